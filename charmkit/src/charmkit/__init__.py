@@ -1,0 +1,1 @@
+"""Declare an OpenStack API charm on one page."""

@@ -1,0 +1,1 @@
+"""Juju on one machine: real charms, real hooks, no controller to bootstrap."""

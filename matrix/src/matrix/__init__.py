@@ -1,0 +1,1 @@
+"""Test a bundle while breaking it, and say what broke it."""
