@@ -1,0 +1,127 @@
+"""What crosses a relation: typed data, and pure functions to and from databags.
+
+One module of this package holds one interface. A charm declares what it needs of other charms as
+:class:`Need` values; a need is at once the request, the parser and the typed key under which
+the answer is found: ``ready[DB].url``. Nothing here reads Juju, a clock or a machine.
+
+Write a module for an interface like this::
+
+    def need(name: str) -> Need[Database]:
+        def request(site: Site) -> Databag:
+            return {'database': name, 'hostname': site.address_on('shared-db')}
+
+        def read(bag: Databag, site: Site) -> Database | None:
+            if site.unit not in bag.get('allowed_units', '').split():
+                return None                        # not answered yet: data, not an error
+            return Database(name, bag['db_host'], bag['password'])
+
+        return Need('shared-db', request, read, name)
+
+The providing side of an interface gets whole :class:`Relation` values and answers with databags.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Generic, Literal, TypeVar
+
+T = TypeVar('T')
+Databag = Mapping[str, str]
+EndpointType = Literal['public', 'internal', 'admin']
+ENDPOINT_TYPES: tuple[EndpointType, ...] = ('public', 'internal', 'admin')
+
+
+def _nothing() -> Databag:
+    return {}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Relation:
+    """One relation as Juju shows it to this unit, read whole and once in a hook."""
+
+    id: int
+    name: str
+    """The endpoint's name on this side, such as ``shared-db``."""
+    app: str
+    """The application on the other side (this one, for a peer relation)."""
+    app_data: Databag = dataclasses.field(default_factory=_nothing, repr=False)
+    """What the other application's leader wrote."""
+    units: Mapping[str, Databag] = dataclasses.field(
+        default_factory=dict[str, Databag], repr=False
+    )
+    """What each unit of the other side wrote, by unit name."""
+    my_data: Databag = dataclasses.field(default_factory=_nothing, repr=False)
+    """What this unit wrote, with Juju's own keys such as ``ingress-address``."""
+
+    def answers(self) -> Iterator[Databag]:
+        """Each remote unit's data over its application's data; application data alone if no unit.
+
+        The older interfaces answer in unit databags, the newer ones in the application's. Units
+        come in the order of their numbers, so the choice of the first that answers is stable.
+        """
+        if not self.units:
+            yield self.app_data
+        for _, data in sorted(self.units.items(), key=lambda item: unit_order(item[0])):
+            yield {**self.app_data, **data}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Site:
+    """Who asks, and where it serves."""
+
+    unit: str
+    """This unit's name, ``placement/0``."""
+    leader: bool
+    address: str
+    """Where others reach this unit when no binding says otherwise; an IP address."""
+    addresses: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """This unit's ingress address on each binding, such as ``public`` or ``shared-db``."""
+    urls: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """By endpoint type, the scheme, host and port that clients are to use, with no path."""
+    region: str = 'RegionOne'
+
+    @property
+    def app(self) -> str:
+        """This application's name."""
+        return self.unit.rpartition('/')[0]
+
+    def address_on(self, binding: str) -> str:
+        """This unit's address on *binding*, or its usual one."""
+        return self.addresses.get(binding, self.address)
+
+
+@dataclasses.dataclass(frozen=True)
+class Need(Generic[T]):
+    """Something that a charm cannot serve without, got over one relation."""
+
+    relation: str
+    """The endpoint's name, which is also the binding asked for its address."""
+    request: Callable[[Site], Databag]
+    """What this unit writes to ask for it. Several needs may share a relation, not a key."""
+    read: Callable[[Databag, Site], T | None]
+    """The typed data from one answer, or None while the other side has not answered this unit."""
+    name: str = ''
+    """Tells several needs on one relation apart, and names this one to the operator."""
+    request_app: Callable[[Site], Databag] | None = None
+    """What the leader writes for the whole application, where the interface has such a thing."""
+
+    def find(self, relations: Iterable[Relation], site: Site) -> T | None:
+        """The first complete answer among *relations* (those of :attr:`relation`)."""
+        for relation in relations:
+            for bag in relation.answers():
+                found = self.read(bag, site)
+                if found is not None:
+                    return found
+        return None
+
+
+def unit_order(unit: str) -> tuple[str, int]:
+    """Sorting key that puts ``a/2`` before ``a/10``."""
+    app, _, number = unit.rpartition('/')
+    return app, int(number) if number.isdecimal() else -1
+
+
+def host_in_url(host: str) -> str:
+    """*host* as a URL spells it: IPv6 addresses in brackets (RFC 3986, section 3.2.2)."""
+    return f'[{host}]' if ':' in host and not host.startswith('[') else host
