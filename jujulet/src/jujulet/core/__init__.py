@@ -1,0 +1,1 @@
+"""What Juju decides, as values and functions: no file, clock, process or chance in here."""

@@ -1,0 +1,485 @@
+"""A Juju model as one immutable value: what exists, and how far each agent has come.
+
+Every change is a function from one :class:`Model` to the next (see ``core.change``, ``core.hooks``); nothing in
+here knows a file, a clock or a process. Times are seconds since the epoch, in UTC, and are handed in.
+
+All mappings are treated as immutable: use :func:`put`, :func:`drop` and ``dataclasses.replace``. Identity is
+meaningful: whatever a change did not touch stays the same object, which is how the store knows what to write.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+from . import charm as charm_
+
+K = TypeVar('K')
+V = TypeVar('V')
+
+Life = Literal['alive', 'dying', 'dead']
+
+
+def frozen_map() -> dict[Any, Any]:
+    """An empty mapping, for the default of a field."""
+    return {}
+
+
+def put(mapping: Mapping[K, V], key: K, value: V) -> dict[K, V]:
+    """A copy of *mapping* in which *key* is *value*."""
+    return {**mapping, key: value}
+
+
+def drop(mapping: Mapping[K, V], *keys: K) -> dict[K, V]:
+    """A copy of *mapping* without *keys*; a key that is absent is no error."""
+    gone = set(keys)
+    return {k: v for k, v in mapping.items() if k not in gone}
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """One status as Juju keeps it: what, why, since when."""
+
+    current: str
+    message: str = ''
+    since: float = 0.0
+    data: Mapping[str, Any] = dataclasses.field(default_factory=frozen_map)
+
+
+@dataclasses.dataclass(frozen=True)
+class Space:
+    """A network of the model. Machines in two spaces have an address in each; spaces cannot reach one another."""
+
+    name: str
+    subnet4: str
+    """IPv4 subnet in CIDR form; the gateway is its first host."""
+    subnet6: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Address:
+    """Where a machine is in one space. Static: it survives restarts of machine and host."""
+
+    space: str
+    ipv4: str
+    ipv6: str = ''
+    mac: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """A machine: wanted from the moment it is in the model, there once ``phase`` is ``started``."""
+
+    id: str
+    base: charm_.Base
+    life: Life = 'alive'
+    phase: Literal['pending', 'started', 'down', 'failed'] = 'pending'
+    """``pending``: to be made. ``started``: agent connected. ``down``: agent lost. ``failed``: could not be made."""
+    message: str = ''
+    """Progress or error of making it, for people (shown as the message of ``machine-status``)."""
+    since: float = 0.0
+    constraints: Mapping[str, Any] = dataclasses.field(default_factory=frozen_map)
+    addresses: tuple[Address, ...] = ()
+    layer: str = ''
+    """Key of the install layer that it is made from; empty for a bare base (see ``core.layers``)."""
+    boots: int = 0
+    """How often its system has started; a unit that has seen fewer runs an extra ``start``."""
+    hostname: str = ''
+    exclusive: bool = True
+    """False once a unit was placed here by ``--to``: no install layer is taken from it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+    """One side of a relation."""
+
+    application: str
+    name: str
+    role: Literal['provider', 'requirer', 'peer']
+    interface: str
+    scope: Literal['global', 'container'] = 'global'
+
+
+@dataclasses.dataclass(frozen=True)
+class Databag:
+    """Settings of one unit or application in one relation. Version 0 was never written."""
+
+    data: Mapping[str, str] = dataclasses.field(default_factory=frozen_map)
+    version: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Relation:
+    """A relation: its sides, who is in scope, and what everyone has said."""
+
+    id: int
+    endpoints: tuple[Endpoint, ...]
+    """One for peers, else two: provider first."""
+    life: Life = 'alive'
+    suspended: bool = False
+    units: Mapping[str, Databag] = dataclasses.field(default_factory=frozen_map)
+    """Databag of every unit that has entered scope and not left it."""
+    departed: Mapping[str, Databag] = dataclasses.field(default_factory=frozen_map)
+    """Databags of units that left: readable while the relation lives."""
+    applications: Mapping[str, Databag] = dataclasses.field(default_factory=frozen_map)
+    ever_in_scope: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Hook:
+    """One event for one unit.
+
+    ``kind`` is the hook without the name of endpoint or storage: ``install``, ``relation-changed``,
+    ``storage-attached``, ``secret-rotate``, ``action``, ``exec`` … (``core.hooks.name`` gives the full name).
+    """
+
+    kind: str
+    relation: int | None = None
+    endpoint: str = ''
+    remote_app: str = ''
+    remote_unit: str = ''
+    departing_unit: str = ''
+    storage: str = ''
+    secret: str = ''
+    secret_revision: int = 0
+    secret_label: str = ''
+    task: str = ''
+    """Id of the task, for ``action`` and ``exec``."""
+    base: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class KnownRelation:
+    """What a unit's agent has told its charm about one relation so far."""
+
+    created: bool = False
+    members: Mapping[str, int] = dataclasses.field(default_factory=frozen_map)
+    """Remote units joined, with the version of their databag that the charm was last told of."""
+    applications: Mapping[str, int] = dataclasses.field(default_factory=frozen_map)
+    """Version of the remote application's databag that the charm was last told of."""
+    read: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=frozen_map)
+    """Remote units' settings as first read since their last ``joined`` or ``changed``: Juju caches them so."""
+    changed_pending: str = ''
+    """Remote unit whose ``joined`` has run and whose first ``changed`` must follow at once."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Agent:
+    """How far a unit's agent has come: everything that must survive its death."""
+
+    deployed: str = ''
+    """URL of the charm that is unpacked on the machine."""
+    installed: bool = False
+    started: bool = False
+    stopped: bool = False
+    removed: bool = False
+    hook: Hook | None = None
+    """The hook in hand; with ``step`` it says where it stands."""
+    step: Literal['idle', 'queued', 'running', 'failed'] = 'idle'
+    upgrading: bool = False
+    config_seen: str = ''
+    """Digest of configuration, trust and addresses at the last ``config-changed``."""
+    leader_told: bool | None = None
+    """What the charm was last told about being the leader; None: nothing yet."""
+    relations: Mapping[int, KnownRelation] = dataclasses.field(default_factory=frozen_map)
+    storage_attached: frozenset[str] = frozenset()
+    secrets_told: Mapping[str, int] = dataclasses.field(default_factory=frozen_map)
+    """Latest revision of each consumed secret that ``secret-changed`` has told of."""
+    revisions_told: frozenset[tuple[str, int]] = frozenset()
+    """Owned revisions (uri, revision) for which ``secret-remove`` has run."""
+    boots_seen: int = 0
+    update_status_at: float = 0.0
+    retries: int = 0
+    retry_at: float = 0.0
+    """When a failed hook runs again; 0: not by itself."""
+    resolved: Literal['', 'retry', 'skip'] = ''
+    reboot: Literal['', 'after', 'now'] = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Port:
+    """A range that a unit has opened; ``icmp`` has no numbers."""
+
+    protocol: str
+    first: int = 0
+    last: int = 0
+    endpoint: str = ''
+    """Empty for all endpoints."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+    """One unit of an application."""
+
+    name: str
+    application: str
+    machine: str
+    principal: str = ''
+    life: Life = 'alive'
+    workload: Status = dataclasses.field(default_factory=lambda: Status('waiting'))
+    status_set: bool = False
+    """Whether the charm has ever set its own status."""
+    agent_status: Status = dataclasses.field(default_factory=lambda: Status('allocating'))
+    workload_version: str = ''
+    ports: tuple[Port, ...] = ()
+    state: Mapping[str, str] = dataclasses.field(default_factory=frozen_map)
+    """What the charm keeps with ``state-set``."""
+    force: bool = False
+    """Removed with ``--force``: hooks that fail no longer hold it."""
+    destroy_storage: bool = False
+    agent: Agent = dataclasses.field(default_factory=Agent)
+    history: tuple[tuple[str, Status], ...] = ()
+    """Last statuses, oldest first, as (``workload`` or ``juju-unit``, status), for ``show-status-log``."""
+
+    @property
+    def number(self) -> int:
+        """The number behind the slash."""
+        return int(self.name.rpartition('/')[2])
+
+
+@dataclasses.dataclass(frozen=True)
+class Application:
+    """An application: a charm, its configuration, and what its units share."""
+
+    name: str
+    charm: str
+    """URL of its charm, a key of ``Model.charms``."""
+    base: charm_.Base
+    life: Life = 'alive'
+    options: Mapping[str, Any] = dataclasses.field(default_factory=frozen_map)
+    """What the user set; defaults are in the charm."""
+    trust: bool = False
+    exposed: bool = False
+    exposed_endpoints: Mapping[str, Any] = dataclasses.field(default_factory=frozen_map)
+    constraints: Mapping[str, Any] = dataclasses.field(default_factory=frozen_map)
+    bindings: Mapping[str, str] = dataclasses.field(default_factory=frozen_map)
+    """Space of each endpoint; the key ``''`` is the default."""
+    storage: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=frozen_map)
+    """Storage directives by name: pool, size (MiB), count."""
+    resources: Mapping[str, Resource] = dataclasses.field(default_factory=frozen_map)
+    status: Status | None = None
+    """Set by the leader; None: derived from the units."""
+    leader: str = ''
+    leader_settings: Mapping[str, str] = dataclasses.field(default_factory=frozen_map)
+    leader_settings_version: int = 0
+    lease_until: float = 0.0
+    """When a leader whose machine is down loses the office; 0 while it is up."""
+    next_unit: int = 0
+    charm_modified: int = 0
+    """Counts refreshes and resource changes: units behind it run ``upgrade-charm``."""
+    destroy_storage: bool = False
+    annotations: Mapping[str, str] = dataclasses.field(default_factory=frozen_map)
+
+
+@dataclasses.dataclass(frozen=True)
+class Resource:
+    """A file given with ``--resource``, kept by its digest."""
+
+    name: str
+    filename: str
+    """Basename under which the charm finds it."""
+    digest: str
+    size: int
+    revision: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class SecretRevision:
+    """One revision of a secret. ``content`` is encrypted nowhere: the store is private to the user."""
+
+    number: int
+    content: Mapping[str, str] = dataclasses.field(repr=False)
+    created: float = 0.0
+    expires: float = 0.0
+    """0: never."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SecretAccess:
+    """Who may read a secret, and the relation on which that rests (None for user secrets)."""
+
+    target: str
+    """Application or unit name."""
+    relation: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class SecretConsumer:
+    """How one unit (or ``application`` for peers of the owner) follows a secret."""
+
+    revision: int
+    label: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Secret:
+    """A secret: owned by an application, a unit, or (``owner`` empty) by the user."""
+
+    id: str
+    """20 characters, as Juju's xid; the URI is ``secret:<id>``."""
+    owner: str
+    revisions: Mapping[int, SecretRevision]
+    name: str = ''
+    label: str = ''
+    description: str = ''
+    rotate: str = 'never'
+    rotate_at: float = 0.0
+    rotate_done: int = 0
+    auto_prune: bool = False
+    access: tuple[SecretAccess, ...] = ()
+    consumers: Mapping[str, SecretConsumer] = dataclasses.field(default_factory=frozen_map)
+    """By consuming unit."""
+    created: float = 0.0
+    updated: float = 0.0
+
+    @property
+    def latest(self) -> int:
+        """Number of the newest revision."""
+        return max(self.revisions)
+
+
+@dataclasses.dataclass(frozen=True)
+class Storage:
+    """One storage instance."""
+
+    id: str
+    """``data/0``."""
+    name: str
+    kind: Literal['filesystem', 'block']
+    owner: str
+    """Unit name, or empty while detached."""
+    location: str
+    pool: str = 'rootfs'
+    size: int = 1024
+    """MiB."""
+    life: Life = 'alive'
+    attached: bool = False
+    """Mounted on the machine (set by the edge)."""
+    since: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One run of an action or command on one unit or machine."""
+
+    id: str
+    operation: str
+    receiver: str
+    """Unit name, or machine id for ``exec --machine``."""
+    name: str
+    """Action name; ``juju-exec`` for commands."""
+    parameters: Mapping[str, Any] = dataclasses.field(default_factory=frozen_map)
+    command: str = ''
+    """Shell text, for ``juju-exec``."""
+    timeout: float = 0.0
+    status: Literal[
+        'pending', 'running', 'completed', 'failed', 'cancelled', 'aborted', 'aborting', 'error'
+    ] = 'pending'
+    message: str = ''
+    results: Mapping[str, Any] = dataclasses.field(default_factory=frozen_map)
+    log: tuple[tuple[float, str], ...] = ()
+    enqueued: float = 0.0
+    started: float = 0.0
+    completed: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """What one ``juju run`` or ``juju exec`` asked for: one task a unit."""
+
+    id: str
+    summary: str
+    tasks: tuple[str, ...]
+    enqueued: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Offer:
+    """Endpoints of an application that other models may consume."""
+
+    name: str
+    application: str
+    endpoints: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class RemoteApplication:
+    """An application of another model: consumed here (``url`` set), or standing in for a consumer of an offer.
+
+    Cross-model relations exist once in each model; ``core.crossmodel`` copies databags and scope between them.
+    """
+
+    name: str
+    url: str
+    endpoints: tuple[Endpoint, ...]
+    model: str
+    """UUID of the other model."""
+    application: str
+    """Its name over there."""
+    life: Life = 'alive'
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """Everything that one Juju model is."""
+
+    uuid: str
+    name: str
+    owner: str = 'admin'
+    created: float = 0.0
+    life: Life = 'alive'
+    machines_kind: Literal['container', 'process'] = 'container'
+    juju_version: str = '3.6.12'
+    seed: int = 0
+    """Shuffles what Juju leaves to chance, such as the order of relations."""
+    config: Mapping[str, Any] = dataclasses.field(default_factory=frozen_map)
+    """What the user set; defaults are in ``core.modelconfig``."""
+    constraints: Mapping[str, Any] = dataclasses.field(default_factory=frozen_map)
+    destroy_storage: bool = False
+    force: bool = False
+    spaces: Mapping[str, Space] = dataclasses.field(default_factory=frozen_map)
+    charms: Mapping[str, charm_.Charm] = dataclasses.field(default_factory=frozen_map)
+    applications: Mapping[str, Application] = dataclasses.field(default_factory=frozen_map)
+    units: Mapping[str, Unit] = dataclasses.field(default_factory=frozen_map)
+    machines: Mapping[str, Machine] = dataclasses.field(default_factory=frozen_map)
+    relations: Mapping[int, Relation] = dataclasses.field(default_factory=frozen_map)
+    secrets: Mapping[str, Secret] = dataclasses.field(default_factory=frozen_map)
+    storage: Mapping[str, Storage] = dataclasses.field(default_factory=frozen_map)
+    operations: Mapping[str, Operation] = dataclasses.field(default_factory=frozen_map)
+    tasks: Mapping[str, Task] = dataclasses.field(default_factory=frozen_map)
+    offers: Mapping[str, Offer] = dataclasses.field(default_factory=frozen_map)
+    remotes: Mapping[str, RemoteApplication] = dataclasses.field(default_factory=frozen_map)
+    ssh_keys: tuple[str, ...] = ()
+    sequences: Mapping[str, int] = dataclasses.field(default_factory=frozen_map)
+    """Next number of each kind: machine, relation, task, secret, storage, charm:<name>."""
+
+    def charm_of(self, application: str) -> charm_.Charm:
+        """The charm of an application. KeyError if there is no such application."""
+        return self.charms[self.applications[application].charm]
+
+    def units_of(self, application: str) -> list[Unit]:
+        """Its units in order of their numbers."""
+        mine = [u for u in self.units.values() if u.application == application]
+        return sorted(mine, key=lambda u: u.number)
+
+    def relations_of(self, application: str) -> list[Relation]:
+        """Relations that have *application* on a side, by id."""
+        return [
+            r
+            for _, r in sorted(self.relations.items())
+            if any(e.application == application for e in r.endpoints)
+        ]
+
+    def subordinates_of(self, unit: str) -> list[Unit]:
+        """Subordinate units that live with *unit*."""
+        return [u for u in self.units.values() if u.principal == unit]
+
+
+class Refused(Exception):  # noqa: N818 -- it is an answer, not a fault of ours
+    """The user asked for what cannot be; the text is what they read after ``ERROR``."""
+
+    def __init__(self, message: str, *, code: int = 1):
+        super().__init__(message)
+        self.code = code
+        """Exit code of the command: 1 at run time, 2 for bad arguments."""

@@ -1,0 +1,413 @@
+"""What a user can ask of a model: one frozen dataclass a request.
+
+The command line makes them, ``core.change.apply(model, request, now)`` carries them out on the model (pure), the
+controller carries them from one to the other as JSON (see ``codec``). ``apply`` raises ``model.Refused`` with the
+text that Juju would print. Fields are named as the flags of the commands are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from . import charm as charm_
+from . import model as model_
+
+Strings = Mapping[str, str]
+Anything = Mapping[str, Any]
+
+
+def _map() -> dict[Any, Any]:
+    return {}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AddCharm:
+    """Register a charm whose folder is in the content store. ``charm.url`` is empty: the answer is its URL.
+
+    The same digest gets the same URL again.
+    """
+
+    charm: charm_.Charm
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Deploy:
+    """``juju deploy`` of one charm. Answer: ``{"application": name, "units": [names]}``."""
+
+    charm: str
+    """URL from :class:`AddCharm`."""
+    application: str = ''
+    base: str = ''
+    num_units: int = 1
+    options: Anything = dataclasses.field(default_factory=_map)
+    constraints: Anything = dataclasses.field(default_factory=_map)
+    bindings: Strings = dataclasses.field(default_factory=_map)
+    storage: Strings = dataclasses.field(default_factory=_map)
+    """Directives as typed: ``pool,size,count`` in any order."""
+    attach_storage: tuple[str, ...] = ()
+    resources: Mapping[str, model_.Resource] = dataclasses.field(default_factory=_map)
+    to: tuple[str, ...] = ()
+    trust: bool = False
+    force: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Refresh:
+    """``juju refresh``."""
+
+    application: str
+    charm: str
+    base: str = ''
+    options: Anything = dataclasses.field(default_factory=_map)
+    resources: Mapping[str, model_.Resource] = dataclasses.field(default_factory=_map)
+    storage: Strings = dataclasses.field(default_factory=_map)
+    trust: bool | None = None
+    force_units: bool = False
+    force_base: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AttachResource:
+    """``juju attach-resource``."""
+
+    application: str
+    resource: model_.Resource
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AddUnit:
+    """``juju add-unit``. Answer: ``{"units": [names]}``."""
+
+    application: str
+    num_units: int = 1
+    to: tuple[str, ...] = ()
+    attach_storage: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RemoveUnit:
+    """``juju remove-unit``."""
+
+    units: tuple[str, ...]
+    destroy_storage: bool = False
+    force: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RemoveApplication:
+    """``juju remove-application``."""
+
+    applications: tuple[str, ...]
+    destroy_storage: bool = False
+    force: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Integrate:
+    """``juju integrate A[:ep] B[:ep]``. Answer: ``{"relation": id}``."""
+
+    a: str
+    b: str
+    via: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RemoveRelation:
+    """``juju remove-relation A[:ep] B[:ep]``, or by number."""
+
+    a: str = ''
+    b: str = ''
+    id: int | None = None
+    force: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SuspendRelation:
+    """``juju suspend-relation`` and, with ``resume``, ``juju resume-relation``."""
+
+    ids: tuple[int, ...]
+    resume: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SetConfig:
+    """``juju config APP k=v… --reset a,b``: values arrive as typed and get the option's type here."""
+
+    application: str
+    options: Anything = dataclasses.field(default_factory=_map)
+    reset: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SetModelConfig:
+    """``juju model-config k=v… --reset a,b``."""
+
+    options: Anything = dataclasses.field(default_factory=_map)
+    reset: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SetConstraints:
+    """``juju set-model-constraints`` (no application) and ``juju set-constraints APP``; values already parsed."""
+
+    constraints: Anything
+    application: str = ''
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Trust:
+    """``juju trust``."""
+
+    application: str
+    remove: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Expose:
+    """``juju expose`` and, with ``undo``, ``juju unexpose``."""
+
+    application: str
+    endpoints: Anything = dataclasses.field(default_factory=_map)
+    undo: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bind:
+    """``juju bind APP [default] ep=space…``."""
+
+    application: str
+    bindings: Strings
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AddSpace:
+    """``juju add-space NAME [CIDR…]``; without a CIDR the controller gives it one."""
+
+    name: str
+    subnet4: str = ''
+    subnet6: str = ''
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RemoveSpace:
+    """``juju remove-space``."""
+
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AddMachine:
+    """``juju add-machine``. Answer: ``{"machines": [ids]}``."""
+
+    base: str = ''
+    constraints: Anything = dataclasses.field(default_factory=_map)
+    count: int = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RemoveMachine:
+    """``juju remove-machine``."""
+
+    machines: tuple[str, ...]
+    force: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+    """``juju run UNIT… ACTION``. Answer: ``{"operation": id, "tasks": {unit: task id}}``.
+
+    ``app/leader`` is resolved here; unknown units are refused by the texts of reference 1.4.
+    """
+
+    receivers: tuple[str, ...]
+    action: str
+    parameters: Anything = dataclasses.field(default_factory=_map)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Exec:
+    """``juju exec -- COMMAND``. Answer as :class:`Run`; keys are unit names or machine ids."""
+
+    command: str
+    units: tuple[str, ...] = ()
+    applications: tuple[str, ...] = ()
+    machines: tuple[str, ...] = ()
+    timeout: float = 300.0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CancelTask:
+    """``juju cancel-task``."""
+
+    ids: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """``juju resolved [--no-retry] UNIT…|--all``."""
+
+    units: tuple[str, ...] = ()
+    all: bool = False
+    retry: bool = True
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AddSecret:
+    """``juju add-secret``. Answer: ``{"id": …}``."""
+
+    name: str
+    content: Strings = dataclasses.field(repr=False)
+    info: str = ''
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class UpdateSecret:
+    """``juju update-secret``; ``id`` is a name, an id or a URI."""
+
+    id: str
+    content: Strings | None = dataclasses.field(default=None, repr=False)
+    name: str = ''
+    info: str | None = None
+    auto_prune: bool | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RemoveSecret:
+    """``juju remove-secret``; revision 0: all of it."""
+
+    id: str
+    revision: int = 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GrantSecret:
+    """``juju grant-secret`` and, with ``revoke``, ``juju revoke-secret``."""
+
+    id: str
+    applications: tuple[str, ...]
+    revoke: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AddStorage:
+    """``juju add-storage UNIT name=directive``. Answer: ``{"storage": [ids]}``."""
+
+    unit: str
+    name: str
+    directive: str = ''
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RemoveStorage:
+    """``juju remove-storage`` and ``juju detach-storage`` (``detach``)."""
+
+    ids: tuple[str, ...]
+    force: bool = False
+    detach: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AttachStorage:
+    """``juju attach-storage UNIT ID…``."""
+
+    unit: str
+    ids: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AddOffer:
+    """``juju offer APP:ep,ep NAME``."""
+
+    application: str
+    endpoints: tuple[str, ...]
+    name: str = ''
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RemoveOffer:
+    """``juju remove-offer``."""
+
+    name: str
+    force: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AddRemote:
+    """The consuming side of ``juju consume``; the controller has looked the offer up."""
+
+    remote: model_.RemoteApplication
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RemoveRemote:
+    """``juju remove-saas``."""
+
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SetSshKeys:
+    """``juju add-ssh-key`` and ``juju remove-ssh-key``: add whole keys, remove by key, comment or fingerprint."""
+
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Annotate:
+    """Annotations of an application, from a bundle."""
+
+    application: str
+    annotations: Strings
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DestroyModel:
+    """``juju destroy-model``: everything in it becomes dying; it is gone once it is empty."""
+
+    destroy_storage: bool = False
+    force: bool = False
+
+
+Request = (
+    AddCharm
+    | Deploy
+    | Refresh
+    | AttachResource
+    | AddUnit
+    | RemoveUnit
+    | RemoveApplication
+    | Integrate
+    | RemoveRelation
+    | SuspendRelation
+    | SetConfig
+    | SetModelConfig
+    | SetConstraints
+    | Trust
+    | Expose
+    | Bind
+    | AddSpace
+    | RemoveSpace
+    | AddMachine
+    | RemoveMachine
+    | Run
+    | Exec
+    | CancelTask
+    | Resolved
+    | AddSecret
+    | UpdateSecret
+    | RemoveSecret
+    | GrantSecret
+    | AddStorage
+    | RemoveStorage
+    | AttachStorage
+    | AddOffer
+    | RemoveOffer
+    | AddRemote
+    | RemoveRemote
+    | SetSshKeys
+    | Annotate
+    | DestroyModel
+)
