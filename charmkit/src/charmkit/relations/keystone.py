@@ -1,0 +1,286 @@
+"""The ``keystone`` interface (``identity-service``): a service account, and a place in the catalogue.
+
+Source: the interface that Charmed OpenStack's charms speak. All keys live in unit databags. A
+charm asks with ``service``, ``region``, ``public_url``, ``internal_url`` and ``admin_url``; when
+it has several services, each of these keys is prefixed, ``nova_service``. Keystone answers with
+where it is itself, and with one account for all the services of a relation. A charm that wants
+the former alone writes ``None`` for each value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from . import ENDPOINT_TYPES, Databag, EndpointType, Need, Relation, Site, host_in_url, unit_order
+
+TYPES: Mapping[str, str] = {
+    'aodh': 'alarming',
+    'astara': 'astara',
+    'barbican': 'key-manager',
+    'ceilometer': 'metering',
+    'cinder': 'volume',
+    'cinderv2': 'volumev2',
+    'cinderv3': 'volumev3',
+    'cloudkitty': 'rating',
+    'congress': 'policy',
+    'designate': 'dns',
+    'ec2': 'ec2',
+    'glance': 'image',
+    'gnocchi': 'metric',
+    'heat': 'orchestration',
+    'heat-cfn': 'cloudformation',
+    'image-stream': 'product-streams',
+    'ironic': 'baremetal',
+    'ironic-inspector': 'baremetal-introspection',
+    'keystone': 'identity',
+    'magnum': 'container-infra',
+    'manila': 'share',
+    'manilav2': 'sharev2',
+    'masakari': 'instance-ha',
+    'midonet': 'network-overlay',
+    'mistral': 'workflowv2',
+    'murano': 'application-catalog',
+    'neutron': 'network',
+    'nova': 'compute',
+    'octavia': 'load-balancer',
+    'panko': 'event',
+    'placement': 'placement',
+    'quantum': 'network',
+    's3': 's3',
+    'sahara': 'data-processing',
+    'swift': 'object-store',
+    'trove': 'database',
+    'vitrage': 'rca',
+    'watcher': 'infra-optim',
+    'zaqar': 'messaging',
+}
+"""The catalogue's type for each service that may ask (the service types authority's names, and
+the older ones that charms use)."""
+
+_KEYS = ('service', 'region', 'public_url', 'internal_url', 'admin_url')
+_REGION = re.compile(r'[A-Za-z0-9._ -]{1,255}')
+_ROLE = re.compile(r'[A-Za-z0-9._ -]{1,64}')
+_NO_VALUE = 'None'
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """The service account that keystone made for this application, and where keystone is."""
+
+    auth_url: str
+    """Where services reach keystone: its internal endpoint, ending in ``/v3``."""
+    public_url: str
+    """Where clients reach it."""
+    username: str
+    project: str
+    domain: str
+    password: str = dataclasses.field(repr=False)
+    region: str = 'RegionOne'
+
+
+def need(service: str, path: str = '', *, also: Mapping[str, str] | None = None) -> Need[Identity]:
+    """A service account, and *service* in the catalogue under *path*.
+
+    *also* are further services of the same charm, and their paths; the account is for all.
+    """
+    paths = {service: path, **(also or {})}
+
+    def request(site: Site) -> Databag:
+        if not site.urls:
+            return {}
+        out: dict[str, str] = {}
+        for name, tail in paths.items():
+            p = f'{name}_' if also else ''
+            out |= {f'{p}service': name, f'{p}region': site.region}
+            out |= {f'{p}{t}_url': site.urls[t] + tail for t in ENDPOINT_TYPES}
+        return out
+
+    def read(bag: Databag, site: Site) -> Identity | None:
+        internal, public = (
+            _own_url(bag, 'internal') or _own_url(bag, 'auth'),
+            _own_url(bag, 'service'),
+        )
+        name, password = bag.get('service_username'), bag.get('service_password')
+        if not (internal and public and name and password):
+            return None
+        return Identity(
+            auth_url=f'{internal}/v3',
+            public_url=f'{public}/v3',
+            username=name,
+            password=password,
+            project=bag.get('service_tenant', 'services'),
+            domain=bag.get('service_domain') or 'Default',
+            region=bag.get('region') or site.region,
+        )
+
+    return Need('identity-service', request, read, service)
+
+
+def _own_url(bag: Databag, role: str) -> str:
+    """Where keystone says that it is, in the *role* of ``auth``, ``service`` or ``internal``."""
+    host, port = bag.get(f'{role}_host'), bag.get(f'{role}_port')
+    if not (host and port):
+        return ''
+    return f'{bag.get(f"{role}_protocol", "http")}://{host_in_url(host)}:{port}'
+
+
+# The other side: keystone itself.
+
+
+@dataclasses.dataclass(frozen=True)
+class Service:
+    """A service that wants to be in the catalogue: its URLs by endpoint type."""
+
+    name: str
+    type: str
+    region: str
+    urls: tuple[tuple[EndpointType, str], ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request:
+    """What one application asks of keystone."""
+
+    relation: int
+    app: str
+    services: tuple[Service, ...]
+    """None for a charm that only asks where keystone is."""
+    roles: tuple[str, ...] = ()
+    """Roles that are to exist, and that its account is to have."""
+    admin_roles: tuple[str, ...] = ()
+    """Those of *roles* that the admin is to have as well."""
+
+    @property
+    def username(self) -> str:
+        """The name of its account, as Charmed OpenStack builds it; '' if it wants none."""
+        return '_'.join(sorted(s.name for s in self.services))
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """Why an application's request cannot be met, in words for the operator."""
+
+    app: str
+    reason: str
+
+
+def request(relation: Relation) -> Request | Refusal | None:
+    """What the application behind *relation* asks for; None while it has not said it all.
+
+    Units of an application may differ in what they say, when each registers its own address:
+    the unit with the lowest number that has said everything counts, so the choice is stable.
+    """
+    for _, bag in sorted(relation.units.items(), key=lambda item: unit_order(item[0])):
+        asked = _asked(bag)
+        if not asked:
+            continue
+        try:
+            services = tuple(_service(values) for values in asked if _NO_VALUE not in values)
+            return Request(
+                relation=relation.id,
+                app=relation.app,
+                services=services,
+                roles=_roles(bag.get('requested_roles', '')),
+                admin_roles=_roles(bag.get('add_role_to_admin', '')),
+            )
+        except ValueError as e:
+            return Refusal(relation.app, str(e))
+    return None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Account:
+    """What keystone knows of the account that it made, and of its admin; ids are keystone's."""
+
+    username: str
+    password: str = dataclasses.field(repr=False)
+    user_id: str
+    domain: str
+    domain_id: str
+    project: str
+    project_id: str
+    admin_domain_id: str
+    admin_project_id: str
+    admin_user_id: str
+    admin_role: str
+    roles: tuple[str, ...] = ()
+
+
+def answer(request: Request, urls: Mapping[str, str], region: str, account: Account) -> Databag:
+    """What keystone publishes on the relation of *request*, once *account* and endpoints are there.
+
+    *urls* are keystone's own by endpoint type, without a path.
+    """
+    out = {'api_version': '3', 'region': region, 'admin_domain_id': account.admin_domain_id}
+    roles: tuple[tuple[str, EndpointType], ...] = (
+        ('auth', 'admin'),
+        ('service', 'public'),
+        ('internal', 'internal'),
+    )
+    for role, endpoint_type in roles:
+        url = urlsplit(urls[endpoint_type])
+        port = url.port or {'https': 443}.get(url.scheme, 80)
+        out |= {
+            f'{role}_protocol': url.scheme,
+            f'{role}_host': host_in_url(url.hostname or ''),
+            f'{role}_port': str(port),
+        }
+    if request.roles:
+        out['created_roles'] = ','.join(request.roles)
+    if not request.services:
+        return out
+    return out | {
+        'service_type': request.services[0].type,
+        'service_username': account.username,
+        'service_password': account.password,
+        'service_user_id': account.user_id,
+        'service_domain': account.domain,
+        'service_domain_id': account.domain_id,
+        'service_tenant': account.project,
+        'service_tenant_id': account.project_id,
+        'admin_project_id': account.admin_project_id,
+        'admin_user_id': account.admin_user_id,
+        'admin_role': account.admin_role,
+    }
+
+
+def _asked(bag: Databag) -> list[list[str]]:
+    """The values of each whole set of keys: the one without a prefix, or all those with one."""
+    if all(bag.get(key) for key in _KEYS):
+        return [[bag[key] for key in _KEYS]]
+    prefixes = sorted(k.removesuffix('_service') for k in bag if k.endswith('_service'))
+    sets = ([bag.get(f'{p}_{key}', '') for key in _KEYS] for p in prefixes)
+    return [values for values in sets if all(values)]
+
+
+def _service(values: list[str]) -> Service:
+    name, region, *urls = values
+    if name not in TYPES or name == 'keystone':
+        raise ValueError(f'service {name[:80]!r} is not one that keystone knows')
+    if not _REGION.fullmatch(region):
+        raise ValueError(f'region {region[:80]!r} is not a name')
+    return Service(
+        name, TYPES[name], region, tuple(zip(ENDPOINT_TYPES, map(_url, urls), strict=True))
+    )
+
+
+def _url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ('http', 'https') and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or not url.isascii() or not url.isprintable() or ' ' in url or len(url) > 2000:
+        raise ValueError(f'{url[:80]!r} is not an address that a catalogue can hold')
+    return url
+
+
+def _roles(text: str) -> tuple[str, ...]:
+    roles = tuple(sorted({r.strip() for r in text.split(',')} - {'', _NO_VALUE}))
+    for role in roles:
+        if not _ROLE.fullmatch(role):
+            raise ValueError(f'role {role[:80]!r} is not a name')
+    return roles
