@@ -1,0 +1,148 @@
+"""What a controller may ask of machines, whatever they are made of.
+
+Two kinds serve it: ``podman.PodmanMachines`` (system containers) and ``process.ProcessMachines`` (plain processes
+in a private folder, for tests and simulation). A machine is named by its model's uuid and its id.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from jujulet.core import charm, model
+
+AGENT_SOCKET = 'agent.socket'
+"""Name of the socket in ``run_dir`` to which a machine's agent connects; the controller listens on it."""
+
+RUN = '/var/lib/juju/run'
+"""Where ``run_dir`` is, seen from within the machine (below :meth:`Machines.prefix`)."""
+
+
+class MachineError(Exception):
+    """A machine could not be made, started or kept. The text says what failed and what to do, for people."""
+
+
+def _empty() -> dict[str, Any]:
+    return {}
+
+
+@dataclasses.dataclass(frozen=True)
+class MachineSpec:
+    """Everything that a machine is made from."""
+
+    model: str
+    """The model's uuid."""
+    model_name: str
+    id: str
+    base: charm.Base
+    hostname: str
+    layer: str = ''
+    """Key of the install layer to start from; empty for the bare base."""
+    addresses: tuple[model.Address, ...] = ()
+    spaces: Mapping[str, model.Space] = dataclasses.field(default_factory=_empty)
+    """At least the spaces that ``addresses`` name."""
+    constraints: Mapping[str, Any] = dataclasses.field(default_factory=_empty)
+    """``cores`` and ``mem`` (MiB) become limits; the rest is not for us."""
+    ssh_keys: tuple[str, ...] = ()
+    """Public keys that may log in as ``ubuntu``."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """What an install hook left on a machine's file system, kept for the next one."""
+
+    key: str
+    base: str
+    size: int
+    """Bytes of its files; those still shared with the machine that it came from take no room twice."""
+    created: float
+    used: float
+    """When it was last started from; seconds since the epoch."""
+
+
+class Machines(Protocol):
+    """The verbs. All may be called at the same time for different machines; not for one and the same.
+
+    Every coroutine that says *idempotent* may be repeated after the controller was killed in mid-call.
+    """
+
+    kind: Literal['container', 'process']
+
+    async def ensure(self, spec: MachineSpec, progress: Callable[[str], None]) -> None:
+        """Make the machine, or start it, or leave it running as it is; idempotent.
+
+        Returns once its agent can be expected to connect (it may already have). The controller must listen on
+        ``run_dir/agent.socket`` before calling. ``progress`` takes one short line for ``machine-status``.
+        A machine whose system restarted by itself (``reboot`` within) is started again without being asked.
+
+        Raises:
+            MachineError: it could not be made; nothing half made is left behind.
+        """
+        ...
+
+    async def destroy(self, model: str, id: str) -> None:
+        """Take a machine down at once and remove all of it; idempotent."""
+        ...
+
+    async def destroy_model(self, model: str) -> None:
+        """Remove what is left of a model: machines, networks, folders; idempotent."""
+        ...
+
+    async def reboot(self, model: str, id: str) -> None:
+        """Restart its system. Its agent reconnects with a boot counter one higher."""
+        ...
+
+    async def stop(self, model: str, id: str) -> None:
+        """Cut its power: no process in it gets a warning. It stays so until :meth:`start`."""
+        ...
+
+    async def start(self, model: str, id: str) -> None:
+        """Start a machine that was stopped."""
+        ...
+
+    def root(self, model: str, id: str) -> Path:
+        """Its file system, seen from the host. Valid while the machine exists and was ensured."""
+        ...
+
+    def run_dir(self, model: str, id: str) -> Path:
+        """The host's side of :data:`RUN`, made (mode 0700) if need be. Short enough for socket addresses."""
+        ...
+
+    def prefix(self, model: str, id: str) -> str:
+        """What to put before a machine's path to name it from within: empty, but for process machines."""
+        ...
+
+    def enter(
+        self, model: str, id: str, argv: tuple[str, ...], *, user: str = 'root', tty: bool = False
+    ) -> tuple[str, ...]:
+        """The command line that runs *argv* in the machine from the host, as ``juju ssh`` needs it."""
+        ...
+
+    async def keep_layer(self, model: str, id: str, key: str) -> None:
+        """Keep what is on its file system as a layer; an existing one of that key stays. Pauses it briefly.
+
+        ``/var/lib/juju/agents`` is kept with it; run directory, logs, identity and host keys are not.
+
+        Raises:
+            MachineError: it could not be kept; the machine runs on.
+        """
+        ...
+
+    def layers(self) -> list[Layer]:
+        """Layers that can be used, oldest use first."""
+        ...
+
+    async def drop_layer(self, key: str) -> None:
+        """Forget a layer; idempotent. Machines made from it keep working."""
+        ...
+
+    async def recover(self, alive: set[tuple[str, str]]) -> None:
+        """Put right what an unclean end left behind; call once, before anything else.
+
+        *alive* are the (model uuid, machine id) that should exist: what else is found is removed, and of these
+        everything that pretends to run but does not is cleared, so that :meth:`ensure` brings them back.
+        Machines that still run are left running.
+        """
+        ...
