@@ -1,0 +1,288 @@
+"""The edge to Juju: the one module that imports ops. Read, decide, apply, converge, publish.
+
+Any charm is a subclass of :class:`Charm` with one pure function::
+
+    class MysqlCharm(charmkit.Charm):
+        def desired_state(self, inputs: charmkit.Inputs) -> charmkit.Desired:
+            return workload.desired_state(inputs)          # a pure module of the charm's own
+
+Every event leads to the same reconcile, so there is nothing to observe; only actions, stop, remove
+and secret rotation have handlers of their own, which the subclass observes in its ``__init__``.
+What needs the service *running* (grants, a catalogue over REST) goes into
+:meth:`Charm.converge`, which may also amend what is published: it runs after the machine is
+as desired and before a databag is written, so nobody is told of what does not exist yet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from typing import ClassVar, cast
+
+import ops
+
+from . import apply, host, relations, state
+
+_log = logging.getLogger(__name__)
+
+# Reconciling is not what these ask for: each has its own handler, or none.
+_DEDICATED = (
+    ops.CollectMetricsEvent,
+    ops.StopEvent,
+    ops.RemoveEvent,
+    ops.SecretRotateEvent,
+    ops.SecretRemoveEvent,
+    ops.SecretExpiredEvent,
+)
+_STATUSES: dict[state.Kind, type[ops.StatusBase]] = {
+    'blocked': ops.BlockedStatus,
+    'waiting': ops.WaitingStatus,
+    'maintenance': ops.MaintenanceStatus,
+    'active': ops.ActiveStatus,
+}
+PEERS = 'peers'
+_JUJUS_OWN = frozenset({'egress-subnets', 'ingress-address', 'private-address'})
+
+
+class Charm(ops.CharmBase):
+    """A charm that is one function from what is there to what is wanted.
+
+    Where the charm declares the actions ``pause`` and ``resume``, they are served from here:
+    :attr:`state.Inputs.paused` says which was last.
+    """
+
+    machine: ClassVar[apply.Machine | None] = None
+    """What stands for the machine; None is the one that the charm runs on. Tests set a fake."""
+    _stored = ops.StoredState()
+
+    def __init__(self, framework: ops.Framework):
+        super().__init__(framework)
+        self._stored.set_default(paused=False, versions={})
+        self._here: apply.Machine = self.machine or apply.LocalMachine(self.meta.name)
+        for event in self.on.events().values():
+            if issubclass(event.event_type, ops.HookEvent) and not issubclass(
+                event.event_type, _DEDICATED
+            ):
+                framework.observe(event, self._on_any)
+        if 'pause' in self.meta.actions:
+            framework.observe(self.on['pause'].action, self._on_pause)
+        if 'resume' in self.meta.actions:
+            framework.observe(self.on['resume'].action, self._on_resume)
+
+    def desired_state(self, inputs: state.Inputs) -> state.Desired:
+        """Decide everything from *inputs*: a subclass must say how. Pure."""
+        raise NotImplementedError
+
+    def converge(self, inputs: state.Inputs, desired: state.Desired) -> state.Desired:
+        """Do what needs the service running, and return what to publish; by default *desired*.
+
+        Called once in each run, when the machine is as desired and no service has failed. It must
+        bear being repeated: compare what is there with what is wanted, and change the rest.
+        """
+        return desired
+
+    def reconcile(self) -> state.Desired:
+        """Bring everything to where it should be. Actions call it when they have changed a fact.
+
+        Raises:
+            Exception: what :func:`apply.reconcile` raises; Juju shows it and tries again.
+        """
+        inputs, desired, outcome = self._settle(self.inputs())
+        failed = [
+            state.Status('blocked', f'{name} does not run: see journalctl -u {name}')
+            for name in outcome.failed
+        ]
+        if not failed:
+            desired = self.converge(inputs, desired)
+        self._publish(desired)
+        self._show([*failed, *desired.status, *self.notes(outcome)])
+        return desired
+
+    def notes(self, outcome: apply.Outcome) -> list[state.Status]:
+        """What the operator should hear about what had to be done; by default nothing."""
+        return []
+
+    def inputs(self) -> state.Inputs:
+        """Everything that the desired state depends on."""
+        every = {
+            name: tuple(self._relation(r) for r in found)
+            for name in (*self.meta.requires, *self.meta.provides)
+            if (found := sorted(self.model.relations[name], key=lambda r: r.id))
+        }
+        peer = self.model.get_relation(PEERS) if PEERS in self.meta.peers else None
+        peers = dict(peer.data[self.app]) if peer else {}
+        peer_units = {u.name: dict(peer.data[u]) for u in peer.units} if peer else {}
+        leader = self.unit.is_leader()
+        addresses = _Addresses(self.model)
+        bags = [peers, *peer_units.values()]
+        for relation in (r for found in every.values() for r in found):
+            bags += [relation.app_data, *relation.units.values()]
+        return state.Inputs(
+            site=relations.Site(
+                unit=self.unit.name,
+                leader=leader,
+                address=addresses[next(iter(self.meta.extra_bindings), PEERS)],
+                addresses=addresses,
+                region=str(self.config.get('region', 'RegionOne')),
+            ),
+            facts=self._here.facts(),
+            relations=every,
+            app_data=_OwnAppData(self) if leader else {},
+            peers=peers,
+            peer_units=peer_units,
+            options=dict(self.config),
+            secrets=self._secrets(bags),
+            versions=dict(cast('Mapping[str, str]', self._stored.versions)),
+            paused=bool(self._stored.paused),
+            unit_secret=self._here.unit_secret(self.unit.name),
+            fresh=secrets.token_hex(32),
+        )
+
+    def _on_any(self, _: ops.EventBase) -> None:
+        self.reconcile()
+
+    def _on_pause(self, event: ops.ActionEvent) -> None:
+        self._stored.paused = True
+        self.reconcile()
+        event.set_results({'status': str(self.unit.status.message)})
+
+    def _on_resume(self, event: ops.ActionEvent) -> None:
+        self._stored.paused = False
+        self.reconcile()
+        event.set_results({'status': str(self.unit.status.message)})
+
+    def _relation(self, r: ops.Relation) -> relations.Relation:
+        return relations.Relation(
+            id=r.id,
+            name=r.name,
+            app=r.app.name,
+            app_data=dict(r.data[r.app]),
+            units={u.name: dict(r.data[u]) for u in r.units},
+            my_data=dict(r.data[self.unit]),
+        )
+
+    def _settle(self, inputs: state.Inputs) -> tuple[state.Inputs, state.Desired, apply.Outcome]:
+        done: list[host.Step] = []
+        while True:
+            desired = self.desired_state(inputs)
+            outcome = apply.reconcile(self._here, desired.host)
+            done += outcome.steps
+            if outcome.versions == inputs.versions:
+                break
+            # What is decided may depend on which versions are there: decide again.
+            inputs = dataclasses.replace(inputs, versions=outcome.versions)
+        if self._stored.versions != outcome.versions:
+            self._stored.versions = dict(outcome.versions)
+        return inputs, desired, dataclasses.replace(outcome, steps=tuple(done))
+
+    def _secrets(self, bags: Iterable[Mapping[str, str]]) -> dict[str, dict[str, str]]:
+        uris = {v for bag in bags for v in bag.values() if v.startswith('secret:')}
+        found: dict[str, dict[str, str]] = {}
+        for uri in sorted(uris):
+            # One that was not granted yet, or is gone, counts as not there.
+            with contextlib.suppress(ops.SecretNotFoundError, ops.ModelError):
+                found[uri] = self.model.get_secret(id=uri).get_content(refresh=True)
+        return found
+
+    def _publish(self, desired: state.Desired) -> None:
+        uris: dict[str, str] = {}
+        leader = self.unit.is_leader()
+        if leader:
+            for label, secret in desired.secrets.items():
+                uris[label] = self._keep_secret(label, secret)
+        for key, data in desired.unit_data.items():
+            for relation in self._named(key):
+                _write(relation.data[self.unit], data, uris)
+        for key, data in desired.app_data.items() if leader else ():
+            for relation in self._named(key):
+                _write(relation.data[self.app], data, uris)
+        self.unit.set_ports(*desired.ports)
+        if desired.version:
+            self.unit.set_workload_version(desired.version)
+
+    def _named(self, key: str | int) -> list[ops.Relation]:
+        if isinstance(key, str):
+            return list(self.model.relations[key])
+        every = [r for name in self.meta.relations for r in self.model.relations[name]]
+        return [r for r in every if r.id == key]
+
+    def _keep_secret(self, label: str, secret: state.Secret) -> str:
+        content = dict(secret.content)
+        try:
+            kept = self.model.get_secret(label=label)
+            if kept.peek_content() != content:
+                kept.set_content(content)
+        except ops.SecretNotFoundError:
+            kept = self.app.add_secret(
+                content,
+                label=label,
+                description=secret.description or None,
+                rotate=ops.SecretRotate(secret.rotate),
+            )
+        for relation_id in secret.grant:
+            for relation in self._named(relation_id):
+                kept.grant(relation)
+        return kept.id or kept.get_info().id
+
+    def _show(self, statuses: list[state.Status]) -> None:
+        shown = state.summary(statuses)
+        self.unit.status = _STATUSES[shown.kind](shown.message)
+
+
+class _Addresses(Mapping[str, str]):
+    """This unit's ingress address by binding, asked of Juju only when wanted."""
+
+    def __init__(self, model: ops.Model):
+        self._model = model
+        self._known: dict[str, str] = {}
+
+    def __getitem__(self, binding: str) -> str:
+        if binding not in self._known:
+            try:
+                network = self._model.get_binding(binding)
+            except ops.ModelError:  # A binding that the charm does not declare.
+                raise KeyError(binding) from None
+            address = network.network.ingress_address if network else None
+            if address is None:
+                raise KeyError(binding)
+            self._known[binding] = str(address)
+        return self._known[binding]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+class _OwnAppData(Mapping[int, Mapping[str, str]]):
+    """What this application's leader wrote, read from Juju only when wanted."""
+
+    def __init__(self, charm: ops.CharmBase):
+        self._charm = charm
+        self._by_id = {
+            r.id: r for name in charm.meta.relations for r in charm.model.relations[name]
+        }
+
+    def __getitem__(self, relation_id: int) -> Mapping[str, str]:
+        return dict(self._by_id[relation_id].data[self._charm.app])
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._by_id)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+
+def _write(bag: ops.RelationDataContent, data: Mapping[str, str], uris: Mapping[str, str]) -> None:
+    """Make *bag* hold *data* and nothing else of ours, in one call, none when it already does."""
+
+    def filled(value: str) -> str:
+        return re.sub(r'\{secret:([^}]+)\}', lambda m: uris.get(m[1], ''), value)
+
+    gone = {key: '' for key in bag if key not in data and key not in _JUJUS_OWN}
+    bag.update({**gone, **{key: filled(value) for key, value in data.items()}})

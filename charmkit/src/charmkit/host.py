@@ -1,0 +1,266 @@
+"""The desired state of a machine, and the pure difference from what is observed.
+
+Nothing here touches a machine: :mod:`charmkit.apply` does. Nothing here knows OpenStack or Juju.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
+
+Verb = Literal[
+    'mask',
+    'unmask',
+    'install',
+    'make',
+    'write',
+    'link',
+    'remove',
+    'run',
+    'stop',
+    'start',
+    'restart',
+    'reload',
+    'recycle',
+]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class File:
+    """A file that must exist with this content."""
+
+    path: str
+    content: str = dataclasses.field(repr=False)
+    """May hold passwords, so it stays out of every log."""
+    owner: str = 'root'
+    group: str = 'root'
+    mode: int = 0o644
+    notify: tuple[str, ...] = ()
+    """Services that must be running with this content."""
+    check: tuple[str, ...] = ()
+    """A command that must accept the new file before it takes the old one's place; ``{path}`` in
+    it stands for the new file, rendered aside. What it refuses is not put in place."""
+
+    @property
+    def digest(self) -> str:
+        """Stands for the content in plans and on the machine."""
+        return digest(self.content)
+
+    @property
+    def stamp(self) -> str:
+        """Content, owner, group and mode in one comparable value."""
+        return f'{self.digest} {self.owner}:{self.group} {self.mode:04o}'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Directory:
+    """A directory that must exist; what is in it is left alone."""
+
+    path: str
+    owner: str = 'root'
+    group: str = 'root'
+    mode: int = 0o755
+
+    @property
+    def stamp(self) -> str:
+        """Owner, group and mode in one comparable value."""
+        return f'directory {self.owner}:{self.group} {self.mode:04o}'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Link:
+    """A symbolic link that must exist."""
+
+    path: str
+    target: str
+    notify: tuple[str, ...] = ()
+
+    @property
+    def stamp(self) -> str:
+        """The target in a comparable value."""
+        return f'link {self.target}'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Absent:
+    """A file or link that must not exist."""
+
+    path: str
+    notify: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Service:
+    """A systemd unit, and what it should be doing.
+
+    ``masked`` is for what a package would start by itself: it is masked before the package comes.
+    """
+
+    name: str
+    state: Literal['running', 'stopped', 'masked'] = 'running'
+    on_change: Literal['restart', 'reload', 'recycle'] = 'restart'
+    """What makes it take up new files: ``recycle`` is for a WSGI process group (see *part_of*)."""
+    part_of: str = ''
+    """The service that this one lives in: a process group of Apache has ``apache2`` here. It
+    comes and goes with it, and alone is only ever recycled."""
+    probe: str = ''
+    """``host:port`` that must accept a connection while it runs: not listening is not running."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command that runs once for each new *key*, such as a schema migration.
+
+    It runs again after a hook that died within it, so it must bear being repeated.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    key: str
+    user: str = 'root'
+    timeout_s: float = 900
+    when: Literal['before', 'after'] = 'before'
+    """Before or after the services are brought to their states."""
+    environment: Mapping[str, str] = dataclasses.field(
+        default_factory=dict[str, str], repr=False, hash=False
+    )
+    """Added to the environment. Secrets go here, never into *argv*, which anybody can read."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Host:
+    """All that a charm wants of its machine."""
+
+    packages: frozenset[str] = frozenset()
+    directories: tuple[Directory, ...] = ()
+    files: tuple[File, ...] = ()
+    links: tuple[Link, ...] = ()
+    absent: tuple[Absent, ...] = ()
+    commands: tuple[Command, ...] = ()
+    services: tuple[Service, ...] = ()
+
+    def paths(self) -> Iterator[str]:
+        """Every path that this host says something about."""
+        for thing in (*self.directories, *self.files, *self.links, *self.absent):
+            yield thing.path
+
+    def config_digest(self, service: str) -> str:
+        """The digest of every file and link that *service* must have been started with."""
+        parts = [f'{f.path}:{f.digest}' for f in self.files if service in f.notify]
+        parts += [f'{x.path}:{x.stamp}' for x in self.links if service in x.notify]
+        parts += [f'{x.path}:-' for x in self.absent if service in x.notify]
+        return digest('\n'.join(sorted(parts)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Observed:
+    """The part of a machine's state that a :class:`Host` speaks about."""
+
+    packages: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Version of each package that is wholly installed."""
+    paths: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Stamp of each path that exists."""
+    commands: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Key with which each command last succeeded."""
+    active: frozenset[str] = frozenset()
+    """Services that run, and answer where a probe is wanted."""
+    masked: frozenset[str] = frozenset()
+    started_with: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Config digest that each service was last started with: it survives a hook that died."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One change to make, in order."""
+
+    verb: Verb
+    target: str
+
+    def __str__(self) -> str:
+        return f'{self.verb} {self.target}'
+
+
+def digest(text: str) -> str:
+    """A short name for *text*: equal texts have equal digests."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def plan(desired: Host, observed: Observed) -> tuple[Step, ...]:
+    """Steps that take the machine from *observed* to *desired*; none when they agree."""
+    return (
+        *_masks(desired, observed),
+        *_installs(desired, observed),
+        *_path_steps(desired, observed),
+        *_commands(desired, observed, 'before'),
+        *_services(desired, observed),
+        *_commands(desired, observed, 'after'),
+    )
+
+
+def _masks(desired: Host, observed: Observed) -> Iterator[Step]:
+    # Before anything is installed, so that no packaged default ever starts.
+    for s in desired.services:
+        if s.state == 'masked' and s.name not in observed.masked:
+            yield Step('mask', s.name)
+        elif s.state != 'masked' and s.name in observed.masked:
+            yield Step('unmask', s.name)
+
+
+def _installs(desired: Host, observed: Observed) -> Iterator[Step]:
+    # All in one step: the package manager resolves them together, and starting it is slow.
+    if missing := sorted(desired.packages - observed.packages.keys()):
+        yield Step('install', ' '.join(missing))
+
+
+def _path_steps(desired: Host, observed: Observed) -> Iterator[Step]:
+    verbs: tuple[tuple[Verb, Iterable[Directory | File | Link]], ...] = (
+        ('make', desired.directories),
+        ('write', desired.files),
+        ('link', desired.links),
+    )
+    for verb, things in verbs:
+        for thing in things:
+            if observed.paths.get(thing.path) != thing.stamp:
+                yield Step(verb, thing.path)
+    for thing in desired.absent:
+        if thing.path in observed.paths:
+            yield Step('remove', thing.path)
+
+
+def _commands(
+    desired: Host, observed: Observed, when: Literal['before', 'after']
+) -> Iterator[Step]:
+    for c in desired.commands:
+        if c.when == when and observed.commands.get(c.name) != c.key:
+            yield Step('run', c.name)
+
+
+def _services(desired: Host, observed: Observed) -> Iterator[Step]:
+    moved: set[str] = set()
+    running = {s.name for s in desired.services if s.state == 'running'}
+    # What is stopped goes first: it may hold a port that another one is to have.
+    for s in sorted(desired.services, key=lambda s: s.state == 'running'):
+        if s.part_of and (s.part_of not in running or s.part_of in moved):
+            continue
+        step = _service_step(s, desired.config_digest(s.name), observed)
+        if step is not None:
+            moved.add(s.name)
+            yield step
+
+
+def _service_step(s: Service, wanted: str, observed: Observed) -> Step | None:
+    active = s.name in observed.active
+    match s.state:
+        case 'masked' | 'stopped':
+            # A masked service that still runs was started before the charm came: end it too.
+            return Step('stop', s.name) if active else None
+        case 'running' if s.part_of:
+            return None if observed.started_with.get(s.name) == wanted else Step('recycle', s.name)
+        case 'running' if not active:
+            return Step('start', s.name)
+        case 'running':
+            if observed.started_with.get(s.name) == wanted:
+                return None
+            return Step(s.on_change, s.name)

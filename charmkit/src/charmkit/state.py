@@ -1,0 +1,137 @@
+"""What a charm decides from, and what it decides: plain data for any charm.
+
+A charm is a pure function ``desired_state(inputs) -> desired``; :mod:`charmkit.charm` reads the
+:class:`Inputs` from Juju and the machine, and carries the :class:`Desired` out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from . import host
+from .relations import Databag, Relation, Site
+
+Kind = Literal['blocked', 'maintenance', 'waiting', 'active']
+_WORST_FIRST: tuple[Kind, ...] = ('blocked', 'maintenance', 'waiting', 'active')
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the machine is."""
+
+    base: str
+    """As Juju spells it: ``debian@12``, ``ubuntu@24.04``."""
+    cpus: int = 2
+    """How many this machine may use at once, its cgroup's quota counted in."""
+    memory_mib: int = 4096
+    """How much it may use, its cgroup's limit counted in; MiB."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """Everything read from Juju and the machine for one run of the charm, as plain data."""
+
+    site: Site
+    facts: Facts = Facts(base='debian@12')
+    relations: Mapping[str, tuple[Relation, ...]] = dataclasses.field(
+        default_factory=dict[str, tuple[Relation, ...]]
+    )
+    """By endpoint name, in the order of their ids; an endpoint without a relation is absent."""
+    app_data: Mapping[int, Databag] = dataclasses.field(
+        default_factory=dict[int, Databag], repr=False
+    )
+    """What this application's leader wrote, by relation id. Juju shows it to the leader only."""
+    peers: Databag = dataclasses.field(default_factory=dict[str, str], repr=False)
+    """The application's data on its peer relation ``peers``; every unit sees it."""
+    peer_units: Mapping[str, Databag] = dataclasses.field(
+        default_factory=dict[str, Databag], repr=False
+    )
+    """Each *other* unit's data on the peer relation."""
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+    secrets: Mapping[str, Mapping[str, str]] = dataclasses.field(
+        default_factory=dict[str, Mapping[str, str]], repr=False
+    )
+    """Content of each Juju secret whose ``secret:`` URI stands in a databag, by that URI."""
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Version of each installed package that the charm last asked for."""
+    paused: bool = False
+    unit_secret: str = dataclasses.field(default='', repr=False)
+    """Random, made once on this unit, never leaves it."""
+    fresh: str = dataclasses.field(default='', repr=False)
+    """Random, new in every run: what new passwords are made of (:func:`password`)."""
+
+    def of(self, endpoint: str) -> tuple[Relation, ...]:
+        """The relations on *endpoint*, none if there is none."""
+        return self.relations.get(endpoint, ())
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """What the operator should know."""
+
+    kind: Kind
+    message: str = ''
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Secret:
+    """A Juju secret of the application; its leader keeps it so."""
+
+    content: Mapping[str, str] = dataclasses.field(repr=False)
+    description: str = ''
+    rotate: Literal['never', 'hourly', 'daily', 'weekly', 'monthly', 'quarterly', 'yearly'] = (
+        'never'
+    )
+    grant: tuple[int, ...] = ()
+    """Ids of the relations whose other side may read it."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Desired:
+    """Everything that one run of the charm must bring about."""
+
+    host: host.Host = dataclasses.field(default_factory=host.Host)
+    unit_data: Mapping[str | int, Databag] = dataclasses.field(
+        default_factory=dict[str | int, Databag], repr=False
+    )
+    """What this unit says, whole: by endpoint name (every relation of it) or by relation id.
+    Keys that are not in it are taken back, Juju's own aside. A relation that is not named is left
+    alone."""
+    app_data: Mapping[str | int, Databag] = dataclasses.field(
+        default_factory=dict[str | int, Databag], repr=False
+    )
+    """The same for the application; written by the leader, ignored on other units."""
+    secrets: Mapping[str, Secret] = dataclasses.field(default_factory=dict[str, Secret])
+    """By label. :func:`secret_uri` puts one's URI into a databag."""
+    ports: frozenset[int] = frozenset()
+    """TCP ports to open."""
+    status: tuple[Status, ...] = ()
+    """What is missing or wrong; nothing means active."""
+    version: str = ''
+    """The workload's version, for ``juju status``."""
+
+
+def secret_uri(label: str) -> str:
+    """Stands in a databag for the URI of the secret with *label*, which only Juju can tell."""
+    return f'{{secret:{label}}}'
+
+
+def password(inputs: Inputs, name: str, length: int = 32) -> str:
+    """A new password for *name*, as random as :attr:`Inputs.fresh`; store it at once.
+
+    Within a run the same name gives the same password; the next run gives another.
+    """
+    mac = hmac.new(inputs.fresh.encode(), name.encode(), hashlib.sha256)
+    return mac.hexdigest()[:length]
+
+
+def summary(statuses: Iterable[Status]) -> Status:
+    """The one status to show: the worst kind, with every message of that kind."""
+    every = [*statuses, Status('active')]
+    worst = min(every, key=lambda s: _WORST_FIRST.index(s.kind)).kind
+    messages = dict.fromkeys(s.message for s in every if s.kind == worst and s.message)
+    return Status(worst, '; '.join(messages))

@@ -1,0 +1,190 @@
+"""The planner: pure, so tested with plain values."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from charmkit import host, testing
+
+CONF = host.File(path='/etc/a.conf', content='x = 1\n', notify=('a',))
+WANT = host.Host(
+    packages=frozenset({'a', 'b'}),
+    directories=(host.Directory(path='/etc/a.d'),),
+    files=(CONF,),
+    services=(host.Service('a-own', 'masked'), host.Service('a')),
+)
+
+
+def steps(want: host.Host, seen: host.Observed) -> list[str]:
+    return [str(step) for step in host.plan(want, seen)]
+
+
+def applied(want: host.Host, seen: host.Observed | None = None) -> host.Observed:
+    """A perfect machine: everything in the plan has happened."""
+    state = seen or host.Observed()
+    for step in host.plan(want, state):
+        state = testing.after(step, want, state)
+    return state
+
+
+def test_a_bare_machine_masks_before_it_installs_and_starts_last():
+    assert steps(WANT, host.Observed()) == [
+        'mask a-own',
+        'install a b',
+        'make /etc/a.d',
+        'write /etc/a.conf',
+        'start a',
+    ]
+
+
+def test_a_machine_as_desired_is_left_alone():
+    assert steps(WANT, applied(WANT)) == []
+
+
+def test_restart_survives_a_hook_that_died_after_writing():
+    changed = dataclasses.replace(WANT, files=(dataclasses.replace(CONF, content='x = 2\n'),))
+    seen = applied(WANT)
+    died = dataclasses.replace(seen, paths=applied(changed).paths)
+    assert steps(changed, died) == ['restart a']
+
+
+@pytest.mark.parametrize('stamp', ['0 root:root 0644', f'{CONF.digest} root:root 0666'])
+def test_drift_of_content_or_mode_is_repaired(stamp: str):
+    seen = applied(WANT)
+    drifted = dataclasses.replace(seen, paths={**seen.paths, CONF.path: stamp})
+    assert steps(WANT, drifted) == ['write /etc/a.conf']
+
+
+def test_a_service_that_died_is_started():
+    seen = dataclasses.replace(applied(WANT), active=frozenset())
+    assert steps(WANT, seen) == ['start a']
+
+
+def test_a_masked_service_that_runs_is_stopped_before_another_takes_its_port():
+    want = host.Host(services=(host.Service('new'), host.Service('old', 'masked')))
+    seen = host.Observed(active=frozenset({'old'}))
+    assert steps(want, seen) == ['mask old', 'stop old', 'start new']
+
+
+def test_a_command_runs_once_for_each_key():
+    migrate = host.Command(name='migrate', argv=('true',), key='1')
+    want = host.Host(commands=(migrate,))
+    assert steps(want, host.Observed()) == ['run migrate']
+    assert steps(want, applied(want)) == []
+    newer = host.Host(commands=(dataclasses.replace(migrate, key='2'),))
+    assert steps(newer, applied(want)) == ['run migrate']
+
+
+APACHE = host.Host(
+    files=(
+        host.File(path='/vhost', content='', notify=('apache2',)),
+        host.File(path='/conf', content='1', notify=('wsgi:a',)),
+        host.File(path='/other', content='1', notify=('wsgi:b',)),
+    ),
+    services=(
+        host.Service('apache2', on_change='reload'),
+        host.Service('wsgi:a', part_of='apache2'),
+        host.Service('wsgi:b', part_of='apache2'),
+    ),
+)
+
+
+def changed(path: str) -> host.Host:
+    files = tuple(
+        dataclasses.replace(f, content='changed') if f.path == path else f for f in APACHE.files
+    )
+    return dataclasses.replace(APACHE, files=files)
+
+
+def test_one_process_group_is_recycled_without_its_neighbours():
+    assert steps(changed('/conf'), applied(APACHE)) == ['write /conf', 'recycle wsgi:a']
+
+
+def test_process_groups_are_not_recycled_when_their_server_is_reloaded_anyway():
+    both = dataclasses.replace(
+        APACHE, files=(*changed('/conf').files[1:], *changed('/vhost').files[:1])
+    )
+    assert steps(both, applied(APACHE)) == ['write /conf', 'write /vhost', 'reload apache2']
+
+
+def test_process_groups_of_a_stopped_server_are_left_alone():
+    want = dataclasses.replace(
+        changed('/conf'), services=(host.Service('apache2', 'stopped'), *APACHE.services[1:])
+    )
+    assert steps(want, applied(APACHE)) == ['write /conf', 'stop apache2']
+
+
+def test_secrets_in_files_do_not_show():
+    assert 'x = 1' not in repr(WANT)
+
+
+names = st.sampled_from(['a', 'b', 'c'])
+hosts = st.builds(
+    host.Host,
+    packages=st.frozensets(names),
+    files=st.lists(
+        st.builds(
+            host.File,
+            path=names,
+            content=st.text(max_size=3),
+            mode=st.sampled_from([0o600, 0o644]),
+            notify=st.tuples(names),
+        ),
+        unique_by=lambda f: f.path,
+    ).map(tuple),
+    absent=st.just((host.Absent(path='d', notify=('a',)),)),
+    commands=st.lists(
+        st.builds(
+            host.Command,
+            name=names,
+            argv=st.just(('true',)),
+            key=names,
+            when=st.sampled_from(['before', 'after']),
+        ),
+        unique_by=lambda c: c.name,
+    ).map(tuple),
+    services=st.lists(
+        st.builds(
+            host.Service,
+            names,
+            st.sampled_from(['running', 'stopped', 'masked']),
+            st.sampled_from(['restart', 'reload']),
+        ),
+        unique_by=lambda s: s.name,
+    ).map(tuple),
+)
+
+
+@hypothesis.given(hosts, hosts)
+def test_one_pass_converges_from_any_earlier_state(before: host.Host, want: host.Host):
+    assert host.plan(want, applied(want, applied(before))) == ()
+
+
+@hypothesis.given(hosts, hosts, st.integers(0, 20))
+def test_a_run_that_died_anywhere_is_finished_by_the_next(
+    before: host.Host, want: host.Host, died_after: int
+):
+    seen = applied(before)
+    for step in host.plan(want, seen)[:died_after]:
+        seen = testing.after(step, want, seen)
+    whole = applied(want, applied(before))
+    finished = applied(want, seen)
+    assert finished == whole
+
+
+@hypothesis.given(hosts, hosts)
+def test_a_restart_forgotten_by_a_crash_would_be_seen(before: host.Host, want: host.Host):
+    """The sabotaged twin: without the digest that a service was started with, it is missed."""
+    seen = applied(before)
+    forgetful = dataclasses.replace(applied(want, seen), started_with=applied(before).started_with)
+    stale = {
+        s.name
+        for s in want.services
+        if s.state == 'running'
+        and forgetful.started_with.get(s.name) != want.config_digest(s.name)
+    }
+    assert {step.target for step in host.plan(want, forgetful)} == stale
