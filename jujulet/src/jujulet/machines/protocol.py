@@ -82,7 +82,7 @@ class Machines(Protocol):
         """
         ...
 
-    async def destroy(self, model: str, id: str) -> None:
+    async def destroy(self, model: str, machine: str) -> None:
         """Take a machine down at once and remove all of it; idempotent."""
         ...
 
@@ -90,37 +90,43 @@ class Machines(Protocol):
         """Remove what is left of a model: machines, networks, folders; idempotent."""
         ...
 
-    async def reboot(self, model: str, id: str) -> None:
+    async def reboot(self, model: str, machine: str) -> None:
         """Restart its system. Its agent reconnects with a boot counter one higher."""
         ...
 
-    async def stop(self, model: str, id: str) -> None:
+    async def stop(self, model: str, machine: str) -> None:
         """Cut its power: no process in it gets a warning. It stays so until :meth:`start`."""
         ...
 
-    async def start(self, model: str, id: str) -> None:
+    async def start(self, model: str, machine: str) -> None:
         """Start a machine that was stopped."""
         ...
 
-    def root(self, model: str, id: str) -> Path:
+    def root(self, model: str, machine: str) -> Path:
         """Its file system, seen from the host. Valid while the machine exists and was ensured."""
         ...
 
-    def run_dir(self, model: str, id: str) -> Path:
+    def run_dir(self, model: str, machine: str) -> Path:
         """The host's side of :data:`RUN`, made (mode 0700) if need be. Short enough for socket addresses."""
         ...
 
-    def prefix(self, model: str, id: str) -> str:
+    def prefix(self, model: str, machine: str) -> str:
         """What to put before a machine's path to name it from within: empty, but for process machines."""
         ...
 
     def enter(
-        self, model: str, id: str, argv: tuple[str, ...], *, user: str = 'root', tty: bool = False
+        self,
+        model: str,
+        machine: str,
+        argv: tuple[str, ...],
+        *,
+        user: str = 'root',
+        tty: bool = False,
     ) -> tuple[str, ...]:
         """The command line that runs *argv* in the machine from the host, as ``juju ssh`` needs it."""
         ...
 
-    async def keep_layer(self, model: str, id: str, key: str) -> None:
+    async def keep_layer(self, model: str, machine: str, key: str) -> None:
         """Keep what is on its file system as a layer; an existing one of that key stays. Pauses it briefly.
 
         ``/var/lib/juju/agents`` is kept with it; run directory, logs, identity and host keys are not.
