@@ -147,6 +147,8 @@ class Hook:
     task: str = ''
     """Id of the task, for ``action`` and ``exec``."""
     base: str = ''
+    version: int = 0
+    """Version of the remote databag that a relation hook tells of; of the leader settings for theirs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,6 +184,12 @@ class Agent:
     """Digest of configuration, trust and addresses at the last ``config-changed``."""
     leader_told: bool | None = None
     """What the charm was last told about being the leader; None: nothing yet."""
+    leader_settings_told: int = -1
+    """Version of the leader settings that ``leader-settings-changed`` last told of."""
+    charm_told: int = 0
+    """``Application.charm_modified`` at the last ``upgrade-charm`` (or at the first unpacking)."""
+    hooks: int = 0
+    """How many hooks have ended; makes what is left to chance differ from hook to hook."""
     relations: Mapping[int, KnownRelation] = dataclasses.field(default_factory=frozen_map)
     storage_attached: frozenset[str] = frozenset()
     secrets_told: Mapping[str, int] = dataclasses.field(default_factory=frozen_map)
@@ -268,6 +276,8 @@ class Application:
     next_unit: int = 0
     charm_modified: int = 0
     """Counts refreshes and resource changes: units behind it run ``upgrade-charm``."""
+    force_charm: bool = False
+    """The last refresh had ``--force-units``: units in error get the new charm too."""
     destroy_storage: bool = False
     annotations: Mapping[str, str] = dataclasses.field(default_factory=frozen_map)
 
