@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Optional  # noqa: UP035 -- as old as the agent
 
-import messages
+from jujulet.machines import messages  # The agent is given this one module under the same name.
 
 RETRY = 0.1
 CHUNK = 65536
@@ -93,7 +93,7 @@ def enter_program(message: dict[str, Any], fds: tuple[int, int, int], report: in
         os.umask(0o022)
         os.chdir(message['cwd'])
         os.execvpe(message['argv'][0], message['argv'], message['env'])  # noqa: S606 -- no shell is meant
-    except BaseException as error:  # noqa: BLE001 -- nothing of the agent may go on in the child
+    except BaseException as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         name = getattr(error, 'filename', None) or message['argv'][0]
         os.write(report, f'{name}: {reason}'.encode())
@@ -104,9 +104,10 @@ def enter_program(message: dict[str, Any], fds: tuple[int, int, int], report: in
 class Agent:
     """One loop over the controller's connection and the programs' pipes."""
 
-    def __init__(self, socket_path: Path, greeting: messages.Message):
+    def __init__(self, socket_path: Path, greeting: messages.Message, mark: dict[str, str]):
         self.path = socket_path
         self.greeting = greeting
+        self.mark = mark
         self.selector = selectors.DefaultSelector()
         self.link: Optional[socket.socket] = None  # noqa: UP045
         self.received = b''
@@ -185,11 +186,12 @@ class Agent:
             self.disconnect()
             return
         for line in lines:
-            if self.link is not None:
-                self.obey(line)
+            self.obey(line)
 
     def obey(self, line: bytes) -> None:
         """Carry out one request; a line that is none of ours ends the connection."""
+        if self.link is None:
+            return
         try:
             message = messages.decode(line)
             kind, number = message['type'], int(message['id'])
@@ -214,6 +216,7 @@ class Agent:
         out_read, out_write = os.pipe2(os.O_CLOEXEC)
         err_read, err_write = os.pipe2(os.O_CLOEXEC)
         report_read, report_write = os.pipe2(os.O_CLOEXEC)
+        message['env'].update(self.mark)
         pid = os.fork()
         if pid == 0:
             enter_program(message, (in_read, out_write, err_write), report_write)
@@ -269,7 +272,7 @@ class Agent:
             self.read(program, descriptor)
 
     def read(self, program: Program, descriptor: int) -> None:
-        """Pass on what is in a pipe now (it holds no more than a chunk); close it at its end, or when it is nobody's."""
+        """Pass on what is in a pipe (no more than a chunk); close it at its end, or when it is nobody's."""
         try:
             chunk = os.read(descriptor, CHUNK)
         except BlockingIOError:
@@ -323,7 +326,7 @@ class Agent:
     def expire(self) -> Optional[float]:  # noqa: UP045
         """Kill what has run too long; seconds until the next one will have."""
         now = time.monotonic()
-        left = []
+        left: list[float] = []
         for program in self.programs.values():
             if program.deadline and program.deadline <= now:
                 program.timed_out, program.deadline = True, 0.0
@@ -353,11 +356,15 @@ def main() -> None:
         '--state', required=True, type=Path, help='directory to keep the boot counter in'
     )
     parser.add_argument('--boot', default='', help='name of this start of the system')
+    parser.add_argument(
+        '--mark', default='', help='NAME=VALUE in the environment of all that it runs'
+    )
     options = parser.parse_args()
     boot = boot_identity(options.boot)
     boots = count_boot(options.state, boot)
     greeting = messages.hello(options.machine, boots, os.getpid(), boot)
-    Agent(options.run / 'agent.socket', greeting).serve()
+    name, _, value = options.mark.partition('=')
+    Agent(options.run / 'agent.socket', greeting, {name: value} if name else {}).serve()
 
 
 if __name__ == '__main__':

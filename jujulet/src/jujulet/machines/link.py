@@ -254,5 +254,5 @@ async def listen(
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
     server = await asyncio.start_unix_server(greet, path, limit=messages.LIMIT)
-    os.chmod(path, 0o600)  # noqa: PTH101
+    os.chmod(path, 0o600)
     return server

@@ -48,12 +48,15 @@ def decode(line: bytes) -> Message:
         Malformed: it is not a JSON object with a ``type``.
     """
     try:
-        message = json.loads(line)
+        message: Any = json.loads(line)
     except ValueError as error:
         raise Malformed(f'not JSON: {error}') from None
-    if not isinstance(message, dict) or not isinstance(message.get('type'), str):
-        raise Malformed('not an object with a type')
-    return message
+    if not isinstance(message, dict):
+        raise Malformed('not an object')
+    found: Message = message  # pyright: ignore[reportUnknownVariableType]
+    if not isinstance(found.get('type'), str):
+        raise Malformed('without a type')
+    return found
 
 
 def data(raw: bytes) -> str:

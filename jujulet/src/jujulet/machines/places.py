@@ -1,0 +1,142 @@
+"""Where machines keep things on the host: one folder a machine, below the state directory, private to the user."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from .protocol import Layer, MachineError, MachineSpec
+
+ROOM = 60
+"""Characters that a run directory's path may have: a socket's address holds 107, a socket's name the rest."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """Paths below one state directory. Nothing is made but where a method says so."""
+
+    state: Path
+
+    @property
+    def token(self) -> str:
+        """A short name for this state directory: two users, or two tests, never meet."""
+        return hashlib.sha256(os.fsencode(self.state.absolute())).hexdigest()[:8]
+
+    def name(self, model: str, machine: str) -> str:
+        """``3f9a01-0``: six digits of the model's uuid and the machine's id."""
+        return f'{model.replace("-", "")[:6]}-{machine.replace("/", "-")}'
+
+    def folder(self, model: str, machine: str) -> Path:
+        """Everything of one machine."""
+        return self.state / 'machines' / self.name(model, machine)
+
+    def root(self, model: str, machine: str) -> Path:
+        """Its file system."""
+        return self.folder(model, machine) / 'root'
+
+    def layer(self, key: str) -> Path:
+        """An install layer's folder. Keys are ours, but they become a name, so they are checked."""
+        if not key or not all(c.isalnum() or c in '-_' for c in key):
+            raise MachineError(f'layer key {key!r} is not letters, digits, - and _')
+        return self.state / 'layers' / key
+
+    def run_dir(self, model: str, machine: str) -> Path:
+        """The directory of its sockets, made with mode 0700; short, wherever the state directory is."""
+        above = self.state / 'run'
+        if len(str(above / self.name(model, machine))) > ROOM:
+            above = self._short()
+        path = above / self.name(model, machine)
+        private(above)
+        private(path)
+        return path
+
+    def _short(self) -> Path:
+        runtime = Path('/run') if os.geteuid() == 0 else Path(tempfile.gettempdir())
+        return runtime / f'jujulet-{self.token}'
+
+    def forget_run(self, model: str, machine: str) -> None:
+        """Remove the directory of a machine's sockets."""
+        for above in (self.state / 'run', self._short()):
+            shutil.rmtree(above / self.name(model, machine), ignore_errors=True)
+
+    def keep_spec(self, spec: MachineSpec) -> None:
+        """Write down whose folder it is, which base and layers it stands on. Made before anything else of it."""
+        folder = self.folder(spec.model, spec.id)
+        private(folder)
+        said = {
+            'model': spec.model,
+            'machine': spec.id,
+            'base': str(spec.base),
+            'layer': spec.layer,
+            'spaces': sorted(a.space for a in spec.addresses),
+        }
+        write(folder / 'machine.json', said)
+
+    def known(self) -> dict[tuple[str, str], dict[str, str]]:
+        """Every machine that has a folder here: (model, machine) and what :meth:`keep_spec` wrote."""
+        found: dict[tuple[str, str], dict[str, str]] = {}
+        for path in sorted((self.state / 'machines').glob('*/machine.json')):
+            try:
+                said = json.loads(path.read_text())
+                found[said['model'], said['machine']] = said
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+        return found
+
+    def layers(self) -> list[Layer]:
+        """Complete layers, oldest use first."""
+        found: list[Layer] = []
+        for path in (self.state / 'layers').glob('*/layer.json'):
+            try:
+                said = json.loads(path.read_text())
+                used = path.stat().st_mtime
+                found.append(
+                    Layer(path.parent.name, said['base'], said['size'], said['created'], used)
+                )
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+        return sorted(found, key=lambda layer: layer.used)
+
+    def keep_layer(self, key: str, base: str, size: int) -> None:
+        """Say that a layer is complete."""
+        write(self.layer(key) / 'layer.json', {'base': base, 'size': size, 'created': time.time()})
+
+    def use_layer(self, key: str) -> None:
+        """Note that a layer was started from.
+
+        Raises:
+            MachineError: there is no such layer.
+        """
+        try:
+            os.utime(self.layer(key) / 'layer.json')
+        except FileNotFoundError:
+            raise MachineError(
+                f'install layer {key} is gone; the machine needs a bare base'
+            ) from None
+
+
+def private(path: Path) -> None:
+    """Make a directory (and those above it) that only its owner may enter.
+
+    Raises:
+        MachineError: it belongs to another user.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_uid != os.geteuid():
+        raise MachineError(
+            f'{path} belongs to another user; remove it or choose another state directory'
+        )
+    path.chmod(0o700)
+
+
+def write(path: Path, content: object) -> None:
+    """Write JSON so that a reader sees all of it or none."""
+    fresh = path.with_name(f'{path.name}.{os.getpid()}.new')
+    fresh.write_text(json.dumps(content))
+    fresh.replace(path)

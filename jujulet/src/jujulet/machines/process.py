@@ -1,0 +1,246 @@
+"""Machines that are plain processes in a private folder: no root, no containers, no isolation.
+
+For tests, continuous integration and simulation. The folder stands for the machine's file system: what a container
+has at ``/var/lib/juju`` is at ``<root>/var/lib/juju`` here (see :meth:`ProcessMachines.prefix`). The same agent runs
+as on any machine; everything that it starts carries a mark in its environment, by which it is found and killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from . import program
+from .places import Places, private
+from .protocol import Layer, MachineError, MachineSpec
+
+MARK = 'JUJULET_MACHINE'
+
+
+class ProcessMachines:
+    """Machines without containers; see ``protocol.Machines`` for what each method promises."""
+
+    kind: Literal['container', 'process'] = 'process'
+
+    def __init__(self, state: Path):
+        self.places = Places(state)
+        private(state)
+
+    async def ensure(self, spec: MachineSpec, progress: Callable[[str], None]) -> None:
+        """Make the folder if need be, start the agent if it does not run."""
+        if self._alive(spec.model, spec.id):
+            return
+        root = self.root(spec.model, spec.id)
+        try:
+            self.places.keep_spec(spec)
+            if not root.exists():
+                progress('making its folder')
+                await asyncio.to_thread(self._populate, spec, root)
+            progress('starting its agent')
+            await self._launch(spec.model, spec.id)
+        except OSError as error:
+            await self.destroy(spec.model, spec.id)
+            raise MachineError(
+                f'machine {spec.id} could not be made in {root}: {error}'
+            ) from error
+
+    def _populate(self, spec: MachineSpec, root: Path) -> None:
+        fresh = root.with_name('root.new')
+        shutil.rmtree(fresh, ignore_errors=True)
+        if spec.layer:
+            self.places.use_layer(spec.layer)
+            shutil.copytree(self.places.layer(spec.layer) / 'root', fresh, symlinks=True)
+        for part in ('agents', 'tools', 'agent'):
+            (fresh / 'var/lib/juju' / part).mkdir(parents=True, exist_ok=True)
+        (fresh / 'var/log/juju').mkdir(parents=True, exist_ok=True)
+        (fresh / 'etc').mkdir(exist_ok=True)
+        (fresh / 'etc/hostname').write_text(f'{spec.hostname}\n')
+        fresh.rename(root)
+
+    async def _launch(self, model: str, machine: str) -> None:
+        root, run = self.root(model, machine), self.run_dir(model, machine)
+        link = root / 'var/lib/juju/run'
+        link.unlink(missing_ok=True)
+        link.symlink_to(run)
+        script = await asyncio.to_thread(program.install, self.places.state)
+        mark = self._mark(model, machine)
+        argv = (
+            *('setsid', '--fork', sys.executable, '-SsE', str(script)),
+            *(
+                '--machine',
+                machine,
+                '--run',
+                str(run),
+                '--state',
+                str(root / 'var/lib/juju/agent'),
+            ),
+            *('--boot', uuid.uuid4().hex, '--mark', mark),
+        )
+        name, _, value = mark.partition('=')
+        environment = {'PATH': os.environ.get('PATH', os.defpath), name: value}
+        with (self.places.folder(model, machine) / 'agent.log').open('ab') as log:
+            started = await asyncio.create_subprocess_exec(
+                *argv,
+                cwd=root,
+                env=environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        if await started.wait():
+            raise MachineError(f'the agent of machine {machine} does not start; see {log.name}')
+
+    async def destroy(self, model: str, machine: str) -> None:
+        """Kill all that carries its mark; remove its folder."""
+        await self.stop(model, machine)
+        await asyncio.to_thread(
+            shutil.rmtree, self.places.folder(model, machine), ignore_errors=True
+        )
+        self.places.forget_run(model, machine)
+
+    async def destroy_model(self, model: str) -> None:
+        """Every machine of it that has a folder."""
+        for owner, machine in self.places.known():
+            if owner == model:
+                await self.destroy(owner, machine)
+
+    async def reboot(self, model: str, machine: str) -> None:
+        """Kill everything, start the agent under a new name of its boot."""
+        await self.stop(model, machine)
+        await self._launch(model, machine)
+
+    async def stop(self, model: str, machine: str) -> None:
+        """Kill everything."""
+        await self._kill(lambda mark: mark == self._mark(model, machine))
+
+    async def start(self, model: str, machine: str) -> None:
+        """Start the agent."""
+        if not self._alive(model, machine):
+            await self._launch(model, machine)
+
+    def root(self, model: str, machine: str) -> Path:
+        """Its folder."""
+        return self.places.root(model, machine)
+
+    def run_dir(self, model: str, machine: str) -> Path:
+        """Where the controller listens."""
+        return self.places.run_dir(model, machine)
+
+    def prefix(self, model: str, machine: str) -> str:
+        """The folder: a process sees the host's own paths."""
+        return str(self.root(model, machine))
+
+    def enter(
+        self,
+        model: str,
+        machine: str,
+        argv: tuple[str, ...],
+        *,
+        user: str = 'root',
+        tty: bool = False,
+    ) -> tuple[str, ...]:
+        """Run as the user that we are, in the folder, with the machine's mark; *user* and *tty* change nothing."""
+        root = self.root(model, machine)
+        path = os.environ.get('PATH', os.defpath)
+        return (
+            *('env', '-i', '-C', str(root), self._mark(model, machine)),
+            *(f'PATH={path}', f'HOME={root}', *argv),
+        )
+
+    async def keep_layer(self, model: str, machine: str, key: str) -> None:
+        """Copy the folder."""
+        layer = self.places.layer(key)
+        if (layer / 'layer.json').exists():
+            return
+        known = self.places.known().get((model, machine))
+        if known is None:
+            raise MachineError(f'machine {machine} does not exist')
+        shutil.rmtree(layer, ignore_errors=True)
+        try:
+            private(layer)
+            size = await asyncio.to_thread(_copy, self.root(model, machine), layer / 'root')
+            self.places.keep_layer(key, known['base'], size)
+        except (OSError, shutil.Error) as error:
+            raise MachineError(
+                f'machine {machine} could not be kept as a layer: {error}'
+            ) from error
+
+    def layers(self) -> list[Layer]:
+        """Those that are whole."""
+        return self.places.layers()
+
+    async def drop_layer(self, key: str) -> None:
+        """Remove its folder."""
+        await asyncio.to_thread(shutil.rmtree, self.places.layer(key), ignore_errors=True)
+
+    async def recover(self, alive: set[tuple[str, str]]) -> None:
+        """Kill and remove what nobody knows; sockets of the dead go too."""
+        wanted = {self._mark(*names) for names in alive}
+        ours = f'{MARK}={self.places.token}/'
+        await self._kill(lambda mark: mark.startswith(ours) and mark not in wanted)
+        for names in self.places.known():
+            if names not in alive:
+                await self.destroy(*names)
+
+    def _mark(self, model: str, machine: str) -> str:
+        return f'{MARK}={self.places.token}/{model}/{machine}'
+
+    def _alive(self, model: str, machine: str) -> bool:
+        mark = self._mark(model, machine)
+        return any(
+            found == mark and str(program.SCRIPT) in _command(pid) for pid, found in _marked()
+        )
+
+    async def _kill(self, chosen: Callable[[str], bool]) -> None:
+        found: list[int] = []
+        for _ in range(200):  # A program may be forking while we look.
+            found = [pid for pid, mark in _marked() if chosen(mark)]
+            if not found:
+                return
+            for pid in found:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    continue
+            await asyncio.sleep(0.01)
+        raise MachineError(f'processes {found} do not die')
+
+
+def _marked() -> list[tuple[int, str]]:
+    """Every process of ours that carries a mark, with it. Zombies have no environment, so they are not here."""
+    found: list[tuple[int, str]] = []
+    for path in Path('/proc').iterdir():
+        if not path.name.isdigit():
+            continue
+        try:
+            environment = (path / 'environ').read_bytes()
+        except OSError:
+            continue
+        marks = [e for e in environment.split(b'\0') if e.startswith(MARK.encode() + b'=')]
+        found.extend((int(path.name), mark.decode(errors='replace')) for mark in marks)
+    return found
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f'/proc/{pid}/cmdline').read_bytes().decode(errors='replace')
+    except OSError:
+        return ''
+
+
+def _copy(source: Path, target: Path) -> int:
+    """Copy a machine's folder without what belongs to that machine alone; the bytes of its files."""
+
+    def private_to_it(folder: str, names: list[str]) -> set[str]:
+        inside = Path(folder).relative_to(source)
+        return {n for n in names if str(inside / n) in ('var/lib/juju/run', 'var/lib/juju/agent')}
+
+    shutil.copytree(source, target, symlinks=True, ignore=private_to_it)
+    return sum(p.lstat().st_size for p in target.rglob('*') if p.is_file())
