@@ -116,14 +116,6 @@ def answer(
     return out | {key: ' '.join(sorted(names)) for key, names in units.items()}
 
 
-def answer_keys(bag: Iterable[str]) -> frozenset[str]:
-    """Which keys of the server's own databag are answers: those no longer due are taken back."""
-    ends = ('password', 'allowed_units')
-    return frozenset(
-        k for k in bag if k == 'db_host' or k in ends or k.endswith(tuple(f'_{e}' for e in ends))
-    )
-
-
 def _prefixes(bag: Databag) -> set[str]:
     found = {key.removesuffix('_database') for key in bag if key.endswith('_database')}
     return found | ({''} if 'database' in bag else set())

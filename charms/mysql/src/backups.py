@@ -1,0 +1,190 @@
+"""Backups on the unit's disk: a consistent dump of every database, and the way back. An edge."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import gzip
+import hashlib
+import os
+import pathlib
+import subprocess
+import tempfile
+import time
+import zlib
+from collections.abc import Callable
+from typing import IO, Protocol
+
+import grants
+import server
+
+Say = Callable[[str], object]
+
+_END = b'-- Dump completed'
+_CHUNK = 1 << 20
+_SAY_EVERY_S = 10.0
+
+
+class _Source(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class _Target(Protocol):
+    def write(self, data: bytes, /) -> object: ...
+
+
+class BackupError(Exception):
+    """A backup could not be made, read or restored: the message says which, and what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Backup:
+    """A backup that was made."""
+
+    path: pathlib.Path
+    databases: tuple[str, ...]
+    bytes: int
+    sha256: str
+    seconds: float
+
+    def results(self) -> dict[str, str]:
+        """As an action's results."""
+        return {
+            'file': str(self.path),
+            'databases': ' '.join(self.databases),
+            'bytes': str(self.bytes),
+            'sha256': self.sha256,
+            'seconds': f'{self.seconds:.1f}',
+        }
+
+
+def make(folder: pathlib.Path, now: datetime.datetime, say: Say) -> Backup:
+    """Dump every database that is not the server's own into a new file in *folder*.
+
+    The dump is one transaction (``--single-transaction``), so services go on writing meanwhile.
+    The file appears under its name only when it is whole.
+
+    Raises:
+        BackupError: when there is nothing to dump, the dump fails, or the disk is full.
+        server.ServerError: when the server does not answer.
+    """
+    began = time.monotonic()
+    names = tuple(
+        sorted({r['name'] for r in server.query(grants.DATABASES)} - {*grants.SYSTEM_DATABASES})
+    )
+    if not names:
+        raise BackupError('there is no database yet')
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f'{now:%Y%m%dT%H%M%S}Z.sql.gz'
+    if path.exists():
+        raise BackupError(f'{path} is there already')
+    aside = path.with_name(f'.{path.name}.partial')
+    say(f'dumping {len(names)} databases to {path}')
+    try:
+        _dump(names, aside, say)
+        check(aside)
+        sha256 = _sha256(aside)
+        aside.rename(path)
+    except OSError as e:
+        raise BackupError(f'{path}: {e.strerror or e}') from e
+    finally:
+        aside.unlink(missing_ok=True)
+    return Backup(path, names, path.stat().st_size, sha256, time.monotonic() - began)
+
+
+def _dump(names: tuple[str, ...], path: pathlib.Path, say: Say) -> None:
+    argv = (
+        *server.REACH, 'mariadb-dump', '--protocol=socket', '--single-transaction', '--quick', '--routines',
+        '--events', '--triggers', '--hex-blob', '--add-drop-database', '--databases', *names,
+    )  # fmt: skip
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with (
+        open(handle, 'wb') as raw,
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=errors) as dump,
+    ):
+        assert dump.stdout is not None  # noqa: S101 -- a pipe was asked for.
+        try:
+            with gzip.open(raw, 'wb', compresslevel=1) as out:
+                _copy(dump.stdout, out, say, 'dumped')
+            raw.flush()
+            os.fsync(raw.fileno())
+        except BaseException:
+            dump.kill()
+            raise
+        if dump.wait():
+            raise BackupError(_said(errors))
+
+
+def check(path: pathlib.Path) -> None:
+    """Read the whole of *path*, and make sure that it is a dump that was ended.
+
+    Raises:
+        BackupError: when it is not there, is damaged, or ends too early.
+    """
+    tail = b''
+    try:
+        with gzip.open(path, 'rb') as dump:
+            while chunk := dump.read(_CHUNK):
+                tail = (tail + chunk)[-200:]
+    except FileNotFoundError:
+        raise BackupError(f'{path} is not there: list-backups shows what is') from None
+    except (OSError, EOFError, zlib.error) as e:
+        raise BackupError(f'{path} is damaged ({e}); nothing was changed') from e
+    if _END not in tail:
+        raise BackupError(f'{path} does not end as a dump does; nothing was changed')
+
+
+def restore(path: pathlib.Path, say: Say) -> None:
+    """Put the databases in *path* in the place of those of the same names.
+
+    The file is read to its end first, so that a damaged one changes nothing.
+
+    Raises:
+        BackupError: when the file is no whole dump, or the server refuses a part of it: then
+            some databases are restored and some are not, and restoring again is safe.
+    """
+    check(path)
+    say(f'restoring {path}')
+    argv = (*server.REACH, *server.CLIENT, '--binary-mode')
+    with (
+        gzip.open(path, 'rb') as dump,
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=errors) as client,
+    ):
+        assert client.stdin is not None  # noqa: S101 -- a pipe was asked for.
+        # When the client stops reading, its own words, below, say why.
+        with contextlib.suppress(BrokenPipeError):
+            _copy(dump, client.stdin, say, 'restored')
+            client.stdin.close()
+        if client.wait():
+            raise BackupError(f'{path} was restored in part ({_said(errors)}): restore again')
+
+
+def found(folder: pathlib.Path) -> list[str]:
+    """Name, size in bytes and SHA-256 of each backup, oldest first."""
+    return [
+        f'{path.name} {path.stat().st_size} {_sha256(path)}'
+        for path in sorted(folder.glob('[!.]*.sql.gz'))
+    ]
+
+
+def _copy(source: _Source, target: _Target, say: Say, done: str) -> None:
+    copied, said = 0, time.monotonic()
+    while chunk := source.read(_CHUNK):
+        target.write(chunk)
+        copied += len(chunk)
+        if time.monotonic() - said > _SAY_EVERY_S:
+            said = time.monotonic()
+            say(f'{done} {copied >> 20} MiB')
+
+
+def _said(errors: IO[bytes]) -> str:
+    errors.seek(0)
+    return errors.read().decode(errors='replace').strip()
+
+
+def _sha256(path: pathlib.Path) -> str:
+    with open(path, 'rb') as f:
+        return hashlib.file_digest(f, 'sha256').hexdigest()

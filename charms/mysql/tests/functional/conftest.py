@@ -1,0 +1,106 @@
+"""A real MariaDB, in a container of each base."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+import server
+
+CLIENT = ('--protocol=tcp', '--batch', '--skip-column-names')
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """A container with MariaDB in it."""
+
+    name: str
+    address: str
+
+    def run(self, *argv: str, password: str = '') -> subprocess.CompletedProcess[str]:
+        """Run *argv* in it."""
+        env = {**os.environ, 'MYSQL_PWD': password}
+        return subprocess.run(
+            ('podman', 'exec', '-i', '--env', 'MYSQL_PWD', self.name, *argv),
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def root(self, sql: str) -> str:
+        """What *sql* gives the administrator."""
+        done = self.run('mariadb', '--batch', '--skip-column-names', '-e', sql)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def login(
+        self, user: str, password: str, sql: str = 'SELECT 1', *, host: str = ''
+    ) -> subprocess.CompletedProcess[str]:
+        """Log in over the network, from this machine's own address."""
+        where = ('-h', host or self.address, '-u', user)
+        return self.run('mariadb', *CLIENT, *where, '-e', sql, password=password)
+
+
+@pytest.fixture(scope='session', params=['debian-12', 'debian-13'])
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    name = f'rambla-mysql-test-{request.param}-{os.getpid()}'
+    podman(
+        'run', '-d', '--name', name, '--runtime', 'runc', '--systemd=always',
+        '--ulimit', 'nofile=20000:20000', '--ulimit', 'nproc=20000:20000',
+        '--cap-add', 'NET_ADMIN,NET_RAW,SYS_ADMIN', f'localhost/jujulet/base:{request.param}',
+    )  # fmt: skip
+    try:
+        address = podman(
+            'inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', name
+        )
+        machine = Machine(name, address)
+        install(machine)
+        yield machine
+    finally:
+        podman('rm', '-f', '-t', '0', name)
+
+
+@pytest.fixture(autouse=True)
+def reached(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lead the charm's own code to the server in the container."""
+    monkeypatch.setattr(server, 'REACH', ('podman', 'exec', '-i', machine.name))
+
+
+def install(machine: Machine) -> None:
+    end = time.monotonic() + 60
+    while 'running' not in machine.run('systemctl', 'is-system-running').stdout:
+        assert time.monotonic() < end, machine.run('systemctl', '--failed').stdout
+        time.sleep(0.2)
+    apt = (
+        'export DEBIAN_FRONTEND=noninteractive; '
+        'apt-get update -q && apt-get install -y -q --no-install-recommends mariadb-server'
+    )
+    done = machine.run('sh', '-c', apt)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def configure(machine: Machine, config: str, path: str) -> None:
+    """Start the server with *config* and wait until it answers."""
+    subprocess.run(
+        ('podman', 'exec', '-i', machine.name, 'sh', '-c', f'cat > {path}'),
+        input=config,
+        text=True,
+        check=True,
+    )
+    done = machine.run('systemctl', 'restart', 'mariadb')
+    assert done.returncode == 0, machine.run('journalctl', '-u', 'mariadb').stdout
+    end = time.monotonic() + 30
+    while machine.run('mariadb', '-e', 'SELECT 1').returncode:
+        assert time.monotonic() < end, 'the server does not answer'
+        time.sleep(0.2)
+
+
+def podman(*args: str) -> str:
+    done = subprocess.run(('podman', *args), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()

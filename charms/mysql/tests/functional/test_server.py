@@ -1,0 +1,156 @@
+"""Grants, backups and settings on a real MariaDB, on both releases."""
+
+from __future__ import annotations
+
+import datetime
+import gzip
+import pathlib
+import re
+
+import backups
+import grants
+import mariadb
+import pytest
+import server
+
+from charmkit import Facts, Inputs
+from charmkit.relations import Site, mysql
+
+from .conftest import Machine, configure
+
+pytestmark = pytest.mark.functional
+
+SEED = 'x' * 64
+NOW = datetime.datetime(2026, 11, 22, 10, 0, tzinfo=datetime.UTC)
+
+
+def hash_of(user: str) -> str:
+    return grants.hashed(grants.password(SEED, user))
+
+
+@pytest.fixture(autouse=True)
+def started(machine: Machine) -> None:
+    if machine.run('test', '-e', mariadb.CONFIG).returncode:
+        site = Site(
+            unit='mysql/0', leader=True, address=machine.address,
+            addresses={'shared-db': machine.address},
+        )  # fmt: skip
+        inputs = Inputs(site=site, facts=Facts(base='debian@12', memory_mib=2048))
+        (config,) = mariadb.desired_state(inputs).host.files
+        configure(machine, config.content, config.path)
+
+
+def asked(machine: Machine, *names: str, host: str = '') -> grants.Desired:
+    return grants.desired(
+        mysql.Request('a/0', '', name, name.split('_')[0], (host or machine.address,))
+        for name in names
+    )
+
+
+def test_the_settings_are_in_force(machine: Machine):
+    seen = machine.root(
+        'SELECT @@bind_address, @@skip_name_resolve, @@max_connections, @@innodb_buffer_pool_size'
+    )
+    assert seen.split('\t') == [f'127.0.0.1,{machine.address}', '1', '512', str(512 << 20)]
+
+
+def test_an_account_is_made_and_one_pass_is_enough(machine: Machine):
+    want = asked(machine, 'nova', 'nova_api')
+    assert server.converge(want, hash_of)
+    assert server.converge(want, hash_of) == ()
+    password = grants.password(SEED, 'nova')
+    sql = 'CREATE TABLE IF NOT EXISTS nova_api.t (a INT); SELECT 7'
+    assert machine.login('nova', password, sql).stdout.strip() == '7'
+    assert machine.login('nova', 'wrong').returncode
+    # An underscore in a grant must not stand for any character.
+    machine.root('CREATE DATABASE IF NOT EXISTS novaxapi')
+    assert 'denied' in machine.login('nova', password, 'USE novaxapi').stderr
+
+
+def test_an_account_holds_from_its_own_address_alone(machine: Machine):
+    server.converge(asked(machine, 'glance', host='192.0.2.7'), hash_of)
+    refused = machine.login('glance', grants.password(SEED, 'glance'))
+    assert refused.returncode
+    assert re.search('denied|not allowed', refused.stderr)
+
+
+def test_drift_is_repaired(machine: Machine):
+    want = asked(machine, 'heat')
+    server.converge(want, hash_of)
+    at = machine.address
+    machine.root(
+        f"ALTER USER heat@'{at}' IDENTIFIED BY 'other';REVOKE DROP ON heat.* FROM heat@'{at}';"
+    )
+    assert {s.summary.split()[0] for s in server.converge(want, hash_of)} == {'alter', 'grant'}
+    assert server.converge(want, hash_of) == ()
+    password = grants.password(SEED, 'heat')
+    assert not machine.login('heat', password, 'DROP DATABASE heat').returncode
+
+
+def test_what_leaves_loses_its_account_and_not_its_data(machine: Machine):
+    machine.root("CREATE USER IF NOT EXISTS operator@'%' IDENTIFIED BY 'theirs'")
+    server.converge(asked(machine, 'cinder'), hash_of)
+    server.converge(grants.Desired(), hash_of)
+    assert machine.login('cinder', grants.password(SEED, 'cinder')).returncode
+    assert machine.root("SHOW DATABASES LIKE 'cinder'") == 'cinder'
+    assert not machine.login('operator', 'theirs').returncode
+
+
+def test_a_mistake_is_told_in_the_servers_words():
+    with pytest.raises(server.ServerError, match='syntax'):
+        server.query('SELEC 1;')
+
+
+def test_odd_values_come_through():
+    (row,) = server.query(r"SELECT 'a\tb\nc\\d' AS x;")
+    assert row == {'x': 'a\tb\nc\\d'}
+
+
+def test_backup_and_restore(machine: Machine, tmp_path: pathlib.Path):
+    machine.root(
+        'CREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb3; CREATE TABLE shop.t (a TEXT);'
+        "INSERT INTO shop.t VALUES ('first ö')"
+    )
+    said: list[str] = []
+    made = backups.make(tmp_path / 'b', NOW, said.append)
+    assert 'shop' in made.databases
+    assert made.path.stat().st_mode & 0o777 == 0o600
+    assert said[0].startswith('dumping')
+    machine.root("INSERT INTO shop.t VALUES ('later'); CREATE TABLE shop.u (a INT)")
+    backups.restore(made.path, said.append)
+    assert machine.root('SELECT a FROM shop.t') == 'first ö'
+    assert machine.root('SHOW TABLES IN shop') == 't'
+    (line,) = backups.found(tmp_path / 'b')
+    assert line == f'{made.path.name} {made.bytes} {made.sha256}'
+
+
+def test_a_damaged_backup_changes_nothing(machine: Machine, tmp_path: pathlib.Path):
+    machine.root('CREATE DATABASE IF NOT EXISTS kept; CREATE TABLE IF NOT EXISTS kept.t (a INT)')
+    made = backups.make(tmp_path, NOW, lambda _: None)
+    whole = made.path.read_bytes()
+    made.path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(backups.BackupError, match='damaged'):
+        backups.restore(made.path, lambda _: None)
+    with gzip.open(made.path, 'wb') as f:
+        f.write(b'DROP DATABASE kept;')
+    with pytest.raises(backups.BackupError, match='does not end'):
+        backups.restore(made.path, lambda _: None)
+    assert machine.root("SHOW DATABASES LIKE 'kept'") == 'kept'
+
+
+def test_a_backup_that_the_server_refuses_says_so(tmp_path: pathlib.Path):
+    path = tmp_path / 'x.sql.gz'
+    with gzip.open(path, 'wb') as f:
+        f.write(b'SELEC 1;\n' + b'SELECT 1;\n' * 300000 + b'-- Dump completed\n')
+    with pytest.raises(backups.BackupError, match='syntax'):
+        backups.restore(path, lambda _: None)
+
+
+def test_a_backup_without_a_server_leaves_no_file(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    real = server.query
+    monkeypatch.setattr(server, 'query', lambda sql: [*real(sql), {'name': 'not_there'}])  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    with pytest.raises(backups.BackupError, match='not_there'):
+        backups.make(tmp_path, NOW, lambda _: None)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,212 @@
+"""The charm in Juju: one scenario for each situation that an operator can see."""
+
+from __future__ import annotations
+
+import importlib.util
+import pathlib
+import re
+import sys
+from typing import Any
+
+import grants
+import mariadb
+import pytest
+import server
+from ops import testing
+from syrupy.assertion import SnapshotAssertion
+
+import charmkit
+from charmkit import testing as machines
+
+ROOT = pathlib.Path(__file__).parents[2]
+SEED = 's' * 64
+HERE = {
+    testing.Network(
+        'shared-db',
+        [testing.BindAddress([testing.Address('10.1.0.5')])],
+        ingress_addresses=['10.1.0.5'],
+    )
+}
+
+spec = importlib.util.spec_from_file_location('mysql_charm', ROOT / 'src' / 'charm.py')
+assert spec and spec.loader
+charm: Any = importlib.util.module_from_spec(spec)
+sys.modules['mysql_charm'] = charm
+spec.loader.exec_module(charm)
+
+
+class FakeServer:
+    """Stands for the server: what it was last brought to."""
+
+    want = grants.Desired()
+
+    def converge(self, want: grants.Desired, hash_of: Any) -> tuple[grants.Statement, ...]:
+        self.want = want
+        return ()
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> machines.FakeMachine:
+    fake = machines.FakeMachine()
+    monkeypatch.setattr(charmkit.Charm, 'machine', fake)
+    return fake
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
+    fake = FakeServer()
+    monkeypatch.setattr(server, 'converge', fake.converge)
+    return fake
+
+
+@pytest.fixture
+def ctx(machine: machines.FakeMachine, database: FakeServer) -> testing.Context[Any]:
+    return testing.Context(charm.MysqlCharm, charm_root=ROOT, app_name='mysql')
+
+
+def nova(**data: str) -> testing.Relation:
+    asked = {
+        'nova_database': 'nova', 'nova_username': 'nova', 'nova_hostname': '10.0.0.7',
+        'novaapi_database': 'nova_api', 'novaapi_username': 'nova', 'novaapi_hostname': '10.0.0.7',
+    }  # fmt: skip
+    return testing.Relation(
+        'shared-db', remote_app_name='nova', remote_units_data={0: asked | data}
+    )
+
+
+def served(
+    *relations: testing.RelationBase, leader: bool = True, peers: Any = None
+) -> testing.State:
+    seed = testing.Secret({'seed': SEED}, label='seed', owner='app')
+    data = {'server': 'mysql/0', 'seed': seed.id}
+    peer = testing.PeerRelation('peers', local_app_data=data, peers_data=peers or {})
+    return testing.State(
+        leader=leader, relations={peer, *relations}, secrets={seed}, networks=HERE
+    )
+
+
+def test_the_leader_makes_the_seed_before_it_uses_it(ctx: testing.Context[Any]):
+    peer = testing.PeerRelation('peers')
+    out = ctx.run(ctx.on.leader_elected(), testing.State(leader=True, relations={peer}))
+    (secret,) = out.secrets
+    data = out.get_relation(peer.id).local_app_data
+    assert data['server'] == 'mysql/0'
+    assert re.split('[:/]', data['seed'])[-1] == re.split('[:/]', secret.id)[-1]
+    assert len(secret.latest_content['seed'] if secret.latest_content else '') == 64
+    assert out.unit_status == testing.WaitingStatus('waiting for the secret of the passwords')
+
+
+def test_answers_every_database_at_the_address_of_the_binding(
+    ctx: testing.Context[Any], database: FakeServer
+):
+    relation = nova()
+    out = ctx.run(ctx.on.relation_changed(relation, remote_unit=0), served(relation))
+    password = grants.password(SEED, 'nova')
+    said = out.get_relation(relation.id).local_unit_data
+    assert {k: said[k] for k in said if 'address' not in k and k != 'egress-subnets'} == {
+        'db_host': '10.1.0.5',
+        'nova_password': password,
+        'nova_allowed_units': 'nova/0',
+        'novaapi_password': password,
+        'novaapi_allowed_units': 'nova/0',
+    }
+    assert database.want.databases == {'nova', 'nova_api'}
+    assert out.unit_status == testing.ActiveStatus()
+    assert out.opened_ports == {testing.TCPPort(3306)}
+
+
+def test_an_answer_is_taken_back_when_nobody_asks(ctx: testing.Context[Any]):
+    relation = testing.Relation(
+        'shared-db',
+        remote_units_data={},
+        local_unit_data={'db_host': '10.1.0.5', 'password': 'x', 'allowed_units': 'nova/0'},
+    )
+    out = ctx.run(ctx.on.update_status(), served(relation))
+    assert 'password' not in out.get_relation(relation.id).local_unit_data
+
+
+def test_nonsense_is_refused_by_name_and_hurts_nobody(ctx: testing.Context[Any]):
+    bad = testing.Relation(
+        'shared-db',
+        remote_app_name='evil',
+        remote_units_data={0: {'database': 'x`; DROP', 'username': 'u', 'hostname': '10.0.0.9'}},
+    )
+    good = nova()
+    out = ctx.run(ctx.on.relation_changed(bad, remote_unit=0), served(good, bad))
+    assert out.get_relation(good.id).local_unit_data['db_host'] == '10.1.0.5'
+    assert 'db_host' not in out.get_relation(bad.id).local_unit_data
+    message = "refused evil/0: database name 'x`; DROP' is not allowed"
+    assert out.unit_status == testing.BlockedStatus(message)
+
+
+def test_a_second_unit_says_what_to_do_and_installs_nothing(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    second = testing.Context(charm.MysqlCharm, charm_root=ROOT, app_name='mysql', unit_id=1)
+    state = served(nova(), leader=False, peers={0: {}})
+    out = second.run(second.on.install(), state)
+    assert out.unit_status == testing.BlockedStatus(
+        'the databases are on mysql/0: remove this unit (juju remove-unit mysql/1)'
+    )
+    assert machine.steps == []
+
+
+def test_a_leader_that_is_not_the_server_does_not_take_its_place_unasked(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    second = testing.Context(charm.MysqlCharm, charm_root=ROOT, app_name='mysql', unit_id=1)
+    out = second.run(second.on.leader_elected(), served(nova()))
+    assert out.unit_status.message.startswith('mysql/0 holds the databases and is not here')
+    assert machine.steps == []
+    out = second.run(second.on.action('take-over'), served(nova()))
+    assert out.get_relations('peers')[0].local_app_data['server'] == 'mysql/1'
+    assert machine.service('mariadb') == 'running'
+
+
+def test_the_first_unit_serves_on_beside_a_second(ctx: testing.Context[Any]):
+    out = ctx.run(ctx.on.update_status(), served(nova(), peers={1: {}}))
+    assert out.unit_status == testing.BlockedStatus(
+        'runs on one unit: remove mysql/1 (juju remove-unit mysql/1)'
+    )
+    assert out.get_relations('shared-db')[0].local_unit_data['db_host'] == '10.1.0.5'
+
+
+def test_an_option_out_of_range_is_named(ctx: testing.Context[Any]):
+    state = testing.State(
+        leader=True, config={'max-connections': 3}, relations={testing.PeerRelation('peers')}
+    )
+    out = ctx.run(ctx.on.config_changed(), state)
+    assert out.unit_status == testing.BlockedStatus(
+        'max-connections is 3: set it from 10 to 100000, or 0 for automatic'
+    )
+
+
+def test_a_restore_outside_of_a_backup_fails_in_one_sentence(ctx: testing.Context[Any]):
+    with pytest.raises(testing.ActionFailed, match='is not there: list-backups shows what is'):
+        ctx.run(ctx.on.action('restore', params={'file': 'nothing.sql.gz'}), served())
+
+
+@pytest.mark.parametrize('base', ['debian@12', 'debian@13'])
+def test_configuration_file(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    base: str,
+    snapshot: SnapshotAssertion,
+):
+    machine.base = base
+    ctx.run(ctx.on.config_changed(), served())
+    assert machine.file(mariadb.CONFIG) == snapshot
+
+
+def test_every_event_leads_to_the_same_state(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    relation = nova()
+    seen: set[Any] = set()
+    for event in (
+        ctx.on.install(), ctx.on.start(), ctx.on.config_changed(), ctx.on.upgrade_charm(),
+        ctx.on.update_status(), ctx.on.leader_elected(), ctx.on.relation_changed(relation),
+    ):  # fmt: skip
+        ctx.run(event, served(relation))
+        seen.add(machine.desired)
+    assert len(seen) == 1
