@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from . import relations, state
+from . import apache, conf, host, migration, relations, state
+from .api import ApiCharm
 from .charm import Charm
+from .relations import keystone, mysql
+from .service import Ready, ServiceSpec, WsgiApp
 from .state import Desired, Facts, Inputs, Secret, Status
 
 __all__ = [
+    'ApiCharm',
     'Charm',
     'Desired',
     'Facts',
     'Inputs',
+    'Ready',
     'Secret',
+    'ServiceSpec',
     'Status',
+    'WsgiApp',
+    'apache',
+    'conf',
+    'host',
+    'keystone',
+    'migration',
+    'mysql',
     'relations',
     'state',
 ]

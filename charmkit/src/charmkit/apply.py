@@ -128,6 +128,7 @@ class LocalMachine:
                 run.command(command)
                 self._remember('commands', {command.name: command.key})
             case 'stop':
+                time.sleep(next(s.linger_s for s in desired.services if s.name == step.target))
                 run.program('systemctl', 'disable', '--now', '--quiet', step.target)
             case 'recycle':
                 processes.recycle(step.target)

@@ -20,8 +20,8 @@ import dataclasses
 import logging
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
-from typing import ClassVar, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import ClassVar, TypeVar, cast
 
 import ops
 
@@ -45,6 +45,7 @@ _STATUSES: dict[state.Kind, type[ops.StatusBase]] = {
     'active': ops.ActiveStatus,
 }
 PEERS = 'peers'
+T = TypeVar('T')
 _JUJUS_OWN = frozenset({'egress-subnets', 'ingress-address', 'private-address'})
 
 
@@ -62,7 +63,7 @@ class Charm(ops.CharmBase):
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
         self._stored.set_default(paused=False, versions={})
-        self._here: apply.Machine = self.machine or apply.LocalMachine(self.meta.name)
+        self.here: apply.Machine = self.machine or apply.LocalMachine(self.meta.name)
         for event in self.on.events().values():
             if issubclass(event.event_type, ops.HookEvent) and not issubclass(
                 event.event_type, _DEDICATED
@@ -117,7 +118,7 @@ class Charm(ops.CharmBase):
         peers = dict(peer.data[self.app]) if peer else {}
         peer_units = {u.name: dict(peer.data[u]) for u in peer.units} if peer else {}
         leader = self.unit.is_leader()
-        addresses = _Addresses(self.model)
+        addresses = _Bindings(self.model, lambda n: str(n.ingress_address))
         bags = [peers, *peer_units.values()]
         for relation in (r for found in every.values() for r in found):
             bags += [relation.app_data, *relation.units.values()]
@@ -127,22 +128,32 @@ class Charm(ops.CharmBase):
                 leader=leader,
                 address=addresses[next(iter(self.meta.extra_bindings), PEERS)],
                 addresses=addresses,
+                all_addresses=_Bindings(
+                    self.model, lambda n: tuple(str(a) for a in n.ingress_addresses)
+                ),
+                networks=_Bindings(self.model, _networks),
                 region=str(self.config.get('region', 'RegionOne')),
             ),
-            facts=self._here.facts(),
+            facts=self.here.facts(),
             relations=every,
             app_data=_OwnAppData(self) if leader else {},
             peers=peers,
+            my_peer_data=dict(peer.data[self.unit]) if peer else {},
             peer_units=peer_units,
             options=dict(self.config),
             secrets=self._secrets(bags),
             versions=dict(cast('Mapping[str, str]', self._stored.versions)),
             paused=bool(self._stored.paused),
-            unit_secret=self._here.unit_secret(self.unit.name),
+            unit_secret=self.here.unit_secret(self.unit.name),
             fresh=secrets.token_hex(32),
         )
 
-    def _on_any(self, _: ops.EventBase) -> None:
+    def write_peer_data(self, data: Mapping[str, str]) -> None:
+        """Add *data* to what this unit tells its peers."""
+        for relation in self.model.relations[PEERS]:
+            relation.data[self.unit].update(data)
+
+    def _on_any(self, event: ops.EventBase) -> None:
         self.reconcile()
 
     def _on_pause(self, event: ops.ActionEvent) -> None:
@@ -169,7 +180,7 @@ class Charm(ops.CharmBase):
         done: list[host.Step] = []
         while True:
             desired = self.desired_state(inputs)
-            outcome = apply.reconcile(self._here, desired.host)
+            outcome = apply.reconcile(self.here, desired.host)
             done += outcome.steps
             if outcome.versions == inputs.versions:
                 break
@@ -233,23 +244,19 @@ class Charm(ops.CharmBase):
         self.unit.status = _STATUSES[shown.kind](shown.message)
 
 
-class _Addresses(Mapping[str, str]):
-    """This unit's ingress address by binding, asked of Juju only when wanted."""
+class _Bindings(Mapping[str, T]):
+    """Something of each binding's network, asked of Juju only when wanted."""
 
-    def __init__(self, model: ops.Model):
-        self._model = model
-        self._known: dict[str, str] = {}
+    def __init__(self, model: ops.Model, pick: Callable[[ops.Network], T]):
+        self._model, self._pick = model, pick
+        self._known: dict[str, T] = {}
 
-    def __getitem__(self, binding: str) -> str:
+    def __getitem__(self, binding: str) -> T:
         if binding not in self._known:
             try:
-                network = self._model.get_binding(binding)
+                self._known[binding] = self._pick(self._model.get_binding(binding).network)
             except ops.ModelError:  # A binding that the charm does not declare.
                 raise KeyError(binding) from None
-            address = network.network.ingress_address if network else None
-            if address is None:
-                raise KeyError(binding)
-            self._known[binding] = str(address)
         return self._known[binding]
 
     def __iter__(self) -> Iterator[str]:
@@ -257,6 +264,14 @@ class _Addresses(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._known)
+
+
+def _networks(network: ops.Network) -> tuple[relations.Network, ...]:
+    return tuple(
+        relations.Network(i.name, str(i.address), str(i.subnet or ''))
+        for i in network.interfaces
+        if i.address is not None
+    )
 
 
 class _OwnAppData(Mapping[int, Mapping[str, str]]):

@@ -105,6 +105,10 @@ class Service:
     part_of: str = ''
     """The service that this one lives in: a process group of Apache has ``apache2`` here. It
     comes and goes with it, and alone is only ever recycled."""
+    version: str = ''
+    """Of the program: it must be started again when this changes."""
+    linger_s: float = 0
+    """How long to wait before it is stopped, for whoever must notice first; seconds."""
     probe: str = ''
     """``host:port`` that must accept a connection while it runs: not listening is not running."""
 
@@ -151,6 +155,7 @@ class Host:
         parts = [f'{f.path}:{f.digest}' for f in self.files if service in f.notify]
         parts += [f'{x.path}:{x.stamp}' for x in self.links if service in x.notify]
         parts += [f'{x.path}:-' for x in self.absent if service in x.notify]
+        parts += [f'version:{s.version}' for s in self.services if s.name == service and s.version]
         return digest('\n'.join(sorted(parts)))
 
 
@@ -180,6 +185,27 @@ class Step:
 
     def __str__(self) -> str:
         return f'{self.verb} {self.target}'
+
+
+def merge(*hosts: Host) -> Host:
+    """All that *hosts* want, in their order; what several want alike is wanted once.
+
+    Raises:
+        ValueError: when two of them want different things at one path or of one service.
+    """
+    merged = Host(
+        packages=frozenset[str]().union(*(h.packages for h in hosts)),
+        directories=tuple(dict.fromkeys(x for h in hosts for x in h.directories)),
+        files=tuple(dict.fromkeys(x for h in hosts for x in h.files)),
+        links=tuple(dict.fromkeys(x for h in hosts for x in h.links)),
+        absent=tuple(dict.fromkeys(x for h in hosts for x in h.absent)),
+        commands=tuple(dict.fromkeys(x for h in hosts for x in h.commands)),
+        services=tuple(dict.fromkeys(x for h in hosts for x in h.services)),
+    )
+    for names in (list(merged.paths()), [s.name for s in merged.services]):
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f'wanted in two ways: {", ".join(sorted(twice))}')
+    return merged
 
 
 def digest(text: str) -> str:

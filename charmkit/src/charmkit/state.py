@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from . import host
-from .relations import Databag, Relation, Site
+from .relations import Databag, Relation, Site, loadbalancer
 
 Kind = Literal['blocked', 'maintenance', 'waiting', 'active']
 _WORST_FIRST: tuple[Kind, ...] = ('blocked', 'maintenance', 'waiting', 'active')
@@ -47,6 +47,8 @@ class Inputs:
     """What this application's leader wrote, by relation id. Juju shows it to the leader only."""
     peers: Databag = dataclasses.field(default_factory=dict[str, str], repr=False)
     """The application's data on its peer relation ``peers``; every unit sees it."""
+    my_peer_data: Databag = dataclasses.field(default_factory=dict[str, str], repr=False)
+    """This unit's own data on the peer relation."""
     peer_units: Mapping[str, Databag] = dataclasses.field(
         default_factory=dict[str, Databag], repr=False
     )
@@ -59,6 +61,13 @@ class Inputs:
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Version of each installed package that the charm last asked for."""
     paused: bool = False
+    """The pause action was run, and resume was not since."""
+    healthy: bool = False
+    """This unit's own health check passed, when it was last looked at."""
+    tick: bool = False
+    """Time passes: this run is Juju's ``update-status``."""
+    drain_wish: loadbalancer.Lifecycle | None = None
+    """What the pause action asked for: reason, deadline, force."""
     unit_secret: str = dataclasses.field(default='', repr=False)
     """Random, made once on this unit, never leaves it."""
     fresh: str = dataclasses.field(default='', repr=False)

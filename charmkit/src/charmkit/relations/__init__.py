@@ -23,6 +23,7 @@ The providing side of an interface gets whole :class:`Relation` values and answe
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic, Literal, TypeVar
 
@@ -66,6 +67,16 @@ class Relation:
             yield {**self.app_data, **data}
 
 
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """One address of this machine."""
+
+    interface: str
+    address: str
+    subnet: str
+    """In CIDR form; '' when Juju does not know."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Site:
     """Who asks, and where it serves."""
@@ -77,6 +88,14 @@ class Site:
     """Where others reach this unit when no binding says otherwise; an IP address."""
     addresses: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """This unit's ingress address on each binding, such as ``public`` or ``shared-db``."""
+    all_addresses: Mapping[str, tuple[str, ...]] = dataclasses.field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
+    """Every ingress address on each binding, of both families, the preferred one first."""
+    networks: Mapping[str, tuple[Network, ...]] = dataclasses.field(
+        default_factory=dict[str, 'tuple[Network, ...]']
+    )
+    """Where each binding is on this machine."""
     urls: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """By endpoint type, the scheme, host and port that clients are to use, with no path."""
     region: str = 'RegionOne'
@@ -89,6 +108,10 @@ class Site:
     def address_on(self, binding: str) -> str:
         """This unit's address on *binding*, or its usual one."""
         return self.addresses.get(binding, self.address)
+
+    def is_near(self, binding: str, address: str) -> bool:
+        """Whether *address* lies in one of the networks of *binding*."""
+        return any(address_in(address, n.subnet) for n in self.networks.get(binding, ()))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,3 +148,11 @@ def unit_order(unit: str) -> tuple[str, int]:
 def host_in_url(host: str) -> str:
     """*host* as a URL spells it: IPv6 addresses in brackets (RFC 3986, section 3.2.2)."""
     return f'[{host}]' if ':' in host and not host.startswith('[') else host
+
+
+def address_in(address: str, subnet: str) -> bool:
+    """Whether *address* lies in *subnet* (CIDR form); False when either is not what it claims."""
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(subnet, strict=False)
+    except ValueError:
+        return False

@@ -1,0 +1,109 @@
+"""OpenStack configuration as data: sections are dicts, files are merged dicts.
+
+Sources: oslo.config's file format; keystonemiddleware's and oslo's options as their documentation
+of the Zed and 2025.1 releases has them; the numbers were measured (``docs/benchmarks.md``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .relations import keystone, mysql
+
+Value = str | int | bool | Sequence[str]
+Ini = Mapping[str, Mapping[str, Value]]
+
+MEMCACHED = '127.0.0.1:11211'
+"""The cache on the unit's own machine: no unit ever asks another's."""
+
+
+def render(ini: Ini) -> str:
+    """Render in oslo.config's format: a sequence becomes a repeated option.
+
+    Raises:
+        ValueError: when a value holds a line break, which would begin an option of its own.
+    """
+    lines = ['# Written by the charm: local changes are overwritten.']
+    for section in sorted(ini, key=lambda s: (s != 'DEFAULT', s)):
+        lines += ['', f'[{section}]']
+        for key, value in sorted(ini[section].items()):
+            values = [value] if isinstance(value, str | int) else value
+            lines += [f'{key} = {_text(key, v)}' for v in values]
+    return '\n'.join(lines) + '\n'
+
+
+def merge(*inis: Ini) -> Ini:
+    """Merge section by section; later wins."""
+    out: dict[str, dict[str, Value]] = {}
+    for ini in inis:
+        for section, options in ini.items():
+            out.setdefault(section, {}).update(options)
+    return out
+
+
+def common(service: str, *, debug: bool = False) -> Ini:
+    """What every service has: where it logs, and trust in the proxy's forwarded headers."""
+    return {
+        'DEFAULT': {'log_dir': f'/var/log/{service}', 'debug': debug},
+        'oslo_middleware': {'enable_proxy_headers_parsing': True},
+    }
+
+
+def database(db: mysql.Database, section: str = 'database') -> Ini:
+    """How oslo.db reaches *db*."""
+    return {section: {'connection': db.url, 'connection_recycle_time': 300}}
+
+
+def account(identity: keystone.Identity) -> Mapping[str, Value]:
+    """Options with which a service logs in to keystone, in whatever section."""
+    return {
+        'auth_type': 'password',
+        'auth_url': identity.auth_url,
+        'username': identity.username,
+        'password': identity.password,
+        'project_name': identity.project,
+        'user_domain_name': identity.domain,
+        'project_domain_name': identity.domain,
+        'region_name': identity.region,
+    }
+
+
+def keystone_authtoken(identity: keystone.Identity, *, secret: str) -> Ini:
+    """How keystonemiddleware checks tokens: once, and then from the unit's own encrypted cache.
+
+    *secret* is the unit's own. The retry times are low: by default a memcached that was away is
+    avoided for 300 s after it is back.
+    """
+    cache: dict[str, Value] = {
+        'www_authenticate_uri': identity.public_url,
+        'memcached_servers': MEMCACHED,
+        'memcache_security_strategy': 'ENCRYPT',
+        'memcache_secret_key': secret,
+        'memcache_pool_dead_retry': 5,
+        'memcache_pool_socket_timeout': 1,
+        'token_cache_time': 300,
+        'service_token_roles': 'service',
+        'service_token_roles_required': True,
+    }
+    return {'keystone_authtoken': {**account(identity), **cache}}
+
+
+def cache() -> Ini:
+    """An oslo.cache in the unit's memcached, as keystone's own."""
+    return {
+        'cache': {
+            'enabled': True,
+            'backend': 'dogpile.cache.memcached',
+            'memcache_servers': MEMCACHED,
+            'memcache_dead_retry': 5,
+            'memcache_socket_timeout': 1,
+        }
+    }
+
+
+def _text(key: str, value: str | int) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if '\n' in text or '\r' in text:
+        raise ValueError(f'the value of {key} holds a line break')
+    # oslo.config substitutes `$name`, a URL's password may hold one.
+    return text.replace('$', '$$') if key in ('connection', 'password', 'transport_url') else text

@@ -1,0 +1,259 @@
+"""What an OpenStack API service is, and what it takes to run one: data in, data out. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, Self, TypeVar
+
+from . import apache, conf, front, host, memcached, migration, releases, state
+from .relations import ENDPOINT_TYPES, Databag, EndpointType, Need, Site
+
+T = TypeVar('T')
+
+
+@dataclasses.dataclass(frozen=True)
+class WsgiApp:
+    """One WSGI application, served by Apache on a port of its own."""
+
+    name: str
+    script: str
+    port: int
+    type: str = ''
+    """The service's type in the catalogue; without one it is not offered to a load balancer."""
+    path: str = ''
+    """What follows host and port in the catalogue, such as ``/v2.1``."""
+    health: str = ''
+    """The path that answers for it where it has no ``/healthcheck`` of its own."""
+    chunked: bool = False
+    one_thread: bool = False
+    """Patched by eventlet: a second thread would break it."""
+    body_limit: int = 0
+    grace_s: int = 30
+    types: tuple[EndpointType, ...] = ENDPOINT_TYPES
+
+
+def _nothing_else(_: Ready) -> host.Host:
+    return host.Host()
+
+
+def _no_objection(_: state.Inputs) -> str:
+    return ''
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ServiceSpec:
+    """All that sets one OpenStack service apart from another."""
+
+    name: str
+    user: str
+    packages: tuple[str, ...]
+    """The first one's version is the workload's."""
+    needs: tuple[Need[Any], ...]
+    apps: tuple[WsgiApp, ...]
+    config: Mapping[str, Callable[[Ready], conf.Ini]]
+    """Each configuration file, and what goes into it once every need is met."""
+    daemons: tuple[str, ...] = ()
+    """systemd units of the service that run beside its API."""
+    masked: tuple[str, ...] = ()
+    """What the packages would start by themselves: Apache serves here."""
+    migrations: migration.Commands = dataclasses.field(default_factory=migration.Commands)
+    also: Callable[[Ready], host.Host] = _nothing_else
+    """What else it wants of the machine."""
+    objection: Callable[[state.Inputs], str] = _no_objection
+    """Why this unit must not serve as things are, in words for the operator; '' if it may."""
+    by_release: Mapping[str, Mapping[str, Any]] = dataclasses.field(
+        default_factory=dict[str, Mapping[str, Any]]
+    )
+    """What differs: release name, then field of this class, then its value there."""
+
+    def on(self, release: releases.Release) -> Self:
+        """This service as it is in *release*."""
+        return dataclasses.replace(self, **self.by_release.get(release.name, {}))
+
+
+@dataclasses.dataclass(frozen=True)
+class Ready:
+    """Inputs with every need met; a need is the key to its own data."""
+
+    inputs: state.Inputs
+    found: Mapping[Need[Any], object] = dataclasses.field(repr=False)
+
+    def __getitem__(self, need: Need[T]) -> T:
+        return self.found[need]  # type: ignore[return-value]
+
+    @property
+    def unit_secret(self) -> str:
+        """Random, this unit's own."""
+        return self.inputs.unit_secret
+
+    @property
+    def debug(self) -> bool:
+        """The option of that name."""
+        return bool(self.inputs.options.get('debug', False))
+
+
+def desired_state(spec: ServiceSpec, inputs: state.Inputs) -> state.Desired:
+    """Work out everything from *inputs*: no Juju, no machine, no clock.
+
+    Raises:
+        ValueError: on a base that the charms do not know.
+    """
+    release = releases.of_base(inputs.facts.base)
+    spec = spec.on(release)
+    place = front.place(spec, inputs)
+    inputs = dataclasses.replace(inputs, site=place.site)
+    found = {n: n.find(inputs.of(n.relation), inputs.site) for n in spec.needs}
+    unmet = [_unmet(n, inputs) for n, data in found.items() if data is None]
+    base = _always(spec, inputs)
+    requests = _requests(spec, inputs)
+    installed = inputs.versions.get(spec.packages[0], '')
+    version = _upstream(installed)
+    if unmet:
+        return state.Desired(
+            host=host.merge(base, _idle(spec)),
+            unit_data={**requests, **place.unit_data},
+            app_data=place.app_data,
+            status=tuple(unmet),
+            version=version,
+        )
+    ready = Ready(inputs, found)
+    decision = migration.decide(
+        spec.migrations, inputs, user=spec.user, wanted=_schema(spec, release, ready)
+    )
+    objection = spec.objection(inputs)
+    serving = decision.usable and not objection and not place.out_of_service
+    return state.Desired(
+        host=host.merge(
+            base,
+            host.Host(
+                files=_config_files(spec, ready),
+                commands=decision.commands,
+                services=_daemons(spec, serving, installed),
+            ),
+            apache.desired(
+                _sites(spec, inputs, place.addresses),
+                running=serving,
+                version=installed,
+                linger_s=place.linger_s,
+            ),
+            place.host,
+            spec.also(ready),
+        ),
+        unit_data={**requests, **place.unit_data, 'peers': decision.unit_data},
+        app_data={**place.app_data, 'peers': decision.app_data},
+        ports=frozenset(app.port for app in spec.apps),
+        status=_status(objection, decision.message, place.status),
+        version=version,
+    )
+
+
+def schema(spec: ServiceSpec, inputs: state.Inputs) -> migration.Schema | None:
+    """The schema that this unit wants; None while it has no database."""
+    release = releases.of_base(inputs.facts.base)
+    found = {n: n.find(inputs.of(n.relation), inputs.site) for n in spec.needs}
+    if None in found.values():
+        return None
+    return _schema(spec.on(release), release, Ready(inputs, found))
+
+
+def _schema(spec: ServiceSpec, release: releases.Release, ready: Ready) -> migration.Schema:
+    """Another server is another schema."""
+    databases = sorted(repr(ready[n]) for n in spec.needs if n.relation == 'shared-db')
+    return migration.Schema(
+        release=release.number,
+        version=ready.inputs.versions.get(spec.packages[0], ''),
+        databases=host.digest(' '.join(databases)),
+    )
+
+
+def _always(spec: ServiceSpec, inputs: state.Inputs) -> host.Host:
+    """What is wanted from the first hook on, so that only configuration is left for later."""
+    return host.merge(
+        host.Host(
+            packages=frozenset({*spec.packages, *apache.PACKAGES}),
+            services=tuple(host.Service(name, 'masked') for name in spec.masked),
+        ),
+        memcached.desired(inputs.facts.memory_mib),
+    )
+
+
+def _idle(spec: ServiceSpec) -> host.Host:
+    names = (apache.SERVICE, *spec.daemons)
+    return host.Host(services=tuple(host.Service(name, 'stopped') for name in names))
+
+
+def _daemons(spec: ServiceSpec, serving: bool, version: str) -> tuple[host.Service, ...]:
+    wanted = 'running' if serving else 'stopped'
+    return tuple(host.Service(name, wanted, version=version) for name in spec.daemons)
+
+
+def _requests(spec: ServiceSpec, inputs: state.Inputs) -> dict[str | int, Databag]:
+    # Everything at once, whatever is still missing: it saves round trips.
+    out: dict[str | int, dict[str, str]] = {}
+    for need in spec.needs:
+        if inputs.of(need.relation):
+            out.setdefault(need.relation, {}).update(need.request(inputs.site))
+    return dict(out)
+
+
+def _unmet(need: Need[Any], inputs: state.Inputs) -> state.Status:
+    if not inputs.of(need.relation):
+        return state.Status('blocked', f'missing relation: {need.relation}')
+    return state.Status('waiting', f'waiting for {need.relation} to grant {need.name}'.rstrip())
+
+
+def _status(objection: str, waiting: str, place: state.Status | None) -> tuple[state.Status, ...]:
+    out = [place] if place else []
+    if objection:
+        out.append(state.Status('blocked', objection))
+    if waiting:
+        out.append(state.Status('waiting', waiting))
+    return tuple(out)
+
+
+def _config_files(spec: ServiceSpec, ready: Ready) -> tuple[host.File, ...]:
+    return tuple(
+        host.File(
+            path=path,
+            content=conf.render(make(ready)),
+            group=spec.user,
+            mode=0o640,
+            notify=(*(apache.group(app.name) for app in spec.apps), *spec.daemons),
+        )
+        for path, make in spec.config.items()
+    )
+
+
+def _sites(
+    spec: ServiceSpec, inputs: state.Inputs, addresses: tuple[str, ...]
+) -> list[apache.Site]:
+    return [
+        apache.Site(
+            name=app.name,
+            script=app.script,
+            port=app.port,
+            addresses=addresses,
+            user=spec.user,
+            size=apache.size(
+                inputs.facts.cpus,
+                inputs.facts.memory_mib // len(spec.apps),
+                one_thread=app.one_thread,
+                processes=int(inputs.options.get('workers', 0)),
+                threads=int(inputs.options.get('threads', 0)),
+            ),
+            health=app.health,
+            chunked=app.chunked,
+            body_limit=app.body_limit,
+            grace_s=app.grace_s,
+        )
+        for app in spec.apps
+    ]
+
+
+def _upstream(version: str) -> str:
+    """The upstream part of a Debian version: ``2:25.1.0-2+deb12u1`` is ``25.1.0``."""
+    return version.rpartition(':')[2].partition('-')[0].partition('+')[0]
+
+
+__all__ = ['Ready', 'ServiceSpec', 'Site', 'WsgiApp', 'desired_state']
