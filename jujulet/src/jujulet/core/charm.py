@@ -109,3 +109,7 @@ class Charm:
     bases: tuple[Base, ...] = ()
     """Bases it supports, preferred first; empty: any."""
     assumes: tuple[Any, ...] = ()
+
+
+class Invalid(ValueError):  # noqa: N818 -- it is an answer, not a fault of ours
+    """A charm, or what was said about one, cannot be used; the text says what would be right."""

@@ -1,0 +1,161 @@
+"""What lies at a path that the user gave: a charm's folder or its archive, read but not unpacked."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import zipfile
+from collections.abc import Callable
+from typing import Any, cast
+
+import yaml
+
+from ..core import bases as bases_
+from ..core import charm as charm_
+from ..core import charmcraft, charmparse
+from . import archive, projects
+
+MANIFEST = 'manifest.yaml'
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A charm as it lies on disk."""
+
+    path: pathlib.Path
+    packed: bool
+    charm: charm_.Charm
+    files: charmparse.Files
+    project: charmcraft.Project | None = None
+    """For folders that ``charmcraft pack`` would pack; None: the folder is shipped as it is."""
+
+
+def read(path: str | pathlib.Path) -> charm_.Charm:
+    """The charm at *path*, with empty ``url`` and ``digest``. Touches nothing.
+
+    Raises:
+        charm.Invalid: there is no charm, or it is not valid.
+    """
+    return find(pathlib.Path(path)).charm
+
+
+def find(path: pathlib.Path) -> Source:
+    """As :func:`read`, with where everything is."""
+    if path.is_dir():
+        return _folder(path.resolve())
+    if path.is_file():
+        return _packed(path.resolve())
+    raise charm_.Invalid(
+        f'no charm was found at "{path}": it is neither a charm folder nor a .charm file'
+    )
+
+
+def load_yaml(text: bytes, name: str) -> Any:
+    """YAML of one document.
+
+    Raises:
+        charm.Invalid: with file and line.
+    """
+    try:
+        return yaml.load(text, Loader=getattr(yaml, 'CSafeLoader', yaml.SafeLoader))  # noqa: S506
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise charm_.Invalid(f'{name}:{line}: not valid YAML: {error.problem}') from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise charm_.Invalid(f'{name}: not valid YAML: {error}') from None
+
+
+def _folder(path: pathlib.Path) -> Source:
+    def contents(name: str) -> bytes | None:
+        file = path / name
+        return file.read_bytes() if file.is_file() else None
+
+    craft = contents('charmcraft.yaml')
+    if craft is None:
+        if contents('metadata.yaml') is None:
+            hint = _hint(path)
+            raise charm_.Invalid(
+                f'no charm was found at "{path}": it has neither charmcraft.yaml nor metadata.yaml{hint}'
+            )
+        files = _files(contents)
+        return Source(path, False, charmparse.parse(files, version=_version(contents)), files)
+    project = charmcraft.split(load_yaml(craft, 'charmcraft.yaml'))
+    files = _project_files(contents, project)
+    further = projects.bases(path)
+    if further:
+        files = dataclasses.replace(files, bases=tuple(dict.fromkeys((*files.bases, *further))))
+    charm = charmparse.parse(files, version=_version(contents))
+    return Source(path, False, charm, files, project)
+
+
+def _hint(path: pathlib.Path) -> str:
+    if (path / 'bundle.yaml').is_file():
+        return f'; it holds a bundle: deploy "{path / "bundle.yaml"}"'
+    packed = sorted(path.glob('*.charm'))
+    return f'; did you mean "{packed[0]}"?' if packed else ''
+
+
+def _project_files(
+    contents: Callable[[str], bytes | None], project: charmcraft.Project
+) -> charmparse.Files:
+    """Old projects keep metadata, config and actions in files of their own beside ``charmcraft.yaml``."""
+    old = _files(contents)
+    names = tuple(
+        name if contents(name) is not None else 'charmcraft.yaml'
+        for name in ('metadata.yaml', 'config.yaml', 'actions.yaml')
+    )
+    return charmparse.Files(
+        metadata=old.metadata if old.metadata is not None else project.metadata,
+        config=old.config if old.config is not None else project.config,
+        actions=old.actions if old.actions is not None else project.actions,
+        names=(names[0], names[1], names[2]),
+        bases=project.bases,
+    )
+
+
+def _files(contents: Callable[[str], bytes | None]) -> charmparse.Files:
+    def value(name: str) -> Any:
+        text = contents(name)
+        return None if text is None else load_yaml(text, name)
+
+    return charmparse.Files(
+        metadata=value('metadata.yaml'),
+        config=value('config.yaml'),
+        actions=value('actions.yaml'),
+        bases=_manifest_bases(value(MANIFEST)),
+    )
+
+
+def _manifest_bases(manifest: Any) -> tuple[charm_.Base, ...]:
+    if not isinstance(manifest, dict):
+        return ()
+    entries: Any = cast('dict[str, Any]', manifest).get('bases')
+    found: list[charm_.Base] = []
+    for entry in cast('list[Any]', entries if isinstance(entries, list) else []):
+        if isinstance(entry, dict) and 'name' in entry and 'channel' in entry:
+            text = f'{entry["name"]}@{entry["channel"]}'
+            found.append(bases_.parse(text))
+    return tuple(dict.fromkeys(found))
+
+
+def _version(contents: Callable[[str], bytes | None]) -> str:
+    text = contents('version') or b''
+    return text.decode(errors='replace').strip().partition('\n')[0]
+
+
+def _packed(path: pathlib.Path) -> Source:
+    try:
+        with zipfile.ZipFile(path) as zipped:
+            archive.check(zipped, path.name)
+            names = set(zipped.namelist())
+
+            def contents(name: str) -> bytes | None:
+                return archive.contents(zipped, name) if name in names else None
+
+            if 'metadata.yaml' not in names:
+                raise charm_.Invalid(f'"{path}" is not a charm: it has no metadata.yaml')
+            files = _files(contents)
+            charm = charmparse.parse(files, version=_version(contents))
+    except zipfile.BadZipFile:
+        raise charm_.Invalid(f'"{path}" is not a charm: not a zip file') from None
+    return Source(path, True, charm, files)
