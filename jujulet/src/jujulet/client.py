@@ -1,0 +1,119 @@
+"""Speaks to the controller of this user, and starts it when it is not running.
+
+One JSON line each way over a Unix socket in the user's private folder; an answer that is a stream is many lines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from . import codec, paths
+from .core import model as model_
+
+START_TIMEOUT_S = 30.0
+
+
+class Unreachable(Exception):  # noqa: N818 -- it is a condition that the user must hear of
+    """The controller could not be started, or died in mid-answer. The text says where to look."""
+
+
+class Controller:
+    """The controller that serves one root folder."""
+
+    def __init__(self, folder: pathlib.Path | None = None):
+        self.folder = folder or paths.root()
+
+    def ask(self, question: str, **args: Any) -> Any:
+        """The answer to one question. Raises ``model.Refused`` as the controller does, and Unreachable."""
+        for answer in self.follow(question, **args):
+            return answer
+        return None
+
+    def change(self, model: str, request: Any) -> dict[str, Any]:
+        """Carry out one of ``core.requests`` on *model* (a model string). Raises ``model.Refused``."""
+        return self.ask(
+            'change', model=model, kind=type(request).__name__, request=codec.encode(request)
+        )
+
+    def follow(self, question: str, **args: Any) -> Iterator[Any]:
+        """The answers to one question, as they come."""
+        line = json.dumps({'ask': question, 'args': args}).encode() + b'\n'
+        with self._connected() as connection, connection.makefile('rb') as answers:
+            connection.sendall(line)
+            for answer in answers:
+                message = json.loads(answer)
+                if 'refused' in message:
+                    raise model_.Refused(message['refused'], code=message.get('code', 1))
+                if 'end' in message:
+                    return
+                yield message['answer']
+        raise Unreachable(f'the controller ended in mid-answer: see {paths.log(self.folder)}')
+
+    def running(self) -> bool:
+        """Whether a controller answers."""
+        with contextlib.suppress(OSError), _connect(self.folder):
+            return True
+        return False
+
+    def _connected(self) -> socket.socket:
+        with contextlib.suppress(OSError):
+            return _connect(self.folder)
+        return self._start()
+
+    def _start(self) -> socket.socket:
+        """Start the daemon, and connect once it listens. Two that start at once is no harm: it holds a lock."""
+        log_path = paths.log(self.folder)
+        with open(log_path, 'ab', opener=_private) as log:
+            daemon = subprocess.Popen(
+                [sys.executable, '-m', 'jujulet.controller', str(self.folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd='/',
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                return _connect(self.folder)
+            if daemon.poll():
+                break
+            time.sleep(0.02)
+        tail = log_path.read_text(errors='replace').strip().splitlines()[-1:]
+        raise Unreachable(
+            f'the controller did not start{": " + tail[0] if tail else ""} (all of it: {log_path})'
+        )
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _connect(folder: pathlib.Path) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with short_path(paths.socket(folder)) as path:
+            connection.connect(path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextlib.contextmanager
+def short_path(path: pathlib.Path) -> Generator[str]:
+    """A name for the socket *path* that is short enough: a socket's address holds 107 bytes."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f'/proc/self/fd/{folder}/{path.name}'
+    finally:
+        os.close(folder)

@@ -1,0 +1,1 @@
+"""The daemon: holds the models, and carries out what the core decides."""

@@ -1,0 +1,7 @@
+"""``python -m jujulet.controller FOLDER``: the daemon."""
+
+import sys
+
+from .service import main
+
+sys.exit(main())

@@ -1,0 +1,215 @@
+"""Holds the models, starts what is due, and tells the core how it ended.
+
+The core decides everything; this loop only asks ``schedule.due`` after each change and each end, and at the
+times that ``schedule.wake_at`` names. One thread: a change is never seen half done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any
+
+from ..core import model as model_
+from ..core import operations, schedule
+from ..machines import protocol
+from . import store as store_
+
+logger = logging.getLogger(__name__)
+
+BACKOFF_S = 5.0
+"""How long a machine rests after something on it failed that should not be able to."""
+
+Carry = Callable[[str, Any], Awaitable[None]]
+"""Carries out one operation of the model with that uuid, to its end."""
+
+
+class Engine:
+    """The models of one user, and what is being done for them at this moment."""
+
+    def __init__(
+        self,
+        store: store_.Store,
+        machines: Mapping[str, protocol.Machines],
+        *,
+        clock: Callable[[], float] = time.time,
+    ):
+        self.store = store
+        self.machines = machines
+        """By ``Model.machines_kind``."""
+        self.clock = clock
+        self.models: dict[str, model_.Model] = {m.uuid: m for m in store.load()}
+        self.changed = Signal()
+        """Fires after every change of any model, and every line of a log."""
+        self.carry: dict[type, Carry] = {}
+        """What carries out each kind of operation; filled by ``service.build``."""
+        self.removing: set[str] = set()
+        self._busy: dict[str, set[str]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._model_tasks: dict[str, set[asyncio.Task[None]]] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._pumps: set[str] = set()
+
+    def machines_of(self, uuid: str) -> protocol.Machines:
+        """What makes the machines of a model."""
+        return self.machines[self.models[uuid].machines_kind]
+
+    def update(
+        self,
+        uuid: str,
+        change: Callable[[model_.Model], model_.Model],
+        lines: Iterable[store_.LogLine] = (),
+    ) -> model_.Model:
+        """Replace a model by what *change* makes of it, on disk first; then look what is due."""
+        old = self.models[uuid]
+        new = change(old)
+        lines = tuple(lines)
+        if new is not old:
+            self.store.save(old, new, lines)
+            self.models[uuid] = new
+            self.pump_soon(uuid)
+        elif lines:
+            self.store.log(uuid, lines)
+        self.changed.fire()
+        return new
+
+    def add(self, model: model_.Model) -> None:
+        """Take in a new model."""
+        self.store.save(None, model)
+        self.models[model.uuid] = model
+        self.changed.fire()
+
+    def log(self, uuid: str, entity: str, level: str, module: str, *messages: str) -> None:
+        """Append to a model's debug log."""
+        if uuid in self.models:
+            now = self.clock()
+            self.store.log(uuid, [store_.LogLine(now, entity, level, module, m) for m in messages])
+            self.changed.fire()
+
+    def occupied(self, uuid: str) -> frozenset[str]:
+        """Machines on which something is being done."""
+        return frozenset(self._busy.get(uuid, ()))
+
+    def pump_soon(self, uuid: str) -> None:
+        """Look what is due, once what is being done at this moment is done."""
+        if uuid not in self._pumps:
+            self._pumps.add(uuid)
+            asyncio.get_running_loop().call_soon(self._pump, uuid)
+
+    def _pump(self, uuid: str) -> None:
+        self._pumps.discard(uuid)
+        model = self.models.get(uuid)
+        if model is None or uuid in self.removing:
+            return
+        if model.life == 'dying' and (model.force or _empty(model)):
+            self.removing.add(uuid)
+            self.spawn(self._remove(uuid))
+            return
+        now = self.clock()
+        busy = self._busy.setdefault(uuid, set())
+        for operation in schedule.due(model, frozenset(busy), now):
+            busy.add(machine := _machine(model, operation))
+            task = self.spawn(self._carry_out(uuid, machine, operation))
+            mine = self._model_tasks.setdefault(uuid, set())
+            mine.add(task)
+            task.add_done_callback(mine.discard)
+        self._wake(uuid, schedule.wake_at(model, now), now)
+
+    def _wake(self, uuid: str, at: float | None, now: float) -> None:
+        if timer := self._timers.pop(uuid, None):
+            timer.cancel()
+        if at is not None:
+            delay = max(at - now, 0.0) + 0.005  # Past the instant, whatever the clocks' grain.
+            loop = asyncio.get_running_loop()
+            self._timers[uuid] = loop.call_later(delay, self.pump_soon, uuid)
+
+    async def _carry_out(self, uuid: str, machine: str, operation: operations.Operation) -> None:
+        try:
+            await self.carry[type(operation)](uuid, operation)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            logger.exception('%s failed', operation)
+            self.log(
+                uuid,
+                f'machine-{machine}',
+                'ERROR',
+                'jujulet.controller',
+                *traceback.format_exc().rstrip().splitlines(),
+            )
+            await asyncio.sleep(BACKOFF_S)
+        finally:
+            self._busy.get(uuid, set()).discard(machine)
+            if uuid in self.models:
+                self.pump_soon(uuid)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start work that nobody waits for."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _remove(self, uuid: str) -> None:
+        """Take down all that a dying model has on this host, then forget it."""
+        tasks = list(self._model_tasks.pop(uuid, ()))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            await self.machines_of(uuid).destroy_model(uuid)
+        except protocol.MachineError as error:
+            logger.error('model %s: %s', self.models[uuid].name, error)
+            self.log(uuid, 'controller-0', 'ERROR', 'jujulet.controller', str(error))
+            await asyncio.sleep(BACKOFF_S)
+            self.removing.discard(uuid)
+            self.pump_soon(uuid)
+            return
+        self.store.save(self.models[uuid], None)
+        del self.models[uuid]
+        self._busy.pop(uuid, None)
+        if timer := self._timers.pop(uuid, None):
+            timer.cancel()
+        self.removing.discard(uuid)
+        self.changed.fire()
+
+
+class Signal:
+    """Lets any number of tasks wait for the next change."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def fire(self) -> None:
+        """Wake all that wait."""
+        event, self._event = self._event, asyncio.Event()
+        event.set()
+
+    async def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the next change; False when *timeout* seconds went by without one."""
+        try:
+            await asyncio.wait_for(self._event.wait(), timeout)
+        except TimeoutError:
+            return False
+        return True
+
+
+def _empty(model: model_.Model) -> bool:
+    return not (model.machines or model.applications or model.units)
+
+
+def _machine(model: model_.Model, operation: operations.Operation) -> str:
+    """The machine that an operation occupies."""
+    if isinstance(operation, operations.DeployCharm | operations.AttachStorage):
+        return model.units[operation.unit].machine
+    return operation.machine
+
+
+def replaced(model: model_.Model, machine: str, **fields: Any) -> model_.Model:
+    """*model* with other fields of one machine."""
+    new = dataclasses.replace(model.machines[machine], **fields)
+    return dataclasses.replace(model, machines=model_.put(model.machines, machine, new))

@@ -1,0 +1,265 @@
+"""Carries out what units are to do: unpack a charm, attach storage, run a hook, an action or a command."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import pathlib
+import secrets
+from collections.abc import Mapping
+
+from .. import paths
+from ..core import context as context_
+from ..core import environment, hooks, lifecycle, operations
+from ..core import model as model_
+from ..machines import link as link_
+from . import engine as engine_
+from . import installcache, unitfolder
+from .provision import Provision
+from .toolsockets import ToolSockets
+
+logger = logging.getLogger(__name__)
+
+
+class HookRun:
+    """Runs hooks on the machines of all models."""
+
+    def __init__(
+        self,
+        engine: engine_.Engine,
+        provision: Provision,
+        sockets: ToolSockets,
+        cache: installcache.InstallCache,
+        folder: pathlib.Path,
+    ):
+        self._engine = engine
+        self._provision = provision
+        self._sockets = sockets
+        self._cache = cache
+        self._folder = folder
+
+    def recover(self) -> None:
+        """After a start of the controller: what ran when the last one died is to run again."""
+        for uuid, model in self._engine.models.items():
+            for unit in model.units.values():
+                if unit.agent.step == 'running':
+                    now = self._engine.clock()
+                    self._engine.update(
+                        uuid, lambda m, u=unit.name: lifecycle.interrupted(m, u, now)
+                    )
+
+    async def deploy(self, uuid: str, operation: operations.DeployCharm) -> None:
+        """Unpack a charm into a unit's folder, with the hook tools beside it."""
+        model = self._engine.models[uuid]
+        unit = model.units[operation.unit]
+        place = self._place(model, unit)
+        charm = model.charms[operation.url]
+        source = paths.charms(self._folder) / charm.digest
+        given = model.applications[unit.application].resources
+        await asyncio.to_thread(unitfolder.deploy, place, source, model.juju_version)
+        for resource in given.values():
+            blob = paths.blobs(self._folder) / resource.digest
+            await asyncio.to_thread(
+                unitfolder.resource, place, blob, resource.name, resource.filename
+            )
+        await self._sockets.listen(uuid, unit.name)
+        now = self._engine.clock()
+        self._engine.update(
+            uuid, lambda m: lifecycle.deployed(m, operation.unit, operation.url, now)
+        )
+
+    async def attach_storage(self, uuid: str, operation: operations.AttachStorage) -> None:
+        """Make the folder that a storage instance is."""
+        model = self._engine.models[uuid]
+        place = self._place(model, model.units[operation.unit])
+        storage = model.storage[operation.storage]
+        location = place.root / storage.location.lstrip('/')
+        await asyncio.to_thread(location.mkdir, parents=True, exist_ok=True)
+        now = self._engine.clock()
+        self._engine.update(uuid, lambda m: lifecycle.storage_attached(m, operation.storage, now))
+
+    async def run(self, uuid: str, operation: operations.RunHook) -> None:
+        """Run one hook, action or command from its beginning to its commit."""
+        label = (operation.unit or operation.machine).replace('/', '-')
+        context_id = f'{label}-{hooks.name(operation.hook)}-{secrets.token_hex(8)}'
+        context = self._begin(uuid, operation, context_id)
+        link = self._provision.link(uuid, operation.machine)
+        if link is None:
+            self._interrupt(uuid, operation)
+            return
+        try:
+            if operation.unit:
+                await self._run_in_unit(uuid, operation, context, link)
+            else:
+                await self._run_on_machine(uuid, context, link)
+        except (link_.LinkLost, asyncio.CancelledError):
+            self._interrupt(uuid, operation)
+            raise
+        finally:
+            self._sockets.end(context_id)
+
+    def _begin(
+        self, uuid: str, operation: operations.RunHook, context_id: str
+    ) -> context_.Context:
+        begun: list[context_.Context] = []
+
+        def begin(model: model_.Model) -> model_.Model:
+            model, context = lifecycle.begin(model, operation, context_id, self._engine.clock())
+            begun.append(context)
+            return model
+
+        self._engine.update(uuid, begin)
+        return begun[0]
+
+    def _interrupt(self, uuid: str, operation: operations.RunHook) -> None:
+        model = self._engine.models.get(uuid)
+        if model and operation.unit in model.units:
+            now = self._engine.clock()
+            self._engine.update(uuid, lambda m: lifecycle.interrupted(m, operation.unit, now))
+
+    async def _run_in_unit(
+        self,
+        uuid: str,
+        operation: operations.RunHook,
+        context: context_.Context,
+        link: link_.AgentLink,
+    ) -> None:
+        model = self._engine.models[uuid]
+        unit = model.units[operation.unit]
+        place = self._place(model, unit)
+        self._sockets.begin(uuid, context)
+        if operation.hook.kind == 'install' and self._cache.replay(uuid, context, self._sockets):
+            self._say(uuid, unit, 'INFO', 'ran "install" hook (from the install cache)')
+            self._finish(uuid, context.id, context_.Outcome(0))
+            return
+        facts = environment.Facts(prefix=place.prefix)
+        env = environment.hook_environment(model, context, facts)
+        argv, how, stdin = _handler(model, operation.hook, place)
+        if not argv:
+            self._finish(uuid, context.id, context_.Outcome(0, missing=True))
+            return
+        recording = operation.hook.kind == 'install' and self._cache.wants(uuid, unit.name)
+        if recording:
+            self._sockets.record(context.id)
+        outcome = await self._execute(uuid, unit, operation.hook, link, argv, env, place, stdin)
+        if recording and outcome.code == 0 and not outcome.killed:
+            await self._cache.keep(uuid, unit.name, self._sockets.recording(context.id))
+        if outcome.code == 0 and not outcome.killed:
+            self._say(
+                uuid,
+                unit,
+                'INFO',
+                f'ran "{hooks.name(operation.hook)}" {_noun(operation.hook)} (via {how})',
+            )
+        self._finish(uuid, context.id, outcome)
+
+    async def _execute(
+        self,
+        uuid: str,
+        unit: model_.Unit,
+        hook: model_.Hook,
+        link: link_.AgentLink,
+        argv: tuple[str, ...],
+        env: Mapping[str, str],
+        place: unitfolder.Place,
+        stdin: bytes,
+    ) -> context_.Outcome:
+        captured = {'stdout': bytearray(), 'stderr': bytearray()}
+        keep = bool(hook.task)
+        entity = f'unit-{unit.name.replace("/", "-")}'
+        module = f'unit.{unit.name}.{hooks.name(hook)}'
+
+        def line(stream: str, text: str) -> None:
+            self._engine.log(
+                uuid, entity, 'DEBUG' if stream == 'stdout' else 'WARNING', module, text
+            )
+
+        lines = link_.Lines(line)
+
+        def output(stream: str, chunk: bytes) -> None:
+            if keep:
+                captured[stream] += chunk
+            if hook.kind != 'exec':
+                lines.feed(stream, chunk)
+
+        timeout = self._engine.models[uuid].tasks[hook.task].timeout if hook.task else 0.0
+        try:
+            ended = await link.run(
+                argv, env=env, cwd=place.charm_inside, stdin=stdin, timeout=timeout, output=output
+            )
+        except link_.CannotRun as error:
+            line('stderr', str(error))
+            return context_.Outcome(126, stderr=str(error).encode())
+        lines.finish()
+        return context_.Outcome(
+            code=ended.returncode,
+            killed=ended.killed and not ended.timed_out,
+            timed_out=ended.timed_out,
+            stdout=bytes(captured['stdout']),
+            stderr=bytes(captured['stderr']),
+        )
+
+    async def _run_on_machine(
+        self, uuid: str, context: context_.Context, link: link_.AgentLink
+    ) -> None:
+        task = self._engine.models[uuid].tasks[context.hook.task]
+        ended, stdout, stderr = await link.capture(
+            ('/bin/bash', '-s'),
+            env={'PATH': environment.AGENT_PATH, 'LANG': 'C.UTF-8', 'HOME': '/root'},
+            cwd='/',
+            stdin=task.command.encode(),
+            timeout=task.timeout,
+        )
+        outcome = context_.Outcome(
+            ended.returncode, timed_out=ended.timed_out, stdout=stdout, stderr=stderr
+        )
+        now = self._engine.clock()
+        self._engine.update(uuid, lambda m: lifecycle.finish(m, context, outcome, now))
+
+    def _finish(self, uuid: str, context_id: str, outcome: context_.Outcome) -> None:
+        context = self._sockets.context(context_id)
+        now = self._engine.clock()
+        model = self._engine.update(uuid, lambda m: lifecycle.finish(m, context, outcome, now))
+        unit = model.units.get(context.unit)
+        if unit and unit.agent.step == 'failed' and not context.hook.task:
+            self._say(
+                uuid,
+                unit,
+                'ERROR',
+                f'hook "{hooks.name(context.hook)}" (via hook dispatching script: dispatch) failed: '
+                f'exit status {outcome.code}',
+            )
+
+    def _say(self, uuid: str, unit: model_.Unit, level: str, message: str) -> None:
+        entity = f'unit-{unit.name.replace("/", "-")}'
+        self._engine.log(uuid, entity, level, 'juju.worker.uniter.operation', message)
+
+    def _place(self, model: model_.Model, unit: model_.Unit) -> unitfolder.Place:
+        machines = self._engine.machines_of(model.uuid)
+        return unitfolder.Place(
+            root=machines.root(model.uuid, unit.machine),
+            prefix=machines.prefix(model.uuid, unit.machine),
+            unit=unit.name,
+            machine=unit.machine,
+        )
+
+
+def _noun(hook: model_.Hook) -> str:
+    return 'action' if hook.kind == 'action' else 'hook'
+
+
+def _handler(
+    model: model_.Model, hook: model_.Hook, place: unitfolder.Place
+) -> tuple[tuple[str, ...], str, bytes]:
+    """What to run for *hook*, how Juju names that, and its input; no program if the charm has no handler."""
+    if hook.kind == 'exec':
+        return ('/bin/bash', '-s'), 'juju-exec', model.tasks[hook.task].command.encode()
+    if unitfolder.executable(place, 'dispatch'):
+        return (f'{place.charm_inside}/dispatch',), 'hook dispatching script: dispatch', b''
+    if hook.kind == 'action':
+        own = f'actions/{model.tasks[hook.task].name}'
+    else:
+        own = f'hooks/{hooks.name(hook)}'
+    if unitfolder.executable(place, own):
+        return (f'{place.charm_inside}/{own}',), 'explicit, bespoke hook script', b''
+    return (), '', b''

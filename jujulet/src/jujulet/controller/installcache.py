@@ -1,0 +1,114 @@
+"""The install cache: machines that start where another unit's install hook ended.
+
+What the hook asked of its tools, and what it was told, is recorded. For a new unit the same calls are made again,
+purely: only if every answer is the same is the layer used, and the calls' effects are the hook's
+(``core.layers``). So the key of a layer is what the hook really read.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from .. import codec
+from ..core import context as context_
+from ..core import layers, lifecycle, modelconfig, operations
+from ..core import model as model_
+from ..machines import protocol
+from . import engine as engine_
+from .toolsockets import ToolSockets
+
+logger = logging.getLogger(__name__)
+
+
+class InstallCache:
+    """Finds, replays and takes layers."""
+
+    def __init__(self, engine: engine_.Engine):
+        self._engine = engine
+
+    def layer_for(self, uuid: str, machine: str) -> str:
+        """Key of a layer that the one new unit of *machine* can start from; empty if there is none."""
+        model = self._engine.models[uuid]
+        units = [u for u in model.units.values() if u.machine == machine]
+        if not model.machines[machine].exclusive or len(units) != 1 or not _fit(model, units[0]):
+            return ''
+        unit = units[0]
+        there = {layer.key for layer in self._engine.machines_of(uuid).layers()}
+        wanted = layers.family(model, unit.name)
+        for key, body in self._engine.store.layers().items():
+            if key in there and body['family'] == wanted:
+                recording = codec.decode(layers.Recording, body['recording'])
+                if self._replayed(model, unit, recording):
+                    return key
+        return ''
+
+    def _replayed(
+        self, model: model_.Model, unit: model_.Unit, recording: layers.Recording
+    ) -> bool:
+        now = self._engine.clock()
+        hook = operations.RunHook(unit.name, unit.machine, model_.Hook('install'))
+        begun, context = lifecycle.begin(model, hook, 'probe', now)
+        return layers.replay(begun, context, recording, now) is not None
+
+    def replay(self, uuid: str, context: context_.Context, sockets: ToolSockets) -> bool:
+        """Let the recorded calls stand for the hook, if its machine was made from a layer. False: run it."""
+        model = self._engine.models[uuid]
+        unit = model.units[context.unit]
+        key = model.machines[unit.machine].layer
+        body = self._engine.store.layers().get(key) if key else None
+        if body is None:
+            return False
+        recording = codec.decode(layers.Recording, body['recording'])
+        replayed = layers.replay(model, context, recording, self._engine.clock())
+        if replayed is None:
+            return False
+        model, context = replayed
+        self._engine.update(uuid, lambda _: model)
+        sockets.replace(context)
+        return True
+
+    def wants(self, uuid: str, unit: str) -> bool:
+        """Whether this unit's install hook is worth recording."""
+        model = self._engine.models[uuid]
+        machine = model.machines[model.units[unit].machine]
+        return machine.exclusive and not machine.layer and _fit(model, model.units[unit])
+
+    async def keep(self, uuid: str, unit: str, recording: layers.Recording) -> None:
+        """Keep the machine as the hook left it. A failure costs the cache, never the unit."""
+        model = self._engine.models[uuid]
+        machine = model.units[unit].machine
+        family = layers.family(model, unit)
+        key = secrets.token_hex(16)
+        machines = self._engine.machines_of(uuid)
+        mark = (
+            machines.root(uuid, machine)
+            / f'var/lib/juju/agents/unit-{unit.replace("/", "-")}/.layer'
+        )
+        try:
+            mark.touch()
+            await machines.keep_layer(uuid, machine, key)
+        except (OSError, protocol.MachineError) as error:
+            logger.warning('no layer was kept of %s: %s', unit, error)
+            return
+        finally:
+            mark.unlink(missing_ok=True)
+        charm = model.charm_of(model.units[unit].application)
+        self._engine.store.put_layer(
+            key,
+            {
+                'family': family,
+                'recording': codec.encode(recording),
+                'about': {'charm': charm.name, 'base': str(model.machines[machine].base)},
+            },
+        )
+
+
+def _fit(model: model_.Model, unit: model_.Unit) -> bool:
+    """Whether nothing but the install hook can have made the machine what it is after it."""
+    return (
+        model.machines_kind == 'container'
+        and modelconfig.get(model, 'install-cache') is not False
+        and not unit.principal
+        and not any(s.owner == unit.name for s in model.storage.values())
+    )

@@ -1,0 +1,167 @@
+"""Makes, restarts and removes machines, and keeps the link to the agent of each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from ..core import machines as machines_
+from ..core import model as model_
+from ..core import operations
+from ..machines import link as link_
+from ..machines import protocol
+from . import engine as engine_
+from . import installcache
+
+logger = logging.getLogger(__name__)
+
+HELLO_TIMEOUT_S = 90.0
+"""How long a machine's system may take from its start until its agent says hello."""
+
+Key = tuple[str, str]
+"""(model uuid, machine id)."""
+
+
+class Provision:
+    """The machines of all models, as far as they are there, and the links to their agents."""
+
+    def __init__(self, engine: engine_.Engine, cache: installcache.InstallCache):
+        self._engine = engine
+        self._cache = cache
+        self._servers: dict[Key, asyncio.Server] = {}
+        self._links: dict[Key, link_.AgentLink] = {}
+        self._arrivals: dict[Key, asyncio.Event] = {}
+        self.on_listen: Callable[[str, str], Awaitable[None]] = _nothing
+        """Awaited with (model uuid, machine id) before a machine is started."""
+
+    def link(self, uuid: str, machine: str) -> link_.AgentLink | None:
+        """The link to a machine's agent, if it is there."""
+        return self._links.get((uuid, machine))
+
+    async def recover(self) -> None:
+        """After a start of the controller: find out which machines are still there, and bring back the rest."""
+        alive = {(u, i) for u, m in self._engine.models.items() for i in m.machines}
+        for kind in self._engine.machines.values():
+            kinds = {k for k in alive if self._engine.machines_of(k[0]) is kind}
+            await kind.recover(kinds)
+        for uuid, machine in sorted(alive):
+            if self._engine.models[uuid].machines[machine].phase in ('started', 'down'):
+                self._engine.update(
+                    uuid, lambda m, i=machine: machines_.down(m, i, self._engine.clock())
+                )
+                self._engine.spawn(self._return(uuid, machine))
+
+    async def _return(self, uuid: str, machine: str) -> None:
+        """Bring a machine back that was there before the controller went away."""
+        model = self._engine.models[uuid]
+        try:
+            await self._listen(uuid, machine)
+            await self._engine.machines_of(uuid).ensure(_spec(model, machine), lambda _: None)
+        except protocol.MachineError as error:
+            self._fail(uuid, machine, str(error))
+
+    async def start(self, uuid: str, operation: operations.StartMachine) -> None:
+        """Make a machine; ends when its agent is there, or when it cannot be made."""
+        machine = operation.machine
+        layer = self._cache.layer_for(uuid, machine)
+        self._engine.update(uuid, lambda m: engine_.replaced(m, machine, layer=layer))
+        model = self._engine.models[uuid]
+
+        def progress(message: str) -> None:
+            if machine in self._engine.models[uuid].machines:
+                now = self._engine.clock()
+                self._engine.update(uuid, lambda m: machines_.progress(m, machine, message, now))
+
+        arrived = self._arrivals.setdefault((uuid, machine), asyncio.Event())
+        try:
+            await self._listen(uuid, machine)
+            await self._engine.machines_of(uuid).ensure(_spec(model, machine), progress)
+            await asyncio.wait_for(arrived.wait(), HELLO_TIMEOUT_S)
+        except protocol.MachineError as error:
+            self._fail(uuid, machine, str(error))
+        except TimeoutError:
+            self._fail(
+                uuid,
+                machine,
+                f'its agent did not start within {HELLO_TIMEOUT_S:.0f} s: '
+                'see `jujulet doctor`, then `juju retry-provisioning`',
+            )
+
+    def _fail(self, uuid: str, machine: str, message: str) -> None:
+        logger.error('machine %s of %s: %s', machine, uuid, message)
+        now = self._engine.clock()
+        self._engine.update(uuid, lambda m: machines_.failed(m, machine, message, now))
+        self._engine.log(uuid, f'machine-{machine}', 'ERROR', 'juju.worker.provisioner', message)
+
+    async def destroy(self, uuid: str, operation: operations.DestroyMachine) -> None:
+        """Take a machine down and forget it."""
+        machine = operation.machine
+        if server := self._servers.pop((uuid, machine), None):
+            server.close()
+        if link := self._links.pop((uuid, machine), None):
+            link.close()
+        self._arrivals.pop((uuid, machine), None)
+        await self._engine.machines_of(uuid).destroy(uuid, machine)
+        self._engine.update(uuid, lambda m: machines_.gone(m, machine, self._engine.clock()))
+
+    async def reboot(self, uuid: str, operation: operations.RebootMachine) -> None:
+        """Restart a machine's system; ends when its agent is back."""
+        arrived = asyncio.Event()
+        self._arrivals[uuid, operation.machine] = arrived
+        await self._engine.machines_of(uuid).reboot(uuid, operation.machine)
+        await asyncio.wait_for(arrived.wait(), HELLO_TIMEOUT_S)
+
+    async def _listen(self, uuid: str, machine: str) -> None:
+        """Wait for the agent of a machine, now and whenever it comes back."""
+        if (uuid, machine) in self._servers:
+            return
+        path = self._engine.machines_of(uuid).run_dir(uuid, machine) / protocol.AGENT_SOCKET
+
+        async def meet(link: link_.AgentLink) -> None:
+            await self._meet(uuid, machine, link)
+
+        self._servers[uuid, machine] = await link_.listen(path, meet)
+        await self.on_listen(uuid, machine)
+
+    async def _meet(self, uuid: str, machine: str, link: link_.AgentLink) -> None:
+        if machine not in self._machines(uuid):
+            link.close()
+            return
+        if old := self._links.get((uuid, machine)):
+            old.close()
+        self._links[uuid, machine] = link
+        now = self._engine.clock()
+        self._engine.update(uuid, lambda m: machines_.started(m, machine, link.boots, now))
+        self._arrivals.setdefault((uuid, machine), asyncio.Event()).set()
+        await link.closed.wait()
+        if self._links.get((uuid, machine)) is not link:
+            return
+        del self._links[uuid, machine]
+        if machine in self._machines(uuid):
+            now = self._engine.clock()
+            self._engine.update(uuid, lambda m: machines_.down(m, machine, now))
+
+    def _machines(self, uuid: str) -> Mapping[str, model_.Machine]:
+        model = self._engine.models.get(uuid)
+        return model.machines if model else {}
+
+
+async def _nothing(uuid: str, machine: str) -> None:
+    pass
+
+
+def _spec(model: model_.Model, machine: str) -> protocol.MachineSpec:
+    wanted = model.machines[machine]
+    return protocol.MachineSpec(
+        model=model.uuid,
+        model_name=model.name,
+        id=machine,
+        base=wanted.base,
+        hostname=wanted.hostname,
+        layer=wanted.layer,
+        addresses=wanted.addresses,
+        spaces=model.spaces,
+        constraints=wanted.constraints,
+        ssh_keys=model.ssh_keys,
+    )

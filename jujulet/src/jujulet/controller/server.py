@@ -1,0 +1,94 @@
+"""Answers commands over the user's socket: a JSON line in, one or more out (see ``client``)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import pathlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+from .. import paths
+from ..client import short_path
+from ..core import model as model_
+
+logger = logging.getLogger(__name__)
+
+LINE_LIMIT = 64 * 1024 * 1024
+"""Bytes of one question; a bundle's options may hold whole files."""
+
+Question = Callable[..., Awaitable[Any] | AsyncIterator[Any]]
+"""A coroutine function answers once, an async generator as often as it likes."""
+
+
+class Server:
+    """Listens, and hands each question to its function."""
+
+    def __init__(self, folder: pathlib.Path, questions: Mapping[str, Question]):
+        self._folder = folder
+        self._questions = questions
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Begin to listen. The folder is the user's own, so whoever connects is the user."""
+        path = paths.socket(self._folder)
+        path.unlink(missing_ok=True)
+        with short_path(path) as name:
+            self._server = await asyncio.start_unix_server(self._serve, name, limit=LINE_LIMIT)
+        path.chmod(0o600)
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._server:
+            self._server.close()
+        paths.socket(self._folder).unlink(missing_ok=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            line = await reader.readline()
+            if line:
+                await self._answer_while_heard(line, reader, writer)
+        with contextlib.suppress(ConnectionError):
+            writer.close()
+            await writer.wait_closed()
+
+    async def _answer_while_heard(
+        self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """Answer, and stop when the one who asked has gone away."""
+        answering = asyncio.ensure_future(self._answer(line, writer))
+        listening = asyncio.ensure_future(reader.read(1))
+        await asyncio.wait({answering, listening}, return_when=asyncio.FIRST_COMPLETED)
+        listening.cancel()
+        if not answering.done():
+            answering.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await answering
+
+    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+        async def say(message: Any) -> None:
+            writer.write(json.dumps(message).encode() + b'\n')
+            await writer.drain()
+
+        try:
+            message = json.loads(line)
+            question = self._questions.get(message['ask'])
+            if question is None:
+                raise model_.Refused(f'this controller knows no question {message["ask"]!r}')
+            answer = question(**message['args'])
+            if isinstance(answer, AsyncIterator):
+                async for one in answer:
+                    await say({'answer': one})
+                await say({'end': True})
+            else:
+                await say({'answer': await answer})
+        except model_.Refused as refusal:
+            await say({'refused': str(refusal), 'code': refusal.code})
+        except ConnectionError:
+            raise
+        except Exception as error:
+            logger.exception('a question failed')
+            log = paths.log(self._folder)
+            await say({'refused': f'internal error: {error!r} (details: {log})', 'code': 1})

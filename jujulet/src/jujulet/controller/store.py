@@ -1,0 +1,194 @@
+"""Keeps models in one SQLite file.
+
+A model is a set of entities (an application, a unit, a relation …), a row each. Values are immutable, so saving a
+change means writing the entities that are not the same object as before, in one transaction: after a crash
+the file holds the model as it was after some whole change.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import dataclasses
+import json
+import pathlib
+import sqlite3
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from .. import codec
+from ..core import model as model_
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE entity (
+    model TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (model, kind, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE log (
+    id INTEGER PRIMARY KEY, model TEXT NOT NULL, at REAL NOT NULL, entity TEXT NOT NULL,
+    level TEXT NOT NULL, module TEXT NOT NULL, message TEXT NOT NULL
+) STRICT;
+CREATE INDEX log_model ON log (model, id);
+CREATE TABLE layer (key TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
+MODEL = 'model'
+"""Kind of the one row that holds everything of a model that is in no collection."""
+
+
+class LogLine(NamedTuple):
+    """One line of the debug log."""
+
+    at: float
+    entity: str
+    """``unit-placement-0``, ``machine-0`` or ``controller-0``."""
+    level: str
+    module: str
+    message: str
+    id: int = 0
+
+
+class NewerStore(Exception):  # noqa: N818 -- it is a condition that the user must hear of
+    """The file was written by a newer jujulet than this one."""
+
+
+def _collections() -> dict[str, tuple[type, type]]:
+    """Fields of Model that are collections of entities: name → (key type, entity type)."""
+    out: dict[str, tuple[type, type]] = {}
+    for name, hint in typing.get_type_hints(model_.Model).items():
+        if typing.get_origin(hint) is not collections.abc.Mapping:
+            continue
+        key, item = typing.get_args(hint)
+        if dataclasses.is_dataclass(item):
+            out[name] = (key, typing.cast('type', item))
+    return out
+
+
+COLLECTIONS = _collections()
+
+
+class Store:
+    """The open file. Used by one thread of one process."""
+
+    def __init__(self, path: pathlib.Path):
+        """Open *path*, making it if need be. NewerStore if a newer version wrote it."""
+        self._db = sqlite3.connect(path, isolation_level=None)
+        path.chmod(0o600)
+        self._db.execute('PRAGMA journal_mode = WAL')
+        self._db.execute('PRAGMA synchronous = NORMAL')
+        version = self._db.execute('PRAGMA user_version').fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise NewerStore(
+                f'{path} was written by a newer jujulet (format {version}, '
+                f'this one knows {SCHEMA_VERSION}): upgrade jujulet, or set JUJULET_DATA to another folder'
+            )
+        if version == 0:
+            self._db.executescript(
+                f'BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;'
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def load(self) -> list[model_.Model]:
+        """All models, as last saved."""
+        rows: dict[str, dict[str, dict[str, Any]]] = {}
+        for uuid, kind, key, body in self._db.execute('SELECT * FROM entity'):
+            rows.setdefault(uuid, {}).setdefault(kind, {})[key] = json.loads(body)
+        return [_decode(kinds) for kinds in rows.values()]
+
+    def save(
+        self, old: model_.Model | None, new: model_.Model | None, lines: Iterable[LogLine] = ()
+    ) -> None:
+        """Write what differs between *old* and *new* (None: not there), and *lines* of its log: all or nothing."""
+        uuid = (new or typing.cast('model_.Model', old)).uuid
+        self._db.execute('BEGIN IMMEDIATE')
+        try:
+            if new is None:
+                self._db.execute('DELETE FROM entity WHERE model = ?', (uuid,))
+                self._db.execute('DELETE FROM log WHERE model = ?', (uuid,))
+            else:
+                self._write(old, new)
+                self._log(uuid, lines)
+        except BaseException:
+            self._db.execute('ROLLBACK')
+            raise
+        self._db.execute('COMMIT')
+
+    def _write(self, old: model_.Model | None, new: model_.Model) -> None:
+        puts: list[tuple[str, str, str, str]] = []
+        drops: list[tuple[str, str, str]] = []
+        for kind in COLLECTIONS:
+            before = getattr(old, kind) if old else {}
+            after = getattr(new, kind)
+            if before is after:
+                continue
+            puts += [
+                (new.uuid, kind, str(key), json.dumps(codec.encode(item)))
+                for key, item in after.items()
+                if before.get(key) is not item
+            ]
+            drops += [(new.uuid, kind, str(key)) for key in before if key not in after]
+        scalars = _scalars(new)
+        if old is None or _scalars(old) != scalars:
+            puts.append((new.uuid, MODEL, '', json.dumps(scalars)))
+        self._db.executemany('INSERT OR REPLACE INTO entity VALUES (?, ?, ?, ?)', puts)
+        self._db.executemany('DELETE FROM entity WHERE model = ? AND kind = ? AND key = ?', drops)
+
+    def _log(self, uuid: str, lines: Iterable[LogLine]) -> None:
+        self._db.executemany(
+            'INSERT INTO log (model, at, entity, level, module, message) VALUES (?, ?, ?, ?, ?, ?)',
+            [(uuid, x.at, x.entity, x.level, x.module, x.message) for x in lines],
+        )
+
+    def log(self, uuid: str, lines: Iterable[LogLine]) -> None:
+        """Append *lines* to the debug log of a model."""
+        self._db.execute('BEGIN IMMEDIATE')
+        self._log(uuid, lines)
+        self._db.execute('COMMIT')
+
+    def log_lines(self, uuid: str, *, limit: int = 0, after: int = 0) -> list[LogLine]:
+        """Lines of the debug log with an id above *after*, oldest first; the last *limit* of them (0: all)."""
+        rows = self._db.execute(
+            'SELECT at, entity, level, module, message, id FROM log WHERE model = ? AND id > ? '
+            'ORDER BY id DESC LIMIT ?',
+            (uuid, after, limit or -1),
+        ).fetchall()
+        return [LogLine(*row) for row in reversed(rows)]
+
+    def layers(self) -> dict[str, Any]:
+        """Everything known of the install cache's layers, by key."""
+        return {
+            key: json.loads(body) for key, body in self._db.execute('SELECT key, body FROM layer')
+        }
+
+    def put_layer(self, key: str, body: Any) -> None:
+        """Remember a layer; None forgets it."""
+        if body is None:
+            self._db.execute('DELETE FROM layer WHERE key = ?', (key,))
+        else:
+            self._db.execute('INSERT OR REPLACE INTO layer VALUES (?, ?)', (key, json.dumps(body)))
+
+
+def _scalars(model: model_.Model) -> dict[str, Any]:
+    return {
+        f.name: codec.encode(getattr(model, f.name))
+        for f in dataclasses.fields(model)
+        if f.name not in COLLECTIONS
+    }
+
+
+def _decode(kinds: Mapping[str, Mapping[str, Any]]) -> model_.Model:
+    fields: dict[str, Any] = {}
+    for kind, (key_type, item_type) in COLLECTIONS.items():
+        fields[kind] = {
+            key: codec.decode(item_type, body)
+            for key, body in sorted(
+                ((key_type(k), b) for k, b in kinds.get(kind, {}).items()), key=lambda kb: kb[0]
+            )
+        }
+    scalars = codec.decode(model_.Model, kinds[MODEL][''])
+    return dataclasses.replace(scalars, **fields)

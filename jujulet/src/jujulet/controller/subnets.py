@@ -1,0 +1,58 @@
+"""Which subnets a new space gets: free on this host, and never one that another model has."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import subprocess
+from collections.abc import Iterable
+
+POOL4 = ipaddress.IPv4Network('10.176.0.0/12')
+"""Where IPv4 subnets come from, a /24 each."""
+POOL6 = ipaddress.IPv6Network('fd6a:756a:756c::/48')
+"""Where IPv6 subnets come from, a /64 each: unique local addresses (RFC 4193)."""
+
+
+def choose(taken: Iterable[str]) -> tuple[str, str]:
+    """A free IPv4 and IPv6 subnet, in CIDR form, overlapping none of *taken*. RuntimeError if none is left."""
+    used = [ipaddress.ip_network(t, strict=False) for t in taken]
+    return (
+        _first_free(POOL4.subnets(new_prefix=24), [n for n in used if n.version == 4]),
+        _first_free(
+            itertools.islice(POOL6.subnets(new_prefix=64), 1, None),
+            [n for n in used if n.version == 6],
+        ),
+    )
+
+
+def _first_free(
+    candidates: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network],
+    used: list[ipaddress.IPv4Network | ipaddress.IPv6Network],
+) -> str:
+    for candidate in candidates:
+        if not any(candidate.overlaps(u) for u in used):  # type: ignore[arg-type] -- same version
+            return str(candidate)
+    raise RuntimeError(
+        'no subnet is left for another space: destroy a model that you no longer need'
+    )
+
+
+def on_host() -> list[str]:
+    """Subnets that the host already has a route to."""
+    routes: list[str] = []
+    for family in ('-4', '-6'):
+        done = subprocess.run(
+            ['ip', family, 'route', 'show', 'table', 'all'],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        routes += [word for line in done.stdout.splitlines() for word in line.split()[:2]]
+    return [r for r in routes if _is_subnet(r)]
+
+
+def _is_subnet(text: str) -> bool:
+    try:
+        return ipaddress.ip_network(text, strict=False).prefixlen > 0
+    except ValueError:
+        return False

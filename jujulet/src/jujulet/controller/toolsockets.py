@@ -1,0 +1,130 @@
+"""The sockets of hook tools, one a unit, and the contexts of the hooks that run.
+
+A unit's socket is in its machine's own folder, and what comes in over it counts as said by that unit: it may name
+only a context of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from .. import wire
+from ..client import short_path
+from ..core import context as context_
+from ..core import hooktools, layers
+from . import engine as engine_
+
+logger = logging.getLogger(__name__)
+
+
+class ToolSockets:
+    """Answers the hook tools of all units."""
+
+    def __init__(self, engine: engine_.Engine):
+        self._engine = engine
+        self._servers: dict[tuple[str, str], asyncio.Server] = {}
+        self._contexts: dict[str, tuple[str, context_.Context]] = {}
+        """By context id: the model's uuid, and the context as its tools have made it so far."""
+        self._recordings: dict[str, layers.Recording] = {}
+
+    def begin(self, uuid: str, context: context_.Context) -> None:
+        """A hook starts: its tools may call."""
+        self._contexts[context.id] = (uuid, context)
+
+    def replace(self, context: context_.Context) -> None:
+        """A hook's context as it is now."""
+        self._contexts[context.id] = (self._contexts[context.id][0], context)
+
+    def context(self, context_id: str) -> context_.Context:
+        """A hook's context as its tools have left it."""
+        return self._contexts[context_id][1]
+
+    def end(self, context_id: str) -> None:
+        """A hook has ended: nothing may call on its behalf any more."""
+        self._contexts.pop(context_id, None)
+        self._recordings.pop(context_id, None)
+
+    def record(self, context_id: str) -> None:
+        """Remember every call of this hook, and its answer."""
+        self._recordings[context_id] = layers.Recording()
+
+    def recording(self, context_id: str) -> layers.Recording:
+        """What was remembered of a hook."""
+        return self._recordings[context_id]
+
+    async def listen(self, uuid: str, unit: str) -> None:
+        """Open the socket of a unit's hook tools."""
+        if (uuid, unit) in self._servers:
+            return
+        model = self._engine.models[uuid]
+        folder = self._engine.machines_of(uuid).run_dir(uuid, model.units[unit].machine)
+        path = folder / f'unit-{unit.replace("/", "-")}.socket'
+        path.unlink(missing_ok=True)
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await self._serve(uuid, unit, reader, writer)
+
+        with short_path(path) as name:
+            self._servers[uuid, unit] = await asyncio.start_unix_server(serve, name)
+        path.chmod(0o600)
+
+    async def listen_all(self, uuid: str, machine: str) -> None:
+        """Open the sockets of every unit on *machine* that has a charm: they are anew after a restart."""
+        model = self._engine.models[uuid]
+        for unit in model.units.values():
+            if unit.machine == machine and unit.agent.deployed:
+                self.close(uuid, unit.name)
+                await self.listen(uuid, unit.name)
+
+    def close(self, uuid: str, unit: str) -> None:
+        """Close the socket of a unit that is gone."""
+        if server := self._servers.pop((uuid, unit), None):
+            server.close()
+
+    def sweep(self) -> None:
+        """Close the sockets of all units that no longer are."""
+        for uuid, unit in list(self._servers):
+            model = self._engine.models.get(uuid)
+            if model is None or unit not in model.units:
+                self.close(uuid, unit)
+
+    async def _serve(
+        self, uuid: str, unit: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            try:
+                incoming = await wire.receive(reader, writer)
+                if incoming is not None:
+                    writer.write(self._answer(uuid, unit, incoming))
+                    await writer.drain()
+            except wire.Malformed as error:
+                logger.warning('%s: %s', unit, error)
+        with contextlib.suppress(ConnectionError):
+            writer.close()
+            await writer.wait_closed()
+
+    def _answer(self, uuid: str, unit: str, incoming: wire.Incoming) -> bytes:
+        owner, context = self._contexts.get(incoming.context_id, ('', None))
+        if context is None or owner != uuid or context.unit != unit:
+            return wire.encode_error(f'unknown context id "{incoming.context_id}"')
+        model = self._engine.models[uuid]
+        try:
+            answer = hooktools.call(model, context, incoming.call, self._engine.clock())
+        except Exception:
+            logger.exception('%s: %s failed', unit, incoming.call.argv[:1])
+            return wire.encode_error('internal error: see the log of the controller')
+        self._contexts[context.id] = (uuid, answer.context)
+        if answer.model is not model:
+            self._engine.update(uuid, lambda _: answer.model)
+        self._log(uuid, unit, answer)
+        if context.id in self._recordings:
+            recording = self._recordings[context.id]
+            self._recordings[context.id] = layers.recorded(recording, incoming.call, answer)
+        return wire.encode_answer(answer)
+
+    def _log(self, uuid: str, unit: str, answer: context_.Answer) -> None:
+        entity = f'unit-{unit.replace("/", "-")}'
+        for level, message in answer.log:
+            self._engine.log(uuid, entity, level, f'unit.{unit}.juju-log', message)

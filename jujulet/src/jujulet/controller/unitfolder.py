@@ -1,0 +1,143 @@
+"""The folders of one unit on its machine, written from the host: charm, hook tools, resources.
+
+Layout as Juju's: ``/var/lib/juju/agents/unit-<app>-<n>/charm`` and ``/var/lib/juju/tools/unit-<app>-<n>/`` (reference
+3.5). A newer charm replaces the older by manifest: what the older brought goes, what the charm itself wrote stays.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+
+from ..core import environment, hooktools
+
+TOOLS = pathlib.Path(__file__).parent.parent / 'tools'
+MANIFEST = '.jujulet-manifest.json'
+"""Names of the files that the charm brought, kept beside it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a unit is: on which file system, and under which name."""
+
+    root: pathlib.Path
+    prefix: str
+    unit: str
+    machine: str
+
+    @property
+    def tag(self) -> str:
+        """``unit-placement-0``."""
+        return f'unit-{self.unit.replace("/", "-")}'
+
+    @property
+    def agent(self) -> pathlib.Path:
+        """The unit's folder, from the host."""
+        return self.root / 'var/lib/juju/agents' / self.tag
+
+    @property
+    def charm(self) -> pathlib.Path:
+        """The charm, from the host."""
+        return self.agent / 'charm'
+
+    @property
+    def tools(self) -> pathlib.Path:
+        """Its hook tools, from the host."""
+        return self.root / 'var/lib/juju/tools' / self.tag
+
+    @property
+    def charm_inside(self) -> str:
+        """The charm, as the machine sees it."""
+        return f'{self.prefix}/var/lib/juju/agents/{self.tag}/charm'
+
+
+def executable(place: Place, name: str) -> bool:
+    """Whether the charm has an executable of that name."""
+    return os.access(place.charm / name, os.X_OK)
+
+
+def deploy(place: Place, source: pathlib.Path, juju_version: str) -> None:
+    """Put the charm in *source* where *place* is; may be repeated after it was cut off."""
+    place.agent.mkdir(parents=True, exist_ok=True)
+    _adopt(place)
+    files = _files(source)
+    manifest = place.agent / MANIFEST
+    old = set[str](json.loads(manifest.read_text())) if manifest.exists() else set[str]()
+    # What is about to come belongs to the charm from now on, even if this is cut off half-way.
+    _write(manifest, json.dumps(sorted(old | files)))
+    for name in sorted(old - files, reverse=True):
+        _remove(place.charm / name)
+    shutil.copytree(source, place.charm, symlinks=True, dirs_exist_ok=True, copy_function=_copy)
+    _write(manifest, json.dumps(sorted(files)))
+    _link_tools(place, juju_version)
+
+
+def _adopt(place: Place) -> None:
+    """On a machine made from an install layer, the unit that the layer came from becomes this one."""
+    if place.charm.exists():
+        return
+    agents = place.agent.parent
+    others = [p for p in agents.iterdir() if p.name != place.tag and (p / '.layer').exists()]
+    for other in others:
+        shutil.rmtree(place.agent)
+        other.rename(place.agent)
+        shutil.rmtree(place.tools.parent / other.name, ignore_errors=True)
+        (place.agent / '.layer').unlink()
+        return
+
+
+def _files(folder: pathlib.Path) -> set[str]:
+    return {
+        str(pathlib.Path(parent, name).relative_to(folder))
+        for parent, folders, names in os.walk(folder)
+        for name in (*folders, *names)
+    }
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy one file over whatever is there, as a new file: the old one may be running."""
+    if os.path.lexists(target):
+        os.unlink(target)
+    shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _remove(path: pathlib.Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        if not any(path.iterdir()):  # The charm may have written into it.
+            path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+    aside = path.with_name(path.name + '.new')
+    aside.write_text(text)
+    aside.rename(path)
+
+
+def _link_tools(place: Place, juju_version: str) -> None:
+    place.tools.mkdir(parents=True, exist_ok=True)
+    client = place.tools / 'hooktool'
+    shutil.copy2(TOOLS / 'hooktool', client)
+    client.chmod(0o755)
+    for name in hooktools.NAMES:
+        link = place.tools / name
+        if not link.is_symlink():
+            link.symlink_to('hooktool')
+    # charmhelpers asks this program for Juju's version.
+    jujud = place.root / environment.machine_tools_dir(place.machine).lstrip('/')
+    jujud.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(client, jujud / 'jujud')
+    _write(jujud / 'jujud-version', environment.version_text(juju_version) + '\n')
+
+
+def resource(place: Place, blob: pathlib.Path, name: str, filename: str) -> None:
+    """Put a resource where ``resource-get`` says that it is."""
+    target = place.agent / 'resources' / name / filename
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name('.new')
+    shutil.copyfile(blob, aside)
+    aside.rename(target)

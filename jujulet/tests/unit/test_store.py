@@ -1,0 +1,133 @@
+"""The store gives back what it was given, and never half of a change."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import sqlite3
+
+import pytest
+
+from jujulet import codec
+from jujulet.controller import store as store_
+from jujulet.core import charm, model, requests
+
+UNIT = model.Unit(
+    name='a/0',
+    application='a',
+    machine='0',
+    agent=model.Agent(
+        hook=model.Hook('relation-changed', relation=3, remote_unit='b/0'),
+        step='queued',
+        relations={3: model.KnownRelation(created=True, members={'b/0': 2})},
+        revisions_told=frozenset({('secret', 1)}),
+    ),
+    ports=(model.Port('tcp', 80, 80),),
+)
+MODEL = model.Model(
+    uuid='5a0c', name='t', created=12.5,
+    applications={'a': model.Application('a', 'local:a-0', charm.Base('debian', '12'))},
+    units={'a/0': UNIT},
+    relations={
+        3: model.Relation(3, (model.Endpoint('a', 'db', 'requirer', 'mysql'),)),
+        20: model.Relation(20, (model.Endpoint('a', 'x', 'peer', 'y'),)),
+    },
+)  # fmt: skip
+
+
+def reopened(path: pathlib.Path) -> list[model.Model]:
+    store = store_.Store(path)
+    try:
+        return store.load()
+    finally:
+        store.close()
+
+
+def test_a_model_survives_the_end_of_the_process(tmp_path: pathlib.Path):
+    path = tmp_path / 'db'
+    store = store_.Store(path)
+    store.save(None, MODEL)
+    # Not closed: the process was killed.
+    assert reopened(path) == [MODEL]
+    assert list(reopened(path)[0].relations) == [3, 20]
+    store.close()
+
+
+def test_only_what_changed_is_written(tmp_path: pathlib.Path):
+    path = tmp_path / 'db'
+    store = store_.Store(path)
+    store.save(None, MODEL)
+    changed = dataclasses.replace(MODEL, units={'a/0': dataclasses.replace(UNIT, life='dying')})
+    with sqlite3.connect(path) as db:
+        # A row that the change does not touch may be anything: it must not be written again.
+        db.execute("UPDATE entity SET body = '{}' WHERE kind = 'applications'")
+        db.execute("UPDATE entity SET key = 'other' WHERE kind = 'applications'")
+    store.save(MODEL, changed)
+    with sqlite3.connect(path) as db:
+        rows = db.execute("SELECT key FROM entity WHERE kind = 'applications'").fetchall()
+    db.close()
+    assert rows == [('other',)]
+    store.close()
+
+
+def test_what_is_gone_from_the_model_is_gone_from_the_file(tmp_path: pathlib.Path):
+    path = tmp_path / 'db'
+    store = store_.Store(path)
+    store.save(None, MODEL)
+    smaller = dataclasses.replace(MODEL, units={}, relations=model.drop(MODEL.relations, 3))
+    store.save(MODEL, smaller)
+    assert reopened(path) == [smaller]
+    store.save(smaller, None)
+    assert reopened(path) == []
+    store.close()
+
+
+def test_a_change_that_fails_half_way_leaves_the_file_as_it_was(tmp_path: pathlib.Path):
+    path = tmp_path / 'db'
+    store = store_.Store(path)
+    store.save(None, MODEL)
+    changed = dataclasses.replace(MODEL, units={}, name='other')
+    broken = store_.LogLine(0.0, 'unit-a-0', 'INFO', 'm', object())  # type: ignore[arg-type]
+    with pytest.raises((sqlite3.Error, TypeError)):
+        store.save(MODEL, changed, [broken])
+    assert reopened(path) == [MODEL]
+    store.close()
+
+
+def test_a_file_of_a_newer_version_is_refused_with_what_to_do(tmp_path: pathlib.Path):
+    path = tmp_path / 'db'
+    store_.Store(path).close()
+    with sqlite3.connect(path) as db:
+        db.execute(f'PRAGMA user_version = {store_.SCHEMA_VERSION + 1}')
+    db.close()
+    with pytest.raises(store_.NewerStore, match='upgrade jujulet'):
+        store_.Store(path)
+
+
+def test_the_file_is_private(tmp_path: pathlib.Path):
+    store_.Store(tmp_path / 'db').close()
+    assert (tmp_path / 'db').stat().st_mode & 0o077 == 0
+
+
+def test_the_log_is_read_from_its_end_and_from_where_one_was(tmp_path: pathlib.Path):
+    store = store_.Store(tmp_path / 'db')
+    lines = [store_.LogLine(float(i), 'unit-a-0', 'INFO', 'm', str(i)) for i in range(5)]
+    store.log('5a0c', lines)
+    assert [x.message for x in store.log_lines('5a0c', limit=2)] == ['3', '4']
+    last = store.log_lines('5a0c')[2]
+    assert [x.message for x in store.log_lines('5a0c', after=last.id)] == ['3', '4']
+    assert store.log_lines('other') == []
+    store.close()
+
+
+def test_requests_travel_as_json():
+    wanted = requests.Deploy(charm='local:a-0', options={'n': 1, 'b': True}, to=('0', 'lxd:1'))
+    assert codec.decode(requests.Deploy, codec.encode(wanted)) == wanted
+
+
+def test_a_field_that_has_its_default_is_not_stored():
+    assert codec.encode(model.Hook('install')) == {'kind': 'install'}
+
+
+def test_a_field_of_a_later_version_is_passed_over():
+    assert codec.decode(model.Hook, {'kind': 'install', 'later': 1}) == model.Hook('install')
