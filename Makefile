@@ -3,5 +3,60 @@ SHELL := /bin/bash
 MAKEFLAGS += --always-make --no-print-directory
 .DEFAULT_GOAL := help
 
+BUNDLE ?= bundles/dmz.yaml
+BIN := .venv/bin
+PYTEST := $(BIN)/pytest -q
+PARTS := charmkit charms jujulet matrix
+UNIT := $(wildcard $(addsuffix /tests/unit,$(PARTS) charms/*) tests/unit)
+FUNCTIONAL := $(wildcard $(addsuffix /tests/functional,$(PARTS) charms/*))
+
 help:  ## list what there is to do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+ready:  ## install what this machine lacks, and make .venv
+	@tools/bootstrap
+
+up: ready  ## deploy $(BUNDLE) on this machine, and prove that it works
+	@$(BIN)/python tools/up.py $(BUNDLE)
+
+down: ready  ## remove everything that `make up` made
+	@$(BIN)/python tools/down.py
+
+test: ready check functional integration  ## everything that must pass: what CI runs
+
+test-all: test  ## the same, and what takes longer
+	$(PYTEST) -m slow $(UNIT) $(FUNCTIONAL) tests/integration jujulet/tests/integration
+
+check: ready lint unit  ## lint, types and unit tests: under two minutes
+
+lint: ready  ## ruff, import-linter, pyright
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+format: ready  ## put the code in its one form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+unit: ready  ## pure tests, in seconds
+	$(PYTEST) -n auto -m 'not slow' $(UNIT)
+
+functional: ready images  ## one real program at a time, in containers
+	$(PYTEST) -m 'functional and not slow' $(FUNCTIONAL)
+
+integration: ready images  ## whole charms and bundles on jujulet
+	$(PYTEST) -m 'integration and not slow' jujulet/tests/integration tests/integration
+
+images: ready  ## build the bases that tests run on
+	$(BIN)/jujulet image debian@12 debian@13
+
+charms: ready  ## pack every charm into build/, for Juju and jujulet alike
+	$(BIN)/jujulet pack charms/* -o build
+
+bench: ready  ## measure; figures and how they are taken: docs/benchmarks.md
+	$(BIN)/python -m tests.bench
+
+pins: ready  ## choose the newest versions of everything again
+	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
+	  --no-annotate -o constraints.txt pyproject.toml */pyproject.toml --group dev
