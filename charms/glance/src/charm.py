@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Charm for the OpenStack Image API: it keeps what servers boot from."""
+
+from __future__ import annotations
+
+import ops
+
+import charmkit
+from charmkit import conf, host, keystone, mysql, relations
+
+DB = mysql.need('glance')
+IDENTITY = keystone.need('glance')
+PORT = 9292
+HOME = '/var/lib/glance'
+STORES = {'fs': 'images', 'os_glance_staging_store': 'staging', 'os_glance_tasks_store': 'tasks'}
+
+
+def glance_conf(ready: charmkit.Ready) -> conf.Ini:
+    """What goes into glance-api.conf."""
+    own_address = relations.host_in_url(ready.inputs.site.address_on('internal'))
+    return conf.merge(
+        conf.common('glance', debug=ready.debug),
+        conf.database(ready[DB]),
+        conf.keystone_authtoken(ready[IDENTITY], secret=ready.unit_secret),
+        {
+            'DEFAULT': {
+                'enabled_backends': 'fs:file',
+                # An image that was staged on one unit is imported by that unit.
+                'worker_self_reference_url': f'http://{own_address}:{PORT}',
+            },
+            'glance_store': {'default_backend': 'fs'},
+            'paste_deploy': {'flavor': 'keystone'},
+        },
+        {s: {'filesystem_store_datadir': f'{HOME}/{name}'} for s, name in STORES.items()},
+    )
+
+
+def stores(_: charmkit.Ready) -> host.Host:
+    """The directories that images are kept in."""
+    return host.Host(
+        directories=tuple(
+            host.Directory(path=f'{HOME}/{name}', owner='glance', group='glance', mode=0o750)
+            for name in STORES.values()
+        )
+    )
+
+
+def not_alone(inputs: charmkit.Inputs) -> str:
+    """Files on one unit are not there for the others: the first unit alone may serve them."""
+    first = min((inputs.site.unit, *inputs.peer_units), key=relations.unit_order)
+    if inputs.options.get('shared-store') or inputs.site.unit == first:
+        return ''
+    return f'images are files on {first}: more units need a shared store (option shared-store)'
+
+
+class GlanceCharm(charmkit.ApiCharm):
+    """Charm for the Image API."""
+
+    spec = charmkit.ServiceSpec(
+        name='glance',
+        user='glance',
+        packages=('glance-api', 'python3-pymysql'),
+        masked=('glance-api',),
+        needs=(DB, IDENTITY),
+        apps=(
+            charmkit.WsgiApp(
+                'glance-api',
+                '/usr/bin/glance-wsgi-api',
+                PORT,
+                type='image',
+                chunked=True,
+                grace_s=300,
+            ),
+        ),
+        config={'/etc/glance/glance-api.conf': glance_conf},
+        also=stores,
+        objection=not_alone,
+        migrations=charmkit.migration.Commands(
+            sync=('glance-manage db_sync',),
+            expand=('glance-manage db expand', 'glance-manage db migrate'),
+            contract=('glance-manage db contract',),
+        ),
+    )
+
+
+if __name__ == '__main__':  # pragma: nocover
+    ops.main(GlanceCharm)
