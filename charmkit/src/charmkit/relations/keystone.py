@@ -206,7 +206,6 @@ class Account:
     admin_project_id: str
     admin_user_id: str
     admin_role: str
-    roles: tuple[str, ...] = ()
 
 
 def answer(request: Request, urls: Mapping[str, str], region: str, account: Account) -> Databag:
