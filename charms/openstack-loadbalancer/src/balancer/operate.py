@@ -1,0 +1,195 @@
+"""What one run publishes and shows: databags, ports, status, tables. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from charmkit import Desired, Inputs, Status
+from charmkit.relations import Databag, loadbalancer, unit_order, wire
+
+from . import answer, decision, handshake, interface, rotation, stats, vrrp
+
+
+def published(
+    known: decision.Known,
+    now: decision.Decision,
+    acks: Mapping[str, loadbalancer.Ack],
+    workers: Iterable[rotation.Worker],
+) -> Desired:
+    """Everything to be written and shown after haproxy is as *now* wants it."""
+    workers = tuple(workers)
+    inputs = known.inputs
+    mine = answer.Member(
+        addresses=now.addresses,
+        served=frozenset(f.name for f in now.layout.frontends),
+        acks=acks,
+        metrics=_metrics(known, now),
+    )
+    every = {unit: answer.read_member(bag) for unit, bag in inputs.peer_units.items()}
+    every[inputs.site.unit] = mine
+    members = {unit: every[unit] for unit in now.members if unit in every}
+    there = {r.id for name in decision.ENDPOINTS for r in inputs.of(name)}
+    state = {'haproxy': inputs.versions.get('haproxy', ''), 'serving': now.admitted}
+    unit_data: dict[str | int, Databag] = {decision.PEERS: answer.write_member(mine)}
+    app_data: dict[str | int, Databag] = {decision.PEERS: _peers(now)}
+    for asked in now.asked:
+        if asked.relation in there:
+            unit_data[asked.relation] = answer.unit_answer(asked.app, acks, state)
+            app_data[asked.relation] = answer.app_answer(
+                asked, now.layout, now.bindings, now.opts.rules, members, now.locks
+            )
+    for relation in inputs.of('metrics-endpoint'):
+        unit_data[relation.id] = _scrape_unit(known, now)
+        app_data[relation.id] = _scrape_app(now)
+    return Desired(
+        host=now.host,
+        unit_data=unit_data,
+        app_data=app_data,
+        ports=frozenset(f.port for f in now.layout.frontends),
+        status=statuses(known, now, workers),
+        version=inputs.versions.get('haproxy', ''),
+    )
+
+
+def _peers(now: decision.Decision) -> Databag:
+    return {
+        'members': wire.dump(list(now.members)),
+        'excluded': wire.dump(sorted(now.excluded)),
+        'locks': handshake.dump(now.locks),
+        'holds': wire.dump({u: loadbalancer.write_lifecycle(h) for u, h in now.holds.items()}),
+    }
+
+
+def _metrics(known: decision.Known, now: decision.Decision) -> str:
+    if not known.metrics_addresses:
+        return ''
+    first = known.metrics_addresses[0]
+    host = f'[{first}]' if ':' in first else first
+    return f'{host}:{now.opts.metrics_port}'
+
+
+def _scrape_unit(known: decision.Known, now: decision.Decision) -> Databag:
+    where = known.metrics_addresses[0] if known.metrics_addresses else known.inputs.site.address
+    return {
+        'prometheus_scrape_unit_address': where,
+        'prometheus_scrape_unit_name': known.inputs.site.unit,
+    }
+
+
+def _scrape_app(now: decision.Decision) -> Databag:
+    """The ``prometheus_scrape`` interface: jobs whose targets are every unit's own address."""
+    jobs = [
+        {
+            'metrics_path': '/metrics',
+            'static_configs': [{'targets': [f'*:{now.opts.metrics_port}']}],
+        }
+    ]
+    return {'scrape_jobs': json.dumps(jobs, sort_keys=True)}
+
+
+def statuses(
+    known: decision.Known, now: decision.Decision, workers: Sequence[rotation.Worker]
+) -> tuple[Status, ...]:
+    """What the operator should know, in the order of urgency."""
+    out = [Status('blocked', text) for text in answer.refusals(now.asked, now.layout)]
+    if now.homeless_vips:
+        out.append(
+            Status('blocked', f'VIP in no network of a binding: {", ".join(now.homeless_vips)}')
+        )
+    if known.out_of_service:
+        out.append(Status('maintenance', 'out of service (resume-self brings it back)'))
+    if not now.admitted:
+        out.append(Status('waiting', 'waiting for the leader to admit this unit'))
+    dead = [b.name for b in now.layout.backends if not _any_up(b.name, workers)]
+    if dead:
+        out.append(Status('waiting', f'no unit answers its check: {_some(dead)}'))
+    out.append(Status('active', _summary(now, workers)))
+    return tuple(out)
+
+
+def _any_up(backend: str, workers: Iterable[rotation.Worker]) -> bool:
+    return any(
+        s.up and not s.admin
+        for w in workers
+        if w.current
+        for (name, _), s in w.servers.items()
+        if name == backend
+    )
+
+
+def _summary(now: decision.Decision, workers: Iterable[rotation.Worker]) -> str:
+    frontends = len(now.layout.frontends)
+    parts = [f'{frontends} frontend{"" if frontends == 1 else "s"}']
+    away = sorted(
+        {u for u, places in now.places.items() if any(now.wants[p] != 'ready' for p in places)},
+        key=unit_order,
+    )
+    if away:
+        parts.append(f'out of rotation: {_some(away)}')
+    moves = now.opts.vips or now.opts.rules.external_vips or now.opts.rules.hostnames
+    if len(now.members) > 1 and not moves:
+        parts.append('no VIP')
+    return ', '.join(parts)
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ', '.join(names[:5])
+    return shown if len(names) <= 5 else f'{shown} and {len(names) - 5} more'
+
+
+def min_ready(requests: Iterable[interface.Request]) -> dict[str, int]:
+    """How many units of each service must stay; the most that any of its relations asks for."""
+    out: dict[str, int] = {}
+    for request in requests:
+        for endpoint in request.endpoints:
+            out[endpoint.service] = max(out.get(endpoint.service, 0), endpoint.min_ready)
+    return out
+
+
+def interfaces(inputs: Inputs, binding: str) -> tuple[vrrp.Interface, ...]:
+    """This unit's own addresses on *binding* that clients elsewhere can reach.
+
+    A VIP that the unit holds shows among them, and is left out.
+    """
+    vips = set(str(inputs.options.get('vip') or '').split())
+    return tuple(
+        vrrp.Interface(name=n.interface, address=n.address, network=n.subnet or n.address)
+        for n in inputs.site.networks.get(binding, ())
+        if n.address not in vips and _reachable(n.address)
+    )
+
+
+def _reachable(text: str) -> bool:
+    address = ipaddress.ip_address(text)
+    return not (address.is_link_local or address.is_loopback)
+
+
+def backends(now: decision.Decision, workers: Iterable[rotation.Worker]) -> list[dict[str, Any]]:
+    """Each server on this unit: what is wanted, what it does, what is under way on all workers."""
+    workers = tuple(workers)
+    current = next((w for w in workers if w.current), None)
+    out: list[dict[str, Any]] = []
+    for unit, places in now.places.items():
+        for backend, server in places:
+            seen = current.servers.get((backend, server)) if current else None
+            lock = now.locks.get(unit)
+            out.append(
+                {
+                    'backend': backend,
+                    'unit': unit,
+                    'wanted': now.wants[backend, server],
+                    'check': 'up' if seen and seen.up else 'down',
+                    'sessions': rotation.sessions([(backend, server)], workers),
+                    'grant': lock.state if lock else '',
+                }
+            )
+    return sorted(out, key=lambda row: (row['backend'], unit_order(row['unit'])))
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """*rows* for people."""
+    heads = ('backend', 'unit', 'wanted', 'check', 'sessions', 'grant')
+    return stats.columns([h.upper() for h in heads], [[str(r[h]) for h in heads] for r in rows])

@@ -1,0 +1,136 @@
+"""What each server should be doing on this unit's haproxy, what to tell it, and what to answer.
+
+After a reload the old workers go on with what they had begun, and know nothing of what the new
+one is told. So every worker is told everything, and a server is drained only when the requests of
+all workers have ended.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from charmkit.relations import loadbalancer
+
+from . import handshake
+
+Want = Literal['ready', 'drain', 'maint']
+Place = tuple[str, str]
+"""A backend's name and a server's name."""
+
+# The bits of srv_admin_state (haproxy's management guide, `show servers state`).
+FORCED_MAINT = 0x01
+CONFIG_MAINT = 0x04
+FORCED_DRAIN = 0x08
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Server:
+    """One server as one worker sees it."""
+
+    admin: int
+    up: bool
+    sessions: int
+    """Requests under way and queued."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Worker:
+    """One haproxy process; all but one are old, and finish what they began."""
+
+    pid: int
+    current: bool
+    servers: Mapping[Place, Server]
+
+
+def want(lifecycle: loadbalancer.Lifecycle | None, lock: handshake.Lock | None) -> Want:
+    """What a unit's servers should be doing; a drain needs a grant with the same token."""
+    if lifecycle is None or lifecycle.state == 'ready':
+        return 'ready'
+    if lifecycle.state == 'maintenance':
+        return 'maint'
+    if lifecycle.state == 'gone':
+        return 'drain'
+    granted = lock is not None and lock.state == 'granted' and lock.token == lifecycle.token
+    return 'drain' if granted else 'ready'
+
+
+def commands(wants: Mapping[Place, Want], worker: Worker) -> tuple[str, ...]:
+    """What to tell *worker* so that its servers do what is wanted; nothing when they do."""
+    return tuple(
+        f'set server {backend}/{server} state {wanted}'
+        for (backend, server), wanted in wants.items()
+        if (backend, server) in worker.servers
+        and not _does(worker.servers[backend, server], wanted)
+    )
+
+
+def cuts(places: Iterable[Place], worker: Worker) -> tuple[str, ...]:
+    """What ends at once all that is under way on *places*."""
+    return tuple(
+        f'shutdown sessions server {backend}/{server}'
+        for backend, server in places
+        if worker.servers.get((backend, server), _NONE).sessions
+    )
+
+
+_NONE = Server(admin=0, up=False, sessions=0)
+
+
+def _does(server: Server, wanted: Want) -> bool:
+    maint, drain = server.admin & FORCED_MAINT, server.admin & FORCED_DRAIN
+    if wanted == 'maint':
+        return bool(maint)
+    return not maint and bool(drain) == (wanted == 'drain')
+
+
+def sessions(places: Iterable[Place], workers: Iterable[Worker]) -> int:
+    """Requests under way on *places*, over all workers."""
+    places = tuple(places)
+    return sum(w.servers[p].sessions for w in workers for p in places if p in w.servers)
+
+
+def out(places: Iterable[Place], workers: Iterable[Worker]) -> bool:
+    """No worker sends another request to any of *places*."""
+    places = tuple(places)
+    return all(
+        w.servers[p].admin & (FORCED_MAINT | FORCED_DRAIN)
+        for w in workers
+        for p in places
+        if p in w.servers
+    )
+
+
+def ack(
+    lifecycle: loadbalancer.Lifecycle,
+    lock: handshake.Lock | None,
+    places: Iterable[Place],
+    workers: Iterable[Worker],
+    since_s: float,
+) -> loadbalancer.Ack:
+    """This load balancer unit's answer to *lifecycle*.
+
+    ``ready`` says that requests are sent there, also to a unit whose wish to drain is queued.
+    *since_s* is how many seconds ago this unit began to drain it, by its own clock.
+    """
+    places, workers = tuple(places), tuple(workers)
+    wanted = want(lifecycle, lock)
+    if wanted == 'ready':
+        now = [w.servers[p] for w in workers if w.current for p in places if p in w.servers]
+        well = all(s.up and _does(s, 'ready') for s in now) and any(w.current for w in workers)
+        return loadbalancer.Ack(token=lifecycle.token, state='ready' if well else 'down')
+    count = sessions(places, workers)
+    late = since_s >= lifecycle.deadline_s
+    if out(places, workers) and count == 0:
+        forced = late and lifecycle.on_deadline == 'force'
+        state = 'forced' if forced else 'drained'
+    else:
+        state = 'timeout' if late else 'draining'
+    return loadbalancer.Ack(token=lifecycle.token, state=state, sessions=count)
+
+
+def to_cut(lifecycle: loadbalancer.Lifecycle, wanted: Want, since_s: float) -> bool:
+    """The deadline is over, and the unit asked for what is left to be cut off."""
+    late = since_s >= lifecycle.deadline_s
+    return wanted == 'drain' and late and lifecycle.on_deadline == 'force'
