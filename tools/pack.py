@@ -35,23 +35,11 @@ DISPATCH = """#!/bin/sh
 # Run one hook or action of the charm; everything that it needs is in this folder.
 JUJU_DISPATCH_PATH="${JUJU_DISPATCH_PATH:-$0}" PYTHONPATH=lib:src:venv exec python3 src/charm.py
 """
-_METADATA = [
-    'name',
-    'summary',
-    'description',
-    'assumes',
-    'containers',
-    'devices',
-    'extra-bindings',
-    'peers',
-    'provides',
-    'requires',
-    'resources',
-    'storage',
-    'subordinate',
-    'terms',
+_METADATA = (
+    *('name', 'summary', 'description', 'assumes', 'containers', 'devices', 'extra-bindings'),
+    *('peers', 'provides', 'requires', 'resources', 'storage', 'subordinate', 'terms'),
     'charm-user',
-]
+)
 _LINKS = {'contact': 'maintainers', 'documentation': 'docs', 'issues': 'issues',
           'source': 'source', 'website': 'website'}  # fmt: skip
 _EPOCH = (1980, 1, 1, 0, 0, 0)

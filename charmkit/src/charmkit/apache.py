@@ -19,6 +19,9 @@ LOGS = '/var/log/openstack-apache'
 DRAIN_FILE = '/run/openstack-drain'
 """While it exists every ``/healthcheck`` on the machine answers 503; requests are still served."""
 
+NAME_SHOWN = 16
+"""How much of a process group's name fits where a process shows it: in place of its command."""
+
 _PROCESS_MIB = 140  # Measured: 85 to 150 MiB for each process, whatever the service.
 _MOST_PROCESSES = 16
 
@@ -197,7 +200,7 @@ def _vhost(site: Site, addresses: Iterable[str]) -> str:
 <VirtualHost *:{site.port}>
     WSGIDaemonProcess {name} user={site.user} group={site.user} \\
         processes={size.processes} threads={size.threads} \\
-        display-name=%{{GROUP}} lang=C.UTF-8 locale=C.UTF-8 home=/var/lib/{site.user} \\
+        display-name={name[:NAME_SHOWN]} lang=C.UTF-8 locale=C.UTF-8 home=/var/lib/{site.user} \\
         listen-backlog=512 queue-timeout=45 socket-timeout=60 \\
         graceful-timeout={site.grace_s} shutdown-timeout={site.grace_s}
     WSGIProcessGroup {name}

@@ -14,7 +14,7 @@ import secrets
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from . import facts, files, host, packages, processes, run, state
@@ -70,6 +70,30 @@ def reconcile(machine: Machine, desired: host.Host) -> Outcome:
     if any(step.verb == 'install' for step in steps):
         observed = machine.observe(desired)
     return Outcome(steps, tuple(failed), observed.packages)
+
+
+def settle(
+    machine: Machine,
+    decide: Callable[[Mapping[str, str]], host.Host],
+    versions: Mapping[str, str],
+) -> Outcome:
+    """Reconcile until the installed versions are those that were decided with.
+
+    *decide* says what is desired when such package versions are installed; *versions* are those
+    last seen, none if unknown.
+
+    Raises:
+        Exception: what :func:`reconcile` raises.
+    """
+    if not versions:
+        versions = machine.observe(decide({})).packages
+    done: list[host.Step] = []
+    while True:
+        outcome = reconcile(machine, decide(versions))
+        done += outcome.steps
+        if outcome.versions == versions:
+            return dataclasses.replace(outcome, steps=tuple(done))
+        versions = outcome.versions
 
 
 class LocalMachine:

@@ -92,7 +92,16 @@ class Charm(ops.CharmBase):
         Raises:
             Exception: what :func:`apply.reconcile` raises; Juju shows it and tries again.
         """
-        inputs, desired, outcome = self._settle(self.inputs())
+        inputs = self.inputs()
+
+        def decide(versions: Mapping[str, str]) -> host.Host:
+            return self.desired_state(dataclasses.replace(inputs, versions=versions)).host
+
+        outcome = apply.settle(self.here, decide, inputs.versions)
+        if inputs.versions != outcome.versions:
+            self._stored.versions = dict(outcome.versions)
+            inputs = dataclasses.replace(inputs, versions=outcome.versions)
+        desired = self.desired_state(inputs)
         failed = [
             state.Status('blocked', f'{name} does not run: see journalctl -u {name}')
             for name in outcome.failed
@@ -175,20 +184,6 @@ class Charm(ops.CharmBase):
             units={u.name: dict(r.data[u]) for u in r.units},
             my_data=dict(r.data[self.unit]),
         )
-
-    def _settle(self, inputs: state.Inputs) -> tuple[state.Inputs, state.Desired, apply.Outcome]:
-        done: list[host.Step] = []
-        while True:
-            desired = self.desired_state(inputs)
-            outcome = apply.reconcile(self.here, desired.host)
-            done += outcome.steps
-            if outcome.versions == inputs.versions:
-                break
-            # What is decided may depend on which versions are there: decide again.
-            inputs = dataclasses.replace(inputs, versions=outcome.versions)
-        if self._stored.versions != outcome.versions:
-            self._stored.versions = dict(outcome.versions)
-        return inputs, desired, dataclasses.replace(outcome, steps=tuple(done))
 
     def _secrets(self, bags: Iterable[Mapping[str, str]]) -> dict[str, dict[str, str]]:
         uris = {v for bag in bags for v in bag.values() if v.startswith('secret:')}

@@ -13,6 +13,8 @@ import pathlib
 import signal
 import time
 
+from . import apache
+
 READY_S = 60.0
 """How long to wait for one successor."""
 
@@ -44,17 +46,18 @@ def _await_successor(name: str, pid: int, before: frozenset[int]) -> None:
 
 
 def _of(name: str) -> frozenset[int]:
-    """Process ids of the group *name*: mod_wsgi shows it with ``display-name=%{GROUP}``."""
-    wanted = f'(wsgi:{name}'.encode()
+    """Process ids of the group *name*: each shows it in the place of its command's name."""
+    wanted = name[: apache.NAME_SHOWN].encode()
     found: set[int] = set()
     for entry in pathlib.Path('/proc').iterdir():
-        if entry.name.isdecimal():
-            try:
-                shown = (entry / 'cmdline').read_bytes()
-            except OSError:
-                continue
-            if shown.startswith(wanted) and not shown[len(wanted) : len(wanted) + 1].isalnum():
+        if not entry.name.isdecimal():
+            continue
+        try:
+            shown = (entry / 'cmdline').read_bytes().split(b'\0')[0].strip()
+            if shown == wanted and (entry / 'comm').read_text().strip() == apache.SERVICE:
                 found.add(int(entry.name))
+        except OSError:
+            continue  # It has ended meanwhile.
     return frozenset(found)
 
 

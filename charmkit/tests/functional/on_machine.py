@@ -1,0 +1,86 @@
+"""Run one pass of an API charm's core on the machine that this runs on, without Juju.
+
+`python3 on_machine.py CHARM.py INPUTS.json`: the inputs hold relation data as Juju would show it;
+prints what was done and what was decided as JSON. Started by the functional tests in a container.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import logging
+import pathlib
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from charmkit import api, apply, facts, relations, service, state
+
+
+def load(path: str) -> type[api.ApiCharm]:
+    """The charm's class, from its file."""
+    spec = importlib.util.spec_from_file_location('charm', path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return next(
+        x
+        for x in vars(module).values()
+        if isinstance(x, type) and issubclass(x, api.ApiCharm) and x is not api.ApiCharm
+    )
+
+
+def inputs(given: dict[str, Any], machine: apply.LocalMachine) -> state.Inputs:
+    """Inputs for one run, where *given* says what differs from a lone leader."""
+    found = {
+        name: (relations.Relation(id=i, name=name, app=name, units={f'{name}/0': bag}),)
+        for i, (name, bag) in enumerate(given['relations'].items())
+    }
+    unit = given['unit']
+    return state.Inputs(
+        site=relations.Site(unit=unit, leader=given.get('leader', True), address=given['address']),
+        facts=facts.read(),
+        relations=found,
+        options=given.get('options', {}),
+        paused=given.get('paused', False),
+        peers=given.get('peers', {}),
+        versions=given.get('versions', {}),
+        unit_secret=machine.unit_secret(unit),
+        fresh='f' * 64,
+    )
+
+
+def main() -> None:
+    """One run, decided again when versions changed, as the charm does."""
+    logging.basicConfig(level=logging.INFO, format='%(message)s')
+    charm = load(sys.argv[1])
+    given = json.loads(pathlib.Path(sys.argv[2]).read_text())
+    machine = apply.LocalMachine(charm.spec.name)
+    began = time.monotonic()
+    now = inputs(given, machine)
+
+    def decided(versions: Mapping[str, str]) -> state.Desired:
+        return service.desired_state(charm.spec, dataclasses.replace(now, versions=versions))
+
+    outcome = apply.settle(machine, lambda v: decided(v).host, now.versions)
+    desired = decided(outcome.versions)
+    print(
+        json.dumps(
+            {
+                'steps': [str(s) for s in outcome.steps],
+                'failed': outcome.failed,
+                'status': [dataclasses.asdict(s) for s in desired.status],
+                'version': desired.version,
+                'versions': dict(outcome.versions),
+                'peers': dict(desired.app_data.get('peers', {})),
+                'seconds': round(time.monotonic() - began, 3),
+            }
+        )
+    )
+
+
+if __name__ == '__main__':
+    main()
