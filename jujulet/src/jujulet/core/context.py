@@ -114,5 +114,7 @@ class Answer:
     stdout: bytes = b''
     stderr: bytes = b''
     code: int = 0
+    output: str = ''
+    """File that the client writes ``stdout`` to, relative to where it runs; empty: its own stdout."""
     log: tuple[tuple[str, str], ...] = ()
     """Lines for the debug log: (level, message)."""

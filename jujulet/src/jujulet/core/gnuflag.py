@@ -55,8 +55,8 @@ class Parsed:
     values: Mapping[str, Any]
     """By the first name of each flag: bool, str, int, float (seconds), tuple of str, or dict of str."""
     positionals: tuple[str, ...]
-    given: frozenset[str]
-    """First names of the flags that were given, even when given their default."""
+    given: Mapping[str, str]
+    """First names of the flags that were given, even when given their default, with how they were spelt last."""
     help: bool = False
     """``--help`` or ``-h`` was met; nothing behind it was read."""
 
@@ -72,7 +72,7 @@ def parse(flags: Iterable[Flag], argv: Sequence[str], *, interspersed: bool = Tr
     """
     by_name = {name: flag for flag in flags for name in flag.names}
     values = {flag.names[0]: flag.initial for flag in by_name.values()}
-    given: set[str] = set()
+    given: dict[str, str] = {}
     positionals: list[str] = []
     rest = list(argv)
     while rest:
@@ -89,10 +89,10 @@ def parse(flags: Iterable[Flag], argv: Sequence[str], *, interspersed: bool = Tr
         for name, value in _occurrences(word, rest, by_name):
             flag = by_name.get(name)
             if flag is None:
-                return Parsed(values, tuple(positionals), frozenset(given), help=True)
-            given.add(flag.names[0])
+                return Parsed(values, tuple(positionals), given, help=True)
+            given[flag.names[0]] = _dashed(name)
             values[flag.names[0]] = _set(flag, name, value, values[flag.names[0]])
-    return Parsed(values, tuple(positionals), frozenset(given))
+    return Parsed(values, tuple(positionals), given)
 
 
 def duration(text: str) -> float:

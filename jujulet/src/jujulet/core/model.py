@@ -65,6 +65,8 @@ class Address:
     ipv4: str
     ipv6: str = ''
     mac: str = ''
+    interface: str = ''
+    """Name of its interface on the machine, once someone has looked; see ``network-get``."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,7 +150,9 @@ class Hook:
     """Id of the task, for ``action`` and ``exec``."""
     base: str = ''
     version: int = 0
-    """Version of the remote databag that a relation hook tells of; of the leader settings for theirs."""
+    """Version of what a hook tells of: the remote databag, the leader settings, the charm."""
+    digest: str = ''
+    """Digest of configuration, trust and addresses that a ``config-changed`` tells of."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,8 +181,12 @@ class Agent:
     stopped: bool = False
     removed: bool = False
     hook: Hook | None = None
-    """The hook in hand; with ``step`` it says where it stands."""
+    """The hook in hand; with ``step`` it says where it stands. Never an action or command: see ``task``."""
     step: Literal['idle', 'queued', 'running', 'failed'] = 'idle'
+    then: Hook | None = None
+    """What was queued or had failed when a reboot's ``start`` came before it: runs behind it."""
+    task: str = ''
+    """Id of the action or command in hand. It may run while a hook has failed."""
     upgrading: bool = False
     config_seen: str = ''
     """Digest of configuration, trust and addresses at the last ``config-changed``."""
@@ -303,6 +311,8 @@ class SecretRevision:
     created: float = 0.0
     expires: float = 0.0
     """0: never."""
+    expiry_told: float = 0.0
+    """When ``secret-expired`` last ran; it comes again until the revision is removed."""
 
 
 @dataclasses.dataclass(frozen=True)

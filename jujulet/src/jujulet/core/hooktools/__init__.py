@@ -1,0 +1,134 @@
+"""Every hook tool, as one pure function: :func:`call`.
+
+A call is read by Juju's flag grammar, answered from the model and from what the hook has asked for so far, and its
+effects are in the answer: on the model at once, or in the context until the hook succeeds (reference 3 and 4.5).
+Nothing that a charm sends raises; it gets ``ERROR`` and an exit code.
+"""
+
+from __future__ import annotations
+
+from .. import context as context_
+from .. import formats, gnuflag
+from .. import model as model_
+from . import action, hook, network, relation, secret, secretowner, storage
+from .tool import BAD_ARGUMENTS, Ask, Failure, NoValue, Reply, Tool, unrecognised
+
+_GROUPS = (
+    action.TOOLS,
+    hook.TOOLS,
+    network.TOOLS,
+    relation.TOOLS,
+    secret.TOOLS,
+    secretowner.TOOLS,
+    storage.TOOLS,
+)
+
+STUBS = {tool.name: tool for tool in hook.STUBS}
+TOOLS = {tool.name: tool for tool in sorted((t for g in _GROUPS for t in g), key=lambda t: t.name)}
+"""Every tool that works, by name."""
+
+NAMES = tuple(sorted({*TOOLS, *STUBS}))
+"""Every tool to link into a unit's tools dir. ``function-*`` must not be there: charms ask."""
+
+MACHINE_NAMES = ('juju-exec', 'juju-run')
+"""Linked into the machine's ``/usr/bin``; see :func:`exec_words`."""
+
+
+def wants(argv: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
+    """What a call needs from where its client runs: stdin or not, and which files.
+
+    Nothing for a call that will be refused.
+    """
+    tool = TOOLS.get(argv[0]) if argv else None
+    if tool is None:
+        return False, ()
+    try:
+        args = gnuflag.parse(tool.flags, argv[1:])
+    except gnuflag.FlagError:
+        return False, ()
+    if args.help:
+        return False, ()
+    files = tool.files(args)
+    return '-' in files, tuple(f for f in files if f != '-')
+
+
+def call(
+    model: model_.Model,
+    context: context_.Context,
+    call: context_.Call,
+    now: float,
+    *,
+    prefix: str = '',
+) -> context_.Answer:
+    """Answer one call of one hook. *prefix* stands before paths on the machine (``Machines.prefix``)."""
+    name = call.argv[0] if call.argv else ''
+    try:
+        return _call(model, context, call, now, prefix)
+    except Failure as failure:
+        error = f'ERROR {_shown(str(failure))}\n'.encode('utf-8', 'surrogateescape')
+        return context_.Answer(model, context, stderr=error, code=failure.code)
+    except gnuflag.FlagError as error:
+        text = f'ERROR {_shown(str(error))}\n'.encode('utf-8', 'surrogateescape')
+        return context_.Answer(model, context, stderr=text, code=BAD_ARGUMENTS)
+    except KeyError as error:  # The unit or its application went away while its hook ran.
+        text = f'ERROR {name}: {error.args[0]} is no longer there\n'.encode()
+        return context_.Answer(model, context, stderr=text, code=1)
+
+
+def _call(
+    model: model_.Model,
+    context: context_.Context,
+    call: context_.Call,
+    now: float,
+    prefix: str,
+) -> context_.Answer:
+    name = call.argv[0] if call.argv else ''
+    tool = TOOLS.get(name) or STUBS.get(name)
+    if tool is None:
+        raise Failure(f'unknown command: {name}')
+    if context.unit not in model.units:
+        raise Failure(f'{name}: there is no unit here')
+    if name in STUBS and not {'--help', '-h'} & set(call.argv):
+        tool.run(Ask(model, context, call, gnuflag.Parsed({}, (), {}), now))
+    args = gnuflag.parse(tool.flags, () if name in STUBS else call.argv[1:])
+    if args.help or name in STUBS:
+        return context_.Answer(model, context, stdout=tool.help().encode())
+    if tool.most is not None and len(args.positionals) > tool.most:
+        raise unrecognised(args.positionals[tool.most :])
+    style = _style(tool, args)
+    reply = tool.run(Ask(model, context, call, args, now, prefix))
+    return _answer(reply, style, args.values.get('output', ''))
+
+
+def _style(tool: Tool, args: gnuflag.Parsed) -> str:
+    """The output format. Raises Failure for one that the tool does not have."""
+    flag = next((f for f in tool.flags if f.names[0] == 'format'), None)
+    if flag is None or flag.initial == '':
+        return 'smart'
+    allowed = formats.SMART if flag.initial == 'smart' else ('json', 'yaml')
+    style: str = args['format']
+    if style not in allowed:
+        raise Failure(
+            f'invalid value {gnuflag.quote(style)} for option {args.given["format"]}: '
+            f'unknown format {gnuflag.quote(style)}',
+            BAD_ARGUMENTS,
+        )
+    return style
+
+
+def _answer(reply: Reply, style: str, output: str) -> context_.Answer:
+    out = '' if isinstance(reply.value, NoValue) else formats.render(reply.value, style)
+    if reply.text:
+        out += reply.text + '\n'
+    return context_.Answer(
+        reply.model,
+        reply.context,
+        stdout=out.encode('utf-8', 'surrogateescape'),
+        stderr=reply.stderr.encode(),
+        output=output,
+        log=reply.log,
+    )
+
+
+def _shown(text: str) -> str:
+    return ''.join(c if c.isprintable() or c in '\n\t' else '\ufffd' for c in text)

@@ -1,0 +1,65 @@
+"""Maps of strings as charms hand them over: YAML or JSON, on stdin or in a file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import yaml
+
+from .tool import Failure
+
+
+def read(raw: bytes) -> dict[str, str]:
+    """A map of strings; scalars of other types become their text, null the empty string.
+
+    Raises Failure for anything else.
+    """
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise Failure('yaml: invalid leading UTF-8 octet') from None
+    if not text.strip():
+        return {}
+    return _from_json(text) if text.lstrip().startswith('{') else _from_yaml(text)
+
+
+def _from_json(text: str) -> dict[str, str]:
+    try:
+        found: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return _from_yaml(text)
+    return {key: _text(value) for key, value in cast('dict[str, Any]', found).items()}
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ''
+    if isinstance(value, (dict, list)):
+        raise _not_text('!!map' if isinstance(value, dict) else '!!seq')
+    return json.dumps(value)
+
+
+def _from_yaml(text: str) -> dict[str, str]:
+    try:
+        root = cast('Any', yaml).compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        first = str(error).partition('\n')[0]
+        raise Failure(f'yaml: {first}') from None
+    if root is None:
+        return {}
+    if not isinstance(root, yaml.MappingNode):
+        raise Failure('yaml: unmarshal errors:\n  cannot unmarshal into map[string]string')
+    return {_scalar(key): _scalar(value) for key, value in root.value}
+
+
+def _scalar(node: Any) -> str:
+    if not isinstance(node, yaml.ScalarNode):
+        raise _not_text('!!map' if isinstance(node, yaml.MappingNode) else '!!seq')
+    return '' if node.tag == 'tag:yaml.org,2002:null' else cast('str', node.value)
+
+
+def _not_text(kind: str) -> Failure:
+    return Failure(f'yaml: unmarshal errors:\n  cannot unmarshal {kind} into string')

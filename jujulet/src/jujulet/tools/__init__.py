@@ -1,0 +1,1 @@
+"""Programs that go into a machine as they are."""
