@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from . import addresses, relations
+from . import addresses, hooks, relations
 from . import context as context_
 from . import model as model_
 
@@ -106,17 +106,6 @@ def hook_environment(
     return env | _event(model, context, facts)
 
 
-def hook_name(hook: model_.Hook) -> str:
-    """``db-relation-changed``; empty for actions and commands."""
-    if hook.kind in ('action', 'exec'):
-        return ''
-    if hook.kind.startswith('relation-'):
-        return f'{hook.endpoint}-{hook.kind}'
-    if hook.kind.startswith('storage-'):
-        return f'{hook.storage.partition("/")[0]}-{hook.kind}'
-    return hook.kind
-
-
 def _machine(model: model_.Model, context: context_.Context) -> str:
     task = model.tasks.get(context.hook.task)
     return task.receiver if task else ''
@@ -124,7 +113,7 @@ def _machine(model: model_.Model, context: context_.Context) -> str:
 
 def _event(model: model_.Model, context: context_.Context, facts: Facts) -> dict[str, str]:
     hook = context.hook
-    name = hook_name(hook)
+    name = hooks.name(hook)
     if hook.kind == 'action':
         return _action(model, hook)
     if hook.kind == 'exec':

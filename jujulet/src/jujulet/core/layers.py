@@ -2,8 +2,8 @@
 
 A hook's calls are recorded with their answers. For a new unit they are made again, purely, against its own context: if
 every answer is the same, the hook would have gone the same way, so its layer is used and the replayed context is
-committed. What a hook read through its tools is thus exactly the key; what it could read without them (its unit's
-name and addresses) must not stand in what it said.
+committed. What a hook read through its tools is thus exactly the key. What it can read without them is in
+:func:`family`, but for its own name and addresses: a hook that speaks of those is not replayed.
 """
 
 from __future__ import annotations
@@ -12,52 +12,76 @@ import base64
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Mapping
 
-from . import charm as charm_
 from . import context as context_
-from . import hooktools
+from . import environment, hooktools
 from . import model as model_
 
-VERSION = 1
+VERSION = 2
 """Of the way in which recordings are made; a change forgets older ones."""
 
-_NEVER = frozenset({'secret-add', 'secret-set', 'juju-reboot'})
-"""Calls whose effect is not for another unit: ids and contents of secrets are in what the hook wrote to disk."""
+_PERSONAL = frozenset({'secret-add', 'secret-set', 'secret-get', 'juju-reboot'})
+"""Calls of which something is left on disk, or in the machine, that is for one unit only."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Recorded:
-    """One call and what came back."""
+    """One call and what came back; bytes as base64, so that it can be kept as JSON."""
 
-    call: context_.Call = dataclasses.field(repr=False)
-    stdout: bytes = dataclasses.field(default=b'', repr=False)
-    stderr: bytes = b''
+    argv: tuple[str, ...] = dataclasses.field(repr=False)
+    stdin: str | None = dataclasses.field(default=None, repr=False)
+    files: Mapping[str, str] = dataclasses.field(default_factory=model_.frozen_map, repr=False)
+    stdout: str = dataclasses.field(default='', repr=False)
+    stderr: str = ''
     code: int = 0
 
 
-Recording = tuple[Recorded, ...]
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """All calls of one hook, in order."""
+
+    calls: tuple[Recorded, ...] = ()
+    personal: bool = False
+    """What the hook did was for its own unit alone: never replayed."""
 
 
-def key(charm: charm_.Charm, base: charm_.Base, image: str, recording: Recording = ()) -> str:
-    """The name of a layer: of a charm's content, the base and the image of it that it stands on, and what was read.
+def family(model: model_.Model, unit: str) -> str:
+    """What must be alike for a layer to be looked at: charm, base, resources, and what a hook's environment tells."""
+    mine = model.units[unit]
+    application = model.applications[mine.application]
+    charm = model.charms[application.charm]
+    machine = model.machines.get(mine.machine)
+    resources = sorted((r.name, r.digest) for r in application.resources.values())
+    proxies = sorted((k, str(v)) for k, v in model.config.items() if 'proxy' in k)
+    alike = [
+        VERSION,
+        charm.digest,
+        str(machine.base if machine else application.base),
+        application.name,
+        model.juju_version,
+        resources,
+        proxies,
+    ]
+    return hashlib.sha256(json.dumps(alike).encode()).hexdigest()
 
-    Recordings of one charm, base and image share :func:`family`; those that read other things differ behind it.
-    """
-    digest = hashlib.sha256(dump(recording)).hexdigest()[:12]
-    return f'{family(charm, base, image)}-{digest}'
 
-
-def family(charm: charm_.Charm, base: charm_.Base, image: str) -> str:
-    """What all layers begin with that a unit of this charm on this base may be able to use."""
-    text = json.dumps([VERSION, charm.digest, str(base), image])
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
-
-
-def record(call: context_.Call, answer: context_.Answer) -> Recorded:
-    """A call as it is kept."""
-    return Recorded(call, answer.stdout, answer.stderr, answer.code)
+def recorded(recording: Recording, call: context_.Call, answer: context_.Answer) -> Recording:
+    """*recording* with one more call and what it was answered."""
+    personal = (
+        recording.personal
+        or (bool(call.argv) and call.argv[0] in _PERSONAL)
+        or _speaks_of(call, identities(answer.model, answer.context.unit))
+    )
+    one = Recorded(
+        call.argv,
+        None if call.stdin is None else _text(call.stdin),
+        {path: _text(data) for path, data in call.files.items()},
+        _text(answer.stdout),
+        _text(answer.stderr),
+        answer.code,
+    )
+    return Recording((*recording.calls, one), personal)
 
 
 def replay(
@@ -72,11 +96,16 @@ def replay(
 
     The model and context in which the hook would have ended; None if any answer differs, for then so might the hook.
     """
-    if any(each.call.argv[:1] and each.call.argv[0] in _NEVER for each in recording):
+    if recording.personal:
         return None
-    for each in recording:
-        answer = hooktools.call(model, context, each.call, now, prefix=prefix)
-        if (answer.stdout, answer.stderr, answer.code) != (each.stdout, each.stderr, each.code):
+    for each in recording.calls:
+        call = _call(each)
+        answer = hooktools.call(model, context, call, now, prefix=prefix)
+        if (_text(answer.stdout), _text(answer.stderr), answer.code) != (
+            each.stdout,
+            each.stderr,
+            each.code,
+        ):
             return None
         model, context = answer.model, answer.context
     return model, context
@@ -86,57 +115,25 @@ def identities(model: model_.Model, unit: str) -> tuple[str, ...]:
     """Texts by which a unit can tell itself from others without asking a hook tool."""
     mine = model.units[unit]
     machine = model.machines.get(mine.machine)
-    names = [unit, unit.replace('/', '-'), model.uuid]
+    names = [unit, environment.tag(unit), model.uuid]
     if machine is not None:
         names.append(machine.hostname)
         names += [ip for a in machine.addresses for ip in (a.ipv4, a.ipv6, a.mac)]
     return tuple(name for name in names if name)
 
 
-def speaks_of(recording: Recording, texts: Iterable[str]) -> bool:
-    """Whether a hook said any of *texts*: what it did was then for one unit, and its layer is not for others."""
-    wanted = [text.encode() for text in texts]
-    for each in recording:
-        said = [*(w.encode('utf-8', 'surrogateescape') for w in each.call.argv[1:])]
-        said += [each.call.stdin or b'', *each.call.files.values()]
-        if any(text in piece for text in wanted for piece in said):
-            return True
-    return False
+def _speaks_of(call: context_.Call, texts: tuple[str, ...]) -> bool:
+    said = [word.encode('utf-8', 'surrogateescape') for word in call.argv[1:]]
+    said += [call.stdin or b'', *call.files.values()]
+    return any(text.encode() in piece for text in texts for piece in said)
 
 
-def dump(recording: Recording) -> bytes:
-    """A recording as JSON."""
-    rows = [
-        {
-            'argv': each.call.argv,
-            'stdin': None if each.call.stdin is None else _text(each.call.stdin),
-            'files': {path: _text(data) for path, data in each.call.files.items()},
-            'stdout': _text(each.stdout),
-            'stderr': _text(each.stderr),
-            'code': each.code,
-        }
-        for each in recording
-    ]
-    return json.dumps({'version': VERSION, 'calls': rows}, sort_keys=True).encode()
-
-
-def load(raw: bytes) -> Recording | None:
-    """What :func:`dump` wrote; None if another version did."""
-    found: dict[str, Any] = json.loads(raw)
-    if found.get('version') != VERSION:
-        return None
-    return tuple(_row(row) for row in cast('list[dict[str, Any]]', found['calls']))
-
-
-def _row(row: dict[str, Any]) -> Recorded:
-    files = cast('dict[str, str]', row['files'])
-    call = context_.Call(
-        tuple(row['argv']),
-        None if row['stdin'] is None else base64.b64decode(row['stdin']),
-        {path: base64.b64decode(data) for path, data in files.items()},
+def _call(each: Recorded) -> context_.Call:
+    return context_.Call(
+        each.argv,
+        None if each.stdin is None else base64.b64decode(each.stdin),
+        {path: base64.b64decode(data) for path, data in each.files.items()},
     )
-    stdout, stderr = base64.b64decode(row['stdout']), base64.b64decode(row['stderr'])
-    return Recorded(call, stdout, stderr, row['code'])
 
 
 def _text(data: bytes) -> str:

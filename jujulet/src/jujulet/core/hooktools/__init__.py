@@ -7,6 +7,9 @@ Nothing that a charm sends raises; it gets ``ERROR`` and an exit code.
 
 from __future__ import annotations
 
+import re
+import shlex
+
 from .. import context as context_
 from .. import formats, gnuflag
 from .. import model as model_
@@ -132,3 +135,34 @@ def _answer(reply: Reply, style: str, output: str) -> context_.Answer:
 
 def _shown(text: str) -> str:
     return ''.join(c if c.isprintable() or c in '\n\t' else '\ufffd' for c in text)
+
+
+def exec_words(argv: tuple[str, ...]) -> tuple[str, str]:
+    """The unit that a ``juju-exec`` on the machine names (empty: the one whose socket it came in by), and its command.
+
+    Raises:
+        Failure: the arguments cannot be read; exit code 2.
+    """
+    try:
+        args = gnuflag.parse(_EXEC_FLAGS, argv[1:], interspersed=False)
+    except gnuflag.FlagError as error:
+        raise Failure(str(error), BAD_ARGUMENTS) from None
+    unit: str = args['u']
+    words = args.positionals
+    if not unit and len(words) > 1 and (match := _UNIT.fullmatch(words[0])):
+        unit, words = f'{match[1]}/{match[2]}', words[1:]
+    elif match := _UNIT.fullmatch(unit):
+        unit = f'{match[1]}/{match[2]}'
+    if not words:
+        raise Failure('missing commands', BAD_ARGUMENTS)
+    return unit, words[0] if len(words) == 1 else shlex.join(words)
+
+
+_UNIT = re.compile(r'(?:unit-)?([a-z][a-z0-9-]*)[/-]([0-9]+)', re.ASCII)
+_EXEC_FLAGS = (
+    gnuflag.Flag(('u', 'unit'), help='explicit unit-name, all other arguments are commands'),
+    gnuflag.Flag(('no-context',), 'bool', help='do not run the command in a unit context'),
+    gnuflag.Flag(('relation', 'r'), help='run the commands for a specific relation context'),
+    gnuflag.Flag(('remote-unit',), help='run the commands for a specific remote unit'),
+    gnuflag.Flag(('force-remote-unit',), 'bool', help='force the use of the remote unit'),
+)
