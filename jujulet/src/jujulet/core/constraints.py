@@ -10,13 +10,15 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from . import charm as charm_
+
 _SUFFIXES = {'M': 1, 'G': 1024, 'T': 1024**2, 'P': 1024**3}
 _ARCHES = ('amd64', 'arm64', 'ppc64el', 's390x', 'riscv64')
 _CONTAINERS = ('none', 'lxd', 'kvm')
 _ALIASES = {'cpu-cores': 'cores'}
 
 
-class Invalid(ValueError):  # noqa: N818 -- it is an answer, not a fault of ours
+class Invalid(charm_.Invalid):
     """What was written is no constraint; the text says what would be."""
 
 

@@ -83,6 +83,7 @@ class AddUnit:
     application: str
     num_units: int = 1
     to: tuple[str, ...] = ()
+    """Machine ids, ``lxd``, ``lxd:0``; also a unit's name (``mysql/0``, ``lxd:mysql/0``): the machine it is on."""
     attach_storage: tuple[str, ...] = ()
 
 

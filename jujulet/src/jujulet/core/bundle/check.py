@@ -1,0 +1,131 @@
+"""Whether a bundle fits its charms and its model: found before the first step, so that nothing is half made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from .. import charm as charm_
+from .. import charmparse
+from .. import model as model_
+from . import relations
+from .document import Invalid
+from .nouns import Bundle, BundleApplication
+
+Finding = tuple[str, str]
+"""Key of the application that it is about, and the problem."""
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    'string': (str, int, float, bool),
+    'secret': (str,),
+    'int': (int,),
+    'float': (int, float),
+    'boolean': (bool,),
+}
+
+
+def check(
+    model: model_.Model, bundle: Bundle, charms: Mapping[str, charm_.Charm], *, trust: bool
+) -> None:
+    """Raises: Invalid, with all that does not fit, one problem a line with file and line."""
+    problems: list[str] = []
+    for name, app in bundle.applications.items():
+        problems += _application(app, charms[name], model)
+    for relation in bundle.relations:
+        try:
+            relations.endpoints(relation, charms)
+        except Invalid as error:
+            problems.append(str(error))
+    if problems:
+        raise Invalid('\n'.join(problems))
+    asking = [
+        name
+        for name, app in sorted(bundle.applications.items())
+        if app.trust and not (name in model.applications and model.applications[name].trust)
+    ]
+    if asking and not trust:
+        raise Invalid(
+            'Bundle cannot be deployed without trusting applications with your cloud credentials.\n'
+            'Please repeat the deploy command with the --trust argument if you consent to trust the following '
+            'application(s):\n' + '\n'.join(f'  - {name}' for name in asking)
+        )
+
+
+def _application(
+    app: BundleApplication, charm: charm_.Charm, model: model_.Model
+) -> Iterator[str]:
+    found = [*_subordinate(app, charm), *_options(app, charm), *_bindings(app, charm, model)]
+    found += _declared('storage', app.storage, app, charm, charm.storage)
+    found += _declared('resources', app.resources, app, charm, charm.resources)
+    for name, value in app.resources.items():
+        if isinstance(value, int):
+            text = f'resource "{name}": revision {value} is on Charmhub: give a path'
+            found.append((f'resources.{name}', text))
+    for key, text in found:
+        yield f'{app.places.get(key, app.where)}: application "{app.name}": {text}'
+
+
+def _subordinate(app: BundleApplication, charm: charm_.Charm) -> Iterator[Finding]:
+    if charm.subordinate and app.num_units:
+        yield 'num_units', f'charm "{charm.name}" is subordinate: it takes no num_units'
+    if charm.subordinate and app.to:
+        yield 'to', f'charm "{charm.name}" is subordinate: it takes no "to"'
+
+
+def _options(app: BundleApplication, charm: charm_.Charm) -> Iterator[Finding]:
+    for key, value in app.options.items():
+        option = charm.options.get(key)
+        if option is None:
+            hint = charmparse.near(key, sorted(charm.options))
+            yield f'options.{key}', f'charm "{charm.name}" has no option "{key}"{hint}'
+        elif coerced(option, value) is None:
+            yield f'options.{key}', f'option "{key}" expected {option.type}, got "{value}"'
+
+
+def _bindings(
+    app: BundleApplication, charm: charm_.Charm, model: model_.Model
+) -> Iterator[Finding]:
+    known = [*charm.relations, *charm.extra_bindings, '']
+    for endpoint, space in app.bindings.items():
+        key = f'bindings.{endpoint}'
+        if endpoint not in known:
+            hint = charmparse.near(endpoint, known)
+            yield key, f'charm "{charm.name}" has no endpoint "{endpoint}"{hint}'
+        if space not in ('alpha', *model.spaces):
+            yield key, f'space "{space}" not found: create it with "juju add-space {space}"'
+
+
+def _declared(
+    section: str,
+    given: Mapping[str, object],
+    app: BundleApplication,
+    charm: charm_.Charm,
+    declared: Mapping[str, object],
+) -> Iterator[Finding]:
+    for name in given:
+        if name not in declared:
+            hint = charmparse.near(name, sorted(declared))
+            yield f'{section}.{name}', f'charm "{charm.name}" has no {section} "{name}"{hint}'
+
+
+def coerced(option: charm_.Option, value: object) -> object:
+    """*value* as the option's type; None if it does not fit. A text is taken for the number that it spells."""
+    if isinstance(value, bool) and option.type not in ('boolean', 'string'):
+        return None
+    if option.type in ('string', 'secret'):
+        if isinstance(value, bool):
+            return 'true' if value else 'false'
+        return str(value) if isinstance(value, _KINDS[option.type]) else None
+    if isinstance(value, str):
+        return _spelt(option.type, value.strip())
+    if not isinstance(value, _KINDS[option.type]):
+        return None
+    return float(value) if option.type == 'float' and isinstance(value, int) else value
+
+
+def _spelt(kind: str, text: str) -> object:
+    if kind == 'boolean':
+        return {'true': True, 'false': False}.get(text.lower())
+    try:
+        return int(text) if kind == 'int' else float(text)
+    except ValueError:
+        return None
