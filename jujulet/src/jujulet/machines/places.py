@@ -74,7 +74,8 @@ class Places:
             'machine': spec.id,
             'base': str(spec.base),
             'layer': spec.layer,
-            'spaces': sorted(a.space for a in spec.addresses),
+            'hostname': spec.hostname,
+            'address': spec.addresses[0].ipv4 if spec.addresses else '127.0.1.1',
         }
         write(folder / 'machine.json', said)
 
@@ -93,6 +94,8 @@ class Places:
         """Complete layers, oldest use first."""
         found: list[Layer] = []
         for path in (self.state / 'layers').glob('*/layer.json'):
+            if path.parent.name.startswith('.'):
+                continue  # Being made.
             try:
                 said = json.loads(path.read_text())
                 used = path.stat().st_mtime

@@ -194,9 +194,7 @@ class ProcessMachines:
 
     def _alive(self, model: str, machine: str) -> bool:
         mark = self._mark(model, machine)
-        return any(
-            found == mark and str(program.SCRIPT) in _command(pid) for pid, found in _marked()
-        )
+        return any(found == mark and program.SCRIPT in _command(pid) for pid, found in _marked())
 
     async def _kill(self, chosen: Callable[[str], bool]) -> None:
         found: list[int] = []

@@ -1,4 +1,4 @@
-"""Lays the agent out on the host so that a machine can run it, whatever becomes of our own installation."""
+"""The agent's own files, as a machine is given them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ import shutil
 from pathlib import Path
 
 SCRIPT = 'jujud-agent.py'
-_SOURCES = {
-    SCRIPT: Path(__file__).with_name('agent.py'),
-    'jujulet/machines/messages.py': Path(__file__).with_name('messages.py'),
-}
+
+
+def sources() -> dict[str, str]:
+    """Contents of the agent's files, by their path in the directory that it is run from."""
+    here = Path(__file__).parent
+    return {
+        SCRIPT: (here / 'agent.py').read_text(),
+        'jujulet/machines/messages.py': (here / 'messages.py').read_text(),
+    }
 
 
 def install(state: Path) -> Path:
     """Copy the agent below *state*, once for each version of it, and give the path of its script."""
-    digest = hashlib.sha256(b''.join(p.read_bytes() for p in _SOURCES.values())).hexdigest()[:12]
+    files = sources()
+    digest = hashlib.sha256(''.join(files.values()).encode()).hexdigest()[:12]
     folder = state / 'agent' / digest
     if not folder.exists():
         fresh = folder.with_name(f'{digest}.{os.getpid()}')
-        for name, source in _SOURCES.items():
+        for name, content in files.items():
             (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, fresh / name)
+            (fresh / name).write_text(content)
         try:
             fresh.rename(folder)
         except OSError:  # Another machine was quicker.

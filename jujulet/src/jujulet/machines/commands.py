@@ -1,0 +1,152 @@
+"""Command lines for podman and mount. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from jujulet.core import model
+
+from .protocol import RUN, MachineSpec
+
+CAPABILITIES = (
+    *(
+        'NET_ADMIN',
+        'NET_RAW',
+        'NET_BROADCAST',
+        'SYS_ADMIN',
+        'SYS_BOOT',
+        'SYS_CHROOT',
+        'SYS_PTRACE',
+    ),
+    *('SYS_NICE', 'SYS_RESOURCE', 'SYS_TTY_CONFIG', 'IPC_LOCK', 'IPC_OWNER', 'LEASE', 'MKNOD'),
+    *('AUDIT_WRITE', 'AUDIT_CONTROL', 'DAC_READ_SEARCH', 'LINUX_IMMUTABLE', 'SETFCAP'),
+)
+"""What a machine may do beyond podman's default: what stock units of services need to start as on a real machine."""
+
+_NUMBERS = {
+    **{'NET_BROADCAST': 11, 'NET_ADMIN': 12, 'NET_RAW': 13, 'IPC_LOCK': 14, 'IPC_OWNER': 15},
+    **{'SYS_CHROOT': 18, 'SYS_PTRACE': 19, 'SYS_ADMIN': 21, 'SYS_BOOT': 22, 'SYS_NICE': 23},
+    **{'SYS_RESOURCE': 24, 'SYS_TTY_CONFIG': 26, 'MKNOD': 27, 'LEASE': 28, 'AUDIT_WRITE': 29},
+    **{'AUDIT_CONTROL': 30, 'SETFCAP': 31, 'DAC_READ_SEARCH': 2, 'LINUX_IMMUTABLE': 9},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """What this host lets a container have."""
+
+    runtime: str
+    """``runc`` or ``crun``."""
+    capabilities: tuple[str, ...] = CAPABILITIES
+    files: int = 1048576
+    """Hard limit of open files; a container is given no more, as raising it takes CAP_SYS_RESOURCE."""
+    processes: int = 32768
+    """Hard limit of processes."""
+    cgroupfs: bool = False
+    """The host's process 1 is not systemd: podman makes the control groups itself."""
+
+
+def capabilities(bounding: int) -> tuple[str, ...]:
+    """Those of :data:`CAPABILITIES` that are in the *bounding* set (``CapBnd`` of ``/proc/self/status``)."""
+    return tuple(name for name in CAPABILITIES if bounding >> _NUMBERS[name] & 1)
+
+
+def short(uuid: str) -> str:
+    """The six digits by which a model's machines are named."""
+    return uuid.replace('-', '')[:6]
+
+
+def container_name(uuid: str, machine: str) -> str:
+    """``jujulet-3f9a01-0``."""
+    return f'jujulet-{short(uuid)}-{machine.replace("/", "-")}'
+
+
+def network_name(uuid: str, space: str) -> str:
+    """``jujulet-3f9a01-alpha``."""
+    return f'jujulet-{short(uuid)}-{space}'
+
+
+def podman(host: Host) -> tuple[str, ...]:
+    """Start of every command line that makes or starts something."""
+    manager = ('--cgroup-manager=cgroupfs',) if host.cgroupfs else ()
+    return ('podman', f'--runtime={host.runtime}', *manager)
+
+
+def create_network(uuid: str, space: model.Space, labels: Mapping[str, str]) -> tuple[str, ...]:
+    """Make the network of a space: apart from all others, out to the world, no name server of its own."""
+    six = ('--ipv6', f'--subnet={space.subnet6}') if space.subnet6 else ()
+    return (
+        *('podman', 'network', 'create', '--driver=bridge', '--opt=isolate=true', '--disable-dns'),
+        *(f'--subnet={space.subnet4}', *six),
+        *(f'--label={name}={value}' for name, value in labels.items()),
+        network_name(uuid, space.name),
+    )
+
+
+def network(uuid: str, address: model.Address) -> str:
+    """One ``--network`` of a machine, with its static addresses."""
+    said = [f'ip={address.ipv4}']
+    if address.ipv6:
+        said.append(f'ip6={address.ipv6}')
+    if address.mac:
+        said.append(f'mac={address.mac}')
+    return f'--network={network_name(uuid, address.space)}:{",".join(said)}'
+
+
+def limits(constraints: Mapping[str, object]) -> tuple[str, ...]:
+    """``cores`` and ``mem`` (MiB) as limits; what is no number above 0 limits nothing."""
+    found: list[str] = []
+    cores, mem = constraints.get('cores'), constraints.get('mem')
+    if isinstance(cores, int) and cores > 0:
+        found.append(f'--cpus={cores}')
+    if isinstance(mem, int) and mem > 0:
+        found.append(f'--memory={mem}m')
+    return tuple(found)
+
+
+def run_machine(
+    host: Host, spec: MachineSpec, root: Path, run_dir: Path, labels: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Make a machine's container and start it."""
+    names = container_name(spec.model, spec.id)
+    networks = [network(spec.model, address) for address in spec.addresses]
+    return (
+        *(*podman(host), 'run', '--detach', f'--name={names}', f'--hostname={spec.hostname}'),
+        *(
+            '--systemd=always',
+            '--log-driver=none',
+            '--no-hosts',
+            '--pids-limit=-1',
+            '--shm-size=512m',
+        ),
+        *(
+            f'--ulimit=nofile={host.files}:{host.files}',
+            f'--ulimit=nproc={host.processes}:{host.processes}',
+        ),
+        *(f'--cap-add={",".join(host.capabilities)}', '--security-opt=apparmor=unconfined'),
+        *('--security-opt=label=disable', f'--volume={run_dir}:{RUN}'),
+        *(f'--label={name}={value}' for name, value in labels.items()),
+        *(limits(spec.constraints) + tuple(networks or ['--network=none'])),
+        *('--rootfs', str(root), '/sbin/init'),
+    )
+
+
+def mount_overlay(lower: Sequence[Path], upper: Path, work: Path, target: Path) -> tuple[str, ...]:
+    """Mount a machine's file system: *lower* from the uppermost layer to the base."""
+    layers = ':'.join(_escaped(path) for path in lower)
+    said = f'lowerdir={layers},upperdir={_escaped(upper)},workdir={_escaped(work)}'
+    return ('mount', '-t', 'overlay', 'jujulet', '-o', said, str(target))
+
+
+def _escaped(path: Path) -> str:
+    return ''.join(f'\\{c}' if c in '\\:,' else c for c in str(path))
+
+
+def hosts(own: str, names: Iterable[tuple[str, str]]) -> str:
+    """``/etc/hosts``: the machine *own* and every other, as (hostname, address)."""
+    lines = ['127.0.0.1 localhost', '::1 localhost ip6-localhost ip6-loopback']
+    known = dict(names)
+    ordered = [own, *sorted(name for name in known if name != own)]
+    return '\n'.join([*lines, *(f'{known[n]} {n}' for n in ordered if n in known)]) + '\n'

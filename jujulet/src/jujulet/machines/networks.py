@@ -1,0 +1,78 @@
+"""One podman network a space of a model."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from jujulet.core import model
+
+from . import commands
+from .protocol import MachineError
+from .tools import Failed, run
+
+
+class Networks:
+    """The networks that carry one state directory's label."""
+
+    def __init__(self, token: str):
+        self.token = token
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._there: set[str] = set()
+
+    async def ensure(self, uuid: str, space: model.Space) -> None:
+        """Make a space's network; idempotent.
+
+        Raises:
+            MachineError: the subnet is in use, or podman refused.
+        """
+        name = commands.network_name(uuid, space.name)
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            if name in self._there:
+                return
+            labels = {'jujulet.state': self.token, 'jujulet.model': uuid}
+            try:
+                await run(commands.create_network(uuid, space, labels))
+            except Failed as failed:
+                if 'already exists' not in failed.stderr or not await self._fits(name, space):
+                    raise MachineError(_why(space, failed)) from None
+            self._there.add(name)
+
+    async def _fits(self, name: str, space: model.Space) -> bool:
+        """Whether the network of that name is ours and has the space's subnet."""
+        seen: dict[str, Any] = json.loads(await run(['podman', 'network', 'inspect', name]))[0]
+        labels: dict[str, str] = seen.get('labels') or {}
+        subnets = {s.get('subnet') for s in seen.get('subnets', [])}
+        return labels.get('jujulet.state') == self.token and space.subnet4 in subnets
+
+    async def remove(self, uuid: str = '', *, but: frozenset[str] = frozenset()) -> None:
+        """Remove the networks of a model, or of all models *but* those; idempotent."""
+        for name, owner in (await self._ours()).items():
+            if owner not in but and uuid in ('', owner):
+                await run(['podman', 'network', 'rm', '--force', name])
+                self._there.discard(name)
+
+    async def _ours(self) -> dict[str, str]:
+        """Our networks: name and model."""
+        said = await run(
+            [
+                'podman',
+                'network',
+                'ls',
+                f'--filter=label=jujulet.state={self.token}',
+                '--format=json',
+            ]
+        )
+        return {
+            n['name']: n.get('labels', {}).get('jujulet.model', '')
+            for n in json.loads(said or '[]')
+        }
+
+
+def _why(space: model.Space, failed: Failed) -> str:
+    reason = failed.stderr.strip().removeprefix('Error: ')
+    text = f'network of space {space.name} ({space.subnet4}) could not be made: {reason}'
+    if 'already used' in reason or 'conflict' in reason:
+        text += f'. Give the space another subnet: juju add-space {space.name} CIDR'
+    return text

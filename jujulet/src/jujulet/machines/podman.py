@@ -1,0 +1,305 @@
+"""Machines that are system containers: podman with systemd as process 1, on an overlay of our own.
+
+A container is only the running of a machine: what a machine *is* lies in its folder (``stack.json``, ``upper``), and
+the container is made anew from it whenever it is not there or not whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import uuid as uuids
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from . import commands, images, inside, overlays, recover, runtimes
+from .networks import Networks
+from .places import Places, private
+from .protocol import Layer, MachineError, MachineSpec
+from .tools import Failed, run
+
+REBOOTED = 129
+"""Exit code of a container whose process 1 asked the kernel for a restart (it dies of SIGHUP)."""
+
+
+class PodmanMachines:
+    """System containers; see ``protocol.Machines`` for what each method promises."""
+
+    kind: Literal['container', 'process'] = 'container'
+
+    def __init__(self, state: Path):
+        private(state)
+        self.places = Places(state.absolute())
+        self.overlays = overlays.Overlays(self.places)
+        self.bases = images.Bases(self.places.state)
+        self.networks = Networks(self.places.token)
+        self.runtimes = runtimes.Runtimes(self.places.state)
+        self._watched: dict[tuple[str, str], int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def ensure(self, spec: MachineSpec, progress: Callable[[str], None]) -> None:
+        """Make it from its base or layer, or start it from its folder, or leave it running."""
+        seen = await self._inspect(spec.model, spec.id)
+        if seen is not None and recover.runs(seen):
+            self._watch(spec.model, spec.id, int(seen['State']['Pid']))
+            return
+        fresh = self.overlays.stack(spec.model, spec.id) is None
+        try:
+            await self._make(spec, progress)
+        except (MachineError, Failed, OSError) as error:
+            with contextlib.suppress(Failed, OSError):
+                await self._remove_container(spec.model, spec.id)
+                await self.overlays.unmount(spec.model, spec.id)
+            if fresh:
+                self._discard(spec.model, spec.id)
+            if isinstance(error, MachineError):
+                raise
+            raise MachineError(f'machine {spec.id} could not be made: {error}') from error
+
+    async def _make(self, spec: MachineSpec, progress: Callable[[str], None]) -> None:
+        stack = self.overlays.stack(spec.model, spec.id)
+        if stack is None:
+            base = await self.bases.ensure(spec.base, progress)
+            self.places.keep_spec(spec)
+            stack = self.overlays.choose(spec.model, spec.id, base, spec.layer)
+        progress('starting')
+        for address in spec.addresses:
+            await self.networks.ensure(spec.model, spec.spaces[address.space])
+        await self._remove_container(spec.model, spec.id)
+        root = await self.overlays.mount(spec.model, spec.id, stack)
+        await asyncio.to_thread(inside.prepare, spec, root, self._neighbours(spec))
+        labels = {
+            'jujulet.state': self.places.token,
+            'jujulet.model': spec.model,
+            'jujulet.machine': spec.id,
+        }
+
+        def argv(host: commands.Host) -> tuple[str, ...]:
+            return commands.run_machine(
+                host, spec, root, self.run_dir(spec.model, spec.id), labels
+            )
+
+        async def clean() -> None:
+            await self._remove_container(spec.model, spec.id)
+
+        await self.runtimes.run(argv, clean)
+        await self._watch_running(spec.model, spec.id)
+        await asyncio.to_thread(self._tell_neighbours, spec.model)
+
+    def _neighbours(self, spec: MachineSpec) -> list[tuple[str, str]]:
+        return [
+            (said['hostname'], said['address'])
+            for (model, _), said in self.places.known().items()
+            if model == spec.model
+        ]
+
+    def _tell_neighbours(self, model: str) -> None:
+        known = {names: said for names, said in self.places.known().items() if names[0] == model}
+        names = [(said['hostname'], said['address']) for said in known.values()]
+        for (_, machine), said in known.items():
+            if overlays.mounted(self.root(model, machine)):
+                inside.keep_hosts(self.root(model, machine), said['hostname'], names)
+
+    async def destroy(self, model: str, machine: str) -> None:
+        """Container, mount, folder; its files are deleted in the background."""
+        self._unwatch(model, machine)
+        await self._remove_container(model, machine)
+        await self.overlays.unmount(model, machine)
+        self._discard(model, machine)
+        await asyncio.to_thread(self._tell_neighbours, model)
+
+    def _discard(self, model: str, machine: str) -> None:
+        """Put a folder among the rubbish and have that emptied."""
+        folder = self.places.folder(model, machine)
+        bin_ = self.places.state / 'rubbish'
+        private(bin_)
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(bin_ / uuids.uuid4().hex)
+        self.places.forget_run(model, machine)
+
+        async def empty() -> None:
+            for path in list(bin_.iterdir()):
+                await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+            await self.overlays.sweep()
+
+        self._later(empty())
+
+    async def destroy_model(self, model: str) -> None:
+        """Machines that are left, then networks."""
+        left = {machine for owner, machine in self.places.known() if owner == model}
+        left |= {
+            machine
+            for owner, machine in await recover.containers(self.places.token)
+            if owner == model
+        }
+        await asyncio.gather(*(self.destroy(model, machine) for machine in left))
+        await self.networks.remove(model)
+
+    async def reboot(self, model: str, machine: str) -> None:
+        """Stop its processes at once and start the container again."""
+        await self.stop(model, machine)
+        await self.start(model, machine)
+
+    async def stop(self, model: str, machine: str) -> None:
+        """Kill the container."""
+        self._unwatch(model, machine)
+        with contextlib.suppress(Failed):  # It was not running.
+            await run(['podman', 'kill', commands.container_name(model, machine)])
+        for _ in range(100):
+            seen = await self._inspect(model, machine)
+            if seen is None or not seen['State']['Running']:
+                return
+            await asyncio.sleep(0.05)
+        raise MachineError(f'machine {machine} does not stop')
+
+    async def start(self, model: str, machine: str) -> None:
+        """Start the container that is there."""
+        stack = self.overlays.stack(model, machine)
+        if stack is None:
+            raise MachineError(f'machine {machine} does not exist')
+        root = await self.overlays.mount(model, machine, stack)
+        await asyncio.to_thread(inside.place_agent, root)
+        try:
+            await run(['podman', 'start', commands.container_name(model, machine)])
+        except Failed as failed:
+            raise MachineError(
+                f'machine {machine} does not start: {failed.stderr.strip()}'
+            ) from None
+        await self._watch_running(model, machine)
+
+    def root(self, model: str, machine: str) -> Path:
+        """The mounted overlay."""
+        return self.places.root(model, machine)
+
+    def run_dir(self, model: str, machine: str) -> Path:
+        """Where the controller listens; a volume of the container."""
+        return self.places.run_dir(model, machine)
+
+    def prefix(self, model: str, machine: str) -> str:
+        """Nothing: a container sees its own root."""
+        return ''
+
+    def enter(
+        self,
+        model: str,
+        machine: str,
+        argv: tuple[str, ...],
+        *,
+        user: str = 'root',
+        tty: bool = False,
+    ) -> tuple[str, ...]:
+        """By podman, so that it works whatever became of the machine's own ssh daemon."""
+        home = '/root' if user == 'root' else f'/home/{user}'
+        return (
+            *('podman', 'exec', '--interactive', *(('--tty',) if tty else ())),
+            *(f'--user={user}', f'--workdir={home}', f'--env=HOME={home}'),
+            *(commands.container_name(model, machine), *argv),
+        )
+
+    # Layers
+
+    async def keep_layer(self, model: str, machine: str, key: str) -> None:
+        """Freeze, link and copy, thaw; the rest while it runs on."""
+        if any(layer.key == key for layer in self.layers()):
+            return
+        stack = self.overlays.stack(model, machine)
+        known = self.places.known().get((model, machine))
+        if stack is None or known is None:
+            raise MachineError(f'machine {machine} does not exist')
+        name = commands.container_name(model, machine)
+        try:
+            await run(['podman', 'pause', name])
+        except Failed as failed:
+            raise MachineError(
+                f'machine {machine} cannot be frozen: {failed.stderr.strip()}'
+            ) from None
+        upper = self.places.folder(model, machine) / 'upper'
+        try:
+            taken = await self.overlays.take(upper, key, known['base'], stack)
+        finally:
+            await run(['podman', 'unpause', name])
+        await asyncio.to_thread(taken.finish)
+
+    def layers(self) -> list[Layer]:
+        """Those whose base is here."""
+        return self.overlays.layers()
+
+    async def drop_layer(self, key: str) -> None:
+        """Gone at once for new machines; from the disk once no machine stands on it."""
+        await self.overlays.drop(key)
+
+    # Unclean ends
+
+    async def recover(self, alive: set[tuple[str, str]]) -> None:
+        """See ``recover``."""
+        await recover.recover(self, alive)
+
+    # Containers
+
+    async def _inspect(self, model: str, machine: str) -> dict[str, Any] | None:
+        try:
+            said = await run(
+                ['podman', 'container', 'inspect', commands.container_name(model, machine)]
+            )
+        except Failed:
+            return None
+        return json.loads(said)[0]
+
+    async def _remove_container(self, model: str, machine: str) -> None:
+        self._unwatch(model, machine)
+        await recover.remove(commands.container_name(model, machine))
+
+    async def _watch_running(self, model: str, machine: str) -> None:
+        seen = await self._inspect(model, machine)
+        if seen is None or not seen['State']['Running']:
+            raise MachineError(f'machine {machine} ended as soon as it was started')
+        self._watch(model, machine, int(seen['State']['Pid']))
+
+    def _watch(self, model: str, machine: str, pid: int) -> None:
+        """Notice when the machine's process 1 ends, without asking for it all the time."""
+        if (model, machine) in self._watched:
+            return
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        self._watched[model, machine] = descriptor
+
+        def ended() -> None:
+            self._unwatch(model, machine)
+            self._later(self._after_end(model, machine))
+
+        asyncio.get_running_loop().add_reader(descriptor, ended)
+
+    def _unwatch(self, model: str, machine: str) -> None:
+        descriptor = self._watched.pop((model, machine), None)
+        if descriptor is not None:
+            asyncio.get_running_loop().remove_reader(descriptor)
+            os.close(descriptor)
+
+    async def _after_end(self, model: str, machine: str) -> None:
+        """A machine that restarted itself comes back, as one under Juju does; one that was switched off stays off."""
+        for _ in range(100):
+            seen = await self._inspect(model, machine)
+            if seen is None:
+                return
+            if not seen['State']['Running']:
+                if seen['State']['ExitCode'] == REBOOTED:
+                    with contextlib.suppress(MachineError):
+                        await self.start(model, machine)
+                return
+            await asyncio.sleep(0.05)
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def settle(self) -> None:
+        """Wait for what is done in the background."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks)

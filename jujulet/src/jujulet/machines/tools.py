@@ -1,0 +1,43 @@
+"""Runs one of the system's programs and says plainly how it failed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+
+
+class Failed(Exception):  # noqa: N818 -- what happened
+    """A program ended with an error."""
+
+    def __init__(self, argv: Sequence[str], code: int, stdout: str, stderr: str):
+        super().__init__(f'{" ".join(argv[:3])} …: exit code {code}: {stderr.strip()[-500:]}')
+        self.code, self.stdout, self.stderr = code, stdout, stderr
+
+
+async def run(argv: Sequence[str], *, timeout: float = 60.0) -> str:
+    """Run a program without input; its standard output.
+
+    Raises:
+        Failed: it ended with an error, or took longer than *timeout* seconds.
+        FileNotFoundError: there is no such program.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), timeout)
+    except TimeoutError:
+        raise Failed(argv, -1, '', f'took longer than {timeout:.0f} s') from None
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    stdout, stderr = out.decode(errors='replace'), err.decode(errors='replace')
+    if process.returncode:
+        raise Failed(argv, process.returncode, stdout, stderr)
+    return stdout
