@@ -5,7 +5,6 @@ A machine gets its addresses when it comes into the model and keeps them for lif
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import ipaddress
 from collections.abc import Iterable, Mapping
@@ -100,7 +99,7 @@ def allocate(
 def _one(model: Model, machine: str, name: str) -> tuple[Model, Address]:
     space = model.spaces.get(name)
     if space is None:
-        raise model_.Refused(f'space {name!r} not found'.replace("'", '"'))
+        raise model_.Refused(f'space "{name}" not found')
     net4 = ipaddress.ip_network(space.subnet4) if space.subnet4 else None
     net6 = ipaddress.ip_network(space.subnet6) if space.subnet6 else None
     size = net4.num_addresses if net4 else 1 << 16
@@ -141,4 +140,4 @@ def rebound(model: Model, application: Application) -> Model:
                 f'unit "{unit.name}" is on machine "{unit.machine}", '
                 f'which is not in space "{lacking[0]}"'
             )
-    return edit.put_application(model, dataclasses.replace(application))
+    return edit.put_application(model, application)

@@ -1,0 +1,73 @@
+"""What becomes of machines, as the edge reports it. A report about a machine that is gone changes nothing."""
+
+from __future__ import annotations
+
+from . import edit, lifecycle, settle, statuses
+from .model import Model, Unit
+
+
+def started(model: Model, machine: str, boots: int, now: float) -> Model:
+    """*model* in which a machine's agent has connected; *boots* counts the starts of its system."""
+    if machine not in model.machines:
+        return model
+    found = model.machines[machine]
+    since = found.since if found.phase == 'started' else now
+    model = edit.machine(
+        model, machine, phase='started', boots=max(boots, found.boots), message='', since=since
+    )
+    for unit in _units(model, machine):
+        if unit.agent.reboot and boots > found.boots:
+            model = edit.agent(model, unit.name, reboot='')
+        if not unit.agent.deployed and unit.workload.message == statuses.WAITING_FOR_MACHINE:
+            model = statuses.workload(model, unit.name, 'waiting', statuses.INSTALLING_AGENT, now)
+    return settle.settle(model, now)
+
+
+def failed(model: Model, machine: str, message: str, now: float) -> Model:
+    """*model* in which a machine could not be made; *message* says why, for the user."""
+    if machine not in model.machines:
+        return model
+    model = edit.machine(model, machine, phase='failed', message=message, since=now)
+    return settle.settle(model, now)
+
+
+def progress(model: Model, machine: str, message: str, now: float) -> Model:
+    """*model* in which a machine that is being made has come further."""
+    if machine not in model.machines or model.machines[machine].message == message:
+        return model
+    return edit.machine(model, machine, message=message, since=now)
+
+
+def down(model: Model, machine: str, now: float) -> Model:
+    """*model* in which a machine's agent is lost: what its units had in hand is interrupted."""
+    if machine not in model.machines:
+        return model
+    for unit in _units(model, machine):
+        model = lifecycle.interrupted(model, unit.name, now)
+    for task in list(model.tasks.values()):
+        if task.receiver == machine:
+            model = lifecycle.abandoned(model, task.id, now)
+    if model.machines[machine].phase == 'started':
+        model = edit.machine(model, machine, phase='down', since=now)
+    return settle.settle(model, now)
+
+
+def restarted(model: Model, machine: str, now: float) -> Model:
+    """*model* in which a machine that is down, or could not be made, is to be started (again)."""
+    if machine not in model.machines or model.machines[machine].phase not in ('down', 'failed'):
+        return model
+    model = edit.machine(model, machine, phase='pending', message='', since=now)
+    return settle.settle(model, now)
+
+
+def gone(model: Model, machine: str, now: float) -> Model:
+    """*model* without a machine. Units that were still on it are gone with it."""
+    if machine not in model.machines:
+        return model
+    for unit in sorted(_units(model, machine), key=lambda u: not u.principal):
+        model = settle.without_unit(model, unit.name, now)
+    return settle.settle(edit.without(model, 'machines', machine), now)
+
+
+def _units(model: Model, machine: str) -> list[Unit]:
+    return [u for u in model.units.values() if u.machine == machine]

@@ -1,0 +1,277 @@
+"""What follows from a change without anybody doing anything: run after every change until nothing more follows.
+
+Units of what is dying die, agents at leisure enter scopes, what is empty and dying goes, leaders are found, and
+agents that have work show it at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from . import (
+    edit,
+    hooks,
+    leadership,
+    options,
+    relationhooks,
+    relations,
+    resolver,
+    scopes,
+    secrets,
+    statuses,
+    storage,
+    tasks,
+)
+from .model import Agent, Hook, Model, Relation, Unit, drop
+
+
+def settle(model: Model, now: float) -> Model:
+    """*model* with all that follows from it. The same object if nothing does."""
+    while True:
+        before = model
+        for follow in _FOLLOWS:
+            model = follow(model, now)
+        if model is before:
+            return _busy(model, now)
+
+
+def _dying(model: Model, _now: float) -> Model:
+    for unit in list(model.units.values()):
+        if unit.life != 'alive':
+            continue
+        application = model.applications[unit.application]
+        principal = model.units.get(unit.principal)
+        if (
+            application.life != 'alive'
+            or (principal is not None and principal.life != 'alive')
+            or (unit.principal and scopes.orphaned(model, unit))
+        ):
+            force = principal is not None and principal.life != 'alive' and principal.force
+            model = edit.unit(model, unit.name, life='dying', force=unit.force or force)
+    return model
+
+
+def _stale(model: Model, now: float) -> Model:
+    """Hooks that were queued or had failed are dropped once what they tell of is gone."""
+    for unit in list(model.units.values()):
+        hook, step = unit.agent.hook, unit.agent.step
+        if hook is None or step not in ('queued', 'failed'):
+            continue
+        if _moot(model, unit, hook):
+            model = at_leisure(model, unit.name, now)
+        elif step == 'failed' and unit.force and unit.life != 'alive':
+            model = skipped(model, unit.name, now)
+    return model
+
+
+def _moot(model: Model, unit: Unit, hook: Hook) -> bool:
+    if hook.kind in hooks.RELATION:
+        return hook.relation not in model.relations
+    if hook.kind in hooks.SECRET:
+        return hook.secret not in model.secrets
+    if hook.kind in hooks.STORAGE:
+        return hook.storage not in model.storage
+    return hook.kind == 'leader-elected' and not leadership.is_leader(model, unit.name)
+
+
+def at_leisure(model: Model, name: str, now: float) -> Model:
+    """*model* in which a unit's agent has nothing in hand, or what a reboot had put off."""
+    then = model.units[name].agent.then
+    model = edit.agent(
+        model,
+        name,
+        hook=then,
+        step='queued' if then else 'idle',
+        then=None,
+        retries=0,
+        retry_at=0.0,
+        resolved='',
+    )
+    if model.units[name].agent_status.current in ('executing', 'error'):
+        model = statuses.agent(model, name, 'idle', '', now)
+    return model
+
+
+def skipped(model: Model, name: str, now: float) -> Model:
+    """*model* in which a failed hook counts as run, though nothing of what it asked for holds."""
+    hook = model.units[name].agent.hook
+    if hook is None:
+        return at_leisure(model, name, now)
+    return told(at_leisure(model, name, now), name, hook, now)
+
+
+def told(model: Model, name: str, hook: Hook, now: float) -> Model:
+    """*model* in which a unit's charm has been told of what *hook* tells."""
+    agent = model.units[name].agent
+    model = edit.agent(model, name, hooks=agent.hooks + 1)
+    if hook.kind in hooks.RELATION:
+        return relationhooks.told(model, name, hook)
+    if hook.kind in hooks.SECRET:
+        return secrets.told(model, name, hook, now)
+    if hook.kind in hooks.STORAGE:
+        return storage.told(model, name, hook)
+    if hook.kind in ('leader-elected', 'leader-settings-changed'):
+        return leadership.told(model, name, hook)
+    return _told_life(model, name, hook, now)
+
+
+def _told_life(model: Model, name: str, hook: Hook, now: float) -> Model:
+    unit = model.units[name]
+    machine = model.machines.get(unit.machine)
+    boots = machine.boots if machine else 0
+    changes = _LIFE.get(hook.kind, {})
+    if hook.kind == 'start':
+        changes = {'started': True, 'boots_seen': boots}
+    elif hook.kind == 'config-changed':
+        changes = {'config_seen': hook.digest}
+        if not unit.agent.started:
+            changes |= {'hook': Hook('start'), 'step': 'queued'}
+    elif hook.kind == 'upgrade-charm':
+        behind = Hook('config-changed', digest=options.digest(model, unit))
+        changes = {'charm_told': hook.version, 'hook': behind, 'step': 'queued'}
+    model = edit.agent(model, name, **changes)
+    if hook.kind == 'start' and not unit.status_set and not unit.agent.started:
+        model = statuses.workload(model, name, 'unknown', '', now)
+    if hook.kind in _AFTER:
+        model = statuses.workload(model, name, *_AFTER[hook.kind], now)
+    return model
+
+
+_LIFE: dict[str, dict[str, object]] = {
+    'install': {'installed': True},
+    'stop': {'stopped': True},
+    'remove': {'removed': True},
+}
+_AFTER = {'stop': ('maintenance', ''), 'remove': ('terminated', '')}
+
+
+def _scopes(model: Model, now: float) -> Model:
+    return scopes.settle(model, now)
+
+
+def _storage(model: Model, _now: float) -> Model:
+    return storage.settle(model)
+
+
+def _gone_units(model: Model, now: float) -> Model:
+    for name in list(model.units):
+        unit = model.units.get(name)
+        if unit is None or model.subordinates_of(name):
+            continue
+        if resolver.finished(model, unit) or _unreachable(model, unit):
+            model = without_unit(model, name, now)
+    return model
+
+
+def _unreachable(model: Model, unit: Unit) -> bool:
+    """Whether a unit that is to go by force has no agent that could still run its hooks."""
+    if unit.life == 'alive' or not unit.force:
+        return False
+    machine = model.machines.get(unit.machine)
+    return machine is None or machine.phase != 'started'
+
+
+def without_unit(model: Model, name: str, now: float) -> Model:
+    """*model* without a unit, and without what was its alone. Its machine goes with its last unit."""
+    unit = model.units[name]
+    for relation in relations.relations_of(model, unit):
+        if name in relation.units:
+            model = relationhooks.left(model, name, relation.id)
+    model = secrets.owner_gone(model, name)
+    model = tasks.cancelled_for(model, name, now)
+    model = edit.without(model, 'units', name)
+    machine = model.machines.get(unit.machine)
+    if machine is not None and not any(u.machine == machine.id for u in model.units.values()):
+        model = edit.machine(model, machine.id, life='dying')
+    return model
+
+
+def _gone_relations(model: Model, _now: float) -> Model:
+    for relation in list(model.relations.values()):
+        if relation.life != 'alive' and not relation.units:
+            model = without_relation(model, relation)
+    return model
+
+
+def without_relation(model: Model, relation: Relation) -> Model:
+    """*model* without a relation, and without grants that rested on it."""
+    model = secrets.relation_gone(model, relation.id)
+    for unit in list(model.units.values()):
+        if relation.id in unit.agent.relations:
+            rest = drop(unit.agent.relations, relation.id)
+            model = edit.agent(model, unit.name, relations=rest)
+    return edit.without(model, 'relations', relation.id)
+
+
+def _gone_applications(model: Model, _now: float) -> Model:
+    for application in list(model.applications.values()):
+        if application.life == 'alive' or model.units_of(application.name):
+            continue
+        mine = model.relations_of(application.name)
+        if any(not relations.is_peer(r) for r in mine):
+            continue
+        for relation in mine:
+            model = without_relation(model, relation)
+        offers = [o.name for o in model.offers.values() if o.application == application.name]
+        model = edit.without(model, 'offers', *offers) if offers else model
+        model = secrets.owner_gone(model, application.name)
+        model = edit.without(model, 'applications', application.name)
+    return model
+
+
+def _leaders(model: Model, now: float) -> Model:
+    return leadership.demoted(leadership.settle(model, now))
+
+
+def _model(model: Model, _now: float) -> Model:
+    if model.life == 'alive':
+        return model
+    for machine in list(model.machines.values()):
+        if machine.life == 'alive' and not any(
+            u.machine == machine.id for u in model.units.values()
+        ):
+            model = edit.machine(model, machine.id, life='dying')
+    empty = not (model.machines or model.units or model.applications)
+    if model.life == 'dying' and empty:
+        return dataclasses.replace(model, life='dead')
+    return model
+
+
+_FOLLOWS = (
+    _dying,
+    _stale,
+    _scopes,
+    _storage,
+    _gone_units,
+    _gone_relations,
+    _gone_applications,
+    _leaders,
+    _model,
+)
+
+
+def _busy(model: Model, now: float) -> Model:
+    """*model* in which an agent that has work to do shows it before it begins, and one that has none is idle."""
+    for unit in list(model.units.values()):
+        shown = unit.agent_status.current
+        if shown not in ('idle', 'executing') or not _at_rest(unit.agent):
+            continue
+        step = resolver.next_step(model, unit, now)
+        if isinstance(step, Hook) and step.kind == 'update-status':
+            step = None
+        if step is None:
+            model = statuses.agent(model, unit.name, 'idle', '', now)
+        elif shown == 'idle':
+            model = statuses.agent(model, unit.name, 'executing', _doing(model, step), now)
+    return model
+
+
+def _at_rest(agent: Agent) -> bool:
+    return agent.step in ('idle', 'queued') and not agent.task
+
+
+def _doing(model: Model, step: resolver.Step) -> str:
+    if not isinstance(step, Hook):
+        return 'upgrading charm' if not hasattr(step, 'storage') else 'attaching storage'
+    task = model.tasks.get(step.task)
+    return hooks.running(step, task.name if task else '')

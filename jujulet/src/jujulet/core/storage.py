@@ -1,0 +1,154 @@
+"""Storage instances: making them by directives, and the hooks that tell of them. Source: reference 4.14 and 4.7."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from . import edit
+from .charm import Charm, StorageMeta
+from .model import Hook, Model, Refused, Storage, Unit
+
+POOLS = ('rootfs', 'tmpfs', 'loop')
+DEFAULT_SIZE = 1024
+"""MiB."""
+
+_SIZE = re.compile(r'(\d+(?:\.\d+)?)([MGTPEZY])(i?B)?')
+_SCALE = {letter: 1024**power for power, letter in enumerate('MGTPEZY')}
+
+
+def directive(meta: StorageMeta, text: str) -> dict[str, Any]:
+    """``pool,size,count`` in any order → all three. Raises Refused."""
+    out: dict[str, Any] = {
+        'pool': 'rootfs',
+        'size': max(meta.minimum_size, DEFAULT_SIZE),
+        'count': meta.minimum,
+    }
+    for word in filter(None, (w.strip() for w in text.split(','))):
+        size = _SIZE.fullmatch(word)
+        if re.fullmatch(r'-?\d+', word):
+            out['count'] = int(word)
+        elif size:
+            out['size'] = int(float(size[1]) * _SCALE[size[2]])
+        elif word in POOLS:
+            out['pool'] = word
+        else:
+            raise Refused(f'pool "{word}" not found')
+    _check(meta, out)
+    return out
+
+
+def _check(meta: StorageMeta, found: Mapping[str, Any]) -> None:
+    count, size = found['count'], found['size']
+    if count < meta.minimum:
+        raise Refused(
+            f'charm storage "{meta.name}": minimum instances {meta.minimum}, {count} specified'
+        )
+    if 0 <= meta.maximum < count:
+        raise Refused(
+            f'charm storage "{meta.name}": at most {meta.maximum} instances supported, {count} specified'
+        )
+    if size < meta.minimum_size:
+        raise Refused(
+            f'charm storage "{meta.name}": minimum storage size is {meta.minimum_size}M, {size}M specified'
+        )
+
+
+def directives(charm: Charm, texts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Directives of all storage of a charm, those of the user first. Raises Refused."""
+    for name in texts:
+        if name not in charm.storage:
+            raise Refused(f'charm "{charm.name}" has no store called "{name}"')
+    return {name: directive(meta, texts.get(name, '')) for name, meta in charm.storage.items()}
+
+
+def make(
+    model: Model, unit: str, meta: StorageMeta, found: Mapping[str, Any], now: float
+) -> tuple[Model, str]:
+    """One new instance for a unit; the answer is its id."""
+    model, number = edit.number(model, 'storage')
+    sid = f'{meta.name}/{number}'
+    value = Storage(
+        id=sid,
+        name=meta.name,
+        kind=meta.kind,
+        owner=unit,
+        location=location(meta, sid),
+        pool=found['pool'],
+        size=found['size'],
+        since=now,
+    )
+    return edit.put_storage(model, value), sid
+
+
+def location(meta: StorageMeta, sid: str) -> str:
+    """Where on the machine an instance is."""
+    single = meta.maximum == 1
+    if not meta.location:
+        return f'/var/lib/juju/storage/{sid}'
+    return meta.location if single else f'{meta.location.rstrip("/")}/{sid}'
+
+
+def provide(model: Model, unit: str, now: float) -> Model:
+    """*model* with every instance that a new unit's application asks for."""
+    application = model.applications[model.units[unit].application]
+    charm = model.charms[application.charm]
+    for name, found in application.storage.items():
+        meta = charm.storage.get(name)
+        have = sum(1 for s in of_unit(model, unit) if s.name == name)
+        for _ in range(found['count'] - have if meta else 0):
+            assert meta is not None  # noqa: S101 -- the range is empty without
+            model, _sid = make(model, unit, meta, found, now)
+    return model
+
+
+def of_unit(model: Model, unit: str) -> list[Storage]:
+    """Instances of a unit, by id."""
+    return [s for _, s in sorted(model.storage.items()) if s.owner == unit]
+
+
+def next_hook(model: Model, unit: Unit) -> Hook | None:
+    """``storage-attached`` for one that is in place, ``storage-detaching`` for one that goes."""
+    told = unit.agent.storage_attached
+    for each in of_unit(model, unit.name):
+        ending = each.life != 'alive' or unit.life != 'alive'
+        if ending and each.id in told:
+            return Hook('storage-detaching', storage=each.id)
+        if not ending and each.attached and each.id not in told:
+            return Hook('storage-attached', storage=each.id)
+    return None
+
+
+def pending(model: Model, unit: Unit) -> list[Storage]:
+    """Instances that are wanted and of which the charm has not yet been told: ``install`` waits for them."""
+    told = unit.agent.storage_attached
+    return [s for s in of_unit(model, unit.name) if s.life == 'alive' and s.id not in told]
+
+
+def told(model: Model, unit: str, hook: Hook) -> Model:
+    """*model* once a storage hook has run. Storage that is detached goes: all pools here live on the machine."""
+    before = model.units[unit].agent.storage_attached
+    if hook.kind == 'storage-attached':
+        return edit.agent(model, unit, storage_attached=before | {hook.storage})
+    model = edit.agent(model, unit, storage_attached=before - {hook.storage})
+    return edit.without(model, 'storage', hook.storage)
+
+
+def settle(model: Model) -> Model:
+    """*model* without instances that are going and of which no charm was told."""
+    gone: list[str] = []
+    for each in model.storage.values():
+        unit = model.units.get(each.owner)
+        if unit is None or (each.life != 'alive' and each.id not in unit.agent.storage_attached):
+            gone.append(each.id)
+    return edit.without(model, 'storage', *gone) if gone else model
+
+
+def attached(model: Model, sid: str, now: float) -> Model:
+    """*model* in which an instance is in place on its machine."""
+    found = model.storage.get(sid)
+    if found is None or found.attached:
+        return model
+    return edit.put_storage(model, dataclasses.replace(found, attached=True, since=now))
