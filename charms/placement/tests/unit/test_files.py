@@ -1,0 +1,32 @@
+"""Every file that the charm writes, on each base: read the goldens to see what a unit has."""
+
+from __future__ import annotations
+
+import pytest
+from ops import testing
+from syrupy.assertion import SnapshotAssertion
+
+from charmkit import testing as machines
+from charms import conftest as shared
+
+NAME = 'placement'
+
+
+@pytest.mark.parametrize('base', shared.BASES)
+def test_files_are_as_the_golden_has_them(
+    machine: machines.FakeMachine, base: str, snapshot: SnapshotAssertion
+):
+    machine.base = base
+    ctx = testing.Context(shared.load(NAME).PlacementCharm, charm_root=shared.CHARMS / NAME)
+    relations = {
+        shared.database(f'{NAME}/0'),
+        shared.identity(NAME),
+        testing.PeerRelation('peers'),
+    }
+    ctx.run(
+        ctx.on.config_changed(),
+        testing.State(leader=True, relations=relations, networks=shared.networks()),
+    )
+    files = sorted(machine.desired.files, key=lambda f: f.path)
+    text = '\n'.join(f'==> {f.path} {f.owner}:{f.group} {f.mode:04o}\n{f.content}' for f in files)
+    assert text == snapshot

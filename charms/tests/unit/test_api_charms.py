@@ -1,0 +1,291 @@
+"""What every API charm does alike, in Juju: one scenario for each situation of an operator."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from ops import testing
+
+import charmkit
+from charmkit import apache, host
+from charmkit import testing as machines
+from charms import conftest as shared
+
+
+@pytest.fixture(params=['placement', 'glance'])
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def charm(name: str) -> type[charmkit.ApiCharm]:
+    module = shared.load(name)
+    return getattr(module, f'{name.title()}Charm')
+
+
+@pytest.fixture
+def ctx(
+    name: str, charm: type[charmkit.ApiCharm], machine: machines.FakeMachine
+) -> testing.Context[Any]:
+    return testing.Context(charm, charm_root=shared.CHARMS / name)
+
+
+@pytest.fixture
+def related(name: str) -> set[testing.RelationBase]:
+    return {
+        shared.database(f'{name}/0'),
+        shared.identity(name),
+        testing.PeerRelation('peers'),
+    }
+
+
+def state(related: set[testing.RelationBase], **more: Any) -> testing.State:
+    given: dict[str, Any] = {'leader': True, 'networks': shared.networks(), **more}
+    return testing.State(relations=related, **given)
+
+
+def test_alone_it_says_what_it_misses(ctx: testing.Context[Any], machine: machines.FakeMachine):
+    out = ctx.run(ctx.on.install(), state(set()))
+    assert out.unit_status == testing.BlockedStatus(
+        'missing relation: shared-db; missing relation: identity-service'
+    )
+    assert not out.opened_ports
+
+
+def test_it_masks_the_packages_own_server_before_installing_it(
+    ctx: testing.Context[Any], machine: machines.FakeMachine, charm: type[charmkit.ApiCharm]
+):
+    ctx.run(ctx.on.install(), state(set()))
+    verbs = [step.split()[0] for step in machine.steps]
+    assert verbs.index('mask') < verbs.index('install')
+    assert machine.seen.masked == set(charm.spec.masked)
+
+
+def test_it_asks_for_what_it_needs_before_it_has_it(ctx: testing.Context[Any], name: str):
+    db = testing.Relation('shared-db')
+    out = ctx.run(ctx.on.relation_created(db), state({db}))
+    assert out.get_relation(db.id).local_unit_data['database'] == name
+
+
+def test_the_leader_serves_when_everything_is_there(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+    charm: type[charmkit.ApiCharm],
+):
+    out = ctx.run(ctx.on.config_changed(), state(related))
+    assert out.unit_status == testing.ActiveStatus()
+    migrate, *_ = charm.spec.migrations.sync
+    assert machine.steps.index(f'run {migrate}') < machine.steps.index('start apache2')
+    assert out.opened_ports == {testing.TCPPort(charm.spec.apps[0].port)}
+    assert out.workload_version == '1.0'
+
+
+def test_it_registers_its_own_addresses_without_a_load_balancer(
+    ctx: testing.Context[Any],
+    related: set[testing.RelationBase],
+    machine: machines.FakeMachine,
+    charm: type[charmkit.ApiCharm],
+):
+    out = ctx.run(ctx.on.config_changed(), state(related))
+    asked = out.get_relations('identity-service')[0].local_unit_data
+    port = charm.spec.apps[0].port
+    assert asked['public_url'] == f'http://203.0.113.2:{port}'
+    assert asked['internal_url'] == f'http://10.0.0.2:{port}'
+    assert asked['admin_url'] == f'http://10.9.0.2:{port}'
+
+
+def test_an_unchanged_hook_changes_nothing(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+):
+    out = ctx.run(ctx.on.config_changed(), state(related))
+    machine.steps.clear()
+    again = ctx.run(ctx.on.update_status(), out)
+    assert machine.steps == []
+    assert again.relations == out.relations
+
+
+def test_a_follower_waits_for_the_leaders_migration(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+):
+    out = ctx.run(ctx.on.config_changed(), state(related, leader=False))
+    assert out.unit_status == testing.WaitingStatus(
+        'waiting for the leader to migrate the database'
+    )
+    assert machine.service('apache2') == 'stopped'
+    assert not [step for step in machine.steps if step.startswith('run ')]
+
+
+def test_a_follower_serves_once_the_leader_has_migrated(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+):
+    led = ctx.run(ctx.on.config_changed(), state(related))
+    peers = led.get_relations('peers')[0]
+    followed = {*(r for r in related if r.endpoint != 'peers'), peers}
+    out = ctx.run(ctx.on.update_status(), state(followed, leader=False))
+    assert out.unit_status == testing.ActiveStatus()
+
+
+def test_every_event_leads_to_the_same_state(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+):
+    settled = ctx.run(ctx.on.config_changed(), state(related))
+    seen: list[host.Host] = []
+    db = settled.get_relations('shared-db')[0]
+    for event in (
+        ctx.on.install(),
+        ctx.on.start(),
+        ctx.on.config_changed(),
+        ctx.on.upgrade_charm(),
+        ctx.on.update_status(),
+        ctx.on.leader_elected(),
+        ctx.on.relation_joined(db),
+        ctx.on.relation_changed(db),
+    ):
+        ctx.run(event, settled)
+        seen.append(machine.desired)
+    assert all(desired == seen[0] for desired in seen)
+
+
+def test_a_service_that_will_not_start_is_named(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+):
+    machine.failing = frozenset({'apache2'})
+    out = ctx.run(ctx.on.config_changed(), state(related))
+    assert out.unit_status == testing.BlockedStatus(
+        'apache2 does not run: see journalctl -u apache2'
+    )
+
+
+def test_a_dead_token_cache_is_noticed_and_brought_back(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+):
+    out = ctx.run(ctx.on.config_changed(), state(related))
+    machine.seen = dataclasses.replace(machine.seen, active=machine.seen.active - {'memcached'})
+    out = ctx.run(ctx.on.update_status(), out)
+    assert machine.steps[-1] == 'start memcached'
+    assert out.unit_status == testing.ActiveStatus('the token cache had stopped: started it again')
+    assert ctx.run(ctx.on.update_status(), out).unit_status == testing.ActiveStatus()
+
+
+def test_pause_without_a_load_balancer_stops_at_once_and_resume_starts(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+):
+    serving = ctx.run(ctx.on.config_changed(), state(related))
+    paused = ctx.run(ctx.on.action('pause'), serving)
+    assert machine.steps[-1] == 'stop apache2'
+    assert paused.unit_status == testing.MaintenanceStatus(
+        'paused: run the resume action to serve again'
+    )
+    resumed = ctx.run(ctx.on.action('resume'), paused)
+    assert machine.steps[-1] == 'start apache2'
+    assert resumed.unit_status == testing.ActiveStatus()
+
+
+def answered(balancer: testing.Relation, **app: Any) -> testing.Relation:
+    data = {key.replace('_', '-'): json.dumps(value) for key, value in app.items()}
+    return dataclasses.replace(balancer, remote_app_data={'interface-versions': '[1, 2]', **data})
+
+
+def test_pause_drains_before_it_stops(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+    name: str,
+):
+    balancer = answered(testing.Relation('internal-backend', remote_app_name='lb'))
+    serving = ctx.run(ctx.on.config_changed(), state({*related, balancer}))
+    out = ctx.run(ctx.on.action('pause', params={'reason': 'new kernel'}), serving)
+    lifecycle = json.loads(out.get_relation(balancer.id).local_unit_data['lifecycle'])
+    assert (lifecycle['state'], lifecycle['reason']) == ('drain', 'new kernel')
+    assert machine.service('apache2') == 'running'
+    assert out.unit_status == testing.MaintenanceStatus('draining, asked: lb has not decided')
+
+    unit = f'{name}/0'
+    grants = {unit: {'token': lifecycle['token'], 'state': 'granted'}}
+    acks = {unit: {'token': lifecycle['token'], 'state': 'drained', 'sessions': 0}}
+    drained = dataclasses.replace(
+        answered(balancer, grants=grants, lb_units=['lb/0']),
+        local_unit_data=out.get_relation(balancer.id).local_unit_data,
+        local_app_data=out.get_relation(balancer.id).local_app_data,
+        remote_units_data={0: {'acks': json.dumps(acks)}},
+    )
+    others = {r for r in out.relations if r.id != balancer.id}
+    stopped = ctx.run(
+        ctx.on.relation_changed(drained),
+        dataclasses.replace(out, relations={*others, drained}),
+    )
+    assert machine.service('apache2') == 'stopped'
+    said = json.loads(stopped.get_relation(balancer.id).local_unit_data['lifecycle'])
+    assert said['state'] == 'maintenance'
+
+
+def test_the_load_balancers_answer_is_what_it_registers(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+    name: str,
+):
+    frontend = {'ip': ['198.51.100.9'], 'port': 443, 'url': 'https://api.example.com:443'}
+    balancer = answered(
+        testing.Relation('public-backend', remote_app_name='lb'),
+        frontends={name: {'public': frontend}},
+    )
+    out = ctx.run(ctx.on.relation_changed(balancer), state({*related, balancer}))
+    asked = out.get_relations('identity-service')[0].local_unit_data
+    assert asked['public_url'] == 'https://api.example.com:443'
+    assert asked['internal_url'].startswith('http://10.0.0.2:')
+
+
+def test_no_file_is_readable_by_all_and_holds_a_secret(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+    name: str,
+):
+    ctx.run(ctx.on.config_changed(), state(related))
+    secrets = ('db-pw', 'account-pw', f'unit-secret-of-{name}/0')
+    holding = [f for f in machine.desired.files if any(s in f.content for s in secrets)]
+    assert holding
+    assert all(f.mode == 0o640 and f.owner == 'root' for f in holding)
+    assert not any(s in repr(machine.desired) for s in secrets)
+
+
+@pytest.mark.parametrize('base', shared.BASES)
+def test_it_serves_on_every_base(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+    base: str,
+):
+    machine.base = base
+    assert ctx.run(ctx.on.config_changed(), state(related)).unit_status == testing.ActiveStatus()
+
+
+def test_the_drain_file_is_left_by_nobody(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+):
+    out = ctx.run(ctx.on.config_changed(), state(related, config={'vip': '203.0.113.99'}))
+    paused = ctx.run(ctx.on.action('pause'), out)
+    assert apache.DRAIN_FILE in machine.seen.paths
+    ctx.run(ctx.on.action('resume'), paused)
+    assert apache.DRAIN_FILE not in machine.seen.paths
