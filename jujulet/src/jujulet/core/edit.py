@@ -90,3 +90,13 @@ def without(model: Model, part: str, *keys: Any) -> Model:
     """*model* whose mapping *part* (``units``, ``relations``, …) lacks *keys*."""
     changed: Any = {part: drop(getattr(model, part), *keys)}
     return dataclasses.replace(model, **changed)
+
+
+def put_task(model: Model, value: model_.Task) -> Model:
+    """*model* with this task."""
+    return dataclasses.replace(model, tasks=put(model.tasks, value.id, value))
+
+
+def put_operation(model: Model, value: model_.Operation) -> Model:
+    """*model* with this operation."""
+    return dataclasses.replace(model, operations=put(model.operations, value.id, value))

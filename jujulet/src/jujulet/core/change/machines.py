@@ -1,0 +1,50 @@
+"""Machines come and go by themselves. Source: juju add-machine and remove-machine, 3.6."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import addresses, bases, edit, modelconfig, placement
+from .. import charm as charm_
+from ..model import Model, Refused
+from ..requests import AddMachine, RemoveMachine
+
+
+def add(request: AddMachine, model: Model, now: float) -> tuple[Model, dict[str, Any]]:
+    """``juju add-machine``."""
+    try:
+        base = bases.parse(request.base) if request.base else modelconfig.default_base(model)
+    except charm_.Invalid as error:
+        raise Refused(str(error)) from None
+    constraints = {**model.constraints, **request.constraints}
+    default = str(modelconfig.get(model, 'default-space')) or addresses.DEFAULT_SPACE
+    spaces = tuple(addresses.spaces_in(constraints)) or (default,)
+    ids: list[str] = []
+    for _ in range(request.count):
+        model, mid = placement.add_machine(
+            model, base or bases.LATEST_LTS, constraints, spaces, now
+        )
+        ids.append(mid)
+    return model, {'machines': ids}
+
+
+def remove(request: RemoveMachine, model: Model, _now: float) -> tuple[Model, dict[str, Any]]:
+    """``juju remove-machine``: of empty machines, or with ``--force`` with everything on them."""
+    for mid in request.machines:
+        if mid not in model.machines:
+            raise Refused(f'removing machine {mid} failed: machine {mid} not found')
+        units = sorted(u.name for u in model.units.values() if u.machine == mid)
+        if units and not request.force:
+            names = ', '.join(f'"{name}"' for name in units)
+            raise Refused(
+                f'removing machine {mid} failed: machine {mid} has unit{"s" if len(units) > 1 else ""} '
+                f'{names} assigned'
+            )
+        for name in units:
+            model = edit.unit(model, name, life='dying', force=True)
+        model = edit.machine(model, mid, life='dying')
+    return model, {'machines': list(request.machines)}
+
+
+VERBS: Mapping[type, Any] = {AddMachine: add, RemoveMachine: remove}

@@ -1,0 +1,115 @@
+"""An application gets another revision of its charm, or another resource. Source: juju refresh, 3.6."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from .. import charm as charm_
+from .. import edit, options, storage
+from ..model import Application, Model, Refused
+from ..requests import AttachResource, Refresh
+from . import applications, found
+
+
+def refresh(request: Refresh, model: Model, now: float) -> tuple[Model, dict[str, Any]]:
+    """``juju refresh``: units run ``upgrade-charm`` if the charm or a resource is another."""
+    application = found.alive(found.application(model, request.application))
+    charm = model.charms.get(request.charm or application.charm)
+    if charm is None:
+        raise Refused(f'charm "{request.charm}" not found')
+    old = model.charms[application.charm]
+    _check(model, application, old, charm, request)
+    kept = {k: v for k, v in application.options.items() if _same_type(old, charm, k)}
+    resources = applications.resources(charm, request.resources, application.resources)
+    changed = charm.url != application.charm or bool(request.resources)
+    after = dataclasses.replace(
+        application,
+        charm=charm.url,
+        options={**kept, **options.checked(charm, request.options)},
+        resources=resources,
+        storage=_storage(charm, application, request),
+        trust=application.trust if request.trust is None else request.trust,
+        charm_modified=application.charm_modified + (1 if changed else 0),
+        force_charm=request.force_units,
+    )
+    model = applications.add_peers(edit.put_application(model, after), application.name)
+    for unit in model.units_of(application.name):
+        model = storage.provide(model, unit.name, now)
+    return model, {'charm': charm.url, 'changed': changed}
+
+
+def _check(
+    model: Model,
+    application: Application,
+    old: charm_.Charm,
+    new: charm_.Charm,
+    request: Refresh,
+) -> None:
+    why = f'cannot upgrade application "{application.name}" to charm "{new.url}": '
+    if new.name != old.name:
+        raise Refused(f'{why}would change the charm from "{old.name}" to "{new.name}"')
+    if new.subordinate != old.subordinate:
+        raise Refused(f"{why}cannot change an application's subordinacy")
+    if new.bases and application.base not in new.bases and not request.force_base:
+        raise Refused(f'{why}base "{application.base}" not supported by charm')
+    for relation in model.relations_of(application.name):
+        for end in relation.endpoints:
+            if end.application == application.name and not _implements(
+                new, end.name, end.interface
+            ):
+                raise Refused(f'{why}would break relation "{_key(relation.endpoints)}"')
+    for name in old.storage:
+        if name not in new.storage and any(
+            s.name == name and s.owner.partition('/')[0] == application.name
+            for s in model.storage.values()
+        ):
+            raise Refused(f'{why}storage "{name}" removed')
+
+
+def _key(endpoints: Any) -> str:
+    return ' '.join(f'{e.application}:{e.name}' for e in endpoints)
+
+
+def _implements(charm: charm_.Charm, name: str, interface: str) -> bool:
+    meta = charm.relations.get(name)
+    return name == 'juju-info' if meta is None else meta.interface == interface
+
+
+def _same_type(old: charm_.Charm, new: charm_.Charm, name: str) -> bool:
+    return (
+        name in new.options
+        and name in old.options
+        and (new.options[name].type == old.options[name].type)
+    )
+
+
+def _storage(
+    charm: charm_.Charm, application: Application, request: Refresh
+) -> dict[str, Mapping[str, Any]]:
+    fresh = storage.directives(charm, request.storage)
+    kept = {
+        name: directive
+        for name, directive in application.storage.items()
+        if name in charm.storage and name not in request.storage
+    }
+    return {**fresh, **kept}
+
+
+def attach_resource(
+    request: AttachResource, model: Model, _now: float
+) -> tuple[Model, dict[str, Any]]:
+    """``juju attach-resource``: units are told by ``upgrade-charm``."""
+    application = found.application(model, request.application)
+    charm = model.charms[application.charm]
+    name = request.resource.name
+    if name not in charm.resources:
+        raise Refused(f'resource "{name}" not found')
+    before = application.resources
+    after = applications.resources(charm, {name: request.resource}, before)
+    modified = application.charm_modified + 1
+    return edit.application(model, application.name, resources=after, charm_modified=modified), {}
+
+
+VERBS: Mapping[type, Any] = {Refresh: refresh, AttachResource: attach_resource}
