@@ -41,10 +41,7 @@ def _stamp(path: pathlib.Path) -> str:
         return f'directory {rights}'
     if not stat.S_ISREG(seen.st_mode):
         return 'something else'
-    text = path.read_text(errors='surrogateescape')
-    with contextlib.suppress(UnicodeEncodeError):
-        return f'{host.digest(text)} {rights}'
-    return f'not text {rights}'
+    return f'{host.digest(path.read_bytes())} {rights}'
 
 
 def _owner(uid: int) -> str:
@@ -101,8 +98,8 @@ def write(
     aside = path.with_name(f'.{path.name}.new')
     aside.unlink(missing_ok=True)
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(handle, 'w', encoding='utf-8', errors='surrogateescape') as out:
-        out.write(content)
+    with open(handle, 'wb') as out:
+        out.write(content.encode())
         out.flush()
         os.fsync(handle)
     if os.geteuid() == 0:

@@ -208,9 +208,10 @@ def merge(*hosts: Host) -> Host:
     return merged
 
 
-def digest(text: str) -> str:
-    """A short name for *text*: equal texts have equal digests."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def digest(text: str | bytes) -> str:
+    """A short name for *text*, which counts as UTF-8: equal texts have equal digests."""
+    data = text.encode() if isinstance(text, str) else text
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def plan(desired: Host, observed: Observed) -> tuple[Step, ...]:

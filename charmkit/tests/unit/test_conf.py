@@ -1,0 +1,82 @@
+"""oslo configuration: what is written can be read back as it was meant."""
+
+from __future__ import annotations
+
+import configparser
+
+import hypothesis
+import pytest
+from hypothesis import strategies as st
+
+from charmkit import conf
+from charmkit.relations import keystone, mysql
+
+IDENTITY = keystone.Identity(
+    auth_url='http://10.0.0.6:5000/v3',
+    public_url='https://keystone.example.com:5000/v3',
+    username='placement',
+    project='services',
+    domain='service_domain',
+    password='pw$1',
+)
+
+
+def test_default_comes_first_and_a_sequence_is_repeated():
+    ini = {'b': {'x': ['1', '2']}, 'DEFAULT': {'debug': False}}
+    assert conf.render(ini).splitlines()[2:] == [
+        '[DEFAULT]',
+        'debug = false',
+        '',
+        '[b]',
+        'x = 1',
+        'x = 2',
+    ]
+
+
+def test_later_wins_option_by_option():
+    assert conf.merge({'a': {'x': 1, 'y': 1}}, {'a': {'x': 2}}) == {'a': {'x': 2, 'y': 1}}
+
+
+def test_a_dollar_in_a_password_is_not_substituted():
+    rendered = conf.render({'keystone_authtoken': {**conf.account(IDENTITY)}})
+    assert 'password = pw$$1' in rendered
+
+
+def test_a_line_break_cannot_smuggle_an_option_in():
+    with pytest.raises(ValueError, match='line break'):
+        conf.render({'a': {'x': '1\nadmin_token = 1'}})
+
+
+def test_tokens_are_cached_encrypted_on_the_unit_itself():
+    got = conf.keystone_authtoken(IDENTITY, secret='of-the-unit')['keystone_authtoken']
+    assert got['memcached_servers'] == '127.0.0.1:11211'
+    assert got['memcache_security_strategy'] == 'ENCRYPT'
+    assert got['memcache_secret_key'] == 'of-the-unit'
+    assert got['memcache_pool_dead_retry'] == 5
+
+
+def test_a_database_url_escapes_its_password():
+    db = mysql.Database('placement', 'placement', '2001:db8::5', 'p@ss/word')
+    url = conf.database(db)['database']['connection']
+    assert url == 'mysql+pymysql://placement:p%40ss%2Fword@[2001:db8::5]/placement?charset=utf8'
+
+
+names = st.text(st.characters(codec='ascii', categories=['Ll']), min_size=1)
+values = st.text(st.characters(codec='ascii', exclude_categories=['Cc', 'Zs']), min_size=1)
+
+
+@hypothesis.given(st.dictionaries(names, st.dictionaries(names, values)))
+def test_what_is_rendered_reads_back(ini: dict[str, dict[str, str]]):
+    ini = {
+        section: {
+            k: v
+            for k, v in options.items()
+            if k not in ('connection', 'password', 'transport_url')
+        }
+        for section, options in ini.items()
+    }
+    parser = configparser.RawConfigParser(
+        delimiters=('=',), comment_prefixes=('#',), default_section='\0', strict=True
+    )
+    parser.read_string(conf.render(ini))
+    assert {s: dict(parser.items(s)) for s in parser.sections()} == ini

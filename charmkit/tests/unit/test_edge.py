@@ -1,0 +1,131 @@
+"""The edge to the machine, as far as it needs no root: files and facts in a scratch folder."""
+
+from __future__ import annotations
+
+import getpass
+import grp
+import os
+import pathlib
+
+import pytest
+
+from charmkit import apply, facts, files, host, releases
+
+ME = getpass.getuser()
+MINE = grp.getgrgid(os.getgid()).gr_name
+
+
+def wanted(path: pathlib.Path, content: str = 'x = 1\n', **more: object) -> host.File:
+    given: dict[str, object] = {'owner': ME, 'group': MINE, 'mode': 0o640, **more}
+    return host.File(path=str(path), content=content, **given)  # type: ignore[arg-type]
+
+
+def test_a_file_that_was_put_is_observed_as_desired(tmp_path: pathlib.Path):
+    f = wanted(tmp_path / 'etc' / 'a.conf')
+    files.put(f)
+    assert dict(files.stamps([f.path])) == {f.path: f.stamp}
+
+
+@pytest.mark.parametrize('content', ['', 'é\r\n', 'x' * 100_000])
+def test_whatever_its_content(tmp_path: pathlib.Path, content: str):
+    f = wanted(tmp_path / 'a', content)
+    files.put(f)
+    assert dict(files.stamps([f.path])) == {f.path: f.stamp}
+
+
+def test_another_content_or_mode_is_seen(tmp_path: pathlib.Path):
+    f = wanted(tmp_path / 'a')
+    files.put(f)
+    (tmp_path / 'a').chmod(0o644)
+    assert dict(files.stamps([f.path])) != {f.path: f.stamp}
+    files.put(f)
+    (tmp_path / 'a').write_text('x = 2\n')
+    assert dict(files.stamps([f.path])) != {f.path: f.stamp}
+
+
+def test_what_its_check_refuses_leaves_the_old_file_in_place(tmp_path: pathlib.Path):
+    old = wanted(tmp_path / 'a.cfg', 'good')
+    files.put(old)
+    new = wanted(tmp_path / 'a.cfg', 'bad', check=('grep', '-q', 'good', '{path}'))
+    with pytest.raises(files.RefusedError, match=r'a\.cfg was refused'):
+        files.put(new)
+    assert (tmp_path / 'a.cfg').read_text() == 'good'
+    assert [p.name for p in tmp_path.iterdir()] == ['a.cfg']
+
+
+def test_what_its_check_accepts_takes_its_place(tmp_path: pathlib.Path):
+    files.put(wanted(tmp_path / 'a.cfg', 'old'))
+    files.put(wanted(tmp_path / 'a.cfg', 'good', check=('grep', '-q', 'good', '{path}')))
+    assert (tmp_path / 'a.cfg').read_text() == 'good'
+
+
+def test_a_file_in_the_place_of_a_link_does_not_write_through_it(tmp_path: pathlib.Path):
+    (tmp_path / 'packaged').write_text('theirs')
+    (tmp_path / 'enabled').symlink_to('packaged')
+    files.put(wanted(tmp_path / 'enabled', 'ours'))
+    assert (tmp_path / 'packaged').read_text() == 'theirs'
+    assert (tmp_path / 'enabled').read_text() == 'ours'
+
+
+def test_a_link_is_observed_as_desired(tmp_path: pathlib.Path):
+    link = host.Link(path=str(tmp_path / 'x.load'), target='../available/x.load')
+    files.link(link)
+    files.link(link)
+    assert dict(files.stamps([link.path])) == {link.path: link.stamp}
+
+
+def test_a_units_secret_is_its_own_and_stays(tmp_path: pathlib.Path):
+    machine = apply.LocalMachine('demo', tmp_path)
+    first = machine.unit_secret('demo/0')
+    assert first == apply.LocalMachine('demo', tmp_path).unit_secret('demo/0')
+    assert first != machine.unit_secret('demo/1')
+    assert len(first) >= 32
+    (secret,) = tmp_path.glob('demo/secret-demo-0')
+    assert secret.stat().st_mode & 0o777 == 0o600
+
+
+def root(tmp_path: pathlib.Path, **more: str) -> pathlib.Path:
+    content = {
+        'etc/os-release': 'NAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="12"\n',
+        'proc/meminfo': 'MemTotal:       16384000 kB\nMemFree: 1 kB\n',
+        **{name.replace('__', '/').replace('_DOT_', '.'): text for name, text in more.items()},
+    }
+    for name, text in content.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def test_facts_name_the_base_as_juju_does(tmp_path: pathlib.Path):
+    got = facts.read(root(tmp_path))
+    assert got.base == 'debian@12'
+    assert got.memory_mib == 16000
+    assert releases.of_base(got.base) == releases.ZED
+
+
+def test_a_cgroups_limits_count(tmp_path: pathlib.Path):
+    got = facts.read(
+        root(
+            tmp_path,
+            **{
+                'sys/fs/cgroup/cpu.max': '100000 100000\n',
+                'sys/fs/cgroup/memory.max': '1073741824',
+            },
+        )
+    )
+    assert (got.cpus, got.memory_mib) == (1, 1024)
+
+
+def test_no_limit_is_no_limit(tmp_path: pathlib.Path):
+    got = facts.read(
+        root(
+            tmp_path, **{'sys/fs/cgroup/cpu.max': 'max 100000', 'sys/fs/cgroup/memory.max': 'max'}
+        )
+    )
+    assert got.memory_mib == 16000
+
+
+def test_an_unknown_base_is_one_clear_error():
+    with pytest.raises(ValueError, match='debian@11 is not a base of these charms'):
+        releases.of_base('debian@11')

@@ -1,0 +1,118 @@
+"""Where clients are sent: the order of precedence, and what a unit tells its load balancer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from charmkit import front, relations, service, state
+
+SPEC = service.ServiceSpec(
+    name='demo',
+    user='demo',
+    packages=('demo-api',),
+    needs=(),
+    apps=(service.WsgiApp('demo-api', '/usr/bin/demo', 8778, type='demo', path='/v2'),),
+    config={},
+)
+SITE = relations.Site(
+    unit='demo/0',
+    leader=True,
+    address='10.0.0.2',
+    addresses={'public': '203.0.113.2', 'internal': '10.0.0.2', 'admin': '10.9.0.2'},
+    networks={
+        'public': (relations.Network('eth0', '203.0.113.2', '203.0.113.0/24'),),
+        'internal': (relations.Network('eth1', '10.0.0.2', '10.0.0.0/24'),),
+    },
+)
+URL = {'ip': ['198.51.100.9'], 'port': 443, 'url': 'https://api.example.com:443/v2'}
+
+
+def balancer(endpoint: str = 'public-backend', **data: Any) -> dict[str, Any]:
+    bag = {key.replace('_', '-'): json.dumps(value) for key, value in data.items()}
+    bag['interface-versions'] = bag.get('interface-versions', '[1, 2]')
+    return {
+        endpoint: (
+            relations.Relation(id=5, name=endpoint, app='lb', app_data=bag, units={'lb/0': {}}),
+        )
+    }
+
+
+def place(options: dict[str, str] | None = None, **more: Any) -> front.Place:
+    return front.place(SPEC, state.Inputs(site=SITE, options=options or {}, **more))
+
+
+def public(options: dict[str, str] | None = None, **more: Any) -> str:
+    return place(options, **more).site.urls['public']
+
+
+def test_alone_it_is_the_units_own_address():
+    assert public() == 'http://203.0.113.2:8778'
+
+
+def test_a_vip_comes_before_the_units_address_in_its_own_network():
+    vips = {'vip': '10.0.0.99 203.0.113.99'}
+    assert public(vips) == 'http://203.0.113.99:8778'
+    assert place(vips).site.urls['internal'] == 'http://10.0.0.99:8778'
+
+
+def test_the_load_balancer_comes_before_the_vip():
+    found = balancer(frontends={'demo': {'public': URL}})
+    assert public({'vip': '203.0.113.99'}, relations=found) == 'https://api.example.com:443'
+
+
+def test_a_hostname_comes_before_everything_and_keeps_scheme_and_port():
+    found = balancer(frontends={'demo': {'public': URL}})
+    name = {'os-public-hostname': 'cloud.example.org'}
+    assert public(name, relations=found) == 'https://cloud.example.org:443'
+    assert public(name) == 'http://cloud.example.org:8778'
+
+
+def test_a_load_balancer_that_has_not_answered_changes_nothing():
+    assert public(relations=balancer()) == 'http://203.0.113.2:8778'
+
+
+def test_it_listens_where_its_bindings_are_and_nowhere_else():
+    assert place().addresses == ('127.0.0.1', '10.0.0.2', '10.9.0.2', '203.0.113.2')
+
+
+def test_it_tells_its_load_balancer_how_to_check_it():
+    got = place(relations=balancer(), fresh='f' * 64)
+    endpoint, *_ = json.loads(got.app_data[5]['endpoints'])
+    assert endpoint['check'] == {'method': 'GET', 'path': '/healthcheck', 'expect': ['200']}
+    assert json.loads(got.unit_data[5]['lifecycle'])['state'] == 'ready'
+
+
+def test_a_paused_unit_serves_on_while_its_load_balancer_drains_it():
+    got = place(relations=balancer(), paused=True, fresh='f' * 64)
+    assert not got.out_of_service
+    assert got.linger_s == 0
+
+
+def test_a_load_balancer_that_knows_no_drain_is_told_by_the_health_check():
+    found = balancer(interface_versions=[1])
+    got = place(relations=found, paused=True, fresh='f' * 64)
+    assert got.out_of_service
+    assert got.linger_s > 0
+    assert [f.path for f in got.host.files] == ['/run/openstack-drain']
+
+
+@pytest.mark.parametrize('tick', [False, True])
+def test_time_keeps_the_lease_of_a_drain_alive(tick: bool):
+    first = place(relations=balancer(), paused=True, fresh='f' * 64)
+    found = balancer()
+    relation = found['public-backend'][0]
+    kept = relations.Relation(
+        id=5,
+        name=relation.name,
+        app='lb',
+        app_data=relation.app_data,
+        units=relation.units,
+        my_data=first.unit_data[5],
+    )
+    got = place(relations={'public-backend': (kept,)}, paused=True, tick=tick, fresh='e' * 64)
+    before, after = (json.loads(p.unit_data[5]['lifecycle']) for p in (first, got))
+    assert after['token'] == before['token']
+    assert after['beat'] == before['beat'] + int(tick)

@@ -1,0 +1,118 @@
+"""Who migrates the database, and who waits: plain values in, plain values out."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import hypothesis
+from hypothesis import strategies as st
+
+from charmkit import migration, relations, state
+from charmkit.relations import wire
+
+COMMANDS = migration.Commands(sync=('x db sync',), expand=('x db expand', 'x db migrate'))
+OLD = migration.Schema(26, '1.0', 'there')
+NEW = migration.Schema(31, '2.0', 'there')
+
+
+def inputs(
+    unit: str = 'x/0', *, leader: bool = True, app: migration.Schema | None = None, **peers: object
+) -> state.Inputs:
+    def bag(schema: object) -> dict[str, str]:
+        if not isinstance(schema, migration.Schema):
+            return {}
+        return {migration.KEY: wire.dump(dataclasses.asdict(schema))}
+
+    return state.Inputs(
+        site=relations.Site(unit=unit, leader=leader, address='10.0.0.2'),
+        peers=bag(app),
+        my_peer_data=bag(peers.get('mine')),
+        peer_units={'x/9': bag(peers.get('other'))},
+    )
+
+
+def decide(given: state.Inputs, wanted: migration.Schema) -> migration.Decision:
+    return migration.decide(COMMANDS, given, user='x', wanted=wanted)
+
+
+def lines(decision: migration.Decision) -> list[str]:
+    return [c.name for c in decision.commands]
+
+
+def test_the_leader_migrates_a_fresh_database_in_one_go_and_says_so():
+    got = decide(inputs(), OLD)
+    assert lines(got) == ['x db sync']
+    assert got.usable
+    assert migration.read(got.app_data[migration.KEY]) == OLD
+
+
+def test_it_does_not_migrate_again_for_what_was_migrated():
+    got = decide(inputs(app=OLD), OLD)
+    assert lines(got) == []
+    assert got.usable
+
+
+def test_a_new_leader_does_not_repeat_what_its_predecessor_did():
+    assert lines(decide(inputs('x/1', app=OLD), OLD)) == []
+
+
+def test_a_follower_waits_until_it_is_done():
+    assert not decide(inputs('x/1', leader=False), OLD).usable
+    assert decide(inputs('x/1', leader=False, app=OLD), OLD).usable
+
+
+def test_a_newer_package_is_migrated_in_a_way_that_older_units_bear():
+    assert lines(decide(inputs(app=OLD), NEW)) == ['x db expand', 'x db migrate']
+
+
+def test_units_of_the_old_release_serve_on_while_a_new_leader_has_migrated():
+    assert decide(inputs('x/1', leader=False, app=NEW), OLD).usable
+
+
+def test_an_old_leader_leaves_the_schema_of_a_newer_unit_alone():
+    got = decide(inputs(app=OLD, other=NEW), OLD)
+    assert lines(got) == []
+    assert got.usable
+
+
+def test_a_new_unit_waits_for_a_migration_while_the_leader_is_old():
+    assert not decide(inputs('x/1', leader=False, app=OLD), NEW).usable
+
+
+def test_a_new_unit_that_migrated_by_itself_serves():
+    assert decide(inputs('x/1', leader=False, app=OLD, mine=NEW), NEW).usable
+
+
+def test_another_database_server_is_migrated_from_nothing():
+    elsewhere = dataclasses.replace(OLD, databases='elsewhere')
+    assert lines(decide(inputs(app=OLD), elsewhere)) == ['x db sync']
+
+
+def test_nothing_is_migrated_before_the_package_is_there():
+    got = decide(inputs(), dataclasses.replace(OLD, version=''))
+    assert lines(got) == []
+    assert not got.usable
+
+
+def test_a_command_that_died_runs_again_and_one_that_ended_does_not():
+    first, *_ = decide(inputs(), OLD).commands
+    again, *_ = decide(inputs(), OLD).commands
+    assert first.key == again.key
+
+
+schemas = st.builds(
+    migration.Schema, st.sampled_from([26, 31]), st.sampled_from(['1', '2']), st.just('there')
+)
+
+
+@hypothesis.given(st.none() | schemas, st.none() | schemas, schemas)
+def test_two_units_never_both_migrate_and_the_leader_always_gets_there(
+    app: migration.Schema | None, other: migration.Schema | None, wanted: migration.Schema
+):
+    leader = decide(inputs(app=app, other=other), wanted)
+    follower = decide(inputs('x/1', leader=False, app=app, other=other), wanted)
+    assert follower.commands == ()
+    assert leader.usable
+    after = migration.read(leader.app_data.get(migration.KEY, '')) or other
+    assert after is not None
+    assert decide(inputs('x/1', leader=False, app=after, other=other), wanted).usable
