@@ -20,19 +20,20 @@ def encode(value: Any) -> Any:
     """*value* as what ``json.dumps`` takes."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _encode_dataclass(value)
+    many = typing.cast('Any', value)
     if isinstance(value, collections.abc.Mapping):
-        items = typing.cast('collections.abc.Mapping[Any, Any]', value).items()
-        return {k if isinstance(k, str) else str(k): encode(v) for k, v in items}
-    if isinstance(value, (list, tuple)):
-        return [encode(v) for v in typing.cast('collections.abc.Iterable[Any]', value)]
-    if isinstance(value, (set, frozenset)):
-        return sorted(encode(v) for v in typing.cast('collections.abc.Set[Any]', value))
+        return {k if isinstance(k, str) else str(k): encode(v) for k, v in many.items()}
+    if isinstance(value, list | tuple):
+        return [encode(v) for v in many]
+    if isinstance(value, set | frozenset):
+        return sorted(encode(v) for v in many)
     return value
 
 
 def _encode_dataclass(value: Any) -> dict[str, Any]:
     out: dict[str, Any] = {}
-    for name, default in _fields(type(value)):
+    kind: type = value.__class__
+    for name, default in _fields(kind):
         item = getattr(value, name)
         if default is not _REQUIRED and item == default:
             continue
@@ -102,7 +103,11 @@ def _collection_decoder(
 
         return decode_tuple
     item = _decoder(args[0])
-    return lambda data: origin(item(v) for v in data)
+
+    def decode_items(data: Any) -> Any:
+        return typing.cast('Any', origin(item(v) for v in data))
+
+    return decode_items
 
 
 def _dataclass_decoder(kind: type) -> collections.abc.Callable[[Any], Any]:

@@ -41,12 +41,9 @@ class HookRun:
     def recover(self) -> None:
         """After a start of the controller: what ran when the last one died is to run again."""
         for uuid, model in self._engine.models.items():
-            for unit in model.units.values():
-                if unit.agent.step == 'running':
-                    now = self._engine.clock()
-                    self._engine.update(
-                        uuid, lambda m, u=unit.name: lifecycle.interrupted(m, u, now)
-                    )
+            now = self._engine.clock()
+            recovered = lifecycle.all_interrupted(model, now)
+            self._engine.update(uuid, lambda _, recovered=recovered: recovered)
 
     async def deploy(self, uuid: str, operation: operations.DeployCharm) -> None:
         """Unpack a charm into a unit's folder, with the hook tools beside it."""
@@ -92,9 +89,8 @@ class HookRun:
                 await self._run_in_unit(uuid, operation, context, link)
             else:
                 await self._run_on_machine(uuid, context, link)
-        except (link_.LinkLost, asyncio.CancelledError):
+        except link_.LinkLost:
             self._interrupt(uuid, operation)
-            raise
         finally:
             self._sockets.end(context_id)
 
@@ -112,10 +108,13 @@ class HookRun:
         return begun[0]
 
     def _interrupt(self, uuid: str, operation: operations.RunHook) -> None:
-        model = self._engine.models.get(uuid)
-        if model and operation.unit in model.units:
-            now = self._engine.clock()
+        if uuid not in self._engine.models:
+            return
+        now, task = self._engine.clock(), operation.hook.task
+        if operation.unit:
             self._engine.update(uuid, lambda m: lifecycle.interrupted(m, operation.unit, now))
+        else:
+            self._engine.update(uuid, lambda m: lifecycle.abandoned(m, task, now))
 
     async def _run_in_unit(
         self,
@@ -256,10 +255,8 @@ def _handler(
         return ('/bin/bash', '-s'), 'juju-exec', model.tasks[hook.task].command.encode()
     if unitfolder.executable(place, 'dispatch'):
         return (f'{place.charm_inside}/dispatch',), 'hook dispatching script: dispatch', b''
-    if hook.kind == 'action':
-        own = f'actions/{model.tasks[hook.task].name}'
-    else:
-        own = f'hooks/{hooks.name(hook)}'
+    action = hook.kind == 'action'
+    own = f'actions/{model.tasks[hook.task].name}' if action else f'hooks/{hooks.name(hook)}'
     if unitfolder.executable(place, own):
         return (f'{place.charm_inside}/{own}',), 'explicit, bespoke hook script', b''
     return (), '', b''

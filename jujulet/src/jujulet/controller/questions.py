@@ -9,19 +9,21 @@ import asyncio
 import dataclasses
 import os
 import random
+import re
 import time
 import uuid as uuid_
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from .. import codec
-from ..core import change, modelconfig, requests, status
+from ..core import change, requests, status
 from ..core import model as model_
 from . import engine as engine_
 from . import server, subnets
 
 CONTROLLER = 'local'
 USER = 'admin'
+_NAME = re.compile(r'[a-z0-9]+[a-z0-9-]*')
 CLOUDS: Mapping[str, Any] = {'localhost': 'container', 'processes': 'process'}
 """Clouds to which a model can be added, and the kind of their machines."""
 
@@ -93,7 +95,7 @@ class Questions:
             raise model_.Refused(
                 f'cloud {cloud} not known: use localhost (system containers) or processes'
             )
-        if not modelconfig.valid_name(short):
+        if not _NAME.fullmatch(short):
             raise model_.Refused(
                 f'{short!r} is not a valid name: model names may only contain lowercase letters, '
                 'digits and hyphens'

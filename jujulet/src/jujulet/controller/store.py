@@ -122,8 +122,8 @@ class Store:
         puts: list[tuple[str, str, str, str]] = []
         drops: list[tuple[str, str, str]] = []
         for kind in COLLECTIONS:
-            before = getattr(old, kind) if old else {}
-            after = getattr(new, kind)
+            before: Mapping[Any, Any] = getattr(old, kind) if old else {}
+            after: Mapping[Any, Any] = getattr(new, kind)
             if before is after:
                 continue
             puts += [

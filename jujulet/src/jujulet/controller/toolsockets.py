@@ -9,14 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from typing import Any
 
 from .. import wire
 from ..client import short_path
+from ..core import change, hooktools, layers, requests
 from ..core import context as context_
-from ..core import hooktools, layers
+from ..core import model as model_
 from . import engine as engine_
 
 logger = logging.getLogger(__name__)
+
+
+NOTHING = context_.Context('', '', model_.Hook(''), 0.0, {})
 
 
 class ToolSockets:
@@ -97,7 +102,9 @@ class ToolSockets:
             try:
                 incoming = await wire.receive(reader, writer)
                 if incoming is not None:
-                    writer.write(self._answer(uuid, unit, incoming))
+                    outside = incoming.call.argv[0] in hooktools.MACHINE_NAMES
+                    answer = self._exec if outside else self._tool
+                    writer.write(await answer(uuid, unit, incoming))
                     await writer.drain()
             except wire.Malformed as error:
                 logger.warning('%s: %s', unit, error)
@@ -105,13 +112,52 @@ class ToolSockets:
             writer.close()
             await writer.wait_closed()
 
-    def _answer(self, uuid: str, unit: str, incoming: wire.Incoming) -> bytes:
+    async def _exec(self, uuid: str, unit: str, incoming: wire.Incoming) -> bytes:
+        """``juju-exec`` on the machine: a command in a context of the unit's own, once the machine is free."""
+        try:
+            named, command = hooktools.exec_words(incoming.call.argv)
+            if named not in ('', unit):
+                raise model_.Refused(f'unit {named} is not the one that is asked')
+            if incoming.context_id in self._contexts:
+                raise model_.Refused('juju-exec cannot wait for a hook that waits for it')
+            wanted = requests.Exec(command=command, units=(unit,))
+            task = await self._finished(uuid, unit, wanted)
+        except (hooktools.Failure, model_.Refused) as error:
+            return wire.encode_error(str(error), error.code)
+        code = int(task.results.get('return-code', 1))
+        out, err = (str(task.results.get(k, '')).encode() for k in ('stdout', 'stderr'))
+        return wire.encode_answer(
+            context_.Answer(self._engine.models[uuid], NOTHING, out, err, code)
+        )
+
+    async def _finished(self, uuid: str, unit: str, wanted: requests.Exec) -> model_.Task:
+        said: dict[str, Any] = {}
+
+        def ask(model: model_.Model) -> model_.Model:
+            model, answer = change.apply(model, wanted, self._engine.clock())
+            said.update(answer)
+            return model
+
+        self._engine.update(uuid, ask)
+        while True:
+            model = self._engine.models.get(uuid)
+            if model is None or unit not in model.units:
+                raise model_.Refused(f'unit {unit} is gone')
+            task = model.tasks[said['tasks'][unit]]
+            if task.status not in ('pending', 'running'):
+                return task
+            await self._engine.changed.wait()
+
+    async def _tool(self, uuid: str, unit: str, incoming: wire.Incoming) -> bytes:
         owner, context = self._contexts.get(incoming.context_id, ('', None))
         if context is None or owner != uuid or context.unit != unit:
             return wire.encode_error(f'unknown context id "{incoming.context_id}"')
         model = self._engine.models[uuid]
         try:
-            answer = hooktools.call(model, context, incoming.call, self._engine.clock())
+            prefix = self._engine.machines_of(uuid).prefix(uuid, model.units[unit].machine)
+            answer = hooktools.call(
+                model, context, incoming.call, self._engine.clock(), prefix=prefix
+            )
         except Exception:
             logger.exception('%s: %s failed', unit, incoming.call.argv[:1])
             return wire.encode_error('internal error: see the log of the controller')
