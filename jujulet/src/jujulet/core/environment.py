@@ -85,6 +85,7 @@ def hook_environment(
         'JUJU_VERSION': model.juju_version,
         'LANG': 'C.UTF-8',
         'PATH': facts.path,
+        'PERL_BADLANG': '0',  # The hook tools' client is perl: a charm's odd locale is none of its business.
         'TERM': 'tmux-256color',
     }
     env |= _proxies(model)

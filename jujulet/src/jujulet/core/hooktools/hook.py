@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import edit, environment, gnuflag
+from .. import edit, environment, gnuflag, statuses
 from .. import model as model_
 from . import settings
 from .tool import BAD_ARGUMENTS, OUTPUT, Ask, Failure, Reply, Tool, not_provided, pairs
 
 LEVELS = ('TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
 SETTABLE = ('maintenance', 'blocked', 'waiting', 'active')
-HISTORY = 100
-"""Statuses that are kept of a unit."""
 
 
 def juju_log(ask: Ask) -> Reply:
@@ -61,16 +59,13 @@ def status_set(ask: Ask) -> Reply:
             f'invalid status {gnuflag.quote(words[0])}, expected one of [{" ".join(SETTABLE)}]',
             BAD_ARGUMENTS,
         )
-    status = model_.Status(words[0], words[1] if len(words) > 1 else '', ask.now)
+    message = words[1] if len(words) > 1 else ''
     if not ask.args['application']:
-        unit = ask.unit
-        history = (*unit.history, ('workload', status))[-HISTORY:]
-        changed = edit.unit(
-            ask.model, unit.name, workload=status, status_set=True, history=history
-        )
-        return ask.changes(changed)
+        changed = statuses.workload(ask.model, ask.unit.name, words[0], message, ask.now)
+        return ask.changes(edit.unit(changed, ask.unit.name, status_set=True))
     if not ask.leads:
         raise Failure('this unit is not the leader')
+    status = model_.Status(words[0], message, ask.now)
     return ask.changes(edit.application(ask.model, ask.unit.application, status=status))
 
 
