@@ -1,27 +1,18 @@
-"""Parameters of an action against its JSON schema: what charms use of it. Source: reference 1.4 and 4.10."""
+"""Parameters of an action against its JSON schema. Source: reference 1.4 and 4.10."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
+
+import jsonschema
+import referencing
+import referencing.exceptions
 
 from ..charm import Action
 from ..model import Refused
 
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-_TYPES: Mapping[str, Callable[[Any], bool]] = {
-    'string': lambda v: isinstance(v, str),
-    'boolean': lambda v: isinstance(v, bool),
-    'integer': lambda v: _is_number(v) and float(v).is_integer(),
-    'number': _is_number,
-    'array': lambda v: isinstance(v, (list, tuple)),
-    'object': lambda v: isinstance(v, Mapping),
-    'null': lambda v: v is None,
-}
+Schema = Mapping[str, Any]
 
 
 def checked(action: Action, given: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
@@ -29,43 +20,46 @@ def checked(action: Action, given: Mapping[str, Any], *, strict: bool) -> dict[s
 
     *strict*: as in Juju 4, parameters that the schema does not name are refused.
     """
-    out: dict[str, Any] = {
-        name: schema['default']
-        for name, schema in action.parameters.items()
-        if isinstance(schema, Mapping) and 'default' in schema
+    out = _defaults(action.parameters, given)
+    schema = {
+        'type': 'object',
+        'properties': dict(action.parameters),
+        'required': list(action.required),
+        'additionalProperties': action.additional_properties and not strict,
     }
-    out |= given
-    for name in action.required:
-        if name not in out:
-            raise Refused(
-                f'validation failed: (root) : "{name}" property is missing and required, given {_short(out)}'
-            )
-    for name, value in given.items():
-        schema = action.parameters.get(name)
-        if isinstance(schema, Mapping):
-            _check(name, value, cast('Mapping[str, Any]', schema))
-        elif strict or not action.additional_properties:
-            raise Refused(
-                f'validation failed: (root) : additional property "{name}" is not allowed, given {_short(out)}'
-            )
+    where, why = _error(action.name, schema, out)
+    if why:
+        raise Refused(f'validation failed: {where} : {why}')
     return out
 
 
-def _short(value: Mapping[str, Any]) -> str:
-    return '{' + ','.join(f'"{k}":…' for k in value) + '}'
+def _error(name: str, schema: Schema, value: Any) -> tuple[str, str]:
+    """Where a value is wrong, and how; empty texts if it is not."""
+    lib = cast('Any', jsonschema)  # Its types are incomplete.
+    # An empty registry: a schema must not make us fetch anything.
+    validator = lib.Draft7Validator(schema, registry=referencing.Registry())
+    try:
+        error = lib.exceptions.best_match(validator.iter_errors(value))
+    except (
+        lib.exceptions.SchemaError,
+        lib.exceptions.UnknownType,
+        referencing.exceptions.Unresolvable,
+    ) as bad:
+        raise Refused(f'action "{name}" has an invalid schema: {bad}') from None
+    if error is None:
+        return '', ''
+    return '.'.join(['(root)', *(str(part) for part in error.absolute_path)]), str(error.message)
 
 
-def _check(name: str, value: Any, schema: Mapping[str, Any]) -> None:
-    why = f'validation failed: (root).{name} : '
-    kinds = schema.get('type')
-    names: list[str] = [kinds] if isinstance(kinds, str) else list(kinds or ())
-    known = [k for k in names if k in _TYPES]
-    if known and not any(_TYPES[k](value) for k in known):
-        raise Refused(f'{why}must be of type {" or ".join(names)}, given {value!r}')
-    if 'enum' in schema and value not in schema['enum']:
-        raise Refused(f'{why}must match one of the enum values {schema["enum"]}, given {value!r}')
-    if _is_number(value):
-        if 'minimum' in schema and value < schema['minimum']:
-            raise Refused(f'{why}must be greater than or equal to {schema["minimum"]}')
-        if 'maximum' in schema and value > schema['maximum']:
-            raise Refused(f'{why}must be less than or equal to {schema["maximum"]}')
+def _defaults(properties: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
+    out = dict(given)
+    for name, schema in properties.items():
+        if not isinstance(schema, Mapping):
+            continue
+        found = cast('Schema', schema)
+        inner = found.get('properties')
+        if name not in out and 'default' in found:
+            out[name] = found['default']
+        if isinstance(inner, Mapping) and isinstance(out.get(name), Mapping):
+            out[name] = _defaults(cast('Schema', inner), out[name])
+    return out
