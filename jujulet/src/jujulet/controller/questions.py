@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+import platform
 import random
 import re
 import time
@@ -16,7 +17,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from .. import codec
-from ..core import change, requests, status
+from ..core import bases, change, requests, status
 from ..core import model as model_
 from . import engine as engine_
 from . import server, subnets
@@ -110,7 +111,7 @@ class Questions:
             machines_kind=CLOUDS[cloud],
             seed=random.SystemRandom().getrandbits(32),
         )
-        request = requests.SetModelConfig(options=config or {})
+        request = requests.SetModelConfig(options={**_host_base(), **(config or {})})
         model, _ = change.apply(model, request, now)
         model, _ = change.apply(model, self._space('alpha'), now)
         self._engine.add(model)
@@ -261,6 +262,13 @@ class Questions:
     async def stop_controller(self) -> None:
         """End the daemon; machines keep running, and their units wait for its return."""
         asyncio.get_running_loop().call_later(0.05, self._stop)
+
+
+def _host_base() -> dict[str, str]:
+    """On Debian, the host's own release is what its archive can build, so models begin with it."""
+    release = platform.freedesktop_os_release()
+    base = f'{release.get("ID", "")}@{release.get("VERSION_ID", "")}'
+    return {'default-base': base} if base in bases.PYTHON and base.startswith('debian') else {}
 
 
 def _cloud(model: model_.Model) -> str:

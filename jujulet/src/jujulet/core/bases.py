@@ -69,6 +69,15 @@ def python_of(base: charm_.Base) -> str:
         raise charm_.Invalid(f'base "{base}" is not known; known: {known}') from None
 
 
+CAN_BE_NAMED = frozenset({'ubuntu', 'centos', 'almalinux'})
+"""Systems that a charm can name as its bases: Charmcraft's schema has no other."""
+
+
+def supported(charm: charm_.Charm, base: charm_.Base) -> bool:
+    """Whether *charm* may be deployed on *base*: it names it, names none, or could not name it (Debian)."""
+    return not charm.bases or base in charm.bases or base.name not in CAN_BE_NAMED
+
+
 def choose(
     charm: charm_.Charm,
     wanted: charm_.Base | None = None,
@@ -86,13 +95,13 @@ def choose(
         charm.Invalid: the charm does not support what was wanted.
     """
     if wanted is not None:
-        if charm.bases and wanted not in charm.bases and not force:
+        if not supported(charm, wanted) and not force:
             raise charm_.Invalid(
                 f'base "{wanted}" not supported by charm "{charm.name}", the charm supported bases are: '
                 f'{_names(charm.bases)}. Use --force to deploy the charm anyway.'
             )
         return wanted
-    if default is not None and (not charm.bases or default in charm.bases):
+    if default is not None and supported(charm, default):
         return default
     return charm.bases[0] if charm.bases else LATEST_LTS
 

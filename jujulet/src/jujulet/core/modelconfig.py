@@ -39,6 +39,7 @@ DEFAULTS: Mapping[str, Any] = {
     'https-proxy': '',
     'image': '',
     'image-stream': 'released',
+    'install-cache': True,
     'juju-ftp-proxy': '',
     'juju-http-proxy': '',
     'juju-https-proxy': '',
@@ -63,7 +64,7 @@ DEFAULTS: Mapping[str, Any] = {
     'transmit-vendor-metrics': True,
     'update-status-hook-interval': '5m',
 }
-"""What holds while the user has set nothing. ``image`` and ``seed`` are jujulet's own."""
+"""What holds while the user has set nothing. ``image``, ``install-cache`` and ``seed`` are jujulet's own."""
 
 FIXED = frozenset(('agent-version', 'authorized-keys', 'name', 'type', 'uuid'))
 """What a user may see and not set."""
