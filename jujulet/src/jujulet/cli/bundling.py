@@ -1,0 +1,86 @@
+"""``juju deploy BUNDLE``: read the files, plan purely, carry out step by step."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+
+from ..core import bases, bundle, requests
+from ..core import charm as charm_
+from ..core import model as model_
+from . import command
+from .command import Call
+
+_ONLY_CHARMS = ('config', 'constraints', 'bind', 'to', 'num-units', 'resource', 'storage')
+
+
+def deploy(call: Call, path: pathlib.Path) -> int | None:
+    """Make the model hold what the bundle at *path* says. Raises ``model.Refused`` and ``bundle.Invalid``."""
+    for flag in _ONLY_CHARMS:
+        if call.given(flag):
+            raise command.usage_error(
+                f'options provided but not supported when deploying a bundle: --{flag}'
+            )
+    found = bundle.parse(
+        path.read_text(encoding='utf-8'),
+        path=str(path),
+        overlays=[
+            (name, pathlib.Path(name).read_text(encoding='utf-8')) for name in call['overlay']
+        ],
+        read=lambda name: pathlib.Path(name).read_bytes(),
+    )
+    model = call.whole_model()
+    steps = _plan(call, model, found)
+    described = bundle.describe(steps, dry_run=call['dry-run'])
+    if call['dry-run']:
+        print(described.rstrip('\n'))
+        return None
+    call.say(described.rstrip('\n'))
+    names: dict[str, str] = {}
+    for step in steps:
+        request = bundle.fill(step, names)
+        if isinstance(request, bundle.Consume):
+            from . import offers
+
+            answer = offers.consume(call, request.url, request.name)
+        else:
+            answer = call.change(request)
+        names = dict(bundle.learn(step, answer, names))
+    if steps:
+        call.say('Deploy of bundle completed.')
+    return None
+
+
+def _plan(call: Call, model: model_.Model, found: bundle.Bundle) -> tuple[bundle.Step, ...]:
+    """Everything is read and checked before the first change."""
+    from . import charms
+
+    loaded: dict[str, charm_.Charm] = {}
+    chosen: dict[str, charm_.Base] = {}
+    resources: dict[str, dict[str, model_.Resource]] = {}
+    for name, app in found.applications.items():
+        place = charms.locate(app.charm)
+        read = charms.charmdir.read(place)
+        wanted = found.base_of(name)
+        base = bases.choose(read, wanted, charms.default_base(model), force=call['force'])
+        chosen[name] = base
+        loaded[name] = charms.charmdir.load(
+            place, base, charms.paths.root(), call['force'], charms.python(model)
+        )
+        paths_ = {k: v for k, v in app.resources.items() if isinstance(v, str)}
+        resources[name] = charms.resources(loaded[name], paths_)
+    if not call['dry-run']:
+        for name, charm in loaded.items():
+            url = call.change(requests.AddCharm(charm=charm))['url']
+            loaded[name] = dataclasses.replace(
+                charm, url=url, revision=int(url.rpartition('-')[2])
+            )
+    return bundle.plan(
+        model,
+        found,
+        loaded,
+        bases=chosen,
+        resources=resources,
+        trust=call['trust'],
+        machines=call['map-machines'] or None,
+    )

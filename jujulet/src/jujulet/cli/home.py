@@ -1,0 +1,79 @@
+"""What the client itself remembers, in one private JSON file: the model in focus, clouds, credentials, aliases."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import tempfile
+from typing import Any
+
+from .. import paths
+from ..core import model as model_
+
+CONTROLLER = 'local'
+USER = 'admin'
+
+_NO_MODEL = (
+    'No selected model.\n\n'
+    'use "juju switch" to select a model, "juju models" to see the models available to you,\n'
+    'or specify one on the command line using the "-m" option.'
+)
+
+
+def _path() -> pathlib.Path:
+    return paths.root() / 'client.json'
+
+
+def read() -> dict[str, Any]:
+    """All that is remembered; an empty mapping at first."""
+    with contextlib.suppress(FileNotFoundError):
+        return json.loads(_path().read_text(encoding='utf-8'))
+    return {}
+
+
+def write(memory: dict[str, Any]) -> None:
+    """Replace what is remembered, at once or not at all."""
+    target = _path()
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix='.client-')  # 0600 from the start.
+    try:
+        with os.fdopen(handle, 'w', encoding='utf-8') as f:
+            json.dump(memory, f, indent=1)
+        pathlib.Path(name).replace(target)
+    except BaseException:
+        pathlib.Path(name).unlink(missing_ok=True)
+        raise
+
+
+def remember(key: str, value: Any) -> None:
+    """Set one key; None forgets it."""
+    memory = read()
+    if value is None:
+        memory.pop(key, None)
+    else:
+        memory[key] = value
+    write(memory)
+
+
+def controllers() -> list[str]:
+    """Names that lead to the one controller: its own, and those given by ``juju bootstrap``."""
+    return [CONTROLLER, *read().get('controllers', [])]
+
+
+def check_controller(name: str) -> None:
+    """Raises ``model.Refused`` if *name* is not one of ours; the empty name is."""
+    if name and name != CONTROLLER and name not in controllers():
+        raise model_.Refused(f'controller {name} not found')
+
+
+def resolve_model(text: str) -> str:
+    """``[controller:][user/]model`` → ``[user/]model``; empty: the model in focus. Raises ``model.Refused``."""
+    if not text:
+        text = read().get('model', '')
+        if not text:
+            raise model_.Refused(_NO_MODEL)
+    controller, colon, name = text.rpartition(':')
+    if colon:
+        check_controller(controller)
+    return name

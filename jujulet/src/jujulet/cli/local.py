@@ -1,0 +1,214 @@
+"""What only jujulet has: the shim, the doctor, the cache, images, the daemon, names for charms, packing."""
+
+from __future__ import annotations
+
+import pathlib
+import shlex
+import sys
+import time
+from typing import Any
+
+from .. import paths
+from ..core import model as model_
+from ..core import shown, table
+from . import command, home, out
+from .command import Call, Command, Flag
+
+
+def _env(call: Call) -> None:
+    folder = shim()
+    out.write(f'export PATH={shlex.quote(str(folder))}:"$PATH"\n')
+
+
+def shim() -> pathlib.Path:
+    """A folder that holds nothing but ``juju``, which is this program. Made anew when it differs.
+
+    Raises ``model.Refused`` where the path would mislead: jubilant takes a path with ``/snap/`` for the snap's.
+    """
+    folder = paths.root() / 'bin'
+    if '/snap/' in str(folder):
+        raise model_.Refused(
+            f'{folder} has "/snap/" in it, which clients take for the snap of Juju: set JUJULET_DATA'
+        )
+    folder.mkdir(exist_ok=True)
+    program = folder / 'juju'
+    python = shlex.quote(sys.executable)
+    text = f'#!/bin/sh\nexec {python} -P -m jujulet.cli.main "$@"\n'
+    if not program.exists() or program.read_text() != text:
+        fresh = folder / f'.juju-{time.time_ns()}'
+        fresh.write_text(text)
+        fresh.chmod(0o755)
+        fresh.replace(program)
+    return folder
+
+
+def _doctor(call: Call) -> int | None:
+    findings: list[dict[str, Any]] = call.controller.ask('doctor')
+    bad = [f for f in findings if not f['ok']]
+
+    def as_table(colour: bool) -> str:
+        del colour
+        lines: list[str] = []
+        for f in findings:
+            lines.append(f'{"ok  " if f["ok"] else "LACK"}  {f["name"]}: {f["says"]}')
+            if not f['ok'] and f.get('cure'):
+                lines.append(f'      mend it with: {f["cure"]}')
+        return '\n'.join(lines) + '\n'
+
+    call.show(findings, as_table)
+    return 1 if bad else None
+
+
+def _cache(call: Call) -> None:
+    verb = call.args[0] if call.args else 'list'
+    layers: list[dict[str, Any]] = call.controller.ask('cache')
+    if verb == 'prune':
+        keys = [layer['key'] for layer in layers]
+        chosen = [k for k in keys if not call.args[1:] or k.startswith(tuple(call.args[1:]))]
+        call.controller.ask('drop-cache', keys=chosen)
+        call.say(f'{len(chosen)} of {len(keys)} layers removed')
+        return
+    if verb != 'list':
+        raise command.usage_error(f'unknown subcommand "{verb}": list or prune')
+
+    def as_table(colour: bool) -> str:
+        if not layers:
+            return 'Nothing is cached.\n'
+        rows = [
+            (
+                layer['key'][:12],
+                str(layer.get('charm', '')),
+                str(layer.get('base', '')),
+                shown.size(int(layer.get('size', 0)) >> 20) if layer.get('size') else '',
+                shown.since(float(layer['created'])) if layer.get('created') else '',
+            )
+            for layer in layers
+        ]
+        return table.render(('Key', 'Charm', 'Base', 'Size', 'Made'), rows, colour=colour)
+
+    call.show(layers, as_table)
+
+
+def _image(call: Call) -> None:
+    for line in call.controller.follow('image', base=call.args[0]):
+        call.say(str(line))
+
+
+def _controller(call: Call) -> int | None:
+    verb = call.args[0]
+    if verb == 'stop':
+        if call.controller.running():
+            call.controller.ask('stop-controller')
+            deadline = time.monotonic() + 15
+            while call.controller.running() and time.monotonic() < deadline:
+                time.sleep(0.02)
+        call.say('stopped')
+        return None
+    if verb == 'start':
+        call.controller.ask('info')
+        return None
+    if verb != 'status':
+        raise command.usage_error(f'unknown subcommand "{verb}": start, stop or status')
+    running = call.controller.running()
+    value: dict[str, Any] = {'running': running, 'folder': str(paths.root())}
+    if running:
+        value |= call.controller.ask('info')
+    lines = ''.join(f'{k}: {v}\n' for k, v in value.items())
+    call.show(value, lambda _: lines)
+    return None if running else 1
+
+
+def _alias(call: Call) -> None:
+    memory = home.read()
+    known: dict[str, str] = dict(memory.get('charms', {}))
+    if not call.args:
+        rows = [(name, place) for name, place in sorted(known.items())]
+        call.show(known, lambda colour: table.render(('Name', 'Path'), rows, colour=colour))
+        return
+    name = call.args[0]
+    if call['remove']:
+        if name not in known:
+            raise model_.Refused(f'"{name}" is no alias')
+        del known[name]
+    elif len(call.args) < 2:
+        raise command.usage_error('no path specified')
+    else:
+        place = pathlib.Path(call.args[1]).expanduser().absolute()
+        if not place.exists():
+            raise model_.Refused(f'{place}: no such file or folder')
+        known[name] = str(place)
+    home.write({**memory, 'charms': known})
+
+
+def _pack(call: Call) -> None:
+    from .. import charmdir
+    from ..core import bases
+
+    base = bases.parse(call['base']) if call['base'] else None
+    packed = charmdir.pack(call.args[0] if call.args else '.', call['o'] or '.', base)
+    print(packed)
+
+
+COMMANDS = (
+    Command(
+        'env',
+        _env,
+        'Prints what makes `juju` mean jujulet in this shell: eval "$(jujulet env)".',
+        model=False,
+    ),
+    Command(
+        'doctor',
+        _doctor,
+        'Says what this machine lacks, and the one command that brings it.',
+        formats=('tabular', 'json', 'yaml'),
+        model=False,
+    ),
+    Command(
+        'cache',
+        _cache,
+        'Lists, or prunes, what is kept of install hooks.',
+        '[list | prune [<key> ...]]',
+        most=None,
+        formats=('tabular', 'json', 'yaml'),
+        model=False,
+    ),
+    Command(
+        'image',
+        _image,
+        'Builds the image of a base now, so that the first machine need not wait for it.',
+        '<base>',
+        needs=('no base specified',),
+        model=False,
+    ),
+    Command(
+        'controller',
+        _controller,
+        'Starts, stops or shows the daemon that runs the models of this user.',
+        'start | stop | status',
+        needs=('no subcommand specified: start, stop or status',),
+        formats=('tabular', 'json', 'yaml'),
+        model=False,
+    ),
+    Command(
+        'alias',
+        _alias,
+        'Lists, sets or removes names that stand for charms on this machine.',
+        '[<name> [<path>]]',
+        flags=(Flag(('remove',), 'bool', help='Remove the name'),),
+        most=2,
+        formats=('tabular', 'json', 'yaml'),
+        model=False,
+    ),
+    Command(
+        'pack',
+        _pack,
+        'Packs a charm folder into a .charm file.',
+        '[<folder>]',
+        flags=(
+            Flag(('o',), help='The folder to write to'),
+            Flag(('base',), help='The base to pack for'),
+        ),
+        most=1,
+        model=False,
+    ),
+)

@@ -1,0 +1,92 @@
+"""Machines: added, shown, removed."""
+
+from __future__ import annotations
+
+from ..core import requests, tabular
+from . import command
+from .command import Call, Command, Flag
+
+
+def _add(call: Call) -> None:
+    if call.args:
+        raise command.usage_error(
+            f'cannot add machine "{call.args[0]}": jujulet makes its machines itself; '
+            'leave the argument out'
+        )
+    count = call['n']
+    if count < 1:
+        raise command.usage_error('-n must be a positive integer')
+    answer = call.change(
+        requests.AddMachine(
+            base=call['base'] or call['series'],
+            constraints=command.constraints(call['constraints']),
+            count=count,
+        )
+    )
+    for id_ in answer['machines']:
+        call.say(f'created machine {id_}')
+
+
+def _remove(call: Call) -> None:
+    ids = ', '.join(call.args)
+    call.confirm(f'This command will remove machine(s) {ids}\n\nContinue [y/N]? ')
+    call.change(requests.RemoveMachine(machines=call.args, force=call['force']))
+    for id_ in call.args:
+        call.say(f'removing machine {id_}')
+
+
+def _machines(call: Call) -> None:
+    from ..core import showings
+
+    value = showings.machines(call.whole_model(), call.args)
+    call.show(value, lambda colour: tabular.machines_table(value['machines'], colour))
+
+
+_SHOWN = ('tabular', 'json', 'yaml')
+_COLOUR = (
+    Flag(('color',), 'bool', help='Accepted'),
+    Flag(('utc',), 'bool', help='Times are in UTC (always so)'),
+)
+
+COMMANDS = (
+    Command(
+        'add-machine',
+        _add,
+        'Provision a new machine.',
+        flags=(
+            Flag(('n',), 'int', 1, help='The number of machines to add'),
+            Flag(('base',), help='The operating system base to install'),
+            Flag(('series',), help='The operating system series to install'),
+            Flag(('constraints',), 'repeatable', help='Machine constraints'),
+            Flag(('disks',), 'repeatable', help='Accepted: disks are folders here'),
+            Flag(('private-key',), help='Accepted'),
+            Flag(('public-key',), help='Accepted'),
+        ),
+        most=1,
+    ),
+    Command(
+        'remove-machine',
+        _remove,
+        'Removes one or more machines from a model.',
+        '<machine number> ...',
+        flags=(
+            command.NO_PROMPT,
+            command.FORCE,
+            Flag(('keep-instance',), 'bool', help='Accepted'),
+            Flag(('no-wait',), 'bool', help='Rush through without waiting for each step'),
+            Flag(('dry-run',), 'bool', help='Accepted'),
+        ),
+        needs=('no machines specified',),
+        most=None,
+    ),
+    Command('machines', _machines, 'Lists machines in a model.', flags=_COLOUR, formats=_SHOWN),
+    Command(
+        'show-machine',
+        _machines,
+        "Show a machine's status.",
+        '<machineID> ...',
+        flags=_COLOUR,
+        most=None,
+        formats=('yaml', 'json', 'tabular'),
+    ),
+)

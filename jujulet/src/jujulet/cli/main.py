@@ -1,0 +1,181 @@
+"""``juju``: finds the command, reads its flags, runs it, and turns what it raises into text and exit code.
+
+Exit codes as Juju's: 0, 1 for what failed, 2 for what was typed wrongly. Errors are ``ERROR …`` on standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from .. import client
+from ..core import charm as charm_
+from ..core import gnuflag
+from ..core import model as model_
+from . import command, commands, out
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; *argv* is without the program's name."""
+    try:
+        return run(list(sys.argv[1:] if argv is None else argv), client.Controller())
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader went away (`| head`); Python must not complain when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def run(argv: Sequence[str], controller: client.Controller) -> int:
+    """Run one command against *controller*."""
+    try:
+        return _run(argv, controller)
+    except model_.Refused as refused:
+        if (
+            not refused.code
+        ):  # Said, but no failure: Juju 3.6 does so for a unit that is not there.
+            print(refused, file=sys.stderr)
+            return 0
+        return _error(str(refused), refused.code)
+    except charm_.Invalid as error:
+        return _error(str(error), 1)
+    except gnuflag.FlagError as error:
+        return _error(str(error), 2)
+    except client.Unreachable as error:
+        return _error(str(error), 1)
+    except (OSError, UnicodeDecodeError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        return _error(_os_error(error), 1)
+
+
+def _error(text: str, code: int) -> int:
+    print(f'ERROR {text}', file=sys.stderr)
+    return code
+
+
+def _os_error(error: OSError | UnicodeDecodeError) -> str:
+    if isinstance(error, OSError) and error.filename:
+        return f'{error.filename}: {(error.strerror or "").lower()}'
+    return str(error)
+
+
+def _run(argv: Sequence[str], controller: client.Controller) -> int:
+    name, rest = _split(argv)
+    if not name or name in ('help', '--help', '-h'):
+        return _help(rest)
+    if name == '--version':
+        name = 'version'
+    found = commands.find(name)
+    if found is None:
+        return _plugin(name, rest)
+    parsed = gnuflag.parse(found.all_flags, rest, interspersed=found.interspersed)
+    if parsed.help:
+        out.write(_help_text(found))
+        return 0
+    _check_arguments(found, parsed)
+    if found.formats and parsed['format'] not in found.formats:
+        raise command.usage_error(
+            f'invalid value {gnuflag.quote(parsed["format"])} for option --format: '
+            f'unknown format {gnuflag.quote(parsed["format"])}'
+        )
+    return found.run(command.Call(found, parsed, controller)) or 0
+
+
+def _split(argv: Sequence[str]) -> tuple[str, list[str]]:
+    """The command and what belongs to it. Flags before the command are moved behind it."""
+    before: list[str] = []
+    rest = list(argv)
+    while rest and rest[0].startswith('-') and rest[0] not in ('--help', '-h', '--version'):
+        before.append(rest.pop(0))
+        if before[-1] in ('-m', '--model') and rest:
+            before.append(rest.pop(0))
+    return (rest[0] if rest else ''), [*before, *rest[1:]]
+
+
+def _check_arguments(found: command.Command, parsed: gnuflag.Parsed) -> None:
+    count = len(parsed.positionals)
+    if count < len(found.needs):
+        raise command.usage_error(found.needs[count])
+    if found.most is not None:
+        most = max(found.most, len(found.needs))
+        if count > most:
+            extra = ' '.join(gnuflag.quote(a) for a in parsed.positionals[most:])
+            raise command.usage_error(f'unrecognized args: [{extra}]')
+
+
+def _plugin(name: str, rest: list[str]) -> int:
+    """Run ``juju-NAME`` from the PATH with what follows, as Juju does; never returns if there is one."""
+    import shutil
+
+    program = shutil.which(f'juju-{name}')
+    if program is None or '/' in name:
+        return _error(_unknown(name), 1)
+    environment = dict(os.environ)
+    words = iter(rest)
+    for word in words:
+        if word in ('-m', '--model'):
+            environment['JUJU_MODEL'] = next(words, '')
+    os.execve(program, [program, *rest], environment)  # noqa: S606
+
+
+def _unknown(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, commands.TABLE, n=1)
+    hint = f'\n\nDid you mean:\n\t{near[0]}' if near else ''
+    return f'juju: {gnuflag.quote(name)} is not a juju command. See "juju --help".{hint}'
+
+
+def _help_text(found: command.Command) -> str:
+    usage = f'juju {found.name}'
+    text = gnuflag.help_text(f'{usage} {found.usage}'.strip(), found.summary, (), found.details)
+    options = gnuflag.options_text(found.all_flags)
+    first, _, rest = text.partition('\n')
+    first = first.replace(usage, f'{usage} [options]', 1)
+    summary, _, details = rest.partition('\nDetails:\n')
+    parts = [first + '\n' + summary.rstrip('\n'), 'Options:\n' + options]
+    if details:
+        parts.append('Details:\n' + details.rstrip('\n'))
+    return '\n\n'.join(parts) + '\n'
+
+
+def _help(topics: Sequence[str]) -> int:
+    topic = topics[0] if topics else ''
+    if topic == 'commands':
+        out.write(commands.listing())
+        return 0
+    found = commands.find(topic) if topic else None
+    if found is not None:
+        out.write(_help_text(found))
+        return 0
+    if topic:
+        return _error(_unknown(topic), 2)
+    out.write(_INTRODUCTION)
+    return 0
+
+
+_INTRODUCTION = """\
+jujulet runs charms and bundles on this machine, with the commands of Juju and without a controller to bootstrap.
+
+Usage: juju <command> [options] [arguments]
+
+    juju add-model NAME            make a model, and switch to it
+    juju deploy ./CHARM            a charm folder, a .charm file or a bundle
+    juju integrate APP APP         let two applications talk
+    juju status [--watch 1s]       what there is, and how it is
+    juju run UNIT ACTION           run an action
+    juju debug-log                 what charms say
+    juju destroy-model NAME        remove all of it
+
+    juju help commands             all commands
+    juju help COMMAND              one command
+    jujulet env                    how to have `juju` mean jujulet in this shell
+    jujulet doctor                 what this machine lacks
+"""
+
+
+if __name__ == '__main__':
+    sys.exit(main())

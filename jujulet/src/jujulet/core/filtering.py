@@ -1,0 +1,69 @@
+"""``juju status SELECTOR…``: the part of a status that selectors name. Source: Juju's documentation of status.
+
+A selector is an application, a unit, a machine, a pattern of these, or the word of a workload status.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+def status(whole: Json, selectors: Sequence[str]) -> dict[str, Any]:
+    """*whole* with only the units that some selector names, and the applications and machines that they are of."""
+    applications: dict[str, Any] = {}
+    machines: set[str] = {name for name in whole['machines'] if _any(name, selectors)}
+    for name, app in whole['applications'].items():
+        named = _any(name, selectors)
+        units = {
+            u: unit
+            for u, unit in app.get('units', {}).items()
+            if named or _unit(u, unit, selectors)
+        }
+        machines |= {unit['machine'] for unit in units.values() if 'machine' in unit}
+        if named or units:
+            applications[name] = {**app, 'units': units} if units else dict(app)
+            if not units:
+                applications[name].pop('units', None)
+    _complete(whole, applications, machines)
+    out = {**whole, 'applications': applications}
+    out['machines'] = {k: m for k, m in whole['machines'].items() if k in machines}
+    out['relations'] = [
+        r
+        for r in whole.get('relations', [])
+        if any(r[side].partition(':')[0] in applications for side in ('provider', 'requirer'))
+    ]
+    return out
+
+
+def _complete(whole: Json, applications: dict[str, Any], machines: set[str]) -> None:
+    """A subordinate is only seen below its principal, and each may have been named alone."""
+    for name, app in whole['applications'].items():
+        for unit_name, unit in app.get('units', {}).items():
+            subordinates = {s.rpartition('/')[0] for s in unit.get('subordinates', {})}
+            if name in applications and unit_name in applications[name].get('units', {}):
+                for other in subordinates - set(applications):
+                    applications[other] = whole['applications'][other]
+            elif subordinates & set(applications):
+                shown = applications.setdefault(name, {**app, 'units': {}})
+                applications[name] = {
+                    **shown,
+                    'units': {**shown.get('units', {}), unit_name: unit},
+                }
+                machines.add(unit['machine'])
+
+
+def _any(name: str, selectors: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, s) for s in selectors)
+
+
+def _unit(name: str, unit: Json, selectors: Sequence[str]) -> bool:
+    return (
+        _any(name, selectors)
+        or unit.get('machine') in selectors
+        or unit['workload-status']['current'] in selectors
+        or any(_unit(n, u, selectors) for n, u in unit.get('subordinates', {}).items())
+    )
