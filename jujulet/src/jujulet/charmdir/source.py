@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import platform
 import zipfile
 from collections.abc import Callable
 from typing import Any, cast
@@ -37,6 +38,16 @@ def read(path: str | pathlib.Path) -> charm_.Charm:
         charm.Invalid: there is no charm, or it is not valid.
     """
     return find(pathlib.Path(path)).charm
+
+
+def host_base() -> charm_.Base | None:
+    """This host's own base, if it is one that jujulet knows: what a model without ``default-base`` best prefers."""
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        return None
+    base = charm_.Base(release.get('ID', ''), release.get('VERSION_ID', ''))
+    return base if str(base) in bases_.PYTHON else None
 
 
 def find(path: pathlib.Path) -> Source:

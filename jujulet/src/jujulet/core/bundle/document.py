@@ -26,6 +26,7 @@ class Node:
     """A scalar, ``list[Node]``, or ``dict[str, Node]``."""
     file: str
     line: int
+    """Of the key, for an entry of a mapping."""
 
     def at(self, problem: str) -> str:
         """*problem* with the place in front."""
@@ -115,7 +116,10 @@ class _Loader(yaml.SafeLoader):
 
     def _value(self, node: yaml.Node, file: str) -> Any:
         if isinstance(node, yaml.MappingNode):
-            return {key: self.node(value, file) for key, value in self._pairs(node)}
+            return {
+                key: dataclasses.replace(self.node(value, file), line=line)
+                for key, value, line in self._pairs(node)
+            }
         if isinstance(node, yaml.SequenceNode):
             return [self.node(item, file) for item in cast('list[yaml.Node]', node.value)]
         return self._scalar(node)
@@ -123,13 +127,13 @@ class _Loader(yaml.SafeLoader):
     def _scalar(self, node: yaml.Node) -> Any:
         return self.construct_object(node)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
-    def _pairs(self, node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node]]:
+    def _pairs(self, node: yaml.MappingNode) -> Iterator[tuple[str, yaml.Node, int]]:
         if id(node) not in self.flat:
             self._refuse_twins(node)
             self.flatten_mapping(node)
             self.flat.add(id(node))
         for key, value in cast('list[tuple[yaml.Node, yaml.Node]]', node.value):
-            yield _key(self._scalar(key)), value
+            yield _key(self._scalar(key)), value, key.start_mark.line + 1
 
     def _refuse_twins(self, node: yaml.MappingNode) -> None:
         seen: set[str] = set()

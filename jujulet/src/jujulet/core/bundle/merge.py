@@ -25,7 +25,7 @@ def is_path(text: str) -> bool:
 def beside(file: str, path: str) -> str:
     """*path*, which *file* names, seen from where *file* is seen from."""
     joined = posixpath.normpath(posixpath.join(posixpath.dirname(file), path))
-    return joined if is_path(joined) else f'./{joined}'
+    return joined if joined.startswith(('.', '/')) else f'./{joined}'
 
 
 def resolved(document: Node, read: Read) -> Node:

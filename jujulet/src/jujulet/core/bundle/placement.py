@@ -36,18 +36,21 @@ def existing(model: model_.Model, application: str) -> list[model_.Unit]:
 
 
 def expanded(app: BundleApplication, units: Mapping[str, int]) -> list[Placement]:
-    """One placement a unit. *units*: how many each application of the bundle will have."""
+    """One placement a unit. *units*: how many each application of the bundle will have.
+
+    A container on a machine is a machine of its own here, beside and not inside the other: it is placed as new.
+    """
     found: list[Placement] = []
     following: dict[str, int] = {}
     for index in range(app.num_units):
         place = app.to[min(index, len(app.to) - 1)] if app.to else Placement('new')
-        if place.kind == 'unit':
+        if place.container:
+            place = Placement('new', container=place.container, text=place.text)
+        elif place.kind == 'unit':
             unit = following.get(place.target, 0) if place.unit is None else place.unit
             following[place.target] = unit + 1
-            if unit >= units.get(place.target, 0):
-                place = Placement('new', container=place.container, text='new')
-            else:
-                place = dataclasses.replace(place, unit=unit)
+            there = unit < units.get(place.target, 0)
+            place = dataclasses.replace(place, unit=unit) if there else Placement('new')
         found.append(place)
     return found
 
@@ -70,19 +73,25 @@ def new_units(bundle: Bundle, model: model_.Model) -> list[NewUnit]:
     there = {(name, i) for name in bundle.applications for i in range(len(existing(model, name)))}
     ordered: list[NewUnit] = []
     while waiting:
-        ready = [u for u in waiting if _stands_on(u) is None or _stands_on(u) in there]
-        if not ready:
+        later: list[NewUnit] = []
+        for unit in waiting:
+            if _stands_on(unit) <= there:
+                ordered.append(unit)
+                there.add((unit.application, unit.index))
+            else:
+                later.append(unit)
+        if len(later) == len(waiting):
             names = ', '.join(sorted({u.application for u in waiting}))
             raise Invalid(f'{bundle.path}: cycle in placement directives for: {names}')
-        ordered += ready
-        there |= {(u.application, u.index) for u in ready}
-        waiting = [u for u in waiting if u not in ready]
+        waiting = later
     return ordered
 
 
-def _stands_on(unit: NewUnit) -> tuple[str, int] | None:
+def _stands_on(unit: NewUnit) -> set[tuple[str, int]]:
+    """Units that must be there first: the one it is placed on, and its elder, since units get names in order."""
+    found = {(unit.application, unit.index - 1)} if unit.index else set[tuple[str, int]]()
     place = unit.placement
-    return (place.target, place.unit or 0) if place.kind == 'unit' else None
+    return found | ({(place.target, place.unit or 0)} if place.kind == 'unit' else set())
 
 
 def machine_map(

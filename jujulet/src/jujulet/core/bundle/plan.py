@@ -28,7 +28,7 @@ def plan(
     bases: Mapping[str, charm_.Base] | None = None,
     resources: Resources | None = None,
     trust: bool = False,
-    machines: str = '',
+    machines: str | Mapping[str, str] | None = None,
 ) -> tuple[Step, ...]:
     """Steps in the order in which they must be carried out.
 
@@ -39,7 +39,7 @@ def plan(
         bases: the base of each application, as ``bases.choose`` gave it.
         resources: files kept by ``charmdir.resources``, by application and name.
         trust: ``--trust`` was given.
-        machines: ``--map-machines``: ``existing,3=5``.
+        machines: ``--map-machines``, as typed (``existing,3=5``) or as a mapping with a key ``existing``.
 
     Raises:
         Invalid: the bundle does not fit its charms or the model; nothing has been done.
@@ -62,25 +62,27 @@ def plan(
     return tuple(steps)
 
 
-def _machine_flag(text: str) -> tuple[dict[str, str], bool]:
+def _machine_flag(given: str | Mapping[str, str] | None) -> tuple[dict[str, str], bool]:
     """``existing,3=5`` → ({'3': '5'}, True).
 
     Raises:
-        Invalid: neither.
+        Invalid: neither ``existing`` nor a pair of machines.
     """
-    given: dict[str, str] = {}
-    by_id = False
-    for item in (i.strip() for i in text.split(',') if i.strip()):
-        inside, equals, outside = item.partition('=')
-        if item == 'existing':
-            by_id = True
-        elif equals and inside.isdigit() and outside:
-            given[inside] = outside
-        else:
+    found: dict[str, str] = {}
+    if isinstance(given, str):
+        for word in (w.strip() for w in given.split(',') if w.strip()):
+            inside, _, outside = word.partition('=')
+            found[inside] = outside
+    else:
+        found.update(given or {})
+    by_id = found.pop('existing', None) is not None
+    for inside, outside in found.items():
+        if not inside.isdigit() or not outside:
             raise Invalid(
-                f'expected "existing" or "<bundle-id>=<machine-id>" for --map-machines, got "{item}"'
+                'expected "existing" or "<bundle-id>=<machine-id>" for --map-machines, got '
+                f'"{inside}={outside}"'
             )
-    return given, by_id
+    return found, by_id
 
 
 class _Plan:
@@ -269,8 +271,8 @@ class _Plan:
             gap = _unit_gap(unit.application, unit.index)
             to, words = self._place(unit.placement, known, names)
             self.described[gap] = words
-            for_ = unit.placement.text
-            why = f' to satisfy [{for_}]' if unit.placement.kind == 'unit' else ''
+            by_name = unit.placement.kind == 'unit' or unit.placement.container
+            why = f' to satisfy [{unit.placement.text}]' if by_name else ''
             yield Step(
                 requests.AddUnit(application=unit.application, to=(to,) if to else ()),
                 f'add unit {names[gap]} to {words}{why}',
@@ -300,23 +302,15 @@ class _Plan:
         self, place: Placement, known: Mapping[str, str], names: Mapping[str, str]
     ) -> tuple[str, str]:
         """(``to`` of the request, words for where that is)."""
-        box = f'{place.container}:' if place.container else ''
         if place.kind == 'new':
-            number = self._number()
-            where = f'new machine {number}'
-            if place.container:
-                return place.container, f'{place.container} container on {where}'
-            return '', where
+            return place.container, f'new machine {self._number()}'
         if place.kind == 'machine':
             gap = _machine_gap(place.target)
-            to = known.get(place.target, gap)
-        else:
-            gap = _unit_gap(place.target, place.unit or 0)
-            index = place.unit or 0
-            there = index < len(placement.existing(self.model, place.target))
-            to = names[gap] if there else gap
-        words = self.described[gap]
-        return box + to, f'{place.container} container on {words}' if place.container else words
+            return known.get(place.target, gap), self.described[gap]
+        index = place.unit or 0
+        gap = _unit_gap(place.target, index)
+        there = index < len(placement.existing(self.model, place.target))
+        return names[gap] if there else gap, self.described[gap]
 
     def _number(self) -> str:
         self.next_machine += 1
