@@ -10,14 +10,13 @@ import json
 import os
 import pathlib
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from . import codec, paths
-from .core import model as model_
+from . import paths
+from .core import refusal
 
 START_TIMEOUT_S = 30.0
 
@@ -40,6 +39,8 @@ class Controller:
 
     def change(self, model: str, request: Any) -> dict[str, Any]:
         """Carry out one of ``core.requests`` on *model* (a model string). Raises ``model.Refused``."""
+        from . import codec  # Late, as below: a command that only asks starts faster without.
+
         return self.ask(
             'change', model=model, kind=type(request).__name__, request=codec.encode(request)
         )
@@ -52,7 +53,7 @@ class Controller:
             for answer in answers:
                 message = json.loads(answer)
                 if 'refused' in message:
-                    raise model_.Refused(message['refused'], code=message.get('code', 1))
+                    raise refusal.Refused(message['refused'], code=message.get('code', 1))
                 if 'end' in message:
                     return
                 yield message['answer']
@@ -71,6 +72,8 @@ class Controller:
 
     def _start(self) -> socket.socket:
         """Start the daemon, and connect once it listens. Two that start at once is no harm: it holds a lock."""
+        import subprocess
+
         log_path = paths.log(self.folder)
         with open(log_path, 'ab', opener=_private) as log:
             daemon = subprocess.Popen(

@@ -9,12 +9,15 @@ import dataclasses
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import client
 from ..core import gnuflag
-from ..core import model as model_
+from ..core import refusal
 from . import home, out
+
+if TYPE_CHECKING:
+    from ..core import model as model_
 
 Flag = gnuflag.Flag
 
@@ -115,7 +118,8 @@ class Call:
 
     def whole_model(self) -> model_.Model:
         """All of the model, as a value."""
-        from .. import codec  # Only few commands need it.
+        from .. import codec  # Only some commands need it, and it costs.
+        from ..core import model as model_
 
         return codec.decode(model_.Model, self.ask('whole-model'))
 
@@ -139,12 +143,12 @@ class Call:
             expected.lower(),
             'yes' if expected == 'y' else expected.lower(),
         ):
-            raise model_.Refused('aborted')
+            raise refusal.Refused('aborted')
 
 
-def usage_error(message: str) -> model_.Refused:
+def usage_error(message: str) -> refusal.Refused:
     """Bad arguments: exit code 2."""
-    return model_.Refused(message, code=2)
+    return refusal.Refused(message, code=2)
 
 
 def commas(values: Iterable[str] | str) -> tuple[str, ...]:

@@ -6,11 +6,10 @@ import contextlib
 import json
 import os
 import pathlib
-import tempfile
 from typing import Any
 
 from .. import paths
-from ..core import model as model_
+from ..core import refusal
 
 CONTROLLER = 'local'
 USER = 'admin'
@@ -35,6 +34,8 @@ def read() -> dict[str, Any]:
 
 def write(memory: dict[str, Any]) -> None:
     """Replace what is remembered, at once or not at all."""
+    import tempfile
+
     target = _path()
     handle, name = tempfile.mkstemp(dir=target.parent, prefix='.client-')  # 0600 from the start.
     try:
@@ -64,7 +65,7 @@ def controllers() -> list[str]:
 def check_controller(name: str) -> None:
     """Raises ``model.Refused`` if *name* is not one of ours; the empty name is."""
     if name and name != CONTROLLER and name not in controllers():
-        raise model_.Refused(f'controller {name} not found')
+        raise refusal.Refused(f'controller {name} not found')
 
 
 def resolve_model(text: str) -> str:
@@ -72,7 +73,7 @@ def resolve_model(text: str) -> str:
     if not text:
         text = read().get('model', '')
         if not text:
-            raise model_.Refused(_NO_MODEL)
+            raise refusal.Refused(_NO_MODEL)
     controller, colon, name = text.rpartition(':')
     if colon:
         check_controller(controller)

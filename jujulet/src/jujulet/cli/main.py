@@ -10,9 +10,8 @@ import sys
 from collections.abc import Sequence
 
 from .. import client
-from ..core import charm as charm_
 from ..core import gnuflag
-from ..core import model as model_
+from ..core import refusal
 from . import command, commands, out
 
 
@@ -32,15 +31,13 @@ def run(argv: Sequence[str], controller: client.Controller) -> int:
     """Run one command against *controller*."""
     try:
         return _run(argv, controller)
-    except model_.Refused as refused:
+    except refusal.Refused as refused:
         if (
             not refused.code
         ):  # Said, but no failure: Juju 3.6 does so for a unit that is not there.
             print(refused, file=sys.stderr)
             return 0
         return _error(str(refused), refused.code)
-    except charm_.Invalid as error:
-        return _error(str(error), 1)
     except gnuflag.FlagError as error:
         return _error(str(error), 2)
     except client.Unreachable as error:
@@ -49,6 +46,12 @@ def run(argv: Sequence[str], controller: client.Controller) -> int:
         if isinstance(error, BrokenPipeError):
             raise
         return _error(_os_error(error), 1)
+    except ValueError as error:
+        from ..core import charm
+
+        if not isinstance(error, charm.Invalid):
+            raise
+        return _error(str(error), 1)
 
 
 def _error(text: str, code: int) -> int:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 from . import charm as charm_
+from .refusal import Refused as Refused
 
 K = TypeVar('K')
 V = TypeVar('V')
@@ -494,12 +495,3 @@ class Model:
     def subordinates_of(self, unit: str) -> list[Unit]:
         """Subordinate units that live with *unit*."""
         return [u for u in self.units.values() if u.principal == unit]
-
-
-class Refused(Exception):  # noqa: N818 -- it is an answer, not a fault of ours
-    """The user asked for what cannot be; the text is what they read after ``ERROR``."""
-
-    def __init__(self, message: str, *, code: int = 1):
-        super().__init__(message)
-        self.code = code
-        """Exit code of the command: 1 at run time, 2 for bad arguments."""
