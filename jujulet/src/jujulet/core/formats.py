@@ -5,6 +5,7 @@ Source: reference 3.0. Keys are sorted, as Go sorts them.
 
 from __future__ import annotations
 
+import decimal
 import json
 import re
 from typing import Any, cast
@@ -46,15 +47,12 @@ def yaml_text(value: Any) -> str:
         sort_keys=True,
         width=2**31,
     )
-    return _SURROGATE.sub('\ufffd', text.removesuffix('...\n'))
+    return text.removesuffix('...\n')
 
 
 def number_text(value: float) -> str:
     """A float with as many digits as it needs and no exponent."""
-    text = repr(value)
-    if 'e' not in text:
-        return text.removesuffix('.0')
-    return format(value, 'f') if abs(value) >= 1 else format(value, '.20f').rstrip('0')
+    return format(decimal.Decimal(repr(value)), 'f').removesuffix('.0')
 
 
 def _smart(value: Any) -> str:
@@ -81,6 +79,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _string(dumper: Any, value: str) -> yaml.ScalarNode:
+    value = _SURROGATE.sub('\ufffd', value)
     style = None
     if '\n' in value and value.strip(' \n'):
         style = '|'
@@ -92,7 +91,8 @@ def _string(dumper: Any, value: str) -> yaml.ScalarNode:
 
 
 def _float(dumper: Any, value: float) -> yaml.ScalarNode:
-    return dumper.represent_scalar('tag:yaml.org,2002:float', number_text(value))
+    text = repr(value) if 'e' in repr(value) else number_text(value)
+    return dumper.represent_scalar('tag:yaml.org,2002:float', text)
 
 
 def _tuple(dumper: Any, value: tuple[Any, ...]) -> yaml.SequenceNode:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import toolworld
@@ -51,7 +52,7 @@ PRINTED: list[tuple[tuple[str, ...], str | None]] = [
         ('storage-get', '--format=json', '-s', 'data/0'),
         '{"kind":"filesystem","location":"/srv/data"}\n',
     ),
-    (('resource-get', 'blob'), '/var/lib/juju/agents/unit-app-0/resources/blob/blob.bin\n'),
+    (('resource-get', 'blob'), '/var/lib/juju/agents/unit-app-0/resources/blob/blob.bin'),
     (('opened-ports', '--format=json'), '[]\n'),
     (('opened-ports', '--endpoints', '--format=json'), '[]\n'),
     (('secret-ids', '--format=json'), '[]\n'),
@@ -241,7 +242,7 @@ def test_status_get_of_the_application_lists_units(world: toolworld.World) -> No
     found = json.loads(
         world.out('status-get', '--include-data', '--format=json', '--application=true')
     )
-    unit = {'message': '', 'status': 'active', 'status-data': {}}
+    unit: dict[str, Any] = {'message': '', 'status': 'active', 'status-data': {}}
     assert found == {
         'application-status': {
             'message': 'for it',

@@ -9,7 +9,7 @@ import os
 import pathlib
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 from jujulet import tools, wire
@@ -114,7 +114,9 @@ def build() -> model.Model:
         }
     units = [_unit('app', n, str(n), known[f'app/{n}']) for n in (0, 1)]
     units += [_unit('mysql', n, str(2 + n), {}) for n in (0, 1)]
-    units += [_unit('syslog', n, str(n), {}, principal=f'app/{n}') for n in (0, 1)]
+    for n in (0, 1):
+        logs = {LOGS: model.KnownRelation(created=True, members={f'app/{n}': 1})}
+        units.append(_unit('syslog', n, str(n), logs, principal=f'app/{n}'))
     hosts = ('10.0.0.10', '10.0.0.11', '10.0.0.20', '10.0.0.21')
     return model.Model(
         UUID,
@@ -263,7 +265,7 @@ class World:
 
 
 @contextlib.contextmanager
-def served(world: World, folder: pathlib.Path) -> Iterator[dict[str, str]]:
+def served(world: World, folder: pathlib.Path) -> Generator[dict[str, str]]:
     """Serve a world's tools on a socket; yields the environment that its clients need."""
     bin_ = folder / 'tools'
     bin_.mkdir()

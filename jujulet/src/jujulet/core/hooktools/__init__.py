@@ -121,8 +121,7 @@ def _style(tool: Tool, args: gnuflag.Parsed) -> str:
 
 def _answer(reply: Reply, style: str, output: str) -> context_.Answer:
     out = '' if isinstance(reply.value, NoValue) else formats.render(reply.value, style)
-    if reply.text:
-        out += reply.text + '\n'
+    out += reply.text
     return context_.Answer(
         reply.model,
         reply.context,

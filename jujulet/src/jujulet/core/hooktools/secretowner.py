@@ -28,7 +28,7 @@ def secret_add(ask: Ask) -> Reply:
     new = _new_id(ask)
     write = dataclasses.replace(wished, verb='add', secret=new, owner=owner)
     reply = _with(ask, write)
-    return dataclasses.replace(reply, text=f'secret:{new}')
+    return dataclasses.replace(reply, text=f'secret:{new}\n')
 
 
 def secret_set(ask: Ask) -> Reply:
