@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import client
-from ..core import gnuflag
-from ..core import refusal
+from ..core import gnuflag, refusal
 from . import home, out
 
 if TYPE_CHECKING:

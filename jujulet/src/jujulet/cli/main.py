@@ -10,8 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import client
-from ..core import gnuflag
-from ..core import refusal
+from ..core import gnuflag, refusal
 from . import command, commands, out
 
 
