@@ -36,8 +36,10 @@ def checked(action: Action, given: Mapping[str, Any], *, strict: bool) -> dict[s
 def _error(name: str, schema: Schema, value: Any) -> tuple[str, str]:
     """Where a value is wrong, and how; empty texts if it is not."""
     lib = cast('Any', jsonschema)  # Its types are incomplete.
-    # An empty registry: a schema must not make us fetch anything.
-    validator = lib.Draft7Validator(schema, registry=referencing.Registry())
+    registry: Any = cast(
+        'Any', referencing
+    ).Registry()  # Empty: a schema must not make us fetch anything.
+    validator = lib.Draft7Validator(schema, registry=registry)
     try:
         error = lib.exceptions.best_match(validator.iter_errors(value))
     except (
