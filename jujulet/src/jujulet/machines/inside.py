@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import commands, program
+from . import commands, files, program
 from .protocol import RUN, MachineSpec
 
 AGENT = 'usr/lib/jujulet'
@@ -42,54 +41,39 @@ WantedBy=multi-user.target
 
 
 def prepare(spec: MachineSpec, root: Path, neighbours: Iterable[tuple[str, str]]) -> None:
-    """Write all of it below *root*; the same every time."""
-    (root / 'etc/machine-id').write_text(f'{machine_id(spec)}\n')
-    (root / 'etc/hostname').write_text(f'{spec.hostname}\n')
+    """Write all of it below *root*; the same every time.
+
+    Raises:
+        OSError: a part of the file system is not what a machine's should be.
+    """
+    files.write(root, 'etc/machine-id', f'{machine_id(spec)}\n')
+    files.write(root, 'etc/hostname', f'{spec.hostname}\n')
     keep_hosts(root, spec.hostname, neighbours)
     name = f'jujud-machine-{spec.id.replace("/", "-")}.service'
-    units = root / 'etc/systemd/system'
-    _write(units / name, unit(spec.id))
-    wanted = units / 'multi-user.target.wants' / name
-    if not wanted.is_symlink():
-        wanted.parent.mkdir(exist_ok=True)
-        wanted.symlink_to(f'../{name}')
+    files.write(root, f'etc/systemd/system/{name}', unit(spec.id))
+    files.link(root, f'etc/systemd/system/multi-user.target.wants/{name}', f'../{name}')
     if spec.ssh_keys:
-        keys = root / 'home/ubuntu/.ssh/authorized_keys'
-        keys.parent.mkdir(mode=0o700, exist_ok=True)
-        _write(keys, ''.join(f'{key}\n' for key in spec.ssh_keys))
-        keys.chmod(0o600)
-        home = (root / 'home/ubuntu').stat()
-        for path in (keys.parent, keys):
-            shutil.chown(path, home.st_uid, home.st_gid)
+        keys = ''.join(f'{key}\n' for key in spec.ssh_keys)
+        files.write(root, 'home/ubuntu/.ssh/authorized_keys', keys, mode=0o600, like='home/ubuntu')
     place_agent(root)
 
 
 def place_agent(root: Path) -> None:
     """The agent of this version, so that a machine of an older one has it at its next start."""
     for name, content in program.sources().items():
-        _write(root / AGENT / name, content)
+        files.write(root, f'{AGENT}/{name}', content)
 
 
 def keep_hosts(root: Path, own: str, neighbours: Iterable[tuple[str, str]]) -> None:
     """Names of the model's machines in ``/etc/hosts``; lines that a charm added stay."""
-    path = root / 'etc/hosts'
-    before, after = '', ''
-    if path.exists():
-        before, _, rest = path.read_text().partition(_BEGIN)
-        _, _, after = rest.partition(_END)
-        if not rest:
-            before, after = '', ''
-    _write(path, f'{before}{_BEGIN}{commands.hosts(own, neighbours)}{_END}{after}')
+    before, begin, rest = files.read(root, 'etc/hosts').partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    if not begin:
+        before = ''
+    files.write(
+        root, 'etc/hosts', f'{before}{_BEGIN}{commands.hosts(own, neighbours)}{_END}{after}'
+    )
 
 
 _BEGIN = '# Machines of this model; kept by jujulet\n'
 _END = '# End of machines of this model\n'
-
-
-def _write(path: Path, content: str) -> None:
-    try:
-        if path.read_text() == content:
-            return
-    except OSError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content)

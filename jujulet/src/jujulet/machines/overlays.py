@@ -17,16 +17,29 @@ import shutil
 import stat
 import time
 import uuid
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from . import commands
 from .places import Places, private, write
-from .protocol import Layer, MachineError
+from .protocol import Layer, LayerGone, MachineError
 from .tools import Failed, run
 
-LINKED = ('usr', 'opt', 'bin', 'sbin', 'lib', 'lib64', 'lib32')
+LINKED = (
+    *('usr', 'opt', 'bin', 'sbin', 'lib', 'lib64', 'lib32'),
+    *('var/lib/dpkg', 'var/lib/apt', 'var/cache/debconf', 'var/cache/man', 'var/cache/fontconfig'),
+)
+SKIPPED = (
+    'run',
+    'tmp',
+    'proc',
+    'sys',
+    'dev',
+    'var/cache/apt',
+    'var/tmp',
+    'var/log/juju',
+    'var/lib/juju/run',
+)
 OWN = (
     'etc/machine-id',
     'etc/hostname',
@@ -68,19 +81,19 @@ class Overlays:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def choose(self, model: str, machine: str, base: Path, layer: str) -> Stack:
+    async def choose(self, model: str, machine: str, base: Path, layer: str) -> Stack:
         """Decide what a new machine stands on, and write it down.
 
         Raises:
-            MachineError: the layer cannot be used.
+            LayerGone: the layer cannot be used.
         """
         stack = Stack(base.name)
         if layer:
             said = self._layer(layer)
-            if said is None or said['base_dir'] != base.name or not self.sound(layer):
-                raise MachineError(
-                    f'install layer {layer} can no longer be used; start from the bare base'
-                )
+            fits = said is not None and said['base_dir'] == base.name
+            if said is None or not fits or not await asyncio.to_thread(self.sound, layer):
+                await self.drop(layer)
+                raise LayerGone(f'install layer {layer} can no longer be used')
             self.places.use_layer(layer)
             stack = Stack(base.name, (layer, *said['below']))
         write(
@@ -223,27 +236,45 @@ class Taken:
 
 
 async def _copy(upper: Path, target: Path) -> None:
-    target.mkdir()
-    shutil.copystat(upper, target)
-    names = sorted(path.name for path in upper.iterdir())
-    linked = [str(upper / n) for n in names if n in LINKED]
-    copied = [
-        str(upper / n) for n in names if n not in (*LINKED, 'run', 'tmp', 'proc', 'sys', 'dev')
-    ]
-    jobs: list[Coroutine[Any, Any, str]] = []
-    if linked:
-        jobs.append(run(['cp', '-al', '--', *linked, str(target)], timeout=300))
-    if copied:
-        jobs.append(run(['cp', '-a', '--reflink=auto', '--', *copied, str(target)], timeout=300))
-    await asyncio.gather(*jobs)
+    linked, copied = await asyncio.to_thread(_sort, upper, target, '')
+    for option, paths in (('--link', linked), ('--reflink=auto', copied)):
+        if paths:
+            argv = ['cp', '--archive', option, '--parents', '--', *paths]
+            await run([*argv, str(target)], timeout=300, cwd=upper)
+
+
+def _sort(upper: Path, target: Path, folder: str) -> tuple[list[str], list[str]]:
+    """What of a folder is linked and what copied, as paths below *upper*; folders between are made in *target*."""
+    linked: list[str] = []
+    copied: list[str] = []
+    here = target / folder
+    here.mkdir()
+    shutil.copystat(upper / folder, here, follow_symlinks=False)
+    seen = os.lstat(upper / folder)
+    os.chown(here, seen.st_uid, seen.st_gid)
+    for name in sorted(os.listdir(upper / folder)):
+        path = f'{folder}/{name}' if folder else name
+        if path in SKIPPED:
+            continue
+        if path in LINKED:
+            linked.append(path)
+        elif (upper / path).is_dir() and not (upper / path).is_symlink() and _divided(path):
+            more = _sort(upper, target, path)
+            linked += more[0]
+            copied += more[1]
+        else:
+            copied.append(path)
+    return linked, copied
+
+
+def _divided(path: str) -> bool:
+    return any(special.startswith(f'{path}/') for special in (*LINKED, *SKIPPED))
 
 
 def _linked(root: Path) -> dict[str, list[int]]:
     """Size and time of change of every linked file, by path."""
     found: dict[str, list[int]] = {}
     for top in LINKED:
-        if (root / top).is_symlink():
-            continue
         for folder, _folders, names in os.walk(root / top):
             for name in names:
                 path = f'{folder}/{name}'

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .protocol import Layer, MachineError, MachineSpec
+from .protocol import Layer, LayerGone, MachineError, MachineSpec
 
 ROOM = 60
 """Characters that a run directory's path may have: a socket's address holds 107, a socket's name the rest."""
@@ -114,14 +114,12 @@ class Places:
         """Note that a layer was started from.
 
         Raises:
-            MachineError: there is no such layer.
+            LayerGone: there is no such layer.
         """
         try:
             os.utime(self.layer(key) / 'layer.json')
         except FileNotFoundError:
-            raise MachineError(
-                f'install layer {key} is gone; the machine needs a bare base'
-            ) from None
+            raise LayerGone(f'install layer {key} is gone') from None
 
 
 def private(path: Path) -> None:

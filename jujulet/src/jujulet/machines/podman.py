@@ -65,7 +65,7 @@ class PodmanMachines:
         if stack is None:
             base = await self.bases.ensure(spec.base, progress)
             self.places.keep_spec(spec)
-            stack = self.overlays.choose(spec.model, spec.id, base, spec.layer)
+            stack = await self.overlays.choose(spec.model, spec.id, base, spec.layer)
         progress('starting')
         for address in spec.addresses:
             await self.networks.ensure(spec.model, spec.spaces[address.space])

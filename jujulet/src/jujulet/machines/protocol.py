@@ -24,6 +24,10 @@ class MachineError(Exception):
     """A machine could not be made, started or kept. The text says what failed and what to do, for people."""
 
 
+class LayerGone(MachineError):  # noqa: N818 -- what happened
+    """The install layer that a machine should start from can no longer be used, and is forgotten: start without."""
+
+
 def _empty() -> dict[str, Any]:
     return {}
 
@@ -78,6 +82,7 @@ class Machines(Protocol):
         A machine whose system restarted by itself (``reboot`` within) is started again without being asked.
 
         Raises:
+            LayerGone: its layer cannot be used; ask again without.
             MachineError: it could not be made; nothing half made is left behind.
         """
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class Failed(Exception):  # noqa: N818 -- what happened
@@ -15,7 +16,7 @@ class Failed(Exception):  # noqa: N818 -- what happened
         self.code, self.stdout, self.stderr = code, stdout, stderr
 
 
-async def run(argv: Sequence[str], *, timeout: float = 60.0) -> str:
+async def run(argv: Sequence[str], *, timeout: float = 60.0, cwd: Path | None = None) -> str:
     """Run a program without input; its standard output.
 
     Raises:
@@ -24,6 +25,7 @@ async def run(argv: Sequence[str], *, timeout: float = 60.0) -> str:
     """
     process = await asyncio.create_subprocess_exec(
         *argv,
+        cwd=cwd,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -1,0 +1,407 @@
+"""Machines that are real system containers. Each takes a second or two; the base is built once and kept."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from jujulet.core import charm, model
+from jujulet.machines import commands, inside, link, overlays, podman, protocol
+
+pytestmark = [
+    pytest.mark.functional,
+    pytest.mark.skipif(os.geteuid() != 0, reason='containers with systemd need root'),
+    pytest.mark.timeout(240),
+]
+
+MODEL = 'e3f09a01-0000-4000-8000-000000000001'
+OTHER = 'e3f09a02-0000-4000-8000-000000000002'
+ENV = {'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'}
+SPACES = {
+    'alpha': model.Space('alpha', '10.99.41.0/24', 'fd99:41::/64'),
+    'dmz': model.Space('dmz', '10.99.42.0/24', 'fd99:42::/64'),
+}
+DEBIAN = charm.Base('debian', '12')
+
+
+def address(space: str, number: int) -> model.Address:
+    at = SPACES[space]
+    return model.Address(
+        space,
+        at.subnet4.replace('.0/24', f'.{number}'),
+        at.subnet6.replace('/64', f'{number}'),
+        f'02:00:00:00:{41 + list(SPACES).index(space)}:{number}',
+    )
+
+
+def spec(
+    machine: str = '0',
+    spaces: tuple[str, ...] = ('alpha',),
+    *,
+    layer: str = '',
+    base: charm.Base = DEBIAN,
+) -> protocol.MachineSpec:
+    addresses = tuple(address(space, 10 + int(machine)) for space in spaces)
+    return protocol.MachineSpec(
+        MODEL, 'm', machine, base, f'juju-e3f09a-{machine}', layer, addresses, SPACES
+    )
+
+
+def quiet(_message: str) -> None:
+    """Progress that nobody reads."""
+
+
+@dataclasses.dataclass
+class Bench:
+    """A controller's half of a few machines."""
+
+    machines: podman.PodmanMachines
+
+    def __post_init__(self) -> None:
+        self.came: dict[str, asyncio.Queue[link.AgentLink]] = {}
+        self.servers: list[asyncio.Server] = []
+        self.links: list[link.AgentLink] = []
+
+    async def make(self, wanted: protocol.MachineSpec) -> link.AgentLink:
+        if wanted.id not in self.came:
+            self.came[wanted.id] = asyncio.Queue()
+
+            async def connected(found: link.AgentLink) -> None:
+                self.links.append(found)
+                await self.came[wanted.id].put(found)
+
+            path = self.machines.run_dir(MODEL, wanted.id) / protocol.AGENT_SOCKET
+            self.servers.append(await link.listen(path, connected))
+        await self.machines.ensure(wanted, quiet)
+        return await self.agent(wanted.id)
+
+    async def agent(self, machine: str = '0') -> link.AgentLink:
+        return await asyncio.wait_for(self.came[machine].get(), 20)
+
+
+async def shell(agent: link.AgentLink, script: str) -> str:
+    ended, out, err = await agent.capture(['sh', '-ec', script], env=ENV, timeout=120)
+    assert ended.returncode == 0, err.decode()
+    return out.decode()
+
+
+async def reaches(agent: link.AgentLink, target: str) -> bool:
+    ended, _, _ = await agent.capture(['ping', '-c1', '-W1', target], env=ENV)
+    return ended.returncode == 0
+
+
+@asynccontextmanager
+async def benched(state: Path) -> AsyncGenerator[Bench]:
+    bench = Bench(podman.PodmanMachines(state))
+    try:
+        yield bench
+    finally:
+        for server in bench.servers:
+            server.close()
+        for each in bench.links:
+            each.close()
+            await each.closed.wait()
+        await bench.machines.destroy_model(MODEL)
+        await bench.machines.settle()
+
+
+@pytest.fixture(scope='module')
+def state() -> Iterator[Path]:
+    """A state directory whose bases outlive the tests: building one takes as long as all of them together."""
+    kept = Path('/var/tmp/jujulet-test-bases')
+    kept.mkdir(mode=0o700, exist_ok=True)
+    path = Path('/var/tmp') / f'jujulet-test-{os.getpid()}'
+    path.mkdir(mode=0o700)
+    (path / 'bases').symlink_to(kept)
+    yield path
+    for point in overlays.below(path):
+        subprocess.run(['umount', '--lazy', point], check=True)
+    shutil.rmtree(path)
+
+
+def drive(scenario: Callable[[Bench], Awaitable[None]], state: Path) -> None:
+    async def whole() -> None:
+        async with benched(state) as bench:
+            await scenario(bench)
+
+    asyncio.run(whole())
+
+
+def test_a_machine_is_up_in_seconds_with_all_units_well(state: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.machines.bases.ensure(DEBIAN, quiet)
+        begun = time.monotonic()
+        agent = await bench.make(spec())
+        assert time.monotonic() - begun < 4
+        assert (agent.machine, agent.boots) == ('0', 1)
+        assert (await shell(agent, 'systemctl is-system-running --wait')).strip() == 'running'
+        assert (await shell(agent, 'hostname')).strip() == 'juju-e3f09a-0'
+        assert (await shell(agent, 'cat /etc/machine-id')).strip() == inside.machine_id(spec())
+        assert (await shell(agent, 'sudo -u ubuntu sudo id -un')).strip() == 'root'
+        assert (await shell(agent, 'getent hosts juju-e3f09a-0')).split()[0] == '10.99.41.10'
+
+    drive(scenario, state)
+
+
+def test_addresses_survive_every_kind_of_restart_and_each_counts_as_a_boot(state: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        async def there(agent: link.AgentLink) -> None:
+            seen = json.loads(await shell(agent, 'ip -json address show up'))
+            mine = {a['local'] for i in seen for a in i['addr_info']}
+            assert {'10.99.41.10', 'fd99:41::10', '10.99.42.10', 'fd99:42::10'} <= mine
+            macs = {i['address'] for i in seen}
+            assert {'02:00:00:00:41:10', '02:00:00:00:42:10'} <= macs
+
+        agent = await bench.make(spec(spaces=('alpha', 'dmz')))
+        await there(agent)
+        await shell(agent, 'echo kept > /var/kept')
+        await bench.machines.reboot(MODEL, '0')
+        agent = await bench.agent()
+        assert agent.boots == 2
+        await there(agent)
+        with pytest.raises(link.LinkLost):
+            await agent.run(['sh', '-c', 'systemctl reboot; sleep 30'], env=ENV)
+        agent = await bench.agent()
+        assert agent.boots == 3, 'a reboot from within brings the machine back by itself'
+        await bench.machines.stop(MODEL, '0')
+        await asyncio.wait_for(agent.closed.wait(), 5)
+        await bench.machines.start(MODEL, '0')
+        agent = await bench.agent()
+        assert agent.boots == 4
+        await there(agent)
+        assert await shell(agent, 'cat /var/kept') == 'kept\n'
+
+    drive(scenario, state)
+
+
+def test_an_agent_that_dies_is_no_reboot(state: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        agent = await bench.make(spec())
+        with pytest.raises(link.LinkLost):
+            await agent.run(['sh', '-c', 'kill -9 $PPID; sleep 30'], env=ENV)
+        again = await bench.agent()
+        assert again.boots == 1
+
+    drive(scenario, state)
+
+
+@pytest.mark.parametrize('isolate', [True, False], ids=['isolated', 'sabotaged'])
+def test_spaces_cannot_reach_one_another_but_a_machine_in_both_reaches_both(
+    state: Path, isolate: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = commands.create_network
+
+    def open_network(*given: object) -> tuple[str, ...]:
+        return tuple(w for w in genuine(*given) if 'isolate' not in w)  # type: ignore[arg-type]
+
+    if not isolate:
+        monkeypatch.setattr(commands, 'create_network', open_network)
+
+    async def scenario(bench: Bench) -> None:
+        inner, outer, both = await asyncio.gather(
+            bench.make(spec('0', ('alpha',))),
+            bench.make(spec('1', ('dmz',))),
+            bench.make(spec('2', ('alpha', 'dmz'))),
+        )
+        assert await reaches(both, '10.99.41.10')
+        assert await reaches(both, '10.99.42.11')
+        assert await reaches(both, 'fd99:42::11')
+        assert await reaches(inner, '10.99.41.12')
+        crossed = [
+            await reaches(inner, '10.99.42.11'),
+            await reaches(inner, 'fd99:42::11'),
+            await reaches(outer, '10.99.41.10'),
+            await reaches(inner, '10.99.42.12'),
+        ]
+        assert any(crossed) is not isolate
+        names = (await shell(inner, 'cat /etc/hosts')).split()
+        assert {'juju-e3f09a-1', 'juju-e3f09a-2'} <= set(names)
+
+    drive(scenario, state)
+
+
+def test_a_machine_can_install_packages_and_stock_units_start(state: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        agent = await bench.make(spec())
+        await shell(agent, 'apt-get update && apt-get install --yes haproxy')
+        assert (await shell(agent, 'systemctl is-active haproxy')).strip() == 'active'
+        await shell(agent, 'sysctl -w net.ipv4.ip_nonlocal_bind=1')
+
+    drive(scenario, state)
+
+
+def test_a_machine_cannot_change_what_is_the_hosts(state: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        agent = await bench.make(spec())
+        before = Path('/proc/sys/vm/swappiness').read_text()
+        ended, _, _ = await agent.capture(
+            ['sh', '-c', 'echo 1 > /proc/sys/vm/swappiness'], env=ENV
+        )
+        assert ended.returncode != 0
+        assert Path('/proc/sys/vm/swappiness').read_text() == before
+
+    drive(scenario, state)
+
+
+def test_a_layer_gives_the_next_machine_what_was_installed_and_its_own_identity(
+    state: Path,
+) -> None:
+    async def scenario(bench: Bench) -> None:
+        first = await bench.make(spec('0'))
+        await shell(first, 'echo tool > /usr/bin/tool; rm /etc/issue; echo said > /etc/said')
+        await shell(first, 'mkdir -p /var/lib/juju/agents/unit-a-0')
+        key_of_first = await shell(first, 'cat /etc/ssh/ssh_host_ed25519_key.pub')
+        await bench.machines.keep_layer(MODEL, '0', 'k1')
+        await first.ping()
+        await shell(first, 'echo later > /etc/said')
+        assert [layer.key for layer in bench.machines.layers()] == ['k1']
+        second = await bench.make(spec('1', layer='k1'))
+        assert second.boots == 1
+        assert await shell(second, 'cat /usr/bin/tool /etc/said') == 'tool\nsaid\n'
+        assert await shell(second, 'ls /var/lib/juju/agents') == 'unit-a-0\n'
+        await shell(second, 'test ! -e /etc/issue')
+        assert (await shell(second, 'hostname')).strip() == 'juju-e3f09a-1'
+        assert (await shell(second, 'cat /etc/machine-id')).strip() == inside.machine_id(spec('1'))
+        assert await shell(second, 'cat /etc/ssh/ssh_host_ed25519_key.pub') != key_of_first
+        await bench.machines.drop_layer('k1')
+        assert bench.machines.layers() == []
+        await bench.machines.reboot(MODEL, '1')
+        again = await bench.agent('1')
+        assert await shell(again, 'cat /usr/bin/tool') == 'tool\n', (
+            'it stands on a layer that was dropped'
+        )
+
+    drive(scenario, state)
+
+
+def test_a_layer_whose_shared_file_was_written_in_place_is_refused(state: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        first = await bench.make(spec('0'))
+        await shell(first, 'echo tool > /usr/bin/tool')
+        await bench.machines.keep_layer(MODEL, '0', 'k2')
+        await shell(first, 'echo more >> /usr/bin/tool')
+        with pytest.raises(protocol.LayerGone):
+            await bench.make(spec('1', layer='k2'))
+        assert bench.machines.layers() == []
+        assert not bench.machines.places.folder(MODEL, '1').exists()
+
+    drive(scenario, state)
+
+
+def test_after_all_was_killed_recover_and_ensure_bring_it_back(state: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        zero = await bench.make(spec('0'))
+        one = await bench.make(spec('1'))
+        await shell(zero, 'echo kept > /var/kept; sync')
+        places = bench.machines.places
+        for machine in ('0', '1'):
+            name = commands.container_name(MODEL, machine)
+            said = subprocess.run(
+                ['podman', 'inspect', name], capture_output=True, text=True, check=True
+            )
+            seen = json.loads(said.stdout)[0]['State']
+            os.kill(seen['ConmonPid'], signal.SIGKILL)
+            os.kill(seen['Pid'], signal.SIGKILL)
+        for agent in (zero, one):
+            await asyncio.wait_for(agent.closed.wait(), 5)
+        subprocess.run(['umount', '--lazy', places.root(MODEL, '0')], check=True)
+        half_made = places.state / 'layers/.new-1234/root'
+        half_made.mkdir(parents=True)
+
+        later = podman.PodmanMachines(state)
+        await later.recover({(MODEL, '0')})
+        assert not half_made.exists()
+        assert not places.folder(MODEL, '1').exists()
+        assert overlays.below(places.state / 'machines') == []
+        said = subprocess.run(
+            ['podman', 'ps', '-a', '--format={{.Names}}'],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert 'jujulet-e3f09a' not in said.stdout
+        bench.machines = later
+        again = await bench.make(spec('0'))
+        assert again.boots == 2
+        assert await shell(again, 'cat /var/kept') == 'kept\n'
+
+    drive(scenario, state)
+
+
+def test_recover_leaves_running_machines_running_and_thaws_a_frozen_one(state: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        agent = await bench.make(spec('0'))
+        subprocess.run(['podman', 'pause', commands.container_name(MODEL, '0')], check=True)
+        later = podman.PodmanMachines(state)
+        await later.recover({(MODEL, '0')})
+        await later.ensure(spec('0'), quiet)
+        await agent.ping()
+        assert agent.boots == 1
+
+    drive(scenario, state)
+
+
+def test_a_model_is_gone_in_seconds_without_a_trace(state: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        await asyncio.gather(*(bench.make(spec(str(n), ('alpha', 'dmz'))) for n in range(3)))
+        begun = time.monotonic()
+        await bench.machines.destroy_model(MODEL)
+        assert time.monotonic() - begun < 3
+        await bench.machines.settle()
+        places = bench.machines.places
+        assert [
+            p for part in ('machines', 'run', 'rubbish') for p in (places.state / part).iterdir()
+        ] == []
+        for what in (('ps', '-a'), ('network', 'ls')):
+            said = subprocess.run(['podman', *what], capture_output=True, text=True, check=True)
+            assert 'jujulet-e3f09a' not in said.stdout
+
+    drive(scenario, state)
+
+
+def test_a_machine_that_cannot_be_made_leaves_nothing(state: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        wrong = dataclasses.replace(spec(), addresses=(model.Address('alpha', '10.1.1.1'),))
+        with pytest.raises(protocol.MachineError, match=r'10\.1\.1\.1'):
+            await bench.make(wrong)
+        assert list((bench.machines.places.state / 'machines').iterdir()) == []
+        with pytest.raises(protocol.MachineError, match='plan9@4 is not known'):
+            await bench.make(spec(base=charm.Base('plan9', '4')))
+
+    drive(scenario, state)
+
+
+def test_links_that_a_machine_lays_do_not_lead_into_the_host(state: Path, tmp_path: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        agent = await bench.make(spec('0'))
+        victim = tmp_path / 'victim'
+        victim.write_text("the host's own")
+        await shell(agent, f'ln -sf {victim} /etc/hosts')
+        await bench.make(spec('1'))
+        assert victim.read_text() == "the host's own"
+        assert 'juju-e3f09a-1' in await shell(agent, 'cat /etc/hosts')
+
+    drive(scenario, state)
+
+
+def test_enter_runs_a_command_as_a_user(state: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.make(spec('0'))
+        argv = bench.machines.enter(MODEL, '0', ('sh', '-c', 'id -un; pwd; cat'), user='ubuntu')
+        said = await asyncio.to_thread(
+            subprocess.run, argv, input=b'in', capture_output=True, check=True
+        )
+        assert said.stdout == b'ubuntu\n/home/ubuntu\nin'
+
+    drive(scenario, state)
