@@ -15,7 +15,7 @@ part's ``override-build``, say, which only Charmcraft honours) go to the logger 
 from __future__ import annotations
 
 from .pack import pack
-from .source import host_base, read
+from .source import read
 from .store import load, resources
 
-__all__ = ['host_base', 'load', 'pack', 'read', 'resources']
+__all__ = ['load', 'pack', 'read', 'resources']

@@ -8,7 +8,6 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any, cast
 
-from ..core import bases as bases_
 from ..core import charm as charm_
 
 
@@ -36,15 +35,6 @@ def table(data: dict[str, Any], *keys: str) -> dict[str, Any]:
 
 def _list(value: Any) -> list[Any]:
     return cast('list[Any]', value) if isinstance(value, list) else []
-
-
-def bases(folder: pathlib.Path) -> tuple[charm_.Base, ...]:
-    """Further bases that a charm's folder is known to run on: ``[tool.jujulet] bases = ["debian@12"]``.
-
-    ``charmcraft.yaml`` can name only bases that Charmcraft builds on; this is where others can be said.
-    """
-    names = _list(table(load(folder / 'pyproject.toml'), 'tool', 'jujulet').get('bases'))
-    return tuple(bases_.parse(str(name)) for name in names)
 
 
 def path_dependencies(pyproject: pathlib.Path) -> Iterator[tuple[str, pathlib.Path]]:

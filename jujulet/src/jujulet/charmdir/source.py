@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-import platform
 import zipfile
 from collections.abc import Callable
 from typing import Any, cast
@@ -14,7 +13,7 @@ import yaml
 from ..core import bases as bases_
 from ..core import charm as charm_
 from ..core import charmcraft, charmparse
-from . import archive, projects
+from . import archive
 
 MANIFEST = 'manifest.yaml'
 
@@ -38,16 +37,6 @@ def read(path: str | pathlib.Path) -> charm_.Charm:
         charm.Invalid: there is no charm, or it is not valid.
     """
     return find(pathlib.Path(path)).charm
-
-
-def host_base() -> charm_.Base | None:
-    """This host's own base, if it is one that jujulet knows: what a model without ``default-base`` best prefers."""
-    try:
-        release = platform.freedesktop_os_release()
-    except OSError:
-        return None
-    base = charm_.Base(release.get('ID', ''), release.get('VERSION_ID', ''))
-    return base if str(base) in bases_.PYTHON else None
 
 
 def find(path: pathlib.Path) -> Source:
@@ -92,9 +81,6 @@ def _folder(path: pathlib.Path) -> Source:
         return Source(path, False, charmparse.parse(files, version=_version(contents)), files)
     project = charmcraft.split(load_yaml(craft, 'charmcraft.yaml'))
     files = _project_files(contents, project)
-    further = projects.bases(path)
-    if further:
-        files = dataclasses.replace(files, bases=tuple(dict.fromkeys((*files.bases, *further))))
     charm = charmparse.parse(files, version=_version(contents))
     return Source(path, False, charm, files, project)
 
