@@ -96,7 +96,8 @@ class ApiCharm(charm.Charm):
             return
         before = dict(inputs.versions)
         release = releases.of_base(inputs.facts.base)
-        packages.install(self.spec.on(release).packages, upgrade=True)
+        spec = self.spec.on(release)
+        packages.install(spec.packages, masked=spec.masked, upgrade=True)
         self.reconcile()
         after = dict(self.inputs().versions)
         event.set_results(

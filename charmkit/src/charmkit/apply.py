@@ -144,7 +144,8 @@ class LocalMachine:
             case 'mask' | 'unmask':
                 run.program('systemctl', step.verb, step.target)
             case 'install':
-                packages.install(step.target.split())
+                masked = (s.name for s in desired.services if s.state == 'masked')
+                packages.install(step.target.split(), masked=masked)
             case 'make' | 'write' | 'link' | 'remove':
                 _change_path(step, desired)
             case 'run':

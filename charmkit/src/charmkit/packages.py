@@ -33,16 +33,22 @@ def versions(names: Iterable[str]) -> dict[str, str]:
     return {name: version for status, name, version in rows if status.strip() in ('ii', 'hi')}
 
 
-def install(packages: Iterable[str], *, upgrade: bool = False) -> None:
+def install(packages: Iterable[str], *, masked: Iterable[str] = (), upgrade: bool = False) -> None:
     """Install *packages* without starting what is in them; with *upgrade*, their newest versions.
+
+    *masked* units are masked afterwards, and not meanwhile: keystone's package enables its own
+    unit with `systemctl enable`, which refuses a masked one, and so would the package be left
+    half-installed.
 
     Raises:
         run.CommandError: when that fails even after the package lists were refreshed.
     """
+    masked = tuple(masked)
     files.write(_POLICY, _POLICY_TEXT.format(pid=os.getpid()), mode=0o755)
     try:
-        # Heals what a killed hook left half-installed; nothing to do otherwise.
-        run.program('dpkg', '--configure', '-a', environment=_APT_ENVIRONMENT)
+        if masked:
+            run.program('systemctl', 'unmask', *masked)
+        _finish_what_was_begun()
         if upgrade or not _have_lists():
             run.program(*_APT, 'update', environment=_APT_ENVIRONMENT)
         argv = (*_APT, 'install', *_APT_INSTALL, *packages)
@@ -56,10 +62,29 @@ def install(packages: Iterable[str], *, upgrade: bool = False) -> None:
                 time.sleep(2 * attempt)
                 run.program(*_APT, 'update', environment=_APT_ENVIRONMENT)
     finally:
+        if masked:
+            run.program('systemctl', 'mask', *masked)
         _POLICY.unlink(missing_ok=True)
 
 
-_APT = ('apt-get', '-q', '-y', '-o', 'DPkg::Lock::Timeout=600')
+def _finish_what_was_begun() -> None:
+    """Heal what a killed hook left half-installed; nothing to do otherwise.
+
+    What that hook had started may live on and hold the lock: dpkg, unlike apt, does not wait.
+    """
+    end = time.monotonic() + _LOCK_WITHIN_S
+    while True:
+        try:
+            run.program('dpkg', '--configure', '-a', environment=_APT_ENVIRONMENT)
+            return
+        except run.CommandError as e:
+            if 'lock' not in str(e) or time.monotonic() > end:
+                raise
+            time.sleep(1)
+
+
+_LOCK_WITHIN_S = 600
+_APT = ('apt-get', '-q', '-y', '-o', f'DPkg::Lock::Timeout={_LOCK_WITHIN_S}')
 _APT_INSTALL = (
     '--no-install-recommends',
     '-o',

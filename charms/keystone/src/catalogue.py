@@ -10,7 +10,7 @@ takes it, and from then on answers the list of endpoints with 400.)
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from charmkit import passwords
@@ -170,6 +170,10 @@ def _ours(record: Json) -> bool:
     return str(record.get('description') or '').startswith(MARK)
 
 
+def _is_one_of(service: Json, names_and_types: Collection[tuple[str, str]]) -> bool:
+    return (service.get('name'), service.get('type')) in names_and_types
+
+
 def _domain(known: str) -> Iterator[Step]:
     if not known:
         body = {'domain': {'name': DOMAIN, 'description': MARK}}
@@ -215,7 +219,9 @@ def _endpoints(want: Desired, seen: Observed) -> Iterator[Step]:
         if (service_id := _id(seen.services, name=s.name, type=s.type))
         for kind, url in s.urls
     }
-    mine = {str(r['id']) for r in seen.services if _ours(r)}
+    # Endpoints of a service that goes altogether go with it.
+    kept = {(s.name, s.type) for s in want.services}
+    mine = {str(r['id']) for r in seen.services if _ours(r) and _is_one_of(r, kept)}
     met: set[tuple[str, str, str]] = set()
     for record in sorted(seen.endpoints, key=lambda r: str(r['id'])):
         key = (str(record['service_id']), str(record['region_id']), str(record['interface']))
@@ -276,7 +282,7 @@ def _assignments(want: Desired, seen: Observed, project: str) -> Iterator[Step]:
 def _leftovers(want: Desired, seen: Observed) -> Iterator[Step]:
     services = {(s.name, s.type) for s in want.services}
     for record in seen.services:
-        if _ours(record) and (record.get('name'), record.get('type')) not in services:
+        if _ours(record) and not _is_one_of(record, services):
             path = f'/services/{record["id"]}'
             yield Step('DELETE', path, f'delete service {record["name"]}')
     accounts = {a.name for a in want.accounts}

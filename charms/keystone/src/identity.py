@@ -21,6 +21,8 @@ RELATION = 'identity-service'
 SEED = 'seed'
 ACCOUNTS = 'accounts'
 TOKEN_EXPIRATION_S = 3600
+CACHE_S = 60
+CACHE_CHANGES_S = 10
 UNSHARED = 'waiting for the leader to share its keys'
 
 _JUJUS_OWN = frozenset({'egress-subnets', 'ingress-address', 'private-address'})
@@ -59,6 +61,12 @@ def keystone_conf(ready: service.Ready) -> conf.Ini:
         conf.common('keystone', debug=ready.debug),
         conf.database(ready[DB]),
         conf.cache(),
+        # Each unit has a cache of its own: what another unit changed is unseen for this long.
+        {
+            'cache': {'expiration_time': CACHE_S},
+            'catalog': {'cache_time': CACHE_CHANGES_S},
+            'revoke': {'cache_time': CACHE_CHANGES_S},
+        },
         {
             'token': {'provider': 'fernet', 'expiration': expiration},
             'fernet_tokens': {
@@ -82,7 +90,8 @@ def machine(ready: service.Ready) -> host.Host:
     if known is None:
         return host.Host()
     disk = [keys.on_disk(kind, ring) for kind, ring in known.rings.items()]
-    if not ready.inputs.site.leader:
+    if not ready.inputs.site.leader or not ready.inputs.versions.get('keystone'):
+        # Without the package there is no schema either, in which the admin could be.
         return host.merge(*disk)
     admin = passwords.fingerprint(known.admin_password)
     bootstrap = host.Command(

@@ -12,11 +12,11 @@ import base64
 import dataclasses
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping
 from typing import Literal
 
 from charmkit import host
+from charmkit.relations import wire
 
 USER = 'keystone'
 STAGED = 0
@@ -93,7 +93,7 @@ def may_rotate(ring: Ring, have: Mapping[str, str]) -> tuple[str, ...]:
 
 def dump(ring: Ring) -> str:
     """As text, for a secret."""
-    return json.dumps({str(n): ring.keys[n] for n in sorted(ring.keys)})
+    return wire.dump({str(number): key for number, key in ring.keys.items()})
 
 
 def load(text: str) -> Ring | None:
@@ -104,9 +104,10 @@ def load(text: str) -> Ring | None:
     """
     if not text:
         return None
-    ring = Ring({int(n): str(key) for n, key in json.loads(text).items()})
-    if not {STAGED, 1} <= {*ring.keys, *((1,) if ring.primary > 1 else ())}:
-        raise ValueError('a ring of keys has neither a staged nor a primary key')
+    data = wire.load_object(text)
+    ring = Ring({int(number): wire.text(key) for number, key in data.items()})
+    if STAGED not in ring.keys or len(ring.keys) < 2:  # Staged and primary.
+        raise ValueError('what should be a ring of keys is none')
     return ring
 
 

@@ -1,0 +1,63 @@
+"""Runs in the container: brings the machine to what the charm's pure core wants, without Juju.
+
+What Juju would say comes as JSON on the standard input; what was done goes to the standard output.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping
+
+import charm
+import identity
+import keys
+
+import charmkit
+from charmkit import apply, facts, relations, state
+
+
+def main() -> None:
+    said = json.load(sys.stdin)
+    address: str = said['address']
+    database = relations.Relation(
+        id=1,
+        name='shared-db',
+        app='mysql',
+        units={
+            'mysql/0': {
+                'db_host': '127.0.0.1', 'password': 'pw', 'allowed_units': 'keystone/0',
+            }
+        },
+    )  # fmt: skip
+    rings = {f'secret:{name}': {'ring': text} for name, text in said['rings'].items()}
+    inputs = state.Inputs(
+        site=relations.Site(
+            unit='keystone/0',
+            leader=True,
+            address=address,
+            addresses={t: address for t in relations.ENDPOINT_TYPES},
+        ),
+        facts=facts.read(),
+        relations={'shared-db': (database,)},
+        peers={'seed': 'secret:seed', **{k.label: f'secret:{k.label}' for k in keys.KINDS}},
+        secrets={'secret:seed': {'seed': said['seed']}, **rings},
+        unit_secret='u' * 48,
+        fresh=said['fresh'],
+    )
+
+    def decide(versions: Mapping[str, str]) -> charmkit.Desired:
+        now = dataclasses.replace(inputs, versions=versions)
+        return identity.desired_state(charm.KeystoneCharm.spec, now, said.get('due', ()))
+
+    outcome = apply.settle(apply.LocalMachine('keystone'), lambda v: decide(v).host, {})
+    desired = decide(outcome.versions)
+    secrets = {label: secret.content['ring'] for label, secret in desired.secrets.items()}
+    status = [f'{s.kind}: {s.message}' for s in desired.status]
+    done = [str(s) for s in outcome.steps]
+    print(json.dumps({'steps': done, 'rings': secrets, 'status': status}))
+
+
+if __name__ == '__main__':
+    main()
