@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import charm as charm_
-from .. import edit, options, storage
+from .. import bases, edit, options, storage
 from ..model import Application, Model, Refused
 from ..requests import AttachResource, Refresh
 from . import applications, found
@@ -52,7 +52,7 @@ def _check(
         raise Refused(f'{why}would change the charm from "{old.name}" to "{new.name}"')
     if new.subordinate != old.subordinate:
         raise Refused(f"{why}cannot change an application's subordinacy")
-    if new.bases and application.base not in new.bases and not request.force_base:
+    if not bases.supported(new, application.base) and not request.force_base:
         raise Refused(f'{why}base "{application.base}" not supported by charm')
     for relation in model.relations_of(application.name):
         for end in relation.endpoints:
