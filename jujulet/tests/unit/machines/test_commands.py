@@ -1,0 +1,94 @@
+"""Command lines for podman and mount."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jujulet.core import charm, model
+from jujulet.machines import commands, protocol
+
+UUID = '3f9a01d2-0000-4000-8000-000000000001'
+SPEC = protocol.MachineSpec(
+    UUID,
+    'm',
+    '0',
+    charm.Base('debian', '12'),
+    'juju-3f9a01-0',
+    addresses=(
+        model.Address('alpha', '10.0.0.2', 'fd00::2', '02:00:00:00:00:02'),
+        model.Address('dmz', '10.0.1.2'),
+    ),
+    constraints={'cores': 2, 'mem': 512, 'arch': 'amd64'},
+)
+HOST = commands.Host('runc', ('NET_ADMIN',), files=20000, processes=96)
+
+
+def line(spec: protocol.MachineSpec = SPEC, host: commands.Host = HOST) -> tuple[str, ...]:
+    return commands.run_machine(
+        host, spec, Path('/s/root'), Path('/s/run'), {'jujulet.state': 'x'}
+    )
+
+
+def test_a_machine_gets_its_networks_limits_and_volume() -> None:
+    said = line()
+    assert said[:3] == ('podman', '--runtime=runc', 'run')
+    assert said[-3:] == ('--rootfs', '/s/root', '/sbin/init')
+    for part in (
+        '--name=jujulet-3f9a01-0',
+        '--hostname=juju-3f9a01-0',
+        '--network=jujulet-3f9a01-alpha:ip=10.0.0.2,ip6=fd00::2,mac=02:00:00:00:00:02',
+        '--network=jujulet-3f9a01-dmz:ip=10.0.1.2',
+        '--ulimit=nofile=20000:20000',
+        '--ulimit=nproc=96:96',
+        '--cpus=2',
+        '--memory=512m',
+        '--cap-add=NET_ADMIN',
+        '--volume=/s/run:/var/lib/juju/run',
+        '--label=jujulet.state=x',
+    ):
+        assert part in said
+
+
+def test_a_machine_without_addresses_has_no_network_and_one_without_constraints_no_limits() -> (
+    None
+):
+    said = line(dataclasses.replace(SPEC, addresses=(), constraints={'cores': 0, 'mem': None}))
+    assert '--network=none' in said
+    assert not [word for word in said if word.startswith(('--cpus', '--memory'))]
+
+
+def test_podman_makes_control_groups_where_systemd_does_not_run() -> None:
+    said = line(host=dataclasses.replace(HOST, cgroupfs=True))
+    assert said[2] == '--cgroup-manager=cgroupfs'
+
+
+def test_only_capabilities_that_the_host_has_are_given() -> None:
+    everything = commands.capabilities((1 << 41) - 1)
+    assert everything == commands.CAPABILITIES
+    without = commands.capabilities(((1 << 41) - 1) & ~(1 << 24))
+    assert set(everything) - set(without) == {'SYS_RESOURCE'}
+    assert commands.capabilities(0) == ()
+
+
+def test_networks_are_isolated_and_dual_stack_when_the_space_is() -> None:
+    both = commands.create_network(UUID, model.Space('alpha', '10.0.0.0/24', 'fd00::/64'), {})
+    assert '--opt=isolate=true' in both
+    assert {'--ipv6', '--subnet=fd00::/64', '--subnet=10.0.0.0/24'} <= set(both)
+    assert '--ipv6' not in commands.create_network(UUID, model.Space('alpha', '10.0.0.0/24'), {})
+
+
+def test_awkward_paths_are_escaped_in_overlay_options() -> None:
+    said = commands.mount_overlay([Path('/a:b'), Path('/c,d')], Path('/u'), Path('/w'), Path('/t'))
+    assert said[-2:] == ('lowerdir=/a\\:b:/c\\,d,upperdir=/u,workdir=/w', '/t')
+
+
+@given(st.dictionaries(st.text('abc', min_size=1), st.ip_addresses(v=4).map(str), min_size=1))
+def test_every_machine_is_in_hosts_once_and_itself_first(names: dict[str, str]) -> None:
+    own = min(names)
+    lines = commands.hosts(own, names.items()).splitlines()[2:]
+    assert lines[0] == f'{names[own]} {own}'
+    assert sorted(lines) == sorted(f'{a} {n}' for n, a in names.items())
