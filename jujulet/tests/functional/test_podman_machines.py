@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from jujulet.core import charm, model
-from jujulet.machines import commands, inside, link, overlays, podman, protocol
+from jujulet.machines import commands, doctor, inside, link, overlays, podman, protocol
 
 pytestmark = [
     pytest.mark.functional,
@@ -405,3 +405,8 @@ def test_enter_runs_a_command_as_a_user(state: Path) -> None:
         assert said.stdout == b'ubuntu\n/home/ubuntu\nin'
 
     drive(scenario, state)
+
+
+def test_the_doctor_finds_this_host_fit(state: Path) -> None:
+    facts = doctor.look(state / 'not' / 'there')
+    assert [f for f in doctor.findings(facts) if f.level == 'error'] == []

@@ -316,5 +316,17 @@ def below(path: Path) -> Sequence[Path]:
     return [Path(p) for p in points if p.startswith(start)]
 
 
+def filesystem(path: Path) -> str:
+    """Type of the file system that *path* is on: that of the longest mount point above it."""
+    best, kind = '', ''
+    with Path('/proc/self/mountinfo').open() as file:
+        for line in file:
+            before, _, after = line.partition(' - ')
+            point = _unescaped(before.split()[4]).rstrip('/')
+            if f'{path.resolve()}/'.startswith(f'{point}/') and len(point) >= len(best):
+                best, kind = point, after.split()[0]
+    return kind
+
+
 def _unescaped(text: str) -> str:
     return text.encode().decode('unicode_escape') if '\\' in text else text

@@ -17,18 +17,22 @@ KNOWN = ('runc', 'crun')
 """runc first: it works on every kind of control groups; crun does not under hybrid ones."""
 
 
+def bounding() -> int:
+    """The capabilities that processes here may have (``CapBnd``), as bits."""
+    for line in Path('/proc/self/status').read_text().splitlines():
+        if line.startswith('CapBnd:'):
+            return int(line.split()[1], 16)
+    return 0
+
+
 def host(runtime: str) -> commands.Host:
     """What this host lets us give away."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     processes = resource.getrlimit(resource.RLIMIT_NPROC)[1]
     most = int(Path('/proc/sys/kernel/pid_max').read_text())  # Podman gives itself no more.
-    bounding = 0
-    for line in Path('/proc/self/status').read_text().splitlines():
-        if line.startswith('CapBnd:'):
-            bounding = int(line.split()[1], 16)
     return commands.Host(
         runtime,
-        commands.capabilities(bounding),
+        commands.capabilities(bounding()),
         1048576 if files == resource.RLIM_INFINITY else min(files, 1048576),
         most if processes == resource.RLIM_INFINITY else min(processes, most),
         cgroupfs=not Path('/run/systemd/system').exists(),

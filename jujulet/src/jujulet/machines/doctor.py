@@ -1,0 +1,254 @@
+"""What this host lacks to run machines, and the one command that brings it. Looks only; changes nothing.
+
+:func:`look` gathers facts (the edge), :func:`findings` judges them (pure).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from jujulet.core import charm
+
+from . import commands, images, overlays, runtimes
+from .protocol import MachineError
+
+PROGRAMS = {
+    'podman': 'podman',
+    'conmon': 'conmon',
+    'mmdebstrap': 'mmdebstrap',
+    'mount': 'mount',
+    'setsid': 'util-linux',
+}
+"""Programs that we need, and the package that has each."""
+
+ENOUGH = 4 * 1024**3
+"""Bytes free below which we warn: a base is 0.4 GB, an install layer about as much."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What was seen of the host."""
+
+    uid: int
+    programs: frozenset[str]
+    """Those of :data:`PROGRAMS`, the runtimes and the helpers of the network that are there."""
+    cgroup: Literal['v1', 'hybrid', 'v2', 'none']
+    overlay: bool
+    """The kernel mounts overlays."""
+    filesystem: str
+    """Type of the file system that holds the state directory."""
+    free: int
+    """Bytes free there."""
+    backend: str
+    """Podman's network backend: ``netavark``, ``cni``, or empty."""
+    bounding: int
+    """Capabilities that processes here may have."""
+    bases: tuple[tuple[str, str], ...]
+    """Each base with why it cannot be built; empty: it can."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    name: str
+    level: Literal['ok', 'warning', 'error']
+    message: str
+    remedy: str = ''
+    """The one command that puts it right; empty if there is none."""
+
+
+def look(state: Path) -> Facts:
+    """Gather the facts. *state* need not exist."""
+    place = state
+    while not place.exists():
+        place = place.parent
+    wanted = (*PROGRAMS, *runtimes.KNOWN, 'netavark', 'iptables', 'nft')
+    return Facts(
+        uid=os.geteuid(),
+        programs=frozenset(name for name in wanted if _there(name)),
+        cgroup=_cgroup(),
+        overlay=_overlay(),
+        filesystem=overlays.filesystem(place),
+        free=shutil.disk_usage(place).free,
+        backend=_said(['podman', 'info', '--format={{.Host.NetworkBackend}}']).strip(),
+        bounding=runtimes.bounding(),
+        bases=tuple((name, _why_not(name)) for name in ('debian@12', 'debian@13', 'ubuntu@24.04')),
+    )
+
+
+def findings(facts: Facts) -> list[Finding]:
+    """What there is to say of a host, errors first."""
+    found = [
+        _root(facts),
+        _programs(facts),
+        _runtime(facts),
+        _cgroups(facts),
+        _storage(facts),
+        _room(facts),
+        _network(facts),
+        _capabilities(facts),
+        *_bases(facts),
+    ]
+    return sorted(found, key=lambda f: ('error', 'warning', 'ok').index(f.level))
+
+
+def remedy(found: Sequence[Finding]) -> str:
+    """One command for everything that a package brings; empty if no package is missing."""
+    packages = [
+        word
+        for finding in found
+        if finding.level != 'ok' and finding.remedy.startswith(_INSTALL)
+        for word in finding.remedy.removeprefix(_INSTALL).split()
+    ]
+    return _INSTALL + ' '.join(sorted(set(packages))) if packages else ''
+
+
+_INSTALL = 'apt-get install --yes '
+
+
+def _root(facts: Facts) -> Finding:
+    if facts.uid == 0:
+        return Finding('user', 'ok', 'root')
+    return Finding('user', 'error', 'system containers need root', 'sudo jujulet …')
+
+
+def _programs(facts: Facts) -> Finding:
+    missing = [name for name in PROGRAMS if name not in facts.programs]
+    if not missing:
+        return Finding('programs', 'ok', ', '.join(PROGRAMS))
+    packages = sorted({PROGRAMS[name] for name in missing})
+    return Finding(
+        'programs', 'error', f'missing: {", ".join(missing)}', _INSTALL + ' '.join(packages)
+    )
+
+
+def _runtime(facts: Facts) -> Finding:
+    there = [name for name in runtimes.KNOWN if name in facts.programs]
+    if not there:
+        return Finding('runtime', 'error', 'neither runc nor crun is here', f'{_INSTALL}runc')
+    if there == ['crun'] and facts.cgroup == 'hybrid':
+        return Finding(
+            'runtime', 'error', 'crun fails under hybrid control groups', f'{_INSTALL}runc'
+        )
+    return Finding('runtime', 'ok', there[0])
+
+
+def _cgroups(facts: Facts) -> Finding:
+    if facts.cgroup == 'none':
+        return Finding(
+            'control groups',
+            'error',
+            'none are mounted',
+            'mount -t cgroup2 cgroup2 /sys/fs/cgroup',
+        )
+    return Finding('control groups', 'ok', facts.cgroup)
+
+
+def _storage(facts: Facts) -> Finding:
+    if not facts.overlay:
+        return Finding(
+            'overlay', 'error', 'the kernel has no overlay file system', 'modprobe overlay'
+        )
+    if facts.filesystem in ('overlay', 'nfs', 'nfs4', 'fuse', 'vfat', '9p', 'virtiofs'):
+        return Finding(
+            'overlay',
+            'error',
+            f'the state directory is on {facts.filesystem}, which carries no overlay',
+            _MOVE,
+        )
+    return Finding('overlay', 'ok', f'on {facts.filesystem}')
+
+
+_MOVE = 'export JUJULET_STATE=/a/directory/on/a/local/disk'
+
+
+def _room(facts: Facts) -> Finding:
+    said = f'{facts.free / 1024**3:.1f} GiB free'
+    if facts.free < ENOUGH:
+        return Finding('disk', 'warning', f'only {said}', 'jujulet cache prune')
+    return Finding('disk', 'ok', said)
+
+
+def _network(facts: Facts) -> Finding:
+    if 'podman' not in facts.programs:
+        return Finding('network', 'warning', 'not known without podman')
+    if facts.backend == 'netavark':
+        if not facts.programs & {'iptables', 'nft'}:
+            return Finding(
+                'network', 'error', 'netavark needs iptables or nft', f'{_INSTALL}iptables'
+            )
+        return Finding('network', 'ok', 'netavark')
+    if facts.backend == 'cni':
+        return Finding(
+            'network',
+            'warning',
+            'podman uses CNI: spaces may not be kept apart',
+            f'{_INSTALL}netavark',
+        )
+    return Finding('network', 'error', 'podman has no network backend', f'{_INSTALL}netavark')
+
+
+def _capabilities(facts: Facts) -> Finding:
+    have = commands.capabilities(facts.bounding)
+    needed = ('NET_ADMIN', 'NET_RAW', 'SYS_ADMIN')
+    missing = [name for name in needed if name not in have]
+    if missing:
+        return Finding('capabilities', 'error', f'this host gives no {", ".join(missing)}')
+    without = [name for name in commands.CAPABILITIES if name not in have]
+    return Finding('capabilities', 'ok', f'all but {", ".join(without)}' if without else 'all')
+
+
+def _bases(facts: Facts) -> list[Finding]:
+    able = [base for base, why in facts.bases if not why]
+    found = [Finding(f'base {base}', 'warning', why) for base, why in facts.bases if why]
+    if able:
+        return [*found, Finding('bases', 'ok', ', '.join(able))]
+    keyring = f'{_INSTALL}debian-archive-keyring'
+    return [*found, Finding('bases', 'error', 'no base can be built', keyring)]
+
+
+# Looking
+
+
+def _there(name: str) -> bool:
+    where = f'{os.environ.get("PATH", "")}:/usr/bin:/usr/sbin:/bin:/sbin:/usr/lib/podman:/usr/libexec/podman'
+    return shutil.which(name, path=where) is not None
+
+
+def _cgroup() -> Literal['v1', 'hybrid', 'v2', 'none']:
+    mounts = [line.split() for line in Path('/proc/self/mounts').read_text().splitlines()]
+    kinds = {m[2]: m[1] for m in mounts if m[2] in ('cgroup', 'cgroup2')}
+    if 'cgroup' in kinds:
+        return 'hybrid' if 'cgroup2' in kinds else 'v1'
+    return 'v2' if 'cgroup2' in kinds else 'none'
+
+
+def _overlay() -> bool:
+    if 'overlay' in Path('/proc/filesystems').read_text():
+        return True
+    return bool(_said(['modinfo', '--field=name', 'overlay']).strip())
+
+
+def _why_not(base: str) -> str:
+    name, _, channel = base.partition('@')
+    try:
+        images.sources(charm.Base(name, channel))
+    except MachineError as error:
+        return str(error)
+    except FileNotFoundError:
+        return f'base {base} cannot be built: there is no apt on this host'
+    return ''
+
+
+def _said(argv: Sequence[str]) -> str:
+    try:
+        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=20).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return ''

@@ -1,0 +1,68 @@
+"""What the doctor says of a host."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from jujulet.machines import doctor
+
+WELL = doctor.Facts(
+    uid=0,
+    programs=frozenset({*doctor.PROGRAMS, 'runc', 'crun', 'netavark', 'iptables', 'nft'}),
+    cgroup='v2',
+    overlay=True,
+    filesystem='ext4',
+    free=50 * 1024**3,
+    backend='netavark',
+    bounding=(1 << 41) - 1,
+    bases=(('debian@12', ''), ('debian@13', '')),
+)
+
+
+def test_a_host_that_is_well_has_no_complaint_and_needs_no_remedy() -> None:
+    found = doctor.findings(WELL)
+    assert {f.level for f in found} == {'ok'}
+    assert doctor.remedy(found) == ''
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'name', 'level', 'says'),
+    [
+        ({'uid': 1000}, 'user', 'error', 'sudo'),
+        (
+            {'programs': WELL.programs - {'conmon', 'mmdebstrap'}},
+            'programs',
+            'error',
+            'conmon mmdebstrap',
+        ),
+        ({'programs': WELL.programs - {'runc', 'crun'}}, 'runtime', 'error', 'runc'),
+        ({'programs': WELL.programs - {'runc'}, 'cgroup': 'hybrid'}, 'runtime', 'error', 'runc'),
+        ({'programs': WELL.programs - {'iptables', 'nft'}}, 'network', 'error', 'iptables'),
+        ({'cgroup': 'none'}, 'control groups', 'error', 'cgroup2'),
+        ({'overlay': False}, 'overlay', 'error', 'modprobe overlay'),
+        ({'filesystem': 'overlay'}, 'overlay', 'error', 'JUJULET_STATE'),
+        ({'free': 10**9}, 'disk', 'warning', 'prune'),
+        ({'backend': 'cni'}, 'network', 'warning', 'netavark'),
+        ({'backend': ''}, 'network', 'error', 'netavark'),
+        ({'bounding': 0}, 'capabilities', 'error', ''),
+        ({'bases': (('debian@12', 'no archive'),)}, 'bases', 'error', 'keyring'),
+    ],
+)
+def test_each_lack_is_found_alone_and_has_its_remedy(
+    wrong: dict[str, object], name: str, level: str, says: str
+) -> None:
+    found = doctor.findings(dataclasses.replace(WELL, **wrong))  # type: ignore[arg-type]
+    complaints = [f for f in found if f.level != 'ok' and not f.name.startswith('base ')]
+    assert [(f.name, f.level) for f in complaints] == [(name, level)]
+    assert says in complaints[0].remedy
+    assert found[0].level != 'ok', 'what is wrong comes first'
+
+
+def test_one_command_brings_all_packages() -> None:
+    bare = dataclasses.replace(WELL, programs=frozenset({'mount', 'setsid'}), backend='')
+    assert (
+        doctor.remedy(doctor.findings(bare))
+        == 'apt-get install --yes conmon mmdebstrap podman runc'
+    )
