@@ -91,7 +91,11 @@ def _string(dumper: Any, value: str) -> yaml.ScalarNode:
 
 
 def _float(dumper: Any, value: float) -> yaml.ScalarNode:
-    text = repr(value) if 'e' in repr(value) else number_text(value)
+    mantissa, e, exponent = repr(value).partition('e')
+    if e:  # Without a point it would be read as text.
+        text = f'{mantissa if "." in mantissa else mantissa + ".0"}e{exponent}'
+    else:
+        text = number_text(value)
     return dumper.represent_scalar('tag:yaml.org,2002:float', text)
 
 

@@ -59,7 +59,7 @@ def status_set(ask: Ask) -> Reply:
             f'invalid status {gnuflag.quote(words[0])}, expected one of [{" ".join(SETTABLE)}]',
             BAD_ARGUMENTS,
         )
-    message = words[1] if len(words) > 1 else ''
+    message = (*words, '')[1]
     if not ask.args['application']:
         changed = statuses.workload(ask.model, ask.unit.name, words[0], message, ask.now)
         return ask.changes(edit.unit(changed, ask.unit.name, status_set=True))
