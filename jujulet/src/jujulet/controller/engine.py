@@ -48,6 +48,7 @@ class Engine:
         self.carry: dict[type, Carry] = {}
         """What carries out each kind of operation; filled by ``service.build``."""
         self.removing: set[str] = set()
+        """Models of which nothing more is started or heard: they go, or this process does."""
         self._busy: dict[str, set[str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._model_tasks: dict[str, set[asyncio.Task[None]]] = {}
@@ -146,6 +147,13 @@ class Engine:
             self._busy.get(uuid, set()).discard(machine)
             if uuid in self.models:
                 self.pump_soon(uuid)
+
+    async def stop(self) -> None:
+        """Let go of everything that is being done; units take it up again at the next start."""
+        self.removing.update(self.models)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Start work that nobody waits for."""

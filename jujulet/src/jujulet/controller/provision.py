@@ -43,8 +43,7 @@ class Provision:
         """After a start of the controller: find out which machines are still there, and bring back the rest."""
         alive = {(u, i) for u, m in self._engine.models.items() for i in m.machines}
         for kind in self._engine.machines.values():
-            kinds = {k for k in alive if self._engine.machines_of(k[0]) is kind}
-            await kind.recover(kinds)
+            await kind.recover(alive)  # They share a folder: each must know of the other's.
         for uuid, machine in sorted(alive):
             if self._engine.models[uuid].machines[machine].phase in ('started', 'down'):
                 self._engine.update(
@@ -143,6 +142,8 @@ class Provision:
             self._engine.update(uuid, lambda m: machines_.down(m, machine, now))
 
     def _machines(self, uuid: str) -> Mapping[str, model_.Machine]:
+        if uuid in self._engine.removing:
+            return {}
         model = self._engine.models.get(uuid)
         return model.machines if model else {}
 

@@ -241,10 +241,12 @@ class Questions:
     async def cache(self) -> list[Any]:
         """Layers of the install cache."""
         known = self._engine.store.layers()
+        layers = {
+            x.key: x for machines in self._engine.machines.values() for x in machines.layers()
+        }
         return [
-            {**codec.encode(layer), 'kind': kind, **known.get(layer.key, {}).get('about', {})}
-            for kind, machines in self._engine.machines.items()
-            for layer in machines.layers()
+            {**codec.encode(layer), **known.get(layer.key, {}).get('about', {})}
+            for layer in layers.values()
         ]
 
     async def drop_cache(self, keys: list[str]) -> None:

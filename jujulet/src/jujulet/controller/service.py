@@ -54,6 +54,7 @@ async def serve(folder: pathlib.Path) -> None:
     logger.info('serving %d models', len(engine_.models))
     await stopped.wait()
     await server_.stop()
+    await engine_.stop()
     store_.close()
 
 
