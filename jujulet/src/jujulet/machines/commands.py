@@ -106,6 +106,11 @@ def limits(constraints: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def pidfile(root: Path) -> Path:
+    """Where podman writes the number of a machine's process 1 at every start: beside its root."""
+    return root.with_name('pid')
+
+
 def run_machine(
     host: Host, spec: MachineSpec, root: Path, run_dir: Path, labels: Mapping[str, str]
 ) -> tuple[str, ...]:
@@ -126,7 +131,11 @@ def run_machine(
             f'--ulimit=nproc={host.processes}:{host.processes}',
         ),
         *(f'--cap-add={",".join(host.capabilities)}', '--security-opt=apparmor=unconfined'),
-        *('--security-opt=label=disable', f'--volume={run_dir}:{RUN}'),
+        *(
+            '--security-opt=label=disable',
+            f'--volume={run_dir}:{RUN}',
+            f'--pidfile={pidfile(root)}',
+        ),
         *(f'--label={name}={value}' for name, value in labels.items()),
         *(limits(spec.constraints) + tuple(networks or ['--network=none'])),
         *('--rootfs', str(root), '/sbin/init'),

@@ -49,6 +49,8 @@ class PodmanMachines:
             return
         fresh = self.overlays.stack(spec.model, spec.id) is None
         try:
+            if seen is not None:
+                await self._remove_container(spec.model, spec.id)
             await self._make(spec, progress)
         except (MachineError, Failed, OSError) as error:
             with contextlib.suppress(Failed, OSError):
@@ -69,7 +71,6 @@ class PodmanMachines:
         progress('starting')
         for address in spec.addresses:
             await self.networks.ensure(spec.model, spec.spaces[address.space])
-        await self._remove_container(spec.model, spec.id)
         root = await self.overlays.mount(spec.model, spec.id, stack)
         await asyncio.to_thread(inside.prepare, spec, root, self._neighbours(spec))
         labels = {
@@ -87,7 +88,7 @@ class PodmanMachines:
             await self._remove_container(spec.model, spec.id)
 
         await self.runtimes.run(argv, clean)
-        await self._watch_running(spec.model, spec.id)
+        self._watch_started(spec.model, spec.id)
         await asyncio.to_thread(self._tell_neighbours, spec.model)
 
     def _neighbours(self, spec: MachineSpec) -> list[tuple[str, str]]:
@@ -169,7 +170,7 @@ class PodmanMachines:
             raise MachineError(
                 f'machine {machine} does not start: {failed.stderr.strip()}'
             ) from None
-        await self._watch_running(model, machine)
+        self._watch_started(model, machine)
 
     def root(self, model: str, machine: str) -> Path:
         """The mounted overlay."""
@@ -253,11 +254,11 @@ class PodmanMachines:
         self._unwatch(model, machine)
         await recover.remove(commands.container_name(model, machine))
 
-    async def _watch_running(self, model: str, machine: str) -> None:
-        seen = await self._inspect(model, machine)
-        if seen is None or not seen['State']['Running']:
+    def _watch_started(self, model: str, machine: str) -> None:
+        pid = int(commands.pidfile(self.root(model, machine)).read_text())
+        self._watch(model, machine, pid)
+        if (model, machine) not in self._watched:
             raise MachineError(f'machine {machine} ended as soon as it was started')
-        self._watch(model, machine, int(seen['State']['Pid']))
 
     def _watch(self, model: str, machine: str, pid: int) -> None:
         """Notice when the machine's process 1 ends, without asking for it all the time."""
