@@ -69,6 +69,7 @@ class Charm(ops.CharmBase):
                 event.event_type, _DEDICATED
             ):
                 framework.observe(event, self._on_any)
+        framework.observe(self.on.secret_remove, self._on_secret_remove)
         if 'pause' in self.meta.actions:
             framework.observe(self.on['pause'].action, self._on_pause)
         if 'resume' in self.meta.actions:
@@ -164,6 +165,10 @@ class Charm(ops.CharmBase):
 
     def _on_any(self, event: ops.EventBase) -> None:
         self.reconcile()
+
+    def _on_secret_remove(self, event: ops.SecretRemoveEvent) -> None:
+        # Nobody reads this revision any more, and Juju keeps each until its owner says so.
+        event.remove_revision()
 
     def _on_pause(self, event: ops.ActionEvent) -> None:
         self._stored.paused = True

@@ -232,7 +232,8 @@ def _rotated(
     are still due.
     """
     secrets: dict[str, state.Secret] = {}
-    if not inputs.site.leader:
+    # Before there is a peer relation the URIs of secrets could not be kept.
+    if not inputs.site.leader or not inputs.my_peer_data:
         return inputs, secrets, set()
     if not inputs.peers.get(SEED):
         content = {'seed': state.password(inputs, SEED, 64)}

@@ -77,7 +77,8 @@ def _peers(inputs: charmkit.Inputs, server: str) -> dict[str, str]:
 
 
 def _secrets(inputs: charmkit.Inputs) -> dict[str, state.Secret]:
-    if inputs.peers.get(SEED):
+    # Before there is a peer relation its URI could not be kept.
+    if inputs.peers.get(SEED) or not inputs.my_peer_data:
         return {}
     content = {'seed': state.password(inputs, SEED, 64)}
     return {SEED: state.Secret(content=content, description='what passwords are derived from')}
