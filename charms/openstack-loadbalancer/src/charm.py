@@ -20,7 +20,7 @@ from balancer import (
 )
 
 import charmkit
-from charmkit import files
+from charmkit import apply, files
 from charmkit.relations import ENDPOINT_TYPES, loadbalancer, wire
 
 

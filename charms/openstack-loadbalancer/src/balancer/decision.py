@@ -117,6 +117,7 @@ def decide(known: Known) -> Decision:
     }
     admitted = inputs.site.unit in members
     serving = admitted and not known.out_of_service
+    wants[haproxy_cfg.SELF, 'self'] = 'ready' if serving else 'maint'
     return Decision(
         opts=opts,
         asked=asked,
@@ -237,6 +238,7 @@ def _host(
         proxy_protocol_from=opts.proxy_protocol_from,
         forwarded_from=opts.forwarded_from,
         strict_hosts=opts.strict_hosts,
+        log_requests=opts.log_requests,
     )
     text = haproxy_cfg.render(what, machine, disabled, in_service=serving)
     shape = hashlib.sha256(haproxy_cfg.shape(text).encode()).hexdigest()

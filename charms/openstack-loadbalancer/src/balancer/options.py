@@ -21,6 +21,7 @@ class Options:
     vips: tuple[str, ...]
     maxconn: int
     strict_hosts: bool
+    log_requests: bool
     proxy_protocol_from: tuple[str, ...]
     forwarded_from: tuple[str, ...]
     ready_port: int
@@ -64,6 +65,7 @@ def read(options: Mapping[str, Any]) -> Options:
         vips=tuple(str(checked.address(v, 'vip')) for v in str(options.get('vip') or '').split()),
         maxconn=checked.integer(options.get('maxconn', 0), 'maxconn', 0, 1_000_000),
         strict_hosts=bool(options.get('strict-hosts', True)),
+        log_requests=bool(options.get('log-requests', False)),
         proxy_protocol_from=_networks(options, 'proxy-protocol-from'),
         forwarded_from=_networks(options, 'forwarded-from'),
         ready_port=ready,
