@@ -13,10 +13,13 @@ import socket
 import sys
 import time
 from collections.abc import Generator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import paths
 from .core import refusal
+
+if TYPE_CHECKING:
+    import subprocess
 
 START_TIMEOUT_S = 30.0
 
@@ -71,12 +74,34 @@ class Controller:
         return self._start()
 
     def _start(self) -> socket.socket:
-        """Start the daemon, and connect once it listens. Two that start at once is no harm: it holds a lock."""
-        import subprocess
+        """Start the daemon, and connect once it listens.
 
-        log_path = paths.log(self.folder)
-        with open(log_path, 'ab', opener=_private) as log:
-            daemon = subprocess.Popen(
+        It holds a lock and ends at once, content, when another one holds it: one that starts too, and is soon there, or
+        one that is about to end, and must be waited for.
+        """
+        deadline = time.monotonic() + START_TIMEOUT_S
+        daemon = self._launch()
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                return _connect(self.folder)
+            ended = daemon.poll()
+            if ended:
+                break
+            if ended == 0:
+                time.sleep(0.1)
+                daemon = self._launch()
+            time.sleep(0.02)
+        log = paths.log(self.folder)
+        tail = log.read_text(errors='replace').strip().splitlines()[-1:]
+        raise Unreachable(
+            f'the controller did not start{": " + tail[0] if tail else ""} (all of it: {log})'
+        )
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        import subprocess  # Late: most commands find the controller running, and are to be quick.
+
+        with open(paths.log(self.folder), 'ab', opener=_private) as log:
+            return subprocess.Popen(
                 [sys.executable, '-m', 'jujulet.controller', str(self.folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -84,17 +109,6 @@ class Controller:
                 cwd='/',
                 start_new_session=True,
             )
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                return _connect(self.folder)
-            if daemon.poll():
-                break
-            time.sleep(0.02)
-        tail = log_path.read_text(errors='replace').strip().splitlines()[-1:]
-        raise Unreachable(
-            f'the controller did not start{": " + tail[0] if tail else ""} (all of it: {log_path})'
-        )
 
 
 def _private(path: str, flags: int) -> int:
