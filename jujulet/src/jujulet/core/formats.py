@@ -91,11 +91,11 @@ def _string(dumper: Any, value: str) -> yaml.ScalarNode:
 
 
 def _float(dumper: Any, value: float) -> yaml.ScalarNode:
-    mantissa, e, exponent = repr(value).partition('e')
-    if e:  # Without a point it would be read as text.
-        text = f'{mantissa if "." in mantissa else mantissa + ".0"}e{exponent}'
-    else:
+    text = repr(value)
+    if 'e' not in text:
         text = number_text(value)
+    elif '.' not in text:  # Without a point it would be read as text.
+        text = text.replace('e', '.0e')
     return dumper.represent_scalar('tag:yaml.org,2002:float', text)
 
 

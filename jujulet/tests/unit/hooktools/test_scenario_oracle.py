@@ -18,10 +18,12 @@ import scenario
 import toolworld
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ops import hookcmds
 from ops import model as ops_model
 from scenario import mocking
 
 from jujulet.core import hooktools, model
+from jujulet.core.hooktools.tool import Ask, Reply
 
 META = {
     'name': 'app',
@@ -97,6 +99,7 @@ class Player:
         self.secrets: list[str] = []
         self.labels: set[str] = set()
         self.changed: set[int] = set()
+        self.removed: set[int] = set()
 
     def play(self, step: Step) -> Any:
         try:
@@ -131,6 +134,8 @@ class Player:
         return self.backend.secret_get(id=self.secrets[nth], **flags)
 
     def _secret_set(self, nth: int, content: dict[str, str]) -> None:
+        if nth in self.removed:
+            return  # Juju says nothing, Scenario that there is no such secret.
         self.changed.add(nth)
         self.backend.secret_set(self.secrets[nth], content=content)
 
@@ -139,6 +144,9 @@ class Player:
         return (found.label or '', found.rotation or ops.SecretRotate.NEVER, found.expires)
 
     def _secret_remove(self, nth: int) -> None:
+        if nth in self.removed:
+            return
+        self.removed.add(nth)
         self.backend.secret_remove(self.secrets[nth])
 
 
@@ -185,7 +193,6 @@ def started(leader: bool) -> toolworld.World:
 
 def ours(world: toolworld.World, patch: pytest.MonkeyPatch) -> Player:
     """The real backend, its tools answered in this process instead of by the client: the same words go in."""
-    from ops.hookcmds import _utils
 
     def run(*args: str, input: str | None = None, redacted_cmd: Any = None) -> str:  # noqa: A002
         stdin, files = hooktools.wants(args)
@@ -195,15 +202,13 @@ def ours(world: toolworld.World, patch: pytest.MonkeyPatch) -> Player:
             files={path: pathlib.Path(path).read_bytes() for path in files},
         )
         if said.code:
-            raise _utils.Error(
+            raise hookcmds.Error(
                 returncode=said.code, cmd=list(args), stdout=said.out, stderr=said.err
             )
         return said.out
 
-    import ops.hookcmds as package
-
     for name in ('_action', '_other', '_port', '_relation', '_secret', '_status', '_storage'):
-        patch.setattr(getattr(package, name), 'run', run)
+        patch.setattr(getattr(hookcmds, name), 'run', run)
     patch.setenv('JUJU_UNIT_NAME', 'app/0')
     patch.setenv('JUJU_VERSION', '3.6.12')
     patch.setenv('JUJU_MODEL_NAME', 'test')
@@ -240,10 +245,14 @@ def test_a_followers_calls_answer_as_scenarios_do(steps: list[Step]) -> None:
             assert here.play(step) == there.play(step), step
 
 
+def forgets(ask: Ask) -> Reply:
+    return ask.changes(ask.model)
+
+
 def test_the_comparison_would_see_a_tool_that_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sabotaged twin: a relation-set that does nothing is found by a write and a read."""
     tool = hooktools.TOOLS['relation-set']
-    broken = dataclasses.replace(tool, run=lambda ask: ask.changes(ask.model))
+    broken = dataclasses.replace(tool, run=forgets)
     monkeypatch.setitem(hooktools.TOOLS, 'relation-set', broken)
     with pytest.MonkeyPatch.context() as patch:
         here, there = ours(started(True), patch), oracle(True)
