@@ -54,6 +54,7 @@ class Engine:
         self._model_tasks: dict[str, set[asyncio.Task[None]]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._pumps: set[str] = set()
+        self._started = False
 
     def machines_of(self, uuid: str) -> protocol.Machines:
         """What makes the machines of a model."""
@@ -97,7 +98,7 @@ class Engine:
 
     def pump_soon(self, uuid: str) -> None:
         """Look what is due, once what is being done at this moment is done."""
-        if uuid not in self._pumps:
+        if self._started and uuid not in self._pumps:
             self._pumps.add(uuid)
             asyncio.get_running_loop().call_soon(self._pump, uuid)
 
@@ -147,6 +148,12 @@ class Engine:
             self._busy.get(uuid, set()).discard(machine)
             if uuid in self.models:
                 self.pump_soon(uuid)
+
+    def start(self) -> None:
+        """From now on, do what is due."""
+        self._started = True
+        for uuid in self.models:
+            self.pump_soon(uuid)
 
     async def stop(self) -> None:
         """Let go of everything that is being done; units take it up again at the next start."""

@@ -51,6 +51,16 @@ class Provision:
                 )
                 self._engine.spawn(self._return(uuid, machine))
 
+    async def stop(self) -> None:
+        """Hang up on every agent: each waits for the next controller."""
+        servers, links = list(self._servers.values()), list(self._links.values())
+        for server in servers:
+            server.close()
+        for link in links:
+            link.close()
+        await asyncio.gather(*(link.closed.wait() for link in links))
+        await asyncio.sleep(0)  # Let those that served them end, too.
+
     async def _return(self, uuid: str, machine: str) -> None:
         """Bring a machine back that was there before the controller went away."""
         model = self._engine.models[uuid]

@@ -46,16 +46,21 @@ async def serve(folder: pathlib.Path) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     hooks.recover()
-    await provision_.recover()
     server_ = server.Server(folder, questions.Questions(engine_, stopped.set).table())
     await server_.start()
-    for uuid in engine_.models:
-        engine_.pump_soon(uuid)
     logger.info('serving %d models', len(engine_.models))
+    engine_.spawn(_begin(engine_, provision_))
     await stopped.wait()
     await server_.stop()
     await engine_.stop()
+    await provision_.stop()
     store_.close()
+
+
+async def _begin(engine_: engine.Engine, provision_: provision.Provision) -> None:
+    """Find out what is there, while questions are answered already; then let work begin."""
+    await provision_.recover()
+    engine_.start()
 
 
 def main() -> int:
