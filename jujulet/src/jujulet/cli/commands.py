@@ -22,7 +22,8 @@ _MODULES = {
     'machines': 'add-machine remove-machine machines show-machine',
     'running': 'run exec',
     'tasks': 'actions show-action operations show-operation show-task cancel-task',
-    'shells': 'ssh scp debug-hooks debug-code',
+    'shells': 'ssh debug-hooks debug-code',
+    'copying': 'scp',
     'logs': 'debug-log',
     'secrets': (
         'secrets add-secret show-secret update-secret remove-secret grant-secret revoke-secret'

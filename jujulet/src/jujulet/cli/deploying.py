@@ -98,8 +98,7 @@ def _refresh(call: Call) -> None:
         call, model, path, call['base'] or str(app.base), force=call['force-base']
     )
     charm = loaded.charm
-    call.say(f'Added local charm "{charm.name}", revision {charm.revision}, to the model')
-    call.change(
+    answer = call.change(
         requests.Refresh(
             application=name,
             charm=charm.url,
@@ -111,6 +110,12 @@ def _refresh(call: Call) -> None:
             force_units=call['force-units'] or call['force'],
             force_base=call['force-base'] or call['force'],
         )
+    )
+    told = f'local charm "{charm.name}", revision {charm.revision}'
+    call.say(
+        f'Added {told}, to the model'
+        if answer.get('changed', True)
+        else f'{told}: already up-to-date'
     )
 
 

@@ -131,6 +131,7 @@ def _destroy_model(call: Call) -> None:
     )
     call.say('Destroying model')
     # By UUID, so that a model of the same name made meanwhile is left alone.
+    told = ''
     for left in call.controller.follow(
         'destroy-model',
         model=found['uuid'],
@@ -138,11 +139,10 @@ def _destroy_model(call: Call) -> None:
         destroy_storage=call['destroy-storage'] or call['force'],
         timeout=call['timeout'],
     ):
-        if left['machines'] or left['applications']:
-            call.say(
-                f'Waiting for model to be removed, {left["machines"]} machine(s), '
-                f'{left["applications"]} application(s)...'
-            )
+        text = f'{left["machines"]} machine(s), {left["applications"]} application(s)'
+        if told != text and (left['machines'] or left['applications']):
+            call.say(f'Waiting for model to be removed, {text}...')
+        told = text
     memory = home.read()
     if memory.get('model') == f'{found["owner"]}/{found["name"]}':
         home.remember('model', None)

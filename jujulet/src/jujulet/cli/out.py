@@ -37,7 +37,15 @@ def yaml(value: Any) -> str:
     """*value* as block YAML, keys in their order."""
     import yaml as yaml_  # Slow to import, and JSON and tables do without.
 
-    dumper = getattr(yaml_, 'CSafeDumper', yaml_.SafeDumper)
+    base: Any = getattr(yaml_, 'CSafeDumper', yaml_.SafeDumper)
+    dumper: Any = type('Dumper', (base,), {})  # A class of our own, so that we may add to it.
+
+    def text_of_lines(writer: Any, data: str) -> Any:
+        """As a block, as people write it."""
+        style = '|' if '\n' in data else None
+        return writer.represent_scalar('tag:yaml.org,2002:str', data, style=style)
+
+    dumper.add_representer(str, text_of_lines)
     return yaml_.dump(
         value, Dumper=dumper, sort_keys=False, default_flow_style=False, allow_unicode=True
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import Any
 
 from ..core import tabular
@@ -46,15 +45,20 @@ def _table(call: Call, status: dict[str, Any], colour: bool) -> str:
 
 
 def _watch(call: Call) -> int | None:
-    """Show the table again and again until interrupted; only when something in it has changed."""
+    """Show the table after each change until interrupted, at most once in the span asked for."""
+    from ..core import filtering
+
+    span = max(call['watch'], 0.1)
+    person = sys.stdout.isatty()
     before = ''
-    while True:
-        text = _table(call, _once(call), out.colour())
+    for status in call.controller.follow('watch-status', model=call.model, every=span):
+        chosen = filtering.status(status, call.args) if call.args else status
+        # What only the clock has changed is no news.
+        text = _table(call, {**chosen, 'controller': {}}, out.colour())
         if text != before:
-            clear = '\x1b[H\x1b[2J' if sys.stdout.isatty() else ''
-            out.write(clear + text if clear or not before else '\n' + text)
+            out.write('\x1b[H\x1b[2J' + text if person else text + '\n')
             before = text
-        time.sleep(max(call['watch'], 0.1))
+    return None
 
 
 def _status_log(call: Call) -> None:
