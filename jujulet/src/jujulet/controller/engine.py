@@ -107,7 +107,7 @@ class Engine:
         model = self.models.get(uuid)
         if model is None or uuid in self.removing:
             return
-        if model.life == 'dying' and (model.force or _empty(model)):
+        if model.life != 'alive' and (model.force or _empty(model)):
             self.removing.add(uuid)
             self.spawn(self._remove(uuid))
             return
