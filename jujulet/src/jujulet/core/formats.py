@@ -18,6 +18,11 @@ SMART = ('json', 'smart', 'yaml')
 _SURROGATE = re.compile('[\ud800-\udfff]')
 
 
+def clean(text: str) -> str:
+    """*text* with what is no Unicode, such as bytes of another encoding, as U+FFFD."""
+    return _SURROGATE.sub('\ufffd', text)
+
+
 def render(value: Any, style: str) -> str:
     """*value* (None, str, bool, int, float, list, dict) in one of :data:`SMART`; empty, or ending in a newline."""
     if style == 'json':
@@ -34,7 +39,7 @@ def json_text(value: Any) -> str:
     text = json.dumps(value, separators=(',', ':'), sort_keys=True, ensure_ascii=False)
     for char in '<>&\u2028\u2029':
         text = text.replace(char, f'\\u{ord(char):04x}')
-    return _SURROGATE.sub('\ufffd', text)
+    return clean(text)
 
 
 def yaml_text(value: Any) -> str:
@@ -57,7 +62,7 @@ def number_text(value: float) -> str:
 
 def _smart(value: Any) -> str:
     if isinstance(value, str):
-        return _SURROGATE.sub('\ufffd', value) + '\n'
+        return clean(value) + '\n'
     if isinstance(value, bool):
         return f'{value}\n'
     if isinstance(value, int):
@@ -79,7 +84,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _string(dumper: Any, value: str) -> yaml.ScalarNode:
-    value = _SURROGATE.sub('\ufffd', value)
+    value = clean(value)
     style = None
     if '\n' in value and value.strip(' \n'):
         style = '|'

@@ -7,6 +7,7 @@ Nothing that a charm sends raises; it gets ``ERROR`` and an exit code.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 
@@ -65,6 +66,11 @@ def call(
 ) -> context_.Answer:
     """Answer one call of one hook. *prefix* stands before paths on the machine (``Machines.prefix``)."""
     name = call.argv[0] if call.argv else ''
+    call = dataclasses.replace(
+        call,
+        argv=tuple(formats.clean(word) for word in call.argv),
+        files={formats.clean(path): data for path, data in call.files.items()},
+    )
     try:
         return _call(model, context, call, now, prefix)
     except Failure as failure:

@@ -52,8 +52,9 @@ def _labelled(ask: Ask, mine: Mapping[str, secretview.Seen], label: str) -> str:
 
 def _read_own(ask: Ask, seen: secretview.Seen, label: str) -> Reply:
     newest = ask.args['peek'] or ask.args['refresh']
+    manages = seen.owner == ask.unit.name or ask.leads
     writes: list[context_.SecretWrite] = []
-    if label and label != seen.label and (seen.owner == ask.unit.name or ask.leads):
+    if label and label != seen.label and manages:
         writes.append(context_.SecretWrite('set', seen.id, label=label))
     secret = ask.model.secrets.get(seen.id)
     if secret is None:  # Asked for in this very hook.
@@ -66,8 +67,12 @@ def _read_own(ask: Ask, seen: secretview.Seen, label: str) -> Reply:
     if ask.args['refresh'] and revision != followed:
         writes.append(context_.SecretWrite('track', seen.id, revision=revision))
     reply = _more(ask, writes)
-    if not followed and not ask.args['refresh'] and revision in secret.revisions:
-        consumer = model_.SecretConsumer(revision, '')
+    theirs = '' if manages else label  # A follower's label is its own, the owner's is everyone's.
+    if (theirs or not followed) and (followed or revision) in secret.revisions:
+        before = secret.consumers.get(ask.unit.name)
+        consumer = model_.SecretConsumer(
+            followed or revision, theirs or (before.label if before else '')
+        )
         reply = dataclasses.replace(reply, model=_consumes(ask, reply.model, secret, consumer))
     if revision in secret.revisions:
         return dataclasses.replace(reply, value=dict(secret.revisions[revision].content))

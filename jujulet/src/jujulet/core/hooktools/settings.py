@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import yaml
 
+from .. import formats
 from .tool import Failure
 
 
@@ -29,7 +30,8 @@ def _from_json(text: str) -> dict[str, str]:
         found: Any = json.loads(text)
     except (ValueError, RecursionError):
         return _from_yaml(text)
-    return {key: _text(value) for key, value in cast('dict[str, Any]', found).items()}
+    items = cast('dict[str, Any]', found).items()
+    return {formats.clean(key): formats.clean(_text(value)) for key, value in items}
 
 
 def _text(value: Any) -> str:

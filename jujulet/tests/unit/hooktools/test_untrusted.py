@@ -1,0 +1,152 @@
+"""Whatever a charm sends, its tools answer, and reach only what is its own."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import toolworld
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jujulet import codec
+from jujulet.core import context as context_
+from jujulet.core import hooktools, model
+
+SECRET = 'a' * 20
+PLAIN = """
+    -r -s -o -l -a -h --app --application --application=false --file --format --format=json
+    --label --peek --refresh --owner --unit --relation --revision --endpoints
+    --rotate --expire --include-data --now --all --output --strict --
+    db db:1 db:2 9 app/0 app/1 mysql mysql/0 syslog/1 data/0 data/1 cache=1
+    k=v k= key=value key#base64=eA== key#file=f key#file=- a.b=c stdout=x
+    active blocked 80/tcp 80-90/udp icmp peers unit application - x
+    json yaml 1 -1 99999999999999999999999 24h 2026-01-01T00:00:00Z monthly
+"""
+WORDS = st.one_of(
+    st.sampled_from(
+        [*PLAIN.split(), SECRET, f'secret:{SECRET}', f'secret://{toolworld.UUID}/{SECRET}']
+    ),
+    st.text(max_size=6),
+)
+RAW = st.one_of(
+    st.binary(max_size=30),
+    st.sampled_from(
+        [b'{"a": "b"}', b'a: b', b'{"a": "\\ud800"}', b'a: \xff', b'{{{{', b'- a', b'key: dg==']
+    ),
+)
+CALLS = st.builds(
+    context_.Call,
+    st.tuples(st.sampled_from([*hooktools.NAMES, 'nope', ''])).flatmap(
+        lambda name: st.lists(WORDS, max_size=5).map(lambda words: (*name, *words))
+    ),
+    st.none() | RAW,
+    st.dictionaries(st.sampled_from(['f', '-', 'x']), RAW, max_size=2),
+)
+HOOKS = st.sampled_from(
+    [
+        model.Hook('config-changed'),
+        model.Hook('relation-changed', 1, 'db', 'mysql', 'mysql/0'),
+        model.Hook('relation-broken', 1, 'db', 'mysql'),
+        model.Hook('action', task='7'),
+        model.Hook('exec', task='7'),
+        model.Hook('storage-attached', storage='data/0'),
+    ]
+)
+
+
+def with_secret(world: toolworld.World) -> None:
+    """A secret of mysql's that app may read."""
+    secret = model.Secret(
+        SECRET,
+        'mysql',
+        {1: model.SecretRevision(1, {'key': 'v'}, toolworld.NOW)},
+        access=(model.SecretAccess('app', 1),),
+    )
+    world.model = dataclasses.replace(world.model, secrets={SECRET: secret})
+
+
+def foreign(found: model.Model, unit: str, leads: bool) -> model.Model:
+    """A model without what calls of *unit* may change at once."""
+    application = unit.partition('/')[0]
+    mine = dataclasses.replace(
+        found.units[unit],
+        workload=model.Status(''),
+        status_set=False,
+        history=(),
+        workload_version='',
+        agent=model.Agent(),
+    )
+    applications = dict(found.applications)
+    if leads:
+        applications[application] = dataclasses.replace(
+            applications[application],
+            status=None,
+            leader_settings={},
+            leader_settings_version=0,
+        )
+    secrets = {
+        key: dataclasses.replace(s, consumers={k: v for k, v in s.consumers.items() if k != unit})
+        for key, s in found.secrets.items()
+    }
+    tasks = {key: dataclasses.replace(task, log=()) for key, task in found.tasks.items()}
+    return dataclasses.replace(
+        found,
+        units={**found.units, unit: mine},
+        applications=applications,
+        secrets=secrets,
+        tasks=tasks,
+    )
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(CALLS, max_size=6), HOOKS, st.sampled_from(['app/0', 'app/1', 'syslog/0']))
+def test_any_calls_are_answered_and_touch_only_what_is_the_units_own(
+    calls: list[context_.Call], hook: model.Hook, unit: str
+) -> None:
+    world = toolworld.World()
+    with_secret(world)
+    world.hook(hook, unit)
+    leads = world.model.applications[unit.partition('/')[0]].leader == unit
+    before = foreign(world.model, unit, leads)
+    for call in calls:
+        answer = world.answer(call)
+        assert answer.code in (0, 1, 2)
+        assert (answer.code == 0) == (not answer.stderr.startswith(b'ERROR '))
+        answer.stdout.decode()
+        answer.stderr.decode()
+    assert foreign(world.model, unit, leads) == before
+    assert codec.decode(model.Model, codec.encode(world.model)) == world.model
+
+
+def test_the_comparison_would_see_a_tool_that_reaches_further(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A sabotaged twin: a status-set that sets everybody's status."""
+    from jujulet.core import edit
+    from jujulet.core.hooktools.tool import Ask, Reply
+
+    def reaches(ask: Ask) -> Reply:
+        return ask.changes(edit.unit(ask.model, 'mysql/0', workload=model.Status('blocked')))
+
+    broken = dataclasses.replace(hooktools.TOOLS['status-set'], run=reaches)
+    monkeypatch.setitem(hooktools.TOOLS, 'status-set', broken)
+    world = toolworld.World()
+    before = foreign(world.model, 'app/0', True)
+    world.run('status-set', 'active')
+    assert foreign(world.model, 'app/0', True) != before
+
+
+def test_words_of_another_encoding_become_text(world: toolworld.World) -> None:
+    world.out('status-set', 'active', 'caf\udce9')
+    assert world.model.units['app/0'].workload.message == 'caf\ufffd'
+    world.out('relation-set', '-r', '1', '--file', '-', stdin=b'{"k": "\\ud800x"}')
+    assert world.context.writes.unit_settings[1] == {'k': '\ufffdx'}
+
+
+@pytest.mark.parametrize('depth', [10, 100_000])
+def test_deep_nesting_is_refused(world: toolworld.World, depth: int) -> None:
+    for raw in (b'[' * depth, b'{"a":' * depth, b'- ' * min(depth, 3000)):
+        said = world.run('relation-set', '-r', '1', '--file', '-', stdin=raw)
+        assert said.code == 1
+        assert said.err.startswith('ERROR ')
