@@ -15,6 +15,7 @@ from . import (
     modelconfig,
     options,
     relationhooks,
+    schedule,
     scopes,
     settle,
     statuses,
@@ -31,7 +32,7 @@ FIRST_RETRY, LAST_RETRY = 5.0, 300.0
 
 def begin(model: Model, op: RunHook, context_id: str, now: float) -> tuple[Model, Context]:
     """The model in which *op* runs, and the context that its tools see. KeyError if its unit is gone."""
-    model = settle.settle(model, now)
+    model = schedule.aged(model, now)
     hook = op.hook
     if hook.kind in hooks.TASKS:
         model = tasks.started(model, hook.task, now)

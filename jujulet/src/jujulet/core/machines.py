@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import edit, lifecycle, settle, statuses
+from . import edit, lifecycle, settle, statuses, tasks
 from .model import Model, Unit
 
 
@@ -66,6 +66,7 @@ def gone(model: Model, machine: str, now: float) -> Model:
         return model
     for unit in sorted(_units(model, machine), key=lambda u: not u.principal):
         model = settle.without_unit(model, unit.name, now)
+    model = tasks.cancelled_for(model, machine, now)
     return settle.settle(edit.without(model, 'machines', machine), now)
 
 

@@ -11,11 +11,11 @@ from . import edit, relations
 from .model import Databag, Hook, KnownRelation, Model, Relation, Unit, drop, put
 
 
-def order(model: Model, unit: Unit, ids: list[int]) -> list[int]:
-    """Relations in the order in which a unit looks at them: Juju leaves that to chance, here a seed decides."""
-    out = sorted(ids)
-    random.Random(f'{model.seed}:{unit.name}:{unit.agent.hooks}').shuffle(out)  # noqa: S311
-    return out
+def chosen(model: Model, unit: Unit, hooks: list[Hook]) -> Hook | None:
+    """One of the hooks of several relations: Juju leaves that to chance, here a seed decides."""
+    if len(hooks) < 2:
+        return hooks[0] if hooks else None
+    return random.Random(f'{model.seed}:{unit.name}:{unit.agent.hooks}').choice(hooks)  # noqa: S311
 
 
 def _make(
@@ -46,17 +46,16 @@ def next_created(model: Model, unit: Unit) -> Hook | None:
     """``relation-created`` for a relation that the unit has entered and its charm not heard of."""
     if unit.life != 'alive' or not unit.agent.installed:
         return None
-    new = {
-        r.id: r
+    known = unit.agent.relations
+    new = [
+        _make(model, unit, r, 'relation-created')
         for r in relations.entered(model, unit.name)
         if r.life == 'alive'
         and not r.suspended
-        and not relations.known(unit, r.id).created
+        and not (r.id in known and known[r.id].created)
         and has_hooks(model, unit, r)
-    }
-    for rid in order(model, unit, list(new)):
-        return _make(model, unit, new[rid], 'relation-created')
-    return None
+    ]
+    return chosen(model, unit, new)
 
 
 def next_hook(model: Model, unit: Unit) -> Hook | None:
@@ -70,11 +69,8 @@ def next_hook(model: Model, unit: Unit) -> Hook | None:
         pending = unit.agent.relations[rid].changed_pending
         if pending:
             return _changed(model, unit, mine[rid], pending)
-    for rid in order(model, unit, list(mine)):
-        hook = _of(model, unit, mine[rid])
-        if hook is not None:
-            return hook
-    return None
+    hooks = [hook for _, r in sorted(mine.items()) if (hook := _of(model, unit, r))]
+    return chosen(model, unit, hooks)
 
 
 def _of(model: Model, unit: Unit, relation: Relation) -> Hook | None:

@@ -19,7 +19,7 @@ from .operations import (
 
 def due(model: Model, busy: frozenset[str], now: float) -> tuple[Operation, ...]:
     """What may start now: at most one operation a machine, none for those in *busy*."""
-    model = settle.settle(model, now)
+    model = aged(model, now)
     units: dict[str, list[Unit]] = {}
     for unit in model.units.values():
         units.setdefault(unit.machine, []).append(unit)
@@ -31,6 +31,11 @@ def due(model: Model, busy: frozenset[str], now: float) -> tuple[Operation, ...]
         if operation is not None:
             out.append(operation)
     return tuple(out)
+
+
+def aged(model: Model, now: float) -> Model:
+    """*model* with what time alone has changed: leases that have run out."""
+    return settle.settle(model, now) if leadership.wake_at(model) else model
 
 
 def _for_machine(

@@ -88,5 +88,6 @@ def cancelled_for(model: Model, receiver: str, now: float) -> Model:
         if task.receiver != receiver or task.status in ENDED:
             continue
         status = 'cancelled' if task.status == 'pending' else 'aborted'
-        model = edit.task(model, task.id, status=status, message='unit removed', completed=now)
+        message = f'{"unit" if "/" in receiver else "machine"} removed'
+        model = edit.task(model, task.id, status=status, message=message, completed=now)
     return model

@@ -6,10 +6,13 @@ orders; a recorder charm on a real Juju can be held against the same rules. Sour
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
+from typing import ClassVar
 
 from simulation import Event
 
+STORAGE = ('-storage-attached', '-storage-detaching')
 Rule = Callable[[list[Event]], Iterator[str]]
 
 
@@ -18,7 +21,8 @@ def by_unit(trace: Iterable[Event]) -> dict[str, list[Event]]:
     out: dict[str, list[Event]] = {}
     for event in sorted(trace, key=lambda e: e.began):
         if event.unit:
-            out.setdefault(event.unit, []).append(event)
+            name = event.unit + "'" * event.generation
+            out.setdefault(name, []).append(event)
     return out
 
 
@@ -34,9 +38,8 @@ def install_comes_first(trace: list[Event]) -> Iterator[str]:
         for event in events:
             if event.name == 'install':
                 installed += event.ok
-            elif not installed and not event.name.endswith('-storage-attached'):
-                if not event.name.endswith('-storage-detaching'):
-                    yield f'{unit} ran {event.name} before install'
+            elif not installed and not event.name.endswith(STORAGE):
+                yield f'{unit} ran {event.name} before install'
         if installed > 1:
             yield f'{unit} installed {installed} times'
 
@@ -77,7 +80,7 @@ def config_follows_upgrade_at_once(trace: list[Event]) -> Iterator[str]:
     """Nothing slips between upgrade-charm and config-changed."""
     for unit, events in by_unit(trace).items():
         mine = hooks_only(events)
-        for one, other in zip(mine, mine[1:], strict=False):
+        for one, other in itertools.pairwise(mine):
             if one.name == 'upgrade-charm' and one.ok and other.name != 'config-changed':
                 yield f'{unit} ran {other.name} right after upgrade-charm'
 
@@ -112,39 +115,54 @@ class _Course:
         self.members: set[str] = set()
 
     def go(self, event: Event) -> Iterator[str]:
-        what, remote = event.hook.kind, event.hook.remote_unit
-        if self.broken and what != 'relation-joined':
+        if self.broken and event.hook.kind != 'relation-joined':
             yield f'{event.name} after broken'
-        if what == 'relation-created':
-            if self.created:
-                yield f'{event.name} twice'
-            self.created = True
-        elif not self.created:
+        if not self.created and event.hook.kind != 'relation-created':
             yield f'{event.name} before created'
-        if what == 'relation-joined':
-            if remote in self.members:
-                yield f'{remote} joined twice'
-            self.members.add(remote)
-        elif what in ('relation-changed', 'relation-departed') and remote:
-            if remote not in self.members:
-                yield f'{event.name} of {remote}, which has not joined'
-            if what == 'relation-departed':
-                self.members.discard(remote)
-        elif what == 'relation-broken':
-            if self.members:
-                yield f'{event.name} while {sorted(self.members)} are joined'
-            if event.peer:
-                yield f'{event.name} of peers'
-            self.broken = True
+        yield from self._AUTOMATON[event.hook.kind](self, event)
         if set(event.members) != self.members:
             yield f'{event.name} sees {event.members}, joined are {sorted(self.members)}'
+
+    def _created(self, event: Event) -> Iterator[str]:
+        if self.created:
+            yield f'{event.name} twice'
+        self.created = True
+
+    def _joined(self, event: Event) -> Iterator[str]:
+        if event.hook.remote_unit in self.members:
+            yield f'{event.hook.remote_unit} joined twice'
+        self.members.add(event.hook.remote_unit)
+
+    def _changed(self, event: Event) -> Iterator[str]:
+        remote = event.hook.remote_unit
+        if remote and remote not in self.members:
+            yield f'{event.name} of {remote}, which has not joined'
+
+    def _departed(self, event: Event) -> Iterator[str]:
+        yield from self._changed(event)
+        self.members.discard(event.hook.remote_unit)
+
+    def _broken(self, event: Event) -> Iterator[str]:
+        if self.members:
+            yield f'{event.name} while {sorted(self.members)} are joined'
+        if event.peer:
+            yield f'{event.name} of peers'
+        self.broken = True
+
+    _AUTOMATON: ClassVar[dict[str, Callable[[_Course, Event], Iterator[str]]]] = {
+        'relation-created': _created,
+        'relation-joined': _joined,
+        'relation-changed': _changed,
+        'relation-departed': _departed,
+        'relation-broken': _broken,
+    }
 
 
 def changed_follows_joined(trace: list[Event]) -> Iterator[str]:
     """The next relation hook after a joined is the changed of the same unit in the same relation."""
     for unit, events in by_unit(trace).items():
         mine = [e for e in events if e.hook.relation is not None]
-        for one, other in zip(mine, mine[1:], strict=False):
+        for one, other in itertools.pairwise(mine):
             if one.hook.kind != 'relation-joined' or not one.ok:
                 continue
             if other.hook.kind == 'relation-created':
@@ -159,12 +177,15 @@ def changed_follows_joined(trace: list[Event]) -> Iterator[str]:
 
 def only_installed_units_join(trace: list[Event]) -> Iterator[str]:
     """A remote unit is seen only once its own install has ended."""
-    installed = {e.unit: e.ended for e in trace if e.name == 'install' and e.ok}
+    installed: dict[str, list[int]] = {}
     for event in trace:
-        if event.hook.kind == 'relation-joined':
-            when = installed.get(event.hook.remote_unit)
-            if when is None or when > event.began:
-                yield f'{event.unit} was joined by {event.hook.remote_unit} before its install'
+        if event.name == 'install' and event.ok:
+            installed.setdefault(event.unit, []).append(event.ended)
+    for event in trace:
+        if event.hook.kind != 'relation-joined':
+            continue
+        if min(installed.get(event.hook.remote_unit, [event.began + 1])) > event.began:
+            yield f'{event.unit} was joined by {event.hook.remote_unit} before its install'
 
 
 def the_departing_unit_is_named(trace: list[Event]) -> Iterator[str]:

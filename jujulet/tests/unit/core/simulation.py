@@ -44,6 +44,11 @@ FAIL = Done(outcome=context.Outcome(1))
 KILLED = Done(outcome=context.Outcome(137, killed=True))
 
 
+def dice(seed: object) -> random.Random:
+    """Chance that can be had again: a test's, not a secret's."""
+    return random.Random(str(seed))  # noqa: S311
+
+
 def quiet(_model: model.Model, _context: context.Context) -> Done:
     """A charm that does nothing and succeeds."""
     return Done()
@@ -68,9 +73,13 @@ class Event:
     leader: bool = False
     life: str = 'alive'
     peer: bool = False
+    generation: int = 0
+    """Counts the units that have had this name: an application may be deployed again."""
 
 
-def a_charm(name: str, *endpoints: charm.RelationMeta, digest: str = '1', **more: Any) -> charm.Charm:
+def a_charm(
+    name: str, *endpoints: charm.RelationMeta, digest: str = '1', **more: Any
+) -> charm.Charm:
     """A charm of that name with these endpoints and an option ``level``."""
     options = {'level': charm.Option('level', 'int', 1), 'text': charm.Option('text', 'string')}
     return charm.Charm(
@@ -96,6 +105,7 @@ class World:
     )
     """Hooks in hand, by machine."""
     ticks: int = 0
+    generations: dict[str, int] = dataclasses.field(default_factory=dict[str, int])
     model: model.Model = dataclasses.field(
         default_factory=lambda: model.Model(
             uuid='663cb8aa-0000-4000-8000-000000663cb8',
@@ -109,6 +119,9 @@ class World:
 
     def set(self, changed: model.Model) -> None:
         """Take the next model, which must be one that can be."""
+        for name in self.model.units:
+            if name not in changed.units:
+                self.generations[name] = self.generations.get(name, 0) + 1
         self.model = changed
         self.ticks += 1
         found = consistency.problems(changed)
@@ -167,9 +180,7 @@ class World:
         peer = False
         if op.hook.relation is not None:
             relation = changed.relations[op.hook.relation]
-            members = tuple(
-                relations.visible_members(changed, op.unit, relation.id, op.hook)
-            )
+            members = tuple(relations.visible_members(changed, op.unit, relation.id, op.hook))
             scope, peer = tuple(relation.units), relations.is_peer(relation)
         unit = changed.units.get(op.unit)
         return Event(
@@ -185,6 +196,7 @@ class World:
             leader=unit is not None and changed.applications[unit.application].leader == op.unit,
             life=unit.life if unit else 'alive',
             peer=peer,
+            generation=self.generations.get(op.unit, 0),
         )
 
     def finish(self, machine: str, done: Done | None = None) -> None:
@@ -216,7 +228,7 @@ class World:
     def step(self, chance: random.Random | None = None) -> bool:
         """Begin or end one thing; False if there is nothing to do."""
         ready = list(self.due())
-        chance = chance or random.Random(self.ticks)
+        chance = chance or dice(self.ticks)
         if self.running and (not ready or chance.random() < 0.5):
             self.finish(chance.choice(sorted(self.running)))
             return True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import random
 from collections.abc import Callable
 
 import order
@@ -25,7 +24,9 @@ def test_a_single_unit_goes_from_install_to_start(world: World):
 
 
 def test_peers_hear_of_one_another_after_their_start(world: World):
-    world.deploy(simulation.a_charm('a', PEER), num_units=2)
+    world.deploy(simulation.a_charm('a', PEER))
+    world.settle()
+    world.ask(requests.AddUnit(application='a'))
     world.settle()
     assert world.told('a/1') == [
         'install',
@@ -40,25 +41,31 @@ def test_peers_hear_of_one_another_after_their_start(world: World):
 
 def test_juju_4_has_no_leader_settings(world: World):
     world.model = dataclasses.replace(world.model, juju_version='4.0.15')
-    world.deploy(simulation.a_charm('a'), num_units=2)
+    world.deploy(simulation.a_charm('a'))
+    world.settle()
+    world.ask(requests.AddUnit(application='a'))
     world.settle()
     assert world.names('a/1') == ['install', 'config-changed', 'start']
 
 
 def busy_world(seed: int) -> World:
     """Many things asked for at once, hooks of many machines interleaved by chance."""
-    world, chance = World(seed=seed), random.Random(seed)
+    world, chance = World(seed=seed), simulation.dice(seed)
     world.deploy(simulation.a_charm('a', PEER, WANTS), num_units=3)
     world.deploy(simulation.a_charm('b', GIVES), num_units=2)
     world.deploy(
-        simulation.a_charm('s', REL('host', 'requirer', 'juju-info', 'container'), subordinate=True)
+        simulation.a_charm(
+            's', REL('host', 'requirer', 'juju-info', 'container'), subordinate=True
+        )
     )
     world.integrate('a', 'b')
     world.integrate('s:host', 'a')
     wishes: list[Callable[[], object]] = [
         lambda: world.ask(requests.RemoveUnit(units=('a/1',))),
         lambda: world.ask(requests.AddUnit(application='b')),
-        lambda: world.ask(requests.SetConfig(application='a', options={'level': chance.randrange(9)})),
+        lambda: world.ask(
+            requests.SetConfig(application='a', options={'level': chance.randrange(9)})
+        ),
         lambda: world.ask(requests.RemoveRelation(a='a', b='b')),
         lambda: world.ask(requests.RemoveApplication(applications=('a',))),
     ]
@@ -93,7 +100,11 @@ def whole() -> list[order.Event]:
     world.settle()
     world.ask(requests.AddUnit(application='a'))
     world.settle()
-    newer = world.ask(requests.AddCharm(charm=simulation.a_charm('a', PEER, WANTS, digest='2', storage={'data': store})))
+    newer = world.ask(
+        requests.AddCharm(
+            charm=simulation.a_charm('a', PEER, WANTS, digest='2', storage={'data': store})
+        )
+    )
     world.ask(requests.Refresh(application='a', charm=newer['url']))
     world.settle()
     world.ask(requests.RemoveApplication(applications=('a', 'b')))
