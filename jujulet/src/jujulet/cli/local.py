@@ -90,8 +90,12 @@ def _cache(call: Call) -> None:
 
 
 def _image(call: Call) -> None:
-    for line in call.controller.follow('image', base=call.args[0]):
-        call.say(str(line))
+    for base in call.args:
+        for said in call.controller.follow('image', base=base):
+            if 'path' in said:
+                print(said['path'])
+            else:
+                call.say(f'{base}: {said["progress"]}')
 
 
 def _controller(call: Call) -> int | None:
@@ -175,9 +179,10 @@ COMMANDS = (
     Command(
         'image',
         _image,
-        'Builds the image of a base now, so that the first machine need not wait for it.',
-        '<base>',
+        'Builds the image of a base now, so that the first machine need not wait for it; prints where it is.',
+        '<base> ...',
         needs=('no base specified',),
+        most=None,
         model=False,
     ),
     Command(

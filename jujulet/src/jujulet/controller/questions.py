@@ -16,9 +16,10 @@ import uuid as uuid_
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
-from .. import codec
-from ..core import bases, change, requests, status
+from .. import codec, paths
+from ..core import bases, change, charm, requests, status
 from ..core import model as model_
+from ..machines import doctor, images, protocol
 from . import engine as engine_
 from . import server, subnets
 
@@ -53,6 +54,8 @@ class Questions:
             'machine-root': self.machine_root,
             'cache': self.cache,
             'drop-cache': self.drop_cache,
+            'doctor': self.doctor,
+            'image': self.image,
             'info': self.info,
             'stop-controller': self.stop_controller,
         }
@@ -128,10 +131,10 @@ class Questions:
 
     async def change(self, model: str, kind: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out one of ``core.requests``."""
-        type_ = getattr(requests, kind, None)
+        type_: Any = getattr(requests, kind, None)
         if not dataclasses.is_dataclass(type_):
             raise model_.Refused(f'this controller knows no request {kind!r}')
-        wanted: Any = codec.decode(type_, request)  # type: ignore[arg-type] -- a class, as just checked
+        wanted: Any = codec.decode(type_, request)
         if isinstance(wanted, requests.AddSpace):
             wanted = self._space(wanted.name, wanted.subnet4, wanted.subnet6)
         answer: dict[str, Any] = {}
@@ -256,6 +259,38 @@ class Questions:
                 await machines.drop_layer(key)
         for key in keys:
             self._engine.store.put_layer(key, None)
+
+    async def doctor(self) -> list[dict[str, Any]]:
+        """What this host lacks, errors first."""
+        facts = await asyncio.to_thread(doctor.look, paths.root())
+        return [
+            {
+                'name': f.name,
+                'level': f.level,
+                'ok': f.level != 'error',
+                'says': f.message,
+                'cure': f.remedy,
+            }
+            for f in doctor.findings(facts)
+        ]
+
+    async def image(self, base: str) -> AsyncIterator[dict[str, str]]:
+        """Build the file system of a base, if it is not there; says how far it is, then where it is."""
+        try:
+            wanted = bases.parse(base)
+        except charm.Invalid as error:
+            raise model_.Refused(str(error)) from None
+        said: asyncio.Queue[str] = asyncio.Queue()
+        building = asyncio.ensure_future(
+            images.Bases(paths.root()).ensure(wanted, said.put_nowait)
+        )
+        building.add_done_callback(lambda _: said.put_nowait(''))
+        while line := await said.get():
+            yield {'progress': line}
+        try:
+            yield {'path': str(await building)}
+        except protocol.MachineError as error:
+            raise model_.Refused(str(error)) from None
 
     async def info(self) -> dict[str, Any]:
         """Who is asked."""

@@ -166,7 +166,7 @@ def _storage(facts: Facts) -> Finding:
     return Finding('overlay', 'ok', f'on {facts.filesystem}')
 
 
-_MOVE = 'export JUJULET_STATE=/a/directory/on/a/local/disk'
+_MOVE = 'export JUJULET_DATA=/a/directory/on/a/local/disk'
 
 
 def _room(facts: Facts) -> Finding:
