@@ -135,7 +135,7 @@ def _settings(inputs: charmkit.Inputs) -> dict[str, str]:
         'max_connections': str(max_connections(inputs)),
         'max_allowed_packet': '64M',
         'innodb_buffer_pool_size': f'{buffer_pool_mib(inputs)}M',
-        'innodb_log_file_size': f'{_within(96, buffer_pool_mib(inputs) // 4, 1024)}M',
+        'innodb_log_file_size': f'{_within(96, buffer_pool_mib(inputs) // 8, 256)}M',
         'innodb_flush_log_at_trx_commit': '1',
         'innodb_file_per_table': 'ON',
     }
