@@ -6,12 +6,12 @@ A model is named as the user named it: ``[controller:][user/]name``, or by its u
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 import platform
 import random
 import re
 import time
+import typing
 import uuid as uuid_
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
@@ -25,6 +25,9 @@ from . import server, subnets
 
 CONTROLLER = 'local'
 USER = 'admin'
+_REQUESTS: Mapping[str, type[requests.Request]] = {
+    t.__name__: t for t in typing.get_args(requests.Request)
+}
 _NAME = re.compile(r'[a-z0-9]+[a-z0-9-]*')
 CLOUDS: Mapping[str, Any] = {'localhost': 'container', 'processes': 'process'}
 """Clouds to which a model can be added, and the kind of their machines."""
@@ -131,10 +134,9 @@ class Questions:
 
     async def change(self, model: str, kind: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out one of ``core.requests``."""
-        type_: Any = getattr(requests, kind, None)
-        if not dataclasses.is_dataclass(type_):
+        if kind not in _REQUESTS:
             raise model_.Refused(f'this controller knows no request {kind!r}')
-        wanted: Any = codec.decode(type_, request)
+        wanted = codec.decode(_REQUESTS[kind], request)
         if isinstance(wanted, requests.AddSpace):
             wanted = self._space(wanted.name, wanted.subnet4, wanted.subnet6)
         answer: dict[str, Any] = {}
