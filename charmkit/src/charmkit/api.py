@@ -48,7 +48,7 @@ class ApiCharm(charm.Charm):
         inputs = super().inputs()
         if self._leaving:
             # Its relations are gone already, and it must go as if they had never been.
-            return dataclasses.replace(inputs, paused=True)
+            return dataclasses.replace(inputs, paused=True, leaving=True)
         return dataclasses.replace(
             inputs, tick=self._tick, healthy=self._healthy, drain_wish=self._wish
         )

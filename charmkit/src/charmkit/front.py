@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from . import apache, host, state
+from . import apache, host, state, vip
 from .relations import (
     ENDPOINT_TYPES,
     Databag,
@@ -40,6 +40,8 @@ class Place:
     """How long to go on serving, out of service, until clients have noticed; seconds."""
     status: state.Status | None
     host: host.Host
+    peer_data: Databag
+    """What this unit says to its peers."""
     unit_data: Mapping[str | int, Databag] = dataclasses.field(
         default_factory=dict[str | int, Databag]
     )
@@ -68,6 +70,9 @@ def place(spec: service.ServiceSpec, inputs: state.Inputs) -> Place:
     drain = loadbalancer.drain(balancers, inputs.site.unit, lifecycle)
     # One that knows no drain notices a failing health check, as whoever else sends clients does.
     unaware = drain.state == 'unsupported' or (not balancers and bool(inputs.options.get('vip')))
+    addresses = _listen(inputs, balancers)
+    own, homeless = ((), ()) if balancers else vip.placed(inputs)
+    ports = {app.name: app.port for app in spec.apps}
     out = inputs.paused and (
         not balancers or lifecycle.state == 'maintenance' or drain.state == 'unsupported'
     )
@@ -76,11 +81,15 @@ def place(spec: service.ServiceSpec, inputs: state.Inputs) -> Place:
     }
     return Place(
         site=dataclasses.replace(inputs.site, urls=_urls(spec, inputs, balancers)),
-        addresses=_listen(inputs, balancers),
+        addresses=addresses,
         out_of_service=out,
         linger_s=loadbalancer.NOTICE_S if unaware else 0,
-        status=_status(inputs, balancers, lifecycle, drain, out),
-        host=_drain_file(inputs, unaware),
+        status=_status(inputs, balancers, lifecycle, drain, out) or _misplaced(homeless),
+        host=host.merge(
+            _drain_file(inputs, unaware),
+            vip.desired(inputs, own, addresses, ports) if own else vip.absent(),
+        ),
+        peer_data=vip.request(addresses),
         unit_data={
             r.id: loadbalancer.unit_request(
                 offered, by_relation[r.id], _addresses_on(inputs.site, r.name), lifecycle
@@ -154,6 +163,12 @@ def _drain_file(inputs: state.Inputs, unaware: bool) -> host.Host:
     if inputs.paused and unaware:
         return host.Host(files=(host.File(path=apache.DRAIN_FILE, content='paused\n'),))
     return host.Host(absent=(host.Absent(path=apache.DRAIN_FILE),))
+
+
+def _misplaced(homeless: tuple[str, ...]) -> state.Status | None:
+    if not homeless:
+        return None
+    return state.Status('blocked', f'vip is in no network of this unit: {" ".join(homeless)}')
 
 
 def _status(

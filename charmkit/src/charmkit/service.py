@@ -140,7 +140,11 @@ def desired_state(spec: ServiceSpec, inputs: state.Inputs) -> state.Desired:
             place.host,
             spec.also(ready),
         ),
-        unit_data={**requests, **place.unit_data, 'peers': decision.unit_data},
+        unit_data={
+            **requests,
+            **place.unit_data,
+            'peers': {**decision.unit_data, **place.peer_data},
+        },
         app_data={**place.app_data, 'peers': decision.app_data},
         ports=frozenset(app.port for app in spec.apps),
         status=_status(objection, decision.message, place.status),

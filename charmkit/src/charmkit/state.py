@@ -62,6 +62,8 @@ class Inputs:
     """Version of each installed package that the charm last asked for."""
     paused: bool = False
     """The pause action was run, and resume was not since."""
+    leaving: bool = False
+    """This unit is being removed: its relations are gone already."""
     healthy: bool = False
     """This unit's own health check passed, when it was last looked at."""
     tick: bool = False

@@ -1,0 +1,91 @@
+"""A VIP on the units themselves: who holds it, and where its haproxy sends requests."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+
+from charmkit import host, relations, state, vip
+
+NETWORKS = {
+    'public': (relations.Network('eth0', '203.0.113.2', '203.0.113.0/24'),),
+    'internal': (
+        relations.Network('eth1', '10.0.0.2', '10.0.0.0/24'),
+        relations.Network('eth1', 'fd00::2', 'fd00::/64'),
+    ),
+}
+ADDRESSES = ('127.0.0.1', '10.0.0.2', '203.0.113.2', 'fd00::2')
+INPUTS = state.Inputs(
+    site=relations.Site(unit='demo/0', leader=True, address='10.0.0.2', networks=NETWORKS),
+    options={'vip': '203.0.113.99 10.0.0.99 fd00::99'},
+    peer_units={
+        'demo/10': {vip.KEY: json.dumps(['10.0.0.12', '203.0.113.12'])},
+        'demo/2': {vip.KEY: json.dumps(['10.0.0.4', '203.0.113.4'])},
+    },
+)
+
+
+def desired(inputs: state.Inputs = INPUTS) -> host.Host:
+    vips, _ = vip.placed(inputs)
+    return vip.desired(inputs, vips, ADDRESSES, {'demo-api': 8778})
+
+
+def content(name: str, inputs: state.Inputs = INPUTS) -> str:
+    return next(f.content for f in desired(inputs).files if f.path.endswith(name))
+
+
+def test_each_vip_goes_to_the_network_that_it_is_in():
+    vips, homeless = vip.placed(INPUTS)
+    assert [(v.address, v.network.interface, v.prefix) for v in vips] == [
+        ('203.0.113.99', 'eth0', 24),
+        ('10.0.0.99', 'eth1', 24),
+        ('fd00::99', 'eth1', 64),
+    ]
+    assert homeless == ()
+
+
+def test_a_vip_in_no_network_is_named():
+    lost = dataclasses.replace(INPUTS, options={'vip': '192.0.2.1 nonsense'})
+    assert vip.placed(lost) == ((), ('192.0.2.1', 'nonsense'))
+
+
+def test_haproxy_binds_the_vips_alone_and_sends_to_every_unit():
+    text = content('haproxy.cfg')
+    binds = re.findall(r'bind (\S+)', text)
+    assert binds == [
+        '127.0.0.1:8799',
+        '203.0.113.99:8778',
+        '10.0.0.99:8778',
+        '[fd00::99]:8778',
+    ]
+    assert re.findall(r'server (\S+) (\S+)', text) == [
+        ('demo-0', '10.0.0.2:8778'),
+        ('demo-2', '10.0.0.4:8778'),
+        ('demo-10', '10.0.0.12:8778'),
+    ]
+
+
+def test_a_new_configuration_is_checked_before_it_takes_its_place():
+    cfg = next(f for f in desired().files if f.path.endswith('haproxy.cfg'))
+    assert cfg.check[:2] == ('haproxy', '-c')
+
+
+def test_the_first_unit_has_the_highest_priority_and_all_know_the_others():
+    text = content('keepalived.conf')
+    assert 'priority 200' in text
+    assert '203.0.113.12\n' in text
+    assert '203.0.113.4\n' in text
+    assert 'fd00::99/64 dev eth1' in text.split('virtual_ipaddress_excluded')[1]
+
+
+def test_a_unit_that_leaves_lets_go_of_the_vip_and_serves_on():
+    leaving = desired(dataclasses.replace(INPUTS, leaving=True))
+    assert {s.name: s.state for s in leaving.services} == {
+        'haproxy': 'running',
+        'keepalived': 'stopped',
+    }
+
+
+def test_what_a_unit_says_to_its_peers_is_where_they_reach_it():
+    assert json.loads(vip.request(ADDRESSES)[vip.KEY]) == ['10.0.0.2', '203.0.113.2', 'fd00::2']
