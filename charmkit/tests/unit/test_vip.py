@@ -59,7 +59,7 @@ def test_haproxy_binds_the_vips_alone_and_sends_to_every_unit():
         '10.0.0.99:8778',
         '[fd00::99]:8778',
     ]
-    assert re.findall(r'server (\S+) (\S+)', text) == [
+    assert re.findall(r'\n    server (\S+) (\S+)', text) == [
         ('demo-0', '10.0.0.2:8778'),
         ('demo-2', '10.0.0.4:8778'),
         ('demo-10', '10.0.0.12:8778'),
