@@ -217,7 +217,7 @@ def ours(world: toolworld.World, patch: pytest.MonkeyPatch) -> Player:
 
 
 @pytest.mark.filterwarnings('ignore:JujuLogHandler is not set up')
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(STEPS, max_size=14))
 def test_the_leaders_calls_answer_as_scenarios_do(steps: list[Step]) -> None:
     with pytest.MonkeyPatch.context() as patch:

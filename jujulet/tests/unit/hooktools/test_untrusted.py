@@ -99,7 +99,7 @@ def foreign(found: model.Model, unit: str, leads: bool) -> model.Model:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(CALLS, max_size=6), HOOKS, st.sampled_from(['app/0', 'app/1', 'syslog/0']))
 def test_any_calls_are_answered_and_touch_only_what_is_the_units_own(
     calls: list[context_.Call], hook: model.Hook, unit: str
