@@ -66,6 +66,7 @@ class Event:
     ended: int
     """Counts of what happened in the world, not seconds: no two are the same."""
     ok: bool
+    """It ran, or it failed and was passed over: the agent takes it as done."""
     members: tuple[str, ...] = ()
     """Of the hook's relation, as ``relation-list`` shows them."""
     scope: tuple[str, ...] = ()
@@ -122,10 +123,17 @@ class World:
         for name in self.model.units:
             if name not in changed.units:
                 self.generations[name] = self.generations.get(name, 0) + 1
+            elif self._passed_over(name, changed):
+                last = max(i for i, e in enumerate(self.trace) if e.unit == name and not e.ok)
+                self.trace[last] = dataclasses.replace(self.trace[last], ok=True)
         self.model = changed
         self.ticks += 1
         found = consistency.problems(changed)
         assert not found, '\n'.join(found)
+
+    def _passed_over(self, name: str, changed: model.Model) -> bool:
+        before, after = self.model.units[name].agent, changed.units[name].agent
+        return before.step == 'failed' and after.hooks > before.hooks
 
     def ask(self, request: requests.Request) -> dict[str, Any]:
         """Carry out a request as a user makes it."""
@@ -207,8 +215,11 @@ class World:
             done = script(self.model, found) if op.unit in self.model.units else Done()
         found = dataclasses.replace(found, writes=done.writes, action=done.action)
         self.now += 0.01
+        before = self.model
         self.set(lifecycle.finish(self.model, found, done.outcome, self.now))
         ok = done.outcome.code == 0 and not done.outcome.killed
+        if op.unit in self.model.units and op.hook.kind not in hooks.TASKS:
+            ok = self.model.units[op.unit].agent.hooks > before.units[op.unit].agent.hooks
         self.trace.append(dataclasses.replace(event, ended=self.ticks, ok=ok))
 
     def crash(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import order
 import simulation
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from simulation import REL, World
@@ -207,18 +207,22 @@ class Course(RuleBasedStateMachine):
     def time_goes_by(self, seconds: float):
         self.world.now += seconds
 
+    def check_order(self):
+        broken = order.broken_rules(self.world.trace)
+        assert not broken, '\n'.join(broken)
+
     def teardown(self):
         if not hasattr(self, 'world'):
             return
         self.talk = 0
         self.world.recover()
-        assert order.broken_rules(self.world.trace) == []
+        self.check_order()
         self.ask(requests.DestroyModel())
         self.world.recover()
         assert self.world.model.life == 'dead'
         assert not self.world.model.relations
         assert not self.world.model.storage
-        assert order.broken_rules(self.world.trace) == []
+        self.check_order()
 
 
 TestAnyCourse = Course.TestCase
@@ -226,6 +230,7 @@ TestAnyCourse.settings = settings(
     max_examples=30,
     stateful_step_count=40,
     deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # Shrinking takes minutes; a seed tells enough.
     suppress_health_check=[
         HealthCheck.too_slow,
         HealthCheck.data_too_large,
