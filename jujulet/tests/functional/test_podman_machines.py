@@ -10,14 +10,25 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jujulet.core import charm, model
-from jujulet.machines import commands, doctor, inside, link, overlays, podman, protocol
+from jujulet.machines import (
+    commands,
+    doctor,
+    inside,
+    link,
+    overlays,
+    podman,
+    protocol,
+    taking,
+    tools,
+)
 
 pytestmark = [
     pytest.mark.functional,
@@ -288,15 +299,41 @@ def test_a_layer_gives_the_next_machine_what_was_installed_and_its_own_identity(
     drive(scenario, state)
 
 
-def test_a_layer_whose_shared_file_was_written_in_place_is_refused(state: Path) -> None:
+def test_nothing_that_a_machine_does_later_shows_in_its_layer(state: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        first = await bench.make(spec('0'))
+        await shell(first, 'mkdir /opt/o; echo tool > /usr/bin/tool; chmod 755 /usr/bin/tool')
+        await shell(first, 'rm -r /usr/share/doc; mkdir /usr/share/doc; ln -s tool /usr/bin/also')
+        await bench.machines.keep_layer(MODEL, '0', 'k2')
+        await shell(first, 'echo more >> /usr/bin/tool; chmod 700 /usr/bin/tool; rm -r /opt/o')
+        second = await bench.make(spec('1', layer='k2'))
+        assert await shell(second, 'cat /usr/bin/also; stat -c %a /usr/bin/tool') == 'tool\n755\n'
+        assert await shell(second, 'ls /usr/share/doc; ls -d /opt/o') == '/opt/o\n'
+        await shell(second, 'echo mine >> /usr/bin/tool')
+        assert await shell(first, 'cat /usr/bin/tool') == 'tool\nmore\n'
+
+    drive(scenario, state)
+
+
+def test_a_machine_that_writes_into_what_is_being_copied_gives_no_layer(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def scenario(bench: Bench) -> None:
         first = await bench.make(spec('0'))
         await shell(first, 'echo tool > /usr/bin/tool')
-        await bench.machines.keep_layer(MODEL, '0', 'k2')
-        await shell(first, 'echo more >> /usr/bin/tool')
+        genuine = tools.run
+
+        async def meanwhile(argv: Sequence[str], **more: Any) -> str:
+            if '--reflink=auto' in argv and 'nice' in argv:
+                await shell(first, 'echo more >> /usr/bin/tool')
+            return await genuine(argv, **more)
+
+        monkeypatch.setattr(taking, 'run', meanwhile)
+        with pytest.raises(protocol.MachineError, match='changed its programs'):
+            await bench.machines.keep_layer(MODEL, '0', 'k3')
+        assert 'k3' not in [layer.key for layer in bench.machines.layers()]
         with pytest.raises(protocol.LayerGone):
-            await bench.make(spec('1', layer='k2'))
-        assert bench.machines.layers() == []
+            await bench.make(spec('1', layer='k3'))
         assert not bench.machines.places.folder(MODEL, '1').exists()
 
     drive(scenario, state)

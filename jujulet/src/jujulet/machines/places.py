@@ -9,6 +9,8 @@ import os
 import shutil
 import tempfile
 import time
+import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 from .protocol import Layer, LayerGone, MachineError, MachineSpec
@@ -40,11 +42,20 @@ class Places:
         """Its file system."""
         return self.folder(model, machine) / 'root'
 
-    def layer(self, key: str) -> Path:
-        """An install layer's folder. Keys are ours, but they become a name, so they are checked."""
+    def new_layer(self, key: str) -> Path:
+        """The folder of a layer to be: the key and some digits, as one of that key may have been before.
+
+        Raises:
+            MachineError: the key, which becomes part of a name, is not letters, digits, ``-`` and ``_``.
+        """
         if not key or not all(c.isalnum() or c in '-_' for c in key):
             raise MachineError(f'layer key {key!r} is not letters, digits, - and _')
-        return self.state / 'layers' / key
+        return self.state / 'layers' / f'{key}.{uuid.uuid4().hex[:6]}'
+
+    def find_layer(self, key: str) -> Path | None:
+        """The folder of the layer of that key; None if there is none."""
+        found = (path for path in (self.state / 'layers').glob('[!.]*/layer.json'))
+        return next((p.parent for p in found if p.parent.name.partition('.')[0] == key), None)
 
     def run_dir(self, model: str, machine: str) -> Path:
         """The directory of its sockets, made with mode 0700; short, wherever the state directory is."""
@@ -93,33 +104,52 @@ class Places:
     def layers(self) -> list[Layer]:
         """Complete layers, oldest use first."""
         found: list[Layer] = []
-        for path in (self.state / 'layers').glob('*/layer.json'):
-            if path.parent.name.startswith('.'):
-                continue  # Being made.
+        for path in (self.state / 'layers').glob('[!.]*/layer.json'):
             try:
                 said = json.loads(path.read_text())
                 used = path.stat().st_mtime
                 found.append(
-                    Layer(path.parent.name, said['base'], said['size'], said['created'], used)
+                    Layer(
+                        path.parent.name.partition('.')[0],
+                        said['base'],
+                        said['size'],
+                        said['created'],
+                        used,
+                    )
                 )
             except (OSError, ValueError, KeyError, TypeError):
                 continue
         return sorted(found, key=lambda layer: layer.used)
 
-    def keep_layer(self, key: str, base: str, size: int) -> None:
-        """Say that a layer is complete."""
-        write(self.layer(key) / 'layer.json', {'base': base, 'size': size, 'created': time.time()})
+    def keep_layer(
+        self, made: Path, key: str, base: str, size: int, more: Mapping[str, object]
+    ) -> None:
+        """Put a layer that was made in *made* in its place, with what is to be known of it."""
+        said = {'base': base, 'size': size, 'created': time.time(), **more}
+        write(made / 'layer.json', said)
+        self.drop_layer(key)
+        made.rename(self.new_layer(key))
 
-    def use_layer(self, key: str) -> None:
-        """Note that a layer was started from.
+    def drop_layer(self, key: str) -> None:
+        """A layer is used no more; idempotent. Its files stay."""
+        folder = self.find_layer(key)
+        if folder is not None:
+            (folder / 'layer.json').unlink(missing_ok=True)
+
+    def use_layer(self, key: str) -> Path:
+        """Note that a layer was started from; its folder.
 
         Raises:
             LayerGone: there is no such layer.
         """
+        folder = self.find_layer(key)
         try:
-            os.utime(self.layer(key) / 'layer.json')
+            if folder is not None:
+                os.utime(folder / 'layer.json')
+                return folder
         except FileNotFoundError:
-            raise LayerGone(f'install layer {key} is gone') from None
+            pass
+        raise LayerGone(f'install layer {key} is gone')
 
 
 def private(path: Path) -> None:

@@ -10,13 +10,12 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import uuid as uuids
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from . import commands, images, inside, overlays, recover, runtimes
+from . import commands, images, inside, overlays, recover, runtimes, taking
 from .networks import Networks
 from .places import Places, private
 from .protocol import Layer, MachineError, MachineSpec
@@ -123,9 +122,9 @@ class PodmanMachines:
         self.places.forget_run(model, machine)
 
         async def empty() -> None:
-            for path in list(bin_.iterdir()):
-                await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
-            await self.overlays.sweep()
+            with contextlib.suppress(Failed):
+                await taking.remove(*bin_.iterdir())
+                await self.overlays.sweep()
 
         self._later(empty())
 
@@ -212,18 +211,16 @@ class PodmanMachines:
         if stack is None or known is None:
             raise MachineError(f'machine {machine} does not exist')
         name = commands.container_name(model, machine)
-        try:
-            await run(['podman', 'pause', name])
-        except Failed as failed:
-            raise MachineError(
-                f'machine {machine} cannot be frozen: {failed.stderr.strip()}'
-            ) from None
         upper = self.places.folder(model, machine) / 'upper'
         try:
-            taken = await self.overlays.take(upper, key, known['base'], stack)
-        finally:
-            await run(['podman', 'unpause', name])
-        await asyncio.to_thread(taken.finish)
+            await run(['podman', 'pause', name])
+            try:
+                taken = await self.overlays.take(upper)
+            finally:
+                await run(['podman', 'unpause', name])
+        except Failed as failed:
+            raise MachineError(f'machine {machine} cannot be frozen: {failed}') from None
+        await self.overlays.keep(taken, key, known['base'], stack)
 
     def layers(self) -> list[Layer]:
         """Those whose base is here."""

@@ -55,8 +55,8 @@ class ProcessMachines:
         fresh = root.with_name('root.new')
         shutil.rmtree(fresh, ignore_errors=True)
         if spec.layer:
-            self.places.use_layer(spec.layer)
-            shutil.copytree(self.places.layer(spec.layer) / 'root', fresh, symlinks=True)
+            layer = self.places.use_layer(spec.layer)
+            shutil.copytree(layer / 'root', fresh, symlinks=True)
         for part in ('agents', 'tools', 'agent'):
             (fresh / 'var/lib/juju' / part).mkdir(parents=True, exist_ok=True)
         (fresh / 'var/log/juju').mkdir(parents=True, exist_ok=True)
@@ -156,21 +156,19 @@ class ProcessMachines:
 
     async def keep_layer(self, model: str, machine: str, key: str) -> None:
         """Copy the folder."""
-        layer = self.places.layer(key)
-        if (layer / 'layer.json').exists():
+        if self.places.find_layer(key):
             return
         known = self.places.known().get((model, machine))
         if known is None:
             raise MachineError(f'machine {machine} does not exist')
-        shutil.rmtree(layer, ignore_errors=True)
+        fresh = self.places.state / 'layers' / f'.new-{uuid.uuid4().hex[:8]}'
+        private(fresh)
         try:
-            private(layer)
-            size = await asyncio.to_thread(_copy, self.root(model, machine), layer / 'root')
-            self.places.keep_layer(key, known['base'], size)
-        except (OSError, shutil.Error) as error:
-            raise MachineError(
-                f'machine {machine} could not be kept as a layer: {error}'
-            ) from error
+            size = await asyncio.to_thread(_copy, self.root(model, machine), fresh / 'root')
+            self.places.keep_layer(fresh, key, known['base'], size, {})
+        except (OSError, shutil.Error, MachineError) as error:
+            await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
+            raise MachineError(f'layer {key} could not be kept: {error}') from error
 
     def layers(self) -> list[Layer]:
         """Those that are whole."""
@@ -178,7 +176,10 @@ class ProcessMachines:
 
     async def drop_layer(self, key: str) -> None:
         """Remove its folder."""
-        await asyncio.to_thread(shutil.rmtree, self.places.layer(key), ignore_errors=True)
+        folder = self.places.find_layer(key)
+        if folder is not None:
+            self.places.drop_layer(key)
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def recover(self, alive: set[tuple[str, str]]) -> None:
         """Kill and remove what nobody knows; sockets of the dead go too."""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
-import shutil
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import overlays
+from . import overlays, taking
 from .protocol import MachineError
 from .tools import Failed, run
 
@@ -111,14 +109,13 @@ async def recover(machines: PodmanMachines, alive: set[tuple[str, str]]) -> None
         if point not in wanted:
             await run(['umount', '--lazy', str(point)])
     await machines.networks.remove(but=frozenset(model for model, _ in alive))
-    await asyncio.to_thread(_clear, places.state, {places.folder(*names) for names in alive})
+    await _clear(places.state, {places.folder(*names) for names in alive})
     await machines.overlays.sweep()
 
 
-def _clear(state: Path, wanted: set[Path]) -> None:
+async def _clear(state: Path, wanted: set[Path]) -> None:
     """Delete what was half made or half deleted."""
     left = [*(state / 'layers').glob('.new-*'), *(state / 'rubbish').glob('*')]
     left += (state / 'bases').glob('*.new*')
     left += [path for path in (state / 'machines').glob('*') if path not in wanted]
-    for path in left:
-        shutil.rmtree(path, ignore_errors=True)
+    await taking.remove(*left)

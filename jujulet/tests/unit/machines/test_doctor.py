@@ -42,7 +42,7 @@ def test_a_host_that_is_well_has_no_complaint_and_needs_no_remedy() -> None:
         ({'programs': WELL.programs - {'iptables', 'nft'}}, 'network', 'error', 'iptables'),
         ({'cgroup': 'none'}, 'control groups', 'error', 'cgroup2'),
         ({'overlay': False}, 'overlay', 'error', 'modprobe overlay'),
-        ({'filesystem': 'overlay'}, 'overlay', 'error', 'JUJULET_STATE'),
+        ({'filesystem': 'overlay'}, 'overlay', 'error', 'JUJULET_DATA'),
         ({'free': 10**9}, 'disk', 'warning', 'prune'),
         ({'backend': 'cni'}, 'network', 'warning', 'netavark'),
         ({'backend': ''}, 'network', 'error', 'netavark'),

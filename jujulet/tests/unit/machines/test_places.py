@@ -34,4 +34,4 @@ def test_two_state_directories_never_share_a_run_directory(tmp_path: Path) -> No
 @pytest.mark.parametrize('key', ['', '../../etc', 'a/b', '.', 'a b'])
 def test_a_layer_key_is_no_path(key: str, tmp_path: Path) -> None:
     with pytest.raises(protocol.MachineError):
-        places.Places(tmp_path).layer(key)
+        places.Places(tmp_path).new_layer(key)
