@@ -1,0 +1,132 @@
+"""Proof that a deployed bundle works: each step does what a client would, and says what it saw."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import threading
+import urllib.parse
+from collections.abc import Callable, Iterator
+
+import cloud as cloud_
+import jubilant
+
+Step = tuple[str, Callable[[], str]]
+"""What is to be proven, and the function that proves it: it gives what it saw, or raises Unproven."""
+
+IMAGE_BYTES = 8 * 1024 * 1024
+
+
+class Unproven(Exception):  # noqa: N818 -- it is what was found
+    """The cloud did not do what it must; the text says what it did."""
+
+
+def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[Step]:
+    """Everything to prove of the cloud in this model, in order."""
+    yield 'a token through the public endpoint', lambda: token(cloud)
+    yield 'an image uploaded, and read back byte for byte', lambda: image(cloud)
+    spaces = {b for app in juju.status().apps.values() for b in app.endpoint_bindings.values()}
+    if 'dmz' in spaces:
+        yield 'admin endpoints refused from the public DMZ', lambda: admin_refused(juju, cloud)
+    keystones = sorted(juju.status().get_units('keystone'))
+    if len(keystones) > 1:
+        yield (
+            'one keystone stopped, and nothing lost',
+            lambda: stop_one(juju, cloud, keystones[-1]),
+        )
+
+
+def token(cloud: cloud_.Cloud) -> str:
+    """Get a token, and have it validated."""
+    held = cloud_.token(cloud)
+    url = cloud.urls['keystone']['public']
+    return f'{len(held)} characters, from {url}'
+
+
+def image(cloud: cloud_.Cloud) -> str:
+    """Upload random bytes as an image, read them back, remove it."""
+    held = cloud_.token(cloud)
+    base = cloud.urls['glance']['public'].rstrip('/') + '/v2/images'
+    meta = {'name': 'proof', 'disk_format': 'raw', 'container_format': 'bare'}
+    made = cloud_.request('POST', base, token=held, body=json.dumps(meta).encode())
+    if made.status != 201:
+        raise Unproven(f'glance answered {made.status} to a new image: {made.body[:200]!r}')
+    where = f'{base}/{made.json()["id"]}'
+    data = secrets.token_bytes(IMAGE_BYTES)
+    try:
+        put = cloud_.request(
+            'PUT', f'{where}/file', token=held, body=data, kind='application/octet-stream'
+        )
+        if put.status != 204:
+            raise Unproven(f'glance answered {put.status} to the upload: {put.body[:200]!r}')
+        got = cloud_.request('GET', f'{where}/file', token=held)
+    finally:
+        cloud_.request('DELETE', where, token=held)
+    if got.body != data:
+        raise Unproven(f'{len(got.body)} other bytes came back than the {len(data)} sent')
+    return f'{IMAGE_BYTES // 1024**2} MiB, sha256 {hashlib.sha256(data).hexdigest()[:12]}…'
+
+
+def admin_refused(juju: jubilant.Juju, cloud: cloud_.Cloud) -> str:
+    """From a machine that is in the DMZ alone: public endpoints answer, admin endpoints cannot be reached."""
+    before = set(juju.status().machines)
+    juju.cli('add-machine', '--constraints', 'spaces=dmz')
+    machine = next(iter(set(juju.status().machines) - before))
+    try:
+        juju.wait(lambda s: s.machines[machine].juju_status.current == 'started', delay=0.3)
+        public = cloud.urls['keystone']['public']
+        if (code := _curl(juju, machine, public)) not in ('200', '300'):
+            raise Unproven(f'the public endpoint {public} gave {code} to a client in the DMZ')
+        tried: list[str] = []
+        for kind in ('admin', 'internal'):
+            for urls in cloud.urls.values():
+                if (code := _curl(juju, machine, urls[kind])) != '000':
+                    raise Unproven(f'{urls[kind]} ({kind}) answered {code} to a client in the DMZ')
+                tried.append(urllib.parse.urlsplit(urls[kind]).netloc)
+    finally:
+        juju.cli('remove-machine', '--force', '--no-prompt', machine)
+    return f'{len(tried)} admin and internal endpoints do not answer there, {public} does'
+
+
+def _curl(juju: jubilant.Juju, machine: str, url: str) -> str:
+    """The status that a machine gets for *url*; 000 when nothing answers."""
+    command = (
+        f"curl --silent --max-time 3 --output /dev/null --write-out '%{{http_code}}' {url} || true"
+    )
+    return juju.exec(command, machine=machine).stdout.strip()[:3]
+
+
+def stop_one(juju: jubilant.Juju, cloud: cloud_.Cloud, unit: str) -> str:
+    """Pause a keystone while tokens are validated without a break, and bring it back."""
+    stop, tally = threading.Event(), cloud_.Tally()
+    asking = threading.Thread(target=cloud_.ask_until, args=(stop, cloud, tally), daemon=True)
+    asking.start()
+    try:
+        juju.run(unit, 'pause', wait=300)
+        _until(juju, unit, 'maintenance')
+        stopped = juju.exec('systemctl is-active apache2 || true', unit=unit).stdout.strip()
+        served_by_the_other = tally.asked
+        stop.wait(3)
+    finally:
+        juju.run(unit, 'resume', wait=300)
+        _until(juju, unit, 'active')
+        stop.set()
+        asking.join(60)
+    if stopped == 'active':
+        raise Unproven(f'{unit} was paused, and its Apache still runs')
+    if tally.lost:
+        raise Unproven(f'{len(tally.lost)} of {tally.asked} requests lost: {tally.lost[0]}')
+    if tally.asked <= served_by_the_other:
+        raise Unproven('no request was made while it was stopped')
+    return f'{unit} paused and back, {tally.asked} requests, none lost, slowest {tally.slowest_s:.2f} s'
+
+
+def _until(juju: jubilant.Juju, unit: str, workload: str) -> None:
+    app = unit.partition('/')[0]
+    juju.wait(
+        lambda s: s.apps[app].units[unit].workload_status.current == workload,
+        delay=0.3,
+        successes=1,
+        timeout=300,
+    )

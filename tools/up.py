@@ -1,0 +1,127 @@
+"""``make up``: deploy a bundle on this machine, and prove that it works. Takes up where it was left."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+from typing import Any
+
+import cloud as cloud_
+import jubilant
+import proofs
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+JUJULET = pathlib.Path(sys.executable).with_name('jujulet')
+PATIENCE_S = 1800
+
+
+def main(argv: list[str]) -> int:
+    """Deploy the bundle that is the one argument. Exit code 0: proven; 1: not, and why was said."""
+    bundle = pathlib.Path(argv[1] if len(argv) > 1 else 'bundles/dmz.yaml')
+    if not bundle.is_file():
+        print(
+            f'ERROR there is no bundle {bundle}: give one with `make up BUNDLE=…`', file=sys.stderr
+        )
+        return 2
+    began = time.monotonic()
+    model = bundle.stem
+    try:
+        _check_host()
+        _model(model)
+        _spaces(model, bundle)
+        say(f'deploying {bundle} (model {model}); watch it elsewhere: {JUJULET} status --watch 2s')
+        _juju('deploy', '--model', model, f'./{os.path.relpath(bundle)}', '--wait')
+        deployed = time.monotonic() - began
+        juju = jubilant.Juju(model=model, cli_binary=str(JUJULET))
+        say(f'all units are active after {deployed:.0f} s; now the proof')
+        found = cloud_.find(juju)
+        for what, prove in proofs.steps(juju, found):
+            print(f'    … {what}', end='\r', flush=True)
+            print(f'    ✓ {what}: {prove()}', flush=True)
+    except (subprocess.CalledProcessError, jubilant.CLIError):
+        return _failed(model, 'a command failed; it said why above')
+    except (proofs.Unproven, RuntimeError, OSError, TimeoutError) as error:
+        return _failed(model, str(error))
+    _farewell(model, found)
+    return 0
+
+
+def say(text: str) -> None:
+    """A line that stands out."""
+    print(f'\033[1m==>\033[0m {text}' if sys.stdout.isatty() else f'==> {text}', flush=True)
+
+
+def _juju(*args: str) -> str:
+    done = subprocess.run([str(JUJULET), *args], check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout
+
+
+def _yaml(*args: str) -> Any:
+    return yaml.safe_load(_juju(*args, '--format', 'yaml'))
+
+
+def _check_host() -> None:
+    done = subprocess.run([str(JUJULET), 'doctor'], check=False, capture_output=True, text=True)
+    if done.returncode:
+        print(done.stdout + done.stderr, file=sys.stderr)
+        raise RuntimeError('this machine lacks what is named above')
+
+
+def _model(model: str) -> None:
+    models: list[dict[str, Any]] = _yaml('models')['models']
+    if model not in {m['short-name'] for m in models}:
+        _juju('add-model', '--no-switch', model)
+    _juju('switch', model)
+
+
+def _spaces(model: str, bundle: pathlib.Path) -> None:
+    """Make the spaces that the bundle names and the model lacks."""
+    subnets: dict[str, str] = yaml.safe_load((ROOT / 'bundles/spaces.yaml').read_text())
+    applications: dict[str, Any] = yaml.safe_load(bundle.read_text())['applications']
+    bindings: list[dict[str, str]] = [a.get('bindings') or {} for a in applications.values()]
+    wanted = {space for binding in bindings for space in binding.values()}
+    spaces: list[dict[str, Any]] = _yaml('spaces', '--model', model)['spaces']
+    there = {str(space['name']) for space in spaces}
+    for name in sorted(wanted - there):
+        subnet = [subnets[name]] if name in subnets else []
+        _juju('add-space', '--model', model, name, *subnet)
+
+
+def _failed(model: str, why: str) -> int:
+    print(f'\nERROR {why}', file=sys.stderr)
+    print(
+        f'Look: {JUJULET} status --model {model}    {JUJULET} debug-log --model {model}\n'
+        'Then run the same command again: it takes up where it was.',
+        file=sys.stderr,
+    )
+    return 1
+
+
+def _farewell(model: str, found: cloud_.Cloud) -> None:
+    path = ROOT / 'clouds.yaml'
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w') as file:
+        file.write(cloud_.clouds_yaml(found))
+    width = shutil.get_terminal_size().columns
+    print('\n' + '─' * min(width, 80))
+    for service, urls in sorted(found.urls.items()):
+        for kind, url in urls.items():
+            print(f'{service:10} {kind:9} {url}')
+    here = os.path.relpath(JUJULET)
+    print(f"""
+Credentials: clouds.yaml (cloud "rambla", user "admin")
+
+Three things to try:
+  eval "$({here} env)"; juju status           the same `juju` that you know
+  juju run keystone/0 pause                    drained first: clients notice nothing
+  juju add-unit placement                      a third one, from the cache in seconds
+
+`make down` removes it all; `make up` brings it back.""")
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv))
