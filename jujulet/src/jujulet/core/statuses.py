@@ -14,7 +14,7 @@ KEPT = 40
 
 WAITING_FOR_MACHINE = 'waiting for machine'
 INSTALLING_AGENT = 'installing agent'
-AGENT_INITIALIZING = 'agent initialising'
+AGENT_INITIALIZING = 'agent initializing'
 
 
 def remembered(unit: Unit, kind: str, status: Status) -> tuple[tuple[str, Status], ...]:

@@ -1,0 +1,662 @@
+"""Sentence for sentence, what section 4 of the reference says of events; each test is one of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import pytest
+import simulation
+from simulation import REL, Done, World
+
+from jujulet.core import (
+    charm,
+    context,
+    hooks,
+    lifecycle,
+    machines,
+    model,
+    relations,
+    requests,
+    schedule,
+)
+
+PEER = REL('p', 'peer', 'peers')
+WANTS = REL('db', 'requirer', 'sql')
+GIVES = REL('db', 'provider', 'sql')
+HOST = REL('host', 'requirer', 'juju-info', 'container')
+A = simulation.a_charm('a', WANTS, actions={'do': charm.Action('do')})
+B = simulation.a_charm('b', GIVES)
+SUB = simulation.a_charm('s', HOST, subordinate=True)
+
+
+def related(world: World) -> int:
+    """a and b, started and related."""
+    world.deploy(A)
+    world.deploy(B)
+    world.settle()
+    rid = world.integrate('a', 'b')
+    world.settle()
+    world.trace.clear()
+    return rid
+
+
+def says(unit: str, **writes: Mapping[int, Mapping[str, str]]) -> simulation.Script:
+    """A charm whose *unit* sets databags in every hook."""
+
+    def script(_model: model.Model, found: context.Context) -> Done:
+        return simulation.writes(**writes) if found.unit == unit else Done()
+
+    return script
+
+
+def failing(*names: str) -> simulation.Script:
+    """A charm that fails in the hooks of these names."""
+
+    def script(_model: model.Model, found: context.Context) -> Done:
+        return simulation.FAIL if hooks.name(found.hook) in names else Done()
+
+    return script
+
+
+def test_an_implicit_juju_info_side_gets_no_hooks(world: World):
+    world.deploy(A)
+    world.deploy(SUB)
+    world.integrate('s:host', 'a')
+    world.settle()
+    assert [n for n in world.names('a/0') if 'relation' in n] == []
+    assert 'host-relation-joined' in world.names('s/0')
+
+
+def test_a_subordinate_is_made_when_its_principal_enters_scope_not_before(world: World):
+    world.deploy(A)
+    world.deploy(SUB)
+    world.integrate('s:host', 'a')
+    while not world.model.units['a/0'].agent.installed:
+        assert 's/0' not in world.model.units
+        world.step()
+    assert world.model.units['s/0'].principal == 'a/0'
+    assert world.model.units['s/0'].machine == world.model.units['a/0'].machine
+
+
+def test_a_subordinate_sees_its_own_principal_alone(world: World):
+    world.deploy(simulation.a_charm('a', REL('inside', 'provider', 'thing')), num_units=2)
+    world.deploy(
+        simulation.a_charm('s', REL('inside', 'requirer', 'thing', 'container'), subordinate=True)
+    )
+    world.integrate('a', 's')
+    world.settle()
+    for unit in world.model.units_of('s'):
+        joined = [
+            e.hook.remote_unit
+            for e in world.trace
+            if e.unit == unit.name and e.hook.kind == 'relation-joined'
+        ]
+        assert joined == [unit.principal]
+
+
+def test_a_subordinate_dies_with_its_last_container_relation(world: World):
+    world.deploy(A)
+    world.deploy(SUB)
+    world.integrate('s:host', 'a')
+    world.settle()
+    world.ask(requests.RemoveRelation(a='s', b='a'))
+    world.settle()
+    assert world.names('s/0')[-3:] == ['host-relation-broken', 'stop', 'remove']
+    assert sorted(world.model.units) == ['a/0']
+
+
+def test_a_principal_waits_for_its_subordinates(world: World):
+    world.deploy(A)
+    world.deploy(SUB, script=failing('stop'))
+    world.integrate('s:host', 'a')
+    world.settle()
+    world.ask(requests.RemoveUnit(units=('a/0',)))
+    world.settle()
+    assert world.names('a/0')[-1] == 'remove'
+    assert sorted(world.model.units) == ['a/0', 's/0']
+    world.scripts.clear()
+    world.ask(requests.Resolved(units=('s/0',)))
+    world.settle()
+    assert not world.model.units
+
+
+def test_a_principal_that_comes_back_to_a_relation_waits_until_the_old_subordinate_is_gone(
+    world: World,
+):
+    world.deploy(A)
+    world.deploy(SUB, script=failing('stop'))
+    world.integrate('s:host', 'a')
+    world.settle()
+    world.ask(requests.RemoveRelation(a='s', b='a'))
+    world.settle()
+    world.integrate('s:host', 'a')
+    world.settle()
+    assert sorted(world.model.units) == ['a/0', 's/0']
+    world.scripts.clear()
+    world.ask(requests.Resolved(all=True))
+    world.settle()
+    assert sorted(world.model.units) == ['a/0', 's/1']
+
+
+def test_many_commits_while_busy_are_one_changed(world: World):
+    rid = related(world)
+    bag = world.model.relations[rid].units['b/0']
+    for n in range(5):
+        world.set(_written(world, rid, 'b/0', {'n': str(n)}))
+    world.settle()
+    assert world.told('a/0') == ['db-relation-changed b/0']
+    assert world.model.relations[rid].units['b/0'].version == bag.version + 5
+
+
+def _written(world: World, rid: int, unit: str, settings: Mapping[str, str]) -> model.Model:
+    """The model after a unit's update-status that wrote settings."""
+    op = simulation.operations.RunHook(
+        unit, world.model.units[unit].machine, model.Hook('update-status')
+    )
+    begun, found = lifecycle.begin(world.model, op, 'x', world.now)
+    found = dataclasses.replace(found, writes=context.Writes(unit_settings={rid: settings}))
+    return lifecycle.finish(begun, found, context.Outcome(0), world.now)
+
+
+def test_writing_what_is_there_already_tells_nobody(world: World):
+    rid = related(world)
+    world.set(_written(world, rid, 'b/0', {'k': 'v'}))
+    world.settle()
+    world.trace.clear()
+    world.set(_written(world, rid, 'b/0', {'k': 'v'}))
+    world.settle()
+    assert world.trace == []
+
+
+def test_application_changed_comes_before_joined_and_only_if_ever_written(world: World):
+    world.deploy(A)
+    world.deploy(B, script=says('b/0', application_settings={0: {'k': 'v'}}))
+    world.settle()
+    world.integrate('a', 'b')
+    world.settle()
+    told = world.told('a/0')
+    assert told.index('db-relation-changed') < told.index('db-relation-joined b/0')
+    assert 'db-relation-changed' not in world.told('b/0')
+
+
+def test_a_leader_is_not_told_of_its_own_peer_writes_and_others_are(world: World):
+    world.deploy(simulation.a_charm('a', PEER))
+    world.settle()
+    world.ask(requests.AddUnit(application='a'))
+    world.settle()
+    world.trace.clear()
+    world.scripts['a'] = says('a/0', application_settings={0: {'k': 'v'}})
+    world.ask(requests.SetConfig(application='a', options={'level': 7}))
+    world.settle()
+    assert world.told('a/0') == ['config-changed']
+    assert sorted(world.told('a/1')) == ['config-changed', 'p-relation-changed']
+
+
+def test_nothing_of_a_failed_hook_is_kept(world: World):
+    rid = related(world)
+    bad = Done(
+        context.Writes(
+            unit_settings={rid: {'k': 'v'}}, state={'s': '1'}, ports=(model.Port('tcp', 80, 80),)
+        ),
+        context.Outcome(1),
+    )
+    world.scripts['a'] = lambda _m, _c: bad
+    world.ask(requests.SetConfig(application='a', options={'level': 7}))
+    world.settle()
+    unit = world.model.units['a/0']
+    assert 'k' not in world.model.relations[rid].units['a/0'].data
+    assert (unit.state, unit.ports) == ({}, ())
+    assert unit.agent_status.message == 'hook failed: "config-changed"'
+
+
+def test_all_of_a_hook_is_kept_when_it_succeeds(world: World):
+    rid = related(world)
+    good = Done(
+        context.Writes(
+            unit_settings={rid: {'k': 'v'}}, state={'s': '1'}, ports=(model.Port('tcp', 80, 80),)
+        )
+    )
+    world.scripts['a'] = lambda _m, _c: good
+    world.ask(requests.SetConfig(application='a', options={'level': 7}))
+    world.settle()
+    unit = world.model.units['a/0']
+    assert world.model.relations[rid].units['a/0'].data['k'] == 'v'
+    assert (unit.state, unit.ports) == ({'s': '1'}, (model.Port('tcp', 80, 80),))
+
+
+def test_remote_units_are_read_as_first_read_until_the_next_changed(world: World):
+    rid = related(world)
+
+    def read() -> str | None:
+        changed, data = relations.remote_settings(world.model, 'a/0', rid, 'b/0')
+        world.set(changed)
+        return (data or {}).get('k')
+
+    assert read() is None
+    world.set(_written(world, rid, 'b/0', {'k': 'v'}))
+    assert read() is None
+    world.settle()
+    assert read() == 'v'
+
+
+def test_settings_of_a_departed_unit_stay_readable(world: World):
+    rid = related(world)
+    world.ask(requests.AddUnit(application='b'))
+    world.settle()
+    world.set(_written(world, rid, 'b/0', {'k': 'v'}))
+    world.ask(requests.RemoveUnit(units=('b/0',)))
+    world.settle()
+    assert relations.remote_settings(world.model, 'a/0', rid, 'b/0')[1] is not None
+    assert world.told('a/0')[-1] == 'db-relation-departed b/0'
+
+
+def test_scope_brings_juju_s_own_settings(world: World):
+    rid = related(world)
+    address = world.model.machines['0'].addresses[0].ipv4
+    assert world.model.relations[rid].units['a/0'].data == {
+        'egress-subnets': f'{address}/32',
+        'ingress-address': address,
+        'private-address': address,
+    }
+
+
+@pytest.mark.parametrize('automatic', [True, False])
+def test_a_failed_hook_is_retried_only_if_the_model_says_so(world: World, automatic: bool):
+    world.ask(requests.SetModelConfig(options={'automatically-retry-hooks': automatic}))
+    world.deploy(A, script=failing('install'))
+    world.settle()
+    world.pass_time(60)
+    assert len(world.names('a/0')) == (4 if automatic else 1)  # After 5, 10 and 20 seconds.
+
+
+def test_retries_are_never_more_than_five_minutes_apart(world: World):
+    world.deploy(A, script=failing('install'))
+    world.settle()
+    world.pass_time(3600)
+    gap = world.model.units['a/0'].agent.retry_at - world.now
+    assert gap <= lifecycle.LAST_RETRY * 1.1
+
+
+def test_resolved_without_retry_goes_on_as_if_the_hook_had_run(world: World):
+    world.deploy(A, script=failing('install'))
+    world.settle()
+    world.ask(requests.Resolved(units=('a/0',), retry=False))
+    world.scripts.clear()
+    world.settle()
+    assert world.names('a/0') == ['install', 'leader-elected', 'config-changed', 'start']
+
+
+def test_resolved_runs_the_failed_hook_again(world: World):
+    world.deploy(A, script=failing('install'))
+    world.settle()
+    world.scripts.clear()
+    world.ask(requests.Resolved(units=('a/0',)))
+    world.settle()
+    assert world.names('a/0')[:2] == ['install!', 'install']
+
+
+def test_resolved_refuses_a_unit_that_is_well(world: World):
+    world.deploy(A)
+    with pytest.raises(model.Refused, match='unit "a/0" is not in an error state'):
+        world.ask(requests.Resolved(units=('a/0',)))
+
+
+def test_actions_run_while_a_hook_has_failed_and_the_error_stays(world: World):
+    related(world)
+    world.ask(requests.SetModelConfig(options={'automatically-retry-hooks': False}))
+    world.scripts['a'] = failing('config-changed')
+    world.ask(requests.SetConfig(application='a', options={'level': 7}))
+    world.settle()
+    answer = world.ask(requests.Run(receivers=('a/0',), action='do'))
+    world.settle()
+    assert world.model.tasks[answer['tasks']['a/0']].status == 'completed'
+    assert world.model.units['a/0'].agent_status.current == 'error'
+
+
+def test_changes_coalesce_while_a_unit_is_in_error(world: World):
+    rid = related(world)
+    world.scripts['a'] = failing('config-changed')
+    world.ask(requests.SetConfig(application='a', options={'level': 7}))
+    world.settle()
+    for n in range(3):
+        world.set(_written(world, rid, 'b/0', {'n': str(n)}))
+    world.scripts.clear()
+    world.ask(requests.Resolved(all=True))
+    world.settle()
+    assert world.told('a/0')[1:] == ['config-changed', 'db-relation-changed b/0']
+
+
+def test_a_refresh_runs_upgrade_charm_then_config_changed(world: World):
+    related(world)
+    newer = dataclasses.replace(A, digest='newer')
+    url = world.ask(requests.AddCharm(charm=newer))['url']
+    world.ask(requests.Refresh(application='a', charm=url))
+    world.settle()
+    assert world.names('a/0') == ['upgrade-charm', 'config-changed']
+    assert world.model.units['a/0'].agent.deployed == url == 'local:a-1'
+
+
+def test_a_refresh_waits_for_a_unit_in_error_unless_forced(world: World):
+    related(world)
+    world.scripts['a'] = failing('config-changed')
+    world.ask(requests.SetModelConfig(options={'automatically-retry-hooks': False}))
+    world.ask(requests.SetConfig(application='a', options={'level': 7}))
+    world.settle()
+    url = world.ask(requests.AddCharm(charm=dataclasses.replace(A, digest='newer')))['url']
+    world.ask(requests.Refresh(application='a', charm=url))
+    world.settle()
+    assert world.model.units['a/0'].agent.deployed == 'local:a-0'
+    world.ask(requests.Refresh(application='a', charm=url, force_units=True))
+    world.settle()
+    assert world.model.units['a/0'].agent.deployed == url
+    world.scripts.clear()
+    world.ask(requests.Resolved(all=True))
+    world.settle()
+    assert 'upgrade-charm' not in world.names('a/0')
+
+
+def test_a_new_resource_is_told_by_upgrade_charm(world: World):
+    meta = charm.ResourceMeta('data', filename='data.txt')
+    world.deploy(simulation.a_charm('a', resources={'data': meta}))
+    world.settle()
+    world.trace.clear()
+    world.ask(
+        requests.AttachResource(application='a', resource=model.Resource('data', 'x', 'digest', 3))
+    )
+    world.settle()
+    assert world.names('a/0') == ['upgrade-charm', 'config-changed']
+    assert world.model.applications['a'].resources['data'].filename == 'data.txt'
+
+
+def test_trust_and_config_are_told_by_config_changed_and_the_same_again_is_not(world: World):
+    related(world)
+    world.ask(requests.Trust(application='a'))
+    world.settle()
+    world.ask(requests.SetConfig(application='a', options={'level': '5'}))
+    world.settle()
+    world.ask(requests.SetConfig(application='a', options={'level': 5}))
+    world.settle()
+    assert world.names('a/0') == ['config-changed', 'config-changed']
+
+
+def test_update_status_comes_every_five_minutes_or_as_set(world: World):
+    related(world)
+    world.pass_time(3600)
+    assert 9 <= len(world.names('a/0')) <= 16
+    world.trace.clear()
+    world.ask(requests.SetModelConfig(options={'update-status-hook-interval': '10s'}))
+    world.pass_time(300)
+    assert 24 <= len(world.names('a/0')) <= 40
+    assert set(world.names('a/0')) == {'update-status'}
+
+
+def test_update_status_does_not_show_executing(world: World):
+    related(world)
+    world.now = schedule.wake_at(world.model, world.now) or 0
+    world.step()
+    assert [e[0].hook.kind for e in world.running.values()] == ['update-status']
+    assert {u.agent_status.current for u in world.model.units.values()} == {'idle'}
+
+
+def test_agents_show_executing_as_soon_as_they_have_work(world: World):
+    related(world)
+    world.ask(requests.SetConfig(application='a', options={'level': 7}))
+    status = world.model.units['a/0'].agent_status
+    assert (status.current, status.message) == ('executing', 'running config-changed hook')
+
+
+def test_the_workload_is_maintenance_at_install_and_unknown_after_start(world: World):
+    world.deploy(A)
+    seen: list[tuple[str, str]] = []
+    while world.step():
+        status = world.model.units['a/0'].workload
+        seen.append((status.current, status.message))
+    assert list(dict.fromkeys(seen)) == [
+        ('waiting', 'installing agent'),
+        ('waiting', 'agent initializing'),
+        ('maintenance', 'installing charm software'),
+        ('unknown', ''),
+    ]
+
+
+def test_a_leader_whose_machine_is_down_loses_office_after_a_minute(world: World):
+    world.deploy(A, num_units=2)
+    world.settle()
+    leader = world.model.applications['a'].leader
+    other = next(u for u in world.model.units if u != leader)
+    world.trace.clear()
+    world.lose(world.model.units[leader].machine)
+    world.pass_time(50)
+    assert world.model.applications['a'].leader == leader
+    world.pass_time(20)
+    assert world.names(other) == ['leader-elected']
+    world.set(machines.restarted(world.model, world.model.units[leader].machine, world.now))
+    world.trace.clear()
+    world.settle()
+    assert 'leader-settings-changed' in world.names(leader)
+
+
+def test_a_leader_that_is_removed_is_followed_at_once(world: World):
+    world.deploy(A, num_units=2)
+    world.settle()
+    leader = world.model.applications['a'].leader
+    other = next(u for u in world.model.units if u != leader)
+    world.trace.clear()
+    world.ask(requests.RemoveUnit(units=(leader,)))
+    world.settle()
+    assert world.names(other) == ['leader-elected']
+
+
+def test_a_reboot_brings_an_extra_start(world: World):
+    related(world)
+    world.lose('0')
+    world.set(machines.restarted(world.model, '0', world.now))
+    world.settle()
+    assert world.names('a/0') == ['start']
+
+
+def test_juju_reboot_restarts_the_machine_after_the_hook(world: World):
+    related(world)
+    world.scripts['a'] = lambda _m, c: Done(
+        context.Writes(reboot='after' if c.hook.kind == 'config-changed' else '')
+    )
+    world.ask(requests.SetConfig(application='a', options={'level': 7}))
+    world.settle()
+    assert world.names('a/0') == ['config-changed', 'start']
+    assert world.model.machines['0'].boots == 2
+
+
+def test_juju_reboot_now_runs_the_same_hook_again_behind_the_start(world: World):
+    related(world)
+    now = Done(context.Writes(reboot='now'), context.Outcome(143, killed=True))
+    done: list[Done] = [now]
+    world.scripts['a'] = lambda _m, _c: done.pop() if done else Done()
+    world.ask(requests.SetConfig(application='a', options={'level': 7}))
+    world.settle()
+    assert world.names('a/0') == ['config-changed!', 'start', 'config-changed']
+
+
+def test_storage_is_attached_before_install_and_detached_first_of_all(world: World):
+    store = charm.StorageMeta('data', location='/srv')
+    world.deploy(simulation.a_charm('a', PEER, storage={'data': store}), num_units=1)
+    world.settle()
+    assert world.names('a/0')[:2] == ['data-storage-attached', 'install']
+    assert world.model.storage['data/0'].location == '/srv'
+    world.trace.clear()
+    world.ask(requests.RemoveUnit(units=('a/0',)))
+    world.settle()
+    assert world.names('a/0') == ['data-storage-detaching', 'stop', 'remove']
+    assert not world.model.storage
+
+
+def test_storage_that_a_charm_adds_comes_after_the_hook(world: World):
+    store = charm.StorageMeta('data', minimum=0, maximum=-1)
+    world.deploy(simulation.a_charm('a', storage={'data': store}))
+    world.settle()
+    assert not world.model.storage
+    world.scripts['a'] = lambda _m, c: Done(
+        context.Writes(storage={'data': 2} if c.hook.kind == 'config-changed' else {})
+    )
+    world.trace.clear()
+    world.ask(requests.SetConfig(application='a', options={'level': 7}))
+    world.settle()
+    assert world.names('a/0') == [
+        'config-changed',
+        'data-storage-attached',
+        'data-storage-attached',
+    ]
+
+
+def test_force_lets_a_unit_go_whose_hooks_fail(world: World):
+    world.deploy(A, script=lambda _m, _c: simulation.FAIL)
+    world.settle()
+    world.ask(requests.RemoveUnit(units=('a/0',)))
+    world.settle()
+    assert 'a/0' in world.model.units
+    world.ask(requests.RemoveUnit(units=('a/0',), force=True))
+    world.settle()
+    assert not world.model.units
+    assert not world.model.machines
+
+
+def test_force_lets_a_unit_go_whose_machine_is_down(world: World):
+    related(world)
+    world.lose('0')
+    world.ask(requests.RemoveUnit(units=('a/0',)))
+    world.settle()
+    assert 'a/0' in world.model.units
+    world.ask(requests.RemoveUnit(units=('a/0',), force=True))
+    world.settle()
+    assert 'a/0' not in world.model.units
+
+
+def test_a_unit_that_was_never_there_goes_without_a_hook(world: World):
+    world.deploy(A)
+    world.ask(requests.RemoveUnit(units=('a/0',)))
+    assert not world.model.units
+    world.settle()
+    assert (world.trace, dict(world.model.machines)) == ([], {})
+
+
+def test_a_machine_goes_with_its_last_unit_only(world: World):
+    world.deploy(A)
+    world.deploy(B, to=('0',))
+    world.settle()
+    world.ask(requests.RemoveUnit(units=('a/0',)))
+    world.settle()
+    assert list(world.model.machines) == ['0']
+    assert world.model.machines['0'].exclusive is False
+    world.ask(requests.RemoveApplication(applications=('b',)))
+    world.settle()
+    assert not world.model.machines
+
+
+def test_hooks_that_were_interrupted_run_again_without_an_error(world: World):
+    world.deploy(A)
+    while not world.running:
+        world.step()
+    world.crash()
+    assert world.model.units['a/0'].agent_status.current == 'executing'
+    world.settle()
+    assert world.names('a/0')[:2] == ['install!', 'install']
+
+
+def test_an_action_that_was_interrupted_has_failed(world: World):
+    related(world)
+    task = world.ask(requests.Run(receivers=('a/0',), action='do'))['tasks']['a/0']
+    world.step()
+    world.crash()
+    assert world.model.tasks[task].status == 'failed'
+    assert world.model.tasks[task].message == 'action terminated'
+    world.settle()
+    assert world.trace[-1].name == 'action'
+
+
+def test_an_action_s_results_are_kept_whatever_its_exit(world: World):
+    related(world)
+    bad = Done(
+        context.Writes(),
+        context.Outcome(1, stdout=b'OUT'),
+        context.ActionResult({'a': {'b': 'c'}}),
+    )
+    world.scripts['a'] = lambda _m, _c: bad
+    task = world.ask(requests.Run(receivers=('a/leader',), action='do'))['tasks']['a/0']
+    world.settle()
+    found = world.model.tasks[task]
+    assert (found.status, found.message) == ('failed', 'exit status 1')
+    assert found.results == {'a': {'b': 'c'}, 'return-code': 1, 'stdout': 'OUT'}
+
+
+def test_output_that_is_no_text_is_base64(world: World):
+    related(world)
+    world.scripts['a'] = lambda _m, _c: Done(outcome=context.Outcome(0, stdout=b'\xff'))
+    task = world.ask(requests.Exec(command='x', units=('a/0',)))['tasks']['a/0']
+    world.settle()
+    results = world.model.tasks[task].results
+    assert (results['stdout'], results['stdout-encoding']) == ('/w==', 'base64')
+
+
+def test_a_command_that_fails_is_completed_all_the_same(world: World):
+    related(world)
+    world.scripts['a'] = lambda _m, _c: Done(outcome=context.Outcome(3))
+    task = world.ask(requests.Exec(command='exit 3', units=('a/0',)))['tasks']['a/0']
+    world.settle()
+    assert world.model.tasks[task].status == 'completed'
+    assert world.model.tasks[task].results['return-code'] == 3
+
+
+def test_a_task_that_is_cancelled_never_runs(world: World):
+    related(world)
+    task = world.ask(requests.Run(receivers=('a/0',), action='do'))['tasks']['a/0']
+    world.ask(requests.CancelTask(ids=(task,)))
+    world.settle()
+    assert world.trace == []
+    assert world.model.tasks[task].status == 'cancelled'
+
+
+def test_a_running_task_that_is_cancelled_is_aborted(world: World):
+    related(world)
+    task = world.ask(requests.Run(receivers=('a/0',), action='do'))['tasks']['a/0']
+    world.step()
+    world.ask(requests.CancelTask(ids=(task,)))
+    assert world.model.tasks[task].status == 'aborting'
+    world.finish('0', simulation.KILLED)
+    assert world.model.tasks[task].status == 'aborted'
+
+
+def test_an_application_that_goes_takes_its_relations_and_machines(world: World):
+    rid = related(world)
+    world.ask(requests.RemoveApplication(applications=('b',)))
+    world.settle()
+    assert world.told('b/0') == [
+        'db-relation-departed a/0',
+        'db-relation-broken',
+        'stop',
+        'remove',
+    ]
+    assert world.told('a/0') == ['db-relation-departed b/0', 'db-relation-broken']
+    assert rid not in world.model.relations
+    assert list(world.model.machines) == ['0']
+
+
+def test_a_model_that_is_destroyed_by_force_runs_no_hook(world: World):
+    related(world)
+    world.ask(requests.DestroyModel(force=True))
+    assert not world.model.units
+    world.settle()
+    assert (world.trace, world.model.life) == ([], 'dead')
+
+
+def test_the_order_of_relations_is_up_to_the_seed():
+    orders: set[tuple[str, ...]] = set()
+    for seed in range(8):
+        world = World(seed=seed)
+        many = [REL(f'r{n}', 'requirer', 'sql') for n in range(3)]
+        world.deploy(simulation.a_charm('a', *many))
+        world.deploy(B)
+        for endpoint in many:
+            world.integrate(f'a:{endpoint.name}', 'b')
+        world.settle()
+        orders.add(tuple(n for n in world.names('a/0') if n.endswith('created')))
+    assert len(orders) > 1
