@@ -137,6 +137,13 @@ def desired(
     )
 
 
+def drain(on: bool) -> host.Host:
+    """Make every ``/healthcheck`` on the machine fail, or not."""
+    if on:
+        return host.Host(files=(host.File(path=DRAIN_FILE, content='going out of service\n'),))
+    return host.Host(absent=(host.Absent(path=DRAIN_FILE),))
+
+
 _NOTE = '# Written by the charm: local changes are overwritten.\n'
 
 _SERVER = (

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from . import apache, host, state, vip
+from . import host, state, vip
 from .relations import (
     ENDPOINT_TYPES,
     Databag,
@@ -36,8 +36,9 @@ class Place:
     addresses: tuple[str, ...]
     """What Apache listens on."""
     out_of_service: bool
-    linger_s: float
-    """How long to go on serving, out of service, until clients have noticed; seconds."""
+    told: bool
+    """Whoever sends clients here knows that this unit stops: a load balancer has drained it, or
+    there is none. Others must be left to notice that its health check fails."""
     status: state.Status | None
     host: host.Host
     peer_data: Databag
@@ -68,8 +69,6 @@ def place(spec: service.ServiceSpec, inputs: state.Inputs) -> Place:
     ]
     lifecycle = _lifecycle(balancers, inputs)
     drain = loadbalancer.drain(balancers, inputs.site.unit, lifecycle)
-    # One that knows no drain notices a failing health check, as whoever else sends clients does.
-    unaware = drain.state == 'unsupported' or (not balancers and bool(inputs.options.get('vip')))
     addresses = _listen(inputs, balancers)
     own, homeless = ((), ()) if balancers else vip.placed(inputs)
     ports = {app.name: app.port for app in spec.apps}
@@ -83,12 +82,9 @@ def place(spec: service.ServiceSpec, inputs: state.Inputs) -> Place:
         site=dataclasses.replace(inputs.site, urls=_urls(spec, inputs, balancers)),
         addresses=addresses,
         out_of_service=out,
-        linger_s=loadbalancer.NOTICE_S if unaware else 0,
+        told=lifecycle.state == 'maintenance' if balancers else not inputs.options.get('vip'),
         status=_status(inputs, balancers, lifecycle, drain, out) or _misplaced(homeless),
-        host=host.merge(
-            _drain_file(inputs, unaware),
-            vip.desired(inputs, own, addresses, ports) if own else vip.absent(),
-        ),
+        host=vip.desired(inputs, own, addresses, ports) if own else vip.absent(),
         peer_data=vip.request(addresses),
         unit_data={
             r.id: loadbalancer.unit_request(
@@ -157,12 +153,6 @@ def _listen(inputs: state.Inputs, balancers: Iterable[Relation]) -> tuple[str, .
     bindings = (*ENDPOINT_TYPES, *(r.name for r in balancers))
     found = {a for b in bindings for a in _addresses_on(inputs.site, b)}
     return ('127.0.0.1', *sorted(found - {'127.0.0.1'}))
-
-
-def _drain_file(inputs: state.Inputs, unaware: bool) -> host.Host:
-    if inputs.paused and unaware:
-        return host.Host(files=(host.File(path=apache.DRAIN_FILE, content='paused\n'),))
-    return host.Host(absent=(host.Absent(path=apache.DRAIN_FILE),))
 
 
 def _misplaced(homeless: tuple[str, ...]) -> state.Status | None:

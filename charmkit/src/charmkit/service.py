@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
 from . import apache, conf, front, host, memcached, migration, releases, state
-from .relations import ENDPOINT_TYPES, Databag, EndpointType, Need, Site
+from .relations import ENDPOINT_TYPES, Databag, EndpointType, Need, loadbalancer
 
 T = TypeVar('T')
 
@@ -123,6 +123,7 @@ def desired_state(spec: ServiceSpec, inputs: state.Inputs) -> state.Desired:
     )
     objection = spec.objection(inputs)
     serving = decision.usable and not objection and not place.out_of_service
+    unannounced = not serving and not place.told
     return state.Desired(
         host=host.merge(
             base,
@@ -135,8 +136,9 @@ def desired_state(spec: ServiceSpec, inputs: state.Inputs) -> state.Desired:
                 _sites(spec, inputs, place.addresses),
                 running=serving,
                 version=installed,
-                linger_s=place.linger_s,
+                linger_s=loadbalancer.NOTICE_S if unannounced else 0,
             ),
+            apache.drain(unannounced),
             place.host,
             spec.also(ready),
         ),
@@ -183,8 +185,10 @@ def _always(spec: ServiceSpec, inputs: state.Inputs) -> host.Host:
 
 
 def _idle(spec: ServiceSpec) -> host.Host:
-    names = (apache.SERVICE, *spec.daemons)
-    return host.Host(services=tuple(host.Service(name, 'stopped') for name in names))
+    """Out of service for want of something: it may have served until now, and nobody knows."""
+    daemons = tuple(host.Service(name, 'stopped') for name in spec.daemons)
+    api = host.Service(apache.SERVICE, 'stopped', linger_s=loadbalancer.NOTICE_S)
+    return host.merge(apache.drain(True), host.Host(services=(api, *daemons)))
 
 
 def _daemons(spec: ServiceSpec, serving: bool, version: str) -> tuple[host.Service, ...]:
@@ -258,6 +262,3 @@ def _sites(
 def _upstream(version: str) -> str:
     """The upstream part of a Debian version: ``2:25.1.0-2+deb12u1`` is ``25.1.0``."""
     return version.rpartition(':')[2].partition('-')[0].partition('+')[0]
-
-
-__all__ = ['Ready', 'ServiceSpec', 'Site', 'WsgiApp', 'desired_state']

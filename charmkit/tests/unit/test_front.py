@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
 import pytest
 
 from charmkit import front, relations, service, state
+from charmkit.relations import mysql
 
 SPEC = service.ServiceSpec(
     name='demo',
@@ -88,15 +90,23 @@ def test_it_tells_its_load_balancer_how_to_check_it():
 def test_a_paused_unit_serves_on_while_its_load_balancer_drains_it():
     got = place(relations=balancer(), paused=True, fresh='f' * 64)
     assert not got.out_of_service
-    assert got.linger_s == 0
 
 
 def test_a_load_balancer_that_knows_no_drain_is_told_by_the_health_check():
     found = balancer(interface_versions=[1])
     got = place(relations=found, paused=True, fresh='f' * 64)
     assert got.out_of_service
-    assert got.linger_s > 0
-    assert [f.path for f in got.host.files] == ['/run/openstack-drain']
+    assert not got.told
+    wanted = service.desired_state(
+        SPEC, state.Inputs(site=SITE, relations=found, paused=True, fresh='f' * 64)
+    )
+    assert '/run/openstack-drain' in {f.path for f in wanted.host.files}
+    assert {s.name: s.linger_s for s in wanted.host.services}['apache2'] > 0
+
+
+def test_without_anybody_who_sends_clients_it_stops_at_once():
+    wanted = service.desired_state(SPEC, state.Inputs(site=SITE, paused=True))
+    assert {s.name: s.linger_s for s in wanted.host.services}['apache2'] == 0
 
 
 @pytest.mark.parametrize('tick', [False, True])
@@ -116,3 +126,13 @@ def test_time_keeps_the_lease_of_a_drain_alive(tick: bool):
     before, after = (json.loads(p.unit_data[5]['lifecycle']) for p in (first, got))
     assert after['token'] == before['token']
     assert after['beat'] == before['beat'] + int(tick)
+
+
+def test_a_unit_that_loses_its_database_is_noticed_before_it_stops():
+    """A unit that is removed loses its relations one by one, and not its load balancer first."""
+    needy = dataclasses.replace(SPEC, needs=(mysql.need('demo'),))
+    wanted = service.desired_state(needy, state.Inputs(site=SITE, relations=balancer()))
+    apache = next(s for s in wanted.host.services if s.name == 'apache2')
+    assert apache.state == 'stopped'
+    assert apache.linger_s > 0
+    assert '/run/openstack-drain' in {f.path for f in wanted.host.files}
