@@ -23,12 +23,16 @@ def status(whole: Json, selectors: Sequence[str]) -> dict[str, Any]:
             for u, unit in app.get('units', {}).items()
             if named or _unit(u, unit, selectors)
         }
-        machines |= {unit['machine'] for unit in units.values() if 'machine' in unit}
         if named or units:
-            applications[name] = {**app, 'units': units} if units else dict(app)
-            if not units:
-                applications[name].pop('units', None)
-    _complete(whole, applications, machines)
+            applications[name] = {k: v for k, v in app.items() if k != 'units'}
+        if units:
+            applications[name]['units'] = units
+        for unit in units.values():
+            machines.add(unit['machine'])
+            # A subordinate is only seen below its principal.
+            for below in unit.get('subordinates', {}):
+                other = below.rpartition('/')[0]
+                applications.setdefault(other, whole['applications'][other])
     out = {**whole, 'applications': applications}
     out['machines'] = {k: m for k, m in whole['machines'].items() if k in machines}
     out['relations'] = [
@@ -37,23 +41,6 @@ def status(whole: Json, selectors: Sequence[str]) -> dict[str, Any]:
         if any(r[side].partition(':')[0] in applications for side in ('provider', 'requirer'))
     ]
     return out
-
-
-def _complete(whole: Json, applications: dict[str, Any], machines: set[str]) -> None:
-    """A subordinate is only seen below its principal, and each may have been named alone."""
-    for name, app in whole['applications'].items():
-        for unit_name, unit in app.get('units', {}).items():
-            subordinates = {s.rpartition('/')[0] for s in unit.get('subordinates', {})}
-            if name in applications and unit_name in applications[name].get('units', {}):
-                for other in subordinates - set(applications):
-                    applications[other] = whole['applications'][other]
-            elif subordinates & set(applications):
-                shown = applications.setdefault(name, {**app, 'units': {}})
-                applications[name] = {
-                    **shown,
-                    'units': {**shown.get('units', {}), unit_name: unit},
-                }
-                machines.add(unit['machine'])
 
 
 def _any(name: str, selectors: Sequence[str]) -> bool:
@@ -65,5 +52,8 @@ def _unit(name: str, unit: Json, selectors: Sequence[str]) -> bool:
         _any(name, selectors)
         or unit.get('machine') in selectors
         or unit['workload-status']['current'] in selectors
-        or any(_unit(n, u, selectors) for n, u in unit.get('subordinates', {}).items())
+        or any(
+            _any(n.rpartition('/')[0], selectors) or _unit(n, u, selectors)
+            for n, u in unit.get('subordinates', {}).items()
+        )
     )
