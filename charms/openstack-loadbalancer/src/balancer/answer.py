@@ -102,25 +102,31 @@ def app_answer(
         'interface-versions': wire.dump(loadbalancer.VERSIONS),
         'frontends': wire.dump({s: f for s, f in frontends.items() if f}),
         'status': wire.dump(_status(asked, what, frontends)),
-        'lb-units': wire.dump(sorted(members, key=unit_order)),
         'proxy': wire.dump(
             {
                 'sets-forwarded-headers': True,
                 'trusted-cidrs': [str(ipaddress.ip_network(a)) for a in trusted],
             }
         ),
-        'grants': wire.dump(
-            {
-                unit: {
-                    'token': lock.token,
-                    'state': lock.state,
-                    'position': lock.position,
-                    'reason': lock.reason,
-                }
-                for unit, lock in locks.items()
-                if unit.rpartition('/')[0] == asked.app
-            }
-        ),
+        **leave(asked.app, members, locks),
+    }
+
+
+def leave(app: str, members: Iterable[str], locks: Mapping[str, handshake.Lock]) -> dict[str, str]:
+    """Which units of *app* may drain, and whose acknowledgement each needs."""
+    grants = {
+        unit: {
+            'token': lock.token,
+            'state': lock.state,
+            'position': lock.position,
+            'reason': lock.reason,
+        }
+        for unit, lock in locks.items()
+        if unit.rpartition('/')[0] == app
+    }
+    return {
+        'lb-units': wire.dump(sorted(members, key=unit_order)),
+        'grants': wire.dump(grants),
     }
 
 

@@ -1,7 +1,8 @@
 """Load from many clients, each one request after the other; every request is accounted for.
 
 A client never repeats a request. It thinks a little between two, and does not look whether its
-connection was closed meanwhile, as many do not: only so does it show who closes too early. What gets no answer, or a status of 500 and above, is lost.
+connection was closed meanwhile, as many do not: only so does it show who closes too early. What gets no
+answer, or a status of 500 and above, is lost.
 
 usage: load.py '{"url": [ADDRESS, PORT], "clients": 8, "requests": 10000, "keep_alive": true,
                  "post": 0.5, "slow_ms": 0, "slow_share": 0.0, "stop_file": ""}'
@@ -35,7 +36,7 @@ class Tally:
 class Client:
     def __init__(self, plan: dict[str, Any], tally: Tally, seed: int):
         self.plan, self.tally = plan, tally
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311
         self.reader: asyncio.StreamReader | None = None
         self.writer: asyncio.StreamWriter | None = None
 

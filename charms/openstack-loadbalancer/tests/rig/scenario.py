@@ -95,7 +95,7 @@ def rolling(requests: int = 10_000, drain: bool = True, down_s: float = 1.0) -> 
 
 def reloads(requests: int = 10_000, times: int = 20, idle_close: bool = True) -> dict[str, Any]:
     """haproxy is reloaded again and again."""
-    with rig() as r:
+    with rig():
         config = pathlib.Path('/etc/haproxy/haproxy.cfg')
         wanted = config.read_text()
         if not idle_close:
@@ -173,14 +173,13 @@ def headers() -> dict[str, Any]:
         'X-Forwarded-Port': '1', 'X_Forwarded_For': '1.2.3.4', 'X-Real-IP': '1.2.3.4',
         'Proxy': 'http://evil', 'X-Openstack-Request-Id': 'req-1',
     }  # fmt: skip
-    with rig(1) as r:
+    with rig(1):
         out = {'arrived': json.loads(ask('/headers', forged)[1])}
         out['other host'] = ask('/', {'Host': 'evil'})[0]
         out['healthcheck'] = ask('/healthcheck', {'Host': FRONT})[0]
         out['encoded healthcheck'] = ask('/%68ealthcheck', {'Host': FRONT})[0]
         out['trace'] = ask('/', {'Host': FRONT}, 'TRACE')[0]
         out['ready'] = ask('/ready', {}, port=8405)[0]
-        del r
     return out
 
 

@@ -21,6 +21,7 @@ HERE = pathlib.Path(__file__).parent
 FRONT = '10.66.0.1'
 PORT = 5000
 LB = 'lb/0'
+READY = loadbalancer.Lifecycle(state='ready', token='t0')
 
 
 @dataclasses.dataclass
@@ -30,7 +31,7 @@ class Backend:
     unit: str
     address: str
     port: int = 9000
-    lifecycle: loadbalancer.Lifecycle = loadbalancer.Lifecycle(state='ready', token='t0')
+    lifecycle: loadbalancer.Lifecycle = READY
     process: subprocess.Popen[bytes] | None = None
     paused: bool = False
 
