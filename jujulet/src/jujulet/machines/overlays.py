@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import commands, taking
-from .places import Places, private, write
-from .protocol import Layer, LayerGone, MachineError
+from .places import Places, write
+from .protocol import Layer, LayerGone, MachineError, MachineSpec
 from .tools import Failed, run
 
 
@@ -38,25 +37,28 @@ class Overlays:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    async def choose(self, model: str, machine: str, base: Path, layer: str) -> Stack:
-        """Decide what a new machine stands on, and write it down.
+    def choose(self, spec: MachineSpec) -> Stack | None:
+        """What a new machine stands on by its layer; None if it has none, and needs a base.
 
         Raises:
             LayerGone: the layer cannot be used.
         """
-        stack = Stack(base.name)
-        if layer:
-            folder = self.places.find_layer(layer)
-            said = self._said(folder) if folder else None
-            if folder is None or said is None or said['base_dir'] != base.name:
-                raise LayerGone(f'install layer {layer} can no longer be used')
-            self.places.use_layer(layer)
-            stack = Stack(base.name, (folder.name, *said['below']))
+        if not spec.layer:
+            return None
+        folder = self.places.use_layer(spec.layer)
+        said = self._said(folder)
+        if said is None or said['base'] != str(spec.base):
+            raise LayerGone(f'install layer {spec.layer} is not one of {spec.base}')
+        if not (self.places.state / 'bases' / said['base_dir']).is_dir():
+            raise LayerGone(f'the base of install layer {spec.layer} is gone')
+        return Stack(said['base_dir'], (folder.name, *said['below']))
+
+    def settle_on(self, model: str, machine: str, stack: Stack) -> None:
+        """Write down what a machine stands on."""
         write(
             self.places.folder(model, machine) / 'stack.json',
             {'base': stack.base, 'layers': list(stack.layers)},
         )
-        return stack
 
     async def mount(self, model: str, machine: str, stack: Stack) -> Path:
         """Mount a machine's file system if it is not; where it is.
@@ -71,7 +73,7 @@ class Overlays:
         for part in ('upper', 'work', 'root'):
             (folder / part).mkdir(exist_ok=True)
         (folder / 'upper').chmod(0o755)
-        lower = [self.places.state / 'layers' / name / 'root' for name in stack.layers]
+        lower = [self.places.layers_dir / name / 'root' for name in stack.layers]
         lower.append(self.places.state / 'bases' / stack.base)
         for path in lower:
             if not path.is_dir():
@@ -118,8 +120,7 @@ class Overlays:
         Raises:
             MachineError: it could not be taken.
         """
-        fresh = self.places.state / 'layers' / f'.new-{uuid.uuid4().hex[:8]}'
-        private(fresh)
+        fresh = self.places.fresh_layer()
         try:
             return await taking.take(upper, fresh)
         except (Failed, OSError) as error:
@@ -151,7 +152,7 @@ class Overlays:
         for model, machine in self.places.known():
             stack = self.stack(model, machine)
             needed.update(stack.layers if stack else ())
-        folders = list((self.places.state / 'layers').glob('[!.]*'))
+        folders = list((self.places.layers_dir).glob('[!.]*'))
         for path in folders:
             needed.update((self._said(path) or {}).get('below', ()))
         unused = [p for p in folders if p.name not in needed and not (p / 'layer.json').exists()]

@@ -24,6 +24,13 @@ class Places:
     """Paths below one state directory. Nothing is made but where a method says so."""
 
     state: Path
+    kept: str = 'layers'
+    """Name of the directory of install layers: each kind of machine has its own."""
+
+    @property
+    def layers_dir(self) -> Path:
+        """Where install layers are."""
+        return self.state / self.kept
 
     @property
     def token(self) -> str:
@@ -42,6 +49,12 @@ class Places:
         """Its file system."""
         return self.folder(model, machine) / 'root'
 
+    def fresh_layer(self) -> Path:
+        """A new directory in which to make a layer."""
+        path = self.layers_dir / f'.new-{uuid.uuid4().hex[:8]}'
+        private(path)
+        return path
+
     def new_layer(self, key: str) -> Path:
         """The folder of a layer to be: the key and some digits, as one of that key may have been before.
 
@@ -50,11 +63,11 @@ class Places:
         """
         if not key or not all(c.isalnum() or c in '-_' for c in key):
             raise MachineError(f'layer key {key!r} is not letters, digits, - and _')
-        return self.state / 'layers' / f'{key}.{uuid.uuid4().hex[:6]}'
+        return self.layers_dir / f'{key}.{uuid.uuid4().hex[:6]}'
 
     def find_layer(self, key: str) -> Path | None:
         """The folder of the layer of that key; None if there is none."""
-        found = (path for path in (self.state / 'layers').glob('[!.]*/layer.json'))
+        found = (path for path in (self.layers_dir).glob('[!.]*/layer.json'))
         return next((p.parent for p in found if p.parent.name.partition('.')[0] == key), None)
 
     def run_dir(self, model: str, machine: str) -> Path:
@@ -104,7 +117,7 @@ class Places:
     def layers(self) -> list[Layer]:
         """Complete layers, oldest use first."""
         found: list[Layer] = []
-        for path in (self.state / 'layers').glob('[!.]*/layer.json'):
+        for path in (self.layers_dir).glob('[!.]*/layer.json'):
             try:
                 said = json.loads(path.read_text())
                 used = path.stat().st_mtime

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import uuid as uuids
 from collections.abc import Callable
@@ -23,6 +24,9 @@ from .tools import Failed, run
 
 REBOOTED = 129
 """Exit code of a container whose process 1 asked the kernel for a restart (it dies of SIGHUP)."""
+
+
+logger = logging.getLogger(__name__)
 
 
 class PodmanMachines:
@@ -64,9 +68,11 @@ class PodmanMachines:
     async def _make(self, spec: MachineSpec, progress: Callable[[str], None]) -> None:
         stack = self.overlays.stack(spec.model, spec.id)
         if stack is None:
-            base = await self.bases.ensure(spec.base, progress)
+            stack = self.overlays.choose(spec)
+            if stack is None:
+                stack = overlays.Stack((await self.bases.ensure(spec.base, progress)).name)
             self.places.keep_spec(spec)
-            stack = await self.overlays.choose(spec.model, spec.id, base, spec.layer)
+            self.overlays.settle_on(spec.model, spec.id, stack)
         progress('starting')
         for address in spec.addresses:
             await self.networks.ensure(spec.model, spec.spaces[address.space])
@@ -220,7 +226,14 @@ class PodmanMachines:
                 await run(['podman', 'unpause', name])
         except Failed as failed:
             raise MachineError(f'machine {machine} cannot be frozen: {failed}') from None
-        await self.overlays.keep(taken, key, known['base'], stack)
+
+        async def complete() -> None:
+            try:
+                await self.overlays.keep(taken, key, known['base'], stack)
+            except MachineError as error:
+                logger.warning('machine %s: %s', machine, error)
+
+        self._later(complete())
 
     def layers(self) -> list[Layer]:
         """Those whose base is here."""

@@ -30,7 +30,7 @@ class ProcessMachines:
     kind: Literal['container', 'process'] = 'process'
 
     def __init__(self, state: Path):
-        self.places = Places(state)
+        self.places = Places(state, kept='copies')
         private(state)
 
     async def ensure(self, spec: MachineSpec, progress: Callable[[str], None]) -> None:
@@ -161,8 +161,7 @@ class ProcessMachines:
         known = self.places.known().get((model, machine))
         if known is None:
             raise MachineError(f'machine {machine} does not exist')
-        fresh = self.places.state / 'layers' / f'.new-{uuid.uuid4().hex[:8]}'
-        private(fresh)
+        fresh = self.places.fresh_layer()
         try:
             size = await asyncio.to_thread(_copy, self.root(model, machine), fresh / 'root')
             self.places.keep_layer(fresh, key, known['base'], size, {})

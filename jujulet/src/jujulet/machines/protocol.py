@@ -132,7 +132,10 @@ class Machines(Protocol):
         ...
 
     async def keep_layer(self, model: str, machine: str, key: str) -> None:
-        """Keep what is on its file system as a layer; an existing one of that key stays. Pauses it briefly.
+        """Keep what is on its file system as a layer; an existing one of that key stays.
+
+        The machine is frozen while it is taken, and runs again when this returns; nothing that it does then shows in
+        the layer. Layers are completed in the background: until then, or if that fails, :meth:`layers` is without it.
 
         ``/var/lib/juju/agents`` is kept with it; run directory, logs, identity and host keys are not.
 

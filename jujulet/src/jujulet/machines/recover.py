@@ -115,7 +115,11 @@ async def recover(machines: PodmanMachines, alive: set[tuple[str, str]]) -> None
 
 async def _clear(state: Path, wanted: set[Path]) -> None:
     """Delete what was half made or half deleted."""
-    left = [*(state / 'layers').glob('.new-*'), *(state / 'rubbish').glob('*')]
+    left = [
+        *(state / 'layers').glob('.new-*'),
+        *(state / 'copies').glob('.new-*'),
+        *(state / 'rubbish').glob('*'),
+    ]
     left += (state / 'bases').glob('*.new*')
     left += [path for path in (state / 'machines').glob('*') if path not in wanted]
     await taking.remove(*left)

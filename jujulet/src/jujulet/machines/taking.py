@@ -2,8 +2,8 @@
 
 Frozen, files are *linked* where programs replace files (``/usr``, ``/opt``, packages' lists …) and *copied* where they
 write them in place (``/etc``, the rest of ``/var`` …). Once the machine runs again the links are copied too, so that
-nothing that it does later shows in the layer. Should it meanwhile have written into a linked file, which the time of
-change tells, there is no layer this time.
+nothing that it does later shows in the layer. Should it meanwhile have written into a linked file, which its time of
+modification tells, there is no layer this time.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ class Taken:
 
     folder: Path
     """Holds ``links``, a farm of hard links, and ``root``, what was copied."""
+    fingerprint: str
+    """Of the links, while the machine was frozen."""
 
     @property
     def root(self) -> Path:
@@ -73,7 +75,7 @@ async def take(upper: Path, folder: Path) -> Taken:
             if paths
         )
     )
-    return Taken(folder)
+    return Taken(folder, await _fingerprint(folder / 'links'))
 
 
 async def finish(taken: Taken) -> int:
@@ -84,10 +86,9 @@ async def finish(taken: Taken) -> int:
         Failed: a copy failed.
     """
     links = taken.folder / 'links'
-    before = await _fingerprint(links)
     copy = [*NICE, 'cp', '--archive', '--reflink=auto', '--', f'{links}/.', str(taken.root)]
     await run(copy, timeout=900)
-    if await _fingerprint(links) != before:
+    if await _fingerprint(links) != taken.fingerprint:
         raise MachineError('the machine changed its programs while they were copied')
     await remove(links)
     await asyncio.to_thread(_strip, taken.root)
@@ -106,8 +107,8 @@ async def remove(*paths: Path) -> None:
 
 
 async def _fingerprint(links: Path) -> str:
-    """Changes when a linked file was written, or had its owner or mode changed: by its time of change (ctime)."""
-    argv = [*NICE, 'find', str(links), '-type', 'f', '-printf', '%P %s %C@ %m\n']
+    """Changes when a linked file is written or gets another owner or mode; not when the machine removes it."""
+    argv = ['find', str(links), '-type', 'f', '-printf', '%P %s %T@ %m %U %G\n']
     listed = await run(argv, timeout=300)
     return hashlib.sha256('\n'.join(sorted(listed.splitlines())).encode()).hexdigest()
 
