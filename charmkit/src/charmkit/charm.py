@@ -62,7 +62,7 @@ class Charm(ops.CharmBase):
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
-        self._stored.set_default(paused=False, versions={})
+        self._stored.set_default(paused=False, versions={}, shown_version='')
         self.here: apply.Machine = self.machine or apply.LocalMachine(self.meta.name)
         for event in self.on.events().values():
             if issubclass(event.event_type, ops.HookEvent) and not issubclass(
@@ -212,8 +212,9 @@ class Charm(ops.CharmBase):
             for relation in self._named(key):
                 _write(relation.data[self.app], data, uris)
         self.unit.set_ports(*desired.ports)
-        if desired.version:
+        if desired.version and desired.version != self._stored.shown_version:
             self.unit.set_workload_version(desired.version)
+            self._stored.shown_version = desired.version
 
     def _named(self, key: str | int) -> list[ops.Relation]:
         if isinstance(key, str):

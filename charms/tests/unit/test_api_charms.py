@@ -10,7 +10,7 @@ import pytest
 from ops import testing
 
 import charmkit
-from charmkit import apache, host
+from charmkit import apache, host, packages, run
 from charmkit import testing as machines
 from charms import conftest as shared
 
@@ -289,3 +289,85 @@ def test_the_drain_file_is_left_by_nobody(
     assert apache.DRAIN_FILE in machine.seen.paths
     ctx.run(ctx.on.action('resume'), paused)
     assert apache.DRAIN_FILE not in machine.seen.paths
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What an action ran or installed, in order."""
+    done: list[str] = []
+
+    def command(c: host.Command) -> None:
+        done.append(c.name)
+
+    def install(names: tuple[str, ...], **_: Any) -> None:
+        done.append(f'upgrade {" ".join(names)}')
+
+    monkeypatch.setattr(run, 'command', command)
+    monkeypatch.setattr(packages, 'install', install)
+    return done
+
+
+def test_a_new_releases_unit_migrates_by_itself_while_the_leader_is_old(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+    charm: type[charmkit.ApiCharm],
+    ran: list[str],
+):
+    led = ctx.run(ctx.on.config_changed(), state(related))
+    machine.base, machine.version = 'debian@13', '2.0-1'
+    machine.seen = host.Observed()
+    follower = dataclasses.replace(led, leader=False, stored_states=set())
+    waiting = ctx.run(ctx.on.update_status(), follower)
+    assert waiting.unit_status.name == 'waiting'
+    assert machine.service('apache2') == 'stopped'
+    out = ctx.run(ctx.on.action('db-expand'), waiting)
+    migrations = charm.spec.migrations
+    assert ran == list(migrations.expand or migrations.sync)
+    assert ctx.action_results == {'schema-release': 31, 'schema-version': '2.0-1'}
+    assert out.unit_status == testing.ActiveStatus()
+    assert machine.service('apache2') == 'running'
+
+
+def test_a_unit_that_clients_are_sent_to_is_not_upgraded(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+    ran: list[str],
+):
+    balancer = answered(testing.Relation('internal-backend', remote_app_name='lb'))
+    serving = ctx.run(ctx.on.config_changed(), state({*related, balancer}))
+    with pytest.raises(testing.ActionFailed, match='run the pause action first'):
+        ctx.run(ctx.on.action('openstack-upgrade'), serving)
+    assert ran == []
+    ctx.run(ctx.on.action('openstack-upgrade', params={'force': True}), serving)
+    assert ran != []
+
+
+def test_an_upgraded_unit_migrates_and_starts_anew(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+    charm: type[charmkit.ApiCharm],
+    ran: list[str],
+):
+    serving = ctx.run(ctx.on.config_changed(), state(related))
+    newer = {name: '1.1-1' for name in machine.seen.packages}
+    machine.seen = dataclasses.replace(machine.seen, packages=newer)
+    machine.steps.clear()
+    out = ctx.run(ctx.on.action('openstack-upgrade'), serving)
+    migrations = charm.spec.migrations
+    wanted = [f'run {line}' for line in migrations.expand or migrations.sync]
+    assert machine.steps == [*wanted, f'recycle wsgi:{charm.spec.apps[0].name}']
+    assert out.workload_version == '1.1'
+
+
+def test_a_unit_that_is_removed_lets_its_clients_notice(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+):
+    serving = ctx.run(ctx.on.config_changed(), state(related))
+    machine.steps.clear()
+    ctx.run(ctx.on.stop(), dataclasses.replace(serving, relations=set()))
+    assert machine.steps == [f'write {apache.DRAIN_FILE}', 'stop apache2']
