@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import requests, settle
@@ -25,27 +25,27 @@ from . import (
 Answer = dict[str, Any]
 
 
-@functools.singledispatch
-def _carry_out(request: Any, model: Model, now: float) -> tuple[Model, Answer]:
-    raise Refused(f'{type(request).__name__} is not supported')
+Verb = Callable[[Any, Model, float], tuple[Model, Answer]]
 
-
-for _module in (
-    actions,
-    applications,
-    config,
-    machines,
-    refresh,
-    relations,
-    remotes,
-    secrets,
-    spaces,
-    storage,
-    teardown,
-    units,
-):
-    for _kind, _verb in _module.VERBS.items():
-        _carry_out.register(_kind, _verb)
+VERBS: Mapping[type, Verb] = {
+    kind: verb
+    for module in (
+        actions,
+        applications,
+        config,
+        machines,
+        refresh,
+        relations,
+        remotes,
+        secrets,
+        spaces,
+        storage,
+        teardown,
+        units,
+    )
+    for kind, verb in module.VERBS.items()
+}
+"""What carries out each kind of request."""
 
 
 def apply(model: Model, request: requests.Request, now: float) -> tuple[Model, Answer]:
@@ -55,7 +55,7 @@ def apply(model: Model, request: requests.Request, now: float) -> tuple[Model, A
     """
     if model.life != 'alive' and not isinstance(request, _WHILE_DYING):
         raise Refused(f'model "{model.name}" is no longer alive')
-    after, answer = _carry_out(request, model, now)
+    after, answer = VERBS[type(request)](request, model, now)
     return settle.settle(after, now), answer
 
 

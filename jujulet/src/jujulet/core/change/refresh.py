@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from .. import charm as charm_
 from .. import bases, edit, options, storage
+from .. import charm as charm_
 from ..model import Application, Model, Refused
 from ..requests import AttachResource, Refresh
 from . import applications, found
