@@ -132,6 +132,14 @@ def _link_tools(place: Place, juju_version: str) -> None:
     jujud.mkdir(parents=True, exist_ok=True)
     shutil.copy2(client, jujud / 'jujud')
     _write(jujud / 'jujud-version', environment.version_text(juju_version) + '\n')
+    if place.prefix:
+        return  # A plain process has no /usr/bin of its own.
+    for name in hooktools.MACHINE_NAMES:
+        link = place.root / 'usr/bin' / name
+        link.unlink(
+            missing_ok=True
+        )  # A layer brings the link of the machine that it was taken from.
+        link.symlink_to(f'{environment.machine_tools_dir(place.machine)}/jujud')
 
 
 def resource(place: Place, blob: pathlib.Path, name: str, filename: str) -> None:
