@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
 from hypothesis import given
@@ -72,7 +73,7 @@ def test_a_client_that_leaves_in_the_middle_is_no_error() -> None:
     whole = wire.encode(b'call', b'ctx', b'relation-set', b'--file', b'-')
 
     async def receive(raw: bytes) -> wire.Incoming | None:
-        path = f'\0jujulet-test-wire-{id(raw)}'
+        path = f'\0jujulet-test-wire-{os.getpid()}-{len(raw)}'
         found: asyncio.Future[wire.Incoming | None] = asyncio.get_running_loop().create_future()
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import toolworld
 
-from jujulet.core import model
+from jujulet.core import hooktools, model
 
 APP, OTHER = 'app/0', 'app/1'
 
@@ -223,15 +223,11 @@ def test_help_lists_the_flags_for_which_charmhelpers_looks(world: toolworld.Worl
 
 
 def test_no_function_tool_exists(world: toolworld.World) -> None:
-    from jujulet.core import hooktools
-
     assert not [name for name in hooktools.NAMES if name.startswith('function-')]
     assert world.run('function-get').code == 1
 
 
 def test_every_tool_has_help_and_refuses_an_unknown_flag(world: toolworld.World) -> None:
-    from jujulet.core import hooktools
-
     for name in hooktools.TOOLS:
         assert f'Usage: {name}' in world.out(name, '--help')
         assert world.run(name, '--no-such-flag').code == 2
@@ -258,3 +254,28 @@ def test_a_log_line_says_which_relation_it_is_about(world: toolworld.World) -> N
     world.out('juju-log', '-l', 'WARNING', 'oh', 'no')
     world.out('juju-log', '-l', 'whatever', 'well')
     assert world.log == [('WARNING', 'db:1: oh no'), ('INFO', 'db:1: well')]
+
+
+@pytest.mark.parametrize(
+    ('argv', 'unit', 'command'),
+    [
+        (('juju-exec', 'app/0', 'echo hi; date'), 'app/0', 'echo hi; date'),
+        (('juju-run', 'unit-my-app-12', 'date'), 'my-app/12', 'date'),
+        (('juju-exec', '-u', 'app/0', 'ls', '-l', 'a b'), 'app/0', "ls -l 'a b'"),
+        (('juju-exec', 'date'), '', 'date'),
+        (('juju-exec', 'app/0'), '', 'app/0'),
+    ],
+)
+def test_juju_exec_names_a_unit_and_a_command(
+    argv: tuple[str, ...], unit: str, command: str
+) -> None:
+    assert hooktools.exec_words(argv) == (unit, command)
+
+
+@pytest.mark.parametrize(
+    'argv', [('juju-exec',), ('juju-exec', '--nope', 'x'), ('juju-run', '-u')]
+)
+def test_juju_exec_without_a_command_is_refused(argv: tuple[str, ...]) -> None:
+    with pytest.raises(hooktools.Failure) as caught:
+        hooktools.exec_words(argv)
+    assert caught.value.code == 2
