@@ -17,7 +17,8 @@ def problems(model: Model) -> list[str]:
     return [sentence for check in CHECKS for sentence in check(model)]
 
 
-def _units(model: Model) -> Iterator[str]:
+def units(model: Model) -> Iterator[str]:
+    """Units belong to what is there, and go when they are done."""
     for key, unit in model.units.items():
         if key != unit.name:
             yield f'unit {unit.name} is filed under {key}'
@@ -41,7 +42,8 @@ def _units(model: Model) -> Iterator[str]:
             yield f'unit {unit.name} has nothing left to do and is still there'
 
 
-def _subordinates(model: Model) -> Iterator[str]:
+def subordinates(model: Model) -> Iterator[str]:
+    """Subordinates live with their principals."""
     for unit in model.units.values():
         if unit.application not in model.applications:
             continue
@@ -65,7 +67,8 @@ def _subordinates(model: Model) -> Iterator[str]:
             yield f'unit {principal.name} has several subordinates of {unit.application}'
 
 
-def _agents(model: Model) -> Iterator[str]:
+def agents(model: Model) -> Iterator[str]:
+    """What an agent has in hand and behind it fits together."""
     for unit in model.units.values():
         for sentence in _agent(unit.agent):
             yield f'unit {unit.name}: {sentence}'
@@ -101,7 +104,8 @@ def _agent(agent: Agent) -> Iterator[str]:
         yield 'something was put off and forgotten'
 
 
-def _statuses(model: Model) -> Iterator[str]:
+def statuses_shown(model: Model) -> Iterator[str]:
+    """Agents show what they do."""
     for unit in model.units.values():
         shown, agent = unit.agent_status.current, unit.agent
         if (agent.step == 'failed') != (shown == 'error'):
@@ -122,7 +126,8 @@ def _statuses(model: Model) -> Iterator[str]:
                 yield f'unit {unit.name} has {hook} to do and shows idle'
 
 
-def _locks(model: Model) -> Iterator[str]:
+def locks(model: Model) -> Iterator[str]:
+    """A machine does one thing at a time."""
     for machine in model.machines:
         running = [
             u.name
@@ -138,7 +143,8 @@ def _locks(model: Model) -> Iterator[str]:
             yield f'machine {machine} runs several things at once: {", ".join(running)}'
 
 
-def _applications(model: Model) -> Iterator[str]:
+def applications(model: Model) -> Iterator[str]:
+    """Applications have charms and leaders, and go when they are done."""
     for key, application in model.applications.items():
         if key != application.name:
             yield f'application {application.name} is filed under {key}'
@@ -166,7 +172,8 @@ def _applications(model: Model) -> Iterator[str]:
             yield f'unit {unit.name} still thinks that it leads'
 
 
-def _relations(model: Model) -> Iterator[str]:
+def relations_known(model: Model) -> Iterator[str]:
+    """Relations join what is there, once, and go when they are done."""
     seen: dict[frozenset[tuple[str, str]], int] = {}
     for key, relation in model.relations.items():
         for sentence in _relation(model, key, relation):
@@ -210,7 +217,8 @@ def _in_scope(model: Model, relation: Relation, name: str) -> Iterator[str]:
         yield f'unit {name} is in scope and knows nothing of it'
 
 
-def _machines(model: Model) -> Iterator[str]:
+def machines(model: Model) -> Iterator[str]:
+    """Machines have addresses of their own, in spaces that are there."""
     seen: dict[str, str] = {}
     for machine in model.machines.values():
         yield from _addresses(model, machine, seen)
@@ -235,13 +243,15 @@ def _addresses(model: Model, machine: Machine, seen: dict[str, str]) -> Iterator
                 yield f'machine {machine.id} has {text}, outside of {subnet}'
 
 
-def _storage(model: Model) -> Iterator[str]:
+def storage(model: Model) -> Iterator[str]:
+    """Storage belongs to units that are there."""
     for each in model.storage.values():
         if each.owner not in model.units:
             yield f'storage {each.id} belongs to {each.owner!r}, which is not there'
 
 
-def _secrets(model: Model) -> Iterator[str]:
+def secrets(model: Model) -> Iterator[str]:
+    """Secrets belong to, are granted to and followed by what is there."""
     for secret in model.secrets.values():
         for sentence in _secret(model, secret):
             yield f'secret {secret.id}: {sentence}'
@@ -264,7 +274,8 @@ def _secret(model: Model, secret: Secret) -> Iterator[str]:
             yield f'{name} follows it and is not there'
 
 
-def _tasks(model: Model) -> Iterator[str]:
+def tasks_held(model: Model) -> Iterator[str]:
+    """Tasks run on what is there, and an agent holds those that run."""
     held = {u.agent.task: u for u in model.units.values() if u.agent.task}
     for task in model.tasks.values():
         if task.operation not in model.operations:
@@ -283,7 +294,8 @@ def _tasks(model: Model) -> Iterator[str]:
             yield f'operation {operation.id} has lost tasks {lost}'
 
 
-def _model(model: Model) -> Iterator[str]:
+def whole(model: Model) -> Iterator[str]:
+    """A dead model is empty."""
     if model.life == 'dead' and (model.machines or model.units or model.applications):
         yield 'the model is dead and not empty'
     for offer in model.offers.values():
@@ -292,16 +304,16 @@ def _model(model: Model) -> Iterator[str]:
 
 
 CHECKS = (
-    _units,
-    _subordinates,
-    _agents,
-    _statuses,
-    _locks,
-    _applications,
-    _relations,
-    _machines,
-    _storage,
-    _secrets,
-    _tasks,
-    _model,
+    units,
+    subordinates,
+    agents,
+    statuses_shown,
+    locks,
+    applications,
+    relations_known,
+    machines,
+    storage,
+    secrets,
+    tasks_held,
+    whole,
 )

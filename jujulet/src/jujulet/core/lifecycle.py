@@ -67,7 +67,9 @@ def _taken_up(model: Model, name: str, hook: Hook, now: float) -> Model:
 
 def _announce(model: Model, name: str, hook: Hook, now: float) -> Model:
     unit = model.units[name]
-    if hook.kind == 'update-status' or unit.agent.step == 'failed':
+    if unit.agent.step == 'failed':
+        return model  # An action does not hide the error.
+    if hook.kind == 'update-status' and unit.agent_status.current != 'error':
         return model
     task = model.tasks.get(hook.task)
     doing = hooks.running(hook, task.name if task else '')
