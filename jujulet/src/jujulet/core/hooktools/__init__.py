@@ -17,6 +17,17 @@ from .. import model as model_
 from . import action, hook, network, relation, secret, secretowner, storage
 from .tool import BAD_ARGUMENTS, Ask, Failure, NoValue, Reply, Tool, unrecognised
 
+__all__ = [
+    'MACHINE_NAMES',
+    'NAMES',
+    'STUBS',
+    'TOOLS',
+    'Failure',
+    'call',
+    'exec_words',
+    'wants',
+]
+
 _GROUPS = (
     action.TOOLS,
     hook.TOOLS,
