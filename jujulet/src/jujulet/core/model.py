@@ -127,6 +127,8 @@ class Relation:
     """Databags of units that left: readable while the relation lives."""
     applications: Mapping[str, Databag] = dataclasses.field(default_factory=frozen_map)
     ever_in_scope: bool = False
+    linked: bool = False
+    """Of a relation to a consumed application: it has been made in the other model too."""
 
 
 @dataclasses.dataclass(frozen=True)

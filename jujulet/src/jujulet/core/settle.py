@@ -188,9 +188,23 @@ def without_unit(model: Model, name: str, now: float) -> Model:
 
 def _gone_relations(model: Model, _now: float) -> Model:
     for relation in list(model.relations.values()):
-        if relation.life != 'alive' and not relation.units:
+        if relation.life == 'alive':
+            continue
+        for name in relation.units:
+            if name.rpartition('/')[0] in model.remotes:
+                model = relationhooks.left(model, name, relation.id)
+        if not model.relations[relation.id].units:
             model = without_relation(model, relation)
     return model
+
+
+def _gone_remotes(model: Model, _now: float) -> Model:
+    gone = [
+        r.name
+        for r in model.remotes.values()
+        if (r.life != 'alive' or not r.url) and not model.relations_of(r.name)
+    ]
+    return edit.without(model, 'remotes', *gone) if gone else model
 
 
 def without_relation(model: Model, relation: Relation) -> Model:
@@ -244,6 +258,7 @@ _FOLLOWS = (
     _storage,
     _gone_units,
     _gone_relations,
+    _gone_remotes,
     _gone_applications,
     _leaders,
     _model,
