@@ -32,6 +32,7 @@ def main() -> None:
         },
     )  # fmt: skip
     rings = {f'secret:{name}': {'ring': text} for name, text in said['rings'].items()}
+    known = {k.name: keys.load(said['rings'][k.label]) for k in keys.KINDS}
     inputs = state.Inputs(
         site=relations.Site(
             unit='keystone/0',
@@ -43,6 +44,7 @@ def main() -> None:
         relations={'shared-db': (database,)},
         peers={'seed': 'secret:seed', **{k.label: f'secret:{k.label}' for k in keys.KINDS}},
         secrets={'secret:seed': {'seed': said['seed']}, **rings},
+        my_peer_data={name: ring.digest for name, ring in known.items() if ring},
         unit_secret='u' * 48,
         fresh=said['fresh'],
     )

@@ -195,13 +195,16 @@ def authenticate(machine: Machine, account: keystone.Account) -> dict[str, Any]:
 
 def test_tokens_outlive_rotations_of_their_keys(machine: Machine):
     session = rest.login(machine.url, ADMIN_PASSWORD)
+    before = keys.load(machine.rings[keys.FERNET.label])
     for _ in range(3):
         steps = machine.reconcile(keys.FERNET.label)['steps']
         assert not [s for s in steps if 'apache2' in s or s.startswith('recycle')]
         machine.run('systemctl', 'restart', 'memcached')  # No cache may stand in for the keys.
         rest.observe(session)
     ring = keys.load(machine.rings[keys.FERNET.label])
+    assert before
     assert ring
+    assert ring.primary == before.primary + 3
     names = machine.run('ls', keys.FERNET.repository).split()
     assert names == [str(n) for n in sorted(ring.keys)]
 

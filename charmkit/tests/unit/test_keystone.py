@@ -1,0 +1,140 @@
+"""The keystone interface: both sides understand each other, and nonsense is refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from charmkit.relations import Relation, Site, keystone
+
+SITE = Site(
+    unit='glance/0',
+    leader=True,
+    address='10.0.0.7',
+    urls={'public': 'https://c:9292', 'internal': 'http://i:9292', 'admin': 'http://a:9292'},
+    region='North',
+)
+URLS = {
+    'public': 'https://keystone',
+    'internal': 'http://10.1.0.4:5000',
+    'admin': 'http://[::4]:5000',
+}
+ACCOUNT = keystone.Account(
+    username='glance', password='s3cret', user_id='u', domain='service_domain', domain_id='d',
+    project='services', project_id='p', admin_domain_id='default', admin_project_id='ap',
+    admin_user_id='au', admin_role='admin',
+)  # fmt: skip
+
+
+def relation(*bags: dict[str, str]) -> Relation:
+    units = {f'glance/{n}': bag for n, bag in enumerate(bags)}
+    return Relation(id=7, name='identity-service', app='glance', units=units)
+
+
+def test_what_is_asked_for_is_understood():
+    need = keystone.need('glance', '/v2')
+    asked = keystone.request(relation(dict(need.request(SITE))))
+    assert isinstance(asked, keystone.Request)
+    (service,) = asked.services
+    assert (service.name, service.type, service.region) == ('glance', 'image', 'North')
+    assert dict(service.urls) == {
+        'public': 'https://c:9292/v2', 'internal': 'http://i:9292/v2', 'admin': 'http://a:9292/v2',
+    }  # fmt: skip
+    assert asked.username == 'glance'
+
+
+def test_several_services_of_a_charm_share_an_account():
+    need = keystone.need('cinderv3', '/v3/$(project_id)s', also={'cinderv2': '/v2/$(project_id)s'})
+    asked = keystone.request(relation(dict(need.request(SITE))))
+    assert isinstance(asked, keystone.Request)
+    assert {s.type for s in asked.services} == {'volumev2', 'volumev3'}
+    assert asked.username == 'cinderv2_cinderv3'
+
+
+def test_what_is_answered_is_understood():
+    need = keystone.need('glance')
+    asked = keystone.request(relation(dict(need.request(SITE))))
+    assert isinstance(asked, keystone.Request)
+    answer = keystone.answer(asked, URLS, 'North', ACCOUNT)
+    found = need.read(answer, SITE)
+    assert found == keystone.Identity(
+        auth_url='http://10.1.0.4:5000/v3',
+        public_url='https://keystone:443/v3',
+        username='glance',
+        project='services',
+        domain='service_domain',
+        password='s3cret',
+        region='North',
+    )
+    assert answer['auth_host'] == '[::4]'
+    assert answer['service_type'] == 'image'
+    assert 's3cret' not in repr(found)
+
+
+def test_an_older_keystone_that_names_no_internal_host_is_understood():
+    bag = {
+        'auth_host': '10.0.0.4', 'auth_port': '35357', 'auth_protocol': 'http',
+        'service_host': '10.0.0.4', 'service_port': '5000', 'service_protocol': 'http',
+        'service_username': 'glance', 'service_password': 'x', 'service_tenant': 'services',
+    }  # fmt: skip
+    found = keystone.need('glance').read(bag, SITE)
+    assert found
+    assert (found.auth_url, found.domain) == ('http://10.0.0.4:35357/v3', 'Default')
+
+
+def test_a_charm_may_only_ask_where_keystone_is():
+    none = dict.fromkeys(('service', 'region', 'public_url', 'internal_url', 'admin_url'), 'None')
+    asked = keystone.request(relation({**none, 'requested_roles': 'Member'}))
+    assert isinstance(asked, keystone.Request)
+    assert asked.services == ()
+    answer = keystone.answer(asked, URLS, 'North', ACCOUNT)
+    assert answer['created_roles'] == 'Member'
+    assert 'service_password' not in answer
+
+
+def test_the_unit_with_the_lowest_number_that_has_said_all_counts():
+    whole = dict(keystone.need('glance').request(SITE))
+    other = whole | {'public_url': 'http://other:9292'}
+    units = {'glance/10': whole, 'glance/2': other, 'glance/0': {'service': 'glance'}}
+    asked = keystone.request(Relation(id=1, name='identity-service', app='glance', units=units))
+    assert isinstance(asked, keystone.Request)
+    assert dict(asked.services[0].urls)['public'] == 'http://other:9292'
+
+
+def test_nothing_is_asked_while_something_is_missing():
+    whole = dict(keystone.need('glance').request(SITE))
+    assert keystone.request(relation({**whole, 'admin_url': ''})) is None
+    assert keystone.request(relation()) is None
+    assert keystone.need('glance').request(Site(unit='g/0', leader=True, address='10.0.0.1')) == {}
+
+
+@pytest.mark.parametrize(
+    'bad',
+    [
+        {'service': 'keystone'},
+        {'service': 'rm -rf'},
+        {'region': 'a\nb'},
+        {'public_url': 'file:///etc/passwd'},
+        {'public_url': 'http://'},
+        {'public_url': 'http://a:99999'},
+        {'public_url': 'http://a/\u2028'},
+        {'requested_roles': 'a;b'},
+        {'add_role_to_admin': 'x' * 65},
+    ],
+)
+def test_nonsense_is_refused_by_name(bad: dict[str, str]):
+    whole = dict(keystone.need('glance').request(SITE))
+    refused = keystone.request(relation(whole | bad))
+    assert isinstance(refused, keystone.Refusal)
+    assert refused.app == 'glance'
+
+
+keys = st.sampled_from(
+    ['service', 'region', 'public_url', 'internal_url', 'admin_url', 'x_service', 'x_region']
+)
+
+
+@given(st.dictionaries(keys, st.text(max_size=20) | st.just('http://a')))
+def test_no_databag_breaks_it(bag: dict[str, str]):
+    keystone.request(relation(bag))
