@@ -52,18 +52,22 @@ class HookRun:
         place = self._place(model, unit)
         charm = model.charms[operation.url]
         source = paths.charms(self._folder) / charm.digest
-        given = model.applications[unit.application].resources
         await asyncio.to_thread(unitfolder.deploy, place, source, model.juju_version)
-        for resource in given.values():
-            blob = paths.blobs(self._folder) / resource.digest
-            await asyncio.to_thread(
-                unitfolder.resource, place, blob, resource.name, resource.filename
-            )
+        await self._put_resources(model, unit, place)
         await self._sockets.listen(uuid, unit.name)
         now = self._engine.clock()
         self._engine.update(
             uuid, lambda m: lifecycle.deployed(m, operation.unit, operation.url, now)
         )
+
+    async def _put_resources(
+        self, model: model_.Model, unit: model_.Unit, place: unitfolder.Place
+    ) -> None:
+        for resource in model.applications[unit.application].resources.values():
+            blob = paths.blobs(self._folder) / resource.digest
+            await asyncio.to_thread(
+                unitfolder.resource, place, blob, resource.name, resource.filename
+            )
 
     async def attach_storage(self, uuid: str, operation: operations.AttachStorage) -> None:
         """Make the folder that a storage instance is."""
@@ -131,6 +135,8 @@ class HookRun:
             self._say(uuid, unit, 'INFO', 'ran "install" hook (from the install cache)')
             self._finish(uuid, context.id, context_.Outcome(0))
             return
+        if operation.hook.kind == 'upgrade-charm':  # It also tells of a new resource.
+            await self._put_resources(model, unit, place)
         facts = environment.Facts(prefix=place.prefix)
         env = environment.hook_environment(model, context, facts)
         argv, how, stdin = _handler(model, operation.hook, place)
@@ -148,7 +154,7 @@ class HookRun:
                 uuid,
                 unit,
                 'INFO',
-                f'ran "{hooks.name(operation.hook)}" {_noun(operation.hook)} (via {how})',
+                f'ran "{_called(model, operation.hook)}" {_noun(operation.hook)} (via {how})',
             )
         self._finish(uuid, context.id, outcome)
 
@@ -241,6 +247,10 @@ class HookRun:
             unit=unit.name,
             machine=unit.machine,
         )
+
+
+def _called(model: model_.Model, hook: model_.Hook) -> str:
+    return model.tasks[hook.task].name if hook.task in model.tasks else hooks.name(hook)
 
 
 def _noun(hook: model_.Hook) -> str:
