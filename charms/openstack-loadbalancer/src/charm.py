@@ -73,8 +73,6 @@ class LoadBalancerCharm(charmkit.Charm):
         # Grants of this very hook: a start of haproxy from nothing must know of them too.
         apply.reconcile(self.here, now.host)
         self._remember(inputs, settled)
-        if settled.unfinished:
-            workload.watch(inputs.site.unit, decision.WATCH)
         return operate.published(self._known, now, settled.acks, settled.workers)
 
     def reconcile(self) -> charmkit.Desired:
@@ -114,11 +112,14 @@ class LoadBalancerCharm(charmkit.Charm):
             now=time.time(),
             linger_s=linger_s,
         )
+        names = workload.interface_names()
         return decision.Known(
             inputs=inputs,
-            networks={t: operate.interfaces(inputs, t) for t in ENDPOINT_TYPES},
+            networks={t: operate.interfaces(inputs, t, names) for t in ENDPOINT_TYPES},
             metrics_addresses=tuple(
-                dict.fromkeys(i.address for i in operate.interfaces(inputs, 'metrics-endpoint'))
+                dict.fromkeys(
+                    i.address for i in operate.interfaces(inputs, 'metrics-endpoint', names)
+                )
             ),
             gone=gone,
             guilty=self._guilty,

@@ -9,13 +9,24 @@ from collections.abc import Iterable, Mapping
 from charmkit import host, state
 from charmkit.relations import Relation, loadbalancer, unit_order, wire
 
-from . import answer, handshake, haproxy_cfg, interface, layout, linger, options, rotation, vrrp
+from . import (
+    answer,
+    handshake,
+    haproxy_cfg,
+    interface,
+    layout,
+    linger,
+    options,
+    rotation,
+    scripts,
+    vrrp,
+)
 
 CONFIG = '/etc/haproxy/haproxy.cfg'
 SHAPE = '/etc/haproxy/shape'
 DROP_IN = '/etc/systemd/system/haproxy.service.d/openstack-loadbalancer.conf'
-SAVE = '/usr/local/lib/openstack-loadbalancer/save-server-state'
-WATCH = '/usr/local/lib/openstack-loadbalancer/watch'
+WATCH_UNIT = '/etc/systemd/system/openstack-loadbalancer-watch.service'
+WATCH_SERVICE = 'openstack-loadbalancer-watch'
 KEEPALIVED = '/etc/keepalived/keepalived.conf'
 ENDPOINTS = ('backend', 'loadbalancer')
 PEERS = 'peers'
@@ -246,8 +257,15 @@ def _host(
         packages=frozenset({'haproxy'}),
         directories=(host.Directory(path='/usr/local/lib/openstack-loadbalancer'),),
         files=(
-            host.File(path=SAVE, content=_SAVE, mode=0o755),
-            host.File(path=WATCH, content=_WATCH, mode=0o755),
+            host.File(path=scripts.SAVE_PATH, content=scripts.SAVE, mode=0o755),
+            host.File(
+                path=scripts.WATCH_PATH, content=scripts.WATCH, mode=0o755, notify=(WATCH_SERVICE,)
+            ),
+            host.File(
+                path=WATCH_UNIT,
+                content=scripts.watch_unit(known.inputs.site.unit),
+                notify=(WATCH_SERVICE,),
+            ),
             host.File(path=DROP_IN, content=_DROP_IN, notify=()),
             host.File(
                 path=CONFIG,
@@ -258,7 +276,10 @@ def _host(
             # What only a reload can change: it is reloaded when this differs, and not before.
             host.File(path=SHAPE, content=f'{shape}\n', notify=('haproxy',)),
         ),
-        services=(host.Service('haproxy', on_change='reload'),),
+        services=(
+            host.Service('haproxy', on_change='reload'),
+            host.Service(WATCH_SERVICE),
+        ),
     )
     return host.merge(wanted, _vrrp(known, opts, tuple(placed)))
 
@@ -297,65 +318,11 @@ def _vrrp(known: Known, opts: options.Options, placed: tuple[vrrp.Vip, ...]) -> 
     )
 
 
-_SAVE = f"""\
-#!/usr/bin/python3 -IS
-# Keeps the state of every server for the next worker: a reload must not undo a drain.
-import os, re, socket
-
-def ask(command):
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(5)
-        s.connect('/run/haproxy-master.sock')
-        s.sendall(command.encode() + b'\\n')
-        s.shutdown(socket.SHUT_WR)
-        return b''.join(iter(lambda: s.recv(65536), b'')).decode()
-
-state = ask('@1 show servers state')
-if state.startswith('1'):
-    with open('{haproxy_cfg.STATE_FILE}.new', 'w') as f:
-        f.write(state)
-    os.replace('{haproxy_cfg.STATE_FILE}.new', '{haproxy_cfg.STATE_FILE}')
-"""
-
-_WATCH = """\
-#!/usr/bin/python3 -IS
-# Waits until the last request to a drained server has ended, on all workers, and wakes the charm.
-import socket, subprocess, sys, time
-
-def ask(command):
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(5)
-        s.connect('/run/haproxy-master.sock')
-        s.sendall(command.encode() + b'\\n')
-        s.shutdown(socket.SHUT_WR)
-        return b''.join(iter(lambda: s.recv(65536), b'')).decode()
-
-def busy():
-    for line in ask('show proc').splitlines():
-        pid, _, rest = line.partition(' ')
-        if not pid.isdigit() or not rest.split() or rest.split()[0] != 'worker':
-            continue
-        state = ask(f'@!{pid} show servers state')
-        away = {tuple(f.split()[1:4:2]) for f in state.splitlines() if f[:1].isdigit()
-                and len(f.split()) > 6 and int(f.split()[6]) & 9}
-        for row in ask(f'@!{pid} show stat').splitlines():
-            f = row.split(',')
-            if len(f) > 4 and (f[0], f[1]) in away and int(f[2] or 0) + int(f[4] or 0):
-                return True
-    return False
-
-end = time.monotonic() + 3600
-while busy() and time.monotonic() < end:
-    time.sleep(0.5)
-sys.exit(subprocess.call(
-    ['juju-exec', '-u', sys.argv[1], 'JUJU_DISPATCH_PATH=hooks/update-status ./dispatch']))
-"""
-
 _DROP_IN = f"""\
 # Written by the charm. As the package has it, after the state of the servers was saved.
 [Service]
 ExecReload=
-ExecReload=-{SAVE}
+ExecReload=-{scripts.SAVE_PATH}
 ExecReload=/usr/sbin/haproxy -Ws -f $CONFIG -c -q $EXTRAOPTS
 ExecReload=/bin/kill -USR2 $MAINPID
 """

@@ -149,14 +149,21 @@ def min_ready(requests: Iterable[interface.Request]) -> dict[str, int]:
     return out
 
 
-def interfaces(inputs: Inputs, binding: str) -> tuple[vrrp.Interface, ...]:
+def interfaces(
+    inputs: Inputs, binding: str, names: Mapping[str, str]
+) -> tuple[vrrp.Interface, ...]:
     """This unit's own addresses on *binding* that clients elsewhere can reach.
 
-    A VIP that the unit holds shows among them, and is left out.
+    A VIP that the unit holds shows among them, and is left out. *names* are the interfaces' own,
+    by address: Juju's may be those of another moment.
     """
     vips = set(str(inputs.options.get('vip') or '').split())
     return tuple(
-        vrrp.Interface(name=n.interface, address=n.address, network=n.subnet or n.address)
+        vrrp.Interface(
+            name=names.get(n.address, n.interface),
+            address=n.address,
+            network=n.subnet or n.address,
+        )
         for n in inputs.site.networks.get(binding, ())
         if n.address not in vips and _reachable(n.address)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 import pathlib
 import subprocess
@@ -38,11 +39,6 @@ class Settled:
     acks: Acks
     drains: Drains
     workers: tuple[rotation.Worker, ...]
-
-    @property
-    def unfinished(self) -> tuple[str, ...]:
-        """Units whose drain goes on."""
-        return tuple(u for u, a in self.acks.items() if a.state in ('draining', 'timeout'))
 
 
 def settle(
@@ -197,9 +193,10 @@ def reload() -> None:
     run.program('systemctl', 'reload', 'haproxy')
 
 
-def watch(unit: str, command: str) -> None:
-    """Let a process of its own see to it that *unit* looks again when its drains have ended."""
-    name = f'openstack-loadbalancer-watch-{unit.replace("/", "-")}'
-    active = subprocess.run(['systemctl', 'is-active', '-q', name], check=False)
-    if active.returncode:
-        run.program('systemd-run', '--quiet', '--collect', f'--unit={name}', command, unit)
+def interface_names() -> dict[str, str]:
+    """The name of the network interface that has each address."""
+    try:
+        done = run.program('ip', '-j', 'address', 'show')
+    except (run.CommandError, FileNotFoundError):
+        return {}
+    return {a['local']: i['ifname'] for i in json.loads(done) for a in i['addr_info']}

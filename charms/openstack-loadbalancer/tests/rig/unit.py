@@ -37,7 +37,13 @@ class Backend:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, HERE / 'backend.py', self.address, str(self.port), self.unit]
+            [
+                sys.executable,
+                HERE.parent / 'api' / 'src' / 'serve.py',
+                self.address,
+                str(self.port),
+                self.unit,
+            ]
         )
 
     def stop(self) -> None:

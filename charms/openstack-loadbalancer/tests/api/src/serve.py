@@ -1,6 +1,6 @@
 """A service behind the load balancer: answers at once or slowly, and dies abruptly when told to.
 
-usage: backend.py ADDRESS PORT NAME
+usage: serve.py ADDRESS PORT NAME
 Paths: /healthcheck, /slow/MILLISECONDS, /headers (what arrived, as JSON), anything else.
 """
 

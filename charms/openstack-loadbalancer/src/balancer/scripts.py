@@ -1,0 +1,102 @@
+"""Small programs that run on the unit beside the charm: on each reload, and all the time."""
+
+from __future__ import annotations
+
+from . import haproxy_cfg
+
+SAVE_PATH = '/usr/local/lib/openstack-loadbalancer/save-server-state'
+WATCH_PATH = '/usr/local/lib/openstack-loadbalancer/watch'
+
+_ASK = """\
+def ask(command):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(5)
+        s.connect('/run/haproxy-master.sock')
+        s.sendall(command.encode() + b'\\n')
+        s.shutdown(socket.SHUT_WR)
+        return b''.join(iter(lambda: s.recv(65536), b'')).decode()
+"""
+
+SAVE = f"""\
+#!/usr/bin/python3 -IS
+# Keeps the state of every server for the next worker: a reload must not undo a drain.
+import os, socket
+
+{_ASK}
+state = ask('@1 show servers state')
+if state.startswith('1'):
+    with open('{haproxy_cfg.STATE_FILE}.new', 'w') as f:
+        f.write(state)
+    os.replace('{haproxy_cfg.STATE_FILE}.new', '{haproxy_cfg.STATE_FILE}')
+"""
+
+WATCH = f"""\
+#!/usr/bin/python3 -IS
+# Has the charm look again when a drain has come to its end on all workers, and when a server
+# has gone up or down; and every ten seconds while requests to a drained server are under way.
+import socket, subprocess, sys, time
+
+{_ASK}
+def look():
+    up, busy = [], []
+    old = False
+    for line in ask('show proc').splitlines():
+        old = old or 'old workers' in line
+        fields = line.split()
+        if len(fields) < 2 or fields[1] != 'worker':
+            continue
+        away = set()
+        for s in ask(f'@!{{fields[0]}} show servers state').splitlines():
+            f = s.split()
+            if len(f) > 6 and f[0].isdigit() and int(f[6]) & 9:
+                away.add((f[1], f[3]))
+        for row in ask(f'@!{{fields[0]}} show stat').splitlines():
+            f = row.split(',')
+            if len(f) < 18 or f[1] in ('FRONTEND', 'BACKEND', 'svname'):
+                continue
+            if (f[0], f[1]) in away:
+                if int(f[2] or 0) + int(f[4] or 0):
+                    busy.append((f[0], f[1]))
+            elif not old:
+                up.append((f[0], f[1], f[17].split()[0]))
+    return sorted(up), sorted(set(busy))
+
+def wake():
+    subprocess.call(['juju-exec', '-u', sys.argv[1],
+        'cd "$JUJU_CHARM_DIR" && JUJU_DISPATCH_PATH=hooks/update-status ./dispatch'])
+
+seen, woken = None, 0.0
+while True:
+    time.sleep(1)
+    try:
+        now = look()
+    except (OSError, ValueError):
+        continue
+    if seen is None:
+        seen = now
+    elif now != seen or (now[1] and time.monotonic() - woken > 10):
+        ended = set(seen[1]) - set(now[1])
+        # A server that flaps must not keep the charm busy.
+        if ended or time.monotonic() - woken > 5:
+            wake()
+            seen, woken = now, time.monotonic()
+"""
+
+
+def watch_unit(unit: str) -> str:
+    """The systemd unit of the watcher."""
+    return f"""\
+# Written by the charm: changes are lost.
+[Unit]
+Description=Tells the charm of {unit} what happens to the servers of haproxy
+After=haproxy.service
+
+[Service]
+ExecStart={WATCH_PATH} {unit}
+Restart=always
+RestartSec=5
+Environment=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+[Install]
+WantedBy=multi-user.target
+"""
