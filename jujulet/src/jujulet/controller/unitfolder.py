@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import shutil
+from collections.abc import Callable
 
 from ..core import environment, hooktools
 
@@ -82,11 +83,30 @@ def _adopt(place: Place) -> None:
     agents = place.agent.parent
     others = [p for p in agents.iterdir() if p.name != place.tag and (p / '.layer').exists()]
     for other in others:
+        # Copied, since a folder of a lower layer cannot be renamed; renamed at the end, so that it is whole or absent.
+        fresh = agents / f'.{place.tag}'
+        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.copytree(other, fresh, symlinks=True, ignore=_brought(other))
+        (fresh / '.layer').unlink()
+        (fresh / 'charm').mkdir(exist_ok=True)
         shutil.rmtree(place.agent)
-        other.rename(place.agent)
+        fresh.rename(place.agent)
+        shutil.rmtree(other)
         shutil.rmtree(place.tools.parent / other.name, ignore_errors=True)
-        (place.agent / '.layer').unlink()
         return
+
+
+def _brought(agent: pathlib.Path) -> Callable[[str, list[str]], list[str]]:
+    """Leaves out the files that the charm brought to *agent*: they come anew from the charm itself."""
+    manifest = agent / MANIFEST
+    names = set[str](json.loads(manifest.read_text())) if manifest.exists() else set[str]()
+    files = {str(agent / 'charm' / name) for name in names}
+
+    def ignored(folder: str, entries: list[str]) -> list[str]:
+        paths = ((entry, os.path.join(folder, entry)) for entry in entries)
+        return [e for e, p in paths if p in files and (os.path.islink(p) or not os.path.isdir(p))]
+
+    return ignored
 
 
 def _files(folder: pathlib.Path) -> set[str]:
