@@ -42,6 +42,9 @@ def shim() -> pathlib.Path:
     return folder
 
 
+_MARKS = {'error': 'LACK', 'warning': 'warn'}
+
+
 def _doctor(call: Call) -> int | None:
     findings: list[dict[str, Any]] = call.controller.ask('doctor')
     bad = [f for f in findings if not f['ok']]
@@ -50,9 +53,9 @@ def _doctor(call: Call) -> int | None:
         del colour
         lines: list[str] = []
         for f in findings:
-            lines.append(f'{"ok  " if f["ok"] else "LACK"}  {f["name"]}: {f["says"]}')
-            if not f['ok'] and f.get('cure'):
-                lines.append(f'      mend it with: {f["cure"]}')
+            lines.append(f'{_MARKS.get(f["level"], "ok  ")}  {f["name"]}: {f["says"]}')
+            if f.get('cure'):
+                lines.append(f'      {f["cure"]}')
         return '\n'.join(lines) + '\n'
 
     call.show(findings, as_table)

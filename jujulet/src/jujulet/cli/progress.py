@@ -22,8 +22,9 @@ def settle(call: Call, *, timeout: float) -> int:
     while True:
         status: Mapping[str, Any] = call.ask('status')
         units = tabular.all_units(status)
-        for name, unit in sorted(units.items()):
-            line = _line(unit)
+        lines = {f'machine {i}': _machine_line(m) for i, m in status['machines'].items()}
+        lines |= {name: _line(unit) for name, unit in sorted(units.items())}
+        for name, line in lines.items():
             if seen.get(name) != line:
                 call.say(f'{name}: {line}')
                 seen[name] = line
@@ -39,6 +40,11 @@ def settle(call: Call, *, timeout: float) -> int:
         if time.monotonic() > deadline:
             raise model_.Refused('timeout after waiting for the deployment to settle')
         time.sleep(_PAUSE_S)
+
+
+def _machine_line(machine: Mapping[str, Any]) -> str:
+    state = machine['juju-status']['current']
+    return state if state == 'started' else f'{state} {machine["machine-status"].get("message", "")}'.strip()
 
 
 def _line(unit: Mapping[str, Any]) -> str:
