@@ -6,6 +6,7 @@ import asyncio
 import logging
 import pathlib
 import secrets
+import signal
 from collections.abc import Mapping
 
 from .. import paths
@@ -146,7 +147,7 @@ class HookRun:
         recording = operation.hook.kind == 'install' and self._cache.wants(uuid, unit.name)
         if recording:
             self._sockets.record(context.id)
-        outcome = await self._execute(uuid, unit, operation.hook, link, argv, env, place, stdin)
+        outcome = await self._execute(uuid, unit, context, link, argv, env, place, stdin)
         if recording and outcome.code == 0 and not outcome.killed:
             await self._cache.keep(uuid, unit.name, self._sockets.recording(context.id))
         if outcome.code == 0 and not outcome.killed:
@@ -162,13 +163,14 @@ class HookRun:
         self,
         uuid: str,
         unit: model_.Unit,
-        hook: model_.Hook,
+        context: context_.Context,
         link: link_.AgentLink,
         argv: tuple[str, ...],
         env: Mapping[str, str],
         place: unitfolder.Place,
         stdin: bytes,
     ) -> context_.Outcome:
+        hook = context.hook
         captured = {'stdout': bytearray(), 'stderr': bytearray()}
         keep = bool(hook.task)
         entity = f'unit-{unit.name.replace("/", "-")}'
@@ -187,10 +189,19 @@ class HookRun:
             if hook.kind != 'exec':
                 lines.feed(stream, chunk)
 
+        def started(number: int, _pid: int) -> None:
+            self._sockets.kill[context.id] = lambda: link.kill(number, signal.SIGKILL)
+
         timeout = self._engine.models[uuid].tasks[hook.task].timeout if hook.task else 0.0
         try:
             ended = await link.run(
-                argv, env=env, cwd=place.charm_inside, stdin=stdin, timeout=timeout, output=output
+                argv,
+                env=env,
+                cwd=place.charm_inside,
+                stdin=stdin,
+                timeout=timeout,
+                output=output,
+                started=started,
             )
         except link_.CannotRun as error:
             line('stderr', str(error))

@@ -76,7 +76,10 @@ class Server:
             message = json.loads(line)
             question = self._questions.get(message['ask'])
             if question is None:
-                raise model_.Refused(f'this controller knows no question {message["ask"]!r}')
+                raise model_.Refused(
+                    f'the controller that runs is another version than this command (it knows no '
+                    f'{message["ask"]!r}): run `jujulet controller stop`, then the command again'
+                )
             answer = question(**message['args'])
             if isinstance(answer, AsyncIterator):
                 async for one in answer:

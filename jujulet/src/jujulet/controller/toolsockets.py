@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from .. import wire
@@ -33,6 +34,8 @@ class ToolSockets:
         self._contexts: dict[str, tuple[str, context_.Context]] = {}
         """By context id: the model's uuid, and the context as its tools have made it so far."""
         self._recordings: dict[str, layers.Recording] = {}
+        self.kill: dict[str, Callable[[], None]] = {}
+        """By context id: ends the hook at once, for ``juju-reboot --now``."""
 
     def begin(self, uuid: str, context: context_.Context) -> None:
         """A hook starts: its tools may call."""
@@ -50,6 +53,7 @@ class ToolSockets:
         """A hook has ended: nothing may call on its behalf any more."""
         self._contexts.pop(context_id, None)
         self._recordings.pop(context_id, None)
+        self.kill.pop(context_id, None)
 
     def record(self, context_id: str) -> None:
         """Remember every call of this hook, and its answer."""
@@ -165,6 +169,8 @@ class ToolSockets:
         if answer.model is not model:
             self._engine.update(uuid, lambda _: answer.model)
         self._log(uuid, unit, answer)
+        if answer.context.writes.reboot == 'now' and context.id in self.kill:
+            self.kill[context.id]()
         if context.id in self._recordings:
             recording = self._recordings[context.id]
             self._recordings[context.id] = layers.recorded(recording, incoming.call, answer)
