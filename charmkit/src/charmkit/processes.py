@@ -3,11 +3,12 @@
 ``apache2ctl graceful`` renews every process of every service on the machine at once, and each
 must load its application again: tens of seconds in which requests wait. A mod_wsgi daemon process
 that gets SIGUSR1 ends when it has no request left (``graceful-timeout``), and Apache starts its
-successor (mod_wsgi, ``WSGIDaemonProcess``). Taken one after the other, the rest keep serving.
+successor (mod_wsgi, ``WSGIDaemonProcess``). Taken half by half, the rest keep serving.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -20,27 +21,26 @@ READY_S = 60.0
 
 
 def recycle(service: str) -> None:
-    """Renew the processes of *service*, ``wsgi:NAME``, one after the other.
+    """Renew the processes of *service*, ``wsgi:NAME``: one half, and the other when that serves.
 
     Those that do not come back within :data:`READY_S` are Apache's to restart; this goes on.
     """
     name = service.removeprefix('wsgi:')
-    old = _of(name)
-    for pid in sorted(old):
+    old = sorted(_of(name))
+    half = (len(old) + 1) // 2
+    for batch in (old[:half], old[half:]):
         before = _of(name)
-        try:
-            os.kill(pid, signal.SIGUSR1)
-        except ProcessLookupError:
-            continue
-        _await_successor(name, pid, before)
+        for pid in batch:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGUSR1)
+        _await_successors(name, frozenset(batch), before)
 
 
-def _await_successor(name: str, pid: int, before: frozenset[int]) -> None:
+def _await_successors(name: str, gone: frozenset[int], before: frozenset[int]) -> None:
     end = time.monotonic() + READY_S
-    while time.monotonic() < end:
+    while gone and time.monotonic() < end:
         now = _of(name)
-        new = now - before
-        if pid not in now and any(_serves(p) for p in new):
+        if not now & gone and sum(map(_serves, now - before)) >= len(gone):
             return
         time.sleep(0.1)
 
