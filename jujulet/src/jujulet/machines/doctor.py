@@ -15,7 +15,7 @@ from typing import Literal
 
 from jujulet.core import charm
 
-from . import commands, images, overlays, runtimes
+from . import commands, images, kernel, overlays, runtimes
 from .protocol import MachineError
 
 PROGRAMS = {
@@ -49,6 +49,8 @@ class Facts:
     """Podman's network backend: ``netavark``, ``cni``, or empty."""
     bounding: int
     """Capabilities that processes here may have."""
+    kernel: tuple[tuple[str, int], ...]
+    """Settings of the kernel, see ``kernel.WANTED``."""
     bases: tuple[tuple[str, str], ...]
     """Each base with why it cannot be built; empty: it can."""
 
@@ -79,6 +81,7 @@ def look(state: Path) -> Facts:
         free=shutil.disk_usage(place).free,
         backend=_said(['podman', 'info', '--format={{.Host.NetworkBackend}}']).strip(),
         bounding=runtimes.bounding(),
+        kernel=tuple(kernel.settings().items()),
         bases=tuple((name, _why_not(name)) for name in ('debian@12', 'debian@13', 'ubuntu@24.04')),
     )
 
@@ -94,6 +97,7 @@ def findings(facts: Facts) -> list[Finding]:
         _room(facts),
         _network(facts),
         _capabilities(facts),
+        _kernel(facts),
         *_bases(facts),
     ]
     return sorted(found, key=lambda f: ('error', 'warning', 'ok').index(f.level))
@@ -203,6 +207,20 @@ def _capabilities(facts: Facts) -> Finding:
         return Finding('capabilities', 'error', f'this host gives no {", ".join(missing)}')
     without = [name for name in commands.CAPABILITIES if name not in have]
     return Finding('capabilities', 'ok', f'all but {", ".join(without)}' if without else 'all')
+
+
+def _kernel(facts: Facts) -> Finding:
+    low = kernel.lacking(dict(facts.kernel))
+    if not low:
+        return Finding('kernel limits', 'ok', 'high enough')
+    said = ' '.join(f'{name}={value}' for name, value in low.items())
+    level = 'ok' if facts.uid == 0 else 'warning'
+    return Finding(
+        'kernel limits',
+        level,
+        'low for many machines; raised with the first one',
+        f'sysctl -w {said}',
+    )
 
 
 def _bases(facts: Facts) -> list[Finding]:

@@ -126,6 +126,7 @@ class Bases:
         fresh = Path(tempfile.mkdtemp(prefix=f'{path.name}.new', dir=self.folder))
         try:
             await recipe.build(fresh)
+            await run(['sync', '--file-system', str(fresh)], timeout=300)
             fresh.rename(path)
         except BaseException:
             await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from . import commands, images, inside, overlays, recover, runtimes, taking
+from . import commands, images, inside, kernel, overlays, recover, runtimes, taking
 from .networks import Networks
 from .places import Places, private
 from .protocol import Layer, MachineError, MachineSpec
@@ -74,6 +74,7 @@ class PodmanMachines:
             self.places.keep_spec(spec)
             self.overlays.settle_on(spec.model, spec.id, stack)
         progress('starting')
+        kernel.provide()
         for address in spec.addresses:
             await self.networks.ensure(spec.model, spec.spaces[address.space])
         root = await self.overlays.mount(spec.model, spec.id, stack)

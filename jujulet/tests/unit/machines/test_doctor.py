@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from jujulet.machines import doctor
+from jujulet.machines import doctor, kernel
 
 WELL = doctor.Facts(
     uid=0,
@@ -17,6 +17,7 @@ WELL = doctor.Facts(
     free=50 * 1024**3,
     backend='netavark',
     bounding=(1 << 41) - 1,
+    kernel=tuple(kernel.WANTED.items()),
     bases=(('debian@12', ''), ('debian@13', '')),
 )
 
@@ -66,3 +67,14 @@ def test_one_command_brings_all_packages() -> None:
         doctor.remedy(doctor.findings(bare))
         == 'apt-get install --yes conmon mmdebstrap podman runc'
     )
+
+
+def test_kernel_limits_that_are_low_are_named_with_what_they_should_be() -> None:
+    low = (('fs.inotify.max_user_instances', 128), ('fs.aio-max-nr', 2_000_000))
+    (found,) = [
+        f
+        for f in doctor.findings(dataclasses.replace(WELL, kernel=low, uid=1000))
+        if f.name == 'kernel limits'
+    ]
+    assert found.level == 'warning'
+    assert found.remedy == 'sysctl -w fs.inotify.max_user_instances=8192'
