@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping
 
 from ..core import machines as machines_
@@ -16,7 +17,7 @@ from . import installcache
 
 logger = logging.getLogger(__name__)
 
-HELLO_TIMEOUT_S = 90.0
+HELLO_TIMEOUT_S = 180.0
 """How long a machine's system may take from its start until its agent says hello."""
 
 Key = tuple[str, str]
@@ -29,6 +30,8 @@ class Provision:
     def __init__(self, engine: engine_.Engine, cache: installcache.InstallCache):
         self._engine = engine
         self._cache = cache
+        self._starting = asyncio.Semaphore(max(2, os.cpu_count() or 2))
+        """Starting a machine takes a core; more at once only make each of them slower."""
         self._servers: dict[Key, asyncio.Server] = {}
         self._links: dict[Key, link_.AgentLink] = {}
         self._arrivals: dict[Key, asyncio.Event] = {}
@@ -65,8 +68,9 @@ class Provision:
         """Bring a machine back that was there before the controller went away."""
         model = self._engine.models[uuid]
         try:
-            await self._listen(uuid, machine)
-            await self._engine.machines_of(uuid).ensure(_spec(model, machine), lambda _: None)
+            async with self._starting:
+                await self._listen(uuid, machine)
+                await self._engine.machines_of(uuid).ensure(_spec(model, machine), lambda _: None)
         except protocol.MachineError as error:
             self._fail(uuid, machine, str(error))
 
@@ -84,9 +88,10 @@ class Provision:
 
         arrived = self._arrivals.setdefault((uuid, machine), asyncio.Event())
         try:
-            await self._listen(uuid, machine)
-            await self._engine.machines_of(uuid).ensure(_spec(model, machine), progress)
-            await asyncio.wait_for(arrived.wait(), HELLO_TIMEOUT_S)
+            async with self._starting:
+                await self._listen(uuid, machine)
+                await self._engine.machines_of(uuid).ensure(_spec(model, machine), progress)
+                await asyncio.wait_for(arrived.wait(), HELLO_TIMEOUT_S)
         except protocol.MachineError as error:
             self._fail(uuid, machine, str(error))
         except TimeoutError:
