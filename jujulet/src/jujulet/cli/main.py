@@ -112,7 +112,10 @@ def _plugin(name: str, rest: list[str]) -> int:
     """Run ``juju-NAME`` from the PATH with what follows, as Juju does; never returns if there is one."""
     import shutil
 
-    program = shutil.which(f'juju-{name}')
+    # Beside this program too: whoever installs both together need not have them on the PATH.
+    beside = os.path.dirname(sys.executable)
+    path = f'{os.environ.get("PATH", os.defpath)}{os.pathsep}{beside}'
+    program = shutil.which(f'juju-{name}', path=path)
     if program is None or '/' in name:
         return _error(_unknown(name), 1)
     environment = dict(os.environ)
