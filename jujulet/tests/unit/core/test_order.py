@@ -160,7 +160,7 @@ def _undeparted(trace: list[order.Event]) -> list[order.Event]:
         (order.relations_are_created_before_start, _swap('p-relation-created', 'start')),
         (order.leadership_is_told_before_config, _swap('leader-elected', 'start')),
         (order.start_follows_config_at_once, _swap('start', 'db-relation-joined')),
-        (order.config_follows_upgrade_at_once, _swap('upgrade-charm', 'start')),
+        (order.config_follows_upgrade_at_once, _swap('upgrade-charm', 'stop')),
         (order.relation_hooks_wait_for_start, _swap('start', 'stop')),
         (order.relations_go_their_way, _swap('db-relation-joined', 'db-relation-broken')),
         (order.relations_go_their_way, _without('db-relation-created')),

@@ -660,3 +660,74 @@ def test_the_order_of_relations_is_up_to_the_seed():
         world.settle()
         orders.add(tuple(n for n in world.names('a/0') if n.endswith('created')))
     assert len(orders) > 1
+
+
+def test_a_dying_unit_departs_from_everyone_then_breaks_then_stops(world: World):
+    related(world)
+    world.ask(requests.AddUnit(application='b'))
+    world.settle()
+    world.trace.clear()
+    world.ask(requests.RemoveUnit(units=('a/0',)))
+    world.settle()
+    assert world.told('a/0') == [
+        'db-relation-departed b/0',
+        'db-relation-departed b/1',
+        'db-relation-broken',
+        'stop',
+        'remove',
+    ]
+
+
+def test_others_hear_that_a_unit_departs_as_soon_as_it_is_dying(world: World):
+    related(world)
+    world.scripts['a'] = failing('db-relation-departed')
+    world.ask(requests.RemoveUnit(units=('a/0',)))
+    world.settle()
+    assert 'a/0' in world.model.units
+    assert world.told('b/0') == ['db-relation-departed a/0']
+
+
+def test_peers_depart_and_are_never_broken(world: World):
+    world.deploy(simulation.a_charm('a', PEER), num_units=2)
+    world.settle()
+    world.trace.clear()
+    world.ask(requests.RemoveUnit(units=('a/0',)))
+    world.settle()
+    assert world.told('a/0') == ['p-relation-departed a/1', 'stop', 'remove']
+    assert world.told('a/1')[0] == 'p-relation-departed a/0'
+
+
+@pytest.mark.parametrize('crash_at', range(14))
+def test_a_crash_in_any_hook_loses_none_and_repeats_only_that_one(crash_at: int):
+    def course(*, crash: bool) -> list[str]:
+        world = World()
+        begun = 0
+
+        def run() -> None:
+            nonlocal begun
+            while world.step():
+                if world.running and not any(e.began == world.ticks for e in world.trace):
+                    begun += 1
+                    if crash and begun == crash_at:
+                        world.crash()
+
+        world.deploy(simulation.a_charm('a', PEER))
+        run()
+        url = world.ask(requests.AddCharm(charm=simulation.a_charm('a', PEER, digest='2')))['url']
+        world.ask(requests.Refresh(application='a', charm=url))
+        run()
+        world.ask(requests.RemoveApplication(applications=('a',)))
+        run()
+        return [n for n in world.names('a/0') if not n.endswith('!')]
+
+    assert course(crash=True) == course(crash=False)
+
+
+def test_nothing_is_due_on_a_machine_on_which_a_hook_runs(world: World):
+    related(world)
+    world.deploy(simulation.a_charm('c'), to=('0',))
+    world.ask(requests.SetConfig(application='a', options={'level': 7}))
+    while '0' not in world.running:
+        world.step()
+    everything = schedule.due(world.model, frozenset(), world.now)
+    assert [o for o in everything if getattr(o, 'machine', '0') == '0'] == []
