@@ -19,38 +19,40 @@ from .command import Call
 ALIASES = 'JUJULET_CHARMS'
 """Names that stand for paths: ``name=path``, separated by colons; before those of ``jujulet alias``."""
 
+_SUFFIXES = ('.charm', '.yaml', '.yml', '.zip')
+
 
 def locate(text: str) -> pathlib.Path:
     """Where the charm or bundle called *text* lies. Raises ``model.Refused`` for one that is not on this machine."""
     name = text.removeprefix('local:')
+    looks_like_path = '/' in name or name.startswith(('.', '~')) or name.endswith(_SUFFIXES)
+    known = {} if looks_like_path else aliases()
+    bare = name.removeprefix('ch:')
+    if bare in known:
+        path = pathlib.Path(known[bare]).expanduser()
+        if not path.exists():
+            raise model_.Refused(f'"{bare}" stands for {path}, where nothing is')
+        return path
     path = pathlib.Path(name).expanduser()
     if path.exists():
         return path
-    looks_like_path = name.startswith(('.', '/', '~')) or name.endswith(
-        ('.charm', '.yaml', '.yml', '.zip')
-    )
     if looks_like_path:
         raise model_.Refused(f'no charm was found at "{name}": no such file or folder')
-    return _alias(name)
+    raise model_.Refused(
+        f'charm or bundle "{name}" not found: jujulet does not download from Charmhub. '
+        f'Give a charm folder, a .charm file or a bundle by its path (such as ./{bare}), '
+        f'or say where it is with: jujulet alias {bare} PATH'
+    )
 
 
-def _alias(name: str) -> pathlib.Path:
-    bare = name.removeprefix('ch:')
+def aliases() -> dict[str, str]:
+    """Names that stand for charms, with their paths."""
     known: dict[str, str] = dict(home.read().get('charms', {}))
     for entry in os.environ.get(ALIASES, '').split(':'):
-        key, equals, place = entry.partition('=')
+        name, equals, place = entry.partition('=')
         if equals:
-            known[key] = place
-    if bare not in known:
-        raise model_.Refused(
-            f'charm or bundle "{name}" not found: jujulet does not download from Charmhub. '
-            f'Give a charm folder, a .charm file or a bundle by its path (such as ./{bare}), '
-            f'or say where it is with: jujulet alias {bare} PATH'
-        )
-    path = pathlib.Path(known[bare]).expanduser()
-    if not path.exists():
-        raise model_.Refused(f'"{bare}" stands for {path}, where nothing is')
-    return path
+            known[name] = place
+    return known
 
 
 def is_bundle(path: pathlib.Path) -> bool:
