@@ -88,7 +88,9 @@ def app_answer(
     A frontend is told of only when every member serves it: what is told ends up in the
     catalogue, and clients may then reach any of them.
     """
-    everywhere = frozenset[str].intersection(*(m.served for m in members.values())) or frozenset()
+    # A unit that has only just come knows of no member yet, not even of itself.
+    served = [m.served for m in members.values()]
+    everywhere = frozenset[str](served[0]).intersection(*served) if served else frozenset[str]()
     frontends: dict[str, dict[str, Any]] = {}
     if isinstance(asked, interface.Request):
         for endpoint in asked.endpoints:
