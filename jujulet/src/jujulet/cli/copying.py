@@ -125,8 +125,9 @@ def _put(call: Call, source: pathlib.Path, remote: _Remote, *, recursive: bool) 
 
 def _get(call: Call, remote: _Remote, target: pathlib.Path, *, recursive: bool) -> None:
     argv = _argv(call, remote, _GET, [remote.path])
+    # Unbuffered: what follows the first byte is for tar, which reads the pipe itself.
     with subprocess.Popen(
-        argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        argv, bufsize=0, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout is not None  # noqa: S101 -- it was asked for
         kind = process.stdout.read(1)

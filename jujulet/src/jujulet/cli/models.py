@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +18,9 @@ def _add_model(call: Call) -> None:
     home.check_controller(call['controller'])
     name = call.args[0]
     config = _config_values(call['config'])
-    cloud = call.args[1].partition('/')[0] if len(call.args) > 1 else ''
+    # The user's environment, not that of the daemon, which may have been started long ago.
+    given = call.args[1] if len(call.args) > 1 else os.environ.get('JUJULET_CLOUD', '')
+    cloud = given.partition('/')[0]
     made = call.controller.ask('add-model', name=name, cloud=cloud, config=config)
     if not call['no-switch']:
         home.remember('model', f'{home.USER}/{made["name"]}')

@@ -44,7 +44,11 @@ def settle(call: Call, *, timeout: float) -> int:
 
 def _machine_line(machine: Mapping[str, Any]) -> str:
     state = machine['juju-status']['current']
-    return state if state == 'started' else f'{state} {machine["machine-status"].get("message", "")}'.strip()
+    return (
+        state
+        if state == 'started'
+        else f'{state} {machine["machine-status"].get("message", "")}'.strip()
+    )
 
 
 def _line(unit: Mapping[str, Any]) -> str:
