@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 from . import edit
@@ -13,13 +14,46 @@ EXEC = 'juju-exec'
 ENDED = frozenset(('completed', 'failed', 'cancelled', 'aborted', 'error'))
 
 
+_first: tuple[Mapping[str, Task], dict[str, Task]] = ({}, {})
+# The last answer of ``_pending`` and what it was for: saves time and changes nothing.
+
+
+def _pending(model: Model) -> Mapping[str, Task]:
+    """The oldest pending task of each receiver."""
+    global _first
+    if _first[0] is not model.tasks:
+        found: dict[str, Task] = {}
+        for task in model.tasks.values():
+            if task.status != 'pending':
+                continue
+            before = found.get(task.receiver)
+            if before is None or int(task.id) < int(before.id):
+                found[task.receiver] = task
+        _first = (model.tasks, found)
+    return _first[1]
+
+
 def next_hook(model: Model, receiver: str) -> Hook | None:
     """The oldest pending task of a unit or machine as what to run."""
-    mine = [t for t in model.tasks.values() if t.status == 'pending' and t.receiver == receiver]
-    if not mine:
+    first = _pending(model).get(receiver)
+    if first is None:
         return None
-    first = min(mine, key=lambda t: int(t.id))
     return Hook('exec' if first.name == EXEC else 'action', task=first.id)
+
+
+KEPT = 1000
+"""How many operations are remembered."""
+
+
+def pruned(model: Model) -> Model:
+    """*model* without its oldest operations that have ended, once there are too many."""
+    excess = len(model.operations) - KEPT
+    if excess <= 0:
+        return model
+    oldest = sorted(model.operations.values(), key=lambda o: int(o.id))[:excess]
+    gone = [o for o in oldest if all(model.tasks[t].status in ENDED for t in o.tasks)]
+    model = edit.without(model, 'operations', *(o.id for o in gone))
+    return edit.without(model, 'tasks', *(t for o in gone for t in o.tasks))
 
 
 def started(model: Model, task_id: str, now: float) -> Model:

@@ -19,6 +19,7 @@ from jujulet.core import (
     relations,
     requests,
     schedule,
+    tasks,
 )
 
 PEER = REL('p', 'peer', 'peers')
@@ -731,3 +732,17 @@ def test_nothing_is_due_on_a_machine_on_which_a_hook_runs(world: World):
         world.step()
     everything = schedule.due(world.model, frozenset(), world.now)
     assert [o for o in everything if getattr(o, 'machine', '0') == '0'] == []
+
+
+def test_old_operations_are_forgotten_and_those_that_wait_are_not(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tasks, 'KEPT', 3)
+    related(world)
+    for _ in range(6):
+        world.ask(requests.Run(receivers=('a/0',), action='do'))
+    assert len(world.model.operations) == 6
+    world.settle()
+    world.ask(requests.Run(receivers=('a/0',), action='do'))
+    assert len(world.model.operations) == 3
+    assert len(world.model.tasks) == 3

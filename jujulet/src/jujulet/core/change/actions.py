@@ -109,7 +109,7 @@ def _enqueue(
         )
         model = edit.put_task(model, task)
     operation = Operation(oid, summary, tuple(ids.values()), now)
-    model = edit.put_operation(model, operation)
+    model = tasks.pruned(edit.put_operation(model, operation))
     return model, {'operation': oid, 'tasks': ids, 'errors': dict(errors)}
 
 
