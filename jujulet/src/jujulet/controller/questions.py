@@ -97,7 +97,7 @@ class Questions:
     ) -> dict[str, Any]:
         """Make an empty model. *cloud* is ``localhost`` (system containers) or ``processes``."""
         short = name.rpartition('/')[2]
-        cloud = cloud or os.environ.get('JUJULET_CLOUD', '') or 'localhost'
+        cloud = cloud or 'localhost'
         if cloud not in CLOUDS:
             raise model_.Refused(
                 f'cloud {cloud} not known: use localhost (system containers) or processes'

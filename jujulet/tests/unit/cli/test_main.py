@@ -254,3 +254,11 @@ def test_a_bad_bundle_says_where(model: fakes.Juju, tmp_path: pathlib.Path):
     assert answer.code == 1
     assert f'{bundle}:' in answer.err
     assert model.world().model.applications == {}
+
+
+def test_the_environment_may_say_where_models_are_made(
+    juju: fakes.Juju, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv('JUJULET_CLOUD', 'processes')
+    assert "'a' model on processes/" in juju('add-model', 'a').err
+    assert "'b' model on localhost/" in juju('add-model', 'b', 'localhost').err
