@@ -12,6 +12,9 @@ from .command import Call, Command, Flag
 
 def _remove(call: Call) -> None:
     names = ', '.join(call.args)
+    if call['dry-run']:
+        _tell_what_goes(call)
+        return
     call.confirm(f'This command will remove application(s) {names}\n\nContinue [y/N]? ')
     call.change(
         requests.RemoveApplication(
@@ -20,6 +23,17 @@ def _remove(call: Call) -> None:
     )
     for name in call.args:
         call.say(f'removing application {name}')
+
+
+def _tell_what_goes(call: Call) -> None:
+    from ..core import showings
+
+    model = call.whole_model()
+    for name in call.args:
+        showings.found_application(model, name)
+        print(f'will remove application {name}')
+        for unit in model.units_of(name):
+            print(f'- will remove unit {unit.name}')
 
 
 def _show(call: Call) -> None:
@@ -159,7 +173,7 @@ COMMANDS = (
             command.FORCE,
             Flag(('destroy-storage',), 'bool', help='Destroy storage attached to its units'),
             Flag(('no-wait',), 'bool', help='Rush through without waiting for each step'),
-            Flag(('dry-run',), 'bool', help='Accepted'),
+            Flag(('dry-run',), 'bool', help='Only say what would be removed'),
         ),
         needs=('no application specified',),
         most=None,

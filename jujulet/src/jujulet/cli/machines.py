@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..core import model as model_
 from ..core import requests, tabular
 from . import command
 from .command import Call, Command, Flag
@@ -28,11 +29,27 @@ def _add(call: Call) -> None:
 
 
 def _remove(call: Call) -> None:
+    if call['keep-instance']:
+        raise model_.Refused('machines are made for their model here: --keep-instance cannot be')
     ids = ', '.join(call.args)
+    if call['dry-run']:
+        _tell_what_goes(call)
+        return
     call.confirm(f'This command will remove machine(s) {ids}\n\nContinue [y/N]? ')
     call.change(requests.RemoveMachine(machines=call.args, force=call['force']))
     for id_ in call.args:
         call.say(f'removing machine {id_}')
+
+
+def _tell_what_goes(call: Call) -> None:
+    model = call.whole_model()
+    for id_ in call.args:
+        if id_ not in model.machines:
+            raise model_.Refused(f'machine {id_} not found')
+        print(f'will remove machine {id_}')
+        for unit in model.units.values():
+            if unit.machine == id_:
+                print(f'- will remove unit {unit.name}')
 
 
 def _machines(call: Call) -> None:
@@ -72,9 +89,9 @@ COMMANDS = (
         flags=(
             command.NO_PROMPT,
             command.FORCE,
-            Flag(('keep-instance',), 'bool', help='Accepted'),
+            Flag(('keep-instance',), 'bool', help='Refused: machines are made for their model'),
             Flag(('no-wait',), 'bool', help='Rush through without waiting for each step'),
-            Flag(('dry-run',), 'bool', help='Accepted'),
+            Flag(('dry-run',), 'bool', help='Only say what would be removed'),
         ),
         needs=('no machines specified',),
         most=None,

@@ -65,7 +65,7 @@ def _os_error(error: OSError | UnicodeDecodeError) -> str:
 
 
 def _run(argv: Sequence[str], controller: client.Controller) -> int:
-    name, rest = _split(argv)
+    name, rest = split(argv)
     if not name or name in ('help', '--help', '-h'):
         return _help(rest)
     if name == '--version':
@@ -73,20 +73,28 @@ def _run(argv: Sequence[str], controller: client.Controller) -> int:
     found = commands.find(name)
     if found is None:
         return _plugin(name, rest)
-    parsed = gnuflag.parse(found.all_flags, rest, interspersed=found.interspersed)
+    parsed = read(found, rest)
     if parsed.help:
         out.write(_help_text(found))
         return 0
+    return found.run(command.Call(found, parsed, controller)) or 0
+
+
+def read(found: command.Command, words: Sequence[str]) -> gnuflag.Parsed:
+    """What was typed behind the name of a command. Raises ``gnuflag.FlagError`` and ``refusal.Refused``."""
+    parsed = gnuflag.parse(found.all_flags, words, interspersed=found.interspersed)
+    if parsed.help:
+        return parsed
     _check_arguments(found, parsed)
     if found.formats and parsed['format'] not in found.formats:
         raise command.usage_error(
             f'invalid value {gnuflag.quote(parsed["format"])} for option --format: '
             f'unknown format {gnuflag.quote(parsed["format"])}'
         )
-    return found.run(command.Call(found, parsed, controller)) or 0
+    return parsed
 
 
-def _split(argv: Sequence[str]) -> tuple[str, list[str]]:
+def split(argv: Sequence[str]) -> tuple[str, list[str]]:
     """The command and what belongs to it. Flags before the command are moved behind it."""
     before: list[str] = []
     rest = list(argv)

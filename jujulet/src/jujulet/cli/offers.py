@@ -78,7 +78,16 @@ def _consume(call: Call) -> None:
 
 
 def _offers(call: Call) -> None:
-    value = showings.offers(call.whole_model())
+    value = {
+        name: offer
+        for name, offer in showings.offers(call.whole_model()).items()
+        if (not call.args or name == call.args[0])
+        and call['application'] in ('', offer['application'])
+        and (
+            not call['interface']
+            or any(e['interface'] == call['interface'] for e in offer['endpoints'].values())
+        )
+    }
     call.show(
         value,
         lambda colour: (
@@ -149,8 +158,8 @@ COMMANDS = (
         'Lists shared endpoints.',
         '[<offer-name>]',
         flags=(
-            Flag(('interface',), help='Accepted'),
-            Flag(('application',), help='Accepted'),
+            Flag(('interface',), help='Only those with this interface'),
+            Flag(('application',), help='Only those of this application'),
             Flag(('active-only',), 'bool', help='Accepted'),
         ),
         most=1,

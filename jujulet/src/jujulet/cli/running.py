@@ -31,7 +31,7 @@ def _run(call: Call) -> int | None:
     for word in words:
         _insert(parameters, word, as_text=call['string-args'])
     answer = call.change(requests.Run(receivers=receivers, action=action, parameters=parameters))
-    return _finish(call, answer, call['wait'] or RUN_WAIT_S)
+    return _finish(call, answer, call['wait'] or call['max-wait'] or RUN_WAIT_S)
 
 
 def _receivers(words: tuple[str, ...]) -> tuple[tuple[str, ...], str, list[str]]:
@@ -165,7 +165,7 @@ COMMANDS = (
             *_FLAGS,
             Flag(('params',), help='Path to YAML-formatted parameters file'),
             Flag(('string-args',), 'bool', help='Use raw string values of arguments'),
-            Flag(('max-wait',), 'duration', help='Accepted'),
+            Flag(('max-wait',), 'duration', help='The same as --wait'),
         ),
         needs=('no unit specified',),
         most=None,

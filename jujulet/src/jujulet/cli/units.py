@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from ..core import model as model_
 from ..core import requests
 from . import command
 from .command import Call, Command, Flag
@@ -36,6 +37,13 @@ def _remove_unit(call: Call) -> None:
         names = _newest(call, names, call['num-units'])
     for name in names:
         check_unit(name)
+    if call['dry-run']:
+        known = call.whole_model().units
+        for name in names:
+            if name not in known:
+                raise model_.Refused(f'unit "{name}" not found')
+            print(f'will remove unit {name}')
+        return
     call.confirm(f'This command will remove unit(s) {", ".join(names)}\n\nContinue [y/N]? ')
     call.change(
         requests.RemoveUnit(
@@ -66,7 +74,15 @@ def _show_unit(call: Call) -> None:
     model = call.whole_model()
     value: dict[str, object] = {}
     for name in call.args:
-        value.update(showings.unit(model, name, endpoint=call['endpoint'], app_only=call['app']))
+        value.update(
+            showings.unit(
+                model,
+                name,
+                endpoint=call['endpoint'],
+                related=call['related-unit'],
+                app_only=call['app'],
+            )
+        )
     call.show(value)
 
 
@@ -104,7 +120,7 @@ COMMANDS = (
             Flag(('num-units',), 'int', help='Number of units to remove, the newest first'),
             Flag(('destroy-storage',), 'bool', help='Destroy storage attached to the unit'),
             Flag(('no-wait',), 'bool', help='Rush through without waiting for each step'),
-            Flag(('dry-run',), 'bool', help='Accepted'),
+            Flag(('dry-run',), 'bool', help='Only say what would be removed'),
         ),
         needs=('no units specified',),
         most=None,
@@ -117,7 +133,7 @@ COMMANDS = (
         flags=(
             Flag(('app',), 'bool', help='Only show application relation data'),
             Flag(('endpoint',), help='Only show relation data for the specified endpoint'),
-            Flag(('related-unit',), help='Accepted'),
+            Flag(('related-unit',), help='Only show relation data for the specified unit'),
         ),
         needs=('an unit name must be supplied',),
         most=None,

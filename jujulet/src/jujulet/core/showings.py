@@ -169,7 +169,7 @@ def found_application(m: model_.Model, application: str) -> model_.Application:
 
 
 def unit(
-    m: model_.Model, name: str, *, endpoint: str = '', app_only: bool = False
+    m: model_.Model, name: str, *, endpoint: str = '', related: str = '', app_only: bool = False
 ) -> dict[str, Any]:
     """``juju show-unit UNIT``. Raises ``model.Refused``."""
     u = m.units.get(name)
@@ -186,7 +186,7 @@ def unit(
     out['leader'] = app.leader == name
     out['life'] = u.life
     rows = [
-        _relation(m, relation, u, app_only)
+        _relation(m, relation, u, related, app_only)
         for relation in m.relations_of(u.application)
         if not endpoint
         or any(e.name == endpoint and e.application == u.application for e in relation.endpoints)
@@ -197,7 +197,7 @@ def unit(
 
 
 def _relation(
-    m: model_.Model, relation: model_.Relation, u: model_.Unit, app_only: bool
+    m: model_.Model, relation: model_.Relation, u: model_.Unit, only: str, app_only: bool
 ) -> dict[str, Any]:
     ends = relation.endpoints
     mine = next(e for e in ends if e.application == u.application)
@@ -220,6 +220,7 @@ def _relation(
         name: {'in-scope': True, 'data': dict(_data(bag))}
         for name, bag in sorted(relation.units.items(), key=lambda i: shown.natural(i[0]))
         if name != u.name
+        and only in ('', name)
         and name.rpartition('/')[0] == other.application
         and _visible(m, relation, u, name)
     }

@@ -102,9 +102,9 @@ def hostname(model: model_.Model, machine: model_.Machine) -> str:
     return machine.hostname or f'juju-{model.uuid[-6:]}-{machine.id}'
 
 
-_DIGITS = re.compile(r'(\d+)')
+_DIGITS = re.compile(r'([0-9]+)')
 
 
 def natural(text: str) -> list[tuple[int, int | str]]:
     """Sort key under which ``a/10`` follows ``a/9``."""
-    return [(0, int(p)) if p.isdigit() else (1, p) for p in _DIGITS.split(text)]
+    return [(0, int(p)) if p.isascii() and p.isdecimal() else (1, p) for p in _DIGITS.split(text)]

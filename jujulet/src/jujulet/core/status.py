@@ -322,11 +322,12 @@ def storage(model: model_.Model) -> dict[str, Any]:
         return {}
     instances: dict[str, Any] = {}
     parts: dict[str, dict[str, Any]] = {'filesystems': {}, 'volumes': {}}
-    for number, (name, s) in enumerate(sorted(model.storage.items())):
+    for name, s in sorted(model.storage.items(), key=lambda item: shown.natural(item[0])):
         instances[name] = _instance(model, s)
         where = 'filesystems' if s.kind == 'filesystem' else 'volumes'
         owner = model.units.get(s.owner)
-        identity = f'{owner.machine}/{number}' if owner else str(number)
+        number = name.rpartition('/')[2]  # One sequence for all storage of a model.
+        identity = f'{owner.machine}/{number}' if owner else number
         parts[where][identity] = _backing(model, s, identity)
     return {'storage': instances, **{k: v for k, v in parts.items() if v}}
 

@@ -262,3 +262,32 @@ def test_the_environment_may_say_where_models_are_made(
     monkeypatch.setenv('JUJULET_CLOUD', 'processes')
     assert "'a' model on processes/" in juju('add-model', 'a').err
     assert "'b' model on localhost/" in juju('add-model', 'b', 'localhost').err
+
+
+def test_a_dry_run_removes_nothing(model: fakes.Juju, charm: pathlib.Path):
+    model('deploy', str(charm), 'a', '-n', '2')
+    before = model.world().model
+    gone = '- will remove unit a/0\n- will remove unit a/1\n'
+    assert (
+        model('remove-application', 'a', '--dry-run').out == 'will remove application a\n' + gone
+    )
+    assert model('remove-unit', 'a/1', '--dry-run').out == 'will remove unit a/1\n'
+    assert model('remove-machine', '0', '--dry-run').out.endswith('- will remove unit a/0\n')
+    assert model.run('remove-unit', 'a/7', '--dry-run').code == 1
+    assert model.run('remove-machine', '0', '--keep-instance', '--no-prompt').code == 1
+    assert model.world().model is before
+
+
+def test_show_unit_can_be_narrowed(model: fakes.Juju, charm: pathlib.Path):
+    model('deploy', str(charm), 'a')
+    model('deploy', str(charm), 'b', '-n', '2')
+    model('integrate', 'a:db', 'b:sink')
+
+    def related(*argv: str) -> list[set[str]]:
+        shown = model('show-unit', 'a/0', '--format', 'json', *argv).json['a/0']
+        return [set(r.get('related-units', {})) for r in shown.get('relation-info', [])]
+
+    assert related() == [{'b/0', 'b/1'}]
+    assert related('--related-unit', 'b/1') == [{'b/1'}]
+    assert related('--endpoint', 'sink') == []
+    assert related('--app') == [set()]
