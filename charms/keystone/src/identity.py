@@ -20,6 +20,7 @@ DB = mysql.need('keystone')
 RELATION = 'identity-service'
 SEED = 'seed'
 ACCOUNTS = 'accounts'
+BOOTSTRAP = 'bootstrap'
 TOKEN_EXPIRATION_S = 3600
 CACHE_S = 60
 CACHE_CHANGES_S = 10
@@ -93,11 +94,10 @@ def machine(ready: service.Ready) -> host.Host:
     if not ready.inputs.site.leader or not ready.inputs.versions.get('keystone'):
         # Without the package there is no schema either, in which the admin could be.
         return host.merge(*disk)
-    admin = passwords.fingerprint(known.admin_password)
     bootstrap = host.Command(
-        name='bootstrap',
+        name=BOOTSTRAP,
         argv=('keystone-manage', 'bootstrap', '--bootstrap-username', 'admin'),
-        key=f'{admin} {host.digest(ready[DB].url)}',
+        key=_admin_key(known, ready[DB]),
         user=keys.USER,
         environment={'OS_BOOTSTRAP_PASSWORD': known.admin_password},
     )
@@ -108,9 +108,19 @@ def machine(ready: service.Ready) -> host.Host:
         key=credentials.digest,
         user=keys.USER,
     )
+    commands: list[host.Command] = []
+    # Another unit may have led before, and made the admin.
+    if ready.inputs.peers.get(BOOTSTRAP) != bootstrap.key:
+        commands.append(bootstrap)
     # A first ring has encrypted nothing yet.
-    commands = (bootstrap, migrate) if credentials.primary > 1 else (bootstrap,)
-    return host.merge(*disk, host.Host(commands=commands))
+    if credentials.primary > 1:
+        commands.append(migrate)
+    return host.merge(*disk, host.Host(commands=tuple(commands)))
+
+
+def _admin_key(known: Shared, database: mysql.Database) -> str:
+    """Stands for the admin's password, and for the database that the admin is in."""
+    return f'{passwords.fingerprint(known.admin_password)} {host.digest(database.url)}'
 
 
 def desired_state(
@@ -133,6 +143,7 @@ def desired_state(
         **desired.app_data.get('peers', {}),
         **{label: inputs.peers.get(label) or state.secret_uri(label) for label in secrets},
         'due': ' '.join(sorted(late)),
+        **{c.name: c.key for c in desired.host.commands if c.name == BOOTSTRAP},
     }
     return dataclasses.replace(
         desired,

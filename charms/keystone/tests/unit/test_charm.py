@@ -229,6 +229,25 @@ def test_a_follower_says_the_same_and_asks_keystone_nothing(
     assert not [s for s in machine.steps if s.startswith('run')]
 
 
+def test_a_new_leader_does_not_make_the_admin_again(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    first = ctx.run(ctx.on.update_status(), state(DB))
+    assert 'run bootstrap' in machine.steps
+    said = first.get_relations('peers')[0].local_app_data
+    machine.seen, machine.steps = dataclasses.replace(machine.seen, commands={}), []
+    kept = {k: said[k] for k in ('schema', 'bootstrap')}
+    second = context(1)
+    second.run(second.on.leader_elected(), state(DB, said=kept))
+    assert not [s for s in machine.steps if s.startswith('run')]
+    # In another database there is no admin yet.
+    moved = dataclasses.replace(
+        DB, remote_units_data={0: {**DB.remote_units_data[0], 'db_host': '10.1.0.6'}}
+    )
+    second.run(second.on.update_status(), state(moved, said=kept))
+    assert 'run bootstrap' in machine.steps
+
+
 def test_a_follower_waits_for_keys(ctx: testing.Context[Any], machine: machines.FakeMachine):
     follower = context(1)
     peer = testing.PeerRelation('peers', peers_data={0: {}})
