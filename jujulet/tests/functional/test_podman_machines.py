@@ -21,6 +21,7 @@ from jujulet.core import charm, model
 from jujulet.machines import (
     commands,
     doctor,
+    images,
     inside,
     link,
     overlays,
@@ -359,8 +360,21 @@ def test_after_all_was_killed_recover_and_ensure_bring_it_back(state: Path) -> N
         for agent in (zero, one):
             await asyncio.wait_for(agent.closed.wait(), 5)
         subprocess.run(['umount', '--lazy', places.root(MODEL, '0')], check=True)
+        said = subprocess.run(
+            [
+                'podman',
+                'inspect',
+                '--format={{.State.Running}}',
+                commands.container_name(MODEL, '0'),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert said.stdout == 'true\n', 'podman does not know; else this test would prove nothing'
         half_made = places.state / 'layers/.new-1234/root'
         half_made.mkdir(parents=True)
+        await bench.machines.networks.ensure(OTHER, model.Space('lost', '10.99.43.0/24'))
 
         later = podman.PodmanMachines(state)
         await later.recover({(MODEL, '0')})
@@ -374,6 +388,11 @@ def test_after_all_was_killed_recover_and_ensure_bring_it_back(state: Path) -> N
             check=True,
         )
         assert 'jujulet-e3f09a' not in said.stdout
+        said = subprocess.run(
+            ['podman', 'network', 'ls'], capture_output=True, text=True, check=True
+        )
+        assert commands.network_name(OTHER, 'lost') not in said.stdout
+        assert commands.network_name(MODEL, 'alpha') in said.stdout
         bench.machines = later
         again = await bench.make(spec('0'))
         assert again.boots == 2
@@ -425,6 +444,25 @@ def test_a_machine_that_cannot_be_made_leaves_nothing(state: Path) -> None:
     drive(scenario, state)
 
 
+def test_an_archive_that_cannot_be_reached_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = tmp_path / 'sources.list'
+    listed.write_text('deb http://127.0.0.1:9/debian bookworm main\n')
+    monkeypatch.setattr(images, 'source_files', lambda: [listed])
+
+    async def scenario() -> None:
+        machines = podman.PodmanMachines(tmp_path / 'state')
+        with pytest.raises(
+            protocol.MachineError, match=r'could not be built from http://127\.0\.0\.1:9'
+        ):
+            await machines.ensure(spec(), quiet)
+        assert list((tmp_path / 'state/bases').iterdir()) == []
+        assert machines.places.known() == {}
+
+    asyncio.run(scenario())
+
+
 def test_links_that_a_machine_lays_do_not_lead_into_the_host(state: Path, tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         agent = await bench.make(spec('0'))
@@ -434,6 +472,34 @@ def test_links_that_a_machine_lays_do_not_lead_into_the_host(state: Path, tmp_pa
         await bench.make(spec('1'))
         assert victim.read_text() == "the host's own"
         assert 'juju-e3f09a-1' in await shell(agent, 'cat /etc/hosts')
+
+    drive(scenario, state)
+
+
+def test_a_public_key_lets_its_owner_in_by_ssh_until_it_is_removed(
+    state: Path, tmp_path: Path
+) -> None:
+    subprocess.run(
+        ['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', tmp_path / 'key'], check=True
+    )
+    public = (tmp_path / 'key.pub').read_text().strip()
+
+    async def scenario(bench: Bench) -> None:
+        async def enters() -> bool:
+            options = ('BatchMode=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null')
+            argv = ['ssh', '-i', str(tmp_path / 'key'), *(f'-o{o}' for o in options)]
+            argv += ['ubuntu@10.99.41.10', 'sudo id -un']
+            done = await asyncio.to_thread(subprocess.run, argv, capture_output=True, check=False)
+            return done.stdout == b'root\n'
+
+        agent = await bench.make(spec())
+        await shell(agent, 'systemctl is-system-running --wait')
+        assert not await enters()
+        with_key = dataclasses.replace(spec(), ssh_keys=(public,))
+        await bench.machines.ensure(with_key, quiet)
+        assert await enters()
+        await bench.machines.ensure(spec(), quiet)
+        assert not await enters()
 
     drive(scenario, state)
 

@@ -49,7 +49,7 @@ def sources(base: charm.Base) -> list[aptsources.Source]:
     if not aptsources.codename(base):
         raise MachineError(f'base {base} is not known here; known: {", ".join(known())}')
     found: list[aptsources.Source] = []
-    for path in _source_files():
+    for path in source_files():
         parse = aptsources.parse_deb822 if path.suffix == '.sources' else aptsources.parse_list
         try:
             found += parse(path.read_text())
@@ -72,8 +72,8 @@ def known() -> list[str]:
     return [f'{name}@{channel}' for name, all_ in aptsources.CODENAMES.items() for channel in all_]
 
 
-def _source_files() -> list[Path]:
-
+def source_files() -> list[Path]:
+    """The files that this host's apt reads its sources from."""
     said = subprocess.run(
         [
             'apt-config',

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 
 from . import commands, files, program
 from .protocol import RUN, MachineSpec
+
+logger = logging.getLogger(__name__)
 
 AGENT = 'usr/lib/jujulet'
 
@@ -52,10 +55,21 @@ def prepare(spec: MachineSpec, root: Path, neighbours: Iterable[tuple[str, str]]
     name = f'jujud-machine-{spec.id.replace("/", "-")}.service'
     files.write(root, f'etc/systemd/system/{name}', unit(spec.id))
     files.link(root, f'etc/systemd/system/multi-user.target.wants/{name}', f'../{name}')
-    if spec.ssh_keys:
-        keys = ''.join(f'{key}\n' for key in spec.ssh_keys)
-        files.write(root, 'home/ubuntu/.ssh/authorized_keys', keys, mode=0o600, like='home/ubuntu')
+    keep_keys(spec, root)
     place_agent(root)
+
+
+def keep_keys(spec: MachineSpec, root: Path) -> None:
+    """Who may log in as ``ubuntu``; may be called while the machine runs."""
+    name = 'home/ubuntu/.ssh/authorized_keys'
+    if spec.ssh_keys or files.read(root, name):
+        keys = ''.join(f'{key}\n' for key in spec.ssh_keys)
+        try:
+            files.write(root, name, keys, mode=0o600, like='home/ubuntu')
+        except (
+            OSError
+        ) as error:  # A charm may have done away with the user; the machine is well without.
+            logger.warning('machine %s: ssh keys were not written: %s', spec.id, error)
 
 
 def place_agent(root: Path) -> None:

@@ -105,7 +105,7 @@ async def mend(root: Path) -> None:
     script = (
         'set -e; '
         'id ubuntu >/dev/null 2>&1 || useradd --create-home --shell /bin/bash --uid 1000 ubuntu; '
-        'systemctl enable --quiet jujulet-sysctl.service; systemctl set-default --quiet multi-user.target; '
+        'systemctl enable --quiet jujulet-sysctl.service ssh.service; systemctl set-default --quiet multi-user.target; '
         'update-ca-certificates >/dev/null 2>&1; apt-cache gencaches; rm -rf /tmp/* /var/tmp/*'
     )
     await run(['chroot', str(root), '/bin/sh', '-c', script], timeout=120)

@@ -146,6 +146,19 @@ class Overlays:
         self.places.drop_layer(key)
         await self.sweep()
 
+    async def sweep_bases(self) -> None:
+        """Remove bases that a newer one of the same release replaced and that no machine or layer stands on."""
+        needed = {s.base for names in self.places.known() if (s := self.stack(*names))}
+        for path in self.places.layers_dir.glob('[!.]*/layer.json'):
+            needed.add((self._said(path.parent) or {}).get('base_dir', ''))
+        bases = {p: p.stat().st_ctime for p in (self.places.state / 'bases').glob('*-*-*')}
+        newest: dict[str, Path] = {}
+        for path in sorted(bases, key=lambda p: bases[p]):
+            newest[path.name.rpartition('-')[0]] = path
+        await taking.remove(
+            *(p for p in bases if p not in newest.values() and p.name not in needed)
+        )
+
     async def sweep(self) -> None:
         """Remove layers that are no more and that no machine stands on."""
         needed: set[str] = set()

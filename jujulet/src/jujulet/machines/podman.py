@@ -45,10 +45,11 @@ class PodmanMachines:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ensure(self, spec: MachineSpec, progress: Callable[[str], None]) -> None:
-        """Make it from its base or layer, or start it from its folder, or leave it running."""
+        """Make it from its base or layer, or start it from its folder; one that runs gets no more than its ssh keys."""
         seen = await self._inspect(spec.model, spec.id)
         if seen is not None and recover.runs(seen):
             self._watch(spec.model, spec.id, int(seen['State']['Pid']))
+            await asyncio.to_thread(inside.keep_keys, spec, self.root(spec.model, spec.id))
             return
         fresh = self.overlays.stack(spec.model, spec.id) is None
         try:

@@ -111,6 +111,7 @@ async def recover(machines: PodmanMachines, alive: set[tuple[str, str]]) -> None
     await machines.networks.remove(but=frozenset(model for model, _ in alive))
     await _clear(places.state, {places.folder(*names) for names in alive})
     await machines.overlays.sweep()
+    await machines.overlays.sweep_bases()
 
 
 async def _clear(state: Path, wanted: set[Path]) -> None:
