@@ -17,6 +17,8 @@ import jubilant
 import pytest
 import pytest_jubilant
 
+from jujulet import paths
+
 CHARMS = pathlib.Path(__file__).parents[1] / 'charms'
 
 
@@ -35,10 +37,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope='session', autouse=True)
 def jujulet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Path]:
-    """A jujulet of this session's own, as `eval "$(jujulet env)"` gives it; its controller ends with it."""
+    """A jujulet of this session's own, as `eval "$(jujulet env)"` gives it; its controller ends with it.
+
+    It shares the bases that `jujulet image` has built for the user.
+    """
     home = tmp_path_factory.mktemp('jujulet')
     program = shutil.which('jujulet') or str(pathlib.Path(sys.executable).parent / 'jujulet')
     patch = pytest.MonkeyPatch()
+    built = paths.root() / 'bases'  # Building one takes long, and nobody writes into it.
+    if built.is_dir():
+        (home / 'bases').symlink_to(built)
     patch.setenv('JUJULET_DATA', str(home))
     subprocess.run([program, 'env'], check=True, capture_output=True)
     patch.setenv('PATH', f'{home}/bin{os.pathsep}{os.environ["PATH"]}')

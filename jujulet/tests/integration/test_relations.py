@@ -26,6 +26,7 @@ def test_an_application_and_its_database(juju: jubilant.Juju):
     assert (related.related_app, related.interface) == ('testdb', 'testdb')
     told = juju.run('testapp/1', 'show').results
     assert (told['testoption'], told['units']) == ('hello', 'testdb/0')
+    assert len(told['password']) == 16
 
 
 def test_a_change_reaches_the_other_side(juju: jubilant.Juju):

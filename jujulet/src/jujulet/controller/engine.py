@@ -14,8 +14,8 @@ import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
+from ..core import crossmodel, operations, schedule
 from ..core import model as model_
-from ..core import operations, schedule
 from ..machines import protocol
 from . import store as store_
 
@@ -74,10 +74,43 @@ class Engine:
             self.store.save(old, new, lines)
             self.models[uuid] = new
             self.pump_soon(uuid)
+            self._carry_across(uuid)
         elif lines:
             self.store.log(uuid, lines)
         self.changed.fire()
-        return new
+        return self.models[uuid]
+
+    def _carry_across(self, uuid: str) -> None:
+        """Tell models that are related to this one what it has said, and they theirs, until all is told."""
+        waiting = [uuid]
+        while waiting:
+            model = self.models[waiting.pop()]
+            pairs = [(model.uuid, other) for other in crossmodel.offerers(model)]
+            pairs += [(other, model.uuid) for other in crossmodel.consumers(model)]
+            for consumer, offerer in pairs:
+                if consumer not in self.models or offerer not in self.models:
+                    continue
+                before = self.models[consumer], self.models[offerer]
+                after = crossmodel.carried(*before, self.clock())
+                waiting += [
+                    new.uuid for old, new in zip(before, after, strict=True) if self._put(old, new)
+                ]
+
+    def _put(self, old: model_.Model, new: model_.Model) -> bool:
+        """Keep what a model has become by another's doing; whether that is anything."""
+        if new is not old:
+            self.store.save(old, new)
+            self.models[new.uuid] = new
+            self.pump_soon(new.uuid)
+        return new is not old
+
+    def _part(self, gone: str) -> None:
+        """Tell models that were related to one that is no more."""
+        now = self.clock()
+        for other in list(self.models.values()):
+            if any(remote.model == gone for remote in other.remotes.values()):
+                left = crossmodel.bereft(other, gone, now)
+                self._put(other, crossmodel.abandoned(left, gone, now))
 
     def add(self, model: model_.Model) -> None:
         """Take in a new model."""
@@ -186,6 +219,7 @@ class Engine:
             return
         self.store.save(self.models[uuid], None)
         del self.models[uuid]
+        self._part(uuid)
         self._busy.pop(uuid, None)
         if timer := self._timers.pop(uuid, None):
             timer.cancel()

@@ -38,12 +38,17 @@ class TestApp(ops.CharmBase):
         if relation is None or 'secret' not in relation.data[relation.app]:
             return {}
         data = relation.data[relation.app]
-        password = self.model.get_secret(id=data['secret']).get_content(refresh=True)['password']
         return {
             'testoption': data['testoption'],
-            'password': password,
+            'password': self._password(data['secret']),
             'units': ' '.join(sorted(u.name for u in relation.units)),
         }
+
+    def _password(self, uri: str) -> str:
+        try:
+            return self.model.get_secret(id=uri).get_content(refresh=True)['password']
+        except ops.SecretNotFoundError:
+            return 'unreadable'
 
     def _show(self, event: ops.ActionEvent) -> None:
         event.set_results(self._told())
