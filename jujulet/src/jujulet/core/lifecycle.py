@@ -42,6 +42,7 @@ def begin(model: Model, op: RunHook, context_id: str, now: float) -> tuple[Model
         model = edit.agent(model, op.unit, task=hook.task)
     else:
         model = _taken_up(model, op.unit, hook, now)
+    model = edit.agent(model, op.unit, context=context_id)
     model = _announce(model, op.unit, hook, now)
     application = model.applications[model.units[op.unit].application]
     config = options.effective(model.charms[application.charm], application)
@@ -89,7 +90,7 @@ _BEFORE = {
 
 def finish(model: Model, context: Context, outcome: Outcome, now: float) -> Model:
     """*model* after a hook: all of its writes if it succeeded, none if it failed."""
-    if context.unit not in model.units:
+    if not _is_in_hand(model, context.unit, context.id):
         if context.hook.kind in hooks.TASKS:
             model = tasks.finished(model, context, outcome, now, flushed=True)
         return settle.settle(model, now)
@@ -98,6 +99,11 @@ def finish(model: Model, context: Context, outcome: Outcome, now: float) -> Mode
     else:
         model = _finish_hook(model, context, outcome, now)
     return settle.settle(model, now)
+
+
+def _is_in_hand(model: Model, name: str, context_id: str) -> bool:
+    """Whether a unit waits for this context: it may be gone, and another of its name may be there."""
+    return name in model.units and model.units[name].agent.context == context_id
 
 
 def _finish_task(model: Model, context: Context, outcome: Outcome, now: float) -> Model:
@@ -121,7 +127,7 @@ def _task_done(model: Model, name: str, now: float) -> Model:
 def _finish_hook(model: Model, context: Context, outcome: Outcome, now: float) -> Model:
     name = context.unit
     agent = model.units[name].agent
-    if agent.step != 'running' or agent.hook != context.hook:
+    if agent.step != 'running':
         return model  # It was interrupted, and what ran on is not what the model waits for.
     if outcome.killed:
         if context.writes.reboot == 'now':
@@ -181,12 +187,12 @@ def _data(hook: Hook) -> dict[str, object]:
     return data
 
 
-def interrupted(model: Model, unit: str, now: float) -> Model:
+def interrupted(model: Model, unit: str, now: float, context_id: str = '') -> Model:
     """*model* after the agent (or the controller) died while *unit* had something in hand.
 
-    A hook is queued again; an action or command has failed.
+    A hook is queued again; an action or command has failed. With *context_id*, only what runs in that context.
     """
-    if unit not in model.units:
+    if unit not in model.units or (context_id and not _is_in_hand(model, unit, context_id)):
         return model
     agent = model.units[unit].agent
     if agent.task:

@@ -190,6 +190,8 @@ class Agent:
     """What was queued or had failed when a reboot's ``start`` came before it: runs behind it."""
     task: str = ''
     """Id of the action or command in hand. It may run while a hook has failed."""
+    context: str = ''
+    """Id of the context of what is in hand: what ends in another context is not of this unit's life."""
     upgrading: bool = False
     config_seen: str = ''
     """Digest of configuration, trust and addresses at the last ``config-changed``."""

@@ -746,3 +746,22 @@ def test_old_operations_are_forgotten_and_those_that_wait_are_not(
     world.ask(requests.Run(receivers=('a/0',), action='do'))
     assert len(world.model.operations) == 3
     assert len(world.model.tasks) == 3
+
+
+def test_a_hook_of_a_unit_that_is_gone_ends_nothing_of_the_next_one_of_its_name(world: World):
+    world.deploy(A)
+    while not world.running:
+        world.step()
+    old = world.running.pop('0')[1]
+    world.ask(requests.RemoveApplication(applications=('a',), force=True))
+    world.ask(requests.RemoveMachine(machines=('0',), force=True))
+    world.set(machines.gone(world.model, '0', world.now))
+    world.deploy(A)
+    while not world.running:
+        world.step()
+    before = world.model
+    ended = lifecycle.finish(before, old, context.Outcome(137, killed=True), world.now)
+    assert ended.units == before.units
+    assert lifecycle.interrupted(before, 'a/0', world.now, old.id) is before
+    world.settle()
+    assert world.names('a/0') == ['install', 'leader-elected', 'config-changed', 'start']
