@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -109,7 +110,11 @@ def _credentials(call: Call) -> None:
     kept: dict[str, Any] = home.read().get('credentials', {})
     value = {
         'client-credentials': {
-            cloud: {'cloud-credentials': {n: _credential(c) for n, c in credentials.items()}}
+            cloud: {
+                'cloud-credentials': {
+                    n: _credential(c, call['show-secrets']) for n, c in credentials.items()
+                }
+            }
             for cloud, credentials in kept.items()
             if not call.args or cloud in call.args
         }
@@ -118,8 +123,16 @@ def _credentials(call: Call) -> None:
     call.show(value, lambda colour: table.render(('Cloud', 'Credentials'), rows, colour=colour))
 
 
-def _credential(credential: dict[str, Any]) -> dict[str, Any]:
-    details = {k: v for k, v in credential.items() if k != 'auth-type'}
+_SECRET = re.compile(r'password|secret|token|key$|credential|certificate|passphrase')
+_NOT_SECRET = frozenset({'access-key'})
+
+
+def _credential(credential: dict[str, Any], secrets: bool) -> dict[str, Any]:
+    details = {
+        k: v
+        for k, v in credential.items()
+        if k != 'auth-type' and (secrets or k in _NOT_SECRET or not _SECRET.search(k))
+    }
     return {'auth-type': credential.get('auth-type', 'empty'), 'details': details}
 
 
@@ -233,7 +246,7 @@ COMMANDS = (
         _credentials,
         'Lists Juju credentials for a cloud.',
         '[<cloud name>]',
-        flags=(*_WHERE, Flag(('show-secrets',), 'bool', help='Show secrets, always so for JSON')),
+        flags=(*_WHERE, Flag(('show-secrets',), 'bool', help='Show secrets, for displaying them')),
         most=1,
         formats=_SHOWN,
         model=False,

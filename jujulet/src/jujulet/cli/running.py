@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import codec
 from ..core import model as model_
-from ..core import requests, taskshow
+from ..core import requests, shown, taskshow
 from . import command, out
 from .command import Call, Command, Flag
 
@@ -121,6 +121,9 @@ def _finish(call: Call, answer: Mapping[str, Any], wait: float) -> int | None:
         call.say(f'  - task {id_} on {"unit-" + unit.replace("/", "-") if "/" in unit else "machine-" + unit}')  # fmt: skip  # noqa: E501
     call.say('')
     tasks = _wait(call, ids, wait)
+    for task in tasks:
+        for at, text in task.log:
+            call.say(f'{shown.clock(at)[:-1]} {text}')
     for name, text in answer.get('errors', {}).items():
         print(f'{name}: {text}', file=sys.stderr)
     value = {t.receiver: taskshow.task(t) for t in tasks}
