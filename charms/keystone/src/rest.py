@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 ROUNDS = 6
 """A catalogue from nothing takes four: each round makes what the next one refers to."""
-_PATIENCE_S = 60.0
+_PATIENCE_S = 180.0
 _TIMEOUT_S = 60.0
 
 
@@ -50,7 +50,7 @@ def converge(
     *memory* is where a token is kept until it expires, since a login costs much.
 
     Raises:
-        KeystoneError: when none answers for a minute, or a request is refused.
+        KeystoneError: when none answers for three minutes, or a request is refused.
     """
     session = _session(list(urls), password, memory)
     done: list[catalogue.Step] = []
