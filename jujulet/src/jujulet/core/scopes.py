@@ -35,9 +35,9 @@ def _may_enter(model: Model, unit: Unit, relation: Relation) -> bool:
     if relation.life != 'alive' or relation.suspended:
         return False
     own = relations.own_side(relation, unit.application)
-    declared = model.charm_of(unit.application).relations
-    if own.name not in declared and not relations.is_implicit(model, own):
-        return False  # The charm that is now deployed does not know the endpoint.
+    charm = model.charms.get(unit.agent.deployed) or model.charm_of(unit.application)
+    if own.name not in charm.relations and not relations.is_implicit(model, own):
+        return False  # The charm that is unpacked does not know the endpoint.
     return not any(u.life != 'alive' for u in _partners(model, unit, relation))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing
 
 import pytest
@@ -152,3 +153,40 @@ def test_the_same_charm_has_the_same_url_and_another_the_next(world: World):
 
 def test_every_request_has_a_verb():
     assert set(change.VERBS) == set(typing.get_args(requests.Request))
+
+
+def test_principal_and_subordinate_are_of_one_base(world: World):
+    other = simulation.a_charm('other', HOST, subordinate=True)
+    world.deploy(other, base='debian@13')
+    with pytest.raises(model.Refused, match='bases must match: debian@13 and debian@12'):
+        world.integrate('other:host', 'a')
+
+
+def test_a_container_relation_needs_a_subordinate(world: World):
+    world.deploy(simulation.a_charm('near', REL('host', 'requirer', 'juju-info', 'container')))
+    with pytest.raises(model.Refused, match='requires at least one subordinate application'):
+        world.integrate('near:host', 'a')
+
+
+def test_a_refresh_that_would_break_a_relation_is_refused(world: World):
+    bare = world.ask(requests.AddCharm(charm=simulation.a_charm('a', MORE, digest='bare')))
+    with pytest.raises(model.Refused, match='would break relation "b:db a:db"'):
+        world.ask(requests.Refresh(application='a', charm=bare['url']))
+
+
+def test_a_refresh_drops_options_that_the_new_charm_has_not(world: World):
+    world.ask(requests.SetConfig(application='b', options={'level': 3, 'text': 'x'}))
+    fewer = simulation.a_charm('b', SQL, digest='fewer')
+    fewer = dataclasses.replace(fewer, options={'text': fewer.options['text']})
+    url = world.ask(requests.AddCharm(charm=fewer))['url']
+    world.ask(requests.Refresh(application='b', charm=url))
+    assert world.model.applications['b'].options == {'text': 'x'}
+
+
+def test_a_new_peer_endpoint_of_a_refreshed_charm_becomes_a_relation(world: World):
+    more = simulation.a_charm('b', SQL, REL('p', 'peer', 'peers'), digest='more')
+    url = world.ask(requests.AddCharm(charm=more))['url']
+    world.trace.clear()
+    world.ask(requests.Refresh(application='b', charm=url))
+    world.settle()
+    assert world.names('b/0') == ['upgrade-charm', 'config-changed', 'p-relation-created']
