@@ -43,6 +43,10 @@ class ApiCharm(charm.Charm):
         """What the service's spec says."""
         return service.desired_state(self.spec, inputs)
 
+    def prepared(self, facts: state.Facts) -> host.Host:
+        """The packages of the service, of Apache and of memcached; none of the package's own servers runs."""
+        return service.prepared(self.spec, facts)
+
     def inputs(self) -> state.Inputs:
         """As for any charm, with what only a service behind a load balancer needs."""
         inputs = super().inputs()

@@ -79,6 +79,14 @@ class Charm(ops.CharmBase):
         """Decide everything from *inputs*: a subclass must say how. Pure."""
         raise NotImplementedError
 
+    def prepared(self, facts: state.Facts) -> host.Host:
+        """What the machine needs whatever its place will be: packages, above all. By default nothing. Pure.
+
+        The `install` hook brings this about and asks Juju nothing, so what it leaves behind is the same on
+        every unit, and can be kept and used again for the next one.
+        """
+        return host.Host()
+
     def converge(self, inputs: state.Inputs, desired: state.Desired) -> state.Desired:
         """Do what needs the service running, and return what to publish; by default *desired*.
 
@@ -164,7 +172,10 @@ class Charm(ops.CharmBase):
             relation.data[self.unit].update(data)
 
     def _on_any(self, event: ops.EventBase) -> None:
-        self.reconcile()
+        if isinstance(event, ops.InstallEvent):
+            apply.reconcile(self.here, self.prepared(self.here.facts()))
+        else:
+            self.reconcile()
 
     def _on_secret_remove(self, event: ops.SecretRemoveEvent) -> None:
         # Nobody reads this revision any more, and Juju keeps each until its owner says so.

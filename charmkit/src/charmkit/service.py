@@ -105,7 +105,7 @@ def desired_state(spec: ServiceSpec, inputs: state.Inputs) -> state.Desired:
     inputs = dataclasses.replace(inputs, site=place.site)
     found = {n: n.find(inputs.of(n.relation), inputs.site) for n in spec.needs}
     unmet = [_unmet(n, inputs) for n, data in found.items() if data is None]
-    base = _always(spec, inputs)
+    base = _always(spec, inputs.facts)
     requests = _requests(spec, inputs)
     installed = inputs.versions.get(spec.packages[0], '')
     version = _upstream(installed)
@@ -173,14 +173,24 @@ def _schema(spec: ServiceSpec, release: releases.Release, ready: Ready) -> migra
     )
 
 
-def _always(spec: ServiceSpec, inputs: state.Inputs) -> host.Host:
+def prepared(spec: ServiceSpec, facts: state.Facts) -> host.Host:
+    """What a machine needs for the service, wherever it is going to be.
+
+    Raises:
+        ValueError: on a base that the charms do not know.
+    """
+    spec = spec.on(releases.of_base(facts.base))
+    return host.merge(_always(spec, facts), _idle(spec))
+
+
+def _always(spec: ServiceSpec, facts: state.Facts) -> host.Host:
     """What is wanted from the first hook on, so that only configuration is left for later."""
     return host.merge(
         host.Host(
             packages=frozenset({*spec.packages, *apache.PACKAGES}),
             services=tuple(host.Service(name, 'masked') for name in spec.masked),
         ),
-        memcached.desired(inputs.facts.memory_mib),
+        memcached.desired(facts.memory_mib),
     )
 
 

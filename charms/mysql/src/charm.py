@@ -14,6 +14,7 @@ import ops
 import server
 
 import charmkit
+from charmkit import host
 from charmkit.relations import mysql
 
 
@@ -32,6 +33,10 @@ class MysqlCharm(charmkit.Charm):
     def desired_state(self, inputs: charmkit.Inputs) -> charmkit.Desired:
         """What this unit is to be."""
         return mariadb.desired_state(inputs, take_over=self._take_over)
+
+    def prepared(self, facts: charmkit.Facts) -> host.Host:
+        """The server's package."""
+        return mariadb.prepared()
 
     def converge(self, inputs: charmkit.Inputs, desired: charmkit.Desired) -> charmkit.Desired:
         """Bring grants to what is asked for, and only then answer."""

@@ -13,6 +13,7 @@ CONFIG = '/etc/mysql/mariadb.conf.d/90-charm.cnf'
 BACKUPS = '/var/backups/mysql-charm'
 SEED = 'seed'
 SERVER = 'server'
+PACKAGES = frozenset({'mariadb-server'})
 
 
 class InvalidOptionError(ValueError):
@@ -48,6 +49,11 @@ def server_unit(inputs: charmkit.Inputs, *, take_over: bool = False) -> str:
     return inputs.site.unit if inputs.site.leader and (take_over or not recorded) else recorded
 
 
+def prepared() -> host.Host:
+    """What a machine needs before it is known whether the databases are to be on it."""
+    return host.Host(packages=PACKAGES)
+
+
 def desired_state(inputs: charmkit.Inputs, *, take_over: bool = False) -> charmkit.Desired:
     """Everything but the grants, which are brought about when the server runs."""
     server = server_unit(inputs, take_over=take_over)
@@ -61,7 +67,7 @@ def desired_state(inputs: charmkit.Inputs, *, take_over: bool = False) -> charmk
     return dataclasses.replace(
         base,
         host=host.Host(
-            packages=frozenset({'mariadb-server'}),
+            packages=PACKAGES,
             directories=(host.Directory(path=BACKUPS, mode=0o700),),
             files=(host.File(path=CONFIG, content=config, notify=('mariadb',)),),
             services=(host.Service('mariadb', probe=f'{_address(inputs)}:{mysql.PORT}'),),

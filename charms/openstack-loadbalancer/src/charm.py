@@ -20,7 +20,7 @@ from balancer import (
 )
 
 import charmkit
-from charmkit import apply, files
+from charmkit import apply, files, host
 from charmkit.relations import ENDPOINT_TYPES, loadbalancer, wire
 
 
@@ -58,6 +58,10 @@ class LoadBalancerCharm(charmkit.Charm):
             self._decision = None
             return charmkit.Desired(status=(charmkit.Status('blocked', str(e)),))
         return charmkit.Desired(host=self._decision.host)
+
+    def prepared(self, facts: charmkit.Facts) -> host.Host:
+        """haproxy, and keepalived for the case that there will be a VIP."""
+        return decision.PREPARED
 
     def converge(self, inputs: charmkit.Inputs, desired: charmkit.Desired) -> charmkit.Desired:
         """Bring haproxy's servers to what is wanted, and answer."""

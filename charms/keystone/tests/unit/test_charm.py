@@ -143,7 +143,7 @@ def state(
 
 def test_alone_it_says_what_it_misses(ctx: testing.Context[Any], machine: machines.FakeMachine):
     peer = testing.PeerRelation('peers')
-    out = ctx.run(ctx.on.install(), testing.State(leader=True, relations={peer}))
+    out = ctx.run(ctx.on.config_changed(), testing.State(leader=True, relations={peer}))
     assert out.unit_status == testing.BlockedStatus('missing relation: shared-db')
     assert machine.steps[0] == 'mask keystone'
 
@@ -390,7 +390,7 @@ def test_every_event_leads_to_the_same_state(
     relation = glance()
     seen: set[Any] = set()
     for event in (
-        ctx.on.install(), ctx.on.start(), ctx.on.config_changed(), ctx.on.upgrade_charm(),
+        ctx.on.start(), ctx.on.config_changed(), ctx.on.upgrade_charm(),
         ctx.on.update_status(), ctx.on.leader_elected(), ctx.on.relation_changed(relation),
     ):  # fmt: skip
         ctx.run(event, state(DB, relation))

@@ -144,7 +144,7 @@ def test_a_second_unit_says_what_to_do_and_installs_nothing(
 ):
     second = testing.Context(charm.MysqlCharm, charm_root=ROOT, app_name='mysql', unit_id=1)
     state = served(nova(), leader=False, peers={0: {}})
-    out = second.run(second.on.install(), state)
+    out = second.run(second.on.config_changed(), state)
     assert out.unit_status == testing.BlockedStatus(
         'the databases are on mysql/0: remove this unit (juju remove-unit mysql/1)'
     )
@@ -204,7 +204,7 @@ def test_every_event_leads_to_the_same_state(
     relation = nova()
     seen: set[Any] = set()
     for event in (
-        ctx.on.install(), ctx.on.start(), ctx.on.config_changed(), ctx.on.upgrade_charm(),
+        ctx.on.start(), ctx.on.config_changed(), ctx.on.upgrade_charm(),
         ctx.on.update_status(), ctx.on.leader_elected(), ctx.on.relation_changed(relation),
     ):  # fmt: skip
         ctx.run(event, served(relation))

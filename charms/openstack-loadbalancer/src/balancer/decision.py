@@ -318,6 +318,12 @@ def _vrrp(known: Known, opts: options.Options, placed: tuple[vrrp.Vip, ...]) -> 
     )
 
 
+PREPARED = host.Host(
+    packages=frozenset({'haproxy', 'keepalived'}),
+    services=(host.Service('keepalived', state='stopped'),),
+)
+"""What a machine needs before its place is known."""
+
 _DROP_IN = f"""\
 # Written by the charm. As the package has it, after the state of the servers was saved.
 [Service]

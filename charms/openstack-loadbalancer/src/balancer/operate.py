@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from charmkit import Desired, Inputs, Status
 from charmkit.relations import Databag, loadbalancer, unit_order, wire
 
-from . import answer, decision, handshake, interface, rotation, stats, vrrp
+from . import answer, decision, handshake, interface, rotation, seeing, stats, vrrp
 
 
 def published(
@@ -42,8 +41,10 @@ def published(
                 asked, now.layout, now.bindings, now.opts.rules, members, now.locks
             )
     for relation in inputs.of('metrics-endpoint'):
-        unit_data[relation.id] = _scrape_unit(known, now)
-        app_data[relation.id] = _scrape_app(now)
+        unit_data[relation.id] = seeing.scrape_unit(inputs.site, known.metrics_addresses)
+        app_data[relation.id] = seeing.scrape_app(now.opts.metrics_port, inputs.site.app)
+    for relation in inputs.of('grafana-dashboard'):
+        app_data[relation.id] = seeing.dashboards()
     return Desired(
         host=now.host,
         unit_data=unit_data,
@@ -69,25 +70,6 @@ def _metrics(known: decision.Known, now: decision.Decision) -> str:
     first = known.metrics_addresses[0]
     host = f'[{first}]' if ':' in first else first
     return f'{host}:{now.opts.metrics_port}'
-
-
-def _scrape_unit(known: decision.Known, now: decision.Decision) -> Databag:
-    where = known.metrics_addresses[0] if known.metrics_addresses else known.inputs.site.address
-    return {
-        'prometheus_scrape_unit_address': where,
-        'prometheus_scrape_unit_name': known.inputs.site.unit,
-    }
-
-
-def _scrape_app(now: decision.Decision) -> Databag:
-    """The ``prometheus_scrape`` interface: jobs whose targets are every unit's own address."""
-    jobs = [
-        {
-            'metrics_path': '/metrics',
-            'static_configs': [{'targets': [f'*:{now.opts.metrics_port}']}],
-        }
-    ]
-    return {'scrape_jobs': json.dumps(jobs, sort_keys=True)}
 
 
 def statuses(

@@ -75,7 +75,7 @@ def read(options: Mapping[str, Any]) -> Options:
         linger_s=_integer(options, 'linger', 120, 0, 86_400),
         drain_wait_s=_integer(options, 'drain-wait', 30, 0, 600),
         vrrp_id=_integer(options, 'vrrp-id', 51, 1, 255),
-        advert_s=_integer(options, 'vrrp-advert-ms', 150, 50, 10_000) / 1000,
+        advert_s=_integer(options, 'vrrp-advert-ms', 200, 50, 10_000) / 1000,
     )
 
 

@@ -104,6 +104,8 @@ global_defs {{
     vrrp_min_garp true
     enable_script_security
     script_user nobody
+    vrrp_priority -20
+    vrrp_no_swap
 }}
 
 vrrp_script haproxy_ready {{
