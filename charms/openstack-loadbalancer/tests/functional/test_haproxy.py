@@ -1,0 +1,95 @@
+"""What a real haproxy does with what the charm decides; each claim with a control that must fail.
+
+The full figures (ten thousand requests of each kind) are in ``make bench`` and in the tests marked slow.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.functional
+
+KINDS = {'close GET', 'close POST', 'keep-alive GET', 'keep-alive POST'}
+
+
+def lost(found: dict[str, Any], least: int) -> int:
+    """Requests lost of all kinds, of which each had at least so many."""
+    assert found['load'].keys() == KINDS
+    assert all(kind['sent'] >= least for kind in found['load'].values())
+    return sum(kind['lost'] for kind in found['load'].values())
+
+
+def test_a_rolling_restart_through_the_handshake_loses_nothing(machine: Any) -> None:
+    found = machine.scenario('rolling', requests=1000)
+    assert lost(found, 1000) == 0, found
+
+
+def test_a_rolling_restart_without_it_loses_requests(machine: Any) -> None:
+    assert lost(machine.scenario('rolling', requests=1000, drain=False), 1000) > 0
+
+
+def test_twenty_reloads_lose_nothing(machine: Any) -> None:
+    assert lost(machine.scenario('reloads', requests=1000), 1000) == 0
+
+
+def test_reloads_that_close_idle_connections_lose_requests(machine: Any) -> None:
+    assert lost(machine.scenario('reloads', requests=1000, idle_close=False), 1000) > 0
+
+
+def test_a_post_on_an_old_worker_is_waited_for(machine: Any) -> None:
+    found = machine.scenario('inflight')
+    assert found['post']['lost'] == 0
+    assert found['waited_s'] > 2
+
+
+def test_a_drain_that_asks_only_the_current_worker_loses_the_post(machine: Any) -> None:
+    found = machine.scenario('inflight', current_only=True)
+    assert found['post']['lost'] == 1
+    assert found['waited_s'] < 2
+
+
+def test_a_drain_outlives_a_reload_and_a_start_from_nothing(machine: Any) -> None:
+    found = machine.scenario('remembered')
+    assert 'keystone/0' not in {**found['reload'], **found['restart']}
+    assert found['resumed'].keys() == {'keystone/0', 'keystone/1', 'keystone/2'}
+
+
+def test_without_what_is_remembered_the_drained_unit_is_asked_again(machine: Any) -> None:
+    found = machine.scenario('remembered', remember=False)
+    assert 'keystone/0' in found['reload']
+    assert 'keystone/0' in found['restart']
+
+
+def test_forged_headers_do_not_reach_the_service(machine: Any) -> None:
+    found = machine.scenario('headers')
+    assert sorted(found['arrived']) == [
+        ['host', '10.66.0.1:5000'],
+        ['x-forwarded-for', '10.66.0.1'],
+        ['x-forwarded-host', '10.66.0.1:5000'],
+        ['x-forwarded-port', '5000'],
+        ['x-forwarded-proto', 'http'],
+        ['x-openstack-request-id', 'req-1'],
+    ]
+    assert (found['other host'], found['trace'], found['ready']) == (421, 405, 200)
+    assert (found['healthcheck'], found['encoded healthcheck']) == (404, 404)
+
+
+def test_a_poisoned_relation_is_refused_by_name_and_the_others_are_served(machine: Any) -> None:
+    found = machine.scenario('poisoned')
+    assert found['status']['*']['state'] == 'rejected'
+    assert 'frontend-port' in found['status']['*']['reason']
+    assert (found['served'], found['config']) == (0, 0)
+
+
+def test_two_hundred_services_are_in_place_within_two_seconds(machine: Any) -> None:
+    found = machine.scenario('many')
+    assert found['frontends'] == 202
+    assert found['total_s'] <= 2, found
+
+
+@pytest.mark.slow
+def test_ten_thousand_requests_of_each_kind(machine: Any) -> None:
+    assert lost(machine.scenario('rolling', requests=10_000), 10_000) == 0
+    assert lost(machine.scenario('reloads', requests=10_000), 10_000) == 0
