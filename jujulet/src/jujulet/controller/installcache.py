@@ -21,20 +21,64 @@ from .toolsockets import ToolSockets
 logger = logging.getLogger(__name__)
 
 
+COMPLETION_S = 120.0
+"""How long a layer that was taken may take until it can be used; behind that it is not waited for."""
+
+
 class InstallCache:
     """Finds, replays and takes layers."""
 
     def __init__(self, engine: engine_.Engine):
         self._engine = engine
+        self._claims: dict[str, tuple[str, str]] = {}
+        """By family: model uuid and name of the unit whose install hook will bring a layer."""
+        self._completing: dict[str, tuple[str, float]] = {}
+        """By family: key of a layer that was taken and is not complete, and until when it is waited for."""
 
-    def layer_for(self, uuid: str, machine: str) -> str:
-        """Key of a layer that the one new unit of *machine* can start from; empty if there is none."""
+    def awaited(self, uuid: str, machine: str) -> str:
+        """Name of the unit whose layer this machine should wait for; empty: it need not, and may be waited for itself.
+
+        Machines for units of one charm that start together would each install the same, and each slower for the others.
+        """
+        unit = self._candidate(uuid, machine)
+        if unit is None or self.layer_for(uuid, machine):
+            return ''
+        family = layers.family(self._engine.models[uuid], unit.name)
+        holder = self._claims.get(family)
+        if holder and holder != (uuid, unit.name):
+            if self._installing(*holder):
+                return holder[1]
+            key, until = self._completing.get(family, ('', 0.0))
+            if self._engine.clock() < until and key not in self._keys(uuid):
+                return holder[1]
+        self._claims[family] = (uuid, unit.name)
+        return ''
+
+    def _installing(self, uuid: str, unit: str) -> bool:
+        model = self._engine.models.get(uuid)
+        found = model.units.get(unit) if model else None
+        if model is None or found is None or found.agent.installed or found.agent.step == 'failed':
+            return False
+        return model.machines[found.machine].phase in ('pending', 'started')
+
+    def _candidate(self, uuid: str, machine: str) -> model_.Unit | None:
+        """The one new unit of *machine*, if nothing but its install hook will make the machine what it is."""
         model = self._engine.models[uuid]
         units = [u for u in model.units.values() if u.machine == machine]
         if not model.machines[machine].exclusive or len(units) != 1 or not _fit(model, units[0]):
+            return None
+        return units[0]
+
+    def _keys(self, uuid: str) -> set[str]:
+        return {layer.key for layer in self._engine.machines_of(uuid).layers()}
+
+    def layer_for(self, uuid: str, machine: str) -> str:
+        """Key of a layer that the one new unit of *machine* can start from; empty if there is none."""
+        unit = self._candidate(uuid, machine)
+        if unit is None:
             return ''
-        unit = units[0]
-        there = {layer.key for layer in self._engine.machines_of(uuid).layers()}
+        model = self._engine.models[uuid]
+        there = self._keys(uuid)
         wanted = layers.family(model, unit.name)
         for key, body in self._engine.store.layers().items():
             if key in there and body['family'] == wanted:
@@ -88,6 +132,7 @@ class InstallCache:
         try:
             mark.touch()
             await machines.keep_layer(uuid, machine, key)
+            self._completing[family] = (key, self._engine.clock() + COMPLETION_S)
         except (OSError, protocol.MachineError) as error:
             logger.warning('no layer was kept of %s: %s', unit, error)
             return

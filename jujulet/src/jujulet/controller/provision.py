@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 HELLO_TIMEOUT_S = 180.0
 """How long a machine's system may take from its start until its agent says hello."""
 
+LAYER_POLL_S = 0.5
+"""How often a machine that waits for a layer looks for it."""
+
 Key = tuple[str, str]
 """(model uuid, machine id)."""
 
@@ -77,15 +80,19 @@ class Provision:
     async def start(self, uuid: str, operation: operations.StartMachine) -> None:
         """Make a machine; ends when its agent is there, or when it cannot be made."""
         machine = operation.machine
-        layer = self._cache.layer_for(uuid, machine)
-        self._engine.update(uuid, lambda m: engine_.replaced(m, machine, layer=layer))
-        model = self._engine.models[uuid]
 
         def progress(message: str) -> None:
             if machine in self._engine.models[uuid].machines:
                 now = self._engine.clock()
                 self._engine.update(uuid, lambda m: machines_.progress(m, machine, message, now))
 
+        while holder := self._cache.awaited(uuid, machine):
+            progress(f'waiting for what {holder} installs, to start from that')
+            await asyncio.sleep(LAYER_POLL_S)
+            if self._machines(uuid)[machine].life != 'alive':
+                return
+        layer = self._cache.layer_for(uuid, machine)
+        model = self._engine.update(uuid, lambda m: engine_.replaced(m, machine, layer=layer))
         arrived = self._arrivals.setdefault((uuid, machine), asyncio.Event())
         try:
             async with self._starting:
