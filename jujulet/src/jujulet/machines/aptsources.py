@@ -179,6 +179,11 @@ def options(dump: str, environment: Iterable[tuple[str, str]] = ()) -> list[str]
     return kept
 
 
+def without_password(uri: str) -> str:
+    """A URI as it may be shown: without the user and password that it may carry."""
+    return re.sub(r'//[^/@]*@', '//', uri)
+
+
 def shell_values(text: str) -> dict[str, str]:
     """What ``apt-config shell`` printed: ``NAME='value'`` lines."""
     pairs = (word.partition('=') for word in shlex.split(text))

@@ -163,10 +163,14 @@ class Recipe:
         with tempfile.TemporaryDirectory(prefix='jujulet-') as scratch:
             listed = Path(scratch) / 'base.sources'
             listed.write_text(self.sources)
+            options = (
+                Path(scratch) / 'apt.conf'
+            )  # A file, as a proxy's password is nothing for a command line.
+            options.write_text(''.join(f'{line}\n' for line in self.options))
             argv = [
                 *('mmdebstrap', '--mode=root', '--format=directory', '--variant=minbase'),
                 *('--skip=cleanup/apt/lists,output/dev', f'--include={",".join(PACKAGES)}'),
-                *(f'--aptopt={line}' for line in self.options),
+                f'--aptopt={options}',
                 *(aptsources.codename(self.base), str(root), str(listed)),
             ]
             try:
@@ -192,7 +196,7 @@ class Recipe:
         listed = [
             line.split()[1:] for line in self.sources.splitlines() if line.startswith('URIs:')
         ]
-        hosts = sorted({uri for uris in listed for uri in uris})
+        hosts = sorted({aptsources.without_password(uri) for uris in listed for uri in uris})
         reason = '; '.join(told[:3]) or failed.stderr.strip()[-300:] or f'exit code {failed.code}'
         return (
             f'base {self.base} could not be built from {", ".join(hosts)}: {reason}. '

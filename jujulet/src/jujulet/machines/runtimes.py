@@ -75,11 +75,10 @@ class Runtimes:
         raise MachineError(f'the container does not start: {"; ".join(said)}')
 
     def _candidates(self) -> list[str]:
-        there = [
-            name for name in KNOWN if shutil.which(name, path='/usr/bin:/usr/sbin:/usr/local/bin')
-        ]
-        first = self._chosen or self._remembered()
-        return sorted(there, key=lambda name: name != first)
+        where = '/usr/bin:/usr/sbin:/usr/local/bin'
+        there = [name for name in KNOWN if shutil.which(name, path=where)]
+        works = self._chosen or self._remembered()
+        return [works] if works in there else there
 
     def _remembered(self) -> str:
         try:

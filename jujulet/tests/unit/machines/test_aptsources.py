@@ -141,6 +141,13 @@ def test_options_that_matter_in_a_machine_are_kept_and_a_proxy_comes_from_the_en
     assert aptsources.options(own, [('http_proxy', 'http://p.example')]) == [own]
 
 
+def test_a_password_in_an_address_is_not_shown() -> None:
+    assert (
+        aptsources.without_password('https://me:pw@m.example/debian') == 'https://m.example/debian'
+    )
+    assert aptsources.without_password('http://m.example/a@b') == 'http://m.example/a@b'
+
+
 words = st.text('abcdefghij-/.:', min_size=1, max_size=12).filter(lambda w: not w.startswith('#'))
 sources = st.builds(
     Source,
