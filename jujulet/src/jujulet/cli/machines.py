@@ -41,6 +41,14 @@ def _remove(call: Call) -> None:
         call.say(f'removing machine {id_}')
 
 
+def _retry(call: Call) -> None:
+    if bool(call.args) == call['all']:
+        raise command.usage_error('specify machines, or --all')
+    answer = call.change(requests.RetryProvisioning(machines=call.args, all=call['all']))
+    for id_ in answer['machines']:
+        call.say(f'trying machine {id_} again')
+
+
 def _tell_what_goes(call: Call) -> None:
     model = call.whole_model()
     for id_ in call.args:
@@ -94,6 +102,14 @@ COMMANDS = (
             Flag(('dry-run',), 'bool', help='Only say what would be removed'),
         ),
         needs=('no machines specified',),
+        most=None,
+    ),
+    Command(
+        'retry-provisioning',
+        _retry,
+        'Retries provisioning for failed machines.',
+        '<machine> [...]',
+        flags=(Flag(('all',), 'bool', help='Retry all machines that could not be made'),),
         most=None,
     ),
     Command('machines', _machines, 'Lists machines in a model.', flags=_COLOUR, formats=_SHOWN),

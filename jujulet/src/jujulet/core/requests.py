@@ -216,6 +216,14 @@ class RemoveMachine:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class RetryProvisioning:
+    """``juju retry-provisioning MACHINE…|--all``: machines that could not be made are tried again."""
+
+    machines: tuple[str, ...] = ()
+    all: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
     """``juju run UNIT… ACTION``. Answer: ``{"operation": id, "tasks": {unit: task id}}``.
 
@@ -393,6 +401,7 @@ Request = (
     | RemoveSpace
     | AddMachine
     | RemoveMachine
+    | RetryProvisioning
     | Run
     | Exec
     | CancelTask

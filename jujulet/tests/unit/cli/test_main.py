@@ -10,6 +10,7 @@ import fakes
 import pytest
 
 from jujulet.cli import commands, home, shells
+from jujulet.core import machines
 
 
 @pytest.mark.parametrize(
@@ -291,3 +292,21 @@ def test_show_unit_can_be_narrowed(model: fakes.Juju, charm: pathlib.Path):
     assert related('--related-unit', 'b/1') == [{'b/1'}]
     assert related('--endpoint', 'sink') == []
     assert related('--app') == [set()]
+
+
+def test_a_machine_that_could_not_be_made_is_tried_again(model: fakes.Juju):
+    model.controller.frozen = True
+    model('add-machine')
+    world = model.world()
+    assert 'not in an error state' in model.run('retry-provisioning', '0').err
+    world.set(machines.failed(world.model, '0', 'no space left', world.now))
+    shown = model('machines').out
+    assert 'down' in shown
+    assert 'no space left' in shown
+    assert model.run('retry-provisioning').code == 2
+    model('retry-provisioning', '--all')
+    world.settle()
+    assert (
+        model('machines', '--format', 'json').json['machines']['0']['juju-status']['current']
+        == 'started'
+    )

@@ -7,8 +7,9 @@ from typing import Any
 
 from .. import addresses, bases, edit, modelconfig, placement
 from .. import charm as charm_
+from .. import machines as machines_
 from ..model import Model, Refused
-from ..requests import AddMachine, RemoveMachine
+from ..requests import AddMachine, RemoveMachine, RetryProvisioning
 
 
 def add(request: AddMachine, model: Model, now: float) -> tuple[Model, dict[str, Any]]:
@@ -47,4 +48,18 @@ def remove(request: RemoveMachine, model: Model, _now: float) -> tuple[Model, di
     return model, {'machines': list(request.machines)}
 
 
-VERBS: Mapping[type, Any] = {AddMachine: add, RemoveMachine: remove}
+def retry(request: RetryProvisioning, model: Model, now: float) -> tuple[Model, dict[str, Any]]:
+    """``juju retry-provisioning``."""
+    failed = [m.id for m in model.machines.values() if m.phase == 'failed']
+    for mid in request.machines:
+        if mid not in model.machines:
+            raise Refused(f'machine {mid} not found')
+        if mid not in failed:
+            raise Refused(f'machine {mid} is not in an error state')
+    chosen = failed if request.all else list(request.machines)
+    for mid in chosen:
+        model = machines_.restarted(model, mid, now)
+    return model, {'machines': chosen}
+
+
+VERBS: Mapping[type, Any] = {AddMachine: add, RemoveMachine: remove, RetryProvisioning: retry}
