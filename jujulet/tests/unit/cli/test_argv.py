@@ -158,3 +158,10 @@ def test_the_list_of_commands_is_the_truth():
     for alias, name in commands.ALIASES.items():
         assert alias not in commands.TABLE
         assert name in commands.TABLE
+
+
+def test_the_reference_names_every_command_as_it_is():
+    page = pathlib.Path(__file__).parents[4] / 'docs' / 'reference' / 'commands.md'
+    rows = {line for line in page.read_text().splitlines() if line.startswith('| `')}
+    found = {name: commands.find(name) for name in commands.TABLE}
+    assert rows == {f'| `{name}` | {c.summary if c else ""} |' for name, c in found.items()}
