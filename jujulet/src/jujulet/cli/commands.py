@@ -32,7 +32,7 @@ _MODULES = {
         'storage show-storage add-storage attach-storage detach-storage remove-storage '
         'storage-pools'
     ),
-    'spaces': 'spaces add-space remove-space show-space',
+    'spaces': 'spaces add-space remove-space show-space reload-spaces',
     'offers': 'offer offers find-offers show-offer remove-offer consume remove-saas',
     'clouds': (
         'clouds show-cloud add-cloud update-cloud remove-cloud credentials add-credential '

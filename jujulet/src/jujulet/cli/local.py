@@ -126,25 +126,23 @@ def _controller(call: Call) -> int | None:
 
 
 def _alias(call: Call) -> None:
-    memory = home.read()
-    known: dict[str, str] = dict(memory.get('charms', {}))
     if not call.args:
+        known: dict[str, str] = home.read().get('charms', {})
         rows = [(name, place) for name, place in sorted(known.items())]
         call.show(known, lambda colour: table.render(('Name', 'Path'), rows, colour=colour))
         return
-    name = call.args[0]
-    if call['remove']:
-        if name not in known:
-            raise model_.Refused(f'"{name}" is no alias')
-        del known[name]
-    elif len(call.args) < 2:
+    name, path = (*call.args, '')[:2]
+    if not path and not call['remove']:
         raise command.usage_error('no path specified')
-    else:
-        place = pathlib.Path(call.args[1]).expanduser().absolute()
-        if not place.exists():
-            raise model_.Refused(f'{place}: no such file or folder')
-        known[name] = str(place)
-    home.write({**memory, 'charms': known})
+    place = pathlib.Path(path).expanduser().absolute()
+    if not place.exists():
+        raise model_.Refused(f'{place}: no such file or folder')
+    with home.editing() as memory:
+        known = memory.setdefault('charms', {})
+        if not call['remove']:
+            known[name] = str(place)
+        elif known.pop(name, None) is None:
+            raise model_.Refused(f'"{name}" is no alias')
 
 
 def _pack(call: Call) -> None:
@@ -152,8 +150,13 @@ def _pack(call: Call) -> None:
     from ..core import bases
 
     base = bases.parse(call['base']) if call['base'] else None
-    packed = charmdir.pack(call.args[0] if call.args else '.', call['o'] or '.', base)
-    print(packed)
+    folders = [pathlib.Path(a) for a in call.args or ('.',)]
+    if len(folders) > 1:  # `charms/*` has more in it than charms.
+        folders = [f for f in folders if any((f / name).is_file() for name in _CHARM_FILES)]
+        if not folders:
+            raise model_.Refused(f'no charm folder in {" ".join(call.args)}')
+    for folder in folders:
+        print(charmdir.pack(folder, call['o'] or '.', base))
 
 
 COMMANDS = (
@@ -210,13 +213,13 @@ COMMANDS = (
     Command(
         'pack',
         _pack,
-        'Packs a charm folder into a .charm file.',
-        '[<folder>]',
+        'Packs charm folders into .charm files, which Juju and jujulet take.',
+        '[<folder> ...]',
         flags=(
             Flag(('o',), help='The folder to write to'),
-            Flag(('base',), help='The base to pack for'),
+            Flag(('base',), help="The base to pack for; else the charm's first"),
         ),
-        most=1,
+        most=None,
         model=False,
     ),
 )

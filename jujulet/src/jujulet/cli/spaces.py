@@ -28,6 +28,10 @@ def _remove(call: Call) -> None:
     call.say(f'removed space "{call.args[0]}"')
 
 
+def _reload(call: Call) -> None:
+    call.say('nothing to reload: the networks here are those that add-space makes')
+
+
 def _show(call: Call) -> None:
     model = call.whole_model()
     name = call.args[0]
@@ -64,6 +68,11 @@ COMMANDS = (
         '<name>',
         flags=(command.FORCE, command.NO_PROMPT),
         needs=('space name is required',),
+    ),
+    Command(
+        'reload-spaces',
+        _reload,
+        'Accepted: the networks here are those that add-space makes.',
     ),
     Command(
         'show-space',

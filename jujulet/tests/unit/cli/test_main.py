@@ -310,3 +310,28 @@ def test_a_machine_that_could_not_be_made_is_tried_again(model: fakes.Juju):
         model('machines', '--format', 'json').json['machines']['0']['juju-status']['current']
         == 'started'
     )
+
+
+def test_a_folder_of_charms_is_packed_at_once(juju: fakes.Juju, tmp_path: pathlib.Path):
+    (tmp_path / 'notes.txt').touch()
+    fakes.charm_folder(tmp_path / 'a', 'a')
+    fakes.charm_folder(tmp_path / 'b', 'b')
+    found = [str(path) for path in sorted(tmp_path.iterdir())]
+    packed = juju('pack', *found, '-o', str(tmp_path / 'out')).out.split()
+    assert [pathlib.Path(p).name.partition('_')[0] for p in packed] == ['a', 'b']
+    assert all(pathlib.Path(p).is_file() for p in packed)
+    refused = juju.run('pack', found[-1], found[-1], '-o', str(tmp_path / 'out'))
+    assert refused.err == f'ERROR no charm folder in {found[-1]} {found[-1]}\n'
+
+
+def test_two_who_remember_at_once_both_are_remembered(juju: fakes.Juju):
+    code = 'from jujulet.cli import home, main; import sys; sys.exit(main.main(sys.argv[1:]))'
+    many = [
+        subprocess.Popen(
+            [sys.executable, '-c', code, 'alias', f'n{i}', '/'], stderr=subprocess.PIPE
+        )
+        for i in range(8)
+    ]
+    for one in many:
+        assert one.communicate()[1] == b''
+    assert len(home.read()['charms']) == 8
