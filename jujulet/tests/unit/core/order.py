@@ -47,12 +47,13 @@ def install_comes_first(trace: list[Event]) -> Iterator[str]:
 def relations_are_created_before_start(trace: list[Event]) -> Iterator[str]:
     """Relations that were there at install are created before leadership and configuration are told of."""
     for unit, events in by_unit(trace).items():
-        names = [e.name for e in events if e.ok]
+        done = [e for e in events if e.ok]
+        names = [e.name for e in done]
         if 'config-changed' not in names:
             continue
         first = names.index('config-changed')
-        peers = {e.hook.relation for e in events if e.peer}
-        created = {e.hook.relation for e in events[:first] if e.name.endswith('-relation-created')}
+        peers = {e.hook.relation for e in done if e.peer}
+        created = {e.hook.relation for e in done[:first] if e.name.endswith('-relation-created')}
         for rid in peers - created:
             yield f'{unit} was configured before peer relation {rid} was created'
 
