@@ -42,11 +42,11 @@ def _definition(call: Call, name: str) -> dict[str, Any]:
 
 
 def _store(name: str, definition: dict[str, Any] | None) -> None:
-    memory = home.read()
-    kept: dict[str, Any] = {k: v for k, v in memory.get('clouds', {}).items() if k != name}
-    if definition is not None:
-        kept[name] = definition
-    home.write({**memory, 'clouds': kept})
+    with home.editing() as memory:
+        kept: dict[str, Any] = {k: v for k, v in memory.get('clouds', {}).items() if k != name}
+        if definition is not None:
+            kept[name] = definition
+        memory['clouds'] = kept
 
 
 def _add(call: Call) -> None:
@@ -144,24 +144,22 @@ def _add_credential(call: Call) -> None:
     found = models.read_mapping(call['file']).get('credentials', {})
     if not isinstance(found, dict) or not isinstance(found.get(cloud), dict):  # pyright: ignore[reportUnknownMemberType]
         raise model_.Refused(f'credentials for cloud {cloud} not found in file {call["file"]}')
-    memory = home.read()
-    kept: dict[str, Any] = dict(memory.get('credentials', {}))
-    kept[cloud] = {**kept.get(cloud, {}), **found[cloud]}
-    home.write({**memory, 'credentials': kept})
+    with home.editing() as memory:
+        kept: dict[str, Any] = memory.setdefault('credentials', {})
+        kept[cloud] = {**kept.get(cloud, {}), **found[cloud]}
     for name in found[cloud]:  # pyright: ignore[reportUnknownVariableType]
         call.say(f'Credential "{name}" added locally for cloud "{cloud}".')
 
 
 def _remove_credential(call: Call) -> None:
     cloud, name = call.args
-    memory = home.read()
-    kept: dict[str, Any] = dict(memory.get('credentials', {}))
-    if name not in kept.get(cloud, {}):
-        raise model_.Refused(f'credential "{name}" for cloud "{cloud}" not found')
-    kept[cloud] = {k: v for k, v in kept[cloud].items() if k != name}
-    if not kept[cloud]:
-        del kept[cloud]
-    home.write({**memory, 'credentials': kept})
+    with home.editing() as memory:
+        kept: dict[str, Any] = memory.setdefault('credentials', {})
+        if name not in kept.get(cloud, {}):
+            raise model_.Refused(f'credential "{name}" for cloud "{cloud}" not found')
+        del kept[cloud][name]
+        if not kept[cloud]:
+            del kept[cloud]
     print(f'Credential "{name}" removed from this client.', file=sys.stderr)
 
 

@@ -76,11 +76,11 @@ def _show(call: Call) -> None:
 def _bootstrap(call: Call) -> None:
     """Nothing to make; the name given is remembered, so that ``name:model`` leads here."""
     if len(call.args) > 1:
-        memory = home.read()
-        names: list[str] = memory.get('controllers', [])
-        if call.args[1] in (home.CONTROLLER, *names):
-            raise model_.Refused(f'controller "{call.args[1]}" already exists')
-        home.write({**memory, 'controllers': [*names, call.args[1]]})
+        with home.editing() as memory:
+            names: list[str] = memory.setdefault('controllers', [])
+            if call.args[1] in (home.CONTROLLER, *names):
+                raise model_.Refused(f'controller "{call.args[1]}" already exists')
+            names.append(call.args[1])
     call.say(
         'jujulet needs no bootstrap: this machine is the controller. Go on with "juju add-model".'
     )

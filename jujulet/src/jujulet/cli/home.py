@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+from collections.abc import Generator
 from typing import Any
 
 from .. import paths
@@ -32,7 +33,23 @@ def read() -> dict[str, Any]:
     return {}
 
 
-def write(memory: dict[str, Any]) -> None:
+@contextlib.contextmanager
+def editing() -> Generator[dict[str, Any]]:
+    """What is remembered, to be changed in place: kept when the block ends well. One at a time does so."""
+    import fcntl
+
+    with open(_path().with_suffix('.lock'), 'w', opener=_private) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        memory = read()
+        yield memory
+        _write(memory)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _write(memory: dict[str, Any]) -> None:
     """Replace what is remembered, at once or not at all."""
     import tempfile
 
@@ -49,12 +66,11 @@ def write(memory: dict[str, Any]) -> None:
 
 def remember(key: str, value: Any) -> None:
     """Set one key; None forgets it."""
-    memory = read()
-    if value is None:
-        memory.pop(key, None)
-    else:
-        memory[key] = value
-    write(memory)
+    with editing() as memory:
+        if value is None:
+            memory.pop(key, None)
+        else:
+            memory[key] = value
 
 
 def controllers() -> list[str]:

@@ -145,6 +145,9 @@ def _alias(call: Call) -> None:
             raise model_.Refused(f'"{name}" is no alias')
 
 
+_CHARM_FILES = ('charmcraft.yaml', 'metadata.yaml')
+
+
 def _pack(call: Call) -> None:
     from .. import charmdir
     from ..core import bases

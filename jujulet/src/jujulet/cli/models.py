@@ -88,7 +88,8 @@ def _switch(call: Call) -> None:
         return
     found = _find(call, name)
     focus = f'{found["owner"]}/{found["name"]}'
-    home.write({**memory, 'previous': current, 'model': focus})
+    with home.editing() as kept:
+        kept.update(previous=current, model=focus)
     call.say(
         f'{home.CONTROLLER}:{current} -> {home.CONTROLLER}:{focus}'
         if current != focus
