@@ -1,0 +1,174 @@
+"""What the documents say is there, is there: links, make targets, and commands with their flags."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from jujulet.cli import commands, main
+from jujulet.core import gnuflag, refusal
+
+ROOT = pathlib.Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('charms/*/README.md')])
+
+_LINK = re.compile(r'!?\[[^\]]*\]\(([^)\s]+)\)')
+_FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+_INDENTED = re.compile(r'(?:^ {4}\S.*\n)+', re.MULTILINE)
+_INLINE = re.compile(r'`([^`\n]+)`')
+_HEADING = re.compile(r'^#+ (.+)$', re.MULTILINE)
+_TARGET = re.compile(r'^([a-z-]+):', re.MULTILINE)
+_SUBSTITUTED = re.compile(r'\$\(([^()]*)\)')
+_ASSIGNED = re.compile(r'\w+=.*')
+_OPERATORS = set(';&|()')
+_OPENERS = ('sudo', 'time', '!', 'if', 'then', 'do', 'while', 'until', 'env', '$')
+
+
+def _prose(text: str) -> str:
+    return _INDENTED.sub('\n', _FENCE.sub('\n', text))
+
+
+def broken_links(page: pathlib.Path, text: str) -> list[str]:
+    """Relative links of *text*, were it at *page*, that lead nowhere; headings are looked up too."""
+    broken: list[str] = []
+    for link in _LINK.findall(_prose(text)):
+        if re.match(r'[a-z]+:', link):
+            continue
+        name, _, anchor = link.partition('#')
+        target = (page.parent / name).resolve()
+        there = target.exists() if name else True
+        if not there or (anchor and anchor not in _anchors(target.read_text() if name else text)):
+            broken.append(link)
+    return broken
+
+
+def _anchors(text: str) -> set[str]:
+    titles = (re.sub(r'[`*]', '', title).lower() for title in _HEADING.findall(text))
+    return {re.sub(r'[^\w -]', '', title).strip().replace(' ', '-') for title in titles}
+
+
+def command_lines(text: str) -> Iterator[list[str]]:
+    """Every simple command of the shell in *text*: fenced (``sh`` or no language) or indented blocks."""
+    blocks = [body for language, body in _FENCE.findall(text) if language in ('', 'sh', 'bash')]
+    blocks += _INDENTED.findall(_FENCE.sub('\n', text))
+    for block in blocks:
+        lines = block.replace('\\\n', ' ').splitlines()
+        for line in lines:
+            yield from _simple(line)
+
+
+def _simple(line: str) -> Iterator[list[str]]:
+    for inner in _SUBSTITUTED.findall(line):
+        yield from _simple(inner)
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    try:
+        words = list(lexer)
+    except ValueError:  # An apostrophe: it is something printed, not something typed.
+        return
+    command: list[str] = []
+    for word in [*words, ';']:
+        if set(word) <= _OPERATORS:
+            if command:
+                yield command
+            command = []
+        elif command or not (_ASSIGNED.fullmatch(word) or word in _OPENERS):
+            command.append(word)
+
+
+def unknown_targets(text: str, makefile: str) -> list[str]:
+    """Targets that *text* has one make, and that *makefile* lacks."""
+    known = set(_TARGET.findall(makefile))
+    typed = [line[1:] for line in command_lines(text) if line[0] == 'make']
+    typed += [i.split()[1:] for i in _INLINE.findall(_prose(text)) if i.startswith('make ')]
+    named = {word for words in typed for word in words[:1] if not _ASSIGNED.fullmatch(word)}
+    return sorted(named - known)
+
+
+def wrong_commands(text: str) -> list[str]:
+    """Commands of juju and jujulet in *text* that our own command line would not take, and why."""
+    wrong: list[str] = []
+    for line in command_lines(text):
+        if line[0].rpartition('/')[2] not in ('juju', 'jujulet'):
+            continue
+        name, words = main.split(_without_redirections(line[1:]))
+        found = commands.find(name)
+        if found is None:
+            if name not in ('', 'help', '--version', '--help'):
+                wrong.append(f'{shlex.join(line)}: no such command')
+            continue
+        try:
+            main.read(found, words)
+        except (gnuflag.FlagError, refusal.Refused) as error:
+            wrong.append(f'{shlex.join(line)}: {error}')
+    return wrong
+
+
+def _without_redirections(words: list[str]) -> list[str]:
+    for at, word in enumerate(words):
+        if word in ('>', '>>', '<'):
+            return [*words[:at], *words[at + 2 :]]
+    return words
+
+
+def unknown_inline(text: str) -> list[str]:
+    """Commands that prose speaks of in backquotes, and that are not there; flags may be left out."""
+    names = [i.split()[1] for i in _INLINE.findall(_prose(text)) if re.match(r'juju(let)? \w', i)]
+    return [n for n in names if commands.find(n) is None and n not in ('help', 'matrix')]
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_page_speaks_of_what_is_there(page: pathlib.Path):
+    text = page.read_text()
+    assert broken_links(page, text) == []
+    assert unknown_targets(text, (ROOT / 'Makefile').read_text()) == []
+    assert wrong_commands(text) == []
+    assert unknown_inline(text) == []
+
+
+def test_every_page_can_be_reached_from_the_readme():
+    seen, left = set[pathlib.Path](), [ROOT / 'README.md']
+    while left:
+        page = left.pop()
+        if page in seen:
+            continue
+        seen.add(page)
+        for link in _LINK.findall(_prose(page.read_text())):
+            target = (page.parent / link.partition('#')[0]).resolve()
+            if target.is_dir():
+                left += target.glob('*.md')
+            elif target.suffix == '.md' and target.exists():
+                left.append(target)
+    assert [str(p.relative_to(ROOT)) for p in PAGES if p not in seen] == []
+
+
+SABOTAGED = """\
+# A page
+
+[nowhere](nowhere.md), [no heading](#another-page), [a page](#a-page), and `make mistakes`; `juju frobnicate`.
+
+```sh
+make up && make trouble
+juju status --wacth 1s | head -n 3
+if A=1 .venv/bin/jujulet deploy; then eval "$(jujulet envy)"; fi
+juju debug-log --limit 3 > log   # as it is
+```
+
+    juju config
+"""
+
+
+def test_a_page_that_is_wrong_is_caught(tmp_path: pathlib.Path):
+    assert broken_links(tmp_path / 'page.md', SABOTAGED) == ['nowhere.md', '#another-page']
+    assert unknown_targets(SABOTAGED, 'up: ready\n') == ['mistakes', 'trouble']
+    wrong = wrong_commands(SABOTAGED)
+    assert sorted(w.partition(':')[0] for w in wrong) == [
+        '.venv/bin/jujulet deploy',
+        'juju config',
+        'juju status --wacth 1s',
+        'jujulet envy',
+    ]
+    assert unknown_inline(SABOTAGED) == ['frobnicate']
