@@ -87,7 +87,7 @@ class HookRun:
         context = self._begin(uuid, operation, context_id)
         link = self._provision.link(uuid, operation.machine)
         if link is None:
-            self._interrupt(uuid, operation)
+            self._interrupt(uuid, operation, context_id)
             return
         try:
             if operation.unit:
@@ -95,7 +95,7 @@ class HookRun:
             else:
                 await self._run_on_machine(uuid, context, link)
         except link_.LinkLost:
-            self._interrupt(uuid, operation)
+            self._interrupt(uuid, operation, context_id)
         finally:
             self._sockets.end(context_id)
 
@@ -112,12 +112,14 @@ class HookRun:
         self._engine.update(uuid, begin)
         return begun[0]
 
-    def _interrupt(self, uuid: str, operation: operations.RunHook) -> None:
+    def _interrupt(self, uuid: str, operation: operations.RunHook, context_id: str) -> None:
         if uuid not in self._engine.models:
             return
         now, task = self._engine.clock(), operation.hook.task
         if operation.unit:
-            self._engine.update(uuid, lambda m: lifecycle.interrupted(m, operation.unit, now))
+            self._engine.update(
+                uuid, lambda m: lifecycle.interrupted(m, operation.unit, now, context_id)
+            )
         else:
             self._engine.update(uuid, lambda m: lifecycle.abandoned(m, task, now))
 
