@@ -23,6 +23,7 @@ PROGRAMS = {
     'conmon': 'conmon',
     'mmdebstrap': 'mmdebstrap',
     'mount': 'mount',
+    'nft': 'nftables',
     'setsid': 'util-linux',
 }
 """Programs that we need, and the package that has each."""
@@ -71,7 +72,7 @@ def look(state: Path) -> Facts:
     place = state
     while not place.exists():
         place = place.parent
-    wanted = (*PROGRAMS, *runtimes.KNOWN, 'netavark', 'iptables', 'nft')
+    wanted = (*PROGRAMS, *runtimes.KNOWN, 'netavark', 'iptables')
     return Facts(
         uid=os.geteuid(),
         programs=frozenset(name for name in wanted if _there(name)),

@@ -8,7 +8,7 @@ from typing import Any
 
 from jujulet.core import model
 
-from . import commands
+from . import commands, isolation
 from .protocol import MachineError
 from .tools import Failed, run
 
@@ -20,12 +20,13 @@ class Networks:
         self.token = token
         self._locks: dict[str, asyncio.Lock] = {}
         self._there: set[str] = set()
+        self._renewing = asyncio.Lock()
 
     async def ensure(self, uuid: str, space: model.Space) -> None:
         """Make a space's network; idempotent.
 
         Raises:
-            MachineError: the subnet is in use, or podman refused.
+            MachineError: the subnet is in use, podman refused, or spaces cannot be kept apart.
         """
         name = commands.network_name(uuid, space.name)
         async with self._locks.setdefault(name, asyncio.Lock()):
@@ -37,6 +38,8 @@ class Networks:
             except Failed as failed:
                 if 'already exists' not in failed.stderr or not await self._fits(name, space):
                     raise MachineError(_why(space, failed)) from None
+            async with self._renewing:
+                await isolation.renew()
             self._there.add(name)
 
     async def _fits(self, name: str, space: model.Space) -> bool:
@@ -48,10 +51,13 @@ class Networks:
 
     async def remove(self, uuid: str = '', *, but: frozenset[str] = frozenset()) -> None:
         """Remove the networks of a model, or of all models *but* those; idempotent."""
-        for name, owner in (await self._ours()).items():
-            if owner not in but and uuid in ('', owner):
-                await run(['podman', 'network', 'rm', '--force', name])
-                self._there.discard(name)
+        gone = [n for n, o in (await self._ours()).items() if o not in but and uuid in ('', o)]
+        for name in gone:
+            await run(['podman', 'network', 'rm', '--force', name])
+            self._there.discard(name)
+        if gone:  # A bridge's name is used again, by networks that are not ours too.
+            async with self._renewing:
+                await isolation.renew()
 
     async def _ours(self) -> dict[str, str]:
         """Our networks: name and model."""

@@ -40,7 +40,7 @@ def test_a_host_that_is_well_has_no_complaint_and_needs_no_remedy() -> None:
         ),
         ({'programs': WELL.programs - {'runc', 'crun'}}, 'runtime', 'error', 'runc'),
         ({'programs': WELL.programs - {'runc'}, 'cgroup': 'hybrid'}, 'runtime', 'error', 'runc'),
-        ({'programs': WELL.programs - {'iptables', 'nft'}}, 'network', 'error', 'iptables'),
+        ({'programs': WELL.programs - {'nft'}}, 'programs', 'error', 'nftables'),
         ({'cgroup': 'none'}, 'control groups', 'error', 'cgroup2'),
         ({'overlay': False}, 'overlay', 'error', 'modprobe overlay'),
         ({'filesystem': 'overlay'}, 'overlay', 'error', 'JUJULET_DATA'),
@@ -65,7 +65,7 @@ def test_one_command_brings_all_packages() -> None:
     bare = dataclasses.replace(WELL, programs=frozenset({'mount', 'setsid'}), backend='')
     assert (
         doctor.remedy(doctor.findings(bare))
-        == 'apt-get install --yes conmon mmdebstrap podman runc'
+        == 'apt-get install --yes conmon mmdebstrap nftables podman runc'
     )
 
 

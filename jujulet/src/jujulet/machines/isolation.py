@@ -1,0 +1,69 @@
+"""Keeps spaces apart by firewall rules of our own.
+
+podman's option ``isolate`` is not enough: when the last container of any isolated network goes, netavark (1.4, seen)
+takes away the jump to its isolation rules, and every space of every model reaches every other until the next such
+network comes. Ours is a table of its own, replaced whole in one transaction, which nothing else touches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import pathlib
+import tempfile
+from collections.abc import Iterable
+from typing import Any
+
+from .protocol import MachineError
+from .tools import Failed, run
+
+TABLE = 'inet jujulet'
+
+LOCK = pathlib.Path('/run/lock/jujulet-spaces')
+"""Held while the rules are replaced: several users' controllers share one firewall."""
+
+
+def rules(bridges: Iterable[str]) -> str:
+    """A script for nft: whatever comes in from one of *bridges* does not leave by another, IPv4 and IPv6 alike."""
+    names = sorted(set(bridges))
+    lines = [f'table {TABLE}', f'delete table {TABLE}']
+    if names:
+        lines += [f'table {TABLE} {{', ' chain others {']
+        lines += [f'  oifname "{name}" drop' for name in names]
+        lines += [
+            ' }',
+            ' chain forward {',
+            '  type filter hook forward priority -5; policy accept;',
+        ]
+        lines += [f'  iifname "{name}" oifname != "{name}" jump others' for name in names]
+        lines += [' }', '}']
+    return '\n'.join(lines) + '\n'
+
+
+async def renew() -> None:
+    """Rules for all networks of all of jujulet's state directories, as podman lists them now.
+
+    Raises:
+        MachineError: nft is missing or refused: spaces could reach one another, so no machine may start.
+    """
+    with tempfile.TemporaryDirectory(prefix='jujulet-') as scratch, LOCK.open('w') as lock:
+        await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
+        script = pathlib.Path(scratch, 'rules.nft')
+        script.write_text(rules(await _bridges()))
+        try:
+            await run(['nft', '-f', str(script)])
+        except FileNotFoundError:
+            raise MachineError(
+                'nft is needed to keep spaces apart: apt install nftables'
+            ) from None
+        except Failed as failed:
+            raise MachineError(
+                f'spaces cannot be kept apart: nft: {failed.stderr.strip()}'
+            ) from None
+
+
+async def _bridges() -> list[str]:
+    said = await run(['podman', 'network', 'ls', '--filter=label=jujulet.state', '--format=json'])
+    networks: list[dict[str, Any]] = json.loads(said or '[]')
+    return [n['network_interface'] for n in networks]
