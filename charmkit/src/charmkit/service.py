@@ -94,12 +94,11 @@ class Ready:
 
 
 def desired_state(spec: ServiceSpec, inputs: state.Inputs) -> state.Desired:
-    """Work out everything from *inputs*: no Juju, no machine, no clock.
-
-    Raises:
-        ValueError: on a base that the charms do not know.
-    """
-    release = releases.of_base(inputs.facts.base)
+    """Work out everything from *inputs*: no Juju, no machine, no clock."""
+    try:
+        release = releases.of_base(inputs.facts.base)
+    except ValueError as e:
+        return state.Desired(status=(state.Status('blocked', str(e)),))
     spec = spec.on(release)
     place = front.place(spec, inputs)
     inputs = dataclasses.replace(inputs, site=place.site)

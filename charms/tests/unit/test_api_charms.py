@@ -371,3 +371,28 @@ def test_a_unit_that_is_removed_lets_its_clients_notice(
     machine.steps.clear()
     ctx.run(ctx.on.stop(), dataclasses.replace(serving, relations=set()))
     assert machine.steps == [f'write {apache.DRAIN_FILE}', 'stop apache2']
+
+
+def test_a_relation_that_breaks_is_missed_at_once(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+):
+    serving = ctx.run(ctx.on.config_changed(), state(related))
+    broken = serving.get_relations('identity-service')[0]
+    out = ctx.run(ctx.on.relation_broken(broken), serving)
+    assert out.unit_status == testing.BlockedStatus('missing relation: identity-service')
+    assert machine.service('apache2') == 'stopped'
+    assert next(s.linger_s for s in machine.desired.services if s.name == 'apache2') > 0
+
+
+def test_a_base_that_is_not_known_is_one_clear_error(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+):
+    machine.base = 'debian@11'
+    out = ctx.run(ctx.on.config_changed(), state(related))
+    assert out.unit_status.name == 'blocked'
+    assert 'debian@11 is not a base of these charms' in out.unit_status.message
+    assert machine.steps == []
