@@ -1,0 +1,47 @@
+"""``make bench``, or ``python -m tests.bench NAME…`` for some of it.
+
+Prints each figure with its bound as it is taken, then all of them as a table. Exit code 1 when a bound is missed.
+Run it on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+
+from . import jujulet
+from .figure import Figure, table
+
+BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
+    'hook': jujulet.hook_overhead,
+    'small-charm': jujulet.small_charm,
+    'status': jujulet.status_and_idle,
+}
+
+
+def main(names: list[str]) -> int:
+    """Take the benchmarks that are named, or all."""
+    if unknown := [n for n in names if n not in BENCHES]:
+        print(
+            f'ERROR no benchmark {", ".join(unknown)}; there are: {", ".join(BENCHES)}',
+            file=sys.stderr,
+        )
+        return 2
+    load = os.getloadavg()[0]
+    if load > 1:
+        print(
+            f'The load is {load:.1f}: figures will be worse than on a quiet machine.',
+            file=sys.stderr,
+        )
+    figures: list[Figure] = []
+    for name in names or BENCHES:
+        for figure in BENCHES[name]():
+            figures.append(figure)
+            print(f'{name}: {figure.what}: {figure.value:.3g} {figure.unit}', file=sys.stderr)
+    print(table(figures))
+    return 0 if all(f.met for f in figures) else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
