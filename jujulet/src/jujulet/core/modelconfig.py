@@ -37,7 +37,6 @@ DEFAULTS: Mapping[str, Any] = {
     'ftp-proxy': '',
     'http-proxy': '',
     'https-proxy': '',
-    'image': '',
     'image-stream': 'released',
     'install-cache': True,
     'juju-ftp-proxy': '',
@@ -64,7 +63,7 @@ DEFAULTS: Mapping[str, Any] = {
     'transmit-vendor-metrics': True,
     'update-status-hook-interval': '5m',
 }
-"""What holds while the user has set nothing. ``image``, ``install-cache`` and ``seed`` are jujulet's own."""
+"""What holds while the user has set nothing. ``install-cache`` and ``seed`` are jujulet's own."""
 
 FIXED = frozenset(('agent-version', 'authorized-keys', 'name', 'type', 'uuid'))
 """What a user may see and not set."""
