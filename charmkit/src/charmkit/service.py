@@ -173,12 +173,11 @@ def _schema(spec: ServiceSpec, release: releases.Release, ready: Ready) -> migra
 
 
 def prepared(spec: ServiceSpec, facts: state.Facts) -> host.Host:
-    """What a machine needs for the service, wherever it is going to be.
-
-    Raises:
-        ValueError: on a base that the charms do not know.
-    """
-    spec = spec.on(releases.of_base(facts.base))
+    """What a machine needs for the service, wherever it is going to be."""
+    try:
+        spec = spec.on(releases.of_base(facts.base))
+    except ValueError:
+        return host.Host()  # The next hook says so, in the unit's status.
     return host.merge(_always(spec, facts), _idle(spec))
 
 

@@ -48,7 +48,7 @@ def state(related: set[testing.RelationBase], **more: Any) -> testing.State:
 
 
 def test_alone_it_says_what_it_misses(ctx: testing.Context[Any], machine: machines.FakeMachine):
-    out = ctx.run(ctx.on.install(), state(set()))
+    out = ctx.run(ctx.on.start(), state(set()))
     assert out.unit_status == testing.BlockedStatus(
         'missing relation: shared-db; missing relation: identity-service'
     )
@@ -144,7 +144,6 @@ def test_every_event_leads_to_the_same_state(
     seen: list[host.Host] = []
     db = settled.get_relations('shared-db')[0]
     for event in (
-        ctx.on.install(),
         ctx.on.start(),
         ctx.on.config_changed(),
         ctx.on.upgrade_charm(),
@@ -392,6 +391,7 @@ def test_a_base_that_is_not_known_is_one_clear_error(
     related: set[testing.RelationBase],
 ):
     machine.base = 'debian@11'
+    ctx.run(ctx.on.install(), state(related))
     out = ctx.run(ctx.on.config_changed(), state(related))
     assert out.unit_status.name == 'blocked'
     assert 'debian@11 is not a base of these charms' in out.unit_status.message

@@ -327,7 +327,8 @@ def complaints(relations: Iterable[Relation]) -> tuple[str, ...]:
         answer = read(relation)
         for name, verdict in sorted(answer.status.items()) if answer else ():
             if verdict.state == 'rejected':
-                out.append(f'{relation.app} refuses {name}: {verdict.reason}')
+                what = 'the relation' if name == '*' else name
+                out.append(f'{relation.app} refuses {what}: {verdict.reason}')
     for endpoint, apps in by_type.items():
         if len(apps) > 1:
             out.append(f'{endpoint} has several load balancers: {", ".join(apps)}')
