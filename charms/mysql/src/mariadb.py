@@ -10,10 +10,25 @@ from charmkit import host, state
 from charmkit.relations import mysql
 
 CONFIG = '/etc/mysql/mariadb.conf.d/90-charm.cnf'
+DROP_IN = '/etc/systemd/system/mariadb.service.d/charm.conf'
 BACKUPS = '/var/backups/mysql-charm'
 SEED = 'seed'
 SERVER = 'server'
 PACKAGES = frozenset({'mariadb-server'})
+
+
+_NOTE = '# Written by the charm: local changes are overwritten.'
+
+# The server listens on a literal address, which must be there when the machine starts.
+_DROP_IN = f"""{_NOTE}
+[Unit]
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Restart=on-failure
+RestartSec=3
+"""
 
 
 class InvalidOptionError(ValueError):
@@ -69,7 +84,10 @@ def desired_state(inputs: charmkit.Inputs, *, take_over: bool = False) -> charmk
         host=host.Host(
             packages=PACKAGES,
             directories=(host.Directory(path=BACKUPS, mode=0o700),),
-            files=(host.File(path=CONFIG, content=config, notify=('mariadb',)),),
+            files=(
+                host.File(path=CONFIG, content=config, notify=('mariadb',)),
+                host.File(path=DROP_IN, content=_DROP_IN),
+            ),
             services=(host.Service('mariadb', probe=f'{_address(inputs)}:{mysql.PORT}'),),
         ),
         ports=frozenset({mysql.PORT}),
@@ -129,9 +147,7 @@ def _address(inputs: charmkit.Inputs) -> str:
 
 def _config(inputs: charmkit.Inputs) -> str:
     lines = [f'{k} = {v}' if v else k for k, v in _settings(inputs).items()]
-    return '\n'.join(
-        ['# Written by the charm: local changes are overwritten.', '[mariadbd]', *lines, '']
-    )
+    return '\n'.join([_NOTE, '[mariadbd]', *lines, ''])
 
 
 def _settings(inputs: charmkit.Inputs) -> dict[str, str]:

@@ -36,7 +36,7 @@ def started(machine: Machine) -> None:
             addresses={'shared-db': machine.address},
         )  # fmt: skip
         inputs = Inputs(site=site, facts=Facts(base='debian@12', memory_mib=2048))
-        (config,) = mariadb.desired_state(inputs).host.files
+        config = mariadb.desired_state(inputs).host.files[0]
         configure(machine, config.content, config.path)
 
 
