@@ -6,8 +6,10 @@ import pathlib
 import re
 import shlex
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import yaml
 
 from jujulet.cli import commands, main
 from jujulet.core import gnuflag, refusal
@@ -143,6 +145,30 @@ def test_every_page_can_be_reached_from_the_readme():
             elif target.suffix == '.md' and target.exists():
                 left.append(target)
     assert [str(p.relative_to(ROOT)) for p in PAGES if p not in seen] == []
+
+
+def undocumented(page: str, charmcraft: dict[str, Any]) -> list[str]:
+    """Options (and defaults) and actions (and parameters) that *page* lacks, or has otherwise."""
+    rows = {line.rpartition(' | ')[0] for line in page.splitlines() if line.startswith('| `')}
+    wanted: list[str] = []
+    for name, option in charmcraft['config']['options'].items():
+        default = option['default']
+        shown = str(default).lower() if isinstance(default, bool) else str(default)
+        wanted.append(f'| `{name}` | {f"`{shown}`" if shown else ""}')
+    for name, action in charmcraft['actions'].items():
+        params = ', '.join(f'`{p}`' for p in action.get('params', {}))
+        wanted.append(f'| `{name}` | {params}')
+    return [row for row in wanted if row not in rows]
+
+
+def test_the_load_balancers_reference_has_its_options_and_actions():
+    page = (ROOT / 'docs/reference/openstack-loadbalancer.md').read_text()
+    charmcraft = yaml.safe_load(
+        (ROOT / 'charms/openstack-loadbalancer/charmcraft.yaml').read_text()
+    )
+    assert undocumented(page, charmcraft) == []
+    charmcraft['config']['options']['linger']['default'] += 1
+    assert undocumented(page, charmcraft) == ['| `linger` | `121`']
 
 
 SABOTAGED = """\
