@@ -73,7 +73,7 @@ class LoadBalancerCharm(charmkit.Charm):
             return dataclasses.replace(
                 desired, status=(*desired.status, charmkit.Status('blocked', f'haproxy: {e}'))
             )
-        now = settled.decision
+        self._decision = now = settled.decision
         # Grants of this very hook: a start of haproxy from nothing must know of them too.
         apply.reconcile(self.here, now.host)
         self._remember(inputs, settled)
@@ -180,7 +180,7 @@ class LoadBalancerCharm(charmkit.Charm):
 
     def _ordered(self, event: ops.ActionEvent, orders: decision.Orders) -> bool:
         if not self.unit.is_leader():
-            event.fail('Only the leader can do this: run it on openstack-loadbalancer/leader.')
+            event.fail('Only the leader can do this: run it on the unit APPLICATION/leader.')
             return False
         self._orders = orders
         self.reconcile()

@@ -69,7 +69,8 @@ def worker(process: Process, stat: str, state: str) -> rotation.Worker:
             continue
         servers[place] = rotation.Server(
             admin=admin[place],
-            up=row['status'].split()[0] in ('UP', 'no') if row['status'] else False,
+            # Drained or not, it passes its check; `no check` counts as passing.
+            up=row['status'].partition(' ')[0] in ('UP', 'DRAIN', 'no'),
             sessions=int(row['scur'] or 0) + int(row['qcur'] or 0),
         )
     return rotation.Worker(pid=process.pid, current=process.current, servers=servers)
