@@ -80,7 +80,7 @@ def admin_refused(juju: jubilant.Juju, cloud: cloud_.Cloud) -> str:
             raise Unproven(f'the public endpoint {public} gave {code} to a client in the DMZ')
         tried: list[str] = []
         for kind in ('admin', 'internal'):
-            for urls in cloud.urls.values():
+            for urls in (u for u in cloud.urls.values() if kind in u):
                 if (code := _curl(juju, machine, urls[kind])) != '000':
                     raise Unproven(f'{urls[kind]} ({kind}) answered {code} to a client in the DMZ')
                 tried.append(urllib.parse.urlsplit(urls[kind]).netloc)

@@ -68,12 +68,27 @@ def test_a_hook_that_asked_who_leads_is_for_leaders_alone() -> None:
 
 def test_a_hook_that_speaks_of_its_own_unit_is_for_none_other() -> None:
     for call in (
-        context_.Call(('juju-log', 'I am app/0')),
+        context_.Call(('state-set', 'me=app/0')),
         context_.Call(('state-set', '--file', '-'), b'{"ip": "10.0.0.10"}'),
         context_.Call(('status-set', 'active', 'on juju-test-0')),
     ):
         assert recording(call).personal
         assert replayed(recording(call), toolworld.World()) is None
+
+
+def test_what_it_logs_of_itself_does_not_matter() -> None:
+    found = recording(context_.Call(('juju-log', 'I am app/0')), *CALLS)
+    assert not found.personal
+    assert replayed(found, toolworld.World()) is not None
+
+
+def test_the_question_with_which_ops_ends_each_hook_does_not_matter() -> None:
+    asked = context_.Call(('is-leader', '--format=json'))
+    world = toolworld.World()
+    world.unit = 'app/1'
+    assert replayed(recording(CALLS[3], asked), world) is not None
+    # The twin: with a call behind it, it may have.
+    assert replayed(recording(asked, CALLS[3]), world) is None
 
 
 def test_secrets_and_reboots_are_not_replayed() -> None:
