@@ -6,7 +6,7 @@ from . import apache, conf, host, migration, relations, state
 from .api import ApiCharm
 from .charm import Charm
 from .relations import keystone, mysql
-from .service import Ready, ServiceSpec, WsgiApp
+from .spec import Ready, ServiceSpec, WsgiApp
 from .state import Desired, Facts, Inputs, Secret, Status
 
 __all__ = [

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from . import host, state, vip
+from . import spec as spec_
 from .relations import (
     ENDPOINT_TYPES,
     Databag,
@@ -22,9 +22,6 @@ from .relations import (
     host_in_url,
     loadbalancer,
 )
-
-if TYPE_CHECKING:
-    from . import service
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,7 +48,7 @@ class Place:
     )
 
 
-def place(spec: service.ServiceSpec, inputs: state.Inputs) -> Place:
+def place(spec: spec_.ServiceSpec, inputs: state.Inputs) -> Place:
     """Work it out for the service *spec*."""
     balancers = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
     offered = [
@@ -96,7 +93,7 @@ def place(spec: service.ServiceSpec, inputs: state.Inputs) -> Place:
     )
 
 
-def _offered_name(spec: service.ServiceSpec, app: service.WsgiApp) -> str:
+def _offered_name(spec: spec_.ServiceSpec, app: spec_.WsgiApp) -> str:
     return spec.name if app == spec.apps[0] else app.name
 
 
@@ -117,7 +114,7 @@ def _lifecycle(balancers: list[Relation], inputs: state.Inputs) -> loadbalancer.
 
 
 def _urls(
-    spec: service.ServiceSpec, inputs: state.Inputs, balancers: Iterable[Relation]
+    spec: spec_.ServiceSpec, inputs: state.Inputs, balancers: Iterable[Relation]
 ) -> dict[str, str]:
     app = spec.apps[0]
     balanced = loadbalancer.urls(balancers, spec.name)
