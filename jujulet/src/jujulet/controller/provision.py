@@ -99,6 +99,9 @@ class Provision:
                 await self._listen(uuid, machine)
                 await self._engine.machines_of(uuid).ensure(_spec(model, machine), progress)
                 await asyncio.wait_for(arrived.wait(), HELLO_TIMEOUT_S)
+        except protocol.LayerGone:
+            # Pruned a moment ago. It is chosen anew, for the machine is still wanted.
+            self._engine.update(uuid, lambda m: engine_.replaced(m, machine, layer=''))
         except protocol.MachineError as error:
             self._fail(uuid, machine, str(error))
         except TimeoutError:
