@@ -104,7 +104,7 @@ def stop_one(juju: jubilant.Juju, cloud: cloud_.Cloud, unit: str) -> str:
     asking.start()
     try:
         juju.run(unit, 'pause', wait=300)
-        _until(juju, unit, 'maintenance')
+        _until(juju, unit, 'maintenance', 'paused')
         stopped = juju.exec('systemctl is-active apache2 || true', unit=unit).stdout.strip()
         served_by_the_other = tally.asked
         stop.wait(3)
@@ -122,11 +122,12 @@ def stop_one(juju: jubilant.Juju, cloud: cloud_.Cloud, unit: str) -> str:
     return f'{unit} paused and back, {tally.asked} requests, none lost, slowest {tally.slowest_s:.2f} s'
 
 
-def _until(juju: jubilant.Juju, unit: str, workload: str) -> None:
+def _until(juju: jubilant.Juju, unit: str, workload: str, message: str = '') -> None:
+    """Wait for a status; drained and drained-and-stopped differ by the beginning of their message alone."""
     app = unit.partition('/')[0]
-    juju.wait(
-        lambda s: s.apps[app].units[unit].workload_status.current == workload,
-        delay=0.3,
-        successes=1,
-        timeout=300,
-    )
+
+    def there(status: jubilant.Status) -> bool:
+        now = status.apps[app].units[unit].workload_status
+        return now.current == workload and now.message.startswith(message)
+
+    juju.wait(there, delay=0.3, successes=1, timeout=300)

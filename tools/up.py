@@ -41,7 +41,8 @@ def main(argv: list[str]) -> int:
         say(f'all units are active after {deployed:.0f} s; now the proof')
         found = cloud_.find(juju)
         for what, prove in proofs.steps(juju, found):
-            print(f'    … {what}', end='\r', flush=True)
+            if sys.stdout.isatty():
+                print(f'    … {what}', end='\r', flush=True)
             print(f'    ✓ {what}: {prove()}', flush=True)
     except (subprocess.CalledProcessError, jubilant.CLIError):
         return _failed(model, 'a command failed; it said why above')
