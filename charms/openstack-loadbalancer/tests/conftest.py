@@ -5,4 +5,6 @@ from __future__ import annotations
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / 'src'))
+HERE = pathlib.Path(__file__).parent
+for folder in (HERE.parent / 'src', HERE / 'rig'):
+    sys.path.insert(0, str(folder))

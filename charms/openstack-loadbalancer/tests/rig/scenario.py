@@ -335,6 +335,39 @@ def throughput(seconds: int = 4, rounds: int = 3, connections: int = 32) -> dict
     }
 
 
+def realistic(requests: int = 6000, work_ms: int = 5, clients: int = 40) -> dict[str, Any]:
+    """Requests a second through this haproxy and a minimal one, to services that have work to do.
+
+    Keep-alive clients; three services that take *work_ms* for each request. In turns, in one run.
+    """
+    plain = _PLAIN.replace(
+        'server a 10.66.1.1:9100',
+        '\n    '.join(f'server s{i} 10.66.1.{i}:9000' for i in (1, 2, 3)),
+    )
+    with tempfile.TemporaryDirectory() as folder, rig(3):
+        path = pathlib.Path(folder) / 'plain'
+        path.write_text(plain.format(front=FRONT, threads=os.cpu_count() or 1))
+        other = subprocess.Popen(['haproxy', '-db', '-q', '-f', path])
+        time.sleep(1)
+        rates: dict[str, list[float]] = {'plain': [], 'ours': []}
+        for _ in range(3):
+            for name, port in (('plain', 7000), ('ours', PORT)):
+                done = result(load(
+                    url=[FRONT, port], clients=clients, requests=requests, post=0.5,
+                    slow_ms=work_ms, slow_share=1.0,
+                ))  # fmt: skip
+                assert not done['lost'], done
+                rates[name].append(done['per_second'])
+        other.terminate()
+        other.wait()
+    best = {name: statistics.median(r) for name, r in rates.items()}
+    return {
+        'per_second': best,
+        'share': round(best['ours'] / best['plain'], 3),
+        'work_ms': work_ms,
+    }
+
+
 def wrk(address: str, seconds: int, connections: int) -> tuple[float, float]:
     """Requests a second, and median latency in milliseconds, as wrk measures them."""
     said = subprocess.run(

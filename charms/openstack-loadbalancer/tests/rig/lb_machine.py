@@ -1,0 +1,88 @@
+"""Containers with haproxy and keepalived, made and driven from the machine that tests."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sysconfig
+from typing import Any
+
+ROOT = pathlib.Path(__file__).parents[4]
+CHARM = '/rambla/charms/openstack-loadbalancer'
+BASES = ('debian-12', 'debian-13')
+PACKAGES = 'haproxy keepalived iproute2 python3 wrk'
+_RUN = (
+    '--runtime', 'runc', '--systemd=always',
+    '--ulimit', 'nofile=20000:20000', '--ulimit', 'nproc=20000:20000',
+    '--cap-add', 'NET_ADMIN,NET_RAW,SYS_ADMIN',
+)  # fmt: skip
+
+
+def podman(*argv: str, stdin: str | None = None) -> str:
+    done = subprocess.run(
+        ('podman', *argv), input=stdin, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f'podman {" ".join(argv)}: {done.stderr[-2000:]}'
+    return done.stdout.strip()
+
+
+def image(base: str) -> str:
+    """The image of *base* with the packages of the charm, built once."""
+    name = f'localhost/rambla-lb-test:{base}'
+    there = subprocess.run(('podman', 'image', 'exists', name), check=False)
+    if there.returncode:
+        steps = (
+            f'FROM localhost/jujulet/base:{base}\n'
+            f'RUN apt-get -q update && apt-get -qy install --no-install-recommends {PACKAGES}'
+            ' && apt-get clean && systemctl disable haproxy keepalived\n'
+        )
+        podman('build', *_RUN[:2], *_RUN[3:7], '-t', name, '-f', '-', '.', stdin=steps)
+    return name
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """A container, and what is run in it."""
+
+    name: str
+    base: str
+
+    def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
+        modules = f'{CHARM}/src:/rambla/charmkit/src:/packages'
+        return subprocess.run(
+            ('podman', 'exec', '-e', f'PYTHONPATH={modules}', '-e', 'PYTHONDONTWRITEBYTECODE=1',
+             self.name, *argv),
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def scenario(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """What one of the scenarios in tests/rig gives."""
+        script = f'{CHARM}/tests/rig/scenario.py'
+        done = self.run('python3', script, name, json.dumps(arguments))
+        assert done.returncode == 0, done.stderr[-4000:]
+        return json.loads(done.stdout.splitlines()[-1])
+
+
+def boot(name: str, base: str, *options: str) -> Machine:
+    """A machine of *base*, up and running."""
+    packages = sysconfig.get_path('purelib')
+    podman(
+        'run', '-d', '--name', name, *_RUN, '-v', f'{ROOT}:/rambla:ro',
+        '-v', f'{packages}:/packages:ro', *options, image(base), '/sbin/init',
+    )  # fmt: skip
+    machine = Machine(name, base)
+    machine.run('systemctl', 'is-system-running', '--wait')
+    return machine
+
+
+def remove(name: str) -> None:
+    """Remove a machine."""
+    subprocess.run(('podman', 'rm', '-f', name), capture_output=True, check=False)
+
+
+def fresh_name(number: int) -> str:
+    """A name that no other process uses."""
+    return f'rambla-lb-test-{os.getpid()}-{number}'
