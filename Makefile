@@ -49,7 +49,7 @@ integration: ready images  ## whole charms and bundles on jujulet
 	$(PYTEST) -m 'integration and not slow' jujulet/tests/integration tests/integration
 
 images: ready  ## build the bases that tests run on
-	$(BIN)/jujulet image debian@12 debian@13
+	@tools/test-images
 
 charms: ready  ## pack every charm into build/, for Juju and jujulet alike
 	$(BIN)/jujulet pack charms/* -o build
