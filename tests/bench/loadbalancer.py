@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import pathlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from .figure import Figure
@@ -19,7 +19,7 @@ _REQUESTS = 10_000
 
 
 @contextlib.contextmanager
-def _machine(base: str) -> Iterator[Any]:
+def _machine(base: str) -> Generator[Any]:
     with _importable():
         import lb_machine  # pyright: ignore[reportMissingImports]
     lb: Any = lb_machine
@@ -31,7 +31,7 @@ def _machine(base: str) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _importable() -> Iterator[None]:
+def _importable() -> Generator[None]:
     sys.path.insert(0, str(_RIG))
     yield
     sys.path.remove(str(_RIG))

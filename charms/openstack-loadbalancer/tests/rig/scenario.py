@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from balancer import haproxy_cfg, runtime
@@ -29,7 +29,7 @@ KINDS = {'close': False, 'keep-alive': True}
 
 
 @contextlib.contextmanager
-def rig(backends: int = 3, **kwargs: Any) -> Iterator[Rig]:
+def rig(backends: int = 3, **kwargs: Any) -> Generator[Rig]:
     """A rig that serves on all of its backends."""
     r = Rig(backends, **kwargs)
     try:
@@ -47,7 +47,7 @@ def rig(backends: int = 3, **kwargs: Any) -> Iterator[Rig]:
 
 
 @contextlib.contextmanager
-def under_load(requests: int, clients: int = 6) -> Iterator[dict[str, Any]]:
+def under_load(requests: int, clients: int = 6) -> Generator[dict[str, Any]]:
     """Closing and keep-alive clients, GET and POST, at least *requests* each, for as long as it takes."""
     with tempfile.TemporaryDirectory() as folder:
         stop = pathlib.Path(folder) / 'stop'
@@ -384,7 +384,7 @@ def wrk(address: str, seconds: int, connections: int) -> tuple[float, float]:
 
 def main() -> None:
     name = sys.argv[1]
-    arguments = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
+    arguments: dict[str, Any] = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
     print(json.dumps(globals()[name](**arguments)))
 
 

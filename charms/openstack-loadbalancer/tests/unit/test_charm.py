@@ -73,7 +73,7 @@ class FakeHaproxy:
         self.busy: dict[rotation.Place, int] = {}
 
     def workers(self) -> tuple[rotation.Worker, ...]:
-        backend, servers = '', {}
+        backend, servers = '', dict[rotation.Place, rotation.Server]()
         for line in self.machine.file(decision.CONFIG).splitlines():
             words = line.split()
             if words[:1] == ['backend']:
@@ -112,7 +112,9 @@ def ctx() -> testing.Context[Any]:
 
 
 def keystone(
-    i: int = 10, states: tuple[loadbalancer.State, ...] = ('ready', 'ready'), **changes: Any
+    i: int = 10,
+    states: tuple[loadbalancer.State, ...] = ('ready', 'ready'),
+    changes: dict[str, Any] | None = None,
 ) -> testing.Relation:
     app_data = dict(loadbalancer.app_request([KEYSTONE], 'public'))
     if changes:
@@ -202,7 +204,7 @@ def test_the_last_ready_unit_is_refused(ctx: Any, machine: FakeMachine) -> None:
 
 
 def test_a_bad_relation_is_named_and_the_other_is_served(ctx: Any, machine: FakeMachine) -> None:
-    good, bad = keystone(), keystone(11, **{'frontend-port': '1\n stats'})
+    good, bad = keystone(), keystone(11, changes={'frontend-port': '1\n stats'})
     out = ctx.run(ctx.on.config_changed(), state(good, bad))
     assert isinstance(out.unit_status, testing.BlockedStatus)
     assert out.unit_status.message.startswith('other11x (relation 11): keystone: frontend-port')
@@ -222,7 +224,9 @@ def test_when_haproxy_itself_objects_the_relation_at_fault_is_named(
     )
     good, bad = (
         keystone(),
-        keystone(11, **{'service-name': 'b', 'frontend-port': 7, 'check': {'path': '/badpath'}}),
+        keystone(
+            11, changes={'service-name': 'b', 'frontend-port': 7, 'check': {'path': '/badpath'}}
+        ),
     )
     out = ctx.run(ctx.on.config_changed(), state(good, bad))
     assert out.unit_status.message == 'other11x (relation 11): haproxy does not take it: ALERT: no'
@@ -269,7 +273,7 @@ def test_prometheus_and_grafana_get_what_the_charm_has(ctx: Any, machine: FakeMa
 
 def test_every_event_leads_to_the_same_state(ctx: Any, machine: FakeMachine) -> None:
     r = keystone()
-    wanted = set()
+    wanted = set[str]()
     for event in (
         ctx.on.start(),
         ctx.on.config_changed(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -125,14 +126,8 @@ def test_a_value_that_may_not_be_refuses_the_relation(
 def test_the_data_of_one_unit_refuses_that_unit_alone() -> None:
     r = relation()
     bad = {'endpoints': '[{"service-name": "keystone", "backend-ip": "127.0.0.1"}]'}
-    got = parsed(
-        Relation(
-            **{
-                **vars(r),
-                'units': {**r.units, 'keystone/1': bad, 'keystone/2': {'lifecycle': '7'}},
-            }
-        )
-    )
+    units = {**r.units, 'keystone/1': bad, 'keystone/2': {'lifecycle': '7'}}
+    got = parsed(dataclasses.replace(r, units=units))
     assert [s.unit for s in got.servers] == ['keystone/0']
     assert 'cannot be the address of a machine' in got.refused_units['keystone/1']
     assert 'lifecycle' in got.refused_units['keystone/2']
@@ -156,7 +151,7 @@ def test_nothing_that_is_said_gets_a_directive_into_the_configuration(
     changes: dict[str, Any], text: str
 ) -> None:
     # Values that no form allows, put into every place that takes a text.
-    nasty = {**changes, 'path': text} if text else changes
+    nasty: dict[str, Any] = {**changes, 'path': text} if text else changes
     got = interface.parse(relation(**nasty))
     if isinstance(got, interface.Refusal):
         assert got.reason.isprintable()

@@ -53,7 +53,7 @@ class ApiCharm(charmkit.Charm):
         stopped = inputs.paused and now.state == 'maintenance'
         text = UNIT.format(address=inputs.site.address, port=PORT, unit=inputs.site.unit)
         serve = pathlib.Path(__file__).with_name('serve.py').read_text()
-        app_data = {
+        app_data: dict[str | int, dict[str, str]] = {
             name: dict(loadbalancer.app_request(services, t))
             for name, t in loadbalancer.ENDPOINTS.items()
         }
@@ -74,7 +74,7 @@ class ApiCharm(charmkit.Charm):
                 ),
                 services=(host.Service('api', 'stopped' if stopped else 'running'),),
             ),
-            app_data=app_data,
+            app_data=dict[str | int, charmkit.relations.Databag](app_data),
             unit_data={
                 name: loadbalancer.unit_request(services, t, [inputs.site.address], now)
                 for name, t in loadbalancer.ENDPOINTS.items()

@@ -1,0 +1,191 @@
+"""The load balancer as units of a model: refusals, drains under load, VIPs, and taking it away again.
+
+The services behind are stand-ins (charms/openstack-loadbalancer/tests/api): what they run is a page of Python, and how
+they drain is the library's, as in every API charm.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Generator
+from typing import Any
+
+import jubilant
+import pytest
+
+from .conftest import CHARMS, Model, settle
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
+
+LB = CHARMS / 'openstack-loadbalancer'
+SPACES = {'dmz': '10.187.10.0/24', 'inner': '10.187.20.0/24', 'admin': '10.187.30.0/24'}
+VIP = '10.187.10.250'
+BIND = {'': 'alpha', 'public': 'dmz', 'internal': 'inner', 'admin': 'admin'}
+
+
+@pytest.fixture(
+    scope='module', params=['debian@12', pytest.param('debian@13', marks=pytest.mark.slow)]
+)
+def juju(request: pytest.FixtureRequest, model: Model) -> Generator[jubilant.Juju]:
+    with model(request.param, SPACES) as juju:
+        juju.deploy(LB, 'lb', num_units=2, bind=BIND, config={'vip': VIP})
+        juju.deploy(LB / 'tests' / 'api', 'keystone', num_units=3)
+        for t in ('public', 'internal', 'admin'):
+            juju.integrate(f'keystone:{t}-backend', 'lb:backend')
+        settle(juju)
+        yield juju
+
+
+def message(juju: jubilant.Juju, unit: str) -> str:
+    return juju.status().get_units(unit.partition('/')[0])[unit].workload_status.message
+
+
+def until(juju: jubilant.Juju, unit: str, wanted: Callable[[str], bool]) -> None:
+    juju.wait(
+        lambda s: wanted(s.get_units(unit.partition('/')[0])[unit].workload_status.message),
+        successes=1,
+    )
+
+
+def answered(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as got:  # noqa: S310
+            return int(got.status)
+    except OSError:
+        return 0
+
+
+def start_load(stop: pathlib.Path, *, keep_alive: bool) -> subprocess.Popen[str]:
+    plan = {
+        'url': [VIP, 5000], 'clients': 3, 'requests': 500, 'keep_alive': keep_alive, 'post': 0.5,
+        'think_ms': 20, 'slow_ms': 300, 'slow_share': 0.02, 'stop_file': str(stop),
+    }  # fmt: skip
+    argv = [sys.executable, str(LB / 'tests/rig/load.py'), json.dumps(plan)]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+
+
+def owners(juju: jubilant.Juju) -> list[str]:
+    units = sorted(juju.status().get_units('lb'))
+    return [u for u in units if f' {VIP}/' in juju.exec('ip -o address show', unit=u).stdout]
+
+
+def frontends(juju: jubilant.Juju) -> dict[str, Any]:
+    shown = json.loads(juju.cli('show-unit', 'keystone/0', '--format', 'json'))['keystone/0']
+    found: dict[str, Any] = {}
+    for relation in shown['relation-info']:
+        if relation['endpoint'].endswith('-backend'):
+            found.update(json.loads(relation['application-data']['frontends'])['keystone'])
+    return found
+
+
+def test_each_type_is_served_on_its_own_network_alone(juju: jubilant.Juju) -> None:
+    hosts = {t: f['ip'] for t, f in frontends(juju).items()}
+    assert hosts['public'] == [VIP]
+    assert all(ip.startswith('10.187.20.') for ip in hosts['internal'])
+    assert all(ip.startswith('10.187.30.') for ip in hosts['admin'])
+    assert answered(f'http://{VIP}:5000/') == 200
+    listening = juju.exec("ss -Hltn 'sport = :5000'", unit='lb/0').stdout
+    assert '0.0.0.0:5000' not in listening
+    assert '*:5000' not in listening
+
+
+def test_pausing_every_unit_in_turn_loses_no_request(
+    juju: jubilant.Juju, tmp_path: pathlib.Path
+) -> None:
+    stop = tmp_path / 'stop'
+    held = owners(juju)
+    loads = [start_load(stop, keep_alive=keep) for keep in (True, False)]
+    for unit in sorted(juju.status().get_units('keystone')):
+        juju.run(unit, 'pause')
+        until(juju, unit, lambda m: m.startswith('maintenance: drained'))
+        assert juju.exec('systemctl is-active api || true', unit=unit).stdout.strip() == 'inactive'
+        juju.run(unit, 'resume')
+        end = time.monotonic() + 300
+        while juju.run('lb/leader', 'show-grants').results['grants'] != 'none':
+            assert time.monotonic() < end
+            time.sleep(2)
+    stop.touch()
+    found = [json.loads(p.communicate()[0]) for p in loads]
+    assert {name for f in found for name in f['served_by']} == {
+        'keystone/0', 'keystone/1', 'keystone/2',
+    }  # fmt: skip
+    # A VIP that moves resets connections: a machine without time for its adverts proves nothing.
+    assert owners(juju) == held
+    assert [f['lost'] for f in found] == [0, 0], found
+
+
+def test_two_that_pause_at_once_go_one_after_the_other(juju: jubilant.Juju) -> None:
+    for unit in ('keystone/0', 'keystone/1'):
+        juju.run(unit, 'pause')
+    juju.wait(jubilant.all_agents_idle)
+    said = sorted(message(juju, u).partition(' ')[0:3:2] for u in ('keystone/0', 'keystone/1'))
+    assert [s[0] for s in said] == ['drain:', 'maintenance:']
+    assert 'queued lb: waits for keystone/' in said[0][1]
+    for unit in ('keystone/0', 'keystone/1'):
+        juju.run(unit, 'resume')
+    settle(juju)
+
+
+def test_what_may_not_be_is_refused_by_name(juju: jubilant.Juju) -> None:
+    juju.deploy(LB / 'tests' / 'api', 'glance', config={'frontend-port': 9292})
+    juju.integrate('glance:public-backend', 'lb:backend')
+    settle(juju)
+    assert answered(f'http://{VIP}:9292/') == 200
+    juju.config('glance', {'bad-port': '9292\n    stats admin if TRUE'})
+    until(juju, 'lb/0', lambda m: 'glance' in m and 'frontend-port' in m)
+    until(juju, 'glance/0', lambda m: 'lb refuses the relation' in m)
+    assert answered(f'http://{VIP}:5000/') == 200
+    juju.config('glance', {'bad-port': ''})
+    settle(juju)
+
+
+def test_a_lone_unit_is_refused_its_drain(juju: jubilant.Juju) -> None:
+    juju.run('glance/0', 'pause')
+    until(juju, 'glance/0', lambda m: 'refused lb: glance would have 0 of 1 units left' in m)
+    assert answered(f'http://{VIP}:9292/') == 200
+    juju.run('glance/0', 'resume')
+    settle(juju)
+
+
+def test_a_service_is_served_on_for_a_while_when_its_relation_goes(juju: jubilant.Juju) -> None:
+    juju.config('lb', {'linger': 30})
+    juju.wait(jubilant.all_agents_idle)
+    juju.remove_relation('glance:public-backend', 'lb:backend')
+    time.sleep(5)
+    assert answered(f'http://{VIP}:9292/') == 200
+    settle(juju)
+    # Its own again: it says no URL of the load balancer.
+    assert 'public=' not in message(juju, 'glance/0')
+    time.sleep(30)
+    juju.exec('JUJU_DISPATCH_PATH=hooks/update-status ./dispatch', unit='lb/leader')
+    for unit in ('lb/0', 'lb/1'):
+        juju.exec('JUJU_DISPATCH_PATH=hooks/update-status ./dispatch', unit=unit)
+    assert answered(f'http://{VIP}:9292/') == 0
+
+
+def test_statistics_of_all_units_are_one_table(juju: jubilant.Juju) -> None:
+    found = json.loads(juju.run('lb/1', 'stats', {'format': 'json'}).results['stats'])
+    lines = {(x['service'], x['server']): x for x in found}
+    assert lines['keystone.public', 'keystone-0']['units'] == 2
+    assert lines['keystone.public', 'BACKEND']['requests'] > 0
+
+
+def test_a_unit_out_of_service_gives_its_vip_away_and_the_vip_goes_with_the_option(
+    juju: jubilant.Juju,
+) -> None:
+    (first,) = owners(juju)
+    juju.run(first, 'drain-self')
+    time.sleep(6)
+    (second,) = owners(juju)
+    assert second != first
+    assert answered(f'http://{VIP}:5000/') == 200
+    juju.run(first, 'resume-self')
+    juju.config('lb', {'vip': ''})
+    settle(juju)
+    assert owners(juju) == []
+    assert frontends(juju)['public']['url'].startswith('http://10.187.10.')
