@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 
 # Before pytest makes modules of the folders that have the same names.
 import charmkit as charmkit
 import jujulet as jujulet
 import matrix as matrix
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile('rambla', deadline=None)
+hypothesis.settings.load_profile('rambla')
 
 
 @pytest.hookimpl(tryfirst=True)
