@@ -7,6 +7,7 @@ import json
 import lzma
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 from charmkit.relations import Databag, Site, host_in_url
 
@@ -33,7 +34,7 @@ def scrape_app(port: int, app: str) -> Databag:
     }
 
 
-def alert_rules() -> dict[str, object]:
+def alert_rules() -> dict[str, Any]:
     """The alert rules in Prometheus' own form."""
     return json.loads((_FILES / 'alerts.json').read_text())
 

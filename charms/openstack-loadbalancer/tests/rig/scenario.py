@@ -119,13 +119,15 @@ def inflight(current_only: bool = False) -> dict[str, Any]:
             runtime.workers = lambda: tuple(w for w in everyone() if w.current)
         try:
             post = load(requests=1, clients=1, post=1.0, slow_ms=4000, slow_share=1.0)
-            time.sleep(0.7)
-            busy = next(b for b in r.backends if _under_way(everyone(), b.unit))
+            end = time.monotonic() + 20
+            while not (busy := [b for b in r.backends if _under_way(everyone(), b.unit)]):
+                assert time.monotonic() < end, 'the request did not arrive'
+                time.sleep(0.05)
             subprocess.run(['systemctl', 'reload', 'haproxy'], check=True)
             began = time.monotonic()
-            r.pause(busy)
+            r.pause(busy[0])
             waited = time.monotonic() - began
-            busy.stop()
+            busy[0].stop()
             return {'post': result(post), 'waited_s': round(waited, 2)}
         finally:
             runtime.workers = everyone
@@ -210,8 +212,11 @@ def poisoned() -> dict[str, Any]:
         }
 
 
-def many(services: int = 200, backends: int = 5) -> dict[str, Any]:
-    """How long many services take: decided and rendered, checked and put in place, reloaded."""
+def many(services: int = 200, backends: int = 5, rounds: int = 3) -> dict[str, Any]:
+    """How long many services take: decided and rendered, checked and put in place, reloaded.
+
+    The best of some rounds: what else the machine does can only take longer.
+    """
     with rig(1) as r:
         r.extra = [
             Relation(
@@ -231,25 +236,28 @@ def many(services: int = 200, backends: int = 5) -> dict[str, Any]:
             )
             for i in range(services)
         ]
-        began = time.monotonic()
-        first, _, _ = r.decided()
-        decided = time.monotonic()
-        done = apply.reconcile(r.machine, first.host)
-        runtime.await_worker()
-        ended = time.monotonic()
-        frontends = pathlib.Path('/etc/haproxy/haproxy.cfg').read_text().count('\nfrontend ')
-        settling = time.monotonic()
-        r.hook(wait_s=0)
-        settled = time.monotonic() - settling
+        asked, took = r.extra, list[tuple[float, float]]()
+        frontends = 0
+        for _ in range(rounds):
+            began = time.monotonic()
+            first, _, _ = r.decided()
+            decided = time.monotonic()
+            done = apply.reconcile(r.machine, first.host)
+            runtime.await_worker()
+            took.append((decided - began, time.monotonic() - decided))
+            assert 'reload haproxy' in [str(s) for s in done.steps]
+            frontends = pathlib.Path('/etc/haproxy/haproxy.cfg').read_text().count('\nfrontend ')
+            r.extra = []
+            r.hook(wait_s=0)
+            r.extra = asked
         r.extra = []
-        r.hook()
+    decide_s, apply_s = min(took, key=sum)
     return {
-        'decide_s': round(decided - began, 2),
-        'apply_s': round(ended - decided, 2),
-        'total_s': round(ended - began, 2),
-        'hook_after_s': round(settled, 2),
+        'decide_s': round(decide_s, 2),
+        'apply_s': round(apply_s, 2),
+        'total_s': round(decide_s + apply_s, 2),
+        'all': [round(sum(t), 2) for t in took],
         'frontends': frontends,
-        'steps': [str(s) for s in done.steps],
     }
 
 

@@ -1,0 +1,147 @@
+"""What lingers, who holds VIPs, what haproxy says of itself, and what an upgrade of the lock means."""
+
+from __future__ import annotations
+
+import pytest
+from balancer import handshake, haproxy_cfg, linger, rotation, scripts, seeing, stats, vrrp
+
+from charmkit.relations import Relation, loadbalancer
+
+NETWORKS = {
+    'public': (
+        vrrp.Interface(name='eth1', address='10.1.0.5', network='10.1.0.0/24'),
+        vrrp.Interface(name='eth1', address='2001:db8::5', network='2001:db8::/64'),
+    ),
+    'internal': (vrrp.Interface(name='eth2', address='10.2.0.5', network='10.2.0.0/24'),),
+}
+
+
+def relation(*units: str, i: int = 1) -> Relation:
+    return Relation(
+        id=i, name='backend', app='nova', app_data={'a': 'b'}, units={u: {} for u in units}
+    )
+
+
+def test_a_relation_that_is_removed_lingers_for_its_time() -> None:
+    gone = linger.departed([relation('nova/0')], [], [], now=100, linger_s=60)
+    assert [r.units for r in linger.served([], gone)] == [{'nova/0': {}}]
+    kept = linger.load_gone(linger.dump_gone(gone))
+    assert linger.departed([], [], kept, now=159, linger_s=60) == gone
+    assert linger.departed([], [], kept, now=160, linger_s=60) == ()
+
+
+def test_units_that_leave_one_after_the_other_are_all_served_when_none_is_left() -> None:
+    both, one, none = relation('nova/0', 'nova/1'), relation('nova/1'), relation()
+    first = linger.departed([both], [one], [], now=100, linger_s=60)
+    # One of two has left: it is being removed, and the other serves alone.
+    assert [set(r.units) for r in linger.served([one], first)] == [{'nova/1'}]
+    second = linger.departed([one], [none], first, now=101, linger_s=60)
+    assert [set(r.units) for r in linger.served([none], second)] == [{'nova/0', 'nova/1'}]
+    last = linger.departed([none], [], second, now=102, linger_s=60)
+    assert [set(r.units) for r in linger.served([], last)] == [{'nova/0', 'nova/1'}]
+
+
+def test_what_comes_back_no_longer_lingers() -> None:
+    gone = linger.departed([relation('nova/0')], [], [], now=100, linger_s=60)
+    again = relation('nova/0', i=2)
+    assert linger.departed([], [again], gone, now=101, linger_s=60) == ()
+
+
+def test_all_vips_move_together_and_each_is_on_its_own_network() -> None:
+    vips, homeless = vrrp.place(['10.1.0.9', '2001:db8::9', '10.2.0.9', '10.7.0.9'], NETWORKS)
+    assert homeless == ('10.7.0.9',)
+    text = vrrp.render(
+        'lb/1', vips, NETWORKS, {'lb/0': ('10.1.0.4', '10.2.0.4')}, router_id=7, advert_s=0.2
+    )
+    assert text.count('vrrp_instance') == 1
+    assert (
+        'virtual_ipaddress {\n        10.1.0.9/24 dev eth1\n        10.2.0.9/24 dev eth2\n' in text
+    )
+    assert 'virtual_ipaddress_excluded {\n        2001:db8::9/64 dev eth1\n' in text
+    assert 'unicast_peer {\n        10.1.0.4\n    }' in text
+    assert 'track_interface {\n        eth1\n        eth2\n    }' in text
+    assert 'nopreempt' in text
+    assert 'priority 199' in text
+
+
+def test_old_workers_are_told_from_the_current_one() -> None:
+    said = (
+        '#<PID>          <type>          <reloads>       <uptime>        <version>\n'
+        '1               master          2 [failed: 0]   0d00h00m01s     2.6.12\n'
+        '# workers\n'
+        '30              worker          0               0d00h00m01s     2.6.12\n'
+        '# old workers\n'
+        '20              worker          1               0d00h00m05s     2.6.12\n'
+        '# programs\n'
+    )
+    assert [(p.pid, p.current) for p in stats.processes(said)] == [(30, True), (20, False)]
+
+
+def test_statistics_of_units_are_added_up() -> None:
+    head = '# pxname,svname,scur,stot,econ,eresp,hrsp_5xx,status,\n'
+    lines = stats.merged(
+        {
+            'lb/0': f'{head}nova.public,nova-0,1,10,0,1,2,UP,\n',
+            'lb/1': f'{head}nova.public,nova-0,2,20,1,0,0,DOWN,\n',
+        }
+    )
+    (line,) = lines
+    assert (line.requests, line.current, line.errors, line.responses_5xx) == (30, 3, 2, 2)
+    assert line.status == 'lb/0 UP, lb/1 DOWN'
+    assert stats.table(lines).splitlines()[1].split() == [
+        'nova.public', 'nova-0', 'lb/0', 'UP,', 'lb/1', 'DOWN', '30', '3', '2', '2', '2',
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ('wanted', 'admin', 'told'),
+    [
+        ('ready', 0, False),
+        ('ready', rotation.FORCED_DRAIN, True),
+        ('ready', rotation.FORCED_MAINT | rotation.CONFIG_MAINT, True),
+        ('ready', rotation.CONFIG_MAINT, False),
+        ('drain', 0, True),
+        ('drain', rotation.FORCED_MAINT, True),
+        ('drain', rotation.FORCED_DRAIN, False),
+        ('maint', rotation.FORCED_DRAIN, True),
+        ('maint', rotation.FORCED_MAINT, False),
+    ],
+)
+def test_a_server_is_told_only_what_it_does_not_do(
+    wanted: rotation.Want, admin: int, told: bool
+) -> None:
+    place = ('nova.public', 'nova-0')
+    server = rotation.Server(admin=admin, up=True, sessions=0)
+    worker = rotation.Worker(pid=1, current=True, servers={place: server})
+    command = f'set server nova.public/nova-0 state {wanted}'
+    assert rotation.commands({place: wanted}, worker) == ((command,) if told else ())
+
+
+def test_a_unit_that_died_frees_the_lock_and_stays_drained() -> None:
+    drain = loadbalancer.Lifecycle(state='drain', token='a', deadline_s=300)
+    ready = loadbalancer.Lifecycle(state='ready', token='b')
+    dead = handshake.Candidate(unit='nova/0', services=frozenset({'nova'}), lifecycle=drain)
+    other = handshake.Candidate(unit='nova/1', services=frozenset({'nova'}), lifecycle=drain)
+    third = handshake.Candidate(unit='nova/2', services=frozenset({'nova'}), lifecycle=ready)
+    acks = {'lb/0': {'nova/2': loadbalancer.Ack(token='b', state='ready')}}
+    policy = handshake.Policy(lease_s=60)
+    locks = handshake.decide([dead, third], {}, acks, ['lb/0'], policy, 0)
+    assert locks['nova/0'].state == 'granted'
+    locks = handshake.decide([dead, other, third], locks, acks, ['lb/0'], policy, 300)
+    assert locks['nova/1'].state == 'queued'
+    later = handshake.load(handshake.dump(locks))
+    locks = handshake.decide([dead, other, third], later, acks, ['lb/0'], policy, 361)
+    assert locks['nova/0'].expired
+    assert locks['nova/1'].state == 'granted'
+    assert rotation.want(drain, locks['nova/0']) == 'drain'
+
+
+def test_the_programs_beside_the_charm_are_programs() -> None:
+    for text in (scripts.SAVE, scripts.WATCH):
+        compile(text, 'program', 'exec')
+    assert haproxy_cfg.STATE_FILE in scripts.SAVE
+
+
+def test_every_alert_says_what_is_wrong() -> None:
+    rules = seeing.alert_rules()['groups'][0]['rules']
+    assert all(r['annotations']['summary'] and r['labels']['severity'] for r in rules)
