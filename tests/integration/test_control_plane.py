@@ -1,18 +1,24 @@
-"""MariaDB, keystone, glance and placement, one unit each, as a user deploys and uses them."""
+"""bundles/core.yaml as a user deploys and uses it: MariaDB, keystone, placement, glance, and a load balancer."""
 
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+import signal
+from collections.abc import Generator
 
 import jubilant
 import pytest
-import pytest_jubilant
+
+from tools import cloud as cloud_
+from tools import proofs
+
+from .conftest import BUNDLES, Model, gone, lie_in_wait, settle
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
-CHARMS = pathlib.Path(__file__).parents[2] / 'charms'
-APIS = ('keystone', 'placement', 'glance')
+UNIT = 'placement/0'
 CLIENT = """
 import io, json, os, sys, uuid, openstack
 cloud = openstack.connect(
@@ -32,107 +38,173 @@ inventory = cloud.placement.post(
 print(json.dumps({'project': bool(project.id), 'image': back == data,
                   'inventory': inventory.status_code}))
 """
-GET = (
-    "from urllib import request; r = request.Request('http://127.0.0.1:8778/resource_providers', "
-    "headers={'X-Auth-Token': '%s'}); print([request.urlopen(r).status for _ in range(50)].count(200))"
+GET = """
+import sys
+from urllib import request
+asked = request.Request('http://127.0.0.1:8778/resource_providers',
+                        headers={'X-Auth-Token': sys.stdin.readline().strip()})
+print([request.urlopen(asked).status for _ in range(50)].count(200))
+"""
+CONF = '/etc/placement/placement.conf'
+# It lies in wait: the hook has written the file, and has not yet renewed the processes that read it.
+KILLER = (
+    f'until grep -qx "debug = true" {CONF} && '
+    "pkill -KILL -f '[u]nit-placement-0/charm/src/charm.py'; do sleep 0.02; done"
 )
+OLDEST = "pgrep -f '^placement-api' | xargs -n 1 ps -o etimes= -p | sort -n | tail -1"
 
 
-@pytest.fixture(scope='module', params=['debian@12', 'debian@13'])
-def cloud(
-    request: pytest.FixtureRequest, juju_factory: pytest_jubilant.JujuFactory
-) -> jubilant.Juju:
-    """The four charms, active."""
-    juju = juju_factory.get_juju(request.param.replace('@', '-'), cloud='localhost')
-    for name in ('mysql', *APIS):
-        juju.deploy(CHARMS / name, base=request.param)
-    for name in APIS:
-        juju.integrate(f'{name}:shared-db', 'mysql:shared-db')
-    for name in APIS[1:]:
-        juju.integrate(f'{name}:identity-service', 'keystone:identity-service')
-    juju.wait(jubilant.all_active, error=jubilant.any_error, timeout=1500)
-    return juju
+@pytest.fixture(
+    scope='module', params=['debian@12', pytest.param('debian@13', marks=pytest.mark.slow)]
+)
+def juju(request: pytest.FixtureRequest, model: Model) -> Generator[jubilant.Juju]:
+    """The bundle, active."""
+    with model(request.param) as juju:
+        if not juju.status().apps:
+            juju.deploy(BUNDLES / 'core.yaml')
+        settle(juju)
+        yield juju
 
 
-def use(juju: jubilant.Juju) -> dict[str, object]:
-    """What a user gets, by openstacksdk as the base has it, on the machine that has it."""
-    password = juju.run('keystone/0', 'get-admin-password').results['password']
-    address = juju.status().apps['keystone'].units['keystone/0'].public_address
-    script = f"python3 -c '{CLIENT.replace(chr(39), chr(34))}' http://{address}:5000/v3"
-    return json.loads(juju.exec(f'echo {password} | {script}', unit='keystone/0').stdout)
+@pytest.fixture
+def cloud(juju: jubilant.Juju) -> cloud_.Cloud:
+    """Where its endpoints are, and its administrator's password."""
+    return cloud_.find(juju)
 
 
-def test_a_real_client_gets_a_project_an_image_and_an_inventory(cloud: jubilant.Juju):
-    assert use(cloud) == {'project': True, 'image': True, 'inventory': 201}
+def test_what_make_up_proves_holds(juju: jubilant.Juju, cloud: cloud_.Cloud):
+    proven = [prove() for _, prove in proofs.steps(juju, cloud)]
+    assert len(proven) == 2
 
 
-def test_a_token_is_validated_once_and_then_known(cloud: jubilant.Juju):
-    token = _token(cloud)
-    _ask(cloud, token)
-    before = _validations(cloud)
-    assert _ask(cloud, token) == 50
-    assert _validations(cloud) == before
+def test_openstacksdk_gets_a_project_an_image_and_an_inventory(
+    juju: jubilant.Juju, cloud: cloud_.Cloud
+):
+    """As the base has it, on a machine that has it, through the load balancer."""
+    url = cloud.urls['keystone']['public']
+    answer = python(juju, 'keystone/0', CLIENT, cloud.password, url)
+    assert json.loads(answer) == {'project': True, 'image': True, 'inventory': 201}
 
 
-def test_without_its_cache_every_request_would_be_a_validation(cloud: jubilant.Juju):
+def test_a_token_is_validated_once_and_then_known(juju: jubilant.Juju, cloud: cloud_.Cloud):
+    token, before = cloud_.token(cloud), validations(juju)
+    assert python(juju, UNIT, GET, token) == '50'
+    assert python(juju, UNIT, GET, token) == '50'
+    assert validations(juju) == before + 1
+
+
+def test_without_its_cache_every_request_would_be_a_validation(
+    juju: jubilant.Juju, cloud: cloud_.Cloud
+):
     """The sabotaged twin of the one before, and what the unit does about it."""
-    token = _token(cloud)
-    before = _validations(cloud)
-    cloud.exec('systemctl mask --now memcached', unit='placement/0')
-    assert _ask(cloud, token) == 50
-    assert _validations(cloud) >= before + 50
-    cloud.exec('JUJU_DISPATCH_PATH=hooks/update-status ./dispatch', unit='placement/0')
-    assert (
-        cloud.exec('systemctl is-active memcached', unit='placement/0').stdout.strip() == 'active'
+    token, before = cloud_.token(cloud), validations(juju)
+    juju.exec('systemctl mask --now memcached', unit=UNIT)
+    assert python(juju, UNIT, GET, token) == '50'
+    assert validations(juju) >= before + 50
+    juju.exec('JUJU_DISPATCH_PATH=hooks/update-status ./dispatch', unit=UNIT)
+    assert juju.exec('systemctl is-active memcached', unit=UNIT).stdout.strip() == 'active'
+
+
+def test_a_hook_that_is_killed_half_way_is_finished_by_the_next(
+    juju: jubilant.Juju, cloud: cloud_.Cloud
+):
+    lie_in_wait(juju, UNIT, KILLER)
+    juju.config('placement', {'debug': True})
+    juju.wait(lambda _: gone(juju, UNIT), timeout=300, successes=1)
+    settle(juju)
+    written, oldest = (
+        int(juju.exec(command, unit=UNIT).stdout)
+        for command in (f'echo $(( $(date +%s) - $(stat -c %Y {CONF}) ))', OLDEST)
     )
+    assert oldest <= written + 1, 'processes are older than the configuration that they must have'
+    assert python(juju, UNIT, GET, cloud_.token(cloud)) == '50'
 
 
-def test_a_hook_that_is_killed_is_finished_by_the_next(cloud: jubilant.Juju):
-    unit, hook = 'placement/0', '[u]nit-placement-0/charm/src/charm.py'
-    # It lies in wait: the hook is killed while it renews the processes of the API.
-    armed = f"until pgrep -f '{hook}' && sleep 1 && pkill -9 -f '{hook}'; do sleep 0.1; done"
-    cloud.cli('ssh', unit, f'sudo systemd-run --quiet --unit=killer sh -c "{armed}"')
-    cloud.config('placement', {'debug': True})
-    cloud.wait(
-        lambda s: _killed(cloud, unit) and jubilant.all_agents_idle(s), timeout=600, successes=1
-    )
-    cloud.wait(jubilant.all_active, timeout=300)
-    assert 'debug = true' in cloud.exec('cat /etc/placement/placement.conf', unit=unit).stdout
-    assert _ask(cloud, _token(cloud)) == 50
+def test_a_controller_that_is_killed_in_mid_hook_goes_on(
+    juju: jubilant.Juju, cloud: cloud_.Cloud, jujulet: pathlib.Path
+):
+    juju.config('placement', {'threads': 3})
+    juju.wait(
+        lambda s: s.apps['placement'].units[UNIT].juju_status.current == 'executing',
+        delay=0.05, successes=1, timeout=120,
+    )  # fmt: skip
+    killed = controller(jujulet)
+    os.kill(killed, signal.SIGKILL)
+    settle(juju)
+    assert controller(jujulet) != killed
+    site = juju.exec('cat /etc/apache2/sites-enabled/placement-api.conf', unit=UNIT).stdout
+    assert 'threads=3' in site
+    assert python(juju, UNIT, GET, cloud_.token(cloud)) == '50'
 
 
-def _killed(juju: jubilant.Juju, unit: str) -> bool:
-    return 'inactive' in juju.cli('ssh', unit, 'systemctl is-active killer || true')
+def test_the_only_unit_is_paused_by_force_alone(juju: jubilant.Juju, cloud: cloud_.Cloud):
+    url = cloud.urls['placement']['internal']
+    juju.run(UNIT, 'pause')
+    said = message(juju, 'draining, refused')
+    assert 'would have 0 of 1 units left' in said
+    assert cloud_.request('GET', url).status == 200
+    juju.run(UNIT, 'pause', {'force': True, 'deadline': 30})
+    message(juju, 'paused')
+    assert cloud_.request('GET', url).status == 503
+    juju.run(UNIT, 'resume')
+    settle(juju)
+    assert cloud_.request('GET', url).status == 200
 
 
-def test_pause_and_resume(cloud: jubilant.Juju):
-    cloud.run('placement/0', 'pause')
-    status = cloud.wait(
-        lambda s: s.apps['placement'].units['placement/0'].workload_status.current == 'maintenance'
-    )
-    assert 'resume' in status.apps['placement'].units['placement/0'].workload_status.message
-    cloud.run('placement/0', 'resume')
-    cloud.wait(jubilant.all_active)
-    assert use(cloud)['inventory'] == 201
+def test_without_the_load_balancer_a_service_has_its_own_endpoint_again(
+    juju: jubilant.Juju, cloud: cloud_.Cloud
+):
+    balanced = cloud.urls['placement']['internal']
+    assert registered(cloud) == balanced
+    juju.remove_relation('placement:internal-backend', 'lb:backend')
+    own = f'http://{juju.status().apps["placement"].units[UNIT].public_address}:8778'
+    juju.wait(lambda _: registered(cloud) == own, timeout=300, successes=1)
+    settle(juju)
+    assert cloud_.request('GET', own).status == 200
+    juju.integrate('placement:internal-backend', 'lb:backend')
+    juju.wait(lambda _: registered(cloud) == balanced, timeout=300, successes=1)
+    settle(juju)
+    assert cloud_.request('GET', balanced).status == 200
 
 
-def _token(juju: jubilant.Juju) -> str:
-    password = juju.run('keystone/0', 'get-admin-password').results['password']
-    address = juju.status().apps['keystone'].units['keystone/0'].public_address
-    script = (
-        'import openstack, sys; print(openstack.connect(auth_url=sys.argv[1], username="admin", '
-        'password=sys.stdin.readline().strip(), project_name="admin", user_domain_name="Default", '
-        'project_domain_name="Default", load_yaml_config=False).auth_token)'
-    )
-    command = f"echo {password} | python3 -c '{script}' http://{address}:5000/v3"
-    return juju.exec(command, unit='keystone/0').stdout.strip()
+def python(juju: jubilant.Juju, unit: str, script: str, line: str, *args: str) -> str:
+    """What *script* prints on *unit*, given *line* on its standard input."""
+    quoted = script.replace("'", '"')
+    command = f"echo {line} | python3 -c '{quoted}' {' '.join(args)}"
+    return juju.exec(command, unit=unit).stdout.strip()
 
 
-def _ask(juju: jubilant.Juju, token: str) -> int:
-    """How many of 50 authenticated requests placement answers."""
-    return int(juju.exec(f'python3 -c "{GET % token}"', unit='placement/0').stdout)
-
-
-def _validations(juju: jubilant.Juju) -> int:
+def validations(juju: jubilant.Juju) -> int:
+    """How many tokens keystone was asked about until now."""
     log = '/var/log/openstack-apache/keystone-access.log'
     return int(juju.exec(f'grep -c "GET /v3/auth/tokens" {log} || true', unit='keystone/0').stdout)
+
+
+def registered(cloud: cloud_.Cloud) -> str:
+    """Placement's internal endpoint, as the catalogue has it."""
+    url = cloud.urls['keystone']['public'].removesuffix('/v3') + '/v3'
+    answer = cloud_.request('GET', f'{url}/auth/catalog', token=cloud_.token(cloud))
+    (service,) = [s for s in answer.json()['catalog'] if s['type'] == 'placement']
+    (found,) = [e['url'] for e in service['endpoints'] if e['interface'] == 'internal']
+    return str(found)
+
+
+def message(juju: jubilant.Juju, beginning: str) -> str:
+    """The unit's message, once it begins so."""
+    status = juju.wait(
+        lambda s: s.apps['placement'].units[UNIT].workload_status.message.startswith(beginning),
+        timeout=300, successes=1,
+    )  # fmt: skip
+    return status.apps['placement'].units[UNIT].workload_status.message
+
+
+def controller(home: pathlib.Path) -> int:
+    """The process of the controller that serves *home*."""
+    for process in pathlib.Path('/proc').glob('[0-9]*'):
+        try:
+            words = (process / 'cmdline').read_text().split('\0')
+        except OSError:  # It has ended meanwhile.
+            continue
+        if 'jujulet.controller' in words and str(home.absolute()) in words:
+            return int(process.name)
+    raise LookupError(f'no controller serves {home}')
