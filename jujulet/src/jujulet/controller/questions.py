@@ -127,9 +127,16 @@ class Questions:
         models = self._engine.models.values()
         spaces = [s for m in models for s in m.spaces.values()]
         taken = [n for s in spaces for n in (s.subnet4, s.subnet6) if n]
+        taken += subnets.on_host()
         if subnet4 or subnet6:
+            for given in filter(None, (subnet4, subnet6)):
+                if other := subnets.overlapped(given, taken):
+                    raise model_.Refused(
+                        f'subnet {given} overlaps {other}, which another model or this host has: '
+                        'give another, or none to have one chosen'
+                    )
             return requests.AddSpace(name=name, subnet4=subnet4, subnet6=subnet6)
-        free4, free6 = subnets.choose([*taken, *subnets.on_host()])
+        free4, free6 = subnets.choose(taken)
         return requests.AddSpace(name=name, subnet4=free4, subnet6=free6)
 
     async def change(self, model: str, kind: str, request: Mapping[str, Any]) -> dict[str, Any]:

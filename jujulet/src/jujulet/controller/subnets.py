@@ -25,6 +25,18 @@ def choose(taken: Iterable[str]) -> tuple[str, str]:
     )
 
 
+def overlapped(subnet: str, taken: Iterable[str]) -> str:
+    """The first of *taken* that *subnet* overlaps; empty if none, or if it is no subnet (the model says so)."""
+    if not _is_subnet(subnet):
+        return ''
+    wanted = ipaddress.ip_network(subnet, strict=False)
+    for text in taken:
+        other = ipaddress.ip_network(text, strict=False)
+        if wanted.version == other.version and wanted.overlaps(other):  # type: ignore[arg-type]
+            return text
+    return ''
+
+
 def _first_free(
     candidates: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network],
     used: list[ipaddress.IPv4Network | ipaddress.IPv6Network],
