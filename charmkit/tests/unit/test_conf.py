@@ -52,7 +52,7 @@ def test_tokens_are_cached_encrypted_on_the_unit_itself():
     assert got['memcached_servers'] == '127.0.0.1:11211'
     assert got['memcache_security_strategy'] == 'ENCRYPT'
     assert got['memcache_secret_key'] == 'of-the-unit'
-    assert got['memcache_pool_dead_retry'] == 5
+    assert got['memcache_pool_dead_retry'] == 1
 
 
 def test_a_database_url_escapes_its_password():
