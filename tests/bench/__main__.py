@@ -10,13 +10,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from . import jujulet, loadbalancer
+from . import controlplane, jujulet, loadbalancer
 from .figure import Figure, table
 
 BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     'hook': jujulet.hook_overhead,
     'small-charm': jujulet.small_charm,
     'status': jujulet.status_and_idle,
+    'from-cache': controlplane.from_cache,
     'lb-lossless': loadbalancer.lossless,
     'lb-speed': loadbalancer.speed,
 }

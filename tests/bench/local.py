@@ -24,19 +24,34 @@ CHARMS = ROOT / 'jujulet/tests/charms'
 def fresh() -> Generator[pathlib.Path]:
     """An empty state folder, in use until the block ends; then everything in it is removed."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix='jb-'))
+    with _using(folder):
+        yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def kept() -> Generator[pathlib.Path]:
+    """The state folder of the integration tests, whose bases and layers stay from run to run; its models do not."""
+    folder = pathlib.Path(os.environ.get('JUJULET_TEST_DATA', ROOT / 'build/test-jujulet'))
+    folder.mkdir(parents=True, exist_ok=True)
+    with _using(folder):
+        yield folder
+
+
+@contextlib.contextmanager
+def _using(folder: pathlib.Path) -> Generator[None]:
     before = os.environ.get('JUJULET_DATA')
     os.environ['JUJULET_DATA'] = str(folder)
     try:
-        yield folder
+        yield
     finally:
-        for model in _models():
-            run('destroy-model', '--no-prompt', '--force', model)
+        for name in _models():
+            run('destroy-model', '--no-prompt', '--force', name)
         run('controller', 'stop')
         if before is None:
             del os.environ['JUJULET_DATA']
         else:
             os.environ['JUJULET_DATA'] = before
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _models() -> list[str]:
