@@ -170,7 +170,6 @@ _GLOBAL = f"""global
     log /dev/log local0
     user haproxy
     group haproxy
-    maxconn 20000
     hard-stop-after 30m
     stats socket /run/haproxy/admin.sock mode 600 level admin
 

@@ -41,7 +41,15 @@ def inputs(given: dict[str, Any], machine: apply.LocalMachine) -> state.Inputs:
     }
     unit = given['unit']
     return state.Inputs(
-        site=relations.Site(unit=unit, leader=given.get('leader', True), address=given['address']),
+        site=relations.Site(
+            unit=unit,
+            leader=given.get('leader', True),
+            address=given['address'],
+            networks={
+                binding: tuple(relations.Network(*n) for n in networks)
+                for binding, networks in given.get('networks', {}).items()
+            },
+        ),
         facts=facts.read(),
         relations=found,
         options=given.get('options', {}),

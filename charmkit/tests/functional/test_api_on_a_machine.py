@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import time
+from typing import Any
 
 import containers
 import pytest
@@ -158,6 +159,27 @@ def test_pause_stops_and_a_reboot_does_not_start_it(placement: containers.Machin
     again = placement.reconcile('placement', options={'debug': True})
     assert again['steps'] == ['start apache2']
     assert placement.sh('systemctl is-enabled apache2') == 'enabled'
+
+
+def test_a_vip_is_served_by_haproxy_on_the_unit(placement: containers.Machine):
+    network, _, _ = placement.address.rpartition('.')
+    vip = f'{network}.{200 + int(placement.name[-2:]) % 50}'
+    given: dict[str, Any] = {
+        'options': {'debug': True, 'vip': vip},
+        'networks': {'public': [['eth0', placement.address, f'{network}.0/16']]},
+    }
+    result = placement.reconcile('placement', **given)
+    assert result['failed'] == []
+    assert result['status'] == []
+    end = time.monotonic() + 20
+    while f' {vip}/' not in placement.sh('ip -brief address show eth0') + ' ':
+        assert time.monotonic() < end, placement.sh('journalctl -u keepalived -n 20')
+        time.sleep(0.2)
+    asked = f'curl -s -o /dev/null -w "%{{http_code}}" http://{vip}:{PORT}/healthcheck'
+    while placement.sh(asked) != '200':
+        assert time.monotonic() < end, placement.sh('journalctl -u haproxy -n 20')
+        time.sleep(0.5)
+    assert placement.reconcile('placement', **given)['steps'] == []
 
 
 def test_its_secrets_are_for_itself(placement: containers.Machine):
