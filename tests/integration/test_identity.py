@@ -9,7 +9,7 @@ import pytest
 
 from .conftest import CHARMS, Model, gone, lie_in_wait, settle
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 REPOSITORY = '/etc/keystone/fernet-keys'
 LOGIN = """
@@ -38,9 +38,7 @@ KILLER = (
 )
 
 
-@pytest.fixture(
-    scope='module', params=['debian@12', pytest.param('debian@13', marks=pytest.mark.slow)]
-)
+@pytest.fixture(scope='module', params=['debian@12', 'debian@13'])
 def cloud(request: pytest.FixtureRequest, model: Model) -> Generator[jubilant.Juju]:
     """MariaDB, and two units of keystone, active."""
     with model(request.param) as juju:
