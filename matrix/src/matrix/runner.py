@@ -1,0 +1,137 @@
+"""Runs one test: carries out what `rules.transition` orders, in one TaskGroup.
+
+The only place of the engine that waits. It decides nothing: tasks, timers and events become
+happenings in one queue, taken one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable
+
+from matrix import located, model, progress, rules, suite
+
+Said = Callable[[progress.Event], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Doings:
+    """What the task of one rule may do to its test: set states and send events."""
+
+    rule: int
+    happen: Callable[[progress.Happening], None]
+    board: Callable[[], dict[str, str]]
+
+    def set_state(self, name: str, value: str) -> None:
+        """Set a state that conditions can speak of."""
+        self.happen(progress.StateSet(name, value, self.rule))
+
+    def dispatch(self, kind: str, payload: located.Plain = None) -> None:
+        """Send an event to the rules whose `on` matches its kind, other than the sender's own."""
+        self.happen(progress.Occurred(progress.Event(kind, payload, self.rule)))
+
+    @property
+    def states(self) -> dict[str, str]:
+        """Every state as it is now."""
+        return self.board()
+
+
+Body = Callable[[suite.Rule, progress.Event | None, Doings], Awaitable[object]]
+
+
+async def run(
+    test: suite.Test,
+    body: Body,
+    *,
+    policy: progress.Policy,
+    said: Said,
+    deadline: float | None = None,
+) -> progress.State:
+    """Run a test to its end; no task of it outlives this call.
+
+    Args:
+        test: the rules.
+        body: runs the task of a rule once; a false result or `model.TestFailure` is a failure,
+            any other exception a broken run.
+        policy: what the run promises.
+        said: is given every event in order.
+        deadline: seconds after which what still runs is cancelled and the test fails.
+    """
+    async with asyncio.TaskGroup() as group:
+        running = _Running(group, body, said, rules.begin(test, policy))
+        timer = None
+        if deadline is not None:
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(deadline, running.happen, progress.Overdue(deadline))
+        try:
+            return await running.go()
+        finally:
+            if timer is not None:
+                timer.cancel()
+            running.cancel_timers()
+
+
+@dataclasses.dataclass
+class _Running:
+    group: asyncio.TaskGroup
+    body: Body
+    said: Said
+    state: progress.State
+
+    def __post_init__(self) -> None:
+        self.queue: asyncio.Queue[progress.Happening] = asyncio.Queue()
+        self.tasks: dict[int, asyncio.Task[progress.Ended]] = {}
+        self.timers: dict[int, asyncio.TimerHandle] = {}
+
+    def happen(self, happening: progress.Happening) -> None:
+        self.queue.put_nowait(happening)
+
+    async def go(self) -> progress.State:
+        self.happen(progress.Begin())
+        while not self.state.finished:
+            happening = await self.queue.get()
+            self.state, orders = rules.transition(self.state, happening)
+            for order in orders:
+                self.carry_out(order)
+        return self.state
+
+    def carry_out(self, order: progress.Order) -> None:
+        match order:
+            case progress.Start(index, event):
+                task = self.group.create_task(self.once(index, event))
+                task.add_done_callback(lambda done: self.happen(_ended(index, done)))
+                self.tasks[index] = task
+            case progress.Cancel(index):
+                self.tasks[index].cancel()
+            case progress.Pause(index, seconds):
+                loop = asyncio.get_running_loop()
+                self.timers[index] = loop.call_later(seconds, self.happen, progress.Elapsed(index))
+            case progress.Wake(index):
+                self.timers.pop(index).cancel()
+            case progress.Publish(event):
+                self.said(event)
+            case progress.Finish():
+                pass
+
+    async def once(self, index: int, event: progress.Event | None) -> progress.Ended:
+        rule = self.state.test.rules[index]
+        try:
+            doings = Doings(index, self.happen, lambda: dict(self.state.board))
+            result = await self.body(rule, event, doings)
+        except model.TestFailure as failure:
+            return progress.Ended(index, 'failed', failure.message)
+        except Exception as error:  # The outermost frame of a task that others wrote.
+            return progress.Ended(index, 'broken', f'{type(error).__name__}: {error}')
+        if not result:
+            return progress.Ended(index, 'failed', f'the task returned {result!r}')
+        return progress.Ended(index, 'ok')
+
+    def cancel_timers(self) -> None:
+        for timer in self.timers.values():
+            timer.cancel()
+
+
+def _ended(index: int, task: asyncio.Task[progress.Ended]) -> progress.Ended:
+    # A task that is cancelled before its first step never gets to say so itself.
+    return progress.Ended(index, 'cancelled') if task.cancelled() else task.result()
