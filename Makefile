@@ -32,7 +32,7 @@ check: ready lint unit  ## lint, types and unit tests: under two minutes
 lint: ready  ## ruff, import-linter, pyright
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/pyright
 
 format: ready  ## put the code in its one form
