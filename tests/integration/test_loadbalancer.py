@@ -169,6 +169,7 @@ def test_a_service_is_served_on_for_a_while_when_its_relation_goes(juju: jubilan
 
 
 def test_statistics_of_all_units_are_one_table(juju: jubilant.Juju) -> None:
+    assert answered(f'http://{VIP}:5000/') == 200  # A reload begins the counts anew.
     found = json.loads(juju.run('lb/1', 'stats', {'format': 'json'}).results['stats'])
     lines = {(x['service'], x['server']): x for x in found}
     assert lines['keystone.public', 'keystone-0']['units'] == 2
