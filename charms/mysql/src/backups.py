@@ -157,6 +157,7 @@ def restore(path: pathlib.Path, say: Say) -> None:
         # When the client stops reading, its own words, below, say why.
         with contextlib.suppress(BrokenPipeError):
             _copy(dump, client.stdin, say, 'restored')
+        with contextlib.suppress(BrokenPipeError):
             client.stdin.close()
         if client.wait():
             raise BackupError(f'{path} was restored in part ({_said(errors)}): restore again')

@@ -141,7 +141,7 @@ def test_a_damaged_backup_changes_nothing(machine: Machine, tmp_path: pathlib.Pa
 def test_a_backup_that_the_server_refuses_says_so(tmp_path: pathlib.Path):
     path = tmp_path / 'x.sql.gz'
     with gzip.open(path, 'wb') as f:
-        f.write(b'SELEC 1;\n' + b'SELECT 1;\n' * 300000 + b'-- Dump completed\n')
+        f.write(b'SELEC 1;\n-- Dump completed\n')
     with pytest.raises(backups.BackupError, match='syntax'):
         backups.restore(path, lambda _: None)
 
