@@ -1,0 +1,250 @@
+"""What happened in a run, in order: the one source of every check and report. Pure.
+
+One entry is one line of JSON. Operations are Jepsen's: an `invoke`, then `ok`, `fail` (it certainly
+did not happen) or `info` (nobody knows: a timeout is always `info`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, Literal, TypeAlias, cast
+
+from matrix import located, problem, redact
+
+
+@dataclasses.dataclass(frozen=True)
+class Operation:
+    """One edge of an operation of the load. `id` joins an invoke with what became of it."""
+
+    id: str
+    kind: str
+    phase: Literal['invoke', 'ok', 'fail', 'info']
+    process: str = ''
+    value: located.Plain = None
+    endpoint: str = ''
+    request: str = ''
+    error: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """A fault of the plan: its heal is armed, it has been seen to bite, it has been seen healed."""
+
+    id: str
+    kind: str
+    phase: Literal['armed', 'landed', 'healed']
+    targets: tuple[str, ...] = ()
+    proof: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Hook:
+    """A hook of a unit, as it starts and ends; `code` is its exit code."""
+
+    unit: str
+    hook: str
+    phase: Literal['started', 'ended']
+    code: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Status:
+    """A unit or application has a new status."""
+
+    of: str
+    workload: str
+    message: str = ''
+    agent: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Effect:
+    """Something that had to happen at least once did, such as a failover."""
+
+    name: str
+    value: located.Plain = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Note:
+    """Anything of the engine: a rule, a state, the plan, the start and end of the run."""
+
+    kind: str
+    value: located.Plain = None
+
+
+What: TypeAlias = Operation | Fault | Hook | Status | Effect | Note
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One line. `at` is seconds since the run began, by a clock that never goes back; `wall` is for people."""
+
+    seq: int
+    at: float
+    wall: str
+    what: What
+
+
+_KINDS: dict[str, type[Any]] = {
+    'op': Operation,
+    'fault': Fault,
+    'hook': Hook,
+    'status': Status,
+    'effect': Effect,
+    'note': Note,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+_PHASES = {
+    Operation: ('invoke', 'ok', 'fail', 'info'),
+    Fault: ('armed', 'landed', 'healed'),
+    Hook: ('started', 'ended'),
+}
+
+
+def to_line(entry: Entry, known: redact.Secrets) -> str:
+    """The entry as one line of JSON with its newline, and without secrets."""
+    values = {
+        field.name: value
+        for field in dataclasses.fields(entry.what)
+        if (value := getattr(entry.what, field.name)) != field.default
+    }
+    safe = cast('dict[str, located.Plain]', redact.plain(values, known))
+    head = {'seq': entry.seq, 'at': entry.at, 'wall': entry.wall, 'is': _NAMES[type(entry.what)]}
+    return json.dumps({**head, **safe}, ensure_ascii=True, allow_nan=False) + '\n'
+
+
+def from_line(line: str) -> Entry:
+    """The entry of a line.
+
+    Raises:
+        ValueError: it is not a whole entry; says what is wrong.
+    """
+    try:
+        read: object = json.loads(line, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise ValueError('nested too deeply') from error
+    if not isinstance(read, dict):
+        raise ValueError('not an object')
+    fields = cast('dict[str, Any]', read)
+    kind = _KINDS.get(str(fields.pop('is', '')))
+    if kind is None:
+        raise ValueError(f"'is' must be one of {', '.join(_KINDS)}")
+    seq, at, wall = (fields.pop(name, None) for name in ('seq', 'at', 'wall'))
+    if type(seq) is not int or not _is_time(at) or not isinstance(wall, str):
+        raise ValueError("'seq', 'at' or 'wall' is missing or of the wrong kind")
+    return Entry(seq, float(at), wall, _what(kind, fields))
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f'{name} is not a number')
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+_CHECKS: dict[str, Callable[[Any], bool]] = {
+    'str': lambda value: isinstance(value, str),
+    'int | None': lambda value: value is None or type(value) is int,
+    'tuple[str, ...]': lambda value: (
+        isinstance(value, list)
+        and all(isinstance(one, str) for one in cast('list[object]', value))
+    ),
+}
+
+
+def _what(kind: type[Any], fields: dict[str, Any]) -> What:
+    known = {field.name: field for field in dataclasses.fields(kind)}
+    if unknown := set(fields) - set(known):
+        raise ValueError(
+            f'unknown field {min(unknown)!r}{problem.suggestion(min(unknown), known)}'
+        )
+    for name, value in fields.items():
+        check = _CHECKS.get(str(known[name].type))
+        if check is not None and not check(value):
+            raise ValueError(f'{name!r} is of the wrong kind')
+    phases = _PHASES.get(kind)
+    if phases is not None and fields.get('phase') not in phases:
+        raise ValueError(f"'phase' must be one of {', '.join(phases)}")
+    if 'targets' in fields:
+        fields['targets'] = tuple(fields['targets'])
+    try:
+        return kind(**fields)
+    except TypeError as error:
+        raise ValueError(f'{error}') from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Journal:
+    """A journal as read: the entries in order, and the lines that could not be read."""
+
+    entries: tuple[Entry, ...]
+    problems: tuple[problem.Problem, ...] = ()
+
+
+def read(text: str, source: str) -> Journal:
+    """Every whole entry of a journal's text.
+
+    A line that is torn (its writer was killed) or damaged becomes a problem with its line, and
+    the rest is read on: what is left is still evidence, though no longer enough for a pass.
+    """
+    entries: list[Entry] = []
+    problems: list[problem.Problem] = []
+    for number, line in enumerate(text.split('\n'), start=1):
+        if not line:
+            continue
+        try:
+            entry = from_line(line)
+            if entries and entry.seq <= entries[-1].seq:
+                raise ValueError(f'entry {entry.seq} stands after entry {entries[-1].seq}')
+            entries.append(entry)
+        except ValueError as error:
+            problems.append(
+                problem.Problem(problem.Where(source, number), f'not an entry: {error}')
+            )
+    return Journal(tuple(entries), tuple(problems))
+
+
+@dataclasses.dataclass(frozen=True)
+class Done:
+    """An operation from its invoke to what became of it; open to the end is `info`."""
+
+    invoke: Operation
+    at: float
+    seq: int
+    how: Literal['ok', 'fail', 'info']
+    ended_at: float | None
+    end: Operation | None
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds from invoke to the answer, None without one."""
+        return None if self.ended_at is None else self.ended_at - self.at
+
+    @property
+    def value(self) -> located.Plain:
+        """What the operation returned, or was asked for where it returned nothing."""
+        return self.invoke.value if self.end is None or self.end.value is None else self.end.value
+
+
+def operations(entries: Iterable[Entry]) -> tuple[Done, ...]:
+    """Operations in the order of their invokes."""
+    begun: dict[str, tuple[Entry, Operation]] = {}
+    ended: dict[str, tuple[float, Operation]] = {}
+    for entry in entries:
+        if isinstance(entry.what, Operation):
+            if entry.what.phase == 'invoke':
+                begun.setdefault(entry.what.id, (entry, entry.what))
+            elif entry.what.id in begun:
+                ended.setdefault(entry.what.id, (entry.at, entry.what))
+    return tuple(_done(entry, invoke, ended.get(name)) for name, (entry, invoke) in begun.items())
+
+
+def _done(entry: Entry, invoke: Operation, end: tuple[float, Operation] | None) -> Done:
+    if end is None or end[1].phase == 'invoke':
+        return Done(invoke, entry.at, entry.seq, 'info', None, None)
+    return Done(invoke, entry.at, entry.seq, end[1].phase, end[0], end[1])

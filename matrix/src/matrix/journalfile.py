@@ -1,0 +1,72 @@
+"""The journal's file: append-only, readable by its owner alone."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import types
+from collections.abc import Callable
+from typing import Self
+
+from matrix import journal, redact
+
+
+class Writer:
+    """Appends entries, each with one write, so that a killed run loses at most its last line.
+
+    `now` is seconds since the run began and `wall` the time of day as text; both are given so that
+    a journal of the same happenings is the same file.
+    """
+
+    def __init__(
+        self,
+        path: pathlib.Path,
+        *,
+        now: Callable[[], float],
+        wall: Callable[[], str],
+        secrets: redact.Secrets,
+    ):
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._file = os.open(path, flags, 0o600)
+        self._now = now
+        self._wall = wall
+        self._secrets = secrets
+        before = path.read_text(errors='replace')
+        if before and not before.endswith('\n'):
+            os.write(self._file, b'\n')  # What follows a torn line must not be torn with it.
+        entries = journal.read(before, str(path)).entries
+        self._seq = entries[-1].seq if entries else 0
+
+    def write(self, what: journal.What) -> journal.Entry:
+        """Append one entry and return it."""
+        entry = journal.Entry(self._seq + 1, round(self._now(), 6), self._wall(), what)
+        line = journal.to_line(entry, self._secrets).encode()
+        while line:
+            line = line[os.write(self._file, line) :]
+        self._seq = entry.seq
+        return entry
+
+    def close(self) -> None:
+        """Put everything on the disk."""
+        os.fsync(self._file)
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: types.TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def read(path: pathlib.Path) -> journal.Journal:
+    """Everything that a journal's file holds.
+
+    Raises:
+        OSError: there is no such file, or it cannot be read.
+    """
+    return journal.read(path.read_text(errors='replace'), str(path))
