@@ -30,7 +30,7 @@ def charm(name: str) -> type[charmkit.ApiCharm]:
 def ctx(
     name: str, charm: type[charmkit.ApiCharm], machine: machines.FakeMachine
 ) -> testing.Context[Any]:
-    return testing.Context(charm, charm_root=shared.CHARMS / name)
+    return testing.Context(charm)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from charms import conftest as shared
 
 @pytest.fixture
 def ctx(machine: machines.FakeMachine) -> testing.Context[Any]:
-    return testing.Context(shared.load('glance').GlanceCharm, charm_root=shared.CHARMS / 'glance')
+    return testing.Context(shared.load('glance').GlanceCharm)
 
 
 def state(unit: int, **options: bool) -> testing.State:
@@ -34,9 +34,7 @@ def test_the_first_unit_serves(ctx: testing.Context[Any]):
 
 
 def second(unit_state: testing.State) -> tuple[testing.Context[Any], testing.State]:
-    ctx = testing.Context(
-        shared.load('glance').GlanceCharm, charm_root=shared.CHARMS / 'glance', unit_id=1
-    )
+    ctx = testing.Context(shared.load('glance').GlanceCharm, unit_id=1)
     return ctx, unit_state
 
 

@@ -66,7 +66,7 @@ def catalog(monkeypatch: pytest.MonkeyPatch) -> FakeCatalogue:
 
 
 def context(unit: int = 0) -> testing.Context[Any]:
-    return testing.Context(charm.KeystoneCharm, charm_root=ROOT, app_name='keystone', unit_id=unit)
+    return testing.Context(charm.KeystoneCharm, app_name='keystone', unit_id=unit)
 
 
 @pytest.fixture

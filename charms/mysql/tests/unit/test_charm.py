@@ -61,7 +61,7 @@ def database(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
 
 @pytest.fixture
 def ctx(machine: machines.FakeMachine, database: FakeServer) -> testing.Context[Any]:
-    return testing.Context(charm.MysqlCharm, charm_root=ROOT, app_name='mysql')
+    return testing.Context(charm.MysqlCharm, app_name='mysql')
 
 
 def nova(**data: str) -> testing.Relation:
@@ -142,7 +142,7 @@ def test_nonsense_is_refused_by_name_and_hurts_nobody(ctx: testing.Context[Any])
 def test_a_second_unit_says_what_to_do_and_installs_nothing(
     ctx: testing.Context[Any], machine: machines.FakeMachine
 ):
-    second = testing.Context(charm.MysqlCharm, charm_root=ROOT, app_name='mysql', unit_id=1)
+    second = testing.Context(charm.MysqlCharm, app_name='mysql', unit_id=1)
     state = served(nova(), leader=False, peers={0: {}})
     out = second.run(second.on.config_changed(), state)
     assert out.unit_status == testing.BlockedStatus(
@@ -154,7 +154,7 @@ def test_a_second_unit_says_what_to_do_and_installs_nothing(
 def test_a_leader_that_is_not_the_server_does_not_take_its_place_unasked(
     ctx: testing.Context[Any], machine: machines.FakeMachine
 ):
-    second = testing.Context(charm.MysqlCharm, charm_root=ROOT, app_name='mysql', unit_id=1)
+    second = testing.Context(charm.MysqlCharm, app_name='mysql', unit_id=1)
     out = second.run(second.on.leader_elected(), served(nova()))
     assert out.unit_status.message.startswith('mysql/0 holds the databases and is not here')
     assert machine.steps == []

@@ -108,7 +108,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
 
 @pytest.fixture
 def ctx() -> testing.Context[Any]:
-    return testing.Context(charm.LoadBalancerCharm, charm_root=ROOT)
+    return testing.Context(charm.LoadBalancerCharm)
 
 
 def keystone(

@@ -17,7 +17,7 @@ def test_files_are_as_the_golden_has_them(
     machine: machines.FakeMachine, base: str, snapshot: SnapshotAssertion
 ):
     machine.base = base
-    ctx = testing.Context(shared.load(NAME).PlacementCharm, charm_root=shared.CHARMS / NAME)
+    ctx = testing.Context(shared.load(NAME).PlacementCharm)
     relations = {
         shared.database(f'{NAME}/0'),
         shared.identity(NAME),
