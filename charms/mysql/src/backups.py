@@ -11,9 +11,10 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import IO, Protocol
 
 import grants
@@ -24,6 +25,8 @@ Say = Callable[[str], object]
 _END = b'-- Dump completed'
 _CHUNK = 1 << 20
 _SAY_EVERY_S = 10.0
+_LOCK_WAIT_S = 120
+"""How long a restore waits for a table; the server's own limit is a day."""
 
 
 class _Source(Protocol):
@@ -147,8 +150,10 @@ def restore(path: pathlib.Path, say: Say) -> None:
     """
     check(path)
     say(f'restoring {path}')
-    argv = (*server.REACH, *server.CLIENT, '--binary-mode')
+    patience = f'--init-command=SET lock_wait_timeout={_LOCK_WAIT_S}'
+    argv = (*server.REACH, *server.CLIENT, '--binary-mode', patience)
     with (
+        _clients_kept_off(),
         gzip.open(path, 'rb') as dump,
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=errors) as client,
@@ -161,6 +166,31 @@ def restore(path: pathlib.Path, say: Say) -> None:
             client.stdin.close()
         if client.wait():
             raise BackupError(f'{path} was restored in part ({_said(errors)}): restore again')
+
+
+@contextlib.contextmanager
+def _clients_kept_off() -> Generator[None]:
+    """Meanwhile, end every connection of a service again and again.
+
+    A service that is in the middle of a transaction holds its tables, and a restore that must replace them would wait
+    for it, while the service waits for the restore.
+    """
+    over = threading.Event()
+
+    def keep_off() -> None:
+        while True:
+            with contextlib.suppress(server.ServerError):
+                server.disconnect_clients()
+            if over.wait(1.0):
+                return
+
+    guard = threading.Thread(target=keep_off, daemon=True)
+    guard.start()
+    try:
+        yield
+    finally:
+        over.set()
+        guard.join()
 
 
 def found(folder: pathlib.Path) -> list[str]:

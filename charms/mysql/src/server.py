@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import subprocess
 from collections.abc import Callable, Iterable
@@ -58,6 +59,22 @@ def execute(statements: Iterable[grants.Statement]) -> None:
         for statement in every:
             _log.info('%s', statement.summary)
         _run('\n'.join(s.sql for s in every))
+
+
+_OURS = ('root', 'mysql', 'mariadb.sys', 'system user', 'event_scheduler', 'unauthenticated user')
+
+
+def disconnect_clients() -> None:
+    """End the connections of all services; each will connect anew. One that ends by itself meanwhile is no error.
+
+    Raises:
+        ServerError: when the server does not answer.
+    """
+    ours = ', '.join(f"'{name}'" for name in _OURS)
+    rows = query(f'SELECT id FROM information_schema.processlist WHERE user NOT IN ({ours});')  # noqa: S608 -- our own names
+    for row in rows:
+        with contextlib.suppress(ServerError):
+            _run(f'KILL CONNECTION {int(row["id"])};')
 
 
 def _run(sql: str) -> str:

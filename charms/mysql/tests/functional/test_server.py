@@ -6,6 +6,7 @@ import datetime
 import gzip
 import pathlib
 import re
+import subprocess
 
 import backups
 import grants
@@ -122,6 +123,58 @@ def test_backup_and_restore(machine: Machine, tmp_path: pathlib.Path):
     assert machine.root('SHOW TABLES IN shop') == 't'
     (line,) = backups.found(tmp_path / 'b')
     assert line == f'{made.path.name} {made.bytes} {made.sha256}'
+
+
+def hold(machine: Machine, table: str) -> subprocess.Popen[str]:
+    """A client in the middle of a transaction that has read *table*, as a service at rest often is."""
+    machine.root("CREATE USER IF NOT EXISTS 'idle'@'%'; GRANT SELECT ON *.* TO 'idle'@'%'")
+    client = subprocess.Popen(
+        (
+            *('podman', 'exec', '-i', machine.name),
+            *('mariadb', '--protocol=tcp', '-h', machine.address, '-u', 'idle', '--unbuffered'),
+        ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert client.stdin
+    assert client.stdout
+    client.stdin.write(f"START TRANSACTION; SELECT * FROM {table}; SELECT 'holding';\n")  # noqa: S608 -- a name of our own
+    client.stdin.flush()
+    while 'holding' not in client.stdout.readline():
+        pass
+    return client
+
+
+def test_a_restore_does_not_wait_for_a_service_that_waits_for_it(
+    machine: Machine, tmp_path: pathlib.Path
+):
+    machine.root('CREATE DATABASE IF NOT EXISTS held; CREATE TABLE IF NOT EXISTS held.t (a INT)')
+    made = backups.make(tmp_path, NOW, lambda _: None)
+    client = hold(machine, 'held.t')
+    try:
+        backups.restore(made.path, lambda _: None)
+    finally:
+        client.kill()
+        client.communicate()
+
+
+def test_without_that_it_would_wait(
+    machine: Machine, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The twin: the client above does hold the table."""
+    machine.root('CREATE DATABASE IF NOT EXISTS held; CREATE TABLE IF NOT EXISTS held.t (a INT)')
+    made = backups.make(tmp_path, NOW, lambda _: None)
+    monkeypatch.setattr(server, 'disconnect_clients', lambda: None)
+    monkeypatch.setattr(backups, '_LOCK_WAIT_S', 2)
+    client = hold(machine, 'held.t')
+    try:
+        with pytest.raises(backups.BackupError, match='Lock wait timeout'):
+            backups.restore(made.path, lambda _: None)
+    finally:
+        client.kill()
+        client.communicate()
+    backups.restore(made.path, lambda _: None)
 
 
 def test_a_damaged_backup_changes_nothing(machine: Machine, tmp_path: pathlib.Path):
