@@ -1,12 +1,13 @@
 """Runs one test: carries out what `rules.transition` orders, in one TaskGroup.
 
 The only place of the engine that waits. It decides nothing: tasks, timers and events become
-happenings in one queue, taken one after the other.
+happenings, taken one after the other.
 """
 
 from __future__ import annotations
 
 import asyncio
+import collections
 import dataclasses
 from collections.abc import Awaitable, Callable
 
@@ -80,21 +81,31 @@ class _Running:
     state: progress.State
 
     def __post_init__(self) -> None:
-        self.queue: asyncio.Queue[progress.Happening] = asyncio.Queue()
+        self.pending: collections.deque[progress.Happening] = collections.deque()
+        self.taking = False
+        self.over: asyncio.Future[progress.State] = asyncio.get_running_loop().create_future()
         self.tasks: dict[int, asyncio.Task[progress.Ended]] = {}
         self.timers: dict[int, asyncio.TimerHandle] = {}
 
     def happen(self, happening: progress.Happening) -> None:
-        self.queue.put_nowait(happening)
+        # At once, so that a task sees the state that it has just set; but never one within another.
+        self.pending.append(happening)
+        if self.taking or self.over.done():
+            return
+        self.taking = True
+        try:
+            while self.pending:
+                self.state, orders = rules.transition(self.state, self.pending.popleft())
+                for order in orders:
+                    self.carry_out(order)
+        except Exception as error:  # Whoever made it happen could not do anything about it.
+            self.over.set_exception(error)
+        finally:
+            self.taking = False
 
     async def go(self) -> progress.State:
         self.happen(progress.Begin())
-        while not self.state.finished:
-            happening = await self.queue.get()
-            self.state, orders = rules.transition(self.state, happening)
-            for order in orders:
-                self.carry_out(order)
-        return self.state
+        return await self.over
 
     def carry_out(self, order: progress.Order) -> None:
         match order:
@@ -112,7 +123,7 @@ class _Running:
             case progress.Publish(event):
                 self.said(event)
             case progress.Finish():
-                pass
+                self.over.set_result(self.state)
 
     async def once(self, index: int, event: progress.Event | None) -> progress.Ended:
         rule = self.state.test.rules[index]

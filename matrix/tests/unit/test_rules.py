@@ -298,6 +298,19 @@ def test_the_default_suite_runs_its_course() -> None:
     assert (ran.ending, ran.phases, ran.seconds) == ('passed', ['complete'] * 4, 95)
 
 
+def test_a_journal_that_cannot_be_written_ends_the_test_with_its_error() -> None:
+    def full(_: progress.Event) -> None:
+        raise OSError('no space left')
+
+    async def body(*_: object) -> bool:
+        return await _sleep(10)
+
+    running = runner.run(_test('{do: a}'), body, policy=progress.Policy(), said=full)
+    with pytest.raises(ExceptionGroup, match='unhandled') as error:
+        _on_virtual_clock(running)
+    assert error.group_contains(OSError, match='no space left')
+
+
 def test_what_happens_after_the_end_changes_nothing() -> None:
     state = Ran('{do: a}').state
     assert rules.transition(state, progress.StateSet('a', 'running')) == (state, ())
