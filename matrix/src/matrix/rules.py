@@ -240,8 +240,6 @@ class _Step:
         self.cancel_all()
 
     def hear(self, event: progress.Event) -> None:
-        if self.failing and not self.state.policy.strict_compat:
-            return
         for index, rule in enumerate(self.rules):
             run = self.runs[index]
             # A rule that woke itself by what it does would never end.
