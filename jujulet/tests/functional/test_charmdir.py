@@ -12,7 +12,7 @@ import pytest
 
 from jujulet import charmdir
 from jujulet.charmdir import tree
-from jujulet.core import bases
+from jujulet.core import bases, environment
 
 DEBIAN12 = bases.parse('debian@12')
 
@@ -52,9 +52,16 @@ def run(folder: pathlib.Path, work: pathlib.Path) -> str:
     """What the charm's dispatch prints, run from a copy as a machine would."""
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(folder, work, symlinks=True)
-    return subprocess.run(
-        [work / 'dispatch'], capture_output=True, check=True, text=True, cwd=work
-    ).stdout
+    done = subprocess.run(
+        [work / 'dispatch'],
+        capture_output=True,
+        text=True,
+        cwd=work,
+        env={'PATH': environment.AGENT_PATH},  # A machine has no python3 but its own.
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture
