@@ -19,7 +19,7 @@ hypothesis.settings.load_profile('rambla')
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Debian 12 stands for both in `make test`; `make test-all` repeats what runs in a container on Debian 13.
 
-    How soon a VIP moves, in milliseconds, can only be told on a machine that does nothing else: in `make test-all`, too.
+    How soon a VIP moves can only be told on a machine that does nothing else: `make test-all` has that, too.
     """
     for item in items:
         if 'functional' in item.nodeid and (
