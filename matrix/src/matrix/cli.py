@@ -12,7 +12,8 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from matrix import chaosplan, lint, located, planfile, problem, suitefile
+from matrix.grammar import lint, located, problem, suitefile
+from matrix.plans import chaosplan, planfile
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,7 +14,7 @@ import pathlib
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
-from matrix import located, suite
+from matrix.grammar import located, suite
 
 
 class TestFailure(Exception):  # noqa: N818  # the name that custom tasks raise

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matrix import checks, journal, periods, problem, verdict
+from matrix.grammar import problem
+from matrix.history import journal, periods
+from matrix.judge import checks, verdict
 
 PASS, UNKNOWN, FAIL = verdict.Outcome.PASS, verdict.Outcome.UNKNOWN, verdict.Outcome.FAIL
 

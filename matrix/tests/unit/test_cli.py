@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from matrix import cli, model, problem, suite, tasks, utils
+from matrix import cli, model, tasks, utils
+from matrix.grammar import problem, suite
 
 _SUITE = 'tests:\n- name: t\n  rules:\n  - do: matrix.tasks.deploy\n'
 _V2 = 'format: v2\nseed: 1\nevents: []\n'

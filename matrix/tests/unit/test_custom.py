@@ -8,7 +8,10 @@ import sys
 
 import pytest
 
-from matrix import custom, model, progress, rules, runner, suite, suitefile, verdict
+from matrix import model
+from matrix.engine import custom, progress, rules, runner
+from matrix.grammar import suite, suitefile
+from matrix.judge import verdict
 
 _TASKS = """
 import asyncio

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matrix import journal, journalfile, redact
+from matrix.history import journal, journalfile, redact
 
 NONE = redact.secrets([])
 _WORD = st.text(st.characters(codec='ascii', categories=['L', 'N']), max_size=6)

@@ -9,17 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matrix import (
-    chaosplan,
-    plan,
-    planfile,
-    problem,
-    selectors,
-    shrink,
-    snapshot,
-    streams,
-    verdict,
-)
+from matrix.grammar import problem
+from matrix.judge import verdict
+from matrix.plans import chaosplan, plan, planfile, selectors, shrink, snapshot, streams
 
 
 def _app(name: str, units: int) -> snapshot.Application:

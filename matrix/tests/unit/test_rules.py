@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matrix import model, progress, rules, runner, suite, suitefile, verdict
+from matrix import model
+from matrix.engine import progress, rules, runner
+from matrix.grammar import suite, suitefile
+from matrix.judge import verdict
 
 T = TypeVar('T')
 

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matrix import lint, located, problem, suite, suitefile
+from matrix.grammar import lint, located, problem, suite, suitefile
 
 
 def _rules(*lines: str, strict: bool = False) -> tuple[suite.Rule, ...]:

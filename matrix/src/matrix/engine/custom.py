@@ -14,7 +14,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from matrix import located, model, progress, runner, suite, utils
+from matrix import model, utils
+from matrix.engine import progress, runner
+from matrix.grammar import located, suite
 
 
 def body(context: model.Context) -> runner.Body:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from matrix import selectors, snapshot, streams
+from matrix.plans import selectors, snapshot, streams
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,9 @@ import dataclasses
 import fnmatch
 from collections.abc import Sequence
 
-from matrix import catalogue, located, progress, suite, verdict
+from matrix.engine import progress
+from matrix.grammar import catalogue, located, suite
+from matrix.judge import verdict
 
 
 def begin(test: suite.Test, policy: progress.Policy) -> progress.State:

@@ -10,7 +10,8 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from matrix import journal, periods, verdict
+from matrix.history import journal, periods
+from matrix.judge import verdict
 
 Check = Callable[[journal.Journal], verdict.Verdict]
 

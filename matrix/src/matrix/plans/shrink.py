@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
-from matrix import plan, verdict
+from matrix.judge import verdict
+from matrix.plans import plan
 
 Run = Callable[[plan.Plan], verdict.Signature | None]
 

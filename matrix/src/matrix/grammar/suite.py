@@ -10,7 +10,7 @@ import fnmatch
 from collections.abc import Iterable
 from typing import Literal
 
-from matrix import located, problem
+from matrix.grammar import located, problem
 
 Gating = Literal['always', 'never', 'ha_only']
 

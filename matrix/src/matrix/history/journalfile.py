@@ -8,7 +8,7 @@ import types
 from collections.abc import Callable
 from typing import Self
 
-from matrix import journal, redact
+from matrix.history import journal, redact
 
 
 class Writer:

@@ -7,7 +7,8 @@ from typing import cast
 
 import yaml
 
-from matrix import located, problem, selectors
+from matrix.grammar import located, problem
+from matrix.plans import selectors
 
 ACTIONS = ('reboot', 'remove_unit', 'add_unit', 'kill_juju_agent', 'sleep', 'destroy_machine')
 _WRAPPERS = ('chaos', 'glitch')

@@ -11,7 +11,8 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
-from matrix import located, problem, snapshot
+from matrix.grammar import located, problem
+from matrix.plans import snapshot
 
 
 @dataclasses.dataclass(frozen=True)

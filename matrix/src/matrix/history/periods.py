@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Literal
 
-from matrix import journal
+from matrix.history import journal
 
 Period = Literal['before', 'during', 'after']
 

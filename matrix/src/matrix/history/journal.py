@@ -12,7 +12,8 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias, cast
 
-from matrix import located, problem, redact
+from matrix.grammar import located, problem
+from matrix.history import redact
 
 
 @dataclasses.dataclass(frozen=True)

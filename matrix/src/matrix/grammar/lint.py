@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from matrix import catalogue, problem, suite
+from matrix.grammar import catalogue, problem, suite
 
 
 def check(one: suite.Suite) -> tuple[problem.Problem, ...]:

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import yaml
 
-from matrix import chaosplan, located, plan, problem, selectors
+from matrix.grammar import located, problem
+from matrix.plans import chaosplan, plan, selectors
 
 _PLAN_KEYS = ('format', 'seed', 'bundle', 'events')
 _EVENT_KEYS = ('id', 'fault', 'at', 'hold', 'selectors', 'targets', 'with')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal, TypeAlias
 
-from matrix import located, suite
+from matrix.grammar import located, suite
 
 Phase = Literal[
     'waiting',

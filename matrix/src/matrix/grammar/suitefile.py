@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterable
 
-from matrix import catalogue, located, problem, suite
+from matrix.grammar import catalogue, located, problem, suite
 
 _SUITE_KEYS = ('tests', 'fmt')
 _TEST_KEYS = ('name', 'description', 'rules')

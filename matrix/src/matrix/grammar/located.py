@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 
 import yaml
 
-from matrix import problem
+from matrix.grammar import problem
 
 Plain: TypeAlias = 'bool | int | float | str | list[Plain] | dict[str, Plain] | None'
 

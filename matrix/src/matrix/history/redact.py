@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from matrix import located
+from matrix.grammar import located
 
 HIDDEN = '[secret]'
 

@@ -11,7 +11,9 @@ import collections
 import dataclasses
 from collections.abc import Awaitable, Callable
 
-from matrix import located, model, progress, rules, suite
+from matrix import model
+from matrix.engine import progress, rules
+from matrix.grammar import located, suite
 
 Said = Callable[[progress.Event], None]
 

@@ -1,0 +1,1 @@
+"""How a test goes on: rules, their states, and the one place that waits for them."""

@@ -1,0 +1,1 @@
+"""What is broken, where and when: all of it data."""
