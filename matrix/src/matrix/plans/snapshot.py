@@ -16,6 +16,10 @@ class Unit:
     agent_status: str = 'idle'
     workload_status: str = 'active'
     subordinate: bool = False
+    message: str = ''
+    agent_message: str = ''
+    address: str = ''
+    ports: tuple[str, ...] = ()
 
     @property
     def application(self) -> str:
@@ -30,6 +34,11 @@ class Application:
     name: str
     units: tuple[Unit, ...] = ()
     subordinate: bool = False
+    charm: str = ''
+    status: str = 'active'
+    message: str = ''
+    relations: tuple[tuple[str, str], ...] = ()
+    """Endpoint and related application."""
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -37,6 +46,9 @@ class Machine:
     """A machine by its id."""
 
     id: str
+    status: str = 'started'
+    addresses: tuple[str, ...] = ()
+    hostname: str = ''
 
     @property
     def name(self) -> str:

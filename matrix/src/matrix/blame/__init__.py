@@ -1,0 +1,1 @@
+"""Which fault did it: suspects are ranked, then confirmed by a run without them. Pure."""

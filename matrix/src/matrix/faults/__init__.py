@@ -1,0 +1,1 @@
+"""What can be broken: each fault says how it bites, how one sees that it does, and how it heals."""

@@ -1,0 +1,1 @@
+"""Clients that keep using the bundle while it is being broken."""

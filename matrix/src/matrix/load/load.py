@@ -1,0 +1,64 @@
+"""What a load is: kinds of operation, each a coroutine; `openloop.py` calls them at a set rate and writes it down."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from matrix.grammar import located
+
+
+class Refused(Exception):  # noqa: N818  # what the service did, not what went wrong here
+    """The service said no: the operation certainly did not happen. Any other exception leaves that open (`info`)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Did:
+    """What an operation came to: its value, who answered, and the service's own id of the request."""
+
+    value: located.Plain = None
+    endpoint: str = ''
+    request: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """A kind of operation. `weight` is its share of the rate; `timeout` is in seconds.
+
+    `asked` gives the value that its invoke is written with (the name of what is to be read back), or None when there is
+    nothing to do of this kind now, and the turn goes to another kind.
+    """
+
+    name: str
+    do: Callable[[located.Plain], Awaitable[Did]]
+    asked: Callable[[], located.Plain] = lambda: ''
+    weight: float = 1.0
+    timeout: float = 10.0
+
+
+class Load(Protocol):
+    """A load for one model."""
+
+    @property
+    def sentence(self) -> str:
+        """What it does, for people."""
+        ...
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What must never be written anywhere; grows while the load runs."""
+        ...
+
+    @property
+    def writes(self) -> tuple[tuple[str, str], ...]:
+        """Kinds that write, each with the kind that reads back what it wrote."""
+        ...
+
+    async def prepare(self) -> Sequence[Kind]:
+        """Get what it needs (credentials, endpoints); link.LinkError or Refused says what is missing."""
+        ...
+
+    async def close(self) -> None:
+        """Remove what it made."""
+        ...

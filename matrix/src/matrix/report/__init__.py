@@ -1,0 +1,1 @@
+"""What people read: each report is a function of the journal."""
