@@ -1,0 +1,112 @@
+"""Which faults are likely to have caused a failure, the likeliest first. Pure.
+
+Observation alone: a fault is suspected when more fails while it bites, and shortly after, than otherwise
+(reference/bundle-testing, 3.4 P5). That it was necessary is shown by a run without it, which `plans.shrink` makes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+
+from matrix.history import journal, periods
+
+TAIL = 10.0
+"""Seconds after its heal in which a fault still counts: connections and caches outlive it."""
+
+_ONSET = 5.0  # seconds: a failure that begins this soon after a fault points at it
+_BAD = frozenset({'error', 'blocked', 'lost', 'failed', 'down'})
+
+
+@dataclasses.dataclass(frozen=True)
+class Suspect:
+    """One fault of the run, how strongly it is suspected (log-odds; above 0 is suspicion), and why."""
+
+    event: str
+    kind: str
+    targets: tuple[str, ...]
+    score: float
+    why: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Trouble:
+    """What went wrong, each at its second, and how much went well, for comparison."""
+
+    bad: tuple[float, ...]
+    good: tuple[float, ...]
+    ills: tuple[tuple[float, str, str], ...]
+
+
+def rank(entries: Sequence[journal.Entry], evidence: Iterable[int] = ()) -> tuple[Suspect, ...]:
+    """Every fault that was armed, the likeliest cause first.
+
+    Args:
+        entries: the journal of one run.
+        evidence: `seq` of the entries that show the failure (`verdict.Verdict.evidence`); without it every operation
+            that was not ok counts.
+    """
+    bands = periods.bands(entries)
+    trouble = _trouble(entries, frozenset(evidence))
+    targets = {
+        one.what.id: one.what.targets
+        for one in entries
+        if isinstance(one.what, journal.Fault) and one.what.targets
+    }
+    found = [_suspect(band, targets.get(band.id, ()), trouble) for band in bands]
+    # Of equal suspicion, the one that came last before the trouble: causes are near.
+    order = {band.id: index for index, band in enumerate(bands)}
+    return tuple(sorted(found, key=lambda one: (-one.score, -order[one.event])))
+
+
+def _trouble(entries: Sequence[journal.Entry], evidence: frozenset[int]) -> _Trouble:
+    done = journal.operations(entries)
+    chosen = [one for one in done if one.seq in evidence]
+    failed = chosen or [one for one in done if one.how != 'ok']
+    kinds = {one.invoke.kind for one in failed}
+    seqs = {one.seq for one in failed}
+    # Those that failed are compared with those of their own kinds that did not.
+    good = [one.at for one in done if one.seq not in seqs and one.invoke.kind in kinds]
+    ills = [
+        (entry.at, entry.what.of, entry.what.message or entry.what.workload)
+        for entry in entries
+        if isinstance(entry.what, journal.Status)
+        and ({entry.what.workload, entry.what.agent} & _BAD or entry.seq in evidence)
+    ]
+    # An operation is felt when it ends: one that waited out a fault began before it.
+    bad = tuple(one.at if one.ended_at is None else one.ended_at for one in failed)
+    return _Trouble(bad, tuple(good), tuple(ills))
+
+
+def _suspect(band: periods.Band, targets: tuple[str, ...], trouble: _Trouble) -> Suspect:
+    end = math.inf if band.healed is None else band.healed + TAIL
+    bad = _within(trouble.bad, band.start, end)
+    good = _within(trouble.good, band.start, end)
+    score = _odds(bad, good) - _odds(len(trouble.bad) - bad, len(trouble.good) - good)
+    why: list[str] = []
+    if bad:
+        why.append(f'{bad} of {len(trouble.bad)} failures while it bit or within {TAIL:g} s after')
+        onset = min(at for at in trouble.bad if band.start <= at <= end) - band.start
+        score += 0.5 * math.exp(-onset / _ONSET)
+        why.append(f'the first came {onset:.1f} s after it began')
+    elif trouble.bad:
+        why.append('nothing failed while it bit')
+    ills = [one for one in trouble.ills if band.start <= one[0] <= end]
+    struck = [one for one in ills if one[1] in targets]
+    if ills:
+        score += 1.0 if struck else 0.5
+        at, of, message = (struck or ills)[0]
+        why.append(f'{of} said {message!r} {at - band.start:.1f} s after it began')
+    if band.landed is None:
+        why.append('it was not seen to land')
+    return Suspect(band.id, band.kind, targets, round(score, 3), tuple(why))
+
+
+def _within(moments: Iterable[float], start: float, end: float) -> int:
+    return sum(start <= at <= end for at in moments)
+
+
+def _odds(bad: int, good: int) -> float:
+    """Log-odds of failure, smoothed by half a case on each side (Haldane) so that nothing is certain."""
+    return math.log((bad + 0.5) / (good + 0.5))

@@ -1,0 +1,94 @@
+"""Suspects, on journals whose culprit is known."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matrix.blame import suspects
+from matrix.history import journal
+from matrix.plans import streams
+
+
+def run(
+    bands: dict[str, tuple[float, float]],
+    culprit: str | None,
+    *,
+    seed: int = 1,
+    noise: float = 0.0,
+    seconds: int = 200,
+) -> list[journal.Entry]:
+    """Ten operations a second; while the culprit bites, most of them fail."""
+    chance = streams.stream(seed, 'test')
+    timeline: list[tuple[float, journal.What]] = []
+    for name, (start, end) in bands.items():
+        kind, targets = f'kind-{name}', (f'{name}/0',)
+        timeline.append((start, journal.Fault(name, kind, 'armed', targets)))
+        timeline.append((start + 0.1, journal.Fault(name, kind, 'landed', targets)))
+        timeline.append((end, journal.Fault(name, kind, 'healed', targets)))
+    for number in range(seconds * 10):
+        at = number / 10
+        struck = culprit is not None and bands[culprit][0] <= at <= bands[culprit][1]
+        failed = chance.random() < (0.8 if struck else noise)
+        timeline.append((at, journal.Operation(str(number), 'get', 'invoke')))
+        phase = 'fail' if failed else 'ok'
+        timeline.append((at + 0.05, journal.Operation(str(number), 'get', phase)))
+    timeline.sort(key=lambda one: one[0])
+    return [journal.Entry(n, at, '', what) for n, (at, what) in enumerate(timeline, start=1)]
+
+
+BANDS = {'a': (20.0, 35.0), 'b': (60.0, 70.0), 'c': (90.0, 110.0), 'd': (140.0, 150.0)}
+
+
+@pytest.mark.parametrize('culprit', BANDS)
+def test_the_fault_that_bit_while_things_failed_is_first(culprit: str) -> None:
+    first, *others = suspects.rank(run(BANDS, culprit, noise=0.002))
+    assert first.event == culprit
+    assert first.score > 0 > max(one.score for one in others)
+    assert 'failures while it bit' in first.why[0]
+    assert first.targets == (f'{culprit}/0',)
+
+
+def test_without_a_failure_nobody_is_suspected() -> None:
+    assert all(one.score <= 0.5 for one in suspects.rank(run(BANDS, None)))
+
+
+def test_without_a_fault_there_is_no_suspect() -> None:
+    assert suspects.rank(run({}, None, noise=0.5)) == ()
+
+
+def test_evidence_narrows_what_counts_as_failure() -> None:
+    entries = run(BANDS, 'a')
+    late = [
+        one.seq
+        for one in entries
+        if isinstance(one.what, journal.Operation)
+        and one.what.phase == 'invoke'
+        and 141 < one.at < 149
+    ]
+    assert suspects.rank(entries, late)[0].event == 'd'
+
+
+def test_a_unit_that_fell_ill_points_at_who_struck_it() -> None:
+    entries = run(BANDS, None)
+    ill = journal.Entry(10**6, 91.0, '', journal.Status('c/0', 'error', 'hook failed: "x"'))
+    first = suspects.rank([*entries, ill])[0]
+    assert first.event == 'c'
+    assert "c/0 said 'hook failed" in first.why[-1]
+
+
+def test_a_fault_that_never_healed_is_suspected_to_the_end() -> None:
+    entries = [
+        one
+        for one in run(BANDS, 'd')
+        if not (isinstance(one.what, journal.Fault) and one.what.phase == 'healed')
+    ]
+    assert suspects.rank(entries)[0].event == 'd'
+
+
+@given(st.integers(0, 50), st.sampled_from(sorted(BANDS)))
+def test_every_armed_fault_is_ranked_once(seed: int, culprit: str) -> None:
+    ranked = suspects.rank(run(BANDS, culprit, seed=seed, seconds=160))
+    assert sorted(one.event for one in ranked) == sorted(BANDS)
+    assert [one.score for one in ranked] == sorted((one.score for one in ranked), reverse=True)
