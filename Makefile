@@ -16,13 +16,16 @@ help:  ## list what there is to do
 ready:  ## install what this machine lacks, and make .venv
 	@tools/bootstrap
 
-up: ready  ## deploy $(BUNDLE) on this machine, and prove that it works
+root:
+	@[ "$$(id -u)" = 0 ] || { echo 'ERROR system containers need root: sudo make $(MAKECMDGOALS)' >&2; exit 1; }
+
+up: root ready  ## deploy $(BUNDLE) on this machine, and prove that it works
 	@$(BIN)/python tools/up.py $(BUNDLE)
 
-down: ready  ## remove everything that `make up` made
+down: root ready  ## remove everything that `make up` made
 	@$(BIN)/python tools/down.py
 
-test: ready check functional integration  ## everything that must pass: what CI runs
+test: root ready check functional integration  ## everything that must pass: what CI runs
 
 test-all: test  ## the same, and what takes longer
 	$(PYTEST) -m slow $(UNIT) $(FUNCTIONAL) tests/integration jujulet/tests/integration
@@ -42,13 +45,13 @@ format: ready  ## put the code in its one form
 unit: ready  ## pure tests, in seconds
 	$(PYTEST) -n auto -m 'not slow' $(UNIT)
 
-functional: ready images  ## one real program at a time, in containers
+functional: root ready images  ## one real program at a time, in containers
 	$(PYTEST) -m 'functional and not slow' $(FUNCTIONAL)
 
-integration: ready images  ## whole charms and bundles on jujulet
+integration: root ready images  ## whole charms and bundles on jujulet
 	$(PYTEST) -m 'integration and not slow' jujulet/tests/integration tests/integration
 
-images: ready  ## build the bases that tests run on
+images: root ready  ## build the bases that tests run on
 	@tools/test-images
 
 charms: ready  ## pack every charm into build/, for Juju and jujulet alike

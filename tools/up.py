@@ -48,7 +48,14 @@ def main(argv: list[str]) -> int:
         return _failed(model, 'a command failed; it said why above')
     except (proofs.Unproven, RuntimeError, OSError, TimeoutError) as error:
         return _failed(model, str(error))
-    _farewell(model, found)
+    except KeyboardInterrupt:
+        print(
+            '\nStopped looking. What was begun goes on by itself: `make up` again takes up where it is, '
+            '`make down` removes it.',
+            file=sys.stderr,
+        )
+        return 130
+    _farewell(found)
     return 0
 
 
@@ -67,10 +74,20 @@ def _yaml(*args: str) -> Any:
 
 
 def _check_host() -> None:
-    done = subprocess.run([str(JUJULET), 'doctor'], check=False, capture_output=True, text=True)
+    """Say what is wrong with this machine. RuntimeError where that is enough to stop."""
+    argv = [str(JUJULET), 'doctor', '--format', 'yaml']
+    done = subprocess.run(argv, check=False, capture_output=True, text=True)
+    try:
+        findings: list[dict[str, Any]] = yaml.safe_load(done.stdout) or []
+    except yaml.YAMLError:
+        findings = []
+    for found in findings:
+        if found['level'] != 'ok' and not found['name'].startswith('base '):
+            cure = f' (try: {found["cure"]})' if found.get('cure') else ''
+            print(f'    {found["name"]}: {found["says"]}{cure}', file=sys.stderr)
     if done.returncode:
-        print(done.stdout + done.stderr, file=sys.stderr)
-        raise RuntimeError('this machine lacks what is named above')
+        print(done.stderr, end='', file=sys.stderr)
+        raise RuntimeError('this machine cannot run system containers as it is')
 
 
 def _model(model: str) -> None:
@@ -103,7 +120,7 @@ def _failed(model: str, why: str) -> int:
     return 1
 
 
-def _farewell(model: str, found: cloud_.Cloud) -> None:
+def _farewell(found: cloud_.Cloud) -> None:
     path = ROOT / 'clouds.yaml'
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w') as file:
         file.write(cloud_.clouds_yaml(found))

@@ -1,4 +1,4 @@
-"""``make bench``, or ``python -m tests.bench NAME…`` for some of it.
+"""``make bench``, or ``python -m tests.bench NAME…`` for some of it, and for ``up``, which takes a quarter of an hour.
 
 Prints each figure with its bound as it is taken, then all of them as a table. Exit code 1 when a bound is missed.
 Run it on a machine that does nothing else.
@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from . import controlplane, jujulet, loadbalancer
+from . import controlplane, jujulet, loadbalancer, tokencache, unchanged, up
 from .figure import Figure, table
 
 BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
@@ -18,13 +18,20 @@ BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     'small-charm': jujulet.small_charm,
     'status': jujulet.status_and_idle,
     'from-cache': controlplane.from_cache,
+    'charm-hook': unchanged.unchanged_hook,
+    'token-cache': tokencache.token_cache,
+    'mod-wsgi': tokencache.mod_wsgi,
+    'memcached-killed': tokencache.memcached_killed,
     'lb-lossless': loadbalancer.lossless,
     'lb-speed': loadbalancer.speed,
+    'up': up.up,
 }
+LONG = frozenset({'up'})
+"""Taken only where they are named: a quarter of an hour each."""
 
 
 def main(names: list[str]) -> int:
-    """Take the benchmarks that are named, or all."""
+    """Take the benchmarks that are named, or all but the long ones."""
     if unknown := [n for n in names if n not in BENCHES]:
         print(
             f'ERROR no benchmark {", ".join(unknown)}; there are: {", ".join(BENCHES)}',
@@ -38,7 +45,7 @@ def main(names: list[str]) -> int:
             file=sys.stderr,
         )
     figures: list[Figure] = []
-    for name in names or BENCHES:
+    for name in names or (n for n in BENCHES if n not in LONG):
         for figure in BENCHES[name]():
             figures.append(figure)
             print(f'{name}: {figure.what}: {figure.value:.3g} {figure.unit}', file=sys.stderr)

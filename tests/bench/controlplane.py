@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import jubilant
 
@@ -18,7 +18,7 @@ FOUR = ('mysql', 'keystone', 'placement', 'glance')
 def from_cache() -> Iterator[Figure]:
     """The four charms, one unit each, once to fill the cache and once from it; then a second keystone."""
     with local.kept():
-        bundle = _bundle()
+        bundle = write_bundle(FOUR)
         local.run('add-model', '--no-switch', 'warm')
         local.run('deploy', '--model', 'warm', str(bundle), '--wait')
         local.run('destroy-model', '--no-prompt', '--force', 'warm')
@@ -39,14 +39,14 @@ def from_cache() -> Iterator[Figure]:
         local.run('destroy-model', '--no-prompt', '--force', 'four')
 
 
-def _bundle() -> pathlib.Path:
-    """The four and their relations, without a load balancer."""
+def write_bundle(names: Sequence[str]) -> pathlib.Path:
+    """A bundle of *names*, mysql and keystone first, and their relations, without a load balancer."""
     charms = local.ROOT / 'charms'
     lines = ['applications:']
-    lines += [f'  {name}: {{charm: {charms / name}, num_units: 1}}' for name in FOUR]
+    lines += [f'  {name}: {{charm: {charms / name}, num_units: 1}}' for name in names]
     lines += ['relations:']
-    lines += [f'  - [{name}:shared-db, mysql:shared-db]' for name in FOUR[1:]]
-    lines += [f'  - [{name}:identity-service, keystone:identity-service]' for name in FOUR[2:]]
+    lines += [f'  - [{name}:shared-db, mysql:shared-db]' for name in names[1:]]
+    lines += [f'  - [{name}:identity-service, keystone:identity-service]' for name in names[2:]]
     path = pathlib.Path(tempfile.mkdtemp(prefix='jb-')) / 'four.yaml'
     path.write_text('\n'.join(lines) + '\n')
     return path

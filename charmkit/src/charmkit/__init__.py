@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import apache, conf, host, migration, relations, state
 from .api import ApiCharm
 from .charm import Charm
-from .relations import keystone, mysql
+from .relations import keystone, mount, mysql
 from .spec import Ready, ServiceSpec, WsgiApp
 from .state import Desired, Facts, Inputs, Secret, Status
 
@@ -25,6 +25,7 @@ __all__ = [
     'host',
     'keystone',
     'migration',
+    'mount',
     'mysql',
     'relations',
     'state',

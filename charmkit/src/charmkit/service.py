@@ -22,16 +22,16 @@ def desired_state(spec: ServiceSpec, inputs: state.Inputs) -> state.Desired:
     place = front.place(spec, inputs)
     inputs = dataclasses.replace(inputs, site=place.site)
     found = {n: n.find(inputs.of(n.relation), inputs.site) for n in spec.needs}
-    unmet = [_unmet(n, inputs) for n, data in found.items() if data is None]
+    unmet = [_unmet(n, inputs) for n, data in found.items() if data is None and _due(n, inputs)]
     base = _always(spec, inputs.facts)
-    requests = _requests(spec, inputs)
+    requests, app_requests = _requests(spec, inputs), _app_requests(spec, inputs)
     installed = inputs.versions.get(spec.packages[0], '')
     version = _upstream(installed)
     if unmet:
         return state.Desired(
             host=host.merge(base, _idle(spec)),
             unit_data={**requests, **place.unit_data},
-            app_data=place.app_data,
+            app_data={**app_requests, **place.app_data},
             status=tuple(unmet),
             version=version,
         )
@@ -65,7 +65,7 @@ def desired_state(spec: ServiceSpec, inputs: state.Inputs) -> state.Desired:
             **place.unit_data,
             'peers': {**decision.unit_data, **place.peer_data},
         },
-        app_data={**place.app_data, 'peers': decision.app_data},
+        app_data={**app_requests, **place.app_data, 'peers': decision.app_data},
         ports=frozenset(app.port for app in spec.apps),
         status=_status(objection, decision.message, place.status),
         version=version,
@@ -76,7 +76,7 @@ def schema(spec: ServiceSpec, inputs: state.Inputs) -> migration.Schema | None:
     """The schema that this unit wants; None while it has no database."""
     release = releases.of_base(inputs.facts.base)
     found = {n: n.find(inputs.of(n.relation), inputs.site) for n in spec.needs}
-    if None in found.values():
+    if any(data is None and _due(n, inputs) for n, data in found.items()):
         return None
     return _schema(spec.on(release), release, Ready(inputs, found))
 
@@ -130,6 +130,18 @@ def _requests(spec: ServiceSpec, inputs: state.Inputs) -> dict[str | int, Databa
         if inputs.of(need.relation):
             out.setdefault(need.relation, {}).update(need.request(inputs.site))
     return dict(out)
+
+
+def _app_requests(spec: ServiceSpec, inputs: state.Inputs) -> dict[str | int, Databag]:
+    out: dict[str | int, dict[str, str]] = {}
+    for need in spec.needs:
+        if need.request_app and inputs.of(need.relation):
+            out.setdefault(need.relation, {}).update(need.request_app(inputs.site))
+    return dict(out)
+
+
+def _due(need: Need[Any], inputs: state.Inputs) -> bool:
+    return not need.optional or bool(inputs.of(need.relation))
 
 
 def _unmet(need: Need[Any], inputs: state.Inputs) -> state.Status:

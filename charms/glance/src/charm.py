@@ -6,12 +6,13 @@ from __future__ import annotations
 import ops
 
 import charmkit
-from charmkit import conf, host, keystone, mysql, relations
+from charmkit import conf, host, keystone, mount, mysql, relations
 
 DB = mysql.need('glance')
 IDENTITY = keystone.need('glance')
-PORT = 9292
 HOME = '/var/lib/glance'
+STORE = mount.need('shared-store', f'{HOME}/images')
+PORT = 9292
 STORES = {'fs': 'images', 'os_glance_staging_store': 'staging', 'os_glance_tasks_store': 'tasks'}
 
 
@@ -48,9 +49,10 @@ def stores(_: charmkit.Ready) -> host.Host:
 def not_alone(inputs: charmkit.Inputs) -> str:
     """Files on one unit are not there for the others: the first unit alone may serve them."""
     first = min((inputs.site.unit, *inputs.peer_units), key=relations.unit_order)
-    if inputs.options.get('shared-store') or inputs.site.unit == first:
+    shared = inputs.of(STORE.relation) or inputs.options.get('store-is-shared')
+    if shared or inputs.site.unit == first:
         return ''
-    return f'images are files on {first}: more units need a shared store (option shared-store)'
+    return f'images are files on {first}: more units need a shared store (relation shared-store)'
 
 
 class GlanceCharm(charmkit.ApiCharm):
@@ -61,7 +63,7 @@ class GlanceCharm(charmkit.ApiCharm):
         user='glance',
         packages=('glance-api', 'python3-pymysql'),
         masked=('glance-api',),
-        needs=(DB, IDENTITY),
+        needs=(DB, IDENTITY, STORE),
         apps=(
             charmkit.WsgiApp(
                 'glance-api',

@@ -128,6 +128,8 @@ class Need(Generic[T]):
     """Tells several needs on one relation apart, and names this one to the operator."""
     request_app: Callable[[Site], Databag] | None = None
     """What the leader writes for the whole application, where the interface has such a thing."""
+    optional: bool = False
+    """It serves without this as long as nobody is related; then it waits for the answer."""
 
     def find(self, relations: Iterable[Relation], site: Site) -> T | None:
         """The first complete answer among *relations* (those of :attr:`relation`)."""

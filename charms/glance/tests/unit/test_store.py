@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from typing import Any
 
 import pytest
@@ -16,15 +18,25 @@ def ctx(machine: machines.FakeMachine) -> testing.Context[Any]:
     return testing.Context(shared.load('glance').GlanceCharm)
 
 
-def state(unit: int, **options: bool) -> testing.State:
-    other = 1 - unit
+def state(
+    unit: int, *stores: testing.SubordinateRelation, leader: bool = True, **options: bool
+) -> testing.State:
     relations = {
         shared.database(f'glance/0 glance/{unit}'),
         shared.identity('glance'),
-        testing.PeerRelation('peers', peers_data={other: {}}),
+        testing.PeerRelation('peers', peers_data={1 - unit: {}}),
+        *stores,
     }
+    given = {name.replace('_', '-'): value for name, value in options.items()}
     return testing.State(
-        leader=True, relations=relations, networks=shared.networks(), config=dict(options)
+        leader=leader, relations=relations, networks=shared.networks(), config=given
+    )
+
+
+def store(**says: str) -> testing.SubordinateRelation:
+    """A subordinate on the unit, and what it says."""
+    return testing.SubordinateRelation(
+        'shared-store', remote_app_name='filesystem-client', remote_unit_data=says
     )
 
 
@@ -33,23 +45,69 @@ def test_the_first_unit_serves(ctx: testing.Context[Any]):
     assert out.unit_status == testing.ActiveStatus()
 
 
-def second(unit_state: testing.State) -> tuple[testing.Context[Any], testing.State]:
-    ctx = testing.Context(shared.load('glance').GlanceCharm, unit_id=1)
-    return ctx, unit_state
+@pytest.fixture
+def second(machine: machines.FakeMachine) -> testing.Context[Any]:
+    return testing.Context(shared.load('glance').GlanceCharm, unit_id=1)
 
 
 def test_the_second_says_that_it_needs_a_shared_store_and_serves_nothing(
-    machine: machines.FakeMachine,
+    second: testing.Context[Any], machine: machines.FakeMachine
 ):
-    ctx, given = second(state(1))
-    out = ctx.run(ctx.on.config_changed(), given)
-    assert out.unit_status.name == 'blocked'
-    assert 'more units need a shared store' in out.unit_status.message
+    out = second.run(second.on.config_changed(), state(1))
+    assert out.unit_status == testing.BlockedStatus(
+        'images are files on glance/0: more units need a shared store (relation shared-store)'
+    )
     assert machine.service('apache2') == 'stopped'
 
 
-def test_with_a_shared_store_the_second_serves(machine: machines.FakeMachine):
-    ctx, given = second(state(1, **{'shared-store': True}))
-    out = ctx.run(ctx.on.config_changed(), given)
+def test_with_a_store_that_is_mounted_the_second_serves(
+    second: testing.Context[Any], machine: machines.FakeMachine
+):
+    out = second.run(second.on.config_changed(), state(1, store(mounted='true')))
+    assert out.unit_status == testing.ActiveStatus()
+    assert machine.service('apache2') == 'running'
+
+
+@pytest.mark.parametrize('says', [{}, {'mounted': 'false'}])
+@pytest.mark.parametrize('unit', [0, 1])
+def test_until_a_store_that_is_related_is_mounted_nobody_serves(
+    machine: machines.FakeMachine, unit: int, says: dict[str, str]
+):
+    """Else what is uploaded meanwhile would be on this unit alone, and hidden by the mount."""
+    ctx = testing.Context(shared.load('glance').GlanceCharm, unit_id=unit)
+    out = ctx.run(ctx.on.config_changed(), state(unit, store(**says)))
+    assert out.unit_status == testing.WaitingStatus(
+        'waiting for shared-store to grant /var/lib/glance/images'
+    )
+    assert machine.service('apache2') == 'stopped'
+
+
+def test_a_store_that_goes_away_takes_the_unit_out_of_service(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    out = ctx.run(ctx.on.config_changed(), state(0, store(mounted='true')))
+    assert machine.service('apache2') == 'running'
+    (mounted,) = out.get_relations('shared-store')
+    gone = dataclasses.replace(
+        out, relations={*(out.relations - {mounted}), store(mounted='false')}
+    )
+    ctx.run(ctx.on.config_changed(), gone)
+    assert machine.service('apache2') == 'stopped'
+
+
+@pytest.mark.parametrize('leader', [True, False])
+def test_the_leader_says_where_to_mount_it(ctx: testing.Context[Any], leader: bool):
+    out = ctx.run(ctx.on.config_changed(), state(0, store(), leader=leader))
+    (asked,) = out.get_relations('shared-store')
+    said = {k: json.loads(v) for k, v in asked.local_app_data.items()}
+    wanted = {'mountpoint': '/var/lib/glance/images', 'read_only': False}
+    flags = dict.fromkeys(('nodev', 'noexec', 'nosuid'), True)
+    assert said == ({**wanted, **flags} if leader else {})
+
+
+def test_who_has_mounted_one_himself_says_so(
+    second: testing.Context[Any], machine: machines.FakeMachine
+):
+    out = second.run(second.on.config_changed(), state(1, store_is_shared=True))
     assert out.unit_status == testing.ActiveStatus()
     assert machine.service('apache2') == 'running'

@@ -66,8 +66,11 @@ class Address:
     ipv4: str
     ipv6: str = ''
     mac: str = ''
-    interface: str = ''
-    """Name of its interface on the machine, once someone has looked; see ``network-get``."""
+
+
+def interface(number: int) -> str:
+    """Name of the interface of a machine's address: machines are made so."""
+    return f'eth{number}'
 
 
 @dataclasses.dataclass(frozen=True)

@@ -131,7 +131,7 @@ def _interfaces(model: model_.Model, m: model_.Machine) -> dict[str, Any]:
             interface['gateway'] = _gateway(space.subnet4)
         interface['space'] = address.space
         interface['is-up'] = m.phase == 'started'
-        out[f'eth{number}'] = interface
+        out[model_.interface(number)] = interface
     return out
 
 

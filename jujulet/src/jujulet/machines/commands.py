@@ -85,9 +85,9 @@ def create_network(uuid: str, space: model.Space, labels: Mapping[str, str]) -> 
     )
 
 
-def network(uuid: str, address: model.Address) -> str:
-    """One ``--network`` of a machine, with its static addresses."""
-    said = [f'ip={address.ipv4}']
+def network(uuid: str, address: model.Address, interface: str) -> str:
+    """One ``--network`` of a machine, with its static addresses; without a name, podman numbers them by chance."""
+    said = [f'interface_name={interface}', f'ip={address.ipv4}']
     if address.ipv6:
         said.append(f'ip6={address.ipv6}')
     if address.mac:
@@ -116,7 +116,10 @@ def run_machine(
 ) -> tuple[str, ...]:
     """Make a machine's container and start it."""
     names = container_name(spec.model, spec.id)
-    networks = [network(spec.model, address) for address in spec.addresses]
+    networks = [
+        network(spec.model, address, model.interface(number))
+        for number, address in enumerate(spec.addresses)
+    ]
     return (
         *(*podman(host), 'run', '--detach', f'--name={names}', f'--hostname={spec.hostname}'),
         *(

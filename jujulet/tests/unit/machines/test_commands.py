@@ -40,8 +40,8 @@ def test_a_machine_gets_its_networks_limits_and_volume() -> None:
     for part in (
         '--name=jujulet-3f9a01-0',
         '--hostname=juju-3f9a01-0',
-        '--network=jujulet-3f9a01-alpha:ip=10.0.0.2,ip6=fd00::2,mac=02:00:00:00:00:02',
-        '--network=jujulet-3f9a01-dmz:ip=10.0.1.2',
+        '--network=jujulet-3f9a01-alpha:interface_name=eth0,ip=10.0.0.2,ip6=fd00::2,mac=02:00:00:00:00:02',
+        '--network=jujulet-3f9a01-dmz:interface_name=eth1,ip=10.0.1.2',
         '--ulimit=nofile=20000:20000',
         '--ulimit=nproc=96:96',
         '--cpus=2',

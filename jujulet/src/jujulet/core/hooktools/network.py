@@ -65,7 +65,7 @@ def _everything(ask: Ask, found: model_.Address) -> dict[str, Any]:
     for ip, cidr in pairs:
         entry = {'hostname': '', 'value': ip, 'cidr': cidr}
         listed.append({**entry, 'address': ip} if with_old_names else entry)
-    name = found.interface or _interface(ask, found)
+    name = model_.interface(ask.model.machines[ask.unit.machine].addresses.index(found))
     interface: dict[str, Any] = {
         'mac-address': found.mac,
         'interface-name': name,
@@ -78,11 +78,6 @@ def _everything(ask: Ask, found: model_.Address) -> dict[str, Any]:
         'egress-subnets': [addresses.subnet(found)],
         'ingress-addresses': [ip for ip, _ in pairs],
     }
-
-
-def _interface(ask: Ask, found: model_.Address) -> str:
-    """A guess, while nobody has looked: interfaces are named in the order of the machine's spaces."""
-    return f'eth{ask.model.machines[ask.unit.machine].addresses.index(found)}'
 
 
 def open_port(ask: Ask) -> Reply:
