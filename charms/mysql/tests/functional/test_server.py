@@ -15,7 +15,7 @@ import pytest
 import server
 
 from charmkit import Facts, Inputs
-from charmkit.relations import Site, mysql
+from charmkit.relations import Relation, Site, mysql
 
 from .conftest import Machine, configure
 
@@ -66,6 +66,38 @@ def test_an_account_is_made_and_one_pass_is_enough(machine: Machine):
     # An underscore in a grant must not stand for any character.
     machine.root('CREATE DATABASE IF NOT EXISTS novaxapi')
     assert 'denied' in machine.login('nova', password, 'USE novaxapi').stderr
+
+
+COMPUTE = (
+    mysql.need('nova'),
+    mysql.need('nova_api', user='nova', prefix='novaapi'),
+    mysql.need('nova_cell0', user='cells', prefix='novacell0'),
+)
+
+
+def test_each_of_several_databases_on_one_relation_is_reached_with_what_was_answered(
+    machine: Machine,
+):
+    site = Site(unit='nova/0', leader=True, address=machine.address)
+    bag = {key: value for need in COMPUTE for key, value in need.request(site).items()}
+    relation = Relation(id=1, name='shared-db', app='nova', units={'nova/0': bag})
+    granted, refused = mysql.requests(relation)
+    assert refused == ()
+    server.converge(grants.desired(granted), hash_of)
+    passwords = {user: grants.password(SEED, user) for user in ('nova', 'cells')}
+    answer = mysql.answer(machine.address, granted, passwords)
+    found = [need.read(answer, site) for need in COMPUTE]
+    for database in found:
+        assert database
+        login = (database.user, database.password)
+        sql = f'USE {database.name}; CREATE OR REPLACE TABLE t (a INT); SELECT DATABASE()'
+        done = machine.login(*login, sql, host=database.host)
+        assert done.stdout.strip() == database.name, done.stderr
+    # The twin: an account of that relation does not reach what is another's on it.
+    api, cell = found[1:]
+    assert api
+    assert cell
+    assert 'denied' in machine.login(api.user, api.password, f'USE {cell.name}').stderr
 
 
 def test_an_account_holds_from_its_own_address_alone(machine: Machine):
