@@ -1,0 +1,350 @@
+"""What a run came to, ready to be told: every report is a function of this. Pure.
+
+A journal may hold several tests, and the plan of each names its events anew: what stands between one `test.start`
+and the next is told by itself.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
+
+from matrix.blame import suspects
+from matrix.grammar import located
+from matrix.history import journal, notes, periods
+from matrix.judge import checks, verdict
+from matrix.report import lanes
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """What the panel said of one test. `skipped` says why it did not run, where it did not."""
+
+    test: str
+    verdicts: tuple[verdict.Verdict, ...] = ()
+    sentence: str = ''
+    skipped: str = ''
+
+    @property
+    def outcome(self) -> verdict.Outcome:
+        """The worst of its checks; unknown when it did not run."""
+        return verdict.worst(self.verdicts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Smallest:
+    """The smallest plan that still fails: its file's text, the command that replays it, and how sure that is."""
+
+    text: str
+    events: int
+    command: str
+    replays: int = 0
+    necessary: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """A fault of one test. `landed` and `healed` are None where that was never seen; times in seconds of the run."""
+
+    test: str
+    id: str
+    kind: str
+    targets: tuple[str, ...]
+    start: float
+    landed: float | None
+    healed: float | None
+    proof: str = ''
+    healed_proof: str = ''
+
+    @property
+    def proven(self) -> bool:
+        """Whether it was seen to bite and seen to be undone."""
+        return self.landed is not None and self.healed is not None
+
+    @property
+    def name(self) -> str:
+        """Its event, kind and targets, in one phrase."""
+        return ' '.join((self.id, self.kind, ', '.join(self.targets))).strip()
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """The operations of one period: how many, what became of them, and latency in seconds of those answered."""
+
+    period: periods.Period
+    total: int
+    failed: int
+    unanswered: int
+    p50: float
+    p99: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """A rule of a test, how far it came, and what it said last."""
+
+    task: str
+    phase: str
+    message: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Test:
+    """One test of the run, from its start to its end (seconds of the run)."""
+
+    name: str
+    start: float
+    end: float
+    judged: Judged
+    rules: tuple[Rule, ...] = ()
+    stages: tuple[lanes.Span, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    rows: tuple[Row, ...] = ()
+    suspects: tuple[suspects.Suspect, ...] = ()
+    operations: tuple[journal.Done, ...] = ()
+    refused: tuple[str, ...] = ()
+    load: str = ''
+    plan: located.Plain = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Story:
+    """A whole run. `ending` is what the run itself said at its end; '' when it did not get to say it."""
+
+    run: Mapping[str, located.Plain]
+    began: str
+    length: float
+    tests: tuple[Test, ...]
+    ending: str
+    outcome: verdict.Outcome
+    sentence: str
+    lanes: tuple[lanes.Lane, ...] = ()
+    logs: tuple[lanes.Log, ...] = ()
+    smallest: Smallest | None = None
+    folder: str = ''
+    damaged: int = 0
+
+    @property
+    def worst(self) -> Test | None:
+        """The test that a reader wants to see first: the worst outcome, then the most faults."""
+        return max(
+            self.tests,
+            key=lambda one: (one.judged.outcome, len(one.faults), len(one.operations)),
+            default=None,
+        )
+
+    @property
+    def title(self) -> str:
+        """The bundle, by the name of its file."""
+        return text(self.run.get('bundle')).rstrip('/').rpartition('/')[2] or 'bundle'
+
+
+def tell(
+    read: journal.Journal,
+    judged: Sequence[Judged],
+    *,
+    smallest: Smallest | None = None,
+    folder: str = '',
+) -> Story:
+    """The story of a journal, with what was judged of it.
+
+    Args:
+        read: the journal.
+        judged: one for each test; a test of the journal that is missing here counts as not judged (unknown).
+        smallest: what shrinking found, if it was tried.
+        folder: where the run's files are, for people.
+    """
+    entries = read.entries
+    verdicts = {one.test: one for one in judged}
+    tests = [_test(part, verdicts) for part in parts(entries)]
+    told = {one.name for one in tests}
+    end = entries[-1].at if entries else 0.0
+    tests += [Test(one.test, end, end, one) for one in judged if one.test not in told]
+    ran = [one.judged for one in tests if not one.judged.skipped]
+    ending = mapping(last(entries, notes.RUN_END))
+    return Story(
+        run=mapping(last(entries, notes.RUN)),
+        began=entries[0].wall if entries else '',
+        length=end,
+        tests=tuple(tests),
+        ending=text(ending.get('ending')),
+        outcome=max((one.outcome for one in ran), default=verdict.Outcome.UNKNOWN),
+        sentence=_sentence(tests, ran, text(ending.get('ending'))),
+        lanes=lanes.lanes(entries),
+        logs=lanes.logs(entries),
+        smallest=smallest,
+        folder=folder,
+        damaged=len(read.problems),
+    )
+
+
+def parts(entries: Sequence[journal.Entry]) -> tuple[tuple[journal.Entry, ...], ...]:
+    """The entries of each test, in order; a journal that names no test is one part."""
+    starts = [n for n, one in enumerate(entries) if _is(one, notes.TEST_START)]
+    if not starts:
+        return (tuple(entries),) if entries else ()
+    ends = [*starts[1:], len(entries)]
+    return tuple(tuple(entries[start:end]) for start, end in zip(starts, ends, strict=True))
+
+
+def faults(entries: Iterable[journal.Entry], test: str = '') -> tuple[Fault, ...]:
+    """The faults of one test in the order in which they were armed, with what was seen of each."""
+    entries = tuple(entries)
+    said: dict[str, dict[str, journal.Fault]] = collections.defaultdict(dict)
+    for entry in entries:
+        if isinstance(entry.what, journal.Fault):
+            said[entry.what.id].setdefault(entry.what.phase, entry.what)
+    found: list[Fault] = []
+    for band in periods.bands(entries):
+        phases = said[band.id]
+        targets = next((one.targets for one in phases.values() if one.targets), ())
+        proofs = [phases[p].proof if p in phases else '' for p in ('landed', 'healed')]
+        found.append(
+            Fault(test, band.id, band.kind, targets, band.start, band.landed, band.healed, *proofs)
+        )
+    return tuple(found)
+
+
+def rows(operations: Iterable[journal.Done], bands: tuple[periods.Band, ...]) -> tuple[Row, ...]:
+    """What became of the operations before, during and after the faults; periods without any are there too."""
+    by: dict[periods.Period, list[journal.Done]] = {one: [] for one in periods.periods(bands)}
+    for done in operations:
+        by.setdefault(periods.of(done, bands), []).append(done)
+    return tuple(_row(period, done) for period, done in by.items())
+
+
+def last(entries: Iterable[journal.Entry], kind: str) -> located.Plain:
+    """The value of the last note of a kind, or None."""
+    found: located.Plain = None
+    for entry in entries:
+        if isinstance(entry.what, journal.Note) and entry.what.kind == kind:
+            found = entry.what.value
+    return found
+
+
+def mapping(value: located.Plain) -> Mapping[str, located.Plain]:
+    """The value if it is a mapping, else an empty one: a journal is read, never trusted."""
+    return cast('Mapping[str, located.Plain]', value) if isinstance(value, Mapping) else {}
+
+
+def text(value: located.Plain) -> str:
+    """A value as a word; nothing is ''."""
+    return '' if value is None else str(value)
+
+
+def rules(entries: Iterable[journal.Entry]) -> tuple[Rule, ...]:
+    """The rules of one test and how far each came, in the order in which they were made."""
+    found: list[Rule] = []
+    for entry in entries:
+        if not isinstance(entry.what, journal.Note):
+            continue
+        value = mapping(entry.what.value)
+        match entry.what.kind:
+            case 'rule.create':
+                found.append(Rule(text(value.get('task') or entry.what.value), 'waiting'))
+            case notes.STATE_CHANGE:
+                name, state = text(value.get('name')), text(value.get('value'))
+                _move(found, name, state if state in ('running', 'paused', 'complete') else '')
+            case notes.RULE_DONE:
+                _end(found, text(value.get('task')), text(value.get('phase')), value)
+            case _:
+                pass
+    return tuple(found)
+
+
+def _move(found: list[Rule], state: str, phase: str) -> None:
+    for n, one in enumerate(found):
+        name = one.task if '/' in one.task else one.task.rpartition('.')[2]
+        if phase and name == state and one.phase in ('waiting', 'running', 'paused'):
+            found[n] = dataclasses.replace(one, phase=phase)
+
+
+_OPEN = ('waiting', 'running', 'paused', 'complete')
+
+
+def _end(found: list[Rule], task: str, phase: str, value: Mapping[str, located.Plain]) -> None:
+    done = Rule(task, phase, text(value.get('message')))
+    # The first rule of that task that is not over yet: two rules may run the same task.
+    mine = [n for n, one in enumerate(found) if one.task == task and not one.message]
+    still = [n for n in mine if found[n].phase in _OPEN]
+    if still:
+        found[still[0]] = done
+    elif not mine:
+        found.append(done)
+
+
+def _test(part: tuple[journal.Entry, ...], judged: Mapping[str, Judged]) -> Test:
+    first = part[0]
+    named = isinstance(first.what, journal.Note) and first.what.kind == notes.TEST_START
+    name = text(_name(cast('journal.Note', first.what).value)) if named else 'run'
+    operations = journal.operations(part)
+    bands = periods.bands(part)
+    said = judged.get(name, Judged(name))
+    bad = [one for one in said.verdicts if one.outcome is verdict.Outcome.FAIL]
+    evidence = frozenset(seq for one in bad for seq in one.evidence)
+    load = last(part, notes.LOAD)
+    return Test(
+        name=name,
+        start=first.at,
+        end=part[-1].at,
+        judged=said,
+        rules=rules(part),
+        stages=lanes.stages(part),
+        faults=faults(part, name),
+        rows=rows(operations, bands) if operations else (),
+        suspects=suspects.rank(part, evidence) if bands and bad else (),
+        operations=operations,
+        refused=tuple(_refused(part)),
+        load=text(mapping(load).get('sentence')) or text(last(part, notes.LOAD_NONE)),
+        plan=last(part, notes.PLAN),
+    )
+
+
+def _refused(part: Iterable[journal.Entry]) -> Iterable[str]:
+    for entry in part:
+        if _is(entry, notes.REFUSED):
+            value = mapping(cast('journal.Note', entry.what).value)
+            words = (text(value.get(key)) for key in ('event', 'fault'))
+            yield f'{" ".join(words).strip()}: {text(value.get("reason"))}'
+
+
+def _name(value: located.Plain) -> located.Plain:
+    return mapping(value).get('test') or mapping(value).get('name') if mapping(value) else value
+
+
+def _row(period: periods.Period, done: Sequence[journal.Done]) -> Row:
+    latencies = sorted(one.latency for one in done if one.latency is not None)
+    return Row(
+        period,
+        len(done),
+        sum(one.how == 'fail' for one in done),
+        sum(one.how == 'info' for one in done),
+        checks.percentile(latencies, 0.5),
+        checks.percentile(latencies, 0.99),
+    )
+
+
+def _sentence(tests: Sequence[Test], ran: Sequence[Judged], ending: str) -> str:
+    """The panel's own sentence where it said one; else that of the worst check."""
+    worst = max(ran, key=lambda one: one.outcome, default=None)
+    if worst is None:
+        return 'no test ran' + (f' ({ending})' if ending else '')
+    if worst.sentence:
+        return worst.sentence
+    if not worst.verdicts:
+        return f'{worst.test} was not judged' + ('' if ending else ': the run did not end')
+    if worst.outcome is verdict.Outcome.PASS:
+        count = sum(len(one.faults) for one in tests)
+        return (
+            f'every check passed; {count} fault(s) landed and healed'
+            if count
+            else ('every check passed; no fault was injected')
+        )
+    one = max(worst.verdicts, key=lambda one: one.outcome)
+    return f'{one.check}: {one.sentence}'
+
+
+def _is(entry: journal.Entry, kind: str) -> bool:
+    return isinstance(entry.what, journal.Note) and entry.what.kind == kind
