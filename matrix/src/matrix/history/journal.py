@@ -18,7 +18,10 @@ from matrix.history import redact
 
 @dataclasses.dataclass(frozen=True)
 class Operation:
-    """One edge of an operation of the load. `id` joins an invoke with what became of it."""
+    """One edge of an operation of the load. `id` joins an invoke with what became of it.
+
+    `late` is how many seconds after its planned moment the runner began it; its latency counts from that moment.
+    """
 
     id: str
     kind: str
@@ -28,6 +31,7 @@ class Operation:
     endpoint: str = ''
     request: str = ''
     error: str = ''
+    late: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,6 +154,7 @@ def _is_time(value: object) -> bool:
 
 _CHECKS: dict[str, Callable[[Any], bool]] = {
     'str': lambda value: isinstance(value, str),
+    'float': lambda value: _is_time(value) and value >= 0,
     'int | None': lambda value: value is None or type(value) is int,
     'tuple[str, ...]': lambda value: (
         isinstance(value, list)
@@ -223,8 +228,8 @@ class Done:
 
     @property
     def latency(self) -> float | None:
-        """Seconds from invoke to the answer, None without one."""
-        return None if self.ended_at is None else self.ended_at - self.at
+        """Seconds from the planned moment to the answer, None without one."""
+        return None if self.ended_at is None else self.ended_at - self.at + self.invoke.late
 
     @property
     def value(self) -> located.Plain:

@@ -8,12 +8,15 @@ rule.done       {task, phase, message}
 state.change    {name, value}
 plan            the plan of the chaos that follows, as a file of the second format holds it
 phase           'settled', 'control' (load, no fault yet), 'chaos', 'recovery' (all healed), 'readback'
-load            {kinds, rate, sentence, writes: [[write, read]]}: what the load that starts now will do
-load.late       {kind, seconds}: the runner, not the bundle, was late
+load            {kinds, weights, rate, sentence, writes: [[write, read]], own}: what the load that starts now will do;
+                `own`: it is the bundle's, and says by itself what it does
+load.late       {kind, seconds, not_sent}: the runner, not the bundle, was late, or why it did not send an operation
+load.end        {seconds, tried, worked, not_sent}: the load that ran has ended; counts of operations
 load.none       why there is no load
 refused         {event, fault, reason}: an event that could not be carried out
 fingerprint     {moment: 'before' | 'after', applications: {...}}
-owners          {address, units}: who holds a VIP at this moment
+expect          {…}: what this test allows and asks for, where it differs from what `judge.expect` has
+owners          {address, units, at, unseen}: who held a VIP at this second of the run, and which units did not say
 log             {unit, lines}: an excerpt of a unit's log, at the moment of a failure
 waits           [sentence, …]: why each rule that is not over does not go on
 run.end         {ending, code}: the last entry
@@ -30,9 +33,11 @@ PLAN = 'plan'
 PHASE = 'phase'
 LOAD = 'load'
 LOAD_LATE = 'load.late'
+LOAD_END = 'load.end'
 LOAD_NONE = 'load.none'
 REFUSED = 'refused'
 FINGERPRINT = 'fingerprint'
+EXPECT = 'expect'
 OWNERS = 'owners'
 LOG = 'log'
 WAITS = 'waits'

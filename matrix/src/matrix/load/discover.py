@@ -1,0 +1,129 @@
+"""Which load fits a model, and running it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import os
+import pathlib
+import types
+from collections.abc import Callable
+from typing import TypeAlias
+
+from matrix import model
+from matrix.history import journal, notes
+from matrix.juju import link
+from matrix.load import external, http, load, openloop, openstack, record, spec
+
+Own: TypeAlias = external.Python | external.Executable
+Ready = Callable[['openloop.Clients | record.Record'], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class NoLoad:
+    """Nothing can use this model; `why` is the sentence that says so."""
+
+    why: str
+
+
+async def find(
+    model_link: link.Link,
+    *,
+    bundle: pathlib.Path,
+    said: spec.Spec,
+    run: str,
+    facade: object = None,
+    load_file: Callable[[pathlib.Path], types.ModuleType] = external.load_file,
+) -> load.Load | Own | NoLoad:
+    """The load of a model: the first of these that there is.
+
+    1. what the suite or tests/test.yaml names (`said`);
+    2. the bundle's own tests/end_to_end.py, then an executable tests/end_to_end;
+    3. an OpenStack, where there is a keystone that gives its administrator's password;
+    4. every open port that speaks HTTP.
+
+    Args:
+        model_link: the model, settled.
+        bundle: the bundle's folder.
+        said: what is said of the load.
+        run: the run's id; what is made carries it.
+        facade: what `end_to_end` is given as its model.
+        load_file: loads a Python file of the bundle's.
+    """
+    if said.use == 'none':
+        return NoLoad('the bundle says that it has no load')
+    if said.use == 'http' and said.http:
+        return http.Http(said.http, model_link, run)
+    if said.use in {'auto', 'end_to_end'}:
+        own = _own(bundle / 'tests', model_link, facade, load_file)
+        if own is not None:
+            return own
+    if said.use in {'auto', 'openstack'} and openstack.fits(model_link.now()):
+        return openstack.OpenStack(model_link, run)
+    if said.use in {'auto', 'http'}:
+        found = await http.discover(model_link)
+        if found:
+            return http.Http(found, model_link, run)
+    return NoLoad(_why(said))
+
+
+async def go(
+    found: load.Load | Own | NoLoad,
+    *,
+    said: spec.Spec,
+    seed: int,
+    write: openloop.Write,
+    log: logging.Logger,
+    ready: Ready = lambda _: None,
+) -> None:
+    """Run what was found until cancelled; where there is no load, only wait.
+
+    `ready` is given what counts the operations (`tried`, `worked`), and for a load of ours can `read_back`.
+
+    Raises:
+        model.TestFailure: the bundle's own load ended by itself, or the bundle refuses what a load needs.
+        model.InfraFailure: the bundle's own load cannot be started, or Juju does not give what a load needs.
+    """
+    if isinstance(found, NoLoad):
+        write(journal.Note(notes.LOAD_NONE, found.why))
+        log.info(found.why)
+        await asyncio.Event().wait()
+    elif isinstance(found, external.Python | external.Executable):
+        own = record.Record(write)
+        ready(own)
+        await found.run(own, log)
+    else:
+        try:
+            await openloop.run(
+                found, rate=said.rate, seed=seed, write=write, arrivals=said.arrivals, ready=ready
+            )
+        except load.Refused as refused:
+            raise model.TestFailure(found, f'no load: {refused}') from refused
+        except link.LinkError as error:
+            raise model.InfraFailure(f'no load: {error}') from error
+
+
+def _own(
+    tests: pathlib.Path,
+    model_link: link.Link,
+    facade: object,
+    load_file: Callable[[pathlib.Path], types.ModuleType],
+) -> Own | None:
+    if (path := tests / 'end_to_end.py').is_file():
+        return external.Python(path, facade, load_file)
+    path = tests / 'end_to_end'
+    if path.is_file() and os.access(path, os.X_OK):
+        return external.Executable(path.resolve(), model_link.model)
+    return None
+
+
+def _why(said: spec.Spec) -> str:
+    wanted = {
+        'auto': "nothing used the bundle: it has no tests/end_to_end.py, no 'load' in tests/test.yaml, no keystone, "
+        'and no open port that speaks HTTP',
+        'end_to_end': 'nothing used the bundle: it has neither tests/end_to_end.py nor an executable tests/end_to_end',
+        'openstack': 'nothing used the bundle: it has no keystone',
+        'http': 'nothing used the bundle: no open port of it speaks HTTP',
+    }
+    return wanted[said.use]

@@ -1,0 +1,207 @@
+"""A load of the bundle's own: `tests/end_to_end.py`, or an executable `tests/end_to_end`.
+
+It goes on until it is stopped; one that ends by itself has failed, as juju-solutions/matrix documents it. It may say
+what it does (`record.py`, or lines of JSON from an executable), and is then judged as any other load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import importlib.util
+import json
+import logging
+import os
+import pathlib
+import shutil
+import signal
+import sys
+import types
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from matrix import model
+from matrix.grammar import located
+from matrix.history import journal, notes
+from matrix.load import record
+
+STOP_S = 5.0
+"""Seconds that an executable has to end after it was asked to; then it and all its children are killed."""
+
+_WORDS = ('endpoint', 'request', 'error')
+_LONGEST = 1 << 20  # bytes of a line of its output
+
+
+def load_file(path: pathlib.Path) -> types.ModuleType:
+    """The module of a bundle's file, without regard to other packages that are called `tests`.
+
+    Raises:
+        Exception: whatever the file raises.
+    """
+    name = f'matrix_bundle_{path.stem}'
+    found = importlib.util.spec_from_file_location(name, path)
+    if found is None or found.loader is None:
+        raise ImportError(f'{path.name} is not a module')
+    module = importlib.util.module_from_spec(found)
+    sys.modules[name] = module
+    found.loader.exec_module(module)
+    return module
+
+
+@dataclasses.dataclass
+class Python:
+    """`async def end_to_end(model, logger)` of a bundle's file."""
+
+    path: pathlib.Path
+    facade: object
+    load_file: Callable[[pathlib.Path], types.ModuleType] = load_file
+
+    @property
+    def sentence(self) -> str:
+        """What it does, for people."""
+        return f"the bundle's own tests/{self.path.name}"
+
+    async def run(self, said: record.Record, log: logging.Logger) -> None:
+        """Go on until cancelled.
+
+        Raises:
+            model.TestFailure: it ended by itself, or raised.
+            model.InfraFailure: there is no such function, or the file cannot be loaded.
+        """
+        try:
+            module = self.load_file(self.path)
+            function: Any = module.end_to_end
+        except Exception as error:
+            why = f'{self.path.name} cannot be used: {type(error).__name__}: {error}'
+            raise model.InfraFailure(why) from error
+        _announce(said, self.sentence, getattr(module, 'WRITES', ()))
+        token = record.current.set(said)
+        try:
+            await function(self.facade, log)
+        except Exception as error:
+            why = f'{self.path.name} ended: {type(error).__name__}: {error}'
+            raise model.TestFailure(self, why) from error
+        finally:
+            record.current.reset(token)
+        raise model.TestFailure(self, f'{self.path.name} returned, and should go on')
+
+
+@dataclasses.dataclass
+class Executable:
+    """A program; its first argument is the name of the model."""
+
+    path: pathlib.Path
+    model: str
+
+    @property
+    def sentence(self) -> str:
+        """What it does, for people."""
+        return f"the bundle's own tests/{self.path.name}"
+
+    async def run(self, said: record.Record, log: logging.Logger) -> None:
+        """Go on until cancelled; then end it and all its children.
+
+        Raises:
+            model.TestFailure: it ended by itself.
+            model.InfraFailure: it cannot be started.
+        """
+        _announce(said, self.sentence, ())
+        # It goes when the runner is killed, too.
+        guard = ('setpriv', '--pdeathsig', 'KILL', '--') if shutil.which('setpriv') else ()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *guard,
+                str(self.path),
+                self.model,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                cwd=self.path.parent.parent,
+                start_new_session=True,
+                limit=_LONGEST,
+            )
+        except OSError as error:
+            raise model.InfraFailure(f'{self.path.name} cannot be started: {error}') from error
+        lines = _Lines(said, self.sentence)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_follow(process.stdout, lambda one: _heard(one, lines, log)))
+                group.create_task(_follow(process.stderr, log.error))
+                code = await process.wait()
+        finally:
+            await asyncio.shield(_stop(process))
+        raise model.TestFailure(self, f'{self.path.name} exited with {code}, and should go on')
+
+
+@dataclasses.dataclass
+class _Lines:
+    """Turns lines of JSON into operations."""
+
+    said: record.Record
+    sentence: str
+    open: set[str] = dataclasses.field(default_factory=set[str])
+
+    def take(self, line: dict[str, Any]) -> None:
+        """One line. ValueError says what is wrong with it."""
+        if 'writes' in line:
+            _announce(self.said, self.sentence, line['writes'])
+            return
+        kind, phase, name = (str(line.get(key, '')) for key in ('op', 'phase', 'id'))
+        if not kind or phase not in {'invoke', 'ok', 'fail', 'info'} or not name:
+            raise ValueError("an operation has 'op', 'id' and 'phase' (invoke, ok, fail or info)")
+        endpoint, request, error = (str(line.get(key, '')) for key in _WORDS)
+        own = f'own.{name}'
+        if phase != 'invoke' and own not in self.open:
+            self.said.put(journal.Operation(own, kind, 'invoke', value=line.get('value')))
+        (self.open.add if phase == 'invoke' else self.open.discard)(own)
+        self.said.put(
+            journal.Operation(
+                own, kind, cast('Any', phase), '', line.get('value'), endpoint, request, error
+            )
+        )
+
+
+def _heard(text: str, lines: _Lines, log: logging.Logger) -> None:
+    if not text.startswith('{'):
+        log.info(text)
+        return
+    try:
+        lines.take(json.loads(text))
+    except (ValueError, TypeError, AttributeError) as error:
+        log.warning('not an operation (%s): %s', error, text[:200])
+
+
+async def _follow(stream: asyncio.StreamReader | None, heard: Callable[[str], None]) -> None:
+    while stream is not None:
+        try:
+            line = await stream.readline()
+        except ValueError:  # A line beyond the limit: what was read of it is gone.
+            continue
+        if not line:
+            return
+        heard(line.decode(errors='replace').rstrip())
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        # The group may outlive its first process, so it is asked in any case.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), STOP_S)
+
+
+def _announce(said: record.Record, sentence: str, writes: Iterable[object]) -> None:
+    pairs: list[located.Plain] = []
+    for pair in writes:
+        write, read = cast('tuple[object, object]', pair)
+        pairs.append([str(write), str(read)])
+    value: dict[str, located.Plain] = {
+        'kinds': [],
+        'rate': 0,
+        'sentence': sentence,
+        'writes': pairs,
+        'own': True,
+    }
+    said.write(journal.Note(notes.LOAD, value))

@@ -1,0 +1,187 @@
+"""A load on any HTTP endpoints: those that the bundle names, or what its open ports answer."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import ipaddress
+import itertools
+import re
+from collections.abc import Sequence
+
+import aiohttp
+
+from matrix.grammar import located
+from matrix.juju import link
+from matrix.load import client, load, spec
+from matrix.plans import snapshot
+
+_PROBE_S = 3.0
+_PLACE = re.compile(r'\{([a-z][a-z0-9-]*(?:/\d+)?)\}')
+
+
+@dataclasses.dataclass
+class Http:
+    """Requests to endpoints. `run` is the run's id: it is part of every key that is written."""
+
+    endpoints: tuple[spec.Endpoint, ...]
+    link: link.Link
+    run: str
+    secrets: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._keys: dict[str, list[str]] = {}
+        self._turns: dict[str, int] = {}
+        self._client: client.Client | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What it does, for people."""
+        return f'HTTP requests: {", ".join(one.name for one in self.endpoints)}'
+
+    @property
+    def writes(self) -> tuple[tuple[str, str], ...]:
+        """Endpoints that write, each with the one that reads back what it wrote."""
+        return tuple((one.reads, one.name) for one in self.endpoints if one.reads)
+
+    async def prepare(self) -> Sequence[load.Kind]:
+        """One kind for each endpoint.
+
+        Raises:
+            load.Refused: an endpoint names a unit or application that is not there.
+        """
+        self._client = client.Client()
+        for one in self.endpoints:
+            self._address(one, self.link.now())
+        return [self._kind(one) for one in self.endpoints]
+
+    async def close(self) -> None:
+        """Close the connections; what was written goes with the model."""
+        if self._client is not None:
+            await self._client.close()
+
+    def _kind(self, endpoint: spec.Endpoint) -> load.Kind:
+        asked = (
+            (lambda: self._known_key(endpoint.reads))
+            if endpoint.reads
+            else (lambda: self._new_key(endpoint))
+            if '{key}' in endpoint.url + endpoint.body
+            else (lambda: self._whom(endpoint))
+        )
+
+        async def do(value: located.Plain) -> load.Did:
+            return await self._do(endpoint, str(value))
+
+        return load.Kind(endpoint.name, do, asked, endpoint.weight, endpoint.timeout)
+
+    def _known_key(self, write: str) -> located.Plain:
+        keys = self._keys.get(write)
+        return keys[next(self._numbers) % len(keys)] if keys else None
+
+    def _new_key(self, endpoint: spec.Endpoint) -> str:
+        return f'{self.run}-{next(self._numbers)}'
+
+    def _whom(self, endpoint: spec.Endpoint) -> str:
+        """The unit that is asked, so that the journal shows who was; '' where it is an address of the bundle's."""
+        place = _PLACE.search(endpoint.url.replace('{key}', ''))
+        if place is None:
+            return ''
+        units = _units(place[1], self.link.now())
+        return units[next(self._numbers) % len(units)].name if units else ''
+
+    def _address(self, endpoint: spec.Endpoint, model: snapshot.Model, whom: str = '') -> str:
+        """The URL for one request.
+
+        Raises:
+            load.Refused: there is nobody at that name.
+        """
+
+        def one(place: re.Match[str]) -> str:
+            if place[1] == 'key':
+                return place[0]
+            units = _units(place[1], model)
+            chosen = [unit for unit in units if unit.name == whom] or units
+            if not chosen:
+                raise load.Refused(f'no address of {place[1]}')
+            turn = self._turns[endpoint.name] = self._turns.get(endpoint.name, -1) + 1
+            return _literal(chosen[turn % len(chosen)].address)
+
+        return _PLACE.sub(one, endpoint.url)
+
+    async def _do(self, endpoint: spec.Endpoint, value: str) -> load.Did:
+        if self._client is None:
+            raise RuntimeError('not prepared')
+        keyed = bool(endpoint.reads) or '{key}' in endpoint.url + endpoint.body
+        key, whom = (value, '') if keyed else ('', value)
+        url = self._address(endpoint, self.link.now(), whom).replace('{key}', key)
+        body = endpoint.body.replace('{key}', key).encode() if endpoint.body else None
+        answer = await self._client.ask(
+            endpoint.method, url, headers=dict(endpoint.headers), body=body
+        )
+        if endpoint.reads:
+            return self._read(endpoint, key, answer)
+        client.check(endpoint.method, answer.status, endpoint.expect)
+        if keyed:
+            self._keys.setdefault(endpoint.name, []).append(key)
+        return load.Did(value or None, request=answer.request)
+
+    def _read(self, endpoint: spec.Endpoint, key: str, answer: client.Answer) -> load.Did:
+        if answer.status in {404, 410}:
+            return load.Did(False, request=answer.request)
+        client.check(endpoint.method, answer.status, endpoint.expect)
+        written = next((one for one in self.endpoints if one.name == endpoint.reads), None)
+        expected = written.body.replace('{key}', key).encode() if written else b''
+        return load.Did(expected in answer.body, request=answer.request)
+
+
+async def discover(model: link.Link) -> tuple[spec.Endpoint, ...]:
+    """An endpoint for each open TCP port of an application that speaks HTTP, by asking one of its units."""
+    now = model.now()
+    ports = {
+        (unit.application, port.removesuffix('/tcp')): unit.address
+        for application in now.applications
+        for unit in application.units
+        for port in unit.ports
+        if port.endswith('/tcp') and port.removesuffix('/tcp').isdigit() and unit.address
+    }
+    asker = client.Client()
+    try:
+        found = await asyncio.gather(
+            *(_probe(asker, app, port, address) for (app, port), address in sorted(ports.items()))
+        )
+    finally:
+        await asker.close()
+    return tuple(one for one in found if one is not None)
+
+
+async def _probe(
+    asker: client.Client, application: str, port: str, address: str
+) -> spec.Endpoint | None:
+    scheme = 'https' if port == '443' else 'http'
+    try:
+        async with asyncio.timeout(_PROBE_S):
+            answer = await asker.ask('GET', f'{scheme}://{_literal(address)}:{port}/')
+    except (aiohttp.ClientError, OSError, TimeoutError, client.UnclearError):
+        return None
+    if answer.status >= 500:
+        return None
+    url = f'{scheme}://{{{application}}}:{port}/'
+    # Whatever it says now (401, 404) is its answer; another one later is not.
+    return spec.Endpoint(f'get {application}:{port}', url, expect=(answer.status,))
+
+
+def _units(place: str, model: snapshot.Model) -> list[snapshot.Unit]:
+    return [
+        unit
+        for application in model.applications
+        for unit in application.units
+        if place in {unit.name, application.name} and unit.address
+    ]
+
+
+def _literal(address: str) -> str:
+    try:
+        return f'[{address}]' if ipaddress.ip_address(address).version == 6 else address
+    except ValueError:
+        return address

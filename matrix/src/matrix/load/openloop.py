@@ -1,0 +1,242 @@
+"""Calls the operations of a load at a set rate, whatever becomes of them, and writes each one down.
+
+Open loop: the moment of every operation is planned before, and no answer is waited for. A service that hangs is asked
+on, as clients from outside would, and its latency counts from the planned moment (no coordinated omission).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import dataclasses
+import itertools
+import random
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from typing import Literal
+
+from matrix.grammar import located
+from matrix.history import journal, notes
+from matrix.load import client, load, outcome
+from matrix.plans import streams
+
+Write = Callable[[journal.What], object]
+Arrivals = Literal['even', 'random']
+
+RATE = 10.0
+"""Operations a second: two cores serve cloud and tester alike."""
+
+MOST_IN_FLIGHT = 200
+LATE = 0.1
+"""Seconds. An operation that starts later than this after its moment is not the bundle's: the runner was late."""
+
+_NUMBERS = itertools.count(1)  # No two operations of a process share an id.
+_DRAIN = 15.0  # seconds for what is in flight when the load is told to stop
+_CLOSE = 30.0  # seconds for removing what the load made
+_TRIES = 5  # of a read that nobody answers, before what it looked for counts as never read
+
+
+@dataclasses.dataclass
+class Clients:
+    """The clients of one load. `tried` and `worked` count operations; both only grow."""
+
+    load: load.Load
+    kinds: tuple[load.Kind, ...]
+    write: Write
+    seed: int
+    tried: int = 0
+    worked: int = 0
+    not_sent: int = 0
+    _name: str = dataclasses.field(default_factory=lambda: f'c{next(_NUMBERS)}')
+    _flying: set[asyncio.Task[str]] = dataclasses.field(default_factory=set[asyncio.Task[str]])
+    _written: dict[str, list[located.Plain]] = dataclasses.field(
+        default_factory=lambda: collections.defaultdict(list)
+    )
+
+    async def run(
+        self,
+        *,
+        rate: float = RATE,
+        arrivals: Arrivals = 'even',
+        most_in_flight: int = MOST_IN_FLIGHT,
+        drain: float = _DRAIN,
+    ) -> None:
+        """Go on until cancelled; then end what is in flight, within `drain` seconds.
+
+        Args:
+            rate: operations a second.
+            arrivals: `even` spaces them alike, `random` as a Poisson stream from the seed.
+            most_in_flight: beyond this many unanswered, an operation is not sent, which is noted as such (`load.late`).
+            drain: seconds; what is unanswered then is `info`.
+        """
+        loop = asyncio.get_running_loop()
+        moments = _moments(rate, arrivals, streams.stream(self.seed, 'load', 'arrivals'))
+        turns = _Turns(self.kinds)
+        began = loop.time()
+        self._say(notes.LOAD, self._plan(rate))
+        try:
+            for number, moment in enumerate(moments, 1):
+                await asyncio.sleep(max(0.0, began + moment - loop.time()))
+                taken = turns.take()
+                if taken is None:
+                    continue  # No kind has anything to do: `load.end` shows what was planned.
+                kind, asked = taken
+                late = loop.time() - began - moment
+                if len(self._flying) >= most_in_flight:
+                    self.not_sent += 1
+                    why = f'{most_in_flight} operations were unanswered'
+                    self._say(notes.LOAD_LATE, {'kind': kind.name, 'seconds': 0, 'not_sent': why})
+                    continue
+                self._send(kind, asked, f'{self._name}.{number}', late)
+        finally:
+            await self._end(drain, loop.time() - began)
+
+    async def read_back(self, *, within: float = 60.0) -> int:
+        """Read every acknowledged write once more; returns how many there were. May be called while the load runs.
+
+        A read that nobody answers is tried again, a few times. What is not read within so many seconds stays unread,
+        which the checks see.
+        """
+        reads = {kind.name: kind for kind in self.kinds}
+        wanted = [
+            (reads[read], value)
+            for write, read in self.load.writes
+            for value in tuple(self._written[write])
+            if read in reads
+        ]
+        gate = asyncio.Semaphore(4)
+
+        async def one(kind: load.Kind, value: located.Plain) -> None:
+            for attempt in range(_TRIES):
+                async with gate:
+                    how = await self._once(kind, value, f'{self._name}.r{next(_NUMBERS)}', 0.0)
+                if how == 'ok':
+                    return
+                await asyncio.sleep(0.2 * 2**attempt)
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within), asyncio.TaskGroup() as group:
+                for kind, value in wanted:
+                    group.create_task(one(kind, value))
+        return len(wanted)
+
+    def _plan(self, rate: float) -> dict[str, located.Plain]:
+        return {
+            'kinds': [kind.name for kind in self.kinds],
+            'weights': [kind.weight for kind in self.kinds],
+            'rate': rate,
+            'sentence': self.load.sentence,
+            'writes': [[write, read] for write, read in self.load.writes],
+        }
+
+    def _say(self, kind: str, value: located.Plain) -> None:
+        self.write(journal.Note(kind, value))
+
+    def _send(self, kind: load.Kind, asked: located.Plain, name: str, late: float) -> None:
+        if late > LATE:
+            self._say(notes.LOAD_LATE, {'kind': kind.name, 'seconds': round(late, 3)})
+        task = asyncio.create_task(self._once(kind, asked, name, late))
+        self._flying.add(task)
+        task.add_done_callback(self._flying.discard)
+
+    async def _once(self, kind: load.Kind, asked: located.Plain, name: str, late: float) -> str:
+        late = round(late, 6) if late >= 0.001 else 0.0
+        invoke = journal.Operation(name, kind.name, 'invoke', value=asked, late=late)
+        self.tried += 1
+        client.asked.set('')
+        self.write(invoke)
+        try:
+            async with asyncio.timeout(kind.timeout):
+                did = await kind.do(asked)
+        except asyncio.CancelledError:
+            self.write(journal.Operation(name, kind.name, 'info', error=outcome.STOPPED))
+            raise
+        except Exception as error:  # Whatever a client meets is data.
+            self.write(outcome.ended(invoke, error, client.asked.get()))
+            return 'not ok'
+        self.worked += 1
+        whom = did.endpoint or client.asked.get()
+        self.write(journal.Operation(name, kind.name, 'ok', '', did.value, whom, did.request))
+        if any(kind.name == write for write, _ in self.load.writes):
+            self._written[kind.name].append(asked if did.value is None else did.value)
+        return 'ok'
+
+    async def _end(self, drain: float, ran: float) -> None:
+        try:
+            if self._flying:
+                await asyncio.wait(self._flying, timeout=drain)
+        finally:
+            left = tuple(self._flying)
+            for task in left:
+                task.cancel()
+            if left:
+                await asyncio.wait(left, timeout=5)
+        value: dict[str, located.Plain] = {
+            'seconds': round(ran, 3),
+            'tried': self.tried,
+            'worked': self.worked,
+            'not_sent': self.not_sent,
+        }
+        self._say(notes.LOAD_END, value)
+
+
+@contextlib.asynccontextmanager
+async def clients(what: load.Load, *, write: Write, seed: int) -> AsyncGenerator[Clients]:
+    """Clients that are ready to run; on leaving, what the load made is removed, within half a minute.
+
+    Raises:
+        load.Refused: what the load needs is refused to it.
+        link.LinkError: Juju does not give what the load needs.
+    """
+    try:
+        kinds = tuple(await what.prepare())
+        yield Clients(what, kinds, write, seed)
+    finally:
+        with contextlib.suppress(Exception):  # What cannot be removed goes with the model.
+            async with asyncio.timeout(_CLOSE):
+                await what.close()
+
+
+async def run(
+    what: load.Load,
+    *,
+    rate: float = RATE,
+    seed: int,
+    write: Write,
+    arrivals: Arrivals = 'even',
+    ready: Callable[[Clients], None] = lambda _: None,
+) -> None:
+    """All of it: prepare, run until cancelled, end what is in flight, remove what was made.
+
+    `ready` is given the clients before the first operation, for `tried`, `worked` and `read_back`.
+    """
+    async with clients(what, write=write, seed=seed) as them:
+        ready(them)
+        await them.run(rate=rate, arrivals=arrivals)
+
+
+def _moments(rate: float, arrivals: Arrivals, stream: random.Random) -> Iterator[float]:
+    if rate <= 0:
+        raise ValueError(f'a rate of {rate:g} operations a second is none')
+    at = 0.0
+    while True:
+        yield at
+        at += stream.expovariate(rate) if arrivals == 'random' else 1 / rate
+
+
+class _Turns:
+    """Whose turn it is: each kind as often as its weight says, evenly spread (smooth weighted round robin)."""
+
+    def __init__(self, kinds: Sequence[load.Kind]):
+        self._owed = {kind: 0.0 for kind in kinds if kind.weight > 0}
+
+    def take(self) -> tuple[load.Kind, located.Plain] | None:
+        """The next kind that has something to do, with what it is asked; None when none has."""
+        for kind in self._owed:
+            self._owed[kind] += kind.weight
+        for kind in sorted(self._owed, key=lambda one: -self._owed[one]):
+            asked = kind.asked()
+            if asked is not None:
+                self._owed[kind] -= sum(one.weight for one in self._owed)
+                return kind, asked
+        return None

@@ -1,0 +1,332 @@
+"""A load on an OpenStack: what its users and services do all day.
+
+Tokens are issued and validated, the catalogue is read, images are created and read back, placement is asked. Each
+service is asked on every interface of the catalogue that can be reached from here, in turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import dataclasses
+import itertools
+import json
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import aiohttp
+
+from matrix.grammar import located
+from matrix.juju import link
+from matrix.load import client, load
+from matrix.plans import snapshot
+
+_INTERFACES = ('public', 'internal', 'admin')
+_PROBE_S = 5.0
+_ACTION_S = 120.0
+_HELD = 200  # tokens that are kept for validation; the oldest go first
+_OLDEST_S = 1800.0  # a token is not used for longer, unless it says that it ends sooner
+_MOST_IMAGES = 300
+_CONTENT = 1024  # bytes of an image
+_UNANSWERED = (aiohttp.ClientError, OSError, TimeoutError, client.UnclearError)
+
+
+def fits(model: snapshot.Model) -> bool:
+    """Whether there is a keystone in the model."""
+    return _keystone(model) is not None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Token:
+    name: str
+    text: str = dataclasses.field(repr=False)
+    since: float
+
+
+@dataclasses.dataclass
+class OpenStack:
+    """The cloud of a model, as the administrator uses it. Images and tokens are named for the run."""
+
+    link: link.Link
+    run: str
+
+    def __post_init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._turns: collections.Counter[str] = collections.Counter()
+        self._client: client.Client | None = None
+        self._password = ''
+        self._urls: dict[str, list[str]] = {}
+        self._tokens: collections.deque[_Token] = collections.deque(maxlen=_HELD)
+        self._images: list[str] = []
+        self._begun: set[str] = set()
+
+    @property
+    def sentence(self) -> str:
+        """What it does, for people."""
+        also = {'image': 'images created and read back', 'placement': 'placement asked'}
+        parts = ['tokens issued and validated', 'the catalogue read']
+        return ', '.join([*parts, *(said for kind, said in also.items() if kind in self._urls)])
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The administrator's password, and every token."""
+        return frozenset({self._password, *(one.text for one in self._tokens)} - {''})
+
+    @property
+    def writes(self) -> tuple[tuple[str, str], ...]:
+        """An image that was created can be read."""
+        return (('image.create', 'image.read'),) if 'image' in self._urls else ()
+
+    async def prepare(self) -> Sequence[load.Kind]:
+        """Find the cloud and log in.
+
+        Raises:
+            link.LinkError: the administrator's password cannot be had, or nobody answers at any address.
+            load.Refused: keystone does not take the password.
+        """
+        self._client = client.Client()
+        keystone = _keystone(self.link.now())
+        if keystone is None:
+            raise link.LinkError('there is no keystone in the model')
+        said = await self.link.run_action(
+            f'{keystone.name}/leader', 'get-admin-password', {}, within=_ACTION_S
+        )
+        self._password = str(said.get('password') or said.get('admin-password') or '')
+        if not self._password:
+            raise link.LinkError(f'{keystone.name} gave no password')
+        self._urls = {'identity': await self._first_url(keystone)}
+        catalogue = (await self._issue('token-0')).json()['token'].get('catalog', [])
+        for service, urls in _catalogue(catalogue).items():
+            if reached := await self._reached(urls):
+                self._urls[service] = [_versioned(service, url) for url in reached]
+        kinds = [
+            load.Kind('token.issue', self._do_issue, lambda: f'token-{next(self._numbers)}'),
+            load.Kind('token.validate', self._do_validate, self._some_token, weight=2.0),
+            load.Kind('catalogue.read', self._do_catalogue),
+        ]
+        if 'placement' in self._urls:
+            kinds.append(load.Kind('placement.read', self._do_placement))
+        if 'image' in self._urls:
+            kinds.append(load.Kind('image.create', self._do_create, self._new_image, weight=0.3))
+            kinds.append(load.Kind('image.read', self._do_read, self._some_image))
+        return kinds
+
+    async def close(self) -> None:
+        """Remove the images of this run, those of unknown outcome too."""
+        if self._client is None:
+            return
+        gate = asyncio.Semaphore(8)
+
+        async def remove(name: str) -> None:
+            async with gate:
+                with contextlib.suppress(*_UNANSWERED):
+                    await self._ask('DELETE', self._image(name), token=self._token())
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name in self._begun:
+                    group.create_task(remove(name))
+        finally:
+            await self._client.close()
+
+    # What a turn asks for.
+
+    def _some_token(self) -> located.Plain:
+        return self._fresh()[next(self._numbers) % len(self._fresh())].name
+
+    def _new_image(self) -> located.Plain:
+        if len(self._begun) >= _MOST_IMAGES:
+            return None
+        return f'matrix-{self.run}-{next(self._numbers)}'
+
+    def _some_image(self) -> located.Plain:
+        return self._images[next(self._numbers) % len(self._images)] if self._images else None
+
+    # What a turn does.
+
+    async def _do_issue(self, value: located.Plain) -> load.Did:
+        answer = await self._issue(str(value))
+        return load.Did(value, request=answer.request)
+
+    async def _do_validate(self, value: located.Plain) -> load.Did:
+        text = next((one.text for one in self._tokens if one.name == value), '')
+        url = f'{self._url("identity")}/auth/tokens'
+        answer = await self._ask('GET', url, token=text, headers={'X-Subject-Token': text})
+        if answer.status in {401, 404}:  # It asks for itself: it is not known here.
+            return load.Did(False, request=answer.request)
+        client.check('GET', answer.status, (200,))
+        return load.Did(True, request=answer.request)
+
+    async def _do_catalogue(self, _: located.Plain) -> load.Did:
+        return await self._read(f'{self._url("identity")}/auth/catalog')
+
+    async def _do_placement(self, _: located.Plain) -> load.Did:
+        return await self._read(f'{self._url("placement")}/resource_providers')
+
+    async def _do_create(self, value: located.Plain) -> load.Did:
+        name, token = str(value), self._token()
+        self._begun.add(name)
+        asked = {
+            'id': _id(name),
+            'name': name,
+            'disk_format': 'raw',
+            'container_format': 'bare',
+        }
+        url = f'{self._url("image")}/images'
+        answer = await self._ask('POST', url, token=token, body=json.dumps(asked).encode())
+        client.check('POST', answer.status, (201,))
+        kind = {'Content-Type': 'application/octet-stream'}
+        answer = await self._ask(
+            'PUT', f'{self._image(name)}/file', token=token, headers=kind, body=_content(name)
+        )
+        client.check('PUT', answer.status, (204,))
+        self._images.append(name)
+        return load.Did(value, request=answer.request)
+
+    async def _do_read(self, value: located.Plain) -> load.Did:
+        name = str(value)
+        answer = await self._ask('GET', f'{self._image(name)}/file', token=self._token())
+        if answer.status in {204, 404}:
+            return load.Did(False, request=answer.request)
+        client.check('GET', answer.status, (200,))
+        return load.Did(answer.body == _content(name), request=answer.request)
+
+    # How it is asked.
+
+    async def _read(self, url: str) -> load.Did:
+        answer = await self._ask('GET', url, token=self._token())
+        client.check('GET', answer.status, (200,))
+        answer.json()
+        return load.Did(request=answer.request)
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        token: str = '',
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> client.Answer:
+        if self._client is None:
+            raise RuntimeError('not prepared')
+        own = {'Content-Type': 'application/json', **({'X-Auth-Token': token} if token else {})}
+        return await self._client.ask(method, url, headers={**own, **(headers or {})}, body=body)
+
+    async def _issue(self, name: str) -> client.Answer:
+        domain = {'name': 'Default'}
+        user = {'name': 'admin', 'domain': domain, 'password': self._password}
+        auth = {
+            'identity': {'methods': ['password'], 'password': {'user': user}},
+            'scope': {'project': {'name': 'admin', 'domain': domain}},
+        }
+        url = f'{self._url("identity")}/auth/tokens'
+        answer = await self._ask('POST', url, body=json.dumps({'auth': auth}).encode())
+        client.check('POST', answer.status, (201,))
+        text = answer.headers.get('x-subject-token', '')
+        if not text:
+            raise client.UnclearError('no token in the answer')
+        self._tokens.append(_Token(name, text, time.monotonic()))
+        return answer
+
+    def _url(self, service: str) -> str:
+        """The next of a service's addresses."""
+        urls = self._urls[service]
+        self._turns[service] += 1
+        return urls[self._turns[service] % len(urls)]
+
+    def _image(self, name: str) -> str:
+        return f'{self._url("image")}/images/{_id(name)}'
+
+    def _fresh(self) -> list[_Token]:
+        now = time.monotonic()
+        return [one for one in self._tokens if now - one.since < _OLDEST_S] or [self._tokens[-1]]
+
+    def _token(self) -> str:
+        """A token as services see them: some are new, some are older."""
+        some = self._fresh()[-20:]
+        return some[next(self._numbers) % len(some)].text
+
+    async def _first_url(self, keystone: snapshot.Application) -> list[str]:
+        """Where keystone is: what load balancers say that they serve it at, then its own units."""
+        candidates = [
+            *_frontends(await self._told(keystone)),
+            *(f'http://{unit.address}:5000' for unit in keystone.units if unit.address),
+        ]
+        for url in candidates:
+            if reached := await self._reached([url]):
+                return [_versioned('identity', one) for one in reached]
+        raise link.LinkError(
+            f'{keystone.name} answers at none of: {", ".join(candidates) or "(no address)"}'
+        )
+
+    async def _told(self, keystone: snapshot.Application) -> object:
+        if not keystone.units:
+            return None
+        unit = keystone.units[0].name
+        try:
+            return json.loads(await self.link.cli('show-unit', unit, '--format', 'json'))[unit]
+        except (ValueError, KeyError):
+            return None
+
+    async def _reached(self, urls: Sequence[str]) -> list[str]:
+        """Those of some addresses that answer from here."""
+
+        async def answers(url: str) -> bool:
+            try:
+                async with asyncio.timeout(_PROBE_S):
+                    answer = await self._ask('GET', f'{url.rstrip("/")}/')
+            except _UNANSWERED:
+                return False
+            return answer.status < 500
+
+        found = await asyncio.gather(*(answers(url) for url in urls))
+        return [url for url, yes in zip(urls, found, strict=True) if yes]
+
+
+def _keystone(model: snapshot.Model) -> snapshot.Application | None:
+    ranked = [
+        one
+        for one in model.applications
+        if one.name == 'keystone' or one.charm.rsplit('/', 1)[-1].startswith('keystone')
+    ]
+    return next((one for one in ranked if not one.subordinate and one.units), None)
+
+
+def _frontends(unit: object) -> list[str]:
+    """The addresses at which load balancers serve this unit's application, public ones first."""
+    found: dict[str, list[str]] = collections.defaultdict(list)
+    relations: Any = cast('dict[str, Any]', unit or {}).get('relation-info', [])
+    for relation in relations:
+        with contextlib.suppress(ValueError, AttributeError, KeyError, TypeError):
+            said = json.loads(relation.get('application-data', {}).get('frontends', '{}'))
+            for by_interface in said.values():
+                for interface, frontend in by_interface.items():
+                    found[interface].append(str(frontend['url']))
+    return [url for interface in _INTERFACES for url in dict.fromkeys(found[interface])]
+
+
+def _catalogue(catalogue: Sequence[Any]) -> dict[str, list[str]]:
+    """Service type → its addresses on every interface, each once."""
+    return {
+        str(service['type']): list(
+            dict.fromkeys(str(endpoint['url']) for endpoint in service['endpoints'])
+        )
+        for service in catalogue
+    }
+
+
+def _versioned(service: str, url: str) -> str:
+    url, version = url.rstrip('/'), {'identity': '/v3', 'image': '/v2'}.get(service, '')
+    return url if url.endswith(version) else url + version
+
+
+def _id(name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+
+
+def _content(name: str) -> bytes:
+    return (name.encode() * _CONTENT)[:_CONTENT]

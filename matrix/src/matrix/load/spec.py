@@ -1,0 +1,145 @@
+"""What a suite or a bundle says of its load: under `load` in tests/test.yaml, or as arguments of the rule. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+from matrix.grammar import fields, located, problem
+
+USES = ('auto', 'end_to_end', 'http', 'openstack', 'none')
+KEYS = ('use', 'rate', 'arrivals', 'http')
+_ENDPOINT_KEYS = (
+    'name', 'url', 'method', 'body', 'headers', 'expect', 'weight', 'timeout', 'reads',
+)  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+    """One kind of HTTP request.
+
+    In `url` and `body`, `{key}` is a name of its own for every write, and `{application}` or `{application/0}` in `url`
+    the address of a unit: of each in turn, or of that one. `reads` names the endpoint whose writes this one reads back.
+    """
+
+    name: str
+    url: str
+    method: str = 'GET'
+    body: str = ''
+    headers: tuple[tuple[str, str], ...] = ()
+    expect: tuple[int, ...] = ()
+    weight: float = 1.0
+    timeout: float = 10.0
+    reads: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """Which load, how much of it (operations a second), and the endpoints of an HTTP load."""
+
+    use: str = 'auto'
+    rate: float = 10.0
+    arrivals: Literal['even', 'random'] = 'even'
+    http: tuple[Endpoint, ...] = ()
+
+
+def read(value: located.Value | None, *, otherwise: Spec | None = None) -> Spec:
+    """A load as it is written: one of `USES`, or a mapping. What it leaves out is as in `otherwise`.
+
+    Raises:
+        problem.RefusedError: with every problem, each at its line.
+    """
+    before = otherwise or Spec()
+    if value is None:
+        return before
+    reading = fields.Fields()
+    if isinstance(value, located.Scalar):
+        value = located.Mapping(value.where, (located.Entry(value.where, 'use', value),))
+    mapping = reading.mapping(value, KEYS, 'a load')
+    found = before if mapping is None else _spec(mapping, before, reading)
+    reading.done()
+    return found
+
+
+def of_args(
+    args: Mapping[str, located.Plain], where: problem.Where, *, otherwise: Spec | None = None
+) -> Spec:
+    """The load that a rule's arguments ask for; arguments of other names are somebody else's.
+
+    Raises:
+        problem.RefusedError: with every problem, at the rule's line.
+    """
+    own: dict[str, located.Plain] = {key: args[key] for key in KEYS if key in args}
+    return read(fields.at(own, where), otherwise=otherwise)
+
+
+def _spec(mapping: located.Mapping, before: Spec, reading: fields.Fields) -> Spec:
+    read = [
+        (item.where, found)
+        for number, item in enumerate(reading.items(mapping, 'http'), 1)
+        if (found := _endpoint(item, number, reading)) is not None
+    ]
+    http = tuple(one for _, one in read)
+    names = [one.name for one in http]
+    for where, one in read:
+        if one.reads and one.reads not in names:
+            near = problem.suggestion(one.reads, names)
+            reading.wrong(where, f'no endpoint {one.reads!r} to read back{near}')
+        if names.count(one.name) > 1:
+            reading.wrong(where, f'two endpoints are called {one.name!r}')
+    use = reading.choice(mapping, 'use', USES, 'http' if http else before.use)
+    return Spec(
+        use=use,
+        rate=reading.number(mapping, 'rate', before.rate, least=0.1, most=10_000),
+        arrivals='random'
+        if reading.choice(mapping, 'arrivals', ('even', 'random'), before.arrivals) == 'random'
+        else 'even',
+        http=http or before.http,
+    )
+
+
+def _endpoint(value: located.Value, number: int, reading: fields.Fields) -> Endpoint | None:
+    if isinstance(value, located.Scalar):
+        value = located.Mapping(value.where, (located.Entry(value.where, 'url', value),))
+    mapping = reading.mapping(value, _ENDPOINT_KEYS, 'an endpoint')
+    if mapping is None:
+        return None
+    url = reading.text(mapping, 'url')
+    if not url.startswith(('http://', 'https://')):
+        reading.wrong(mapping.where, f"'url' begins with http:// or https://, this is {url!r}")
+        return None
+    method = reading.text(mapping, 'method', 'GET').upper()
+    return Endpoint(
+        name=reading.text(mapping, 'name', f'{method.lower()} {number}'),
+        url=url,
+        method=method,
+        body=reading.text(mapping, 'body'),
+        headers=_headers(mapping, reading),
+        expect=_statuses(mapping, reading),
+        weight=reading.number(mapping, 'weight', 1.0, least=0.001),
+        timeout=reading.number(mapping, 'timeout', 10.0, least=0.01),
+        reads=reading.text(mapping, 'reads'),
+    )
+
+
+def _headers(mapping: located.Mapping, reading: fields.Fields) -> tuple[tuple[str, str], ...]:
+    value = mapping.get('headers')
+    if value is None:
+        return ()
+    if not isinstance(value, located.Mapping):
+        reading.wrong(value.where, f"'headers' is a mapping, this is {located.kind(value)}")
+        return ()
+    return tuple((entry.key, reading.text(value, entry.key)) for entry in value.entries)
+
+
+def _statuses(mapping: located.Mapping, reading: fields.Fields) -> tuple[int, ...]:
+    found: list[int] = []
+    for item in reading.items(mapping, 'expect'):
+        if isinstance(item, located.Scalar) and isinstance(item.value, int):
+            found.append(item.value)
+        else:
+            reading.wrong(
+                item.where, f"'expect' is one status or several, this is {located.kind(item)}"
+            )
+    return tuple(found)
