@@ -1,0 +1,94 @@
+"""Who holds the address: whoever holds the lease in the store, and only while it does.
+
+The lease needs no clocks that agree. Its holder makes it newer all the time; whoever sees it unchanged for longer than
+an address lives may take it. The address itself has a life of its own in the kernel, so it also goes when this process
+is stopped, killed or cut off: nobody has to be alive to let go of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+
+import wire
+
+LIVES = 3
+"""Seconds for which the kernel keeps the address; it may be more than a second late with it."""
+TAKEN_AFTER = LIVES + 2.5
+EVERY = 0.5
+
+
+class Holder:
+    """One unit's attempts to have the address."""
+
+    def __init__(self, settings: wire.Settings):
+        self._settings = settings
+        self._stores = wire.Circle(7000)
+        self._seen: tuple[int, float] = (-1, 0.0)
+
+    async def go_on(self) -> None:
+        """For ever."""
+        while True:
+            try:
+                await self._once()
+            except wire.NoAnswerError as error:
+                print(f'lease: {error}', flush=True)
+            await asyncio.sleep(EVERY)
+
+    async def _once(self) -> None:
+        me, stores = self._settings['name'], self._settings['stores']
+        if not stores or not self._settings['vip']:
+            return
+        begun = time.monotonic()
+        status, now = await self._ask('GET', None)
+        if status != 200:
+            return
+        version, holder = now['version'], now['value']
+        if version != self._seen[0]:
+            self._seen = (version, time.monotonic())
+        waited = time.monotonic() - self._seen[1]
+        if holder != me and version and waited < TAKEN_AFTER:
+            await self.drop()
+            return
+        begun = time.monotonic()
+        status, now = await self._ask('PUT', {'if': version, 'version': version + 1, 'value': me})
+        if status == 200 and now['value'] == me:
+            self._seen = (now['version'], time.monotonic())
+            await self._have(int(LIVES - (time.monotonic() - begun)))
+        elif status == 409 and now['value'] != me:
+            await self.drop()
+
+    async def _ask(self, method: str, body: object) -> tuple[int, dict]:
+        stores = self._settings['stores']
+        # Not hedged: a second attempt at the same change would find the first one in its way.
+        return await self._stores.ask(stores, method, '/v/lease-vip', body, each=1.0, hedge=1.0, within=3.0)
+
+    async def _have(self, seconds: int) -> None:
+        if seconds <= 0:
+            return
+        vip, link = self._settings['vip'], self._settings['interface']
+        life = 'forever' if self._settings['bug'] == 'two-owners' else str(seconds)
+        await _ip('replace', f'{vip}/32', 'dev', link, 'valid_lft', life, 'preferred_lft', life)
+        announce(vip, link)
+
+    async def drop(self) -> None:
+        """Be without the address."""
+        await _ip('del', f'{self._settings["vip"]}/32', 'dev', self._settings['interface'])
+
+
+async def _ip(*args: str) -> None:
+    process = await asyncio.create_subprocess_exec('ip', 'address', *args, stderr=asyncio.subprocess.DEVNULL)
+    await process.wait()
+
+
+def announce(vip: str, link: str) -> None:
+    """Tell neighbours whose the address is now (ARP announcement, RFC 5227)."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.bind((link, 0))
+        mac, address = raw.getsockname()[4], socket.inet_aton(vip)
+        everyone = b'\xff' * 6
+        ethernet = everyone + mac + b'\x08\x06'
+        arp = struct.pack('!HHBBH', 1, 0x0800, 6, 4, 1) + mac + address + bytes(6) + address
+        raw.send(ethernet + arp)

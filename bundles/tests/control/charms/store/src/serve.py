@@ -1,0 +1,154 @@
+"""The store: registers by key, on a majority of its replicas before a write is acknowledged.
+
+    GET /v/KEY                               {version, value}; version 0: there is none
+    PUT /v/KEY {version, value}              the higher version wins, so a write may be sent again
+    PUT /v/KEY {version, value, if: N}       only over version N, else 409 and what there is
+    GET /now                                 this replica's clock, in seconds
+    POST /members {units: {UNIT: ADDRESS}}   who the replicas are to be (the charm's leader)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pathlib
+import time
+
+import quorum
+import register
+import wire
+
+HOME = pathlib.Path('/var/lib/store')
+SETTINGS = wire.Settings(pathlib.Path('/etc/store.json'))
+
+
+class Replica:
+    """One replica, and its way to the others."""
+
+    def __init__(self) -> None:
+        self.name = SETTINGS['name']
+        self.shelf = register.Shelf(HOME / 'records')
+        known = HOME / 'members'
+        plain = json.loads(known.read_text()) if known.exists() else {}
+        members = quorum.Members(plain.get('epoch', 0), plain.get('units', {}))
+        self.proposer = quorum.Proposer(self.name, members, self.take_over)
+        self.changing = asyncio.Lock()
+
+    def take_over(self, members: quorum.Members) -> None:
+        """A newer epoch: on disk first, then for every question from now on."""
+        wire.keep(HOME / 'members', json.dumps(members.plain()))
+        self.proposer.members = members
+
+    async def answer(self, asked: wire.Asked) -> tuple[int, object]:
+        """Any request."""
+        quorum.forget_the_late()
+        match asked.method, asked.path:
+            case 'GET', ('now',):
+                return 200, time.time()
+            case 'GET', ('members',):
+                return 200, self.proposer.members.plain()
+            case 'POST', ('members',):
+                return await self.settle(asked.body)
+            case 'POST', ('replica', what):
+                return self.replica(what, asked.body)
+        if self.name not in self.proposer.members.units:
+            return 503, {'error': f'{self.name} is no member'}
+        match asked.method, asked.path:
+            case 'GET', ('v', key):
+                found = await self.proposer.read(key)
+                return 200, {'version': found.version, 'value': found.value}
+            case 'PUT', ('v', key):
+                return await self.write(key, asked.body)
+        return 404, {'error': 'no such thing'}
+
+    async def write(self, key: str, body: dict) -> tuple[int, object]:
+        """A write of a client's."""
+
+        def to(now: register.Record) -> tuple[int, object]:
+            if 'if' in body and now.version != body['if']:
+                raise quorum.ConflictError(now)
+            if body['version'] <= now.version:
+                return now.version, now.value
+            return body['version'], body['value']
+
+        try:
+            new = await self.proposer.change(key, to)
+        except quorum.ConflictError as conflict:
+            return 409, {'version': conflict.found.version, 'value': conflict.found.value}
+        return 200, {'version': new.version, 'value': new.value}
+
+    async def settle(self, body: dict) -> tuple[int, object]:
+        """The charm's leader says who the members are to be; it says 'begin' once in the application's life."""
+        async with self.changing:
+            if not self.proposer.members.units:
+                if not body['begin']:
+                    return 503, {'error': f'{self.name} is no member yet'}
+                self.take_over(quorum.Members(1, body['units']))
+            return 200, (await self.proposer.settle(body['units'])).plain()
+
+    def replica(self, what: str, body: dict) -> tuple[int, object]:
+        """What another replica asks."""
+        told = quorum.Members(body['members']['epoch'], body['members']['units'])
+        mine = self.proposer.members
+        if told.epoch > mine.epoch and self.name in told.units:
+            self.take_over(told)
+        elif told != mine:
+            return 409, {'members': mine.plain()}
+        match what:
+            case 'look':
+                return 200, {'record': self.shelf.records.get(body['key'], register.Record()).plain()}
+            case 'prepare':
+                good, now = self.shelf.prepare(body['key'], tuple(body['ballot']))
+            case 'accept':
+                ballot = tuple(body['ballot'])
+                good, now = self.shelf.accept(body['key'], ballot, body['version'], body['value'])
+            case 'join':
+                new = quorum.Members(body['new']['epoch'], body['new']['units'])
+                if new.epoch > self.proposer.members.epoch:
+                    self.take_over(new)
+                return 200, {}
+            case 'dump':
+                return 200, {'records': {k: one.plain() for k, one in self.shelf.records.items()}}
+            case 'absorb':
+                taken = {key: register.record(plain) for key, plain in body['records'].items()}
+                return 200, {'refused': self.shelf.absorb(taken)}
+            case 'donate' if SETTINGS['bug'] == 'lost-write':
+                self.shelf.records = {k: register.record(plain) for k, plain in body['records'].items()}
+                return 200, {}
+            case _:
+                return 404, {}
+        if good:
+            return 200, {'record': now.plain()}
+        return 409, {'counter': now.promised[0]}
+
+
+async def main() -> None:
+    """Serve."""
+    replica = Replica()
+    if SETTINGS['bug'] == 'lost-write':
+        asyncio.create_task(careless(replica))
+    await wire.serve(quorum.PORT, replica.answer)
+
+
+# The planted bug. A replica that comes back starts from the copy that it makes every few seconds, believes that it has
+# what the others lack, and gives them all of it. (Database clusters call it a donor, and some let any replica be it.)
+async def careless(replica: Replica) -> None:
+    """Keep a copy every few seconds, and hand it to the others after a start."""
+    copy = HOME / 'copy'
+    if copy.exists():
+        records = json.loads(copy.read_text())
+        replica.shelf.records = {key: register.record(plain) for key, plain in records.items()}
+        for name, host in replica.proposer.members.units.items():
+            if name != replica.name:
+                body = {'members': replica.proposer.members.plain(), 'records': records}
+                try:
+                    await wire.call(host, quorum.PORT, 'POST', '/replica/donate', body, within=5.0)
+                except wire.NoAnswerError as error:
+                    print(f'donate: {error}', flush=True)
+    while True:
+        await asyncio.sleep(8)
+        records = {key: one.plain() for key, one in replica.shelf.records.items()}
+        wire.keep(copy, json.dumps(records))
+
+
+asyncio.run(main())
