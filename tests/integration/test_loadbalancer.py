@@ -78,9 +78,16 @@ def owner(juju: jubilant.Juju, *, but: str = '') -> str:
     """The one unit that holds the VIP, once that is another than *but*."""
     end = time.monotonic() + 60
     while len(held := owners(juju)) != 1 or held == [but]:
-        assert time.monotonic() < end, held
+        assert time.monotonic() < end, f'{held} hold the VIP: {keepalived(juju)}'
         time.sleep(1)
     return held[0]
+
+
+def keepalived(juju: jubilant.Juju) -> str:
+    """What decides about the VIP on each unit, and what it said last: a failure here does not come twice."""
+    ask = 'cat /etc/keepalived/keepalived.conf; ip -br address; journalctl -u keepalived -n 40'
+    units = sorted(juju.status().get_units('lb'))
+    return '\n'.join(f'{unit}: {juju.exec(ask, unit=unit).stdout}' for unit in units)
 
 
 def frontends(juju: jubilant.Juju) -> dict[str, Any]:
