@@ -75,7 +75,9 @@ async def call(
 async def _message(reader: asyncio.StreamReader) -> tuple[str, object]:
     head = (await reader.readuntil(b'\r\n\r\n')).decode('latin-1')
     first, *lines = head.split('\r\n')
-    length = next((v for k, _, v in (x.partition(':') for x in lines) if k.lower() == 'content-length'), '0')
+    length = next(
+        (v for k, _, v in (x.partition(':') for x in lines) if k.lower() == 'content-length'), '0'
+    )
     data = await reader.readexactly(int(length))
     return first, json.loads(data) if data else None
 
@@ -96,7 +98,9 @@ async def serve(port: int, answer: Callable[[Asked], Awaitable[tuple[int, object
                 status, said = 500, {'error': f'{type(error).__name__}: {error}'}
                 print(f'{first}: {said["error"]}', flush=True)
             data = json.dumps(said).encode()
-            head = f'HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nConnection: close\r\n'
+            head = (
+                f'HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nConnection: close\r\n'
+            )
             writer.write(f'{head}Content-Length: {len(data)}\r\n\r\n'.encode() + data)
             await writer.drain()
         except (OSError, EOFError, ValueError, TimeoutError, asyncio.LimitOverrunError):
@@ -104,7 +108,7 @@ async def serve(port: int, answer: Callable[[Asked], Awaitable[tuple[int, object
         finally:
             writer.close()
 
-    server = await asyncio.start_server(one, '0.0.0.0', port, backlog=256)
+    server = await asyncio.start_server(one, '0.0.0.0', port, backlog=256)  # noqa: S104
     async with server:
         await server.serve_forever()
 
@@ -124,7 +128,9 @@ class Circle:
         self._turn += 1
         start = self._turn % len(known) if known else 0
         since = time.monotonic() - self.REST
-        return sorted(known[start:] + known[:start], key=lambda one: self._failed.get(one, 0) > since)
+        return sorted(
+            known[start:] + known[:start], key=lambda one: self._failed.get(one, 0) > since
+        )
 
     async def ask(
         self,
@@ -173,7 +179,9 @@ class Circle:
             for task in running:
                 task.cancel()
 
-    async def _one(self, host: str, method: str, path: str, body: object, each: float) -> tuple[int, object]:
+    async def _one(
+        self, host: str, method: str, path: str, body: object, each: float
+    ) -> tuple[int, object]:
         try:
             return await call(host, self._port, method, path, body, within=each)
         except NoAnswerError as error:

@@ -18,15 +18,17 @@ def main() -> None:
         return
     bug = hooktools.option('bug')
     key = hooktools.app_bag('peers').get('key', '')
-    if hooktools.leader() and hooktools.ask('relation-ids', 'peers'):
-        if not key or (bug == 'new-key' and hooktools.HOOK == 'leader-elected'):
-            key = secrets.token_hex(32)
-            hooktools.say('peers', app=True, key=key)
+    needed = not key or (bug == 'new-key' and hooktools.HOOK == 'leader-elected')
+    if needed and hooktools.leader() and hooktools.ask('relation-ids', 'peers'):
+        key = secrets.token_hex(32)
+        hooktools.say('peers', app=True, key=key)
     stores = hooktools.bags('store')
     settings = {
         'key': key,
         'stores': sorted(bag['address'] for bag in stores.values() if 'address' in bag),
-        'caches': sorted(bag['address'] for bag in hooktools.bags('cache').values() if 'address' in bag),
+        'caches': sorted(
+            bag['address'] for bag in hooktools.bags('cache').values() if 'address' in bag
+        ),
         'bug': bug,
     }
     hooktools.service('api', settings)

@@ -28,7 +28,9 @@ class Cache:
 
     async def set(self, host: str, key: str, data: bytes, seconds: int) -> None:
         """Put something there; 0 seconds: for ever."""
-        await self._ask(host, f'set {key} 0 {seconds} {len(data)}\r\n'.encode() + data + b'\r\n', b'\r\n')
+        await self._ask(
+            host, f'set {key} 0 {seconds} {len(data)}\r\n'.encode() + data + b'\r\n', b'\r\n'
+        )
 
     async def delete(self, host: str, key: str) -> None:
         """Take something away, if it is there."""

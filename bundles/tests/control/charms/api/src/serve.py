@@ -1,15 +1,16 @@
 """The API, alike on all units: any of them answers anything.
 
-    POST   /tokens                     {token}
-    GET    /tokens/TOKEN               200 while it is valid, else 404
-    DELETE /tokens/TOKEN               not valid any more, anywhere, once this is answered
-    PUT    /items/NAME {version, data} the higher version wins, so it may be sent again
-    GET    /items/NAME                 {version, data}
+POST   /tokens                     {token}
+GET    /tokens/TOKEN               200 while it is valid, else 404
+DELETE /tokens/TOKEN               not valid any more, anywhere, once this is answered
+PUT    /items/NAME {version, data} the higher version wins, so it may be sent again
+GET    /items/NAME                 {version, data}
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
@@ -48,7 +49,9 @@ class Api:
             case 'GET', ('tokens', token):
                 return await self.valid(token)
             case 'DELETE', ('tokens', token):
-                return await self.write(f'revoked-{token.partition("-")[0]}', {'version': 1, 'value': True})
+                return await self.write(
+                    f'revoked-{token.partition("-")[0]}', {'version': 1, 'value': True}
+                )
             case 'GET', ('items', name):
                 found = await self.read(f'item-{name}')
                 return (200, found) if found['version'] else (404, {'error': 'no such item'})
@@ -80,7 +83,9 @@ class Api:
         if self.now() > int(expires):
             return 404, {'error': 'expired'}
         if self.bug == 'trusts-clock' and int(issued) > self.now() + 1:
-            return 404, {'error': 'not valid yet'}  # The planted bug: as if no two clocks could differ.
+            return 404, {
+                'error': 'not valid yet'
+            }  # The planted bug: as if no two clocks could differ.
         if (await self.read(f'revoked-{name}'))['version']:
             return 404, {'error': 'revoked'}
         return 200, {'expires': int(expires)}
@@ -101,10 +106,8 @@ class Api:
         # What took long (this process may have been stopped) may be old by now: it is told, and not kept.
         if time.monotonic() - begun < CACHED:
             seconds = 0 if self.bug == 'stale-cache' else CACHED
-            try:
+            with contextlib.suppress(memory.GoneError):
                 await self.cache.set(cache, key, json.dumps(said).encode(), seconds)
-            except memory.GoneError:
-                pass
         return said
 
     async def write(self, key: str, body: dict) -> tuple[int, object]:
@@ -136,9 +139,9 @@ class Api:
 async def main() -> None:
     """Serve."""
     api = Api()
-    comparing = asyncio.create_task(api.compare())
-    comparing.add_done_callback(lambda _: asyncio.get_running_loop().stop())
-    await wire.serve(PORT, api.answer)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(wire.serve(PORT, api.answer))
+        group.create_task(api.compare())
 
 
 asyncio.run(main())

@@ -17,14 +17,18 @@ def main() -> None:
         hooktools.remove('front')
         return
     bug = hooktools.option('bug')
-    backends = {unit: bag['address'] for unit, bag in hooktools.bags('backend').items() if 'address' in bag}
+    backends = {
+        unit: bag['address'] for unit, bag in hooktools.bags('backend').items() if 'address' in bag
+    }
     if bug == 'leak-on-remove' and SETTINGS.exists():
         backends = json.loads(SETTINGS.read_text())['backends'] | backends  # The planted bug.
     interface, vip = place(hooktools.option('vip'))
     settings = {
         'name': hooktools.UNIT,
         'backends': backends,
-        'stores': sorted(bag['address'] for bag in hooktools.bags('store').values() if 'address' in bag),
+        'stores': sorted(
+            bag['address'] for bag in hooktools.bags('store').values() if 'address' in bag
+        ),
         'vip': vip,
         'interface': interface,
         'bug': bug,

@@ -24,7 +24,7 @@ class Front:
     async def answer(self, asked: wire.Asked) -> tuple[int, object]:
         """Any request."""
         if asked.path == ('ready',):
-            return 200, {'backends': len(SETTINGS['backends'] or {})}
+            return 200, {'vip': SETTINGS['vip'], 'backends': len(SETTINGS['backends'] or {})}
         hosts = (SETTINGS['backends'] or {}).values()
         path = '/' + '/'.join(asked.path)
         async with self.slots:
@@ -39,10 +39,10 @@ class Front:
 
 async def main() -> None:
     """Serve."""
-    holder = asyncio.create_task(vip.Holder(SETTINGS).go_on())
-    # Without it this unit would never have the address again: end, and be started anew.
-    holder.add_done_callback(lambda _: asyncio.get_running_loop().stop())
-    await wire.serve(PORT, Front().answer)
+    # When one of them breaks, both end, and systemd starts the service anew.
+    async with asyncio.TaskGroup() as group:
+        group.create_task(wire.serve(PORT, Front().answer))
+        group.create_task(vip.Holder(SETTINGS).go_on())
 
 
 asyncio.run(main())

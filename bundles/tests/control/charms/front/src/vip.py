@@ -41,7 +41,6 @@ class Holder:
         me, stores = self._settings['name'], self._settings['stores']
         if not stores or not self._settings['vip']:
             return
-        begun = time.monotonic()
         status, now = await self._ask('GET', None)
         if status != 200:
             return
@@ -63,7 +62,9 @@ class Holder:
     async def _ask(self, method: str, body: object) -> tuple[int, dict]:
         stores = self._settings['stores']
         # Not hedged: a second attempt at the same change would find the first one in its way.
-        return await self._stores.ask(stores, method, '/v/lease-vip', body, each=1.0, hedge=1.0, within=3.0)
+        return await self._stores.ask(
+            stores, method, '/v/lease-vip', body, each=1.0, hedge=1.0, within=3.0
+        )
 
     async def _have(self, seconds: int) -> None:
         if seconds <= 0:
@@ -79,7 +80,9 @@ class Holder:
 
 
 async def _ip(*args: str) -> None:
-    process = await asyncio.create_subprocess_exec('ip', 'address', *args, stderr=asyncio.subprocess.DEVNULL)
+    process = await asyncio.create_subprocess_exec(
+        'ip', 'address', *args, stderr=asyncio.subprocess.DEVNULL
+    )
     await process.wait()
 
 

@@ -49,7 +49,9 @@ def main() -> None:
 
 def settle(here: str) -> None:
     """Have the replicas be those units that there are; the leader does it."""
-    want = {unit: bag['address'] for unit, bag in hooktools.bags('peers').items() if 'address' in bag}
+    want = {
+        unit: bag['address'] for unit, bag in hooktools.bags('peers').items() if 'address' in bag
+    }
     want[hooktools.UNIT] = here
     if hooktools.leader():
         # The first members wait for one another; after that, one comes and goes at a time.
@@ -84,7 +86,9 @@ def asked(hosts: dict[str, str], method: str, body: object, *, tries: int):
     for _ in range(tries):
         for host in ('127.0.0.1', *hosts.values()):
             try:
-                status, said = asyncio.run(wire.call(host, PORT, method, '/members', body, within=30.0))
+                status, said = asyncio.run(
+                    wire.call(host, PORT, method, '/members', body, within=30.0)
+                )
             except wire.NoAnswerError as error:
                 said = str(error)
             else:

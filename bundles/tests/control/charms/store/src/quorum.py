@@ -89,13 +89,19 @@ class Proposer:
                 if time.monotonic() > end:
                     raise wire.NoAnswerError('others came between, again and again') from None
 
-    async def _round(self, key: str, to: Callable[[register.Record], tuple[int, object]]) -> register.Record:
+    async def _round(
+        self, key: str, to: Callable[[register.Record], tuple[int, object]]
+    ) -> register.Record:
         self._counter += 1
         ballot = (self._counter, self._name)
         said = await self._gather('prepare', {'key': key, 'ballot': ballot})
-        newest = max((register.record(one['record']) for one in said), key=lambda one: one.accepted)
+        newest = max(
+            (register.record(one['record']) for one in said), key=lambda one: one.accepted
+        )
         version, value = to(newest)
-        await self._gather('accept', {'key': key, 'ballot': ballot, 'version': version, 'value': value})
+        await self._gather(
+            'accept', {'key': key, 'ballot': ballot, 'version': version, 'value': value}
+        )
         return register.Record(ballot, ballot, version, value)
 
     async def _gather(self, what: str, body: dict, *, within: float = 1.0) -> list[dict]:
@@ -103,7 +109,9 @@ class Proposer:
         members = self.members
         body = {**body, 'members': members.plain()}
         asked = [
-            asyncio.create_task(wire.call(host, PORT, 'POST', f'/replica/{what}', body, within=within))
+            asyncio.create_task(
+                wire.call(host, PORT, 'POST', f'/replica/{what}', body, within=within)
+            )
             for host in members.units.values()
         ]
         good: list[dict] = []

@@ -1,10 +1,10 @@
 """The store: registers by key, on a majority of its replicas before a write is acknowledged.
 
-    GET /v/KEY                               {version, value}; version 0: there is none
-    PUT /v/KEY {version, value}              the higher version wins, so a write may be sent again
-    PUT /v/KEY {version, value, if: N}       only over version N, else 409 and what there is
-    GET /now                                 this replica's clock, in seconds
-    POST /members {units: {UNIT: ADDRESS}}   who the replicas are to be (the charm's leader)
+GET /v/KEY                               {version, value}; version 0: there is none
+PUT /v/KEY {version, value}              the higher version wins, so a write may be sent again
+PUT /v/KEY {version, value, if: N}       only over version N, else 409 and what there is
+GET /now                                 this replica's clock, in seconds
+POST /members {units: {UNIT: ADDRESS}}   who the replicas are to be (the charm's leader)
 """
 
 from __future__ import annotations
@@ -87,47 +87,65 @@ class Replica:
             return 200, (await self.proposer.settle(body['units'])).plain()
 
     def replica(self, what: str, body: dict) -> tuple[int, object]:
-        """What another replica asks."""
+        """What another replica asks. Whoever is of another epoch is told, or listened to."""
         told = quorum.Members(body['members']['epoch'], body['members']['units'])
-        mine = self.proposer.members
-        if told.epoch > mine.epoch and self.name in told.units:
+        if told.epoch > self.proposer.members.epoch and self.name in told.units:
             self.take_over(told)
-        elif told != mine:
+        mine = self.proposer.members
+        if told != mine:
             return 409, {'members': mine.plain()}
-        match what:
-            case 'look':
-                return 200, {'record': self.shelf.records.get(body['key'], register.Record()).plain()}
-            case 'prepare':
-                good, now = self.shelf.prepare(body['key'], tuple(body['ballot']))
-            case 'accept':
-                ballot = tuple(body['ballot'])
-                good, now = self.shelf.accept(body['key'], ballot, body['version'], body['value'])
-            case 'join':
-                new = quorum.Members(body['new']['epoch'], body['new']['units'])
-                if new.epoch > self.proposer.members.epoch:
-                    self.take_over(new)
-                return 200, {}
-            case 'dump':
-                return 200, {'records': {k: one.plain() for k, one in self.shelf.records.items()}}
-            case 'absorb':
-                taken = {key: register.record(plain) for key, plain in body['records'].items()}
-                return 200, {'refused': self.shelf.absorb(taken)}
-            case 'donate' if SETTINGS['bug'] == 'lost-write':
-                self.shelf.records = {k: register.record(plain) for k, plain in body['records'].items()}
-                return 200, {}
-            case _:
-                return 404, {}
-        if good:
-            return 200, {'record': now.plain()}
-        return 409, {'counter': now.promised[0]}
+        answers = {
+            'look': self._look,
+            'prepare': self._prepare,
+            'accept': self._accept,
+            'join': self._join,
+            'dump': self._dump,
+            'absorb': self._absorb,
+            'donate': self._donate,
+        }
+        return answers[what](body)
+
+    def _look(self, body: dict) -> tuple[int, object]:
+        return 200, {'record': self.shelf.records.get(body['key'], register.Record()).plain()}
+
+    def _prepare(self, body: dict) -> tuple[int, object]:
+        return _voted(*self.shelf.prepare(body['key'], tuple(body['ballot'])))
+
+    def _accept(self, body: dict) -> tuple[int, object]:
+        ballot = tuple(body['ballot'])
+        return _voted(*self.shelf.accept(body['key'], ballot, body['version'], body['value']))
+
+    def _join(self, body: dict) -> tuple[int, object]:
+        new = quorum.Members(body['new']['epoch'], body['new']['units'])
+        if new.epoch > self.proposer.members.epoch:
+            self.take_over(new)
+        return 200, {}
+
+    def _dump(self, _: dict) -> tuple[int, object]:
+        return 200, {'records': {key: one.plain() for key, one in self.shelf.records.items()}}
+
+    def _absorb(self, body: dict) -> tuple[int, object]:
+        taken = {key: register.record(plain) for key, plain in body['records'].items()}
+        return 200, {'refused': self.shelf.absorb(taken)}
+
+    def _donate(self, body: dict) -> tuple[int, object]:
+        if SETTINGS['bug'] != 'lost-write':
+            return 404, {}
+        self.shelf.records = {key: register.record(p) for key, p in body['records'].items()}
+        return 200, {}
+
+
+def _voted(good: bool, now: register.Record) -> tuple[int, object]:
+    return (200, {'record': now.plain()}) if good else (409, {'counter': now.promised[0]})
 
 
 async def main() -> None:
     """Serve."""
     replica = Replica()
-    if SETTINGS['bug'] == 'lost-write':
-        asyncio.create_task(careless(replica))
-    await wire.serve(quorum.PORT, replica.answer)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(wire.serve(quorum.PORT, replica.answer))
+        if SETTINGS['bug'] == 'lost-write':
+            group.create_task(careless(replica))
 
 
 # The planted bug. A replica that comes back starts from the copy that it makes every few seconds, believes that it has
