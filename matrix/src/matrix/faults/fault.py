@@ -49,6 +49,7 @@ class Fault:
         healed: what was seen of it being undone.
         spare: how many units of the application must be left alone.
         exclusive: two faults with the same word here never strike the same machine at once; '' means none.
+        needs: words that the facts of a target's machine must hold (`facts.py`) for a plan to strike there.
         reversible: False for what changes the model (a removed unit): the shrinker treats it as a barrier.
         within: seconds for `landed`, and for `healed`.
     """
@@ -64,5 +65,6 @@ class Fault:
     healed: Callable[[Site], Awaitable[Proof]]
     spare: int = 1
     exclusive: str = ''
+    needs: frozenset[str] = frozenset()
     reversible: bool = True
     within: tuple[float, float] = (15.0, 60.0)

@@ -4,7 +4,7 @@ kind            value
 run             {bundle, digest, seed, model, version, options, juju}: the first entry
 test.start      the test's name (also: test.complete, test.overdue)
 rule.create     the rule's task
-rule.done       {task, phase, message}
+rule.done       {task, phase, message, gates}; `gates`: whether its failure counts
 state.change    {name, value}
 plan            the plan of the chaos that follows, as a file of the second format holds it
 phase           'settled', 'control' (load, no fault yet), 'chaos', 'recovery' (all healed), 'readback'
@@ -14,6 +14,7 @@ load.late       {kind, seconds, not_sent}: the runner, not the bundle, was late,
 load.end        {seconds, tried, worked, not_sent}: the load that ran has ended; counts of operations
 load.none       why there is no load
 refused         {event, fault, reason}: an event that could not be carried out
+units           {event, counts: {application: units}}: as it was before an event that changes the model
 fingerprint     {moment: 'before' | 'after', applications: {...}}
 expect          {…}: what this test allows and asks for, where it differs from what `judge.expect` has
 owners          {address, units, at, unseen}: who held a VIP at this second of the run, and which units did not say
@@ -36,6 +37,7 @@ LOAD_LATE = 'load.late'
 LOAD_END = 'load.end'
 LOAD_NONE = 'load.none'
 REFUSED = 'refused'
+UNITS = 'units'
 FINGERPRINT = 'fingerprint'
 EXPECT = 'expect'
 OWNERS = 'owners'

@@ -109,6 +109,28 @@ def _one(choice: Choice, step: Selector) -> tuple[snapshot.Thing, ...]:
     return tuple(choice.stream.sample(ordered, min(len(ordered), _count(step) or 1)))
 
 
+def _of(choice: Choice, step: Selector) -> tuple[snapshot.Thing, ...]:
+    names = str(step.get('applications', '')).split()
+    return tuple(
+        one
+        for one in choice.chosen
+        if not isinstance(one, snapshot.Machine)
+        and (one.application if isinstance(one, snapshot.Unit) else one.name) in names
+    )
+
+
+def _minority(choice: Choice, step: Selector) -> tuple[snapshot.Thing, ...]:
+    """Less than half of one application's units: nothing where no application has three."""
+    units = _of_units(choice, step)
+    names = sorted({one.application for one in units})
+    groups = [sorted(one for one in units if one.application == name) for name in names]
+    large = [group for group in groups if len(group) > 2]
+    if not large:
+        return ()
+    group = choice.stream.choice(large)
+    return tuple(choice.stream.sample(group, (len(group) - 1) // 2))
+
+
 def _count(step: Selector) -> int | None:
     count = step.get('count')
     if count is None:
@@ -128,4 +150,7 @@ STEPS: dict[str, tuple[frozenset[str], Step]] = {
     'agent_status': (frozenset({'expect', 'count'}), _agent_status),
     'workload_status': (frozenset({'expect', 'count'}), _workload_status),
     'one': (frozenset({'count'}), _one),
+    # Not of juju-solutions/matrix, which had none of the faults that need them.
+    'of': (frozenset({'applications', 'count'}), _of),
+    'minority': (frozenset({'count'}), _minority),
 }

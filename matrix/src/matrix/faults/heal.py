@@ -1,0 +1,105 @@
+"""`juju matrix heal`: everything of a model undone that a run left broken, as when its runner was killed.
+
+What machines can undo lies on them, in /run/matrix; what only Juju can undo stands in the run's journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import Iterable
+from typing import Any, cast
+
+from matrix.faults import shell, units
+from matrix.history import journal, notes
+from matrix.juju import link
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What was done; `failed` holds a sentence for each thing that is still broken."""
+
+    healed: tuple[str, ...]
+    failed: tuple[str, ...]
+
+
+async def machines(at: link.Link, *, within: float = 90.0) -> Report:
+    """Run every heal that lies on a machine of the model. May be called at any time, and twice."""
+    model = await at.fresh()
+    text = f'{{\n{shell.read("common.sh")}\n{shell.read("heal_all.sh")}\n}} </dev/null\n'
+
+    async def one(machine: str) -> tuple[list[str], list[str]]:
+        try:
+            ran = await at.script(machine, text, within=within)
+        except link.LinkError as error:
+            return [], [f'machine {machine}: {error}']
+        lines = [line.partition(' ') for line in ran.output.splitlines()]
+        done = [f'{event} on machine {machine}' for how, _, event in lines if how == 'healed']
+        left = [
+            f'{event} on machine {machine} could not be undone'
+            for how, _, event in lines
+            if how == 'failed'
+        ]
+        if ran.code and not left:
+            left = [f'machine {machine}: exit code {ran.code}']
+        return done, left
+
+    said = await asyncio.gather(*(one(machine.id) for machine in model.machines))
+    healed = (sentence for done, _ in said for sentence in done)
+    failed = (sentence for _, left in said for sentence in left)
+    return Report(tuple(healed), tuple(failed))
+
+
+def open_faults(entries: Iterable[journal.Entry]) -> tuple[journal.Fault, ...]:
+    """The faults of a journal that were armed and never seen healed, as they were last heard of. Pure."""
+    last: dict[str, journal.Fault] = {}
+    for entry in entries:
+        if isinstance(entry.what, journal.Fault):
+            last[entry.what.id] = entry.what
+    return tuple(one for one in last.values() if one.phase != 'healed')
+
+
+async def amends(at: link.Link, entries: Iterable[journal.Entry]) -> Report:
+    """Make up for what only Juju can: units removed and never replaced, units added and never taken back.
+
+    Goes by the counts that stand in the journal, so that it does not matter how far the run's own heal had come, and
+    doing it twice does nothing more.
+    """
+    healed: list[str] = []
+    failed: list[str] = []
+    for application, count in counts(tuple(entries)).items():
+        try:
+            sentence = await _to_count(at, application, count)
+        except link.LinkError as error:
+            failed.append(f'{application}: {error}')
+            continue
+        healed += [sentence] if sentence else []
+    return Report(tuple(healed), tuple(failed))
+
+
+def counts(entries: Iterable[journal.Entry]) -> dict[str, int]:
+    """How many units applications had before the first event that changed the model and was not seen healed. Pure."""
+    entries = tuple(entries)
+    unhealed = {one.id for one in open_faults(entries)}
+    found: dict[str, int] = {}
+    for entry in entries:
+        note = entry.what
+        if isinstance(note, journal.Note) and note.kind == notes.UNITS:
+            told = cast('dict[str, Any]', note.value)
+            if told['event'] in unhealed:
+                for application, count in told['counts'].items():
+                    found.setdefault(application, count)
+    return found
+
+
+async def _to_count(at: link.Link, application: str, count: int) -> str:
+    there = sorted(
+        units.units(await at.fresh(), application), key=lambda name: int(name.partition('/')[2])
+    )
+    if len(there) < count:
+        await at.add_unit(application, count - len(there))
+        return f'{application}: {count - len(there)} unit(s) added in place of those removed'
+    extra = there[count:]
+    for name in extra:
+        await at.remove_unit(name)
+    return f'{application}: {", ".join(extra)} removed again' if extra else ''

@@ -1,0 +1,249 @@
+"""Carries out one event of a plan: armed, injected, seen to land, held, healed, seen healed.
+
+Whatever ends it (the plan, an error, a cancelled task, Ctrl-C), what was armed is healed: the heal is the exit of a
+context manager, and runs to its end in a task of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import dataclasses
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Literal, TypeVar
+
+from matrix.faults import fault
+from matrix.grammar import located
+from matrix.history import journal, notes
+from matrix.juju import link
+from matrix.plans import plan, snapshot
+
+Write = Callable[[journal.What], object]
+Outcome = Literal['refused', 'unproven', 'unhealed', 'healed']
+_T = TypeVar('_T')
+
+
+@dataclasses.dataclass(frozen=True)
+class Driven:
+    """What an event came to.
+
+    `refused`: it was not carried out; `unproven`: nobody saw it land; `unhealed`: it landed, and was not seen healed;
+    `healed`: all of it was seen. `sentence` is the proof of landing, or why there is none.
+    """
+
+    event: plan.Event
+    outcome: Outcome
+    sentence: str
+
+
+class Busy:
+    """Which machines are under which exclusive faults now; one for all events of a run."""
+
+    def __init__(self) -> None:
+        self._locks: dict[tuple[str, str], asyncio.Lock] = collections.defaultdict(asyncio.Lock)
+
+    @contextlib.asynccontextmanager
+    async def alone(self, word: str, machines: tuple[str, ...]) -> AsyncGenerator[None]:
+        """Wait until no other fault with this word strikes any of these machines."""
+        async with contextlib.AsyncExitStack() as stack:
+            for machine in sorted({*machines}) if word else ():
+                await stack.enter_async_context(self._locks[word, machine])
+            yield
+
+
+def site(event: plan.Event, at: link.Link) -> fault.Site:
+    """The event at work in the model as it is now."""
+    model = at.now()
+    struck = machines(event.targets, model)
+    peers = [
+        address
+        for machine in model.machines
+        if machine.id not in struck
+        for address in machine.addresses
+    ]
+    return fault.Site(event, event.targets, tuple(peers), at, dict(event.parameters))
+
+
+def machines(targets: tuple[str, ...], model: snapshot.Model) -> tuple[str, ...]:
+    """The machines of units, of machines, and of whole applications."""
+    units = [unit for one in model.applications for unit in one.units]
+    found = [one.id for one in model.machines if one.id in targets]
+    found += [unit.machine for unit in units if {unit.name, unit.application} & {*targets}]
+    return tuple(dict.fromkeys(one for one in found if one))
+
+
+async def drive(
+    one: fault.Fault,
+    event: plan.Event,
+    at: link.Link,
+    write: Write,
+    *,
+    busy: Busy | None = None,
+    now: Callable[[], float] = time.monotonic,
+    pause: float = 0.5,
+) -> Driven:
+    """Carry out one event, and write down what is seen.
+
+    Args:
+        one: the fault.
+        event: with its targets.
+        at: the model.
+        write: appends to the journal.
+        busy: keeps exclusive faults apart; without it they are not.
+        now: seconds, by a clock that never goes back.
+        pause: seconds between two looks for a proof.
+
+    Raises:
+        asyncio.CancelledError: it was cancelled; what was armed has been healed by then.
+    """
+    word = one.exclusive if busy is not None else ''
+    async with (busy or Busy()).alone(word, machines(event.targets, at.now())):
+        here = site(event, at)
+        reason = await _refusal(one, here)
+        if reason:
+            return _refused(one, event, write, reason)
+        drive = _Drive(one, here, write, now, pause)
+        return await drive.whole()
+
+
+async def _refusal(one: fault.Fault, here: fault.Site) -> str:
+    if not here.targets:
+        return 'there is nothing to strike'
+    if one.spare:
+        left = _left(here)
+        for application, count in left.items():
+            if count < one.spare:
+                return f'it would leave {application} with {count} unit(s), and {one.spare} must be left'
+    try:
+        return await one.unable(here)
+    except link.LinkError as error:
+        return str(error)
+
+
+def _left(here: fault.Site) -> dict[str, int]:
+    struck = machines(here.targets, here.link.now())
+    return {
+        one.name: sum(
+            unit.name not in here.targets and unit.machine not in struck for unit in one.units
+        )
+        for one in here.link.now().applications
+        if any(unit.name in here.targets or unit.machine in struck for unit in one.units)
+        and one.units
+        and not one.subordinate
+    }
+
+
+def _refused(one: fault.Fault, event: plan.Event, write: Write, reason: str) -> Driven:
+    write(
+        journal.Note(notes.REFUSED, {'event': event.id, 'fault': one.kind.name, 'reason': reason})
+    )
+    return Driven(event, 'refused', reason)
+
+
+def _counts(here: fault.Site) -> dict[str, located.Plain]:
+    model = here.link.now()
+    struck = machines(here.targets, model)
+    touched = [
+        one
+        for one in model.applications
+        if one.name in here.targets
+        or any(unit.name in here.targets or unit.machine in struck for unit in one.units)
+    ]
+    counts: dict[str, located.Plain] = {
+        one.name: len(one.units) for one in touched if not one.subordinate
+    }
+    return {'event': here.event.id, 'counts': counts}
+
+
+@dataclasses.dataclass
+class _Drive:
+    one: fault.Fault
+    here: fault.Site
+    write: Write
+    now: Callable[[], float]
+    pause: float
+    ready: bool = False
+    healed: str = ''
+
+    async def whole(self) -> Driven:
+        event = self.here.event
+        try:
+            async with self.armed():
+                await self.one.inject(self.here)
+                landed = await self.proof(self.one.landed, self.one.within[0])
+                if landed:
+                    self.say('landed', landed)
+                    await asyncio.sleep(event.hold)
+        except link.LinkError as error:
+            return _refused(self.one, event, self.write, str(error))
+        if not landed:
+            reason = f'it was not seen to land within {self.one.within[0]:g} s'
+            return dataclasses.replace(
+                _refused(self.one, event, self.write, reason), outcome='unproven'
+            )
+        return Driven(event, 'healed' if self.healed else 'unhealed', landed)
+
+    @contextlib.asynccontextmanager
+    async def armed(self) -> AsyncGenerator[None]:
+        """From before the first thing is broken to after the last is mended, come what may."""
+        try:
+            await self.one.arm(self.here)
+            self.ready = True
+            if not self.one.reversible:
+                self.write(journal.Note(notes.UNITS, _counts(self.here)))
+            self.say('armed')
+            yield
+        finally:
+            await _to_its_end(self.heal())
+
+    async def heal(self) -> None:
+        """Heal, again and again until that is seen or its time is over; the machine's own timer comes after that."""
+        deadline = self.now() + self.one.within[1]
+        while not self.healed and self.now() < deadline:
+            try:
+                await self.one.heal(self.here)
+            except link.LinkError:
+                await asyncio.sleep(self.pause)
+                continue
+            if not self.ready:
+                return  # What was not armed was not injected either: there is nothing to see.
+            self.healed = await self.proof(self.one.healed, deadline - self.now())
+        if self.healed:
+            self.say('healed', self.healed)
+
+    async def proof(
+        self, look: Callable[[fault.Site], Awaitable[fault.Proof]], within: float
+    ) -> fault.Proof:
+        """What is seen, as soon as something is; nothing, when the time is over."""
+        deadline = self.now() + within
+        while True:
+            try:
+                async with asyncio.timeout(max(1.0, deadline - self.now())):
+                    seen = await look(self.here)
+            except (link.LinkError, TimeoutError):
+                seen = ''  # A machine that cannot be asked proves nothing.
+            if seen or self.now() >= deadline:
+                return seen
+            await asyncio.sleep(self.pause)
+
+    def say(self, phase: Literal['armed', 'landed', 'healed'], proof: str = '') -> None:
+        event = self.here.event
+        self.write(journal.Fault(event.id, self.one.kind.name, phase, self.here.targets, proof))
+
+
+async def _to_its_end(work: Awaitable[_T]) -> _T:
+    """Wait for work that a cancelled task must not leave half done; the cancellation goes on afterwards."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            if task.cancelled():
+                raise
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    return task.result()

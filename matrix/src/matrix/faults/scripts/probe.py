@@ -1,0 +1,193 @@
+"""Looks at services and neighbours from a struck machine: `python3 -c PROBE WHAT ARGUMENTS…`.
+
+Standard library only. Every look is bounded in time, and prints one word or line.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import email.utils
+import functools
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+NOT_OURS = re.compile(
+    r'(ssh|sshd|dbus|cron|snapd|rpcbind|exim4|postfix|chrony|chronyd|ntp|ntpsec|getty@.*|user@.*|unattended-upgrades'
+    r'|polkit|rsyslog|systemd-.*|jujud-.*|matrix-.*|networkd-dispatcher|multipathd|ModemManager|udisks2)\.service'
+)
+
+
+def family(host: str) -> socket.AddressFamily:
+    """The family of an address."""
+    return socket.AF_INET6 if ':' in host else socket.AF_INET
+
+
+def touch(host: str, port: int, within: float) -> str:
+    """What becomes of a connection: `open`, `refused` (somebody is there), or `lost`."""
+    with socket.socket(family(host), socket.SOCK_STREAM) as one:
+        one.settimeout(within)
+        try:
+            one.connect((host, port))
+        except ConnectionRefusedError:
+            return 'refused'
+        except OSError:
+            return 'lost'
+        return 'open'
+
+
+def reach(within: str, port: str, *hosts: str) -> str:
+    """Those of `hosts` that answer at all, be it with a refusal."""
+    with concurrent.futures.ThreadPoolExecutor(max(1, len(hosts))) as pool:
+        said = list(
+            pool.map(functools.partial(touch, port=int(port), within=float(within)), hosts)
+        )
+    return ' '.join(host for host, one in zip(hosts, said) if one != 'lost')  # noqa: B905  # Python 3.9
+
+
+def lost(within: str, port: str, count: str, *hosts: str) -> str:
+    """How many of so many connections to each were lost."""
+    wanted = [host for host in hosts for _ in range(int(count))]
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        said = list(
+            pool.map(functools.partial(touch, port=int(port), within=float(within)), wanted)
+        )
+    return str(sum(one == 'lost' for one in said))
+
+
+def delay(port: str, host: str) -> str:
+    """Milliseconds that a connection takes: the median of five."""
+    taken: list[float] = []
+    for _ in range(5):
+        before = time.monotonic()
+        touch(host, int(port), 5)
+        taken.append((time.monotonic() - before) * 1000)
+    return f'{sorted(taken)[2]:.0f}'
+
+
+def answer(host: str, port: str, within: str) -> str:
+    """What a server says to a question that most understand: `answered`, `silent`, `closed`, `refused`, `lost`."""
+    with socket.socket(family(host), socket.SOCK_STREAM) as one:
+        one.settimeout(float(within))
+        try:
+            one.connect((host, int(port)))
+        except ConnectionRefusedError:
+            return 'refused'
+        except OSError:
+            return 'lost'
+        try:
+            one.sendall(b'GET / HTTP/1.0\r\n\r\n')
+            return 'answered' if one.recv(1) else 'closed'
+        except ConnectionError:
+            return 'closed'
+        except OSError:
+            return 'silent'
+
+
+def resets(host: str, port: str, count: str) -> str:
+    """How many of so many connections were refused or reset."""
+    said = [answer(host, port, '0.5') for _ in range(int(count))]
+    return str(sum(one in ('refused', 'closed') for one in said))
+
+
+def dns(server: str, within: str) -> str:
+    """Whether a name server answers anything at all."""
+    question = secrets.token_bytes(2) + b'\x01\0\0\x01\0\0\0\0\0\0\x07example\x03com\0\0\x01\0\x01'
+    with socket.socket(family(server), socket.SOCK_DGRAM) as one:
+        one.settimeout(float(within))
+        try:
+            one.connect((server, 53))
+            one.send(question)
+            return 'answered' if one.recv(512)[:2] == question[:2] else 'silent'
+        except OSError:
+            return 'silent'
+
+
+def skew(host: str, port: str) -> str:
+    """Seconds by which a web server's date is ahead of this machine's clock; nothing where it says none."""
+    with socket.create_connection((host, int(port)), 3) as one:
+        one.sendall(b'GET / HTTP/1.0\r\n\r\n')
+        said = re.search(rb'(?mi)^date: (.*?)\r?$', one.recv(65536))
+    if said is None:
+        return ''
+    at = email.utils.parsedate_to_datetime(said.group(1).decode())
+    return f'{at.timestamp() - time.time():.0f}'
+
+
+def memcached(host: str, port: str, *words: str) -> str:
+    """The first line that a memcached says to a command; what follows a backslash and n is data."""
+    with socket.create_connection((host, int(port)), 3) as one:
+        one.sendall(' '.join(words).replace('\\n', '\r\n').encode() + b'\r\n')
+        return one.recv(4096).decode(errors='replace').splitlines()[0]
+
+
+def services(pattern: str) -> str:
+    """Lines `unit host:port`: running services that listen, or all whose name `pattern` matches; by name."""
+    found: dict[str, str] = {}
+    if pattern:
+        listed = subprocess.run(
+            ['systemctl', 'list-units', '--type=service', '--state=running', '--plain', '--no-legend'],
+            capture_output=True, text=True, check=False,
+        ).stdout  # fmt: skip
+        names = [line.split()[0] for line in listed.splitlines() if line]
+        found = {one: '-' for one in names if re.fullmatch(f'({pattern})\\.service', one)}
+    said = subprocess.run(['ss', '-ltnpH'], capture_output=True, text=True, check=False).stdout
+    for line in sorted(said.splitlines()):
+        at = line.split()[3]
+        for pid in re.findall(r'pid=(\d+)', line):
+            name = unit(pid)
+            ours = name in found if pattern else bool(name) and not NOT_OURS.fullmatch(name)
+            if ours and found.get(name, '-') == '-':
+                found[name] = own(at)
+    return '\n'.join(f'{name} {at}' for name, at in sorted(found.items()))
+
+
+def unit(pid: str) -> str:
+    """The systemd service that a process belongs to."""
+    try:
+        text = Path(f'/proc/{pid}/cgroup').read_text()
+    except OSError:
+        return ''
+    names = re.findall(r'([^/\n]+\.service)(?=/|$)', text, re.M)
+    return names[-1] if names else ''
+
+
+def own(at: str) -> str:
+    """Where this machine itself reaches what listens at `at`."""
+    host, _, port = at.rpartition(':')
+    host = host.strip('[]').partition('%')[0]
+    return f'{ {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host) }:{port}'  # noqa: S104
+
+
+def addresses() -> list[str]:
+    """Every address of this machine."""
+    said = subprocess.run(['ip', '-o', 'addr'], capture_output=True, text=True, check=False).stdout
+    return [found.partition('/')[0] for found in re.findall(r' inet6? (\S+)', said)]
+
+
+def virtual() -> str:
+    """Addresses here that keepalived or pacemaker moves between machines."""
+    files = [*Path('/etc/keepalived').glob('**/*.conf'), Path('/var/lib/pacemaker/cib/cib.xml')]
+    text = '\n'.join(one.read_text(errors='replace') for one in files if one.is_file())
+    blocks = re.findall(r'virtual_ipaddress(?:_excluded)?\s*\{(.*?)\}', text, re.S)
+    blocks += re.findall(r'name="(?:ip|ipv6addr)" value="([^"]+)"', text)
+    moved = {word.partition('/')[0] for block in blocks for word in block.split()}
+    return ' '.join(sorted(moved & {*addresses()}))
+
+
+def holds(address: str) -> str:
+    """Whether this machine has the address: `yes` or `no`."""
+    return 'yes' if address in addresses() else 'no'
+
+
+LOOKS = {
+    one.__name__: one
+    for one in (reach, lost, delay, answer, resets, dns, skew, memcached, services, virtual, holds)
+}
+
+if __name__ == '__main__':
+    print(LOOKS[sys.argv[1]](*sys.argv[2:]))

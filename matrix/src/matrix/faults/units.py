@@ -1,0 +1,209 @@
+"""Units that come and go, as an operator scales: through Juju alone. What cannot be undone is made up for."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from matrix.faults import fault, kinds
+from matrix.plans import plan, snapshot
+
+FOR_GOOD = 'for_good'
+"""The parameter of a plan that wants no amends: Matrix's own plans never made any."""
+
+
+def units(model: snapshot.Model, application: str) -> frozenset[str]:
+    """The names of an application's units."""
+    return frozenset(
+        unit.name for one in model.applications if one.name == application for unit in one.units
+    )
+
+
+async def _nothing(_site: fault.Site) -> None:
+    return None
+
+
+async def _able(site: fault.Site) -> str:
+    model = site.link.now()
+    known = {one.name for one in (*model.applications, *model.machines)}
+    known |= {unit.name for one in model.applications for unit in one.units}
+    unknown = [one for one in site.targets if one not in known]
+    return f'there is no {unknown[0]}' if unknown else ''
+
+
+def _remember(site: fault.Site, model: snapshot.Model) -> None:
+    for one in model.applications:
+        site.memory[one.name] = ' '.join(sorted(units(model, one.name)))
+
+
+def _before(site: fault.Site, application: str) -> frozenset[str]:
+    return frozenset(site.memory.get(application, '').split())
+
+
+async def _arm(site: fault.Site) -> None:
+    _remember(site, await site.link.fresh())
+
+
+def _kept(site: fault.Site) -> bool:
+    return bool(site.parameters.get(FOR_GOOD))
+
+
+async def _add(site: fault.Site) -> None:
+    for target in site.targets:
+        count = site.parameters.get('count', 1)
+        to = site.parameters.get('to')
+        await site.link.add_unit(
+            target.partition('/')[0], int(count), None if to is None else str(to)
+        )
+
+
+def _new(site: fault.Site, model: snapshot.Model) -> dict[str, frozenset[str]]:
+    names = dict.fromkeys(one.partition('/')[0] for one in site.targets)
+    return {name: units(model, name) - _before(site, name) for name in names}
+
+
+async def _added(site: fault.Site) -> fault.Proof:
+    new = _new(site, await site.link.fresh())
+    if not all(new.values()):
+        return ''
+    return '; '.join(f'{", ".join(sorted(names))} joined {name}' for name, names in new.items())
+
+
+async def _take_back(site: fault.Site) -> None:
+    if not _kept(site):
+        for names in _new(site, await site.link.fresh()).values():
+            for name in sorted(names):
+                await site.link.remove_unit(name)
+
+
+async def _as_before(site: fault.Site) -> fault.Proof:
+    model = await site.link.fresh()
+    if _kept(site):
+        return 'it stays so, as the plan has it'
+    settled = [
+        unit
+        for one in model.applications
+        for unit in one.units
+        if one.name in {target.partition('/')[0] for target in site.targets}
+    ]
+    names = dict.fromkeys(one.partition('/')[0] for one in site.targets)
+    if any(len(units(model, name)) != len(_before(site, name)) for name in names):
+        return ''
+    if any(unit.workload_status != 'active' or unit.agent_status != 'idle' for unit in settled):
+        return ''
+    return '; '.join(f'{name} has {len(_before(site, name))} unit(s) again' for name in names)
+
+
+async def _remove(site: fault.Site) -> None:
+    for target in site.targets:
+        await site.link.remove_unit(target)
+
+
+async def _gone(site: fault.Site) -> fault.Proof:
+    model = await site.link.fresh()
+    left = [one for one in site.targets if one in units(model, one.partition('/')[0])]
+    return '' if left else f'{", ".join(site.targets)} gone from the model'
+
+
+async def _make_up(site: fault.Site) -> None:
+    """As many units as there were, counted anew at each call, so that calling twice adds none too many."""
+    if _kept(site):
+        return
+    model = await site.link.fresh()
+    for name in dict.fromkeys(one.partition('/')[0] for one in site.targets):
+        missing = len(_before(site, name)) - len(units(model, name) - {*site.targets})
+        if missing > 0:
+            await site.link.add_unit(name, missing)
+
+
+async def _idle(site: fault.Site) -> fault.Proof:
+    return f'nothing was broken for {site.event.hold:g} s, as the plan has it'
+
+
+_LONG = (300.0, 900.0)
+
+ADD = fault.Fault(
+    kind=plan.Kind('add-unit', (kinds.APPLICATIONS, kinds.ONE), (5.0, 30.0)),
+    sentence='{target} gets one more unit, and loses it again',
+    colour=kinds.MODEL,
+    unable=_able,
+    arm=_arm,
+    inject=_add,
+    landed=_added,
+    heal=_take_back,
+    healed=_as_before,
+    spare=0,
+    exclusive='',
+    reversible=False,
+    within=_LONG,
+)
+REMOVE = dataclasses.replace(
+    ADD,
+    kind=plan.Kind('remove-unit', (kinds.UNITS, kinds.ONE), (5.0, 30.0)),
+    sentence='{target} is removed, and another unit takes its place',
+    inject=_remove,
+    landed=_gone,
+    heal=_make_up,
+    spare=1,
+)
+
+
+async def _remember_all(site: fault.Site) -> None:
+    await _arm(site)
+    on = [
+        unit.name
+        for one in site.link.now().applications
+        for unit in one.units
+        if unit.machine in site.targets
+    ]
+    site.memory['units of these machines'] = ' '.join(on)
+
+
+async def _remove_machine(site: fault.Site) -> None:
+    for target in site.targets:
+        await site.link.cli('remove-machine', '--force', '--no-prompt', target)
+
+
+async def _machine_gone(site: fault.Site) -> fault.Proof:
+    left = {one.id for one in (await site.link.fresh()).machines} & {*site.targets}
+    return '' if left else f'machine {", ".join(site.targets)} gone from the model'
+
+
+def _of_machines(site: fault.Site) -> fault.Site:
+    lost = tuple(site.memory.get('units of these machines', '').split())
+    return dataclasses.replace(site, targets=lost)
+
+
+async def _replace_machine(site: fault.Site) -> None:
+    await _make_up(_of_machines(site))
+
+
+async def _machine_replaced(site: fault.Site) -> fault.Proof:
+    return await _as_before(_of_machines(site)) or ''
+
+
+REMOVE_MACHINE = dataclasses.replace(
+    REMOVE,
+    kind=plan.Kind('remove-machine', (kinds.MACHINES, kinds.ONE), (5.0, 30.0)),
+    sentence='machine {target} is removed by force, and its units are made up for',
+    arm=_remember_all,
+    inject=_remove_machine,
+    landed=_machine_gone,
+    heal=_replace_machine,
+    healed=_machine_replaced,
+)
+SLEEP = dataclasses.replace(
+    ADD,
+    kind=plan.Kind('sleep', (kinds.UNITS, kinds.ONE), (1.0, 10.0)),
+    sentence='nothing is done to {target} for a while',
+    arm=_nothing,
+    inject=_nothing,
+    landed=_idle,
+    heal=_nothing,
+    healed=_idle,
+    reversible=True,
+    within=(5.0, 5.0),
+)
+
+FAULTS: tuple[fault.Fault, ...] = (ADD, REMOVE)
+ONLY_IN_PLANS: tuple[fault.Fault, ...] = (REMOVE_MACHINE, SLEEP)
+"""Known by name, never chosen by chance."""
