@@ -261,7 +261,12 @@ class _Step:
         self.phase(index, phase)
         self.publish(
             'rule.done',
-            {'task': self.rules[index].task, 'phase': phase, 'message': message},
+            {
+                'task': self.rules[index].task,
+                'phase': phase,
+                'message': message,
+                'gates': suite.gates(self.rules[index].gating, ha=self.state.policy.ha),
+            },
             index,
         )
 

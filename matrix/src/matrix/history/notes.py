@@ -20,6 +20,8 @@ expect          {…}: what this test allows and asks for, where it differs from
 owners          {address, units, at, unseen}: who held a VIP at this second of the run, and which units did not say
 log             {unit, lines}: an excerpt of a unit's log, at the moment of a failure
 waits           [sentence, …]: why each rule that is not over does not go on
+model           the name of the model that the next test runs in
+lost            Juju does not answer any more, and why
 run.end         {ending, code}: the last entry
 """
 
@@ -36,6 +38,7 @@ LOAD = 'load'
 LOAD_LATE = 'load.late'
 LOAD_END = 'load.end'
 LOAD_NONE = 'load.none'
+NO_LOAD_WANTED = 'the bundle says that it has no load'
 REFUSED = 'refused'
 UNITS = 'units'
 FINGERPRINT = 'fingerprint'
@@ -43,4 +46,6 @@ EXPECT = 'expect'
 OWNERS = 'owners'
 LOG = 'log'
 WAITS = 'waits'
+MODEL = 'model'
+LOST = 'lost'
 RUN_END = 'run.end'

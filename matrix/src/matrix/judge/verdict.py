@@ -30,13 +30,18 @@ class Signature:
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What one check says: an outcome, one sentence, and the journal entries (`seq`) that show it."""
+    """What one check says: an outcome, one sentence, and the journal entries (`seq`) that show it.
+
+    `signature` is what a failure is told by; `also` are the others that it has, since which of them is the most
+    frequent is chance.
+    """
 
     check: str
     outcome: Outcome
     sentence: str
     evidence: tuple[int, ...] = ()
     signature: Signature | None = None
+    also: tuple[Signature, ...] = ()
 
 
 def worst(verdicts: Iterable[Verdict]) -> Outcome:

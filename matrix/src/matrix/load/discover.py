@@ -52,7 +52,7 @@ async def find(
         load_file: loads a Python file of the bundle's.
     """
     if said.use == 'none':
-        return NoLoad('the bundle says that it has no load')
+        return NoLoad(notes.NO_LOAD_WANTED)
     if said.use == 'http' and said.http:
         return http.Http(said.http, model_link, run)
     if said.use in {'auto', 'end_to_end'}:

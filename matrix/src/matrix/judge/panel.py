@@ -1,0 +1,221 @@
+"""All that is judged of a run, from its journal alone: what applies, what it says, and the one sentence. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from matrix.grammar import problem
+from matrix.history import journal, notes
+from matrix.judge import checks, comeback, expect, safety, service, trial, verdict
+
+_FAIL, _UNKNOWN = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN
+
+# Of two failures, the one further up is the one to tell: what is lost says more than what was slow.
+_WEIGHT = (
+    'acknowledged', 'reads', 'tokens', 'owners', 'errors', 'load', 'fingerprint', 'quiet', 'latency', 'rules', 'faults',
+)  # fmt: skip
+
+_Judge = Callable[[trial.Trial], verdict.Verdict]
+
+
+@dataclasses.dataclass(frozen=True)
+class Judged:
+    """What was judged of one test. `skipped` says why it did not run, where it did not."""
+
+    test: str
+    verdicts: tuple[verdict.Verdict, ...] = ()
+    sentence: str = ''
+    skipped: str = ''
+    ending: verdict.Ending = 'unknown'
+
+    @property
+    def outcome(self) -> verdict.Outcome:
+        """The worst of its checks; unknown when it did not run."""
+        return verdict.worst(self.verdicts)
+
+    @property
+    def worst(self) -> verdict.Verdict | None:
+        """The verdict that decides, and that the sentence tells."""
+        return worst(self.verdicts)
+
+    @property
+    def signature(self) -> verdict.Signature | None:
+        """How it failed: what shrinking holds on to. None when it did not."""
+        found = self.worst
+        return found.signature if found is not None and found.outcome is _FAIL else None
+
+    @property
+    def signatures(self) -> frozenset[verdict.Signature]:
+        """Every way in which it failed: a replay fails in the same way when one of these is the one looked for."""
+        return frozenset(
+            signature
+            for one in self.verdicts
+            if one.outcome is _FAIL
+            for signature in (one.signature, *one.also)
+            if signature is not None
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What was judged of a run, test by test, and of the whole."""
+
+    tests: tuple[Judged, ...]
+    outcome: verdict.Outcome
+    sentence: str
+
+    @property
+    def worst(self) -> Judged | None:
+        """The test that decides."""
+        return max(self.tests, key=lambda one: one.outcome, default=None)
+
+
+def judge(
+    read: journal.Journal,
+    *,
+    more: Mapping[str, checks.Check] | None = None,
+    expected: expect.Expect | None = None,
+) -> Run:
+    """Judge a journal.
+
+    Args:
+        read: the journal of a whole run, or of one test.
+        more: checks of others, by name; each is given one test's part of the journal.
+        expected: what every test is held to, in place of what the journal says (its notes `expect`).
+    """
+    tests = tuple(_test(name, part, more or {}, expected) for name, part in trial.split(read))
+    outcome = max((one.outcome for one in tests), default=_UNKNOWN)
+    return Run(tests, outcome, _run_sentence(tests))
+
+
+def _test(
+    name: str,
+    part: journal.Journal,
+    more: Mapping[str, checks.Check],
+    expected: expect.Expect | None,
+) -> Judged:
+    try:
+        of = trial.of(name, part, expected)
+    except problem.RefusedError as error:
+        sentence = f'what is expected cannot be read: {error}'
+        found = verdict.Verdict('expect', _UNKNOWN, sentence)
+        return Judged(name, (found,), sentence)
+    own: dict[str, checks.Check] = {
+        check: functools.partial(_ask, one, of)
+        for check, one in _applying(of)
+        if check not in of.expect.ignore
+    }
+    others = {check: one for check, one in more.items() if check not in of.expect.ignore}
+    verdicts = checks.run({**own, **others}, part)
+    return Judged(name, verdicts, _sentence(of, verdicts), ending=_ending(of, verdicts))
+
+
+def _ask(one: _Judge, of: trial.Trial, _: journal.Journal) -> verdict.Verdict:
+    return one(of)
+
+
+def _applying(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
+    """The checks that have something to say of a test, in the order in which they are told."""
+    yield 'rules', comeback.rules
+    yield from _of_load(of)
+    if of.values(notes.OWNERS):
+        yield 'owners', safety.owners
+    yield from _of_model(of)
+
+
+def _of_load(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
+    kinds = {one.invoke.kind for one in of.done}
+    unloaded = [str(one) for one in of.values(notes.LOAD_NONE)]
+    if of.values(notes.LOAD) or any(why != notes.NO_LOAD_WANTED for why in unloaded):
+        yield 'load', service.load
+    if kinds:
+        yield 'errors', service.errors
+        yield 'latency', service.latency
+    for write, read in of.writes:
+        yield f'acknowledged {write}', functools.partial(_pair, safety.acknowledged, write, read)
+        yield f'reads {read}', functools.partial(_pair, safety.reads, write, read)
+    if {safety.ISSUE, safety.VALIDATE} <= kinds:
+        yield 'tokens', safety.tokens
+
+
+def _of_model(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
+    planned = bool(of.strikes or of.values(notes.REFUSED) or _events(of))
+    if planned:
+        yield 'faults', comeback.faults
+    if of.values(notes.FINGERPRINT):
+        yield 'fingerprint', comeback.fingerprint
+    if planned or any(
+        isinstance(one.what, journal.Status | journal.Hook) for one in of.read.entries
+    ):
+        yield 'quiet', comeback.quiet
+    if of.expect.effects:
+        yield 'effects', comeback.effects
+
+
+def _pair(
+    check: Callable[[trial.Trial, str, str], verdict.Verdict],
+    write: str,
+    read_back: str,
+    of: trial.Trial,
+) -> verdict.Verdict:
+    return check(of, write, read_back)
+
+
+def _events(of: trial.Trial) -> bool:
+    return any(trial.mapping(value).get('events') for value in of.values(notes.PLAN))
+
+
+def worst(verdicts: Sequence[verdict.Verdict]) -> verdict.Verdict | None:
+    """The verdict to tell: the worst outcome, and of equal ones what weighs most."""
+
+    def rank(one: verdict.Verdict) -> tuple[int, int]:
+        name = one.check.partition(' ')[0]
+        return (-one.outcome, _WEIGHT.index(name) if name in _WEIGHT else 0)
+
+    return min(verdicts, key=rank, default=None)
+
+
+def _sentence(of: trial.Trial, verdicts: Sequence[verdict.Verdict]) -> str:
+    found = worst(verdicts)
+    if found is None:
+        return 'nothing was checked'
+    if found.outcome is not verdict.Outcome.PASS:
+        return found.sentence
+    parts: list[str] = []
+    if of.strikes:
+        parts.append(f'{len(of.strikes)} fault{"s" * (len(of.strikes) > 1)} landed and healed')
+    if of.done:
+        worked = sum(one.how == 'ok' for one in of.done)
+        lost = len(of.done) - worked
+        parts.append(
+            f'{worked} of {len(of.done)} operations worked'
+            if lost
+            else f'all {worked} operations worked'
+        )
+        if lost:
+            parts.append('the faults explain the rest')
+    return '; '.join(parts) or 'every rule did what it should'
+
+
+def _ending(of: trial.Trial, verdicts: Sequence[verdict.Verdict]) -> verdict.Ending:
+    outcome = verdict.worst(verdicts)
+    if outcome is _FAIL:
+        return 'failed'
+    phases = {str(trial.mapping(one).get('phase')) for one in of.values(notes.RULE_DONE)}
+    if 'broken' in phases:
+        return 'infrastructure'
+    return 'unknown' if outcome is _UNKNOWN else 'passed'
+
+
+def _run_sentence(tests: Sequence[Judged]) -> str:
+    if not tests:
+        return 'nothing ran'
+    decides = max(tests, key=lambda one: one.outcome)
+    if decides.outcome is verdict.Outcome.PASS:
+        told = [one for one in tests if one.sentence != 'every rule did what it should'] or [
+            tests[0]
+        ]
+        return told[-1].sentence
+    return f'{decides.test}: {decides.sentence}' if len(tests) > 1 else decides.sentence

@@ -1,0 +1,224 @@
+"""What must hold whatever is broken: acknowledged writes stay, tokens stay valid, a VIP has one owner. Pure."""
+
+from __future__ import annotations
+
+import bisect
+import collections
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from matrix.history import journal, notes
+from matrix.judge import trial, verdict
+
+_FAIL, _UNKNOWN, _PASS = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN, verdict.Outcome.PASS
+
+ISSUE, VALIDATE, REVOKE = 'token.issue', 'token.validate', 'token.revoke'
+
+
+def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict:
+    """Every write that was acknowledged is found by a read that began after all faults were healed.
+
+    A write's value names what was written. A read is invoked with that name and is `ok` with a true value when found,
+    `ok` with a false one when not. Writes that nobody answered may be there or not. Without faults, some may be unread.
+    """
+    name = f'acknowledged {write}'
+    healed = max((one.band.healed or 0.0 for one in of.strikes), default=0.0)
+    written = _written(of, write)
+    found: dict[str, bool] = {}
+    for one in of.done:
+        if one.invoke.kind == read_back and one.how == 'ok':
+            key = repr(one.invoke.value)
+            # Looked for only after the heal, and after the write's own answer.
+            if key in written and one.at >= max(healed, written[key].ended_at or 0.0):
+                found[key] = bool(one.end and one.end.value)
+    lost = [one for key, one in written.items() if found.get(key) is False]
+    unread = [one for key, one in written.items() if key not in found]
+    if lost:
+        what = 'write is' if len(lost) == 1 else 'writes are'
+        sentence = (
+            f'{len(lost)} of {len(written)} acknowledged {what} lost, first {lost[0].value!r} '
+            f'({write} at {lost[0].at:.1f} s{_during(of, lost[0])})'
+        )
+        signature = verdict.Signature('acknowledged writes', write, 'lost')
+        return verdict.Verdict(name, _FAIL, sentence, tuple(one.seq for one in lost), signature)
+    if not found or (unread and of.strikes):
+        sentence = f'{len(unread)} of {len(written)} acknowledged writes were never read back'
+        return verdict.Verdict(name, _UNKNOWN, sentence, tuple(one.seq for one in unread))
+    count = f'all {len(written)}' if not unread else f'{len(found)} of {len(written)}'
+    return verdict.Verdict(name, _PASS, f'{count} acknowledged writes were read back')
+
+
+def _written(of: trial.Trial, write: str) -> dict[str, journal.Done]:
+    return {
+        repr(one.value): one for one in of.done if one.invoke.kind == write and one.how == 'ok'
+    }
+
+
+def _during(of: trial.Trial, one: journal.Done) -> str:
+    why = of.why(one.at, trial.ended(one))
+    return f', while {why[-1].sentence}' if why else ''
+
+
+def reads(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict:
+    """A read that began after a write was acknowledged finds it: nothing stale is served."""
+    name = f'reads {read_back}'
+    written = _written(of, write)
+    looked = [
+        one
+        for one in of.done
+        if one.invoke.kind == read_back
+        and one.how == 'ok'
+        and (by := written.get(repr(one.invoke.value))) is not None
+        and one.at >= (by.ended_at or 0.0)
+    ]
+    missed = [one for one in looked if not (one.end and one.end.value)]
+    if not looked:
+        return verdict.Verdict(name, _UNKNOWN, 'nothing was read after it was written')
+    if missed and not of.expect.stale:
+        first = missed[0]
+        sentence = (
+            f'{read_back} missed what was acknowledged {_times(missed)}, '
+            f'first {first.invoke.value!r} at {first.at:.1f} s{_during(of, first)}'
+        )
+        signature = verdict.Signature('reads', read_back, 'stale')
+        return verdict.Verdict(name, _FAIL, sentence, tuple(one.seq for one in missed), signature)
+    late = f', {len(missed)} of them late, as this bundle may' if missed else ''
+    return verdict.Verdict(name, _PASS, f'{len(looked)} reads found what was written before{late}')
+
+
+def _times(some: Sequence[object]) -> str:
+    return 'once' if len(some) == 1 else f'{len(some)} times'
+
+
+def tokens(of: trial.Trial) -> verdict.Verdict:
+    """A token that was issued is valid until it is revoked, wherever it is shown.
+
+    `token.validate` is invoked with the token's name, and is `ok` with a true value when it is valid and a false one
+    when it is not. No fault explains a token that is not: being unable to say is an error, saying no is wrong.
+    """
+    issued = {
+        repr(one.value): one for one in of.done if one.invoke.kind == ISSUE and one.how == 'ok'
+    }
+    revoked: dict[str, float] = {}
+    for one in of.done:
+        if one.invoke.kind == REVOKE and one.how != 'fail':
+            revoked.setdefault(repr(one.invoke.value), one.at)
+    shown = [
+        one
+        for one in of.done
+        if one.invoke.kind == VALIDATE
+        and one.how == 'ok'
+        and trial.ended(one) < revoked.get(repr(one.invoke.value), float('inf'))
+        and _issued_before(issued, one)
+    ]
+    refused = [one for one in shown if not (one.end and one.end.value)]
+    where = sorted({one.end.endpoint for one in shown if one.end and one.end.endpoint})
+    if refused:
+        first = refused[0]
+        at = sorted({one.end.endpoint for one in refused if one.end and one.end.endpoint})
+        sentence = (
+            f'a valid token was refused {_times(refused)} in {first.at:.1f} to {refused[-1].at:.1f} s'
+            f'{" at " + ", ".join(at) if at else ""}{_during(of, first)}'
+        )
+        signature = verdict.Signature('tokens', VALIDATE, 'refused')
+        seqs = tuple(one.seq for one in refused)
+        return verdict.Verdict('tokens', _FAIL, sentence, seqs, signature)
+    if not shown:
+        return verdict.Verdict('tokens', _UNKNOWN, 'no token was shown after it was issued')
+    at = f' at {len(where)} endpoint{"s" * (len(where) > 1)}' if where else ''
+    return verdict.Verdict('tokens', _PASS, f'tokens were valid {len(shown)} times{at}')
+
+
+def _issued_before(issued: Mapping[str, journal.Done], shown: journal.Done) -> bool:
+    # The load's first token is issued before the load begins, and has no entry of its own.
+    by = issued.get(repr(shown.invoke.value))
+    return by is None or shown.at >= (by.ended_at or 0.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sample:
+    at: float
+    seq: int
+    units: tuple[str, ...]
+    unseen: tuple[str, ...]
+
+
+def owners(of: trial.Trial) -> verdict.Verdict:
+    """Every VIP is held by one unit: by two, or by none, no longer than a takeover takes.
+
+    A unit that is cut off or stands still cannot know that another took over; see `Expect.owners_struck`.
+    """
+    samples: dict[str, list[_Sample]] = collections.defaultdict(list)
+    for entry, value in of.notes.get(notes.OWNERS, ()):
+        said = trial.mapping(value)
+        at = trial.number(said.get('at'), entry.at)
+        units, unseen = (_names(said.get(key)) for key in ('units', 'unseen'))
+        samples[str(said.get('address', ''))].append(_Sample(at, entry.seq, units, unseen))
+    said_: list[str] = []
+    for address, some in sorted(samples.items()):
+        some.sort(key=lambda one: (one.at, one.seq))
+        if wrong := _two(of, address, some) or _none(of, address, some):
+            return wrong
+        if not any(one.units for one in some):
+            return verdict.Verdict('owners', _UNKNOWN, f'nobody was ever seen to hold {address}')
+        moves = sum(
+            old.units != new.units
+            for old, new in itertools.pairwise(some)
+            if old.units and new.units
+        )
+        said_.append(f'{address} had one owner ({moves} takeover{"s" * (moves != 1)})')
+    if not said_:
+        return verdict.Verdict('owners', _UNKNOWN, 'nobody looked who holds a VIP')
+    return verdict.Verdict('owners', _PASS, '; '.join(said_))
+
+
+def _names(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        return ()
+    return tuple(str(one) for one in cast('list[object]', value))
+
+
+def _two(of: trial.Trial, address: str, some: Sequence[_Sample]) -> verdict.Verdict | None:
+    times = [one.at for one in some]
+    for n, one in enumerate(some):
+        if len(one.units) < 2 or (n and some[n - 1].units == one.units):
+            continue
+        last = next((m for m in range(n, len(some)) if some[m].units != one.units), len(some))
+        # What was seen until the last look that still saw it; not what may have been after.
+        end = some[last - 1].at
+        struck = _struck(of, one.units)
+        allowed = of.expect.owners_struck if struck else of.expect.owners
+        healed = max((strike.band.healed or one.at for strike in struck), default=one.at)
+        # After the heal, they know again: from then on it counts in any case.
+        since = bisect.bisect_left(times, healed + of.expect.owners)
+        after = times[since:last] if struck else []
+        if end - one.at > allowed or (after and end - after[0] > of.expect.owners):
+            who = ' and '.join(one.units)
+            sentence = (
+                f'{address} had two owners, {who}, for {end - one.at:.1f} s from {one.at:.1f} s'
+                f'{f", while {struck[-1].sentence}" if struck else ""}'
+            )
+            evidence = tuple(sample.seq for sample in some[n:last])
+            signature = verdict.Signature('owners', error='two')
+            return verdict.Verdict('owners', _FAIL, sentence, evidence, signature)
+    return None
+
+
+def _none(of: trial.Trial, address: str, some: Sequence[_Sample]) -> verdict.Verdict | None:
+    last = some[-1]
+    if last.units or last.unseen or not any(one.units for one in some):
+        return None
+    sentence = f'nobody held {address} in the end'
+    signature = verdict.Signature('owners', error='none')
+    return verdict.Verdict('owners', _FAIL, sentence, (last.seq,), signature)
+
+
+def _struck(of: trial.Trial, units: Sequence[str]) -> list[trial.Strike]:
+    return [
+        strike
+        for strike in of.strikes
+        if {*units} & {*strike.targets}
+        or {unit.partition('/')[0] for unit in units} & {*strike.targets}
+    ]
