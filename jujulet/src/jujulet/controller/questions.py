@@ -240,7 +240,8 @@ class Questions:
     ) -> list[str]:
         """The command line that runs *argv* on a machine from this host."""
         found, machine = self._place(model, target)
-        if found.machines[machine].phase != 'started':
+        # 'down' is only what is not heard from: Juju logs in by ssh, which does not need the agent.
+        if found.machines[machine].phase not in ('started', 'down'):
             raise model_.Refused(f'machine {machine} is not started')
         machines = self._engine.machines_of(found.uuid)
         return list(machines.enter(found.uuid, machine, tuple(argv), user=user, tty=tty))
