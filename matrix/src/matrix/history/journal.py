@@ -16,7 +16,7 @@ from matrix.grammar import located, problem
 from matrix.history import redact
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Operation:
     """One edge of an operation of the load. `id` joins an invoke with what became of it.
 
@@ -84,7 +84,7 @@ class Note:
 What: TypeAlias = Operation | Fault | Hook | Status | Effect | Note
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
     """One line. `at` is seconds since the run began, by a clock that never goes back; `wall` is for people."""
 
@@ -103,6 +103,8 @@ _KINDS: dict[str, type[Any]] = {
     'note': Note,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
+# Asked for once: a journal has hundreds of thousands of lines.
+_FIELDS = {kind: {one.name: one for one in dataclasses.fields(kind)} for kind in _KINDS.values()}
 _PHASES = {
     Operation: ('invoke', 'ok', 'fail', 'info'),
     Fault: ('armed', 'landed', 'healed'),
@@ -113,9 +115,9 @@ _PHASES = {
 def to_line(entry: Entry, known: redact.Secrets) -> str:
     """The entry as one line of JSON with its newline, and without secrets."""
     values = {
-        field.name: value
-        for field in dataclasses.fields(entry.what)
-        if (value := getattr(entry.what, field.name)) != field.default
+        name: value
+        for name, field in _FIELDS[type(entry.what)].items()
+        if (value := getattr(entry.what, name)) != field.default
     }
     safe = cast('dict[str, located.Plain]', redact.plain(values, known))
     head = {'seq': entry.seq, 'at': entry.at, 'wall': entry.wall, 'is': _NAMES[type(entry.what)]}
@@ -129,7 +131,7 @@ def from_line(line: str) -> Entry:
         ValueError: it is not a whole entry; says what is wrong.
     """
     try:
-        read: object = json.loads(line, parse_constant=_no_constant)
+        read: object = _DECODER.decode(line)
     except RecursionError as error:
         raise ValueError('nested too deeply') from error
     if not isinstance(read, dict):
@@ -148,6 +150,9 @@ def _no_constant(name: str) -> float:
     raise ValueError(f'{name} is not a number')
 
 
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
 def _is_time(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -164,8 +169,8 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
 
 
 def _what(kind: type[Any], fields: dict[str, Any]) -> What:
-    known = {field.name: field for field in dataclasses.fields(kind)}
-    if unknown := set(fields) - set(known):
+    known = _FIELDS[kind]
+    if unknown := fields.keys() - known.keys():
         raise ValueError(
             f'unknown field {min(unknown)!r}{problem.suggestion(min(unknown), known)}'
         )
@@ -215,7 +220,7 @@ def read(text: str, source: str) -> Journal:
     return Journal(tuple(entries), tuple(problems))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Done:
     """An operation from its invoke to what became of it; open to the end is `info`."""
 
@@ -239,18 +244,22 @@ class Done:
 
 def operations(entries: Iterable[Entry]) -> tuple[Done, ...]:
     """Operations in the order of their invokes."""
-    begun: dict[str, tuple[Entry, Operation]] = {}
-    ended: dict[str, tuple[float, Operation]] = {}
+    begun: dict[str, Entry] = {}
+    ended: dict[str, Entry] = {}
     for entry in entries:
-        if isinstance(entry.what, Operation):
-            if entry.what.phase == 'invoke':
-                begun.setdefault(entry.what.id, (entry, entry.what))
-            elif entry.what.id in begun:
-                ended.setdefault(entry.what.id, (entry.at, entry.what))
-    return tuple(_done(entry, invoke, ended.get(name)) for name, (entry, invoke) in begun.items())
+        what = entry.what
+        if isinstance(what, Operation):
+            if what.phase == 'invoke':
+                begun.setdefault(what.id, entry)
+            elif what.id in begun:
+                ended.setdefault(what.id, entry)
+    return tuple(_done(entry, ended.get(name)) for name, entry in begun.items())
 
 
-def _done(entry: Entry, invoke: Operation, end: tuple[float, Operation] | None) -> Done:
-    if end is None or end[1].phase == 'invoke':
-        return Done(invoke, entry.at, entry.seq, 'info', None, None)
-    return Done(invoke, entry.at, entry.seq, end[1].phase, end[0], end[1])
+def _done(begun: Entry, ended: Entry | None) -> Done:
+    invoke = cast('Operation', begun.what)
+    if ended is None:
+        return Done(invoke, begun.at, begun.seq, 'info', None, None)
+    end = cast('Operation', ended.what)
+    how = 'info' if end.phase == 'invoke' else end.phase
+    return Done(invoke, begun.at, begun.seq, how, ended.at, end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -28,7 +29,13 @@ _SECRET_TEXT = (
         re.S,
     ),
 )
-_SHORTEST = 4  # A shorter secret would hide half of all words.
+# Most texts hold none of it: one look instead of many.
+_ANY = re.compile(
+    r'(?:password|passwd|passphrase|secret|token|api[_-]?key)["\']?\s*[=:]|(?:bearer|basic)\s|://[^\s/:@]*:[^\s/@]+@'
+    r'|gAAAA|-----BEGIN',
+    re.I,
+)
+SHORTEST = 4  # A shorter secret would hide half of all words.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,9 +52,9 @@ def secrets(values: Iterable[str]) -> Secrets:
         ValueError: one is shorter than four characters.
     """
     found = sorted({*values}, key=lambda one: (-len(one), one))
-    if any(len(one) < _SHORTEST for one in found):
+    if any(len(one) < SHORTEST for one in found):
         raise ValueError(
-            f'a secret of fewer than {_SHORTEST} characters cannot be kept out of text'
+            f'a secret of fewer than {SHORTEST} characters cannot be kept out of text'
         )
     return Secrets(tuple(found))
 
@@ -56,9 +63,16 @@ def text(value: str, known: Secrets) -> str:
     """A text without what is known or looks like a secret."""
     for secret in known.values:
         value = value.replace(secret, HIDDEN)
+    if _ANY.search(value) is None:
+        return value
     for pattern in _SECRET_TEXT:
         value = pattern.sub(rf'\g<kept>{HIDDEN}', value)
     return value
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
 
 
 def plain(value: located.Plain, known: Secrets) -> located.Plain:
@@ -68,7 +82,7 @@ def plain(value: located.Plain, known: Secrets) -> located.Plain:
     if isinstance(value, Mapping):
         return {
             text(key, known): HIDDEN
-            if _SECRET_KEY.search(key) and inner is not None
+            if _is_secret(key) and inner is not None
             else plain(inner, known)
             for key, inner in value.items()
         }

@@ -72,8 +72,9 @@ class OpenStack:
 
     @property
     def secrets(self) -> frozenset[str]:
-        """The administrator's password, and every token."""
-        return frozenset({self._password, *(one.text for one in self._tokens)} - {''})
+        """The administrator's password, and tokens that do not show by their form what they are (fernet's do)."""
+        tokens = {one.text for one in self._tokens if not one.text.startswith('gAAAA')}
+        return frozenset({self._password, *tokens} - {''})
 
     @property
     def writes(self) -> tuple[tuple[str, str], ...]:
