@@ -167,3 +167,9 @@ def _word(value: located.Plain) -> str:
     if isinstance(value, dict):
         return _word(value.get('name') or value.get('phase'))
     return '' if value is None else str(value)
+
+
+def iso(moment: float) -> str:
+    """Seconds since 1970 as an ISO 8601 time in UTC, to the second, without a zone."""
+    when = datetime.datetime.fromtimestamp(moment, datetime.UTC)
+    return when.replace(tzinfo=None).isoformat(timespec='seconds')

@@ -14,34 +14,34 @@ from typing import cast
 from matrix.blame import suspects
 from matrix.grammar import located
 from matrix.history import journal, notes, periods
-from matrix.judge import checks, verdict
+from matrix.judge import checks, panel, verdict
 from matrix.report import lanes
 
+_ENDINGS: dict[verdict.Ending, verdict.Outcome] = {
+    'passed': verdict.Outcome.PASS,
+    'failed': verdict.Outcome.FAIL,
+}
 
-@dataclasses.dataclass(frozen=True)
-class Judged:
-    """What the panel said of one test. `skipped` says why it did not run, where it did not."""
 
-    test: str
-    verdicts: tuple[verdict.Verdict, ...] = ()
-    sentence: str = ''
-    skipped: str = ''
-
-    @property
-    def outcome(self) -> verdict.Outcome:
-        """The worst of its checks; unknown when it did not run."""
-        return verdict.worst(self.verdicts)
+Judged = panel.Judged
 
 
 @dataclasses.dataclass(frozen=True)
 class Smallest:
-    """The smallest plan that still fails: its file's text, the command that replays it, and how sure that is."""
+    """The smallest plan that still fails: its file's text, its events in words, and the command that replays it.
+
+    `replays` is how many runs it took; `necessary` names the events without which a run passed.
+    """
 
     text: str
-    events: int
+    events: tuple[str, ...]
     command: str
     replays: int = 0
     necessary: tuple[str, ...] = ()
+
+
+SMALLEST = 'smallest'
+"""The note of a smallest plan: {plan (its text), events (in words), command, replays, necessary (ids)}."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +108,11 @@ class Test:
     load: str = ''
     plan: located.Plain = None
 
+    @property
+    def outcome(self) -> verdict.Outcome:
+        """How it ended: that is the worst of its checks, but for one that does not gate, which is shown alone."""
+        return _ENDINGS.get(self.judged.ending, verdict.Outcome.UNKNOWN)
+
 
 @dataclasses.dataclass(frozen=True)
 class Story:
@@ -131,7 +136,7 @@ class Story:
         """The test that a reader wants to see first: the worst outcome, then the most faults."""
         return max(
             self.tests,
-            key=lambda one: (one.judged.outcome, len(one.faults), len(one.operations)),
+            key=lambda one: (one.outcome, len(one.faults), len(one.operations)),
             default=None,
         )
 
@@ -153,7 +158,7 @@ def tell(
     Args:
         read: the journal.
         judged: one for each test; a test of the journal that is missing here counts as not judged (unknown).
-        smallest: what shrinking found, if it was tried.
+        smallest: what shrinking found; without it, what the journal's note `smallest` says.
         folder: where the run's files are, for people.
     """
     entries = read.entries
@@ -162,7 +167,8 @@ def tell(
     told = {one.name for one in tests}
     end = entries[-1].at if entries else 0.0
     tests += [Test(one.test, end, end, one) for one in judged if one.test not in told]
-    ran = [one.judged for one in tests if not one.judged.skipped]
+    ran = [one for one in tests if not one.judged.skipped]
+    smallest = smallest or _smallest(mapping(last(entries, SMALLEST)))
     ending = mapping(last(entries, notes.RUN_END))
     return Story(
         run=mapping(last(entries, notes.RUN)),
@@ -302,6 +308,23 @@ def _test(part: tuple[journal.Entry, ...], judged: Mapping[str, Judged]) -> Test
     )
 
 
+def _smallest(value: Mapping[str, located.Plain]) -> Smallest | None:
+    if not value:
+        return None
+    replays = value.get('replays')
+    return Smallest(
+        text=text(value.get('plan')),
+        events=_words(value.get('events')),
+        command=text(value.get('command')),
+        replays=replays if isinstance(replays, int) else 0,
+        necessary=_words(value.get('necessary')),
+    )
+
+
+def _words(value: located.Plain) -> tuple[str, ...]:
+    return tuple(text(one) for one in value) if isinstance(value, list) else ()
+
+
 def _refused(part: Iterable[journal.Entry]) -> Iterable[str]:
     for entry in part:
         if _is(entry, notes.REFUSED):
@@ -326,23 +349,21 @@ def _row(period: periods.Period, done: Sequence[journal.Done]) -> Row:
     )
 
 
-def _sentence(tests: Sequence[Test], ran: Sequence[Judged], ending: str) -> str:
+def _sentence(tests: Sequence[Test], ran: Sequence[Test], ending: str) -> str:
     """The panel's own sentence where it said one; else that of the worst check."""
     worst = max(ran, key=lambda one: one.outcome, default=None)
     if worst is None:
         return 'no test ran' + (f' ({ending})' if ending else '')
-    if worst.sentence:
-        return worst.sentence
-    if not worst.verdicts:
-        return f'{worst.test} was not judged' + ('' if ending else ': the run did not end')
+    said = worst.judged
+    if said.sentence:
+        return said.sentence
+    if not said.verdicts:
+        return f'{worst.name} was not judged' + ('' if ending else ': the run did not end')
     if worst.outcome is verdict.Outcome.PASS:
         count = sum(len(one.faults) for one in tests)
-        return (
-            f'every check passed; {count} fault(s) landed and healed'
-            if count
-            else ('every check passed; no fault was injected')
-        )
-    one = max(worst.verdicts, key=lambda one: one.outcome)
+        seen = f'{count} fault(s) landed and healed' if count else 'no fault was injected'
+        return f'every check passed; {seen}'
+    one = max(said.verdicts, key=lambda one: one.outcome)
     return f'{one.check}: {one.sentence}'
 
 

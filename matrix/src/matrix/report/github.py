@@ -1,0 +1,129 @@
+"""Annotations and the step summary of a GitHub workflow. Pure.
+
+GitHub shows ten annotations of a kind for a step and drops the rest, and takes at most 1 MiB of summary: the worst come
+first, and the rest stands in the summary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from matrix.grammar import problem
+from matrix.judge import verdict
+from matrix.report import story, words
+
+MOST = 10
+_MOST_BYTES = 1024 * 1024 - 1024
+_LEVELS = {verdict.Outcome.FAIL: 'error', verdict.Outcome.UNKNOWN: 'warning'}
+_MARKS = {verdict.Outcome.PASS: '✅', verdict.Outcome.UNKNOWN: '❔', verdict.Outcome.FAIL: '❌'}
+
+
+def commands(
+    told: story.Story, places: Mapping[str, problem.Where] | None = None
+) -> tuple[str, ...]:
+    """At most ten workflow commands, the worst first.
+
+    Args:
+        told: the run.
+        places: where each test stands (its rule in tests/matrix.yaml), by its name; without it the bundle's first line.
+    """
+    bad = [
+        (test, one)
+        for test in told.tests
+        for one in test.judged.verdicts
+        if one.outcome is not verdict.Outcome.PASS
+    ]
+    bad.sort(key=lambda pair: -pair[1].outcome)
+    return tuple(_annotation(told, test, one, places or {}) for test, one in bad[:MOST])
+
+
+def _annotation(
+    told: story.Story,
+    test: story.Test,
+    one: verdict.Verdict,
+    places: Mapping[str, problem.Where],
+) -> str:
+    bundle = story.text(told.run.get('bundle')) or 'bundle.yaml'
+    where = places.get(test.name, problem.Where(bundle, 1))
+    told_of = {
+        'file': where.source,
+        'line': str(where.line),
+        'title': f'{test.name}: {one.check} {words.OUTCOMES[one.outcome]}',
+    }
+    keys = ','.join(f'{key}={_property(value)}' for key, value in told_of.items())
+    suspects = [f'{s.event} {s.kind} {", ".join(s.targets)}' for s in test.suspects if s.score > 0]
+    said = one.sentence
+    if one.outcome is verdict.Outcome.FAIL and suspects:
+        said += f' (suspected: {"; ".join(suspects[:2])})'
+    return f'::{_LEVELS[one.outcome]} {keys}::{_data(words.short(said, 1000))}'
+
+
+def _data(value: str) -> str:
+    return value.replace('%', '%25').replace('\r', '%0D').replace('\n', '%0A')
+
+
+def _property(value: str) -> str:
+    return _data(words.clean(value)).replace(':', '%3A').replace(',', '%2C')
+
+
+def summary(told: story.Story) -> str:
+    """The step summary in Markdown, less than 1 MiB."""
+    text = '\n'.join(_summary(told)) + '\n'
+    cut = text.encode()[:_MOST_BYTES].decode(errors='ignore')
+    return text if cut == text else f'{cut}\n```\n\n… cut: the whole is in the report.\n'
+
+
+def _summary(told: story.Story) -> Iterator[str]:
+    yield f'## {_MARKS[told.outcome]} {_safe(told.title)}: {words.OUTCOMES[told.outcome]}'
+    yield ''
+    yield _safe(told.sentence)
+    for test in told.tests:
+        yield from ('', f'### {_safe(test.name)}', '')
+        if test.judged.skipped:
+            yield f'Skipped: {_safe(test.judged.skipped)}'
+            continue
+        yield '| | check | |\n|---|---|---|'
+        for one in sorted(test.judged.verdicts, key=lambda one: -one.outcome):
+            yield f'| {_MARKS[one.outcome]} | {_safe(one.check)} | {_safe(one.sentence)} |'
+        yield from _rows(test)
+        yield from _faults(test)
+    if told.smallest is not None:
+        small = told.smallest
+        yield from (
+            '',
+            f'### The smallest plan that still fails: {words.count(len(small.events), "fault")}',
+            '',
+        )
+        yield from ('```sh', words.clean(small.command), '```', '', '```yaml')
+        yield from (words.clean(line).replace('```', "'''") for line in small.text.splitlines())
+        yield '```'
+
+
+def _rows(test: story.Test) -> Iterator[str]:
+    if test.rows:
+        yield '\n| | operations | failed | unanswered | p50 | p99 |\n|---|--:|--:|--:|--:|--:|'
+    for row in test.rows:
+        yield (
+            f'| {row.period} | {row.total:,} | {row.failed:,} | {row.unanswered:,} '
+            f'| {words.took(row.p50)} | {words.took(row.p99)} |'
+        )
+
+
+def _faults(test: story.Test) -> Iterator[str]:
+    if test.faults:
+        yield '\n| fault | on | from | proven | suspicion |\n|---|---|--:|---|---|'
+    why = {one.event: one for one in test.suspects if one.score > 0}
+    for one in test.faults:
+        suspect = f'{why[one.id].score:.1f}: {"; ".join(why[one.id].why)}' if one.id in why else ''
+        proof = one.proof if one.proven and one.proof else 'yes' if one.proven else '**no**'
+        safe_proof = proof if proof == '**no**' else _safe(proof)
+        yield (
+            f'| {_safe(one.id)} {_safe(one.kind)} | {_safe(", ".join(one.targets))} '
+            f'| {words.moment(one.start)} | {safe_proof} | {_safe(suspect)} |'
+        )
+
+
+def _safe(value: str) -> str:
+    """A model's own words as plain text of Markdown."""
+    value = words.clean(value).replace('&', '&amp;').replace('<', '&lt;')
+    return ''.join(f'\\{one}' if one in '\\`*_[]|#!' else one for one in value)

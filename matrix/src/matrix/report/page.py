@@ -1,0 +1,147 @@
+"""One HTML page that needs nothing but itself: no network, no other file, in light and dark, with or without scripts.
+
+Pure: the assets (style and scripts, in `assets/`) are given. What comes from a model is text wherever it stands:
+escaped in HTML, without `<` in the data, and put into the page by the scripts as text alone. The page's own policy
+lets no other script run and nothing be fetched.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+from typing import Any
+
+from matrix.report import lanes, markup, packed, sections, story, words
+
+_MOST_BAD = 4000  # operations with their journal entry and request id
+
+
+@dataclasses.dataclass(frozen=True)
+class Assets:
+    """What the page is dressed with: CSS, JavaScript, and the HTML of the timeline."""
+
+    style: str
+    script: str
+    timeline: str
+
+
+def render(told: story.Story, assets: Assets) -> str:
+    """The whole page as text."""
+    data = _json(_data(told))
+    policy = (
+        f"default-src 'none'; style-src '{_digest(assets.style)}'; script-src '{_digest(assets.script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    outcome = words.OUTCOMES[told.outcome]
+    title = f'{markup.MARKS[told.outcome]} {words.clean(told.title)}: {outcome}'
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{markup.safe(policy)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>{markup.safe(title)}</title>
+<style>{assets.style}</style>
+</head>
+<body>
+<main>
+{''.join(sections.body(told, assets.timeline))}
+</main>
+<script type="application/json" id="run">{data}</script>
+<script>{assets.script}</script>
+</body>
+</html>
+"""
+
+
+def _digest(text: str) -> str:
+    return f'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'
+
+
+def _json(value: object) -> str:
+    """JSON that cannot end the element that it stands in."""
+    text = json.dumps(value, separators=(',', ':'), ensure_ascii=True, allow_nan=False)
+    return text.replace('<', '\\u003c').replace('>', '\\u003e').replace('&', '\\u0026')
+
+
+# --- What the scripts draw.
+
+
+def _data(told: story.Story) -> dict[str, Any]:
+    operations = sorted(
+        (one for test in told.tests for one in test.operations), key=lambda one: one.at
+    )
+    dots = packed.pack(operations)
+    bad = [
+        [n, operations[index].seq, (end.request if (end := operations[index].end) else '')]
+        for n, index in enumerate(dots.order)
+        if operations[index].how != 'ok'
+    ]
+    length = max([told.length, *(one.at + (one.latency or 0) for one in operations[-1:])]) or 1.0
+    return {
+        'length': length,
+        'epoch': lanes.seconds(told.began),
+        'view': _view(told, length),
+        'kinds': [words.clean(one) for one in dots.kinds],
+        'texts': [[words.short(part, 400) for part in one] for one in dots.texts],
+        'count': dots.count,
+        'packed': dots.data,
+        'bad': bad[:_MOST_BAD],
+        'tests': [
+            {'name': words.clean(t.name), 'start': t.start, 'end': t.end} for t in told.tests
+        ],
+        'stages': [
+            {'what': words.clean(one.what), 'start': one.start, 'end': one.end}
+            for test in told.tests
+            for one in test.stages
+        ],
+        'faults': [_fault(test, one) for test in told.tests for one in test.faults],
+        'lanes': [_lane(one) for one in told.lanes],
+        'logs': [
+            [one.at, words.clean(one.unit), words.short(one.line, 2000)]
+            for one in sections.shown_logs(told)
+        ],
+    }
+
+
+def _view(told: story.Story, length: float) -> list[float]:
+    """Where the page opens: the worst test, from the load's first stage on."""
+    worst = told.worst
+    if worst is None or not worst.operations:
+        return [0.0, length]
+    control = next((one.start for one in worst.stages if one.what == 'control'), worst.start)
+    pad = (worst.end - control) * 0.01
+    return [max(control - pad, 0.0), min(worst.end + pad, length)]
+
+
+def _fault(test: story.Test, one: story.Fault) -> dict[str, Any]:
+    rank, suspect = sections.ranked(test).get(one.id, (0, None))
+    return {
+        'id': words.clean(one.id),
+        'kind': words.clean(one.kind),
+        'targets': [words.clean(target) for target in one.targets],
+        'start': one.start,
+        'landed': one.landed,
+        'healed': one.healed,
+        'proven': one.landed is not None,
+        'proof': words.short(one.proof, 400),
+        'rank': rank,
+        'score': suspect.score if suspect else 0.0,
+        'why': [words.short(why, 300) for why in suspect.why] if suspect else [],
+    }
+
+
+def _lane(one: lanes.Lane) -> dict[str, Any]:
+    def span(each: lanes.Span) -> list[Any]:
+        return [each.start, each.end, words.clean(each.what), words.short(each.said, 300)]
+
+    return {
+        'of': words.clean(one.of),
+        'vip': one.of.startswith('VIP '),
+        'spans': [span(each) for each in one.spans],
+        'hooks': [span(each) for each in one.hooks],
+    }

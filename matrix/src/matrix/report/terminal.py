@@ -1,0 +1,215 @@
+"""What a run says on the terminal: at its end at most fifteen lines, and one line at a time while it runs. Pure.
+
+Colours are the caller's choice (`painted`): only on a terminal, and never where NO_COLOR is set.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+from matrix.grammar import located
+from matrix.history import journal, notes
+from matrix.judge import verdict
+from matrix.report import story, words
+
+MOST = 15
+_WIDTH = 118
+_COLOURS = {
+    verdict.Outcome.PASS: '32',
+    verdict.Outcome.UNKNOWN: '33',
+    verdict.Outcome.FAIL: '31',
+}
+_MARKS = {
+    verdict.Outcome.PASS: '✔',
+    verdict.Outcome.UNKNOWN: '?',
+    verdict.Outcome.FAIL: '✘',
+}
+
+
+def summary(told: story.Story, *, painted: bool = False) -> str:
+    """The run in at most fifteen lines, the verdict first, each ended by a newline."""
+    lines = [
+        _verdict(told, painted),
+        f'  {words.short(told.sentence, 240)}',
+        *_others(told),
+    ]
+    one = told.worst
+    if one is not None:
+        lines += [*_rows(one, painted), *_faults(one), *_suspects(one)]
+    tail = [*_smallest(told), *_where(told)]
+    return '\n'.join([*lines[: MOST - len(tail)], *tail]) + '\n'
+
+
+def paint(text: str, code: str, painted: bool) -> str:
+    """The text in a colour (an SGR code), or as it is."""
+    return f'\x1b[{code}m{text}\x1b[0m' if painted else text
+
+
+def _verdict(told: story.Story, painted: bool) -> str:
+    word = f'{_MARKS[told.outcome]} {words.OUTCOMES[told.outcome].upper()}'
+    parts = [words.clean(told.title)]
+    parts += [words.clean(one.name) for one in (told.worst,) if one is not None]
+    if model := story.text(told.run.get('model')):
+        parts.append(f'model {words.clean(model)}')
+    if (seed := told.run.get('seed')) is not None:
+        parts.append(f'seed {words.clean(story.text(seed))}')
+    parts.append(words.moment(told.length))
+    if not told.ending:
+        parts.append('the run did not end')
+    if told.damaged:
+        parts.append(f'{words.count(told.damaged, "line")} of its journal cannot be read')
+    return f'{paint(word, f"1;{_COLOURS[told.outcome]}", painted)}  {", ".join(parts)}'
+
+
+def _others(told: story.Story) -> Iterator[str]:
+    """The other tests, and the other checks of the worst one, where they have something to say."""
+    others = [one for one in told.tests if one is not told.worst]
+    if others:
+        said = (
+            f'{one.name} skipped'
+            if one.judged.skipped
+            else f'{one.name} {words.OUTCOMES[one.outcome]}'
+            for one in others
+        )
+        yield f'  also      {words.short("; ".join(said), _WIDTH - 12)}'
+    bad = [
+        one
+        for one in (told.worst.judged.verdicts if told.worst else ())
+        if one.outcome is not verdict.Outcome.PASS and one.sentence not in told.sentence
+    ]
+    for one in sorted(bad, key=lambda one: -one.outcome)[:2]:
+        sentence = f'{one.check}: {one.sentence}'
+        yield f'  {words.OUTCOMES[one.outcome]:<9} {words.short(sentence, _WIDTH - 12)}'
+
+
+def _rows(one: story.Test, painted: bool) -> Iterator[str]:
+    if not one.rows:
+        yield f'  load      {words.short(one.load or "none ran", _WIDTH - 12)}'
+        return
+    width = max(len(f'{row.total:,}') for row in one.rows)
+    for row in one.rows:
+        bad = f'{row.failed:,} failed, {row.unanswered:,} unanswered'
+        if row.failed or row.unanswered:
+            bad = paint(bad, '31', painted)
+        yield (
+            f'  {row.period:<9} {row.total:>{width},} operations, {bad}, '
+            f'p50 {words.took(row.p50)}, p99 {words.took(row.p99)}'
+        )
+
+
+def _faults(one: story.Test) -> Iterator[str]:
+    if not one.faults and not one.refused:
+        return
+    not_proven = [fault for fault in one.faults if not fault.proven]
+    said = f'{words.count(len(one.faults), "fault")}, {len(one.faults) - len(not_proven)} proven to land and to heal'
+    if not_proven:
+        said += f'; not proven: {"; ".join(fault.name for fault in not_proven)}'
+    if one.refused:
+        said += f'; not carried out: {"; ".join(one.refused)}'
+    yield f'  faults    {words.short(said, _WIDTH - 12)}'
+
+
+def _suspects(one: story.Test) -> Iterator[str]:
+    for n, suspect in enumerate([one for one in one.suspects if one.score > 0][:2]):
+        said = f'{suspect.event} {suspect.kind} {", ".join(suspect.targets)}: {suspect.why[0]}'
+        yield f'  {"suspects" if n == 0 else "":<9} {words.short(said, _WIDTH - 12)}'
+
+
+def _smallest(told: story.Story) -> Iterator[str]:
+    if told.smallest is None:
+        return
+    small = told.smallest
+    sure = f', necessary: {", ".join(small.necessary)}' if small.necessary else ''
+    after = f' (found in {words.count(small.replays, "replay")}{sure})' if small.replays else ''
+    fails = 'still fails' if len(small.events) == 1 else 'still fail'
+    said = f'{words.count(len(small.events), "fault")} {fails}: {"; ".join(small.events)}{after}'
+    yield f'  smallest  {words.short(said, _WIDTH - 12)}'
+    yield f'  replay    {words.clean(small.command)}'
+
+
+def _where(told: story.Story) -> Iterator[str]:
+    if told.folder:
+        yield f'  evidence  {words.clean(told.folder)}/report.html'
+
+
+@dataclasses.dataclass
+class Progress:
+    """The lines of a run that is going on: one for what a person waits for, none for each operation.
+
+    Keeps only what is needed not to say a thing twice.
+    """
+
+    painted: bool = False
+    waits: tuple[str, ...] = ()
+
+    def said(self, entry: journal.Entry) -> str:
+        """The line for an entry of the journal, without a newline; '' for none."""
+        line = self._line(entry)
+        at = paint(f'{entry.at:8.1f} s', '2', self.painted)
+        return f'{at}  {words.short(line, _WIDTH * 2)}' if line else ''
+
+    def _line(self, entry: journal.Entry) -> str:
+        match entry.what:
+            case journal.Fault(name, kind, phase, targets, proof):
+                said = f'{name} {kind} {", ".join(targets)}'.strip()
+                return f'{said}: {_PHASES[phase]}{f" ({proof})" if proof else ""}'
+            case journal.Effect(name):
+                return f'seen: {name}'
+            case journal.Hook(unit, hook, 'ended', code) if code:
+                return f'{unit}: hook {hook} failed with exit code {code}'
+            case journal.Status(of, workload, message) if workload in _BAD:
+                return f'{of}: {workload}{f", {message}" if message else ""}'
+            case journal.Note(kind, value) if kind == notes.WAITS:
+                return self._waiting(
+                    tuple(story.text(v) for v in value) if isinstance(value, list) else ()
+                )
+            case journal.Note(kind, value):
+                return _noted(kind, value)
+            case _:
+                return ''
+
+    def _waiting(self, waits: tuple[str, ...]) -> str:
+        new = [one for one in waits if one not in self.waits]
+        self.waits = waits
+        return f'waiting: {"; ".join(new)}' if new else ''
+
+
+_PHASES = {'armed': 'begins, its heal is armed', 'landed': 'has landed', 'healed': 'is healed'}
+_BAD = ('blocked', 'error')
+
+
+def _noted(kind: str, value: located.Plain) -> str:
+    held = story.mapping(value)
+    match kind:
+        case notes.TEST_START:
+            return f'test {story.text(held.get("test") or held.get("name") or value)}'
+        case notes.PHASE:
+            return _STAGES.get(story.text(value), story.text(value))
+        case notes.LOAD:
+            return f'load: {story.text(held.get("sentence"))}'
+        case notes.LOAD_NONE:
+            return f'no load: {story.text(value)}'
+        case notes.REFUSED:
+            parts = (story.text(held.get(key)) for key in ('event', 'fault'))
+            return f'{" ".join(parts)} was not carried out: {story.text(held.get("reason"))}'
+        case notes.RULE_DONE:
+            said = story.text(held.get('message'))
+            return f'{story.text(held.get("task"))}: {story.text(held.get("phase"))}{f", {said}" if said else ""}'
+        case _:
+            return ''
+
+
+_STAGES = {
+    'settled': 'the bundle has settled',
+    'control': 'load without a fault, for comparison',
+    'chaos': 'faults begin',
+    'recovery': 'all is healed; waiting for the model to be as it was',
+    'readback': 'reading back what was acknowledged',
+}
+
+
+def progress(entries: Iterable[journal.Entry], *, painted: bool = False) -> Iterator[str]:
+    """The lines of a journal, as they would have come."""
+    saying = Progress(painted)
+    return (line for entry in entries if (line := saying.said(entry)))
