@@ -19,6 +19,9 @@ After=network.target
 StartLimitIntervalSec=0
 
 [Service]
+User={name}
+StateDirectory={name}
+AmbientCapabilities={capabilities}
 ExecStart=/usr/bin/python3 -u /opt/{name}/serve.py
 Restart=always
 RestartSec=1
@@ -84,27 +87,41 @@ def status(state: str, message: str) -> None:
     run('status-set', state, message)
 
 
-def put(path: pathlib.Path, text: str) -> bool:
-    """Replace a file in one step; whether it says anything new."""
+def put(path: pathlib.Path, text: str, owner: str = 'root') -> bool:
+    """Replace a file in one step, for its owner's eyes; whether it says anything new."""
     if path.exists() and path.read_text() == text:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + '.new')
     aside.write_text(text)
     aside.chmod(0o600)
+    shutil.chown(aside, owner)
     aside.replace(path)
     return True
 
 
-def service(name: str, settings: dict[str, object]) -> None:
+def install(*packages: str) -> None:
+    """Install packages."""
+    get = ['apt-get', 'install', '--yes', '--quiet', '--no-install-recommends', *packages]
+    if subprocess.run(get, check=False).returncode:
+        run('apt-get', 'update', '--quiet')
+        run(*get)
+
+
+def service(name: str, settings: dict[str, object], capabilities: str = '') -> None:
     """Have a service run with these settings, which it reads anew whenever they change."""
-    put(pathlib.Path(f'/etc/{name}.json'), json.dumps(settings, sort_keys=True, indent=1))
-    pathlib.Path(f'/var/lib/{name}').mkdir(parents=True, exist_ok=True)
+    if HOOK == 'install':
+        # What faults need of a machine, so that a run does not have to fetch it first.
+        install('nftables', 'iptables', 'libfaketime')
+    if subprocess.run(['id', name], check=False, capture_output=True).returncode:
+        run('useradd', '--system', '--no-create-home', name)
+    put(pathlib.Path(f'/etc/{name}.json'), json.dumps(settings, sort_keys=True, indent=1), name)
     code = pathlib.Path(f'/opt/{name}')
     before = _text(code)
     shutil.copytree(CHARM / 'src', code, dirs_exist_ok=True)
     new_code = before != _text(code)
-    if put(pathlib.Path(f'/etc/systemd/system/{name}.service'), UNIT_FILE.format(name=name)):
+    unit = UNIT_FILE.format(name=name, capabilities=capabilities)
+    if put(pathlib.Path(f'/etc/systemd/system/{name}.service'), unit):
         run('systemctl', 'daemon-reload')
     run('systemctl', 'enable', '--quiet', name)
     run('systemctl', 'restart' if new_code and before else 'start', name)

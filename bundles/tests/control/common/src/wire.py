@@ -116,7 +116,7 @@ async def serve(port: int, answer: Callable[[Asked], Awaitable[tuple[int, object
 class Circle:
     """Servers that can each answer. One that failed is asked last for a while, so few wait for it."""
 
-    REST = 2.0
+    REST = 4.0
 
     def __init__(self, port: int):
         self._port, self._turn = port, 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import subprocess
 
 import hooktools
 
@@ -18,7 +17,7 @@ def main() -> None:
         hooktools.run('systemctl', 'disable', '--now', '--quiet', 'memcached')
         return
     if hooktools.HOOK == 'install':
-        install()
+        hooktools.install('memcached', 'nftables', 'iptables', 'libfaketime')
     again = pathlib.Path('/etc/systemd/system/memcached.service.d/again.conf')
     if hooktools.put(CONF, TEXT) | hooktools.put(again, RESTART):
         CONF.chmod(0o644)
@@ -26,14 +25,6 @@ def main() -> None:
         hooktools.run('systemctl', 'restart', 'memcached')
     hooktools.say('cache', address=hooktools.address())
     hooktools.status('active', '')
-
-
-def install() -> None:
-    """Install memcached."""
-    get = ['apt-get', 'install', '--yes', '--quiet', '--no-install-recommends', 'memcached']
-    if subprocess.run(get, check=False).returncode:
-        hooktools.run('apt-get', 'update', '--quiet')
-        hooktools.run(*get)
 
 
 main()

@@ -33,7 +33,7 @@ def main() -> None:
         'interface': interface,
         'bug': bug,
     }
-    hooktools.service('front', settings)
+    hooktools.service('front', settings, 'CAP_NET_ADMIN CAP_NET_RAW')
     hooktools.run('open-port', '8080')
     if not backends or not settings['stores']:
         hooktools.status('waiting', f'for {"stores" if backends else "backends"}')

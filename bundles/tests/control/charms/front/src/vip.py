@@ -14,7 +14,7 @@ import time
 
 import wire
 
-LIVES = 3
+LIVES = 4
 """Seconds for which the kernel keeps the address; it may be more than a second late with it."""
 TAKEN_AFTER = LIVES + 2.5
 EVERY = 0.5
@@ -26,7 +26,8 @@ class Holder:
     def __init__(self, settings: wire.Settings):
         self._settings = settings
         self._stores = wire.Circle(7000)
-        self._seen: tuple[int, float] = (-1, 0.0)
+        self._lease: tuple[int, object] = (0, None)
+        self._since = 0.0
 
     async def go_on(self) -> None:
         """For ever."""
@@ -38,32 +39,35 @@ class Holder:
             await asyncio.sleep(EVERY)
 
     async def _once(self) -> None:
-        me, stores = self._settings['name'], self._settings['stores']
-        if not stores or not self._settings['vip']:
+        me = self._settings['name']
+        if not self._settings['stores'] or not self._settings['vip']:
             return
-        status, now = await self._ask('GET', None)
-        if status != 200:
-            return
-        version, holder = now['version'], now['value']
-        if version != self._seen[0]:
-            self._seen = (version, time.monotonic())
-        waited = time.monotonic() - self._seen[1]
-        if holder != me and version and waited < TAKEN_AFTER:
+        if self._lease[1] != me:
+            self._saw(await self._ask('GET', None))
+        version, holder = self._lease
+        if holder != me and version and time.monotonic() - self._since < TAKEN_AFTER:
             await self.drop()
             return
         begun = time.monotonic()
-        status, now = await self._ask('PUT', {'if': version, 'version': version + 1, 'value': me})
-        if status == 200 and now['value'] == me:
-            self._seen = (now['version'], time.monotonic())
+        answer = await self._ask('PUT', {'if': version, 'version': version + 1, 'value': me})
+        self._saw(answer)
+        if answer[0] == 200:
             await self._have(int(LIVES - (time.monotonic() - begun)))
-        elif status == 409 and now['value'] != me:
+        elif self._lease[1] != me:
             await self.drop()
+        # Else it is an earlier attempt of ours that came through late: nobody knows when, so it counts for nothing.
+
+    def _saw(self, answer: tuple[int, dict]) -> None:
+        """Both a change that was made and one that was refused (409) say how things are."""
+        status, now = answer
+        if status in (200, 409) and (now['version'], now['value']) != self._lease:
+            self._lease, self._since = (now['version'], now['value']), time.monotonic()
 
     async def _ask(self, method: str, body: object) -> tuple[int, dict]:
         stores = self._settings['stores']
         # Not hedged: a second attempt at the same change would find the first one in its way.
         return await self._stores.ask(
-            stores, method, '/v/lease-vip', body, each=1.0, hedge=1.0, within=3.0
+            stores, method, '/v/lease-vip', body, each=0.8, hedge=0.8, within=3.0
         )
 
     async def _have(self, seconds: int) -> None:

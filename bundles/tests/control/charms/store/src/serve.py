@@ -166,7 +166,10 @@ async def careless(replica: Replica) -> None:
     while True:
         await asyncio.sleep(8)
         records = {key: one.plain() for key, one in replica.shelf.records.items()}
-        wire.keep(copy, json.dumps(records))
+        try:
+            wire.keep(copy, json.dumps(records))
+        except OSError as error:
+            print(f'copy: {error}', flush=True)
 
 
 asyncio.run(main())
