@@ -79,7 +79,10 @@ class Config:
 
 @dataclasses.dataclass
 class Context:
-    """What a task knows of the run. `states` shows every state as it is; write with `set_state`."""
+    """What a task knows of the run. `states` shows every state as it is; write with `set_state`.
+
+    `ground` is what matrix's own tasks stand on; it is not for others.
+    """
 
     config: Config
     test: suite.Test
@@ -89,6 +92,7 @@ class Context:
     bus: Bus
     juju_model: Any = None
     juju_controller: Any = None
+    ground: Any = None
     timeline: list[Any] = dataclasses.field(default_factory=list[Any])
 
     @property

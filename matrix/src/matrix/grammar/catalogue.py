@@ -23,13 +23,24 @@ class Task:
 
 HEALTH = frozenset({'busy', 'settling', 'healthy', 'unhealthy'})
 
+# `plan`, or what a plan is made from; `applications` was in the README of 0.10, and did nothing.
+CHAOS = frozenset(
+    {
+        'plan', 'applications', 'kinds', 'count', 'gap', 'hold', 'serial', 'redundant', 'control', 'patience',
+    }
+)  # fmt: skip
+
 TASKS: dict[str, Task] = {
     'matrix.tasks.deploy': Task(frozenset({'version'})),
-    'matrix.tasks.health': Task(frozenset({'stability_period'}), (('health.status', HEALTH),)),
-    'matrix.tasks.chaos': Task(frozenset({'plan', 'applications'})),
-    'matrix.tasks.end_to_end': Task(perpetual=True),
+    'matrix.tasks.health': Task(
+        frozenset({'stability_period', 'patience'}), (('health.status', HEALTH),)
+    ),
+    'matrix.tasks.chaos': Task(CHAOS),
+    'matrix.tasks.end_to_end': Task(
+        frozenset({'use', 'rate', 'arrivals', 'http'}), perpetual=True
+    ),
     'matrix.tasks.run_action': Task(
-        frozenset({'application', 'action', 'unit', 'params'}), (('run_action.', None),)
+        frozenset({'application', 'action', 'unit', 'params', 'timeout'}), (('run_action.', None),)
     ),
     'matrix.tasks.reset': Task(),
     'matrix.tasks.fail': Task(frozenset({'generic_exception', 'break_connection'})),

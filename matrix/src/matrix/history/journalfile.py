@@ -46,6 +46,10 @@ class Writer:
         self._seq = entry.seq
         return entry
 
+    def hide(self, secrets: redact.Secrets) -> None:
+        """Keep these out of everything that is written from now on."""
+        self._secrets = secrets
+
     def close(self) -> None:
         """Put everything on the disk."""
         os.fsync(self._file)

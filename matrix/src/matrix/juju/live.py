@@ -267,6 +267,15 @@ class Session:
             'destroy-model',
         )
 
+    async def cli(self, model: str, *args: str, within: float = 60.0) -> str:
+        """Any other `juju` command on a model."""
+
+        def call(juju: client.Client) -> str:
+            juju.model = model
+            return juju.cli(*args)
+
+        return await self._do(call, within, args[0])
+
     async def version(self) -> str:
         """Juju's version, as it says it."""
         return (

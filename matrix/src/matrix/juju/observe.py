@@ -128,25 +128,56 @@ def _leaders(one: snapshot.Model) -> dict[str, str]:
 
 
 def fingerprint(one: snapshot.Model) -> dict[str, located.Plain]:
-    """What a model must come back to after chaos, of each application; units are counted, not named.
+    """What a model must come back to after chaos, of each application."""
+    return {app.name: _print_of(app) for app in one.applications}
 
-    A unit that was replaced has another number, and is as good.
-    """
-    found: dict[str, located.Plain] = {}
-    for app in one.applications:
-        units: list[located.Plain] = [
-            *sorted(
-                f'{unit.workload_status}: {unit.message} {" ".join(sorted(unit.ports))}'.strip()
-                for unit in app.units
-            )
-        ]
-        found[app.name] = {
-            'charm': app.charm,
-            'status': f'{app.status}: {app.message}',
-            'units': units,
-            'relations': [f'{endpoint} {other}' for endpoint, other in app.relations],
+
+def _print_of(app: snapshot.Application) -> located.Plain:
+    units: dict[str, located.Plain] = {
+        unit.name: {
+            'machine': unit.machine,
+            'workload': unit.workload_status,
+            'message': unit.message,
+            'agent': unit.agent_status,
+            'ports': ' '.join(sorted(unit.ports)),
         }
-    return found
+        for unit in app.units
+    }
+    return {
+        'units': units,
+        'charm': app.charm,
+        'status': f'{app.status}: {app.message}',
+        'relations': [f'{endpoint} {other}' for endpoint, other in app.relations],
+    }
+
+
+def differences(
+    before: Mapping[str, located.Plain], after: Mapping[str, located.Plain]
+) -> tuple[str, ...]:
+    """What is not as it was, one sentence each. Units are counted, not named: one that was replaced is as good."""
+    found: list[str] = []
+    for name in sorted({*before, *after}):
+        was, now = _alike(before.get(name)), _alike(after.get(name))
+        found += [
+            f'{name}: {key} was {was.get(key)}, is {now.get(key)}'
+            for key in sorted({*was, *now})
+            if was.get(key) != now.get(key)
+        ]
+    return tuple(found)
+
+
+def _alike(value: located.Plain) -> dict[str, str]:
+    if not isinstance(value, dict):
+        return {}
+    units = value.get('units')
+    named = units if isinstance(units, dict) else {}
+    every = sorted(
+        ', '.join(str(one[key]) for key in ('workload', 'message', 'ports') if one.get(key))
+        for one in named.values()
+        if isinstance(one, dict)
+    )
+    rest = {key: str(one) for key, one in value.items() if key != 'units'}
+    return {**rest, 'units': str(every)}
 
 
 def ha(one: snapshot.Model) -> bool:

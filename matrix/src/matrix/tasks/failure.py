@@ -1,4 +1,4 @@
-"""Tasks that a suite names as `matrix.tasks.*` and that need no model."""
+"""A task that fails on purpose."""
 
 from __future__ import annotations
 

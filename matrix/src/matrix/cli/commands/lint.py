@@ -1,35 +1,28 @@
-"""The command `juju-matrix` (so `juju matrix`), and `matrix`.
-
-    matrix lint FILE...     say what is wrong with suites and plans, with file and line
-
-Exit codes: 0 nothing is wrong, 1 something is, 2 the command was not understood.
-"""
+"""`matrix lint FILE…`: exit code 0 when nothing is wrong, 1 when something is."""
 
 from __future__ import annotations
 
 import argparse
 import pathlib
-import sys
-from collections.abc import Sequence
 
 from matrix.grammar import lint, located, problem, suitefile
 from matrix.plans import chaosplan, planfile
 
+HELP = 'Say what is wrong with suites and plans, with file and line.'
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog='matrix', description='Check what a bundle is to be tested with.'
-    )
-    commands = parser.add_subparsers(required=True, metavar='COMMAND')
-    checking = commands.add_parser('lint', help='say what is wrong with suites and plans')
-    checking.add_argument('files', nargs='+', type=pathlib.Path, metavar='FILE')
-    checking.add_argument(
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add its arguments."""
+    parser.add_argument('files', nargs='+', type=pathlib.Path, metavar='FILE')
+    parser.add_argument(
         '--strict-compat',
         action='store_true',
         help='read suites as juju-solutions/matrix 0.10 did',
     )
-    call = parser.parse_args(argv)
+
+
+def run(call: argparse.Namespace) -> int:
+    """Print every problem."""
     found = [one for path in call.files for one in check(path, strict_compat=call.strict_compat)]
     for one in found:
         print(one)
@@ -63,7 +56,3 @@ def _check(text: str, source: str, *, strict_compat: bool) -> tuple[problem.Prob
         chaosplan.read(text, source)
         return ()
     return lint.check(suitefile.read(text, source, strict_compat=strict_compat))
-
-
-if __name__ == '__main__':
-    sys.exit(main())

@@ -1,0 +1,52 @@
+"""The command `juju-matrix` (so `juju matrix`), and `matrix`.
+
+    juju matrix [-p BUNDLE] [options] [SUITE…]     test a bundle, as juju-solutions/matrix was called
+    juju matrix COMMAND …                          run, replay, check, lint, heal, shrink, report, …
+
+Exit codes: 0 passed, 101 a test failed (or it is unknown whether it did: `--unknown-is`), 200 no model could be made,
+1 anything else that went wrong, 2 what was asked was not understood, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from matrix.cli import registry
+from matrix.grammar import problem
+from matrix.juju import link
+
+_NOT_UNDERSTOOD = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    name = words.pop(0) if words and words[0] in registry.COMMANDS else 'run'
+    if words and words[0] in {'help', '--help', '-h'} and name == 'run' and argv_is_bare(argv):
+        print(registry.overview())
+        return 0
+    command = registry.load(name)
+    parser = argparse.ArgumentParser(prog=f'juju matrix {name}', description=command.HELP)
+    command.configure(parser)
+    try:
+        return command.run(parser.parse_args(words))
+    except problem.RefusedError as refused:
+        for one in refused.problems:
+            print(one, file=sys.stderr)
+        return _NOT_UNDERSTOOD
+    except (link.LinkError, OSError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def argv_is_bare(argv: Sequence[str] | None) -> bool:
+    """Whether nothing but a call for help was said."""
+    return len(sys.argv[1:] if argv is None else argv) == 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""The commands, each a module of `matrix.cli.commands`. One is added by its name here."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from typing import Protocol, cast
+
+COMMANDS: dict[str, str] = {
+    'run': 'test a bundle; what `juju matrix` does without a command',
+    'replay': 'run a plan again',
+    'check': 'judge a finished run again, from its journal',
+    'lint': 'say what is wrong with suites and plans',
+}
+
+
+class Command(Protocol):
+    """What a module of a command has."""
+
+    HELP: str
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add its arguments."""
+        ...
+
+    def run(self, call: argparse.Namespace) -> int:
+        """Do it; returns the exit code.
+
+        Raises:
+            problem.RefusedError: what was asked for cannot be used.
+        """
+        ...
+
+
+def load(name: str) -> Command:
+    """A command's module."""
+    module = importlib.import_module(f'matrix.cli.commands.{name.replace("-", "_")}')
+    return cast('Command', module)
+
+
+def overview() -> str:
+    """All commands, one a line."""
+    lines = [f'    juju matrix {name:14} {told}' for name, told in COMMANDS.items()]
+    return '\n'.join(
+        (
+            'Test a Juju bundle while breaking it, and say what broke it.',
+            '',
+            '    juju matrix -p BUNDLE [options] [SUITE…]',
+            *lines,
+            '',
+            '`juju matrix COMMAND --help` says more of one.',
+        )
+    )

@@ -1,0 +1,116 @@
+"""Carries a prepared run out on this terminal: signals, logs, reports, exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import pathlib
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, TypeVar
+
+from matrix.history import journal, journalfile
+from matrix.report import story, terminal
+from matrix.run import options, prepare, rundir, writing
+from matrix.run import whole as whole_run
+
+T = TypeVar('T')
+
+_LOG = logging.getLogger('matrix')
+
+
+def whole(one: prepare.Prepared) -> int:
+    """Run it, tell it, and return its exit code."""
+    directory = rundir.make(one.options.output_dir, one.options.model_prefix)
+    for warning in one.warnings:
+        print(warning, file=sys.stderr)
+    with logs(one.options, directory):
+        ran = carry_out(one, directory)
+    tell(ran, one.options)
+    return ran.code
+
+
+def carry_out(one: prepare.Prepared, directory: pathlib.Path) -> whole_run.Ran:
+    """Run it in its folder, heard on the terminal."""
+    progress = terminal.Progress(painted=sys.stderr.isatty())
+
+    def heard(entry: journal.Entry) -> None:
+        if line := progress.said(entry):
+            print(line, file=sys.stderr, flush=True)
+
+    with writing.opened(directory / rundir.JOURNAL, heard) as write:
+        return until_told(whole_run.run(one, directory, write))
+
+
+def until_told(main: Coroutine[Any, Any, T]) -> T:
+    """Run it to its end. The first SIGINT or SIGTERM cancels it, so that it heals and ends in order; a third kills."""
+
+    async def go() -> T:
+        loop = asyncio.get_running_loop()
+        task = asyncio.ensure_future(main)
+        told: list[int] = []
+
+        def end() -> None:
+            told.append(1)
+            if len(told) == 1:
+                print(
+                    'ending: everything is healed first; twice more to leave at once',
+                    file=sys.stderr,
+                )
+                task.cancel()
+            elif len(told) > 2:
+                os._exit(130)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, end)
+        return await task
+
+    return asyncio.run(go())
+
+
+def tell(ran: whole_run.Ran, asked: options.Options) -> None:
+    """The summary on the terminal, and every report."""
+    read = journalfile.read(ran.directory / rundir.JOURNAL)
+    judged = [story.Judged(one.test, one.verdicts, one.sentence, one.skipped) for one in ran.tests]
+    told = story.tell(read, judged, folder=str(ran.directory))
+    print(terminal.summary(told, painted=sys.stdout.isatty()))
+
+
+@contextlib.contextmanager
+def logs(asked: options.Options, directory: pathlib.Path) -> Generator[None]:
+    """Write logs to matrix.log, and warnings to the terminal too.
+
+    Raises:
+        problem.RefusedError: the level is not one.
+    """
+    root = logging.getLogger()
+    file = logging.FileHandler(directory / 'matrix.log')
+    file.setFormatter(logging.Formatter('%(asctime)s %(levelname)s %(name)s: %(message)s'))
+    screen = logging.StreamHandler(sys.stderr)
+    screen.setFormatter(logging.Formatter('%(levelname)s %(name)s: %(message)s'))
+    screen.setLevel(logging.WARNING)
+    for handler in (file, screen):
+        handler.addFilter(_filter(asked))
+        root.addHandler(handler)
+    before = root.level
+    root.setLevel(asked.log_level.upper())
+    try:
+        yield
+    finally:
+        root.setLevel(before)
+        for handler in (file, screen):
+            root.removeHandler(handler)
+            handler.close()
+
+
+def _filter(asked: options.Options) -> Callable[[logging.LogRecord], bool]:
+    def passes(record: logging.LogRecord) -> bool:
+        named = not asked.log_name or any(
+            record.name == name or record.name.startswith(f'{name}.') for name in asked.log_name
+        )
+        return named and all(text in record.getMessage() for text in asked.log_filter)
+
+    return passes

@@ -1,0 +1,77 @@
+"""What the tasks of matrix itself stand on: the link to the model, the journal, the options of the run."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from matrix import model
+from matrix.faults import fault, inject
+from matrix.grammar import located
+from matrix.history import journal, notes
+from matrix.juju import link
+from matrix.load import openloop, record
+from matrix.run import bundlefile, options
+
+Write = Callable[[journal.What], object]
+
+
+class Deploys(link.Link, Protocol):
+    """A link that can deploy a bundle too."""
+
+    async def deploy(self, bundle: str, *overlays: str, within: float = 900.0) -> None:
+        """Deploy a local bundle into the model."""
+        ...
+
+
+@dataclasses.dataclass
+class Ground:
+    """One test at work on one model. `calm` is set while no fault bites; `load` is what tests/test.yaml says of it."""
+
+    link: Deploys
+    write: Write
+    options: options.Options
+    bundle: bundlefile.Bundle
+    directory: pathlib.Path
+    seed: int
+    ha: bool = False
+    load: located.Value | None = None
+    faults: Mapping[str, fault.Fault] = dataclasses.field(default_factory=dict[str, fault.Fault])
+    hide: Callable[[object], None] = lambda _: None
+    tell: Callable[[str, located.Plain], None] = lambda kind, payload: None
+    busy: inject.Busy = dataclasses.field(default_factory=inject.Busy)
+    before: dict[str, located.Plain] | None = None
+    clients: list[openloop.Clients | record.Record] = dataclasses.field(
+        default_factory=list[openloop.Clients | record.Record]
+    )
+    calm: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    reasons: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
+
+    def __post_init__(self) -> None:
+        self.calm.set()
+
+    def phase(self, name: str) -> None:
+        """Note that a phase of the chaos begins."""
+        self.write(journal.Note(notes.PHASE, name))
+
+    def waits(self, task: str, reason: str) -> None:
+        """Say why a task does not go on; '' that it does. Each change is noted."""
+        if self.reasons.get(task, '') != reason:
+            self.reasons[task] = reason
+            said = [f'{name}: {why}' for name, why in self.reasons.items() if why]
+            self.write(journal.Note(notes.WAITS, [*said]))
+
+
+def of(context: model.Context) -> Ground:
+    """What the test of a context stands on.
+
+    Raises:
+        model.InfraFailure: it has no model.
+    """
+    found: Any = context.ground
+    if not isinstance(found, Ground):
+        raise model.InfraFailure('this task needs a model')
+    return found

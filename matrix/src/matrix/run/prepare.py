@@ -1,0 +1,147 @@
+"""Everything that a run needs to know before anything happens: each error is told, with its file and line."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.resources
+import pathlib
+
+from matrix import model
+from matrix.faults import fault, find
+from matrix.grammar import lint, located, problem, suite, suitefile
+from matrix.run import bundlefile, options
+from matrix.tasks import planning
+
+OWN = 'matrix.yaml'
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A run that may begin. `extra` is what the bundle's tests/test.yaml says beside `matrix`."""
+
+    options: options.Options
+    bundle: bundlefile.Bundle
+    suite: suite.Suite
+    faults: dict[str, fault.Fault]
+    seed: int
+    ha: bool
+    extra: located.Mapping | None = None
+    warnings: tuple[problem.Problem, ...] = ()
+
+    def said(self, key: str) -> located.Value | None:
+        """What tests/test.yaml says under a key."""
+        return None if self.extra is None else self.extra.get(key)
+
+
+def prepare(
+    asked: options.Options,
+    bundle: bundlefile.Bundle,
+    extra: located.Mapping | None,
+    seed: int,
+) -> Prepared:
+    """Read and check suites, plans and faults.
+
+    Raises:
+        problem.RefusedError: with every problem of the first kind that is found.
+    """
+    known = find.faults(bundle.folder)
+    whole = suite.select(_suites(asked, bundle), asked.test_pattern)
+    if not whole.tests:
+        said = ', '.join(asked.test_pattern)
+        message = f'no test is called {said}' if said else 'there is no test to run'
+        raise problem.RefusedError([problem.Problem(problem.Where(str(bundle.file), 1), message)])
+    problems = lint.check(whole)
+    if errors := [one for one in problems if one.severity == 'error']:
+        raise problem.RefusedError(errors)
+    _check_plans(asked, bundle, whole, known, seed)
+    _check_files(asked)
+    ha = bundle.ha if asked.ha is None else asked.ha
+    return Prepared(asked, bundle, whole, known, seed, ha, extra, problems)
+
+
+def _suites(asked: options.Options, bundle: bundlefile.Bundle) -> suite.Suite:
+    found: list[suite.Suite] = []
+    if not asked.no_default_suite:
+        text = importlib.resources.files('matrix').joinpath(OWN).read_text()
+        found.append(suitefile.read(text, OWN))
+    found.extend(_suite(path, asked) for path in asked.suites)
+    own = bundle.folder / 'tests' / OWN
+    if not asked.no_bundle_suite and own.is_file():
+        found.append(_suite(own, asked))
+    return suite.merge(found)
+
+
+def _suite(path: pathlib.Path, asked: options.Options) -> suite.Suite:
+    text = read_text(path, 'the suite')
+    return suitefile.read(text, str(path), strict_compat=asked.strict_compat)
+
+
+def read_text(path: pathlib.Path, what: str) -> str:
+    """The text of a file.
+
+    Raises:
+        problem.RefusedError: it cannot be read.
+    """
+    try:
+        return path.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (error.strerror or str(error)) if isinstance(error, OSError) else 'not UTF-8 text'
+        where = problem.Where(str(path), 1)
+        raise problem.RefusedError(
+            [problem.Problem(where, f'{what} cannot be read: {reason}')]
+        ) from error
+
+
+def _check_plans(
+    asked: options.Options,
+    bundle: bundlefile.Bundle,
+    whole: suite.Suite,
+    known: dict[str, fault.Fault],
+    seed: int,
+) -> None:
+    for test in whole.tests:
+        for rule in test.rules:
+            if rule.task == 'matrix.tasks.chaos':
+                try:
+                    planning.wanted(
+                        rule.args,
+                        chaos_plan=asked.chaos_plan,
+                        count=asked.chaos_num,
+                        redundant=True,
+                        folder=bundle.folder,
+                        known=known,
+                        seed=seed,
+                    )
+                except model.InfraFailure as error:
+                    raise problem.RefusedError(
+                        [problem.Problem(rule.where, str(error))]
+                    ) from error
+
+
+def _check_files(asked: options.Options) -> None:
+    for path in asked.overlay:
+        read_text(path, 'the overlay')
+    if asked.spaces is not None:
+        spaces(asked.spaces)
+
+
+def spaces(path: pathlib.Path) -> dict[str, str]:
+    """Spaces and their subnets, as a file names them: `dmz: 10.0.1.0/24`.
+
+    Raises:
+        problem.RefusedError: it is not such a file.
+    """
+    document = located.load(read_text(path, 'the spaces'), str(path))
+    found: dict[str, str] = {}
+    if isinstance(document, located.Mapping):
+        for entry in document.entries:
+            if not isinstance(entry.value, located.Scalar) or not isinstance(
+                entry.value.value, str
+            ):
+                message = f'{entry.key!r} needs its subnet, this is {located.kind(entry.value)}'
+                raise problem.RefusedError([problem.Problem(entry.where, message)])
+            found[entry.key] = entry.value.value
+        return found
+    raise problem.RefusedError(
+        [problem.Problem(document.where, 'spaces are a mapping of names to subnets')]
+    )

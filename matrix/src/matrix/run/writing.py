@@ -1,0 +1,59 @@
+"""The journal of a run as it is written: to its file, without secrets, and to whoever listens."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import pathlib
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+from matrix.history import journal, journalfile, redact
+
+
+class Journal:
+    """Appends entries, and keeps out of them what loads say is secret."""
+
+    def __init__(self, writer: journalfile.Writer, heard: Callable[[journal.Entry], None]):
+        self._writer = writer
+        self._heard = heard
+        self._sources: list[Any] = []
+        self._known: frozenset[str] = frozenset()
+
+    def __call__(self, what: journal.What) -> journal.Entry:
+        """Append one entry."""
+        self._refresh()
+        entry = self._writer.write(what)
+        self._heard(entry)
+        return entry
+
+    def hide(self, source: object) -> None:
+        """Keep the `secrets` of a load out, however they grow; one that has none changes nothing."""
+        if hasattr(source, 'secrets'):
+            self._sources.append(source)
+
+    def _refresh(self) -> None:
+        known = frozenset(
+            one
+            for source in self._sources
+            for one in source.secrets
+            if len(one) >= redact.SHORTEST
+        )
+        if known != self._known:
+            self._known = known
+            self._writer.hide(redact.secrets(known))
+
+
+@contextlib.contextmanager
+def opened(path: pathlib.Path, heard: Callable[[journal.Entry], None]) -> Generator[Journal]:
+    """A journal's file, for as long as the run goes on."""
+    began = time.monotonic()
+
+    def wall() -> str:
+        return datetime.datetime.now(datetime.UTC).isoformat(timespec='milliseconds')
+
+    with journalfile.Writer(
+        path, now=lambda: time.monotonic() - began, wall=wall, secrets=redact.secrets(())
+    ) as writer:
+        yield Journal(writer, heard)

@@ -1,0 +1,231 @@
+"""Breaks the model as a plan says, with a quiet time before, and sees that it comes back after."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+
+from matrix import model
+from matrix.faults import facts, find, inject
+from matrix.grammar import located, problem
+from matrix.history import journal, notes
+from matrix.juju import link, observe, watching, wellbeing
+from matrix.load import openloop
+from matrix.plans import chaosplan, plan, planfile, snapshot
+from matrix.run import ground
+from matrix.tasks import arguments, planning
+
+CONTROL = 10.0
+"""Seconds of load without any fault, before the first: what fails then, no fault has broken."""
+
+PATIENCE = 120.0
+"""Seconds without a change after which a model that is not as it was before is given up."""
+
+_LONGEST = 900.0  # seconds for a model to come back, however much happens in it
+_STILL = 3.0  # seconds that it must stay as it was
+_FIRST_WORK = 60.0  # seconds for the load to do its first work
+_READ_BACK = 60.0  # seconds
+
+
+async def chaos(
+    context: model.Context, rule: model.Rule, task: model.Task, event: object = None
+) -> bool:
+    """Carry out the plan: a quiet time, every event at its moment, all healed, and the model as it was.
+
+    Arguments: `plan` (a file; `{bundle}` is the bundle's folder), or what a plan is made from: `count`, `gap` and
+    `hold` in seconds, `kinds`, `applications`. `serial`: never two faults at once. `control`, `patience`: seconds.
+
+    Raises:
+        model.TestFailure: the model does not come back.
+        model.InfraFailure: the plan cannot be used, or Juju does not answer.
+    """
+    here = ground.of(context)
+    try:
+        return await _Chaos(here, rule, task).whole()
+    except link.LinkError as error:
+        raise model.InfraFailure(str(error)) from error
+    except problem.RefusedError as error:
+        raise model.InfraFailure(str(error)) from error
+    finally:
+        here.calm.set()
+        here.waits(rule.name, '')
+
+
+@dataclasses.dataclass
+class _Chaos:
+    here: ground.Ground
+    rule: model.Rule
+    task: model.Task
+
+    async def whole(self) -> bool:
+        here = self.here
+        asked = planning.wanted(
+            self.task.args,
+            chaos_plan=here.options.chaos_plan,
+            count=here.options.chaos_num,
+            redundant=here.ha,
+            folder=here.bundle.folder,
+            known=here.faults,
+            seed=here.seed,
+        )
+        now = await here.link.fresh()
+        whole = asked.whole or await self.made(asked, now)
+        self.keep(whole, asked.old)
+        here.before = observe.fingerprint(now)
+        self.note(notes.FINGERPRINT, {'moment': 'before', 'applications': here.before})
+        here.phase('settled')
+        await self.control()
+        here.phase('chaos')
+        await self.events(
+            whole, serial=asked.old is not None or bool(self.task.args.get('serial'))
+        )
+        here.phase('recovery')
+        missing = await self.converge()
+        here.phase('readback')
+        await self.read_back()
+        if missing:
+            raise model.TestFailure(self.task, missing)
+        return True
+
+    def note(self, kind: str, value: located.Plain) -> None:
+        self.here.write(journal.Note(kind, value))
+
+    async def made(self, asked: planning.Wanted, now: snapshot.Model) -> plan.Plan:
+        here = self.here
+        here.waits(self.rule.name, 'looks at what the machines are made of')
+        told = await facts.look(here.link)
+        here.waits(self.rule.name, '')
+        known = find.by_chance(here.faults.values())
+        return planning.make(asked, known, now, told, here.seed, here.bundle.digest)
+
+    def keep(self, whole: plan.Plan, old: chaosplan.Plan | None) -> None:
+        here = self.here
+        text = planfile.write(whole)
+        self.note(notes.PLAN, located.plain(located.load(text, 'plan')))
+        (here.directory / 'plan.yaml').write_text(text)
+        if old is not None:
+            name = here.link.model.rpartition(':')[2].rpartition('/')[2]
+            path = here.options.chaos_output or here.directory / f'chaos_plan_{name}.yaml'
+            path.write_text(chaosplan.write(old))
+        elif here.options.chaos_output is not None:
+            here.options.chaos_output.write_text(text)
+
+    async def control(self) -> None:
+        """Load without faults: until it has done its first work, and then a while."""
+        here = self.here
+        seconds = arguments.seconds(self.task, 'control', CONTROL)
+        here.phase('control')
+        if not here.clients:
+            here.waits(self.rule.name, 'waits for the load to begin')
+            # A moment: the rule of the load starts at the same instant as this one.
+            await asyncio.sleep(min(seconds, 2.0))
+        try:
+            async with asyncio.timeout(_FIRST_WORK):
+                # A bundle's own load need not say what it does: then there is nothing to wait for.
+                while _waited_for(here) and not any(one.worked for one in here.clients):
+                    here.waits(self.rule.name, 'waits for the first operation that works')
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            pass  # The checks say that nothing worked before the faults.
+        here.waits(self.rule.name, f'{seconds:g} s of load without a fault')
+        await asyncio.sleep(seconds)
+        here.waits(self.rule.name, '')
+
+    async def events(self, whole: plan.Plan, *, serial: bool) -> None:
+        began = asyncio.get_running_loop().time()
+        ordered = sorted(whole.events, key=lambda one: one.at)
+        one_at_a_time = asyncio.Lock()
+        biting: set[str] = set()
+
+        async def one(event: plan.Event) -> None:
+            if not serial:
+                await self.event(event, began, whole.seed, biting)
+                return
+            async with one_at_a_time:
+                await self.event(event, began, whole.seed, biting)
+
+        async with asyncio.TaskGroup() as group:
+            for event in ordered:
+                group.create_task(one(event), name=event.id)
+
+    async def event(self, event: plan.Event, began: float, seed: int, biting: set[str]) -> None:
+        here = self.here
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(max(0.0, began + event.at - loop.time()))
+        try:
+            chosen = planning.now(
+                event, here.link.now(), seed, strict_compat=here.options.strict_compat
+            )
+        except ValueError as error:
+            self.refuse(event, str(error))
+            return
+        found = here.faults.get(event.fault)
+        if found is None:
+            self.refuse(event, f'there is no fault {event.fault!r}')
+            return
+        biting.add(event.id)
+        here.calm.clear()
+        here.tell(
+            'chaos.activate',
+            {'event': event.id, 'fault': event.fault, 'targets': [*chosen.targets]},
+        )
+        self.rule.log.info('%s: %s on %s', event.id, event.fault, ', '.join(chosen.targets))
+        here.waits(f'{self.rule.name} {event.id}', f'{event.fault} on {", ".join(chosen.targets)}')
+        try:
+            await inject.drive(found, chosen, here.link, here.write, busy=here.busy)
+        finally:
+            here.waits(f'{self.rule.name} {event.id}', '')
+            biting.discard(event.id)
+            if not biting:
+                here.calm.set()
+
+    def refuse(self, event: plan.Event, reason: str) -> None:
+        self.note(notes.REFUSED, {'event': event.id, 'fault': event.fault, 'reason': reason})
+
+    async def converge(self) -> str:
+        """Wait until the model is as it was before; returns what is missing, '' when nothing is."""
+        here = self.here
+        loop = asyncio.get_running_loop()
+        patience = arguments.seconds(self.task, 'patience', PATIENCE)
+        began = changed = loop.time()
+        seen = await here.link.fresh()
+        async with watching.watch(here.link) as watch:
+            while True:
+                now = loop.time()
+                look, after = wellbeing.look(seen), observe.fingerprint(seen)
+                other = observe.differences(here.before or {}, after)
+                done = look.well and not other
+                quiet = now - changed
+                if (done and quiet >= _STILL) or quiet >= patience or now - began >= _LONGEST:
+                    break
+                here.waits(self.rule.name, _missing(look, other))
+                left = (_STILL if done else min(patience, _LONGEST)) - quiet
+                before, seen = seen, await watch.next(max(0.1, left))
+                if wellbeing.settled(seen) != wellbeing.settled(before):
+                    changed = loop.time()
+        here.waits(self.rule.name, '')
+        self.note(
+            notes.FINGERPRINT, {'moment': 'after', 'applications': observe.fingerprint(seen)}
+        )
+        look = wellbeing.look(seen)
+        return f'the model did not come back: {look.sentence}' if not look.well else ''
+
+    async def read_back(self) -> None:
+        """Let the load read what it wrote, and go on for a moment after everything is healed."""
+        here = self.here
+        here.waits(self.rule.name, 'reads back what was written')
+        for one in here.clients:
+            if isinstance(one, openloop.Clients):
+                await one.read_back(within=_READ_BACK)
+        if here.clients:
+            await asyncio.sleep(min(5.0, arguments.seconds(self.task, 'control', CONTROL)))
+
+
+def _waited_for(here: ground.Ground) -> bool:
+    return any(isinstance(one, openloop.Clients) or one.tried for one in here.clients)
+
+
+def _missing(look: wellbeing.Look, other: tuple[str, ...]) -> str:
+    if not look.well:
+        return f'waits for the model to come back; {look.sentence}'
+    return f'waits for the model to be as it was; {"; ".join(other[:3])}' if other else ''

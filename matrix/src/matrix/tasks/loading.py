@@ -1,0 +1,54 @@
+"""Keeps clients using the bundle until it is told to stop."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from matrix import model
+from matrix.grammar import problem
+from matrix.juju import link
+from matrix.load import discover, spec
+from matrix.run import ground
+
+
+async def end_to_end(
+    context: model.Context, rule: model.Rule, task: model.Task, event: object = None
+) -> bool:
+    """Run the load that fits: the bundle's own, or one that matrix has for it. Goes on until cancelled.
+
+    Raises:
+        model.TestFailure: the load ended by itself, or the bundle refuses what it needs.
+        model.InfraFailure: the load cannot be started.
+    """
+    here = ground.of(context)
+    where = problem.Where(str(here.bundle.folder / 'tests'), 1)
+    try:
+        said = spec.read(here.load)
+        said = spec.of_args(task.args, where, otherwise=said)
+        if here.options.rate is not None:
+            said = dataclasses.replace(said, rate=here.options.rate)
+        found = await discover.find(
+            here.link,
+            bundle=here.bundle.folder,
+            said=said,
+            run=here.directory.name,
+            facade=context.juju_model,
+        )
+    except problem.RefusedError as error:
+        raise model.InfraFailure(str(error)) from error
+    except link.LinkError as error:
+        raise model.InfraFailure(f'no load: {error}') from error
+    here.hide(found)
+    try:
+        await discover.go(
+            found,
+            said=said,
+            seed=here.seed,
+            write=here.write,
+            log=rule.log,
+            ready=here.clients.append,
+        )
+    except model.TestFailure:
+        if not here.options.strict_compat:
+            raise
+    return True  # The engine knows that it should have gone on.

@@ -1,0 +1,177 @@
+"""The plan of a chaos task: read from a file, or made from the seed. Files are read before anything runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from matrix import model
+from matrix.faults import facts, fault, inject
+from matrix.grammar import located, problem
+from matrix.plans import (
+    chaosplan,
+    plan,
+    planfile,
+    selectors,
+    snapshot,
+    streams,
+    translate,
+)
+from matrix.tasks import arguments
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """What a chaos task asks for. `old` is the plan of the first format that `whole` was made from."""
+
+    whole: plan.Plan | None = None
+    old: chaosplan.Plan | None = None
+    count: int = 5
+    gap: float = 30.0
+    kinds: tuple[str, ...] = ()
+    applications: tuple[str, ...] = ()
+    hold: float | None = None
+    redundant: bool = True
+
+
+def wanted(
+    args: Mapping[str, located.Plain],
+    *,
+    chaos_plan: pathlib.Path | None,
+    count: int,
+    redundant: bool,
+    folder: pathlib.Path,
+    known: Mapping[str, fault.Fault],
+    seed: int,
+) -> Wanted:
+    """What a chaos task asks for by its arguments; a plan of the command line stands before the suite's.
+
+    Raises:
+        problem.RefusedError: its plan cannot be used.
+        model.InfraFailure: an argument is wrong.
+    """
+    task = model.Task('matrix.tasks.chaos', args, 'always')
+    if chaos_plan is None and isinstance(args.get('plan'), str):
+        chaos_plan = folder / str(args['plan']).replace('{bundle}', str(folder))
+    if chaos_plan is not None:
+        return read(chaos_plan, known, seed)
+    return Wanted(
+        count=arguments.whole(task, 'count', count),
+        gap=arguments.seconds(task, 'gap', 30.0),
+        kinds=arguments.words(task, 'kinds'),
+        applications=arguments.words(task, 'applications'),
+        hold=arguments.seconds(task, 'hold', 0.0) if 'hold' in args else None,
+        redundant=bool(args.get('redundant', redundant)),
+    )
+
+
+def read(path: pathlib.Path, known: Mapping[str, fault.Fault], seed: int) -> Wanted:
+    """A plan from a file of either format.
+
+    Raises:
+        problem.RefusedError: it is not a plan, or names a fault that nobody has.
+    """
+    try:
+        text = path.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (error.strerror or str(error)) if isinstance(error, OSError) else 'not UTF-8 text'
+        where = problem.Where(str(path), 1)
+        raise problem.RefusedError(
+            [problem.Problem(where, f'the plan cannot be read: {reason}')]
+        ) from error
+    document = located.load(text, str(path))
+    if not planfile.is_second_format(document):
+        old = chaosplan.read(text, str(path))
+        return Wanted(translate.events(old, seed), old)
+    whole = planfile.read(text, str(path))
+    _check_faults(whole, document, known)
+    return Wanted(whole)
+
+
+def _check_faults(
+    whole: plan.Plan, document: located.Value, known: Mapping[str, fault.Fault]
+) -> None:
+    events = document.get('events') if isinstance(document, located.Mapping) else None
+    lines = events.items if isinstance(events, located.Sequence) else ()
+    problems = [
+        problem.Problem(
+            value.where,
+            f'there is no fault {event.fault!r}{problem.suggestion(event.fault, known)}',
+        )
+        for event, value in zip(whole.events, lines, strict=True)
+        if event.fault not in known
+    ]
+    if problems:
+        raise problem.RefusedError(problems)
+
+
+def make(
+    wanted: Wanted,
+    known: Sequence[fault.Fault],
+    model: snapshot.Model,
+    told: facts.Facts,
+    seed: int,
+    bundle: str,
+) -> plan.Plan:
+    """A plan from the seed for this model. Pure.
+
+    Only what can land somewhere and leaves enough units alone is part of it.
+    """
+    chosen = [
+        one
+        for one in known
+        if not wanted.kinds
+        or any(fnmatch.fnmatchcase(one.kind.name, glob) for glob in wanted.kinds)
+    ]
+    here = _only(model, wanted.applications)
+    kinds = facts.suitable(chosen, here, told, redundant=wanted.redundant)
+    if wanted.hold is not None:
+        kinds = tuple(dataclasses.replace(one, hold=(wanted.hold, wanted.hold)) for one in kinds)
+    spare = {one.kind.name: one.spare for one in chosen}
+    # More than are wanted, for those that cannot be: the first that can are taken.
+    made = plan.generate(seed, kinds, here, count=wanted.count * 4, gap=wanted.gap, bundle=bundle)
+    fitting = [one for one in made.events if _spares(one, model, spare[one.fault])]
+    taken = tuple(
+        dataclasses.replace(one, at=round(one.at - _earlier(one, number, wanted.gap), 1))
+        for number, one in enumerate(fitting[: wanted.count])
+    )
+    return plan.Plan(seed, taken, bundle)
+
+
+def _earlier(event: plan.Event, number: int, gap: float) -> float:
+    """Seconds that an event moves forward, so that those left out leave no holes."""
+    return (int(event.id.removeprefix('e')) - 1 - number) * gap
+
+
+def _only(model: snapshot.Model, applications: tuple[str, ...]) -> snapshot.Model:
+    if not applications:
+        return model
+    chosen = tuple(one for one in model.applications if one.name in applications)
+    machines = {unit.machine for one in chosen for unit in one.units}
+    return snapshot.Model(chosen, tuple(one for one in model.machines if one.id in machines))
+
+
+def _spares(event: plan.Event, model: snapshot.Model, spare: int) -> bool:
+    struck = {*inject.machines(event.targets, model)}
+    for one in model.applications:
+        hit = [unit for unit in one.units if unit.name in event.targets or unit.machine in struck]
+        # A fault of a whole application (one more unit) disturbs none of its units.
+        whole = one.name in event.targets
+        if hit and not whole and not one.subordinate and len(one.units) - len(hit) < spare:
+            return False
+    return True
+
+
+def now(event: plan.Event, model: snapshot.Model, seed: int, *, strict_compat: bool) -> plan.Event:
+    """The event with whom it strikes in this model, when its turn has come. Pure.
+
+    Raises:
+        ValueError: its selectors do not fit together.
+    """
+    if strict_compat and not event.targets:
+        stream = streams.stream(seed, event.id, 'targets')
+        chosen = selectors.select(event.selectors, model, stream, strict_compat=True)
+        return dataclasses.replace(event, targets=tuple(one.name for one in chosen))
+    return plan.resolve(event, model, seed)
