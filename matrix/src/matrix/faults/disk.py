@@ -29,12 +29,15 @@ _FIND = (
     + """
 find_directory() {
     if [ -z "${DIRECTORY:-}" ]; then
-        choose_service || return 1
-        DIRECTORY=$(for pid in $(pids_of "$SERVICE"); do stat -c %U "/proc/$pid" 2>/dev/null || true; done | sort -u \\
-            | sed '/^root$/d' | while read -r user; do
-                find /var/lib -mindepth 1 -maxdepth 1 -type d -user "$user"; done | sort | head -n 1)
+        places=$(data_places)
+        count=$(printf '%s' "$places" | grep -c . || true)
+        [ "$count" -gt 0 ] || return 1
+        place=$(printf '%s\\n' "$places" | sed -n "$((PICK % count + 1))p")
+        SERVICE=${place%% *}
+        DIRECTORY=${place#* }
+        keep SERVICE "$SERVICE"
     fi
-    [ -n "$DIRECTORY" ] && [ -d "$DIRECTORY" ]
+    [ -d "$DIRECTORY" ]
 }
 """
 )

@@ -32,9 +32,5 @@ server=$(sed -n 's/^nameserver *//p' /etc/resolv.conf | head -n 1)
 [ -n "$(probe services "$DATABASE")" ] && word database
 [ -n "$(probe services "$LOADBALANCER")" ] && word loadbalancer
 [ -n "$(probe virtual)" ] && word vip
-for service in $(probe services '' | cut -d ' ' -f 1); do
-    for pid in $(pids_of "$service"); do stat -c %U "/proc/$pid" 2>/dev/null || true; done
-done | sort -u | sed '/^root$/d' | while read -r user; do
-    find /var/lib -mindepth 1 -maxdepth 1 -type d -user "$user"
-done | grep -q . && word data
+[ -n "$(data_places)" ] && word data
 exit 0

@@ -70,7 +70,7 @@ def delay(port: str, host: str) -> str:
 
 
 def answer(host: str, port: str, within: str) -> str:
-    """What a server says to a question that most understand: `answered`, `silent`, `closed`, `refused`, `lost`."""
+    """What a server says to a question that most understand: `answered`, `silent`, `reset`, `refused`, `lost`."""
     with socket.socket(family(host), socket.SOCK_STREAM) as one:
         one.settimeout(float(within))
         try:
@@ -81,17 +81,18 @@ def answer(host: str, port: str, within: str) -> str:
             return 'lost'
         try:
             one.sendall(b'GET / HTTP/1.0\r\n\r\n')
-            return 'answered' if one.recv(1) else 'closed'
+            one.recv(1)
         except ConnectionError:
-            return 'closed'
+            return 'reset'
         except OSError:
             return 'silent'
+        return 'answered'  # To hang up in good order is an answer too.
 
 
 def resets(host: str, port: str, count: str) -> str:
     """How many of so many connections were refused or reset."""
     said = [answer(host, port, '0.5') for _ in range(int(count))]
-    return str(sum(one in ('refused', 'closed') for one in said))
+    return str(sum(one in ('refused', 'reset') for one in said))
 
 
 def dns(server: str, within: str) -> str:
