@@ -10,6 +10,7 @@ COMMANDS: dict[str, str] = {
     'run': 'test a bundle; what `juju matrix` does without a command',
     'replay': 'run a plan again',
     'check': 'judge a finished run again, from its journal',
+    'heal': 'undo every fault that a run left behind',
     'lint': 'say what is wrong with suites and plans',
 }
 
