@@ -306,6 +306,14 @@ def test_without_faults_some_writes_may_be_unread() -> None:
     assert _written(_put(5), other, _get(25, True), c.fault()) is UNKNOWN
 
 
+def test_what_was_written_once_reading_back_had_begun_may_be_unread() -> None:
+    late = c.op(31, 'put', value='late', answer='late')
+    assert _written(_put(5), _get(25, True), c.fault(), late) is UNKNOWN
+    begun = c.note(30, 'phase', 'readback')
+    assert _written(_put(5), _get(25, True), c.fault(), late, begun) is PASS
+    assert _written(_put(5), c.fault(), late, begun) is UNKNOWN
+
+
 def _reads(*parts: c.Line, expected: expect.Expect | None = None) -> verdict.Outcome:
     return safety.reads(c.trial_of(*parts, expected=expected), **PAIR).outcome
 
@@ -392,6 +400,18 @@ def test_who_is_struck_cannot_know_but_must_when_it_is_healed() -> None:
     assert _owners(_held(1, 'lb/0'), *both, struck, expected=strict).outcome is FAIL
     longer = [_held(at, 'lb/0', 'lb/1') for at in range(21, 30)]
     assert _owners(_held(1, 'lb/0'), *both, *longer, struck).outcome is FAIL
+
+
+def test_what_is_told_later_of_the_same_time_stands() -> None:
+    early = [_held(1, 'lb/0'), _held(2, 'lb/1'), _held(9, 'lb/1')]
+    assert _owners(*early).outcome is PASS
+    late: c.Line = [
+        (20, what)
+        for part in (_held(2, 'lb/0', 'lb/1'), _held(12, 'lb/0', 'lb/1'))
+        for _, what in part
+    ]
+    found = _owners(*early, late)
+    assert (found.outcome, len(found.evidence)) == (FAIL, 2)
 
 
 def test_a_vip_that_nobody_holds_in_the_end_fails_and_one_never_seen_is_unknown() -> None:

@@ -6,6 +6,7 @@ import bisect
 import collections
 import dataclasses
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -21,7 +22,8 @@ def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict
     """Every write that was acknowledged is found by a read that began after all faults were healed.
 
     A write's value names what was written. A read is invoked with that name and is `ok` with a true value when found,
-    `ok` with a false one when not. Writes that nobody answered may be there or not. Without faults, some may be unread.
+    `ok` with a false one when not. Writes that nobody answered may be there or not. What was written once the reading
+    back had begun, or in a test without faults, may be unread.
     """
     name = f'acknowledged {write}'
     healed = max((one.band.healed or 0.0 for one in of.strikes), default=0.0)
@@ -34,7 +36,11 @@ def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict
             if key in written and one.at >= max(healed, written[key].ended_at or 0.0):
                 found[key] = bool(one.end and one.end.value)
     lost = [one for key, one in written.items() if found.get(key) is False]
-    unread = [one for key, one in written.items() if key not in found]
+    last = max(
+        (entry.at for entry, value in of.notes.get(notes.PHASE, ()) if value == 'readback'),
+        default=math.inf,
+    )
+    unread = [one for key, one in written.items() if key not in found and trial.ended(one) <= last]
     if lost:
         what = 'write is' if len(lost) == 1 else 'writes are'
         sentence = (
@@ -46,7 +52,9 @@ def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict
     if not found or (unread and of.strikes):
         sentence = f'{len(unread)} of {len(written)} acknowledged writes were never read back'
         return verdict.Verdict(name, _UNKNOWN, sentence, tuple(one.seq for one in unread))
-    count = f'all {len(written)}' if not unread else f'{len(found)} of {len(written)}'
+    count = (
+        f'all {len(written)}' if len(found) == len(written) else f'{len(found)} of {len(written)}'
+    )
     return verdict.Verdict(name, _PASS, f'{count} acknowledged writes were read back')
 
 
@@ -155,10 +163,13 @@ def owners(of: trial.Trial) -> verdict.Verdict:
         said = trial.mapping(value)
         at = trial.number(said.get('at'), entry.at)
         units, unseen = (_names(said.get(key)) for key in ('units', 'unseen'))
-        samples[str(said.get('address', ''))].append(_Sample(at, entry.seq, units, unseen))
+        some = samples[str(said.get('address', ''))]
+        # What is told later of the same time is told by more machines.
+        while some and some[-1].at >= at:
+            some.pop()
+        some.append(_Sample(at, entry.seq, units, unseen))
     said_: list[str] = []
     for address, some in sorted(samples.items()):
-        some.sort(key=lambda one: (one.at, one.seq))
         if wrong := _two(of, address, some) or _none(of, address, some):
             return wrong
         if not any(one.units for one in some):
