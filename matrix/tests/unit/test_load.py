@@ -6,16 +6,16 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 
 import aiohttp
+import linked
 import pytest
 from aiohttp import web
 
 from matrix.grammar import located, problem
 from matrix.history import journal, notes
-from matrix.juju import link
 from matrix.load import client, http, load, openloop, outcome, spec
 from matrix.plans import snapshot, streams
 
@@ -255,48 +255,8 @@ async def _serving(
         await runner.cleanup()
 
 
-@dataclasses.dataclass
-class Linked:
-    """A link to a model of one application on loopback."""
-
-    port: int
-    units: int = 1
-    model: str = 'test'
-
-    def now(self) -> snapshot.Model:
-        units = tuple(
-            snapshot.Unit(f'web/{n}', address='127.0.0.1', ports=(f'{self.port}/tcp',))
-            for n in range(self.units)
-        )
-        return snapshot.Model((snapshot.Application('web', units),))
-
-    async def fresh(self) -> snapshot.Model:
-        return self.now()
-
-    async def _changes(self) -> AsyncIterator[snapshot.Model]:
-        yield self.now()
-
-    def changes(self) -> AsyncIterator[snapshot.Model]:
-        return self._changes()
-
-    async def script(
-        self, target: str, text: str, *, env: Mapping[str, str] | None = None, within: float = 30
-    ) -> link.Ran:
-        raise link.LinkError('no machine')
-
-    async def run_action(
-        self, unit: str, action: str, params: Mapping[str, object], *, within: float
-    ) -> Mapping[str, object]:
-        raise link.LinkError('no action')
-
-    async def add_unit(self, application: str, count: int = 1, to: str | None = None) -> None:
-        raise link.LinkError('no')
-
-    async def remove_unit(self, unit: str, *, force: bool = False) -> None:
-        raise link.LinkError('no')
-
-    async def cli(self, *args: str, within: float = 60) -> str:
-        raise link.LinkError('no')
+def _model(port: int, units: int = 1) -> linked.Linked:
+    return linked.Linked(snapshot.Model((linked.one_unit('web', port, units=units),)))
 
 
 WHERE = problem.Where('tests/test.yaml', 1)
@@ -325,7 +285,7 @@ def test_what_is_written_over_http_is_read_back() -> None:
                     {'name': 'get', 'url': f'http://{{web/0}}:{port}/{{key}}', 'reads': 'put'},
                 ]
             )  # fmt: skip
-            what = http.Http(said.http, Linked(port), 'r1')
+            what = http.Http(said.http, _model(port), 'r1')
             assert what.writes == (('put', 'get'),)
             written = await _load(what, 0.4, rate=50)
             kept.clear()  # And now everything is lost.
@@ -348,7 +308,7 @@ def test_open_ports_that_speak_http_are_a_load_and_the_journal_shows_which_unit_
 
     async def go() -> list[journal.What]:
         async with _serving(handler) as port:
-            model = Linked(port, units=2)
+            model = _model(port, units=2)
             found = await http.discover(model)
             assert [one.name for one in found] == [f'get web:{port}']
             return await _load(http.Http(found, model, 'r1'), 0.3, rate=50)
@@ -367,7 +327,7 @@ def test_a_port_that_does_not_speak_http_is_no_load() -> None:
 
         server = await asyncio.start_server(shut, '127.0.0.1', 0)
         async with server:
-            return await http.discover(Linked(server.sockets[0].getsockname()[1]))
+            return await http.discover(_model(server.sockets[0].getsockname()[1]))
 
     assert _run(go()) == ()
 
@@ -391,7 +351,7 @@ def test_a_status_says_what_became_of_the_request(method: str, status: int, phas
     async def go() -> list[journal.What]:
         async with _serving(handler) as port:
             said = _spec([{'url': f'http://127.0.0.1:{port}/', 'method': method}])
-            return await _load(http.Http(said.http, Linked(port), 'r1'), 0.05, rate=100)
+            return await _load(http.Http(said.http, _model(port), 'r1'), 0.05, rate=100)
 
     ends = _ends(_run(go()))
     assert {how for how, _ in ends} == {phase}
@@ -413,8 +373,8 @@ def test_nobody_there_is_refused_and_a_lost_connection_is_unknown_and_never_trie
     async def go() -> tuple[list[journal.What], list[journal.What]]:
         async with _serving(drops) as port:
             said = _spec([f'http://127.0.0.1:{port}/'])
-            lost = await _load(http.Http(said.http, Linked(port), 'r1'), 0.4, rate=50)
-        return lost, await _load(http.Http(said.http, Linked(port), 'r1'), 0.1, rate=50)
+            lost = await _load(http.Http(said.http, _model(port), 'r1'), 0.4, rate=50)
+        return lost, await _load(http.Http(said.http, _model(port), 'r1'), 0.1, rate=50)
 
     lost, nobody = _run(go())
     assert ('info', 'reset') in _ends(lost)

@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import dataclasses
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+import linked
 
 from matrix.history import journal
 from matrix.juju import link
@@ -91,16 +93,13 @@ def test_an_address_that_nobody_has_is_told_as_well() -> None:
 
 
 @dataclasses.dataclass
-class Machines:
+class Machines(linked.Linked):
     """Two machines: the second takes the address over, and then the first cannot be reached."""
 
-    model: str = 'test'
+    snapshot: snapshot.Model = dataclasses.field(default_factory=lambda: _model())
     visits: int = 0
     vip: str = f'eth0|{VIP}'
     scripts: list[str] = dataclasses.field(default_factory=list[str])
-
-    def now(self) -> snapshot.Model:
-        return _model()
 
     async def script(
         self, target: str, text: str, *, env: Mapping[str, str] | None = None, within: float = 30
@@ -112,26 +111,6 @@ class Machines:
                 raise link.LinkError('gone')
             return link.Ran(0, f'now 10 eth0|10.0.0.1 {self.vip if self.visits < 3 else ""}\n')
         return link.Ran(0, f'now 20 eth0|10.0.0.2 {self.vip if self.visits >= 3 else ""}\n')
-
-    async def fresh(self) -> snapshot.Model:
-        return _model()
-
-    async def _changes(self) -> AsyncIterator[snapshot.Model]:
-        yield _model()
-
-    def changes(self) -> AsyncIterator[snapshot.Model]:
-        return self._changes()
-
-    async def run_action(
-        self, unit: str, action: str, params: Mapping[str, object], *, within: float
-    ) -> Mapping[str, object]:
-        return {}
-
-    async def add_unit(self, application: str, count: int = 1, to: str | None = None) -> None:
-        pass
-
-    async def remove_unit(self, unit: str, *, force: bool = False) -> None:
-        pass
 
     async def cli(self, *args: str, within: float = 60) -> str:
         return '{"settings": {}}'
