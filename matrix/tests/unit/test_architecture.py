@@ -13,6 +13,7 @@ _EDGES = {
     'engine/runner': {'asyncio'},  # waits for tasks
     'engine/custom': {'asyncio', 'threading', 'logging'},  # calls what others wrote
     'history/journalfile': {'os', 'pathlib'},
+    'judge/others': {'pathlib', 'sys'},  # loads checks that others wrote
     'plans/selectors': {'random'},  # the type of the stream that it is given
     'plans/streams': {'random'},
 }
