@@ -81,6 +81,29 @@ async def end_to_end(model, logger):
 """
 
 
+LOAD = """
+class Own:
+    sentence, secrets, writes = 'asks', frozenset(), ()
+    def __init__(self, link, run):
+        self.run = run
+def load_of(link, run):
+    return Own(link, run)
+"""
+
+
+def test_a_bundle_can_bring_a_load_that_matrix_runs(tmp_path: pathlib.Path) -> None:
+    _bundle(tmp_path, 'end_to_end.py', GOOD)
+    _bundle(tmp_path, 'load.py', LOAD)
+    assert _find(tmp_path).run == 'r1'
+    assert isinstance(_find(tmp_path, spec.Spec(use='end_to_end')), external.Python)
+
+
+def test_a_load_file_that_gives_no_load_says_why(tmp_path: pathlib.Path) -> None:
+    _bundle(tmp_path, 'load.py', 'def load_of(link, run):\n    raise KeyError(run)\n')
+    with pytest.raises(model.InfraFailure, match=r"load\.py cannot be used: KeyError: 'r1'"):
+        _find(tmp_path)
+
+
 def test_a_load_of_the_bundles_own_says_what_it_does(tmp_path: pathlib.Path) -> None:
     _bundle(tmp_path, 'end_to_end.py', GOOD)
     written = _go(_find(tmp_path))

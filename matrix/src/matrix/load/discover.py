@@ -39,9 +39,11 @@ async def find(
     """The load of a model: the first of these that there is.
 
     1. what the suite or tests/test.yaml names (`said`);
-    2. the bundle's own tests/end_to_end.py, then an executable tests/end_to_end;
-    3. an OpenStack, where there is a keystone that gives its administrator's password;
-    4. every open port that speaks HTTP.
+    2. the bundle's own tests/load.py, whose `load_of(link, run)` gives a `load.Load`: it runs at a set rate and
+       reads back what it wrote, as those of matrix do;
+    3. the bundle's own tests/end_to_end.py, then an executable tests/end_to_end;
+    4. an OpenStack, where there is a keystone that gives its administrator's password;
+    5. every open port that speaks HTTP.
 
     Args:
         model_link: the model, settled.
@@ -50,11 +52,16 @@ async def find(
         run: the run's id; what is made carries it.
         facade: what `end_to_end` is given as its model.
         load_file: loads a Python file of the bundle's.
+
+    Raises:
+        model.InfraFailure: tests/load.py gives no load.
     """
     if said.use == 'none':
         return NoLoad(notes.NO_LOAD_WANTED)
     if said.use == 'http' and said.http:
         return http.Http(said.http, model_link, run)
+    if said.use in {'auto', 'load'} and (path := bundle / 'tests' / 'load.py').is_file():
+        return _load_of(path, model_link, run, load_file)
     if said.use in {'auto', 'end_to_end'}:
         own = _own(bundle / 'tests', model_link, facade, load_file)
         if own is not None:
@@ -118,10 +125,24 @@ def _own(
     return None
 
 
+def _load_of(
+    path: pathlib.Path,
+    model_link: link.Link,
+    run: str,
+    load_file: Callable[[pathlib.Path], types.ModuleType],
+) -> load.Load:
+    try:
+        return load_file(path).load_of(model_link, run)
+    except Exception as error:
+        why = f'{path.name} cannot be used: {type(error).__name__}: {error}'
+        raise model.InfraFailure(why) from error
+
+
 def _why(said: spec.Spec) -> str:
     wanted = {
-        'auto': "nothing used the bundle: it has no tests/end_to_end.py, no 'load' in tests/test.yaml, no keystone, "
-        'and no open port that speaks HTTP',
+        'auto': "nothing used the bundle: it has no tests/load.py or tests/end_to_end.py, no 'load' in "
+        'tests/test.yaml, no keystone, and no open port that speaks HTTP',
+        'load': 'nothing used the bundle: it has no tests/load.py',
         'end_to_end': 'nothing used the bundle: it has neither tests/end_to_end.py nor an executable tests/end_to_end',
         'openstack': 'nothing used the bundle: it has no keystone',
         'http': 'nothing used the bundle: no open port of it speaks HTTP',

@@ -8,7 +8,7 @@ from typing import Literal
 
 from matrix.grammar import fields, located, problem
 
-USES = ('auto', 'end_to_end', 'http', 'openstack', 'none')
+USES = ('auto', 'load', 'end_to_end', 'http', 'openstack', 'none')
 KEYS = ('use', 'rate', 'arrivals', 'http')
 _ENDPOINT_KEYS = (
     'name', 'url', 'method', 'body', 'headers', 'expect', 'weight', 'timeout', 'reads',
