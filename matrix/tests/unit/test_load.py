@@ -339,6 +339,8 @@ def test_a_port_that_does_not_speak_http_is_no_load() -> None:
         ('GET', 404, 'fail'),
         ('POST', 503, 'fail'),
         ('POST', 500, 'info'),
+        ('PUT', 502, 'info'),
+        ('PUT', 503, 'fail'),
         ('POST', 504, 'info'),
         ('POST', 409, 'fail'),
         ('GET', 302, 'ok'),

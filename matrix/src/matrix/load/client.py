@@ -20,7 +20,7 @@ _KEEP_S = 4.0
 
 _CONNECT_S = 5.0
 _MOST_BODY = 8 << 20
-_IDEMPOTENT = frozenset({'GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS'})
+_READS = frozenset({'GET', 'HEAD', 'OPTIONS'})
 
 
 asked: contextvars.ContextVar[str] = contextvars.ContextVar('asked', default='')
@@ -101,8 +101,8 @@ class Client:
 def check(method: str, status: int, expected: Collection[int] = ()) -> None:
     """Accept a status of `expected` (else below 400), or say what it means for the operation.
 
-    A status of 400 to 499, and 503 (nobody was there to take it), is a refusal. After another server error, only an
-    operation that may be repeated certainly changed nothing that counts: of a POST nobody knows.
+    A status of 400 to 499, and 503 (nobody was there to take it), is a refusal. After another server error nobody knows
+    whether something was changed, unless it was only asked for.
 
     Raises:
         load.Refused: it certainly did not happen.
@@ -110,7 +110,7 @@ def check(method: str, status: int, expected: Collection[int] = ()) -> None:
     """
     if status in expected or (not expected and status < 400):
         return
-    if status >= 500 and status != 503 and method not in _IDEMPOTENT:
+    if status >= 500 and status != 503 and method not in _READS:
         raise UnclearError(f'http {status}')
     raise load.Refused(f'http {status}')
 
