@@ -11,6 +11,10 @@ COMMANDS: dict[str, str] = {
     'replay': 'run a plan again',
     'check': 'judge a finished run again, from its journal',
     'heal': 'undo every fault that a run left behind',
+    'report': 'make the reports of a run again',
+    'watch': 'see a run on the terminal, while it goes on or long after',
+    'export': 'print a run as the journal of the Chaos Toolkit',
+    'import-zaza': "make a suite from zaza's tests.yaml",
     'lint': 'say what is wrong with suites and plans',
 }
 

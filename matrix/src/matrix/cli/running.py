@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Generator
 from typing import Any, TypeVar
 
 from matrix.history import journal, journalfile
-from matrix.report import story, terminal
+from matrix.report import story, terminal, write
 from matrix.run import options, prepare, rundir, writing
 from matrix.run import whole as whole_run
 
@@ -35,14 +35,14 @@ def whole(one: prepare.Prepared) -> int:
 
 def carry_out(one: prepare.Prepared, directory: pathlib.Path) -> whole_run.Ran:
     """Run it in its folder, heard on the terminal."""
-    progress = terminal.Progress(painted=sys.stderr.isatty())
+    progress = terminal.Progress(sys.stderr.isatty() and not os.environ.get('NO_COLOR'))
 
     def heard(entry: journal.Entry) -> None:
         if line := progress.said(entry):
             print(line, file=sys.stderr, flush=True)
 
-    with writing.opened(directory / rundir.JOURNAL, heard) as write:
-        return until_told(whole_run.run(one, directory, write))
+    with writing.opened(directory / rundir.JOURNAL, heard) as opened:
+        return until_told(whole_run.run(one, directory, opened))
 
 
 def until_told(main: Coroutine[Any, Any, T]) -> T:
@@ -74,9 +74,12 @@ def until_told(main: Coroutine[Any, Any, T]) -> T:
 def tell(ran: whole_run.Ran, asked: options.Options) -> None:
     """The summary on the terminal, and every report."""
     read = journalfile.read(ran.directory / rundir.JOURNAL)
-    judged = [story.Judged(one.test, one.verdicts, one.sentence, one.skipped) for one in ran.tests]
-    told = story.tell(read, judged, folder=str(ran.directory))
-    print(terminal.summary(told, painted=sys.stdout.isatty()))
+    told = story.tell(read, ran.tests, folder=str(ran.directory))
+    wrong = write.everything(ran.directory, told, xunit=asked.xunit)
+    painted = sys.stdout.isatty() and not os.environ.get('NO_COLOR')
+    print(terminal.summary(told, painted=painted), end='')
+    for said in wrong:
+        print(f'error: {said}', file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -81,8 +81,9 @@ def moments(entries: Sequence[journal.Entry], evidence: Sequence[int] = ()) -> t
                 walls.setdefault(name, entry.wall)
             case journal.Operation(kind=kind, phase='fail' | 'info', error=error):
                 walls.setdefault((kind, error), entry.wall)
-            case _ if entry.seq in chosen:
-                walls.setdefault(entry.seq, entry.wall)
+            case _:
+                if entry.seq in chosen:
+                    walls.setdefault(entry.seq, entry.wall)
     found = (lanes.seconds(wall) for wall in walls.values())
     return tuple(one for one in found if one is not None)
 

@@ -91,7 +91,7 @@ def _summary(told: story.Story) -> Iterator[str]:
         small = told.smallest
         yield from (
             '',
-            f'### The smallest plan that still fails: {words.count(len(small.events), "fault")}',
+            f'### The smallest plan: {small.sentence}',
             '',
         )
         yield from ('```sh', words.clean(small.command), '```', '', '```yaml')

@@ -134,17 +134,16 @@ def _suspect(rank: int, one: suspects.Suspect) -> str:
 
 def _smallest(told: story.Story) -> str:
     small = told.smallest
+    tried = ''
+    if told.replays:
+        tried = f'<details><summary>what was tried</summary>{markup.items(told.replays)}</details>'
     if small is None:
         failed = told.outcome is verdict.Outcome.FAIL
-        return f'<p class="quiet">{"It was not looked for." if failed else "Nothing failed."}</p>'
-    said = words.count(len(small.events), 'fault')
-    if small.replays:
-        said += f', found in {words.count(small.replays, "replay")}'
-    if small.necessary:
-        said += f'; necessary, as a run without showed: {", ".join(small.necessary)}'
+        said = told.not_again or ('it was not looked for' if failed else 'nothing failed')
+        return f'<p class="quiet">{markup.safe(said[:1].upper() + said[1:])}.</p>{tried}'
     return (
-        f'<p>{markup.safe(said)}.</p>{markup.items(small.events)}'
-        f'{markup.command("replay", small.command)}{markup.folded("as YAML", "smallest", small.text)}'
+        f'<p>{markup.safe(small.sentence)}.</p>{markup.items(small.events)}'
+        f'{markup.command("replay", small.command)}{markup.folded("as YAML", "smallest", small.text)}{tried}'
     )
 
 

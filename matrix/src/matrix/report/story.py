@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import cast
 
 from matrix.blame import suspects
 from matrix.grammar import located
 from matrix.history import journal, notes, periods
 from matrix.judge import checks, panel, verdict
-from matrix.report import lanes
+from matrix.report import lanes, rulings, words
 
 _ENDINGS: dict[verdict.Ending, verdict.Outcome] = {
     'passed': verdict.Outcome.PASS,
@@ -24,6 +24,9 @@ _ENDINGS: dict[verdict.Ending, verdict.Outcome] = {
 
 
 Judged = panel.Judged
+text, mapping = words.text, words.mapping
+
+_CONTROL = 'it fails without any fault'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +42,19 @@ class Smallest:
     replays: int = 0
     necessary: tuple[str, ...] = ()
 
+    @property
+    def sentence(self) -> str:
+        """How many faults still fail, and how sure that is."""
+        n = len(self.events)
+        said = (
+            f'{words.count(n, "fault")} still {"fails" if n == 1 else "fail"}' if n else _CONTROL
+        )
+        found = f', found in {words.count(self.replays, "replay")}' if self.replays else ''
+        without = f'; without {" or ".join(self.necessary)} it passed' if self.necessary else ''
+        return f'{said}{found}{without}'
 
+
+REPLAY, NOT_AGAIN = 'replay', 'not again'
 SMALLEST = 'smallest'
 """The note of a smallest plan: {plan (its text), events (in words), command, replays, necessary (ids)}."""
 
@@ -82,15 +97,6 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True)
-class Rule:
-    """A rule of a test, how far it came, and what it said last."""
-
-    task: str
-    phase: str
-    message: str = ''
-
-
-@dataclasses.dataclass(frozen=True)
 class Test:
     """One test of the run, from its start to its end (seconds of the run)."""
 
@@ -98,7 +104,7 @@ class Test:
     start: float
     end: float
     judged: Judged
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[rulings.Rule, ...] = ()
     stages: tuple[lanes.Span, ...] = ()
     faults: tuple[Fault, ...] = ()
     rows: tuple[Row, ...] = ()
@@ -116,7 +122,10 @@ class Test:
 
 @dataclasses.dataclass(frozen=True)
 class Story:
-    """A whole run. `ending` is what the run itself said at its end; '' when it did not get to say it."""
+    """A whole run. `ending` is what the run itself said at its end; '' when it did not get to say it.
+
+    `replays` are what shrinking tried, and `not_again` why it found nothing.
+    """
 
     run: Mapping[str, located.Plain]
     began: str
@@ -128,6 +137,8 @@ class Story:
     lanes: tuple[lanes.Lane, ...] = ()
     logs: tuple[lanes.Log, ...] = ()
     smallest: Smallest | None = None
+    replays: tuple[str, ...] = ()
+    not_again: str = ''
     folder: str = ''
     damaged: int = 0
 
@@ -181,6 +192,8 @@ def tell(
         lanes=lanes.lanes(entries),
         logs=lanes.logs(entries),
         smallest=smallest,
+        replays=tuple(_replays(entries)),
+        not_again=_not_again(last(entries, NOT_AGAIN)),
         folder=folder,
         damaged=len(read.problems),
     )
@@ -230,57 +243,6 @@ def last(entries: Iterable[journal.Entry], kind: str) -> located.Plain:
     return found
 
 
-def mapping(value: located.Plain) -> Mapping[str, located.Plain]:
-    """The value if it is a mapping, else an empty one: a journal is read, never trusted."""
-    return cast('Mapping[str, located.Plain]', value) if isinstance(value, Mapping) else {}
-
-
-def text(value: located.Plain) -> str:
-    """A value as a word; nothing is ''."""
-    return '' if value is None else str(value)
-
-
-def rules(entries: Iterable[journal.Entry]) -> tuple[Rule, ...]:
-    """The rules of one test and how far each came, in the order in which they were made."""
-    found: list[Rule] = []
-    for entry in entries:
-        if not isinstance(entry.what, journal.Note):
-            continue
-        value = mapping(entry.what.value)
-        match entry.what.kind:
-            case 'rule.create':
-                found.append(Rule(text(value.get('task') or entry.what.value), 'waiting'))
-            case notes.STATE_CHANGE:
-                name, state = text(value.get('name')), text(value.get('value'))
-                _move(found, name, state if state in ('running', 'paused', 'complete') else '')
-            case notes.RULE_DONE:
-                _end(found, text(value.get('task')), text(value.get('phase')), value)
-            case _:
-                pass
-    return tuple(found)
-
-
-def _move(found: list[Rule], state: str, phase: str) -> None:
-    for n, one in enumerate(found):
-        name = one.task if '/' in one.task else one.task.rpartition('.')[2]
-        if phase and name == state and one.phase in ('waiting', 'running', 'paused'):
-            found[n] = dataclasses.replace(one, phase=phase)
-
-
-_OPEN = ('waiting', 'running', 'paused', 'complete')
-
-
-def _end(found: list[Rule], task: str, phase: str, value: Mapping[str, located.Plain]) -> None:
-    done = Rule(task, phase, text(value.get('message')))
-    # The first rule of that task that is not over yet: two rules may run the same task.
-    mine = [n for n, one in enumerate(found) if one.task == task and not one.message]
-    still = [n for n in mine if found[n].phase in _OPEN]
-    if still:
-        found[still[0]] = done
-    elif not mine:
-        found.append(done)
-
-
 def _test(part: tuple[journal.Entry, ...], judged: Mapping[str, Judged]) -> Test:
     first = part[0]
     named = isinstance(first.what, journal.Note) and first.what.kind == notes.TEST_START
@@ -294,9 +256,9 @@ def _test(part: tuple[journal.Entry, ...], judged: Mapping[str, Judged]) -> Test
     return Test(
         name=name,
         start=first.at,
-        end=part[-1].at,
+        end=_end_of(part),
         judged=said,
-        rules=rules(part),
+        rules=rulings.rules(part),
         stages=lanes.stages(part),
         faults=faults(part, name),
         rows=rows(operations, bands) if operations else (),
@@ -321,8 +283,35 @@ def _smallest(value: Mapping[str, located.Plain]) -> Smallest | None:
     )
 
 
+def _replays(entries: Iterable[journal.Entry]) -> Iterator[str]:
+    for entry in entries:
+        if _is(entry, REPLAY):
+            yield replayed(cast('journal.Note', entry.what).value)
+
+
+def replayed(value: located.Plain) -> str:
+    """One replay, in words."""
+    held = mapping(value)
+    tried = ', '.join(_words(held.get('faults'))) or 'no fault'
+    return f'replay {text(held.get("number"))} with {tried}: {text(held.get("how"))}'
+
+
+def _not_again(value: located.Plain) -> str:
+    if value is None:
+        return ''
+    held = mapping(value)
+    late = '' if held.get('in_time', True) else ', and the time for it was over'
+    return f'the failure did not come again in {text(held.get("replays"))} replay(s){late}'
+
+
 def _words(value: located.Plain) -> tuple[str, ...]:
     return tuple(text(one) for one in value) if isinstance(value, list) else ()
+
+
+def _end_of(part: Sequence[journal.Entry]) -> float:
+    """Shrinking comes after the test, and is not of it."""
+    over = [one.at for one in part if _is(one, notes.TEST_COMPLETE)]
+    return over[-1] if over else part[-1].at
 
 
 def _refused(part: Iterable[journal.Entry]) -> Iterable[str]:

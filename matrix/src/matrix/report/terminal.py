@@ -117,14 +117,14 @@ def _suspects(one: story.Test) -> Iterator[str]:
 
 
 def _smallest(told: story.Story) -> Iterator[str]:
-    if told.smallest is None:
-        return
     small = told.smallest
-    sure = f', necessary: {", ".join(small.necessary)}' if small.necessary else ''
-    after = f' (found in {words.count(small.replays, "replay")}{sure})' if small.replays else ''
-    fails = 'still fails' if len(small.events) == 1 else 'still fail'
-    said = f'{words.count(len(small.events), "fault")} {fails}: {"; ".join(small.events)}{after}'
-    yield f'  smallest  {words.short(said, _WIDTH - 12)}'
+    if small is None:
+        if told.not_again:
+            yield f'  smallest  {words.short(told.not_again, _WIDTH - 12)}'
+        return
+    yield f'  smallest  {words.short(small.sentence, _WIDTH - 12)}'
+    for one in small.events[:2]:
+        yield f'            {words.short(one, _WIDTH - 12)}'
     yield f'  replay    {words.clean(small.command)}'
 
 
@@ -193,6 +193,12 @@ def _noted(kind: str, value: located.Plain) -> str:
         case notes.REFUSED:
             parts = (story.text(held.get(key)) for key in ('event', 'fault'))
             return f'{" ".join(parts)} was not carried out: {story.text(held.get("reason"))}'
+        case story.REPLAY:
+            return story.replayed(value)
+        case story.NOT_AGAIN:
+            return 'the failure did not come again'
+        case story.SMALLEST:
+            return f'the smallest plan is written: {story.text(held.get("command"))}'
         case notes.RULE_DONE:
             said = story.text(held.get('message'))
             return f'{story.text(held.get("task"))}: {story.text(held.get("phase"))}{f", {said}" if said else ""}'

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
+from typing import cast
 
+from matrix.grammar import located
 from matrix.judge import verdict
 
 OUTCOMES = {
@@ -47,3 +50,13 @@ def moment(seconds: float) -> str:
 def count(number: int, word: str) -> str:
     """`1 fault`, `1,204 operations`."""
     return f'{number:,} {word}{"" if number == 1 else "s"}'
+
+
+def mapping(value: located.Plain) -> Mapping[str, located.Plain]:
+    """The value if it is a mapping, else an empty one: a journal is read, never trusted."""
+    return cast('Mapping[str, located.Plain]', value) if isinstance(value, Mapping) else {}
+
+
+def text(value: located.Plain) -> str:
+    """A value as a word; nothing is ''."""
+    return '' if value is None else str(value)
