@@ -133,7 +133,7 @@ def test_a_load_of_the_bundles_own_need_not_speak() -> None:
     own = c.note(1, 'load', {'kinds': [], 'rate': 0, 'own': True, 'writes': []})
     assert service.load(c.trial_of(own)).outcome is PASS
     assert service.load(c.trial_of(own, c.op(5))).outcome is PASS
-    silent = c.trial_of(own, c.op(5), c.fault(10, 11, 40), c.op(60))
+    silent = c.trial_of(own, c.op(5), c.fault(10, 11, 40), c.op(90))
     assert service.load(silent).sentence == 'no operation ran while faults struck'
 
 
