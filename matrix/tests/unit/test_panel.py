@@ -7,6 +7,7 @@ import time
 import chronicle as c
 import rehearsal
 
+from matrix.grammar import located
 from matrix.history import journal, redact
 from matrix.judge import expect, panel, verdict
 
@@ -94,6 +95,20 @@ def test_what_is_lost_is_told_before_what_is_late() -> None:
     assert {one.check for one in worst.signatures} == {'acknowledged writes', 'reads', 'errors'}
 
 
+def test_two_kinds_of_write_may_be_read_back_by_one() -> None:
+    pairs: list[located.Plain] = [['put', 'get'], ['change', 'get']]
+    lost = [
+        c.note(1, 'load', {'kinds': [], 'rate': 0, 'own': True, 'writes': pairs}),
+        c.op(3, 'put', value='k', answer='k'),
+        c.op(4, 'change', value='c', answer='c'),
+        c.op(9, 'get', value='k', answer=False),
+        c.op(9, 'get', value='c', answer=True),
+    ]
+    found = {one.check: one.outcome for one in _judge(_test('t', *lost)).tests[0].verdicts}
+    assert [found[f'reads of {kind}'] for kind in ('put', 'change')] == [FAIL, PASS]
+    assert [found[f'acknowledged {kind}'] for kind in ('put', 'change')] == [FAIL, PASS]
+
+
 def test_a_bundle_that_nobody_used_is_unknown_unless_it_says_so() -> None:
     assert _judge(_test('t', c.note(1, 'load.none', 'no port'))).outcome is UNKNOWN
     wanted = c.note(1, 'load.none', 'the bundle says that it has no load')
@@ -138,11 +153,11 @@ def test_an_empty_journal_is_unknown() -> None:
     assert (_judge().outcome, _judge().sentence) == (UNKNOWN, 'nothing ran')
 
 
-def test_a_hundred_thousand_operations_are_read_and_judged_in_seconds() -> None:
-    read = rehearsal.run(100_000)
+def test_many_operations_are_read_and_judged_in_seconds() -> None:
+    read = rehearsal.run(20_000)
     text = ''.join(journal.to_line(one, redact.Secrets()) for one in read.entries)
     began = time.process_time()
     found = panel.judge(journal.read(text, 'journal.jsonl'))
     took = time.process_time() - began
     assert found.tests[1].outcome is not PASS
-    assert took < 30, f'{took:.1f} s'
+    assert took < 6, f'{took:.1f} s'

@@ -135,7 +135,7 @@ def _of_load(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
         yield 'latency', service.latency
     for write, read in of.writes:
         yield f'acknowledged {write}', functools.partial(_pair, safety.acknowledged, write, read)
-        yield f'reads {read}', functools.partial(_pair, safety.reads, write, read)
+        yield f'reads of {write}', functools.partial(_pair, safety.reads, write, read)
     if {safety.ISSUE, safety.VALIDATE} <= kinds:
         yield 'tokens', safety.tokens
 

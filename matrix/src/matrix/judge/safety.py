@@ -71,7 +71,7 @@ def _during(of: trial.Trial, one: journal.Done) -> str:
 
 def reads(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict:
     """A read that began after a write was acknowledged finds it: nothing stale is served."""
-    name = f'reads {read_back}'
+    name = f'reads of {write}'
     written = _written(of, write)
     looked = [
         one
