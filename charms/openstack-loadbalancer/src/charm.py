@@ -12,10 +12,12 @@ from balancer import (
     checked,
     decision,
     handshake,
+    interface,
     linger,
-    operate,
+    publish,
     runtime,
     stats,
+    vrrp,
     workload,
 )
 
@@ -77,7 +79,7 @@ class LoadBalancerCharm(charmkit.Charm):
         # Grants of this very hook: a start of haproxy from nothing must know of them too.
         apply.reconcile(self.here, now.host)
         self._remember(inputs, settled)
-        return operate.published(self._known, now, settled.acks, settled.workers)
+        return publish.published(self._known, now, settled.acks, settled.workers)
 
     def reconcile(self) -> charmkit.Desired:
         """As any charm, and when haproxy refuses a configuration, find out whose fault it is."""
@@ -119,10 +121,10 @@ class LoadBalancerCharm(charmkit.Charm):
         names = workload.interface_names()
         return decision.Known(
             inputs=inputs,
-            networks={t: operate.interfaces(inputs, t, names) for t in ENDPOINT_TYPES},
+            networks={t: vrrp.interfaces(inputs, t, names) for t in ENDPOINT_TYPES},
             metrics_addresses=tuple(
                 dict.fromkeys(
-                    i.address for i in operate.interfaces(inputs, 'metrics-endpoint', names)
+                    i.address for i in vrrp.interfaces(inputs, 'metrics-endpoint', names)
                 )
             ),
             gone=gone,
@@ -154,7 +156,7 @@ class LoadBalancerCharm(charmkit.Charm):
                 {**{u: m.acks for u, m in members.items()}, self.unit.name: acks},
                 now.members,
                 handshake.Policy(
-                    min_ready=operate.min_ready(now.requests),
+                    min_ready=interface.min_ready(now.requests),
                     max_concurrent=now.opts.max_concurrent,
                     lease_s=now.opts.lease_s,
                 ),
@@ -247,8 +249,8 @@ class LoadBalancerCharm(charmkit.Charm):
         except runtime.UnreachableError as e:
             event.fail(str(e))
             return
-        rows = operate.backends(self._now(), workers)
-        event.set_results({'backends': operate.table(rows), 'json': wire.dump(rows)})
+        rows = publish.backends(self._now(), workers)
+        event.set_results({'backends': publish.table(rows), 'json': wire.dump(rows)})
 
     def _on_stats(self, event: ops.ActionEvent) -> None:
         members = {

@@ -122,7 +122,9 @@ def decide(known: Known) -> Decision:
     lifecycles = _lifecycles(requests, holds)
     places = _places(what)
     wants: dict[rotation.Place, rotation.Want] = {
-        place: _want(lifecycles.get(unit), locks.get(unit), _leaving(unit, known))
+        place: 'drain'
+        if _leaving(unit, known)
+        else rotation.want(lifecycles.get(unit), locks.get(unit))
         for unit, found in places.items()
         for place in found
     }
@@ -214,12 +216,6 @@ def _leaving(unit: str, known: Known) -> bool:
         for g in known.gone
         if g.relation.id in there
     )
-
-
-def _want(
-    lifecycle: loadbalancer.Lifecycle | None, lock: handshake.Lock | None, leaving: bool
-) -> rotation.Want:
-    return 'drain' if leaving else rotation.want(lifecycle, lock)
 
 
 def _host(

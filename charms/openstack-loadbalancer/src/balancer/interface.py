@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from charmkit.relations import ENDPOINT_TYPES, Relation, loadbalancer
 
@@ -88,6 +88,15 @@ def parse(relation: Relation) -> Request | Refusal:
         return _parse(relation)
     except checked.InvalidError as e:
         return Refusal(relation=relation.id, app=relation.app, reason=str(e))
+
+
+def min_ready(requests: Iterable[Request]) -> dict[str, int]:
+    """How many units of each service must stay; the most that any of its relations asks for."""
+    out: dict[str, int] = {}
+    for request in requests:
+        for endpoint in request.endpoints:
+            out[endpoint.service] = max(out.get(endpoint.service, 0), endpoint.min_ready)
+    return out
 
 
 def _parse(relation: Relation) -> Request:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import pathlib
 import socket
 import time
 from collections.abc import Mapping
 
-from . import rotation, stats
+from charmkit import run
+
+from . import rotation, scripts, stats
 
 MASTER = '/run/haproxy-master.sock'
 _LARGEST_ANSWER = 64 * 2**20
@@ -66,18 +67,16 @@ def tell(pid: int, commands: tuple[str, ...]) -> None:
         ask(f'@!{pid} ' + '; '.join(commands[start : start + 50]))
 
 
-def save_states(path: str) -> None:
-    """Write the state of all servers to where the next worker reads it. Raises UnreachableError."""
-    current = [p for p in processes() if p.current]
-    if not current:
-        return
-    text = ask(f'@!{current[0].pid} show servers state')
-    if not text.startswith('1'):
-        return
-    target = pathlib.Path(path)
-    aside = target.with_name(f'.{target.name}.new')
-    aside.write_text(text)
-    aside.replace(target)
+def save_states() -> None:
+    """Keep the state of all servers for the next start, as each reload does by itself.
+
+    Raises:
+        UnreachableError: when haproxy does not answer.
+    """
+    try:
+        run.program(scripts.SAVE_PATH)
+    except run.CommandError as e:
+        raise UnreachableError(str(e)) from e
 
 
 def await_worker(timeout_s: float = 10.0) -> None:

@@ -20,13 +20,21 @@ def ask(command):
 SAVE = f"""\
 #!/usr/bin/python3 -IS
 # Keeps the state of every server for the next worker: a reload must not undo a drain.
+# Ports are left out (0): they would go over those of a new configuration.
 import os, socket
 
 {_ASK}
 state = ask('@1 show servers state')
 if state.startswith('1'):
     with open('{haproxy_cfg.STATE_FILE}.new', 'w') as f:
-        f.write(state)
+        for line in state.splitlines():
+            row = line.split()
+            if line.startswith('# '):
+                names = row[1:]
+            elif len(row) > 1:
+                row = ['0' if n in ('srv_port', 'srv_check_port') else v for n, v in zip(names, row)]
+                line = ' '.join(row)
+            f.write(line + '\\n')
     os.replace('{haproxy_cfg.STATE_FILE}.new', '{haproxy_cfg.STATE_FILE}')
 """
 

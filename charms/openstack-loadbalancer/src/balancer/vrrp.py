@@ -11,6 +11,7 @@ import dataclasses
 import ipaddress
 from collections.abc import Iterable, Mapping
 
+from charmkit import state
 from charmkit.relations import unit_order
 
 CHECK = '/usr/local/lib/openstack-loadbalancer/ready'
@@ -34,6 +35,39 @@ class Vip:
     prefix: int
     interface: str
     type: str
+
+
+def interfaces(
+    inputs: state.Inputs, binding: str, names: Mapping[str, str]
+) -> tuple[Interface, ...]:
+    """This unit's own addresses on *binding* that clients elsewhere can reach.
+
+    A VIP that the unit holds shows among them, and is left out. *names* are the interfaces' own,
+    by address: Juju's may be those of another moment.
+    """
+    vips = {_spelt(v) for v in str(inputs.options.get('vip') or '').split()}
+    return tuple(
+        Interface(
+            name=names.get(n.address, n.interface),
+            address=n.address,
+            network=n.subnet or n.address,
+        )
+        for n in inputs.site.networks.get(binding, ())
+        if _spelt(n.address) not in vips and _reachable(n.address)
+    )
+
+
+def _spelt(text: str) -> str:
+    """An address in its one spelling (IPv6 has many); what is none, as it is."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return text
+
+
+def _reachable(text: str) -> bool:
+    address = ipaddress.ip_address(text)
+    return not (address.is_link_local or address.is_loopback)
 
 
 def place(

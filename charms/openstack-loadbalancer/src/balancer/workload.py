@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from charmkit import run
 from charmkit.relations import loadbalancer
 
-from . import decision, handshake, haproxy_cfg, rotation, runtime
+from . import decision, handshake, rotation, runtime
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.1
@@ -65,16 +65,16 @@ def settle(
         _cut(now, workers, drains)
         acks, quiet = _acks(now, workers, drains, quiet)
         following = decide(acks, workers, now)
-        pending = following.wants != now.wants or _waits(following, acks, quiet)
+        pending = following.wants != now.wants or _waits(following, acks)
         now = following
         if not pending or time.monotonic() > end:
             break
         time.sleep(_POLL_S)
-    runtime.save_states(haproxy_cfg.STATE_FILE)
+    runtime.save_states()
     return Settled(decision=now, acks=acks, drains=drains, workers=workers)
 
 
-def _waits(now: decision.Decision, acks: Acks, quiet: Mapping[str, int]) -> bool:
+def _waits(now: decision.Decision, acks: Acks) -> bool:
     """Something may still come to its end here: a drain, or a unit's return."""
     for unit, ack in acks.items():
         lock = now.locks.get(unit)

@@ -21,13 +21,25 @@ def lost(found: dict[str, Any], least: int) -> int:
     return sum(kind['lost'] for kind in found['load'].values())
 
 
+def lost_of(found: dict[str, Any], method: str) -> int:
+    """Requests lost of one method."""
+    return sum(kind['lost'] for name, kind in found['load'].items() if name.endswith(method))
+
+
 def test_a_rolling_restart_through_the_handshake_loses_nothing(machine: Any) -> None:
     found = machine.scenario('rolling', requests=1000)
     assert lost(found, 1000) == 0, found
 
 
-def test_a_rolling_restart_without_it_loses_requests(machine: Any) -> None:
-    assert lost(machine.scenario('rolling', requests=1000, drain=False), 1000) > 0
+def test_backends_that_are_killed_cost_writes_and_no_reads(machine: Any) -> None:
+    found = machine.scenario('rolling', requests=1000, drain=False)
+    assert lost(found, 1000) > 0
+    assert lost_of(found, 'GET') == 0, found
+
+
+def test_without_repeating_reads_they_cost_those_too(machine: Any) -> None:
+    found = machine.scenario('rolling', requests=1000, drain=False, retry='conn')
+    assert lost_of(found, 'GET') > 0
 
 
 def test_twenty_reloads_lose_nothing(machine: Any) -> None:
@@ -62,13 +74,20 @@ def test_without_what_is_remembered_the_drained_unit_is_asked_again(machine: Any
     assert 'keystone/0' in found['restart']
 
 
+def test_a_service_that_changes_its_port_is_followed(machine: Any) -> None:
+    found = machine.scenario('moved_port')
+    assert (found['sent'], found['lost']) == (100, 0)
+
+
+def test_a_state_file_with_ports_would_lose_it(machine: Any) -> None:
+    assert machine.scenario('moved_port', with_ports=True)['lost'] == 100
+
+
 def test_forged_headers_do_not_reach_the_service(machine: Any) -> None:
     found = machine.scenario('headers')
     assert sorted(found['arrived']) == [
         ['host', '10.66.0.1:5000'],
         ['x-forwarded-for', '10.66.0.1'],
-        ['x-forwarded-host', '10.66.0.1:5000'],
-        ['x-forwarded-port', '5000'],
         ['x-forwarded-proto', 'http'],
         ['x-openstack-request-id', 'req-1'],
     ]
@@ -81,6 +100,42 @@ def test_a_poisoned_relation_is_refused_by_name_and_the_others_are_served(machin
     assert found['status']['*']['state'] == 'rejected'
     assert 'frontend-port' in found['status']['*']['reason']
     assert (found['served'], found['config']) == (0, 0)
+
+
+def test_the_load_balancer_of_the_site_says_who_the_client_is_and_nobody_else(
+    machine: Any,
+) -> None:
+    assert machine.scenario('behind_another') == {
+        'header from it': '192.0.2.7',
+        'header from others': '10.66.0.1',
+        'protocol from it': '192.0.2.7',
+        'it without the protocol': '',
+        'protocol from others': '',
+        'others without it': '10.66.0.1',
+        'nobody is believed': '10.66.3.1',
+        'nobody may speak it': '',
+    }
+
+
+def test_consumers_of_the_first_version_of_the_interface_are_served(machine: Any) -> None:
+    found = machine.scenario('first_version')
+    assert found['frontends'].keys() == {'glance-api', 'nfs-ganesha'}
+    public = found['frontends']['glance-api']['public']
+    assert (public['ip'], public['port'], public['protocol']) == (['10.66.0.1'], 9292, 'http')
+    assert (found['http'], found['tcp']) == (200, 200)
+    assert found['modes']['glance-api.public'] == 'http'
+    assert found['modes']['nfs-ganesha.public'] == 'tcp'
+    assert found['after it asks for nothing'] == 0
+
+
+def test_what_rules_and_dashboard_ask_for_is_where_prometheus_is_told_to_look(
+    machine: Any,
+) -> None:
+    found = machine.scenario('seen')
+    assert found['unit']['prometheus_scrape_unit_name'] == 'lb/0'
+    assert {'haproxy_server_status', 'haproxy_backend_active_servers'} <= {*found['by rules']}
+    assert {*found['by rules'], *found['by dashboard']} <= {*found['there']}
+    assert {'UP', 'DOWN', 'DRAIN', 'MAINT'} <= {*found['states']}
 
 
 def test_two_hundred_services_are_in_place_within_two_seconds(machine: Any) -> None:

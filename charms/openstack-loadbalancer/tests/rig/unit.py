@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -9,10 +10,10 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping
 from typing import Any
 
-from balancer import answer, decision, handshake, operate, vrrp, workload
+from balancer import decision, handshake, interface, publish, vrrp, workload
 
 from charmkit import apply, state
 from charmkit.relations import Databag, Relation, Site, loadbalancer
@@ -69,16 +70,19 @@ class Rig:
         )
         self.backends = [Backend(f'keystone/{i}', f'10.66.1.{i + 1}') for i in range(backends)]
         self.answers: dict[int, Databag] = {}
+        """By relation, what the load balancer's leader says."""
+        self.unit_answers: dict[int, Databag] = {}
+        """The same of this unit."""
         self.acks: Databag = {}
         self.peers: Databag = {}
         self.drains = workload.Drains()
         self.machine = apply.LocalMachine('rig', pathlib.Path('/var/lib/rig'))
-        self.relations: list[Relation] = []
         for address in (FRONT, *(b.address for b in self.backends)):
             subprocess.run(['ip', 'address', 'replace', f'{address}/32', 'dev', 'lo'], check=True)
         for b in self.backends:
             b.start()
         self.extra: list[Relation] = []
+        """Other relations, of whatever endpoint."""
 
     def close(self) -> None:
         for b in self.backends:
@@ -113,10 +117,13 @@ class Rig:
 
     def decided(self) -> tuple[decision.Decision, decision.Known, state.Inputs]:
         """What the charm decides first, from what it knows."""
+        relations: dict[str, tuple[Relation, ...]] = {}
+        for r in (self.relation(), *self.extra):
+            relations[r.name] = (*relations.get(r.name, ()), r)
         inputs = state.Inputs(
             site=Site(unit=LB, leader=True, address=FRONT),
             facts=state.Facts(base='debian@12'),
-            relations={'backend': (self.relation(), *self.extra)},
+            relations=relations,
             peers=self.peers,
             options=self.options,
             versions={'haproxy': ''},
@@ -126,7 +133,7 @@ class Rig:
             networks={
                 'public': (vrrp.Interface(name='lo', address=FRONT, network='10.66.0.0/24'),)
             },
-            metrics_addresses=(),
+            metrics_addresses=(FRONT,),
         )
         first = decision.decide(known)
         return first, known, inputs
@@ -144,7 +151,7 @@ class Rig:
                 now.locks,
                 {LB: acks},
                 now.members,
-                handshake.Policy(min_ready=operate.min_ready(now.requests)),
+                handshake.Policy(min_ready=interface.min_ready(now.requests)),
                 time.time(),
             )
             return decision.decide(dataclasses.replace(known, locks=locks))
@@ -157,10 +164,11 @@ class Rig:
         )
         apply.reconcile(self.machine, settled.decision.host)
         self.drains = settled.drains
-        desired = operate.published(known, settled.decision, settled.acks, settled.workers)
+        desired = publish.published(known, settled.decision, settled.acks, settled.workers)
         self.peers = desired.app_data['peers']
         self.answers = {r: bag for r, bag in desired.app_data.items() if isinstance(r, int)}
-        self.acks = desired.unit_data[1]
+        self.unit_answers = {r: b for r, b in desired.unit_data.items() if isinstance(r, int)}
+        self.acks = self.unit_answers[1]
         return settled
 
     def steer(self, b: Backend, *, healthy: bool = True) -> bool:
@@ -202,6 +210,24 @@ class Rig:
                 raise TimeoutError(f'{b.unit} is not in rotation: {self.acks}')
 
 
+@contextlib.contextmanager
+def serving(backends: int = 3, **kwargs: Any) -> Generator[Rig]:
+    """A rig that serves on all of its backends."""
+    r = Rig(backends, **kwargs)
+    try:
+        end = time.monotonic() + 20
+        while not all(
+            json.loads(r.acks.get('acks', '{}')).get(b.unit, {}).get('state') == 'ready'
+            for b in r.backends
+        ):
+            r.hook()
+            time.sleep(0.2)
+            assert time.monotonic() < end, r.acks
+        yield r
+    finally:
+        r.close()
+
+
 def load(**plan: Any) -> subprocess.Popen[str]:
     """Start load in a process of its own."""
     plan = {'url': [FRONT, PORT], 'clients': 8, 'requests': 1000, 'keep_alive': True, **plan}
@@ -215,11 +241,3 @@ def result(process: subprocess.Popen[str]) -> dict[str, Any]:
     out, _ = process.communicate()
     assert process.returncode == 0, out
     return json.loads(out)
-
-
-def read_answers(bag: Databag) -> Sequence[str]:
-    """Names of the frontends published."""
-    return list(json.loads(bag['frontends']))
-
-
-__all__ = ['Backend', 'Rig', 'answer', 'load', 'read_answers', 'result']

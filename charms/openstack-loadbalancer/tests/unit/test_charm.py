@@ -99,7 +99,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
     haproxy = FakeHaproxy(fake)
     monkeypatch.setattr(charmkit.Charm, 'machine', fake)
     monkeypatch.setattr(runtime, 'await_worker', lambda: None)
-    monkeypatch.setattr(runtime, 'save_states', lambda path: None)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr(runtime, 'save_states', lambda: None)
     monkeypatch.setattr(runtime, 'workers', haproxy.workers)
     monkeypatch.setattr(runtime, 'tell', haproxy.tell)
     monkeypatch.setattr(workload, 'interface_names', dict[str, str])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from balancer import handshake, haproxy_cfg, linger, rotation, scripts, seeing, stats, vrrp
 
-from charmkit.relations import Relation, loadbalancer
+from charmkit import state
+from charmkit.relations import Network, Relation, Site, loadbalancer
 
 NETWORKS = {
     'public': (
@@ -62,6 +63,19 @@ def test_all_vips_move_together_and_each_is_on_its_own_network() -> None:
     assert 'track_interface {\n        eth1\n        eth2\n    }' in text
     assert 'nopreempt' in text
     assert 'priority 199' in text
+
+
+def test_a_vip_that_the_unit_holds_is_not_its_own_however_it_is_spelt() -> None:
+    held = [
+        Network(address=a, interface='eth1', subnet='2001:db8::/64')
+        for a in ('2001:db8::5', '2001:db8::9', 'fe80::1')
+    ]
+    inputs = state.Inputs(
+        site=Site(unit='lb/0', leader=True, address='10.0.0.1', networks={'public': tuple(held)}),
+        options={'vip': '2001:DB8:0::9'},
+    )
+    found = vrrp.interfaces(inputs, 'public', {'2001:db8::5': 'eth7'})
+    assert [(i.address, i.name) for i in found] == [('2001:db8::5', 'eth7')]
 
 
 def test_old_workers_are_told_from_the_current_one() -> None:

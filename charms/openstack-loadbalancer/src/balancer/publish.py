@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from charmkit import Desired, Inputs, Status
+from charmkit import Desired, Status
 from charmkit.relations import Databag, loadbalancer, unit_order, wire
 
-from . import answer, decision, handshake, interface, rotation, seeing, stats, vrrp
+from . import answer, decision, handshake, rotation, seeing, stats
 
 
 def published(
@@ -120,40 +119,6 @@ def _summary(now: decision.Decision, workers: Iterable[rotation.Worker]) -> str:
 def _some(names: Sequence[str]) -> str:
     shown = ', '.join(names[:5])
     return shown if len(names) <= 5 else f'{shown} and {len(names) - 5} more'
-
-
-def min_ready(requests: Iterable[interface.Request]) -> dict[str, int]:
-    """How many units of each service must stay; the most that any of its relations asks for."""
-    out: dict[str, int] = {}
-    for request in requests:
-        for endpoint in request.endpoints:
-            out[endpoint.service] = max(out.get(endpoint.service, 0), endpoint.min_ready)
-    return out
-
-
-def interfaces(
-    inputs: Inputs, binding: str, names: Mapping[str, str]
-) -> tuple[vrrp.Interface, ...]:
-    """This unit's own addresses on *binding* that clients elsewhere can reach.
-
-    A VIP that the unit holds shows among them, and is left out. *names* are the interfaces' own,
-    by address: Juju's may be those of another moment.
-    """
-    vips = set(str(inputs.options.get('vip') or '').split())
-    return tuple(
-        vrrp.Interface(
-            name=names.get(n.address, n.interface),
-            address=n.address,
-            network=n.subnet or n.address,
-        )
-        for n in inputs.site.networks.get(binding, ())
-        if n.address not in vips and _reachable(n.address)
-    )
-
-
-def _reachable(text: str) -> bool:
-    address = ipaddress.ip_address(text)
-    return not (address.is_link_local or address.is_loopback)
 
 
 def backends(now: decision.Decision, workers: Iterable[rotation.Worker]) -> list[dict[str, Any]]:
