@@ -201,6 +201,42 @@ def gather(call: argparse.Namespace, said: dict[str, Any]) -> options.Options:
     return options.Options(**found)
 
 
+_NOT_AGAIN = frozenset({'path', 'chaos_plan', 'chaos_output', 'seed', 'xunit', 'skin'})
+"""What belongs to one run alone."""
+
+
+def words(call: argparse.Namespace, bundle: pathlib.Path) -> tuple[str, ...]:
+    """The words that say the same again, from any folder; `configure` reads them."""
+    parser = argparse.ArgumentParser(add_help=False)
+    configure(parser)
+    found = ['-p', str(bundle)]
+    last: list[str] = []
+    for action in parser._actions:  # pyright: ignore[reportPrivateUsage]
+        if action.dest in _NOT_AGAIN or not hasattr(call, action.dest):
+            continue
+        value: Any = getattr(call, action.dest)
+        several = isinstance(value, list | tuple) and action.nargs == '*'
+        items = [_word(one) for one in cast('list[Any]', value)] if several else []
+        if not action.option_strings:
+            last = items
+        elif action.nargs == 0:
+            found += [action.option_strings[0]] if value == action.const else []
+        elif several:
+            found += [action.option_strings[0], *items]
+        elif isinstance(value, list | tuple):
+            for one in cast('list[Any]', value):
+                found += [action.option_strings[0], _word(one)]
+        elif value is not None:
+            found += [action.option_strings[0], _word(value)]
+    return (*last, *found)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, pathlib.Path):
+        return str(value.resolve())
+    return '='.join(cast('tuple[str, str]', value)) if isinstance(value, tuple) else str(value)
+
+
 def of_bundle(value: located.Value | None, folder: pathlib.Path) -> dict[str, Any]:
     """What a bundle's tests/test.yaml says under `matrix`: the same names as flags, with `-` or `_`.
 

@@ -27,6 +27,7 @@ HEALTH = frozenset({'busy', 'settling', 'healthy', 'unhealthy'})
 CHAOS = frozenset(
     {
         'plan', 'applications', 'kinds', 'count', 'gap', 'hold', 'serial', 'redundant', 'control', 'patience',
+        'expect',
     }
 )  # fmt: skip
 
@@ -37,7 +38,7 @@ TASKS: dict[str, Task] = {
     ),
     'matrix.tasks.chaos': Task(CHAOS),
     'matrix.tasks.end_to_end': Task(
-        frozenset({'use', 'rate', 'arrivals', 'http'}), perpetual=True
+        frozenset({'use', 'rate', 'arrivals', 'http', 'expect'}), perpetual=True
     ),
     'matrix.tasks.run_action': Task(
         frozenset({'application', 'action', 'unit', 'params', 'timeout'}), (('run_action.', None),)

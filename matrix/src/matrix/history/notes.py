@@ -21,6 +21,8 @@ owners          {address, units, at, unseen}: who held a VIP at this second of t
 log             {unit, lines}: an excerpt of a unit's log, at the moment of a failure
 waits           [sentence, …]: why each rule that is not over does not go on
 model           the name of the model that the next test runs in
+replay          {number, events: [id], faults: [words], how, sentence, seconds}: a run of a part of the plan
+not again       {replays, in_time}: the failure did not come again, so nothing was shrunk
 lost            Juju does not answer any more, and why
 run.end         {ending, code}: the last entry
 """
@@ -47,5 +49,7 @@ OWNERS = 'owners'
 LOG = 'log'
 WAITS = 'waits'
 MODEL = 'model'
+REPLAY = 'replay'
+NOT_AGAIN = 'not again'
 LOST = 'lost'
 RUN_END = 'run.end'

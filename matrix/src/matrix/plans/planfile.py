@@ -39,6 +39,15 @@ def write(one: plan.Plan) -> str:
     return yaml.safe_dump(document, sort_keys=False, default_flow_style=None)
 
 
+def from_plain(value: located.Plain) -> plan.Plan:
+    """A plan from a value such as a journal holds.
+
+    Raises:
+        problem.RefusedError: it is not a plan.
+    """
+    return read(yaml.safe_dump(value, sort_keys=False), 'plan')
+
+
 def read(text: str, source: str) -> plan.Plan:
     """A plan from the text of a file.
 

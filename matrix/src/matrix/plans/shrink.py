@@ -1,7 +1,8 @@
 """The smallest plan that still fails in the same way. Pure, but for the runs that it is given.
 
-Suspects first, then one event less at a time, then every event milder. A smaller plan counts only
-when it fails with the same signature: another failure on the way is another bug.
+No event at all first: what fails then, no fault has broken. Then suspects, then one event less at a time, then every
+event milder. A smaller plan counts only when it fails with the same signature: another failure on the way is another
+bug.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ Run = Callable[[plan.Plan], verdict.Signature | None]
 class Shrunk:
     """The smallest plan found, with how many runs it took.
 
-    `reproduced` is False when the whole plan did not fail again: then nothing was shrunk. `minimal`
-    says that taking any one event out was tried and ended the failure; a spent budget leaves it False.
+    `reproduced` is False when neither the whole plan nor a part of it failed again: then nothing was shrunk.
+    `minimal` says that taking any one event out was tried and ended the failure; a spent budget leaves it False.
     """
 
     plan: plan.Plan
@@ -49,9 +50,10 @@ def shrink(
         budget: how many runs may be made.
     """
     trial = _Trial(run, signature, budget)
-    if not trial.fails(whole):
-        return Shrunk(whole, trial.runs, reproduced=False, minimal=False)
     smallest = _suspects(whole, suspects, trial)
+    # A part that fails shows that the whole does; it is run again only when no part did.
+    if smallest is whole and not trial.fails(whole):
+        return Shrunk(whole, trial.runs, reproduced=False, minimal=False)
     smallest = _deletions(smallest, trial)
     if kinds is not None:
         smallest = _milder(smallest, kinds, trial)

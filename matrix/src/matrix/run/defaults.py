@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pathlib
 
-from matrix.grammar import located, problem
+from matrix.grammar import located
 from matrix.run import prepare
 
 _NAMES = ('test.yaml', 'tests.yaml')
@@ -32,6 +32,3 @@ def read(folder: pathlib.Path) -> located.Mapping | None:
 def matrix(found: located.Mapping | None) -> located.Value | None:
     """The options among it."""
     return None if found is None else found.get('matrix')
-
-
-__all__ = ['matrix', 'problem', 'read']

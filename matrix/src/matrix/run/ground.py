@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import pathlib
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -29,7 +30,11 @@ class Deploys(link.Link, Protocol):
 
 @dataclasses.dataclass
 class Ground:
-    """One test at work on one model. `calm` is set while no fault bites; `load` is what tests/test.yaml says of it."""
+    """One test at work on one model.
+
+    `calm` is set while no fault bites; `load` is what tests/test.yaml says of it; `now` is seconds of the run;
+    `deployed` says that the bundle is in the model already.
+    """
 
     link: Deploys
     write: Write
@@ -38,10 +43,11 @@ class Ground:
     directory: pathlib.Path
     seed: int
     ha: bool = False
+    deployed: bool = False
     load: located.Value | None = None
     faults: Mapping[str, fault.Fault] = dataclasses.field(default_factory=dict[str, fault.Fault])
     hide: Callable[[object], None] = lambda _: None
-    tell: Callable[[str, located.Plain], None] = lambda kind, payload: None
+    now: Callable[[], float] = time.monotonic
     busy: inject.Busy = dataclasses.field(default_factory=inject.Busy)
     before: dict[str, located.Plain] | None = None
     clients: list[openloop.Clients | record.Record] = dataclasses.field(

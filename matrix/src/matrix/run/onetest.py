@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import pathlib
-import shutil
 
 from matrix import model
 from matrix.engine import custom, progress, runner
@@ -16,6 +14,7 @@ from matrix.history import journal, journalfile, notes
 from matrix.judge import panel
 from matrix.juju import facade, link, live, observe
 from matrix.plans import snapshot
+from matrix.report import crashdump
 from matrix.run import ground, outcome, prepare, rundir, writing
 from matrix.tasks import bundlecode, deployment, executable
 
@@ -28,13 +27,16 @@ async def run(
     name: str,
     directory: pathlib.Path,
     write: writing.Journal,
+    *,
+    deployed: bool = False,
 ) -> panel.Judged:
-    """Run a test in a model that is there.
+    """Run a test in a model that is there; `deployed` says that the bundle is in it already.
 
     Raises:
         link.LinkError: the model cannot be asked.
     """
-    first = write(journal.Note(notes.MODEL, name)).seq
+    first = write.seq + 1
+    expected = prepare.expected(whole, test)
     async with live.opened(name, interval=whole.options.interval) as on:
         observer = asyncio.create_task(_observe(on, write), name='observer')
         here = ground.Ground(
@@ -45,27 +47,35 @@ async def run(
             directory,
             whole.seed,
             ha=whole.ha,
+            deployed=deployed,
             load=whole.said('load'),
             faults=whole.faults,
             hide=write.hide,
+            now=write.now,
             busy=inject.Busy(),
         )
-        if (expect := whole.said('expect')) is not None:
-            write(journal.Note(notes.EXPECT, located.plain(expect)))
         try:
             with bundlecode.importable(whole.bundle.folder):
                 state = await runner.run(
                     test,
                     _body(whole, test, here),
                     policy=progress.Policy(whole.ha, whole.options.strict_compat),
-                    said=lambda event: _said(event, write),
+                    said=lambda event: _said(event, write, expected),
                     deadline=whole.options.deadline,
                 )
         finally:
             observer.cancel()
             await asyncio.gather(observer, return_exceptions=True)
-    read = outcome.part(journalfile.read(directory / rundir.JOURNAL), first)
-    return outcome.together(state, outcome.judged(read))
+        # Put together while the model can still be asked: logs are taken before they change.
+        read = outcome.part(journalfile.read(directory / rundir.JOURNAL), first)
+        judged = outcome.together(state, outcome.judged(read, whole.checks))
+        if not deployed:
+            dump = await crashdump.at_failure(
+                on, directory / 'logs', read, judged, note=write, redacted=write.redacted
+            )
+            if dump is not None:
+                _LOG.info(dump.sentence)
+    return judged
 
 
 def _body(whole: prepare.Prepared, test: suite.Test, here: ground.Ground) -> runner.Body:
@@ -89,17 +99,18 @@ def _body(whole: prepare.Prepared, test: suite.Test, here: ground.Ground) -> run
     dotted = custom.body(context)
 
     async def run(rule: suite.Rule, event: progress.Event | None, doings: runner.Doings) -> object:
-        own = dataclasses.replace(context, ground=dataclasses.replace(here, tell=doings.dispatch))
         if '/' in rule.task:
             path = whole.bundle.folder / rule.task
-            return await executable.run(path, own, rule, event, doings)
+            return await executable.run(path, context, rule, event, doings)
         return await dotted(rule, event, doings)
 
     return run
 
 
-def _said(event: progress.Event, write: writing.Journal) -> None:
+def _said(event: progress.Event, write: writing.Journal, expected: located.Plain) -> None:
     write(journal.Note(event.kind, event.payload))
+    if event.kind == notes.TEST_START and expected is not None:
+        write(journal.Note(notes.EXPECT, expected))
 
 
 async def _observe(on: link.Link, write: writing.Journal) -> None:
@@ -112,11 +123,3 @@ async def _observe(on: link.Link, write: writing.Journal) -> None:
             before = after
     except link.LinkError as error:
         write(journal.Note(notes.LOST, str(error)))
-
-
-def needs(test: suite.Test, folder: pathlib.Path) -> str:
-    """Why a test cannot run here: a program that it names is not there; '' when it can."""
-    for rule in test.rules:
-        if '/' in rule.task and shutil.which(str(folder / rule.task)) is None:
-            return f'{rule.where}: there is no program {rule.task}'
-    return ''

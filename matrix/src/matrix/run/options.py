@@ -14,7 +14,8 @@ SHRINK_FOR = 15 * 60.0
 class Options:
     """Every decision of the command line and of the bundle's tests/test.yaml; names as their flags.
 
-    `ha` is None where it is to be told from the model. `chaos_plan` stands for every chaos task that names none.
+    `ha` is None where it is to be told from the model. `chaos_plan` stands for every chaos task.
+    `with_chaos` leaves out tests without any. `words` is the command line again, to be kept with the run.
     """
 
     path: pathlib.Path = pathlib.Path()
@@ -48,3 +49,5 @@ class Options:
     spaces: pathlib.Path | None = None
     model_config: tuple[tuple[str, str], ...] = ()
     deadline: float = 3600.0
+    with_chaos: bool = False
+    words: tuple[str, ...] = ()

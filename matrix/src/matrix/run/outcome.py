@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from matrix.engine import progress, rules
 from matrix.grammar import suite
 from matrix.history import journal
-from matrix.judge import panel, verdict
+from matrix.judge import checks, panel, verdict
 
 _CHAOS, _LOAD = 'matrix.tasks.chaos', 'matrix.tasks.end_to_end'
 
 
-def judged(read: journal.Journal) -> panel.Judged:
-    """What the panel says of a journal's only test, or of its worst.
+def judged(read: journal.Journal, more: Mapping[str, checks.Check] | None = None) -> panel.Judged:
+    """What the panel says of a journal's only test, or of its worst; `more` are checks of others, by name.
 
     A journal without a test is unknown.
     """
-    return panel.judge(read).worst or panel.Judged('', sentence='nothing ran')
+    return panel.judge(read, more=more).worst or panel.Judged('', sentence='nothing ran')
 
 
 def together(state: progress.State, found: panel.Judged) -> panel.Judged:

@@ -8,7 +8,9 @@ import pathlib
 
 from matrix import model
 from matrix.faults import fault, find
-from matrix.grammar import lint, located, problem, suite, suitefile
+from matrix.grammar import fields, lint, located, problem, suite, suitefile
+from matrix.judge import checks, expect, others
+from matrix.load import spec
 from matrix.run import bundlefile, options
 from matrix.tasks import planning
 
@@ -23,6 +25,7 @@ class Prepared:
     bundle: bundlefile.Bundle
     suite: suite.Suite
     faults: dict[str, fault.Fault]
+    checks: dict[str, checks.Check]
     seed: int
     ha: bool
     extra: located.Mapping | None = None
@@ -45,18 +48,51 @@ def prepare(
         problem.RefusedError: with every problem of the first kind that is found.
     """
     known = find.faults(bundle.folder)
+    own = others.find(bundle.folder)
     whole = suite.select(_suites(asked, bundle), asked.test_pattern)
+    if asked.with_chaos:
+        whole = suite.Suite(tuple(test for test in whole.tests if has_chaos(test)))
     if not whole.tests:
         said = ', '.join(asked.test_pattern)
-        message = f'no test is called {said}' if said else 'there is no test to run'
+        kind = ' with chaos' if asked.with_chaos else ''
+        message = f'no test{kind} is called {said}' if said else f'there is no test{kind} to run'
         raise problem.RefusedError([problem.Problem(problem.Where(str(bundle.file), 1), message)])
     problems = lint.check(whole)
     if errors := [one for one in problems if one.severity == 'error']:
         raise problem.RefusedError(errors)
     _check_plans(asked, bundle, whole, known, seed)
     _check_files(asked)
+    spec.read(None if extra is None else extra.get('load'))
+    expect.read(None if extra is None else extra.get('expect'))
+    for test in whole.tests:
+        expect.read(_expected(extra, test))
+        for rule in test.rules:
+            spec.of_args(rule.args, rule.where)
     ha = bundle.ha if asked.ha is None else asked.ha
-    return Prepared(asked, bundle, whole, known, seed, ha, extra, problems)
+    return Prepared(asked, bundle, whole, known, own, seed, ha, extra, problems)
+
+
+def has_chaos(test: suite.Test) -> bool:
+    """Whether a test breaks anything."""
+    return any(rule.task == 'matrix.tasks.chaos' for rule in test.rules)
+
+
+def expected(whole: Prepared, test: suite.Test) -> located.Plain:
+    """What a test allows and asks for: by its rules, else by tests/test.yaml; None where nothing is said."""
+    return _plain(_expected(whole.extra, test))
+
+
+def _plain(value: located.Value | None) -> located.Plain:
+    return None if value is None else located.plain(value)
+
+
+def _expected(extra: located.Mapping | None, test: suite.Test) -> located.Value | None:
+    found = _plain(None if extra is None else extra.get('expect'))
+    where = test.where if extra is None else extra.where
+    for rule in test.rules:
+        if (said := rule.args.get('expect')) is not None:
+            found, where = expect.both(found, said), rule.where
+    return None if found is None else fields.at(found, where)
 
 
 def _suites(asked: options.Options, bundle: bundlefile.Bundle) -> suite.Suite:

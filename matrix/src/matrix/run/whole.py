@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import importlib.metadata
-import logging
 import pathlib
-import secrets
 import sys
 
 from matrix.grammar import located, suite
 from matrix.history import journal, notes
 from matrix.judge import panel, verdict
 from matrix.juju import link, live
-from matrix.run import ending, onetest, outcome, prepare, writing
-
-_LOG = logging.getLogger('matrix')
+from matrix.run import ending, models, onetest, outcome, prepare, shrinking, writing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,76 +32,81 @@ async def run(whole: prepare.Prepared, directory: pathlib.Path, write: writing.J
         juju = await session.version()
     except link.LinkError as error:
         write(journal.Note(notes.LOST, str(error)))
-        return _end(
-            whole,
-            directory,
-            write,
-            (outcome.not_run(whole.suite.tests[0].name, str(error), 'infrastructure'),),
-        )
-    write(journal.Note(notes.RUN, _run_note(whole, juju)))
+        first = outcome.not_run(whole.suite.tests[0].name, str(error), 'infrastructure')
+        return _end(whole, directory, write, (first,))
+    write(journal.Note(notes.RUN, {**shrinking.run_note(whole), **_told(juju)}))
+    made = models.Models(whole.options, session)
     found: list[panel.Judged] = []
     interrupted = False
-    for number, test in enumerate(whole.suite.tests, 1):
+    for test in whole.suite.tests:
         if interrupted or (whole.options.fail_fast and any(_bad(one) for one in found)):
             why = 'the run was interrupted' if interrupted else 'a test before it failed'
             found.append(panel.Judged(test.name, skipped=why, ending='passed'))
             continue
+        one = _OneTest(whole, test, directory, write, made)
         try:
-            found.append(await _test(whole, test, number, directory, write, session))
+            await one.run()
         except asyncio.CancelledError:
             interrupted = True
-            found.append(outcome.not_run(test.name, 'interrupted', 'infrastructure'))
+        found.append(one.judged)
     return _end(whole, directory, write, tuple(found), interrupted=interrupted)
 
 
-async def _test(
-    whole: prepare.Prepared,
-    test: suite.Test,
-    number: int,
-    directory: pathlib.Path,
-    write: writing.Journal,
-    session: live.Session,
-) -> panel.Judged:
-    try:
-        name = await _model(whole, test, number, session)
-    except link.LinkError as error:
-        _LOG.error('no model for %s: %s', test.name, error)
-        return outcome.not_run(test.name, f'no model could be made: {error}', 'no-model')
-    try:
-        return await onetest.run(whole, test, name, directory, write)
-    except link.LinkError as error:
-        return outcome.not_run(test.name, str(error), 'infrastructure')
-    finally:
-        if whole.options.model is None and not whole.options.keep_models:
-            await _destroy(session, name)
+def _told(juju: str) -> dict[str, located.Plain]:
+    return {
+        'version': importlib.metadata.version('matrix'),
+        'juju': juju,
+        'options': [*sys.argv[1:]],
+    }
 
 
-async def _model(
-    whole: prepare.Prepared, test: suite.Test, number: int, session: live.Session
-) -> str:
-    asked = whole.options
-    if asked.model is not None:
-        if asked.controller and ':' not in asked.model:
-            return f'{asked.controller}:{asked.model}'
-        return asked.model
-    name = f'{asked.model_prefix}-{secrets.token_hex(2)}-{number}'
-    found = await session.add_model(name, asked.cloud, dict(asked.model_config))
-    _LOG.info('model %s for %s', found, test.name)
-    if asked.spaces is not None:
-        for space, subnet in prepare.spaces(asked.spaces).items():
-            await session.cli(found, 'add-space', space, subnet)
-    return found
+@dataclasses.dataclass
+class _OneTest:
+    """A test, its model, and what follows when it fails. `judged` is how far it came."""
 
+    whole: prepare.Prepared
+    test: suite.Test
+    directory: pathlib.Path
+    write: writing.Journal
+    models: models.Models
 
-async def _destroy(session: live.Session, name: str) -> None:
-    """Destroy a model, also when the run is being ended."""
-    task = asyncio.create_task(session.destroy_model(name))
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.wait([task])
-    if not task.done():
-        await asyncio.wait([task])
-    if error := task.exception():
-        _LOG.error('model %s is left: %s', name, error)
+    def __post_init__(self) -> None:
+        self.judged = outcome.not_run(self.test.name, 'interrupted', 'infrastructure')
+
+    async def run(self) -> None:
+        try:
+            name = await self.models.get()
+        except link.LinkError as error:
+            why = f'no model could be made: {error}'
+            self.judged = outcome.not_run(self.test.name, why, 'no-model')
+            return
+        place = shrinking.Place(name, None if self.models.given else self.models.get)
+        try:
+            await self.on(place)
+        finally:
+            for left in {name, place.name}:
+                await self.models.leave(left)
+
+    async def on(self, place: shrinking.Place) -> None:
+        since = self.write(journal.Note(notes.MODEL, place.name)).seq
+        try:
+            self.judged = await onetest.run(
+                self.whole, self.test, place.name, self.directory, self.write
+            )
+        except link.LinkError as error:
+            self.judged = outcome.not_run(self.test.name, str(error), 'infrastructure')
+        seconds = self.whole.options.shrink_for
+        if self.judged.ending == 'failed' and seconds:
+            await shrinking.smallest(
+                self.whole,
+                self.test,
+                self.judged,
+                place,
+                self.directory,
+                self.write,
+                since=since,
+                seconds=seconds,
+            )
 
 
 def _bad(one: panel.Judged) -> bool:
@@ -130,19 +130,3 @@ def _end(
     }
     write(journal.Note(notes.RUN_END, said))
     return Ran(directory, found, code, interrupted)
-
-
-def _run_note(whole: prepare.Prepared, juju: str) -> located.Plain:
-    asked = whole.options
-    return {
-        'bundle': str(whole.bundle.file),
-        'digest': whole.bundle.digest,
-        'seed': whole.seed,
-        'model': asked.model or asked.model_prefix,
-        'version': importlib.metadata.version('matrix'),
-        'juju': juju,
-        'tests': [test.name for test in whole.suite.tests],
-        'options': [*sys.argv[1:]],
-        'ha': whole.ha,
-        'skipped': [],
-    }

@@ -13,18 +13,26 @@ from matrix.history import journal, journalfile, redact
 
 
 class Journal:
-    """Appends entries, and keeps out of them what loads say is secret."""
+    """Appends entries, and keeps out of them what loads say is secret. `seq` is that of the newest."""
 
-    def __init__(self, writer: journalfile.Writer, heard: Callable[[journal.Entry], None]):
+    def __init__(
+        self,
+        writer: journalfile.Writer,
+        heard: Callable[[journal.Entry], None],
+        now: Callable[[], float],
+    ):
         self._writer = writer
+        self._now = now
         self._heard = heard
         self._sources: list[Any] = []
         self._known: frozenset[str] = frozenset()
+        self.seq = 0
 
     def __call__(self, what: journal.What) -> journal.Entry:
         """Append one entry."""
         self._refresh()
         entry = self._writer.write(what)
+        self.seq = entry.seq
         self._heard(entry)
         return entry
 
@@ -32,6 +40,15 @@ class Journal:
         """Keep the `secrets` of a load out, however they grow; one that has none changes nothing."""
         if hasattr(source, 'secrets'):
             self._sources.append(source)
+
+    @property
+    def now(self) -> Callable[[], float]:
+        """Seconds of the run, as entries have them."""
+        return self._now
+
+    def redacted(self, text: str) -> str:
+        """A text without the secrets that are known now."""
+        return redact.text(text, redact.secrets(self._known))
 
     def _refresh(self) -> None:
         known = frozenset(
@@ -50,10 +67,11 @@ def opened(path: pathlib.Path, heard: Callable[[journal.Entry], None]) -> Genera
     """A journal's file, for as long as the run goes on."""
     began = time.monotonic()
 
+    def now() -> float:
+        return time.monotonic() - began
+
     def wall() -> str:
         return datetime.datetime.now(datetime.UTC).isoformat(timespec='milliseconds')
 
-    with journalfile.Writer(
-        path, now=lambda: time.monotonic() - began, wall=wall, secrets=redact.secrets(())
-    ) as writer:
-        yield Journal(writer, heard)
+    with journalfile.Writer(path, now=now, wall=wall, secrets=redact.secrets(())) as writer:
+        yield Journal(writer, heard, now)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+from collections.abc import AsyncGenerator
 
 from matrix import model
 from matrix.faults import facts, find, inject
 from matrix.grammar import located, problem
 from matrix.history import journal, notes
 from matrix.juju import link, observe, watching, wellbeing
-from matrix.load import openloop
+from matrix.load import openloop, vips
 from matrix.plans import chaosplan, plan, planfile, snapshot
 from matrix.run import ground
 from matrix.tasks import arguments, planning
@@ -41,7 +43,8 @@ async def chaos(
     """
     here = ground.of(context)
     try:
-        return await _Chaos(here, rule, task).whole()
+        async with _owners(here):
+            return await _Chaos(here, rule, task, context.bus).whole()
     except link.LinkError as error:
         raise model.InfraFailure(str(error)) from error
     except problem.RefusedError as error:
@@ -51,11 +54,32 @@ async def chaos(
         here.waits(rule.name, '')
 
 
+@contextlib.asynccontextmanager
+async def _owners(here: ground.Ground) -> AsyncGenerator[None]:
+    """Write down who holds each virtual address, for as long as the chaos goes on."""
+
+    async def watch() -> None:
+        try:
+            await vips.watch(here.link, here.write, now=here.now)
+        except link.LinkError as error:
+            here.write(
+                journal.Note(notes.LOST, f'nobody sees who holds virtual addresses: {error}')
+            )
+
+    task = asyncio.create_task(watch(), name='owners')
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 @dataclasses.dataclass
 class _Chaos:
     here: ground.Ground
     rule: model.Rule
     task: model.Task
+    bus: model.Bus
 
     async def whole(self) -> bool:
         here = self.here
@@ -165,7 +189,8 @@ class _Chaos:
             return
         biting.add(event.id)
         here.calm.clear()
-        here.tell(
+        self.bus.dispatch(
+            self.rule.name,
             'chaos.activate',
             {'event': event.id, 'fault': event.fault, 'targets': [*chosen.targets]},
         )

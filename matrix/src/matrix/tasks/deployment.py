@@ -16,6 +16,8 @@ async def deploy(
         model.TestFailure: Juju refuses the bundle.
     """
     here = ground.of(context)
+    if here.deployed:
+        return True  # Again, it would make new revisions of local charms.
     if here.bundle.spell:
         rule.log.info('this is a spell: its bundle is deployed, without conjure-up')
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import secrets
 
 from matrix.cli import flags, running
@@ -27,6 +28,7 @@ def run(call: argparse.Namespace) -> int:
     bundle = bundlefile.find(getattr(call, 'path', flags.DEFAULTS.path))
     extra = defaults.read(bundle.folder)
     asked = flags.gather(call, flags.of_bundle(defaults.matrix(extra), bundle.folder))
+    asked = dataclasses.replace(asked, words=flags.words(call, bundle.file))
     # Random once, here; from then on everything follows from it.
     seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
     return running.whole(prepare.prepare(asked, bundle, extra, seed))

@@ -1,0 +1,64 @@
+"""The models of a run: made when they are needed, gone when they are not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+import secrets
+
+from matrix.juju import link, live
+from matrix.run import options, prepare
+
+_LOG = logging.getLogger('matrix')
+
+
+@dataclasses.dataclass
+class Models:
+    """Makes models with names from the prefix; with `-m`, all there is is that one, and it stays."""
+
+    options: options.Options
+    session: live.Session
+    made: list[str] = dataclasses.field(default_factory=list[str])
+
+    @property
+    def given(self) -> bool:
+        """Whether the user gave a model: then none is made or destroyed."""
+        return self.options.model is not None
+
+    async def get(self) -> str:
+        """A model for a test: the user's, or a new one with its spaces.
+
+        Raises:
+            link.LinkError: it cannot be made; what was made of it is gone again.
+        """
+        asked = self.options
+        if asked.model is not None:
+            controller = asked.controller if ':' not in asked.model else None
+            return f'{controller}:{asked.model}' if controller else asked.model
+        # A part of its own, so that runs side by side do not meet.
+        name = f'{asked.model_prefix}-{secrets.token_hex(3)}'
+        found = await self.session.add_model(name, asked.cloud, dict(asked.model_config))
+        self.made.append(found)
+        _LOG.info('model %s', found)
+        try:
+            if asked.spaces is not None:
+                for space, subnet in prepare.spaces(asked.spaces).items():
+                    await self.session.cli(found, 'add-space', space, subnet)
+        except link.LinkError:
+            await self.leave(found)
+            raise
+        return found
+
+    async def leave(self, name: str) -> None:
+        """Destroy a model that was made here, unless models are to be kept; also when the run is being ended."""
+        if name not in self.made or self.options.keep_models:
+            return
+        self.made.remove(name)
+        task = asyncio.create_task(self.session.destroy_model(name))
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if error := task.exception():
+            _LOG.error('model %s is left: %s', name, error)

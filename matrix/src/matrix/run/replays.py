@@ -1,0 +1,199 @@
+"""Finds the smallest plan that still fails in the same way, by running parts of it on the real model.
+
+Every replay has a folder of its own below the run's, with its journal; what it came to stands there too, so that a
+search that was interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import dataclasses
+import json
+import pathlib
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from matrix.grammar import located
+from matrix.history import journal, notes
+from matrix.judge import panel, verdict
+from matrix.plans import compact, plan, planfile, shrink
+
+RESULT = 'result.json'
+
+Replay = Callable[[plan.Plan, pathlib.Path], Awaitable[panel.Judged]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """The smallest plan, and what is known of it.
+
+    `control` says that the test fails without any fault; `in_time` that nothing was left out for want of time.
+    """
+
+    plan: plan.Plan
+    replays: int
+    reproduced: bool
+    minimal: bool
+    in_time: bool
+
+    @property
+    def control(self) -> bool:
+        """Whether it fails without a fault."""
+        return self.reproduced and not self.plan.events
+
+    @property
+    def necessary(self) -> tuple[str, ...]:
+        """Events without each of which it did not fail."""
+        return tuple(one.id for one in self.plan.events) if self.minimal else ()
+
+
+@dataclasses.dataclass
+class Search:
+    """One search. `replay` runs a plan and writes its journal into a folder; `now` is in seconds."""
+
+    replay: Replay
+    folder: pathlib.Path
+    signature: verdict.Signature
+    write: Callable[[journal.What], object]
+    until: float
+    now: Callable[[], float] = time.monotonic
+    out_of_time: bool = False
+    number: int = 0
+
+    async def smallest(
+        self, whole: plan.Plan, suspects: tuple[str, ...], kinds: dict[str, plan.Kind]
+    ) -> Found:
+        """Search until it is found, or time is over. A cancelled search ends the replay that runs."""
+        loop = asyncio.get_running_loop()
+        known = self._known()
+        running: list[concurrent.futures.Future[verdict.Signature | None]] = []
+
+        def run(candidate: plan.Plan) -> verdict.Signature | None:
+            key = text_of(compact.compact(candidate))
+            if key in known:
+                return known[key]
+            if self.out_of_time:
+                return None
+            future = asyncio.run_coroutine_threadsafe(self._once(compact.compact(candidate)), loop)
+            running[:] = [future]
+            known[key] = future.result()
+            return known[key]
+
+        searching = loop.run_in_executor(
+            None,
+            lambda: shrink.shrink(
+                whole, run, signature=self.signature, suspects=suspects, kinds=kinds, budget=200
+            ),
+        )
+        try:
+            found = await asyncio.shield(searching)
+        except asyncio.CancelledError:
+            self.out_of_time = True
+            for future in running:
+                future.cancel()
+            await asyncio.gather(searching, return_exceptions=True)
+            raise
+        return Found(
+            compact.compact(found.plan) if found.reproduced else whole,
+            self.number,
+            found.reproduced,
+            found.minimal and not self.out_of_time,
+            not self.out_of_time,
+        )
+
+    async def _once(self, candidate: plan.Plan) -> verdict.Signature | None:
+        left = self.until - self.now()
+        if left <= 0:
+            self.out_of_time = True
+            return None
+        self.number += 1
+        folder = self.folder / f'{self.number:02}'
+        folder.mkdir(mode=0o700, parents=True)
+        (folder / 'plan.yaml').write_text(planfile.write(candidate))
+        began = self.now()
+        try:
+            async with asyncio.timeout(left):
+                judged = await self.replay(candidate, folder)
+        except TimeoutError:
+            self.out_of_time = True
+            return None
+        alike = self.signature in judged.signatures
+        self._keep(folder, candidate, alike, judged)
+        self._say(candidate, alike, judged, self.now() - began)
+        return self.signature if alike else judged.signature
+
+    def _say(
+        self, candidate: plan.Plan, alike: bool, judged: panel.Judged, seconds: float
+    ) -> None:
+        value: dict[str, located.Plain] = {
+            'number': self.number,
+            'events': [one.id for one in candidate.events],
+            'faults': [in_words(one) for one in candidate.events],
+            'how': 'fails alike' if alike else judged.ending,
+            'sentence': judged.sentence,
+            'seconds': round(seconds, 1),
+        }
+        self.write(journal.Note(notes.REPLAY, value))
+
+    def _keep(
+        self, folder: pathlib.Path, candidate: plan.Plan, alike: bool, judged: panel.Judged
+    ) -> None:
+        if judged.ending in {'infrastructure', 'no-model'}:
+            return  # It says nothing of the plan: another search asks again.
+        chosen = self.signature if alike else judged.signature
+        value = {
+            'plan': text_of(candidate),
+            'signature': None if chosen is None else dataclasses.asdict(chosen),
+            'sentence': judged.sentence,
+        }
+        aside = folder / f'.{RESULT}'
+        aside.write_text(json.dumps(value))
+        aside.replace(folder / RESULT)
+
+    def _known(self) -> dict[str, verdict.Signature | None]:
+        """What earlier replays of this run came to."""
+        found: dict[str, verdict.Signature | None] = {}
+        for folder in sorted(self.folder.glob('[0-9]*')):
+            self.number = max(self.number, int(folder.name))
+            try:
+                value: dict[str, Any] = json.loads((folder / RESULT).read_text())
+                said = value['signature']
+                found[value['plan']] = None if said is None else verdict.Signature(**said)
+            except (OSError, ValueError, KeyError, TypeError):
+                continue  # It did not come to its end.
+        return found
+
+
+def text_of(one: plan.Plan) -> str:
+    """What tells two plans apart."""
+    return planfile.write(one)
+
+
+def in_words(event: plan.Event) -> str:
+    """An event for people: `freeze store/1 for 12 s`."""
+    told = ', '.join(f'{key} {value}' for key, value in event.parameters)
+    with_ = f' ({told})' if told else ''
+    return f'{event.fault} {", ".join(event.targets)} for {event.hold:g} s{with_}'
+
+
+def struck(entries: tuple[journal.Entry, ...]) -> plan.Plan | None:
+    """The plan of a test's journal, with those whom it struck; None when there was none, or more than one."""
+    plans = [
+        one.what.value
+        for one in entries
+        if isinstance(one.what, journal.Note) and one.what.kind == notes.PLAN
+    ]
+    if len(plans) != 1:
+        return None
+    whole = planfile.from_plain(plans[0])
+    targets = {
+        one.what.id: one.what.targets
+        for one in entries
+        if isinstance(one.what, journal.Fault) and one.what.targets
+    }
+    events = tuple(
+        dataclasses.replace(one, targets=targets.get(one.id, one.targets)) for one in whole.events
+    )
+    return dataclasses.replace(whole, events=events)

@@ -1,0 +1,219 @@
+"""After a failure: the search for the smallest plan, on the model that failed or on new ones."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import pathlib
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from matrix.blame import suspects
+from matrix.faults import heal
+from matrix.grammar import located, suite
+from matrix.history import journal, journalfile, notes
+from matrix.judge import panel, verdict
+from matrix.juju import link, live, observe, watching, wellbeing
+from matrix.plans import plan, planfile, snapshot
+from matrix.run import onetest, outcome, prepare, replays, rundir, writing
+
+_LOG = logging.getLogger('matrix')
+
+_SETTLE = 5.0  # seconds: a model that was healthy a moment ago need not show it for long
+_CONTROL = 5.0  # seconds of load before the first fault of a replay
+_COME_BACK = 90.0  # seconds for a model to become what it was, before a new one is made
+_CHAOS, _HEALTH = 'matrix.tasks.chaos', 'matrix.tasks.health'
+
+SMALLEST = 'smallest.yaml'
+
+
+@dataclasses.dataclass
+class Place:
+    """The model that replays run in. `another` makes a new one, or is None where there may be none.
+
+    `deployed` says that the bundle is there.
+    """
+
+    name: str
+    another: Callable[[], Awaitable[str]] | None
+    deployed: bool = True
+
+
+async def smallest(
+    whole: prepare.Prepared,
+    test: suite.Test,
+    judged: panel.Judged,
+    place: Place,
+    directory: pathlib.Path,
+    write: writing.Journal,
+    *,
+    since: int,
+    seconds: float,
+) -> replays.Found | None:
+    """Search for the smallest plan with which a test fails as it did; None where there is nothing to search.
+
+    Args:
+        whole: the run.
+        test: the test that failed.
+        judged: how.
+        place: the model that it failed in.
+        directory: the run's folder.
+        write: the run's journal.
+        since: the first entry of the test in it.
+        seconds: how long the search may take.
+    """
+    part = outcome.part(journalfile.read(directory / rundir.JOURNAL), since)
+    found = replays.struck(part.entries)
+    if judged.signature is None or found is None or not found.events:
+        return None
+    worst = judged.worst
+    ranked = suspects.rank(part.entries, () if worst is None else worst.evidence)
+    before = _before(part.entries)
+    kinds = {name: one.kind for name, one in whole.faults.items()}
+    replaying = _Replaying(whole, for_replay(test), place, before)
+    search = replays.Search(
+        replaying.run,
+        directory / 'replays' / test.name.replace('/', '-'),
+        judged.signature,
+        write,
+        time.monotonic() + seconds,
+    )
+    _LOG.info('looking for the smallest plan that fails alike, for at most %d s', seconds)
+    result = await search.smallest(found, tuple(one.event for one in ranked), kinds)
+    if result.reproduced:
+        path = directory / (SMALLEST if len(whole.suite.tests) == 1 else f'{test.name}-{SMALLEST}')
+        path.write_text(planfile.write(result.plan))
+        write(journal.Note('smallest', _note(result, path, whole, test)))
+    else:
+        write(
+            journal.Note(notes.NOT_AGAIN, {'replays': result.replays, 'in_time': result.in_time})
+        )
+    return result
+
+
+def _note(
+    found: replays.Found, path: pathlib.Path, whole: prepare.Prepared, test: suite.Test
+) -> dict[str, located.Plain]:
+    return {
+        'plan': planfile.write(found.plan),
+        'events': [replays.in_words(one) for one in found.plan.events],
+        'command': command(path, whole, test),
+        'replays': found.replays,
+        'necessary': [*found.necessary],
+        'minimal': found.minimal,
+        'control': found.control,
+        'test': test.name,
+    }
+
+
+def command(path: pathlib.Path, whole: prepare.Prepared, test: suite.Test) -> str:
+    """What runs a plan again; everything else it finds beside the plan."""
+    here = pathlib.Path.cwd()
+    shown = path.relative_to(here) if path.is_relative_to(here) else path
+    chosen = sum(prepare.has_chaos(one) for one in whole.suite.tests) > 1
+    return f'juju matrix replay {shown}' + (f' -t {test.name}' if chosen else '')
+
+
+def for_replay(test: suite.Test) -> suite.Test:
+    """The same test with less waiting: it runs in a model that was healthy. Pure."""
+    least = {_HEALTH: ('stability_period', _SETTLE), _CHAOS: ('control', _CONTROL)}
+    rules: list[suite.Rule] = []
+    for rule in test.rules:
+        args = dict(rule.args)
+        if rule.task in least:
+            key, most = least[rule.task]
+            said = args.get(key)
+            shorter = isinstance(said, int | float) and said < most
+            args[key] = said if shorter else most
+        rules.append(dataclasses.replace(rule, args=args))
+    return dataclasses.replace(test, rules=tuple(rules))
+
+
+def _before(entries: tuple[journal.Entry, ...]) -> Mapping[str, located.Plain]:
+    for entry in entries:
+        if isinstance(entry.what, journal.Note) and entry.what.kind == notes.FINGERPRINT:
+            value = entry.what.value
+            found = value.get('applications') if isinstance(value, dict) else None
+            return found if isinstance(found, dict) else {}
+    return {}
+
+
+@dataclasses.dataclass
+class _Replaying:
+    whole: prepare.Prepared
+    test: suite.Test
+    place: Place
+    before: Mapping[str, located.Plain]
+    last: tuple[journal.Entry, ...] = ()
+
+    async def run(self, candidate: plan.Plan, folder: pathlib.Path) -> panel.Judged:
+        """One replay, in a model that is as it was before the first failure."""
+        try:
+            await self.ready()
+        except link.LinkError as error:
+            return outcome.not_run(self.test.name, str(error), 'infrastructure')
+        options = dataclasses.replace(
+            self.whole.options, chaos_plan=folder / 'plan.yaml', chaos_output=None
+        )
+        own = dataclasses.replace(self.whole, options=options, seed=candidate.seed)
+        with writing.opened(folder / rundir.JOURNAL, lambda _: None) as write:
+            write(journal.Note(notes.RUN, run_note(own)))
+            try:
+                judged = await onetest.run(
+                    own, self.test, self.place.name, folder, write, deployed=self.place.deployed
+                )
+            except link.LinkError as error:
+                judged = outcome.not_run(self.test.name, str(error), 'infrastructure')
+            self.place.deployed = True
+            code = verdict.exit_code([judged.ending])
+            write(journal.Note(notes.RUN_END, {'ending': judged.ending, 'code': code}))
+        self.last = journalfile.read(folder / rundir.JOURNAL).entries
+        return judged
+
+    async def ready(self) -> None:
+        """Heal everything, and wait for the model to be as it was; else make a new one.
+
+        Raises:
+            link.LinkError: neither is possible.
+        """
+        if await self.came_back():
+            return
+        if self.place.another is None:
+            raise link.LinkError(f'model {self.place.name} does not become what it was before')
+        _LOG.info('model %s does not become what it was: a new one is made', self.place.name)
+        self.place.name = await self.place.another()
+        self.place.deployed = False
+
+    async def came_back(self) -> bool:
+        if not self.place.deployed:
+            return True
+        try:
+            async with live.opened(self.place.name) as at, asyncio.timeout(_COME_BACK):
+                await heal.machines(at)
+                await heal.amends(at, self.last)
+                async with watching.watch(at) as watch:
+                    seen = await watch.next(0)
+                    while not self.as_before(seen):
+                        seen = await watch.next(None)
+        except (link.LinkError, TimeoutError):
+            return False
+        return True
+
+    def as_before(self, seen: snapshot.Model) -> bool:
+        now = observe.fingerprint(seen)
+        return wellbeing.look(seen).well and not observe.differences(self.before, now)
+
+
+def run_note(whole: prepare.Prepared) -> dict[str, located.Plain]:
+    """The first entry of a journal, as far as it is known without asking anybody."""
+    asked = whole.options
+    return {
+        'bundle': str(whole.bundle.file),
+        'digest': whole.bundle.digest,
+        'seed': whole.seed,
+        'model': asked.model or asked.model_prefix,
+        'tests': [test.name for test in whole.suite.tests],
+        'ha': whole.ha,
+        'words': [*asked.words],
+    }
