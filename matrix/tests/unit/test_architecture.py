@@ -8,12 +8,17 @@ import pathlib
 
 import pytest
 
-_PURE = ('blame', 'engine', 'grammar', 'history', 'judge', 'plans')
+_PURE = ('blame', 'engine', 'grammar', 'history', 'judge', 'plans', 'report')
 _EDGES = {
     'engine/runner': {'asyncio'},  # waits for tasks
     'engine/custom': {'asyncio', 'threading', 'logging'},  # calls what others wrote
     'history/journalfile': {'os', 'pathlib'},
     'judge/others': {'pathlib', 'sys'},  # loads checks that others wrote
+    'report/crashdump': {'asyncio', 'pathlib', 'shutil'},  # asks machines for their logs
+    'report/lanes': {'datetime'},  # reads times, asks no clock
+    'report/live': {'asyncio', 'pathlib'},  # a program on the terminal
+    'report/tail': {'pathlib'},  # reads a journal that grows
+    'report/write': {'os', 'pathlib'},
     'plans/selectors': {'random'},  # the type of the stream that it is given
     'plans/streams': {'random'},
 }

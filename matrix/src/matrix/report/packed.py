@@ -10,7 +10,6 @@ import array
 import base64
 import dataclasses
 import math
-import sys
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
@@ -61,7 +60,7 @@ def pack(operations: Sequence[journal.Done], *, most: int = MOST) -> Packed:
         how.append(_HOW[one.how])
     weight = array.array('H', (min(weights.get(index, 1), 65535) for index in chosen))
     columns = (at, took, text, weight, kind, how)
-    if sys.byteorder != 'little':
+    if array.array('H', (1,)).tobytes()[0] != 1:  # a big-endian machine
         for column in columns:
             column.byteswap()
     data = base64.b64encode(b''.join(column.tobytes() for column in columns)).decode()
