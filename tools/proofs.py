@@ -6,8 +6,7 @@ import hashlib
 import json
 import secrets
 import threading
-import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import cloud as cloud_
 import jubilant
@@ -76,25 +75,26 @@ def admin_refused(juju: jubilant.Juju, cloud: cloud_.Cloud) -> str:
     try:
         juju.wait(lambda s: s.machines[machine].juju_status.current == 'started', delay=0.3)
         public = cloud.urls['keystone']['public']
-        if (code := _curl(juju, machine, public)) not in ('200', '300'):
-            raise Unproven(f'the public endpoint {public} gave {code} to a client in the DMZ')
-        tried: list[str] = []
-        for kind in ('admin', 'internal'):
-            for urls in (u for u in cloud.urls.values() if kind in u):
-                if (code := _curl(juju, machine, urls[kind])) != '000':
-                    raise Unproven(f'{urls[kind]} ({kind}) answered {code} to a client in the DMZ')
-                tried.append(urllib.parse.urlsplit(urls[kind]).netloc)
+        inner = [
+            u[kind] for kind in ('admin', 'internal') for u in cloud.urls.values() if kind in u
+        ]
+        codes = _curl(juju, machine, [public, *inner])
     finally:
         juju.cli('remove-machine', '--force', '--no-prompt', machine)
-    return f'{len(tried)} admin and internal endpoints do not answer there, {public} does'
+    if codes[public] not in ('200', '300'):
+        raise Unproven(f'the public endpoint {public} gave {codes[public]} to a client in the DMZ')
+    for url in inner:
+        if codes[url] != '000':
+            raise Unproven(f'{url} answered {codes[url]} to a client in the DMZ')
+    return f'{len(inner)} admin and internal endpoints do not answer there, {public} does'
 
 
-def _curl(juju: jubilant.Juju, machine: str, url: str) -> str:
-    """The status that a machine gets for *url*; 000 when nothing answers."""
-    command = (
-        f"curl --silent --max-time 3 --output /dev/null --write-out '%{{http_code}}' {url} || true"
-    )
-    return juju.exec(command, machine=machine).stdout.strip()[:3]
+def _curl(juju: jubilant.Juju, machine: str, urls: Iterable[str]) -> dict[str, str]:
+    """The status that a machine gets for each of *urls*, all at once; 000 where nothing answers."""
+    ask = "curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}'"
+    asked = '\n'.join(f'(code=$({ask} {url}); echo {url} "$code") &' for url in urls)
+    lines = juju.exec(f'{asked}\nwait', machine=machine).stdout.splitlines()
+    return dict(line.split() for line in lines)
 
 
 def stop_one(juju: jubilant.Juju, cloud: cloud_.Cloud, unit: str) -> str:

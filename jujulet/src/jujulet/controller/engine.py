@@ -18,6 +18,7 @@ from ..core import crossmodel, operations, schedule
 from ..core import model as model_
 from ..machines import protocol
 from . import store as store_
+from . import turns
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,9 @@ class Engine:
         self._model_tasks: dict[str, set[asyncio.Task[None]]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._pumps: set[str] = set()
+        self._turns = turns.Turns(self._turn_freed)
+        self._refused: set[str] = set()
+        """Models of which a hook waits for its turn."""
         self._started = False
 
     def machines_of(self, uuid: str) -> protocol.Machines:
@@ -146,13 +150,23 @@ class Engine:
             return
         now = self.clock()
         busy = self._busy.setdefault(uuid, set())
-        for operation in schedule.due(model, frozenset(busy), now):
+        for operation in turns.fair(model, schedule.due(model, frozenset(busy), now)):
+            end = self._turns.take() if turns.needed(operation) else _nothing
+            if end is None:
+                self._refused.add(uuid)
+                break
             busy.add(machine := _machine(model, operation))
             task = self.spawn(self._carry_out(uuid, machine, operation))
+            task.add_done_callback(lambda _, end=end: end())
             mine = self._model_tasks.setdefault(uuid, set())
             mine.add(task)
             task.add_done_callback(mine.discard)
         self._wake(uuid, schedule.wake_at(model, now), now)
+
+    def _turn_freed(self) -> None:
+        refused, self._refused = self._refused, set()
+        for uuid in refused:
+            self.pump_soon(uuid)
 
     def _wake(self, uuid: str, at: float | None, now: float) -> None:
         if timer := self._timers.pop(uuid, None):
@@ -245,6 +259,10 @@ class Signal:
         except TimeoutError:
             return False
         return True
+
+
+def _nothing() -> None:
+    pass
 
 
 def _empty(model: model_.Model) -> bool:
