@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import pathlib
-from typing import Any
 
 import pytest
 import yaml
@@ -87,12 +86,12 @@ def test_the_tasks_that_come_with_it_are_python() -> None:
     names = {
         one.name for one in ast.parse(found.zaza_py).body if isinstance(one, ast.AsyncFunctionDef)
     }
-    named = {rule['do']['task'] for rule in _rules(found) if isinstance(rule['do'], dict)}
-    assert {name.rpartition('.')[2] for name in named} <= names
-
-
-def _rules(found: zaza.Imported) -> list[dict[str, Any]]:
-    return yaml.safe_load(found.matrix_yaml)['tests'][0]['rules']
+    named = [rule.task for rule in suitefile.read(found.matrix_yaml, 'm').tests[0].rules]
+    assert {name.rpartition('.')[2] for name in named if name.startswith('tests.')} == {
+        'configure',
+        'test',
+    }
+    assert {'configure', 'test'} <= names
 
 
 def test_the_command_writes_beside_and_never_over(
