@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from . import controlplane, jujulet, loadbalancer, tokencache, unchanged, up
+from . import controlplane, jujulet, loadbalancer, matrix, tokencache, unchanged, up
 from .figure import Figure, table
 
 BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
@@ -24,6 +24,8 @@ BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     'memcached-killed': tokencache.memcached_killed,
     'lb-lossless': loadbalancer.lossless,
     'lb-speed': loadbalancer.speed,
+    'matrix-overhead': matrix.overhead,
+    'matrix-report': matrix.report,
     'up': up.up,
 }
 LONG = frozenset({'up'})
