@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import chronicle as c
 import pytest
 from hypothesis import given
@@ -71,6 +73,18 @@ def test_what_has_another_unit_that_is_not_struck_promises_to_serve(
 def test_two_faults_at_once_leave_nothing_to_serve() -> None:
     other = c.fault(12, 13, 18, id='e2', targets=('api/1',))
     assert not any(one.redundant for one in c.trial_of(TWO, c.fault(), other).strikes)
+
+
+@given(st.lists(st.tuples(st.floats(5, 80), st.floats(0, 30)), max_size=5))
+def test_periods_fill_the_test_and_do_not_overlap(faults: list[tuple[float, float]]) -> None:
+    some = [
+        c.fault(start, start, start + length, id=str(n))
+        for n, (start, length) in enumerate(faults)
+    ]
+    of = c.trial_of(c.note(0, 'load'), *some, c.note(120, 'test.complete'), expected=SHORT)
+    spans = sorted(span for every in service.spans(of).values() for span in every)
+    assert (spans[0][0], spans[-1][1]) == (0, 120)
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(spans))
 
 
 # The load.

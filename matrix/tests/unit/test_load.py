@@ -13,6 +13,8 @@ import aiohttp
 import linked
 import pytest
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 
 from matrix.grammar import located, problem
 from matrix.history import journal, notes
@@ -152,10 +154,21 @@ def test_a_kind_that_has_nothing_to_do_gives_its_turn_away() -> None:
     assert kinds['write'] == pytest.approx(2 * kinds['list'], rel=0.2)  # pyright: ignore[reportUnknownMemberType]
 
 
+@given(st.lists(st.floats(0.1, 10), min_size=1, max_size=6), st.integers(1, 300))
+def test_each_kind_has_its_share_at_every_moment(weights: list[float], turns: int) -> None:
+    kinds = [load.Kind(str(n), _at_once, weight=weight) for n, weight in enumerate(weights)]
+    taking = openloop.Turns(kinds)
+    counts = collections.Counter(taken[0].name for _ in range(turns) if (taken := taking.take()))
+    assert counts.total() == turns
+    for kind in kinds:
+        due = turns * kind.weight / sum(weights)
+        assert abs(counts[kind.name] - due) < len(kinds)
+
+
 def test_random_arrivals_are_those_of_the_seed() -> None:
     async def moments(seed: int) -> list[float]:
         stream = streams.stream(seed, 'load', 'arrivals')
-        found = openloop._moments(100, 'random', stream)  # pyright: ignore[reportPrivateUsage]
+        found = openloop.moments(100, 'random', stream)
         return [next(found) for _ in range(50)]
 
     assert _run(moments(1)) == _run(moments(1)) != _run(moments(2))

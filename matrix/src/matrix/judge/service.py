@@ -101,7 +101,7 @@ def _never_worked(of: trial.Trial, period: periods.Period) -> verdict.Verdict | 
 
 def _missing(of: trial.Trial, plans: Sequence[_Plan]) -> str:
     """What of the planned load did not run; '' when enough did."""
-    spans = _spans(of)
+    lasting = spans(of)
     tried = {
         period: collections.Counter(one.invoke.kind for one in some)
         for period, some in of.split.items()
@@ -110,7 +110,7 @@ def _missing(of: trial.Trial, plans: Sequence[_Plan]) -> str:
         seconds = [
             sum(
                 max(0.0, min(end, plan.end) - max(start, plan.start))
-                for start, end in spans[period]
+                for start, end in lasting[period]
             )
             for plan in plans
         ]
@@ -131,7 +131,7 @@ def _missing(of: trial.Trial, plans: Sequence[_Plan]) -> str:
     return ''
 
 
-def _spans(of: trial.Trial) -> dict[periods.Period, list[tuple[float, float]]]:
+def spans(of: trial.Trial) -> dict[periods.Period, list[tuple[float, float]]]:
     """The seconds of each period."""
     found: dict[periods.Period, list[tuple[float, float]]] = {
         'before': [],

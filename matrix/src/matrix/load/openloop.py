@@ -70,12 +70,12 @@ class Clients:
             drain: seconds; what is unanswered then is `info`.
         """
         loop = asyncio.get_running_loop()
-        moments = _moments(rate, arrivals, streams.stream(self.seed, 'load', 'arrivals'))
-        turns = _Turns(self.kinds)
+        due = moments(rate, arrivals, streams.stream(self.seed, 'load', 'arrivals'))
+        turns = Turns(self.kinds)
         began = loop.time()
         self._say(notes.LOAD, self._plan(rate))
         try:
-            for number, moment in enumerate(moments, 1):
+            for number, moment in enumerate(due, 1):
                 await asyncio.sleep(max(0.0, began + moment - loop.time()))
                 taken = turns.take()
                 if taken is None:
@@ -215,7 +215,8 @@ async def run(
         await them.run(rate=rate, arrivals=arrivals)
 
 
-def _moments(rate: float, arrivals: Arrivals, stream: random.Random) -> Iterator[float]:
+def moments(rate: float, arrivals: Arrivals, stream: random.Random) -> Iterator[float]:
+    """The seconds at which operations are due, without end."""
     if rate <= 0:
         raise ValueError(f'a rate of {rate:g} operations a second is none')
     at = 0.0
@@ -224,7 +225,7 @@ def _moments(rate: float, arrivals: Arrivals, stream: random.Random) -> Iterator
         at += stream.expovariate(rate) if arrivals == 'random' else 1 / rate
 
 
-class _Turns:
+class Turns:
     """Whose turn it is: each kind as often as its weight says, evenly spread (smooth weighted round robin)."""
 
     def __init__(self, kinds: Sequence[load.Kind]):
