@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
         _juju('deploy', '--model', model, f'./{os.path.relpath(bundle)}', '--wait')
         deployed = time.monotonic() - began
         juju = jubilant.Juju(model=model, cli_binary=str(JUJULET))
-        say(f'all units are active after {deployed:.0f} s; now the proof')
+        say(f'all units are active, {deployed:.0f} s from the start; now the proof')
         found = cloud_.find(juju)
         for what, prove in proofs.steps(juju, found):
             if sys.stdout.isatty():
@@ -130,12 +130,13 @@ def _farewell(found: cloud_.Cloud) -> None:
         for kind, url in urls.items():
             print(f'{service:10} {kind:9} {url}')
     here = os.path.relpath(JUJULET)
+    shell = ' (in a shell of root: sudo -s)' if os.environ.get('SUDO_USER') else ''
     print(f"""
 Credentials: clouds.yaml (cloud "rambla", user "admin")
 
-Three things to try:
+Three things to try{shell}:
   eval "$({here} env)"; juju status           the same `juju` that you know
-  juju run keystone/0 pause                    drained first: clients notice nothing
+  juju run keystone/0 pause                    drained first: clients notice nothing; `resume` ends it
   juju add-unit placement                      a third one, from the cache in seconds
 
 `make down` removes it all; `make up` brings it back.""")
