@@ -102,6 +102,16 @@ def test_what_is_waited_for_is_said_once() -> None:
     assert second.endswith(f'waiting: {waits[1]}')
 
 
+def test_the_details_of_a_wait_are_said_now_and_then() -> None:
+    entries = [
+        journal.Entry(
+            n, float(n), '', journal.Note(notes.WAITS, [f'health: waits; a/{n} installs'])
+        )
+        for n in range(1, 41)
+    ]
+    assert len(list(terminal.progress(entries))) == 3
+
+
 @pytest.mark.parametrize('evil', ['\x1b[2J', '\x9b31m', '\r\n::error::x', '\u202egpj.exe'])
 def test_a_model_cannot_move_the_cursor(evil: str) -> None:
     read = rehearsal.run(300, hostile=evil)

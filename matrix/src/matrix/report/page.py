@@ -113,7 +113,7 @@ def _view(told: story.Story, length: float) -> list[float]:
     worst = told.worst
     if worst is None or not worst.operations:
         return [0.0, length]
-    control = next((one.start for one in worst.stages if one.what == 'control'), worst.start)
+    control = min(one.at for one in worst.operations)
     pad = (worst.end - control) * 0.01
     return [max(control - pad, 0.0), min(worst.end + pad, length)]
 
@@ -135,6 +135,13 @@ def _fault(test: story.Test, one: story.Fault) -> dict[str, Any]:
     }
 
 
+def _quiet(one: lanes.Lane) -> bool:
+    """Whether it is no unit, and ended and stayed as it should be: shown when asked for."""
+    ills = {'blocked', 'error', 'lost', 'failed', 'down', 'unknown', 'terminated'}
+    unit = '/' in one.of or one.of.startswith('VIP ')
+    return not unit and not any(each.what in ills for each in one.spans)
+
+
 def _lane(one: lanes.Lane) -> dict[str, Any]:
     def span(each: lanes.Span) -> list[Any]:
         return [each.start, each.end, words.clean(each.what), words.short(each.said, 300)]
@@ -142,6 +149,7 @@ def _lane(one: lanes.Lane) -> dict[str, Any]:
     return {
         'of': words.clean(one.of),
         'vip': one.of.startswith('VIP '),
+        'quiet': _quiet(one),
         'spans': [span(each) for each in one.spans],
         'hooks': [span(each) for each in one.hooks],
     }

@@ -118,7 +118,7 @@ def _periods(test: story.Test | None) -> str:
 def _suspects(test: story.Test | None) -> str:
     found = [one for one in test.suspects if one.score > 0][:3] if test else []
     if not found:
-        return '<p class="quiet">Nobody is suspected.</p>'
+        return '<p class="quiet">Nothing failed more while a fault struck than otherwise.</p>'
     return f'<ol class="suspects">{"".join(_suspect(n, one) for n, one in enumerate(found, start=1))}</ol>'
 
 
@@ -139,7 +139,7 @@ def _smallest(told: story.Story) -> str:
         tried = f'<details><summary>what was tried</summary>{markup.items(told.replays)}</details>'
     if small is None:
         failed = told.outcome is verdict.Outcome.FAIL
-        said = told.not_again or ('it was not looked for' if failed else 'nothing failed')
+        said = told.not_again or _NOT_FOUND[failed, bool(told.replays)]
         return f'<p class="quiet">{markup.safe(said[:1].upper() + said[1:])}.</p>{tried}'
     return (
         f'<p>{markup.safe(small.sentence)}.</p>{markup.items(small.events)}'
@@ -147,11 +147,20 @@ def _smallest(told: story.Story) -> str:
     )
 
 
+# By whether it failed, and whether replays were made.
+_NOT_FOUND = {
+    (True, True): 'the search did not come to its end',
+    (True, False): 'it was not looked for',
+    (False, True): 'the search found none',
+    (False, False): 'nothing failed',
+}
+
+
 def _without_scripts(told: story.Story) -> str:
     bad = packed.errors(one for test in told.tests for one in test.operations)
     rows = (
         markup.row(
-            (words.moment(one.at), 'n'),
+            (f'{one.at:,.1f} s', 'n'),
             (markup.safe(one.invoke.kind), ''),
             ('failed', 'bad') if one.how == 'fail' else ('unanswered', 'unsure'),
             ('' if one.latency is None else words.took(one.latency), 'n'),
@@ -206,7 +215,7 @@ def _faults(test: story.Test) -> str:
         markup.row(
             (f'<b>{markup.safe(one.kind)}</b> {markup.quiet(one.id)}', ''),
             (markup.safe(', '.join(one.targets)), ''),
-            (words.moment(one.start), 'n'),
+            (f'{one.start:,.1f} s', 'n'),
             ('not healed', 'n unsure')
             if one.healed is None
             else (words.moment(one.healed - one.start), 'n'),

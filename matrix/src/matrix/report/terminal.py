@@ -15,6 +15,7 @@ from matrix.report import story, words
 
 MOST = 15
 _WIDTH = 118
+_OFTEN = 15.0  # seconds between two lines about the same wait
 _COLOURS = {
     verdict.Outcome.PASS: '32',
     verdict.Outcome.UNKNOWN: '33',
@@ -142,6 +143,8 @@ class Progress:
 
     painted: bool = False
     waits: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    waited: float = -_OFTEN
 
     def said(self, entry: journal.Entry) -> str:
         """The line for an entry of the journal, without a newline; '' for none."""
@@ -161,18 +164,22 @@ class Progress:
             case journal.Status(of, workload, message) if workload in _BAD:
                 return f'{of}: {workload}{f", {message}" if message else ""}'
             case journal.Note(kind, value) if kind == notes.WAITS:
-                return self._waiting(
-                    tuple(story.text(v) for v in value) if isinstance(value, list) else ()
-                )
+                said = value if isinstance(value, list) else []
+                return self._waiting(entry.at, tuple(story.text(one) for one in said))
             case journal.Note(kind, value):
                 return _noted(kind, value)
             case _:
                 return ''
 
-    def _waiting(self, waits: tuple[str, ...]) -> str:
+    def _waiting(self, at: float, waits: tuple[str, ...]) -> str:
+        """What is new in what is waited for; details of the same wait change often, and are said now and then."""
         new = [one for one in waits if one not in self.waits]
-        self.waits = waits
-        return f'waiting: {"; ".join(new)}' if new else ''
+        heads = tuple(one.partition(';')[0] for one in waits)
+        known, self.heads, self.waits = self.heads, heads, waits
+        if not new or (set(heads) <= set(known) and at < self.waited + _OFTEN):
+            return ''
+        self.waited = at
+        return f'waiting: {", ".join(new)}'
 
 
 _PHASES = {'armed': 'begins, its heal is armed', 'landed': 'has landed', 'healed': 'is healed'}

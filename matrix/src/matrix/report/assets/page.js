@@ -61,7 +61,7 @@ function sayDot(n, px, py) {
   ]);
 }
 function sayLane(px, py, cx, cy) {
-  const lane = run.lanes[Math.floor((py - rows.lanes) / LANE)], t = timeAt(px), slack = 3 * (state.to - state.from) / width;
+  const lane = lanes[Math.floor((py - rows.lanes) / LANE)], t = timeAt(px), slack = 3 * (state.to - state.from) / width;
   if (!lane) return hush();
   const span = lane.spans.findLast((s) => s[0] <= t && t <= s[1]);
   const hook = lane.hooks.find((h) => h[0] - slack <= t && t <= h[1] + slack);
@@ -233,6 +233,12 @@ const totals = [0, 0, 0], ofKind = run.kinds.map(() => 0);
 for (let n = 0; n < N; n++) { totals[how[n]] += weight[n]; ofKind[kind[n]] += weight[n]; }
 by('outcomes').append(...HOW.map((words, n) => chip(words, totals[n], ['ok', 'fail', 'info'][n], true, () => (state.shown[n] = !state.shown[n]))));
 by('kinds').append(...run.kinds.map((words, n) => chip(words, ofKind[n], null, true, () => (state.kinds[n] = !state.kinds[n]))));
+const quiet = run.lanes.filter((lane) => lane.quiet).length;
+if (quiet) by('kinds').append(chip('quiet applications and machines', quiet, null, false, () => {
+  const all = lanes.length < run.lanes.length;
+  lanes = run.lanes.filter((lane) => all || !lane.quiet);
+  return all;
+}));
 const places = [...run.tests.filter((t) => t.end > t.start).map((t) => [t.name, t.start, t.end]), ['whole run', 0, run.length]];
 if (run.view[0] > 0 || run.view[1] < run.length) places.unshift(['load and faults', ...run.view]);
 by('places').append(...places.map(([name, from, to]) => {

@@ -16,6 +16,7 @@ const GUTTER = 128, RIGHT = 12, BAND = 24, DOTS = 270, STRIP = 54, LANE = 17, GA
 const state = { from: run.view[0], to: run.view[1], shown: [true, true, true], kinds: run.kinds.map(() => true), cursor: null, drag: null };
 const chart = by('chart'), over = by('over'), brush = by('brush'), tip = by('tip');
 let width = 0, colours = {}, rows = {};
+let lanes = run.lanes.filter((lane) => !lane.quiet);
 
 function readColours() {
   const css = getComputedStyle(document.documentElement);
@@ -44,7 +45,7 @@ function layout() {
   rows.faults = y; y += Math.max(depth.length, 1) * BAND + 8;
   rows.dots = y; y += DOTS + GAP;
   rows.strip = y; y += STRIP + GAP;
-  rows.lanes = y; y += run.lanes.length * LANE + (run.lanes.length ? 8 : 0);
+  rows.lanes = y; y += lanes.length * LANE + (lanes.length ? 8 : 0);
   rows.axis = y; y += 24;
   rows.height = y;
 }
@@ -70,10 +71,8 @@ function first(t) {  // the first operation that began at or after t
   return a;
 }
 
-const clock = (t, part) => {
-  const m = Math.floor(t / 60), s = t - m * 60;
-  return m + ':' + (part ? s.toFixed(part).padStart(3 + part, '0') : String(Math.floor(s)).padStart(2, '0'));
-};
+// Seconds of the run, as the sentences, the plan and the journal have them.
+const clock = (t, part = 0) => t.toLocaleString('en', { minimumFractionDigits: part, maximumFractionDigits: part }) + ' s';
 const seconds = (s) => s < 1 ? (s * 1000).toFixed(s < 0.01 ? 1 : 0) + ' ms' : s.toFixed(2) + ' s';
 const wall = (t) => run.epoch === null ? '' : new Date((run.epoch + t) * 1000).toISOString().slice(11, 19) + ' UTC';
 
@@ -241,7 +240,7 @@ const WORDS = { active: 'active', idle: 'active', waiting: 'waiting', allocating
   blocked: 'blocked', error: 'error', lost: 'error', failed: 'error', terminated: 'other', unknown: 'other' };
 const holders = [...new Set(run.lanes.flatMap((l) => l.vip ? l.spans.map((s) => s[2]) : []))];
 function drawLanes(g) {
-  run.lanes.forEach((lane, n) => {
+  lanes.forEach((lane, n) => {
     const top = rows.lanes + n * LANE;
     for (const [start, end, word, said] of lane.spans) {
       const a = Math.max(x(start), GUTTER - 2), b = Math.min(x(end), width);
@@ -276,11 +275,11 @@ function drawLabels(g) {
   g.textAlign = 'right'; g.fillStyle = colours.pale;
   g.fillText((rows.most * 100).toFixed(rows.most < .1 ? 1 : 0) + ' %', GUTTER - 8, rows.strip + 6);
   g.fillText('0', GUTTER - 8, rows.strip + STRIP - 2); g.textAlign = 'left';
-  run.lanes.forEach((lane, n) => {
+  lanes.forEach((lane, n) => {
     const struck = run.faults.some((f) => f.rank === 1 && f.targets.includes(lane.of));
     label(g, lane.of, rows.lanes + n * LANE + LANE / 2, struck ? colours.fail : colours.soft);
   });
-  label(g, 'min:s of the run', rows.axis + 13, colours.pale);
+  label(g, 'time', rows.axis + 13, colours.pale);
 }
 
 const buttons = run.faults.map((fault, n) => {
