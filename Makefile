@@ -28,7 +28,7 @@ down: root ready  ## remove everything that `make up` made
 test: root ready check functional integration  ## everything that must pass: what CI runs
 
 test-all: test  ## the same, and what takes longer
-	$(PYTEST) -m slow $(UNIT) $(FUNCTIONAL) tests/integration jujulet/tests/integration
+	$(PYTEST) -m slow $(UNIT) $(FUNCTIONAL) tests/integration jujulet/tests/integration matrix/tests/integration
 
 check: ready lint unit  ## lint, types and unit tests: under two minutes
 
@@ -49,7 +49,7 @@ functional: root ready images  ## one real program at a time, in containers
 	$(PYTEST) -m 'functional and not slow' $(FUNCTIONAL)
 
 integration: root ready images  ## whole charms and bundles on jujulet
-	$(PYTEST) -m 'integration and not slow' jujulet/tests/integration tests/integration
+	$(PYTEST) -m 'integration and not slow' jujulet/tests/integration tests/integration matrix/tests/integration
 
 images: root ready  ## build the bases that tests run on
 	@tools/test-images

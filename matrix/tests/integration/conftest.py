@@ -87,8 +87,8 @@ def plan(tmp_path: pathlib.Path) -> Callable[..., pathlib.Path]:
             {
                 'id': f'e{n}',
                 'fault': fault.split()[0],
-                'at': 0.5 + 3 * n,
-                'hold': 1.5,
+                'at': 0.2 + 2.5 * n,
+                'hold': 1,
                 'selectors': [{'selector': 'units'}, {'selector': 'one'}],
                 'targets': fault.split()[1:],
             }

@@ -9,6 +9,7 @@ from typing import Protocol, cast
 COMMANDS: dict[str, str] = {
     'run': 'test a bundle; what `juju matrix` does without a command',
     'replay': 'run a plan again',
+    'shrink': 'find the smallest plan with which a finished run still fails',
     'check': 'judge a finished run again, from its journal',
     'heal': 'undo every fault that a run left behind',
     'report': 'make the reports of a run again',

@@ -9,10 +9,12 @@ import os
 import pathlib
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any, TypeVar
 
 from matrix.history import journal, journalfile
+from matrix.judge import panel
+from matrix.juju import live
 from matrix.report import story, terminal, write
 from matrix.run import options, prepare, rundir, writing
 from matrix.run import whole as whole_run
@@ -23,26 +25,36 @@ _LOG = logging.getLogger('matrix')
 
 
 def whole(one: prepare.Prepared) -> int:
-    """Run it, tell it, and return its exit code."""
+    """Run it, tell it, and return its exit code.
+
+    Raises:
+        link.LinkError: there is no Juju, or it does not answer.
+    """
+    juju = asyncio.run(live.Session(one.options.controller).reachable())
     directory = rundir.make(one.options.output_dir, one.options.model_prefix)
     for warning in one.warnings:
         print(warning, file=sys.stderr)
     with logs(one.options, directory):
-        ran = carry_out(one, directory)
-    tell(ran, one.options)
+        ran = carry_out(one, directory, juju)
+    tell(directory, ran.tests, one.options)
     return ran.code
 
 
-def carry_out(one: prepare.Prepared, directory: pathlib.Path) -> whole_run.Ran:
+def carry_out(one: prepare.Prepared, directory: pathlib.Path, juju: str) -> whole_run.Ran:
     """Run it in its folder, heard on the terminal."""
+    with writing.opened(directory / rundir.JOURNAL, heard()) as opened:
+        return until_told(whole_run.run(one, directory, opened, juju))
+
+
+def heard() -> Callable[[journal.Entry], None]:
+    """What is said of each entry on the terminal."""
     progress = terminal.Progress(sys.stderr.isatty() and not os.environ.get('NO_COLOR'))
 
-    def heard(entry: journal.Entry) -> None:
+    def say(entry: journal.Entry) -> None:
         if line := progress.said(entry):
             print(line, file=sys.stderr, flush=True)
 
-    with writing.opened(directory / rundir.JOURNAL, heard) as opened:
-        return until_told(whole_run.run(one, directory, opened))
+    return say
 
 
 def until_told(main: Coroutine[Any, Any, T]) -> T:
@@ -71,11 +83,11 @@ def until_told(main: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(go())
 
 
-def tell(ran: whole_run.Ran, asked: options.Options) -> None:
+def tell(directory: pathlib.Path, tests: Sequence[panel.Judged], asked: options.Options) -> None:
     """The summary on the terminal, and every report."""
-    read = journalfile.read(ran.directory / rundir.JOURNAL)
-    told = story.tell(read, ran.tests, folder=str(ran.directory))
-    wrong = write.everything(ran.directory, told, xunit=asked.xunit)
+    read = journalfile.read(directory / rundir.JOURNAL)
+    told = story.tell(read, tests, folder=str(directory))
+    wrong = write.everything(directory, told, xunit=asked.xunit)
     painted = sys.stdout.isatty() and not os.environ.get('NO_COLOR')
     print(terminal.summary(told, painted=painted), end='')
     for said in wrong:

@@ -276,11 +276,19 @@ class Session:
 
         return await self._do(call, within, args[0])
 
-    async def version(self) -> str:
-        """Juju's version, as it says it."""
-        return (
-            await self._do(lambda juju: juju.cli('version', include_model=False), 30, 'version')
-        ).strip()
+    async def reachable(self) -> str:
+        """Juju's version, once its controller has answered.
+
+        Raises:
+            link.LinkError: there is no Juju, or its controller does not answer.
+        """
+        chosen = ('--controller', self.controller) if self.controller else ()
+
+        def call(juju: client.Client) -> str:
+            juju.cli('models', *chosen, '--format', 'json', include_model=False)
+            return juju.cli('version', include_model=False).strip()
+
+        return await self._do(call, 60, 'models')
 
     async def _do(self, act: Callable[[client.Client], T], within: float, what: str) -> T:
         found = Live('', program=self.program)

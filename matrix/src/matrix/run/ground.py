@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from matrix import model
-from matrix.faults import fault, inject
+from matrix.faults import facts, fault, inject
 from matrix.grammar import located
 from matrix.history import journal, notes
 from matrix.juju import link
@@ -33,7 +33,7 @@ class Ground:
     """One test at work on one model.
 
     `calm` is set while no fault bites; `load` is what tests/test.yaml says of it; `now` is seconds of the run;
-    `deployed` says that the bundle is in the model already.
+    `deployed` says that the bundle is in the model already; `facts` are what its machines are made of.
     """
 
     link: Deploys
@@ -49,6 +49,7 @@ class Ground:
     hide: Callable[[object], None] = lambda _: None
     now: Callable[[], float] = time.monotonic
     busy: inject.Busy = dataclasses.field(default_factory=inject.Busy)
+    facts: facts.Facts | None = None
     before: dict[str, located.Plain] | None = None
     clients: list[openloop.Clients | record.Record] = dataclasses.field(
         default_factory=list[openloop.Clients | record.Record]
@@ -58,6 +59,14 @@ class Ground:
 
     def __post_init__(self) -> None:
         self.calm.set()
+
+    async def look(self, task: str) -> facts.Facts:
+        """What the machines are made of; asked once."""
+        if self.facts is None:
+            self.waits(task, 'looks at what the machines are made of')
+            self.facts = await facts.look(self.link)
+            self.waits(task, '')
+        return self.facts
 
     def phase(self, name: str) -> None:
         """Note that a phase of the chaos begins."""

@@ -48,7 +48,7 @@ async def smallest(
     directory: pathlib.Path,
     write: writing.Journal,
     *,
-    since: int,
+    part: journal.Journal,
     seconds: float,
 ) -> replays.Found | None:
     """Search for the smallest plan with which a test fails as it did; None where there is nothing to search.
@@ -60,10 +60,9 @@ async def smallest(
         place: the model that it failed in.
         directory: the run's folder.
         write: the run's journal.
-        since: the first entry of the test in it.
+        part: what it says of the test.
         seconds: how long the search may take.
     """
-    part = outcome.part(journalfile.read(directory / rundir.JOURNAL), since)
     found = replays.struck(part.entries)
     if judged.signature is None or found is None or not found.events:
         return None

@@ -9,10 +9,10 @@ import pathlib
 import sys
 
 from matrix.grammar import located, suite
-from matrix.history import journal, notes
+from matrix.history import journal, journalfile, notes
 from matrix.judge import panel, verdict
 from matrix.juju import link, live
-from matrix.run import ending, models, onetest, outcome, prepare, shrinking, writing
+from matrix.run import ending, models, onetest, outcome, prepare, rundir, shrinking, writing
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,15 +25,14 @@ class Ran:
     interrupted: bool = False
 
 
-async def run(whole: prepare.Prepared, directory: pathlib.Path, write: writing.Journal) -> Ran:
-    """Run every test; models that it makes are gone afterwards, unless they are to be kept."""
+async def run(
+    whole: prepare.Prepared, directory: pathlib.Path, write: writing.Journal, juju: str
+) -> Ran:
+    """Run every test; models that it makes are gone afterwards, unless they are to be kept.
+
+    `juju` is its version.
+    """
     session = live.Session(whole.options.controller)
-    try:
-        juju = await session.version()
-    except link.LinkError as error:
-        write(journal.Note(notes.LOST, str(error)))
-        first = outcome.not_run(whole.suite.tests[0].name, str(error), 'infrastructure')
-        return _end(whole, directory, write, (first,))
     write(journal.Note(notes.RUN, {**shrinking.run_note(whole), **_told(juju)}))
     made = models.Models(whole.options, session)
     found: list[panel.Judged] = []
@@ -77,8 +76,7 @@ class _OneTest:
         try:
             name = await self.models.get()
         except link.LinkError as error:
-            why = f'no model could be made: {error}'
-            self.judged = outcome.not_run(self.test.name, why, 'no-model')
+            self.not_run(f'no model could be made: {error}', 'no-model')
             return
         place = shrinking.Place(name, None if self.models.given else self.models.get)
         try:
@@ -87,6 +85,13 @@ class _OneTest:
             for left in {name, place.name}:
                 await self.models.leave(left)
 
+    def not_run(self, why: str, how: verdict.Ending) -> None:
+        """The journal tells of it too, so that whoever reads it knows the test."""
+        self.write(journal.Note(notes.TEST_START, self.test.name))
+        done: located.Plain = {'task': 'model', 'phase': 'broken', 'message': why, 'gates': True}
+        self.write(journal.Note(notes.RULE_DONE, done))
+        self.judged = outcome.not_run(self.test.name, why, how)
+
     async def on(self, place: shrinking.Place) -> None:
         since = self.write(journal.Note(notes.MODEL, place.name)).seq
         try:
@@ -94,9 +99,10 @@ class _OneTest:
                 self.whole, self.test, place.name, self.directory, self.write
             )
         except link.LinkError as error:
-            self.judged = outcome.not_run(self.test.name, str(error), 'infrastructure')
+            self.not_run(str(error), 'infrastructure')
         seconds = self.whole.options.shrink_for
         if self.judged.ending == 'failed' and seconds:
+            read = journalfile.read(self.directory / rundir.JOURNAL)
             await shrinking.smallest(
                 self.whole,
                 self.test,
@@ -104,7 +110,7 @@ class _OneTest:
                 place,
                 self.directory,
                 self.write,
-                since=since,
+                part=outcome.part(read, since),
                 seconds=seconds,
             )
 

@@ -64,8 +64,9 @@ class Journal:
 
 @contextlib.contextmanager
 def opened(path: pathlib.Path, heard: Callable[[journal.Entry], None]) -> Generator[Journal]:
-    """A journal's file, for as long as the run goes on."""
-    began = time.monotonic()
+    """A journal's file, for as long as the run goes on. One that is there is gone on with; its time goes on, too."""
+    before = journalfile.read(path).entries if path.is_file() else ()
+    began = time.monotonic() - (before[-1].at if before else 0.0)
 
     def now() -> float:
         return time.monotonic() - began

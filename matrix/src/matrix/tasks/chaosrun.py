@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import AsyncGenerator
 
 from matrix import model
-from matrix.faults import facts, find, inject
+from matrix.faults import find, inject
 from matrix.grammar import located, problem
 from matrix.history import journal, notes
 from matrix.juju import link, observe, watching, wellbeing
@@ -24,7 +24,7 @@ PATIENCE = 120.0
 """Seconds without a change after which a model that is not as it was before is given up."""
 
 _LONGEST = 900.0  # seconds for a model to come back, however much happens in it
-_STILL = 3.0  # seconds that it must stay as it was
+_STILL = 2.0  # seconds that it must stay as it was
 _FIRST_WORK = 60.0  # seconds for the load to do its first work
 _READ_BACK = 60.0  # seconds
 
@@ -116,9 +116,7 @@ class _Chaos:
 
     async def made(self, asked: planning.Wanted, now: snapshot.Model) -> plan.Plan:
         here = self.here
-        here.waits(self.rule.name, 'looks at what the machines are made of')
-        told = await facts.look(here.link)
-        here.waits(self.rule.name, '')
+        told = await here.look(self.rule.name)
         known = find.by_chance(here.faults.values())
         return planning.make(asked, known, now, told, here.seed, here.bundle.digest)
 

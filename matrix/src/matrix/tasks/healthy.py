@@ -90,6 +90,9 @@ async def health(
                 status, left = judge(
                     course, loop.time(), look, stability=stability, patience=patience
                 )
+                if status == 'healthy' and _will_plan(context, here):
+                    # Before the load begins: it is work for the machines.
+                    await here.look(rule.name)
                 context.set_state('health.status', status)
                 here.waits(rule.name, _reason(status, left, look))
                 if status == 'healthy':
@@ -103,6 +106,14 @@ async def health(
         raise model.InfraFailure(str(error)) from error
     finally:
         here.waits(rule.name, '')
+
+
+def _will_plan(context: model.Context, here: ground.Ground) -> bool:
+    """Whether a plan will be made for this model."""
+    return here.options.chaos_plan is None and any(
+        rule.task == 'matrix.tasks.chaos' and 'plan' not in rule.args
+        for rule in context.test.rules
+    )
 
 
 def _reason(status: str, left: float, look: wellbeing.Look) -> str:

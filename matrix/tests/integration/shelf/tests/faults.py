@@ -29,7 +29,7 @@ async def _able(site: fault.Site) -> str:
 
 def _fault(name: str, inject: str, landed: str, heal: str, healed: str) -> fault.Fault:
     async def arm(site: fault.Site) -> None:
-        seconds = site.event.hold + 20
+        seconds = site.event.hold + 5
         await _on_each(f'cd "$HOME"; (sleep {seconds:g}; {heal}) >/dev/null 2>&1 &')(site)
 
     async def bite(site: fault.Site) -> None:

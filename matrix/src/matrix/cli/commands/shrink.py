@@ -1,0 +1,100 @@
+"""`juju matrix shrink RUNDIR`: find the smallest plan with which a finished run still fails."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+
+from matrix.cli import flags, running
+from matrix.cli.commands import replay
+from matrix.grammar import problem, suite
+from matrix.history import journal, journalfile
+from matrix.judge import panel, trial
+from matrix.juju import live
+from matrix.run import bundlefile, defaults, earlier, models, prepare, rundir, shrinking, writing
+
+HELP = (
+    'Find the smallest plan with which a finished run still fails in the same way. A search that was interrupted goes '
+    'on where it stopped. Exit code 0 when one was found, 1 when not.'
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add its arguments: the run, and all flags of a run."""
+    parser.add_argument('run', type=pathlib.Path, metavar='RUNDIR')
+    flags.configure(parser)
+
+
+def run(call: argparse.Namespace) -> int:
+    """Search, and tell what was found.
+
+    Raises:
+        problem.RefusedError: there is no such run, or nothing in it can be made smaller.
+        link.LinkError: Juju cannot be asked.
+    """
+    path = rundir.journal_of(call.run)
+    directory = path.parent.resolve()
+    read = journalfile.read(path)
+    judged, part = _failed(read, path)
+    whole = _prepared(call)
+    test = next((one for one in whole.suite.tests if one.name == judged.test), None)
+    if test is None:
+        raise _refused(path, f'the suite has no test {judged.test!r} any more')
+    with running.logs(whole.options, directory), writing.opened(path, running.heard()) as write:
+        found = running.until_told(_search(whole, test, judged, part, directory, write))
+    running.tell(directory, panel.judge(journalfile.read(path)).tests, whole.options)
+    return 0 if found else 1
+
+
+def _failed(read: journal.Journal, path: pathlib.Path) -> tuple[panel.Judged, journal.Journal]:
+    parts = dict(trial.split(read))
+    for one in panel.judge(read).tests:
+        if one.signature is not None and one.test in parts:
+            return one, parts[one.test]
+    raise _refused(path, 'no test of this run failed')
+
+
+def _prepared(call: argparse.Namespace) -> prepare.Prepared:
+    said = earlier.note(call.run)
+    again = replay.as_before(call.run, call)
+    bundle = bundlefile.find(getattr(again, 'path', flags.DEFAULTS.path))
+    extra = defaults.read(bundle.folder)
+    asked = flags.gather(again, flags.of_bundle(defaults.matrix(extra), bundle.folder))
+    seed = said.get('seed')
+    return prepare.prepare(asked, bundle, extra, seed if isinstance(seed, int) else 0)
+
+
+async def _search(
+    whole: prepare.Prepared,
+    test: suite.Test,
+    judged: panel.Judged,
+    part: journal.Journal,
+    directory: pathlib.Path,
+    write: writing.Journal,
+) -> bool:
+    session = live.Session(whole.options.controller)
+    await session.reachable()
+    made = models.Models(whole.options, session)
+    name = await made.get()
+    async with live.opened(name) as at:
+        deployed = bool(at.now().applications)
+    place = shrinking.Place(name, None if made.given else made.get, deployed)
+    try:
+        found = await shrinking.smallest(
+            whole,
+            test,
+            judged,
+            place,
+            directory,
+            write,
+            part=part,
+            seconds=whole.options.shrink_for or flags.DEFAULTS.shrink_for or 0,
+        )
+    finally:
+        for left in {name, place.name}:
+            await made.leave(left)
+    return found is not None and found.reproduced
+
+
+def _refused(path: pathlib.Path, message: str) -> problem.RefusedError:
+    return problem.RefusedError([problem.Problem(problem.Where(str(path), 1), message)])
