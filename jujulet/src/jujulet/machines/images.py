@@ -23,6 +23,7 @@ from .protocol import MachineError
 from .tools import Failed, run
 
 PACKAGES = (
+    'apt',  # Ubuntu's smallest system has none.
     *('systemd', 'systemd-sysv', 'dbus', 'udev', 'init', 'cron', 'logrotate', 'netbase', 'procps'),
     *(
         'psmisc',
