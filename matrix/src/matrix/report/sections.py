@@ -172,7 +172,7 @@ def _without_scripts(told: story.Story) -> str:
     inner = markup.table(heads, rows) if bad else '<p>Every operation was ok.</p>'
     if len(bad) > _MOST_ROWS:
         inner += f'<p>{len(bad) - _MOST_ROWS:,} more are in the journal.</p>'
-    said = '<p>The timeline above needs scripts; this table does not.</p>'
+    said = '<p>The timeline that belongs here needs scripts; this table does not.</p>'
     return f'<noscript>{markup.card("What was not ok", said + inner, "wide")}</noscript>'
 
 

@@ -1,6 +1,7 @@
 // The timeline: one canvas for all rows on one axis of time, another above it for what follows the pointer.
 'use strict';
 
+document.documentElement.classList.add('scripted');
 const run = JSON.parse(document.getElementById('run').textContent);
 const by = (id) => document.getElementById(id);
 const bytes = Uint8Array.from(atob(run.packed), (c) => c.charCodeAt(0)).buffer;
@@ -39,7 +40,7 @@ for (const fault of run.faults) {
 const faultKinds = [...new Set(run.faults.map((f) => f.kind))];
 for (const fault of run.faults) fault.hue = faultKinds.indexOf(fault.kind);
 
-function layout() {
+function layout() {  // the rows of the dots stand still: `highs` counts on it
   let y = 2;
   rows.stages = y; y += run.stages.length ? STAGE + 4 : 0;
   rows.faults = y; y += Math.max(depth.length, 1) * BAND + 8;
@@ -59,12 +60,17 @@ for (let n = 0; n < N; n++) if (took[n] !== NEVER) {
   if (s > high) high = s;
 }
 low = Math.max(low, 1e-4);
+const never = took.includes(NEVER);
 const NONE = 16;  // the rows of what was never answered, above the scale
 const y = (n) => {
   if (took[n] === NEVER) return rows.dots + NONE / 2;
   const share = (Math.log(Math.max(took[n] * TICK, low)) - Math.log(low)) / (Math.log(high) - Math.log(low));
   return rows.dots + DOTS - 4 - share * (DOTS - NONE - 10);
 };
+// Logarithms of a hundred thousand latencies are worked out once.
+const highs = new Float32Array(N);
+layout();
+for (let n = 0; n < N; n++) highs[n] = y(n);
 function first(t) {  // the first operation that began at or after t
   let a = 0, b = N;
   while (a < b) { const m = (a + b) >> 1; if (at[m] * TICK < t) a = m + 1; else b = m; }
@@ -183,7 +189,8 @@ function drawDots(g) {
   const size = dense ? 1.6 : (b - a) > 4000 ? 2.4 : 3.2;
   if (state.shown[OK]) {
     g.fillStyle = colours.ok; g.globalAlpha = dense ? .45 : .7;
-    for (let n = a; n < b; n++) if (how[n] === OK && state.kinds[kind[n]]) g.fillRect(x(at[n] * TICK) - size / 2, y(n) - size / 2, size, size);
+    const wide = TICK * (width - GUTTER - RIGHT) / (state.to - state.from), left = x(0) - size / 2;
+    for (let n = a; n < b; n++) if (how[n] === OK && state.kinds[kind[n]]) g.fillRect(left + at[n] * wide, highs[n] - size / 2, size, size);
     g.globalAlpha = 1;
   }
   g.lineWidth = 1.4;
@@ -268,8 +275,6 @@ function label(g, words, py, colour) {
 function drawLabels(g) {
   label(g, run.faults.length ? 'faults' : 'no faults', rows.faults + BAND / 2 - 2);
   label(g, 'latency', rows.dots + NONE / 2 + 18);
-  let never = false;
-  for (let n = 0; n < N && !never; n++) never = took[n] === NEVER;
   if (never) { g.textAlign = 'right'; g.fillStyle = colours.pale; g.fillText('no answer', GUTTER - 8, rows.dots + NONE / 2); g.textAlign = 'left'; }
   label(g, 'not ok', rows.strip + STRIP / 2);
   g.textAlign = 'right'; g.fillStyle = colours.pale;
@@ -314,6 +319,7 @@ function placeBands(right) {
   });
 }
 
+let whole_ = {};  // the shares of the whole run change only with the chosen kinds
 function drawBrush() {
   const g = prepare(brush, 46), w = width - GUTTER - RIGHT, px = (t) => GUTTER + t / run.length * w;
   g.clearRect(0, 0, width, 46);
@@ -322,7 +328,9 @@ function drawBrush() {
   for (const f of run.faults) {
     g.fillStyle = colours.band(f.hue, f.proven ? .5 : .25); g.fillRect(px(f.start), 0, Math.max(px(f.healed ?? run.length) - px(f.start), 1), 5);
   }
-  const count = Math.floor(w / 3), { all, failed, open } = shares(0, run.length, count);
+  const count = Math.floor(w / 3), key = `${count} ${state.kinds}`;
+  if (whole_.key !== key) whole_ = { key, ...shares(0, run.length, count) };
+  const { all, failed, open } = whole_;
   const most = Math.max(1, ...all);
   for (let n = 0; n < count; n++) {
     const left = GUTTER + n * w / count;
