@@ -29,7 +29,7 @@ _FIND = (
     + """
 find_directory() {
     if [ -z "${DIRECTORY:-}" ]; then
-        places=$(data_places)
+        places=$(probe data)
         count=$(printf '%s' "$places" | grep -c . || true)
         [ "$count" -gt 0 ] || return 1
         place=$(printf '%s\\n' "$places" | sed -n "$((PICK % count + 1))p")

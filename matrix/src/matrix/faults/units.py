@@ -96,6 +96,7 @@ async def _as_before(site: fault.Site) -> fault.Proof:
 async def _remove(site: fault.Site) -> None:
     for target in site.targets:
         await site.link.remove_unit(target)
+        site.memory['leaving'] = f'{site.memory.get("leaving", "")} {target}'
 
 
 async def _gone(site: fault.Site) -> fault.Proof:
@@ -109,8 +110,9 @@ async def _make_up(site: fault.Site) -> None:
     if _kept(site):
         return
     model = await site.link.fresh()
+    leaving = {*site.memory.get('leaving', '').split()}
     for name in dict.fromkeys(one.partition('/')[0] for one in site.targets):
-        missing = len(_before(site, name)) - len(units(model, name) - {*site.targets})
+        missing = len(_before(site, name)) - len(units(model, name) - leaving)
         if missing > 0:
             await site.link.add_unit(name, missing)
 
@@ -161,6 +163,7 @@ async def _remember_all(site: fault.Site) -> None:
 async def _remove_machine(site: fault.Site) -> None:
     for target in site.targets:
         await site.link.cli('remove-machine', '--force', '--no-prompt', target)
+    site.memory['leaving'] = site.memory['units of these machines']
 
 
 async def _machine_gone(site: fault.Site) -> fault.Proof:

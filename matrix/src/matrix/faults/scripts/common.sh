@@ -54,15 +54,6 @@ choose_service() {  # Keeps SERVICE, and LISTENS (host:port, where it listens); 
 }
 answer() { if [ "${LISTENS:--}" = - ]; then echo none; else probe answer "${LISTENS%:*}" "${LISTENS##*:}" 1; fi; }
 
-data_places() {  # Lines `SERVICE DIRECTORY`: directories below /var/lib that belong to the user of a listening service.
-    probe services '' | while read -r service _; do
-        for pid in $(pids_of "$service"); do stat -c %U "/proc/$pid" 2>/dev/null || true; done | sort -u \
-            | sed '/^root$/d; /^nobody$/d' | while read -r user; do
-                find /var/lib -mindepth 1 -maxdepth 1 -type d -user "$user" | sed "s|^|$service |"
-            done
-    done | sort -u
-}
-
 # Rules live in a table of the event's own: to heal is to delete it, and nothing else is touched.
 table() { echo "matrix_$(printf %s "$EVENT" | tr -c 'A-Za-z0-9\n' _)"; }
 no_table() { ! nft list table inet "$(table)" >/dev/null 2>&1; }

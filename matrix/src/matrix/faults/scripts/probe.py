@@ -6,6 +6,7 @@ Standard library only. Every look is bounded in time, and prints one word or lin
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import email.utils
 import functools
 import re
@@ -96,16 +97,17 @@ def resets(host: str, port: str, count: str) -> str:
 
 
 def dns(server: str, within: str) -> str:
-    """Whether a name server answers anything at all."""
+    """Whether a name server answers anything at all; asked three times."""
     question = secrets.token_bytes(2) + b'\x01\0\0\x01\0\0\0\0\0\0\x07example\x03com\0\0\x01\0\x01'
     with socket.socket(family(server), socket.SOCK_DGRAM) as one:
-        one.settimeout(float(within))
-        try:
-            one.connect((server, 53))
-            one.send(question)
-            return 'answered' if one.recv(512)[:2] == question[:2] else 'silent'
-        except OSError:
-            return 'silent'
+        one.settimeout(float(within) / 3)
+        for _ in range(3):
+            with contextlib.suppress(OSError):
+                one.connect((server, 53))
+                one.send(question)
+                if one.recv(512)[:2] == question[:2]:
+                    return 'answered'
+    return 'silent'
 
 
 def skew(host: str, port: str) -> str:
@@ -127,24 +129,77 @@ def memcached(host: str, port: str, *words: str) -> str:
 
 
 def services(pattern: str) -> str:
-    """Lines `unit host:port`: running services that listen, or all whose name `pattern` matches; by name."""
-    found: dict[str, str] = {}
-    if pattern:
-        listed = subprocess.run(
-            ['systemctl', 'list-units', '--type=service', '--state=running', '--plain', '--no-legend'],
-            capture_output=True, text=True, check=False,
-        ).stdout  # fmt: skip
-        names = [line.split()[0] for line in listed.splitlines() if line]
-        found = {one: '-' for one in names if re.fullmatch(f'({pattern})\\.service', one)}
-    said = subprocess.run(['ss', '-ltnpH'], capture_output=True, text=True, check=False).stdout
-    for line in sorted(said.splitlines()):
-        at = line.split()[3]
-        for pid in re.findall(r'pid=(\d+)', line):
-            name = unit(pid)
-            ours = name in found if pattern else bool(name) and not NOT_OURS.fullmatch(name)
-            if ours and found.get(name, '-') == '-':
-                found[name] = own(at)
+    """Lines `unit host:port`: services that listen, or all that run and whose name `pattern` matches; by name."""
+    found = (
+        {one: '-' for one in running() if re.fullmatch(f'({pattern})\\.service', one)}
+        if pattern
+        else {}
+    )
+    for name, at in listening():
+        ours = name in found if pattern else not NOT_OURS.fullmatch(name)
+        if ours and found.get(name, '-') == '-':
+            found[name] = at
     return '\n'.join(f'{name} {at}' for name, at in sorted(found.items()))
+
+
+def running() -> list[str]:
+    """Every service that runs."""
+    states = ('list-units', '--type=service', '--state=running', '--plain', '--no-legend')
+    said = subprocess.run(
+        ['systemctl', *states], capture_output=True, text=True, check=False
+    ).stdout
+    return [line.split()[0] for line in said.splitlines() if line]
+
+
+def listening() -> list[tuple[str, str]]:
+    """Services and where they listen, in a steady order."""
+    said = subprocess.run(['ss', '-ltnpH'], capture_output=True, text=True, check=False).stdout
+    found: list[tuple[str, str]] = []
+    for line in sorted(said.splitlines()):
+        names = {unit(pid) for pid in re.findall(r'pid=(\d+)', line)} - {''}
+        found += [(name, own(line.split()[3])) for name in sorted(names)]
+    return found
+
+
+def data() -> str:
+    """Lines `unit directory`: what below /var/lib belongs to the user of a service that listens."""
+    ours = {name for name, _ in listening() if not NOT_OURS.fullmatch(name)}
+    users: dict[int, set[str]] = {}
+    for process in Path('/proc').glob('[0-9]*'):
+        name = unit(process.name) if ours else ''
+        with contextlib.suppress(OSError):
+            uid = process.stat().st_uid
+            if name in ours and uid not in (0, 65534):
+                users.setdefault(uid, set()).add(name)
+    found = [
+        f'{name} {folder}'
+        for folder in Path('/var/lib').iterdir()
+        if folder.is_dir() and not folder.is_symlink()
+        for name in users.get(folder.stat().st_uid, ())
+    ]
+    return '\n'.join(sorted(found))
+
+
+def facts(**patterns: str) -> list[str]:
+    """Words for what faults look for here; a trade's, where a service of its pattern runs."""
+    names = running()
+    words = ['python3']
+    words += ['service'] if services('') else []
+    words += [
+        trade
+        for trade, pattern in patterns.items()
+        if any(re.fullmatch(f'({pattern})\\.service', name) for name in names)
+    ]
+    words += ['agent'] if any(name.startswith('jujud-machine-') for name in names) else []
+    words += ['data'] if data() else []
+    words += ['vip'] if virtual() else []
+    servers = re.findall(r'(?m)^nameserver\s+(\S+)', Path('/etc/resolv.conf').read_text())
+    return words + (['dns'] if servers and dns(servers[0], '6') == 'answered' else [])
+
+
+def words(*trades: str) -> str:
+    """The facts, one a line; `trades` are `name=pattern`."""
+    return '\n'.join(f'fact {one}' for one in facts(**dict(each.split('=', 1) for each in trades)))
 
 
 def unit(pid: str) -> str:
@@ -187,7 +242,10 @@ def holds(address: str) -> str:
 
 LOOKS = {
     one.__name__: one
-    for one in (reach, lost, delay, answer, resets, dns, skew, memcached, services, virtual, holds)
+    for one in (
+        *(reach, lost, delay, answer, resets, dns, skew, memcached),
+        *(services, virtual, holds, data, words),
+    )
 }
 
 if __name__ == '__main__':
