@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any, TypeVar
 
+from matrix.cli import screen
 from matrix.history import journal, journalfile
 from matrix.judge import panel
 from matrix.juju import live
@@ -42,16 +43,19 @@ def whole(one: prepare.Prepared) -> int:
 
 def carry_out(one: prepare.Prepared, directory: pathlib.Path, juju: str) -> whole_run.Ran:
     """Run it in its folder, heard on the terminal."""
-    with writing.opened(directory / rundir.JOURNAL, heard()) as opened:
+    with (
+        screen.beside(screen.wanted(one.options.skin), directory) as free,
+        writing.opened(directory / rundir.JOURNAL, heard(free)) as opened,
+    ):
         return until_told(whole_run.run(one, directory, opened, juju))
 
 
-def heard() -> Callable[[journal.Entry], None]:
-    """What is said of each entry on the terminal."""
+def heard(free: Callable[[], bool] = lambda: True) -> Callable[[journal.Entry], None]:
+    """What is said of each entry on the terminal, while that is `free`."""
     progress = terminal.Progress(sys.stderr.isatty() and not os.environ.get('NO_COLOR'))
 
     def say(entry: journal.Entry) -> None:
-        if line := progress.said(entry):
+        if (line := progress.said(entry)) and free():
             print(line, file=sys.stderr, flush=True)
 
     return say
