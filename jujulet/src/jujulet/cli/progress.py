@@ -47,9 +47,14 @@ class Teller:
             yield from self._still(now_is, now)
 
     def _still(self, now_is: Mapping[str, str], now: float) -> Iterator[str]:
-        for name, text in now_is.items():
-            if not text.startswith(('active', 'started')):
-                yield f'{name}: {text} ({now - self.seen[name][1]:.0f} s)'
+        """One line: what is being done, and how many wait for it."""
+        left = {n: t for n, t in now_is.items() if not t.startswith(('active', 'started'))}
+        if left:
+            busy = [n for n, t in left.items() if not t.startswith(('waiting', 'pending'))]
+            shown_ = (busy or list(left))[:3]
+            parts = [f'{n}: {left[n]} ({now - self.seen[n][1]:.0f} s)' for n in shown_]
+            more = len(left) - len(shown_)
+            yield '… ' + '; '.join([*parts, *([f'{more} more wait'] if more else [])])
 
 
 def settle(call: Call, *, timeout: float) -> int:

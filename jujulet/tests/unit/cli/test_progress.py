@@ -73,10 +73,16 @@ def test_a_status_that_is_soon_replaced_is_not_told():
 
 def test_a_long_silence_ends_with_what_is_waited_for():
     teller = progress.Teller()
-    now_is = {'a/0': 'active', 'b/0': 'maintenance installing charm software'}
+    now_is = {'a/0': 'active', 'b/0': 'waiting for machine', 'c/0': 'maintenance installing'}
     said = [line for t in range(20) for line in teller.lines(now_is, float(t))]
-    assert said[-1] == 'b/0: maintenance installing charm software (17 s)'
-    assert len(said) == 3
+    assert said[-1] == '… c/0: maintenance installing (17 s); 1 more wait'
+    assert len(said) == 4
+
+
+def test_nothing_is_said_in_a_silence_that_waits_for_nobody():
+    teller = progress.Teller()
+    said = [line for t in range(40) for line in teller.lines({'a/0': 'active'}, float(t))]
+    assert said == ['a/0: active']
 
 
 def test_units_that_wait_for_one_another_are_waited_for(clock: list[float]):
