@@ -13,7 +13,7 @@ from matrix.blame import suspects
 from matrix.faults import heal
 from matrix.grammar import located, suite
 from matrix.history import journal, journalfile, notes
-from matrix.judge import panel, verdict
+from matrix.judge import panel, trial, verdict
 from matrix.juju import link, live, observe, watching, wellbeing
 from matrix.plans import plan, planfile, snapshot
 from matrix.run import onetest, outcome, prepare, replays, rundir, writing
@@ -147,7 +147,30 @@ class _Replaying:
     last: tuple[journal.Entry, ...] = ()
 
     async def run(self, candidate: plan.Plan, folder: pathlib.Path) -> panel.Judged:
-        """One replay, in a model that is as it was before the first failure."""
+        """One replay, in a model that is as it was before the first failure.
+
+        What a fault broke may stay broken where no status shows it. So what fails before the first fault, in a model
+        that was used before, says nothing of the plan: the replay is done again in a new model, and that one counts.
+        """
+        used = self.place.deployed
+        judged = await self.once(candidate, folder)
+        if not used or not broken_before(candidate, judged, self.last):
+            return judged
+        why = f'model {self.place.name} is broken by what was done in it before'
+        if self.place.another is None:
+            return outcome.not_run(self.test.name, why, 'infrastructure')
+        _LOG.info('%s: a new one is made', why)
+        try:
+            self.place.name = await self.place.another()
+        except link.LinkError as error:
+            return outcome.not_run(self.test.name, str(error), 'infrastructure')
+        self.place.deployed = False
+        journal_before = folder / rundir.JOURNAL
+        journal_before.rename(journal_before.with_suffix('.used-model.jsonl'))
+        return await self.once(candidate, folder)
+
+    async def once(self, candidate: plan.Plan, folder: pathlib.Path) -> panel.Judged:
+        """One replay, in this model or, where it does not come back, in a new one."""
         try:
             await self.ready()
         except link.LinkError as error:
@@ -202,6 +225,19 @@ class _Replaying:
     def as_before(self, seen: snapshot.Model) -> bool:
         now = observe.fingerprint(seen)
         return wellbeing.look(seen).well and not observe.differences(self.before, now)
+
+
+def broken_before(
+    candidate: plan.Plan, judged: panel.Judged, entries: tuple[journal.Entry, ...]
+) -> bool:
+    """Whether a replay failed before anything was done in it. Pure."""
+    if not candidate.events and judged.signature is not None:
+        return True
+    return any(
+        one.how != 'ok' or (one.end is not None and one.end.value is False)
+        for name, part in trial.split(journal.Journal(entries))
+        for one in trial.of(name, part).split['before']
+    )
 
 
 def run_note(whole: prepare.Prepared) -> dict[str, located.Plain]:

@@ -1,0 +1,82 @@
+"""A model that an earlier fault has broken for good says nothing of the plan that is replayed in it."""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+from collections.abc import Callable
+
+import pytest
+
+from matrix.history import journal, notes
+from matrix.judge import panel, verdict
+from matrix.plans import plan
+from matrix.run import rundir, shrinking
+
+SIGNATURE = verdict.Signature('errors', 'get', 'timeout')
+FAILED = panel.Judged(
+    't',
+    (verdict.Verdict('errors', verdict.Outcome.FAIL, 'get failed', signature=SIGNATURE),),
+    ending='failed',
+)
+EVENT = plan.Event('e1', 'kill', 1.0, 5.0, (), ('a/0',))
+ONE, NONE = plan.Plan(1, (EVENT,)), plan.Plan(1, ())
+
+
+def _entries(*edges: tuple[float, str, str, object]) -> tuple[journal.Entry, ...]:
+    """Operations `(at, id, phase, value)`, and a fault from second 10 to second 12."""
+    written: list[tuple[float, journal.What]] = [(0.0, journal.Note(notes.TEST_START, 't'))]
+    for at, name, phase, value in edges:
+        written.append((at, journal.Operation(name, 'get', phase, value=value)))  # type: ignore[arg-type]
+    for at, phase in ((10.0, 'armed'), (10.5, 'landed'), (12.0, 'healed')):
+        written.append((at, journal.Fault('e1', 'kill', phase, ('a/0',))))  # type: ignore[arg-type]
+    written.sort(key=lambda one: one[0])
+    return tuple(journal.Entry(n, at, '', what) for n, (at, what) in enumerate(written, 1))
+
+
+@pytest.mark.parametrize(
+    ('edges', 'broken'),
+    [
+        ([(1, 'o1', 'invoke', None), (2, 'o1', 'ok', True)], False),
+        ([(1, 'o1', 'invoke', None), (2, 'o1', 'fail', None)], True),
+        ([(1, 'o1', 'invoke', None), (2, 'o1', 'info', None)], True),
+        ([(1, 'o1', 'invoke', None), (2, 'o1', 'ok', False)], True),
+        ([(11, 'o1', 'invoke', None), (11.5, 'o1', 'fail', None)], False),
+    ],
+)
+def test_what_fails_before_the_first_fault_no_fault_of_this_replay_broke(
+    edges: list[tuple[float, str, str, object]], broken: bool
+) -> None:
+    assert shrinking.broken_before(ONE, FAILED, _entries(*edges)) is broken
+
+
+def test_a_replay_without_faults_that_fails_was_broken_before() -> None:
+    assert shrinking.broken_before(NONE, FAILED, ())
+    assert not shrinking.broken_before(NONE, panel.Judged('t', ending='passed'), ())
+
+
+class _Models(shrinking._Replaying):  # pyright: ignore[reportPrivateUsage]
+    """Replays that come to what the name of their model says."""
+
+    async def once(self, candidate: plan.Plan, folder: pathlib.Path) -> panel.Judged:
+        (folder / rundir.JOURNAL).write_text(self.place.name)
+        self.place.deployed = True
+        return FAILED if self.place.name == 'used' else panel.Judged('t', ending='passed')
+
+
+def _replay(another: Callable[[], object] | None, folder: pathlib.Path) -> panel.Judged:
+    place = shrinking.Place('used', another)  # type: ignore[arg-type]
+    test = type('Test', (), {'name': 't'})()
+    return asyncio.run(_Models(None, test, place, {}).run(NONE, folder))  # type: ignore[arg-type]
+
+
+def test_it_is_done_again_in_a_new_model_and_only_that_one_counts(tmp_path: pathlib.Path) -> None:
+    async def another() -> str:
+        return 'new'
+
+    assert _replay(another, tmp_path).ending == 'passed'
+    assert (tmp_path / rundir.JOURNAL).read_text() == 'new'
+
+
+def test_without_a_new_model_nothing_is_known_of_the_plan(tmp_path: pathlib.Path) -> None:
+    assert _replay(None, tmp_path).ending == 'infrastructure'
