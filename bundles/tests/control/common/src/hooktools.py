@@ -19,6 +19,7 @@ After=network.target
 StartLimitIntervalSec=0
 
 [Service]
+# bug: {bug}
 User={name}
 StateDirectory={name}
 AmbientCapabilities={capabilities}
@@ -120,11 +121,12 @@ def service(name: str, settings: dict[str, object], capabilities: str = '') -> N
     before = _text(code)
     shutil.copytree(CHARM / 'src', code, dirs_exist_ok=True)
     new_code = before != _text(code)
-    unit = UNIT_FILE.format(name=name, capabilities=capabilities)
-    if put(pathlib.Path(f'/etc/systemd/system/{name}.service'), unit):
+    unit = UNIT_FILE.format(name=name, capabilities=capabilities, bug=settings['bug'])
+    new_unit = put(pathlib.Path(f'/etc/systemd/system/{name}.service'), unit)
+    if new_unit:
         run('systemctl', 'daemon-reload')
     run('systemctl', 'enable', '--quiet', name)
-    run('systemctl', 'restart' if new_code and before else 'start', name)
+    run('systemctl', 'restart' if before and (new_code or new_unit) else 'start', name)
 
 
 def remove(name: str) -> None:
