@@ -15,7 +15,8 @@ from matrix.report import story, words
 
 MOST = 15
 _WIDTH = 118
-_OFTEN = 15.0  # seconds between two lines about the same wait
+_OFTEN = 15.0  # seconds between two lines about the same wait,
+_QUICK = 2  # but for its first few
 _COLOURS = {
     verdict.Outcome.PASS: '32',
     verdict.Outcome.UNKNOWN: '33',
@@ -144,7 +145,8 @@ class Progress:
     painted: bool = False
     waits: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
-    waited: float = -_OFTEN
+    waited: float = 0.0
+    quick: int = 0
 
     def said(self, entry: journal.Entry) -> str:
         """The line for an entry of the journal, without a newline; '' for none."""
@@ -176,7 +178,8 @@ class Progress:
         new = [one for one in waits if one not in self.waits]
         heads = tuple(one.partition(';')[0] for one in waits)
         known, self.heads, self.waits = self.heads, heads, waits
-        if not new or (set(heads) <= set(known) and at < self.waited + _OFTEN):
+        self.quick = self.quick + 1 if set(heads) <= set(known) else 0
+        if not new or (self.quick > _QUICK and at < self.waited + _OFTEN):
             return ''
         self.waited = at
         return f'waiting: {", ".join(new)}'
