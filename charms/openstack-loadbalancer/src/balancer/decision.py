@@ -22,7 +22,7 @@ from . import (
     vrrp,
 )
 
-CONFIG = '/etc/haproxy/haproxy.cfg'
+CONFIG = haproxy_cfg.CONFIG
 SHAPE = '/etc/haproxy/shape'
 DROP_IN = '/etc/systemd/system/haproxy.service.d/openstack-loadbalancer.conf'
 WATCH_UNIT = '/etc/systemd/system/openstack-loadbalancer-watch.service'

@@ -10,6 +10,7 @@ from . import behaviour, layout
 
 SELF = 'lb_self'
 """The backend whose one server says whether this unit wants clients (``/ready``)."""
+CONFIG = '/etc/haproxy/haproxy.cfg'
 STATE_FILE = '/var/lib/haproxy/server-state'
 ADMIN_SOCKET = '/run/haproxy/admin.sock'
 

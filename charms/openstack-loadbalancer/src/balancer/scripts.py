@@ -20,21 +20,32 @@ def ask(command):
 SAVE = f"""\
 #!/usr/bin/python3 -IS
 # Keeps the state of every server for the next worker: a reload must not undo a drain.
-# Ports are left out (0): they would go over those of a new configuration.
+# Ports are those of the configuration that comes: the state's own would go over them.
 import os, socket
 
 {_ASK}
+def configured():
+    ports = {{}}
+    for line in open('{haproxy_cfg.CONFIG}'):
+        words = line.split()
+        if words[:1] == ['backend']:
+            backend = words[1]
+        elif words[:1] == ['server']:
+            check = words[words.index('port') + 1] if 'port' in words else '0'
+            ports[backend, words[1]] = words[2].rpartition(':')[2], check
+    return ports
+
 state = ask('@1 show servers state')
 if state.startswith('1'):
+    ports = configured()
     with open('{haproxy_cfg.STATE_FILE}.new', 'w') as f:
         for line in state.splitlines():
             row = line.split()
-            if line.startswith('# '):
-                names = row[1:]
-            elif len(row) > 1:
-                row = ['0' if n in ('srv_port', 'srv_check_port') else v for n, v in zip(names, row)]
-                line = ' '.join(row)
-            f.write(line + '\\n')
+            if row[:1] == ['#']:
+                port, check = row.index('srv_port') - 1, row.index('srv_check_port') - 1
+            elif len(row) > 3 and (row[1], row[3]) in ports:
+                row[port], row[check] = ports[row[1], row[3]]
+            f.write(' '.join(row) + '\\n')
     os.replace('{haproxy_cfg.STATE_FILE}.new', '{haproxy_cfg.STATE_FILE}')
 """
 

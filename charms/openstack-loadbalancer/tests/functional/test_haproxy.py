@@ -74,13 +74,13 @@ def test_without_what_is_remembered_the_drained_unit_is_asked_again(machine: Any
     assert 'keystone/0' in found['restart']
 
 
-def test_a_service_that_changes_its_port_is_followed(machine: Any) -> None:
-    found = machine.scenario('moved_port')
+def test_a_unit_that_moves_to_another_address_and_port_is_followed(machine: Any) -> None:
+    found = machine.scenario('moved')
     assert (found['sent'], found['lost']) == (100, 0)
 
 
-def test_a_state_file_with_ports_would_lose_it(machine: Any) -> None:
-    assert machine.scenario('moved_port', with_ports=True)['lost'] == 100
+def test_what_haproxy_remembers_of_ports_would_lose_it(machine: Any) -> None:
+    assert machine.scenario('moved', with_ports=True)['lost'] == 100
 
 
 def test_forged_headers_do_not_reach_the_service(machine: Any) -> None:

@@ -143,15 +143,16 @@ def remembered(remember: bool = True) -> dict[str, Any]:
     return out
 
 
-def moved_port(with_ports: bool = False) -> dict[str, Any]:
-    """A service changes its port: what a reload remembers of servers must not be where they are."""
-    if with_ports:
-        scripts.SAVE = scripts.SAVE.replace("('srv_port', 'srv_check_port')", '()')
+def moved(with_ports: bool = False) -> dict[str, Any]:
+    """A unit changes its address and port: what a reload remembers of it must not be where it is."""
     with serving(1) as r:
+        if with_ports:
+            scripts.SAVE = scripts.SAVE.replace('ports = configured()', 'ports = {}')
         (b,) = r.backends
         b.stop()
+        subprocess.run(['ip', 'address', 'replace', '10.66.1.9/32', 'dev', 'lo'], check=True)
         r.service = dataclasses.replace(r.service, backend_port=9001)
-        b.port = 9001
+        b.address, b.port = '10.66.1.9', 9001
         b.start()
         r.hook()
         subprocess.run(['systemctl', 'reload', 'haproxy'], check=True)
