@@ -636,24 +636,6 @@ def test_the_worst_verdict_is_the_verdict() -> None:
     assert verdict.worst([]) is UNKNOWN
 
 
-@pytest.mark.parametrize(
-    ('endings', 'code'),
-    [
-        ([], 0),
-        (['passed'], 0),
-        (['passed', 'unknown'], 101),
-        (['infrastructure', 'passed'], 1),
-        (['failed', 'infrastructure'], 101),
-        (['infrastructure', 'no-model'], 200),
-    ],
-)
-def test_the_exit_code_is_that_of_the_worst_ending(
-    endings: list[verdict.Ending], code: int
-) -> None:
-    assert verdict.exit_code(endings) == code
-    assert verdict.exit_code(['unknown'], unknown_is='pass') == 0
-
-
 @given(st.lists(st.floats(0, 100), min_size=1), st.floats(0.01, 1))
 def test_a_percentile_is_a_value_that_enough_values_do_not_exceed(
     values: list[float], share: float

@@ -39,7 +39,7 @@ async def fails(context, rule, task, event=None):
 """
 
 
-def _run(
+def run_own(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, *lines: str
 ) -> tuple[verdict.Ending, progress.State, model.Context]:
     name = f'bundle_tasks_{tmp_path.name}'
@@ -69,7 +69,7 @@ def _run(
 def test_a_task_sets_states_reads_them_and_sends_events(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ending, state, context = _run(
+    ending, state, context = run_own(
         tmp_path,
         monkeypatch,
         'do: {task: own.tells, state: reached}',
@@ -78,15 +78,6 @@ def test_a_task_sets_states_reads_them_and_sends_events(
     )
     assert (ending, [run.phase for run in state.runs]) == ('passed', ['complete'] * 3)
     assert context.timeline == [{'now': 3}]
-
-
-def test_a_task_that_is_not_async_runs_too(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ending, _, _ = _run(
-        tmp_path, monkeypatch, 'do: own.plain', '{do: own.older, after: plain.seen.yes}'
-    )
-    assert ending == 'passed'
 
 
 @pytest.mark.parametrize(
@@ -105,6 +96,6 @@ def test_a_failure_is_told_with_its_reason(
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found, state, _ = _run(tmp_path, monkeypatch, f'do: {task}')
+    found, state, _ = run_own(tmp_path, monkeypatch, f'do: {task}')
     assert found == ending
     assert said in state.runs[0].message

@@ -10,12 +10,16 @@ Exit codes: 0 passed, 101 a test failed (or it is unknown whether it did: `--unk
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 
 from matrix.cli import registry
 from matrix.grammar import problem
 from matrix.juju import link
+from matrix.run import ending
 
 _NOT_UNDERSTOOD = 2
 
@@ -39,8 +43,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (link.LinkError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return ending.INTERRUPTED
+    except Exception as error:  # Nobody shall have to read a traceback; who wants to, may.
+        path = _kept(traceback.format_exc())
+        said = f'{type(error).__name__}: {error}'
+        print(f'error: this is a fault of matrix: {said} (more: {path})', file=sys.stderr)
+        return 1
+
+
+def _kept(text: str) -> str:
+    """Where the traceback of an error was written."""
+    with tempfile.NamedTemporaryFile(
+        'w', prefix='matrix-error-', suffix='.txt', delete=False
+    ) as file:
+        file.write(text)
+        return file.name
 
 
 def argv_is_bare(argv: Sequence[str] | None) -> bool:

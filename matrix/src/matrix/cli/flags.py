@@ -243,7 +243,7 @@ def of_bundle(value: located.Value | None, folder: pathlib.Path) -> dict[str, An
     Raises:
         problem.RefusedError: with every problem, each at its line.
     """
-    if value is None:
+    if value is None or (isinstance(value, located.Scalar) and value.value is None):
         return {}
     if not isinstance(value, located.Mapping):
         message = f"'matrix' is a mapping of options, this is {located.kind(value)}"

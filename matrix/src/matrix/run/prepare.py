@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.resources
+import os
 import pathlib
 
-from matrix import model
+from matrix import model, utils
 from matrix.faults import fault, find
-from matrix.grammar import fields, lint, located, problem, suite, suitefile
+from matrix.grammar import catalogue, fields, lint, located, problem, suite, suitefile
 from matrix.judge import checks, expect, others
 from matrix.load import spec
 from matrix.run import bundlefile, options
-from matrix.tasks import planning
+from matrix.tasks import bundlecode, planning
 
 OWN = 'matrix.yaml'
 
@@ -60,6 +61,7 @@ def prepare(
     problems = lint.check(whole)
     if errors := [one for one in problems if one.severity == 'error']:
         raise problem.RefusedError(errors)
+    _check_tasks(whole, bundle)
     _check_plans(asked, bundle, whole, known, seed)
     _check_files(asked)
     spec.read(None if extra is None else extra.get('load'))
@@ -126,6 +128,32 @@ def read_text(path: pathlib.Path, what: str) -> str:
         raise problem.RefusedError(
             [problem.Problem(where, f'{what} cannot be read: {reason}')]
         ) from error
+
+
+def _check_tasks(whole: suite.Suite, bundle: bundlefile.Bundle) -> None:
+    """Every program and function that a rule names is there."""
+    problems: list[problem.Problem] = []
+    with bundlecode.importable(bundle.folder):
+        for rule in (rule for test in whole.tests for rule in test.rules):
+            if '/' in rule.task:
+                path = bundle.folder / rule.task
+                if not (path.is_file() and os.access(path, os.X_OK)):
+                    message = f'there is no program {rule.task} in {bundle.folder}'
+                    problems.append(problem.Problem(rule.where, message))
+            elif rule.task not in catalogue.TASKS and (said := _missing(rule.task)):
+                problems.append(
+                    problem.Problem(rule.where, f'there is no task {rule.task!r}: {said}')
+                )
+    if problems:
+        raise problem.RefusedError(problems)
+
+
+def _missing(task: str) -> str:
+    try:
+        found = utils.resolve_dotpath(task)
+    except Exception as error:  # A bundle's own code may raise anything when it is loaded.
+        return f'{type(error).__name__}: {error}'
+    return '' if callable(found) else 'it cannot be called'
 
 
 def _check_plans(

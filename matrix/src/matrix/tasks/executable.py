@@ -38,6 +38,8 @@ async def run(
         model.TestFailure: it exits with anything but 0.
         model.InfraFailure: it cannot be started.
     """
+    if not (path.is_file() and os.access(path, os.X_OK)):
+        raise model.InfraFailure(f'{rule.where}: there is no program {rule.task} in the bundle')
     log = logging.getLogger(rule.state)
     guard = ('setpriv', '--pdeathsig', 'KILL', '--') if shutil.which('setpriv') else ()
     try:
