@@ -90,10 +90,13 @@ def test_a_project_runs_with_its_library_and_an_edit_is_noticed(
 
 
 @pytest.mark.functional
-def test_what_is_packed_is_what_runs(tmp_path: pathlib.Path):
+def test_what_is_packed_is_what_runs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
     folder, store = project(tmp_path / 'p'), tmp_path / 's'
     runs = store / 'charms' / charmdir.load(folder, DEBIAN12, store).digest
-    packed = charmdir.pack(folder, tmp_path / 'out', DEBIAN12)
+    monkeypatch.chdir(
+        tmp_path
+    )  # As `make charms` does: the path is relative, and uv runs elsewhere.
+    packed = charmdir.pack(folder, 'out', DEBIAN12)
     assert packed.name == f'app_debian-12-{os.uname().machine.replace("x86_64", "amd64")}.charm'
     unpacked = store / 'charms' / charmdir.load(packed, DEBIAN12, store).digest
     assert names(unpacked) == names(runs)

@@ -31,7 +31,7 @@ def pack(
     base = bases_.choose(source.charm, base)
     entries = layout.entries(source, base)
     part = layout.python_part(source)
-    target = pathlib.Path(into)
+    target = pathlib.Path(into).absolute()  # uv runs in the charm's own folder.
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix='.packing-', dir=target) as work:
         venv = None
@@ -50,4 +50,5 @@ def pack(
         name = f'{source.charm.name}_{base.name}-{base.channel}-{layout.architecture()}.charm'
         packed = pathlib.Path(work, name)
         archive.write(content, packed)
-        return packed.replace(target / name)
+        packed.replace(target / name)
+        return pathlib.Path(into, name)
