@@ -63,6 +63,13 @@ def test_a_run_that_did_not_end_says_so() -> None:
     assert 'the run did not end' in text
 
 
+def test_a_sentence_is_no_command_to_githubs_runner() -> None:
+    judged = panel.Judged('end_to_end', sentence='::set-env name=x::y', ending='failed')
+    lines = terminal.summary(story.tell(rehearsal.run(100), [judged])).splitlines()
+    assert not any(line.strip().startswith('::') for line in lines)
+    assert '"::set-env name=x::y"' in lines[1]
+
+
 def test_an_empty_journal_is_no_pass() -> None:
     text = terminal.summary(story.tell(journal.Journal(()), ()))
     assert '? UNKNOWN' in text

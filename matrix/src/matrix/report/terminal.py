@@ -22,6 +22,12 @@ _COLOURS = {
     verdict.Outcome.UNKNOWN: '33',
     verdict.Outcome.FAIL: '31',
 }
+_ENDINGS = {
+    '': 'the run did not end',
+    'infrastructure': 'Juju or the machine let it down',
+    'no-model': 'no model could be made',
+    'interrupted': 'interrupted',
+}
 _MARKS = {
     verdict.Outcome.PASS: '✔',
     verdict.Outcome.UNKNOWN: '?',
@@ -33,7 +39,7 @@ def summary(told: story.Story, *, painted: bool = False) -> str:
     """The run in at most fifteen lines, the verdict first, each ended by a newline."""
     lines = [
         _verdict(told, painted),
-        f'  {words.short(told.sentence, 240)}',
+        f'  {_told(told.sentence)}',
         *_others(told),
     ]
     one = told.worst
@@ -41,6 +47,12 @@ def summary(told: story.Story, *, painted: bool = False) -> str:
         lines += [*_rows(one, painted), *_faults(one), *_suspects(one)]
     tail = [*_smallest(told), *_where(told)]
     return '\n'.join([*lines[: MOST - len(tail)], *tail]) + '\n'
+
+
+def _told(sentence: str) -> str:
+    text = words.short(sentence, 240)
+    # On a line of its own, this would be a command to GitHub's runner.
+    return f'"{text}"' if text.lstrip().startswith(('::', '##[')) else text
 
 
 def paint(text: str, code: str, painted: bool) -> str:
@@ -57,8 +69,8 @@ def _verdict(told: story.Story, painted: bool) -> str:
     if (seed := told.run.get('seed')) is not None:
         parts.append(f'seed {words.clean(story.text(seed))}')
     parts.append(words.moment(told.length))
-    if not told.ending:
-        parts.append('the run did not end')
+    if said := _ENDINGS.get(told.ending, ''):
+        parts.append(said)
     if told.damaged:
         parts.append(f'{words.count(told.damaged, "line")} of its journal cannot be read')
     return f'{paint(word, f"1;{_COLOURS[told.outcome]}", painted)}  {", ".join(parts)}'
