@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Mapping
 
 import pytest
 from faultstage import FakeLink, Stage
 
 from matrix.faults import fault, inject
 from matrix.history import journal, notes
+from matrix.juju import link
 from matrix.plans import plan
 
 
@@ -189,6 +191,28 @@ def test_exclusive_faults_of_many_machines_never_wait_in_a_circle() -> None:
 def test_peers_are_the_addresses_of_all_machines_that_are_not_struck() -> None:
     event = plan.Event('e1', 'netsplit', 0, 1, (), ('db/0', '1'))
     assert inject.site(event, FakeLink()).peers == ('10.0.0.2', 'fd00::2')
+
+
+def test_a_network_is_cut_from_addresses_that_juju_does_not_show() -> None:
+    def answer(target: str, _text: str, _env: Mapping[str, str]) -> link.Ran:
+        if target == '1':
+            raise link.LinkError('gone')
+        return link.Ran(0, '10.0.0.2\n10.0.0.240\n10.0.0.0\n')
+
+    seen: list[tuple[str, ...]] = []
+
+    async def look(site: fault.Site) -> None:
+        seen.append(site.peers)
+
+    async def drive(*needs: str) -> None:
+        one = Stage().fault(needs=frozenset(needs), inject=look)
+        event = plan.Event('e1', 'freeze', 0, 0, (), ('db/0',))
+        await inject.drive(one, event, FakeLink(answer), lambda _: None, pause=0.01)
+
+    asyncio.run(drive('neighbours'))
+    asyncio.run(drive())
+    known = ('10.0.0.1', 'fd00::1', '10.0.0.2', 'fd00::2')
+    assert seen == [(*known, '10.0.0.240'), known]  # 10.0.0.0 is its own.
 
 
 def test_before_units_come_or_go_the_journal_has_their_number() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from matrix.faults import fault, kinds, shell
+from matrix.faults import fault, kinds, rules, shell
 from matrix.plans import snapshot
 
 _FIND = """
@@ -108,13 +108,22 @@ controllers=$(ss -tnpH state established | awk -v p="pid=$OLD," 'index($0, p) {p
     | sed -n 's/:17070$//p' | tr -d '[]' | sed 's/^::ffff://' | sort -u | tr '\\n' ' ')
 keep CONTROLLERS "${controllers% }"
 """,
-    inject="""
+    inject=f"""
 if [ -z "$CONTROLLERS" ]; then kill -STOP "$OLD"; exit 0; fi
 nft -f - <<RULES
-table inet $(table) {
-    chain out { type filter hook output priority -150; tcp dport 17070 counter drop; }
-    chain in { type filter hook input priority -150; tcp sport 17070 counter drop; }
-}
+table inet $(table) {{
+    {rules.ALIVE}
+    chain out {{
+        type filter hook output priority -150;
+        {rules.DEAD}
+        tcp dport 17070 counter drop
+    }}
+    chain in {{
+        type filter hook input priority -150;
+        {rules.DEAD}
+        tcp sport 17070 counter drop
+    }}
+}}
 RULES
 """,
     landed="""
@@ -129,8 +138,8 @@ echo "$CONTROLLERS cannot be reached, $(dropped) packets dropped"
 """,
     heal="""
 if [ -z "$CONTROLLERS" ]; then kill -CONT "$OLD" 2>/dev/null || true; exit 0; fi
-no_table || nft delete table inet "$(table)"
-""",
+"""
+    + rules.DELETE,
     healed="""
 if [ -n "$CONTROLLERS" ]; then
     no_table || exit 0

@@ -74,6 +74,28 @@ def machines(targets: tuple[str, ...], model: snapshot.Model) -> tuple[str, ...]
     return tuple(dict.fromkeys(one for one in found if one))
 
 
+async def _widened(here: fault.Site) -> fault.Site:
+    """With addresses that Juju does not show, such as a virtual one that a neighbour holds now."""
+    model = here.link.now()
+    struck = machines(here.targets, model)
+    own = {address for one in model.machines if one.id in struck for address in one.addresses}
+
+    async def one(machine: str) -> list[str]:
+        try:
+            ran = await here.link.script(machine, _ADDRESSES, within=30.0)
+        except link.LinkError:
+            return []
+        return ran.output.split() if ran.code == 0 else []
+
+    others = [one(machine.id) for machine in model.machines if machine.id not in struck]
+    more = {address for said in await asyncio.gather(*others) for address in said} - own
+    known = {*here.peers}
+    return dataclasses.replace(here, peers=(*here.peers, *sorted(more - known)))
+
+
+_ADDRESSES = 'ip -o addr show scope global 2>/dev/null | awk \'{sub(/[/].*/, "", $4); print $4}\''
+
+
 async def drive(
     one: fault.Fault,
     event: plan.Event,
@@ -104,6 +126,8 @@ async def drive(
         reason = await _refusal(one, here)
         if reason:
             return _refused(one, event, write, reason)
+        if 'neighbours' in one.needs:
+            here = await _widened(here)
         drive = _Drive(one, here, write, now, pause)
         return await drive.whole()
 

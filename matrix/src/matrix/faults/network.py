@@ -1,22 +1,13 @@
 """Networks that are cut, deaf, lossy, slow, that reset connections or lose their name server.
 
-Rules live in an nft table of the event's own; ssh, the controller's port, neighbour discovery and the machine's talk
-with itself are left alone. A netsplit's addresses stand in sets whose elements expire by themselves, in the kernel.
+Rules live in an nft table of the event's own, which the kernel itself lets expire; ssh, the controller's port,
+neighbour discovery and the machine's talk with itself are left alone.
 """
 
 from __future__ import annotations
 
-from matrix.faults import fault, kinds, shell
+from matrix.faults import fault, kinds, rules, shell
 
-_NFT = 'install_if_missing nft nftables || exit 0\n'
-_SPARED = """\
-iif lo accept
-        icmpv6 type {
-            nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert
-        } accept
-        tcp dport { 22, 17070 } accept
-        tcp sport { 22, 17070 } accept"""
-_DELETE = 'no_table || nft delete table inet "$(table)"\n'
 _HAS_PEERS = """
 [ -n "$PEERS" ] || { echo 'no other machine is in the model'; exit 0; }
 """
@@ -30,28 +21,29 @@ def _split(direction: str) -> shell.Scripts:
     """Drops what comes from the peers; with 'both', what goes to them as well."""
     verdict = 'drop' if direction == 'both' else 'comment "leaves"'
     return shell.Scripts(
-        unable=_NFT + _HAS_PEERS,
+        unable=rules.NFT + _HAS_PEERS,
         prepare=_REACHED,
         inject=f"""
 elements() {{ for one in $PEERS; do case $one in *:*) kind=6 ;; *) kind=4 ;; esac
-    [ $kind != "$1" ] || printf '%s timeout %ss, ' "$one" "$DEADMAN"; done; }}
+    [ $kind != "$1" ] || printf '%s, ' "$one"; done; }}
 four=$(elements 4)
 six=$(elements 6)
 [ -z "$four" ] || four="elements = {{ $four }}"
 [ -z "$six" ] || six="elements = {{ $six }}"
 nft -f - <<RULES
 table inet $(table) {{
-    set four {{ type ipv4_addr; flags timeout; $four; }}
-    set six {{ type ipv6_addr; flags timeout; $six; }}
+    {rules.ALIVE}
+    set four {{ type ipv4_addr; $four; }}
+    set six {{ type ipv6_addr; $six; }}
     chain in {{
         type filter hook input priority -150;
-        {_SPARED}
+        {rules.SPARED}
         ip saddr @four counter drop
         ip6 saddr @six counter drop
     }}
     chain out {{
         type filter hook output priority -150;
-        {_SPARED.replace('iif', 'oif')}
+        {rules.SPARED_OUT}
         ip daddr @four counter {verdict}
         ip6 daddr @six counter {verdict}
     }}
@@ -74,7 +66,7 @@ said="$said, $sent have left"
 """
         )
         + 'echo "$said"\n',
-        heal=_DELETE,
+        heal=rules.DELETE,
         healed="""
 no_table || exit 0
 [ "$(probe reach 2 9 $REACHED)" = "$REACHED" ] || exit 0
@@ -83,28 +75,33 @@ echo "$(echo $REACHED | wc -w) addresses answer again"
     )
 
 
-_CHAIN = """
+def _incoming(*lines: str) -> str:
+    """The command that loads these rules for what comes in."""
+    body = '\n        '.join(lines)
+    return f"""
 nft -f - <<RULES
-table inet $(table) {
-    chain in {
+table inet $(table) {{
+    {rules.ALIVE}
+    chain in {{
         type filter hook input priority -150;
-        %s
-    }
-}
+        {body}
+    }}
+}}
 RULES
 """
 
+
 _LOSS = shell.Scripts(
-    unable=_NFT + _HAS_PEERS,
+    unable=rules.NFT + _HAS_PEERS,
     prepare=_REACHED,
-    inject=_CHAIN % (_SPARED + '\n        numgen random mod 100 < $PERCENT counter drop'),
+    inject=_incoming(rules.SPARED, 'numgen random mod 100 < $PERCENT counter drop'),
     landed="""
 lost=$(probe lost 0.4 9 40 ${REACHED%% *})
 count=$(dropped)
 [ "$lost" -gt 0 ] && [ "$count" -gt 0 ] || exit 0
 echo "$lost of 40 connections were not answered within 0.4 s; $count packets dropped"
 """,
-    heal=_DELETE,
+    heal=rules.DELETE,
     healed="""
 no_table || exit 0
 [ "$(probe lost 1 9 40 ${REACHED%% *})" = 0 ] || exit 0
@@ -114,7 +111,7 @@ echo 'all of 40 connections were answered'
 
 # On a port of a service that listens here, for all who ask for it, this machine included.
 _RESETS = shell.Scripts(
-    unable=_NFT
+    unable=rules.NFT
     + """
 [ -n "${PORT:-}" ] || choose_service >/dev/null || echo 'no service listens there'
 """,
@@ -122,15 +119,17 @@ _RESETS = shell.Scripts(
 if [ -n "${PORT:-}" ]; then keep LISTENS "127.0.0.1:$PORT"; else choose_service; keep PORT "${LISTENS##*:}"; fi
 [ "$(answer)" = answered ] || { echo "what listens on port $PORT did not answer before the fault"; exit 1; }
 """,
-    inject=_CHAIN
-    % 'tcp dport $PORT numgen random mod 100 < $PERCENT counter reject with tcp reset',
+    inject=_incoming(
+        rules.DEAD,
+        'tcp dport $PORT numgen random mod 100 < $PERCENT counter reject with tcp reset',
+    ),
     landed="""
 seen=$(probe resets "${LISTENS%:*}" "$PORT" 20)
 count=$(dropped)
 [ "$seen" -gt 0 ] && [ "$count" -gt 0 ] || exit 0
 echo "$seen of 20 connections to port $PORT were reset; $count packets refused"
 """,
-    heal=_DELETE,
+    heal=rules.DELETE,
     healed="""
 no_table || exit 0
 [ "$(probe resets "${LISTENS%:*}" "$PORT" 10)" = 0 ] || exit 0
@@ -139,7 +138,7 @@ echo "none of 10 connections to port $PORT was reset"
 )
 
 _DNS = shell.Scripts(
-    unable=_NFT
+    unable=rules.NFT
     + """
 server=$(sed -n 's/^nameserver *//p' /etc/resolv.conf | head -n 1)
 [ -n "$server" ] || { echo 'it has no name server'; exit 0; }
@@ -147,15 +146,17 @@ server=$(sed -n 's/^nameserver *//p' /etc/resolv.conf | head -n 1)
 """,
     prepare='keep SERVER "$(sed -n \'s/^nameserver *//p\' /etc/resolv.conf | head -n 1)"\n',
     # No exception for the machine's own resolver: that is how programs ask. A resolver's cache is out of reach too.
-    inject="""
+    inject=f"""
 if [ "$REFUSE" = 1 ]; then what='counter reject'; else what='counter drop'; fi
 nft -f - <<RULES
-table inet $(table) {
-    chain out {
+table inet $(table) {{
+    {rules.ALIVE}
+    chain out {{
         type filter hook output priority -150;
-        meta l4proto { tcp, udp } th dport 53 $what
-    }
-}
+        {rules.DEAD}
+        meta l4proto {{ tcp, udp }} th dport 53 $what
+    }}
+}}
 RULES
 """,
     landed="""
@@ -164,7 +165,7 @@ count=$(dropped)
 [ "$count" -gt 0 ] || exit 0
 echo "$SERVER answered before and does not now; $count packets dropped"
 """,
-    heal=_DELETE,
+    heal=rules.DELETE,
     healed="""
 no_table || exit 0
 [ "$(probe dns "$SERVER" 3)" = answered ] || exit 0

@@ -15,10 +15,10 @@ if [ -n "$missing" ] && [ "${INSTALL:-1}" != 0 ] && have apt-get; then
 fi
 have nft && nft -c -f - 2>/dev/null <<RULES && word nft
 table inet matrix_try {
-    set four { type ipv4_addr; flags timeout; }
+    set alive { typeof meta nfproto; flags timeout; elements = { ipv4 timeout 9s }; }
     chain in {
         type filter hook input priority -150;
-        ip saddr @four drop
+        meta nfproto != @alive accept
         meta l4proto tcp numgen random mod 100 < 5 counter reject with tcp reset
     }
 }
