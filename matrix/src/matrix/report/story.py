@@ -262,7 +262,7 @@ def _test(part: tuple[journal.Entry, ...], judged: Mapping[str, Judged]) -> Test
         stages=lanes.stages(part),
         faults=faults(part, name),
         rows=rows(operations, bands) if operations else (),
-        suspects=suspects.rank(part, evidence) if bands and bad else (),
+        suspects=_suspects(part, evidence) if bands and bad else (),
         operations=operations,
         refused=tuple(_refused(part)),
         load=text(mapping(load).get('sentence')) or text(last(part, notes.LOAD_NONE)),
@@ -306,6 +306,16 @@ def _not_again(value: located.Plain) -> str:
 
 def _words(value: located.Plain) -> tuple[str, ...]:
     return tuple(text(one) for one in value) if isinstance(value, list) else ()
+
+
+def _suspects(
+    part: Sequence[journal.Entry], evidence: frozenset[int]
+) -> tuple[suspects.Suspect, ...]:
+    """By what the checks hold against the run; damage that lasts after its fault shows in all that failed."""
+    found = suspects.rank(part, evidence)
+    if any(one.score > 0 for one in found):
+        return found
+    return suspects.rank(part)
 
 
 def _end_of(part: Sequence[journal.Entry]) -> float:
