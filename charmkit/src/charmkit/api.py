@@ -144,11 +144,8 @@ def _serves_clients(inputs: state.Inputs) -> bool:
 
 
 def _lifecycle_state(inputs: state.Inputs) -> str:
-    for name in loadbalancer.ENDPOINTS:
-        for relation in inputs.of(name):
-            if lifecycle := loadbalancer.read_lifecycle(relation.my_data):
-                return lifecycle.state
-    return ''
+    lifecycle = loadbalancer.last(r for name in loadbalancer.ENDPOINTS for r in inputs.of(name))
+    return lifecycle.state if lifecycle else ''
 
 
 def _answers(port: int, seconds: float) -> bool:

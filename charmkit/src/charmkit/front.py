@@ -85,7 +85,10 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs) -> Place:
         peer_data=vip.request(addresses),
         unit_data={
             r.id: loadbalancer.unit_request(
-                offered, by_relation[r.id], _addresses_on(inputs.site, r.name), lifecycle
+                offered,
+                by_relation[r.id],
+                _addresses_on(inputs.site, r.name),
+                loadbalancer.told(r, balancers, inputs.site.unit, lifecycle),
             )
             for r in balancers
         },
@@ -98,9 +101,8 @@ def _offered_name(spec: spec_.ServiceSpec, app: spec_.WsgiApp) -> str:
 
 
 def _lifecycle(balancers: list[Relation], inputs: state.Inputs) -> loadbalancer.Lifecycle:
-    known = (loadbalancer.read_lifecycle(r.my_data) for r in balancers)
     lifecycle = loadbalancer.steer(
-        next((x for x in known if x is not None), None),
+        loadbalancer.last(balancers),
         balancers,
         unit=inputs.site.unit,
         paused=inputs.paused,

@@ -335,6 +335,42 @@ def complaints(relations: Iterable[Relation]) -> tuple[str, ...]:
     return tuple(out)
 
 
+def last(relations: Iterable[Relation]) -> Lifecycle | None:
+    """What this unit last wanted: what it wrote to the load balancer that is told first."""
+    said = (read_lifecycle(r.my_data) for r in sorted(relations, key=_turn))
+    return next((x for x in said if x), None)
+
+
+def told(
+    relation: Relation, relations: Iterable[Relation], unit: str, lifecycle: Lifecycle
+) -> Lifecycle:
+    """What the load balancer of *relation*, one of *relations*, is told when *lifecycle* holds.
+
+    A wish to drain is told in turn, by the load balancers' names: to each once those before it
+    have granted it. Told all at once, two load balancers could each grant another unit, and the
+    two units would wait for one another for ever.
+    """
+    if lifecycle.state != 'drain' or lifecycle.force:
+        return lifecycle
+    before = (r for r in relations if r.app < relation.app and r.units)
+    if all(_granted(r, unit, lifecycle) for r in before):
+        return lifecycle
+    still = dataclasses.replace(lifecycle, state='ready', token=f'before-{lifecycle.token}')
+    return read_lifecycle(relation.my_data) or still
+
+
+def _turn(relation: Relation) -> tuple[str, int]:
+    return relation.app, relation.id
+
+
+def _granted(relation: Relation, unit: str, lifecycle: Lifecycle) -> bool:
+    answer = read(relation)
+    if answer is None or answer.version < 2:
+        return answer is not None
+    grant = answer.grants.get(unit)
+    return grant is not None and (grant.state, grant.token) == ('granted', lifecycle.token)
+
+
 def drain(relations: Iterable[Relation], unit: str, lifecycle: Lifecycle) -> Drain:
     """How far the drain that *lifecycle* asks for has come, on every load balancer.
 
@@ -343,7 +379,13 @@ def drain(relations: Iterable[Relation], unit: str, lifecycle: Lifecycle) -> Dra
     """
     if lifecycle.state in ('maintenance', 'gone'):
         return Drain(state='drained')
-    each = [_drain_of(relation, unit, lifecycle) for relation in relations]
+    relations = tuple(relations)
+    # One whose turn has not come says nothing, and one before it has not granted.
+    each = [
+        _drain_of(relation, unit, lifecycle)
+        for relation in relations
+        if told(relation, relations, unit, lifecycle).token == lifecycle.token
+    ]
     return max(each, key=lambda d: _WORST_LAST.index(d.state), default=Drain(state='drained'))
 
 

@@ -34,13 +34,11 @@ class ApiCharm(charmkit.Charm):
     def desired_state(self, inputs: charmkit.Inputs) -> charmkit.Desired:
         """A service, and what it asks for."""
         found = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
-        bags = (loadbalancer.read_lifecycle(r.my_data) for r in found)
-        current = next((x for x in bags if x), None)
         wish = loadbalancer.Lifecycle(
             state='drain', token='', reason='paused', force=getattr(self, 'forced', False)
         )
         now = loadbalancer.steer(
-            current, found, unit=inputs.site.unit, paused=inputs.paused,
+            loadbalancer.last(found), found, unit=inputs.site.unit, paused=inputs.paused,
             healthy=self._healthy, fresh_token=inputs.fresh, wish=wish,
         )  # fmt: skip
         services = [
@@ -76,8 +74,13 @@ class ApiCharm(charmkit.Charm):
             ),
             app_data=dict[str | int, charmkit.relations.Databag](app_data),
             unit_data={
-                name: loadbalancer.unit_request(services, t, [inputs.site.address], now)
-                for name, t in loadbalancer.ENDPOINTS.items()
+                r.id: loadbalancer.unit_request(
+                    services,
+                    loadbalancer.ENDPOINTS[r.name],
+                    [inputs.site.address],
+                    loadbalancer.told(r, found, inputs.site.unit, now),
+                )
+                for r in found
             },
             status=(
                 *(charmkit.Status('blocked', c) for c in loadbalancer.complaints(found)),
