@@ -20,6 +20,8 @@ BALANCES = {
     'source-consistent': 'source',
 }
 RETRIES = ('none', 'conn', 'safe')
+REPEATED_UP_TO = 10_000
+"""Requests a second to one backend above which reads that die are no longer repeated."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,7 +58,7 @@ class Behaviour:
     frontend_maxconn: int = 0
     server_maxconn: int = 0
     retry: str = 'safe'
-    """``safe`` repeats GET and HEAD; ``conn`` what was never sent; ``none`` nothing."""
+    """``safe`` repeats GET and HEAD (up to :data:`REPEATED_UP_TO`); ``conn`` what was never sent; ``none`` nothing."""
     keep_underscores: bool = False
     """Let header names with underscores pass: object metadata has them."""
     denied_paths: Mapping[str, tuple[str, ...]] = dataclasses.field(

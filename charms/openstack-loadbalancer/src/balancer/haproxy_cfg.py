@@ -251,9 +251,13 @@ def _retry(how: behaviour.Behaviour) -> Iterator[str]:
     if how.retry == 'none':
         yield 'retries 0'
     elif how.retry == 'safe':
-        # A request that may have reached the server is repeated only if that changes nothing.
+        # A request that may have reached the server is repeated only if that changes nothing. To be
+        # repeated it is copied: where no API gets to, in a flood, that is time better spent.
         yield 'retry-on conn-failure empty-response'
-        yield 'http-request disable-l7-retry unless METH_GET'
+        yield (
+            'http-request disable-l7-retry if !METH_GET or '
+            f'{{ be_sess_rate gt {behaviour.REPEATED_UP_TO} }}'
+        )
 
 
 def _server(
