@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import pathlib
 import re
 import shlex
@@ -13,6 +14,7 @@ import yaml
 
 from jujulet.cli import commands, main
 from jujulet.core import gnuflag, refusal
+from matrix.cli import registry
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('charms/*/README.md')])
@@ -97,6 +99,9 @@ def wrong_commands(text: str) -> list[str]:
         if line[0].rpartition('/')[2] not in ('juju', 'jujulet'):
             continue
         name, words = main.split(_without_redirections(line[1:]))
+        if name == 'matrix':
+            wrong += _wrong_for_matrix(line, words)
+            continue
         found = commands.find(name)
         if found is None:
             if name not in ('', 'help', '--version', '--help'):
@@ -107,6 +112,19 @@ def wrong_commands(text: str) -> list[str]:
         except (gnuflag.FlagError, refusal.Refused) as error:
             wrong.append(f'{shlex.join(line)}: {error}')
     return wrong
+
+
+def _wrong_for_matrix(line: list[str], words: list[str]) -> list[str]:
+    name = words[0] if words and words[0] in registry.COMMANDS else 'run'
+    parser = argparse.ArgumentParser(prog=name, exit_on_error=False, add_help=False)
+    registry.load(name).configure(parser)
+    try:
+        _, left = parser.parse_known_args(words[1:] if words[:1] == [name] else words)
+    except argparse.ArgumentError as error:
+        return [f'{shlex.join(line)}: {error}']
+    except SystemExit:  # Something that it needs is missing; argparse says so by leaving.
+        return [f'{shlex.join(line)}: not whole']
+    return [f'{shlex.join(line)}: no such flag {one}' for one in left if one != '--help']
 
 
 def _without_redirections(words: list[str]) -> list[str]:
@@ -181,6 +199,8 @@ make up && make trouble
 juju status --wacth 1s | head -n 3
 if A=1 .venv/bin/jujulet deploy; then eval "$(jujulet envy)"; fi
 juju debug-log --limit 3 > log   # as it is
+juju matrix -p here --sead 3 && juju matrix report
+juju matrix replay plan.yaml --seed 3
 ```
 
     juju config
@@ -194,6 +214,8 @@ def test_a_page_that_is_wrong_is_caught(tmp_path: pathlib.Path):
     assert sorted(w.partition(':')[0] for w in wrong) == [
         '.venv/bin/jujulet deploy',
         'juju config',
+        'juju matrix -p here --sead 3',
+        'juju matrix report',
         'juju status --wacth 1s',
         'jujulet envy',
     ]
