@@ -64,14 +64,15 @@ class _Models(shrinking._Replaying):  # pyright: ignore[reportPrivateUsage]
         return FAILED if self.place.name == 'used' else panel.Judged('t', ending='passed')
 
 
-def _replay(another: Callable[[], object] | None, folder: pathlib.Path) -> panel.Judged:
+def _replay(another: Callable[[str], object] | None, folder: pathlib.Path) -> panel.Judged:
     place = shrinking.Place('used', another)  # type: ignore[arg-type]
     test = type('Test', (), {'name': 't'})()
     return asyncio.run(_Models(None, test, place, {}).run(NONE, folder))  # type: ignore[arg-type]
 
 
 def test_it_is_done_again_in_a_new_model_and_only_that_one_counts(tmp_path: pathlib.Path) -> None:
-    async def another() -> str:
+    async def another(old: str) -> str:
+        assert old == 'used'
         return 'new'
 
     assert _replay(another, tmp_path).ending == 'passed'

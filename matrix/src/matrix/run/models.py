@@ -51,6 +51,15 @@ class Models:
             raise
         return found
 
+    async def another(self, old: str) -> str:
+        """A new model in place of one that nobody needs any more.
+
+        Raises:
+            link.LinkError: it cannot be made.
+        """
+        await self.leave(old)
+        return await self.get()
+
     async def leave(self, name: str) -> None:
         """Destroy a model that was made here, unless models are to be kept; also when the run is being ended."""
         if name not in self.made or self.options.keep_models:

@@ -30,14 +30,25 @@ SMALLEST = 'smallest.yaml'
 
 @dataclasses.dataclass
 class Place:
-    """The model that replays run in. `another` makes a new one, or is None where there may be none.
+    """The model that replays run in. `another` makes a new one in place of this, or is None where there may be none.
 
     `deployed` says that the bundle is there.
     """
 
     name: str
-    another: Callable[[], Awaitable[str]] | None
+    another: Callable[[str], Awaitable[str]] | None
     deployed: bool = True
+
+    async def move(self) -> None:
+        """Go on in a new model; the one before goes first, since two may be more than the machine can bear.
+
+        Raises:
+            link.LinkError: it cannot be made.
+        """
+        if self.another is None:
+            raise link.LinkError(f'model {self.name} is not what it was before')
+        self.name = await self.another(self.name)
+        self.deployed = False
 
 
 async def smallest(
@@ -161,10 +172,9 @@ class _Replaying:
             return outcome.not_run(self.test.name, why, 'infrastructure')
         _LOG.info('%s: a new one is made', why)
         try:
-            self.place.name = await self.place.another()
+            await self.place.move()
         except link.LinkError as error:
             return outcome.not_run(self.test.name, str(error), 'infrastructure')
-        self.place.deployed = False
         journal_before = folder / rundir.JOURNAL
         journal_before.rename(journal_before.with_suffix('.used-model.jsonl'))
         return await self.once(candidate, folder)
@@ -201,11 +211,9 @@ class _Replaying:
         """
         if await self.came_back():
             return
-        if self.place.another is None:
-            raise link.LinkError(f'model {self.place.name} does not become what it was before')
-        _LOG.info('model %s does not become what it was: a new one is made', self.place.name)
-        self.place.name = await self.place.another()
-        self.place.deployed = False
+        if self.place.another is not None:
+            _LOG.info('model %s does not become what it was: a new one is made', self.place.name)
+        await self.place.move()
 
     async def came_back(self) -> bool:
         if not self.place.deployed:

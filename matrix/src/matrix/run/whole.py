@@ -78,7 +78,7 @@ class _OneTest:
         except link.LinkError as error:
             self.not_run(f'no model could be made: {error}', 'no-model')
             return
-        place = shrinking.Place(name, None if self.models.given else self.models.get)
+        place = shrinking.Place(name, None if self.models.given else self.models.another)
         try:
             await self.on(place)
         finally:

@@ -78,7 +78,7 @@ async def _search(
     name = await made.get()
     async with live.opened(name) as at:
         deployed = bool(at.now().applications)
-    place = shrinking.Place(name, None if made.given else made.get, deployed)
+    place = shrinking.Place(name, None if made.given else made.another, deployed)
     try:
         found = await shrinking.smallest(
             whole,
