@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import pathlib
+import re
+import subprocess
 from collections.abc import Mapping
 
 import pytest
 from faultstage import MODEL, FakeLink, run
 
-from matrix.faults import facts, fault, find, kinds, units
+from matrix.faults import facts, fault, find, inject, kinds, units
 from matrix.grammar import problem
 from matrix.juju import link
-from matrix.plans import chaosplan, plan, selectors, snapshot, streams
+from matrix.plans import chaosplan, plan, selectors, snapshot, streams, translate
 
+REFERENCE = (
+    pathlib.Path(__file__).parents[3] / 'docs' / 'reference' / 'matrix-faults.md'
+).read_text()
 EVERYTHING = frozenset(word for one in find.BUILT_IN for word in one.needs)
 OWN = """
 import dataclasses
@@ -35,8 +41,29 @@ def test_every_fault_of_the_issue_is_there_once() -> None:
 
 
 def test_every_action_of_the_first_format_is_a_fault() -> None:
-    assert {*find.V1} == {*chaosplan.ACTIONS}
-    assert {*find.V1.values()} <= {*find.faults()}
+    actions = tuple(chaosplan.Action(name, ()) for name in chaosplan.ACTIONS)
+    events = translate.events(chaosplan.Plan(actions), 1).events
+    assert {event.fault for event in events} <= {*find.faults()}
+
+
+def test_the_reference_has_every_fault_and_no_other() -> None:
+    rows = [line for line in REFERENCE.splitlines() if line.count('|') == 5]
+    named = {name for row in rows[2:] for name in re.findall('`([^`]+)`', row.split('|')[1])}
+    assert named == {one.kind.name for one in find.BUILT_IN}
+
+
+def test_the_example_of_the_reference_is_a_fault(tmp_path: pathlib.Path) -> None:
+    example = REFERENCE.partition('```python\n')[2].partition('```')[0]
+    _write(tmp_path, 'own.py', example)
+    own = find.faults(tmp_path)['drain-queue']
+    at = FakeLink()
+    site = inject.site(plan.Event('e1', 'drain-queue', 0, 5, (), ('db/0',)), at)
+    for step in (own.unable, own.arm, own.inject, own.landed, own.heal, own.healed):
+        with contextlib.suppress(link.LinkError):
+            run(step(site))
+    for _, text, _ in at.ran:
+        said = subprocess.run(['sh', '-n'], input=text, text=True, capture_output=True)
+        assert not said.stderr
 
 
 def test_what_a_plan_alone_may_name_is_never_chosen_by_chance() -> None:
@@ -48,11 +75,6 @@ def test_every_fault_says_whom_it_strikes_and_has_a_colour() -> None:
     for one in find.faults().values():
         assert '{target}' in one.sentence
         assert one.colour.startswith('#')
-
-
-def test_a_fault_that_is_not_there_is_one_error_that_says_which_is_near() -> None:
-    with pytest.raises(ValueError, match="no fault 'netsplt'; did you mean 'netsplit'"):
-        find.named(find.faults(), 'netsplt')
 
 
 def test_a_bundles_tests_may_bring_faults(tmp_path: pathlib.Path) -> None:

@@ -42,18 +42,6 @@ BUILT_IN: tuple[fault.Fault, ...] = (
     *cache.FAULTS,
 )
 
-V1 = {
-    'reboot': 'reboot',
-    'remove_unit': 'remove-unit',
-    'add_unit': 'add-unit',
-    'kill_juju_agent': 'kill-agent',
-    'sleep': 'sleep',
-    'destroy_machine': 'remove-machine',
-}
-"""What an action of a plan of the first format is called here."""
-FOR_GOOD = frozenset({'remove_unit', 'add_unit', 'destroy_machine'})
-"""Actions after which Matrix left the model as it was then; their events have the parameter `for_good`."""
-
 
 def faults(bundle: pathlib.Path | None = None) -> dict[str, fault.Fault]:
     """Every fault that a plan can name; those that chance chooses from are `by_chance` of it.
@@ -81,17 +69,6 @@ def by_chance(known: Iterable[fault.Fault]) -> tuple[fault.Fault, ...]:
     """Those that a generated plan may use."""
     only = {one.kind.name for one in units.ONLY_IN_PLANS}
     return tuple(one for one in known if one.kind.name not in only)
-
-
-def named(known: dict[str, fault.Fault], name: str) -> fault.Fault:
-    """The fault of a plan's event.
-
-    Raises:
-        ValueError: there is none; says which is near.
-    """
-    if name not in known:
-        raise ValueError(f'there is no fault {name!r}{problem.suggestion(name, known)}')
-    return known[name]
 
 
 _Offers = list[tuple[problem.Where, Sequence[fault.Fault]]]
