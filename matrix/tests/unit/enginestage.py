@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -25,6 +26,10 @@ class _Loop(asyncio.SelectorEventLoop):
 
     def _run_once(self) -> None:
         inner: Any = self
+        while inner._scheduled and inner._scheduled[0]._cancelled:
+            # As the loop itself does; the clock must not jump to what will not happen.
+            heapq.heappop(inner._scheduled)._scheduled = False
+            inner._timer_cancelled_count -= 1
         if not inner._ready and inner._scheduled:
             self.now = max(self.now, inner._scheduled[0].when())
         super()._run_once()  # pyright: ignore[reportUnknownMemberType, reportAttributeAccessIssue]

@@ -1,0 +1,122 @@
+"""The link to Juju, against a `juju` that is a shell script."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pathlib
+import subprocess
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matrix.juju import link, live
+
+_STATUS = (
+    '{"model":{"name":"m","type":"iaas","controller":"c","cloud":"l","version":"3"},'
+    '"machines":{},"applications":{}}'
+)
+
+
+def _juju(folder: pathlib.Path, text: str) -> str:
+    path = folder / 'juju'
+    path.write_text(f'#!/bin/sh\necho "$@" >> {folder}/calls\n{text}\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+def _script(program: str, text: str = 'true', **more: object) -> link.Ran:
+    async def go() -> link.Ran:
+        at = live.Live('m', program=program)
+        try:
+            return await at.script('db/0', text, **more)  # type: ignore[arg-type]
+        finally:
+            at.close()
+
+    return asyncio.run(go())
+
+
+def test_a_script_and_its_secrets_go_over_standard_input_alone(tmp_path: pathlib.Path) -> None:
+    program = _juju(tmp_path, 'exec sh -s')
+    ran = _script(program, 'echo "$WORD"; cat; echo bad >&2; exit 3', env={'WORD': "it's $x `y`"})
+    assert ran == link.Ran(3, "it's $x `y`\nbad\n")
+    calls = (tmp_path / 'calls').read_text()
+    assert calls.startswith('ssh --model m db/0 ')
+    assert "it's" not in calls
+
+
+def test_a_machine_that_cannot_be_reached_is_told_with_the_reason(tmp_path: pathlib.Path) -> None:
+    program = _juju(tmp_path, 'echo "ERROR unit db/0 not found" >&2; exit 1')
+    with pytest.raises(link.LinkError, match='db/0 cannot be reached: unit db/0 not found'):
+        _script(program)
+
+
+def test_a_machine_that_goes_away_in_the_midst_is_no_success(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(link.LinkError, match='cannot be reached'):
+        _script(_juju(tmp_path, 'echo half; exit 0'))
+
+
+def test_a_deadline_ends_the_command_and_all_that_it_started(tmp_path: pathlib.Path) -> None:
+    program = _juju(tmp_path, f'(sleep 1; touch {tmp_path}/left) & sleep 60')
+    began = time.monotonic()
+    with pytest.raises(link.LinkError, match=r'did not end within 0\.3 s'):
+        _script(program, within=0.3)
+    assert time.monotonic() - began < 5
+    time.sleep(1)
+    assert not (tmp_path / 'left').exists()
+
+
+def test_a_cancelled_call_ends_its_command(tmp_path: pathlib.Path) -> None:
+    program = _juju(tmp_path, f'echo $$ > {tmp_path}/pid; sleep 60')
+
+    async def go() -> None:
+        at = live.Live('m', program=program)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(at.cli('x'), 0.5)
+        at.close()
+
+    asyncio.run(go())
+    time.sleep(0.1)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / 'pid').read_text()), 0)
+
+
+def test_one_asker_serves_all_and_a_fresh_status_was_asked_for_after_the_call(
+    tmp_path: pathlib.Path,
+) -> None:
+    program = _juju(tmp_path, f"echo '{_STATUS}'")
+
+    async def go() -> int:
+        async with live.opened('m', program=program, interval=60) as at:
+            before = len((tmp_path / 'calls').read_text().splitlines())
+            await asyncio.gather(*(at.fresh() for _ in range(10)))
+            return len((tmp_path / 'calls').read_text().splitlines()) - before
+
+    assert 1 <= asyncio.run(go()) <= 2
+
+
+def test_a_model_that_is_not_there_and_no_juju_at_all_are_told(tmp_path: pathlib.Path) -> None:
+    async def go(program: str) -> None:
+        async with live.opened('m', program=program):
+            pass
+
+    with pytest.raises(link.LinkError, match='status: model m not found'):
+        asyncio.run(go(_juju(tmp_path, 'echo "ERROR model m not found" >&2; exit 1')))
+    with pytest.raises(link.LinkError, match="there is no '/nowhere/juju'"):
+        asyncio.run(go('/nowhere/juju'))
+    with pytest.raises(link.LinkError, match='what Juju said was not understood'):
+        asyncio.run(go(_juju(tmp_path, 'echo "[]"')))
+
+
+@given(st.text(st.characters(exclude_characters='\x00', exclude_categories=['Cs']), max_size=40))
+def test_any_value_reaches_a_script_as_it_is(value: str) -> None:
+    whole = live.wrapped('printf %s "$V"', {'V': value}, 'mark')
+    done = subprocess.run(['sh', '-s'], input=whole.encode(), capture_output=True, check=True)
+    assert done.stdout == f'{value}\nmark0'.encode()
+
+
+def test_a_name_that_is_no_variable_is_refused() -> None:
+    with pytest.raises(ValueError, match='a-b'):
+        live.wrapped('true', {'a-b': ''}, 'mark')

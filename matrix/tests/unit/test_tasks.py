@@ -1,0 +1,246 @@
+"""Matrix's own tasks, on a model of values and a clock that jumps."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import pathlib
+from typing import Any
+
+import pytest
+from enginestage import on_virtual_clock
+from faultstage import MODEL, Stage
+from groundstage import Ground
+
+from matrix import model, tasks
+from matrix.faults import fault
+from matrix.history import journal
+from matrix.plans import plan, planfile, snapshot
+from matrix.tasks import planning
+
+
+def _plan(folder: pathlib.Path, *events: dict[str, Any]) -> pathlib.Path:
+    path = folder / 'given.yaml'
+    first = {
+        'selectors': [{'selector': 'units'}],
+        'fault': 'freeze',
+        'targets': ['db/0'],
+        'hold': 5,
+    }
+    whole = [{'id': f'e{n}', **first, **event} for n, event in enumerate(events, 1)]
+    path.write_text(str({'format': 'v2', 'seed': 7, 'events': whole}))
+    return path
+
+
+def _chaos(
+    folder: pathlib.Path, stage: Stage, *events: dict[str, Any], **args: Any
+) -> tuple[Ground, float]:
+    ground = Ground(folder, faults={'freeze': stage.fault()}, chaos_plan=_plan(folder, *events))
+    _, seconds = on_virtual_clock(ground.task(tasks.chaos, control=10, **args))
+    return ground, seconds
+
+
+def test_deploy_deploys_the_bundle_once(tmp_path: pathlib.Path) -> None:
+    ground = Ground(tmp_path)
+    assert asyncio.run(ground.task(tasks.deploy, version='current'))
+    ground.ground.deployed = True
+    assert asyncio.run(ground.task(tasks.deploy))
+    assert ground.link.asked == [f'deploy {tmp_path}/bundle.yaml']
+
+
+def test_a_model_is_healthy_when_nothing_changed_for_its_time(tmp_path: pathlib.Path) -> None:
+    ground = Ground(tmp_path)
+    _, seconds = on_virtual_clock(ground.task(tasks.health, stability_period=30))
+    assert 30 <= seconds < 31
+    assert ground.values == [('health.status', 'settling'), ('health.status', 'healthy')]
+    # Looked at again, it need not show it anew.
+    _, seconds = on_virtual_clock(ground.task(tasks.health, stability_period=30))
+    assert seconds < 1
+
+
+def test_chaos_has_a_quiet_time_before_and_reads_back_after(tmp_path: pathlib.Path) -> None:
+    ground, _ = _chaos(tmp_path, Stage(), {'at': 1})
+    assert ground.notes('phase') == ['settled', 'control', 'chaos', 'recovery', 'readback']
+    assert [one.phase for one in ground.faults()] == ['armed', 'landed', 'healed']
+    moments = [one['moment'] for one in ground.notes('fingerprint') if isinstance(one, dict)]
+    assert moments == ['before', 'after']
+    assert planfile.read((tmp_path / 'plan.yaml').read_text(), 'p') == planfile.read(
+        (tmp_path / 'given.yaml').read_text(), 'p'
+    )
+
+
+def test_events_overlap_as_planned_and_one_at_a_time_where_it_is_said(
+    tmp_path: pathlib.Path,
+) -> None:
+    events = ({'at': 0, 'hold': 10}, {'at': 3, 'hold': 1, 'targets': ['db/1']})
+    ground, _ = _chaos(tmp_path, Stage(), *events)
+    assert [f'{one.id} {one.phase}' for one in ground.faults()][2:4] == ['e2 armed', 'e2 landed']
+    ground, _ = _chaos(tmp_path, Stage(), *events, serial=True)
+    assert [one.id for one in ground.faults()] == ['e1'] * 3 + ['e2'] * 3
+
+
+def test_whatever_ends_the_chaos_heals_what_bites(tmp_path: pathlib.Path) -> None:
+    stage = Stage()
+    ground = Ground(
+        tmp_path,
+        faults={'freeze': stage.fault()},
+        chaos_plan=_plan(tmp_path, {'at': 1, 'hold': 900}),
+    )
+
+    async def cut_short() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(ground.task(tasks.chaos, control=1), 60)
+
+    on_virtual_clock(cut_short())
+    assert [one.phase for one in ground.faults()] == ['armed', 'landed', 'healed']
+    assert ground.ground.calm.is_set()
+
+
+def test_calm_is_over_exactly_while_a_fault_bites(tmp_path: pathlib.Path) -> None:
+    seen: list[bool] = []
+    stage = Stage()
+    ground = Ground(
+        tmp_path,
+        faults={'freeze': stage.fault()},
+        chaos_plan=_plan(tmp_path, {'at': 5, 'hold': 5}),
+    )
+
+    async def look() -> None:
+        chaos = asyncio.ensure_future(ground.task(tasks.chaos, control=0))
+        await asyncio.sleep(4)
+        seen.append(ground.ground.calm.is_set())
+        await asyncio.sleep(5)
+        seen.append(ground.ground.calm.is_set())
+        await chaos
+        seen.append(ground.ground.calm.is_set())
+
+    on_virtual_clock(look())
+    assert seen == [True, False, True]
+
+
+def test_a_model_that_does_not_come_back_fails_the_chaos_and_says_what_is_missing(
+    tmp_path: pathlib.Path,
+) -> None:
+    stage = Stage()
+    ground = Ground(
+        tmp_path, faults={'freeze': stage.fault()}, chaos_plan=_plan(tmp_path, {'at': 1})
+    )
+    db, web = MODEL.applications
+    unit = dataclasses.replace(db.units[0], workload_status='blocked', message='no peers')
+    broken = snapshot.Model(
+        (dataclasses.replace(db, units=(unit, db.units[1])), web), MODEL.machines
+    )
+    original = stage.step
+
+    async def step(name: str) -> None:
+        if name == 'inject':
+            ground.link.state = broken
+        await original(name)
+
+    stage.step = step  # type: ignore[method-assign]
+    with pytest.raises(model.TestFailure, match='did not come back: db/0 is blocked: no peers'):
+        on_virtual_clock(ground.task(tasks.chaos, control=1, patience=20))
+    assert ground.notes('phase')[-1] == 'readback'
+
+
+def test_a_fault_that_nobody_has_is_refused_and_the_others_go_on(tmp_path: pathlib.Path) -> None:
+    old = tmp_path / 'old.yaml'
+    old.write_text(
+        'actions:\n- {action: reboot, selectors: [{selector: units}, {selector: one}]}\n'
+    )
+    ground = Ground(tmp_path, faults={}, chaos_plan=old)
+    on_virtual_clock(ground.task(tasks.chaos, control=1))
+    (refused,) = ground.notes('refused')
+    assert isinstance(refused, dict)
+    assert 'reboot' in str(refused['reason'])
+
+
+def test_a_plan_of_the_first_format_runs_two_seconds_apart_and_strikes_whom_it_finds(
+    tmp_path: pathlib.Path,
+) -> None:
+    old = tmp_path / 'old.yaml'
+    chosen = '[{selector: units, application: db}, {selector: one}]'
+    old.write_text(
+        f'actions:\n- {{action: reboot, selectors: {chosen}}}\n- {{action: remove_unit, selectors: {chosen}}}\n'
+    )
+    stage = Stage()
+    found: dict[str, fault.Fault] = {
+        name: stage.fault(kind=plan.Kind(name, ())) for name in ('reboot', 'remove-unit')
+    }
+    ground = Ground(tmp_path, faults=found, chaos_plan=old)
+    on_virtual_clock(ground.task(tasks.chaos, control=1))
+    kinds = [one.kind for one in ground.faults() if one.phase == 'landed']
+    assert kinds == ['reboot', 'remove-unit']
+    assert {target for one in ground.faults() for target in one.targets} <= {'db/0', 'db/1'}
+    (written,) = ground.notes('plan')
+    assert isinstance(written, dict)
+    assert [one['with'] for one in written['events']] == [{}, {'for_good': True}]  # type: ignore[index,union-attr]
+    assert (tmp_path / 'chaos_plan_m.yaml').is_file()
+
+
+def test_a_made_plan_leaves_enough_units_alone_and_has_no_holes() -> None:
+    stage = Stage()
+    known = [
+        stage.fault(kind=plan.Kind('all', plan_units()), spare=0),
+        stage.fault(kind=plan.Kind('one', plan_units(one=True)), spare=1),
+    ]
+    facts = {machine.id: frozenset[str]() for machine in MODEL.machines}
+    asked = planning.Wanted(count=6, gap=10)
+    for seed in range(20):
+        made = planning.make(asked, known, MODEL, facts, seed, 'sha256:0')
+        assert all(0 <= event.at - 10 * n <= 10 for n, event in enumerate(made.events))
+        for event in made.events:
+            if event.fault == 'one':
+                assert event.targets in (('db/0',), ('db/1',))
+    only = planning.make(dataclasses.replace(asked, kinds=('on*',)), known, MODEL, facts, 1, '')
+    assert {event.fault for event in only.events} == {'one'}
+    assert len(only.events) == 6
+    longer = planning.make(dataclasses.replace(asked, hold=2.0), known, MODEL, facts, 1, '')
+    assert {event.hold for event in longer.events} == {2.0}
+
+
+def plan_units(*, one: bool = False) -> tuple[Any, ...]:
+    from matrix.plans import selectors
+
+    return (selectors.Selector('units'), *([selectors.Selector('one')] if one else []))
+
+
+@pytest.mark.parametrize(
+    ('args', 'said'),
+    [
+        ({}, 'needs the names of an application and an action'),
+        ({'application': 'db', 'action': 'x', 'params': 3}, "'params' is a mapping"),
+        (
+            {'application': 'db', 'action': 'x', 'unit': 'some'},
+            "'unit' is a number, leader or random",
+        ),
+        ({'application': 'no', 'action': 'x', 'unit': 'random'}, 'no has no units'),
+        (
+            {'application': 'db', 'action': 'x', 'timeout': 'long'},
+            "'timeout' is a number of seconds",
+        ),
+    ],
+)
+def test_what_run_action_cannot_run_is_told(
+    tmp_path: pathlib.Path, args: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(model.InfraFailure, match=said):
+        asyncio.run(Ground(tmp_path).task(tasks.run_action, **args))
+
+
+def test_an_action_that_fails_fails_its_rule(tmp_path: pathlib.Path) -> None:
+    ground = Ground(tmp_path)
+    with pytest.raises(model.TestFailure, match='no action x'):
+        asyncio.run(ground.task(tasks.run_action, application='db', action='x'))
+    assert ground.states['run_action.x'] == 'failed'
+
+
+def test_every_wait_has_its_reason_and_ends_with_none(tmp_path: pathlib.Path) -> None:
+    ground, _ = _chaos(tmp_path, Stage(), {'at': 1})
+    said = ground.notes('waits')
+    assert ['chaos: 10 s of load without a fault'] in said
+    assert ['chaos e1: freeze on db/0'] in said
+    assert said[-1] == []
+    assert not any(
+        isinstance(one, journal.Note) and one.kind == 'refused' for one in ground.written
+    )
