@@ -14,7 +14,8 @@ import yaml
 
 from jujulet.cli import commands, main
 from jujulet.core import gnuflag, refusal
-from matrix.cli import registry
+from matrix.cli import flags, registry
+from matrix.grammar import catalogue
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('charms/*/README.md')])
@@ -187,6 +188,29 @@ def test_the_load_balancers_reference_has_its_options_and_actions():
     assert undocumented(page, charmcraft) == []
     charmcraft['config']['options']['linger']['default'] += 1
     assert undocumented(page, charmcraft) == ['| `linger` | `121`']
+
+
+def not_told_of_matrix(page: str) -> list[str]:
+    """Commands, flags and tasks of juju matrix that *page* does not speak of."""
+    parser = argparse.ArgumentParser(add_help=False)
+    flags.configure(parser)
+    listed = re.findall(r'`(--?[a-zA-Z-]+)`', page)
+    missing = [
+        action.option_strings[-1]
+        for action in parser._actions  # pyright: ignore[reportPrivateUsage]
+        if action.option_strings and not set(action.option_strings) & set(listed)
+    ]
+    missing += [
+        name for name in registry.COMMANDS if name != 'run' and f'juju matrix {name}' not in page
+    ]
+    return missing + [name for name in catalogue.TASKS if f'| `{name}` |' not in page]
+
+
+def test_the_reference_of_matrix_has_its_commands_flags_and_tasks():
+    page = (ROOT / 'docs/reference/matrix.md').read_text()
+    assert not_told_of_matrix(page) == []
+    less = page.replace('`--seed`', '').replace('juju matrix heal', '').replace('tasks.reset', '')
+    assert not_told_of_matrix(less) == ['--seed', 'heal', 'matrix.tasks.reset']
 
 
 SABOTAGED = """\
