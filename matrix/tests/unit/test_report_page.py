@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from matrix.history import journal
 from matrix.judge import panel
-from matrix.report import packed, page, story, write
+from matrix.report import lanes, packed, page, story, write
 
 
 def told(count: int = 800, hostile: str = '') -> story.Story:
@@ -152,6 +152,24 @@ def test_a_run_without_load_faults_or_end_has_a_page_too() -> None:
         drawn = data(page.render(story.tell(read, ()), write.assets()))
         assert drawn['count'] == 0
         assert drawn['length'] > 0
+
+
+def test_who_held_a_vip_is_told_for_the_second_when_it_was() -> None:
+    said: list[dict[str, Any]] = [
+        {'address': '10.0.0.9', 'units': ['a/0'], 'at': 4.0},
+        {'address': '10.0.0.9', 'units': ['a/0'], 'at': 6.0},
+        {'address': '10.0.0.9', 'units': ['a/0', 'a/1'], 'at': 7.5},
+        {'address': '10.0.0.9', 'units': []},
+    ]
+    entries = [
+        journal.Entry(n, 10.0 + n, '', journal.Note('owners', one)) for n, one in enumerate(said)
+    ]
+    (lane,) = lanes.lanes(entries)
+    assert [(one.start, one.end, one.what) for one in lane.spans] == [
+        (4.0, 7.5, 'a/0'),
+        (7.5, 13.0, 'a/0 + a/1'),
+        (13.0, 13.0, 'nobody'),
+    ]
 
 
 def columns(one: packed.Packed) -> dict[str, array.array[int]]:

@@ -162,8 +162,8 @@ async def take(
 
     async def unit(name: str) -> None:
         text = await one(f'{name.replace("/", "-")}.log', name, _logs(on, name, minutes))
-        if text:
-            note(journal.Note(notes.LOG, {'unit': name, 'lines': list(excerpt(text, near))}))
+        if lines := excerpt(text, near):
+            note(journal.Note(notes.LOG, {'unit': name, 'lines': list(lines)}))
 
     await asyncio.gather(
         one('status.txt', 'juju status', on.cli('status', within=_WITHIN)),

@@ -66,8 +66,11 @@ def lanes(entries: Sequence[journal.Entry]) -> tuple[Lane, ...]:
                 units = held.get('units')
                 names = [_word(one) for one in units] if isinstance(units, list) else []
                 word = ' + '.join(names) or 'nobody'
+                # It is told some seconds after it was so, with the second at which it was.
+                at = held.get('at')
+                when = float(at) if isinstance(at, int | float) else entry.at
                 if not owners.get(address) or owners[address][-1][1] != word:
-                    owners.setdefault(address, []).append((entry.at, word, ''))
+                    owners.setdefault(address, []).append((when, word, ''))
             case _:
                 pass
     hooks = _hooks(entries, end)
