@@ -60,8 +60,8 @@ def _tests(name: str) -> tuple[suite.Test, ...]:
     [
         (
             'rules.1.yaml',
-            {'deploy': 0, 'traffic': 20, 'chaos': 20, 'health': 20, 'report': 80},
-            80,
+            {'deploy': 0, 'traffic': 20, 'chaos': 20, 'health': 20, 'report': 78},
+            78,
         ),
         ('rules.2.yaml', {'deploy': 0, 'health': 20, 'fails': 35, 'last': 35}, 35),
         ('basic.matrix', {'a': 0, 'b': 5}, 5),

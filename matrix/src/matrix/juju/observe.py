@@ -82,8 +82,17 @@ def _machines(found: Mapping[str, statustypes.MachineStatus]) -> Iterator[snapsh
             status=one.juju_status.current,
             addresses=tuple(one.ip_addresses),
             hostname=one.hostname or one.instance_id,
+            # Why a machine could not be had stands in the one, what ails its agent in the other.
+            message=_reason(one),
         )
         yield from _machines(one.containers)
+
+
+def _reason(one: statustypes.MachineStatus) -> str:
+    if one.juju_status.current == 'started':
+        return ''
+    said = (one.machine_status.message, one.juju_status.message)
+    return '; '.join(text for text in dict.fromkeys(said) if text)
 
 
 def changed(before: snapshot.Model, after: snapshot.Model) -> tuple[journal.Status, ...]:
@@ -101,7 +110,7 @@ def _said(one: snapshot.Model) -> Iterator[tuple[str, journal.Status]]:
             yield unit.name, _of_unit(unit)
     for machine in one.machines:
         name = f'machine {machine.id}'
-        yield name, journal.Status(name, machine.status)
+        yield name, journal.Status(name, machine.status, machine.message)
 
 
 def _of_unit(unit: snapshot.Unit) -> journal.Status:

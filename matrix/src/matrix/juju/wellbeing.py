@@ -58,9 +58,7 @@ def look(model: snapshot.Model) -> Look:
     at_work += [
         f'machine {one.id} is {one.status}' for one in model.machines if one.status == 'pending'
     ]
-    ill += [
-        f'machine {one.id} is {one.status}' for one in model.machines if one.status in _ILL_MACHINE
-    ]
+    ill += [_machine(one) for one in model.machines if one.status in _ILL_MACHINE]
     if not units:
         unready.append('there is no unit')
     unready += [
@@ -69,6 +67,10 @@ def look(model: snapshot.Model) -> Look:
         if units and not one.units and one.status not in _WELL
     ]
     return Look(tuple(ill), tuple(at_work), tuple(unready))
+
+
+def _machine(one: snapshot.Machine) -> str:
+    return f'machine {one.id} is {one.status}' + (f': {one.message}' if one.message else '')
 
 
 def settled(model: snapshot.Model) -> tuple[object, ...]:

@@ -49,6 +49,7 @@ class Machine:
     status: str = 'started'
     addresses: tuple[str, ...] = ()
     hostname: str = ''
+    message: str = ''
 
     @property
     def name(self) -> str:
