@@ -418,6 +418,14 @@ def test_who_is_struck_cannot_know_but_must_when_it_is_healed() -> None:
     assert _owners(_held(1, 'lb/0'), *both, *longer, struck).outcome is FAIL
 
 
+def test_a_fault_of_another_time_is_no_excuse_and_what_was_not_seen_is_not_counted() -> None:
+    earlier = c.fault(2, 3, 4, targets=('lb/0',))
+    both = [_held(1, 'lb/0'), _held(30, 'lb/0', 'lb/1'), _held(36, 'lb/1')]
+    assert _owners(*both, earlier).outcome is FAIL
+    blind = [*both[:2], _held(36, 'lb/1', unseen=('lb/0',))]
+    assert _owners(*blind).outcome is PASS
+
+
 def test_what_is_told_later_of_the_same_time_stands() -> None:
     early = [_held(1, 'lb/0'), _held(2, 'lb/1'), _held(9, 'lb/1')]
     assert _owners(*early).outcome is PASS

@@ -88,6 +88,17 @@ def test_a_machine_that_could_not_be_asked_tells_later_what_it_had() -> None:
     assert _owners(lines, since=4) == [(4, ['lb/0', 'lb/1']), (12, ['lb/0', 'lb/1'])]
 
 
+def test_what_a_machine_had_before_it_went_off_ended_then() -> None:
+    lines = {
+        'lb/0': [_look(1, VIP), dataclasses.replace(_look(30), new=True), _look(40)],
+        'lb/1': [_look(1), _look(4, VIP), _look(40, VIP)],
+    }
+    assert _owners(lines) == [(1, ['lb/0']), (4, ['lb/1']), (40, ['lb/1'])]
+    lines['lb/0'][1] = _look(30)  # It was looked at all the time.
+    assert (4, ['lb/0', 'lb/1']) in _owners(lines)
+    assert vips.read('new 5 eth0|10.0.0.1\nnow 6 eth0|10.0.0.1\n', 9)[0].new
+
+
 def test_an_address_that_nobody_has_is_told_as_well() -> None:
     assert _owners({'lb/0': [_look(1, VIP), _look(5)]}) == [(1, ['lb/0']), (5, [])]
 

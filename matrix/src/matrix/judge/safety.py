@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import collections
 import dataclasses
 import itertools
@@ -192,20 +191,18 @@ def _names(value: object) -> tuple[str, ...]:
 
 
 def _two(of: trial.Trial, address: str, some: Sequence[_Sample]) -> verdict.Verdict | None:
-    times = [one.at for one in some]
     for n, one in enumerate(some):
         if len(one.units) < 2 or (n and some[n - 1].units == one.units):
             continue
         last = next((m for m in range(n, len(some)) if some[m].units != one.units), len(some))
-        # What was seen until the last look that still saw it; not what may have been after.
-        end = some[last - 1].at
-        struck = _struck(of, one.units)
+        # It lasted until another was seen; or, where one of them could not be asked, as long as it was seen.
+        told = last < len(some) and not {*one.units} & {*some[last].unseen}
+        end = some[last].at if told else some[last - 1].at
+        struck = _struck(of, one.units, one.at, end)
         allowed = of.expect.owners_struck if struck else of.expect.owners
-        healed = max((strike.band.healed or one.at for strike in struck), default=one.at)
-        # After the heal, they know again: from then on it counts in any case.
-        since = bisect.bisect_left(times, healed + of.expect.owners)
-        after = times[since:last] if struck else []
-        if end - one.at > allowed or (after and end - after[0] > of.expect.owners):
+        # Once it is healed, a unit knows again: from then on it counts in any case.
+        healed = max((strike.band.healed or math.inf for strike in struck), default=one.at)
+        if end - one.at > allowed or end - max(healed, one.at) > of.expect.owners:
             who = ' and '.join(one.units)
             sentence = (
                 f'{address} had two owners, {who}, for {end - one.at:.1f} s from {one.at:.1f} s'
@@ -226,10 +223,12 @@ def _none(of: trial.Trial, address: str, some: Sequence[_Sample]) -> verdict.Ver
     return verdict.Verdict('owners', _FAIL, sentence, (last.seq,), signature)
 
 
-def _struck(of: trial.Trial, units: Sequence[str]) -> list[trial.Strike]:
+def _struck(of: trial.Trial, units: Sequence[str], start: float, end: float) -> list[trial.Strike]:
+    named = {*units, *(unit.partition('/')[0] for unit in units)}
     return [
         strike
         for strike in of.strikes
-        if {*units} & {*strike.targets}
-        or {unit.partition('/')[0] for unit in units} & {*strike.targets}
+        if named & {*strike.targets}
+        and strike.band.start <= end
+        and start <= (strike.band.healed or math.inf) + of.expect.owners
     ]

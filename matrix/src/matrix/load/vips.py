@@ -41,7 +41,9 @@ VISIT = (
 here=/run/matrix-vips
 mkdir -p "$here"
 touch "$here/asked"
-if ! kill -0 "$(cat "$here/pid" 2>/dev/null)" 2>/dev/null; then
+word=now
+if ! grep -qs matrix-vips "/proc/$(cat "$here/pid" 2>/dev/null)/cmdline"; then
+    word=new
     setsid sh -c "$(cat <<'LOOP'
 """
     + _LOOK
@@ -58,7 +60,7 @@ LOOP
     echo $! >"$here/pid"
 fi
 mv "$here/log" "$here/taken" 2>/dev/null && cat "$here/taken" && rm "$here/taken"
-echo "now $(cut -d' ' -f1 /proc/uptime) $(look)"
+echo "$word $(cut -d' ' -f1 /proc/uptime) $(look)"
 """
 )
 LEAVE = r"""
@@ -70,11 +72,15 @@ rm -rf "$here"
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """What one machine had at one second of the run."""
+    """What one machine had from one second of the run on.
+
+    Each of `addresses` is an interface, an address, and whether the network gave it. `new`: nobody looked just before,
+    because the machine was off; what it had then is not known.
+    """
 
     at: float
     addresses: frozenset[tuple[str, str, bool]]
-    """Interface, address, and whether the network gave it."""
+    new: bool = False
 
     def holds(self, address: str) -> bool:
         """Whether the machine had this address."""
@@ -83,11 +89,11 @@ class Look:
 
 def read(output: str, now: float) -> tuple[Look, ...]:
     """What a visit found, in order; `now` is the second of the run at which it ended. Pure."""
-    found: list[tuple[float, frozenset[tuple[str, str, bool]]]] = []
+    found: list[tuple[float, frozenset[tuple[str, str, bool]], bool]] = []
     up = 0.0
     for line in output.splitlines():
         words = line.split()
-        if len(words) < 2 or words[0] not in {'log', 'now'}:
+        if len(words) < 2 or words[0] not in {'log', 'new', 'now'}:
             continue
         with contextlib.suppress(ValueError):
             up = float(words[1])
@@ -96,9 +102,9 @@ def read(output: str, now: float) -> tuple[Look, ...]:
                 (interface, address.removesuffix('~'), address.endswith('~'))
                 for interface, _, address in pairs
             )
-            found.append((up, addresses))
+            found.append((up, addresses, words[0] == 'new'))
     # The last line was written when the visit ended; the others so much before.
-    return tuple(Look(round(now - (up - at), 2), addresses) for at, addresses in found)
+    return tuple(Look(round(now - (up - at), 2), had, new) for at, had, new in found)
 
 
 def virtual(
@@ -162,8 +168,10 @@ def owners(
 def _held(looks: Sequence[Look], address: str, moment: float) -> bool:
     if not looks or looks[-1].at < moment:
         return False
-    known = [look for look in looks if look.at <= moment]
-    return bool(known) and known[-1].holds(address)
+    known = sum(look.at <= moment for look in looks)
+    if not known or (known < len(looks) and looks[known].new and looks[known - 1].at < moment):
+        return False
+    return looks[known - 1].holds(address)
 
 
 async def watch(
