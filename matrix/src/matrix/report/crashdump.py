@@ -23,7 +23,7 @@ from matrix.report import lanes, write
 
 _NEAR = 12.0  # seconds around a failure whose lines go into the journal
 _MOST_LINES = 400  # of a unit, into the journal; its file holds all that was taken
-_MOST_UNITS = 12
+_MOST_UNITS = 8
 _WITHIN = 60.0
 _MOST = 4_000_000  # characters that a machine may send
 _TOOL = 'juju-crashdump'
@@ -59,15 +59,15 @@ class Dump:
 
 
 def implicated(entries: Sequence[journal.Entry], evidence: Sequence[int] = ()) -> tuple[str, ...]:
-    """The units whose logs matter: those of the suspects, then those whose status was bad; else all there are."""
-    struck = [
-        name for one in suspects.rank(entries, evidence) if one.score > 0 for name in one.targets
-    ]
+    """The units whose logs matter most: those of the suspects, those that were struck or whose status was bad, others."""
+    ranked = suspects.rank(entries, evidence)
+    blamed = [name for one in ranked if one.score > 0 for name in one.targets]
+    struck = [name for one in ranked for name in one.targets]
     named = [one.what for one in entries if isinstance(one.what, journal.Status)]
     ill = [one.of for one in named if {one.workload, one.agent} & {'error', 'blocked', 'lost'}]
-    found = dict.fromkeys(name for name in (*struck, *ill) if '/' in name)
-    everyone = dict.fromkeys(one.of for one in named if '/' in one.of)
-    return tuple(found or everyone)[:_MOST_UNITS]
+    everyone = sorted(one.of for one in named)
+    found = dict.fromkeys(name for name in (*blamed, *ill, *struck, *everyone) if '/' in name)
+    return tuple(found)[:_MOST_UNITS]
 
 
 def moments(entries: Sequence[journal.Entry], evidence: Sequence[int] = ()) -> tuple[float, ...]:
