@@ -253,6 +253,47 @@ def test_a_slow_network_is_fast_again_as_soon_as_its_delayer_is_killed(rig: fact
     assert taken[0] > 0.4 > taken[1]
 
 
+# Juju's own agent has a connection to its controller; jujulet's has a socket. So another stands in for it here.
+AGENT = """
+cat >/etc/systemd/system/jujud-machine-00.service <<'UNIT'
+[Service]
+ExecStart=/usr/bin/python3 -c "import socket, time; s = socket.create_connection(('{address}', 17070)); time.sleep(900)"
+UNIT
+systemctl daemon-reload
+systemctl start jujud-machine-00
+sleep 0.5
+systemctl is-active jujud-machine-00
+"""
+LISTEN = """
+systemd-run --quiet --collect --unit=controller python3 -m http.server 17070
+sleep 0.5
+"""
+NO_AGENT = 'systemctl stop jujud-machine-00; rm /etc/systemd/system/jujud-machine-00.service; systemctl daemon-reload'
+
+
+@pytest.mark.parametrize('bites', [True, False])
+def test_a_controller_on_the_network_is_cut_off_at_its_port(rig: facts.Facts, bites: bool) -> None:
+    async def ready(at: live.Live) -> str:
+        other = next(unit for unit in at.now().applications[0].units if unit.leader)
+        await at.script(other.name, LISTEN)
+        ran = await at.script(_unit(at), AGENT.format(address=other.address))
+        assert ran.output.strip() == 'active'
+        return other.name
+
+    async def clean(at: live.Live) -> None:
+        await at.script(other, 'systemctl stop controller')
+        await at.script(_unit(at), NO_AGENT)
+
+    other = asyncio.run(_with_link(ready))
+    try:
+        one = find.faults()['sever-controller']
+        struck = _strike(one if bites else _sabotaged(one))
+    finally:
+        asyncio.run(_with_link(clean))
+    assert struck.outcome == ('healed' if bites else 'unproven'), struck.sentence
+    assert ('cannot be reached' in struck.sentence) is bites
+
+
 # The runner dies.
 
 RUNNER = """

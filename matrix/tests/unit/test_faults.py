@@ -87,6 +87,20 @@ def test_a_machine_that_cannot_be_asked_proves_nothing() -> None:
     assert asyncio.run(stage.drive()).outcome == 'unproven'
 
 
+def test_a_look_that_began_in_time_may_end_late() -> None:
+    async def slow(_: fault.Site) -> str:
+        await asyncio.sleep(0.2)
+        return 'seen at last'
+
+    assert asyncio.run(Stage().drive(landed=slow)).sentence == 'seen at last'
+
+
+def test_a_look_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inject, 'LATE', 0.05)
+    stage = Stage(hangs='landed')
+    assert asyncio.run(asyncio.wait_for(stage.drive(), 5)).outcome == 'unproven'
+
+
 @pytest.mark.parametrize('moment', ['arm', 'inject', 'landed', 'hold'])
 def test_a_cancelled_fault_is_healed_before_the_cancellation_goes_on(moment: str) -> None:
     stage = Stage(hangs=moment)

@@ -101,7 +101,7 @@ def _deposing() -> fault.Fault:
 # What an agent does without a network to its controller (a local Juju's is a socket) cannot be cut: there the agent
 # is frozen, which is the same for the workload, and the proof says so.
 _SEVER = shell.Scripts(
-    unable=_UNABLE + 'install_if_missing nft nftables || exit 0\n',
+    unable=_UNABLE + rules.NFT,
     prepare=_PREPARE
     + """
 controllers=$(ss -tnpH state established | awk -v p="pid=$OLD," 'index($0, p) {print $4}' \\
@@ -132,9 +132,10 @@ if [ -z "$CONTROLLERS" ]; then
     echo "the agent has no network to its controller: process $OLD is frozen instead"
     exit 0
 fi
-[ "$(dropped)" -gt 0 ] || exit 0
-[ -z "$(probe reach 1.5 17070 $CONTROLLERS)" ] || exit 0
-echo "$CONTROLLERS cannot be reached, $(dropped) packets dropped"
+left=$(probe reach 1.5 17070 $CONTROLLERS)
+count=$(dropped)
+[ -z "$left" ] && [ "$count" -gt 0 ] || exit 0
+echo "$CONTROLLERS cannot be reached, $count packets dropped"
 """,
     heal="""
 if [ -z "$CONTROLLERS" ]; then kill -CONT "$OLD" 2>/dev/null || true; exit 0; fi

@@ -24,6 +24,9 @@ Write = Callable[[journal.What], object]
 Outcome = Literal['refused', 'unproven', 'unhealed', 'healed']
 _T = TypeVar('_T')
 
+LATE = 20.0
+"""Seconds beyond its time that one look for a proof may take."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Driven:
@@ -244,7 +247,8 @@ class _Drive:
         deadline = self.now() + within
         while True:
             try:
-                async with asyncio.timeout(max(1.0, deadline - self.now())):
+                # A look that began in time may end late: a busy machine is slow to be asked.
+                async with asyncio.timeout(max(0.0, deadline - self.now()) + LATE):
                     seen = await look(self.here)
             except (link.LinkError, TimeoutError):
                 seen = ''  # A machine that cannot be asked proves nothing.
