@@ -19,7 +19,7 @@ ready:  ## install what this machine lacks, and make .venv
 root:
 	@[ "$$(id -u)" = 0 ] || { echo 'ERROR system containers need root: sudo make $(MAKECMDGOALS)' >&2; exit 1; }
 
-up: root ready  ## deploy $(BUNDLE) on this machine, and prove that it works
+up: root ready  ## deploy bundles/dmz.yaml (or BUNDLE=…) on this machine, and prove that it works
 	@$(BIN)/python tools/up.py $(BUNDLE)
 
 down: root ready  ## remove everything that `make up` made
@@ -57,7 +57,7 @@ images: root ready  ## build the bases that tests run on
 charms: ready  ## pack every charm into build/, for Juju and jujulet alike
 	$(BIN)/jujulet pack charms/* -o build
 
-bench: ready  ## measure; figures and how they are taken: docs/benchmarks.md
+bench: ready  ## measure; figures, and how they were taken: docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
 pins: ready  ## choose the newest versions of everything again
