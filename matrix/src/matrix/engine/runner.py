@@ -50,6 +50,7 @@ async def run(
     policy: progress.Policy,
     said: Said,
     deadline: float | None = None,
+    ready: Callable[[Said], None] = lambda send: None,
 ) -> progress.State:
     """Run a test to its end; no task of it outlives this call.
 
@@ -60,6 +61,7 @@ async def run(
         policy: what the run promises.
         said: is given every event in order.
         deadline: seconds after which what still runs is cancelled and the test fails.
+        ready: is given what sends events of no rule's to the rules that wait for them.
     """
     async with asyncio.TaskGroup() as group:
         running = _Running(group, body, said, rules.begin(test, policy))
@@ -67,6 +69,7 @@ async def run(
         if deadline is not None:
             loop = asyncio.get_running_loop()
             timer = loop.call_later(deadline, running.happen, progress.Overdue(deadline))
+        ready(lambda event: running.happen(progress.Occurred(event)))
         try:
             return await running.go()
         finally:

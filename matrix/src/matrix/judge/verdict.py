@@ -62,7 +62,13 @@ _CODES: dict[Ending, tuple[int, int]] = {
 
 
 def exit_code(endings: Iterable[Ending], *, unknown_is: Literal['pass', 'fail'] = 'fail') -> int:
-    """The exit code of a run from how its tests ended: 101, 200, 1 or 0, as juju-solutions/matrix has them."""
+    """The exit code of a run from how its tests ended: 101, 200, 1 or 0, as juju-solutions/matrix has them.
+
+    By priority: a failure that counts (101), no model (200), the infrastructure (1), unknown, passed (0). Unknown has
+    no code in 0.10, which called it a pass. Here it counts as a failure (101) unless `unknown_is` says otherwise: a
+    pipeline must not turn green on what nobody saw. What broke the run stands before it: when no test could run, the
+    reader is to look at Juju first.
+    """
     _, code = max(
         ((0, 0) if ending == 'unknown' and unknown_is == 'pass' else _CODES[ending])
         for ending in (*endings, 'passed')

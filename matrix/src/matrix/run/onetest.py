@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import pathlib
+from collections.abc import Sequence
 
 from matrix import model
 from matrix.engine import custom, progress, runner
@@ -38,7 +39,8 @@ async def run(
     first = write.seq + 1
     expected = prepare.expected(whole, test)
     async with live.opened(name, interval=whole.options.interval) as on:
-        observer = asyncio.create_task(_observe(on, write), name='observer')
+        sends: list[runner.Said] = []
+        observer = asyncio.create_task(_observe(on, write, sends), name='observer')
         here = ground.Ground(
             on,
             write,
@@ -62,6 +64,7 @@ async def run(
                     policy=progress.Policy(whole.ha, whole.options.strict_compat),
                     said=lambda event: _said(event, write, expected),
                     deadline=whole.options.deadline,
+                    ready=sends.append,
                 )
         finally:
             observer.cancel()
@@ -113,13 +116,15 @@ def _said(event: progress.Event, write: writing.Journal, expected: located.Plain
         write(journal.Note(notes.EXPECT, expected))
 
 
-async def _observe(on: link.Link, write: writing.Journal) -> None:
-    """Write down every change of the model's status."""
+async def _observe(on: link.Link, write: writing.Journal, sends: Sequence[runner.Said]) -> None:
+    """Write down every change of the model's status, and tell the rules that wait for `model.change`."""
     before = snapshot.Model()
     try:
         async for after in on.changes():
             for said in (*observe.changed(before, after), *observe.leaders(before, after)):
                 write(said)
+            for send in sends if before != after else ():
+                send(progress.Event('model.change', on.model))
             before = after
     except link.LinkError as error:
         write(journal.Note(notes.LOST, str(error)))

@@ -81,7 +81,7 @@ async def smallest(
     ranked = suspects.rank(part.entries, () if worst is None else worst.evidence)
     before = _before(part.entries)
     kinds = {name: one.kind for name, one in whole.faults.items()}
-    replaying = _Replaying(whole, for_replay(test), place, before)
+    replaying = _Replaying(whole, for_replay(test), place, before, part.entries)
     search = replays.Search(
         replaying.run,
         directory / 'replays' / test.name.replace('/', '-'),
