@@ -24,6 +24,7 @@ BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     'memcached-killed': tokencache.memcached_killed,
     'lb-lossless': loadbalancer.lossless,
     'lb-speed': loadbalancer.speed,
+    'lb-vip': loadbalancer.vips,
     'matrix-overhead': matrix.overhead,
     'matrix-report': matrix.report,
     'up': up.up,
