@@ -104,6 +104,17 @@ def test_a_damaged_line_is_counted_and_the_rest_is_shown(tmp_path: pathlib.Path)
     assert following.new() == ()
 
 
+def test_a_run_that_went_on_without_load_still_shows_it() -> None:
+    seen = watching.Watch()
+    for entry in rehearsal.run(600).entries:
+        seen.take(entry)
+    seen.now += 900
+    assert sum(seen.rate(120)) > 50
+    assert max(seen.p95(120)) > 0
+    (_, pieces), *_ = watching.timeline(seen.bands, seen.now, 100)
+    assert pieces[-1][1] < 20
+
+
 def test_a_band_is_drawn_from_where_it_landed() -> None:
     bands = {
         'e1': watching.Band('e1', 'kill', ('a/0',), 0.0, 5.0, 10.0),

@@ -39,6 +39,9 @@ _STATUS = {
 }
 
 
+_ILL = frozenset({'blocked', 'error', 'lost', 'failed', 'down'})
+
+
 class View(App[None]):
     """Shows the journal at a path, which may not be there yet."""
 
@@ -162,13 +165,13 @@ class View(App[None]):
         rate, p95, bad = seen.rate(_SECONDS), seen.p95(_SECONDS), sum(seen.failures(_SECONDS))
         self.query_one('#rate', Sparkline).data = rate
         self.query_one('#p95', Sparkline).data = p95
-        said = Text(f'{rate[-1] if rate else 0:g} operations in the last second; so far ')
+        said = Text(f'{rate[-1]:g} operations in the last second of load; so far ')
         said.append(f'{seen.counts["ok"]:,} ok', 'green')
         for how, name in (('fail', 'failed'), ('info', 'unanswered')):
             said.append(f', {seen.counts[how]:,} {name}', 'red' if seen.counts[how] else 'dim')
         self.query_one('#rate-said', Static).update(said)
         worst = max(p95, default=0.0)
-        text = f'p95 of each of the last {_SECONDS} s, at most {words.took(worst)}; {bad:g} not ok'
+        text = f'p95 of each of its last {_SECONDS} s, at most {words.took(worst)}; {bad:g} not ok'
         self.query_one('#p95-said', Static).update(Text(text))
 
 
@@ -190,8 +193,11 @@ def _rules(seen: watching.Watch) -> Text:
 
 
 def _status(seen: watching.Watch) -> Text:
-    text = Text()
+    text = Text(no_wrap=True, overflow='ellipsis')
     for name, (word, message) in sorted(seen.statuses.items()):
+        # Applications and machines say what their units say, but where something is wrong.
+        if '/' not in name and word not in _ILL:
+            continue
         text.append(f'{words.clean(name):<18} ')
         text.append(f'{words.clean(word):<12}', _STATUS.get(word, ''))
         text.append(f' {words.short(message, 120)}\n', 'dim')

@@ -12,7 +12,7 @@ from matrix.judge import checks
 from matrix.report import rulings, story, terminal, words
 
 _KEPT = 240  # seconds of rate and latency
-_OVER = frozenset({'failed', 'broken', 'stuck', 'skipped', 'cancelled'})
+_AFTER = 30.0  # seconds that are shown after the last heal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,21 +122,26 @@ class Watch:
             case _:
                 pass
 
+    def until(self, count: int) -> int:
+        """The second at which so many seconds of load end: now, or where the load ended long ago."""
+        last = max(self.seconds, default=int(self.now))
+        return int(self.now) if self.now - last < count / 2 else last + 1
+
     def rate(self, count: int) -> list[float]:
         """Operations answered in each of the last so many seconds."""
-        last = int(self.now)
+        last = self.until(count)
         return [float(len(self.seconds.get(n, ()))) for n in range(last - count, last)]
 
     def p95(self, count: int) -> list[float]:
         """The 95th percentile of latency (seconds) in each of the last so many seconds."""
-        last = int(self.now)
+        last = self.until(count)
         return [
             checks.percentile(self.seconds.get(n, []), 0.95) for n in range(last - count, last)
         ]
 
     def failures(self, count: int) -> list[float]:
         """What was not ok in each of the last so many seconds."""
-        last = int(self.now)
+        last = self.until(count)
         return [float(self.bad.get(n, 0)) for n in range(last - count, last)]
 
     def headline(self) -> str:
@@ -157,6 +162,8 @@ def timeline(
     if not bands:
         return []
     start = min(band.start for band in bands.values())
+    if all(band.healed is not None for band in bands.values()):
+        now = min(now, max(band.healed or 0.0 for band in bands.values()) + _AFTER)
     wide = max(now - start, 1.0)
 
     def column(at: float) -> int:
