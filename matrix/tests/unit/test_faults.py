@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import itertools
 from collections.abc import Mapping
 
 import pytest
-from faultstage import FakeLink, Stage
+from faultstage import MODEL, FakeLink, Stage
 
 from matrix.faults import fault, inject
 from matrix.history import journal, notes
 from matrix.juju import link
-from matrix.plans import plan
+from matrix.plans import plan, snapshot
 
 
 def test_a_fault_is_armed_seen_to_land_held_and_seen_healed() -> None:
@@ -54,6 +55,19 @@ def test_units_that_must_be_spared_are() -> None:
     driven = asyncio.run(stage.drive(only, spare=1))
     assert driven.sentence == 'it would leave web with 0 unit(s), and 1 must be left'
     assert stage.done == []
+
+
+def test_a_neighbour_on_the_same_machine_is_not_what_is_aimed_at() -> None:
+    beside = snapshot.Application('agent', (snapshot.Unit('agent/0', '0'),))
+    model = dataclasses.replace(MODEL, applications=(*MODEL.applications, beside))
+
+    async def drive(target: str) -> inject.Driven:
+        event = plan.Event('e1', 'freeze', 0, 0, (), (target,))
+        one = Stage().fault(spare=1)
+        return await inject.drive(one, event, FakeLink(state=model), lambda _: None, pause=0.01)
+
+    assert asyncio.run(drive('db/0')).outcome == 'healed'
+    assert 'leave agent with 0' in asyncio.run(drive('0')).sentence
 
 
 def test_what_was_not_armed_is_not_injected() -> None:

@@ -150,15 +150,22 @@ async def _refusal(one: fault.Fault, here: fault.Site) -> str:
 
 
 def _left(here: fault.Site) -> dict[str, int]:
-    struck = machines(here.targets, here.link.now())
+    """Units that would go on undisturbed, by application: of those that are aimed at, as units or by machine."""
+    model = here.link.now()
+    targets = {*here.targets}
+    struck = {*machines(here.targets, model)}
+    aimed = {
+        one.name
+        for one in model.applications
+        if not one.subordinate
+        and any(unit.name in targets or unit.machine in targets for unit in one.units)
+    }
     return {
         one.name: sum(
-            unit.name not in here.targets and unit.machine not in struck for unit in one.units
+            unit.name not in targets and unit.machine not in struck for unit in one.units
         )
-        for one in here.link.now().applications
-        if any(unit.name in here.targets or unit.machine in struck for unit in one.units)
-        and one.units
-        and not one.subordinate
+        for one in model.applications
+        if one.name in aimed
     }
 
 
