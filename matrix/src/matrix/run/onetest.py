@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import pathlib
-from collections.abc import Sequence
 
 from matrix import model
 from matrix.engine import custom, progress, runner
@@ -13,10 +11,9 @@ from matrix.faults import inject
 from matrix.grammar import located, suite
 from matrix.history import journal, journalfile, notes
 from matrix.judge import panel
-from matrix.juju import facade, link, live, observe
-from matrix.plans import snapshot
+from matrix.juju import facade, live
 from matrix.report import crashdump
-from matrix.run import ground, outcome, prepare, rundir, writing
+from matrix.run import ground, observer, outcome, prepare, rundir, writing
 from matrix.tasks import bundlecode, deployment, executable
 
 _LOG = logging.getLogger('matrix')
@@ -40,7 +37,11 @@ async def run(
     expected = prepare.expected(whole, test)
     async with live.opened(name, interval=whole.options.interval) as on:
         sends: list[runner.Said] = []
-        observer = asyncio.create_task(_observe(on, write, sends), name='observer')
+
+        def changed() -> None:
+            for send in sends:
+                send(progress.Event('model.change', on.model))
+
         here = ground.Ground(
             on,
             write,
@@ -56,7 +57,7 @@ async def run(
             now=write.now,
             busy=inject.Busy(),
         )
-        try:
+        async with observer.observing(observer.Observer(on, write, changed)):
             with bundlecode.importable(whole.bundle.folder):
                 state = await runner.run(
                     test,
@@ -66,9 +67,6 @@ async def run(
                     deadline=whole.options.deadline,
                     ready=sends.append,
                 )
-        finally:
-            observer.cancel()
-            await asyncio.gather(observer, return_exceptions=True)
         # Put together while the model can still be asked: logs are taken before they change.
         read = outcome.part(journalfile.read(directory / rundir.JOURNAL), first)
         judged = outcome.together(state, outcome.judged(read, whole.checks))
@@ -114,17 +112,3 @@ def _said(event: progress.Event, write: writing.Journal, expected: located.Plain
     write(journal.Note(event.kind, event.payload))
     if event.kind == notes.TEST_START and expected is not None:
         write(journal.Note(notes.EXPECT, expected))
-
-
-async def _observe(on: link.Link, write: writing.Journal, sends: Sequence[runner.Said]) -> None:
-    """Write down every change of the model's status, and tell the rules that wait for `model.change`."""
-    before = snapshot.Model()
-    try:
-        async for after in on.changes():
-            for said in (*observe.changed(before, after), *observe.leaders(before, after)):
-                write(said)
-            for send in sends if before != after else ():
-                send(progress.Event('model.change', on.model))
-            before = after
-    except link.LinkError as error:
-        write(journal.Note(notes.LOST, str(error)))
