@@ -42,6 +42,8 @@ QUICK = (
     *('netsplit', 'netsplit-minority', 'netsplit-deaf', 'loss', 'latency', 'resets', 'dns-loss'),
     *('disk-full', 'clock-skew', 'reboot', 'hard-stop', 'remove-unit', 'add-unit'),
 )
+# The scripts of these are those of others above, with another service or more machines: `make test-all` has them.
+ALIKE = {'memcached-stop', 'loadbalancer-freeze', 'netsplit-minority'}
 ELSEWHERE = {'vip-loss', 'depose-leader', 'database-stop', 'database-freeze'}
 """Those with a test of their own below."""
 
@@ -142,7 +144,10 @@ def test_every_fault_is_tried_here() -> None:
     assert {*QUICK} | ELSEWHERE == {one.kind.name for one in find.BUILT_IN}
 
 
-@pytest.mark.parametrize('name', QUICK)
+@pytest.mark.parametrize(
+    'name',
+    [pytest.param(one, marks=pytest.mark.slow if one in ALIKE else ()) for one in QUICK],
+)
 def test_a_fault_is_seen_to_land_and_to_heal(rig: facts.Facts, name: str) -> None:
     struck = _strike(find.faults()[name], _target(name))
     assert struck.outcome == 'healed', struck.sentence

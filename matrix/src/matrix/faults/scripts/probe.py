@@ -215,7 +215,7 @@ def unit(pid: str) -> str:
 def own(at: str) -> str:
     """Where this machine itself reaches what listens at `at`."""
     host, _, port = at.rpartition(':')
-    host = host.strip('[]').partition('%')[0]
+    host = host.partition('%')[0].strip('[]')
     return f'{ {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host) }:{port}'  # noqa: S104
 
 
