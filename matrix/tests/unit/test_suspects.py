@@ -92,3 +92,27 @@ def test_every_armed_fault_is_ranked_once(seed: int, culprit: str) -> None:
     ranked = suspects.rank(run(BANDS, culprit, seed=seed, seconds=160))
     assert sorted(one.event for one in ranked) == sorted(BANDS)
     assert [one.score for one in ranked] == sorted((one.score for one in ranked), reverse=True)
+
+
+@pytest.mark.parametrize('culprit', BANDS)
+def test_damage_that_lasts_is_laid_to_the_fault_in_which_it_began(culprit: str) -> None:
+    entries: list[journal.Entry] = []
+    for entry in run(BANDS, None):
+        what = entry.what
+        began = int(what.id) / 10 if isinstance(what, journal.Operation) else 0.0
+        if began > BANDS[culprit][0] + 2 and isinstance(what, journal.Operation):
+            phase = what.phase if what.phase == 'invoke' else 'info'
+            # Each waits ten seconds for its answer: it is felt long after it began.
+            at = entry.at + (10.0 if phase == 'info' else 0.0)
+            entry = journal.Entry(entry.seq, at, '', journal.Operation(what.id, 'get', phase))
+        entries.append(entry)
+    entries.sort(key=lambda one: one.at)
+    first, *others = suspects.rank(entries)
+    assert first.event == culprit
+    assert first.score > 0 > max(one.score for one in others)
+
+
+def test_failures_that_end_with_their_fault_are_no_lasting_damage() -> None:
+    first, *_ = suspects.rank(run(BANDS, 'd'))
+    assert first.event == 'd'
+    assert not any('lasts' in why for one in suspects.rank(run(BANDS, 'a')) for why in one.why)

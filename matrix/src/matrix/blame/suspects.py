@@ -16,6 +16,8 @@ TAIL = 10.0
 """Seconds after its heal in which a fault still counts: connections and caches outlive it."""
 
 _ONSET = 5.0  # seconds: a failure that begins this soon after a fault points at it
+_BURST = 10  # operations of which half fail: then it is no noise
+_TOO_LATE = -5.0
 _BAD = frozenset({'error', 'blocked', 'lost', 'failed', 'down'})
 
 
@@ -48,20 +50,47 @@ def rank(entries: Sequence[journal.Entry], evidence: Iterable[int] = ()) -> tupl
             that was not ok counts.
     """
     bands = periods.bands(entries)
-    trouble = _trouble(entries, frozenset(evidence))
+    done = journal.operations(entries)
+    outbreak = _outbreak(done, bands)
+    trouble = _trouble(entries, done, frozenset(evidence), outbreak)
     targets = {
         one.what.id: one.what.targets
         for one in entries
         if isinstance(one.what, journal.Fault) and one.what.targets
     }
-    found = [_suspect(band, targets.get(band.id, ()), trouble) for band in bands]
+    found = [_suspect(band, targets.get(band.id, ()), trouble, outbreak) for band in bands]
     # Of equal suspicion, the one that came last before the trouble: causes are near.
     order = {band.id: index for index, band in enumerate(bands)}
     return tuple(sorted(found, key=lambda one: (-one.score, -order[one.event])))
 
 
-def _trouble(entries: Sequence[journal.Entry], evidence: frozenset[int]) -> _Trouble:
-    done = journal.operations(entries)
+def _outbreak(done: Sequence[journal.Done], bands: Sequence[periods.Band]) -> float | None:
+    """When damage that outlasts every fault began; None where what failed came to an end.
+
+    Damage that lasts fails in every later fault alike, so that only what was until then can tell who did it.
+    """
+    healed = [band.healed for band in bands if band.healed is not None]
+    last = max(healed) + TAIL if healed and len(healed) == len(bands) else math.inf
+    after = [one.how != 'ok' for one in done if one.at >= last]
+    if len(after) < _BURST or sum(after) < 0.5 * len(after):
+        return None
+    bad = [one.how != 'ok' for one in done]
+    for n, one in enumerate(done):
+        if bad[n] and sum(bad[n : n + _BURST]) >= _BURST / 2:
+            return one.at
+    return None
+
+
+def _trouble(
+    entries: Sequence[journal.Entry],
+    done: Sequence[journal.Done],
+    evidence: frozenset[int],
+    outbreak: float | None,
+) -> _Trouble:
+    if outbreak is not None:
+        done = [one for one in done if one.at <= outbreak + TAIL]
+        evidence = frozenset()
+        entries = [one for one in entries if one.at <= outbreak + TAIL]
     chosen = [one for one in done if one.seq in evidence]
     failed = chosen or [one for one in done if one.how != 'ok']
     kinds = {one.invoke.kind for one in failed}
@@ -75,11 +104,18 @@ def _trouble(entries: Sequence[journal.Entry], evidence: frozenset[int]) -> _Tro
         and ({entry.what.workload, entry.what.agent} & _BAD or entry.seq in evidence)
     ]
     # An operation is felt when it ends: one that waited out a fault began before it.
-    bad = tuple(one.at if one.ended_at is None else one.ended_at for one in failed)
+    bad = tuple(
+        one.at if one.ended_at is None or outbreak is not None else one.ended_at for one in failed
+    )
     return _Trouble(bad, tuple(good), tuple(ills))
 
 
-def _suspect(band: periods.Band, targets: tuple[str, ...], trouble: _Trouble) -> Suspect:
+def _suspect(
+    band: periods.Band, targets: tuple[str, ...], trouble: _Trouble, outbreak: float | None
+) -> Suspect:
+    if outbreak is not None and band.start > outbreak:
+        late = f'it began {band.start - outbreak:.1f} s after the damage, which lasts, was done'
+        return Suspect(band.id, band.kind, targets, _TOO_LATE, (late,))
     end = math.inf if band.healed is None else band.healed + TAIL
     bad = _within(trouble.bad, band.start, end)
     good = _within(trouble.good, band.start, end)
