@@ -10,7 +10,8 @@ import os
 import pathlib
 import socket
 import stat
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import linked
@@ -39,17 +40,27 @@ def _find(folder: pathlib.Path, said: spec.Spec | None = None, *apps: snapshot.A
     return asyncio.run(discover.find(at, bundle=folder, said=said or spec.Spec(), run='r1'))
 
 
-def _go(own: Any, seconds: float = 0.3) -> list[journal.What]:
-    """What a load writes until it is stopped."""
+def _go(own: Any, until: Callable[[list[journal.What]], bool]) -> list[journal.What]:
+    """What a load writes until that is enough; ten seconds at most."""
     written: list[journal.What] = []
 
     async def go() -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await discover.go(own, said=spec.Spec(), seed=1, write=written.append, log=LOG)
+        running = asyncio.create_task(
+            discover.go(own, said=spec.Spec(), seed=1, write=written.append, log=LOG)
+        )
+        async with asyncio.timeout(10):
+            while not until(written) and not running.done():
+                await asyncio.sleep(0.02)
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
 
     asyncio.run(go())
     return written
+
+
+def _never(_: list[journal.What]) -> bool:
+    return False
 
 
 def _ops(written: Sequence[journal.What]) -> collections.Counter[tuple[str, str, str]]:
@@ -106,7 +117,7 @@ def test_a_load_file_that_gives_no_load_says_why(tmp_path: pathlib.Path) -> None
 
 def test_a_load_of_the_bundles_own_says_what_it_does(tmp_path: pathlib.Path) -> None:
     _bundle(tmp_path, 'end_to_end.py', GOOD)
-    written = _go(_find(tmp_path))
+    written = _go(_find(tmp_path), lambda so_far: ('slow', 'invoke', '') in _ops(so_far))
     assert _notes(written)[0]['writes'] == [['put', 'get']]
     assert _notes(written)[0]['own'] is True
     ended = {key: n for key, n in _ops(written).items() if key[1] != 'invoke'}
@@ -141,7 +152,7 @@ def test_a_load_that_ends_or_cannot_begin_is_never_passed_over(
 ) -> None:
     _bundle(tmp_path, 'end_to_end.py', text)
     with pytest.raises(error, match=said):
-        _go(_find(tmp_path))
+        _go(_find(tmp_path), _never)
 
 
 PROGRAM = """#!/bin/sh
@@ -163,7 +174,10 @@ def test_an_executable_says_what_it_does_and_leaves_no_process(
 ) -> None:
     _bundle(tmp_path, 'end_to_end', PROGRAM)
     with caplog.at_level(logging.INFO):
-        written = _go(_find(tmp_path), 1.0)
+        written = _go(
+            _find(tmp_path),
+            lambda _: (tmp_path / 'child').exists() and len(caplog.records) >= 4,
+        )
     said = {(one.levelname, one.getMessage().partition(' (')[0]) for one in caplog.records}
     assert said >= {
         ('INFO', 'model test'), ('ERROR', 'this is an error'), ('WARNING', 'not an operation'),
@@ -177,6 +191,11 @@ def test_an_executable_says_what_it_does_and_leaves_no_process(
     }
     assert _notes(written)[-1]['writes'] == [['put', 'get']]
     child = int((tmp_path / 'child').read_text())
+    deadline = (
+        time.monotonic() + 5
+    )  # It has been killed; that takes effect when the machine gets to it.
+    while _lives(child) and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert not _lives(child)
 
 
@@ -196,10 +215,10 @@ def test_a_process_that_lives_is_seen() -> None:
 def test_an_executable_that_ends_has_failed(tmp_path: pathlib.Path) -> None:
     _bundle(tmp_path, 'end_to_end', '#!/bin/sh\nexit 0\n')
     with pytest.raises(model.TestFailure, match='exited with 0'):
-        _go(_find(tmp_path), 5)
+        _go(_find(tmp_path), _never)
     _bundle(tmp_path, 'end_to_end', 'no program')
     with pytest.raises((model.InfraFailure, model.TestFailure)):
-        _go(_find(tmp_path), 5)
+        _go(_find(tmp_path), _never)
 
 
 KEYSTONE = linked.one_unit('keystone')
@@ -224,7 +243,7 @@ def test_where_there_is_no_load_the_sentence_says_what_would_be_one(
         silent.bind(('127.0.0.1', 0))
         found = _find(tmp_path, None, linked.one_unit('db', silent.getsockname()[1]))
     assert 'tests/end_to_end.py' in found.why
-    written = _go(found, 0.1)
+    written = _go(found, bool)
     assert [(one.kind, one.value) for one in written if isinstance(one, journal.Note)] == [
         (notes.LOAD_NONE, found.why)
     ]

@@ -132,11 +132,15 @@ def test_the_watch_goes_on_while_a_machine_cannot_be_reached_and_leaves_nothing_
     clock = iter(range(1000))
 
     async def go() -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.3):
-                await vips.watch(
-                    machines, written.append, now=lambda: float(next(clock)), every=0.05
-                )
+        watch = asyncio.create_task(
+            vips.watch(machines, written.append, now=lambda: float(next(clock)), every=0.02)
+        )
+        async with asyncio.timeout(10):
+            while machines.visits < 6:
+                await asyncio.sleep(0.01)
+        watch.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watch
 
     asyncio.run(go())
     said: list[Any] = [one.value for one in written if isinstance(one, journal.Note)]
