@@ -18,6 +18,8 @@ LIVES = 4
 """Seconds for which the kernel keeps the address; it may be more than a second late with it."""
 TAKEN_AFTER = LIVES + 2.5
 EVERY = 0.5
+KEPT = 5.0
+"""Seconds for which it stays at least, before the unit with the lower number has it again (VRRP's preemption)."""
 
 
 class Holder:
@@ -28,6 +30,8 @@ class Holder:
         self._stores = wire.Circle(7000)
         self._lease: tuple[int, object] = (0, None)
         self._since = 0.0
+        self._mine = 0.0
+        self._wish = 0
 
     async def go_on(self) -> None:
         """For ever."""
@@ -47,15 +51,36 @@ class Holder:
         version, holder = self._lease
         if holder != me and version and time.monotonic() - self._since < TAKEN_AFTER:
             await self.drop()
+            if _number(me) < _number(holder):
+                # Whoever holds it sees that this unit is there again.
+                _, wish = await self._ask('GET', None, 'wish-vip')
+                body = {'version': wish['version'] + 1, 'value': me}
+                await self._ask('PUT', body, 'wish-vip')
             return
         begun = time.monotonic()
         answer = await self._ask('PUT', {'if': version, 'version': version + 1, 'value': me})
         self._saw(answer)
         if answer[0] == 200:
+            if holder != me:
+                self._mine = time.monotonic()
             await self._have(int(LIVES - (time.monotonic() - begun)))
+            await self._hand_over(me)
         elif self._lease[1] != me:
             await self.drop()
         # Else it is an earlier attempt of ours that came through late: nobody knows when, so it counts for nothing.
+
+    async def _hand_over(self, me: str) -> None:
+        """Let the unit with the lower number have the address again, once it keeps asking."""
+        status, wish = await self._ask('GET', None, 'wish-vip')
+        if status != 200 or not wish['version']:
+            return
+        again, self._wish = wish['version'] != self._wish and self._wish, wish['version']
+        kept = time.monotonic() - self._mine
+        if again and kept > KEPT and _number(wish['value']) < _number(me):
+            await self.drop()
+            version = self._lease[0]
+            body = {'if': version, 'version': version + 1, 'value': wish['value']}
+            self._saw(await self._ask('PUT', body))
 
     def _saw(self, answer: tuple[int, dict]) -> None:
         """Both a change that was made and one that was refused (409) say how things are."""
@@ -63,11 +88,11 @@ class Holder:
         if status in (200, 409) and (now['version'], now['value']) != self._lease:
             self._lease, self._since = (now['version'], now['value']), time.monotonic()
 
-    async def _ask(self, method: str, body: object) -> tuple[int, dict]:
+    async def _ask(self, method: str, body: object, key: str = 'lease-vip') -> tuple[int, dict]:
         stores = self._settings['stores']
         # Not hedged: a second attempt at the same change would find the first one in its way.
         return await self._stores.ask(
-            stores, method, '/v/lease-vip', body, each=0.8, hedge=0.8, within=3.0
+            stores, method, f'/v/{key}', body, each=0.8, hedge=0.8, within=3.0
         )
 
     async def _have(self, seconds: int) -> None:
@@ -81,6 +106,10 @@ class Holder:
     async def drop(self) -> None:
         """Be without the address."""
         await _ip('del', f'{self._settings["vip"]}/32', 'dev', self._settings['interface'])
+
+
+def _number(unit: object) -> int:
+    return int(str(unit).rpartition('/')[2] or 0)
 
 
 async def _ip(*args: str) -> None:
