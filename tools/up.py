@@ -34,6 +34,7 @@ def main(argv: list[str]) -> int:
         _check_host()
         _model(model)
         _spaces(model, bundle)
+        _try_again(model)
         say(f'deploying {bundle} (model {model}); watch it elsewhere: {JUJULET} status --watch 2s')
         _juju('deploy', '--model', model, f'./{os.path.relpath(bundle)}', '--wait')
         deployed = time.monotonic() - began
@@ -108,6 +109,16 @@ def _spaces(model: str, bundle: pathlib.Path) -> None:
     for name in sorted(wanted - there):
         subnet = [subnets[name]] if name in subnets else []
         _juju('add-space', '--model', model, name, *subnet)
+
+
+def _try_again(model: str) -> None:
+    """Machines that an earlier run could not make: what stood in the way may have been put right."""
+    machines: dict[str, Any] = _yaml('status', '--model', model).get('machines') or {}
+    failed = [
+        i for i, m in machines.items() if m['machine-status']['current'] == 'provisioning error'
+    ]
+    if failed:
+        _juju('retry-provisioning', '--model', model, *failed)
 
 
 def _failed(model: str, why: str) -> int:
