@@ -41,6 +41,7 @@ class Smallest:
     command: str
     replays: int = 0
     necessary: tuple[str, ...] = ()
+    minimal: bool = True
 
     @property
     def sentence(self) -> str:
@@ -51,7 +52,8 @@ class Smallest:
         )
         found = f', found in {words.count(self.replays, "replay")}' if self.replays else ''
         without = f'; without {" or ".join(self.necessary)} it passed' if self.necessary else ''
-        return f'{said}{found}{without}'
+        sure = '' if self.minimal else '; it is not sure that each of them is needed'
+        return f'{said}{found}{without}{sure if n > 1 else ""}'
 
 
 REPLAY, NOT_AGAIN = 'replay', 'not again'
@@ -280,6 +282,7 @@ def _smallest(value: Mapping[str, located.Plain]) -> Smallest | None:
         command=text(value.get('command')),
         replays=replays if isinstance(replays, int) else 0,
         necessary=_words(value.get('necessary')),
+        minimal=value.get('minimal') is not False,
     )
 
 

@@ -252,10 +252,11 @@ function drawLanes(g) {
     for (const [start, end, word, said] of lane.spans) {
       const a = Math.max(x(start), GUTTER - 2), b = Math.min(x(end), width);
       if (b < GUTTER || a > width) continue;
-      g.fillStyle = lane.vip ? colours.band(holders.indexOf(word) + 2, .5) : colours[WORDS[word] ?? 'other'];
+      const wrong = lane.vip && (word.includes(' + ') || word === 'nobody');  // a VIP has one owner
+      g.fillStyle = wrong ? colours.error : lane.vip ? colours.band(holders.indexOf(word) + 2, .5) : colours[WORDS[word] ?? 'other'];
       g.fillRect(a, top + 2, Math.max(b - a - 1, 1.5), LANE - 4);
       if (word === 'active' || b - a < 34) continue;
-      g.fillStyle = ['error', 'lost', 'failed'].includes(word) ? '#fff' : colours.ink; g.font = '11px Inter, system-ui, sans-serif';
+      g.fillStyle = wrong || ['error', 'lost', 'failed'].includes(word) ? '#fff' : colours.ink; g.font = '11px Inter, system-ui, sans-serif';
       g.fillText(fitted(g, said && b - a > 150 ? `${word}: ${said}` : word, b - a - 10), Math.max(a, GUTTER) + 5, top + LANE / 2 + .5);
       g.font = '12px Inter, system-ui, sans-serif';
     }
