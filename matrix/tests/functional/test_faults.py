@@ -223,10 +223,10 @@ def test_a_virtual_address_that_stays_is_not_said_to_have_left(rig: facts.Facts)
     assert _strike(_sabotaged(find.faults()['vip-loss']), holder).outcome == 'unproven'
 
 
-def test_a_network_that_is_cut_leaves_ssh_alone_and_heals_in_the_kernel(
+def test_a_network_that_is_cut_leaves_ssh_alone_and_has_an_end_in_the_kernel(
     rig: facts.Facts,
 ) -> None:
-    """The rules let nothing through, but the elements of their sets expire without anybody."""
+    """The set that all its rules hang on has a time after which the kernel empties it."""
     seen: list[str] = []
 
     async def look(at: live.Live) -> None:
