@@ -251,8 +251,8 @@ def _retry(how: behaviour.Behaviour) -> Iterator[str]:
     if how.retry == 'none':
         yield 'retries 0'
     elif how.retry == 'safe':
-        # A request that may have reached the server is repeated only if that changes nothing. To be
-        # repeated it is copied: where no API gets to, in a flood, that is time better spent.
+        # A request that may have reached the server is repeated only if that changes nothing. It is
+        # copied for that; at a rate that no API reaches, the time is better spent on other requests.
         yield 'retry-on conn-failure empty-response'
         yield (
             'http-request disable-l7-retry if !METH_GET or '
