@@ -25,6 +25,8 @@ EACH = 3.0
 """Seconds for one attempt."""
 PATIENCE = 10.0
 """Seconds for all attempts: the address moves to another unit within about seven."""
+FIRST = 20
+"""Items that are there before the load begins."""
 _LOST = (aiohttp.ClientError, OSError, TimeoutError)
 
 
@@ -73,6 +75,7 @@ class Control:
             except _LOST:
                 continue
             self._base = f'http://{answer.json()["vip"]}:{PORT}'
+            await self._first_items()
             return [
                 _kind('token.issue', self._issue, lambda: f'token-{next(self._numbers)}', 1),
                 _kind('token.validate', self._validate, self._some_token, 3),
@@ -83,6 +86,16 @@ class Control:
                 _kind('item.read', self._read, self._some_item, 4),
             ]
         raise link.LinkError('no unit of front says which address is theirs')
+
+    async def _first_items(self) -> None:
+        """Some items that every cache knows, so that there is something to change from the beginning."""
+        for _ in range(FIRST):
+            item = f'{self._run}-{next(self._numbers)}@1'
+            try:
+                await self._create(item)
+                await self._read(item)
+            except _LOST as error:
+                raise link.LinkError(f'{self._base} does not answer: {error}') from error
 
     async def close(self) -> None:
         """What was made goes with the model."""
@@ -95,7 +108,7 @@ class Control:
         return self._fresh[next(self._numbers) % len(self._fresh)] if self._fresh else None
 
     def _changeable(self) -> located.Plain:
-        if len(self._read_once) < 10:  # By then it is out of everybody's hands.
+        if len(self._read_once) < FIRST // 2:  # By then it is out of everybody's hands.
             return None
         name, _, _ = self._read_once.popleft().partition('@')
         return f'{name}@2'

@@ -164,12 +164,12 @@ async def careless(replica: Replica) -> None:
                 except wire.NoAnswerError as error:
                     print(f'donate: {error}', flush=True)
     while True:
-        await asyncio.sleep(8)
         records = {key: one.plain() for key, one in replica.shelf.records.items()}
         try:
             wire.keep(copy, json.dumps(records))
         except OSError as error:
             print(f'copy: {error}', flush=True)
+        await asyncio.sleep(20)
 
 
 asyncio.run(main())
