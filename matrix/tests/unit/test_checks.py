@@ -120,6 +120,20 @@ def test_load_that_did_less_than_planned_is_unknown() -> None:
     assert _load(every_other, expected=expect.Expect(ran=0.4)).outcome is PASS
 
 
+def test_a_kind_may_have_had_nothing_to_do_for_a_while_but_not_for_ever() -> None:
+    kinds: list[located.Plain] = ['get', 'change']
+    load = c.note(1, 'load', {'kinds': kinds, 'weights': [1, 1], 'rate': 2, 'writes': []})
+
+    def found(end: float, gave_away: list[located.Plain], *parts: c.Line) -> str:
+        over = c.note(end, 'load.end', {'seconds': end - 1, 'gave_away': gave_away})
+        return service.load(c.trial_of(load, over, c.ops(1, end), *parts)).sentence
+
+    assert 'ran in every period' in found(20, ['change'])
+    assert found(20, []) == 'no change ran before any fault'
+    assert found(60, ['change']) == 'no change ran: it never had anything to do'
+    assert 'ran in every period' in found(60, ['change'], c.op(50, 'change'))
+
+
 @pytest.mark.parametrize('start', [1, 21])
 def test_load_that_never_worked_before_or_after_the_faults_fails(start: float) -> None:
     good = [line for line in c.ops(1, 60) if not start <= line[0] < start + 39]

@@ -152,6 +152,7 @@ def test_a_kind_that_has_nothing_to_do_gives_its_turn_away() -> None:
     written = _run(_load(what, 0.4, rate=100))
     kinds = collections.Counter(one.kind for one in _ops(written) if one.phase == 'invoke')
     assert kinds['read'] == 0
+    assert _note(written, notes.LOAD_END)['gave_away'] == ['read']
     assert kinds['write'] == pytest.approx(2 * kinds['list'], rel=0.2)  # pyright: ignore[reportUnknownMemberType]
 
 

@@ -109,6 +109,14 @@ def test_two_kinds_of_write_may_be_read_back_by_one() -> None:
     assert [found[f'acknowledged {kind}'] for kind in ('put', 'change')] == [FAIL, PASS]
 
 
+def test_a_kind_of_write_that_was_never_tried_is_for_the_load_to_answer_for() -> None:
+    load = c.note(1, 'load', {'kinds': ['get'], 'rate': 0, 'writes': [['put', 'get']]})
+    asked = [one.check for one in _judge(_test('t', load, c.op(5))).tests[0].verdicts]
+    assert not [one for one in asked if one.startswith('acknowledged')]
+    tried = _judge(_test('t', load, c.op(5), c.op(6, 'put', 'info', value='k'))).tests[0]
+    assert [one.outcome for one in tried.verdicts if one.check == 'acknowledged put'] == [UNKNOWN]
+
+
 def test_a_bundle_that_nobody_used_is_unknown_unless_it_says_so() -> None:
     assert _judge(_test('t', c.note(1, 'load.none', 'no port'))).outcome is UNKNOWN
     wanted = c.note(1, 'load.none', 'the bundle says that it has no load')

@@ -16,6 +16,9 @@ _FAIL, _UNKNOWN, _PASS = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN, verdict.
 _ENOUGH = 5
 """Operations of one kind, planned in a period: with fewer, that none came is chance."""
 
+_MANY = 30
+"""Turns of a kind in a test: whoever still had nothing to do is not as it was meant."""
+
 _LONG = 10.0  # seconds of a period in which something must have been tried, whatever the load is
 
 _LATE = 0.1  # seconds: an operation that the runner began later than this says nothing of the bundle's latency
@@ -40,6 +43,11 @@ class _Plan:
     start: float
     end: float
     own: bool
+    gave_away: frozenset[str]
+
+    def due(self, kind: str, seconds: float) -> float:
+        """How many operations of a kind so many seconds have, where it always has something to do."""
+        return self.rate * seconds * self.kinds[kind] / (sum(self.kinds.values()) or 1.0)
 
 
 def load(of: trial.Trial) -> verdict.Verdict:
@@ -68,10 +76,7 @@ def load(of: trial.Trial) -> verdict.Verdict:
 
 
 def _plans(of: trial.Trial) -> list[_Plan]:
-    ends = [entry.at for entry, _ in of.notes.get(notes.LOAD_END, ())]
-    lengths = [
-        trial.number(trial.mapping(value).get('seconds')) for value in of.values(notes.LOAD_END)
-    ]
+    ends = [trial.mapping(value) for value in of.values(notes.LOAD_END)]
     found: list[_Plan] = []
     for number, (entry, value) in enumerate(of.notes.get(notes.LOAD, ())):
         said = trial.mapping(value)
@@ -80,9 +85,12 @@ def _plans(of: trial.Trial) -> list[_Plan]:
             trial.number(one, 1.0) for one in cast('Iterable[object]', said.get('weights') or ())
         ]
         own = said.get('own') is True
-        end = entry.at + lengths[number] if number < len(ends) else of.end
+        over = trial.mapping(ends[number] if number < len(ends) else None)
+        end = entry.at + trial.number(over.get('seconds'), of.end - entry.at)
+        gave_away = frozenset(map(str, cast('Iterable[object]', over.get('gave_away') or ())))
         kinds = dict(zip(names, [*weights, *([1.0] * len(names))], strict=False))
-        found.append(_Plan(kinds, trial.number(said.get('rate')), entry.at, end, own))
+        rate = trial.number(said.get('rate'))
+        found.append(_Plan(kinds, rate, entry.at, end, own, gave_away))
     return found
 
 
@@ -120,14 +128,17 @@ def _missing(of: trial.Trial, plans: Sequence[_Plan]) -> str:
             share = ran / planned
             return f'only {share:.0%} of the planned operations ran {_WHEN[period]} ({ran} of {planned:.0f})'
         for plan, length in zip(plans, seconds, strict=True):
-            all_ = sum(plan.kinds.values()) or 1.0
-            for kind, weight in plan.kinds.items():
-                due = plan.rate * length * weight / all_
-                # Twice: a kind that reads has nothing to do until another has written.
-                if due >= 2 * _ENOUGH and not tried[period][kind]:
+            for kind in plan.kinds:
+                due = plan.due(kind, length) >= 2 * _ENOUGH and kind not in plan.gave_away
+                if due and not tried[period][kind]:
                     return f'no {kind} ran {_WHEN[period]}'
         if not ran and sum(seconds) > _LONG:
             return f'no operation ran {_WHEN[period]}'
+    ever = {one.invoke.kind for one in of.done}
+    for plan in plans:
+        for kind in plan.kinds:
+            if kind not in ever and plan.due(kind, plan.end - plan.start) >= _MANY:
+                return f'no {kind} ran: it never had anything to do'
     return ''
 
 

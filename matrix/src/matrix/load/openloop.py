@@ -89,7 +89,7 @@ class Clients:
                     continue
                 self._send(kind, asked, f'{self._name}.{number}', late)
         finally:
-            await self._end(drain, loop.time() - began)
+            await self._end(drain, loop.time() - began, turns.gave_away)
 
     async def read_back(self, *, within: float = 60.0) -> int:
         """Read every acknowledged write once more; returns how many there were. May be called while the load runs.
@@ -161,7 +161,7 @@ class Clients:
             self._written[kind.name].append(asked if did.value is None else did.value)
         return 'ok'
 
-    async def _end(self, drain: float, ran: float) -> None:
+    async def _end(self, drain: float, ran: float, gave_away: set[str]) -> None:
         try:
             if self._flying:
                 await asyncio.wait(self._flying, timeout=drain)
@@ -176,6 +176,7 @@ class Clients:
             'tried': self.tried,
             'worked': self.worked,
             'not_sent': self.not_sent,
+            'gave_away': [*sorted(gave_away)],
         }
         self._say(notes.LOAD_END, value)
 
@@ -230,6 +231,8 @@ class Turns:
 
     def __init__(self, kinds: Sequence[load.Kind]):
         self._owed = {kind: 0.0 for kind in kinds if kind.weight > 0}
+        self.gave_away: set[str] = set()
+        """Kinds that had nothing to do when it was their turn."""
 
     def take(self) -> tuple[load.Kind, located.Plain] | None:
         """The next kind that has something to do, with what it is asked; None when none has."""
@@ -240,4 +243,5 @@ class Turns:
             if asked is not None:
                 self._owed[kind] -= sum(one.weight for one in self._owed)
                 return kind, asked
+            self.gave_away.add(kind.name)
         return None
