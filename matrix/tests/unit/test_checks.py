@@ -313,8 +313,19 @@ def test_an_acknowledged_write_that_is_gone_fails() -> None:
     found = safety.acknowledged(c.trial_of(_put(12), c.fault(), _get(25, False)), **PAIR)
     assert found.outcome is FAIL
     assert found.sentence == (
-        "1 of 1 acknowledged write is lost, first 'k' (put at 12.0 s, while freeze struck api/0)"
+        "1 of 1 acknowledged write is lost, first 'k' "
+        '(put at 12.0 s, missed at 25.0 s, while freeze struck api/0)'
     )
+
+
+def test_what_shows_a_loss_is_the_first_read_that_missed_it_if_a_fault_struck_then() -> None:
+    put, amid, after = _put(5), _get(15, False), _get(25, False)
+    found = safety.acknowledged(c.trial_of(put, c.fault(), amid, after), **PAIR)
+    (seq,) = found.evidence
+    of = c.trial_of(put, c.fault(), amid, after)
+    assert next(one for one in of.done if one.seq == seq).at == 15
+    found = safety.acknowledged(c.trial_of(put, c.fault(), after), **PAIR)
+    assert found.evidence == (1,)
 
 
 @pytest.mark.parametrize('how', ['fail', 'info', None])

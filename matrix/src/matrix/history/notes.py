@@ -11,8 +11,8 @@ phase           'settled', 'control' (load, no fault yet), 'chaos', 'recovery' (
 load            {kinds, weights, rate, sentence, writes: [[write, read]], own}: what the load that starts now will do;
                 `own`: it is the bundle's, and says by itself what it does
 load.late       {kind, seconds, not_sent}: the runner, not the bundle, was late, or why it did not send an operation
-load.end        {seconds, tried, worked, not_sent, gave_away: [kind]}: the load that ran has ended; counts of operations,
-                and the kinds that had nothing to do when it was their turn
+load.end        {seconds, tried, worked, not_sent, gave_away: [kind]}: the load has ended; counts of operations, and the
+                kinds that had nothing to do when it was their turn
 load.none       why there is no load
 refused         {event, fault, reason}: an event that could not be carried out
 units           {event, counts: {application: units}}: as it was before an event that changes the model

@@ -135,12 +135,18 @@ def _of_load(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
         yield 'latency', service.latency
     own = any(trial.mapping(value).get('own') for value in of.values(notes.LOAD))
     for write, read in of.writes:
-        if write not in kinds and not own:
-            continue  # Whether it had to be tried, the load's own check says.
+        if not own and not _tried(of, write):
+            continue  # Whether it had to be, the load's own check says.
         yield f'acknowledged {write}', functools.partial(_pair, safety.acknowledged, write, read)
         yield f'reads of {write}', functools.partial(_pair, safety.reads, write, read)
     if {safety.ISSUE, safety.VALIDATE} <= kinds:
         yield 'tokens', safety.tokens
+
+
+def _tried(of: trial.Trial, write: str) -> bool:
+    """A write was tried while there was time to read it back."""
+    last = safety.readback(of)
+    return any(one.invoke.kind == write and one.at <= last for one in of.done)
 
 
 def _of_model(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:

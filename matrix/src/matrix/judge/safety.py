@@ -28,26 +28,33 @@ def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict
     healed = max((one.band.healed or 0.0 for one in of.strikes), default=0.0)
     written = _written(of, write)
     found: dict[str, bool] = {}
+    missed: dict[str, journal.Done] = {}
     for one in of.done:
         if one.invoke.kind == read_back and one.how == 'ok':
             key = repr(one.invoke.value)
+            if key in written and not _found(one) and one.at >= (written[key].ended_at or 0.0):
+                missed.setdefault(key, one)
             # Looked for only after the heal, and after the write's own answer.
             if key in written and one.at >= max(healed, written[key].ended_at or 0.0):
-                found[key] = bool(one.end and one.end.value)
-    lost = [one for key, one in written.items() if found.get(key) is False]
-    last = max(
-        (entry.at for entry, value in of.notes.get(notes.PHASE, ()) if value == 'readback'),
-        default=math.inf,
-    )
+                found[key] = _found(one)
+    lost = {key: one for key, one in written.items() if found.get(key) is False}
+    last = readback(of)
     unread = [one for key, one in written.items() if key not in found and trial.ended(one) <= last]
     if lost:
         what = 'write is' if len(lost) == 1 else 'writes are'
+        key, first = next(iter(lost.items()))
         sentence = (
-            f'{len(lost)} of {len(written)} acknowledged {what} lost, first {lost[0].value!r} '
-            f'({write} at {lost[0].at:.1f} s{_during(of, lost[0])})'
+            f'{len(lost)} of {len(written)} acknowledged {what} lost, first {first.value!r} '
+            f'({write} at {first.at:.1f} s, missed at {missed[key].at:.1f} s{_during(of, missed[key])})'
         )
         signature = verdict.Signature('acknowledged writes', write, 'lost')
-        return verdict.Verdict(name, _FAIL, sentence, tuple(one.seq for one in lost), signature)
+        # What was lost was lost before it was first missed: a read amid the faults shows when, one after them does not.
+        over = max((one.band.healed or 0.0 for one in of.strikes), default=0.0)
+        shown = [missed[key] if missed[key].at <= over else one for key, one in lost.items()]
+        evidence = tuple(sorted(one.seq for one in shown))
+        return verdict.Verdict(name, _FAIL, sentence, evidence, signature)
+    if not written:
+        return verdict.Verdict(name, _UNKNOWN, f'no {write} was acknowledged')
     if not found or (unread and of.strikes):
         sentence = f'{len(unread)} of {len(written)} acknowledged writes were never read back'
         return verdict.Verdict(name, _UNKNOWN, sentence, tuple(one.seq for one in unread))
@@ -55,6 +62,16 @@ def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict
         f'all {len(written)}' if len(found) == len(written) else f'{len(found)} of {len(written)}'
     )
     return verdict.Verdict(name, _PASS, f'{count} acknowledged writes were read back')
+
+
+def readback(of: trial.Trial) -> float:
+    """The second at which reading back began; without it: infinity."""
+    begun = [entry.at for entry, value in of.notes.get(notes.PHASE, ()) if value == 'readback']
+    return max(begun, default=math.inf)
+
+
+def _found(one: journal.Done) -> bool:
+    return bool(one.end and one.end.value)
 
 
 def _written(of: trial.Trial, write: str) -> dict[str, journal.Done]:
