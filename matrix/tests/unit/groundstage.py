@@ -40,7 +40,7 @@ class Ground:
         self.sent: list[tuple[str, located.Plain]] = []
         self.states: dict[str, str] = {}
         self.values: list[tuple[str, str]] = []
-        bundle = bundlefile.Bundle(folder / 'bundle.yaml', folder, 'b', 'sha256:0')
+        bundle = bundlefile.Bundle(folder / 'bundle.yaml', folder, 'b', 'sha256:0', ('db',))
         self.ground = ground.Ground(
             self.link,
             self.written.append,

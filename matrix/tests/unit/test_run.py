@@ -51,6 +51,21 @@ def test_a_bundle_is_a_folder_or_a_file_and_its_tests_stand_beside_it(
     assert bundlefile.find(tmp_path).spell
 
 
+def test_spaces_beside_a_bundle_are_made_where_it_names_them(tmp_path: pathlib.Path) -> None:
+    bound = 'applications: {web: {charm: ./web, bindings: {"": api, public: dmz}}}'
+    (tmp_path / 'dmz.yaml').write_text(bound)
+    (tmp_path / 'core.yaml').write_text(_BUNDLE)
+    (tmp_path / 'spaces.yaml').write_text(
+        'dmz: 10.0.1.0/24\napi: 10.0.2.0/24\ndata: 10.0.3.0/24\n'
+    )
+    asked = flags.gather(_parsed(), {})
+    dmz, core = bundlefile.find(tmp_path / 'dmz.yaml'), bundlefile.find(tmp_path / 'core.yaml')
+    assert prepare.spaces_of(asked, dmz) == {'dmz': '10.0.1.0/24', 'api': '10.0.2.0/24'}
+    assert prepare.spaces_of(asked, core) == {}
+    said = dataclasses.replace(asked, spaces=tmp_path / 'spaces.yaml')
+    assert len(prepare.spaces_of(said, core)) == 3
+
+
 @pytest.mark.parametrize(
     ('text', 'said'),
     [(None, 'cannot be read: No such file'), ('[]', ':1: error: a bundle needs applications'), ('a: [', 'not YAML')],

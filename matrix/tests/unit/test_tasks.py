@@ -46,6 +46,12 @@ def test_deploy_deploys_the_bundle_once(tmp_path: pathlib.Path) -> None:
     ground.ground.deployed = True
     assert asyncio.run(ground.task(tasks.deploy))
     assert ground.link.asked == [f'deploy {tmp_path}/bundle.yaml']
+    there = Ground(tmp_path, model='mine')
+    assert asyncio.run(there.task(tasks.deploy))
+    assert there.link.asked == []
+    empty = Ground(tmp_path, model='mine', state=snapshot.Model())
+    assert asyncio.run(empty.task(tasks.deploy))
+    assert len(empty.link.asked) == 1
 
 
 def test_a_model_is_healthy_when_nothing_changed_for_its_time(tmp_path: pathlib.Path) -> None:

@@ -15,7 +15,8 @@ _NAMES = ('bundle.yaml', 'bundle.yml')
 class Bundle:
     """A bundle on the disk. Its tests stand in `folder`/tests; `digest` is that of its file's text.
 
-    `ha` says whether it promises to stay up without one unit: it has an application of two or more.
+    `spaces` are those that it binds endpoints to. `ha` says whether it promises to stay up without one unit: it has
+    an application of two or more.
     """
 
     file: pathlib.Path
@@ -23,6 +24,7 @@ class Bundle:
     name: str
     digest: str
     applications: tuple[str, ...] = ()
+    spaces: frozenset[str] = frozenset()
     ha: bool = False
     spell: bool = False
 
@@ -55,6 +57,9 @@ def find(path: pathlib.Path) -> Bundle:
         name=_name(file.resolve()),
         digest=f'sha256:{hashlib.sha256(text.encode()).hexdigest()}',
         applications=tuple(entry.key for entry in applications.entries),
+        spaces=frozenset(
+            space for entry in applications.entries for space in _spaces(entry.value)
+        ),
         ha=any(_units(entry.value) > 1 for entry in applications.entries),
         spell=_is_spell(file.parent / 'metadata.yaml'),
     )
@@ -88,6 +93,13 @@ def _units(application: located.Value) -> int:
     said = application.get('num_units') if isinstance(application, located.Mapping) else None
     count = said.value if isinstance(said, located.Scalar) else None
     return count if isinstance(count, int) else 0
+
+
+def _spaces(application: located.Value) -> list[str]:
+    bindings = application.get('bindings') if isinstance(application, located.Mapping) else None
+    entries = bindings.entries if isinstance(bindings, located.Mapping) else ()
+    values = [one.value.value for one in entries if isinstance(one.value, located.Scalar)]
+    return [one for one in values if isinstance(one, str)]
 
 
 def _is_spell(metadata: pathlib.Path) -> bool:

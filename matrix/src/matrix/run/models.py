@@ -7,19 +7,24 @@ import contextlib
 import dataclasses
 import logging
 import secrets
+from collections.abc import Mapping
 
 from matrix.juju import link, live
-from matrix.run import options, prepare
+from matrix.run import options
 
 _LOG = logging.getLogger('matrix')
 
 
 @dataclasses.dataclass
 class Models:
-    """Makes models with names from the prefix; with `-m`, all there is is that one, and it stays."""
+    """Makes models with names from the prefix; with `-m`, all there is is that one, and it stays.
+
+    `spaces` are made in each, by name with their subnets.
+    """
 
     options: options.Options
     session: live.Session
+    spaces: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     made: list[str] = dataclasses.field(default_factory=list[str])
 
     @property
@@ -39,16 +44,31 @@ class Models:
             return f'{controller}:{asked.model}' if controller else asked.model
         # A part of its own, so that runs side by side do not meet.
         name = f'{asked.model_prefix}-{secrets.token_hex(3)}'
-        found = await self.session.add_model(name, asked.cloud, dict(asked.model_config))
-        self.made.append(found)
+        found = await self._add(name)
         _LOG.info('model %s', found)
         try:
-            if asked.spaces is not None:
-                for space, subnet in prepare.spaces(asked.spaces).items():
-                    await self.session.cli(found, 'add-space', space, subnet)
+            for space, subnet in self.spaces.items():
+                await self.session.cli(found, 'add-space', space, subnet)
         except link.LinkError:
             await self.leave(found)
             raise
+        return found
+
+    async def _add(self, name: str) -> str:
+        """To its end, even when the run is being ended: half a model would be left behind."""
+        asked = self.options
+        task = asyncio.create_task(
+            self.session.add_model(name, asked.cloud, dict(asked.model_config))
+        )
+        try:
+            found = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            if task.exception() is None:
+                self.made.append(task.result())
+                await self.leave(task.result())
+            raise
+        self.made.append(found)
         return found
 
     async def another(self, old: str) -> str:

@@ -63,7 +63,7 @@ def prepare(
         raise problem.RefusedError(errors)
     _check_tasks(whole, bundle)
     _check_plans(asked, bundle, whole, known, seed)
-    _check_files(asked)
+    _check_files(asked, bundle)
     spec.read(None if extra is None else extra.get('load'))
     expect.read(None if extra is None else extra.get('expect'))
     for test in whole.tests:
@@ -182,11 +182,24 @@ def _check_plans(
                     ) from error
 
 
-def _check_files(asked: options.Options) -> None:
+def _check_files(asked: options.Options, bundle: bundlefile.Bundle) -> None:
     for path in asked.overlay:
         read_text(path, 'the overlay')
+    spaces_of(asked, bundle)
+
+
+def spaces_of(asked: options.Options, bundle: bundlefile.Bundle) -> dict[str, str]:
+    """The spaces that a new model needs: those of the user's file, or of a spaces.yaml beside the bundle that it names.
+
+    Raises:
+        problem.RefusedError: the file cannot be used.
+    """
     if asked.spaces is not None:
-        spaces(asked.spaces)
+        return spaces(asked.spaces)
+    beside = bundle.file.parent / 'spaces.yaml'
+    if not bundle.spaces or not beside.is_file():
+        return {}
+    return {name: subnet for name, subnet in spaces(beside).items() if name in bundle.spaces}
 
 
 def spaces(path: pathlib.Path) -> dict[str, str]:

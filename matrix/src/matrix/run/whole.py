@@ -34,7 +34,7 @@ async def run(
     """
     session = live.Session(whole.options.controller)
     write(journal.Note(notes.RUN, {**shrinking.run_note(whole), **_told(juju)}))
-    made = models.Models(whole.options, session)
+    made = models.Models(whole.options, session, prepare.spaces_of(whole.options, whole.bundle))
     found: list[panel.Judged] = []
     interrupted = False
     for test in whole.suite.tests:

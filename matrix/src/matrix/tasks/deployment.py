@@ -18,6 +18,10 @@ async def deploy(
     here = ground.of(context)
     if here.deployed:
         return True  # Again, it would make new revisions of local charms.
+    there = {one.name for one in here.link.now().applications}
+    if here.options.model is not None and there.issuperset(here.bundle.applications):
+        rule.log.info('every application of the bundle is in model %s already', here.link.model)
+        return True
     if here.bundle.spell:
         rule.log.info('this is a spell: its bundle is deployed, without conjure-up')
     try:

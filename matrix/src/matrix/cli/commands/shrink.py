@@ -74,7 +74,7 @@ async def _search(
 ) -> bool:
     session = live.Session(whole.options.controller)
     await session.reachable()
-    made = models.Models(whole.options, session)
+    made = models.Models(whole.options, session, prepare.spaces_of(whole.options, whole.bundle))
     name = await made.get()
     async with live.opened(name) as at:
         deployed = bool(at.now().applications)
