@@ -110,7 +110,9 @@ class PodmanMachines:
         names = [(said['hostname'], said['address']) for said in known.values()]
         for (_, machine), said in known.items():
             if overlays.mounted(self.root(model, machine)):
-                inside.keep_hosts(self.root(model, machine), said['hostname'], names)
+                # It may be going at this moment, as the others of a destroyed model are.
+                with contextlib.suppress(FileNotFoundError):
+                    inside.keep_hosts(self.root(model, machine), said['hostname'], names)
 
     async def destroy(self, model: str, machine: str) -> None:
         """Container, mount, folder; its files are deleted in the background."""
