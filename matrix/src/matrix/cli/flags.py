@@ -89,6 +89,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help='do not look for it',
     )  # fmt: skip
     ours.add_argument(
+        '--shrink-bundle', '--shrink_bundle', action='store_true',
+        help='then leave out applications too: each try deploys the bundle anew',
+    )  # fmt: skip
+    ours.add_argument(
         '--overlay',
         action='append',
         type=pathlib.Path,

@@ -45,6 +45,7 @@ class Options:
     unknown_is: Literal['pass', 'fail'] = 'fail'
     rate: float | None = None
     shrink_for: float | None = SHRINK_FOR
+    shrink_bundle: bool = False
     overlay: tuple[pathlib.Path, ...] = ()
     spaces: pathlib.Path | None = None
     model_config: tuple[tuple[str, str], ...] = ()

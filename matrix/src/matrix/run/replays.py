@@ -60,6 +60,7 @@ class Search:
     until: float
     now: Callable[[], float] = time.monotonic
     out_of_time: bool = False
+    unsure: bool = False
     number: int = 0
 
     async def smallest(
@@ -99,11 +100,18 @@ class Search:
             compact.compact(found.plan) if found.reproduced else whole,
             self.number,
             found.reproduced,
-            found.minimal and not self.out_of_time,
+            found.minimal and not self.out_of_time and not self.unsure,
             not self.out_of_time,
         )
 
-    async def _once(self, candidate: plan.Plan) -> verdict.Signature | None:
+    async def alike(self, candidate: plan.Plan, setting: str) -> bool:
+        """Whether a plan fails alike in another setting, which the replay knows of; `setting` is its words."""
+        known = self._known()
+        key = text_of(candidate) + setting
+        found = known[key] if key in known else await self._once(candidate, setting)
+        return found == self.signature
+
+    async def _once(self, candidate: plan.Plan, setting: str = '') -> verdict.Signature | None:
         left = self.until - self.now()
         if left <= 0:
             self.out_of_time = True
@@ -120,31 +128,36 @@ class Search:
             self.out_of_time = True
             return None
         alike = self.signature in judged.signatures
-        self._keep(folder, candidate, alike, judged)
-        self._say(candidate, alike, judged, self.now() - began)
+        self._keep(folder, text_of(candidate) + setting, alike, judged)
+        self._say(candidate, setting, alike, judged, self.now() - began)
         return self.signature if alike else judged.signature
 
     def _say(
-        self, candidate: plan.Plan, alike: bool, judged: panel.Judged, seconds: float
+        self,
+        candidate: plan.Plan,
+        setting: str,
+        alike: bool,
+        judged: panel.Judged,
+        seconds: float,
     ) -> None:
         value: dict[str, located.Plain] = {
             'number': self.number,
             'events': [one.id for one in candidate.events],
             'faults': [in_words(one) for one in candidate.events],
+            'setting': setting,
             'how': 'fails alike' if alike else judged.ending,
             'sentence': judged.sentence,
             'seconds': round(seconds, 1),
         }
         self.write(journal.Note(notes.REPLAY, value))
 
-    def _keep(
-        self, folder: pathlib.Path, candidate: plan.Plan, alike: bool, judged: panel.Judged
-    ) -> None:
+    def _keep(self, folder: pathlib.Path, key: str, alike: bool, judged: panel.Judged) -> None:
         if judged.ending in {'infrastructure', 'no-model'}:
+            self.unsure = True
             return  # It says nothing of the plan: another search asks again.
         chosen = self.signature if alike else judged.signature
         value = {
-            'plan': text_of(candidate),
+            'plan': key,
             'signature': None if chosen is None else dataclasses.asdict(chosen),
             'sentence': judged.sentence,
         }

@@ -16,7 +16,16 @@ from matrix.history import journal, journalfile, notes
 from matrix.judge import panel, trial, verdict
 from matrix.juju import link, live, observe, watching, wellbeing
 from matrix.plans import plan, planfile, snapshot
-from matrix.run import onetest, outcome, prepare, replays, rundir, writing
+from matrix.run import (
+    onetest,
+    options,
+    outcome,
+    prepare,
+    replays,
+    rundir,
+    setting,
+    writing,
+)
 
 _LOG = logging.getLogger('matrix')
 
@@ -92,9 +101,12 @@ async def smallest(
     _LOG.info('looking for the smallest plan that fails alike, for at most %d s', seconds)
     result = await search.smallest(found, tuple(one.event for one in ranked), kinds)
     if result.reproduced:
+        # Nobody waits long for what is nice to know: a short search has time left for it.
+        until = search.until if whole.options.shrink_bundle else search.until - seconds / 2
+        chosen = await _smaller(search, replaying, result, part, until)
         path = directory / (SMALLEST if len(whole.suite.tests) == 1 else f'{test.name}-{SMALLEST}')
         path.write_text(planfile.write(result.plan))
-        write(journal.Note('smallest', _note(result, path, whole, test)))
+        write(journal.Note('smallest', _note(result, path, whole, test, chosen)))
     else:
         write(
             journal.Note(notes.NOT_AGAIN, {'replays': result.replays, 'in_time': result.in_time})
@@ -102,13 +114,51 @@ async def smallest(
     return result
 
 
+async def _smaller(
+    search: replays.Search,
+    replaying: _Replaying,
+    result: replays.Found,
+    part: journal.Journal,
+    until: float,
+) -> setting.Setting:
+    """Less load, and a smaller bundle, with which the smallest plan still fails alike."""
+    if result.control or not result.in_time:
+        return setting.FULL
+    targets = [target for event in result.plan.events for target in event.targets]
+    # Another bundle needs another model.
+    asked = replaying.whole.options
+    may_move = replaying.place.another is not None and asked.shrink_bundle
+    applications = replaying.whole.bundle.applications if may_move else ()
+
+    async def alike(candidate: setting.Setting) -> bool:
+        replaying.setting = candidate
+        return await search.alike(result.plan, str(candidate))
+
+    return await setting.smaller(
+        alike,
+        rate=setting.rate_of(part.entries),
+        applications=setting.spare(applications, targets),
+        enough=lambda: search.out_of_time or time.monotonic() >= until,
+    )
+
+
 def _note(
-    found: replays.Found, path: pathlib.Path, whole: prepare.Prepared, test: suite.Test
+    found: replays.Found,
+    path: pathlib.Path,
+    whole: prepare.Prepared,
+    test: suite.Test,
+    chosen: setting.Setting,
 ) -> dict[str, located.Plain]:
+    more = '' if chosen.rate is None else f' --rate {chosen.rate:g}'
+    if text := setting.overlay(chosen):
+        over = path.with_name(f'{path.stem}-overlay.yaml')
+        over.write_text(text)
+        more += f' --overlay {_shown(over)}'
     return {
+        **setting.plain(chosen),
         'plan': planfile.write(found.plan),
         'events': [replays.in_words(one) for one in found.plan.events],
-        'command': command(path, whole, test),
+        'command': command(path, whole, test) + more,
         'replays': found.replays,
         'necessary': [*found.necessary],
         'minimal': found.minimal,
@@ -119,10 +169,13 @@ def _note(
 
 def command(path: pathlib.Path, whole: prepare.Prepared, test: suite.Test) -> str:
     """What runs a plan again; everything else it finds beside the plan."""
-    here = pathlib.Path.cwd()
-    shown = path.relative_to(here) if path.is_relative_to(here) else path
     chosen = sum(prepare.has_chaos(one) for one in whole.suite.tests) > 1
-    return f'juju matrix replay {shown}' + (f' -t {test.name}' if chosen else '')
+    return f'juju matrix replay {_shown(path)}' + (f' -t {test.name}' if chosen else '')
+
+
+def _shown(path: pathlib.Path) -> pathlib.Path:
+    here = pathlib.Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def for_replay(test: suite.Test) -> suite.Test:
@@ -156,6 +209,7 @@ class _Replaying:
     place: Place
     before: Mapping[str, located.Plain]
     last: tuple[journal.Entry, ...] = ()
+    setting: setting.Setting = setting.FULL
 
     async def run(self, candidate: plan.Plan, folder: pathlib.Path) -> panel.Judged:
         """One replay, in a model that is as it was before the first failure.
@@ -185,10 +239,7 @@ class _Replaying:
             await self.ready()
         except link.LinkError as error:
             return outcome.not_run(self.test.name, str(error), 'infrastructure')
-        options = dataclasses.replace(
-            self.whole.options, chaos_plan=folder / 'plan.yaml', chaos_output=None
-        )
-        own = dataclasses.replace(self.whole, options=options, seed=candidate.seed)
+        own = dataclasses.replace(self.whole, options=self.options(folder), seed=candidate.seed)
         with writing.opened(folder / rundir.JOURNAL, lambda _: None) as write:
             write(journal.Note(notes.RUN, run_note(own)))
             try:
@@ -203,12 +254,30 @@ class _Replaying:
         self.last = journalfile.read(folder / rundir.JOURNAL).entries
         return judged
 
+    def options(self, folder: pathlib.Path) -> options.Options:
+        asked = self.whole.options
+        over = asked.overlay
+        if text := setting.overlay(self.setting):
+            path = folder / 'overlay.yaml'
+            path.write_text(text)
+            over = (*over, path)
+        return dataclasses.replace(
+            asked,
+            chaos_plan=folder / 'plan.yaml',
+            chaos_output=None,
+            overlay=over,
+            rate=asked.rate if self.setting.rate is None else self.setting.rate,
+        )
+
     async def ready(self) -> None:
         """Heal everything, and wait for the model to be as it was; else make a new one.
 
         Raises:
             link.LinkError: neither is possible.
         """
+        if self.setting.without:
+            await self.place.move()
+            return
         if await self.came_back():
             return
         if self.place.another is not None:
