@@ -74,6 +74,23 @@ def test_on_without_until_listens_until_the_others_are_done() -> None:
     assert ran.ending == 'passed'
 
 
+def test_a_rule_hears_what_no_rule_sent() -> None:
+    heard: list[object] = []
+
+    async def body(rule: suite.Rule, event: progress.Event | None, _: runner.Doings) -> object:
+        heard.append((rule.state, event and event.payload))
+        return await sleep(1)
+
+    def ready(send: runner.Said) -> None:
+        asyncio.get_running_loop().call_soon(send, progress.Event('model.change', 'm'))
+
+    test = rules_test('{do: a}\n{do: b, on: model.*}')
+    running = runner.run(test, body, policy=progress.Policy(), said=lambda _: None, ready=ready)
+    state, _ = on_virtual_clock(running)
+    assert rules.ending(state) == 'passed'
+    assert heard == [('a', None), ('b', 'm')]
+
+
 def test_a_rule_does_not_hear_itself() -> None:
     async def shout(doings: runner.Doings) -> bool:
         doings.dispatch('x')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import pathlib
 
@@ -42,6 +43,11 @@ async def run(
             for send in sends:
                 send(progress.Event('model.change', on.model))
 
+        def ready(send: runner.Said) -> None:
+            sends.append(send)
+            # Once the test has begun, and its rules listen.
+            asyncio.get_running_loop().call_soon(send, progress.Event('model.new', on.model))
+
         here = ground.Ground(
             on,
             write,
@@ -65,7 +71,7 @@ async def run(
                     policy=progress.Policy(whole.ha, whole.options.strict_compat),
                     said=lambda event: _said(event, write, expected),
                     deadline=whole.options.deadline,
-                    ready=sends.append,
+                    ready=ready,
                 )
         # Put together while the model can still be asked: logs are taken before they change.
         read = outcome.part(journalfile.read(directory / rundir.JOURNAL), first)
