@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from matrix import model
 from matrix.engine import progress, rules, runner
+from matrix.grammar import suite
 from matrix.judge import verdict
 
 
@@ -78,7 +79,7 @@ def test_a_rule_hears_what_no_rule_sent() -> None:
     heard: list[object] = []
 
     async def body(rule: suite.Rule, event: progress.Event | None, _: runner.Doings) -> object:
-        heard.append((rule.state, event and event.payload))
+        heard.append((rule.state, None if event is None else event.payload))
         return await sleep(1)
 
     def ready(send: runner.Said) -> None:
