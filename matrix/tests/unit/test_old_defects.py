@@ -460,6 +460,10 @@ def test_defect_25_code_of_its_time_runs_on_the_python_of_today(
 ) -> None:
     (tmp_path / 'tests').mkdir()
     (tmp_path / 'tests' / 'old_task.py').write_text(_OLD)
+    load = 'import asyncio\nasync def end_to_end(m, l): await asyncio.sleep(0, loop=m.loop)'
+    (tmp_path / 'tests' / 'end_to_end.py').write_text(load.replace('m.loop', 'None'))
+    with pytest.raises(model.TestFailure, match='returned, and should go on'):
+        asyncio.run(Ground(tmp_path).task(tasks.end_to_end))
     before = {name for name in sys.modules if name == 'tests' or name.startswith('tests.')}
     with bundlecode.importable(tmp_path):
         import importlib

@@ -9,6 +9,7 @@ from matrix.grammar import problem
 from matrix.juju import link
 from matrix.load import discover, spec
 from matrix.run import ground
+from matrix.tasks import bundlecode
 
 
 async def end_to_end(
@@ -33,6 +34,7 @@ async def end_to_end(
             said=said,
             run=here.directory.name,
             facade=context.juju_model,
+            load_file=bundlecode.load_file,
         )
     except problem.RefusedError as error:
         raise model.InfraFailure(str(error)) from error
