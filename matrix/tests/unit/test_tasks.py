@@ -14,6 +14,7 @@ from groundstage import Ground
 
 from matrix import model, tasks
 from matrix.faults import fault
+from matrix.grammar import problem, suite
 from matrix.history import journal
 from matrix.plans import plan, planfile, snapshot
 from matrix.tasks import planning
@@ -239,6 +240,46 @@ def test_an_action_that_fails_fails_its_rule(tmp_path: pathlib.Path) -> None:
     with pytest.raises(model.TestFailure, match='no action x'):
         asyncio.run(ground.task(tasks.run_action, application='db', action='x'))
     assert ground.states['run_action.x'] == 'failed'
+
+
+def test_faults_wait_for_a_load_that_takes_its_time(tmp_path: pathlib.Path) -> None:
+    stage = Stage()
+    ground = Ground(
+        tmp_path, faults={'freeze': stage.fault()}, chaos_plan=_plan(tmp_path, {'at': 0})
+    )
+    rule = suite.Rule('matrix.tasks.end_to_end', problem.Where('s.yaml', 1))
+    ground.context.test = suite.Test('t', (rule,), rule.where)
+
+    async def go() -> list[str]:
+        chaos = asyncio.ensure_future(ground.task(tasks.chaos, control=10))
+        await asyncio.sleep(50)
+        before = [one.phase for one in ground.faults()]
+        ground.ground.loaded.set()
+        await asyncio.sleep(9)
+        before += [one.phase for one in ground.faults()]
+        await chaos
+        return before
+
+    assert on_virtual_clock(go())[0] == []
+    assert len(ground.faults()) == 3
+    assert ['chaos: waits for the load to begin'] in ground.notes('waits')
+
+
+def test_a_fault_that_raises_makes_its_event_refused_and_the_others_go_on(
+    tmp_path: pathlib.Path,
+) -> None:
+    async def broken(_: fault.Site) -> str:
+        raise KeyError('oh')
+
+    stage = Stage()
+    found = {'freeze': stage.fault(), 'own': stage.fault(kind=plan.Kind('own', ()), unable=broken)}
+    events = ({'at': 0, 'fault': 'own'}, {'at': 3})
+    ground = Ground(tmp_path, faults=found, chaos_plan=_plan(tmp_path, *events))
+    on_virtual_clock(ground.task(tasks.chaos, control=1))
+    (refused,) = ground.notes('refused')
+    assert isinstance(refused, dict)
+    assert refused['reason'] == "the fault broke: KeyError: 'oh'"
+    assert [one.id for one in ground.faults()] == ['e2'] * 3
 
 
 def test_every_wait_has_its_reason_and_ends_with_none(tmp_path: pathlib.Path) -> None:

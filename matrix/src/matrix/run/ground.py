@@ -32,8 +32,9 @@ class Deploys(link.Link, Protocol):
 class Ground:
     """One test at work on one model.
 
-    `calm` is set while no fault bites; `load` is what tests/test.yaml says of it; `now` is seconds of the run;
-    `deployed` says that the bundle is in the model already; `facts` are what its machines are made of.
+    `calm` is set while no fault bites, `loaded` once the load begins or it is known that there is none; `load` is what
+    tests/test.yaml says of it; `now` is seconds of the run; `deployed` says that the bundle is in the model already;
+    `facts` are what its machines are made of.
     """
 
     link: Deploys
@@ -55,6 +56,7 @@ class Ground:
         default_factory=list[openloop.Clients | record.Record]
     )
     calm: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    loaded: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     reasons: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:

@@ -23,8 +23,10 @@ CONTROL = 10.0
 PATIENCE = 120.0
 """Seconds without a change after which a model that is not as it was before is given up."""
 
+_LOAD = 'matrix.tasks.end_to_end'
 _LONGEST = 900.0  # seconds for a model to come back, however much happens in it
 _STILL = 2.0  # seconds that it must stay as it was
+_LOAD_BEGINS = 120.0  # seconds for the load to get what it needs
 _FIRST_WORK = 60.0  # seconds for the load to do its first work
 _READ_BACK = 60.0  # seconds
 
@@ -44,7 +46,8 @@ async def chaos(
     here = ground.of(context)
     try:
         async with _owners(here):
-            return await _Chaos(here, rule, task, context.bus).whole()
+            has_load = any(one.task == _LOAD for one in context.test.rules)
+            return await _Chaos(here, rule, task, context.bus, has_load).whole()
     except link.LinkError as error:
         raise model.InfraFailure(str(error)) from error
     except problem.RefusedError as error:
@@ -80,6 +83,7 @@ class _Chaos:
     rule: model.Rule
     task: model.Task
     bus: model.Bus
+    has_load: bool
 
     async def whole(self) -> bool:
         here = self.here
@@ -137,10 +141,12 @@ class _Chaos:
         here = self.here
         seconds = arguments.seconds(self.task, 'control', CONTROL)
         here.phase('control')
-        if not here.clients:
-            here.waits(self.rule.name, 'waits for the load to begin')
-            # A moment: the rule of the load starts at the same instant as this one.
-            await asyncio.sleep(min(seconds, 2.0))
+        try:
+            async with asyncio.timeout(_LOAD_BEGINS if self.has_load else 0):
+                here.waits(self.rule.name, 'waits for the load to begin')
+                await here.loaded.wait()
+        except TimeoutError:
+            pass  # A test need not have a load; and one that does not begin, the checks see.
         try:
             async with asyncio.timeout(_FIRST_WORK):
                 # A bundle's own load need not say what it does: then there is nothing to wait for.
@@ -196,6 +202,10 @@ class _Chaos:
         here.waits(f'{self.rule.name} {event.id}', f'{event.fault} on {", ".join(chosen.targets)}')
         try:
             await inject.drive(found, chosen, here.link, here.write, busy=here.busy)
+        except (
+            Exception
+        ) as error:  # A fault of someone's own may raise anything; the others go on.
+            self.refuse(event, f'the fault broke: {type(error).__name__}: {error}')
         finally:
             here.waits(f'{self.rule.name} {event.id}', '')
             biting.discard(event.id)

@@ -7,7 +7,7 @@ import dataclasses
 from matrix import model
 from matrix.grammar import problem
 from matrix.juju import link
-from matrix.load import discover, spec
+from matrix.load import discover, openloop, record, spec
 from matrix.run import ground
 from matrix.tasks import bundlecode
 
@@ -41,6 +41,13 @@ async def end_to_end(
     except link.LinkError as error:
         raise model.InfraFailure(f'no load: {error}') from error
     here.hide(found)
+    if isinstance(found, discover.NoLoad):
+        here.loaded.set()
+
+    def ready(clients: openloop.Clients | record.Record) -> None:
+        here.clients.append(clients)
+        here.loaded.set()
+
     try:
         await discover.go(
             found,
@@ -48,7 +55,7 @@ async def end_to_end(
             seed=here.seed,
             write=here.write,
             log=rule.log,
-            ready=here.clients.append,
+            ready=ready,
         )
     except model.TestFailure:
         if not here.options.strict_compat:
