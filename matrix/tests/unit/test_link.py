@@ -97,6 +97,36 @@ def test_one_asker_serves_all_and_a_fresh_status_was_asked_for_after_the_call(
     assert 1 <= asyncio.run(go()) <= 2
 
 
+def test_scripts_that_hang_do_not_keep_the_status_from_being_seen(tmp_path: pathlib.Path) -> None:
+    program = _juju(tmp_path, f"case $1 in ssh) sleep 60;; *) echo '{_STATUS}';; esac")
+
+    async def go() -> float:
+        async with live.opened('m', program=program, interval=60) as at:
+            scripts = [asyncio.ensure_future(at.script('db/0', 'true')) for _ in range(20)]
+            await asyncio.sleep(0.3)
+            began = time.monotonic()
+            await at.fresh()
+            for one in scripts:
+                one.cancel()
+            await asyncio.gather(*scripts, return_exceptions=True)
+            return time.monotonic() - began
+
+    assert asyncio.run(go()) < 5
+
+
+def test_an_answer_that_fails_once_is_asked_for_again(tmp_path: pathlib.Path) -> None:
+    flag = tmp_path / 'flag'
+    program = _juju(tmp_path, f"[ -e {flag} ] && rm {flag} && exit 1; echo '{_STATUS}'")
+
+    async def go() -> None:
+        async with live.opened('m', program=program, interval=60) as at:
+            flag.touch()
+            await at.fresh()
+
+    asyncio.run(go())
+    assert not flag.exists()
+
+
 def test_a_model_that_is_not_there_and_no_juju_at_all_are_told(tmp_path: pathlib.Path) -> None:
     async def go(program: str) -> None:
         async with live.opened('m', program=program):

@@ -19,9 +19,10 @@ from matrix.plans import snapshot
 
 T = TypeVar('T')
 
-_CALLS = 8  # at once: each is a process of its own
+_CALLS = 16  # at once: each is a process of its own
 _MOST_OUTPUT = 64 * 1024
 _LOST = 120.0  # seconds without an answer
+_HICCUP = 20.0  # seconds without an answer that are borne
 _QUICK = 0.7  # seconds between two questions while the model changes
 _ROOT = '[ "$(id -u)" = 0 ] && exec sh -s; exec sudo -n sh -s'
 _NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_]*\Z')
@@ -38,6 +39,9 @@ class Live:
         self._interval = interval
         self._program = program
         self._pool = concurrent.futures.ThreadPoolExecutor(_CALLS, 'juju')
+        # Of its own: scripts that hang on frozen machines must not keep the status from being seen.
+        self._asking = concurrent.futures.ThreadPoolExecutor(1, 'status')
+        self._ever = False  # whether there was an answer at all
         self._newest = snapshot.Model()
         self._asked = 0  # how many questions were begun
         self._answered = 0  # the newest question that has an answer
@@ -57,11 +61,20 @@ class Live:
         return self._newest
 
     async def fresh(self) -> snapshot.Model:
-        """A status that was asked for after this call."""
+        """A status that was asked for after this call.
+
+        Raises:
+            link.LinkError: Juju does not answer, for a while where it did before.
+        """
         wanted = self._asked + 1
         self._hurry.set()
         async with self._news:
-            await self._news.wait_for(lambda: self._answered >= wanted)
+            await self._news.wait_for(
+                lambda: (
+                    self._answered >= wanted
+                    and not (self._trouble and self._ever and self._failed < _HICCUP)
+                )
+            )
             if self._trouble:
                 raise link.LinkError(self._trouble)
             return self._newest
@@ -147,12 +160,19 @@ class Live:
         )
         self._hurry.set()
 
-    async def carry(self, act: Callable[[client.Client], T], within: float, what: str) -> T:
+    async def carry(
+        self,
+        act: Callable[[client.Client], T],
+        within: float,
+        what: str,
+        *,
+        pool: concurrent.futures.Executor | None = None,
+    ) -> T:
         """Run something of jubilant's in a thread; a cancelled call ends its command."""
         juju = client.Client(self._model or None, within=within, program=self._program)
         self._clients.add(juju)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, act, juju)
+            return await asyncio.get_running_loop().run_in_executor(pool or self._pool, act, juju)
         except asyncio.CancelledError:
             juju.end()
             raise
@@ -175,7 +195,7 @@ class Live:
             question, before = self._asked, self._newest
             self._trouble = await self._ask()
             if not self._trouble:
-                answered = loop.time()
+                answered, self._ever = loop.time(), True
             self._failed = loop.time() - answered
             async with self._news:
                 self._answered = question
@@ -187,11 +207,11 @@ class Live:
     async def _ask(self) -> str:
         try:
             self._newest = observe.model(
-                await self.carry(lambda juju: juju.status(), 60, 'status')
+                await self.carry(lambda juju: juju.status(), 60, 'status', pool=self._asking)
             )
         except link.LinkError as error:
             return str(error)
-        except (ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # The asker goes on, whatever it is told.
             return f'status: what Juju said was not understood: {error!r}'
         return ''
 
@@ -199,7 +219,8 @@ class Live:
         """End what still runs."""
         for juju in tuple(self._clients):
             juju.end()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._asking):
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 @contextlib.asynccontextmanager
