@@ -291,6 +291,33 @@ def test_suites_are_merged_default_first_then_more_then_the_bundles(
     ]
 
 
+_CHECK = """
+from matrix.judge import verdict
+
+def own(read):
+    return verdict.Verdict('own', verdict.Outcome.FAIL, 'never')
+
+CHECKS = [own]
+"""
+
+
+def test_a_run_is_judged_again_with_the_bundles_own_checks(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / 'bundle.yaml').write_text(_BUNDLE)
+    (tmp_path / 'tests').mkdir()
+    with writing.opened(tmp_path / 'journal.jsonl', lambda _: None) as write:
+        write(journal.Note(notes.RUN, {'bundle': str(tmp_path / 'bundle.yaml'), 'words': []}))
+        write(journal.Note(notes.TEST_START, 'first'))
+        write(journal.Note(notes.TEST_COMPLETE, 'first'))
+    assert cli.main(['check', str(tmp_path)]) == 0
+    (tmp_path / 'tests' / 'mine.py').write_text(_CHECK)
+    assert cli.main(['check', str(tmp_path)]) == 101
+    assert 'fail     own: never' in capsys.readouterr().out
+    (tmp_path / 'journal.jsonl').write_text('')
+    assert cli.main(['check', str(tmp_path)]) == 101
+
+
 def test_a_run_has_a_folder_for_its_owner_alone(tmp_path: pathlib.Path) -> None:
     first, second = rundir.make(tmp_path, 'm'), rundir.make(tmp_path, 'm')
     assert first != second

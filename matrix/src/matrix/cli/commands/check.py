@@ -6,8 +6,8 @@ import argparse
 import pathlib
 
 from matrix.history import journalfile
-from matrix.judge import panel, verdict
-from matrix.run import rundir
+from matrix.judge import checks, others, panel, verdict
+from matrix.run import bundlefile, earlier, rundir
 
 HELP = 'Judge a finished run again, from its journal alone. Exit code 0 when all passes, 101 when not.'
 
@@ -21,11 +21,21 @@ def run(call: argparse.Namespace) -> int:
     """Print each verdict, a test at a time.
 
     Raises:
-        problem.RefusedError: there is no journal.
+        problem.RefusedError: there is no journal, or a check of the bundle's own cannot be loaded.
     """
-    found = panel.judge(journalfile.read(rundir.journal_of(call.run)))
+    path = rundir.journal_of(call.run)
+    found = panel.judge(journalfile.read(path), more=_own(path))
     for test in found.tests:
         print(f'{test.test}: {test.sentence}')
         for one in test.verdicts:
             print(f'  {one.outcome.name.lower():8} {one.check}: {one.sentence}')
     return 0 if found.outcome is verdict.Outcome.PASS else 101
+
+
+def _own(path: pathlib.Path) -> dict[str, checks.Check]:
+    """Checks of others, and those of the bundle where it still is."""
+    said = earlier.note(path).get('bundle')
+    file = pathlib.Path(str(said)) if said else None
+    return others.find(
+        bundlefile.find(file).folder if file is not None and file.is_file() else None
+    )
