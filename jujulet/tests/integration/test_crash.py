@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -59,6 +60,30 @@ def test_a_controller_that_is_killed_again_and_again_loses_nothing(
     assert any(u.data.get('note') == 'before' for r in noted for u in r.related_units.values()), (
         'what was said before a crash is still said'
     )
+
+
+def test_a_model_that_goes_while_the_controller_comes_back_leaves_no_machine():
+    juju = jubilant.Juju()
+    juju.add_model('going', 'processes')
+    juju.deploy(CHARMS / 'recorder', 'a', num_units=4)
+    waiting.settle(juju, lambda s: jubilant.all_active(s, 'a'), timeout=120)
+    kill_controller()
+    uuid = juju.show_model().model_uuid
+    assert machines_of(uuid), 'machines must be there for this to be about them'
+    kill_controller()
+    juju.destroy_model('going', force=True)
+    time.sleep(1)  # Whoever came back too late would be there by now.
+    assert machines_of(uuid) == []
+
+
+def machines_of(uuid: str) -> list[str]:
+    """Programs of the machines of a model; those of plain processes name their folder."""
+    found: list[str] = []
+    for line in pathlib.Path('/proc').glob('[0-9]*/cmdline'):
+        with contextlib.suppress(OSError):
+            said = line.read_text(errors='replace').replace('\0', ' ')
+            found += [said] if uuid in said else []
+    return found
 
 
 def _after(pause: float) -> int:

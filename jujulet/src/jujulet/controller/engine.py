@@ -50,6 +50,8 @@ class Engine:
         """What carries out each kind of operation; filled by ``service.build``."""
         self.removing: set[str] = set()
         """Models of which nothing more is started or heard: they go, or this process does."""
+        self.on_remove: Callable[[str], None] = _nobody
+        """Told the uuid of a model that goes, before its machines do."""
         self._busy: dict[str, set[str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._model_tasks: dict[str, set[asyncio.Task[None]]] = {}
@@ -156,11 +158,8 @@ class Engine:
                 self._refused.add(uuid)
                 break
             busy.add(machine := _machine(model, operation))
-            task = self.spawn(self._carry_out(uuid, machine, operation))
+            task = self.spawn(self._carry_out(uuid, machine, operation), uuid)
             task.add_done_callback(lambda _, end=end: end())
-            mine = self._model_tasks.setdefault(uuid, set())
-            mine.add(task)
-            task.add_done_callback(mine.discard)
         self._wake(uuid, schedule.wake_at(model, now), now)
 
     def _turn_freed(self) -> None:
@@ -209,11 +208,12 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start work that nobody waits for."""
+    def spawn(self, work: Coroutine[Any, Any, None], uuid: str = '') -> asyncio.Task[None]:
+        """Start work that nobody waits for; what is done for a model ends when the model goes."""
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        for tasks in (self._tasks, *([self._model_tasks.setdefault(uuid, set())] if uuid else [])):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
         return task
 
     async def _remove(self, uuid: str) -> None:
@@ -222,10 +222,12 @@ class Engine:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self.on_remove(uuid)
         try:
             await self.machines_of(uuid).destroy_model(uuid)
-        except protocol.MachineError as error:
-            logger.error('model %s: %s', self.models[uuid].name, error)
+        except Exception as error:  # Whatever it was: a model that goes must not hang for ever.
+            unforeseen = not isinstance(error, protocol.MachineError)
+            logger.error('model %s: %s', self.models[uuid].name, error, exc_info=unforeseen)
             self.log(uuid, 'controller-0', 'ERROR', 'jujulet.controller', str(error))
             await asyncio.sleep(BACKOFF_S)
             self.removing.discard(uuid)
@@ -262,6 +264,10 @@ class Signal:
 
 
 def _nothing() -> None:
+    pass
+
+
+def _nobody(_: str) -> None:
     pass
 
 

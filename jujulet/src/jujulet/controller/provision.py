@@ -40,6 +40,7 @@ class Provision:
         self._arrivals: dict[Key, asyncio.Event] = {}
         self.on_listen: Callable[[str, str], Awaitable[None]] = _nothing
         """Awaited with (model uuid, machine id) before a machine is started."""
+        engine.on_remove = self._hang_up
 
     def link(self, uuid: str, machine: str) -> link_.AgentLink | None:
         """The link to a machine's agent, if it is there."""
@@ -55,7 +56,7 @@ class Provision:
                 self._engine.update(
                     uuid, lambda m, i=machine: machines_.down(m, i, self._engine.clock())
                 )
-                self._engine.spawn(self._return(uuid, machine))
+                self._engine.spawn(self._return(uuid, machine), uuid)
 
     async def stop(self) -> None:
         """Hang up on every agent: each waits for the next controller."""
@@ -118,14 +119,21 @@ class Provision:
         self._engine.update(uuid, lambda m: machines_.failed(m, machine, message, now))
         self._engine.log(uuid, f'machine-{machine}', 'ERROR', 'juju.worker.provisioner', message)
 
+    def _hang_up(self, uuid: str, machine: str = '') -> None:
+        """Hear no more of a machine, or of all of a model."""
+        for key in {*self._servers, *self._links, *self._arrivals}:
+            if key[0] != uuid or machine not in ('', key[1]):
+                continue
+            if server := self._servers.pop(key, None):
+                server.close()
+            if link := self._links.pop(key, None):
+                link.close()
+            self._arrivals.pop(key, None)
+
     async def destroy(self, uuid: str, operation: operations.DestroyMachine) -> None:
         """Take a machine down and forget it."""
         machine = operation.machine
-        if server := self._servers.pop((uuid, machine), None):
-            server.close()
-        if link := self._links.pop((uuid, machine), None):
-            link.close()
-        self._arrivals.pop((uuid, machine), None)
+        self._hang_up(uuid, machine)
         await self._engine.machines_of(uuid).destroy(uuid, machine)
         self._engine.update(uuid, lambda m: machines_.gone(m, machine, self._engine.clock()))
 

@@ -337,14 +337,16 @@ class Agent:
 
     def serve(self) -> None:
         """Go on for ever."""
+        self.connect()
         while True:
-            if self.link is None:
-                self.connect()
             for key, _events in self.selector.select(self.expire()):
                 now = self.selector.get_map().get(key.fd)  # An earlier one may have closed it.
                 if now is not None and now.data == key.data:
                     act: Callable[[], Any] = key.data
                     act()
+            if self.link is None:
+                time.sleep(RETRY)  # With a controller that hangs up at once, neither would rest.
+                self.connect()
 
 
 def main() -> None:
