@@ -91,34 +91,20 @@ def login(url: str, password: str) -> Session:
 def observe(session: Session) -> catalogue.Observed:
     """What keystone has of the things that a plan speaks about.
 
-    What does not wait for another answer is asked at the same time: this is most of an unchanged hook. A
-    keystone that has just started may refuse some of what comes at once; then one is asked after the other.
-
-    Raises:
-        KeystoneError: when it refuses even so.
+    What does not wait for another answer is asked at the same time: this is most of an unchanged hook.
     """
-    try:
-        return _observe(session, _AT_ONCE)
-    except KeystoneError as e:
-        _log.warning('asking one after the other: %s', e)
-        return _observe(session, 1)
-
-
-def _observe(session: Session, at_once: int) -> catalogue.Observed:
-    with futures.ThreadPoolExecutor(at_once) as pool:
-        of_name = pool.submit(_list, session, 'domains', f'?name={catalogue.DOMAIN}')
+    with futures.ThreadPoolExecutor(_AT_ONCE) as pool:
         asked = {kind: pool.submit(_list, session, kind) for kind in _WHOLE}
-        assigned = [pool.submit(_assignments, session, session.admin.project)]
+        admins = pool.submit(_assignments, session, session.admin.project)
+        domains = _list(session, 'domains', f'?name={catalogue.DOMAIN}')
         projects: tuple[catalogue.Json, ...] = ()
         users: tuple[catalogue.Json, ...] = ()
-        if domains := of_name.result():
-            query = f'?domain_id={domains[0]["id"]}'
-            of_service = pool.submit(
-                _list, session, 'projects', f'{query}&name={catalogue.PROJECT}'
-            )
-            of_domain = pool.submit(_list, session, 'users', query)
-            projects, users = of_service.result(), of_domain.result()
-        assigned += [pool.submit(_assignments, session, str(p['id'])) for p in projects]
+        if domains:
+            domain = domains[0]['id']
+            of_domain = pool.submit(_list, session, 'users', f'?domain_id={domain}')
+            projects = _list(session, 'projects', f'?domain_id={domain}&name={catalogue.PROJECT}')
+            users = of_domain.result()
+        services = [_assignments(session, str(project['id'])) for project in projects]
         listed = {kind: answer.result() for kind, answer in asked.items()}
         return catalogue.Observed(
             admin=session.admin,
@@ -129,7 +115,7 @@ def _observe(session: Session, at_once: int) -> catalogue.Observed:
             users=users,
             services=listed['services'],
             endpoints=listed['endpoints'],
-            assignments=frozenset[tuple[str, str, str]]().union(*(a.result() for a in assigned)),
+            assignments=admins.result().union(*services),
         )
 
 
