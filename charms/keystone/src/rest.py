@@ -12,7 +12,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
-from concurrent import futures
 from typing import Any, cast
 
 import catalogue
@@ -21,8 +20,6 @@ _log = logging.getLogger(__name__)
 
 ROUNDS = 6
 """A catalogue from nothing takes four: each round makes what the next one refers to."""
-_WHOLE = ('regions', 'roles', 'services', 'endpoints')
-_AT_ONCE = 4
 _PATIENCE_S = 180.0
 _TIMEOUT_S = 60.0
 
@@ -89,34 +86,28 @@ def login(url: str, password: str) -> Session:
 
 
 def observe(session: Session) -> catalogue.Observed:
-    """What keystone has of the things that a plan speaks about.
-
-    What does not wait for another answer is asked at the same time: this is most of an unchanged hook.
-    """
-    with futures.ThreadPoolExecutor(_AT_ONCE) as pool:
-        asked = {kind: pool.submit(_list, session, kind) for kind in _WHOLE}
-        admins = pool.submit(_assignments, session, session.admin.project)
-        domains = _list(session, 'domains', f'?name={catalogue.DOMAIN}')
-        projects: tuple[catalogue.Json, ...] = ()
-        users: tuple[catalogue.Json, ...] = ()
-        if domains:
-            domain = domains[0]['id']
-            of_domain = pool.submit(_list, session, 'users', f'?domain_id={domain}')
-            projects = _list(session, 'projects', f'?domain_id={domain}&name={catalogue.PROJECT}')
-            users = of_domain.result()
-        services = [_assignments(session, str(project['id'])) for project in projects]
-        listed = {kind: answer.result() for kind, answer in asked.items()}
-        return catalogue.Observed(
-            admin=session.admin,
-            regions=frozenset(str(r['id']) for r in listed['regions']),
-            domains=domains,
-            projects=projects,
-            roles=listed['roles'],
-            users=users,
-            services=listed['services'],
-            endpoints=listed['endpoints'],
-            assignments=admins.result().union(*services),
-        )
+    """What keystone has of the things that a plan speaks about."""
+    domains = _list(session, 'domains', f'?name={catalogue.DOMAIN}')
+    projects: tuple[catalogue.Json, ...] = ()
+    users: tuple[catalogue.Json, ...] = ()
+    assignments = _assignments(session, session.admin.project)
+    if domains:
+        domain = domains[0]['id']
+        projects = _list(session, 'projects', f'?domain_id={domain}&name={catalogue.PROJECT}')
+        users = _list(session, 'users', f'?domain_id={domain}')
+    for project in projects:
+        assignments |= _assignments(session, str(project['id']))
+    return catalogue.Observed(
+        admin=session.admin,
+        regions=frozenset(str(r['id']) for r in _list(session, 'regions')),
+        domains=domains,
+        projects=projects,
+        roles=_list(session, 'roles'),
+        users=users,
+        services=_list(session, 'services'),
+        endpoints=_list(session, 'endpoints'),
+        assignments=assignments,
+    )
 
 
 def _session(urls: list[str], password: str, memory: pathlib.Path) -> Session:
