@@ -15,6 +15,18 @@ def test_the_first_free_subnets_are_chosen():
     assert {first4, first6}.isdisjoint({again4, again6})
 
 
+def test_two_controllers_that_choose_at_the_same_moment_choose_differently():
+    chosen = [subnets.choose([], who=f'/home/user/{n}') for n in range(8)]
+    assert len({four for four, _ in chosen}) == len({six for _, six in chosen}) == 8
+    assert all(ipaddress.IPv4Network(four).subnet_of(subnets.POOL4) for four, _ in chosen)
+    assert all(ipaddress.IPv6Network(six).subnet_of(subnets.POOL6) for _, six in chosen)
+
+
+def test_whoever_chooses_finds_the_one_that_is_left():
+    all_but_last = [str(n) for n in subnets.POOL4.subnets(new_prefix=24)][:-1]
+    assert subnets.choose(all_but_last, who='anyone')[0] == '10.179.255.0/24'
+
+
 def test_a_subnet_that_the_host_has_is_passed_over():
     taken = '10.176.0.0/16'
     found, _ = subnets.choose([taken])

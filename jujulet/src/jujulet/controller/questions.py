@@ -136,7 +136,7 @@ class Questions:
                         'give another, or none to have one chosen'
                     )
             return requests.AddSpace(name=name, subnet4=subnet4, subnet6=subnet6)
-        free4, free6 = subnets.choose(taken)
+        free4, free6 = subnets.choose(taken, str(paths.root()))
         return requests.AddSpace(name=name, subnet4=free4, subnet6=free6)
 
     async def change(self, model: str, kind: str, request: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import ipaddress
-import itertools
 import subprocess
+import zlib
 from collections.abc import Iterable
+from typing import TypeAlias
 
-POOL4 = ipaddress.IPv4Network('10.176.0.0/12')
-"""Where IPv4 subnets come from, a /24 each."""
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+POOL4 = ipaddress.IPv4Network('10.176.0.0/14')
+"""Where IPv4 subnets come from, a /24 each; bundles may name those of 10.180.0.0/14 and 10.184.0.0/13."""
 POOL6 = ipaddress.IPv6Network('fd6a:756a:756c::/48')
 """Where IPv6 subnets come from, a /64 each: unique local addresses (RFC 4193)."""
 
 
-def choose(taken: Iterable[str]) -> tuple[str, str]:
-    """A free IPv4 and IPv6 subnet, in CIDR form, overlapping none of *taken*. RuntimeError if none is left."""
+def choose(taken: Iterable[str], who: str = '') -> tuple[str, str]:
+    """A free IPv4 and IPv6 subnet, in CIDR form, overlapping none of *taken*. RuntimeError if none is left.
+
+    Each *who* begins elsewhere: two controllers on a host that choose at the same moment see nothing of each other.
+    """
     used = [ipaddress.ip_network(t, strict=False) for t in taken]
     return (
-        _first_free(POOL4.subnets(new_prefix=24), [n for n in used if n.version == 4]),
-        _first_free(
-            itertools.islice(POOL6.subnets(new_prefix=64), 1, None),
-            [n for n in used if n.version == 6],
-        ),
+        _first_free(_from(POOL4, 24, who), [n for n in used if n.version == 4]),
+        _first_free(_from(POOL6, 64, who), [n for n in used if n.version == 6]),
     )
+
+
+def _from(pool: Network, prefix: int, who: str) -> Iterable[Network]:
+    """The subnets of a pool but its first, in order, from one that depends on *who*."""
+    many = 2 ** (prefix - pool.prefixlen)
+    first = zlib.crc32(who.encode()) % many if who else 0
+    size = 2 ** (pool.max_prefixlen - prefix)
+    for number in range(many):
+        at = (first + number) % many
+        if at:
+            yield ipaddress.ip_network((int(pool.network_address) + at * size, prefix))
 
 
 def overlapped(subnet: str, taken: Iterable[str]) -> str:
@@ -37,10 +51,7 @@ def overlapped(subnet: str, taken: Iterable[str]) -> str:
     return ''
 
 
-def _first_free(
-    candidates: Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network],
-    used: list[ipaddress.IPv4Network | ipaddress.IPv6Network],
-) -> str:
+def _first_free(candidates: Iterable[Network], used: list[Network]) -> str:
     for candidate in candidates:
         if not any(candidate.overlaps(u) for u in used):  # type: ignore[arg-type] -- same version
             return str(candidate)
