@@ -50,6 +50,7 @@ def test_the_client_gets_every_byte(
         (gzip.compress(b'DROP DATABASE nova;'), 'does not end as a dump does'),
         (b'', 'does not end as a dump does'),
     ],
+    ids=['cut short', 'without its checksum', 'no archive', 'without the last line', 'empty'],
 )
 def test_what_is_no_whole_dump_never_reaches_the_server(
     dump: pathlib.Path, monkeypatch: pytest.MonkeyPatch, content: bytes, reason: str
