@@ -138,12 +138,12 @@ def test_what_rules_and_dashboard_ask_for_is_where_prometheus_is_told_to_look(
     assert {'UP', 'DOWN', 'DRAIN', 'MAINT'} <= {*found['states']}
 
 
-def test_two_hundred_services_are_in_place_within_two_seconds(machine: Any) -> None:
+def test_two_hundred_services_are_in_place(machine: Any) -> None:
+    """How soon is a figure of `lb-speed`, which has the machine to itself."""
     found = machine.scenario('many')
     assert found['frontends'] == 200 + 3, (
         'and those of the rig: its own service, ready and metrics'
     )
-    assert found['total_s'] <= 2, found
 
 
 @pytest.mark.slow
