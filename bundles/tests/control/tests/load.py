@@ -10,6 +10,7 @@ import asyncio
 import collections
 import itertools
 import json
+import secrets
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -42,7 +43,8 @@ class Control:
     writes = (('item.create', 'item.read'), ('item.update', 'item.read'))
 
     def __init__(self, model: link.Link, run: str):
-        self._link, self._run = model, run
+        # Another run in the same model may have the same name.
+        self._link, self._run = model, f'{run}-{secrets.token_hex(3)}'
         self._numbers = itertools.count(1)
         self._client: client.Client | None = None
         self._base = ''

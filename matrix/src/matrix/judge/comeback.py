@@ -142,7 +142,7 @@ def _difference(before: located.Plain, after: located.Plain) -> str:
         return 'it was not there before' if after else 'it is gone'
     said: list[str] = []
     for key in sorted({*before, *after}):
-        old, new = before.get(key), after.get(key)
+        old, new = (_nameless(value.get(key)) for value in (before, after))
         if old == new:
             continue
         if isinstance(old, list) and isinstance(new, list):
@@ -153,6 +153,20 @@ def _difference(before: located.Plain, after: located.Plain) -> str:
         else:
             said.append(f'{key} {old!s} → {new!s}')
     return '; '.join(said)
+
+
+def _nameless(value: located.Plain) -> located.Plain:
+    """Units are counted, not named: one that took another's place, on another machine, is as good."""
+    if not isinstance(value, Mapping) or not all(
+        isinstance(one, Mapping) for one in value.values()
+    ):
+        return value
+    said = sorted(
+        ', '.join(str(one[key]) for key in ('workload', 'message', 'ports') if one.get(key))
+        for one in value.values()
+        if isinstance(one, Mapping)
+    )
+    return [*said]
 
 
 def quiet(of: trial.Trial) -> verdict.Verdict:
