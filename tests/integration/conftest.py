@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import ipaddress
+import json
 import os
 import pathlib
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 
 import jubilant
 import pytest
@@ -32,6 +34,7 @@ CONFIG = {'update-status-hook-interval': '60m'}
 
 sys.path.insert(0, str(ROOT / 'tools'))  # Its modules import each other so.
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Model = Callable[..., contextlib.AbstractContextManager[jubilant.Juju]]
 
 
@@ -64,7 +67,7 @@ def model(request: pytest.FixtureRequest) -> Model:
     """
 
     @contextlib.contextmanager
-    def made(base: str, spaces: dict[str, str] | None = None) -> Generator[jubilant.Juju]:
+    def made(base: str, spaces: Iterable[str] = ()) -> Generator[jubilant.Juju]:
         if request.config.getoption('--no-juju-setup'):
             yield jubilant.Juju(model=request.config.getoption('--juju-model'))
             return
@@ -73,8 +76,8 @@ def model(request: pytest.FixtureRequest) -> Model:
         failed = request.session.testsfailed
         with jubilant.temp_model(keep=keep, cloud='localhost', config=config) as juju:
             juju.wait_timeout = PATIENCE_S
-            for space, subnet in (spaces or {}).items():
-                juju.cli('add-space', space, subnet)
+            for space in spaces:
+                juju.cli('add-space', space)  # Its subnets are chosen: this host may have others.
             try:
                 yield juju
             finally:
@@ -82,6 +85,14 @@ def model(request: pytest.FixtureRequest) -> Model:
                     print(juju.cli('status', '--relations'), juju.debug_log(limit=500))
 
     return made
+
+
+def subnet(juju: jubilant.Juju, space: str, version: int = 4) -> Network:
+    """The space's one subnet of IP *version*."""
+    spaces = json.loads(juju.cli('spaces', '--format', 'json'))['spaces']
+    (cidrs,) = (one['subnets'] for one in spaces if one['name'] == space)
+    (found,) = (n for n in map(ipaddress.ip_network, cidrs) if n.version == version)
+    return found
 
 
 def settle(juju: jubilant.Juju, timeout: float = PATIENCE_S) -> jubilant.Status:

@@ -14,14 +14,11 @@ import yaml
 from tools import cloud as cloud_
 from tools import proofs
 
-from .conftest import BUNDLES, Model, settle
+from .conftest import BUNDLES, Model, settle, subnet
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(2400)]
 
-SPACES: dict[str, str] = {
-    name: subnet.replace('10.180.', '10.181.')  # `make up` may have the others.
-    for name, subnet in yaml.safe_load((BUNDLES / 'spaces.yaml').read_text()).items()
-}
+SPACES: tuple[str, ...] = tuple(yaml.safe_load((BUNDLES / 'spaces.yaml').read_text()))
 OF_TYPE = {'public': 'dmz', 'internal': 'internal', 'admin': 'admin'}
 
 
@@ -29,8 +26,8 @@ OF_TYPE = {'public': 'dmz', 'internal': 'internal', 'admin': 'admin'}
 def juju(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Generator[jubilant.Juju]:
     """The bundle on Debian 12, active, with its VIPs in an overlay."""
     overlay = tmp_path_factory.mktemp('overlay') / 'vips.yaml'
-    overlay.write_text(yaml.safe_dump({'applications': vips()}))
     with model('debian@12', SPACES) as juju:
+        overlay.write_text(yaml.safe_dump({'applications': vips(juju)}))
         if not juju.status().apps:
             juju.deploy(BUNDLES / 'dmz.yaml', overlays=[overlay])
         settle(juju)
@@ -43,11 +40,11 @@ def cloud(juju: jubilant.Juju) -> cloud_.Cloud:
     return cloud_.find(juju)
 
 
-def test_each_endpoint_type_is_at_the_vip_of_its_network(cloud: cloud_.Cloud):
+def test_each_endpoint_type_is_at_the_vip_of_its_network(juju: jubilant.Juju, cloud: cloud_.Cloud):
     for urls in cloud.urls.values():
         for kind, url in urls.items():
             address = ipaddress.ip_address(urllib.parse.urlsplit(url).hostname or '')
-            assert address in ipaddress.ip_network(SPACES[OF_TYPE[kind]])
+            assert address in subnet(juju, OF_TYPE[kind])
             assert str(address).endswith('.250')
 
 
@@ -82,13 +79,29 @@ def test_a_unit_of_the_load_balancer_that_dies_is_replaced_by_the_other(
     assert cloud_.token(cloud)
 
 
-def vips() -> dict[str, Any]:
-    """The bundle's own VIPs, in these networks."""
+def vips(juju: jubilant.Juju) -> dict[str, Any]:
+    """The bundle's own VIPs, each at the same place in the subnet that its space has here.
+
+    `make up` may have the bundle's own subnets on this host.
+    """
+    own = yaml.safe_load((BUNDLES / 'spaces.yaml').read_text())
     applications: dict[str, Any] = yaml.safe_load((BUNDLES / 'dmz.yaml').read_text())[
         'applications'
     ]
-    return {
-        name: {'options': {'vip': app['options']['vip'].replace('10.180.', '10.181.')}}
-        for name, app in applications.items()
-        if 'vip' in app.get('options', {})
-    }
+    found: dict[str, Any] = {}
+    for name, app in applications.items():
+        if vip := app.get('options', {}).get('vip'):
+            here = [moved(juju, own, one) for one in vip.split()]
+            found[name] = {'options': {'vip': ' '.join(here)}}
+    return found
+
+
+def moved(juju: jubilant.Juju, own: dict[str, str], vip: str) -> str:
+    """The *vip* of one of our *own* subnets, in this model's subnet of the same space."""
+    ((space, network),) = (
+        (space, network)
+        for space, cidr in own.items()
+        if ipaddress.ip_address(vip) in (network := ipaddress.ip_network(cidr))
+    )
+    number = int(ipaddress.ip_address(vip)) - int(network.network_address)
+    return str(subnet(juju, space)[number])

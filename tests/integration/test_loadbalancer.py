@@ -6,26 +6,27 @@ they drain is the library's, as in every API charm.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import pathlib
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 import jubilant
 import pytest
 
-from .conftest import CHARMS, Model, settle
+from .conftest import CHARMS, Model, settle, subnet
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 LB = CHARMS / 'openstack-loadbalancer'
-SPACES = {'dmz': '10.187.10.0/24', 'inner': '10.187.20.0/24', 'admin': '10.187.30.0/24'}
-VIP = '10.187.10.250'
-BIND = {'': 'alpha', 'public': 'dmz', 'internal': 'inner', 'admin': 'admin'}
+SPACES = ('dmz', 'inner', 'admin', 'api')
+BIND = {'': 'api', 'public': 'dmz', 'internal': 'inner', 'admin': 'admin'}
 
 
 @pytest.fixture(
@@ -33,12 +34,24 @@ BIND = {'': 'alpha', 'public': 'dmz', 'internal': 'inner', 'admin': 'admin'}
 )
 def juju(request: pytest.FixtureRequest, model: Model) -> Generator[jubilant.Juju]:
     with model(request.param, SPACES) as juju:
-        juju.deploy(LB, 'lb', num_units=2, bind=BIND, config={'vip': VIP})
-        juju.deploy(LB / 'tests' / 'api', 'keystone', num_units=3)
+        juju.deploy(
+            LB, 'lb', num_units=2, bind=BIND, config={'vip': f'{vip(juju)} {vip(juju, 6)}'}
+        )
+        juju.deploy(LB / 'tests' / 'api', 'keystone', num_units=3, bind={'': 'api'})
         for t in ('public', 'internal', 'admin'):
             juju.integrate(f'keystone:{t}-backend', 'lb:backend')
         settle(juju)
         yield juju
+
+
+def vip(juju: jubilant.Juju, version: int = 4) -> str:
+    """The public VIP of IP *version*."""
+    return str(subnet(juju, 'dmz', version)[250])
+
+
+def within(juju: jubilant.Juju, space: str, addresses: Iterable[str]) -> bool:
+    networks = [subnet(juju, space, version) for version in (4, 6)]
+    return all(any(ipaddress.ip_address(a) in n for n in networks) for a in addresses)
 
 
 def message(juju: jubilant.Juju, unit: str) -> str:
@@ -56,22 +69,27 @@ def answered(url: str) -> int:
     try:
         with urllib.request.urlopen(url, timeout=5) as got:  # noqa: S310
             return int(got.status)
+    except urllib.error.HTTPError as e:
+        return e.code
     except OSError:
         return 0
 
 
-def start_load(stop: pathlib.Path, *, keep_alive: bool) -> subprocess.Popen[str]:
+def start_load(
+    juju: jubilant.Juju, stop: pathlib.Path, *, keep_alive: bool
+) -> subprocess.Popen[str]:
     plan = {
-        'url': [VIP, 5000], 'clients': 3, 'requests': 500, 'keep_alive': keep_alive, 'post': 0.5,
+        'url': [vip(juju), 5000], 'clients': 3, 'requests': 500, 'keep_alive': keep_alive, 'post': 0.5,
         'think_ms': 20, 'slow_ms': 300, 'slow_share': 0.02, 'stop_file': str(stop),
     }  # fmt: skip
     argv = [sys.executable, str(LB / 'tests/rig/load.py'), json.dumps(plan)]
     return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
 
 
-def owners(juju: jubilant.Juju) -> list[str]:
+def owners(juju: jubilant.Juju, version: int = 4) -> list[str]:
+    wanted = f' {vip(juju, version)}/'
     units = sorted(juju.status().get_units('lb'))
-    return [u for u in units if f' {VIP}/' in juju.exec('ip -o address show', unit=u).stdout]
+    return [u for u in units if wanted in juju.exec('ip -o address show', unit=u).stdout]
 
 
 def owner(juju: jubilant.Juju, *, but: str = '') -> str:
@@ -90,6 +108,19 @@ def keepalived(juju: jubilant.Juju) -> str:
     return '\n'.join(f'{unit}: {juju.exec(ask, unit=unit).stdout}' for unit in units)
 
 
+def drained(status: jubilant.Status, units: Iterable[str]) -> list[str]:
+    """Those of *units*, stand-ins for an API, that have stopped."""
+    every = status.get_units('keystone')
+    return [
+        u for u in units if every[u].workload_status.message.startswith('maintenance: drained')
+    ]
+
+
+def own_addresses(juju: jubilant.Juju, unit: str) -> list[str]:
+    said = juju.exec('ip -j address show scope global', unit=unit).stdout
+    return [a['local'] for link in json.loads(said) for a in link['addr_info'] if a]
+
+
 def frontends(juju: jubilant.Juju) -> dict[str, Any]:
     shown = json.loads(juju.cli('show-unit', 'keystone/0', '--format', 'json'))['keystone/0']
     found: dict[str, Any] = {}
@@ -101,10 +132,11 @@ def frontends(juju: jubilant.Juju) -> dict[str, Any]:
 
 def test_each_type_is_served_on_its_own_network_alone(juju: jubilant.Juju) -> None:
     hosts = {t: f['ip'] for t, f in frontends(juju).items()}
-    assert hosts['public'] == [VIP]
-    assert all(ip.startswith('10.187.20.') for ip in hosts['internal'])
-    assert all(ip.startswith('10.187.30.') for ip in hosts['admin'])
-    assert answered(f'http://{VIP}:5000/') == 200
+    assert hosts['public'] == [vip(juju), vip(juju, 6)]
+    assert within(juju, 'inner', hosts['internal'])
+    assert within(juju, 'admin', hosts['admin'])
+    assert answered(f'http://{vip(juju)}:5000/') == 200
+    assert answered(f'http://[{vip(juju, 6)}]:5000/') == 200
     listening = juju.exec("ss -Hltn 'sport = :5000'", unit='lb/0').stdout
     assert '0.0.0.0:5000' not in listening
     assert '*:5000' not in listening
@@ -115,7 +147,7 @@ def test_pausing_every_unit_in_turn_loses_no_request(
 ) -> None:
     stop = tmp_path / 'stop'
     held = owner(juju)
-    loads = [start_load(stop, keep_alive=keep) for keep in (True, False)]
+    loads = [start_load(juju, stop, keep_alive=keep) for keep in (True, False)]
     for unit in sorted(juju.status().get_units('keystone')):
         juju.run(unit, 'pause')
         until(juju, unit, lambda m: m.startswith('maintenance: drained'))
@@ -148,14 +180,14 @@ def test_two_that_pause_at_once_go_one_after_the_other(juju: jubilant.Juju) -> N
 
 
 def test_what_may_not_be_is_refused_by_name(juju: jubilant.Juju) -> None:
-    juju.deploy(LB / 'tests' / 'api', 'glance', config={'frontend-port': 9292})
+    juju.deploy(LB / 'tests' / 'api', 'glance', bind={'': 'api'}, config={'frontend-port': 9292})
     juju.integrate('glance:public-backend', 'lb:backend')
     settle(juju)
-    assert answered(f'http://{VIP}:9292/') == 200
+    assert answered(f'http://{vip(juju)}:9292/') == 200
     juju.config('glance', {'bad-port': '9292\n    stats admin if TRUE'})
     until(juju, 'lb/0', lambda m: 'glance' in m and 'frontend-port' in m)
     until(juju, 'glance/0', lambda m: 'lb refuses the relation' in m)
-    assert answered(f'http://{VIP}:5000/') == 200
+    assert answered(f'http://{vip(juju)}:5000/') == 200
     juju.config('glance', {'bad-port': ''})
     settle(juju)
 
@@ -163,7 +195,7 @@ def test_what_may_not_be_is_refused_by_name(juju: jubilant.Juju) -> None:
 def test_a_lone_unit_is_refused_its_drain(juju: jubilant.Juju) -> None:
     juju.run('glance/0', 'pause')
     until(juju, 'glance/0', lambda m: 'refused lb: glance would have 0 of 1 units left' in m)
-    assert answered(f'http://{VIP}:9292/') == 200
+    assert answered(f'http://{vip(juju)}:9292/') == 200
     juju.run('glance/0', 'resume')
     settle(juju)
 
@@ -173,7 +205,7 @@ def test_a_service_is_served_on_for_a_while_when_its_relation_goes(juju: jubilan
     juju.wait(jubilant.all_agents_idle)
     juju.remove_relation('glance:public-backend', 'lb:backend')
     time.sleep(5)
-    assert answered(f'http://{VIP}:9292/') == 200
+    assert answered(f'http://{vip(juju)}:9292/') == 200
     settle(juju)
     # Its own again: it says no URL of the load balancer.
     assert 'public=' not in message(juju, 'glance/0')
@@ -181,11 +213,46 @@ def test_a_service_is_served_on_for_a_while_when_its_relation_goes(juju: jubilan
     juju.exec('JUJU_DISPATCH_PATH=hooks/update-status ./dispatch', unit='lb/leader')
     for unit in ('lb/0', 'lb/1'):
         juju.exec('JUJU_DISPATCH_PATH=hooks/update-status ./dispatch', unit=unit)
-    assert answered(f'http://{VIP}:9292/') == 0
+    assert answered(f'http://{vip(juju)}:9292/') == 0
+
+
+def test_each_of_two_load_balancers_serves_its_own_type(juju: jubilant.Juju) -> None:
+    juju.deploy(
+        LB, 'lb-inner', bind=BIND,
+        config={'endpoint-types': 'internal', 'address-families': 'ipv6'},
+    )  # fmt: skip
+    juju.remove_relation('keystone:internal-backend', 'lb:backend')
+    juju.integrate('keystone:internal-backend', 'lb-inner:backend')
+    settle(juju)
+    found = frontends(juju)
+    (inner,) = found['internal']['ip']
+    assert ipaddress.ip_address(inner) in subnet(juju, 'inner', 6)  # IPv6 alone.
+    assert found['public']['ip'] == [vip(juju), vip(juju, 6)]
+    assert answered(found['internal']['url']) == 200
+    juju.integrate('keystone:public-backend', 'lb-inner:backend')
+    until(juju, 'keystone/0', lambda m: 'public-backend has several load balancers' in m)
+    until(juju, 'lb-inner/0', lambda m: 'serves internal only' in m)
+    juju.remove_relation('keystone:public-backend', 'lb-inner:backend')
+    settle(juju)
+
+
+def test_a_drain_needs_both_and_two_that_pause_at_once_come_to_an_end(
+    juju: jubilant.Juju,
+) -> None:
+    both = ('keystone/0', 'keystone/1')
+    for _ in range(3):
+        juju.cli('run', '--background', *both, 'pause')
+        juju.wait(lambda s: jubilant.all_agents_idle(s) and len(drained(s, both)) == 1)
+        (paused,) = drained(juju.status(), both)
+        for lb in ('lb/leader', 'lb-inner/leader'):
+            assert f'{paused}: granted' in juju.run(lb, 'show-grants').results['grants']
+        for unit in both:
+            juju.run(unit, 'resume')
+        settle(juju)
 
 
 def test_statistics_of_all_units_are_one_table(juju: jubilant.Juju) -> None:
-    assert answered(f'http://{VIP}:5000/') == 200  # A reload begins the counts anew.
+    assert answered(f'http://{vip(juju)}:5000/') == 200  # A reload begins the counts anew.
     found = json.loads(juju.run('lb/1', 'stats', {'format': 'json'}).results['stats'])
     lines = {(x['service'], x['server']): x for x in found}
     assert lines['keystone.public', 'keystone-0']['units'] == 2
@@ -197,10 +264,44 @@ def test_a_unit_out_of_service_gives_its_vip_away_and_the_vip_goes_with_the_opti
 ) -> None:
     first = owner(juju)
     juju.run(first, 'drain-self')
-    owner(juju, but=first)
-    assert answered(f'http://{VIP}:5000/') == 200
+    second = owner(juju, but=first)
+    assert owners(juju, 6) == [second]
+    assert answered(f'http://{vip(juju)}:5000/') == 200
+    assert answered(f'http://[{vip(juju, 6)}]:5000/') == 200
     juju.run(first, 'resume-self')
     juju.config('lb', {'vip': ''})
     settle(juju)
-    assert owners(juju) == []
-    assert frontends(juju)['public']['url'].startswith('http://10.187.10.')
+    assert owners(juju) == owners(juju, 6) == []
+    assert within(juju, 'dmz', frontends(juju)['public']['ip'])
+
+
+def test_behind_a_load_balancer_of_the_site_its_address_is_registered(
+    juju: jubilant.Juju,
+) -> None:
+    juju.config('lb', {'external-vips': 'public=198.51.100.7', 'hostnames': 'admin=ops.example'})
+    settle(juju)
+    found = frontends(juju)
+    assert found['public']['url'] == 'http://198.51.100.7:5000'
+    assert found['admin']['url'] == 'http://ops.example:5000'
+    at = next(
+        ip for ip in own_addresses(juju, 'lb/0')
+        if ipaddress.ip_address(ip) in subnet(juju, 'dmz')
+    )  # fmt: skip
+    assert answered(f'http://{at}:8405/ready') == 200
+    juju.run('lb/0', 'drain-self')
+    assert answered(f'http://{at}:8405/ready') == 503
+    assert answered(f'http://{at}:5000/') == 200  # Whoever still comes is served.
+    juju.run('lb/0', 'resume-self')
+
+
+def test_the_operator_has_the_last_word_on_how_a_service_is_treated(juju: jubilant.Juju) -> None:
+    wanted = 'identity: {timeouts: {server: 7m}}\nkeystone: {maxconn: {server: 55}}'
+    juju.config('lb', {'service-options': wanted})
+    settle(juju)
+    said = juju.exec('cat /etc/haproxy/haproxy.cfg', unit='lb/1').stdout
+    assert 'timeout server 420000ms' in said
+    assert ' maxconn 55 ' in said
+    juju.config('lb', {'service-options': 'identity: {timeouts: {server: soon}}'})
+    until(juju, 'lb/1', lambda m: 'timeouts server is not a time' in m)
+    juju.config('lb', {'service-options': ''})
+    settle(juju)

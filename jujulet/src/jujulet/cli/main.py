@@ -17,7 +17,11 @@ from . import command, commands, out
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; *argv* is without the program's name."""
     try:
-        return run(list(sys.argv[1:] if argv is None else argv), client.Controller())
+        controller = client.Controller()
+    except OSError as error:
+        return _error(f'no folder for jujulet ($JUJULET_DATA): {_os_error(error)}', 1)
+    try:
+        return run(list(sys.argv[1:] if argv is None else argv), controller)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
