@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -65,6 +66,16 @@ def test_what_is_not_understood_is_told_as_usage(argv: list[str]) -> None:
     with pytest.raises(SystemExit) as left:
         cli.main(argv)
     assert left.value.code == 2
+
+
+@pytest.mark.parametrize('words', [['--help'], ['run', '--help']])
+def test_a_reader_that_goes_away_is_no_fault(words: list[str]) -> None:
+    argv = [sys.executable, '-m', 'matrix.cli', *words]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as ran:
+        assert ran.stdout is not None
+        ran.stdout.close()
+        said = ran.communicate()[1]
+    assert (ran.returncode, said) == (141, '')
 
 
 def test_a_task_fails_with_itself_and_a_message() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 import tempfile
 import traceback
@@ -22,13 +23,26 @@ from matrix.juju import link
 from matrix.run import ending
 
 _NOT_UNDERSTOOD = 2
+_READER_GONE = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            return _main(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader went away (`| head`); Python must not complain when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _READER_GONE
+
+
+def _main(words: list[str]) -> int:
+    alone = len(words) == 1
     name = words.pop(0) if words and words[0] in registry.COMMANDS else 'run'
-    if words and words[0] in {'help', '--help', '-h'} and name == 'run' and argv_is_bare(argv):
+    if alone and words and words[0] in {'help', '--help', '-h'}:
         print(registry.overview())
         return 0
     command = registry.load(name)
@@ -40,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for one in refused.problems:
             print(one, file=sys.stderr)
         return _NOT_UNDERSTOOD
+    except BrokenPipeError:
+        raise
     except (link.LinkError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
@@ -59,11 +75,6 @@ def _kept(text: str) -> str:
     ) as file:
         file.write(text)
         return file.name
-
-
-def argv_is_bare(argv: Sequence[str] | None) -> bool:
-    """Whether nothing but a call for help was said."""
-    return len(sys.argv[1:] if argv is None else argv) == 1
 
 
 if __name__ == '__main__':
