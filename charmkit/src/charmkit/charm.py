@@ -29,8 +29,10 @@ from . import apply, host, relations, state
 
 _log = logging.getLogger(__name__)
 
-# Reconciling is not what these ask for: each has its own handler, or none.
+# Reconciling is not what these ask for: each has its own handler, or none. A relation-changed of the same unit
+# follows each relation-joined at once, and finds what that would have found.
 _DEDICATED = (
+    ops.RelationJoinedEvent,
     ops.CollectMetricsEvent,
     ops.StopEvent,
     ops.RemoveEvent,
