@@ -153,7 +153,9 @@ class LocalMachine:
                 run.command(command)
                 self._remember('commands', {command.name: command.key})
             case 'stop':
-                time.sleep(next(s.linger_s for s in desired.services if s.name == step.target))
+                service = next(s for s in desired.services if s.name == step.target)
+                if pathlib.Path(service.configured_by).exists():
+                    time.sleep(service.linger_s)
                 run.program('systemctl', 'disable', '--now', '--quiet', step.target)
             case 'recycle':
                 processes.recycle(step.target)

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 import pytest
-from balancer import decision, rotation, runtime, workload
+from balancer import answer, decision, rotation, runtime, workload
 from ops import testing
 
 import charmkit
@@ -191,6 +191,39 @@ def test_a_drain_is_granted_carried_out_and_acknowledged_in_one_hook(
     # On the disk too, for a start from nothing; and that alone was no reason to reload.
     assert 'disabled' in machine.file(decision.CONFIG)
     assert machine.steps.count('reload haproxy') + machine.steps.count('start haproxy') == 1
+
+
+def answered(before: str, state: str, lifecycle: Any, token: str = 'new') -> str:
+    """The state and token that keystone/0 is told, when *before* was told with an old token."""
+    said = {'u/0': loadbalancer.Ack(token='old', state=before)} if before else {}
+    bag = answer.unit_answer(
+        'u',
+        {'u/0': loadbalancer.Ack(token=token, state=state)},
+        {'u/0': loadbalancer.Lifecycle(state=lifecycle, token=token)},
+        {},
+        {'acks': answer.write_acks(said)},
+    )
+    found = answer.read_acks(bag['acks']).get('u/0')
+    return f'{found.state} {found.token}' if found else ''
+
+
+@pytest.mark.parametrize(
+    ('before', 'state', 'lifecycle', 'told'),
+    [
+        ('', 'down', 'ready', ''),  # It never was anything else.
+        ('ready', 'down', 'ready', 'down new'),
+        ('', 'ready', 'ready', 'ready new'),
+        ('ready', 'ready', 'ready', 'ready new'),  # A resume waits for its own token.
+        ('ready', 'ready', 'drain', 'ready old'),  # Queued: it waits for the grant.
+        ('drained', 'drained', 'drain', 'drained new'),
+        ('drained', 'drained', 'maintenance', 'drained old'),
+        ('draining', 'drained', 'maintenance', 'drained new'),
+    ],
+)
+def test_a_unit_is_told_what_it_waits_for(
+    before: str, state: str, lifecycle: Any, told: str
+) -> None:
+    assert answered(before, state, lifecycle) == told
 
 
 def test_the_last_ready_unit_is_refused(ctx: Any, machine: FakeMachine) -> None:

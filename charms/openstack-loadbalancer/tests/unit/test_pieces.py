@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from balancer import handshake, haproxy_cfg, linger, rotation, scripts, seeing, stats, vrrp
 
@@ -154,6 +156,36 @@ def test_the_programs_beside_the_charm_are_programs() -> None:
     for text in (scripts.SAVE, scripts.WATCH):
         compile(text, 'program', 'exec')
     assert haproxy_cfg.STATE_FILE in scripts.SAVE
+
+
+@pytest.mark.parametrize(
+    ('before', 'after', 'wakes'),
+    [
+        ({}, {'a': True}, True),  # A new server passes its check.
+        ({}, {'a': False}, False),
+        ({'a': True}, {'a': False}, True),
+        ({'a': False}, {'a': True}, True),
+        ({'a': True}, {}, False),  # The charm itself has set it aside.
+        ({'a': True, 'b': False}, {'a': True, 'b': False}, False),
+    ],
+)
+def test_the_watcher_wakes_the_charm_for_what_it_cannot_know(
+    before: dict[str, bool], after: dict[str, bool], wakes: bool
+) -> None:
+    watcher: dict[str, Any] = {}
+    exec(scripts.WATCH.partition('seen, woken =')[0], watcher)  # noqa: S102 -- the program itself.
+    assert watcher['news'](before, after) is wakes
+
+
+@pytest.mark.parametrize(('check', 'up'), [('INI', False), ('* INI', False), ('L7OK', True)])
+def test_a_server_is_up_when_its_check_has_passed_and_not_before(check: str, up: bool) -> None:
+    """haproxy shows UP from the first moment on."""
+    stat = f'# pxname,svname,status,scur,qcur,check_status,\nb,s,UP,0,0,{check},\n'
+    admin = '1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n'
+    worker = stats.worker(
+        stats.Process(pid=1, current=True, reloads=0), stat, admin + '3 b 1 s 10.0.0.1 2 0\n'
+    )
+    assert worker.servers['b', 's'].up is up
 
 
 def test_every_alert_says_what_is_wrong() -> None:
