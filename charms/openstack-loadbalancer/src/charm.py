@@ -166,7 +166,8 @@ class LoadBalancerCharm(charmkit.Charm):
                 return now
             return decision.decide(dataclasses.replace(self._known, locks=locks))
 
-        return workload.settle(first, decide, self._drains(), wait_s=first.opts.drain_wait_s)
+        said = answer.read_member(self._known.inputs.my_peer_data).acks
+        return workload.settle(first, decide, self._drains(), said, wait_s=first.opts.drain_wait_s)
 
     def _drains(self) -> workload.Drains:
         kept = wire.load_object(str(self._memory.drains))

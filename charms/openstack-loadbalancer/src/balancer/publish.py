@@ -95,7 +95,7 @@ def statuses(
 
 def _any_up(backend: str, workers: Iterable[rotation.Worker]) -> bool:
     return any(
-        s.up and not s.admin
+        s.up and s.checked and not s.admin
         for w in workers
         if w.current
         for (name, _), s in w.servers.items()

@@ -69,19 +69,12 @@ def worker(process: Process, stat: str, state: str) -> rotation.Worker:
             continue
         servers[place] = rotation.Server(
             admin=admin[place],
-            up=_passes(row),
+            # Drained or not, it passes its check; `no check` counts as passing.
+            up=row['status'].partition(' ')[0] in ('UP', 'DRAIN', 'no'),
+            checked=not row.get('check_status', '').endswith('INI'),
             sessions=int(row['scur'] or 0) + int(row['qcur'] or 0),
         )
     return rotation.Worker(pid=process.pid, current=process.current, servers=servers)
-
-
-def _passes(row: Mapping[str, str]) -> bool:
-    """Drained or not, the server has passed its check; without one it counts as passing.
-
-    haproxy calls a new server UP until its first check has ended.
-    """
-    never_checked = row.get('check_status', '').endswith('INI')
-    return not never_checked and row['status'].partition(' ')[0] in ('UP', 'DRAIN', 'no')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

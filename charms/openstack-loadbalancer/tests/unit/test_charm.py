@@ -140,7 +140,9 @@ def keystone(
 
 
 def state(*relations: testing.RelationBase, leader: bool = True, **kwargs: Any) -> testing.State:
-    peers = testing.PeerRelation('peers', peers_data={})
+    peers = testing.PeerRelation(
+        'peers', id=1000, peers_data={}
+    )  # Ids of its own giving collide with ours.
     return testing.State(leader=leader, relations={*relations, peers}, networks=HERE, **kwargs)
 
 
@@ -193,13 +195,13 @@ def test_a_drain_is_granted_carried_out_and_acknowledged_in_one_hook(
     assert machine.steps.count('reload haproxy') + machine.steps.count('start haproxy') == 1
 
 
-def answered(before: str, state: str, lifecycle: Any, token: str = 'new') -> str:
+def answered(before: str, state: str, lifecycle: Any) -> str:
     """The state and token that keystone/0 is told, when *before* was told with an old token."""
     said = {'u/0': loadbalancer.Ack(token='old', state=before)} if before else {}
     bag = answer.unit_answer(
         'u',
-        {'u/0': loadbalancer.Ack(token=token, state=state)},
-        {'u/0': loadbalancer.Lifecycle(state=lifecycle, token=token)},
+        {'u/0': loadbalancer.Ack(token='new', state=state)},
+        {'u/0': loadbalancer.Lifecycle(state=lifecycle, token='new')},
         {},
         {'acks': answer.write_acks(said)},
     )

@@ -177,15 +177,27 @@ def test_the_watcher_wakes_the_charm_for_what_it_cannot_know(
     assert watcher['news'](before, after) is wakes
 
 
-@pytest.mark.parametrize(('check', 'up'), [('INI', False), ('* INI', False), ('L7OK', True)])
-def test_a_server_is_up_when_its_check_has_passed_and_not_before(check: str, up: bool) -> None:
+@pytest.mark.parametrize(
+    ('check', 'said', 'answers'),
+    [
+        ('INI', '', 'down'),
+        ('* INI', 'down', 'down'),
+        ('L7OK', '', 'ready'),
+        ('INI', 'ready', 'ready'),
+    ],
+)
+def test_a_unit_is_ready_when_its_check_has_passed_and_not_before(
+    check: str, said: str, answers: str
+) -> None:
     """haproxy shows UP from the first moment on."""
     stat = f'# pxname,svname,status,scur,qcur,check_status,\nb,s,UP,0,0,{check},\n'
-    admin = '1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n'
+    state = '1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n'
     worker = stats.worker(
-        stats.Process(pid=1, current=True, reloads=0), stat, admin + '3 b 1 s 10.0.0.1 2 0\n'
+        stats.Process(pid=1, current=True, reloads=0), stat, state + '3 b 1 s 10.0.0.1 2 0\n'
     )
-    assert worker.servers['b', 's'].up is up
+    wish = loadbalancer.Lifecycle(state='ready', token='t')
+    before = loadbalancer.Ack(token='t', state=said) if said else None
+    assert rotation.ack(wish, None, [('b', 's')], [worker], 0, before).state == answers
 
 
 def test_every_alert_says_what_is_wrong() -> None:
