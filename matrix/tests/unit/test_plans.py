@@ -160,6 +160,23 @@ def test_targets_that_are_gone_are_chosen_again_by_the_events_own_stream(seed: i
     assert found == made_plan(seed).events
 
 
+@pytest.mark.parametrize(
+    ('value', 'target', 'struck'),
+    [(True, 'a/0', 'a/0'), (True, 'a/1', 'a/0'), (False, 'a/0', 'a/1'), (False, 'a/1', 'a/1')],
+)
+def test_who_is_struck_for_leading_is_whoever_leads(value: bool, target: str, struck: str) -> None:
+    """A replay runs in the model in which another one has deposed the leader."""
+    units = (snapshot.Unit('a/0', '0', leader=True), snapshot.Unit('a/1', '1'))
+    model = snapshot.Model((snapshot.Application('a', units),), ())
+    steps = (
+        selectors.Selector('units'),
+        selectors.Selector('leader', (('value', value),)),
+        selectors.Selector('one'),
+    )
+    event = plan.Event('e1', 'depose-leader', 0.0, 1.0, steps, (target,))
+    assert plan.resolve(event, model, 1).targets == (struck,)
+
+
 def test_an_event_without_a_target_in_the_model_is_left_out() -> None:
     assert plan.generate(1, [FREEZE], snapshot.Model(), count=3).events == ()
     assert plan.generate(1, [], MODEL, count=3).events == ()

@@ -78,16 +78,24 @@ def generate(
 def resolve(event: Event, model: snapshot.Model, seed: int) -> Event:
     """The event with targets in this model: those it had, where all exist, else others like them.
 
+    Who is struck for leading is whoever leads: what was deposed in one replay does not lead in the next.
+
     Raises:
         ValueError: a selector is not known or cannot follow the one before it.
     """
     there = {one.name for one in (*model.applications, *model.machines)}
     there |= {unit.name for one in model.applications for unit in one.units}
-    if event.targets and there.issuperset(event.targets):
+    if event.targets and there.issuperset(event.targets) and _lead_as_asked(event, model):
         return event
     stream = streams.stream(seed, event.id, 'targets')
     chosen = selectors.select(event.selectors, model, stream)
     return dataclasses.replace(event, targets=tuple(one.name for one in chosen))
+
+
+def _lead_as_asked(event: Event, model: snapshot.Model) -> bool:
+    leaders = {unit.name for one in model.applications for unit in one.units if unit.leader}
+    asked = [bool(step.get('value', True)) for step in event.selectors if step.name == 'leader']
+    return all((target in leaders) is wanted for target in event.targets for wanted in asked)
 
 
 def without(plan: Plan, ids: frozenset[str]) -> Plan:
