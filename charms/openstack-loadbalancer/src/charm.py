@@ -81,6 +81,20 @@ class LoadBalancerCharm(charmkit.Charm):
         self._remember(inputs, settled)
         return publish.published(self._known, now, settled.acks, settled.workers)
 
+    def notes(self, outcome: apply.Outcome) -> list[charmkit.Status]:
+        """Nothing to say; but a keepalived that was reloaded is made to look at haproxy anew.
+
+        One that is reloaded while its check fails (this unit was not admitted until now) may stay
+        in FAULT for good (2.2.7), and nobody would take over. Where it holds no VIP, a restart
+        moves none.
+        """
+        now = self._decision
+        if now and host.Step('reload', 'keepalived') in outcome.steps:
+            holds = now.opts.vips and workload.interface_names().keys() & set(now.opts.vips)
+            if not holds:
+                self.here.carry_out(host.Step('restart', 'keepalived'), now.host)
+        return super().notes(outcome)
+
     def reconcile(self) -> charmkit.Desired:
         """As any charm, and when haproxy refuses a configuration, find out whose fault it is."""
         try:

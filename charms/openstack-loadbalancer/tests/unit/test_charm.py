@@ -285,6 +285,19 @@ def test_vips_bring_keepalived_and_go_with_it(ctx: Any, machine: FakeMachine) ->
     assert decision.KEEPALIVED not in machine.seen.paths
 
 
+@pytest.mark.parametrize('holds', [False, True])
+def test_keepalived_begins_anew_where_it_holds_no_vip(
+    ctx: Any, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, holds: bool
+) -> None:
+    """It may stay in FAULT for good after a reload while its check failed; a VIP must not move for that."""
+    held = {'10.1.0.250': 'eth1'} if holds else {}
+    monkeypatch.setattr(workload, 'interface_names', lambda: held)
+    ctx.run(ctx.on.config_changed(), state(config={'vip': '10.1.0.249'}))
+    ctx.run(ctx.on.config_changed(), state(config={'vip': '10.1.0.250'}))
+    assert 'reload keepalived' in machine.steps
+    assert ('restart keepalived' in machine.steps) is not holds
+
+
 def test_a_vip_that_no_network_holds_is_named(ctx: Any, machine: FakeMachine) -> None:
     out = ctx.run(ctx.on.config_changed(), state(config={'vip': '10.77.0.1'}))
     assert out.unit_status == testing.BlockedStatus('VIP in no network of a binding: 10.77.0.1')
