@@ -153,9 +153,7 @@ class LocalMachine:
                 run.command(command)
                 self._remember('commands', {command.name: command.key})
             case 'stop':
-                service = next(s for s in desired.services if s.name == step.target)
-                if pathlib.Path(service.configured_by).exists():
-                    time.sleep(service.linger_s)
+                time.sleep(next(s.linger_s for s in desired.services if s.name == step.target))
                 run.program('systemctl', 'disable', '--now', '--quiet', step.target)
             case 'recycle':
                 processes.recycle(step.target)

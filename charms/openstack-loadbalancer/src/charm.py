@@ -81,20 +81,6 @@ class LoadBalancerCharm(charmkit.Charm):
         self._remember(inputs, settled)
         return publish.published(self._known, now, settled.acks, settled.workers)
 
-    def notes(self, outcome: apply.Outcome) -> list[charmkit.Status]:
-        """Nothing to say; but a keepalived that was reloaded is made to look at haproxy anew.
-
-        One that is reloaded while its check fails (this unit was not admitted until now) may stay
-        in FAULT for good (2.2.7), and nobody would take over. Where it holds no VIP, a restart
-        moves none.
-        """
-        now = self._decision
-        if now and host.Step('reload', 'keepalived') in outcome.steps:
-            holds = now.opts.vips and workload.interface_names().keys() & set(now.opts.vips)
-            if not holds:
-                self.here.carry_out(host.Step('restart', 'keepalived'), now.host)
-        return super().notes(outcome)
-
     def reconcile(self) -> charmkit.Desired:
         """As any charm, and when haproxy refuses a configuration, find out whose fault it is."""
         try:
@@ -180,8 +166,7 @@ class LoadBalancerCharm(charmkit.Charm):
                 return now
             return decision.decide(dataclasses.replace(self._known, locks=locks))
 
-        said = answer.read_member(self._known.inputs.my_peer_data).acks
-        return workload.settle(first, decide, self._drains(), said, wait_s=first.opts.drain_wait_s)
+        return workload.settle(first, decide, self._drains(), wait_s=first.opts.drain_wait_s)
 
     def _drains(self) -> workload.Drains:
         kept = wire.load_object(str(self._memory.drains))

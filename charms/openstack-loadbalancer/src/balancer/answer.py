@@ -45,7 +45,14 @@ def read_member(bag: Databag) -> Member:
     return Member(
         addresses={t: wire.texts(a) for t, a in addresses.items()},
         served=frozenset(wire.texts(wire.load_array(bag.get('served', '')))),
-        acks=read_acks(bag.get('acks', '')),
+        acks={
+            unit: loadbalancer.Ack(
+                token=wire.text(a.get('token')),
+                state=wire.text(a.get('state')),
+                sessions=wire.number(a.get('sessions')),
+            )
+            for unit, a in wire.objects(wire.load_object(bag.get('acks', '')))
+        },
         metrics=bag.get('metrics', ''),
     )
 
@@ -60,53 +67,12 @@ def write_acks(acks: Mapping[str, loadbalancer.Ack]) -> str:
     )
 
 
-def read_acks(text: str) -> dict[str, loadbalancer.Ack]:
-    """What :func:`write_acks` wrote."""
-    return {
-        unit: loadbalancer.Ack(
-            token=wire.text(a.get('token')),
-            state=wire.text(a.get('state')),
-            sessions=wire.number(a.get('sessions')),
-        )
-        for unit, a in wire.objects(wire.load_object(text))
-    }
-
-
 def unit_answer(
-    app: str,
-    acks: Mapping[str, loadbalancer.Ack],
-    lifecycles: Mapping[str, loadbalancer.Lifecycle | None],
-    state: Mapping[str, object],
-    before: Databag,
+    app: str, acks: Mapping[str, loadbalancer.Ack], state: Mapping[str, object]
 ) -> Databag:
-    """What each load balancer unit writes to the relation with *app*, where it wrote *before*.
-
-    Each word costs every unit of *app* a hook, so nothing is told that nobody waits for.
-    """
-    said = read_acks(before.get('acks', ''))
-    mine = {
-        unit: _worded(ack, said.get(unit), lifecycles.get(unit))
-        for unit, ack in acks.items()
-        if unit.rpartition('/')[0] == app and (ack.state != 'down' or unit in said)
-    }
+    """What each load balancer unit writes to the relation with *app*."""
+    mine = {unit: a for unit, a in acks.items() if unit.rpartition('/')[0] == app}
     return {'acks': write_acks(mine), 'unit-state': wire.dump(state)}
-
-
-def _worded(
-    ack: loadbalancer.Ack,
-    said: loadbalancer.Ack | None,
-    lifecycle: loadbalancer.Lifecycle | None,
-) -> loadbalancer.Ack:
-    """*ack*, or what was *said* where only the token is new and the unit does not wait for it.
-
-    It waits to be back in rotation, and to be drained; not while its drain is queued, nor once
-    it may stop.
-    """
-    waits = lifecycle is not None and (
-        lifecycle.state == 'ready' or (lifecycle.state == 'drain' and ack.state != 'ready')
-    )
-    same = said is not None and (said.state, said.sessions) == (ack.state, ack.sessions)
-    return said if said is not None and same and not waits else ack
 
 
 def app_answer(

@@ -29,15 +29,13 @@ def published(
     every = {unit: answer.read_member(bag) for unit, bag in inputs.peer_units.items()}
     every[inputs.site.unit] = mine
     members = {unit: every[unit] for unit in now.members if unit in every}
-    there = {r.id: r.my_data for name in decision.ENDPOINTS for r in inputs.of(name)}
+    there = {r.id for name in decision.ENDPOINTS for r in inputs.of(name)}
     state = {'haproxy': inputs.versions.get('haproxy', ''), 'serving': now.admitted}
     unit_data: dict[str | int, Databag] = {decision.PEERS: answer.write_member(mine)}
     app_data: dict[str | int, Databag] = {decision.PEERS: _peers(now)}
     for asked in now.asked:
         if asked.relation in there:
-            unit_data[asked.relation] = answer.unit_answer(
-                asked.app, acks, now.lifecycles, state, there[asked.relation]
-            )
+            unit_data[asked.relation] = answer.unit_answer(asked.app, acks, state)
             app_data[asked.relation] = answer.app_answer(
                 asked, now.layout, now.bindings, now.opts.rules, members, now.locks
             )
@@ -95,7 +93,7 @@ def statuses(
 
 def _any_up(backend: str, workers: Iterable[rotation.Worker]) -> bool:
     return any(
-        s.up and s.checked and not s.admin
+        s.up and not s.admin
         for w in workers
         if w.current
         for (name, _), s in w.servers.items()

@@ -33,8 +33,6 @@ class Server:
     up: bool
     sessions: int
     """Requests under way and queued."""
-    checked: bool = True
-    """Its first check has ended: haproxy calls it up until then."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -110,13 +108,10 @@ def ack(
     places: Iterable[Place],
     workers: Iterable[Worker],
     since_s: float,
-    said: loadbalancer.Ack | None = None,
 ) -> loadbalancer.Ack:
-    """This load balancer unit's answer to *lifecycle*, to which it *said* something before.
+    """This load balancer unit's answer to *lifecycle*.
 
-    ``ready`` says that requests are sent there, also to a unit whose wish to drain is queued. A
-    server that has only come (the unit is asked for over one relation after another) does not
-    take that back before its first check has ended.
+    ``ready`` says that requests are sent there, also to a unit whose wish to drain is queued.
     *since_s* is how many seconds ago this unit began to drain it, by its own clock.
     """
     places, workers = tuple(places), tuple(workers)
@@ -124,8 +119,6 @@ def ack(
     if wanted == 'ready':
         now = [w.servers[p] for w in workers if w.current for p in places if p in w.servers]
         well = all(s.up and _does(s, 'ready') for s in now) and any(w.current for w in workers)
-        was = said is not None and (said.token, said.state) == (lifecycle.token, 'ready')
-        well = well and (was or all(s.checked for s in now))
         return loadbalancer.Ack(token=lifecycle.token, state='ready' if well else 'down')
     count = sessions(places, workers)
     late = since_s >= lifecycle.deadline_s

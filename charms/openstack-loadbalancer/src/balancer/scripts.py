@@ -52,13 +52,12 @@ if state.startswith('1'):
 WATCH = f"""\
 #!/usr/bin/python3 -IS
 # Has the charm look again when a drain has come to its end on all workers, and when a server
-# passes its check or fails it again; and every ten seconds while requests to a drained server
-# are under way. Servers that come, go and are set aside were changed by the charm itself.
+# has gone up or down; and every ten seconds while requests to a drained server are under way.
 import socket, subprocess, sys, time
 
 {_ASK}
 def look():
-    passes, busy = {{}}, set()
+    up, busy = [], []
     old = False
     for line in ask('show proc').splitlines():
         old = old or 'old workers' in line
@@ -76,14 +75,10 @@ def look():
                 continue
             if (f[0], f[1]) in away:
                 if int(f[2] or 0) + int(f[4] or 0):
-                    busy.add((f[0], f[1]))
-            elif not old and not f[36].endswith('INI'):
-                passes[f[0], f[1]] = f[17].split()[0] in ('UP', 'no')
-    return passes, busy
-
-def news(seen, now):
-    \"\"\"Some server passes its check that did not, or does not any more.\"\"\"
-    return any(passes != seen.get(place, False) for place, passes in now.items())
+                    busy.append((f[0], f[1]))
+            elif not old:
+                up.append((f[0], f[1], f[17].split()[0]))
+    return sorted(up), sorted(set(busy))
 
 def wake():
     subprocess.call(['juju-exec', '-u', sys.argv[1],
@@ -96,16 +91,14 @@ while True:
         now = look()
     except (OSError, ValueError):
         continue
-    ended = seen[1] - now[1] if seen else ()
     if seen is None:
         seen = now
-    elif ended or news(seen[0], now[0]) or (now[1] and time.monotonic() - woken > 10):
+    elif now != seen or (now[1] and time.monotonic() - woken > 10):
+        ended = set(seen[1]) - set(now[1])
         # A server that flaps must not keep the charm busy.
         if ended or time.monotonic() - woken > 5:
             wake()
             seen, woken = now, time.monotonic()
-    else:
-        seen = now
 """
 
 

@@ -45,13 +45,10 @@ def settle(
     first: decision.Decision,
     decide: Callable[[Acks, tuple[rotation.Worker, ...], decision.Decision], decision.Decision],
     drains: Drains,
-    said: Acks,
     *,
     wait_s: float,
 ) -> Settled:
     """Bring every worker to what is wanted, and wait up to *wait_s* for drains to end.
-
-    *said* is what this unit acknowledged before.
 
     *decide* gives the next decision when acknowledgements have changed: on the leader, new grants.
 
@@ -66,7 +63,7 @@ def settle(
         # Looked at after all was told: what is still sent to a server must show.
         workers = runtime.workers()
         _cut(now, workers, drains)
-        acks, quiet = _acks(now, workers, drains, said, quiet)
+        acks, quiet = _acks(now, workers, drains, quiet)
         following = decide(acks, workers, now)
         pending = following.wants != now.wants or _waits(following, acks)
         now = following
@@ -126,7 +123,6 @@ def _acks(
     now: decision.Decision,
     workers: tuple[rotation.Worker, ...],
     drains: Drains,
-    said: Acks,
     quiet: Mapping[str, int],
 ) -> tuple[dict[str, loadbalancer.Ack], dict[str, int]]:
     """The acknowledgements; a server must be seen idle twice to count as drained.
@@ -139,14 +135,7 @@ def _acks(
         if lifecycle is None:
             continue
         places = now.places.get(unit, ())
-        ack = rotation.ack(
-            lifecycle,
-            now.locks.get(unit),
-            places,
-            workers,
-            _age(unit, drains),
-            said.get(unit),
-        )
+        ack = rotation.ack(lifecycle, now.locks.get(unit), places, workers, _age(unit, drains))
         if ack.state in ('drained', 'forced'):
             idle[unit] = quiet.get(unit, 0) + 1
             if idle[unit] < 2:

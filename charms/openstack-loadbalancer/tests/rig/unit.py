@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from balancer import answer, decision, handshake, interface, publish, vrrp, workload
+from balancer import decision, handshake, interface, publish, vrrp, workload
 
 from charmkit import apply, state
 from charmkit.relations import Databag, Relation, Site, loadbalancer
@@ -75,7 +75,6 @@ class Rig:
         """The same of this unit."""
         self.acks: Databag = {}
         self.peers: Databag = {}
-        self.peer_data: Databag = {}
         self.drains = workload.Drains()
         self.machine = apply.LocalMachine('rig', pathlib.Path('/var/lib/rig'))
         for address in (FRONT, *(b.address for b in self.backends)):
@@ -161,14 +160,12 @@ class Rig:
             first,
             decide,
             self.drains,
-            answer.read_acks(self.peer_data.get('acks', '')),
             wait_s=first.opts.drain_wait_s if wait_s is None else wait_s,
         )
         apply.reconcile(self.machine, settled.decision.host)
         self.drains = settled.drains
         desired = publish.published(known, settled.decision, settled.acks, settled.workers)
         self.peers = desired.app_data['peers']
-        self.peer_data = desired.unit_data['peers']
         self.answers = {r: bag for r, bag in desired.app_data.items() if isinstance(r, int)}
         self.unit_answers = {r: b for r, b in desired.unit_data.items() if isinstance(r, int)}
         self.acks = self.unit_answers[1]

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 import pytest
-from balancer import answer, decision, rotation, runtime, workload
+from balancer import decision, rotation, runtime, workload
 from ops import testing
 
 import charmkit
@@ -140,9 +140,7 @@ def keystone(
 
 
 def state(*relations: testing.RelationBase, leader: bool = True, **kwargs: Any) -> testing.State:
-    peers = testing.PeerRelation(
-        'peers', id=1000, peers_data={}
-    )  # Ids of its own giving collide with ours.
+    peers = testing.PeerRelation('peers', peers_data={})
     return testing.State(leader=leader, relations={*relations, peers}, networks=HERE, **kwargs)
 
 
@@ -193,39 +191,6 @@ def test_a_drain_is_granted_carried_out_and_acknowledged_in_one_hook(
     # On the disk too, for a start from nothing; and that alone was no reason to reload.
     assert 'disabled' in machine.file(decision.CONFIG)
     assert machine.steps.count('reload haproxy') + machine.steps.count('start haproxy') == 1
-
-
-def answered(before: str, state: str, lifecycle: Any) -> str:
-    """The state and token that keystone/0 is told, when *before* was told with an old token."""
-    said = {'u/0': loadbalancer.Ack(token='old', state=before)} if before else {}
-    bag = answer.unit_answer(
-        'u',
-        {'u/0': loadbalancer.Ack(token='new', state=state)},
-        {'u/0': loadbalancer.Lifecycle(state=lifecycle, token='new')},
-        {},
-        {'acks': answer.write_acks(said)},
-    )
-    found = answer.read_acks(bag['acks']).get('u/0')
-    return f'{found.state} {found.token}' if found else ''
-
-
-@pytest.mark.parametrize(
-    ('before', 'state', 'lifecycle', 'told'),
-    [
-        ('', 'down', 'ready', ''),  # It never was anything else.
-        ('ready', 'down', 'ready', 'down new'),
-        ('', 'ready', 'ready', 'ready new'),
-        ('ready', 'ready', 'ready', 'ready new'),  # A resume waits for its own token.
-        ('ready', 'ready', 'drain', 'ready old'),  # Queued: it waits for the grant.
-        ('drained', 'drained', 'drain', 'drained new'),
-        ('drained', 'drained', 'maintenance', 'drained old'),
-        ('draining', 'drained', 'maintenance', 'drained new'),
-    ],
-)
-def test_a_unit_is_told_what_it_waits_for(
-    before: str, state: str, lifecycle: Any, told: str
-) -> None:
-    assert answered(before, state, lifecycle) == told
 
 
 def test_the_last_ready_unit_is_refused(ctx: Any, machine: FakeMachine) -> None:
@@ -283,19 +248,6 @@ def test_vips_bring_keepalived_and_go_with_it(ctx: Any, machine: FakeMachine) ->
     ctx.run(ctx.on.config_changed(), dataclasses.replace(out, config={'vip': ''}))
     assert 'keepalived' not in machine.seen.active
     assert decision.KEEPALIVED not in machine.seen.paths
-
-
-@pytest.mark.parametrize('holds', [False, True])
-def test_keepalived_begins_anew_where_it_holds_no_vip(
-    ctx: Any, machine: FakeMachine, monkeypatch: pytest.MonkeyPatch, holds: bool
-) -> None:
-    """It may stay in FAULT for good after a reload while its check failed; a VIP must not move for that."""
-    held = {'10.1.0.250': 'eth1'} if holds else {}
-    monkeypatch.setattr(workload, 'interface_names', lambda: held)
-    ctx.run(ctx.on.config_changed(), state(config={'vip': '10.1.0.249'}))
-    ctx.run(ctx.on.config_changed(), state(config={'vip': '10.1.0.250'}))
-    assert 'reload keepalived' in machine.steps
-    assert ('restart keepalived' in machine.steps) is not holds
 
 
 def test_a_vip_that_no_network_holds_is_named(ctx: Any, machine: FakeMachine) -> None:

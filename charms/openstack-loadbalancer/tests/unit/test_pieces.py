@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from balancer import handshake, haproxy_cfg, linger, rotation, scripts, seeing, stats, vrrp
 
@@ -156,48 +154,6 @@ def test_the_programs_beside_the_charm_are_programs() -> None:
     for text in (scripts.SAVE, scripts.WATCH):
         compile(text, 'program', 'exec')
     assert haproxy_cfg.STATE_FILE in scripts.SAVE
-
-
-@pytest.mark.parametrize(
-    ('before', 'after', 'wakes'),
-    [
-        ({}, {'a': True}, True),  # A new server passes its check.
-        ({}, {'a': False}, False),
-        ({'a': True}, {'a': False}, True),
-        ({'a': False}, {'a': True}, True),
-        ({'a': True}, {}, False),  # The charm itself has set it aside.
-        ({'a': True, 'b': False}, {'a': True, 'b': False}, False),
-    ],
-)
-def test_the_watcher_wakes_the_charm_for_what_it_cannot_know(
-    before: dict[str, bool], after: dict[str, bool], wakes: bool
-) -> None:
-    watcher: dict[str, Any] = {}
-    exec(scripts.WATCH.partition('seen, woken =')[0], watcher)  # noqa: S102 -- the program itself.
-    assert watcher['news'](before, after) is wakes
-
-
-@pytest.mark.parametrize(
-    ('check', 'said', 'answers'),
-    [
-        ('INI', '', 'down'),
-        ('* INI', 'down', 'down'),
-        ('L7OK', '', 'ready'),
-        ('INI', 'ready', 'ready'),
-    ],
-)
-def test_a_unit_is_ready_when_its_check_has_passed_and_not_before(
-    check: str, said: str, answers: str
-) -> None:
-    """haproxy shows UP from the first moment on."""
-    stat = f'# pxname,svname,status,scur,qcur,check_status,\nb,s,UP,0,0,{check},\n'
-    state = '1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n'
-    worker = stats.worker(
-        stats.Process(pid=1, current=True, reloads=0), stat, state + '3 b 1 s 10.0.0.1 2 0\n'
-    )
-    wish = loadbalancer.Lifecycle(state='ready', token='t')
-    before = loadbalancer.Ack(token='t', state=said) if said else None
-    assert rotation.ack(wish, None, [('b', 's')], [worker], 0, before).state == answers
 
 
 def test_every_alert_says_what_is_wrong() -> None:
