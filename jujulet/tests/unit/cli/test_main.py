@@ -9,7 +9,7 @@ import sys
 import fakes
 import pytest
 
-from jujulet.cli import commands, home, shells
+from jujulet.cli import commands, home, main, shells
 from jujulet.core import machines
 
 
@@ -335,3 +335,14 @@ def test_two_who_remember_at_once_both_are_remembered(juju: fakes.Juju):
     for one in many:
         assert one.communicate()[1] == b''
     assert len(home.read()['charms']) == 8
+
+
+def test_a_data_folder_that_cannot_be_is_one_error(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / 'a file'
+    file.touch()
+    monkeypatch.setenv('JUJULET_DATA', str(file))
+    assert main.main(['status']) == 1
+    said = capsys.readouterr().err
+    assert said == f'ERROR no folder for jujulet ($JUJULET_DATA): {file}: file exists\n'
