@@ -31,7 +31,7 @@ def choose(taken: Iterable[str], who: str = '') -> tuple[str, str]:
 def _from(pool: Network, prefix: int, who: str) -> Iterable[Network]:
     """The subnets of a pool but its first, in order, from one that depends on *who*."""
     many = 2 ** (prefix - pool.prefixlen)
-    first = zlib.crc32(who.encode()) % many if who else 0
+    first = zlib.crc32(who.encode()) % many
     size = 2 ** (pool.max_prefixlen - prefix)
     for number in range(many):
         at = (first + number) % many

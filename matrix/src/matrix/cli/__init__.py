@@ -40,11 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _main(words: list[str]) -> int:
-    alone = len(words) == 1
-    name = words.pop(0) if words and words[0] in registry.COMMANDS else 'run'
-    if alone and words and words[0] in {'help', '--help', '-h'}:
+    if words in (['help'], ['--help'], ['-h']):
         print(registry.overview())
         return 0
+    name = words.pop(0) if words and words[0] in registry.COMMANDS else 'run'
     command = registry.load(name)
     parser = argparse.ArgumentParser(prog=f'juju matrix {name}', description=command.HELP)
     command.configure(parser)
