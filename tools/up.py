@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import pathlib
 import shutil
@@ -41,10 +42,11 @@ def main(argv: list[str]) -> int:
         juju = jubilant.Juju(model=model, cli_binary=str(JUJULET))
         say(f'all units are active, {deployed:.0f} s from the start; now the proof')
         found = cloud_.find(juju)
-        for what, prove in proofs.steps(juju, found):
-            if sys.stdout.isatty():
-                print(f'    … {what}', end='\r', flush=True)
-            print(f'    ✓ {what}: {prove()}', flush=True)
+        with concurrent.futures.ThreadPoolExecutor() as aside:
+            for what, proven in proofs.begun(juju, found, aside):
+                if sys.stdout.isatty():
+                    print(f'    … {what}', end='\r', flush=True)
+                print(f'    ✓ {what}: {proven()}', flush=True)
     except (subprocess.CalledProcessError, jubilant.CLIError):
         return _failed(model, 'a command failed; it said why above')
     except (proofs.Unproven, RuntimeError, OSError, TimeoutError) as error:

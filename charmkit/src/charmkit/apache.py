@@ -14,6 +14,7 @@ from . import host
 from .relations import host_in_url
 
 SERVICE = 'apache2'
+DROP_IN = '/etc/systemd/system/apache2.service.d/openstack.conf'
 PACKAGES = ('apache2', 'libapache2-mod-wsgi-py3')
 LOGS = '/var/log/openstack-apache'
 DRAIN_FILE = '/run/openstack-drain'
@@ -100,9 +101,7 @@ def desired(
                 path='/etc/apache2/conf-enabled/openstack.conf', content=_SERVER, notify=notify
             ),
             host.File(path='/etc/logrotate.d/openstack-apache', content=_LOGROTATE),
-            host.File(
-                path='/etc/systemd/system/apache2.service.d/openstack.conf', content=_DROP_IN
-            ),
+            host.File(path=DROP_IN, content=_DROP_IN),
             *(
                 host.File(
                     path=f'/etc/apache2/sites-enabled/{site.name}.conf',
@@ -122,7 +121,11 @@ def desired(
         absent=(host.Absent(path='/etc/apache2/sites-enabled/000-default.conf', notify=notify),),
         services=(
             host.Service(
-                SERVICE, 'running' if running else 'stopped', 'reload', linger_s=linger_s
+                SERVICE,
+                'running' if running else 'stopped',
+                'reload',
+                linger_s=linger_s,
+                configured_by=DROP_IN,
             ),
             *(
                 host.Service(

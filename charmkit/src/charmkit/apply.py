@@ -125,7 +125,7 @@ class LocalMachine:
         remembered = self._remembered()
         active, masked = _services(desired.services)
         return host.Observed(
-            packages=packages.versions(desired.packages),
+            packages=self._versions(desired.packages, remembered.get('packages', {})),
             paths=dict(files.stamps(desired.paths())),
             commands=remembered.get('commands', {}),
             active=active,
@@ -153,7 +153,9 @@ class LocalMachine:
                 run.command(command)
                 self._remember('commands', {command.name: command.key})
             case 'stop':
-                time.sleep(next(s.linger_s for s in desired.services if s.name == step.target))
+                service = next(s for s in desired.services if s.name == step.target)
+                if pathlib.Path(service.configured_by).exists():
+                    time.sleep(service.linger_s)
                 run.program('systemctl', 'disable', '--now', '--quiet', step.target)
             case 'recycle':
                 processes.recycle(step.target)
@@ -162,10 +164,22 @@ class LocalMachine:
                 return self._bring_up(step, desired)
         return True
 
+    def _versions(self, names: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
+        """Versions of packages, asked for again when dpkg has written since: most hooks need no more."""
+        asked = f'{packages.stamp()} {" ".join(sorted(names))}'
+        if known.get('asked') == asked:
+            return json.loads(known['found'])
+        found = packages.versions(names)
+        self._remember('packages', {'asked': asked, 'found': json.dumps(found)})
+        return found
+
     def _bring_up(self, step: host.Step, desired: host.Host) -> bool:
         service = next(s for s in desired.services if s.name == step.target)
-        run.program('systemctl', 'daemon-reload')
-        if step.verb == 'start':
+        # Each of these two costs more than the start itself: systemd runs all its generators.
+        known = _shown('NeedDaemonReload,UnitFileState', _unit(step.target))[0]
+        if known['NeedDaemonReload'] == 'yes':
+            run.program('systemctl', 'daemon-reload')
+        if step.verb == 'start' and known['UnitFileState'] != 'enabled':
             run.program('systemctl', 'enable', '--quiet', step.target)
         # One that is active and does not answer its probe is not helped by `start`.
         verb = 'reload' if step.verb == 'reload' else 'restart'
@@ -201,17 +215,10 @@ def _services(services: Iterable[host.Service]) -> tuple[frozenset[str], frozens
     wanted = {_unit(s.name): s for s in services if not s.part_of}
     if not wanted:
         return frozenset(), frozenset()
-    shown = subprocess.run(
-        ['systemctl', 'show', '-p', 'Id,LoadState,ActiveState,UnitFileState', '--', *wanted],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
     active: set[str] = set()
     masked: set[str] = set()
-    # Blocks come in the order asked for; a unit's own Id may differ, as an alias' does.
-    for s, block in zip(wanted.values(), shown.strip().split('\n\n'), strict=True):
-        field = dict(line.split('=', 1) for line in block.splitlines())
+    shown = _shown('LoadState,ActiveState,UnitFileState', *wanted)
+    for s, field in zip(wanted.values(), shown, strict=True):
         if field['LoadState'] == 'masked' or field['UnitFileState'] == 'masked':
             masked.add(s.name)
         up = field['ActiveState'] in ('active', 'reloading', 'activating')
@@ -220,6 +227,21 @@ def _services(services: Iterable[host.Service]) -> tuple[frozenset[str], frozens
         if up:
             active.add(s.name)
     return frozenset(active), frozenset(masked)
+
+
+def _shown(properties: str, *units: str) -> list[dict[str, str]]:
+    """What systemd says of each of *units*, in the order asked for."""
+    shown = subprocess.run(
+        # Of Id alone there is always something to say: an empty block would be none.
+        ['systemctl', 'show', '-p', f'Id,{properties}', '--', *units],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return [
+        dict(line.split('=', 1) for line in block.splitlines())
+        for block in shown.strip().split('\n\n')
+    ]
 
 
 def _unit(name: str) -> str:

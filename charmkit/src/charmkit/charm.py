@@ -29,8 +29,16 @@ from . import apply, host, relations, state
 
 _log = logging.getLogger(__name__)
 
-# Reconciling is not what these ask for: each has its own handler, or none.
+# Juju runs these of a new unit before its first config-changed, which finds all that they would have found.
+_BEFORE_CONFIGURED = (
+    ops.RelationCreatedEvent,
+    ops.LeaderElectedEvent,
+    ops.LeaderSettingsChangedEvent,
+)
+# Reconciling is not what these ask for: each has its own handler, or none. A relation-changed of the same unit
+# follows each relation-joined at once, and finds what that would have found.
 _DEDICATED = (
+    ops.RelationJoinedEvent,
     ops.CollectMetricsEvent,
     ops.StopEvent,
     ops.RemoveEvent,
@@ -62,7 +70,7 @@ class Charm(ops.CharmBase):
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
-        self._stored.set_default(paused=False, versions={}, shown_version='')
+        self._stored.set_default(paused=False, configured=False, versions={}, shown_version='')
         self.here: apply.Machine = self.machine or apply.LocalMachine(self.meta.name)
         for event in self.on.events().values():
             if issubclass(event.event_type, ops.HookEvent) and not issubclass(
@@ -174,8 +182,12 @@ class Charm(ops.CharmBase):
     def _on_any(self, event: ops.EventBase) -> None:
         if isinstance(event, ops.InstallEvent):
             apply.reconcile(self.here, self.prepared(self.here.facts()))
+        elif isinstance(event, _BEFORE_CONFIGURED) and not self._stored.configured:
+            _log.debug('%s: config-changed follows, and does it all at once', event)
         else:
             self.reconcile()
+            if not self._stored.configured:
+                self._stored.configured = True
 
     def _on_secret_remove(self, event: ops.SecretRemoveEvent) -> None:
         # Nobody reads this revision any more, and Juju keeps each until its owner says so.

@@ -109,6 +109,8 @@ class Service:
     """Of the program: it must be started again when this changes."""
     linger_s: float = 0
     """How long to wait before it is stopped, for whoever must notice first; seconds."""
+    configured_by: str = ''
+    """The file that makes it ours: while that is not there nobody uses it, and it stops at once."""
     probe: str = ''
     """``host:port`` that must accept a connection while it runs: not listening is not running."""
 

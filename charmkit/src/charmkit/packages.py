@@ -10,12 +10,19 @@ from collections.abc import Iterable
 
 from . import files, run
 
+_STATUS = pathlib.Path('/var/lib/dpkg/status')
 _POLICY = pathlib.Path('/usr/sbin/policy-rc.d')
 _POLICY_TEXT = """#!/bin/sh
 # Written by the charm: while it installs packages, it alone decides what starts.
 test -d "/proc/{pid}" && exit 101
 exit 0
 """
+
+
+def stamp() -> str:
+    """A text that is another one whenever dpkg has changed what is installed."""
+    seen = _STATUS.stat()
+    return f'{seen.st_ino}-{seen.st_mtime_ns}-{seen.st_size}'
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:

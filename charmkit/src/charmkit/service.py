@@ -114,7 +114,12 @@ def _always(spec: ServiceSpec, facts: state.Facts) -> host.Host:
 def _idle(spec: ServiceSpec) -> host.Host:
     """Out of service for want of something: it may have served until now, and nobody knows."""
     daemons = tuple(host.Service(name, 'stopped') for name in spec.daemons)
-    api = host.Service(apache.SERVICE, 'stopped', linger_s=loadbalancer.NOTICE_S)
+    api = host.Service(
+        apache.SERVICE,
+        'stopped',
+        linger_s=loadbalancer.NOTICE_S,
+        configured_by=apache.DROP_IN,
+    )
     return host.merge(apache.drain(True), host.Host(services=(api, *daemons)))
 
 

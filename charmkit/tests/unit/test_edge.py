@@ -9,7 +9,7 @@ import pathlib
 
 import pytest
 
-from charmkit import apply, facts, files, host, releases
+from charmkit import apply, facts, files, host, packages, releases
 
 ME = getpass.getuser()
 MINE = grp.getgrgid(os.getgid()).gr_name
@@ -129,3 +129,30 @@ def test_no_limit_is_no_limit(tmp_path: pathlib.Path):
 def test_an_unknown_base_is_one_clear_error():
     with pytest.raises(ValueError, match='debian@11 is not a base of these charms'):
         releases.of_base('debian@11')
+
+
+def test_dpkg_is_asked_again_when_it_has_written_and_not_before(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    status, asked = tmp_path / 'status', list[frozenset[str]]()
+    status.write_text('one')
+    monkeypatch.setattr(packages, '_STATUS', status)
+
+    def versions(names: frozenset[str]) -> dict[str, str]:
+        asked.append(names)
+        return dict.fromkeys(names, str(len(asked)))
+
+    monkeypatch.setattr(packages, 'versions', versions)
+    one = host.Host(packages=frozenset({'a'}))
+    both = host.Host(packages=frozenset({'a', 'b'}))
+
+    def seen(desired: host.Host) -> dict[str, str]:
+        return dict(apply.LocalMachine('demo', tmp_path).observe(desired).packages)
+
+    assert seen(one) == seen(one) == {'a': '1'}
+    assert seen(both) == {'a': '2', 'b': '2'}
+    # As dpkg does: another file takes its place.
+    (tmp_path / 'new').write_text('two')
+    (tmp_path / 'new').replace(status)
+    assert seen(both) == {'a': '3', 'b': '3'}
+    assert len(asked) == 3

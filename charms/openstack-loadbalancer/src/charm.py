@@ -12,6 +12,7 @@ from balancer import (
     checked,
     decision,
     handshake,
+    haproxy_cfg,
     interface,
     linger,
     publish,
@@ -134,11 +135,13 @@ class LoadBalancerCharm(charmkit.Charm):
         )
 
     def _settle_servers(self, first: decision.Decision) -> workload.Settled:
+        text = next(f.content for f in first.host.files if f.path == decision.CONFIG)
+        mark = haproxy_cfg.mark(text)
         try:
-            runtime.await_worker()
+            runtime.await_worker(mark)
         except runtime.UnreachableError:
             workload.reload()
-            runtime.await_worker()
+            runtime.await_worker(mark)
         members = {
             unit: answer.read_member(bag) for unit, bag in self._known.inputs.peer_units.items()
         }
@@ -166,7 +169,8 @@ class LoadBalancerCharm(charmkit.Charm):
                 return now
             return decision.decide(dataclasses.replace(self._known, locks=locks))
 
-        return workload.settle(first, decide, self._drains(), wait_s=first.opts.drain_wait_s)
+        said = answer.read_member(self._known.inputs.my_peer_data).acks
+        return workload.settle(first, decide, self._drains(), said, wait_s=first.opts.drain_wait_s)
 
     def _drains(self) -> workload.Drains:
         kept = wire.load_object(str(self._memory.drains))

@@ -66,7 +66,22 @@ def test_it_masks_the_packages_own_server_before_installing_it(
 
 def test_it_asks_for_what_it_needs_before_it_has_it(ctx: testing.Context[Any], name: str):
     db = testing.Relation('shared-db')
-    out = ctx.run(ctx.on.relation_created(db), state({db}))
+    configured = ctx.run(ctx.on.config_changed(), state(set()))
+    related = dataclasses.replace(configured, relations={*configured.relations, db})
+    out = ctx.run(ctx.on.relation_created(db), related)
+    assert out.get_relation(db.id).local_unit_data['database'] == name
+
+
+def test_a_unit_that_starts_does_everything_in_its_first_config_changed(
+    ctx: testing.Context[Any], machine: machines.FakeMachine, name: str
+):
+    """Juju runs relation-created of each relation before it, and the charm would start as often."""
+    db = testing.Relation('shared-db')
+    created = ctx.run(ctx.on.relation_created(db), state({db}))
+    elected = ctx.run(ctx.on.leader_elected(), created)
+    assert 'database' not in elected.get_relation(db.id).local_unit_data
+    assert not machine.steps
+    out = ctx.run(ctx.on.config_changed(), elected)
     assert out.get_relation(db.id).local_unit_data['database'] == name
 
 

@@ -152,7 +152,7 @@ def test_the_leader_shares_a_seed_and_keys_and_uses_them_once_juju_keeps_them(
     ctx: testing.Context[Any], machine: machines.FakeMachine
 ):
     peer = testing.PeerRelation('peers')
-    out = ctx.run(ctx.on.leader_elected(), testing.State(leader=True, relations={peer, DB}))
+    out = ctx.run(ctx.on.config_changed(), testing.State(leader=True, relations={peer, DB}))
     assert {s.label for s in out.secrets} == {'seed', 'fernet-keys', 'credential-keys'}
     rotations = {s.label: s.rotate and s.rotate.value for s in out.secrets}
     assert rotations == {

@@ -87,7 +87,7 @@ def served(
 
 def test_the_leader_makes_the_seed_before_it_uses_it(ctx: testing.Context[Any]):
     peer = testing.PeerRelation('peers')
-    out = ctx.run(ctx.on.leader_elected(), testing.State(leader=True, relations={peer}))
+    out = ctx.run(ctx.on.config_changed(), testing.State(leader=True, relations={peer}))
     (secret,) = out.secrets
     data = out.get_relation(peer.id).local_app_data
     assert data['server'] == 'mysql/0'
@@ -155,7 +155,8 @@ def test_a_leader_that_is_not_the_server_does_not_take_its_place_unasked(
     ctx: testing.Context[Any], machine: machines.FakeMachine
 ):
     second = testing.Context(charm.MysqlCharm, app_name='mysql', unit_id=1)
-    out = second.run(second.on.leader_elected(), served(nova()))
+    configured = second.run(second.on.config_changed(), served(nova()))
+    out = second.run(second.on.leader_elected(), configured)
     assert out.unit_status.message.startswith('mysql/0 holds the databases and is not here')
     assert machine.steps == []
     out = second.run(second.on.action('take-over'), served(nova()))

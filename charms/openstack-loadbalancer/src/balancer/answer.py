@@ -67,11 +67,22 @@ def write_acks(acks: Mapping[str, loadbalancer.Ack]) -> str:
     )
 
 
+def news(acks: Mapping[str, loadbalancer.Ack], before: Databag) -> dict[str, loadbalancer.Ack]:
+    """Those of *acks* that are worth a word where *before* was said: each word costs whoever hears it a hook.
+
+    That a unit is down is the same as nothing, where nothing was said of it yet.
+    """
+    said = wire.load_object(before.get('acks', ''))
+    return {unit: ack for unit, ack in acks.items() if ack.state != 'down' or unit in said}
+
+
 def unit_answer(
-    app: str, acks: Mapping[str, loadbalancer.Ack], state: Mapping[str, object]
+    app: str, acks: Mapping[str, loadbalancer.Ack], state: Mapping[str, object], before: Databag
 ) -> Databag:
-    """What each load balancer unit writes to the relation with *app*."""
-    mine = {unit: a for unit, a in acks.items() if unit.rpartition('/')[0] == app}
+    """What each load balancer unit writes to the relation with *app*, where it wrote *before*."""
+    mine = {
+        unit: ack for unit, ack in news(acks, before).items() if unit.rpartition('/')[0] == app
+    }
     return {'acks': write_acks(mine), 'unit-state': wire.dump(state)}
 
 

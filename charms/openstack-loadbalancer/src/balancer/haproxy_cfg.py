@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -60,7 +61,17 @@ def render(
         *(_frontend(f, machine) for f in what.frontends),
         *(_backend(b, (disabled or {}).get(b.name, frozenset())) for b in what.backends),
     ]
-    return '# Written by the charm: changes are lost.\n' + '\n'.join(sections)
+    text = '# Written by the charm: changes are lost.\n' + '\n'.join(sections)
+    digest = hashlib.sha256(shape(text).encode()).hexdigest()[:16]
+    return text.replace('global\n', f'global\n{_MARK}{digest}\n', 1)
+
+
+def mark(text: str) -> str:
+    """What a worker with this configuration calls itself (``show info``): a reload only begins at once."""
+    return next((x[len(_MARK) :] for x in text.splitlines() if x.startswith(_MARK)), '')
+
+
+_MARK = '    description '
 
 
 def shape(text: str) -> str:

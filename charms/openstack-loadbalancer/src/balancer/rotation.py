@@ -33,6 +33,8 @@ class Server:
     up: bool
     sessions: int
     """Requests under way and queued."""
+    checked: bool = True
+    """Its first check has ended: haproxy calls it up until then."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,15 @@ class Worker:
     pid: int
     current: bool
     servers: Mapping[Place, Server]
+
+
+def believed(worker: Worker, ready: frozenset[Place]) -> Worker:
+    """*worker*, in which those that no check has seen yet are as they were said to be before: *ready*, or not up."""
+    servers = {
+        p: s if s.checked else dataclasses.replace(s, up=p in ready)
+        for p, s in worker.servers.items()
+    }
+    return dataclasses.replace(worker, servers=servers)
 
 
 def want(lifecycle: loadbalancer.Lifecycle | None, lock: handshake.Lock | None) -> Want:

@@ -79,8 +79,10 @@ def save_states() -> None:
         raise UnreachableError(str(e)) from e
 
 
-def await_worker(timeout_s: float = 10.0) -> None:
-    """Wait until a current worker answers, as right after a start or reload.
+def await_worker(mark: str, timeout_s: float = 10.0) -> None:
+    """Wait until the worker that has the configuration of this *mark* answers.
+
+    A reload only begins when it is asked for: what the old worker is told meanwhile, the new one does not know.
 
     Raises:
         UnreachableError: when none does in time: the new configuration could not be taken up.
@@ -88,7 +90,8 @@ def await_worker(timeout_s: float = 10.0) -> None:
     end = time.monotonic() + timeout_s
     while True:
         try:
-            if any(p.current for p in processes()):
+            current = [p.pid for p in processes() if p.current]
+            if any(f'\ndescription: {mark}\n' in ask(f'@!{pid} show info') for pid in current):
                 return
         except UnreachableError:
             if time.monotonic() > end:

@@ -52,12 +52,13 @@ if state.startswith('1'):
 WATCH = f"""\
 #!/usr/bin/python3 -IS
 # Has the charm look again when a drain has come to its end on all workers, and when a server
-# has gone up or down; and every ten seconds while requests to a drained server are under way.
+# passes its check or fails it again; and every ten seconds while requests to a drained server
+# are under way. Servers that come, go and are set aside were changed by the charm itself.
 import socket, subprocess, sys, time
 
 {_ASK}
-def look():
-    up, busy = [], []
+def look(before):
+    passes, busy = {{}}, set()
     old = False
     for line in ask('show proc').splitlines():
         old = old or 'old workers' in line
@@ -71,34 +72,39 @@ def look():
                 away.add((f[1], f[3]))
         for row in ask(f'@!{{fields[0]}} show stat').splitlines():
             f = row.split(',')
-            if len(f) < 18 or f[1] in ('FRONTEND', 'BACKEND', 'svname'):
+            if len(f) < 37 or f[1] in ('FRONTEND', 'BACKEND', 'svname'):
                 continue
             if (f[0], f[1]) in away:
                 if int(f[2] or 0) + int(f[4] or 0):
-                    busy.append((f[0], f[1]))
+                    busy.add((f[0], f[1]))
             elif not old:
-                up.append((f[0], f[1], f[17].split()[0]))
-    return sorted(up), sorted(set(busy))
+                place, well = (f[0], f[1]), f[17].split()[0] in ('UP', 'no')
+                # Up until its first check has ended, says haproxy: then it is as it was before a reload.
+                passes[place] = before.get(place, False) if f[36].endswith('INI') else well
+    return passes, busy
+
+def news(before, now):
+    return any(well != before.get(place, False) for place, well in now.items())
 
 def wake():
     subprocess.call(['juju-exec', '-u', sys.argv[1],
         'cd "$JUJU_CHARM_DIR" && JUJU_DISPATCH_PATH=hooks/update-status ./dispatch'])
 
-seen, woken = None, 0.0
+passes, busy, woken = {{}}, set(), 0.0
 while True:
     time.sleep(1)
     try:
-        now = look()
+        now, under_way = look(passes)
     except (OSError, ValueError):
         continue
-    if seen is None:
-        seen = now
-    elif now != seen or (now[1] and time.monotonic() - woken > 10):
-        ended = set(seen[1]) - set(now[1])
+    ended = busy - under_way
+    rested = time.monotonic() - woken
+    if not (ended or news(passes, now) or (under_way and rested > 10)):
+        passes, busy = now, under_way
+    elif ended or rested > 5:
         # A server that flaps must not keep the charm busy.
-        if ended or time.monotonic() - woken > 5:
-            wake()
-            seen, woken = now, time.monotonic()
+        wake()
+        passes, busy, woken = now, under_way, time.monotonic()
 """
 
 

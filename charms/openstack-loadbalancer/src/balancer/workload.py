@@ -45,10 +45,13 @@ def settle(
     first: decision.Decision,
     decide: Callable[[Acks, tuple[rotation.Worker, ...], decision.Decision], decision.Decision],
     drains: Drains,
+    said: Acks,
     *,
     wait_s: float,
 ) -> Settled:
     """Bring every worker to what is wanted, and wait up to *wait_s* for drains to end.
+
+    *said* is what this unit acknowledged before.
 
     *decide* gives the next decision when acknowledgements have changed: on the leader, new grants.
 
@@ -61,7 +64,7 @@ def settle(
         drains = _noted(now, drains)
         _tell(now, runtime.workers())
         # Looked at after all was told: what is still sent to a server must show.
-        workers = runtime.workers()
+        workers = _seen(now, said)
         _cut(now, workers, drains)
         acks, quiet = _acks(now, workers, drains, quiet)
         following = decide(acks, workers, now)
@@ -72,6 +75,16 @@ def settle(
         time.sleep(_POLL_S)
     runtime.save_states()
     return Settled(decision=now, acks=acks, drains=drains, workers=workers)
+
+
+def _seen(now: decision.Decision, said: Acks) -> tuple[rotation.Worker, ...]:
+    ready = frozenset(
+        p
+        for u, places in now.places.items()
+        if u in said and said[u].state == 'ready'
+        for p in places
+    )
+    return tuple(rotation.believed(w, ready) for w in runtime.workers())
 
 
 def _waits(now: decision.Decision, acks: Acks) -> bool:

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from balancer import decision, handshake, interface, publish, vrrp, workload
+from balancer import answer, decision, handshake, haproxy_cfg, interface, publish, vrrp, workload
 
 from charmkit import apply, state
 from charmkit.relations import Databag, Relation, Site, loadbalancer
@@ -75,6 +75,7 @@ class Rig:
         """The same of this unit."""
         self.acks: Databag = {}
         self.peers: Databag = {}
+        self.peer_data: Databag = {}
         self.drains = workload.Drains()
         self.machine = apply.LocalMachine('rig', pathlib.Path('/var/lib/rig'))
         for address in (FRONT, *(b.address for b in self.backends)):
@@ -138,12 +139,18 @@ class Rig:
         first = decision.decide(known)
         return first, known, inputs
 
+    def mark(self, now: decision.Decision) -> str:
+        """What the worker with this configuration calls itself."""
+        return haproxy_cfg.mark(
+            next(f.content for f in now.host.files if f.path == decision.CONFIG)
+        )
+
     def hook(self, *, wait_s: float | None = None) -> workload.Settled:
         """One run of the load balancer's charm, without Juju."""
         first, known, _ = self.decided()
         done = apply.reconcile(self.machine, first.host)
         assert not done.failed, done
-        workload.runtime.await_worker()
+        workload.runtime.await_worker(self.mark(first))
 
         def decide(acks: Any, workers: Any, now: decision.Decision) -> decision.Decision:
             locks = handshake.decide(
@@ -160,12 +167,14 @@ class Rig:
             first,
             decide,
             self.drains,
+            answer.read_member(self.peer_data).acks,
             wait_s=first.opts.drain_wait_s if wait_s is None else wait_s,
         )
         apply.reconcile(self.machine, settled.decision.host)
         self.drains = settled.drains
         desired = publish.published(known, settled.decision, settled.acks, settled.workers)
         self.peers = desired.app_data['peers']
+        self.peer_data = desired.unit_data['peers']
         self.answers = {r: bag for r, bag in desired.app_data.items() if isinstance(r, int)}
         self.unit_answers = {r: b for r, b in desired.unit_data.items() if isinstance(r, int)}
         self.acks = self.unit_answers[1]

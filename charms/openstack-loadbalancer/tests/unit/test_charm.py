@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 import pytest
-from balancer import decision, rotation, runtime, workload
+from balancer import answer, decision, rotation, runtime, workload
 from ops import testing
 
 import charmkit
@@ -85,6 +85,9 @@ class FakeHaproxy:
                 )
         return (rotation.Worker(pid=1, current=True, servers=servers),)
 
+    def await_worker(self, mark: str) -> None:
+        assert f'\n    description {mark}\n' in self.machine.file(decision.CONFIG)
+
     def tell(self, pid: int, commands: tuple[str, ...]) -> None:
         states = {'ready': 0, 'maint': rotation.FORCED_MAINT, 'drain': rotation.FORCED_DRAIN}
         for command in commands:
@@ -98,7 +101,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> FakeMachine:
     fake = FakeMachine()
     haproxy = FakeHaproxy(fake)
     monkeypatch.setattr(charmkit.Charm, 'machine', fake)
-    monkeypatch.setattr(runtime, 'await_worker', lambda: None)
+    monkeypatch.setattr(runtime, 'await_worker', haproxy.await_worker)
     monkeypatch.setattr(runtime, 'save_states', lambda: None)
     monkeypatch.setattr(runtime, 'workers', haproxy.workers)
     monkeypatch.setattr(runtime, 'tell', haproxy.tell)
@@ -191,6 +194,25 @@ def test_a_drain_is_granted_carried_out_and_acknowledged_in_one_hook(
     # On the disk too, for a start from nothing; and that alone was no reason to reload.
     assert 'disabled' in machine.file(decision.CONFIG)
     assert machine.steps.count('reload haproxy') + machine.steps.count('start haproxy') == 1
+
+
+@pytest.mark.parametrize(
+    ('before', 'state', 'told'),
+    [
+        ('', 'down', None),
+        ('', 'ready', 'ready'),
+        ('ready', 'down', 'down'),
+        ('down', 'down', 'down'),
+    ],
+)
+def test_that_a_unit_is_down_is_told_where_it_is_news(
+    before: str, state: Any, told: str | None
+) -> None:
+    said = {'u/0': loadbalancer.Ack(token='old', state=before)} if before else {}
+    acks = {'u/0': loadbalancer.Ack(token='new', state=state)}
+    bag = answer.unit_answer('u', acks, {}, {'acks': answer.write_acks(said)})
+    found = json.loads(bag['acks']).get('u/0')
+    assert found == (told and {'token': 'new', 'state': told, 'sessions': 0})
 
 
 def test_the_last_ready_unit_is_refused(ctx: Any, machine: FakeMachine) -> None:

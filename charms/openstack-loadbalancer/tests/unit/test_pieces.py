@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from balancer import handshake, haproxy_cfg, linger, rotation, scripts, seeing, stats, vrrp
+from balancer import (
+    handshake,
+    haproxy_cfg,
+    linger,
+    rotation,
+    runtime,
+    scripts,
+    seeing,
+    stats,
+    vrrp,
+)
 
 from charmkit import state
 from charmkit.relations import Network, Relation, Site, loadbalancer
@@ -154,6 +166,86 @@ def test_the_programs_beside_the_charm_are_programs() -> None:
     for text in (scripts.SAVE, scripts.WATCH):
         compile(text, 'program', 'exec')
     assert haproxy_cfg.STATE_FILE in scripts.SAVE
+
+
+@pytest.mark.parametrize(
+    ('before', 'rows', 'wakes'),
+    [
+        ({}, {'a': 'UP L7OK'}, True),  # A new server passes its check.
+        ({}, {'a': 'UP INI'}, False),  # haproxy shows UP from the first moment on.
+        ({}, {'a': 'UP * INI'}, False),
+        ({}, {'a': 'DOWN L7STS'}, False),
+        ({'a': True}, {'a': 'DOWN L7STS'}, True),
+        ({'a': False}, {'a': 'UP L7OK'}, True),
+        ({'a': True}, {'a': 'UP INI'}, False),  # Just reloaded: nothing is new.
+        ({'a': True}, {}, False),  # The charm itself has taken it away.
+        ({'a': True, 'b': False}, {'a': 'UP L7OK', 'b': 'DOWN L4CON'}, False),
+    ],
+)
+def test_the_watcher_wakes_the_charm_for_what_it_cannot_know(
+    before: dict[str, bool], rows: dict[str, str], wakes: bool
+) -> None:
+    watcher: dict[str, Any] = {}
+    exec(scripts.WATCH.partition('passes, busy, woken =')[0], watcher)  # noqa: S102 -- the program itself.
+
+    def row(name: str, said: str) -> str:
+        fields = [''] * 40
+        fields[:2], (fields[17], _, fields[36]) = ['b', name], said.partition(' ')
+        return ','.join(fields)
+
+    answers = {
+        'show proc': '# workers\n12 worker 0 0d00h00m01s 2.6\n',
+        '@!12 show servers state': '1\n',
+        '@!12 show stat': '\n'.join(row(*each) for each in rows.items()),
+    }
+    watcher['ask'] = answers.__getitem__
+    known = {('b', name): well for name, well in before.items()}
+    now, _ = watcher['look'](known)
+    assert watcher['news'](known, now) is wakes
+
+
+@pytest.mark.parametrize(
+    ('check', 'said', 'answers'),
+    [
+        ('INI', '', 'down'),
+        ('* INI', 'down', 'down'),
+        ('INI', 'drained', 'down'),
+        ('L7OK', '', 'ready'),
+        ('INI', 'ready', 'ready'),  # After a reload: no check has taken it back.
+    ],
+)
+def test_a_unit_is_ready_when_its_check_has_passed_and_not_before(
+    check: str, said: str, answers: str
+) -> None:
+    stat = f'# pxname,svname,status,scur,qcur,check_status,\nb,s,UP,0,0,{check},\n'
+    state = '1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n'
+    worker = stats.worker(
+        stats.Process(pid=1, current=True, reloads=0), stat, state + '3 b 1 s 10.0.0.1 2 0\n'
+    )
+    ready = frozenset({('b', 's')} if said == 'ready' else ())
+    wish = loadbalancer.Lifecycle(state='ready', token='t')
+    seen = rotation.believed(worker, ready)
+    assert rotation.ack(wish, None, [('b', 's')], [seen], 0).state == answers
+
+
+def test_what_the_old_worker_would_be_told_waits_for_the_new_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A reload only begins when it is asked for: until then the old worker is the current one."""
+    asked = list[str]()
+
+    def ask(command: str) -> str:
+        asked.append(command)
+        old = len(asked) < 6
+        if command == 'show proc':
+            return f'# workers\n{1 if old else 2} worker 0 0d00h00m01s 2.6\n'
+        return f'Name: HAProxy\ndescription: {"before" if "1" in command else "after"}\nTasks: 5\n'
+
+    monkeypatch.setattr(runtime, 'ask', ask)
+    runtime.await_worker('after')
+    assert asked[-1] == '@!2 show info'
+    with pytest.raises(runtime.UnreachableError):
+        runtime.await_worker('never', timeout_s=0.1)
 
 
 def test_every_alert_says_what_is_wrong() -> None:
