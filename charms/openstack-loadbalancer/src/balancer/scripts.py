@@ -21,6 +21,8 @@ SAVE = f"""\
 #!/usr/bin/python3 -IS
 # Keeps the state of every server for the next worker: a reload must not undo a drain.
 # Ports are those of the configuration that comes: the state's own would go over them.
+# Whether this unit itself is in service stands in the configuration: its server has no check, so
+# where its state said "down" and the configuration does not, nothing would ever bring it up.
 import os, socket
 
 {_ASK}
@@ -41,6 +43,8 @@ if state.startswith('1'):
     with open('{haproxy_cfg.STATE_FILE}.new', 'w') as f:
         for line in state.splitlines():
             row = line.split()
+            if row[1:2] == ['{haproxy_cfg.SELF}']:
+                continue
             if row[:1] == ['#']:
                 port, check = row.index('srv_port') - 1, row.index('srv_check_port') - 1
             elif len(row) > 3 and (row[1], row[3]) in ports:

@@ -74,6 +74,14 @@ def test_without_what_is_remembered_the_drained_unit_is_asked_again(machine: Any
     assert 'keystone/0' in found['restart']
 
 
+def test_a_unit_that_is_admitted_late_is_ready(machine: Any) -> None:
+    assert machine.scenario('admitted') == {'before': 503, 'after': 200}
+
+
+def test_with_its_own_state_remembered_it_would_stay_out_for_good(machine: Any) -> None:
+    assert machine.scenario('admitted', remember_itself=True) == {'before': 503, 'after': 503}
+
+
 def test_a_unit_that_moves_to_another_address_and_port_is_followed(machine: Any) -> None:
     found = machine.scenario('moved')
     assert (found['sent'], found['lost']) == (100, 0)

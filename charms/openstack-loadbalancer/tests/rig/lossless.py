@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import http.client
 import pathlib
 import subprocess
 import tempfile
@@ -141,6 +142,32 @@ def remembered(remember: bool = True) -> dict[str, Any]:
         r.resume(away)
         out['resumed'] = result(load(requests=300))['served_by']
     return out
+
+
+def admitted(remember_itself: bool = False) -> dict[str, Any]:
+    """A unit that started out of service is taken in by a reload that changes something else as well."""
+    with serving() as r:
+        if remember_itself:
+            scripts.SAVE = scripts.SAVE.replace(f"['{haproxy_cfg.SELF}']", "['nothing']")
+        out: dict[str, Any] = {}
+        r.out_of_service = True
+        r.hook()
+        subprocess.run(['systemctl', 'restart', 'haproxy'], check=True)
+        r.hook()
+        out['before'] = _ready()
+        r.out_of_service = False
+        r.options['service-options'] = 'identity: {timeouts: {server: 7m}}'
+        r.hook()
+        time.sleep(2)
+        out['after'] = _ready()
+    return out
+
+
+def _ready() -> int:
+    """What the unit answers to who asks whether it wants clients."""
+    asked = http.client.HTTPConnection('127.0.0.1', 8405, timeout=5)
+    asked.request('GET', '/ready')
+    return asked.getresponse().status
 
 
 def moved(with_ports: bool = False) -> dict[str, Any]:

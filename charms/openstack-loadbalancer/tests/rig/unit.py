@@ -82,6 +82,7 @@ class Rig:
             subprocess.run(['ip', 'address', 'replace', f'{address}/32', 'dev', 'lo'], check=True)
         for b in self.backends:
             b.start()
+        self.out_of_service = False
         self.extra: list[Relation] = []
         """Other relations, of whatever endpoint."""
 
@@ -135,6 +136,7 @@ class Rig:
                 'public': (vrrp.Interface(name='lo', address=FRONT, network='10.66.0.0/24'),)
             },
             metrics_addresses=(FRONT,),
+            out_of_service=self.out_of_service,
         )
         first = decision.decide(known)
         return first, known, inputs

@@ -46,6 +46,8 @@ table inet $(table) {{
         {rules.SPARED_OUT}
         ip daddr @four counter {verdict}
         ip6 daddr @six counter {verdict}
+        ip daddr 224.0.0.0/4 counter {verdict}
+        ip6 daddr ff00::/8 counter {verdict}
     }}
 }}
 RULES

@@ -191,8 +191,9 @@ def _explained(of: trial.Trial, bad: Sequence[journal.Done]) -> verdict.Verdict:
     alone: dict[str, list[journal.Done]] = collections.defaultdict(list)
     by_id = {one.band.id: one for one in of.strikes}
     for one in bad:
-        why = of.why(one.at, trial.ended(one))
-        promised = [strike for strike in why if strike.redundant and not _addressed(one, strike)]
+        over = trial.ended(one)
+        why = of.why(one.at, over)
+        promised = [s for s in why if of.spared(s, one.at, over) and not _addressed(one, s)]
         # Where any of several faults left nothing to serve, the others are not to be held for it.
         if len(promised) == len(why):
             held[max(why, key=lambda strike: strike.band.start).band.id].append(one)

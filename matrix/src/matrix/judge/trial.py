@@ -19,15 +19,11 @@ STOPPED = 'stopped'
 
 @dataclasses.dataclass(frozen=True)
 class Strike:
-    """A fault, whom it struck, and until when it explains a failure (seconds of the run).
-
-    `redundant`: what it struck had another unit, which was not struck: something could have served.
-    """
+    """A fault, whom it struck, and until when it explains a failure (seconds of the run)."""
 
     band: periods.Band
     targets: tuple[str, ...]
     end: float
-    redundant: bool
 
     @property
     def sentence(self) -> str:
@@ -49,6 +45,8 @@ class Trial:
     strikes: tuple[Strike, ...]
     notes: Mapping[str, tuple[tuple[journal.Entry, located.Plain], ...]]
     expect: expect.Expect
+    counts: Mapping[str, int]
+    """How many units each application had before the chaos."""
 
     @property
     def start(self) -> float:
@@ -67,6 +65,20 @@ class Trial:
     def why(self, start: float, end: float) -> tuple[Strike, ...]:
         """The faults that could have touched what lasted from `start` to `end`."""
         return tuple(one for one in self.strikes if one.overlaps(start, end))
+
+    def spared(self, strike: Strike, start: float, end: float) -> bool:
+        """Whether what was struck had another unit that nothing struck from `start` to `end`: it could have served."""
+        if self.expect.ha is not None:
+            return self.expect.ha
+        struck = {target for one in (strike, *self.why(start, end)) for target in one.targets}
+        applications = {target.partition('/')[0] for target in strike.targets}
+        # A machine is not known by its applications here: nothing is promised for it.
+        return bool(applications) and all(
+            name in self.counts
+            and name not in struck
+            and sum(unit.startswith(f'{name}/') for unit in struck) < self.counts[name]
+            for name in applications
+        )
 
     @functools.cached_property
     def first(self) -> float:
@@ -157,31 +169,29 @@ def of(name: str, read: journal.Journal, expected: expect.Expect | None = None) 
         for one in journal.operations(read.entries)
         if one.end is None or one.end.error != STOPPED
     )
-    strikes = _strikes(read.entries, found, expected)
-    return Trial(name, read, done, strikes, {k: tuple(v) for k, v in found.items()}, expected)
+    return Trial(
+        name,
+        read,
+        done,
+        _strikes(read.entries, expected),
+        {k: tuple(v) for k, v in found.items()},
+        expected,
+        _counts(found),
+    )
 
 
-def _strikes(
-    entries: Sequence[journal.Entry],
-    said: Mapping[str, Sequence[tuple[journal.Entry, located.Plain]]],
-    expected: expect.Expect,
-) -> tuple[Strike, ...]:
+def _strikes(entries: Sequence[journal.Entry], expected: expect.Expect) -> tuple[Strike, ...]:
     targets: dict[str, tuple[str, ...]] = {}
     for entry in entries:
         if isinstance(entry.what, journal.Fault) and entry.what.targets:
             targets[entry.what.id] = entry.what.targets
-    some = [
+    return tuple(
         Strike(
             band,
             targets.get(band.id, ()),
             math.inf if band.healed is None else band.healed + expected.recovery,
-            redundant=False,
         )
         for band in periods.bands(entries)
-    ]
-    counts = _counts(said)
-    return tuple(
-        dataclasses.replace(one, redundant=_redundant(one, some, counts, expected)) for one in some
     )
 
 
@@ -200,20 +210,3 @@ def _counts(
                 if isinstance(units, list | Mapping):
                     found[name] = len(units)
     return found
-
-
-def _redundant(
-    one: Strike, all_: Sequence[Strike], counts: Mapping[str, int], expected: expect.Expect
-) -> bool:
-    if expected.ha is not None:
-        return expected.ha
-    together = [other for other in all_ if other.overlaps(one.band.start, one.end)]
-    struck = {target for other in together for target in other.targets}
-    applications = {target.partition('/')[0] for target in one.targets}
-    # A machine is not known by its applications here: nothing is promised for it.
-    return bool(applications) and all(
-        name in counts
-        and name not in struck
-        and sum(unit.startswith(f'{name}/') for unit in struck) < counts[name]
-        for name in applications
-    )

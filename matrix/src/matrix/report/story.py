@@ -353,7 +353,7 @@ def _row(period: periods.Period, done: Sequence[journal.Done]) -> Row:
 
 def _sentence(tests: Sequence[Test], ran: Sequence[Test], ending: str) -> str:
     """The panel's own sentence where it said one; else that of the worst check."""
-    worst = max(ran, key=lambda one: one.outcome, default=None)
+    worst = max(ran, key=lambda one: (one.outcome, len(one.faults)), default=None)
     if worst is None:
         return 'no test ran' + (f' ({ending})' if ending else '')
     said = worst.judged
