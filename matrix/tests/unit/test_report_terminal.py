@@ -125,3 +125,18 @@ def test_a_model_cannot_move_the_cursor(evil: str) -> None:
     read = rehearsal.run(300, hostile=evil)
     text = terminal.summary(told(read)) + '\n'.join(terminal.progress(read.entries))
     assert not any(one in text for one in '\x1b\x9b\r\u202e')
+
+
+def test_a_run_that_passed_says_what_it_lost_and_to_which_fault() -> None:
+    errors = verdict.Verdict(
+        'errors',
+        verdict.Outcome.PASS,
+        '9 of 10 operations worked; 1 failed while loss struck api/0',
+    )
+    tests = (
+        panel.Judged('deployment', (), 'every rule did what it should', ending='passed'),
+        panel.Judged('end_to_end', (errors,), '1 fault landed; 9 of 10 worked', ending='passed'),
+    )
+    text = terminal.summary(story.tell(rehearsal.run(100), tests))
+    assert '1 fault landed; 9 of 10 worked' in text
+    assert '  explained 1 failed while loss struck api/0\n' in text

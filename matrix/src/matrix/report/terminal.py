@@ -87,6 +87,11 @@ def _others(told: story.Story) -> Iterator[str]:
             for one in others
         )
         yield f'  also      {words.short("; ".join(said), _WIDTH - 12)}'
+    for one in told.worst.judged.verdicts if told.worst else ():
+        if one.check == 'errors' and one.outcome is verdict.Outcome.PASS:
+            _, *lost = one.sentence.split('; ')
+            if lost:
+                yield f'  explained {words.short("; ".join(lost), _WIDTH - 12)}'
     bad = [
         one
         for one in (told.worst.judged.verdicts if told.worst else ())
