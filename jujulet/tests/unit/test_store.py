@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 import sqlite3
@@ -58,14 +59,13 @@ def test_only_what_changed_is_written(tmp_path: pathlib.Path):
     store = store_.Store(path)
     store.save(None, MODEL)
     changed = dataclasses.replace(MODEL, units={'a/0': dataclasses.replace(UNIT, life='dying')})
-    with sqlite3.connect(path) as db:
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
         # A row that the change does not touch may be anything: it must not be written again.
         db.execute("UPDATE entity SET body = '{}' WHERE kind = 'applications'")
         db.execute("UPDATE entity SET key = 'other' WHERE kind = 'applications'")
     store.save(MODEL, changed)
-    with sqlite3.connect(path) as db:
+    with contextlib.closing(sqlite3.connect(path)) as db:
         rows = db.execute("SELECT key FROM entity WHERE kind = 'applications'").fetchall()
-    db.close()
     assert rows == [('other',)]
     store.close()
 
@@ -97,9 +97,8 @@ def test_a_change_that_fails_half_way_leaves_the_file_as_it_was(tmp_path: pathli
 def test_a_file_of_a_newer_version_is_refused_with_what_to_do(tmp_path: pathlib.Path):
     path = tmp_path / 'db'
     store_.Store(path).close()
-    with sqlite3.connect(path) as db:
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
         db.execute(f'PRAGMA user_version = {store_.SCHEMA_VERSION + 1}')
-    db.close()
     with pytest.raises(store_.NewerStore, match='upgrade jujulet'):
         store_.Store(path)
 

@@ -80,6 +80,7 @@ class Store:
         self._db.execute('PRAGMA synchronous = NORMAL')
         version = self._db.execute('PRAGMA user_version').fetchone()[0]
         if version > SCHEMA_VERSION:
+            self._db.close()
             raise NewerStore(
                 f'{path} was written by a newer jujulet (format {version}, '
                 f'this one knows {SCHEMA_VERSION}): upgrade jujulet, or set JUJULET_DATA to another folder'
