@@ -139,6 +139,7 @@ def _model(env: dict[str, str], name: str) -> Generator[str]:
         _juju(env, 'destroy-model', name, '--no-prompt')
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_planted_bug_is_found_where_the_bundle_without_it_passes(
     juju: dict[str, str], matrix: Matrix, tmp_path: pathlib.Path
