@@ -8,15 +8,11 @@ import json
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 import cloud as cloud_
 import jubilant
 
-Step = tuple[str, Callable[[], str]]
-"""What is to be proven, and the function that proves it: it gives what it saw, or raises Unproven."""
-
-_QUICK = 2
-"""So many of the first steps are done in a second each."""
 IMAGE_BYTES = 8 * 1024 * 1024
 
 
@@ -24,28 +20,43 @@ class Unproven(Exception):  # noqa: N818 -- it is what was found
     """The cloud did not do what it must; the text says what it did."""
 
 
+class Step(NamedTuple):
+    """What is to be proven."""
+
+    what: str
+    prove: Callable[[], str]
+    """Gives what it saw, or raises Unproven."""
+    waits: bool = False
+    """It mostly waits, for a machine or for units: others can be proven meanwhile."""
+
+
 def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[Step]:
     """Everything to prove of the cloud in this model, in order."""
-    yield 'a token through the public endpoint', lambda: token(cloud)
-    yield 'an image uploaded, and read back byte for byte', lambda: image(cloud)
+    yield Step('a token through the public endpoint', lambda: token(cloud))
+    yield Step('an image uploaded, and read back byte for byte', lambda: image(cloud))
     spaces = {b for app in juju.status().apps.values() for b in app.endpoint_bindings.values()}
     if 'dmz' in spaces:
-        yield 'admin endpoints refused from the public DMZ', lambda: admin_refused(juju, cloud)
+        yield Step(
+            'admin endpoints refused from the public DMZ',
+            lambda: admin_refused(juju, cloud),
+            waits=True,
+        )
     keystones = sorted(juju.status().get_units('keystone'))
     if len(keystones) > 1:
-        yield (
+        yield Step(
             'one keystone stopped, and nothing lost',
             lambda: stop_one(juju, cloud, keystones[-1]),
+            waits=True,
         )
 
 
 def begun(
     juju: jubilant.Juju, cloud: cloud_.Cloud, aside: concurrent.futures.Executor
 ) -> Iterator[Step]:
-    """:func:`steps`; those that mostly wait, for a machine or for units, wait side by side."""
+    """:func:`steps`; those that wait are begun together, after the others."""
     todo = list(steps(juju, cloud))
-    yield from todo[:_QUICK]
-    yield from [(what, aside.submit(prove).result) for what, prove in todo[_QUICK:]]
+    yield from (one for one in todo if not one.waits)
+    yield from [one._replace(prove=aside.submit(one.prove).result) for one in todo if one.waits]
 
 
 def token(cloud: cloud_.Cloud) -> str:

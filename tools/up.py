@@ -43,10 +43,10 @@ def main(argv: list[str]) -> int:
         say(f'all units are active, {deployed:.0f} s from the start; now the proof')
         found = cloud_.find(juju)
         with concurrent.futures.ThreadPoolExecutor() as aside:
-            for what, proven in proofs.begun(juju, found, aside):
+            for step in proofs.begun(juju, found, aside):
                 if sys.stdout.isatty():
-                    print(f'    … {what}', end='\r', flush=True)
-                print(f'    ✓ {what}: {proven()}', flush=True)
+                    print(f'    … {step.what}', end='\r', flush=True)
+                print(f'    ✓ {step.what}: {step.prove()}', flush=True)
     except (subprocess.CalledProcessError, jubilant.CLIError):
         return _failed(model, 'a command failed; it said why above')
     except (proofs.Unproven, RuntimeError, OSError, TimeoutError) as error:

@@ -73,7 +73,7 @@ def cloud(juju: jubilant.Juju) -> cloud_.Cloud:
 
 
 def test_what_make_up_proves_holds(juju: jubilant.Juju, cloud: cloud_.Cloud):
-    proven = [prove() for _, prove in proofs.steps(juju, cloud)]
+    proven = [one.prove() for one in proofs.steps(juju, cloud)]
     assert len(proven) == 2
 
 

@@ -49,7 +49,7 @@ def test_each_endpoint_type_is_at_the_vip_of_its_network(juju: jubilant.Juju, cl
 
 
 def test_what_make_up_proves_holds(juju: jubilant.Juju, cloud: cloud_.Cloud):
-    proven = {what: prove() for what, prove in proofs.steps(juju, cloud)}
+    proven = {one.what: one.prove() for one in proofs.steps(juju, cloud)}
     assert 'admin endpoints refused from the public DMZ' in proven
     assert 'none lost' in proven['one keystone stopped, and nothing lost']
 

@@ -103,8 +103,7 @@ class LoadBalancerCharm(charmkit.Charm):
         for relation in every:
             others = {r: 'left out' for r in every if r != relation}
             alone = decision.decide(dataclasses.replace(self._known, guilty=others))
-            text = next(f.content for f in alone.host.files if f.path == decision.CONFIG)
-            said = workload.objection(text)
+            said = workload.objection(alone.config)
             if said:
                 out[relation] = f'haproxy does not take it: {said}'
         return out
@@ -135,8 +134,7 @@ class LoadBalancerCharm(charmkit.Charm):
         )
 
     def _settle_servers(self, first: decision.Decision) -> workload.Settled:
-        text = next(f.content for f in first.host.files if f.path == decision.CONFIG)
-        mark = haproxy_cfg.mark(text)
+        mark = haproxy_cfg.mark(first.config)
         try:
             runtime.await_worker(mark)
         except runtime.UnreachableError:

@@ -216,9 +216,9 @@ def test_where_another_unit_could_serve_a_fault_explains_a_takeover_and_no_more(
 def test_what_nobody_promised_is_said_and_is_no_failure() -> None:
     found = _errors(c.ops(1, 9), c.ops(10, 40, how='fail'), c.fault(), ONE)
     assert found.outcome is PASS
-    assert (
-        '60 failed while freeze struck api/0, which nothing could stand in for' in found.sentence
-    )
+    excuse = '60 failed while freeze struck api/0, which nothing could stand in for'
+    assert found.excused == (excuse,)
+    assert found.sentence.endswith(f'; {excuse}')
     promised = expect.Expect(ha=True)
     assert (
         _errors(c.ops(1, 9), c.ops(10, 40, how='fail'), c.fault(), ONE, expected=promised).outcome

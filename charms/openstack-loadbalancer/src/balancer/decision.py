@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Iterable, Mapping
 
 from charmkit import host, state
@@ -86,6 +85,11 @@ class Decision:
     homeless_vips: tuple[str, ...]
     admitted: bool
     host: host.Host
+
+    @property
+    def config(self) -> str:
+        """The text of haproxy.cfg."""
+        return next(f.content for f in self.host.files if f.path == CONFIG)
 
     @property
     def requests(self) -> tuple[interface.Request, ...]:
@@ -248,7 +252,6 @@ def _host(
         log_requests=opts.log_requests,
     )
     text = haproxy_cfg.render(what, machine, disabled, in_service=serving)
-    shape = hashlib.sha256(haproxy_cfg.shape(text).encode()).hexdigest()
     wanted = host.Host(
         packages=frozenset({'haproxy'}),
         directories=(host.Directory(path='/usr/local/lib/openstack-loadbalancer'),),
@@ -270,7 +273,7 @@ def _host(
                 check=('haproxy', '-c', '-q', '-f', '{path}'),
             ),
             # What only a reload can change: it is reloaded when this differs, and not before.
-            host.File(path=SHAPE, content=f'{shape}\n', notify=('haproxy',)),
+            host.File(path=SHAPE, content=f'{haproxy_cfg.mark(text)}\n', notify=('haproxy',)),
         ),
         services=(
             host.Service('haproxy', on_change='reload'),

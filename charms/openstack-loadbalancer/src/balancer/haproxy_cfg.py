@@ -67,7 +67,7 @@ def render(
 
 
 def mark(text: str) -> str:
-    """What a worker with this configuration calls itself (``show info``): a reload only begins at once."""
+    """The digest of a configuration's :func:`shape`, by which its worker calls itself (``show info``)."""
     return next((x[len(_MARK) :] for x in text.splitlines() if x.startswith(_MARK)), '')
 
 

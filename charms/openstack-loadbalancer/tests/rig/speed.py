@@ -11,7 +11,7 @@ import tempfile
 import time
 from typing import Any
 
-from balancer import runtime
+from balancer import haproxy_cfg, runtime
 from unit import FRONT, PORT, load, result, serving
 
 from charmkit import apply
@@ -49,7 +49,7 @@ def many(services: int = 200, backends: int = 5, rounds: int = 3) -> dict[str, A
             first, _, _ = r.decided()
             decided = time.monotonic()
             done = apply.reconcile(r.machine, first.host)
-            runtime.await_worker(r.mark(first))
+            runtime.await_worker(haproxy_cfg.mark(first.config))
             took.append((decided - began, time.monotonic() - decided))
             assert 'reload haproxy' in [str(s) for s in done.steps]
             frontends = pathlib.Path('/etc/haproxy/haproxy.cfg').read_text().count('\nfrontend ')

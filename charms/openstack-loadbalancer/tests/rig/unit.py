@@ -141,18 +141,12 @@ class Rig:
         first = decision.decide(known)
         return first, known, inputs
 
-    def mark(self, now: decision.Decision) -> str:
-        """What the worker with this configuration calls itself."""
-        return haproxy_cfg.mark(
-            next(f.content for f in now.host.files if f.path == decision.CONFIG)
-        )
-
     def hook(self, *, wait_s: float | None = None) -> workload.Settled:
         """One run of the load balancer's charm, without Juju."""
         first, known, _ = self.decided()
         done = apply.reconcile(self.machine, first.host)
         assert not done.failed, done
-        workload.runtime.await_worker(self.mark(first))
+        workload.runtime.await_worker(haproxy_cfg.mark(first.config))
 
         def decide(acks: Any, workers: Any, now: decision.Decision) -> decision.Decision:
             locks = handshake.decide(

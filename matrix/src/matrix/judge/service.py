@@ -216,7 +216,8 @@ def _explained(of: trial.Trial, bad: Sequence[journal.Done]) -> verdict.Verdict:
             f'{len(some)} failed while {by_id[name].sentence}, which nothing could stand in for'
         )
     total = f'{len(of.done) - len(bad)} of {len(of.done)} operations worked'
-    return verdict.Verdict('errors', _PASS, '; '.join([total, *said]), _seqs(bad))
+    sentence = '; '.join([total, *said])
+    return verdict.Verdict('errors', _PASS, sentence, _seqs(bad), excused=tuple(said))
 
 
 def _addressed(one: journal.Done, strike: trial.Strike) -> bool:

@@ -33,7 +33,7 @@ class Verdict:
     """What one check says: an outcome, one sentence, and the journal entries (`seq`) that show it.
 
     `signature` is what a failure is told by; `also` are the others that it has, since which of them is the most
-    frequent is chance.
+    frequent is chance. `excused` is what else went wrong, a sentence each, that the outcome does not count.
     """
 
     check: str
@@ -42,6 +42,7 @@ class Verdict:
     evidence: tuple[int, ...] = ()
     signature: Signature | None = None
     also: tuple[Signature, ...] = ()
+    excused: tuple[str, ...] = ()
 
 
 def worst(verdicts: Iterable[Verdict]) -> Outcome:

@@ -147,11 +147,7 @@ class Story:
     @property
     def worst(self) -> Test | None:
         """The test that a reader wants to see first: the worst outcome, then the most faults."""
-        return max(
-            self.tests,
-            key=lambda one: (one.outcome, len(one.faults), len(one.operations)),
-            default=None,
-        )
+        return _worst(self.tests)
 
     @property
     def title(self) -> str:
@@ -190,7 +186,7 @@ def tell(
         tests=tuple(tests),
         ending=text(ending.get('ending')),
         outcome=max((one.outcome for one in ran), default=verdict.Outcome.UNKNOWN),
-        sentence=_sentence(tests, ran, text(ending.get('ending'))),
+        sentence=_sentence(tests, text(ending.get('ending'))),
         lanes=lanes.lanes(entries),
         logs=lanes.logs(entries),
         smallest=smallest,
@@ -351,9 +347,17 @@ def _row(period: periods.Period, done: Sequence[journal.Done]) -> Row:
     )
 
 
-def _sentence(tests: Sequence[Test], ran: Sequence[Test], ending: str) -> str:
+def _worst(tests: Iterable[Test]) -> Test | None:
+    return max(
+        (one for one in tests if not one.judged.skipped),
+        key=lambda one: (one.outcome, len(one.faults), len(one.operations)),
+        default=None,
+    )
+
+
+def _sentence(tests: Sequence[Test], ending: str) -> str:
     """The panel's own sentence where it said one; else that of the worst check."""
-    worst = max(ran, key=lambda one: (one.outcome, len(one.faults)), default=None)
+    worst = _worst(tests)
     if worst is None:
         return 'no test ran' + (f' ({ending})' if ending else '')
     said = worst.judged

@@ -88,10 +88,8 @@ def _others(told: story.Story) -> Iterator[str]:
         )
         yield f'  also      {words.short("; ".join(said), _WIDTH - 12)}'
     for one in told.worst.judged.verdicts if told.worst else ():
-        if one.check == 'errors' and one.outcome is verdict.Outcome.PASS:
-            _, *lost = one.sentence.split('; ')
-            if lost:
-                yield f'  explained {words.short("; ".join(lost), _WIDTH - 12)}'
+        if one.excused:
+            yield f'  explained {words.short("; ".join(one.excused), _WIDTH - 12)}'
     bad = [
         one
         for one in (told.worst.judged.verdicts if told.worst else ())
