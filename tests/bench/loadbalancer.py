@@ -13,6 +13,8 @@ import sys
 from collections.abc import Generator, Iterator
 from typing import Any
 
+from tools import systems
+
 from .figure import Figure, spread
 
 _RIG = pathlib.Path(__file__).parents[2] / 'charms/openstack-loadbalancer/tests/rig'
@@ -29,7 +31,7 @@ def _machine(base: str) -> Generator[Any]:
     try:
         yield lb.boot(name, base)
     finally:
-        lb.remove(name)
+        systems.remove(name)
 
 
 @contextlib.contextmanager

@@ -5,34 +5,25 @@ from __future__ import annotations
 import os
 import pathlib
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
+
+from tools import systems
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import containers
 
 
-@pytest.fixture(scope='session', params=['debian-12', 'debian-13'])
+@pytest.fixture(scope='session', params=systems.BASES)
 def machine(request: pytest.FixtureRequest) -> Iterator[containers.Machine]:
     """A machine with a database server, and nothing else that is not in its base."""
     name = f'ck-{request.param}-{os.getpid()}'
-    containers.podman(
-        'run', '-d', '--name', name, '--runtime', 'runc', '--systemd=always',
-        '--ulimit', 'nofile=20000:20000', '--ulimit', 'nproc=20000:20000',
-        '--cap-add', 'NET_ADMIN,NET_RAW,SYS_ADMIN',
-        *(x for here, there in containers.MOUNTS.items() for x in ('-v', f'{here}:{there}:ro')),
-        f'localhost/jujulet/base:{request.param}',
-    )  # fmt: skip
+    mounts = [f'--volume={here}:{there}:ro' for here, there in containers.MOUNTS.items()]
     try:
-        address = containers.podman('inspect', '--format', '{{.NetworkSettings.IPAddress}}', name)
+        address = systems.start(name, systems.base(request.param), *mounts)
         found = containers.Machine(name, request.param.replace('-', '@'), address)
-        end = time.monotonic() + 60
-        while 'running' not in found.sh('systemctl is-system-running', check=False):
-            assert time.monotonic() < end, found.sh('systemctl --failed')
-            time.sleep(0.2)
         found.sh(
             'export DEBIAN_FRONTEND=noninteractive; apt-get -q update; '
             'apt-get -q -y install --no-install-recommends mariadb-server curl procps'
@@ -46,4 +37,4 @@ def machine(request: pytest.FixtureRequest) -> Iterator[containers.Machine]:
             )
         yield found
     finally:
-        containers.podman('rm', '-f', '-t', '0', name)
+        systems.remove(name)

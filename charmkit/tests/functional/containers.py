@@ -86,9 +86,3 @@ class Machine:
         listed = self.sh('ps -C apache2 -o pid=,args=', check=False).splitlines()
         rows = [line.split() for line in listed]
         return {int(pid) for pid, shown, *_ in rows if shown == name}
-
-
-def podman(*argv: str) -> str:
-    return subprocess.run(
-        ['podman', *argv], capture_output=True, text=True, check=True
-    ).stdout.strip()

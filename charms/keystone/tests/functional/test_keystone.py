@@ -7,7 +7,6 @@ import json
 import os
 import pathlib
 import subprocess
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +19,7 @@ import rest
 import charmkit
 from charmkit import passwords
 from charmkit.relations import ENDPOINT_TYPES, EndpointType, keystone
+from tools import systems
 
 pytestmark = pytest.mark.functional
 
@@ -69,22 +69,16 @@ class Machine:
         return out
 
 
-@pytest.fixture(scope='module', params=['debian-12', 'debian-13'])
+@pytest.fixture(scope='module', params=systems.BASES)
 def machine(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Machine]:
     name = f'rambla-keystone-test-{request.param}-{os.getpid()}'
     mounts = [f'--volume={here}:{there}:ro' for here, there in MOUNTS.items()]
-    podman(
-        'run', '-d', '--name', name, '--runtime', 'runc', '--systemd=always', *mounts,
-        '--ulimit', 'nofile=20000:20000', '--ulimit', 'nproc=20000:20000',
-        '--cap-add', 'NET_ADMIN,NET_RAW,SYS_ADMIN', f'localhost/jujulet/base:{request.param}',
-    )  # fmt: skip
     try:
-        network = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}'
         rings = {kind.label: keys.dump(keys.make(kind.name * 40)) for kind in keys.KINDS}
-        machine = Machine(name, podman('inspect', '--format', network, name), rings)
-        await_start(machine)
+        address = systems.start(name, systems.base(request.param), *mounts)
+        machine = Machine(name, address, rings)
         machine.run('apt-get', 'update', '-q')
         machine.run('apt-get', 'install', '-y', '-q', '--no-install-recommends', 'mariadb-server')
         machine.run(
@@ -95,25 +89,7 @@ def machine(
         machine.reconcile()
         yield machine
     finally:
-        podman('rm', '-f', '-t', '0', name)
-
-
-def await_start(machine: Machine) -> None:
-    end = time.monotonic() + 60
-    while True:
-        try:
-            machine.run('systemctl', 'is-system-running')
-        except AssertionError:
-            assert time.monotonic() < end, 'systemd does not come up'
-            time.sleep(0.2)
-        else:
-            return
-
-
-def podman(*args: str) -> str:
-    done = subprocess.run(('podman', *args), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+        systems.remove(name)
 
 
 @pytest.fixture

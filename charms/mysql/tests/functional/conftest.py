@@ -11,6 +11,8 @@ from collections.abc import Iterator
 import pytest
 import server
 
+from tools import systems
+
 CLIENT = ('--protocol=tcp', '--batch', '--skip-column-names')
 
 
@@ -46,23 +48,15 @@ class Machine:
         return self.run('mariadb', *CLIENT, *where, '-e', sql, password=password)
 
 
-@pytest.fixture(scope='session', params=['debian-12', 'debian-13'])
+@pytest.fixture(scope='session', params=systems.BASES)
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     name = f'rambla-mysql-test-{request.param}-{os.getpid()}'
-    podman(
-        'run', '-d', '--name', name, '--runtime', 'runc', '--systemd=always',
-        '--ulimit', 'nofile=20000:20000', '--ulimit', 'nproc=20000:20000',
-        '--cap-add', 'NET_ADMIN,NET_RAW,SYS_ADMIN', f'localhost/jujulet/base:{request.param}',
-    )  # fmt: skip
     try:
-        address = podman(
-            'inspect', '--format', '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}', name
-        )
-        machine = Machine(name, address)
+        machine = Machine(name, systems.start(name, systems.base(request.param)))
         install(machine)
         yield machine
     finally:
-        podman('rm', '-f', '-t', '0', name)
+        systems.remove(name)
 
 
 @pytest.fixture(autouse=True)
@@ -72,10 +66,6 @@ def reached(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def install(machine: Machine) -> None:
-    end = time.monotonic() + 60
-    while 'running' not in machine.run('systemctl', 'is-system-running').stdout:
-        assert time.monotonic() < end, machine.run('systemctl', '--failed').stdout
-        time.sleep(0.2)
     apt = (
         'export DEBIAN_FRONTEND=noninteractive; '
         'apt-get update -q && apt-get install -y -q --no-install-recommends mariadb-server'
@@ -98,9 +88,3 @@ def configure(machine: Machine, config: str, path: str) -> None:
     while machine.run('mariadb', '-e', 'SELECT 1').returncode:
         assert time.monotonic() < end, 'the server does not answer'
         time.sleep(0.2)
-
-
-def podman(*args: str) -> str:
-    done = subprocess.run(('podman', *args), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()

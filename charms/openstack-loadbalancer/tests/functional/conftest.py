@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 import lb_machine
 import pytest
 
+from tools import systems
+
 Boot = Callable[..., lb_machine.Machine]
 
 
@@ -21,9 +23,9 @@ def boot() -> Iterator[Boot]:
 
     yield start
     for name in names:
-        lb_machine.remove(name)
+        systems.remove(name)
 
 
-@pytest.fixture(scope='session', params=lb_machine.BASES)
+@pytest.fixture(scope='session', params=systems.BASES)
 def machine(request: pytest.FixtureRequest, boot: Boot) -> lb_machine.Machine:
     return boot(request.param)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-import lb_machine
 import pytest
 import vip_pair
 from vip_pair import Pair, Seen, owner
 
+from tools import systems
+
 pytestmark = pytest.mark.functional
 
 
-@pytest.fixture(scope='module', params=lb_machine.BASES)
+@pytest.fixture(scope='module', params=systems.BASES)
 def pair(request: pytest.FixtureRequest, boot: vip_pair.Boot) -> Iterator[Pair]:
     with vip_pair.pair(request.param, boot) as machines:
         yield machines

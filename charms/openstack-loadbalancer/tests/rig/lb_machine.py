@@ -10,23 +10,11 @@ import subprocess
 import sysconfig
 from typing import Any
 
+from tools import systems
+
 ROOT = pathlib.Path(__file__).parents[4]
 CHARM = '/rambla/charms/openstack-loadbalancer'
-BASES = ('debian-12', 'debian-13')
 PACKAGES = 'haproxy keepalived iproute2 python3 wrk'
-_RUN = (
-    '--runtime', 'runc', '--systemd=always',
-    '--ulimit', 'nofile=20000:20000', '--ulimit', 'nproc=20000:20000',
-    '--cap-add', 'NET_ADMIN,NET_RAW,SYS_ADMIN',
-)  # fmt: skip
-
-
-def podman(*argv: str, stdin: str | None = None) -> str:
-    done = subprocess.run(
-        ('podman', *argv), input=stdin, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f'podman {" ".join(argv)}: {done.stderr[-2000:]}'
-    return done.stdout.strip()
 
 
 def image(base: str) -> str:
@@ -35,11 +23,11 @@ def image(base: str) -> str:
     there = subprocess.run(('podman', 'image', 'exists', name), check=False)
     if there.returncode:
         steps = (
-            f'FROM localhost/jujulet/base:{base}\n'
+            f'FROM {systems.base(base)}\n'
             f'RUN apt-get -q update && apt-get -qy install --no-install-recommends {PACKAGES}'
             ' && apt-get clean && systemctl disable haproxy keepalived\n'
         )
-        podman('build', *_RUN[:2], *_RUN[3:7], '-t', name, '-f', '-', '.', stdin=steps)
+        systems.build(name, steps)
     return name
 
 
@@ -69,18 +57,9 @@ class Machine:
 def boot(name: str, base: str, *options: str) -> Machine:
     """A machine of *base*, up and running."""
     packages = sysconfig.get_path('purelib')
-    podman(
-        'run', '-d', '--name', name, *_RUN, '-v', f'{ROOT}:/rambla:ro',
-        '-v', f'{packages}:/packages:ro', *options, image(base), '/sbin/init',
-    )  # fmt: skip
-    machine = Machine(name, base)
-    machine.run('systemctl', 'is-system-running', '--wait')
-    return machine
-
-
-def remove(name: str) -> None:
-    """Remove a machine."""
-    subprocess.run(('podman', 'rm', '-f', name), capture_output=True, check=False)
+    mounts = (f'--volume={ROOT}:/rambla:ro', f'--volume={packages}:/packages:ro')
+    systems.start(name, image(base), *mounts, *options)
+    return Machine(name, base)
 
 
 def fresh_name(number: int) -> str:

@@ -19,6 +19,8 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
 import lb_machine
 
+from tools import systems
+
 SUBNETS = ('10.189.7.0/24', 'fd00:189:7::/64')
 VIPS = ('10.189.7.250', 'fd00:189:7::250')
 ADDRESSES = {'lb/0': ('10.189.7.2', 'fd00:189:7::2'), 'lb/1': ('10.189.7.3', 'fd00:189:7::3')}
@@ -44,7 +46,7 @@ def pair(base: str, boot: Boot) -> Generator[Pair]:
     """Two units on *base*, in a network of their own, of which one holds the VIPs."""
     network = f'rambla-lb-test-{os.getpid()}'
     subnets = [word for subnet in SUBNETS for word in ('--subnet', subnet)]
-    lb_machine.podman('network', 'create', '--ipv6', *subnets, network)
+    systems.podman('network', 'create', '--ipv6', *subnets, network)
     machines: dict[str, lb_machine.Machine] = {}
     try:
         for unit, (v4, v6) in ADDRESSES.items():
@@ -55,7 +57,7 @@ def pair(base: str, boot: Boot) -> Generator[Pair]:
         yield machines
     finally:
         for m in machines.values():
-            lb_machine.remove(m.name)
+            systems.remove(m.name)
         subprocess.run(
             ('podman', 'network', 'rm', '-f', network), capture_output=True, check=False
         )
@@ -88,7 +90,7 @@ def holds(process: str, vip: str) -> bool:
 
 def pid(machine: lb_machine.Machine) -> str:
     """The first process of *machine*."""
-    return lb_machine.podman('inspect', '--format', '{{.State.Pid}}', machine.name)
+    return systems.podman('inspect', '--format', '{{.State.Pid}}', machine.name)
 
 
 def stopped_in_order(machines: Pair, times: int) -> list[Seen]:
@@ -111,14 +113,14 @@ def killed(machines: Pair, times: int) -> list[Seen]:
 
     def kill(unit: str) -> float:
         began = time.time()
-        lb_machine.podman('kill', machines[unit].name)
+        systems.podman('kill', machines[unit].name)
         return began
 
     seen: list[Seen] = []
     for _ in range(times):
         first = owner(machines)
         seen.append(moved(machines, kill))
-        lb_machine.podman('start', machines[first].name)
+        systems.podman('start', machines[first].name)
         machines[first].run('systemctl', 'is-system-running', '--wait')
         apply(first, machines[first])
         time.sleep(SETTLED_S)

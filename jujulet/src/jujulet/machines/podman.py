@@ -251,7 +251,7 @@ class PodmanMachines:
 
     async def recover(self, alive: set[tuple[str, str]]) -> None:
         """See ``recover``."""
-        await recover.recover(self, alive)
+        await recover.recover(self.overlays, self.networks, self.destroy, alive)
 
     # Containers
 

@@ -6,15 +6,14 @@ import contextlib
 import json
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import overlays, taking
+from .networks import Networks
 from .protocol import MachineError
 from .tools import Failed, run
-
-if TYPE_CHECKING:
-    from .podman import PodmanMachines
 
 
 def runs(seen: dict[str, Any]) -> bool:
@@ -88,13 +87,18 @@ async def _kill(name: str) -> None:
         await run(['podman', 'container', 'cleanup', name])
 
 
-async def recover(machines: PodmanMachines, alive: set[tuple[str, str]]) -> None:
-    """Put right what is wrong; see ``protocol.Machines.recover``."""
-    places = machines.places
+async def recover(
+    stacks: overlays.Overlays,
+    networks: Networks,
+    destroy: Callable[[str, str], Awaitable[None]],
+    alive: set[tuple[str, str]],
+) -> None:
+    """Put right what is wrong; *destroy* removes a machine. See ``protocol.Machines.recover``."""
+    places = stacks.places
     found = await containers(places.token)
     for names, name in found.items():
         if names not in alive:
-            await machines.destroy(*names)
+            await destroy(*names)
             continue
         seen = json.loads(await run(['podman', 'container', 'inspect', name]))[0]
         if seen['State']['Paused'] and _is(int(seen['State']['Pid']), seen['Id']):
@@ -103,15 +107,15 @@ async def recover(machines: PodmanMachines, alive: set[tuple[str, str]]) -> None
             await remove(name)
     for names in places.known():
         if names not in alive:
-            await machines.destroy(*names)
+            await destroy(*names)
     wanted = {places.root(*names) for names in alive}
     for point in overlays.below(places.state / 'machines'):
         if point not in wanted:
             await run(['umount', '--lazy', str(point)])
-    await machines.networks.remove(but=frozenset(model for model, _ in alive))
+    await networks.remove(but=frozenset(model for model, _ in alive))
     await _clear(places.state, {places.folder(*names) for names in alive})
-    await machines.overlays.sweep()
-    await machines.overlays.sweep_bases()
+    await stacks.sweep()
+    await stacks.sweep_bases()
 
 
 async def _clear(state: Path, wanted: set[Path]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,6 +31,7 @@ async def run(argv: Sequence[str], *, timeout: float = 60.0, cwd: Path | None = 
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,  # What it has begun itself ends with it, where we have to end it.
     )
     try:
         out, err = await asyncio.wait_for(process.communicate(), timeout)
@@ -37,7 +40,7 @@ async def run(argv: Sequence[str], *, timeout: float = 60.0, cwd: Path | None = 
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     stdout, stderr = out.decode(errors='replace'), err.decode(errors='replace')
     if process.returncode:
