@@ -148,4 +148,4 @@ def ask_until(stop: Any, cloud: Cloud, tally: Tally) -> None:
         except (OSError, ValueError) as error:
             tally.lost.append(str(error))
         tally.slowest_s = max(tally.slowest_s, time.monotonic() - began)
-        stop.wait(0.02)
+        stop.wait(0.1)

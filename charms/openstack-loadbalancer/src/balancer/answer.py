@@ -45,14 +45,7 @@ def read_member(bag: Databag) -> Member:
     return Member(
         addresses={t: wire.texts(a) for t, a in addresses.items()},
         served=frozenset(wire.texts(wire.load_array(bag.get('served', '')))),
-        acks={
-            unit: loadbalancer.Ack(
-                token=wire.text(a.get('token')),
-                state=wire.text(a.get('state')),
-                sessions=wire.number(a.get('sessions')),
-            )
-            for unit, a in wire.objects(wire.load_object(bag.get('acks', '')))
-        },
+        acks=_read_acks(bag),
         metrics=bag.get('metrics', ''),
     )
 
@@ -67,6 +60,17 @@ def write_acks(acks: Mapping[str, loadbalancer.Ack]) -> str:
     )
 
 
+def _read_acks(bag: Databag) -> dict[str, loadbalancer.Ack]:
+    return {
+        unit: loadbalancer.Ack(
+            token=wire.text(a.get('token')),
+            state=wire.text(a.get('state')),
+            sessions=wire.number(a.get('sessions')),
+        )
+        for unit, a in wire.objects(wire.load_object(bag.get('acks', '')))
+    }
+
+
 def news(acks: Mapping[str, loadbalancer.Ack], before: Databag) -> dict[str, loadbalancer.Ack]:
     """Those of *acks* that are worth a word where *before* was said: each word costs whoever hears it a hook.
 
@@ -77,13 +81,36 @@ def news(acks: Mapping[str, loadbalancer.Ack], before: Databag) -> dict[str, loa
 
 
 def unit_answer(
-    app: str, acks: Mapping[str, loadbalancer.Ack], state: Mapping[str, object], before: Databag
+    app: str,
+    acks: Mapping[str, loadbalancer.Ack],
+    lifecycles: Mapping[str, loadbalancer.Lifecycle | None],
+    before: Databag,
 ) -> Databag:
     """What each load balancer unit writes to the relation with *app*, where it wrote *before*."""
+    said = _read_acks(before)
     mine = {
-        unit: ack for unit, ack in news(acks, before).items() if unit.rpartition('/')[0] == app
+        unit: said[unit] if _idle(ack, said.get(unit), lifecycles.get(unit)) else ack
+        for unit, ack in news(acks, before).items()
+        if unit.rpartition('/')[0] == app
     }
-    return {'acks': write_acks(mine), 'unit-state': wire.dump(state)}
+    return {'acks': write_acks(mine)}
+
+
+def _idle(
+    ack: loadbalancer.Ack,
+    said: loadbalancer.Ack | None,
+    lifecycle: loadbalancer.Lifecycle | None,
+) -> bool:
+    """Only the token is another one, and the unit does not wait for that.
+
+    It waits to be back in rotation, and to be drained; not while its drain is queued, nor once
+    it may stop.
+    """
+    waits = lifecycle is not None and (
+        lifecycle.state == 'ready' or (lifecycle.state == 'drain' and ack.state != 'ready')
+    )
+    same = said is not None and (said.state, said.sessions) == (ack.state, ack.sessions)
+    return same and not waits
 
 
 def app_answer(

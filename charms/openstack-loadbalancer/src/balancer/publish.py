@@ -30,13 +30,12 @@ def published(
     every[inputs.site.unit] = mine
     members = {unit: every[unit] for unit in now.members if unit in every}
     there = {r.id: r.my_data for name in decision.ENDPOINTS for r in inputs.of(name)}
-    state = {'haproxy': inputs.versions.get('haproxy', ''), 'serving': now.admitted}
     unit_data: dict[str | int, Databag] = {decision.PEERS: answer.write_member(mine)}
     app_data: dict[str | int, Databag] = {decision.PEERS: _peers(now)}
     for asked in now.asked:
         if asked.relation in there:
             unit_data[asked.relation] = answer.unit_answer(
-                asked.app, acks, state, there[asked.relation]
+                asked.app, acks, now.lifecycles, there[asked.relation]
             )
             app_data[asked.relation] = answer.app_answer(
                 asked, now.layout, now.bindings, now.opts.rules, members, now.locks

@@ -143,7 +143,8 @@ def keystone(
 
 
 def state(*relations: testing.RelationBase, leader: bool = True, **kwargs: Any) -> testing.State:
-    peers = testing.PeerRelation('peers', peers_data={})
+    # Numbered by Scenario itself, it could have the number of one that a test numbers.
+    peers = testing.PeerRelation('peers', id=1000, peers_data={})
     return testing.State(leader=leader, relations={*relations, peers}, networks=HERE, **kwargs)
 
 
@@ -197,22 +198,31 @@ def test_a_drain_is_granted_carried_out_and_acknowledged_in_one_hook(
 
 
 @pytest.mark.parametrize(
-    ('before', 'state', 'told'),
+    ('before', 'state', 'lifecycle', 'told'),
     [
-        ('', 'down', None),
-        ('', 'ready', 'ready'),
-        ('ready', 'down', 'down'),
-        ('down', 'down', 'down'),
+        ('', 'down', 'ready', ''),  # It never was anything else.
+        ('ready', 'down', 'ready', 'down new'),
+        ('down', 'down', 'ready', 'down new'),
+        ('', 'ready', 'ready', 'ready new'),
+        ('ready', 'ready', 'ready', 'ready new'),  # A resume waits for its own token.
+        ('ready', 'ready', 'drain', 'ready old'),  # Queued: it waits for the grant.
+        ('drained', 'drained', 'drain', 'drained new'),
+        ('drained', 'drained', 'maintenance', 'drained old'),
+        ('draining', 'drained', 'maintenance', 'drained new'),
     ],
 )
-def test_that_a_unit_is_down_is_told_where_it_is_news(
-    before: str, state: Any, told: str | None
+def test_a_unit_is_told_what_it_waits_for(
+    before: str, state: Any, lifecycle: Any, told: str
 ) -> None:
     said = {'u/0': loadbalancer.Ack(token='old', state=before)} if before else {}
-    acks = {'u/0': loadbalancer.Ack(token='new', state=state)}
-    bag = answer.unit_answer('u', acks, {}, {'acks': answer.write_acks(said)})
+    bag = answer.unit_answer(
+        'u',
+        {'u/0': loadbalancer.Ack(token='new', state=state)},
+        {'u/0': loadbalancer.Lifecycle(state=lifecycle, token='new')},
+        {'acks': answer.write_acks(said)},
+    )
     found = json.loads(bag['acks']).get('u/0')
-    assert found == (told and {'token': 'new', 'state': told, 'sessions': 0})
+    assert (f'{found["state"]} {found["token"]}' if found else '') == told
 
 
 def test_the_last_ready_unit_is_refused(ctx: Any, machine: FakeMachine) -> None:
