@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+# Before pytest makes modules of the folders that have the same names.
+import charmkit as charmkit
 import hypothesis
 import pytest
 
-# Before pytest makes modules of the folders that have the same names.
-import charmkit as charmkit
 import jujulet as jujulet
 import matrix as matrix
 

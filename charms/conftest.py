@@ -7,11 +7,10 @@ import pathlib
 import sys
 from typing import Any
 
-import pytest
-from ops import testing
-
 import charmkit
+import pytest
 from charmkit import testing as machines
+from ops import testing
 
 CHARMS = pathlib.Path(__file__).parent
 BASES = ('debian@12', 'debian@13', 'ubuntu@24.04')

@@ -11,12 +11,12 @@ import sys
 from collections.abc import Generator
 from typing import Any
 
+import charmkit
 import pytest
 import yaml
+from charmkit import testing as machines
 from ops import testing
 
-import charmkit
-from charmkit import testing as machines
 from charms import conftest as given
 
 BASES = ('debian@12', 'debian@13')

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from ops import testing
-
 from charmkit import host
+from ops import testing
 
 from . import charm_at_work as work
 

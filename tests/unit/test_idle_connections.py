@@ -6,7 +6,6 @@ import pathlib
 import re
 
 import pytest
-
 from charmkit import apache, vip
 
 BALANCER = pathlib.Path(__file__).parents[2] / 'charms/openstack-loadbalancer/src/balancer'

@@ -1,6 +1,13 @@
 """Declare a charm as data, and let one pure function decide what to do."""
 
+# ruff: noqa: E402 -- what comes first here must be done before `ops` is loaded.
 from __future__ import annotations
+
+import os
+
+from . import unasked
+
+unasked.leave(os.environ)
 
 from . import apache, conf, host, migration, relations, state
 from .api import ApiCharm

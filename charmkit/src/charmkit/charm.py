@@ -30,14 +30,10 @@ from . import apply, host, relations, state
 _log = logging.getLogger(__name__)
 
 # Juju runs these of a new unit before its first config-changed, which finds all that they would have found.
-_BEFORE_CONFIGURED = (
-    ops.RelationCreatedEvent,
-    ops.LeaderElectedEvent,
-    ops.LeaderSettingsChangedEvent,
-)
-# Reconciling is not what these ask for: each has its own handler, or none. A relation-changed of the same unit
-# follows each relation-joined at once, and finds what that would have found.
+_BEFORE_CONFIGURED = (ops.LeaderElectedEvent, ops.LeaderSettingsChangedEvent)
+# Reconciling is not what these ask for: each has its own handler, or none.
 _DEDICATED = (
+    ops.RelationCreatedEvent,  # These two: see charmkit.unasked.
     ops.RelationJoinedEvent,
     ops.CollectMetricsEvent,
     ops.StopEvent,

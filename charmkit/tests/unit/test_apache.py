@@ -6,9 +6,8 @@ import dataclasses
 
 import hypothesis
 import pytest
-from hypothesis import strategies as st
-
 from charmkit import apache
+from hypothesis import strategies as st
 
 SITE = apache.Site(
     name='demo-api',

@@ -6,10 +6,9 @@ import configparser
 
 import hypothesis
 import pytest
-from hypothesis import strategies as st
-
 from charmkit import conf
 from charmkit.relations import keystone, mysql
+from hypothesis import strategies as st
 
 IDENTITY = keystone.Identity(
     auth_url='http://10.0.0.6:5000/v3',

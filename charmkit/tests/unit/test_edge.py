@@ -8,7 +8,6 @@ import os
 import pathlib
 
 import pytest
-
 from charmkit import apply, facts, files, host, packages, releases
 
 ME = getpass.getuser()

@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 import pytest
-
 from charmkit import front, relations, service, state
 from charmkit.relations import mysql
 

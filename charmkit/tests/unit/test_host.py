@@ -6,9 +6,8 @@ import dataclasses
 
 import hypothesis
 import pytest
-from hypothesis import strategies as st
-
 from charmkit import host, testing
+from hypothesis import strategies as st
 
 CONF = host.File(path='/etc/a.conf', content='x = 1\n', notify=('a',))
 WANT = host.Host(

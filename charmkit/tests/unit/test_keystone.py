@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from charmkit.relations import Relation, Site, keystone
 from hypothesis import given
 from hypothesis import strategies as st
-
-from charmkit.relations import Relation, Site, keystone
 
 SITE = Site(
     unit='glance/0',

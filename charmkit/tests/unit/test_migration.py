@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import hypothesis
-from hypothesis import strategies as st
-
 from charmkit import migration, relations, state
 from charmkit.relations import wire
+from hypothesis import strategies as st
 
 COMMANDS = migration.Commands(sync=('x db sync',), expand=('x db expand', 'x db migrate'))
 OLD = migration.Schema(26, '1.0', 'there')

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from charmkit.relations import Relation, Site, mysql
 from hypothesis import given
 from hypothesis import strategies as st
-
-from charmkit.relations import Relation, Site, mysql
 
 SITE = Site(unit='nova/0', leader=True, address='10.0.0.7', addresses={'shared-db': '10.1.0.7'})
 NEEDS = (

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from charmkit import passwords
 from hypothesis import given
 from hypothesis import strategies as st
-
-from charmkit import passwords
 
 SEED = 's' * 64
 purposes = st.lists(st.text(max_size=5), min_size=1, max_size=3).map(tuple)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-from ops import testing
-
 import charmkit
+import pytest
 from charmkit import host, state
 from charmkit import testing as charmkit_testing
+from ops import testing
 
 
 class Curious(charmkit.Charm):

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import ops
-
 import charmkit
+import ops
 from charmkit import conf, host, keystone, mount, mysql, relations
 
 DB = mysql.need('glance')

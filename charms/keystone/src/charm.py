@@ -8,12 +8,11 @@ import pathlib
 from collections.abc import Mapping
 
 import catalogue
+import charmkit
 import identity
 import keys
 import ops
 import rest
-
-import charmkit
 from charmkit import apache, migration
 from charmkit.relations import keystone
 

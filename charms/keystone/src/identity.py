@@ -10,9 +10,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-import keys
-
 import charmkit
+import keys
 from charmkit import conf, front, host, passwords, releases, service, state
 from charmkit.relations import ENDPOINT_TYPES, Databag, EndpointType, keystone, mysql, wire
 

@@ -8,12 +8,11 @@ import datetime
 import pathlib
 
 import backups
+import charmkit
 import grants
 import mariadb
 import ops
 import server
-
-import charmkit
 from charmkit import host
 from charmkit.relations import mysql
 

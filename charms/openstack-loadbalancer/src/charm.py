@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import time
 
+import charmkit
 import ops
 from balancer import (
     answer,
@@ -21,8 +22,6 @@ from balancer import (
     vrrp,
     workload,
 )
-
-import charmkit
 from charmkit import apply, files, host
 from charmkit.relations import ENDPOINT_TYPES, loadbalancer, wire
 

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import ops
-
 import charmkit
+import ops
 from charmkit import conf, keystone, mysql
 
 DB = mysql.need('placement')

@@ -6,12 +6,12 @@ import dataclasses
 import json
 from typing import Any
 
-import pytest
-from ops import testing
-
 import charmkit
+import pytest
 from charmkit import apache, host, packages, run
 from charmkit import testing as machines
+from ops import testing
+
 from charms import conftest as shared
 
 
@@ -68,17 +68,16 @@ def test_it_asks_for_what_it_needs_before_it_has_it(ctx: testing.Context[Any], n
     db = testing.Relation('shared-db')
     configured = ctx.run(ctx.on.config_changed(), state(set()))
     related = dataclasses.replace(configured, relations={*configured.relations, db})
-    out = ctx.run(ctx.on.relation_created(db), related)
+    out = ctx.run(ctx.on.relation_changed(db), related)
     assert out.get_relation(db.id).local_unit_data['database'] == name
 
 
 def test_a_unit_that_starts_does_everything_in_its_first_config_changed(
     ctx: testing.Context[Any], machine: machines.FakeMachine, name: str
 ):
-    """Juju runs relation-created of each relation before it, and the charm would start as often."""
+    """Juju runs leader-elected before it, and the charm would start twice."""
     db = testing.Relation('shared-db')
-    created = ctx.run(ctx.on.relation_created(db), state({db}))
-    elected = ctx.run(ctx.on.leader_elected(), created)
+    elected = ctx.run(ctx.on.leader_elected(), state({db}))
     assert 'database' not in elected.get_relation(db.id).local_unit_data
     assert not machine.steps
     out = ctx.run(ctx.on.config_changed(), elected)

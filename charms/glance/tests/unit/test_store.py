@@ -7,9 +7,9 @@ import json
 from typing import Any
 
 import pytest
+from charmkit import testing as machines
 from ops import testing
 
-from charmkit import testing as machines
 from charms import conftest as shared
 
 

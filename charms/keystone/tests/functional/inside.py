@@ -11,10 +11,9 @@ import sys
 from collections.abc import Mapping
 
 import charm
+import charmkit
 import identity
 import keys
-
-import charmkit
 from charmkit import apply, facts, relations, state
 
 

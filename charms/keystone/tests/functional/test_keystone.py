@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import catalogue
+import charmkit
 import keys
 import ops
 import pytest
 import rest
-
-import charmkit
 from charmkit import passwords
 from charmkit.relations import ENDPOINT_TYPES, EndpointType, keystone
+
 from tools import systems
 
 pytestmark = pytest.mark.functional

@@ -7,10 +7,9 @@ import itertools
 from typing import Any
 
 import catalogue
+from charmkit.relations import ENDPOINT_TYPES, EndpointType, keystone
 from hypothesis import given
 from hypothesis import strategies as st
-
-from charmkit.relations import ENDPOINT_TYPES, EndpointType, keystone
 
 SEED = 's' * 64
 ADMIN = catalogue.Admin(user='admin-id', project='admin-project', domain='default')

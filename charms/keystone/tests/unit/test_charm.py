@@ -9,15 +9,14 @@ import sys
 from typing import Any
 
 import catalogue
+import charmkit
 import identity
 import keys
 import pytest
 import rest
+from charmkit import testing as machines
 from ops import testing
 from syrupy.assertion import SnapshotAssertion
-
-import charmkit
-from charmkit import testing as machines
 
 ROOT = pathlib.Path(__file__).parents[2]
 SEED = 's' * 64

@@ -13,7 +13,6 @@ import grants
 import mariadb
 import pytest
 import server
-
 from charmkit import Facts, Inputs
 from charmkit.relations import Relation, Site, mysql
 

@@ -8,15 +8,14 @@ import re
 import sys
 from typing import Any
 
+import charmkit
 import grants
 import mariadb
 import pytest
 import server
+from charmkit import testing as machines
 from ops import testing
 from syrupy.assertion import SnapshotAssertion
-
-import charmkit
-from charmkit import testing as machines
 
 ROOT = pathlib.Path(__file__).parents[2]
 SEED = 's' * 64

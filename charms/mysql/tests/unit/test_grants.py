@@ -7,10 +7,9 @@ import re
 
 import grants
 import pytest
+from charmkit.relations import mysql
 from hypothesis import given
 from hypothesis import strategies as st
-
-from charmkit.relations import mysql
 
 SEED = 's' * 64
 

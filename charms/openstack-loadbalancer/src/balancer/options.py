@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import yaml
-
 from charmkit.relations import ENDPOINT_TYPES
 
 from . import checked, layout

@@ -13,9 +13,8 @@ from collections.abc import Generator
 from typing import Any
 
 from balancer import haproxy_cfg, runtime, scripts
-from unit import load, result, serving
-
 from charmkit.relations import loadbalancer
+from unit import load, result, serving
 
 KINDS = {'close': False, 'keep-alive': True}
 

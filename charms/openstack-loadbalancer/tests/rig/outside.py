@@ -14,9 +14,8 @@ import time
 import urllib.request
 from typing import Any
 
-from unit import FRONT, PORT, load, result, serving
-
 from charmkit.relations import Relation
+from unit import FRONT, PORT, load, result, serving
 
 
 def headers() -> dict[str, Any]:

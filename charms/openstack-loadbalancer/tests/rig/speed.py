@@ -12,10 +12,9 @@ import time
 from typing import Any
 
 from balancer import haproxy_cfg, runtime
-from unit import FRONT, PORT, load, result, serving
-
 from charmkit import apply
 from charmkit.relations import Relation, loadbalancer
+from unit import FRONT, PORT, load, result, serving
 
 
 def many(services: int = 200, backends: int = 5, rounds: int = 3) -> dict[str, Any]:

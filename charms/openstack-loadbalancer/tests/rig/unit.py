@@ -14,7 +14,6 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from balancer import answer, decision, handshake, haproxy_cfg, interface, publish, vrrp, workload
-
 from charmkit import apply, state
 from charmkit.relations import Databag, Relation, Site, loadbalancer
 

@@ -12,7 +12,6 @@ import subprocess
 import sys
 
 from balancer import answer, decision, vrrp
-
 from charmkit import apply, state
 from charmkit.relations import Relation, Site, loadbalancer
 

@@ -9,14 +9,13 @@ import pathlib
 import sys
 from typing import Any
 
+import charmkit
 import pytest
 from balancer import answer, decision, rotation, runtime, workload
-from ops import testing
-
-import charmkit
 from charmkit import files, host
 from charmkit import testing as machines
 from charmkit.relations import loadbalancer
+from ops import testing
 
 ROOT = pathlib.Path(__file__).parents[2]
 spec = importlib.util.spec_from_file_location('loadbalancer_charm', ROOT / 'src' / 'charm.py')

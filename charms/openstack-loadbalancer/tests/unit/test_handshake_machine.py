@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import hypothesis.strategies as st
 import pytest
 from balancer import answer, handshake, rotation
+from charmkit.relations import Databag, Relation, loadbalancer
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -22,8 +23,6 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-
-from charmkit.relations import Databag, Relation, loadbalancer
 
 SERVICE = 'nova'
 BACKEND = 'nova.public'

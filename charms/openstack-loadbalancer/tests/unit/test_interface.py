@@ -9,9 +9,8 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 from balancer import answer, behaviour, checked, haproxy_cfg, interface, layout, options
-from hypothesis import given
-
 from charmkit.relations import Relation, loadbalancer
+from hypothesis import given
 
 PUBLIC = layout.Binding(addresses=('10.1.0.5', '2001:db8::5'), vips=('10.1.0.100',))
 INTERNAL = layout.Binding(addresses=('10.2.0.5',))

@@ -16,7 +16,6 @@ from balancer import (
     stats,
     vrrp,
 )
-
 from charmkit import state
 from charmkit.relations import Network, Relation, Site, loadbalancer
 

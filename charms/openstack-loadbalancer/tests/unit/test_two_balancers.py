@@ -7,7 +7,6 @@ import itertools
 
 import pytest
 from balancer import answer, handshake
-
 from charmkit.relations import Databag, Relation, loadbalancer
 
 UNITS = ('nova/0', 'nova/1', 'nova/2')

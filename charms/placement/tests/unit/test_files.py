@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from charmkit import testing as machines
 from ops import testing
 from syrupy.assertion import SnapshotAssertion
 
-from charmkit import testing as machines
 from charms import conftest as shared
 
 NAME = 'placement'

@@ -9,9 +9,8 @@ import pathlib
 import time
 import urllib.request
 
-import ops
-
 import charmkit
+import ops
 from charmkit import host
 from charmkit.relations import loadbalancer
 
