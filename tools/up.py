@@ -42,11 +42,7 @@ def main(argv: list[str]) -> int:
         juju = jubilant.Juju(model=model, cli_binary=str(JUJULET))
         say(f'all units are active, {deployed:.0f} s from the start; now the proof')
         found = cloud_.find(juju)
-        with concurrent.futures.ThreadPoolExecutor() as aside:
-            for step in proofs.begun(juju, found, aside):
-                if sys.stdout.isatty():
-                    print(f'    … {step.what}', end='\r', flush=True)
-                print(f'    ✓ {step.what}: {step.prove()}', flush=True)
+        _prove(juju, found)
     except (subprocess.CalledProcessError, jubilant.CLIError):
         return _failed(model, 'a command failed; it said why above')
     except (proofs.Unproven, RuntimeError, OSError, TimeoutError) as error:
@@ -60,6 +56,18 @@ def main(argv: list[str]) -> int:
         return 130
     _farewell(found)
     return 0
+
+
+def _prove(juju: jubilant.Juju, found: cloud_.Cloud) -> None:
+    with concurrent.futures.ThreadPoolExecutor() as aside:
+        try:
+            for step in proofs.begun(juju, found, aside):
+                if sys.stdout.isatty():
+                    print(f'    … {step.what}', end='\r', flush=True)
+                print(f'    ✓ {step.what}: {step.prove()}', flush=True)
+        except KeyboardInterrupt:
+            print('\nPutting back what the proof has taken away …', file=sys.stderr, flush=True)
+            raise
 
 
 def say(text: str) -> None:
