@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -93,6 +94,20 @@ def source_files() -> list[Path]:
     parts = Path(values.get('PARTS', '/etc/apt/sources.list.d'))
     found = sorted([*parts.glob('*.list'), *parts.glob('*.sources')])
     return [*([main] if main.exists() else []), *found]
+
+
+_SAYS_WHY = re.compile(r'E: |dpkg(?:-deb)?: error|tar: |  installed .* script')
+_SAYS_THAT = re.compile(r'E: mmdebstrap failed|E: setup failed|E: .* failed(: \d+)?$|tar: Exiting')
+"""Lines by which programs only pass on that another one has failed, with its command line."""
+
+
+def reasons(told: str) -> list[str]:
+    """At most three lines of what mmdebstrap and its programs *told* that say why, each of its own kind."""
+    found: dict[str, str] = {}
+    for line in told.splitlines():
+        if _SAYS_WHY.match(line) and not _SAYS_THAT.match(line):
+            found.setdefault(line.rpartition(': ')[2], line.removeprefix('E: ').strip())
+    return list(found.values())[:3]
 
 
 class Bases:
@@ -193,12 +208,12 @@ class Recipe:
         await mending.mend(root)
 
     def _why(self, failed: Failed) -> str:
-        told = [line[3:] for line in failed.stderr.splitlines() if line.startswith('E: ')]
         listed = [
             line.split()[1:] for line in self.sources.splitlines() if line.startswith('URIs:')
         ]
         hosts = sorted({aptsources.without_password(uri) for uris in listed for uri in uris})
-        reason = '; '.join(told[:3]) or failed.stderr.strip()[-300:] or f'exit code {failed.code}'
+        told = reasons(failed.stderr)
+        reason = '; '.join(told) or failed.stderr.strip()[-300:] or f'exit code {failed.code}'
         return (
             f'base {self.base} could not be built from {", ".join(hosts)}: {reason}. '
             f'Check that the archive can be reached (apt-get update on this host) and try again'
