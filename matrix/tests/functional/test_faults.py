@@ -62,11 +62,22 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[facts.Facts]:
         _run('jujulet', 'env')
         _run('jujulet', 'add-model', MODEL, 'localhost')
         _run('jujulet', 'deploy', str(CHARM), '--base', 'debian@12', '-n', '3', '--wait')
-        yield asyncio.run(_with_link(facts.look))
+        yield asyncio.run(_with_link(_settled))
     finally:
         _run('jujulet', 'destroy-model', MODEL, '--no-prompt', '--force', '--destroy-storage')
         _run('jujulet', 'controller', 'stop')
         patch.undo()
+
+
+async def _settled(at: live.Live) -> facts.Facts:
+    """What is seen once keepalived has made up its mind who holds the VIP."""
+    end = time.monotonic() + 30
+    while True:
+        found = await facts.look(at)
+        if any('vip' in words for words in found.values()):
+            return found
+        assert time.monotonic() < end, found
+        await asyncio.sleep(0.5)
 
 
 def _run(program: str, *words: str) -> str:
@@ -195,6 +206,35 @@ def test_a_machine_without_a_database_says_so(rig: facts.Facts) -> None:
     struck = _strike(find.faults()['database-stop'])
     assert (struck.outcome, struck.phases) == ('refused', ())
     assert 'no service there' in struck.sentence
+
+
+RIVAL = """
+mkdir -p /run/systemd/system/memcached.service.d
+printf '[Service]\\nExecStop=/bin/sleep 1\\n' >/run/systemd/system/memcached.service.d/slow.conf
+systemctl daemon-reload
+systemd-run --quiet --unit=rival sh -c '
+    until [ "$(systemctl show -P ActiveState memcached)" = deactivating ]; do sleep 0.02; done
+    systemctl restart memcached'
+"""
+NO_RIVAL = """
+systemctl is-active --quiet rival && exit 1
+rm -r /run/systemd/system/memcached.service.d
+systemctl daemon-reload
+"""
+
+
+def test_a_service_is_stopped_though_its_charm_restarts_it(rig: facts.Facts) -> None:
+    """systemd then says "Job canceled" to whoever stops it."""
+
+    async def script(at: live.Live, text: str) -> None:
+        await at.script(_unit(at), text)
+
+    asyncio.run(_with_link(lambda at: script(at, RIVAL)))
+    try:
+        struck = _strike(find.faults()['memcached-stop'])
+    finally:
+        asyncio.run(_with_link(lambda at: script(at, NO_RIVAL)))
+    assert struck.outcome == 'healed', struck.sentence
 
 
 async def _holders(at: live.Live) -> list[str]:

@@ -33,7 +33,8 @@ _HOLD_DOWN = """
 mkdir -p "/run/systemd/system/$SERVICE.d"
 printf '[Unit]\\nConditionPathExists=!%s\\n' "$STATE" >"/run/systemd/system/$SERVICE.d/matrix-$EVENT.conf"
 systemctl daemon-reload
-systemctl stop "$SERVICE"
+# Who restarts it at this moment takes our job's place: it is down then, and stays so.
+systemctl stop "$SERVICE" || systemctl stop "$SERVICE"
 """
 _LET_UP = """
 rm -f "/run/systemd/system/$SERVICE.d/matrix-$EVENT.conf"
