@@ -47,6 +47,14 @@ def test_a_script_and_its_secrets_go_over_standard_input_alone(tmp_path: pathlib
     assert "it's" not in calls
 
 
+def test_what_is_said_on_the_way_is_not_what_the_script_said(tmp_path: pathlib.Path) -> None:
+    """As ssh's warnings, or podman's of a host with old control groups."""
+    program = _juju(
+        tmp_path, 'echo "Warning: a new key" >&2; sh -s; echo "Connection closed." >&2'
+    )
+    assert _script(program, 'echo 7; echo bad >&2') == link.Ran(0, '7\nbad\n')
+
+
 def test_a_machine_that_cannot_be_reached_is_told_with_the_reason(tmp_path: pathlib.Path) -> None:
     program = _juju(tmp_path, 'echo "ERROR unit db/0 not found" >&2; exit 1')
     with pytest.raises(link.LinkError, match='db/0 cannot be reached: unit db/0 not found'):

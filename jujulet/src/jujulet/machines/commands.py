@@ -33,6 +33,10 @@ _NUMBERS = {
 }
 
 
+QUIET = 'PODMAN_IGNORE_CGROUPSV1_WARNING'
+"""Without it, podman 5 warns at each command on a host with control groups of version 1."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Host:
     """What this host lets a container have."""

@@ -205,7 +205,8 @@ class PodmanMachines:
         """By podman, so that it works whatever became of the machine's own ssh daemon."""
         home = '/root' if user == 'root' else f'/home/{user}'
         return (
-            *('podman', 'exec', '--interactive', *(('--tty',) if tty else ())),
+            *('env', f'{commands.QUIET}=1', 'podman', 'exec'),
+            *('--interactive', *(('--tty',) if tty else ())),
             *(f'--user={user}', f'--workdir={home}', f'--env=HOME={home}'),
             *(commands.container_name(model, machine), *argv),
         )

@@ -9,6 +9,8 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import commands
+
 
 class Failed(Exception):  # noqa: N818 -- what happened
     """A program ended with an error."""
@@ -28,6 +30,7 @@ async def run(argv: Sequence[str], *, timeout: float = 60.0, cwd: Path | None = 
     process = await asyncio.create_subprocess_exec(
         *argv,
         cwd=cwd,
+        env={**os.environ, commands.QUIET: '1'},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

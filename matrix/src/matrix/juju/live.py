@@ -119,7 +119,8 @@ class Live:
             before, found, code = output.rpartition(mark)
             if not found:
                 raise link.LinkError(f'{target} cannot be reached: {_last(errors or output)}')
-            return link.Ran(int(code), (before.removesuffix('\n') + errors)[-_MOST_OUTPUT:])
+            # Errors of the way there, such as ssh's own warnings, are not what the script said.
+            return link.Ran(int(code), before.removesuffix('\n')[-_MOST_OUTPUT:])
 
         return await self.carry(call, within, f'a script on {target}')
 
@@ -246,13 +247,15 @@ async def opened(
 def wrapped(text: str, env: Mapping[str, str], mark: str) -> str:
     """A script that is read whole before any of it runs, keeps its own standard input empty, and ends with its code.
 
+    What it says as an error stands among the rest: standard error is the way's own.
+
     Raises:
         ValueError: a name in `env` is not a variable's.
     """
     if bad := [name for name in env if not _NAME.match(name)]:
         raise ValueError(f'{bad[0]!r} is not the name of a variable')
     exports = ''.join(f'export {name}={shlex.quote(value)}\n' for name, value in env.items())
-    return f"(\n{exports}{text}\n) </dev/null\nprintf '\\n{mark}%s' $?\n"
+    return f"(\n{exports}{text}\n) </dev/null 2>&1\nprintf '\\n{mark}%s' $?\n"
 
 
 def _last(text: str) -> str:
