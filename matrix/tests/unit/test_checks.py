@@ -356,6 +356,10 @@ def test_what_was_written_once_reading_back_had_begun_may_be_unread() -> None:
     begun = c.note(30, 'phase', 'readback')
     assert _written(_put(5), _get(25, True), c.fault(), late, begun) is PASS
     assert _written(_put(5), c.fault(), late, begun) is UNKNOWN
+    found = safety.acknowledged(
+        c.trial_of(_put(5), _get(25, True), c.fault(), late, begun), **PAIR
+    )
+    assert found.sentence == '1 of 2 acknowledged writes were read back, 1 came later'
 
 
 def _reads(*parts: c.Line, expected: expect.Expect | None = None) -> verdict.Outcome:

@@ -58,10 +58,10 @@ def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict
     if not found or (unread and of.strikes):
         sentence = f'{len(unread)} of {len(written)} acknowledged writes were never read back'
         return verdict.Verdict(name, _UNKNOWN, sentence, tuple(one.seq for one in unread))
-    count = (
-        f'all {len(written)}' if len(found) == len(written) else f'{len(found)} of {len(written)}'
-    )
-    return verdict.Verdict(name, _PASS, f'{count} acknowledged writes were read back')
+    rest = len(written) - len(found)
+    count = f'{len(found)} of {len(written)}' if rest else f'all {len(written)}'
+    more = f', {rest} {"were not looked for" if unread else "came later"}' if rest else ''
+    return verdict.Verdict(name, _PASS, f'{count} acknowledged writes were read back{more}')
 
 
 def readback(of: trial.Trial) -> float:
