@@ -76,11 +76,14 @@ def test_a_packed_charm(juju: jubilant.Juju, tmp_path: pathlib.Path):
     )
     (packed,) = tmp_path.glob('*.charm')
     juju.deploy(packed, 'packed', config={'testoption': 'x'})
-    settle(juju, lambda s: jubilant.all_active(s, 'packed'))
+    status = settle(juju, lambda s: jubilant.all_active(s, 'packed'))
+    base = status.apps['packed'].base
+    assert base is not None
+    assert (base.name, base.channel[:2]) == ('debian', '12')
 
 
 def test_a_subordinate_lives_with_its_principal(juju: jubilant.Juju):
-    juju.deploy(CHARMS / 'subordinate')
+    juju.deploy(CHARMS / 'subordinate', base='debian@12')  # As its principal.
     juju.integrate('subordinate', 'packed')
     status = settle(juju, lambda s: jubilant.all_active(s, 'subordinate'))
     assert status.apps['subordinate'].subordinate_to == ['packed']

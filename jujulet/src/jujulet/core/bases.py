@@ -101,7 +101,13 @@ def choose(
                 f'{_names(charm.bases)}. Use --force to deploy the charm anyway.'
             )
         return wanted
-    if default is not None and supported(charm, default):
+    # One that was packed here for a Debian names that, and runs on no other without need.
+    packed = {one.name for one in charm.bases} - CAN_BE_NAMED
+    if (
+        default is not None
+        and supported(charm, default)
+        and (default in charm.bases or default.name not in packed)
+    ):
         return default
     return charm.bases[0] if charm.bases else LATEST_LTS
 

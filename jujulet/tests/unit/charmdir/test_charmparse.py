@@ -194,5 +194,10 @@ def test_the_base_is_chosen_in_jujus_order():
     assert bases.choose(found, None, other) == one
     assert bases.choose(found, two, one) == two
     assert bases.choose(found, other, None, force=True) == other
+    old, new = bases.parse('debian@12'), bases.parse('debian@13')
+    assert bases.choose(found, None, new) == new
+    packed = charm.Charm('', 'c', 0, '', bases=(old,))
+    assert bases.choose(packed, None, new) == old
+    assert bases.choose(packed, new, old) == new
     with pytest.raises(charm.Invalid, match='not supported by charm "c"'):
         bases.choose(found, other)

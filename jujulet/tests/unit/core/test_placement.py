@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import order
 import pytest
 import simulation
@@ -144,10 +146,12 @@ def test_binding_is_told_by_config_changed_and_changes_the_databag(world: World)
 
 def test_the_model_s_default_base_is_used_where_the_charm_allows_it(world: World):
     world.ask(requests.SetModelConfig(options={'default-base': 'debian@13'}))
-    world.deploy(simulation.a_charm('b'))
+    world.deploy(dataclasses.replace(simulation.a_charm('b'), bases=()))
+    world.deploy(simulation.a_charm('packed'))
     world.ask(requests.SetModelConfig(options={'default-base': 'ubuntu@24.04'}))
     world.deploy(simulation.a_charm('c'))
-    assert [str(m.base) for m in world.model.machines.values()] == ['debian@13', 'debian@12']
+    bases = [str(m.base) for m in world.model.machines.values()]
+    assert bases == ['debian@13', 'debian@12', 'debian@12']
 
 
 def test_a_machine_that_is_removed_by_force_takes_its_units(world: World):
