@@ -132,9 +132,13 @@ def _suit(
             versions.setdefault(f'{match.group(1)}.{match.group(2)}', name)
     if versions and python not in versions and not force:
         version, example = sorted(versions.items())[0]
+        here = python != bases_.PYTHON.get(
+            str(base), python
+        )  # Of plain processes, it is this host's.
         raise charm_.Invalid(
-            f'charm "{source.charm.name}" was packed for Python {version} ({example}), but {base} has Python '
-            f'{python}: deploy its folder instead, or pack it for {base}, or use --force'
+            f'charm "{source.charm.name}" was packed for Python {version} ({example}), but '
+            f'{"this host" if here else base} has Python {python}: deploy its folder instead, or pack it for '
+            f'{"what this host runs" if here else base}, or use --force'
         )
     if sites and python not in sites:
         (folder / 'venv' / 'lib' / f'python{python}').symlink_to(f'python{sorted(sites)[0]}')
