@@ -147,11 +147,12 @@ def succeeded(model: Model, name: str, hook: Hook, now: float) -> Model:
     if name not in model.units:
         return model
     if hook.kind in ('update-status', 'start') or not model.units[name].agent.update_status_at:
-        return _next_update_status(model, name, now)
+        return next_update_status(model, name, now)
     return model
 
 
-def _next_update_status(model: Model, name: str, now: float) -> Model:
+def next_update_status(model: Model, name: str, now: float) -> Model:
+    """*model* in which ``update-status`` of a unit waits for one interval from *now*, give or take a fifth."""
     unit = model.units[name]
     if not unit.agent.started:
         return model

@@ -392,6 +392,22 @@ def test_update_status_comes_every_five_minutes_or_as_set(world: World):
     assert set(world.names('a/0')) == {'update-status'}
 
 
+@pytest.mark.parametrize('seed', range(8))
+def test_a_new_interval_of_update_status_begins_at_once(seed: int):
+    """However much of the old one had passed, and however long it was to be."""
+    world = simulation.World(seed=seed)
+    related(world)
+    world.ask(requests.SetModelConfig(options={'update-status-hook-interval': '1s'}))
+    world.pass_time(1.3)
+    assert world.names('a/0')[:1] == ['update-status']
+    world.ask(requests.SetModelConfig(options={'update-status-hook-interval': '60m'}))
+    world.trace.clear()
+    world.pass_time(2800)
+    assert world.names('a/0') == []
+    world.pass_time(1600)
+    assert world.names('a/0') == ['update-status']
+
+
 def test_update_status_does_not_show_executing(world: World):
     related(world)
     world.now = schedule.wake_at(world.model, world.now) or 0

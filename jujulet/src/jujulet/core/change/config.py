@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from .. import addresses, edit, modelconfig, options
+from .. import addresses, edit, lifecycle, modelconfig, options
 from ..model import Model, Refused, drop
 from ..requests import Expose, SetConfig, SetConstraints, SetModelConfig, SetSshKeys, Trust
 from . import found
@@ -33,21 +33,18 @@ def set_config(request: SetConfig, model: Model, _now: float) -> tuple[Model, di
 
 
 def set_model_config(
-    request: SetModelConfig, model: Model, _now: float
+    request: SetModelConfig, model: Model, now: float
 ) -> tuple[Model, dict[str, Any]]:
     """``juju model-config``."""
-    return _rescheduled(modelconfig.update(model, request.options, request.reset), model), {}
+    return _rescheduled(modelconfig.update(model, request.options, request.reset), model, now), {}
 
 
-def _rescheduled(model: Model, before: Model) -> Model:
-    """Waiting ``update-status`` follow a new interval at once."""
-    gain = modelconfig.interval(before) - modelconfig.interval(model)
-    if not gain:
-        return model
-    for unit in list(model.units.values()):
-        if unit.agent.update_status_at:
-            at = max(unit.agent.update_status_at - gain, 1.0)
-            model = edit.agent(model, unit.name, update_status_at=at)
+def _rescheduled(model: Model, before: Model, now: float) -> Model:
+    """A new interval of ``update-status`` begins at once. Source: worker/uniter/remotestate of Juju 3.6."""
+    if modelconfig.interval(before) != modelconfig.interval(model):
+        for unit in list(model.units.values()):
+            if unit.agent.update_status_at:
+                model = lifecycle.next_update_status(model, unit.name, now)
     return model
 
 
