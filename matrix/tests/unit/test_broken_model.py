@@ -21,6 +21,18 @@ FAILED = panel.Judged(
 )
 EVENT = plan.Event('e1', 'kill', 1.0, 5.0, (), ('a/0',))
 ONE, NONE = plan.Plan(1, (EVENT,)), plan.Plan(1, ())
+NO_LOAD = panel.Judged(
+    't',
+    (
+        verdict.Verdict(
+            'rules',
+            verdict.Outcome.FAIL,
+            'no load',
+            signature=verdict.Signature('rules', 't', 'failed'),
+        ),
+    ),
+    ending='failed',
+)
 
 
 def _entries(*edges: tuple[float, str, str, object]) -> tuple[journal.Entry, ...]:
@@ -47,12 +59,15 @@ def _entries(*edges: tuple[float, str, str, object]) -> tuple[journal.Entry, ...
 def test_what_fails_before_the_first_fault_no_fault_of_this_replay_broke(
     edges: list[tuple[float, str, str, object]], broken: bool
 ) -> None:
-    assert shrinking.broken_before(ONE, FAILED, _entries(*edges)) is broken
+    assert shrinking.broken_before(FAILED, _entries(*edges)) is broken
 
 
-def test_a_replay_without_faults_that_fails_was_broken_before() -> None:
-    assert shrinking.broken_before(NONE, FAILED, ())
-    assert not shrinking.broken_before(NONE, panel.Judged('t', ending='passed'), ())
+@pytest.mark.parametrize('how', [FAILED, NO_LOAD])
+def test_a_replay_that_fails_with_no_fault_begun_was_broken_before(how: panel.Judged) -> None:
+    """By its plan, or since its clients waited in vain for the first operation that works."""
+    said = (journal.Entry(1, 0.0, '', journal.Note(notes.TEST_START, 't')),)
+    assert shrinking.broken_before(how, said)
+    assert not shrinking.broken_before(panel.Judged('t', ending='passed'), said)
 
 
 class _Models(shrinking._Replaying):  # pyright: ignore[reportPrivateUsage]
@@ -64,20 +79,25 @@ class _Models(shrinking._Replaying):  # pyright: ignore[reportPrivateUsage]
         return FAILED if self.place.name == 'used' else panel.Judged('t', ending='passed')
 
 
-def _replay(another: Callable[[str], object] | None, folder: pathlib.Path) -> panel.Judged:
+def _replay(
+    what: plan.Plan, another: Callable[[str], object] | None, folder: pathlib.Path
+) -> panel.Judged:
     place = shrinking.Place('used', another)  # type: ignore[arg-type]
     test = type('Test', (), {'name': 't'})()
-    return asyncio.run(_Models(None, test, place, {}).run(NONE, folder))  # type: ignore[arg-type]
+    return asyncio.run(_Models(None, test, place, {}).run(what, folder))  # type: ignore[arg-type]
 
 
-def test_it_is_done_again_in_a_new_model_and_only_that_one_counts(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize('what', [NONE, ONE], ids=['no fault', 'a fault that had not begun'])
+def test_it_is_done_again_in_a_new_model_and_only_that_one_counts(
+    what: plan.Plan, tmp_path: pathlib.Path
+) -> None:
     async def another(old: str) -> str:
         assert old == 'used'
         return 'new'
 
-    assert _replay(another, tmp_path).ending == 'passed'
+    assert _replay(what, another, tmp_path).ending == 'passed'
     assert (tmp_path / rundir.JOURNAL).read_text() == 'new'
 
 
 def test_without_a_new_model_nothing_is_known_of_the_plan(tmp_path: pathlib.Path) -> None:
-    assert _replay(None, tmp_path).ending == 'infrastructure'
+    assert _replay(NONE, None, tmp_path).ending == 'infrastructure'

@@ -219,7 +219,7 @@ class _Replaying:
         """
         used = self.place.deployed
         judged = await self.once(candidate, folder)
-        if not used or not broken_before(candidate, judged, self.last):
+        if not used or not broken_before(judged, self.last):
             return judged
         why = f'model {self.place.name} is broken by what was done in it before'
         if self.place.another is None:
@@ -304,12 +304,10 @@ class _Replaying:
         return wellbeing.look(seen).well and not observe.differences(self.before, now)
 
 
-def broken_before(
-    candidate: plan.Plan, judged: panel.Judged, entries: tuple[journal.Entry, ...]
-) -> bool:
-    """Whether a replay failed before anything was done in it. Pure."""
-    if not candidate.events and judged.signature is not None:
-        return True
+def broken_before(judged: panel.Judged, entries: tuple[journal.Entry, ...]) -> bool:
+    """Whether a replay failed before anything was done in it: no client got what it asked for, say. Pure."""
+    if not any(isinstance(one.what, journal.Fault) for one in entries):
+        return judged.signature is not None
     return any(
         one.how != 'ok' or (one.end is not None and one.end.value is False)
         for name, part in trial.split(journal.Journal(entries))
