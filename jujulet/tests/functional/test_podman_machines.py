@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import os
@@ -383,11 +384,15 @@ def test_after_all_was_killed_recover_and_ensure_bring_it_back(state: Path) -> N
         assert said.stdout == 'true\n', 'podman does not know; else this test would prove nothing'
         half_made = places.state / 'layers/.new-1234/root'
         half_made.mkdir(parents=True)
+        half_built = places.state / 'bases/debian-12-0123456789.new1234'
+        (half_built / 'proc').mkdir(parents=True)
+        subprocess.run(['mount', '-t', 'proc', 'proc', half_built / 'proc'], check=True)
         await bench.machines.networks.ensure(OTHER, model.Space('lost', '10.99.43.0/24'))
 
         later = podman.PodmanMachines(state)
         await later.recover({(MODEL, '0')})
         assert not half_made.exists()
+        assert not half_built.exists()
         assert not places.folder(MODEL, '1').exists()
         assert overlays.below(places.state / 'machines') == []
         said = subprocess.run(
@@ -408,6 +413,32 @@ def test_after_all_was_killed_recover_and_ensure_bring_it_back(state: Path) -> N
         assert await shell(again, 'cat /var/kept') == 'kept\n'
 
     drive(scenario, state)
+
+
+def test_a_base_whose_building_is_broken_off_leaves_nothing_mounted(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        bases = images.Bases(tmp_path)
+        building = asyncio.create_task(bases.ensure(DEBIAN, quiet))
+        while not mounted_anywhere(tmp_path):
+            assert not building.done(), 'nothing was mounted: this test proves nothing'
+            await asyncio.sleep(0.01)
+        building.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await building
+        await taking.remove(*bases.folder.iterdir())
+        assert list(bases.folder.iterdir()) == []
+
+    asyncio.run(scenario())
+    assert overlays.below(tmp_path) == []
+
+
+def mounted_anywhere(path: Path) -> bool:
+    """Whether something is mounted below *path*, in whichever process's eyes."""
+    for process in Path('/proc').glob('[0-9]*'):
+        with contextlib.suppress(OSError):
+            if f' {path}/' in (process / 'mountinfo').read_text():
+                return True
+    return False
 
 
 def test_recover_leaves_running_machines_running_and_thaws_a_frozen_one(state: Path) -> None:

@@ -21,18 +21,12 @@ FAILED = panel.Judged(
 )
 EVENT = plan.Event('e1', 'kill', 1.0, 5.0, (), ('a/0',))
 ONE, NONE = plan.Plan(1, (EVENT,)), plan.Plan(1, ())
-NO_LOAD = panel.Judged(
+REFUSED = panel.Judged(
     't',
-    (
-        verdict.Verdict(
-            'rules',
-            verdict.Outcome.FAIL,
-            'no load',
-            signature=verdict.Signature('rules', 't', 'failed'),
-        ),
-    ),
+    (verdict.Verdict('rules', verdict.Outcome.FAIL, 'no load: http 503'),),
     ending='failed',
 )
+SILENT = panel.Judged('t', ending='infrastructure')
 
 
 def _entries(*edges: tuple[float, str, str, object]) -> tuple[journal.Entry, ...]:
@@ -62,7 +56,7 @@ def test_what_fails_before_the_first_fault_no_fault_of_this_replay_broke(
     assert shrinking.broken_before(FAILED, _entries(*edges)) is broken
 
 
-@pytest.mark.parametrize('how', [FAILED, NO_LOAD])
+@pytest.mark.parametrize('how', [FAILED, REFUSED, SILENT])
 def test_a_replay_that_fails_with_no_fault_begun_was_broken_before(how: panel.Judged) -> None:
     """By its plan, or since its clients waited in vain for the first operation that works."""
     said = (journal.Entry(1, 0.0, '', journal.Note(notes.TEST_START, 't')),)

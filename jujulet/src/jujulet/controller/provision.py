@@ -50,13 +50,22 @@ class Provision:
         """After a start of the controller: find out which machines are still there, and bring back the rest."""
         alive = {(u, i) for u, m in self._engine.models.items() for i in m.machines}
         for kind in self._engine.machines.values():
-            await kind.recover(alive)  # They share a folder: each must know of the other's.
+            try:
+                await kind.recover(alive)  # They share a folder: each must know of the other's.
+            except Exception as error:  # Whatever it was: what is well must not wait for ever.
+                self._not_recovered(error)
         for uuid, machine in sorted(alive):
             if self._engine.models[uuid].machines[machine].phase in ('started', 'down'):
                 self._engine.update(
                     uuid, lambda m, i=machine: machines_.down(m, i, self._engine.clock())
                 )
                 self._engine.spawn(self._return(uuid, machine), uuid)
+
+    def _not_recovered(self, error: Exception) -> None:
+        logger.error('not all is as it was: %s', error, exc_info=error)
+        for uuid in self._engine.models:
+            said = f'after the start of the controller not all is as it was: {error}'
+            self._engine.log(uuid, 'controller-0', 'ERROR', 'jujulet.controller', said)
 
     async def stop(self) -> None:
         """Hang up on every agent: each waits for the next controller."""

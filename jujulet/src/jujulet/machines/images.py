@@ -183,7 +183,10 @@ class Recipe:
                 Path(scratch) / 'apt.conf'
             )  # A file, as a proxy's password is nothing for a command line.
             options.write_text(''.join(f'{line}\n' for line in self.options))
+            if shutil.which('mmdebstrap') is None:
+                raise MachineError('mmdebstrap is missing; install it: apt-get install mmdebstrap')
             argv = [
+                *('unshare', '--mount'),  # What it mounts is gone when it is, however it ends.
                 *('mmdebstrap', '--mode=root', '--format=directory', '--variant=minbase'),
                 *('--skip=cleanup/apt/lists,output/dev', f'--include={",".join(PACKAGES)}'),
                 f'--aptopt={options}',
@@ -191,10 +194,6 @@ class Recipe:
             ]
             try:
                 await run(argv, timeout=900)
-            except FileNotFoundError:
-                raise MachineError(
-                    'mmdebstrap is missing; install it: apt-get install mmdebstrap'
-                ) from None
             except Failed as failed:
                 raise MachineError(self._why(failed)) from None
         root.chmod(0o755)

@@ -127,4 +127,6 @@ async def _clear(state: Path, wanted: set[Path]) -> None:
     ]
     left += (state / 'bases').glob('*.new*')
     left += [path for path in (state / 'machines').glob('*') if path not in wanted]
+    for point in [point for path in left for point in overlays.below(path.resolve())]:
+        await run(['umount', '--lazy', str(point)])
     await taking.remove(*left)

@@ -307,7 +307,7 @@ class _Replaying:
 def broken_before(judged: panel.Judged, entries: tuple[journal.Entry, ...]) -> bool:
     """Whether a replay failed before anything was done in it: no client got what it asked for, say. Pure."""
     if not any(isinstance(one.what, journal.Fault) for one in entries):
-        return judged.signature is not None
+        return judged.ending in {'failed', 'infrastructure'}
     return any(
         one.how != 'ok' or (one.end is not None and one.end.value is False)
         for name, part in trial.split(journal.Journal(entries))
