@@ -6,8 +6,9 @@ Any charm is a subclass of :class:`Charm` with one pure function::
         def desired_state(self, inputs: charmkit.Inputs) -> charmkit.Desired:
             return workload.desired_state(inputs)          # a pure module of the charm's own
 
-Every event leads to the same reconcile, so there is nothing to observe; only actions, stop, remove
-and secret rotation have handlers of their own, which the subclass observes in its ``__init__``.
+Every event that asks for anything leads to the same reconcile, so there is nothing to observe; only actions, stop,
+remove and secret rotation have handlers of their own, which the subclass observes in its ``__init__``. Some ask
+for nothing, as another comes right behind them: all before the first config-changed, and relation-joined.
 What needs the service *running* (grants, a catalogue over REST) goes into
 :meth:`Charm.converge`, which may also amend what is published: it runs after the machine is
 as desired and before a databag is written, so nobody is told of what does not exist yet.
@@ -25,16 +26,19 @@ from typing import ClassVar, TypeVar, cast
 
 import ops
 
-from . import apply, host, relations, state
+from . import apply, host, relations, state, unasked
 
 _log = logging.getLogger(__name__)
 
 # Juju runs these of a new unit before its first config-changed, which finds all that they would have found.
-_BEFORE_CONFIGURED = (ops.LeaderElectedEvent, ops.LeaderSettingsChangedEvent)
+_BEFORE_CONFIGURED = (
+    ops.LeaderElectedEvent,
+    ops.LeaderSettingsChangedEvent,
+    ops.RelationCreatedEvent,  # See charmkit.unasked.
+)
 # Reconciling is not what these ask for: each has its own handler, or none.
 _DEDICATED = (
-    ops.RelationCreatedEvent,  # These two: see charmkit.unasked.
-    ops.RelationJoinedEvent,
+    ops.RelationJoinedEvent,  # See charmkit.unasked.
     ops.CollectMetricsEvent,
     ops.StopEvent,
     ops.RemoveEvent,
@@ -184,6 +188,7 @@ class Charm(ops.CharmBase):
             self.reconcile()
             if not self._stored.configured:
                 self._stored.configured = True
+            unasked.note_configured(self.charm_dir)
 
     def _on_secret_remove(self, event: ops.SecretRemoveEvent) -> None:
         # Nobody reads this revision any more, and Juju keeps each until its owner says so.

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pathlib
 from typing import Any
 
 import charmkit
 import pytest
-from charmkit import apache, host, packages, run
+import yaml
+from charmkit import apache, host, packages, run, unasked
 from charmkit import testing as machines
 from ops import testing
 
 from charms import conftest as shared
+
+CHARMS = pathlib.Path(__file__).parents[2]
 
 
 @pytest.fixture(params=['placement', 'glance'])
@@ -163,12 +167,44 @@ def test_every_event_leads_to_the_same_state(
         ctx.on.upgrade_charm(),
         ctx.on.update_status(),
         ctx.on.leader_elected(),
-        ctx.on.relation_joined(db),
+        ctx.on.relation_created(db),
         ctx.on.relation_changed(db),
     ):
+        machine.desired = host.Host()
         ctx.run(event, settled)
         seen.append(machine.desired)
+    assert seen[0] != host.Host()
     assert all(desired == seen[0] for desired in seen)
+
+
+def test_a_relation_with_an_application_without_units_is_asked_for_at_once(
+    ctx: testing.Context[Any], machine: machines.FakeMachine, name: str
+):
+    """Nothing follows relation-created until the other side has a unit."""
+    configured = ctx.run(ctx.on.config_changed(), state(set()))
+    missing = configured.unit_status.message
+    db = testing.Relation('shared-db', remote_units_data={})
+    related = dataclasses.replace(configured, relations={*configured.relations, db})
+    out = ctx.run(ctx.on.relation_created(db), related)
+    assert out.get_relation(db.id).local_unit_data['database'] == name
+    assert 'shared-db' in missing
+    assert 'shared-db' not in out.unit_status.message
+
+
+def test_its_first_config_changed_leaves_word_for_a_later_relation_created(
+    charm: type[charmkit.ApiCharm],
+    name: str,
+    machine: machines.FakeMachine,
+    tmp_path: pathlib.Path,
+):
+    hook = {'JUJU_DISPATCH_PATH': 'hooks/shared-db-relation-created'}
+    hook['JUJU_CHARM_DIR'] = str(tmp_path)
+    said = yaml.safe_load((CHARMS / name / 'charmcraft.yaml').read_text())
+    there = testing.Context(charm, said, charm_root=tmp_path)
+    elected = there.run(there.on.leader_elected(), state(set()))
+    assert unasked.is_hook(hook)
+    there.run(there.on.config_changed(), elected)
+    assert not unasked.is_hook(hook)
 
 
 def test_a_service_that_will_not_start_is_named(
