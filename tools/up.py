@@ -59,14 +59,19 @@ def main(argv: list[str]) -> int:
 
 
 def _prove(juju: jubilant.Juju, found: cloud_.Cloud) -> None:
+    taken = False
     with concurrent.futures.ThreadPoolExecutor() as aside:
         try:
             for step in proofs.begun(juju, found, aside):
+                taken |= step.waits
                 if sys.stdout.isatty():
                     print(f'    … {step.what}', end='\r', flush=True)
                 print(f'    ✓ {step.what}: {step.prove()}', flush=True)
         except KeyboardInterrupt:
-            print('\nPutting back what the proof has taken away …', file=sys.stderr, flush=True)
+            if taken:
+                print(
+                    '\nPutting back what the proof has taken away …', file=sys.stderr, flush=True
+                )
             raise
 
 

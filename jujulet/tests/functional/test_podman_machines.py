@@ -138,7 +138,7 @@ def state() -> Iterator[Path]:
     path.mkdir(mode=0o700)
     (path / 'bases').symlink_to(kept)
     yield path
-    for point in overlays.below(path):
+    for point in reversed(overlays.below(path)):
         subprocess.run(['umount', '--lazy', point], check=True)
     shutil.rmtree(path)
 
@@ -385,8 +385,9 @@ def test_after_all_was_killed_recover_and_ensure_bring_it_back(state: Path) -> N
         half_made = places.state / 'layers/.new-1234/root'
         half_made.mkdir(parents=True)
         half_built = places.state / 'bases/debian-12-0123456789.new1234'
-        (half_built / 'proc').mkdir(parents=True)
-        subprocess.run(['mount', '-t', 'proc', 'proc', half_built / 'proc'], check=True)
+        for kind, point in (('tmpfs', half_built / 'dev'), ('devpts', half_built / 'dev/pts')):
+            point.mkdir(parents=True)
+            subprocess.run(['mount', '-t', kind, kind, point], check=True)
         await bench.machines.networks.ensure(OTHER, model.Space('lost', '10.99.43.0/24'))
 
         later = podman.PodmanMachines(state)

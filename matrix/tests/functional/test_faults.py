@@ -22,7 +22,7 @@ import pytest
 from jujulet import paths
 from matrix.faults import facts, fault, find, inject
 from matrix.history import journal
-from matrix.juju import live
+from matrix.juju import link, live
 from matrix.plans import plan
 
 pytestmark = [
@@ -212,28 +212,33 @@ RIVAL = """
 mkdir -p /run/systemd/system/memcached.service.d
 printf '[Service]\\nExecStop=/bin/sleep 1\\n' >/run/systemd/system/memcached.service.d/slow.conf
 systemctl daemon-reload
+rm -f /run/rival-was-here
 systemd-run --quiet --unit=rival sh -c '
     until [ "$(systemctl show -P ActiveState memcached)" = deactivating ]; do sleep 0.02; done
+    touch /run/rival-was-here
     systemctl restart memcached'
 """
 NO_RIVAL = """
-systemctl is-active --quiet rival && exit 1
+systemctl stop rival 2>/dev/null
 rm -r /run/systemd/system/memcached.service.d
 systemctl daemon-reload
+test -e /run/rival-was-here
 """
 
 
 def test_a_service_is_stopped_though_its_charm_restarts_it(rig: facts.Facts) -> None:
     """systemd then says "Job canceled" to whoever stops it."""
 
-    async def script(at: live.Live, text: str) -> None:
-        await at.script(_unit(at), text)
+    async def script(at: live.Live, text: str) -> link.Ran:
+        return await at.script(_unit(at), text)
 
-    asyncio.run(_with_link(lambda at: script(at, RIVAL)))
+    began = asyncio.run(_with_link(lambda at: script(at, RIVAL)))
+    assert began.code == 0, began.output
     try:
         struck = _strike(find.faults()['memcached-stop'])
     finally:
-        asyncio.run(_with_link(lambda at: script(at, NO_RIVAL)))
+        ended = asyncio.run(_with_link(lambda at: script(at, NO_RIVAL)))
+    assert ended.code == 0, 'nobody restarted it: this proved nothing'
     assert struck.outcome == 'healed', struck.sentence
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import pathlib
-from collections.abc import Callable
 
 import pytest
 
 from matrix.history import journal, notes
 from matrix.judge import panel, verdict
+from matrix.juju import link
 from matrix.plans import plan
 from matrix.run import rundir, shrinking
 
@@ -65,18 +66,39 @@ def test_a_replay_that_fails_with_no_fault_begun_was_broken_before(how: panel.Ju
 
 
 class _Models(shrinking._Replaying):  # pyright: ignore[reportPrivateUsage]
-    """Replays that come to what the name of their model says."""
+    """Replays that come to what the name of their model says; a model that is gone makes place for another."""
 
-    async def once(self, candidate: plan.Plan, folder: pathlib.Path) -> panel.Judged:
+    async def once(
+        self, candidate: plan.Plan, folder: pathlib.Path
+    ) -> tuple[panel.Judged, tuple[journal.Entry, ...]]:
+        if self.place.name == 'gone':
+            try:
+                await self.place.move()
+            except link.LinkError:
+                return SILENT, ()
         (folder / rundir.JOURNAL).write_text(self.place.name)
         self.place.deployed = True
-        return FAILED if self.place.name == 'used' else panel.Judged('t', ending='passed')
+        begun = (journal.Entry(1, 0.0, '', journal.Note(notes.TEST_START, 't')),)
+        judged = panel.Judged('t', ending='passed') if self.place.name == 'new' else FAILED
+        return judged, begun
+
+
+@dataclasses.dataclass
+class _Another:
+    """Makes models of some names; without any left, none."""
+
+    names: list[str]
+
+    async def __call__(self, old: str) -> str:
+        if not self.names:
+            raise link.LinkError('the machine is full')
+        return self.names.pop(0)
 
 
 def _replay(
-    what: plan.Plan, another: Callable[[str], object] | None, folder: pathlib.Path
+    what: plan.Plan, folder: pathlib.Path, another: _Another | None, model: str = 'used'
 ) -> panel.Judged:
-    place = shrinking.Place('used', another)  # type: ignore[arg-type]
+    place = shrinking.Place(model, another)
     test = type('Test', (), {'name': 't'})()
     return asyncio.run(_Models(None, test, place, {}).run(what, folder))  # type: ignore[arg-type]
 
@@ -85,13 +107,24 @@ def _replay(
 def test_it_is_done_again_in_a_new_model_and_only_that_one_counts(
     what: plan.Plan, tmp_path: pathlib.Path
 ) -> None:
-    async def another(old: str) -> str:
-        assert old == 'used'
-        return 'new'
-
-    assert _replay(what, another, tmp_path).ending == 'passed'
+    assert _replay(what, tmp_path, _Another(['new'])).ending == 'passed'
     assert (tmp_path / rundir.JOURNAL).read_text() == 'new'
 
 
-def test_without_a_new_model_nothing_is_known_of_the_plan(tmp_path: pathlib.Path) -> None:
-    assert _replay(NONE, None, tmp_path).ending == 'infrastructure'
+@pytest.mark.parametrize('another', [None, _Another([])], ids=['may not be made', 'cannot be'])
+def test_without_a_new_model_nothing_is_known_of_the_plan(
+    another: _Another | None, tmp_path: pathlib.Path
+) -> None:
+    assert _replay(NONE, tmp_path, another).ending == 'infrastructure'
+
+
+def test_what_failed_in_a_new_model_is_not_done_again(tmp_path: pathlib.Path) -> None:
+    """The used one did not come back, so this replay had a new one already."""
+    another = _Another(['second', 'third'])
+    assert _replay(NONE, tmp_path, another, 'gone') is FAILED
+    assert another.names == ['third']
+
+
+def test_a_replay_that_had_no_model_is_judged_by_no_other_replay(tmp_path: pathlib.Path) -> None:
+    assert _replay(NONE, tmp_path, _Another([]), 'gone') is SILENT
+    assert not (tmp_path / rundir.JOURNAL).exists()

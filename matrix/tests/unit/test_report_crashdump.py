@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
+import os
 import pathlib
+import subprocess
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -14,7 +16,7 @@ import rehearsal
 
 from matrix.history import journal, notes, redact
 from matrix.judge import panel
-from matrix.juju import link
+from matrix.juju import link, live
 from matrix.report import crashdump, lanes
 
 LOG = """\
@@ -102,6 +104,24 @@ def test_what_a_machine_sends_is_cut_not_believed() -> None:
     assert crashdump.unpacked(packed[: len(packed) // 2 + 1]).startswith('a line')
     with pytest.raises(link.LinkError, match='cannot be unpacked'):
         crashdump.unpacked('bash: gzip: command not found')
+
+
+def test_of_more_than_a_link_carries_the_beginning_is_kept(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is packed is read from its beginning, and a link would cut that off."""
+    noise = tmp_path / 'noise'
+    noise.write_text(os.urandom(100_000).hex())
+    for name, does in (('journalctl', f'fold -w 80 {noise}'), ('find', 'true')):
+        (tmp_path / name).write_text(f'#!/bin/sh\nexec {does}\n')
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv('PATH', f'{tmp_path}:{os.environ["PATH"]}')
+    script = live.wrapped(crashdump.SCRIPT, {'minutes': '5'}, 'mark')
+    done = subprocess.run(['sh', '-c', script], capture_output=True, text=True, check=True)
+    output, _, code = done.stdout.rpartition('\nmark')
+    assert (code.strip(), done.stderr) == ('0', '')
+    assert 60_000 < len(output) <= 64 * 1024
+    assert crashdump.unpacked(output).startswith('==> journal <==\n' + noise.read_text()[:80])
 
 
 def test_the_units_that_matter_are_those_of_the_suspects() -> None:

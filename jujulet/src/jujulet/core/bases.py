@@ -89,7 +89,8 @@ def choose(
 
     Juju's order (its base selector): *wanted* (``--base``, or the bundle's), which the charm must support
     unless *force*; else *default* (the model's ``default-base``) if the charm supports it; else the first that
-    the charm names; else *default*, else the latest LTS.
+    the charm names; else *default*, else the latest LTS. One that was packed for a Debian passes over a
+    *default* that is another.
 
     Raises:
         charm.Invalid: the charm does not support what was wanted.

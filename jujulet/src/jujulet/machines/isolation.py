@@ -53,10 +53,6 @@ async def renew() -> None:
         script.write_text(rules(await _bridges()))
         try:
             await run(['nft', '-f', str(script)])
-        except FileNotFoundError:
-            raise MachineError(
-                'nft is needed to keep spaces apart: apt install nftables'
-            ) from None
         except Failed as failed:
             raise MachineError(
                 f'spaces cannot be kept apart: nft: {failed.stderr.strip()}'

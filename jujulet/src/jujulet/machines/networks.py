@@ -10,7 +10,7 @@ from jujulet.core import model
 
 from . import commands, isolation
 from .protocol import MachineError
-from .tools import Failed, run
+from .tools import Failed, run, there
 
 
 class Networks:
@@ -60,7 +60,9 @@ class Networks:
                 await isolation.renew()
 
     async def _ours(self) -> dict[str, str]:
-        """Our networks: name and model."""
+        """Our networks: name and model. Without podman there are none."""
+        if not there('podman'):
+            return {}
         said = await run(
             [
                 'podman',

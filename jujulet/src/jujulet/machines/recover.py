@@ -13,7 +13,7 @@ from typing import Any
 from . import overlays, taking
 from .networks import Networks
 from .protocol import MachineError
-from .tools import Failed, run
+from .tools import Failed, run, there
 
 
 def runs(seen: dict[str, Any]) -> bool:
@@ -39,7 +39,9 @@ def _is(pid: int, container: str) -> bool:
 
 
 async def containers(token: str) -> dict[tuple[str, str], str]:
-    """Containers of one state directory: (model, machine) and name."""
+    """Containers of one state directory: (model, machine) and name. Without podman there are none."""
+    if not there('podman'):
+        return {}
     said = await run(
         ['podman', 'ps', '--all', f'--filter=label=jujulet.state={token}', '--format=json']
     )
@@ -58,6 +60,8 @@ async def remove(name: str) -> None:
     Raises:
         MachineError: podman cannot.
     """
+    if not there('podman'):
+        return
     argv = ['podman', 'rm', '--force', '--time=0', '--ignore', name]
     try:
         await run(argv)
@@ -109,7 +113,9 @@ async def recover(
         if names not in alive:
             await destroy(*names)
     wanted = {places.root(*names) for names in alive}
-    for point in overlays.below(places.state / 'machines'):
+    for point in reversed(
+        overlays.below(places.state / 'machines')
+    ):  # What is mounted in it first.
         if point not in wanted:
             await run(['umount', '--lazy', str(point)])
     await networks.remove(but=frozenset(model for model, _ in alive))
@@ -127,6 +133,6 @@ async def _clear(state: Path, wanted: set[Path]) -> None:
     ]
     left += (state / 'bases').glob('*.new*')
     left += [path for path in (state / 'machines').glob('*') if path not in wanted]
-    for point in [point for path in left for point in overlays.below(path.resolve())]:
+    for point in [point for path in left for point in reversed(overlays.below(path.resolve()))]:
         await run(['umount', '--lazy', str(point)])
     await taking.remove(*left)

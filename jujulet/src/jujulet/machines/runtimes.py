@@ -60,10 +60,6 @@ class Runtimes:
         for name in self._candidates():
             try:
                 await run(argv(host(name)))
-            except FileNotFoundError:
-                raise MachineError(
-                    'podman is missing; install it: apt-get install podman'
-                ) from None
             except Failed as failed:
                 said.append(f'{name}: {_last_words(failed.stderr)}')
                 await clean()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import commands
+from .protocol import MachineError
 
 
 class Failed(Exception):  # noqa: N818 -- what happened
@@ -20,13 +22,22 @@ class Failed(Exception):  # noqa: N818 -- what happened
         self.code, self.stdout, self.stderr = code, stdout, stderr
 
 
+def there(program: str) -> bool:
+    """Whether this host has a program."""
+    return shutil.which(program) is not None
+
+
 async def run(argv: Sequence[str], *, timeout: float = 60.0, cwd: Path | None = None) -> str:
     """Run a program without input; its standard output.
 
     Raises:
         Failed: it ended with an error, or took longer than *timeout* seconds.
-        FileNotFoundError: there is no such program.
+        MachineError: there is no such program.
     """
+    if not there(argv[0]):
+        raise MachineError(
+            f'{argv[0]} is missing on this host: `jujulet doctor` says what to install'
+        )
     process = await asyncio.create_subprocess_exec(
         *argv,
         cwd=cwd,

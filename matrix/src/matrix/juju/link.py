@@ -19,7 +19,7 @@ class Ran:
 
     code: int
     output: str
-    """Its standard output, then its standard error; at most 64 KiB of it."""
+    """Its standard output and standard error, as they came; the last 64 KiB of it."""
 
 
 class Link(Protocol):

@@ -29,8 +29,9 @@ _MOST = 4_000_000  # characters that a machine may send
 _TOOL = 'juju-crashdump'
 _FAIL = verdict.Outcome.FAIL
 
-# Packed, because a link carries 64 KiB: that is about half a megabyte of logs.
-_SCRIPT = r"""
+# Packed, because a link carries 64 KiB: that is about half a megabyte of logs. Cut here: a link would keep the end,
+# and what is packed is read from its beginning.
+SCRIPT = r"""
 since=$(date -d "-$minutes minutes" '+%Y-%m-%d %H:%M:%S')
 {
     echo "==> journal <=="
@@ -40,7 +41,7 @@ since=$(date -d "-$minutes minutes" '+%Y-%m-%d %H:%M:%S')
         printf '\n==> %s <==\n' "$file"
         tail -c 40000 "$file" 2>&1 | tr -d '\000'
     done
-} | tail -c 900000 | gzip -9 | base64 -w 0
+} | tail -c 900000 | { gzip -9 | base64 -w 0; } 2>/dev/null | head -c 65000
 """
 
 
@@ -181,7 +182,7 @@ async def take(
 
 
 async def _logs(on: link.Link, unit: str, minutes: int) -> str:
-    ran = await on.script(unit, _SCRIPT, env={'minutes': str(minutes)}, within=_WITHIN)
+    ran = await on.script(unit, SCRIPT, env={'minutes': str(minutes)}, within=_WITHIN)
     if ran.code:
         raise link.LinkError(f'exit code {ran.code}: {ran.output[-200:].strip()}')
     return unpacked(ran.output)

@@ -209,6 +209,7 @@ class _Replaying:
     place: Place
     before: Mapping[str, located.Plain]
     last: tuple[journal.Entry, ...] = ()
+    """The journal of the last replay: `ready` takes back what it may have left."""
     setting: setting.Setting = setting.FULL
 
     async def run(self, candidate: plan.Plan, folder: pathlib.Path) -> panel.Judged:
@@ -217,9 +218,11 @@ class _Replaying:
         What a fault broke may stay broken where no status shows it. So what fails before the first fault, in a model
         that was used before, says nothing of the plan: the replay is done again in a new model, and that one counts.
         """
-        used = self.place.deployed
-        judged = await self.once(candidate, folder)
-        if not used or not broken_before(judged, self.last):
+        used, name = self.place.deployed, self.place.name
+        judged, entries = await self.once(candidate, folder)
+        if not used or name != self.place.name or not entries:
+            return judged  # In a new model, or in none: another would not say more.
+        if not broken_before(judged, entries):
             return judged
         why = f'model {self.place.name} is broken by what was done in it before'
         if self.place.another is None:
@@ -231,14 +234,17 @@ class _Replaying:
             return outcome.not_run(self.test.name, str(error), 'infrastructure')
         journal_before = folder / rundir.JOURNAL
         journal_before.rename(journal_before.with_suffix('.used-model.jsonl'))
-        return await self.once(candidate, folder)
+        judged, _ = await self.once(candidate, folder)
+        return judged
 
-    async def once(self, candidate: plan.Plan, folder: pathlib.Path) -> panel.Judged:
-        """One replay, in this model or, where it does not come back, in a new one."""
+    async def once(
+        self, candidate: plan.Plan, folder: pathlib.Path
+    ) -> tuple[panel.Judged, tuple[journal.Entry, ...]]:
+        """One replay, in this model or, where it does not come back, in a new one; without entries where in none."""
         try:
             await self.ready()
         except link.LinkError as error:
-            return outcome.not_run(self.test.name, str(error), 'infrastructure')
+            return outcome.not_run(self.test.name, str(error), 'infrastructure'), ()
         own = dataclasses.replace(self.whole, options=self.options(folder), seed=candidate.seed)
         with writing.opened(folder / rundir.JOURNAL, lambda _: None) as write:
             write(journal.Note(notes.RUN, run_note(own)))
@@ -252,7 +258,7 @@ class _Replaying:
             code = verdict.exit_code([judged.ending])
             write(journal.Note(notes.RUN_END, {'ending': judged.ending, 'code': code}))
         self.last = journalfile.read(folder / rundir.JOURNAL).entries
-        return judged
+        return judged, self.last
 
     def options(self, folder: pathlib.Path) -> options.Options:
         asked = self.whole.options

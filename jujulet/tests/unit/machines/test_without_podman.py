@@ -1,0 +1,37 @@
+"""A host without podman: no container can be made, none is there to be removed, and processes need none."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from jujulet.core import charm
+from jujulet.machines import podman, protocol
+
+MODEL = '5e3a11c0-0000-4000-8000-000000000000'
+
+
+@pytest.fixture
+def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> podman.PodmanMachines:
+    monkeypatch.setenv('PATH', str(tmp_path / 'nowhere'))
+    return podman.PodmanMachines(tmp_path / 'state')
+
+
+def test_a_machine_cannot_be_made_and_the_error_says_what_to_do(
+    machines: podman.PodmanMachines,
+) -> None:
+    spec = protocol.MachineSpec(MODEL, 'm', '0', charm.Base('debian', '12'), 'juju-5e3a11-0')
+    with pytest.raises(protocol.MachineError, match=r'podman is missing .*jujulet doctor'):
+        asyncio.run(machines.ensure(spec, lambda _: None))
+
+
+def test_a_machine_that_could_not_be_made_goes(machines: podman.PodmanMachines) -> None:
+    asyncio.run(machines.destroy(MODEL, '0'))
+    asyncio.run(machines.destroy_model(MODEL))
+
+
+def test_there_is_nothing_to_put_right(machines: podman.PodmanMachines) -> None:
+    """A controller of processes alone says of no model that not all is as it was."""
+    asyncio.run(machines.recover({(MODEL, '0')}))
