@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import pytest
 
 from jujulet.core import charm, model
 from jujulet.machines import (
+    bridges,
     commands,
     doctor,
     images,
@@ -386,7 +387,7 @@ def test_after_all_was_killed_recover_and_ensure_bring_it_back(state: Path) -> N
         half_made.mkdir(parents=True)
         half_built = places.state / 'bases/debian-12-0123456789.new1234'
         for kind, point in (('tmpfs', half_built / 'dev'), ('devpts', half_built / 'dev/pts')):
-            point.mkdir(parents=True)
+            point.mkdir(parents=True, exist_ok=True)  # A run that failed here leaves it.
             subprocess.run(['mount', '-t', kind, kind, point], check=True)
         await bench.machines.networks.ensure(OTHER, model.Space('lost', '10.99.43.0/24'))
 
@@ -555,6 +556,53 @@ def test_enter_runs_a_command_as_a_user(state: Path) -> None:
         assert said.stdout == b'ubuntu\n/home/ubuntu\nin'
 
     drive(scenario, state)
+
+
+def test_who_comes_and_goes_does_not_change_the_hosts_address_for_the_others(state: Path) -> None:
+    """Its hardware address: what the others send to the host would be lost for seconds."""
+
+    async def scenario(bench: Bench) -> None:
+        await bench.make(spec('0'))
+        network = commands.network_name(MODEL, 'alpha')
+        seen = json.loads(command('podman', 'network', 'inspect', network))[0]
+        assert not changes(seen['network_interface'])
+
+    drive(scenario, state)
+
+
+def test_that_change_would_be_seen() -> None:
+    command('ip', 'link', 'add', 'jujulet-twin', 'type', 'bridge')
+    try:
+        with port('jujulet-twin', '06:00:00:00:00:01'):
+            assert changes('jujulet-twin')
+            bridges.hold(['jujulet-twin', 'one-that-is-not-there'])
+            assert not changes('jujulet-twin')
+    finally:
+        command('ip', 'link', 'delete', 'jujulet-twin')
+
+
+def changes(bridge: str) -> bool:
+    """Whether a bridge's hardware address changes with a port that has a lower one."""
+    address = Path('/sys/class/net', bridge, 'address')
+    before = address.read_text()
+    with port(bridge, '02:00:00:00:00:01'):
+        return address.read_text() != before
+
+
+@contextlib.contextmanager
+def port(bridge: str, address: str) -> Generator[None]:
+    """A port of *bridge* with that hardware address."""
+    name = f'jujulet-{address[:2]}'
+    command('ip', 'link', 'add', name, 'address', address, 'type', 'veth')
+    try:
+        command('ip', 'link', 'set', name, 'master', bridge)
+        yield
+    finally:
+        command('ip', 'link', 'delete', name)
+
+
+def command(*argv: str) -> str:
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
 
 
 def test_the_doctor_finds_this_host_fit(state: Path) -> None:

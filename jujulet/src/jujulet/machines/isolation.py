@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import json
 import pathlib
 import tempfile
 from collections.abc import Iterable
-from typing import Any
 
+from . import bridges as bridges_
 from .protocol import MachineError
 from .tools import Failed, run
 
@@ -41,8 +40,8 @@ def rules(bridges: Iterable[str]) -> str:
     return '\n'.join(lines) + '\n'
 
 
-async def renew() -> None:
-    """Rules for all networks of all of jujulet's state directories, as podman lists them now.
+async def renew() -> list[str]:
+    """Rules for all networks of all of jujulet's state directories, as podman lists them now; their bridges.
 
     Raises:
         MachineError: nft is missing or refused: spaces could reach one another, so no machine may start.
@@ -50,16 +49,12 @@ async def renew() -> None:
     with tempfile.TemporaryDirectory(prefix='jujulet-') as scratch, LOCK.open('w') as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         script = pathlib.Path(scratch, 'rules.nft')
-        script.write_text(rules(await _bridges()))
+        names = await bridges_.names()
+        script.write_text(rules(names))
         try:
             await run(['nft', '-f', str(script)])
         except Failed as failed:
             raise MachineError(
                 f'spaces cannot be kept apart: nft: {failed.stderr.strip()}'
             ) from None
-
-
-async def _bridges() -> list[str]:
-    said = await run(['podman', 'network', 'ls', '--filter=label=jujulet.state', '--format=json'])
-    networks: list[dict[str, Any]] = json.loads(said or '[]')
-    return [n['network_interface'] for n in networks]
+    return names

@@ -8,7 +8,7 @@ from typing import Any
 
 from jujulet.core import model
 
-from . import commands, isolation
+from . import bridges, commands, isolation
 from .protocol import MachineError
 from .tools import Failed, run, there
 
@@ -20,6 +20,7 @@ class Networks:
         self.token = token
         self._locks: dict[str, asyncio.Lock] = {}
         self._there: set[str] = set()
+        self._bridges: list[str] = []
         self._renewing = asyncio.Lock()
 
     async def ensure(self, uuid: str, space: model.Space) -> None:
@@ -39,7 +40,7 @@ class Networks:
                 if 'already exists' not in failed.stderr or not await self._fits(name, space):
                     raise MachineError(_why(space, failed)) from None
             async with self._renewing:
-                await isolation.renew()
+                self._bridges = await isolation.renew()
             self._there.add(name)
 
     async def _fits(self, name: str, space: model.Space) -> bool:
@@ -57,7 +58,20 @@ class Networks:
             self._there.discard(name)
         if gone:  # A bridge's name is used again, by networks that are not ours too.
             async with self._renewing:
-                await isolation.renew()
+                self._bridges = await isolation.renew()
+
+    async def steady(self) -> None:
+        """A machine has come, and with the first one the bridge of each of its networks: from now on that stays itself.
+
+        Raises:
+            MachineError: the kernel refused.
+        """
+        if not self._bridges:
+            self._bridges = await bridges.names()
+        try:
+            bridges.hold(self._bridges)
+        except OSError as error:
+            raise MachineError(f'a bridge does not keep its hardware address: {error}') from None
 
     async def _ours(self) -> dict[str, str]:
         """Our networks: name and model. Without podman there are none."""

@@ -95,6 +95,7 @@ class PodmanMachines:
             await self._remove_container(spec.model, spec.id)
 
         await self.runtimes.run(argv, clean)
+        await self.networks.steady()
         self._watch_started(spec.model, spec.id)
         await asyncio.to_thread(self._tell_neighbours, spec.model)
 
@@ -179,6 +180,7 @@ class PodmanMachines:
             raise MachineError(
                 f'machine {machine} does not start: {failed.stderr.strip()}'
             ) from None
+        await self.networks.steady()
         self._watch_started(model, machine)
 
     def root(self, model: str, machine: str) -> Path:
