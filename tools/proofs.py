@@ -34,14 +34,15 @@ def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[Step]:
     """Everything to prove of the cloud in this model, in order."""
     yield Step('a token through the public endpoint', lambda: token(cloud))
     yield Step('an image uploaded, and read back byte for byte', lambda: image(cloud))
-    spaces = {b for app in juju.status().apps.values() for b in app.endpoint_bindings.values()}
+    now = juju.status()
+    spaces = {b for app in now.apps.values() for b in app.endpoint_bindings.values()}
     if 'dmz' in spaces:
         yield Step(
             'admin endpoints refused from the public DMZ',
             lambda: admin_refused(juju, cloud),
             waits=True,
         )
-    keystones = sorted(juju.status().get_units('keystone'))
+    keystones = sorted(now.get_units('keystone'))
     if len(keystones) > 1:
         yield Step(
             'one keystone stopped, and nothing lost',
@@ -50,13 +51,12 @@ def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[Step]:
         )
 
 
-def begun(
-    juju: jubilant.Juju, cloud: cloud_.Cloud, aside: concurrent.futures.Executor
-) -> Iterator[Step]:
-    """:func:`steps`; those that wait are begun together, after the others."""
-    todo = list(steps(juju, cloud))
-    yield from (one for one in todo if not one.waits)
-    yield from [one._replace(prove=aside.submit(one.prove).result) for one in todo if one.waits]
+def begun(todo: Iterable[Step], aside: concurrent.futures.Executor) -> list[Step]:
+    """*todo* with those that wait begun at once, and at the end."""
+    return sorted(
+        (s._replace(prove=aside.submit(s.prove).result) if s.waits else s for s in todo),
+        key=lambda s: s.waits,
+    )
 
 
 def token(cloud: cloud_.Cloud) -> str:

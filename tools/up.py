@@ -59,20 +59,21 @@ def main(argv: list[str]) -> int:
 
 
 def _prove(juju: jubilant.Juju, found: cloud_.Cloud) -> None:
-    taken = False
+    first, *others = proofs.steps(juju, found)
+    _show(first)  # Where this fails, nothing else is worth being begun.
     with concurrent.futures.ThreadPoolExecutor() as aside:
         try:
-            for step in proofs.begun(juju, found, aside):
-                taken |= step.waits
-                if sys.stdout.isatty():
-                    print(f'    … {step.what}', end='\r', flush=True)
-                print(f'    ✓ {step.what}: {step.prove()}', flush=True)
-        except KeyboardInterrupt:
-            if taken:
-                print(
-                    '\nPutting back what the proof has taken away …', file=sys.stderr, flush=True
-                )
+            for step in proofs.begun(others, aside):
+                _show(step)
+        except BaseException:
+            print('\nPutting back what the proof has taken away …', file=sys.stderr, flush=True)
             raise
+
+
+def _show(step: proofs.Step) -> None:
+    if sys.stdout.isatty():
+        print(f'    … {step.what}', end='\r', flush=True)
+    print(f'    ✓ {step.what}: {step.prove()}', flush=True)
 
 
 def say(text: str) -> None:
