@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
+import time
 
 import pytest
-from charmkit import unasked
+from charmkit import relations, unasked
+from charmkit.relations import loadbalancer
+from hypothesis import given
+from hypothesis import strategies as st
 
 CHARMS = sorted((pathlib.Path(__file__).parents[2] / 'charms').glob('*/src/charm.py'))
 
@@ -64,5 +69,137 @@ def test_which_hooks_ask_for_nothing_before_and_after_the_first_config_changed(
 ) -> None:
     given = {'JUJU_DISPATCH_PATH': path, 'JUJU_CHARM_DIR': str(tmp_path)}
     assert unasked.is_hook(given) is before
-    unasked.note_configured(tmp_path)
+    unasked.remember(tmp_path, {})
     assert unasked.is_hook(given) is after
+
+
+ACKS = '{"api/0": {"state": "ready"}, "api/1": {"state": "ready"}}'
+TO_ANOTHER = '{"api/0": {"state": "ready"}, "api/1": {"state": "drained"}}'
+TO_ME = '{"api/0": {"state": "drained"}, "api/1": {"state": "ready"}}'
+
+
+class Juju:
+    """What relation-get answers, and a charm's directory."""
+
+    def __init__(self, folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
+        self.charm_dir = folder / 'charm'
+        self.charm_dir.mkdir()
+        self.answer, self.asked, self.tool = (
+            folder / n for n in ('answer', 'asked', 'relation-get')
+        )
+        self.tool.write_text(f'#!/bin/sh\necho "$@" >{self.asked}\nexec cat {self.answer}\n')
+        self.tool.chmod(0o755)
+        monkeypatch.setenv('PATH', f'{folder}:{os.environ["PATH"]}')
+
+    def changed(
+        self, bag: dict[str, str], relation: str = 'public-backend', who: str = 'lb/0'
+    ) -> bool:
+        """Whether relation-changed asks for nothing when the databag is *bag*."""
+        self.answer.write_text(json.dumps(bag))
+        return unasked.is_hook(
+            {
+                'JUJU_DISPATCH_PATH': f'hooks/{relation}-relation-changed',
+                'JUJU_CHARM_DIR': str(self.charm_dir),
+                'JUJU_RELATION_ID': f'{relation}:7',
+                'JUJU_REMOTE_UNIT': who if '/' in who else '',
+                'JUJU_REMOTE_APP': who.partition('/')[0],
+                'JUJU_UNIT_NAME': 'api/0',
+            }
+        )
+
+    def heard(
+        self, bag: dict[str, str], relation: str = 'public-backend', who: str = 'lb/0'
+    ) -> None:
+        """A run found *bag*, and had nothing to do."""
+        digest = unasked.digest(relation, 'api/0', bag)
+        unasked.remember(self.charm_dir, {unasked.key(7, who): digest})
+
+
+@pytest.fixture
+def juju(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Juju:
+    return Juju(tmp_path, monkeypatch)
+
+
+def test_what_a_run_has_found_already_asks_for_nothing(juju: Juju) -> None:
+    assert not juju.changed({'acks': ACKS})
+    juju.heard({'acks': ACKS})
+    assert juju.changed({'acks': ACKS})
+    assert juju.asked.read_text() == '--format=json - lb/0\n'
+
+
+@pytest.mark.parametrize(
+    'bag',
+    [{}, {'acks': TO_ME}, {'acks': ACKS, 'port': '1'}, {'acks': 'x'}, {'acks': '[]'}],
+    ids=str,
+)
+def test_what_is_new_asks_for_something(juju: Juju, bag: dict[str, str]) -> None:
+    juju.heard({'acks': ACKS})
+    assert not juju.changed(bag)
+
+
+def test_what_is_said_to_another_unit_by_name_asks_for_nothing(juju: Juju) -> None:
+    juju.heard({'acks': ACKS})
+    assert juju.changed({'acks': TO_ANOTHER})
+
+
+def test_between_load_balancers_every_word_counts(juju: Juju) -> None:
+    """Their peers' acks are of units of other applications: none is said to them by name."""
+    juju.heard({'acks': ACKS}, relation='peers')
+    assert juju.changed({'acks': ACKS}, relation='peers')
+    assert not juju.changed({'acks': TO_ANOTHER}, relation='peers')
+
+
+def test_what_an_application_says_is_asked_of_the_application(juju: Juju) -> None:
+    juju.heard({'grants': ACKS}, who='lb')
+    assert juju.changed({'grants': TO_ANOTHER}, who='lb')
+    assert juju.asked.read_text() == '--format=json - lb --app\n'
+    assert not juju.changed({'grants': TO_ANOTHER}, who='lb/0')  # Of whom nothing was heard.
+
+
+def test_a_run_counts_for_a_moment(juju: Juju) -> None:
+    juju.heard({'acks': ACKS})
+    (memory,) = juju.charm_dir.iterdir()
+    long_ago = time.time() - unasked.FRESH_S - 1
+    os.utime(memory, (long_ago, long_ago))
+    assert not juju.changed({'acks': ACKS})
+
+
+def test_a_run_that_broke_off_counts_for_nothing(juju: Juju) -> None:
+    juju.heard({'acks': ACKS})
+    unasked.forget(juju.charm_dir)
+    assert not juju.changed({'acks': ACKS})
+
+
+def test_when_juju_does_not_answer_the_charm_finds_out(juju: Juju) -> None:
+    juju.heard({'acks': ACKS})
+    juju.tool.write_text('#!/bin/sh\nexit 1\n')
+    assert not juju.changed({'acks': ACKS})
+
+
+_STATES = st.sampled_from(
+    ['ready', 'drained', 'forced', 'timeout', 'granted', 'queued', 'refused']
+)
+_SAID = st.fixed_dictionaries(
+    {'token': st.sampled_from('ab'), 'state': _STATES, 'sessions': st.integers(0, 2)}
+)
+_BY_UNIT = st.dictionaries(st.sampled_from(['api/0', 'api/1']), _SAID)
+
+
+@given(_BY_UNIT, _BY_UNIT, _SAID, st.sampled_from('ab'))
+def test_what_is_said_to_others_changes_nothing_for_a_unit(
+    acks: dict[str, object], grants: dict[str, object], other: object, token: str
+) -> None:
+    def seen(acks: dict[str, object], grants: dict[str, object]) -> object:
+        app = {'interface-versions': '[2]', 'lb-units': '["lb/0"]', 'grants': json.dumps(grants)}
+        unit = {'acks': json.dumps(acks)}
+        relation = relations.Relation(
+            id=7, name='public-backend', app='lb', app_data=app, units={'lb/0': unit}, my_data={}
+        )
+        wish = loadbalancer.Lifecycle(state='drain', token=token)
+        return (
+            [unasked.digest('public-backend', 'api/0', bag) for bag in (app, unit)],
+            loadbalancer.drain([relation], 'api/0', wish),
+            loadbalancer.in_rotation([relation], 'api/0', wish),
+        )
+
+    assert seen(acks, grants) == seen({**acks, 'api/1': other}, {**grants, 'api/1': other})

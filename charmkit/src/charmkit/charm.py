@@ -6,9 +6,9 @@ Any charm is a subclass of :class:`Charm` with one pure function::
         def desired_state(self, inputs: charmkit.Inputs) -> charmkit.Desired:
             return workload.desired_state(inputs)          # a pure module of the charm's own
 
-Every event that asks for anything leads to the same reconcile, so there is nothing to observe; only actions, stop,
+Every event that asks for something leads to the same reconcile, so there is nothing to observe; only actions, stop,
 remove and secret rotation have handlers of their own, which the subclass observes in its ``__init__``. Some ask
-for nothing, as another comes right behind them: all before the first config-changed, and relation-joined.
+for nothing (:mod:`charmkit.unasked`): another comes right behind them, or a run has found all that they say already.
 What needs the service *running* (grants, a catalogue over REST) goes into
 :meth:`Charm.converge`, which may also amend what is published: it runs after the machine is
 as desired and before a databag is written, so nobody is told of what does not exist yet.
@@ -109,6 +109,7 @@ class Charm(ops.CharmBase):
         Raises:
             Exception: what :func:`apply.reconcile` raises; Juju shows it and tries again.
         """
+        unasked.forget(self.charm_dir)
         inputs = self.inputs()
 
         def decide(versions: Mapping[str, str]) -> host.Host:
@@ -125,8 +126,10 @@ class Charm(ops.CharmBase):
         ]
         if not failed:
             desired = self.converge(inputs, desired)
-        self._publish(desired)
+        news = self._publish(desired)
         self._show([*failed, *desired.status, *self.notes(outcome)])
+        at_rest = not (news or outcome.steps or failed)
+        unasked.remember(self.charm_dir, self._heard(inputs) if at_rest else {})
         return desired
 
     def notes(self, outcome: apply.Outcome) -> list[state.Status]:
@@ -188,7 +191,6 @@ class Charm(ops.CharmBase):
             self.reconcile()
             if not self._stored.configured:
                 self._stored.configured = True
-            unasked.note_configured(self.charm_dir)
 
     def _on_secret_remove(self, event: ops.SecretRemoveEvent) -> None:
         # Nobody reads this revision any more, and Juju keeps each until its owner says so.
@@ -223,22 +225,38 @@ class Charm(ops.CharmBase):
                 found[uri] = self.model.get_secret(id=uri).get_content(refresh=True)
         return found
 
-    def _publish(self, desired: state.Desired) -> None:
+    def _heard(self, inputs: state.Inputs) -> dict[str, str]:
+        """What the databags say that *inputs* were read from; see :mod:`unasked`."""
+        out: dict[str, str] = {}
+        for relation in (r for found in inputs.relations.values() for r in found):
+            for who, bag in ((relation.app, relation.app_data), *relation.units.items()):
+                key = unasked.key(relation.id, who)
+                out[key] = unasked.digest(relation.name, inputs.site.unit, bag)
+        for peer in self.model.relations[PEERS] if PEERS in self.meta.peers else ():
+            for who, bag in ((self.app.name, inputs.peers), *inputs.peer_units.items()):
+                out[unasked.key(peer.id, who)] = unasked.digest(PEERS, inputs.site.unit, bag)
+        return out
+
+    def _publish(self, desired: state.Desired) -> bool:
+        """Say what others are to know; whether there was news."""
         uris: dict[str, str] = {}
+        news = False
         leader = self.unit.is_leader()
         if leader:
             for label, secret in desired.secrets.items():
-                uris[label] = self._keep_secret(label, secret)
+                uris[label], fresh = self._keep_secret(label, secret)
+                news |= fresh
         for key, data in desired.unit_data.items():
             for relation in self._named(key):
-                _write(relation.data[self.unit], data, uris)
+                news |= _write(relation.data[self.unit], data, uris)
         for key, data in desired.app_data.items() if leader else ():
             for relation in self._named(key):
-                _write(relation.data[self.app], data, uris)
+                news |= _write(relation.data[self.app], data, uris)
         self.unit.set_ports(*desired.ports)
         if desired.version and desired.version != self._stored.shown_version:
             self.unit.set_workload_version(desired.version)
             self._stored.shown_version = desired.version
+        return news
 
     def _named(self, key: str | int) -> list[ops.Relation]:
         if isinstance(key, str):
@@ -246,13 +264,17 @@ class Charm(ops.CharmBase):
         every = [r for name in self.meta.relations for r in self.model.relations[name]]
         return [r for r in every if r.id == key]
 
-    def _keep_secret(self, label: str, secret: state.Secret) -> str:
+    def _keep_secret(self, label: str, secret: state.Secret) -> tuple[str, bool]:
+        """Its URI, and whether anything about it is new."""
         content = dict(secret.content)
+        news = False
         try:
             kept = self.model.get_secret(label=label)
             if kept.peek_content() != content:
                 kept.set_content(content)
+                news = True
         except ops.SecretNotFoundError:
+            news = True
             kept = self.app.add_secret(
                 content,
                 label=label,
@@ -262,7 +284,7 @@ class Charm(ops.CharmBase):
         for relation_id in secret.grant:
             for relation in self._named(relation_id):
                 kept.grant(relation)
-        return kept.id or kept.get_info().id
+        return kept.id or kept.get_info().id, news
 
     def _show(self, statuses: list[state.Status]) -> None:
         shown = state.summary(statuses)
@@ -318,11 +340,14 @@ class _OwnAppData(Mapping[int, Mapping[str, str]]):
         return len(self._by_id)
 
 
-def _write(bag: ops.RelationDataContent, data: Mapping[str, str], uris: Mapping[str, str]) -> None:
-    """Make *bag* hold *data* and nothing else of ours, in one call, none when it already does."""
+def _write(bag: ops.RelationDataContent, data: Mapping[str, str], uris: Mapping[str, str]) -> bool:
+    """Make *bag* hold *data* and nothing else of ours, in one call, none when it already does; whether it did not."""
 
     def filled(value: str) -> str:
         return re.sub(r'\{secret:([^}]+)\}', lambda m: uris.get(m[1], ''), value)
 
     gone = {key: '' for key in bag if key not in data and key not in _JUJUS_OWN}
-    bag.update({**gone, **{key: filled(value) for key, value in data.items()}})
+    wanted = {**gone, **{key: filled(value) for key, value in data.items()}}
+    news = any(bag.get(key, '') != value for key, value in wanted.items())
+    bag.update(wanted)
+    return news

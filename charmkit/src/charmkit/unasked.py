@@ -1,39 +1,110 @@
-"""Hooks that ask for nothing. They end before ``ops`` is loaded, which would be half of what their Python costs.
+"""Hooks that ask for nothing. They end before ``ops`` is loaded, and before fifty questions to Juju.
 
-A unit with ten relations runs some thirty of them while it starts. Neither leaves anything undone:
+A unit with ten relations runs dozens of them while it starts, and as many when another unit of its application is
+drained. None leaves anything undone:
 
 * a relation-changed of the same unit follows each relation-joined at once (Juju's documentation of relation-joined),
   and finds all that it would have found;
 * a relation-created before the unit's first config-changed is followed by that. A later one may be followed by
   nothing for as long as the other side has no units (or a peer relation, that an upgrade brought, no other unit),
-  and is a hook like any other.
+  and is a hook like any other;
+* a relation-changed whose databag a run of a moment ago has found as it is now, and had nothing to do or to say: each
+  run reads the databags of all relations. What a load balancer says to other units by name does not count.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import pathlib
 import sys
+import time
 from collections.abc import Mapping
+from typing import cast
 
-_MARK = '.configured'
-"""The file in the charm's directory, beside what ops keeps there, by which a later hook knows without ops."""
+FRESH_S = 60.0
+"""How long a run counts: what changes without a databag, on the machine or by time, is looked for this often."""
+
+BY_UNIT = frozenset({'acks', 'grants'})
+"""What load balancers tell units, by the unit's name (``relations.loadbalancer``): JSON objects."""
+_BACKENDS = frozenset({'public-backend', 'internal-backend', 'admin-backend'})
+
+_MEMORY = '.heard'
+"""The file in the charm's directory, beside what ops keeps there. Where it is, a config-changed has done its work."""
 
 
-def note_configured(charm_dir: pathlib.Path) -> None:
-    """A config-changed of the unit has done its work: from now on relation-created asks for something."""
-    mark = charm_dir / _MARK
-    if not mark.exists():
-        mark.touch()
+def forget(charm_dir: pathlib.Path) -> None:
+    """A run begins: until it ends, no hook may rely on the one before."""
+    if (charm_dir / _MEMORY).exists():
+        remember(charm_dir, {})
+
+
+def remember(charm_dir: pathlib.Path, heard: Mapping[str, str]) -> None:
+    """A run has ended well. *heard*: :func:`digest` by :func:`key` of what it found, if it had nothing to do or say."""
+    fresh = charm_dir / f'{_MEMORY}.new'
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w') as file:
+        json.dump(dict(heard), file)
+    fresh.replace(charm_dir / _MEMORY)
+
+
+def key(relation_id: int | str, who: str) -> str:
+    """Names the databag of a unit or an application in a relation."""
+    return f'{relation_id} {who}'
+
+
+def digest(relation: str, unit: str, databag: Mapping[str, str]) -> str:
+    """Stands for what *databag*, of the other side of *relation*, has to say to *unit*."""
+    import hashlib  # Loads OpenSSL, which most hooks that end here do without.
+
+    said = dict(databag)
+    if relation in _BACKENDS:
+        for name in BY_UNIT & said.keys():
+            with contextlib.suppress(ValueError):
+                by_unit: object = json.loads(said[name])
+                if isinstance(by_unit, dict):
+                    said[name] = json.dumps(cast('dict[str, object]', by_unit).get(unit))
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def is_hook(environment: Mapping[str, str]) -> bool:
-    """Whether Juju runs this program for a hook that asks for nothing (``JUJU_DISPATCH_PATH``, ``JUJU_CHARM_DIR``)."""
-    path = environment.get('JUJU_DISPATCH_PATH', '')
-    if not path.startswith('hooks/'):
+    """Whether Juju runs this program for a hook that asks for nothing."""
+    kind, _, name = environment.get('JUJU_DISPATCH_PATH', '').partition('/')
+    if kind != 'hooks':
         return False
-    if path.endswith('-relation-created'):
-        return not pathlib.Path(environment.get('JUJU_CHARM_DIR', '.'), _MARK).exists()
-    return path.endswith('-relation-joined')
+    if name.endswith('-relation-joined'):
+        return True
+    memory = pathlib.Path(environment.get('JUJU_CHARM_DIR', '.'), _MEMORY)
+    if name.endswith('-relation-created'):
+        return not memory.exists()
+    return name.endswith('-relation-changed') and _heard(environment, memory)
+
+
+def _heard(environment: Mapping[str, str], memory: pathlib.Path) -> bool:
+    """Whether the databag that has changed is as a run of a moment ago has found it."""
+    relation, _, relation_id = environment.get('JUJU_RELATION_ID', '').partition(':')
+    unit = environment.get('JUJU_REMOTE_UNIT', '')
+    who = unit or environment.get('JUJU_REMOTE_APP', '')
+    try:
+        if not 0 <= time.time() - memory.stat().st_mtime < FRESH_S:
+            return False
+        before = json.loads(memory.read_text()).get(key(relation_id, who))
+        if before is None:
+            return False
+        databag = _relation_get(who, app=not unit)
+    except (OSError, ValueError):
+        return False  # ops will find out, and say it better.
+    return digest(relation, environment.get('JUJU_UNIT_NAME', ''), databag) == before
+
+
+def _relation_get(who: str, *, app: bool) -> dict[str, str]:
+    import subprocess
+
+    argv = ('relation-get', '--format=json', '-', who, *(('--app',) if app else ()))
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OSError(done.stderr)
+    return json.loads(done.stdout)
 
 
 def leave(environment: Mapping[str, str]) -> None:

@@ -191,20 +191,34 @@ def test_a_relation_with_an_application_without_units_is_asked_for_at_once(
     assert 'shared-db' not in out.unit_status.message
 
 
-def test_its_first_config_changed_leaves_word_for_a_later_relation_created(
+def test_what_a_run_at_rest_has_found_needs_no_other_run(
     charm: type[charmkit.ApiCharm],
     name: str,
     machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
     tmp_path: pathlib.Path,
 ):
-    hook = {'JUJU_DISPATCH_PATH': 'hooks/shared-db-relation-created'}
-    hook['JUJU_CHARM_DIR'] = str(tmp_path)
+    memory = tmp_path / '.heard'
     said = yaml.safe_load((CHARMS / name / 'charmcraft.yaml').read_text())
     there = testing.Context(charm, said, charm_root=tmp_path)
-    elected = there.run(there.on.leader_elected(), state(set()))
-    assert unasked.is_hook(hook)
-    there.run(there.on.config_changed(), elected)
-    assert not unasked.is_hook(hook)
+    elected = there.run(there.on.leader_elected(), state(related))
+    assert not memory.exists()
+    changed = there.run(there.on.config_changed(), elected)
+    assert json.loads(memory.read_text()) == {}  # It had much to do and to say.
+    settled = there.run(there.on.update_status(), changed)
+    db = settled.get_relations('shared-db')[0]
+    assert isinstance(db, testing.Relation)
+    who = f'{db.remote_app_name}/0'
+    heard = json.loads(memory.read_text())
+    assert heard[unasked.key(db.id, who)] == unasked.digest(
+        'shared-db', f'{name}/0', db.remote_units_data[0]
+    )
+    for relation in settled.relations:
+        assert any(key.startswith(f'{relation.id} ') for key in heard)
+    machine.failing = frozenset({'apache2'})
+    machine.seen = dataclasses.replace(machine.seen, active=frozenset())
+    there.run(there.on.update_status(), settled)
+    assert json.loads(memory.read_text()) == {}
 
 
 def test_a_service_that_will_not_start_is_named(
