@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300
 
 FOUR = ('mysql', 'keystone', 'placement', 'glance')
 SEED = 20261122
-INSTALL_S = (0.5, 15.0)
+ONCE_S = {'mysql install': (0.5, 4.0), 'install': (0.5, 15.0), 'config-changed': (0.05, 0.2)}
+"""Within these seconds a hook is killed that comes but once, and so must not have ended before."""
 OTHER_S = (0.05, 0.35)
 Killed = dict[tuple[str, str], float]
 
@@ -69,7 +70,8 @@ def reaper(juju: jubilant.Juju) -> Generator[Killed]:
             for pid, unit, hook in hooks(uuid):
                 key, now = (unit, hook), time.monotonic()
                 began = begun.setdefault((pid, hook), now)
-                span = INSTALL_S if hook == 'install' else OTHER_S
+                own = f'{unit.partition("/")[0]} {hook}'
+                span = ONCE_S.get(own) or ONCE_S.get(hook, OTHER_S)
                 delay = delays.setdefault(key, chance.uniform(*span))
                 if key not in killed and now - began >= delay:
                     with contextlib.suppress(ProcessLookupError):
