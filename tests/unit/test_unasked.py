@@ -142,6 +142,11 @@ def test_what_is_said_to_another_unit_by_name_asks_for_nothing(juju: Juju) -> No
     assert juju.changed({'acks': TO_ANOTHER})
 
 
+def test_the_relations_with_load_balancers_are_those_of_their_interface() -> None:
+    """Named twice, since to import the interface would cost what is to be saved."""
+    assert set(loadbalancer.ENDPOINTS) == unasked.BACKENDS
+
+
 def test_between_load_balancers_every_word_counts(juju: Juju) -> None:
     """Their peers' acks are of units of other applications: none is said to them by name."""
     juju.heard({'acks': ACKS}, relation='peers')

@@ -127,8 +127,8 @@ class Charm(ops.CharmBase):
         if not failed:
             desired = self.converge(inputs, desired)
         news = self._publish(desired)
-        self._show([*failed, *desired.status, *self.notes(outcome)])
-        at_rest = not (news or outcome.steps or failed)
+        shown = self._show([*failed, *desired.status, *self.notes(outcome)])
+        at_rest = not (news or outcome.steps or shown == 'blocked')
         unasked.remember(self.charm_dir, self._heard(inputs) if at_rest else {})
         return desired
 
@@ -286,9 +286,10 @@ class Charm(ops.CharmBase):
                 kept.grant(relation)
         return kept.id or kept.get_info().id, news
 
-    def _show(self, statuses: list[state.Status]) -> None:
+    def _show(self, statuses: list[state.Status]) -> state.Kind:
         shown = state.summary(statuses)
         self.unit.status = _STATUSES[shown.kind](shown.message)
+        return shown.kind
 
 
 class _Bindings(Mapping[str, T]):

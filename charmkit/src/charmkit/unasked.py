@@ -28,7 +28,7 @@ FRESH_S = 60.0
 
 BY_UNIT = frozenset({'acks', 'grants'})
 """What load balancers tell units, by the unit's name (``relations.loadbalancer``): JSON objects."""
-_BACKENDS = frozenset({'public-backend', 'internal-backend', 'admin-backend'})
+BACKENDS = frozenset({'public-backend', 'internal-backend', 'admin-backend'})
 
 _MEMORY = '.heard'
 """The file in the charm's directory, beside what ops keeps there. Where it is, a config-changed has done its work."""
@@ -58,7 +58,7 @@ def digest(relation: str, unit: str, databag: Mapping[str, str]) -> str:
     import hashlib  # Loads OpenSSL, which most hooks that end here do without.
 
     said = dict(databag)
-    if relation in _BACKENDS:
+    if relation in BACKENDS:
         for name in BY_UNIT & said.keys():
             with contextlib.suppress(ValueError):
                 by_unit: object = json.loads(said[name])

@@ -221,6 +221,21 @@ def test_what_a_run_at_rest_has_found_needs_no_other_run(
     assert json.loads(memory.read_text()) == {}
 
 
+def test_a_run_that_ends_blocked_is_not_at_rest(
+    charm: type[charmkit.ApiCharm],
+    name: str,
+    machine: machines.FakeMachine,
+    tmp_path: pathlib.Path,
+):
+    """What stands in the way may go without a word in a databag."""
+    said = yaml.safe_load((CHARMS / name / 'charmcraft.yaml').read_text())
+    there = testing.Context(charm, said, charm_root=tmp_path)
+    out = there.run(there.on.config_changed(), state({testing.PeerRelation('peers')}))
+    out = there.run(there.on.update_status(), out)
+    assert isinstance(out.unit_status, testing.BlockedStatus)
+    assert json.loads((tmp_path / '.heard').read_text()) == {}
+
+
 def test_a_service_that_will_not_start_is_named(
     ctx: testing.Context[Any],
     machine: machines.FakeMachine,

@@ -180,11 +180,11 @@ def mounted(path: Path) -> bool:
 
 
 def below(path: Path) -> Sequence[Path]:
-    """Everything mounted below a directory."""
+    """Everything mounted below a directory, what is mounted in another first: in that order it can be unmounted."""
     start = f'{path.absolute()}/'
     with Path('/proc/self/mountinfo').open() as file:
         points = [_unescaped(line.split()[4]) for line in file]
-    return [Path(p) for p in points if p.startswith(start)]
+    return [Path(p) for p in reversed(points) if p.startswith(start)]
 
 
 def filesystem(path: Path) -> str:

@@ -113,9 +113,7 @@ async def recover(
         if names not in alive:
             await destroy(*names)
     wanted = {places.root(*names) for names in alive}
-    for point in reversed(
-        overlays.below(places.state / 'machines')
-    ):  # What is mounted in it first.
+    for point in overlays.below(places.state / 'machines'):
         if point not in wanted:
             await run(['umount', '--lazy', str(point)])
     await networks.remove(but=frozenset(model for model, _ in alive))
@@ -133,6 +131,6 @@ async def _clear(state: Path, wanted: set[Path]) -> None:
     ]
     left += (state / 'bases').glob('*.new*')
     left += [path for path in (state / 'machines').glob('*') if path not in wanted]
-    for point in [point for path in left for point in reversed(overlays.below(path.resolve()))]:
+    for point in [point for path in left for point in overlays.below(path.resolve())]:
         await run(['umount', '--lazy', str(point)])
     await taking.remove(*left)
