@@ -92,7 +92,7 @@ def _after(pause: float) -> int:
 
 
 def assert_started_in_order(hooks: list[str]) -> None:
-    """Start-up of reference 4.2, where any hook may have run more than once."""
+    """The start-up of a unit, where any hook may have run more than once."""
     once = [h for i, h in enumerate(hooks) if i == 0 or hooks[i - 1] != h]
     first = {h: once.index(h) for h in ('install', 'config-changed', 'start')}
     assert once[0] == 'install', once

@@ -1,4 +1,4 @@
-"""The 25 defects of juju-solutions/matrix 0.10 (reference/bundle-testing, 1.8), none of which may come back.
+"""The 25 defects of juju-solutions/matrix 0.10 (found by reading its source), none of which may come back.
 
 Defects 1 (XUnit) and 23 (crash dump) are in test_old_defects_reports.py.
 """

@@ -1,4 +1,4 @@
-"""Defects 1 and 23 of juju-solutions/matrix 0.10 (reference/bundle-testing, 1.8), which this must not have."""
+"""Defects 1 and 23 of juju-solutions/matrix 0.10 (found by reading its source), which this must not have."""
 
 from __future__ import annotations
 

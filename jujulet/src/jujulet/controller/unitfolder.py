@@ -1,7 +1,8 @@
 """The folders of one unit on its machine, written from the host: charm, hook tools, resources.
 
-Layout as Juju's: ``/var/lib/juju/agents/unit-<app>-<n>/charm`` and ``/var/lib/juju/tools/unit-<app>-<n>/`` (reference
-3.5). A newer charm replaces the older by manifest: what the older brought goes, what the charm itself wrote stays.
+Layout as Juju's: ``/var/lib/juju/agents/unit-<app>-<n>/charm`` and ``/var/lib/juju/tools/unit-<app>-<n>/`` (source:
+its worker/uniter/paths.go). A newer charm replaces the older by manifest: what the older brought goes, what the charm
+itself wrote stays.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Which spaces a machine is in and which address a unit uses: all of it a function of the model.
 
-A machine gets its addresses when it comes into the model and keeps them for life. Source: reference 4.15.
+A machine gets its addresses when it comes into the model and keeps them for life. Source: Juju's page on
+spaces (documentation.ubuntu.com/juju/3.6/reference/space).
 """
 
 from __future__ import annotations

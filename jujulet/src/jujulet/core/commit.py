@@ -1,6 +1,6 @@
 """The end of a hook that succeeded: all that it asked for becomes true at once, or none of it.
 
-Source: reference 4.5.
+Source: ``Flush`` in worker/uniter/runner/context/context.go of Juju 3.6.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What Juju could never be in: the checker that runs after every change in tests.
 
-Each check is a function from a settled model to sentences about what is wrong. Source: reference section 4.
+Each check is a function from a settled model to sentences about what is wrong. Source: Juju's page
+on hooks (documentation.ubuntu.com/juju/3.6/reference/hook) and worker/uniter of Juju 3.6.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A :class:`Context` lives from ``core.lifecycle.begin`` to ``core.lifecycle.finish``. Hook tools
 (``core.hooktools``) turn one context into the next. Nothing in ``writes`` is true for anyone else
-until the hook exits 0; then all of it is (reference: transactionality, section 4.5).
+until the hook exits 0; then all of it is. Source: worker/uniter/runner/context/context.go of Juju 3.6.
 """
 
 from __future__ import annotations

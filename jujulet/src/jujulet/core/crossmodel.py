@@ -1,7 +1,7 @@
 """Relations between two models: each side keeps its own half, and what was said is carried across.
 
 The consuming model has the relation to the alias of the offer. The offering model gets a stand-in for the
-consumer's application and a relation to that. Source: juju offer and consume, 3.6; reference 1.1.
+consumer's application and a relation to that. Source: juju offer and consume, 3.6.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The statuses of units and applications as they are shown, which is not quite as they are kept.
 
-Source: the status code of Juju 3.6; reference on order and severity there.
+Source: core/status of Juju 3.6, and the page
+documentation.ubuntu.com/juju/3.6/reference/status.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The environment of a hook, built from scratch: what Juju sets, and nothing that anyone inherits.
 
-Source: reference 3.4. ``HOME`` and ``USER`` are not set, ``JUJU_DEBUG`` never is. Also where things are on a machine.
+Source: ``HookVars`` in worker/uniter/runner/context/context.go and env.go of Juju 3.6.
+``HOME`` and ``USER`` are not set, ``JUJU_DEBUG`` never is. Also where things are on a machine.
 """
 
 from __future__ import annotations

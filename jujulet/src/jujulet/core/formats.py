@@ -1,6 +1,6 @@
 """Output as hook tools and commands print it: ``smart``, ``json`` and ``yaml``, in the style of Go's encoders.
 
-Source: reference 3.0. Keys are sorted, as Go sorts them.
+Source: ``cmd.DefaultFormatters`` of Juju's cmd package. Keys are sorted, as Go sorts them.
 """
 
 from __future__ import annotations

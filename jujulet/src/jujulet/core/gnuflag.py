@@ -2,8 +2,8 @@
 
 Flags may stand before, between and after positional arguments; ``--`` ends them; a lone ``-`` is positional.
 ``--name value``, ``--name=value``, ``-nvalue`` and clusters of short booleans are accepted; a boolean takes a
-value only as ``--name=value``. Source: the documentation and observed texts of Go's gnuflag, which Juju uses
-(reference 3.0); every error text below is one that it prints.
+value only as ``--name=value``. Source: the documentation and observed texts of Go's gnuflag, which Juju uses;
+every error text below is one that it prints.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Names of hooks, and how an agent speaks of them. Source: reference 3.4 and 4.2."""
+"""Names of hooks, and how an agent speaks of them. Source: ``charm/hooks`` of Juju 3.6."""
 
 from __future__ import annotations
 

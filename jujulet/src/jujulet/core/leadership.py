@@ -1,7 +1,8 @@
 """Who leads an application, and what that tells its units.
 
 Juju's leader holds a lease of a minute and renews it while its agent lives. Here the office stays with a unit until
-that unit is gone, or its machine has been down for as long as the lease runs. Source: reference 4.8.
+that unit is gone, or its machine has been down for as long as the lease runs. Source: core/leadership and
+worker/leadership/tracker.go of Juju 3.6.
 """
 
 from __future__ import annotations

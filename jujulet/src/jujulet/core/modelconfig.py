@@ -1,6 +1,6 @@
 """Options of a model: their defaults and what each may be.
 
-Source: Juju 3.6's environs/config; the defaults that tests look at are in reference 1.3.
+Source: environs/config of Juju 3.6.
 """
 
 from __future__ import annotations
@@ -179,5 +179,5 @@ def default_base(model: Model) -> charm_.Base | None:
 
 
 def is_juju_4(model: Model) -> bool:
-    """Whether the model keeps to Juju 4's ways instead of 3.6's (reference 4.12)."""
+    """Whether the model keeps to Juju 4's ways instead of 3.6's (source: the release notes of Juju 4.0)."""
     return model.juju_version.startswith('4')

@@ -1,6 +1,6 @@
 """Options of an application: what is in force, what a user may set, and how units learn of a change.
 
-Source: Juju's charm config (texts of its errors), reference 1.3 and 4.1.
+Source: charm/config.go of Juju 3.6 (texts of its errors), and ``juju config``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Where a unit goes: which machine, or a new one with an address in every space that it needs.
 
-Source: Juju's placement directives (``--to``), reference 4.15 and 5.1.
+Source: Juju's placement directives (``--to``; documentation.ubuntu.com/juju/3.6/reference/placement-directive).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Which relation hook a unit runs next, and what its agent knows once it has run.
 
-Source: reference 4.3: pending changed, departed, broken, application changed, joined, changed.
+Source: worker/uniter/relation/resolver.go of Juju 3.6. The order: pending changed, departed, broken, application
+changed, joined, changed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Who sees whom in a relation, and what of it: scope, members, settings.
 
-Hook tools and the resolver both ask here. Source: reference 4.3, 4.4 and 4.11.
+Hook tools and the resolver both ask here. Source: worker/uniter/relation and apiserver/facades/agent/uniter of Juju 3.6
+(who may read and write which settings).
 """
 
 from __future__ import annotations

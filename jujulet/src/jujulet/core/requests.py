@@ -227,7 +227,7 @@ class RetryProvisioning:
 class Run:
     """``juju run UNIT… ACTION``. Answer: ``{"operation": id, "tasks": {unit: task id}}``.
 
-    ``app/leader`` is resolved here; unknown units are refused by the texts of reference 1.4.
+    ``app/leader`` is resolved here; unknown units are refused in the words of ``juju run``.
     """
 
     receivers: tuple[str, ...]

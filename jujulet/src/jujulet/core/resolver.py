@@ -1,6 +1,6 @@
 """What a unit's agent does next: the order of events, and nothing else.
 
-The order is Juju's uniter's (reference 4.1): reboot, what is queued, what has failed, relation-created, leadership,
+The order is Juju's (worker/uniter/resolver.go): reboot, what is queued, what has failed, relation-created, leadership,
 secrets, tasks, storage; then, for a dying unit, relations, stop, remove; for a living one install, upgrade,
 config-changed, relations, update-status. Nothing here changes the model: ``core.lifecycle`` does.
 """

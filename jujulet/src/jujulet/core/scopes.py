@@ -1,6 +1,7 @@
 """Units enter and leave the scope of relations, and subordinates come and go with that.
 
-Source: reference 4.2 (a unit is seen by others only once it is installed), 4.3 and 4.11.
+Source: worker/uniter/relation of Juju 3.6 (a unit is seen by others only once it is installed), and its page on
+subordinates (documentation.ubuntu.com/juju/3.6/reference/charm).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Secrets as time goes by: who manages and who follows one, rotation, expiry, and the hooks that tell of them.
 
-Source: reference 4.9 and the order in 4.1: expired, rotate, changed, remove.
+Source: worker/uniter/secrets/resolver.go of Juju 3.6; its order: expired, rotate, changed, remove.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Secrets as ``juju secrets`` and ``juju show-secret`` print them. Source: reference 1.6."""
+"""Secrets as ``juju secrets`` and ``juju show-secret`` print them. Source: cmd/juju/secrets, 3.6."""
 
 from __future__ import annotations
 

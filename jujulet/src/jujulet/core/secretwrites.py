@@ -1,6 +1,6 @@
 """What a charm has asked of secrets in a hook becomes true: the part of the commit that is about secrets.
 
-Source: reference 3.1 (secret tools) and 4.9.
+Source: worker/uniter/runner/context/secrets.go of Juju 3.6.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Models, applications and units as the ``show-…`` and listing commands print them: dicts for JSON, and tables.
 
-Source: reference 1.3 and 1.5 (what jubilant parses), and Juju 3.6 for the rest.
+Source: cmd/juju/model and cmd/juju/application of Juju 3.6, and what jubilant parses of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Statuses that the agent itself sets, with what it keeps of their history. Source: reference 4.2 and 4.6."""
+"""Statuses that the agent itself sets, with what it keeps of their history.
+
+Source: worker/uniter/op_callbacks.go and worker/uniter/operation/runhook.go of Juju 3.6.
+"""
 
 from __future__ import annotations
 

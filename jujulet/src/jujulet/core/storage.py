@@ -1,4 +1,7 @@
-"""Storage instances: making them by directives, and the hooks that tell of them. Source: reference 4.14 and 4.7."""
+"""Storage instances: making them by directives, and the hooks that tell of them.
+
+Source: worker/uniter/storage of Juju 3.6, and documentation.ubuntu.com/juju/3.6/reference/storage.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Actions and commands: which is next, and how one ends. Source: reference 1.4 and 4.10."""
+"""Actions and commands: which is next, and how one ends. Source: worker/uniter/actions of Juju 3.6."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Tasks, operations and actions as ``juju run``, ``exec``, ``show-task`` and ``actions`` print them.
 
-Source: reference 1.4: ``return-code`` is a JSON integer, all other results are text.
+Source: cmd/juju/action of Juju 3.6: ``return-code`` is a JSON integer, all other results are text.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The order of events as rules over a trace: each is a function from what happened to what was wrong with it.
 
 A rule knows only names and order, nothing of the resolver. Juju leaves some order to chance, so these are partial
-orders; a recorder charm on a real Juju can be held against the same rules. Source: reference section 4.
+orders; a recorder charm on a real Juju can be held against the same rules. Source:
+worker/uniter of Juju 3.6, and documentation.ubuntu.com/juju/3.6/reference/hook.
 """
 
 from __future__ import annotations

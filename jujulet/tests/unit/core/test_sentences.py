@@ -1,4 +1,7 @@
-"""Sentence for sentence, what section 4 of the reference says of events; each test is one of them."""
+"""Sentence for sentence, what Juju's agent does with events; each test is one of them.
+
+Source: worker/uniter of Juju 3.6, and documentation.ubuntu.com/juju/3.6/reference/hook.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The environment of hooks: reference 3.4, and ops-scenario's idea of it as an oracle."""
+"""The environment of hooks: Juju's ``HookVars``, and ops-scenario's idea of it as an oracle."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The same calls of the ``ops`` backend, on ops-scenario and on ours, answer the same (conformance level L1, cheap).
 
-Where the two are known to differ (reference 7), Juju wins and the calls are not drawn: ``status-get`` and
+Where the two are known to differ, Juju wins and the calls are not drawn: ``status-get`` and
 ``secret-info-get`` of what only the leader may see, removing a secret's newest revision, ports in ranges.
 """
 

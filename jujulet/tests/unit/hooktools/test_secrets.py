@@ -1,4 +1,4 @@
-"""Secrets: what is taken, what is refused, who sees what. Source: reference 3.1, 4.9."""
+"""Secrets: what is taken, what is refused, who sees what. Source: secret-*.go in Juju's runner/jujuc."""
 
 from __future__ import annotations
 

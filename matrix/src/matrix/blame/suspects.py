@@ -1,7 +1,7 @@
 """Which faults are likely to have caused a failure, the likeliest first. Pure.
 
-Observation alone: a fault is suspected when more fails while it bites, and shortly after, than otherwise
-(reference/bundle-testing, 3.4 P5). That it was necessary is shown by a run without it, which `plans.shrink` makes.
+Observation alone: a fault is suspected when more fails while it bites, and shortly after, than otherwise.
+That it was necessary is shown by a run without it, which `plans.shrink` makes.
 """
 
 from __future__ import annotations

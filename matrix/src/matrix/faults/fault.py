@@ -1,6 +1,6 @@
 """What a fault is. Data and four questions; `inject.py` drives it, `shell.py` makes one from four scripts.
 
-The contract (reference/bundle-testing, 3.4 P2 and 4.1): its heal is armed before it bites, on the machine itself and
+The contract (docs/adr/0013-a-fault-proves-itself.md): its heal is armed before it bites, on the machine itself and
 by a timer of the machine's own; it must show that it landed, and that it is healed.
 """
 

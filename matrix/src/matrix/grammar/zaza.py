@@ -1,7 +1,8 @@
 """zaza's tests.yaml as a suite of matrix, and what of it has no place there. Reads text, touches no file.
 
 Its functions and classes keep running: through zaza's own commands `functest-configure` and `functest-test`, as tasks
-of the suite. The keys are those of zaza's `charm_lifecycle` (reference/bundle-testing, 2.1).
+of the suite. The keys are those of zaza's `charm_lifecycle`
+(zaza/charm_lifecycle/utils.py).
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What a failure needs beside its faults: how much load, and which applications. Pure, but for the replays it is given.
 
-The last steps of shrinking: a smaller load, then a bundle without what has nothing to do with it
-(reference/bundle-testing, 3.4 P6).
+The last steps of shrinking: a smaller load, then a bundle without what has nothing to do with it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Actions and commands are asked for and cancelled. Source: juju run, exec and cancel-task, 3.6; reference 1.4."""
+"""Actions and commands are asked for and cancelled. Source: cmd/juju/action of Juju 3.6."""
 
 from __future__ import annotations
 

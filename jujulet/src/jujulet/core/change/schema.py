@@ -1,4 +1,4 @@
-"""Parameters of an action against its JSON schema. Source: reference 1.4 and 4.10."""
+"""Parameters of an action against its JSON schema. Source: core/actions and charm/actions.go of Juju 3.6."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secrets of the user. Source: juju add-secret, update-secret, grant-secret, remove-secret, 3.6; reference 1.6."""
+"""Secrets of the user. Source: cmd/juju/secrets (add, update, grantrevoke, remove) of Juju 3.6."""
 
 from __future__ import annotations
 

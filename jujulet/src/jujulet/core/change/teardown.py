@@ -1,4 +1,4 @@
-"""Units, applications and models go. Source: juju remove-*, destroy-model, 3.6; reference 4.7."""
+"""Units, applications and models go. Source: juju remove-* and destroy-model, 3.6."""
 
 from __future__ import annotations
 

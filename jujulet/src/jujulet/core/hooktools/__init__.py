@@ -1,8 +1,8 @@
 """Every hook tool, as one pure function: :func:`call`.
 
 A call is read by Juju's flag grammar, answered from the model and from what the hook has asked for so far, and its
-effects are in the answer: on the model at once, or in the context until the hook succeeds (reference 3 and 4.5).
-Nothing that a charm sends raises; it gets ``ERROR`` and an exit code.
+effects are in the answer: on the model at once, or in the context until the hook succeeds. Source:
+worker/uniter/runner/jujuc of Juju 3.6. Nothing that a charm sends raises; it gets ``ERROR`` and an exit code.
 """
 
 from __future__ import annotations

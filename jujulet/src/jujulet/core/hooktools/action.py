@@ -1,4 +1,4 @@
-"""Tools of an action: parameters, results, log, failure. Source: reference 3.1, 4.5."""
+"""Tools of an action: parameters, results, log, failure. Source: action-*.go in Juju's runner/jujuc."""
 
 from __future__ import annotations
 

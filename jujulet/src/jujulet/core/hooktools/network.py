@@ -1,4 +1,4 @@
-"""Tools about addresses and ports. Source: reference 3.1, 4.15."""
+"""Tools about addresses and ports. Source: network-get.go, ports.go in Juju's runner/jujuc."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools about relations: ids, members, settings. Source: reference 3.1, 4.3, 4.4."""
+"""Tools about relations: ids, members, settings. Source: relation-*.go in Juju's runner/jujuc."""
 
 from __future__ import annotations
 

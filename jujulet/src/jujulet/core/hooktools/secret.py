@@ -1,4 +1,4 @@
-"""Tools that read secrets. Source: reference 3.1, 4.9.
+"""Tools that read secrets. Source: secret-get.go, secret-info-get.go, secret-ids.go in Juju's runner/jujuc.
 
 What one reads of others' secrets is tracked at once; what an owner does is kept until the hook succeeds.
 """

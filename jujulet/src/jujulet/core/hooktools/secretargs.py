@@ -1,4 +1,4 @@
-"""Arguments about secrets, read: identifiers, content, expiry, rotation. Source: reference 3.1."""
+"""Arguments about secrets, read: identifiers, content, expiry, rotation. Source: secret-*.go in Juju's runner/jujuc."""
 
 from __future__ import annotations
 

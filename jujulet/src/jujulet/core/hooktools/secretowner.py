@@ -1,4 +1,7 @@
-"""Tools of a secret's owner. All that they do is kept until the hook succeeds. Source: reference 3.1, 4.9."""
+"""Tools of a secret's owner. All that they do is kept until the hook succeeds.
+
+Source: secret-add.go, secret-set.go, secret-grant.go, secret-revoke.go, secret-remove.go in Juju's runner/jujuc.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Tools about storage, resources and the goal of the model. Source: reference 3.1, 4.14, 4.15."""
+"""Tools about storage, resources and the goal of the model.
+
+Source: storage-*.go, resource-get.go, goal-state.go in Juju's runner/jujuc.
+"""
 
 from __future__ import annotations
 
