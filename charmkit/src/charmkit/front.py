@@ -81,7 +81,9 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs) -> Place:
         out_of_service=out,
         told=lifecycle.state == 'maintenance' if balancers else not inputs.options.get('vip'),
         status=_status(inputs, balancers, lifecycle, drain, out) or _misplaced(homeless),
-        host=vip.desired(inputs, own, addresses, ports) if own else vip.absent(),
+        host=vip.desired(inputs, own, addresses, ports, leaving=inputs.leaving)
+        if own
+        else vip.absent(),
         peer_data=vip.request(addresses),
         unit_data={
             r.id: loadbalancer.unit_request(

@@ -175,7 +175,7 @@ def test_a_vip_is_served_by_haproxy_on_the_unit(placement: containers.Machine):
     while f' {vip}/' not in placement.sh('ip -brief address show eth0') + ' ':
         assert time.monotonic() < end, placement.sh('journalctl -u keepalived -n 20')
         time.sleep(0.2)
-    asked = f'curl -s -o /dev/null -w "%{{http_code}}" http://{vip}:{PORT}/healthcheck'
+    asked = f'curl -s -o /dev/null -w "%{{http_code}}" http://{vip}:{PORT}/'
     while placement.sh(asked) != '200':
         assert time.monotonic() < end, placement.sh('journalctl -u haproxy -n 20')
         time.sleep(0.5)

@@ -26,9 +26,9 @@ INPUTS = state.Inputs(
 )
 
 
-def desired(inputs: state.Inputs = INPUTS) -> host.Host:
+def desired(inputs: state.Inputs = INPUTS, *, leaving: bool = False) -> host.Host:
     vips, _ = vip.placed(inputs)
-    return vip.desired(inputs, vips, ADDRESSES, {'demo-api': 8778})
+    return vip.desired(inputs, vips, ADDRESSES, {'demo-api': 8778}, leaving=leaving)
 
 
 def content(name: str, inputs: state.Inputs = INPUTS) -> str:
@@ -59,7 +59,7 @@ def test_haproxy_binds_the_vips_alone_and_sends_to_every_unit():
         '10.0.0.99:8778',
         '[fd00::99]:8778',
     ]
-    assert re.findall(r'\n    server (\S+) (\S+)', text) == [
+    assert re.findall(r'\n    server (demo\S+) (\S+)', text) == [
         ('demo-0', '10.0.0.2:8778'),
         ('demo-2', '10.0.0.4:8778'),
         ('demo-10', '10.0.0.12:8778'),
@@ -80,12 +80,30 @@ def test_the_first_unit_has_the_highest_priority_and_all_know_the_others():
 
 
 def test_a_unit_that_leaves_lets_go_of_the_vip_and_serves_on():
-    leaving = desired(dataclasses.replace(INPUTS, leaving=True))
+    leaving = desired(leaving=True)
     assert {s.name: s.state for s in leaving.services} == {
         'haproxy': 'running',
         'keepalived': 'stopped',
+        'openstack-haproxy-ready': 'running',
     }
 
 
 def test_what_a_unit_says_to_its_peers_is_where_they_reach_it():
     assert json.loads(vip.request(ADDRESSES)[vip.KEY]) == ['10.0.0.2', '203.0.113.2', 'fd00::2']
+
+
+def test_what_the_load_balancer_filters_is_filtered_here_too():
+    named = dataclasses.replace(
+        INPUTS, options={**INPUTS.options, 'os-public-hostname': 'cloud.example'}
+    )
+    text = content('haproxy.cfg', named)
+    assert 'deny_status 404 if { path -i -m beg /healthcheck /server-info /server-status }' in text
+    (hosts,) = re.findall(r'deny_status 421 unless { req.hdr\(host\) -i (.*) }', text)
+    assert {'203.0.113.99', '[fd00::99]:8778', 'cloud.example:8778'} < {*hosts.split()}
+    assert 'evil.example' not in hosts
+
+
+def test_a_check_that_ends_keeps_no_unit_from_holding_the_vip():
+    assert '/bin/bash' not in ''.join(f.content for f in desired().files)
+    assert 'vrrp_script' not in content('keepalived.conf')
+    assert 'vrrp_rt_priority' in content('keepalived.conf')
