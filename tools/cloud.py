@@ -1,18 +1,24 @@
-"""A deployed bundle, as its clients see it: where its endpoints are, and how to speak to them.
+"""A deployed bundle, as its clients see it: where its endpoints are, and openstacksdk connected to them.
 
-Standard library and jubilant only. Everything is asked through the load balancers' addresses, as clients would.
+Everything is asked through the load balancers' addresses, as clients would, and nothing is asked twice: what is lost
+must be seen. openstacksdk takes more than a second to be imported, so it is not before somebody connects (`warm`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import threading
 import time
-import urllib.error
-import urllib.request
-from typing import Any
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
 
 import jubilant
+import yaml
+
+if TYPE_CHECKING:
+    import openstack.connection
 
 TIMEOUT_S = 20.0
 TYPES = ('public', 'internal', 'admin')
@@ -25,20 +31,6 @@ class Cloud:
     urls: dict[str, dict[str, str]]
     """Service name → endpoint type → URL."""
     password: str = dataclasses.field(repr=False)
-
-
-@dataclasses.dataclass(frozen=True)
-class Answer:
-    """An HTTP answer."""
-
-    status: int
-    headers: dict[str, str]
-    """Names in lower case."""
-    body: bytes
-
-    def json(self) -> Any:
-        """The body, read as JSON."""
-        return json.loads(self.body)
 
 
 def find(juju: jubilant.Juju) -> Cloud:
@@ -67,60 +59,75 @@ def _frontends(juju: jubilant.Juju, unit: str, service: str) -> dict[str, str]:
     return found
 
 
-def request(
-    method: str, url: str, *, token: str = '', body: bytes = b'', kind: str = 'application/json'
-) -> Answer:
-    """One request. URLError when nobody answers; an error status is an answer."""
-    headers = {'Content-Type': kind, **({'X-Auth-Token': token} if token else {})}
-    asked = urllib.request.Request(url, data=body or None, method=method, headers=headers)  # noqa: S310 -- ours
-    try:
-        with urllib.request.urlopen(asked, timeout=TIMEOUT_S) as answer:  # noqa: S310
-            return Answer(answer.status, _lower(answer.headers), answer.read())
-    except urllib.error.HTTPError as error:
-        return Answer(error.code, _lower(error.headers), error.read())
+def identity_url(cloud: Cloud) -> str:
+    """Keystone's public endpoint, with the version of its API."""
+    url = cloud.urls['keystone']['public'].rstrip('/')
+    return url if url.endswith('/v3') else f'{url}/v3'
 
 
-def _lower(headers: Any) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
-
-
-def token(cloud: Cloud, *, endpoint: str = 'public') -> str:
-    """A token of the administrator. RuntimeError if it is refused."""
-    user = {'name': 'admin', 'domain': {'name': 'Default'}, 'password': cloud.password}
-    project = {'name': 'admin', 'domain': {'name': 'Default'}}
-    auth = {
+def login(cloud: Cloud) -> dict[str, Any]:
+    """How the administrator logs in, as openstacksdk wants it said."""
+    return {
         'auth': {
-            'identity': {'methods': ['password'], 'password': {'user': user}},
-            'scope': {'project': project},
-        }
+            'auth_url': identity_url(cloud),
+            'username': 'admin',
+            'password': cloud.password,
+            'project_name': 'admin',
+            'user_domain_name': 'Default',
+            'project_domain_name': 'Default',
+        },
+        'region_name': 'RegionOne',
+        'identity_api_version': '3',
     }
-    url = _versioned(cloud.urls['keystone'][endpoint], 'v3')
-    answer = request('POST', f'{url}/auth/tokens', body=json.dumps(auth).encode())
-    if answer.status != 201:
-        raise RuntimeError(f'no token: keystone answered {answer.status} {answer.body[:200]!r}')
-    return answer.headers['x-subject-token']
-
-
-def _versioned(url: str, version: str) -> str:
-    url = url.rstrip('/')
-    return url if url.endswith(f'/{version}') else f'{url}/{version}'
 
 
 def clouds_yaml(cloud: Cloud) -> str:
     """What openstacksdk and the ``openstack`` command read."""
-    return (
-        'clouds:\n'
-        '  rambla:\n'
-        '    auth:\n'
-        f'      auth_url: {_versioned(cloud.urls["keystone"]["public"], "v3")}\n'
-        '      username: admin\n'
-        f'      password: {json.dumps(cloud.password)}\n'
-        '      project_name: admin\n'
-        '      user_domain_name: Default\n'
-        '      project_domain_name: Default\n'
-        '    region_name: RegionOne\n'
-        '    identity_api_version: 3\n'
+    return yaml.safe_dump({'clouds': {'rambla': login(cloud)}}, sort_keys=False)
+
+
+def warm() -> None:
+    """Import openstacksdk beside other work, so that `connect` need not wait for it."""
+    threading.Thread(target=lambda: __import__('openstack'), daemon=True).start()
+
+
+def connect(cloud: Cloud) -> openstack.connection.Connection:
+    """Speak as the administrator to the public endpoints. Nothing is asked before it is used."""
+    import openstack
+
+    return openstack.connect(
+        load_yaml_config=False,
+        load_envvars=False,
+        auth_type='v3password',  # The URL says the version: none need be asked for.
+        api_timeout=TIMEOUT_S,
+        image_status_code_retries=0,  # 5 by itself: a 503 would not be seen.
+        **login(cloud),
     )
+
+
+@contextlib.contextmanager
+def plainly(doing: str) -> Generator[None]:
+    """What openstacksdk raises while *doing* something becomes a RuntimeError of one line."""
+    import keystoneauth1.exceptions
+    import openstack.exceptions
+
+    try:
+        yield
+    except (openstack.exceptions.SDKException, keystoneauth1.exceptions.ClientException) as error:
+        raise RuntimeError(f'{doing}: {error}') from error
+
+
+def token(cloud: Cloud) -> str:
+    """A token of the administrator. RuntimeError if it is refused."""
+    with plainly(f'no token from {identity_url(cloud)}'):
+        return str(connect(cloud).auth_token)
+
+
+def status(cloud: Cloud, url: str) -> int:
+    """The HTTP status that a client without a token gets for *url*. RuntimeError when nobody answers."""
+    with plainly(f'no answer from {url}'):
+        answer = connect(cloud).session.get(url, authenticated=False, raise_exc=False)
+    return answer.status_code
 
 
 @dataclasses.dataclass
@@ -132,20 +139,23 @@ class Tally:
     slowest_s: float = 0.0
 
 
-def ask_until(stop: Any, cloud: Cloud, tally: Tally) -> None:
-    """Validate a token through the public endpoint, over and over, until *stop* (a threading.Event) is set."""
-    held = token(cloud)
-    url = _versioned(cloud.urls['keystone']['public'], 'v3') + '/auth/tokens'
+def ask_until(stop: threading.Event, cloud: Cloud, tally: Tally) -> None:
+    """Validate a token through the public endpoint, over and over, until *stop* is set.
+
+    Each request comes over a connection of its own and is made once: a new token after a 401, or another try, would
+    hide a loss.
+    """
+    session, held = connect(cloud).session, token(cloud)
+    headers = {'X-Auth-Token': held, 'X-Subject-Token': held, 'Connection': 'close'}
     while not stop.is_set():
         began = time.monotonic()
         tally.asked += 1
         try:
-            asked = urllib.request.Request(  # noqa: S310
-                url, headers={'X-Auth-Token': held, 'X-Subject-Token': held}
-            )
-            with urllib.request.urlopen(asked, timeout=TIMEOUT_S):  # noqa: S310
-                pass
-        except (OSError, ValueError) as error:
+            with plainly('lost'):
+                session.get(
+                    f'{identity_url(cloud)}/auth/tokens', headers=headers, authenticated=False
+                )
+        except RuntimeError as error:
             tally.lost.append(str(error))
         tally.slowest_s = max(tally.slowest_s, time.monotonic() - began)
         stop.wait(0.1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import hashlib
-import json
 import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 import cloud as cloud_
 import jubilant
+import machines
 
 IMAGE_BYTES = 8 * 1024 * 1024
 
@@ -68,42 +68,25 @@ def token(cloud: cloud_.Cloud) -> str:
 
 def image(cloud: cloud_.Cloud) -> str:
     """Upload random bytes as an image, read them back, remove it."""
-    held = cloud_.token(cloud)
-    base = cloud.urls['glance']['public'].rstrip('/') + '/v2/images'
-    meta = {'name': 'proof', 'disk_format': 'raw', 'container_format': 'bare'}
-    made = cloud_.request('POST', base, token=held, body=json.dumps(meta).encode())
-    if made.status != 201:
-        raise Unproven(f'glance answered {made.status} to a new image: {made.body[:200]!r}')
-    where = f'{base}/{made.json()["id"]}'
     data = secrets.token_bytes(IMAGE_BYTES)
-    try:
-        put = cloud_.request(
-            'PUT', f'{where}/file', token=held, body=data, kind='application/octet-stream'
-        )
-        if put.status != 204:
-            raise Unproven(f'glance answered {put.status} to the upload: {put.body[:200]!r}')
-        got = cloud_.request('GET', f'{where}/file', token=held)
-    finally:
-        cloud_.request('DELETE', where, token=held)
-    if got.body != data:
-        raise Unproven(f'{len(got.body)} other bytes came back than the {len(data)} sent')
+    with cloud_.plainly('an image uploaded and read back'):
+        images = cloud_.connect(cloud).image
+        made = images.create_image('proof', data=data, disk_format='raw', allow_duplicates=True)
+        try:
+            back = images.download_image(made.id).content
+        finally:
+            images.delete_image(made.id)
+    if back != data:
+        raise Unproven(f'{len(back)} other bytes came back than the {len(data)} sent')
     return f'{IMAGE_BYTES // 1024**2} MiB, sha256 {hashlib.sha256(data).hexdigest()[:12]}…'
 
 
 def admin_refused(juju: jubilant.Juju, cloud: cloud_.Cloud) -> str:
     """From a machine that is in the DMZ alone: public endpoints answer, admin endpoints cannot be reached."""
-    before = set(juju.status().machines)
-    juju.cli('add-machine', '--constraints', 'spaces=dmz')
-    machine = next(iter(set(juju.status().machines) - before))
-    try:
-        juju.wait(lambda s: s.machines[machine].juju_status.current == 'started', delay=0.3)
-        public = cloud.urls['keystone']['public']
-        inner = [
-            u[kind] for kind in ('admin', 'internal') for u in cloud.urls.values() if kind in u
-        ]
+    public = cloud.urls['keystone']['public']
+    inner = [u[kind] for kind in ('admin', 'internal') for u in cloud.urls.values() if kind in u]
+    with machines.borrowed(juju, '--constraints', 'spaces=dmz') as machine:
         codes = _curl(juju, machine, [public, *inner])
-    finally:
-        juju.cli('remove-machine', '--force', '--no-prompt', machine)
     if codes[public] not in ('200', '300'):
         raise Unproven(f'the public endpoint {public} gave {codes[public]} to a client in the DMZ')
     for url in inner:

@@ -36,6 +36,7 @@ def main(argv: list[str]) -> int:
         _model(model)
         _spaces(model, bundle)
         _try_again(model)
+        cloud_.warm()
         say(f'deploying {bundle} (model {model}); watch it elsewhere: {JUJULET} status --watch 2s')
         _juju('deploy', '--model', model, f'./{os.path.relpath(bundle)}', '--wait')
         deployed = time.monotonic() - began
@@ -159,7 +160,8 @@ def _farewell(found: cloud_.Cloud) -> None:
     here = os.path.relpath(JUJULET)
     shell = ' (in a shell of root: sudo -s)' if os.environ.get('SUDO_USER') else ''
     print(f"""
-Credentials: clouds.yaml (cloud "rambla", user "admin")
+Credentials: clouds.yaml (cloud "rambla", user "admin"), as for
+  OS_CLOUD=rambla {os.path.relpath(JUJULET.with_name('openstack'))} endpoint list
 
 Three things to try{shell}:
   eval "$({here} env)"; juju status           the same `juju` that you know

@@ -142,13 +142,13 @@ def test_the_only_unit_is_paused_by_force_alone(juju: jubilant.Juju, cloud: clou
     juju.run(UNIT, 'pause')
     said = message(juju, 'draining, refused')
     assert 'would have 0 of 1 units left' in said
-    assert cloud_.request('GET', url).status == 200
+    assert cloud_.status(cloud, url) == 200
     juju.run(UNIT, 'pause', {'force': True, 'deadline': 30})
     message(juju, 'paused')
-    assert cloud_.request('GET', url).status == 503
+    assert cloud_.status(cloud, url) == 503
     juju.run(UNIT, 'resume')
     settle(juju)
-    assert cloud_.request('GET', url).status == 200
+    assert cloud_.status(cloud, url) == 200
 
 
 def test_without_the_load_balancer_a_service_has_its_own_endpoint_again(
@@ -160,11 +160,11 @@ def test_without_the_load_balancer_a_service_has_its_own_endpoint_again(
     own = f'http://{juju.status().apps["placement"].units[UNIT].public_address}:8778'
     juju.wait(lambda _: registered(cloud) == own, timeout=300, successes=1)
     settle(juju)
-    assert cloud_.request('GET', own).status == 200
+    assert cloud_.status(cloud, own) == 200
     juju.integrate('placement:internal-backend', 'lb:backend')
     juju.wait(lambda _: registered(cloud) == balanced, timeout=300, successes=1)
     settle(juju)
-    assert cloud_.request('GET', balanced).status == 200
+    assert cloud_.status(cloud, balanced) == 200
 
 
 def python(juju: jubilant.Juju, unit: str, script: str, line: str, *args: str) -> str:
@@ -182,11 +182,7 @@ def validations(juju: jubilant.Juju) -> int:
 
 def registered(cloud: cloud_.Cloud) -> str:
     """Placement's internal endpoint, as the catalogue has it."""
-    url = cloud.urls['keystone']['public'].removesuffix('/v3') + '/v3'
-    answer = cloud_.request('GET', f'{url}/auth/catalog', token=cloud_.token(cloud))
-    (service,) = [s for s in answer.json()['catalog'] if s['type'] == 'placement']
-    (found,) = [e['url'] for e in service['endpoints'] if e['interface'] == 'internal']
-    return str(found)
+    return str(cloud_.connect(cloud).endpoint_for('placement', interface='internal'))
 
 
 def message(juju: jubilant.Juju, beginning: str) -> str:
