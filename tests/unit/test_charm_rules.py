@@ -207,9 +207,9 @@ def nothing_is_copied(folder: work.Folder) -> Iterator[str]:
 
 IN_CLASS = '    """Charm for the Placement API."""\n'
 OTHERWISE = """
-    def desired_state(self, inputs):
+    def run(self, why, inputs):
         import dataclasses
-        seen = super().desired_state(inputs)
+        seen = super().run(why, inputs)
         own = seen.host
         return dataclasses.replace(seen, host=dataclasses.replace(own, {}))
 """
@@ -242,7 +242,13 @@ RULES: dict[Rule, tuple[str, str, str]] = {
     pause_drains: (
         'src/charm.py',
         IN_CLASS,
-        IN_CLASS + '\n    def _on_pause(self, event):\n        event.log("Stopped.")\n',
+        IN_CLASS
+        + """
+    def run(self, why, inputs):
+        if isinstance(why, charmkit.Action):
+            return charmkit.Desired(results={'status': 'stopped'})
+        return super().run(why, inputs)
+""",
     ),
     two_bases: ('tests/unit/__snapshots__/test_files.ambr', '[debian@13]', '[debian@11]'),
     endpoints_are_there: ('charmcraft.yaml', '  admin-backend:', '  administrator-backend:'),

@@ -12,20 +12,28 @@ unasked.leave(os.environ)
 from . import apache, conf, host, migration, relations, state
 from .api import ApiCharm
 from .charm import Charm
-from .relations import keystone, mount, mysql
-from .spec import Ready, ServiceSpec, WsgiApp
-from .state import Desired, Facts, Inputs, Secret, Status
+from .machine import Facts, Machine, Task
+from .relations import keystone, mount, mysql, subordinate
+from .spec import Daemon, Ready, ServiceSpec, WsgiApp
+from .state import Desired, Inputs, Secret, Status
+from .why import Action, Hook, Why
 
 __all__ = [
+    'Action',
     'ApiCharm',
     'Charm',
+    'Daemon',
     'Desired',
     'Facts',
+    'Hook',
     'Inputs',
+    'Machine',
     'Ready',
     'Secret',
     'ServiceSpec',
     'Status',
+    'Task',
+    'Why',
     'WsgiApp',
     'apache',
     'conf',
@@ -36,4 +44,5 @@ __all__ = [
     'mysql',
     'relations',
     'state',
+    'subordinate',
 ]

@@ -1,12 +1,11 @@
-"""The edge to the machine: it observes what is, and carries out steps.
+"""The edge to the machine: it observes what is, and carries out steps and what tasks ask for.
 
 It knows packages, files, commands and services, and neither OpenStack nor Juju. What it raises is
-for the operator: :class:`run.CommandError`, :class:`files.RefusedError`, and ``OSError``.
+for the operator: :class:`run.CommandError` and ``OSError``.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import logging
 import pathlib
@@ -14,86 +13,13 @@ import secrets
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from . import facts, files, host, packages, processes, run, state
+from . import facts, files, host, packages, processes, run, wires
+from .machine import Facts, Finished, HttpRequest, HttpResponse
 
 _log = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What :func:`reconcile` did."""
-
-    steps: tuple[host.Step, ...] = ()
-    failed: tuple[str, ...] = ()
-    """Services that would not start."""
-    versions: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
-    """Versions of the desired packages, after the steps."""
-
-
-class Machine(Protocol):
-    """What :func:`reconcile` and the charm need of a machine; tests pass a fake."""
-
-    def facts(self) -> state.Facts:
-        """What the machine is."""
-        ...
-
-    def unit_secret(self, unit: str) -> str:
-        """A random text that *unit* keeps for good."""
-        ...
-
-    def observe(self, desired: host.Host) -> host.Observed:
-        """The state of all that *desired* speaks about."""
-        ...
-
-    def carry_out(self, step: host.Step, desired: host.Host) -> bool:
-        """Do *step*; False when a service would not come up."""
-        ...
-
-
-def reconcile(machine: Machine, desired: host.Host) -> Outcome:
-    """Bring *machine* to *desired*, and return what had to change.
-
-    Raises:
-        CommandError: when a package would not install or a command would not succeed.
-        RefusedError: when a file's check does not accept it.
-    """
-    observed = machine.observe(desired)
-    steps = host.plan(desired, observed)
-    failed: list[str] = []
-    for step in steps:
-        _log.info('%s', step)
-        if not machine.carry_out(step, desired):
-            failed.append(step.target)
-    if any(step.verb == 'install' for step in steps):
-        observed = machine.observe(desired)
-    return Outcome(steps, tuple(failed), observed.packages)
-
-
-def settle(
-    machine: Machine,
-    decide: Callable[[Mapping[str, str]], host.Host],
-    versions: Mapping[str, str],
-) -> Outcome:
-    """Reconcile until the installed versions are those that were decided with.
-
-    *decide* says what is desired when such package versions are installed; *versions* are those
-    last seen, none if unknown.
-
-    Raises:
-        Exception: what :func:`reconcile` raises.
-    """
-    if not versions:
-        versions = machine.observe(decide({})).packages
-    done: list[host.Step] = []
-    while True:
-        outcome = reconcile(machine, decide(versions))
-        done += outcome.steps
-        if outcome.versions == versions:
-            return dataclasses.replace(outcome, steps=tuple(done))
-        versions = outcome.versions
 
 
 class LocalMachine:
@@ -107,9 +33,17 @@ class LocalMachine:
     def __init__(self, name: str, root: pathlib.Path = pathlib.Path('/var/lib/charmkit')):
         self._memory = root / name
 
-    def facts(self) -> state.Facts:
+    def facts(self) -> Facts:
         """What this machine is."""
         return facts.read()
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Let that much time pass."""
+        time.sleep(seconds)
 
     def unit_secret(self, unit: str) -> str:
         """A random text that *unit* keeps for good on this machine."""
@@ -133,21 +67,19 @@ class LocalMachine:
             started_with=remembered.get('started_with', {}),
         )
 
-    def carry_out(self, step: host.Step, desired: host.Host) -> bool:
-        """Do *step*; False when a service would not come up.
+    def carry_out(self, step: host.Step, desired: host.Host) -> str:
+        """Do *step*; '' when it is done, else why not.
 
         Raises:
-            CommandError: see :func:`reconcile`.
-            RefusedError: see :func:`reconcile`.
+            CommandError: when packages would not install, or a command would not succeed.
         """
         match step.verb:
             case 'mask' | 'unmask':
                 run.program('systemctl', step.verb, step.target)
-            case 'install':
-                masked = (s.name for s in desired.services if s.state == 'masked')
-                packages.install(step.target.split(), masked=masked)
+            case 'install' | 'upgrade':
+                self._install(step, desired)
             case 'make' | 'write' | 'link' | 'remove':
-                _change_path(step, desired)
+                return _change_path(step, desired)
             case 'run':
                 command = next(c for c in desired.commands if c.name == step.target)
                 run.command(command)
@@ -162,7 +94,56 @@ class LocalMachine:
                 self._note_start(step.target, desired)
             case 'start' | 'restart' | 'reload':
                 return self._bring_up(step, desired)
-        return True
+        return ''
+
+    def program(
+        self,
+        *argv: str,
+        stdin: str = '',
+        environment: Mapping[str, str] | None = None,
+        user: str = 'root',
+        timeout_s: float = 60.0,
+    ) -> Finished:
+        """Run a program to its end; one that is not there ends with 127, as in a shell."""
+        try:
+            return run.finished(
+                argv, user=user, stdin=stdin, environment=environment, timeout_s=timeout_s
+            )
+        except OSError as e:
+            return Finished(127, str(e))
+
+    def http(self, request: HttpRequest) -> HttpResponse:
+        """Make a request, by no proxy; whatever goes wrong is a response."""
+        return wires.http_response(request)
+
+    def ask(self, socket: str, text: str, timeout_s: float = 5.0) -> str:
+        """The answer to *text* on a Unix socket. Raises UnreachableError."""
+        return wires.ask(socket, text, timeout_s)
+
+    def read(self, path: str) -> str | None:
+        """The text at *path*; None when there is no such file."""
+        try:
+            return pathlib.Path(path).read_text(errors='replace')
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def write(self, path: str, text: str, mode: int = 0o600) -> None:
+        """Put *text* at *path* in one step."""
+        files.write(pathlib.Path(path), text, mode)
+
+    def names(self, directory: str) -> tuple[str, ...]:
+        """What is in *directory*, sorted; nothing when it is not there."""
+        try:
+            return tuple(sorted(p.name for p in pathlib.Path(directory).iterdir()))
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+
+    def _install(self, step: host.Step, desired: host.Host) -> None:
+        masked = (s.name for s in desired.services if s.state == 'masked')
+        upgrade = step.verb == 'upgrade'
+        packages.install(step.target.split(), masked=masked, upgrade=upgrade)
+        if upgrade and desired.upgrade:
+            self._remember('commands', {desired.upgrade.name: desired.upgrade.key})
 
     def _versions(self, names: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
         """Versions of packages, asked for again when dpkg has written since: most hooks need no more."""
@@ -173,26 +154,49 @@ class LocalMachine:
         self._remember('packages', {'asked': asked, 'found': json.dumps(found)})
         return found
 
-    def _bring_up(self, step: host.Step, desired: host.Host) -> bool:
-        service = next(s for s in desired.services if s.name == step.target)
-        # Each of these two costs more than the start itself: systemd runs all its generators.
-        known = _shown('NeedDaemonReload,UnitFileState', _unit(step.target))[0]
-        if known['NeedDaemonReload'] == 'yes':
-            run.program('systemctl', 'daemon-reload')
-        if step.verb == 'start' and known['UnitFileState'] != 'enabled':
-            run.program('systemctl', 'enable', '--quiet', step.target)
-        # One that is active and does not answer its probe is not helped by `start`.
-        verb = 'reload' if step.verb == 'reload' else 'restart'
-        done = subprocess.run(
-            ['systemctl', verb, step.target], capture_output=True, text=True, check=False
-        )
-        if done.returncode or not _answers_within(service.probe, 10):
-            _log.error('%s %s: %s', verb, step.target, done.stderr.strip() or 'does not answer')
-            return False
-        for each in desired.services:
-            if step.target in (each.name, each.part_of):
-                self._note_start(each.name, desired)
-        return True
+    def _bring_up(self, step: host.Step, desired: host.Host) -> str:
+        """Start, restart or reload; '' when the service is up with its files, else why it is not.
+
+        What does not come up with its new files gets back those that it last came up with.
+        """
+        reason = _tell_systemd(step, desired)
+        if not reason:
+            self._keep_good(step.target, desired)
+            for each in desired.services:
+                if step.target in (each.name, each.part_of):
+                    self._note_start(each.name, desired)
+            return ''
+        _log.error('%s: %s', step, reason)
+        if not self._put_back(step.target, desired):
+            return reason
+        again = _tell_systemd(step, desired)
+        if again:
+            return f'{reason}; nor with its last good files: {again}'
+        return f'{reason}; its last good files are in force again'
+
+    def _keep_good(self, service: str, desired: host.Host) -> None:
+        """Remember the files that *service* has come up with, where a check can not tell all."""
+        for file in _checked(service, desired):
+            current = pathlib.Path(file.path)
+            if current.exists():
+                kept = self._good(file)
+                if not kept.exists() or kept.read_bytes() != current.read_bytes():
+                    files.write(kept, current.read_text(), mode=0o600)
+
+    def _put_back(self, service: str, desired: host.Host) -> bool:
+        """Put the last good files back; whether that changes anything."""
+        changed = False
+        for file in _checked(service, desired):
+            kept = self._good(file)
+            if kept.exists() and kept.read_text() != file.content:
+                files.write(
+                    pathlib.Path(file.path), kept.read_text(), file.mode, file.owner, file.group
+                )
+                changed = True
+        return changed
+
+    def _good(self, file: host.File) -> pathlib.Path:
+        return self._memory / 'good' / file.path.strip('/').replace('/', '_')
 
     def _note_start(self, service: str, desired: host.Host) -> None:
         self._remember('started_with', {service: desired.config_digest(service)})
@@ -244,6 +248,32 @@ def _shown(properties: str, *units: str) -> list[dict[str, str]]:
     ]
 
 
+def _tell_systemd(step: host.Step, desired: host.Host) -> str:
+    """Carry out *step* of a service; '' when it is up, else why it is not."""
+    service = next(s for s in desired.services if s.name == step.target)
+    # Each of these two costs more than the start itself: systemd runs all its generators.
+    known = _shown('NeedDaemonReload,UnitFileState', _unit(step.target))[0]
+    if known['NeedDaemonReload'] == 'yes':
+        run.program('systemctl', 'daemon-reload')
+    if step.verb == 'start' and known['UnitFileState'] != 'enabled':
+        run.program('systemctl', 'enable', '--quiet', step.target)
+    # One that is active and does not answer its probe is not helped by `start`.
+    verb = 'reload' if step.verb == 'reload' else 'restart'
+    done = subprocess.run(
+        ['systemctl', verb, step.target], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        said = ' '.join(done.stderr.split())
+        return f'systemctl {verb}: {said or f"ended with {done.returncode}"}'
+    if not _answers_within(service.probe, 10):
+        return f'nothing answers on {service.probe}'
+    return ''
+
+
+def _checked(service: str, desired: host.Host) -> list[host.File]:
+    return [f for f in desired.files if f.check and service in f.notify]
+
+
 def _unit(name: str) -> str:
     return name if '.' in name else f'{name}.service'
 
@@ -267,16 +297,20 @@ def _answers_within(probe: str, seconds: float) -> bool:
             return False
 
 
-def _change_path(step: host.Step, desired: host.Host) -> None:
+def _change_path(step: host.Step, desired: host.Host) -> str:
     match step.verb:
         case 'make':
             files.make(_find(desired.directories, step.target))
         case 'write':
-            files.put(_find(desired.files, step.target))
+            try:
+                files.put(_find(desired.files, step.target))
+            except files.RefusedError as e:
+                return e.output
         case 'link':
             files.link(_find(desired.links, step.target))
         case _:
             pathlib.Path(step.target).unlink(missing_ok=True)
+    return ''
 
 
 def _find(things: Iterable[Any], path: str) -> Any:

@@ -1,23 +1,21 @@
-"""The edge to Juju: the one module that imports ops. Read, decide, apply, converge, publish.
+"""The edge to Juju: the one module that imports ops. Read, run, publish.
 
 Any charm is a subclass of :class:`Charm` with one pure function::
 
     class MysqlCharm(charmkit.Charm):
-        def desired_state(self, inputs: charmkit.Inputs) -> charmkit.Desired:
-            return workload.desired_state(inputs)          # a pure module of the charm's own
+        def run(self, why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
+            return workload.run(why, inputs)          # a pure module of the charm's own
 
-Every event that asks for something leads to the same reconcile, so there is nothing to observe; only actions, stop,
-remove and secret rotation have handlers of their own, which the subclass observes in its ``__init__``. Some ask
+Every hook that asks for something and every action leads there, so there is nothing to observe; some hooks ask
 for nothing (:mod:`charmkit.unasked`): another comes right behind them, or a run has found all that they say already.
-What needs the service *running* (grants, a catalogue over REST) goes into
-:meth:`Charm.converge`, which may also amend what is published: it runs after the machine is
-as desired and before a databag is written, so nobody is told of what does not exist yet.
+What needs the services *running* (grants, a catalogue over REST, health) is a task of :attr:`Desired.tasks`;
+databags are written when all tasks have ended, so nobody is told of what does not exist yet.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import json
 import logging
 import re
 import secrets
@@ -26,7 +24,9 @@ from typing import ClassVar, TypeVar, cast
 
 import ops
 
-from . import apply, host, relations, state, unasked
+from . import apply, drive, host, relations, run, state, unasked
+from .machine import Facts, Machine
+from .why import Action, Hook, Why
 
 _log = logging.getLogger(__name__)
 
@@ -36,13 +36,11 @@ _BEFORE_CONFIGURED = (
     ops.LeaderSettingsChangedEvent,
     ops.RelationCreatedEvent,  # See charmkit.unasked.
 )
-# Reconciling is not what these ask for: each has its own handler, or none.
-_DEDICATED = (
+# Nothing runs for these.
+_IDLE = (
     ops.RelationJoinedEvent,  # See charmkit.unasked.
     ops.CollectMetricsEvent,
-    ops.StopEvent,
-    ops.RemoveEvent,
-    ops.SecretRotateEvent,
+    ops.RemoveEvent,  # Its stop hook came before it.
     ops.SecretRemoveEvent,
     ops.SecretExpiredEvent,
 )
@@ -58,36 +56,29 @@ _JUJUS_OWN = frozenset({'egress-subnets', 'ingress-address', 'private-address'})
 
 
 class Charm(ops.CharmBase):
-    """A charm that is one function from what is there to what is wanted.
+    """A charm that is one function from why it runs and what is there to what is wanted."""
 
-    Where the charm declares the actions ``pause`` and ``resume``, they are served from here:
-    :attr:`state.Inputs.paused` says which was last.
-    """
-
-    machine: ClassVar[apply.Machine | None] = None
+    machine: ClassVar[Machine | None] = None
     """What stands for the machine; None is the one that the charm runs on. Tests set a fake."""
     _stored = ops.StoredState()
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
-        self._stored.set_default(paused=False, configured=False, versions={}, shown_version='')
-        self.here: apply.Machine = self.machine or apply.LocalMachine(self.meta.name)
+        self._stored.set_default(configured=False, versions={}, shown_version='', memory='{}')
+        self.here: Machine = self.machine or apply.LocalMachine(self.meta.name)
         for event in self.on.events().values():
-            if issubclass(event.event_type, ops.HookEvent) and not issubclass(
-                event.event_type, _DEDICATED
-            ):
-                framework.observe(event, self._on_any)
+            kind = event.event_type
+            if issubclass(kind, ops.ActionEvent):
+                framework.observe(event, self._on_action)
+            elif issubclass(kind, ops.HookEvent) and not issubclass(kind, _IDLE):
+                framework.observe(event, self._on_hook)
         framework.observe(self.on.secret_remove, self._on_secret_remove)
-        if 'pause' in self.meta.actions:
-            framework.observe(self.on['pause'].action, self._on_pause)
-        if 'resume' in self.meta.actions:
-            framework.observe(self.on['resume'].action, self._on_resume)
 
-    def desired_state(self, inputs: state.Inputs) -> state.Desired:
-        """Decide everything from *inputs*: a subclass must say how. Pure."""
+    def run(self, why: Why, inputs: state.Inputs) -> state.Desired:
+        """Decide everything from *why* this run is and from *inputs*: a subclass must say how. Pure."""
         raise NotImplementedError
 
-    def prepared(self, facts: state.Facts) -> host.Host:
+    def prepared(self, facts: Facts) -> host.Host:
         """What the machine needs whatever its place will be: packages, above all. By default nothing. Pure.
 
         The `install` hook brings this about and asks Juju nothing, so what it leaves behind is the same on
@@ -95,46 +86,63 @@ class Charm(ops.CharmBase):
         """
         return host.Host()
 
-    def converge(self, inputs: state.Inputs, desired: state.Desired) -> state.Desired:
-        """Do what needs the service running, and return what to publish; by default *desired*.
+    def _on_hook(self, event: ops.HookEvent) -> None:
+        if isinstance(event, ops.InstallEvent):
+            outcome = drive.reconcile(self.here, self.prepared(self.here.facts()))
+            for name, reason in (*outcome.failed.items(), *outcome.refused.items()):
+                _log.error('%s: %s', name, reason)
+        elif isinstance(event, _BEFORE_CONFIGURED) and not self._stored.configured:
+            _log.debug('%s: config-changed follows, and does it all at once', event)
+        else:
+            self._carry_out(_hook(event))
+            if not self._stored.configured:
+                self._stored.configured = True
 
-        Called once in each run, when the machine is as desired and no service has failed. It must
-        bear being repeated: compare what is there with what is wanted, and change the rest.
-        """
-        return desired
+    def _on_action(self, event: ops.ActionEvent) -> None:
+        names = {name.replace('-', '_'): name for name in self.meta.actions}
+        name = names[event.handle.kind.removesuffix('_action')]
+        try:
+            driven = self._carry_out(Action(name, dict(event.params), event.id))
+        except run.CommandError as e:
+            event.fail(str(e))
+            return
+        for line in driven.desired.log:
+            event.log(line)
+        if driven.desired.results:
+            event.set_results(dict(driven.desired.results))
+        if driven.desired.failure:
+            event.fail(driven.desired.failure)
 
-    def reconcile(self) -> state.Desired:
-        """Bring everything to where it should be. Actions call it when they have changed a fact.
+    def _on_secret_remove(self, event: ops.SecretRemoveEvent) -> None:
+        # Nobody reads this revision any more, and Juju keeps each until its owner says so.
+        event.remove_revision()
+
+    def _carry_out(self, why: Why) -> drive.Driven:
+        """Bring everything to where the run wants it, and publish.
 
         Raises:
-            Exception: what :func:`apply.reconcile` raises; Juju shows it and tries again.
+            CommandError: what :func:`drive.drive` raises; Juju shows it and tries again.
         """
         unasked.forget(self.charm_dir)
         inputs = self.inputs()
-
-        def decide(versions: Mapping[str, str]) -> host.Host:
-            return self.desired_state(dataclasses.replace(inputs, versions=versions)).host
-
-        outcome = apply.settle(self.here, decide, inputs.versions)
-        if inputs.versions != outcome.versions:
-            self._stored.versions = dict(outcome.versions)
-            inputs = dataclasses.replace(inputs, versions=outcome.versions)
-        desired = self.desired_state(inputs)
-        failed = [
-            state.Status('blocked', f'{name} does not run: see journalctl -u {name}')
-            for name in outcome.failed
-        ]
-        if not failed:
-            desired = self.converge(inputs, desired)
+        driven = drive.drive(self.here, self.run, why, inputs)
+        desired = driven.desired
+        if desired.failure or desired.read_only or why.leaving:
+            return driven  # One that leaves has nobody left to tell.
+        if dict(cast('Mapping[str, str]', self._stored.versions)) != driven.inputs.versions:
+            self._stored.versions = dict(driven.inputs.versions)
+        self._keep(desired.memory)
         news = self._publish(desired)
-        shown = self._show([*failed, *desired.status, *self.notes(outcome)])
-        at_rest = not (news or outcome.steps or shown == 'blocked')
+        shown = self._show([*desired.status, *state.troubles(driven.inputs, desired.status)])
+        at_rest = not (news or driven.steps or shown == 'blocked')
         unasked.remember(self.charm_dir, self._heard(inputs) if at_rest else {})
-        return desired
+        return driven
 
-    def notes(self, outcome: apply.Outcome) -> list[state.Status]:
-        """What the operator should hear about what had to be done; by default nothing."""
-        return []
+    def _keep(self, memory: Mapping[str, object]) -> None:
+        before = json.loads(str(self._stored.memory))
+        after = {**before, **memory}
+        if after != before:
+            self._stored.memory = json.dumps(after, sort_keys=True)
 
     def inputs(self) -> state.Inputs:
         """Everything that the desired state depends on."""
@@ -172,39 +180,11 @@ class Charm(ops.CharmBase):
             options=dict(self.config),
             secrets=self._secrets(bags),
             versions=dict(cast('Mapping[str, str]', self._stored.versions)),
-            paused=bool(self._stored.paused),
+            memory=json.loads(str(self._stored.memory)),
+            now=self.here.now(),
             unit_secret=self.here.unit_secret(self.unit.name),
             fresh=secrets.token_hex(32),
         )
-
-    def write_peer_data(self, data: Mapping[str, str]) -> None:
-        """Add *data* to what this unit tells its peers."""
-        for relation in self.model.relations[PEERS]:
-            relation.data[self.unit].update(data)
-
-    def _on_any(self, event: ops.EventBase) -> None:
-        if isinstance(event, ops.InstallEvent):
-            apply.reconcile(self.here, self.prepared(self.here.facts()))
-        elif isinstance(event, _BEFORE_CONFIGURED) and not self._stored.configured:
-            _log.debug('%s: config-changed follows, and does it all at once', event)
-        else:
-            self.reconcile()
-            if not self._stored.configured:
-                self._stored.configured = True
-
-    def _on_secret_remove(self, event: ops.SecretRemoveEvent) -> None:
-        # Nobody reads this revision any more, and Juju keeps each until its owner says so.
-        event.remove_revision()
-
-    def _on_pause(self, event: ops.ActionEvent) -> None:
-        self._stored.paused = True
-        self.reconcile()
-        event.set_results({'status': str(self.unit.status.message)})
-
-    def _on_resume(self, event: ops.ActionEvent) -> None:
-        self._stored.paused = False
-        self.reconcile()
-        event.set_results({'status': str(self.unit.status.message)})
 
     def _relation(self, r: ops.Relation) -> relations.Relation:
         return relations.Relation(
@@ -290,6 +270,12 @@ class Charm(ops.CharmBase):
         shown = state.summary(statuses)
         self.unit.status = _STATUSES[shown.kind](shown.message)
         return shown.kind
+
+
+def _hook(event: ops.HookEvent) -> Hook:
+    name = event.handle.kind.replace('_', '-')
+    subject = (event.secret.label or '') if isinstance(event, ops.SecretEvent) else ''
+    return Hook(name, subject)
 
 
 class _Bindings(Mapping[str, T]):

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
+import subprocess
 
-from . import state
+from .machine import Facts
 
 
-def read(root: pathlib.Path = pathlib.Path('/')) -> state.Facts:
+def read(root: pathlib.Path = pathlib.Path('/')) -> Facts:
     """The facts of the machine whose files are under *root*.
 
     Raises:
         OSError: where there is no ``os-release`` or no ``meminfo``.
     """
-    return state.Facts(
+    return Facts(
         base=_base((root / 'etc/os-release').read_text()),
         cpus=_cpus(root),
         memory_mib=_memory_mib(root),
+        interfaces=_interfaces(),
     )
 
 
@@ -47,6 +50,16 @@ def _memory_mib(root: pathlib.Path) -> int:
         if value.isdecimal():
             limits.append(int(value) // 2**20)
     return min(limits)
+
+
+def _interfaces() -> dict[str, str]:
+    try:
+        argv = ['ip', '-j', 'address', 'show']
+        done = subprocess.run(argv, capture_output=True, text=True, check=True)
+        seen = json.loads(done.stdout)
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return {}
+    return {a['local']: i['ifname'] for i in seen for a in i['addr_info'] if 'local' in a}
 
 
 def _first(root: pathlib.Path, name: str) -> str:

@@ -22,6 +22,57 @@ from .relations import (
     host_in_url,
     loadbalancer,
 )
+from .why import Action, Why, action
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Course:
+    """What this unit is about to do with its clients, as operator, Juju and its own health have it."""
+
+    paused: bool = False
+    """The pause action was run and resume was not since, or the unit is being removed."""
+    leaving: bool = False
+    """It is being removed: its relations are gone already."""
+    time_passes: bool = False
+    healthy: bool = False
+    """Its own health checks have passed in this run."""
+    drain: loadbalancer.Lifecycle | None = None
+    """What the pause action asks for: reason, deadline, force."""
+
+
+PAUSED = 'paused'
+"""The name in the unit's memory of whether it is paused."""
+HEALTH = 'health'
+"""Of the task that asks the unit's own API."""
+
+
+def course(why: Why, inputs: state.Inputs) -> Course:
+    """What follows from why this run is."""
+    pause = action(why, 'pause')
+    paused = bool(inputs.memory.get(PAUSED, False))
+    if pause is not None or why.leaving:
+        paused = True
+    elif action(why, 'resume') is not None:
+        paused = False
+    return Course(
+        paused=paused,
+        leaving=why.leaving,
+        time_passes=why.time_passes,
+        healthy=inputs.seen.get(HEALTH) == '',
+        drain=_drain_asked(pause) if pause is not None else None,
+    )
+
+
+def _drain_asked(pause: Action) -> loadbalancer.Lifecycle:
+    force = bool(pause.params.get('force', False))
+    return loadbalancer.Lifecycle(
+        state='drain',
+        token='',
+        reason=str(pause.params.get('reason', 'paused')),
+        deadline_s=int(pause.params.get('deadline', 300)),
+        on_deadline='force' if force else 'wait',
+        force=force,
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,6 +91,10 @@ class Place:
     host: host.Host
     peer_data: Databag
     """What this unit says to its peers."""
+    lifecycle: loadbalancer.Lifecycle
+    """What this unit wants of its load balancers."""
+    coming_back: bool
+    """They have taken it out, and wait to hear that it is well."""
     unit_data: Mapping[str | int, Databag] = dataclasses.field(
         default_factory=dict[str | int, Databag]
     )
@@ -48,12 +103,12 @@ class Place:
     )
 
 
-def place(spec: spec_.ServiceSpec, inputs: state.Inputs) -> Place:
+def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Place:
     """Work it out for the service *spec*."""
     balancers = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
     offered = [
         loadbalancer.Service(
-            name=_offered_name(spec, app),
+            name=spec.service_of(app),
             type=app.type,
             frontend_port=app.port,
             backend_port=app.port,
@@ -64,12 +119,12 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs) -> Place:
         for app in spec.apps
         if app.type
     ]
-    lifecycle = _lifecycle(balancers, inputs)
+    lifecycle = _lifecycle(balancers, inputs, course)
     drain = loadbalancer.drain(balancers, inputs.site.unit, lifecycle)
     addresses = _listen(inputs, balancers)
     own, homeless = ((), ()) if balancers else vip.placed(inputs)
     ports = {app.name: app.port for app in spec.apps}
-    out = inputs.paused and (
+    out = course.paused and (
         not balancers or lifecycle.state == 'maintenance' or drain.state == 'unsupported'
     )
     by_relation: dict[int, EndpointType] = {
@@ -80,10 +135,12 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs) -> Place:
         addresses=addresses,
         out_of_service=out,
         told=lifecycle.state == 'maintenance' if balancers else not inputs.options.get('vip'),
-        status=_status(inputs, balancers, lifecycle, drain, out) or _misplaced(homeless),
-        host=vip.desired(inputs, own, addresses, ports, leaving=inputs.leaving)
+        status=_status(course, balancers, lifecycle, drain, out) or _misplaced(homeless),
+        host=vip.desired(inputs, own, addresses, ports, leaving=course.leaving)
         if own
         else vip.absent(),
+        lifecycle=lifecycle,
+        coming_back=_state(loadbalancer.last(balancers)) in ('drain', 'maintenance'),
         peer_data=vip.request(addresses),
         unit_data={
             r.id: loadbalancer.unit_request(
@@ -98,30 +155,46 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs) -> Place:
     )
 
 
-def _offered_name(spec: spec_.ServiceSpec, app: spec_.WsgiApp) -> str:
-    return spec.name if app == spec.apps[0] else app.name
+def serves_clients(inputs: state.Inputs) -> bool:
+    """Whether load balancers send clients to this unit, or have not yet seen the last of them."""
+    balancers = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
+    return _state(loadbalancer.last(balancers)) in ('ready', 'drain')
 
 
-def _lifecycle(balancers: list[Relation], inputs: state.Inputs) -> loadbalancer.Lifecycle:
+def _state(lifecycle: loadbalancer.Lifecycle | None) -> str:
+    return lifecycle.state if lifecycle else ''
+
+
+def _lifecycle(
+    balancers: list[Relation], inputs: state.Inputs, course: Course
+) -> loadbalancer.Lifecycle:
     lifecycle = loadbalancer.steer(
         loadbalancer.last(balancers),
         balancers,
         unit=inputs.site.unit,
-        paused=inputs.paused,
-        healthy=inputs.healthy,
+        paused=course.paused,
+        healthy=course.healthy,
         fresh_token=state.password(inputs, 'lifecycle'),
-        wish=inputs.drain_wish,
+        wish=course.drain,
     )
-    if inputs.tick and lifecycle.state != 'ready':
+    if course.time_passes and lifecycle.state != 'ready':
         return dataclasses.replace(lifecycle, beat=lifecycle.beat + 1)
     return lifecycle
 
 
 def _urls(
     spec: spec_.ServiceSpec, inputs: state.Inputs, balancers: Iterable[Relation]
+) -> dict[str, dict[str, str]]:
+    return {
+        spec.service_of(app): _urls_of(app, spec.service_of(app), inputs, balancers)
+        for app in spec.apps
+    }
+
+
+def _urls_of(
+    app: spec_.WsgiApp, service: str, inputs: state.Inputs, balancers: Iterable[Relation]
 ) -> dict[str, str]:
-    app = spec.apps[0]
-    balanced = loadbalancer.urls(balancers, spec.name)
+    balanced = loadbalancer.urls(balancers, service)
     vips = str(inputs.options.get('vip') or '').split()
     urls: dict[str, str] = {}
     for t in ENDPOINT_TYPES:
@@ -163,15 +236,15 @@ def _misplaced(homeless: tuple[str, ...]) -> state.Status | None:
 
 
 def _status(
-    inputs: state.Inputs,
+    course: Course,
     balancers: list[Relation],
     lifecycle: loadbalancer.Lifecycle,
     drain: loadbalancer.Drain,
     out: bool,
 ) -> state.Status | None:
-    if inputs.paused and out:
+    if course.paused and out:
         return state.Status('maintenance', 'paused: run the resume action to serve again')
-    if inputs.paused:
+    if course.paused:
         return state.Status('maintenance', f'draining, {drain.state}: {drain.reason}')
     if lifecycle.state != 'ready':
         return state.Status('waiting', 'waiting to be healthy before clients come back')

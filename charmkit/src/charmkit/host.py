@@ -14,6 +14,7 @@ Verb = Literal[
     'mask',
     'unmask',
     'install',
+    'upgrade',
     'make',
     'write',
     'link',
@@ -133,6 +134,23 @@ class Command:
         default_factory=dict[str, str], repr=False, hash=False
     )
     """Added to the environment. Secrets go here, never into *argv*, which anybody can read."""
+    accepted: tuple[int, ...] = (0,)
+    """Exit statuses that mean that it is done."""
+    repeat_on: tuple[int, ...] = ()
+    """Exit statuses that mean that there is more of it to do: it is run again, within *timeout_s*."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Upgrade:
+    """Packages to bring to the newest versions that the archives have, once for each new *key*."""
+
+    packages: tuple[str, ...]
+    key: str
+
+    @property
+    def name(self) -> str:
+        """Under which the key is remembered."""
+        return 'upgrade'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -146,11 +164,17 @@ class Host:
     absent: tuple[Absent, ...] = ()
     commands: tuple[Command, ...] = ()
     services: tuple[Service, ...] = ()
+    upgrade: Upgrade | None = None
 
     def paths(self) -> Iterator[str]:
         """Every path that this host says something about."""
         for thing in (*self.directories, *self.files, *self.links, *self.absent):
             yield thing.path
+
+    def configuration_of(self, service: str) -> frozenset[str]:
+        """The paths of all that *service* must have been started with."""
+        things = (*self.files, *self.links, *self.absent)
+        return frozenset(thing.path for thing in things if service in thing.notify)
 
     def config_digest(self, service: str) -> str:
         """The digest of every file and link that *service* must have been started with."""
@@ -203,6 +227,7 @@ def merge(*hosts: Host) -> Host:
         absent=tuple(dict.fromkeys(x for h in hosts for x in h.absent)),
         commands=tuple(dict.fromkeys(x for h in hosts for x in h.commands)),
         services=tuple(dict.fromkeys(x for h in hosts for x in h.services)),
+        upgrade=next((h.upgrade for h in hosts if h.upgrade), None),
     )
     for names in (list(merged.paths()), [s.name for s in merged.services]):
         if twice := {name for name in names if names.count(name) > 1}:
@@ -221,6 +246,7 @@ def plan(desired: Host, observed: Observed) -> tuple[Step, ...]:
     return (
         *_masks(desired, observed),
         *_installs(desired, observed),
+        *_upgrades(desired, observed),
         *_path_steps(desired, observed),
         *_commands(desired, observed, 'before'),
         *_services(desired, observed),
@@ -241,6 +267,12 @@ def _installs(desired: Host, observed: Observed) -> Iterator[Step]:
     # All in one step: the package manager resolves them together, and starting it is slow.
     if missing := sorted(desired.packages - observed.packages.keys()):
         yield Step('install', ' '.join(missing))
+
+
+def _upgrades(desired: Host, observed: Observed) -> Iterator[Step]:
+    wanted = desired.upgrade
+    if wanted and observed.commands.get(wanted.name) != wanted.key:
+        yield Step('upgrade', ' '.join(wanted.packages))
 
 
 def _path_steps(desired: Host, observed: Observed) -> Iterator[Step]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from . import host
+from . import host, machine
 
 _OUTPUT_SHOWN = 2000
 
@@ -41,39 +43,66 @@ def program(*argv: str, environment: Mapping[str, str] | None = None) -> str:
 
 
 def command(c: host.Command) -> None:
-    """Run *c* as its user, in an environment of its own.
+    """Run *c* as its user, in an environment of its own, as often as it says that there is more to do.
 
     Raises:
-        CommandError: when it does not end with 0, or not in time.
+        CommandError: when it does not end as it should, or not in time.
     """
-    account = pwd.getpwnam(c.user)
-    groups = os.getgrouplist(account.pw_name, account.pw_gid)
-    environment = {
+    end = time.monotonic() + c.timeout_s
+    while True:
+        left = end - time.monotonic()
+        done = finished(c.argv, user=c.user, environment=c.environment, timeout_s=left)
+        if done.status in c.repeat_on and left > 0:
+            continue
+        if done.status < 0:
+            what = f'{c.name} (stopped after {c.timeout_s:.0f} s)'
+            raise CommandError(what, done.status, done.output)
+        if done.status not in c.accepted:
+            raise CommandError(c.name, done.status, done.output)
+        return
+
+
+def finished(
+    argv: Sequence[str],
+    *,
+    user: str = 'root',
+    stdin: str = '',
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float,
+) -> machine.Finished:
+    """Run *argv* as *user*, in an environment of its own: the usual paths, that user's home, *environment*.
+
+    Raises:
+        OSError: when there is no such program.
+        KeyError: when there is no such user.
+    """
+    account = pwd.getpwnam(user)
+    own = {
         'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
         'LANG': 'C.UTF-8',
         'HOME': account.pw_dir,
         'USER': account.pw_name,
-        **c.environment,
+        **(environment or {}),
     }
+    other: dict[str, Any] = {}
+    if account.pw_uid != os.geteuid():
+        groups = os.getgrouplist(account.pw_name, account.pw_gid)
+        other = {'user': account.pw_uid, 'group': account.pw_gid, 'extra_groups': groups}
     try:
         done = subprocess.run(
-            c.argv,
-            user=account.pw_uid,
-            group=account.pw_gid,
-            extra_groups=groups,
-            env=environment,
+            argv,
+            env=own,
             cwd='/',
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors='replace',
-            timeout=c.timeout_s,
+            timeout=max(timeout_s, 0.001),
             check=False,
+            **other,
         )
     except subprocess.TimeoutExpired as e:
         said = e.stdout.decode(errors='replace') if isinstance(e.stdout, bytes) else ''
-        what = f'{c.name} (stopped after {c.timeout_s:.0f} s)'
-        raise CommandError(what, -1, said) from e
-    if done.returncode:
-        raise CommandError(c.name, done.returncode, done.stdout)
+        return machine.Finished(-1, said)
+    return machine.Finished(done.returncode, done.stdout)

@@ -3,53 +3,64 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
-from . import apache, conf, front, host, memcached, migration, releases, state
-from .relations import Databag, Need, loadbalancer
+from . import apache, conf, front, health, host, memcached, migration, releases, state
+from .relations import Databag, Need, loadbalancer, subordinate
+from .spec import Daemon as Daemon
 from .spec import Ready as Ready
 from .spec import ServiceSpec as ServiceSpec
 from .spec import WsgiApp as WsgiApp
+from .why import Why, action
 
 
-def desired_state(spec: ServiceSpec, inputs: state.Inputs) -> state.Desired:
-    """Work out everything from *inputs*: no Juju, no machine, no clock."""
+def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.Desired:
+    """Work out everything from *why* this run is and from *inputs*: no Juju, no machine, no clock."""
     try:
         release = releases.of_base(inputs.facts.base)
     except ValueError as e:
         return state.Desired(status=(state.Status('blocked', str(e)),))
     spec = spec.on(release)
-    place = front.place(spec, inputs)
+    course = front.course(why, inputs)
+    place = front.place(spec, inputs, course)
     inputs = dataclasses.replace(inputs, site=place.site)
-    found = {n: n.find(inputs.of(n.relation), inputs.site) for n in spec.needs}
-    unmet = [_unmet(n, inputs) for n, data in found.items() if data is None and _due(n, inputs)]
-    base = _always(spec, inputs.facts)
-    requests, app_requests = _requests(spec, inputs), _app_requests(spec, inputs)
+    found = _found(spec, inputs)
+    unmet = _unmet(found, inputs)
     installed = inputs.versions.get(spec.packages[0], '')
-    version = _upstream(installed)
+    outset = state.Desired(
+        host=_always(spec, inputs.facts),
+        unit_data={**_requests(spec, inputs), **place.unit_data},
+        app_data={**_app_requests(spec, inputs), **place.app_data},
+        version=_upstream(installed),
+        memory={front.PAUSED: course.paused} if not course.leaving else {},
+    )
     if unmet:
-        return state.Desired(
-            host=host.merge(base, _idle(spec)),
-            unit_data={**requests, **place.unit_data},
-            app_data={**app_requests, **place.app_data},
-            status=tuple(unmet),
-            version=version,
+        return dataclasses.replace(
+            outset, host=host.merge(outset.host, _idle(spec)), status=tuple(unmet)
         )
     ready = Ready(inputs, found)
     decision = migration.decide(
-        spec.migrations, inputs, user=spec.user, wanted=_schema(spec, release, ready)
+        spec.migrations,
+        inputs,
+        user=spec.user,
+        wanted=_schema(spec, release, ready),
+        ready=ready,
+        order=_order(spec, why, ready),
     )
-    objection = spec.objection(inputs)
-    serving = decision.usable and not objection and not place.out_of_service
+    refusal = spec.refusal(inputs)
+    serving = decision.usable and not refusal and not place.out_of_service
     unannounced = not serving and not place.told
-    return state.Desired(
+    return dataclasses.replace(
+        outset,
         host=host.merge(
-            base,
+            outset.host,
             host.Host(
                 files=_config_files(spec, ready),
                 commands=decision.commands,
-                services=_daemons(spec, serving, installed),
+                services=_daemons(spec, ready, course, usable=decision.usable and not refusal),
             ),
+            _stop_times(spec),
             apache.desired(
                 _sites(spec, inputs, place.addresses),
                 running=serving,
@@ -58,27 +69,79 @@ def desired_state(spec: ServiceSpec, inputs: state.Inputs) -> state.Desired:
             ),
             apache.drain(unannounced),
             place.host,
-            spec.also(ready),
+            spec.machine(ready),
         ),
         unit_data={
-            **requests,
-            **place.unit_data,
+            **outset.unit_data,
             'peers': {**decision.unit_data, **place.peer_data},
         },
-        app_data={**app_requests, **place.app_data, 'peers': decision.app_data},
+        app_data={**outset.app_data, 'peers': decision.app_data},
         ports=frozenset(app.port for app in spec.apps),
-        status=_status(objection, decision.message, place.status),
-        version=version,
+        status=(
+            *_status(refusal, decision.message, place.status),
+            *_unhealthy(inputs),
+            *_contributions(spec, ready),
+        ),
+        tasks=(_health(spec, inputs, place),) if serving and not inputs.failed else (),
     )
+
+
+def _found(spec: ServiceSpec, inputs: state.Inputs) -> dict[Need[Any], object]:
+    return {
+        n: n.read(related, inputs.site) if (related := inputs.of(n.relation)) else None
+        for n in spec.every_need
+    }
+
+
+def _unmet(found: Mapping[Need[Any], object], inputs: state.Inputs) -> list[state.Status]:
+    return [_missing(n, inputs) for n, data in found.items() if data is None and _due(n, inputs)]
 
 
 def schema(spec: ServiceSpec, inputs: state.Inputs) -> migration.Schema | None:
     """The schema that this unit wants; None while it has no database."""
     release = releases.of_base(inputs.facts.base)
-    found = {n: n.find(inputs.of(n.relation), inputs.site) for n in spec.needs}
-    if any(data is None and _due(n, inputs) for n, data in found.items()):
+    spec = spec.on(release)
+    found = _found(spec, inputs)
+    return None if _unmet(found, inputs) else _schema(spec, release, Ready(inputs, found))
+
+
+def _order(spec: ServiceSpec, why: Why, ready: Ready) -> migration.Order | None:
+    """What an operator's action has this unit migrate."""
+    if asked := action(why, 'db-expand'):
+        steps = spec.migrations.expand or spec.migrations.sync
+    elif asked := action(why, 'db-contract'):
+        steps = spec.migrations.contract
+    else:
         return None
-    return _schema(spec.on(release), release, Ready(inputs, found))
+    return migration.Order(steps=migration.resolve(steps, ready), id=f'{asked.name} {asked.id}')
+
+
+def _health(spec: ServiceSpec, inputs: state.Inputs, place: front.Place) -> health.Health:
+    serves = {apache.SERVICE, *(apache.group(a.name) for a in spec.apps)}
+    patient = place.coming_back or not serves.isdisjoint(inputs.started)
+    return health.Health(
+        tuple(health.App(a.name, a.port, f'{apache.LOGS}/{a.name}-error.log') for a in spec.apps),
+        health.COMES_UP_S if patient else health.AT_REST_S,
+    )
+
+
+def _unhealthy(inputs: state.Inputs) -> list[state.Status]:
+    said = inputs.seen.get(front.HEALTH)
+    return [state.Status('blocked', said)] if isinstance(said, str) and said else []
+
+
+def _contributions(spec: ServiceSpec, ready: Ready) -> list[state.Status]:
+    return [
+        state.Status('blocked', f'{c.app}: {c.refused}')
+        for need in spec.sections
+        for c in _contributed(ready, need)
+        if c.refused
+    ]
+
+
+def _contributed(ready: Ready, need: Need[Any]) -> tuple[subordinate.Contribution, ...]:
+    found = ready.found.get(need)
+    return cast('tuple[subordinate.Contribution, ...]', found) if found is not None else ()
 
 
 def _schema(spec: ServiceSpec, release: releases.Release, ready: Ready) -> migration.Schema:
@@ -113,7 +176,7 @@ def _always(spec: ServiceSpec, facts: state.Facts) -> host.Host:
 
 def _idle(spec: ServiceSpec) -> host.Host:
     """Out of service for want of something: it may have served until now, and nobody knows."""
-    daemons = tuple(host.Service(name, 'stopped') for name in spec.daemons)
+    daemons = tuple(host.Service(d.name, 'stopped') for d in spec.daemons)
     api = host.Service(
         apache.SERVICE,
         'stopped',
@@ -123,15 +186,35 @@ def _idle(spec: ServiceSpec) -> host.Host:
     return host.merge(apache.drain(True), host.Host(services=(api, *daemons)))
 
 
-def _daemons(spec: ServiceSpec, serving: bool, version: str) -> tuple[host.Service, ...]:
-    wanted = 'running' if serving else 'stopped'
-    return tuple(host.Service(name, wanted, version=version) for name in spec.daemons)
+def _daemons(
+    spec: ServiceSpec, ready: Ready, course: front.Course, *, usable: bool
+) -> tuple[host.Service, ...]:
+    version = ready.inputs.versions.get(spec.packages[0], '')
+    return tuple(
+        host.Service(d.name, 'running', version=version, probe=d.probe)
+        if usable and d.when(ready) and not (course.paused and d.pauses)
+        else host.Service(d.name, 'stopped', version=version)
+        for d in spec.daemons
+    )
+
+
+def _stop_times(spec: ServiceSpec) -> host.Host:
+    return host.Host(
+        files=tuple(
+            host.File(
+                path=f'/etc/systemd/system/{d.name}.service.d/charm.conf',
+                content=f'# Written by the charm.\n[Service]\nTimeoutStopSec={d.stop_s}\n',
+            )
+            for d in spec.daemons
+            if d.stop_s
+        )
+    )
 
 
 def _requests(spec: ServiceSpec, inputs: state.Inputs) -> dict[str | int, Databag]:
     # Everything at once, whatever is still missing: it saves round trips.
     out: dict[str | int, dict[str, str]] = {}
-    for need in spec.needs:
+    for need in spec.every_need:
         if inputs.of(need.relation):
             out.setdefault(need.relation, {}).update(need.request(inputs.site))
     return dict(out)
@@ -139,7 +222,7 @@ def _requests(spec: ServiceSpec, inputs: state.Inputs) -> dict[str | int, Databa
 
 def _app_requests(spec: ServiceSpec, inputs: state.Inputs) -> dict[str | int, Databag]:
     out: dict[str | int, dict[str, str]] = {}
-    for need in spec.needs:
+    for need in spec.every_need:
         if need.request_app and inputs.of(need.relation):
             out.setdefault(need.relation, {}).update(need.request_app(inputs.site))
     return dict(out)
@@ -149,31 +232,51 @@ def _due(need: Need[Any], inputs: state.Inputs) -> bool:
     return not need.optional or bool(inputs.of(need.relation))
 
 
-def _unmet(need: Need[Any], inputs: state.Inputs) -> state.Status:
+def _missing(need: Need[Any], inputs: state.Inputs) -> state.Status:
     if not inputs.of(need.relation):
         return state.Status('blocked', f'missing relation: {need.relation}')
     return state.Status('waiting', f'waiting for {need.relation} to grant {need.name}'.rstrip())
 
 
-def _status(objection: str, waiting: str, place: state.Status | None) -> tuple[state.Status, ...]:
+def _status(refusal: str, waiting: str, place: state.Status | None) -> tuple[state.Status, ...]:
     out = [place] if place else []
-    if objection:
-        out.append(state.Status('blocked', objection))
+    if refusal:
+        out.append(state.Status('blocked', refusal))
     if waiting:
         out.append(state.Status('waiting', waiting))
     return tuple(out)
 
 
 def _config_files(spec: ServiceSpec, ready: Ready) -> tuple[host.File, ...]:
-    return tuple(
-        host.File(
-            path=path,
-            content=conf.render(make(ready)),
-            group=spec.user,
-            mode=0o640,
-            notify=(*(apache.group(app.name) for app in spec.apps), *spec.daemons),
-        )
+    apps = tuple(apache.group(app.name) for app in spec.apps)
+    files = [
+        _config_file(spec, ready, path, make, (*apps, *(d.name for d in spec.daemons)))
         for path, make in spec.config.items()
+    ]
+    for app in spec.apps:
+        for path, make in app.config.items():
+            files.append(_config_file(spec, ready, path, make, (apache.group(app.name),)))
+    for daemon in spec.daemons:
+        for path, make in daemon.config.items():
+            files.append(_config_file(spec, ready, path, make, (daemon.name,)))
+    return tuple(files)
+
+
+def _config_file(
+    spec: ServiceSpec,
+    ready: Ready,
+    path: str,
+    make: Callable[[Ready], conf.Ini],
+    notify: tuple[str, ...],
+) -> host.File:
+    contributed = (c.sections.get(path, {}) for n in spec.sections for c in _contributed(ready, n))
+    return host.File(
+        path=path,
+        # What the service's own charm says wins.
+        content=conf.render(conf.merge(*contributed, make(ready))),
+        group=spec.user,
+        mode=0o640,
+        notify=notify,
     )
 
 

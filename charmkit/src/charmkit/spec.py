@@ -13,6 +13,35 @@ T = TypeVar('T')
 
 
 @dataclasses.dataclass(frozen=True)
+class Ready:
+    """Inputs with every need met; a need is the key to its own data."""
+
+    inputs: state.Inputs
+    found: Mapping[Need[Any], object] = dataclasses.field(repr=False)
+
+    def __getitem__(self, need: Need[T]) -> T:
+        return self.found[need]  # type: ignore[return-value]
+
+    def has(self, need: Need[Any]) -> bool:
+        """Whether an optional need is met."""
+        return self.found.get(need) is not None
+
+    @property
+    def unit_secret(self) -> str:
+        """Random, this unit's own."""
+        return self.inputs.unit_secret
+
+    @property
+    def debug(self) -> bool:
+        """The option of that name."""
+        return bool(self.inputs.options.get('debug', False))
+
+
+Config = Mapping[str, Callable[[Ready], conf.Ini]]
+"""Configuration files by path, and what goes into each once every need is met."""
+
+
+@dataclasses.dataclass(frozen=True)
 class WsgiApp:
     """One WSGI application, served by Apache on a port of its own."""
 
@@ -23,6 +52,9 @@ class WsgiApp:
     """The service's type in the catalogue; without one it is not offered to a load balancer."""
     path: str = ''
     """What follows host and port in the catalogue, such as ``/v2.1``."""
+    service: str = ''
+    """The service that it is in the catalogue and at the load balancer; the first application of a
+    spec has the spec's name by itself, another one its own."""
     health: str = ''
     """The path that answers for it where it has no ``/healthcheck`` of its own."""
     chunked: bool = False
@@ -31,6 +63,29 @@ class WsgiApp:
     body_limit: int = 0
     grace_s: int = 30
     types: tuple[EndpointType, ...] = ENDPOINT_TYPES
+    config: Config = dataclasses.field(default_factory=dict[str, Callable[[Ready], conf.Ini]])
+    """Files that it alone reads, beside the spec's."""
+
+
+def _always(_: Ready) -> bool:
+    return True
+
+
+@dataclasses.dataclass(frozen=True)
+class Daemon:
+    """A systemd unit of the service that runs beside its API."""
+
+    name: str
+    when: Callable[[Ready], bool] = _always
+    """Whether this unit is to run it, once every need is met."""
+    config: Config = dataclasses.field(default_factory=dict[str, Callable[[Ready], conf.Ini]])
+    """Files that it alone reads, beside the spec's."""
+    probe: str = ''
+    """``host:port`` that accepts a connection while it works: its health, beside what systemd knows."""
+    stop_s: int = 0
+    """How long it may take to finish what it has begun when it is stopped; 0 is what its package says."""
+    pauses: bool = True
+    """A paused unit stops it too."""
 
 
 def _nothing_else(_: Ready) -> host.Host:
@@ -43,7 +98,11 @@ def _no_objection(_: state.Inputs) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ServiceSpec:
-    """All that sets one OpenStack service apart from another."""
+    """All that sets one OpenStack service apart from another.
+
+    Raises:
+        ValueError: when two applications have the same name, service or port.
+    """
 
     name: str
     user: str
@@ -51,43 +110,43 @@ class ServiceSpec:
     """The first one's version is the workload's."""
     needs: tuple[Need[Any], ...]
     apps: tuple[WsgiApp, ...]
-    config: Mapping[str, Callable[[Ready], conf.Ini]]
-    """Each configuration file, and what goes into it once every need is met."""
-    daemons: tuple[str, ...] = ()
-    """systemd units of the service that run beside its API."""
+    config: Config
+    """What all of its applications and daemons read."""
+    daemons: tuple[Daemon, ...] = ()
     masked: tuple[str, ...] = ()
     """What the packages would start by themselves: Apache serves here."""
+    sections: tuple[Need[Any], ...] = ()
+    """Needs that contribute sections to its files (:mod:`charmkit.relations.subordinate`)."""
     migrations: migration.Commands = dataclasses.field(default_factory=migration.Commands)
-    also: Callable[[Ready], host.Host] = _nothing_else
+    machine: Callable[[Ready], host.Host] = _nothing_else
     """What else it wants of the machine."""
-    objection: Callable[[state.Inputs], str] = _no_objection
+    refusal: Callable[[state.Inputs], str] = _no_objection
     """Why this unit must not serve as things are, in words for the operator; '' if it may."""
     by_release: Mapping[str, Mapping[str, Any]] = dataclasses.field(
         default_factory=dict[str, Mapping[str, Any]]
     )
     """What differs: release name, then field of this class, then its value there."""
 
+    def __post_init__(self) -> None:
+        for what in ('name', 'port'):
+            values = [getattr(app, what) for app in self.apps]
+            if len(set(values)) < len(values):
+                raise ValueError(f'{self.name}: two applications have the same {what}: {values}')
+        services = [self.service_of(app) for app in self.apps]
+        if len(set(services)) < len(services):
+            raise ValueError(f'{self.name}: two applications are the same service: {services}')
+
     def on(self, release: releases.Release) -> Self:
         """This service as it is in *release*."""
         return dataclasses.replace(self, **self.by_release.get(release.name, {}))
 
-
-@dataclasses.dataclass(frozen=True)
-class Ready:
-    """Inputs with every need met; a need is the key to its own data."""
-
-    inputs: state.Inputs
-    found: Mapping[Need[Any], object] = dataclasses.field(repr=False)
-
-    def __getitem__(self, need: Need[T]) -> T:
-        return self.found[need]  # type: ignore[return-value]
+    def service_of(self, app: WsgiApp) -> str:
+        """What *app* is called in the catalogue and at the load balancer."""
+        return app.service or (
+            self.name if app is self.apps[0] or app == self.apps[0] else app.name
+        )
 
     @property
-    def unit_secret(self) -> str:
-        """Random, this unit's own."""
-        return self.inputs.unit_secret
-
-    @property
-    def debug(self) -> bool:
-        """The option of that name."""
-        return bool(self.inputs.options.get('debug', False))
+    def every_need(self) -> tuple[Need[Any], ...]:
+        """What it needs, and what contributes to it."""
+        return (*self.needs, *self.sections)

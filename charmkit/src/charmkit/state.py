@@ -1,7 +1,7 @@
 """What a charm decides from, and what it decides: plain data for any charm.
 
-A charm is a pure function ``desired_state(inputs) -> desired``; :mod:`charmkit.charm` reads the
-:class:`Inputs` from Juju and the machine, and carries the :class:`Desired` out.
+A charm is a pure function ``run(why, inputs) -> desired``; :mod:`charmkit.charm` reads the
+:class:`Inputs` from Juju and the machine, and :mod:`charmkit.drive` carries the :class:`Desired` out.
 """
 
 from __future__ import annotations
@@ -13,22 +13,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from . import host
-from .relations import Databag, Relation, Site, loadbalancer
+from .machine import Facts as Facts
+from .machine import Task
+from .relations import Databag, Relation, Site
 
 Kind = Literal['blocked', 'maintenance', 'waiting', 'active']
 _WORST_FIRST: tuple[Kind, ...] = ('blocked', 'maintenance', 'waiting', 'active')
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Facts:
-    """What the machine is."""
-
-    base: str
-    """As Juju spells it: ``debian@12``, ``ubuntu@24.04``."""
-    cpus: int = 2
-    """How many this machine may use at once, its cgroup's quota counted in."""
-    memory_mib: int = 4096
-    """How much it may use, its cgroup's limit counted in; MiB."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +26,7 @@ class Inputs:
     """Everything read from Juju and the machine for one run of the charm, as plain data."""
 
     site: Site
-    facts: Facts = Facts(base='debian@12')
+    facts: Facts = dataclasses.field(default_factory=lambda: Facts(base='debian@12'))
     relations: Mapping[str, tuple[Relation, ...]] = dataclasses.field(
         default_factory=dict[str, tuple[Relation, ...]]
     )
@@ -60,16 +50,21 @@ class Inputs:
     """Content of each Juju secret whose ``secret:`` URI stands in a databag, by that URI."""
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Version of each installed package that the charm last asked for."""
-    paused: bool = False
-    """The pause action was run, and resume was not since."""
-    leaving: bool = False
-    """This unit is being removed: its relations are gone already."""
-    healthy: bool = False
-    """This unit's own health check passed, when it was last looked at."""
-    tick: bool = False
-    """Time passes: this run is Juju's ``update-status``."""
-    drain_wish: loadbalancer.Lifecycle | None = None
-    """What the pause action asked for: reason, deadline, force."""
+    versions_before: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """The same as it was when the run began."""
+    memory: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+    """What this unit's earlier runs kept (:attr:`Desired.memory`): JSON values by name."""
+    now: float = 0.0
+    """When the run began, in seconds since the epoch."""
+    refused: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Files that this run wanted and their check refused, by path, and what the check said. The
+    file that was there is in force."""
+    failed: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Services that this run wanted running and that did not come up, and why."""
+    started: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Services that this run has brought up, and how: ``start``, ``restart``, ``reload`` or ``recycle``."""
+    seen: Mapping[str, object] = dataclasses.field(default_factory=dict[str, object], repr=False)
+    """What this run's tasks have found, by their names."""
     unit_secret: str = dataclasses.field(default='', repr=False)
     """Random, made once on this unit, never leaves it."""
     fresh: str = dataclasses.field(default='', repr=False)
@@ -124,6 +119,19 @@ class Desired:
     """What is missing or wrong; nothing means active."""
     version: str = ''
     """The workload's version, for ``juju status``."""
+    tasks: tuple[Task, ...] = ()
+    """What is to be done or found out once all services are as desired, in this order. Their results come with the
+    inputs of the next round of the same run, which may want others; what is published is what the last round says."""
+    memory: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+    """What later runs of this unit are to know: JSON values by name; those that are not named stay as they are."""
+    results: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """What the action answers."""
+    failure: str = ''
+    """Why the action fails, in words for the operator; then nothing else of this value counts."""
+    log: tuple[str, ...] = ()
+    """What the action tells while it is under way, each line once."""
+    read_only: bool = False
+    """An action that only looks: machine, databags and status stay as they are."""
 
 
 def secret_uri(label: str) -> str:
@@ -138,6 +146,28 @@ def password(inputs: Inputs, name: str, length: int = 32) -> str:
     """
     mac = hmac.new(inputs.fresh.encode(), name.encode(), hashlib.sha256)
     return mac.hexdigest()[:length]
+
+
+def troubles(inputs: Inputs, said: Iterable[Status]) -> list[Status]:
+    """What went wrong with files and services, where *said* does not speak of it already."""
+    words = ' '.join(s.message for s in said)
+    out = [
+        Status('blocked', f'{name} does not run: {reason}; see journalctl -u {name}')
+        for name, reason in inputs.failed.items()
+        if name not in words
+    ]
+    out += [
+        Status('blocked', f'{path} was refused, the one before is in force: {_short(reason)}')
+        for path, reason in inputs.refused.items()
+        if path not in words
+    ]
+    return out
+
+
+def _short(text: str, most: int = 300) -> str:
+    """The end of *text* in one line: programs say last what stopped them."""
+    line = ' '.join(text.split())
+    return line if len(line) <= most else f'…{line[-most:]}'
 
 
 def summary(statuses: Iterable[Status]) -> Status:

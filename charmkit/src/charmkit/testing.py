@@ -12,8 +12,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
 
-from . import host, state
+from . import host
+from .machine import Facts, Finished, HttpRequest, HttpResponse, UnreachableError
 
 
 @dataclasses.dataclass
@@ -27,14 +29,42 @@ class FakeMachine:
     base: str = 'debian@12'
     cpus: int = 2
     memory_mib: int = 4096
+    interfaces: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     failing: frozenset[str] = frozenset()
-    """Services that will not start."""
+    """Services that will not start, packages and commands among them."""
+    refusing: Callable[[host.File], str] = lambda _: ''
+    """What the check of a file says against it; '' when it takes it."""
     version: str = '1.0-1'
     """The version that every package comes in."""
+    clock: float = 1_800_000_000.0
+    """Seconds since the epoch; time passes only when somebody sleeps."""
+    requests: list[HttpRequest] = dataclasses.field(default_factory=list[HttpRequest])
+    web: Callable[[HttpRequest], HttpResponse] | None = None
+    """Who answers requests over HTTP; None: while Apache runs every `/healthcheck` is well; nobody else is there."""
+    programs: list[tuple[str, ...]] = dataclasses.field(default_factory=list[tuple[str, ...]])
+    shell: Callable[[tuple[str, ...], str], Finished] | None = None
+    """What programs say, by their arguments and input; None: nothing, and they succeed."""
+    sockets: Callable[[str, str], str] | None = None
+    """Who answers on Unix sockets, by path and text; None: nobody."""
+    kept: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """The files that tasks have written, by path."""
 
-    def facts(self) -> state.Facts:
+    def facts(self) -> Facts:
         """What was set."""
-        return state.Facts(base=self.base, cpus=self.cpus, memory_mib=self.memory_mib)
+        return Facts(
+            base=self.base,
+            cpus=self.cpus,
+            memory_mib=self.memory_mib,
+            interfaces=self.interfaces,
+        )
+
+    def now(self) -> float:
+        """The clock."""
+        return self.clock
+
+    def sleep(self, seconds: float) -> None:
+        """Set the clock forward."""
+        self.clock += seconds
 
     def unit_secret(self, unit: str) -> str:
         """The same for a unit every time."""
@@ -45,13 +75,57 @@ class FakeMachine:
         self.desired = desired
         return self.seen
 
-    def carry_out(self, step: host.Step, desired: host.Host) -> bool:
+    def carry_out(self, step: host.Step, desired: host.Host) -> str:
         """Remember *step*, and behave as if it worked unless it is to fail."""
         self.steps.append(str(step))
         if step.target in self.failing:
-            return False
+            return 'it is to fail'
+        if step.verb == 'write':
+            file = next(f for f in desired.files if f.path == step.target)
+            if said := self.refusing(file):
+                return said
         self.seen = after(step, desired, self.seen, self.version)
-        return True
+        return ''
+
+    def program(
+        self,
+        *argv: str,
+        stdin: str = '',
+        environment: Mapping[str, str] | None = None,
+        user: str = 'root',
+        timeout_s: float = 60.0,
+    ) -> Finished:
+        """What :attr:`shell` says."""
+        self.programs.append(argv)
+        return self.shell(argv, stdin) if self.shell else Finished(0)
+
+    def http(self, request: HttpRequest) -> HttpResponse:
+        """What :attr:`web` says."""
+        self.requests.append(request)
+        if self.web:
+            return self.web(request)
+        if request.url.endswith('/healthcheck') and 'apache2' in self.seen.active:
+            return HttpResponse(200)
+        return HttpResponse(0, 'Connection refused')
+
+    def ask(self, socket: str, text: str, timeout_s: float = 5.0) -> str:
+        """What :attr:`sockets` says."""
+        if self.sockets is None:
+            raise UnreachableError(f'{socket}: nobody is there')
+        return self.sockets(socket, text)
+
+    def read(self, path: str) -> str | None:
+        """What a task wrote."""
+        return self.kept.get(path)
+
+    def write(self, path: str, text: str, mode: int = 0o600) -> None:
+        """Keep it."""
+        self.kept[path] = text
+
+    def names(self, directory: str) -> tuple[str, ...]:
+        """The names of what tasks wrote there."""
+        at = directory.rstrip('/') + '/'
+        return tuple(sorted(p.removeprefix(at) for p in self.kept if p.startswith(at)))
 
     def file(self, path: str) -> str:
         """The content last wanted at *path*; raises KeyError when no such file was wanted."""
@@ -78,6 +152,14 @@ def after(
         case 'install':
             come = dict.fromkeys(target.split(), version)
             return dataclasses.replace(seen, packages={**seen.packages, **come})
+        case 'upgrade':
+            come = dict.fromkeys(target.split(), version)
+            key = desired.upgrade.key if desired.upgrade else ''
+            return dataclasses.replace(
+                seen,
+                packages={**seen.packages, **come},
+                commands={**seen.commands, 'upgrade': key},
+            )
         case 'make' | 'write' | 'link':
             things = (*desired.directories, *desired.files, *desired.links)
             stamp = next(x.stamp for x in things if x.path == target)

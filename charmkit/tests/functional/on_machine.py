@@ -13,10 +13,9 @@ import logging
 import pathlib
 import sys
 import time
-from collections.abc import Mapping
 from typing import Any
 
-from charmkit import api, apply, facts, relations, service, state
+from charmkit import api, apply, drive, facts, front, relations, state, why
 
 
 def load(path: str) -> type[api.ApiCharm]:
@@ -53,7 +52,8 @@ def inputs(given: dict[str, Any], machine: apply.LocalMachine) -> state.Inputs:
         facts=facts.read(),
         relations=found,
         options=given.get('options', {}),
-        paused=given.get('paused', False),
+        memory={front.PAUSED: given.get('paused', False)},
+        now=machine.now(),
         peers=given.get('peers', {}),
         versions=given.get('versions', {}),
         unit_secret=machine.unit_secret(unit),
@@ -68,21 +68,20 @@ def main() -> None:
     given = json.loads(pathlib.Path(sys.argv[2]).read_text())
     machine = apply.LocalMachine(charm.spec.name)
     began = time.monotonic()
-    now = inputs(given, machine)
 
-    def decided(versions: Mapping[str, str]) -> state.Desired:
-        return service.desired_state(charm.spec, dataclasses.replace(now, versions=versions))
+    def run(reason: why.Why, known: state.Inputs) -> state.Desired:
+        return api.run(charm.spec, reason, known)
 
-    outcome = apply.settle(machine, lambda v: decided(v).host, now.versions)
-    desired = decided(outcome.versions)
+    driven = drive.drive(machine, run, why.Hook('config-changed'), inputs(given, machine))
+    desired = driven.desired
     print(
         json.dumps(
             {
-                'steps': [str(s) for s in outcome.steps],
-                'failed': outcome.failed,
+                'steps': [str(s) for s in driven.steps],
+                'failed': dict(driven.inputs.failed),
                 'status': [dataclasses.asdict(s) for s in desired.status],
                 'version': desired.version,
-                'versions': dict(outcome.versions),
+                'versions': dict(driven.inputs.versions),
                 'peers': dict(desired.app_data.get('peers', {})),
                 'seconds': round(time.monotonic() - began, 3),
             }

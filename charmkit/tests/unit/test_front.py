@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from charmkit import front, relations, service, state
 from charmkit.relations import mysql
+from charmkit.why import Hook, Why
 
 SPEC = service.ServiceSpec(
     name='demo',
@@ -41,12 +42,17 @@ def balancer(endpoint: str = 'public-backend', **data: Any) -> dict[str, Any]:
     }
 
 
-def place(options: dict[str, str] | None = None, **more: Any) -> front.Place:
-    return front.place(SPEC, state.Inputs(site=SITE, options=options or {}, **more))
+HOOK = Hook('config-changed')
+PAUSED = {front.PAUSED: True}
+
+
+def place(options: dict[str, str] | None = None, *, why: Why = HOOK, **more: Any) -> front.Place:
+    inputs = state.Inputs(site=SITE, options=options or {}, **more)
+    return front.place(SPEC, inputs, front.course(why, inputs))
 
 
 def public(options: dict[str, str] | None = None, **more: Any) -> str:
-    return place(options, **more).site.urls['public']
+    return place(options, **more).site.urls['demo']['public']
 
 
 def test_alone_it_is_the_units_own_address():
@@ -56,7 +62,7 @@ def test_alone_it_is_the_units_own_address():
 def test_a_vip_comes_before_the_units_address_in_its_own_network():
     vips = {'vip': '10.0.0.99 203.0.113.99'}
     assert public(vips) == 'http://203.0.113.99:8778'
-    assert place(vips).site.urls['internal'] == 'http://10.0.0.99:8778'
+    assert place(vips).site.urls['demo']['internal'] == 'http://10.0.0.99:8778'
 
 
 def test_the_load_balancer_comes_before_the_vip():
@@ -87,30 +93,30 @@ def test_it_tells_its_load_balancer_how_to_check_it():
 
 
 def test_a_paused_unit_serves_on_while_its_load_balancer_drains_it():
-    got = place(relations=balancer(), paused=True, fresh='f' * 64)
+    got = place(relations=balancer(), memory=PAUSED, fresh='f' * 64)
     assert not got.out_of_service
 
 
 def test_a_load_balancer_that_knows_no_drain_is_told_by_the_health_check():
     found = balancer(interface_versions=[1])
-    got = place(relations=found, paused=True, fresh='f' * 64)
+    got = place(relations=found, memory=PAUSED, fresh='f' * 64)
     assert got.out_of_service
     assert not got.told
     wanted = service.desired_state(
-        SPEC, state.Inputs(site=SITE, relations=found, paused=True, fresh='f' * 64)
+        SPEC, HOOK, state.Inputs(site=SITE, relations=found, memory=PAUSED, fresh='f' * 64)
     )
     assert '/run/openstack-drain' in {f.path for f in wanted.host.files}
     assert {s.name: s.linger_s for s in wanted.host.services}['apache2'] > 0
 
 
 def test_without_anybody_who_sends_clients_it_stops_at_once():
-    wanted = service.desired_state(SPEC, state.Inputs(site=SITE, paused=True))
+    wanted = service.desired_state(SPEC, HOOK, state.Inputs(site=SITE, memory=PAUSED))
     assert {s.name: s.linger_s for s in wanted.host.services}['apache2'] == 0
 
 
 @pytest.mark.parametrize('tick', [False, True])
 def test_time_keeps_the_lease_of_a_drain_alive(tick: bool):
-    first = place(relations=balancer(), paused=True, fresh='f' * 64)
+    first = place(relations=balancer(), memory=PAUSED, fresh='f' * 64)
     found = balancer()
     relation = found['public-backend'][0]
     kept = relations.Relation(
@@ -121,7 +127,12 @@ def test_time_keeps_the_lease_of_a_drain_alive(tick: bool):
         units=relation.units,
         my_data=first.unit_data[5],
     )
-    got = place(relations={'public-backend': (kept,)}, paused=True, tick=tick, fresh='e' * 64)
+    got = place(
+        relations={'public-backend': (kept,)},
+        memory=PAUSED,
+        why=Hook('update-status') if tick else HOOK,
+        fresh='e' * 64,
+    )
     before, after = (json.loads(p.unit_data[5]['lifecycle']) for p in (first, got))
     assert after['token'] == before['token']
     assert after['beat'] == before['beat'] + int(tick)
@@ -130,7 +141,7 @@ def test_time_keeps_the_lease_of_a_drain_alive(tick: bool):
 def test_a_unit_that_loses_its_database_is_noticed_before_it_stops():
     """A unit that is removed loses its relations one by one, and not its load balancer first."""
     needy = dataclasses.replace(SPEC, needs=(mysql.need('demo'),))
-    wanted = service.desired_state(needy, state.Inputs(site=SITE, relations=balancer()))
+    wanted = service.desired_state(needy, HOOK, state.Inputs(site=SITE, relations=balancer()))
     apache = next(s for s in wanted.host.services if s.name == 'apache2')
     assert apache.state == 'stopped'
     assert apache.linger_s > 0

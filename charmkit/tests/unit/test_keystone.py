@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from charmkit.relations import Relation, Site, keystone
 from hypothesis import given
@@ -11,7 +13,10 @@ SITE = Site(
     unit='glance/0',
     leader=True,
     address='10.0.0.7',
-    urls={'public': 'https://c:9292', 'internal': 'http://i:9292', 'admin': 'http://a:9292'},
+    urls={
+        name: {'public': 'https://c:9292', 'internal': 'http://i:9292', 'admin': 'http://a:9292'}
+        for name in ('glance', 'cinderv2', 'cinderv3')
+    },
     region='North',
 )
 URLS = {
@@ -31,6 +36,11 @@ def relation(*bags: dict[str, str]) -> Relation:
     return Relation(id=7, name='identity-service', app='glance', units=units)
 
 
+def answered(bag: Mapping[str, str]) -> Relation:
+    units = {'keystone/0': bag}
+    return Relation(id=7, name='identity-service', app='keystone', units=units)
+
+
 def test_what_is_asked_for_is_understood():
     need = keystone.need('glance', '/v2')
     asked = keystone.request(relation(dict(need.request(SITE))))
@@ -44,7 +54,7 @@ def test_what_is_asked_for_is_understood():
 
 
 def test_several_services_of_a_charm_share_an_account():
-    need = keystone.need('cinderv3', '/v3/$(project_id)s', also={'cinderv2': '/v2/$(project_id)s'})
+    need = keystone.need('cinderv3', '/v3/$(project_id)s', more={'cinderv2': '/v2/$(project_id)s'})
     asked = keystone.request(relation(dict(need.request(SITE))))
     assert isinstance(asked, keystone.Request)
     assert {s.type for s in asked.services} == {'volumev2', 'volumev3'}
@@ -56,7 +66,7 @@ def test_what_is_answered_is_understood():
     asked = keystone.request(relation(dict(need.request(SITE))))
     assert isinstance(asked, keystone.Request)
     answer = keystone.answer(asked, URLS, 'North', ACCOUNT)
-    found = need.read(answer, SITE)
+    found = need.read((answered(answer),), SITE)
     assert found == keystone.Identity(
         auth_url='http://10.1.0.4:5000/v3',
         public_url='https://keystone:443/v3',
@@ -77,7 +87,7 @@ def test_an_older_keystone_that_names_no_internal_host_is_understood():
         'service_host': '10.0.0.4', 'service_port': '5000', 'service_protocol': 'http',
         'service_username': 'glance', 'service_password': 'x', 'service_tenant': 'services',
     }  # fmt: skip
-    found = keystone.need('glance').read(bag, SITE)
+    found = keystone.need('glance').read((answered(bag),), SITE)
     assert found
     assert (found.auth_url, found.domain) == ('http://10.0.0.4:35357/v3', 'Default')
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from charmkit.relations import Relation, Site, mysql
 from hypothesis import given
@@ -19,6 +21,10 @@ def asked(bag: dict[str, str]) -> Relation:
     return Relation(id=1, name='shared-db', app='nova', units={'nova/0': bag})
 
 
+def answered(bag: Mapping[str, str]) -> Relation:
+    return Relation(id=1, name='shared-db', app='mysql', units={'mysql/0': bag})
+
+
 def test_what_is_asked_for_is_what_is_granted_and_read():
     bag = {k: v for need in NEEDS for k, v in need.request(SITE).items()}
     granted, refused = mysql.requests(asked(bag))
@@ -28,7 +34,7 @@ def test_what_is_asked_for_is_what_is_granted_and_read():
     }
     answer = mysql.answer('10.1.0.5', granted, {'nova': 's3cret'})
     assert answer['novaapi_allowed_units'] == 'nova/0'
-    found = [need.read(answer, SITE) for need in NEEDS]
+    found = [need.read((answered(answer),), SITE) for need in NEEDS]
     assert [d and d.name for d in found] == ['nova', 'nova_api', 'nova_cell0']
     assert found[0]
     assert found[0].url == 'mysql+pymysql://nova:s3cret@10.1.0.5/nova?charset=utf8'
@@ -37,7 +43,7 @@ def test_what_is_asked_for_is_what_is_granted_and_read():
 
 def test_a_unit_that_is_not_allowed_yet_has_no_database():
     answer = {'db_host': '10.1.0.5', 'password': 'x', 'allowed_units': 'nova/10 nova/1'}
-    assert NEEDS[0].read(answer, SITE) is None
+    assert NEEDS[0].read((answered(answer),), SITE) is None
 
 
 def test_every_unit_is_named_in_the_answer():

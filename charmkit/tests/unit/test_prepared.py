@@ -15,7 +15,7 @@ class Curious(charmkit.Charm):
     def prepared(self, facts: state.Facts) -> host.Host:
         return host.Host(packages=frozenset({'haproxy'}))
 
-    def desired_state(self, inputs: state.Inputs) -> state.Desired:
+    def run(self, why: charmkit.Why, inputs: state.Inputs) -> state.Desired:
         return state.Desired(status=(state.Status('active', inputs.site.address),))
 
 

@@ -74,8 +74,8 @@ class GlanceCharm(charmkit.ApiCharm):
             ),
         ),
         config={'/etc/glance/glance-api.conf': glance_conf},
-        also=stores,
-        objection=not_alone,
+        machine=stores,
+        refusal=not_alone,
         migrations=charmkit.migration.Commands(
             sync=('glance-manage db_sync',),
             expand=('glance-manage db expand', 'glance-manage db migrate'),

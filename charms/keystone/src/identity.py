@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping
 
 import charmkit
 import keys
-from charmkit import conf, front, host, passwords, releases, service, state
+from charmkit import api, conf, front, host, passwords, releases, service, state
 from charmkit.relations import ENDPOINT_TYPES, Databag, EndpointType, keystone, mysql, wire
 
+PORT = 5000
 DB = mysql.need('keystone')
 RELATION = 'identity-service'
 SEED = 'seed'
@@ -49,7 +50,7 @@ def shared(inputs: charmkit.Inputs) -> Shared | None:
     return Shared(seed, known) if seed and len(known) == len(rings) else None
 
 
-def objection(inputs: charmkit.Inputs) -> str:
+def refusal(inputs: charmkit.Inputs) -> str:
     """Why this unit cannot serve yet, whatever else is there."""
     return '' if shared(inputs) else UNSHARED
 
@@ -123,14 +124,19 @@ def _admin_key(known: Shared, database: mysql.Database) -> str:
 
 
 def desired_state(
-    spec: service.ServiceSpec, inputs: charmkit.Inputs, due: Iterable[str] = ()
+    spec: service.ServiceSpec,
+    why: charmkit.Why,
+    inputs: charmkit.Inputs,
+    due: Iterable[str] = (),
 ) -> charmkit.Desired:
     """What the service's spec says, with what its units share.
 
     *due* are labels of secrets that Juju wants rotated now.
     """
     inputs, secrets, late = _rotated(inputs, {*due, *inputs.peers.get('due', '').split()})
-    desired = service.desired_state(spec, inputs)
+    desired = api.run(spec, why, inputs)
+    if desired.failure:
+        return desired
     known = shared(inputs)
     status = tuple(
         state.Status('waiting', s.message) if s.message == UNSHARED else s for s in desired.status
@@ -156,7 +162,7 @@ def desired_state(
 def urls(spec: service.ServiceSpec, inputs: charmkit.Inputs) -> Mapping[str, str]:
     """Where clients reach keystone, by endpoint type, without a path."""
     release = releases.of_base(inputs.facts.base)
-    return front.place(spec.on(release), inputs).site.urls
+    return front.place(spec.on(release), inputs, front.Course()).site.urls['keystone']
 
 
 def own_services(own: Mapping[str, str], region: str) -> tuple[keystone.Service, ...]:

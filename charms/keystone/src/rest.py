@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 import catalogue
+import charmkit
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,24 @@ class Session:
     url: str
     admin: catalogue.Admin
     token: str = dataclasses.field(repr=False)
+
+
+CATALOGUE = 'catalogue'
+
+
+@dataclasses.dataclass(frozen=True)
+class Catalogue:
+    """Bring the catalogue to *want*; the result is what is there then."""
+
+    servers: tuple[str, ...]
+    password: str = dataclasses.field(repr=False)
+    want: catalogue.Desired
+    memory: str
+    name: str = CATALOGUE
+
+    def carry_out(self, _: charmkit.Machine) -> catalogue.Observed:
+        """Do it. Raises KeystoneError when none of the servers answers, or refuses."""
+        return converge(self.servers, self.password, self.want, pathlib.Path(self.memory))[0]
 
 
 def converge(

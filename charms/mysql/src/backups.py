@@ -17,7 +17,9 @@ import zlib
 from collections.abc import Callable, Generator
 from typing import IO, Protocol
 
+import charmkit
 import grants
+import mariadb
 import server
 
 Say = Callable[[str], object]
@@ -60,6 +62,63 @@ class Backup:
             'sha256': self.sha256,
             'seconds': f'{self.seconds:.1f}',
         }
+
+
+@dataclasses.dataclass(frozen=True)
+class Failed:
+    """Why a task could not be done, in words for the operator."""
+
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Make:
+    """Make a backup; the result is the action's, or :class:`Failed`."""
+
+    now: float
+    """Seconds since the epoch: the backup's name."""
+    name: str = 'backup'
+
+    def carry_out(self, _: charmkit.Machine) -> dict[str, str] | Failed:
+        """Do it."""
+        at = datetime.datetime.fromtimestamp(self.now, datetime.UTC)
+        try:
+            return make(pathlib.Path(mariadb.BACKUPS), at, _say).results()
+        except (BackupError, server.ServerError) as e:
+            return Failed(f'No backup was made: {e}')
+
+
+@dataclasses.dataclass(frozen=True)
+class Restore:
+    """Restore the backup at *path*; the result is the action's, or :class:`Failed`."""
+
+    path: str
+    name: str = 'restore'
+
+    def carry_out(self, _: charmkit.Machine) -> dict[str, str] | Failed:
+        """Do it."""
+        try:
+            restore(pathlib.Path(self.path), _say)
+        except (BackupError, server.ServerError) as e:
+            return Failed(str(e))
+        return {'restored': self.path}
+
+
+@dataclasses.dataclass(frozen=True)
+class List:
+    """What backups there are; the result is the text."""
+
+    name: str = 'list-backups'
+
+    def carry_out(self, _: charmkit.Machine) -> str:
+        """Look."""
+        return '\n'.join(found(pathlib.Path(mariadb.BACKUPS)))
+
+
+def _say(line: str) -> None:
+    """Tell the operator who runs the action: `juju` shows it while it is under way."""
+    with contextlib.suppress(OSError):
+        subprocess.run(['action-log', line], check=False)
 
 
 def make(folder: pathlib.Path, now: datetime.datetime, say: Say) -> Backup:

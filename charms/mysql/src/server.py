@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import subprocess
 from collections.abc import Callable, Iterable
 
+import charmkit
 import grants
 
 _log = logging.getLogger(__name__)
@@ -19,6 +21,22 @@ _ESCAPES = {'\\0': '\0', '\\t': '\t', '\\n': '\n', '\\\\': '\\'}
 
 class ServerError(Exception):
     """The server refused a statement, or does not answer; the message is the server's own."""
+
+
+GRANT = 'grants'
+
+
+@dataclasses.dataclass(frozen=True)
+class Grant:
+    """Bring the server's databases, accounts and grants to *want*; the result is what had to change."""
+
+    want: grants.Desired
+    seed: str = dataclasses.field(repr=False)
+    name: str = GRANT
+
+    def carry_out(self, _: charmkit.Machine) -> tuple[grants.Statement, ...]:
+        """Do it. Raises ServerError when the server refuses."""
+        return converge(self.want, lambda user: grants.hashed(grants.password(self.seed, user)))
 
 
 def query(sql: str) -> list[dict[str, str]]:

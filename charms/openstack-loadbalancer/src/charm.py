@@ -22,11 +22,11 @@ from balancer import (
     vrrp,
     workload,
 )
-from charmkit import apply, files, host
+from charmkit import drive, files, host, legacy
 from charmkit.relations import ENDPOINT_TYPES, loadbalancer, wire
 
 
-class LoadBalancerCharm(charmkit.Charm):
+class LoadBalancerCharm(legacy.LegacyCharm):
     """Charm for haproxy and keepalived as OpenStack's load balancer."""
 
     _memory = ops.StoredState()
@@ -77,7 +77,7 @@ class LoadBalancerCharm(charmkit.Charm):
             )
         self._decision = now = settled.decision
         # Grants of this very hook: a start of haproxy from nothing must know of them too.
-        apply.reconcile(self.here, now.host)
+        drive.reconcile(self.here, now.host)
         self._remember(inputs, settled)
         return publish.published(self._known, now, settled.acks, settled.workers)
 

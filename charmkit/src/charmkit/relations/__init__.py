@@ -10,12 +10,12 @@ Write a module for an interface like this::
         def request(site: Site) -> Databag:
             return {'database': name, 'hostname': site.address_on('shared-db')}
 
-        def read(bag: Databag, site: Site) -> Database | None:
+        def answered(bag: Databag, site: Site) -> Database | None:
             if site.unit not in bag.get('allowed_units', '').split():
                 return None                        # not answered yet: data, not an error
             return Database(name, bag['db_host'], bag['password'])
 
-        return Need('shared-db', request, read, name)
+        return Need('shared-db', request, first(answered), name)
 
 The providing side of an interface gets whole :class:`Relation` values and answers with databags.
 """
@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, Literal, TypeVar
 
 T = TypeVar('T')
@@ -96,8 +96,10 @@ class Site:
         default_factory=dict[str, 'tuple[Network, ...]']
     )
     """Where each binding is on this machine."""
-    urls: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
-    """By endpoint type, the scheme, host and port that clients are to use, with no path."""
+    urls: Mapping[str, Mapping[str, str]] = dataclasses.field(
+        default_factory=dict[str, Mapping[str, str]]
+    )
+    """By service, then by endpoint type: the scheme, host and port that clients are to use, with no path."""
     region: str = 'RegionOne'
 
     @property
@@ -122,8 +124,8 @@ class Need(Generic[T]):
     """The endpoint's name, which is also the binding asked for its address."""
     request: Callable[[Site], Databag]
     """What this unit writes to ask for it. Several needs may share a relation, not a key."""
-    read: Callable[[Databag, Site], T | None]
-    """The typed data from one answer, or None while the other side has not answered this unit."""
+    read: Callable[[tuple[Relation, ...], Site], T | None]
+    """The typed data, from every relation of the endpoint, whole; None while this unit has not been answered."""
     name: str = ''
     """Tells several needs on one relation apart, and names this one to the operator."""
     request_app: Callable[[Site], Databag] | None = None
@@ -131,14 +133,17 @@ class Need(Generic[T]):
     optional: bool = False
     """It serves without this as long as nobody is related; then it waits for the answer."""
 
-    def find(self, relations: Iterable[Relation], site: Site) -> T | None:
-        """The first complete answer among *relations* (those of :attr:`relation`)."""
-        for relation in relations:
-            for bag in relation.answers():
-                found = self.read(bag, site)
-                if found is not None:
-                    return found
-        return None
+
+def first(
+    answered: Callable[[Databag, Site], T | None],
+) -> Callable[[tuple[Relation, ...], Site], T | None]:
+    """For :attr:`Need.read`: the first complete answer of one unit or application; *answered* reads one."""
+
+    def read(relations: tuple[Relation, ...], site: Site) -> T | None:
+        found = (answered(bag, site) for relation in relations for bag in relation.answers())
+        return next((answer for answer in found if answer is not None), None)
+
+    return read
 
 
 def unit_order(unit: str) -> tuple[str, int]:

@@ -14,7 +14,17 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from . import ENDPOINT_TYPES, Databag, EndpointType, Need, Relation, Site, host_in_url, unit_order
+from . import (
+    ENDPOINT_TYPES,
+    Databag,
+    EndpointType,
+    Need,
+    Relation,
+    Site,
+    first,
+    host_in_url,
+    unit_order,
+)
 
 TYPES: Mapping[str, str] = {
     'aodh': 'alarming',
@@ -81,24 +91,25 @@ class Identity:
     region: str = 'RegionOne'
 
 
-def need(service: str, path: str = '', *, also: Mapping[str, str] | None = None) -> Need[Identity]:
+def need(service: str, path: str = '', *, more: Mapping[str, str] | None = None) -> Need[Identity]:
     """A service account, and *service* in the catalogue under *path*.
 
-    *also* are further services of the same charm, and their paths; the account is for all.
+    *more* are further services of the same charm, and their paths; the account is for all. Each
+    service is registered with its own URLs (:attr:`Site.urls`): nothing is asked for before all have some.
     """
-    paths = {service: path, **(also or {})}
+    paths = {service: path, **(more or {})}
 
     def request(site: Site) -> Databag:
-        if not site.urls:
+        if any(name not in site.urls for name in paths):
             return {}
         out: dict[str, str] = {}
         for name, tail in paths.items():
-            p = f'{name}_' if also else ''
+            p = f'{name}_' if more else ''
             out |= {f'{p}service': name, f'{p}region': site.region}
-            out |= {f'{p}{t}_url': site.urls[t] + tail for t in ENDPOINT_TYPES}
+            out |= {f'{p}{t}_url': site.urls[name][t] + tail for t in ENDPOINT_TYPES}
         return out
 
-    def read(bag: Databag, site: Site) -> Identity | None:
+    def answered(bag: Databag, site: Site) -> Identity | None:
         internal, public = (
             _own_url(bag, 'internal') or _own_url(bag, 'auth'),
             _own_url(bag, 'service'),
@@ -116,7 +127,7 @@ def need(service: str, path: str = '', *, also: Mapping[str, str] | None = None)
             region=bag.get('region') or site.region,
         )
 
-    return Need('identity-service', request, read, service)
+    return Need('identity-service', request, first(answered), service)
 
 
 def _own_url(bag: Databag, role: str) -> str:

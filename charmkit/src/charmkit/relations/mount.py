@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from . import Databag, Need, Site, wire
+from . import Databag, Need, Site, first, wire
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +31,7 @@ def need(relation: str, path: str) -> Need[Mount]:
         wanted = {'mountpoint': path, 'nodev': True, 'noexec': True, 'nosuid': True}
         return {k: wire.dump(v) for k, v in {**wanted, 'read_only': False}.items()}
 
-    def read(bag: Databag, _: Site) -> Mount | None:
+    def answered(bag: Databag, _: Site) -> Mount | None:
         return Mount(path) if bag.get('mounted') == 'true' else None
 
-    return Need(relation, request, read, path, request_app, optional=True)
+    return Need(relation, request, first(answered), path, request_app, optional=True)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import cast
 from urllib.parse import quote
 
-from . import Databag, Need, Relation, Site, host_in_url, unit_order
+from . import Databag, Need, Relation, Site, first, host_in_url, unit_order
 
 PORT = 3306
 
@@ -49,14 +49,14 @@ def need(name: str, *, user: str = '', prefix: str = '') -> Need[Database]:
         address = site.address_on('shared-db')
         return {f'{p}database': name, f'{p}username': user, f'{p}hostname': address}
 
-    def read(bag: Databag, site: Site) -> Database | None:
+    def answered(bag: Databag, site: Site) -> Database | None:
         password, host = bag.get(f'{p}password'), bag.get('db_host')
         allowed = site.unit in bag.get(f'{p}allowed_units', '').split()
         if not (password and host and allowed):
             return None
         return Database(name, user, host, password)
 
-    return Need('shared-db', request, read, name)
+    return Need('shared-db', request, first(answered), name)
 
 
 @dataclasses.dataclass(frozen=True)

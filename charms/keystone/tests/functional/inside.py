@@ -5,16 +5,14 @@ What Juju would say comes as JSON on the standard input; what was done goes to t
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
-from collections.abc import Mapping
 
 import charm
 import charmkit
 import identity
 import keys
-from charmkit import apply, facts, relations, state
+from charmkit import apply, drive, facts, relations, state
 
 
 def main() -> None:
@@ -48,15 +46,15 @@ def main() -> None:
         fresh=said['fresh'],
     )
 
-    def decide(versions: Mapping[str, str]) -> charmkit.Desired:
-        now = dataclasses.replace(inputs, versions=versions)
-        return identity.desired_state(charm.KeystoneCharm.spec, now, said.get('due', ()))
+    def run(why: charmkit.Why, known: charmkit.Inputs) -> charmkit.Desired:
+        return identity.desired_state(charm.KeystoneCharm.spec, why, known, said.get('due', ()))
 
-    outcome = apply.settle(apply.LocalMachine('keystone'), lambda v: decide(v).host, {})
-    desired = decide(outcome.versions)
+    machine = apply.LocalMachine('keystone')
+    driven = drive.drive(machine, run, charmkit.Hook('config-changed'), inputs)
+    desired = driven.desired
     secrets = {label: secret.content['ring'] for label, secret in desired.secrets.items()}
     status = [f'{s.kind}: {s.message}' for s in desired.status]
-    done = [str(s) for s in outcome.steps]
+    done = [str(s) for s in driven.steps]
     print(json.dumps({'steps': done, 'rings': secrets, 'status': status}))
 
 

@@ -85,7 +85,8 @@ def test_each_of_several_databases_on_one_relation_is_reached_with_what_was_answ
     server.converge(grants.desired(granted), hash_of)
     passwords = {user: grants.password(SEED, user) for user in ('nova', 'cells')}
     answer = mysql.answer(machine.address, granted, passwords)
-    found = [need.read(answer, site) for need in COMPUTE]
+    answered = Relation(id=1, name='shared-db', app='mysql', units={'mysql/0': answer})
+    found = [need.read((answered,), site) for need in COMPUTE]
     for database in found:
         assert database
         login = (database.user, database.password)

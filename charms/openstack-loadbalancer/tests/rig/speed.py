@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 from balancer import haproxy_cfg, runtime
-from charmkit import apply
+from charmkit import drive
 from charmkit.relations import Relation, loadbalancer
 from unit import FRONT, PORT, load, result, serving
 
@@ -47,7 +47,7 @@ def many(services: int = 200, backends: int = 5, rounds: int = 3) -> dict[str, A
             began = time.monotonic()
             first, _, _ = r.decided()
             decided = time.monotonic()
-            done = apply.reconcile(r.machine, first.host)
+            done = drive.reconcile(r.machine, first.host)
             runtime.await_worker(haproxy_cfg.mark(first.config))
             took.append((decided - began, time.monotonic() - decided))
             assert 'reload haproxy' in [str(s) for s in done.steps]

@@ -14,7 +14,7 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from balancer import answer, decision, handshake, haproxy_cfg, interface, publish, vrrp, workload
-from charmkit import apply, state
+from charmkit import apply, drive, state
 from charmkit.relations import Databag, Relation, Site, loadbalancer
 
 HERE = pathlib.Path(__file__).parent
@@ -143,7 +143,7 @@ class Rig:
     def hook(self, *, wait_s: float | None = None) -> workload.Settled:
         """One run of the load balancer's charm, without Juju."""
         first, known, _ = self.decided()
-        done = apply.reconcile(self.machine, first.host)
+        done = drive.reconcile(self.machine, first.host)
         assert not done.failed, done
         workload.runtime.await_worker(haproxy_cfg.mark(first.config))
 
@@ -165,7 +165,7 @@ class Rig:
             answer.read_member(self.peer_data).acks,
             wait_s=first.opts.drain_wait_s if wait_s is None else wait_s,
         )
-        apply.reconcile(self.machine, settled.decision.host)
+        drive.reconcile(self.machine, settled.decision.host)
         self.drains = settled.drains
         desired = publish.published(known, settled.decision, settled.acks, settled.workers)
         self.peers = desired.app_data['peers']

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 from balancer import answer, decision, vrrp
-from charmkit import apply, state
+from charmkit import apply, drive, state
 from charmkit.relations import Relation, Site, loadbalancer
 
 plan = json.loads(sys.argv[1])
@@ -50,6 +50,6 @@ interfaces = tuple(
     for a, n in plan['addresses'].items()
 )
 known = decision.Known(inputs=inputs, networks={'public': interfaces}, metrics_addresses=())
-done = apply.reconcile(apply.LocalMachine('rig'), decision.decide(known).host)
+done = drive.reconcile(apply.LocalMachine('rig'), decision.decide(known).host)
 print(json.dumps([str(s) for s in done.steps]))
 sys.exit(1 if done.failed else 0)

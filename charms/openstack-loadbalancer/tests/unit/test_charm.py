@@ -12,7 +12,7 @@ from typing import Any
 import charmkit
 import pytest
 from balancer import answer, decision, rotation, runtime, workload
-from charmkit import files, host
+from charmkit import host
 from charmkit import testing as machines
 from charmkit.relations import loadbalancer
 from ops import testing
@@ -56,10 +56,10 @@ class FakeMachine(machines.FakeMachine):
 
     objects_to: str = ''
 
-    def carry_out(self, step: host.Step, desired: host.Host) -> bool:
+    def carry_out(self, step: host.Step, desired: host.Host) -> str:
         bad = self.objects_to and self.objects_to in self.file(decision.CONFIG)
         if step.target == decision.CONFIG and bad:
-            raise files.RefusedError(step.target, 'ALERT: it will not do')
+            return 'ALERT: it will not do'
         return super().carry_out(step, desired)
 
 

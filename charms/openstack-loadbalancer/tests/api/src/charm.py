@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import pathlib
-import time
-import urllib.request
 
 import charmkit
 import ops
-from charmkit import host
+from charmkit import front, health, host
 from charmkit.relations import loadbalancer
 
 PORT = 9000
@@ -28,18 +25,17 @@ WantedBy=multi-user.target
 class ApiCharm(charmkit.Charm):
     """The charm."""
 
-    _healthy = False
-
-    def desired_state(self, inputs: charmkit.Inputs) -> charmkit.Desired:
-        """A service, and what it asks for."""
+    def run(self, why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
+        """A service, and what it asks for; it says that it is back once it answers."""
         found = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
-        wish = loadbalancer.Lifecycle(
-            state='drain', token='', reason='paused', force=getattr(self, 'forced', False)
-        )
+        course = front.course(why, inputs)
+        before = loadbalancer.last(found)
         now = loadbalancer.steer(
-            loadbalancer.last(found), found, unit=inputs.site.unit, paused=inputs.paused,
-            healthy=self._healthy, fresh_token=inputs.fresh, wish=wish,
+            before, found, unit=inputs.site.unit, paused=course.paused,
+            healthy=course.healthy, fresh_token=inputs.fresh, wish=course.drain,
         )  # fmt: skip
+        away = before is not None and before.state != 'ready' and not course.paused
+        app = health.App('api', PORT, 'journalctl -u api', inputs.site.address)
         services = [
             loadbalancer.Service(
                 name=inputs.site.app, type=str(inputs.options['service']),
@@ -47,7 +43,7 @@ class ApiCharm(charmkit.Charm):
                 min_ready=int(inputs.options['min-ready']),
             )
         ]  # fmt: skip
-        stopped = inputs.paused and now.state == 'maintenance'
+        stopped = course.paused and now.state == 'maintenance'
         text = UNIT.format(address=inputs.site.address, port=PORT, unit=inputs.site.unit)
         serve = pathlib.Path(__file__).with_name('serve.py').read_text()
         app_data: dict[str | int, dict[str, str]] = {
@@ -59,7 +55,6 @@ class ApiCharm(charmkit.Charm):
                 asked = json.loads(bag['endpoints'])
                 asked[0]['frontend-port'] = inputs.options['bad-port']
                 bag['endpoints'] = json.dumps(asked)
-        self.now = now
         drain = loadbalancer.drain(found, inputs.site.unit, now)
         return charmkit.Desired(
             host=host.Host(
@@ -71,6 +66,8 @@ class ApiCharm(charmkit.Charm):
                 ),
                 services=(host.Service('api', 'stopped' if stopped else 'running'),),
             ),
+            tasks=(health.Health((app,), 5.0),) if away else (),
+            memory={} if course.leaving else {front.PAUSED: course.paused},
             app_data=dict[str | int, charmkit.relations.Databag](app_data),
             unit_data={
                 r.id: loadbalancer.unit_request(
@@ -85,7 +82,7 @@ class ApiCharm(charmkit.Charm):
                 *(charmkit.Status('blocked', c) for c in loadbalancer.complaints(found)),
                 *(
                     [charmkit.Status('maintenance', f'{now.state}: {drain.state} {drain.reason}')]
-                    if inputs.paused
+                    if course.paused
                     else []
                 ),
                 charmkit.Status('active', ' '.join(
@@ -93,28 +90,6 @@ class ApiCharm(charmkit.Charm):
                 )),
             ),
         )  # fmt: skip
-
-    def converge(self, inputs: charmkit.Inputs, desired: charmkit.Desired) -> charmkit.Desired:
-        """Say that it is back once it answers."""
-        if inputs.paused or self.now.state == 'ready':
-            return desired
-        self._healthy = _answers(f'http://{inputs.site.address}:{PORT}/healthcheck')
-        again = self.desired_state(inputs)
-        return dataclasses.replace(desired, unit_data=again.unit_data, status=again.status)
-
-    def _on_pause(self, event: ops.ActionEvent) -> None:
-        self.forced = bool(event.params.get('force'))
-        super()._on_pause(event)
-
-
-def _answers(url: str) -> bool:
-    for _ in range(50):
-        try:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310
-                return True
-        except OSError:
-            time.sleep(0.1)
-    return False
 
 
 if __name__ == '__main__':  # pragma: nocover

@@ -1,0 +1,71 @@
+"""What crosses a wire: a request over HTTP, and one exchange over a Unix socket."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import urllib.error
+import urllib.request
+
+from .machine import HttpRequest, HttpResponse, UnreachableError
+
+_LARGEST_ANSWER = 64 * 2**20
+
+
+def http_response(request: HttpRequest) -> HttpResponse:
+    """Make *request*; a status that means an error, and no answer at all, are responses too."""
+    asked = urllib.request.Request(  # noqa: S310 -- whose address it is the caller knows.
+        request.url,
+        data=request.body.encode() if request.body else None,
+        headers=dict(request.headers),
+        method=request.method,
+    )
+    # No proxy: what is asked is this machine or a neighbour, and the request may carry a password.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
+    try:
+        with opener.open(asked, timeout=request.timeout_s) as answer:
+            return _response(answer.status, answer.reason, answer)
+    except urllib.error.HTTPError as e:
+        return _response(e.code, str(e.reason), e)
+    except (OSError, http.client.HTTPException, ValueError) as e:
+        return HttpResponse(0, str(getattr(e, 'reason', '') or e or type(e).__name__))
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Whoever redirects a request that carries a token says where the token is to go: not followed."""
+
+    def redirect_request(self, *_: object, **__: object) -> None:
+        return None
+
+
+def _response(
+    status: int, reason: str, answer: http.client.HTTPResponse | urllib.error.HTTPError
+) -> HttpResponse:
+    try:
+        body = answer.read(_LARGEST_ANSWER).decode(errors='replace')
+    except (OSError, http.client.HTTPException) as e:
+        return HttpResponse(0, f'the answer broke off: {e}')
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    return HttpResponse(status, reason, headers, body)
+
+
+def ask(path: str, text: str, timeout_s: float) -> str:
+    """Send *text* and a half-close to the Unix socket at *path*, and return all that comes back.
+
+    Raises:
+        UnreachableError: when nobody is there, or does not end within *timeout_s* seconds.
+    """
+    out = bytearray()
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+            s.settimeout(timeout_s)
+            s.connect(path)
+            s.sendall(text.encode())
+            s.shutdown(socket.SHUT_WR)
+            while chunk := s.recv(65536):
+                out += chunk
+                if len(out) > _LARGEST_ANSWER:
+                    raise UnreachableError(f'{path}: it says more than can be')
+    except OSError as e:
+        raise UnreachableError(f'{path}: {e}') from e
+    return out.decode(errors='replace')
