@@ -245,9 +245,7 @@ RULES: dict[Rule, tuple[str, str, str]] = {
         IN_CLASS
         + """
     def run(self, why, inputs):
-        if isinstance(why, charmkit.Action):
-            return charmkit.Desired(results={'status': 'stopped'})
-        return super().run(why, inputs)
+        return super().run(charmkit.Hook('config-changed'), inputs)
 """,
     ),
     two_bases: ('tests/unit/__snapshots__/test_files.ambr', '[debian@13]', '[debian@11]'),

@@ -22,6 +22,13 @@ def machine_with(content: str) -> host.Host:
     return host.Host(files=(config(content),), services=(service,))
 
 
+def always(desired: state.Desired) -> drive.Run:
+    def run(_: Why, __: state.Inputs) -> state.Desired:
+        return desired
+
+    return run
+
+
 @dataclasses.dataclass(frozen=True)
 class Count:
     """A task that says what it was given."""
@@ -36,7 +43,7 @@ class Count:
 
 def test_a_run_that_wants_nothing_does_nothing():
     machine = testing.FakeMachine()
-    driven = drive.drive(machine, lambda *_: state.Desired(), HOOK, INPUTS)
+    driven = drive.drive(machine, always(state.Desired()), HOOK, INPUTS)
     assert driven.steps == ()
     assert machine.steps == []
 
@@ -96,10 +103,10 @@ def test_versions_that_an_installation_brought_decide_again():
 
 def test_a_file_that_is_refused_leaves_the_service_alone_and_is_told():
     machine = testing.FakeMachine()
-    drive.drive(machine, lambda *_: state.Desired(host=machine_with('good')), HOOK, INPUTS)
+    drive.drive(machine, always(state.Desired(host=machine_with('good'))), HOOK, INPUTS)
     machine.steps.clear()
     machine.refusing = lambda f: 'no such word: bad' if f.content == 'bad' else ''
-    driven = drive.drive(machine, lambda *_: state.Desired(host=machine_with('bad')), HOOK, INPUTS)
+    driven = drive.drive(machine, always(state.Desired(host=machine_with('bad'))), HOOK, INPUTS)
     assert machine.steps == ['write /etc/demo.conf']
     assert driven.inputs.refused == {'/etc/demo.conf': 'no such word: bad'}
     assert machine.seen.paths['/etc/demo.conf'] == config('good').stamp
@@ -141,9 +148,7 @@ def test_the_run_can_leave_out_what_was_refused():
 
 def test_a_service_that_does_not_come_up_is_told_and_tried_once_a_run():
     machine = testing.FakeMachine(failing=frozenset({'demo'}))
-    driven = drive.drive(
-        machine, lambda *_: state.Desired(host=machine_with('good')), HOOK, INPUTS
-    )
+    driven = drive.drive(machine, always(state.Desired(host=machine_with('good'))), HOOK, INPUTS)
     assert driven.inputs.failed == {'demo': 'it is to fail'}
     assert machine.steps.count('start demo') == 1
     assert 'demo' not in driven.inputs.started
@@ -151,7 +156,7 @@ def test_a_service_that_does_not_come_up_is_told_and_tried_once_a_run():
 
 def test_a_service_whose_first_file_is_refused_is_not_started_without_it():
     machine = testing.FakeMachine(refusing=lambda _: 'no')
-    driven = drive.drive(machine, lambda *_: state.Desired(host=machine_with('bad')), HOOK, INPUTS)
+    driven = drive.drive(machine, always(state.Desired(host=machine_with('bad'))), HOOK, INPUTS)
     assert machine.steps == ['write /etc/demo.conf']
     assert driven.inputs.refused == {'/etc/demo.conf': 'no'}
 
@@ -168,7 +173,7 @@ def test_a_service_that_was_down_starts_with_the_file_before_the_refused_one():
 def test_how_a_service_was_brought_up_is_told():
     driven = drive.drive(
         testing.FakeMachine(),
-        lambda *_: state.Desired(host=machine_with('good')),
+        always(state.Desired(host=machine_with('good'))),
         HOOK,
         INPUTS,
     )
@@ -178,7 +183,7 @@ def test_how_a_service_was_brought_up_is_told():
 def test_an_action_that_fails_changes_nothing():
     machine = testing.FakeMachine()
     wanted = state.Desired(host=machine_with('good'), failure='not now')
-    driven = drive.drive(machine, lambda *_: wanted, Action('backup'), INPUTS)
+    driven = drive.drive(machine, always(wanted), Action('backup'), INPUTS)
     assert driven.desired.failure == 'not now'
     assert machine.steps == []
 
@@ -186,14 +191,14 @@ def test_an_action_that_fails_changes_nothing():
 def test_an_action_that_only_looks_leaves_the_machine_alone_and_has_its_tasks():
     machine = testing.FakeMachine()
     wanted = state.Desired(host=machine_with('good'), tasks=(Count(3),), read_only=True)
-    driven = drive.drive(machine, lambda *_: wanted, Action('list'), INPUTS)
+    driven = drive.drive(machine, always(wanted), Action('list'), INPUTS)
     assert driven.inputs.seen == {'count': 3}
     assert machine.steps == []
 
 
 def test_a_unit_that_leaves_has_no_tasks_any_more():
     wanted = state.Desired(host=machine_with('good'), tasks=(Count(3),))
-    driven = drive.drive(testing.FakeMachine(), lambda *_: wanted, Hook('stop'), INPUTS)
+    driven = drive.drive(testing.FakeMachine(), always(wanted), Hook('stop'), INPUTS)
     assert driven.inputs.seen == {}
     assert driven.inputs.started == {'demo': 'start'}
 
