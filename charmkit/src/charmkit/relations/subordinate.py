@@ -73,10 +73,9 @@ def _member(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _options(section: str, pairs: object) -> dict[str, str]:
     if not _SECTION.fullmatch(section):
         raise ValueError(f'section {section[:80]!r} is not a name')
-    items = cast('list[object]', pairs) if isinstance(pairs, list) else []
     out: dict[str, str] = {}
-    for item in items:
-        pair: list[object] = cast('list[object]', item) if isinstance(item, list) else []
+    for item in wire.items(pairs):
+        pair = wire.items(item)
         if len(pair) != 2:
             raise ValueError(
                 f'section {section}: {str(item)[:80]!r} is not a pair of option and value'

@@ -39,10 +39,14 @@ def text(value: object) -> str:
     return value if isinstance(value, str) else ''
 
 
+def items(value: object) -> tuple[object, ...]:
+    """What is in *value* if it is a list, else nothing."""
+    return tuple(cast('list[object]', value)) if isinstance(value, list) else ()
+
+
 def texts(value: object) -> tuple[str, ...]:
     """The texts in *value* if it is a list, else nothing."""
-    items = cast('list[object]', value) if isinstance(value, list) else []
-    return tuple(item for item in items if isinstance(item, str))
+    return tuple(item for item in items(value) if isinstance(item, str))
 
 
 def _load(text: str) -> object:
