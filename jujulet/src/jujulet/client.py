@@ -36,8 +36,8 @@ class Controller:
 
     def ask(self, question: str, **args: Any) -> Any:
         """The answer to one question. Raises ``model.Refused`` as the controller does, and Unreachable."""
-        for answer in self.follow(question, **args):
-            return answer
+        for reply in self.follow(question, **args):
+            return reply
         return None
 
     def change(self, model: str, request: Any) -> dict[str, Any]:
@@ -51,10 +51,10 @@ class Controller:
     def follow(self, question: str, **args: Any) -> Iterator[Any]:
         """The answers to one question, as they come."""
         line = json.dumps({'ask': question, 'args': args}).encode() + b'\n'
-        with self._connected() as connection, connection.makefile('rb') as answers:
+        with self._connected() as connection, connection.makefile('rb') as replies:
             connection.sendall(line)
-            for answer in answers:
-                message = json.loads(answer)
+            for reply in replies:
+                message = json.loads(reply)
                 if 'refused' in message:
                     raise refusal.Refused(message['refused'], code=message.get('code', 1))
                 if 'end' in message:

@@ -1,7 +1,8 @@
 """Frozen dataclasses to JSON and back, by their own type hints.
 
 A field that has its default is left out, so that what is stored stays small and a field added later reads
-as its default from older rows. Mappings may have ``int`` keys; tuples and frozen sets become lists.
+as its default from older rows. A field that was renamed names the old one in its metadata (``was``), under which
+older rows hold it. Mappings may have ``int`` keys; tuples and frozen sets become lists.
 """
 
 from __future__ import annotations
@@ -112,11 +113,17 @@ def _collection_decoder(
 
 def _dataclass_decoder(kind: type) -> collections.abc.Callable[[Any], Any]:
     decoders: dict[str, collections.abc.Callable[[Any], Any]] = {}
+    renamed = {
+        field.metadata['was']: field.name
+        for field in dataclasses.fields(kind)
+        if 'was' in field.metadata
+    }
 
     def decode_dataclass(data: Any) -> Any:
         if not decoders:  # Late, so that a class may hold itself.
             hints = typing.get_type_hints(kind)
             decoders.update({f.name: _decoder(hints[f.name]) for f in dataclasses.fields(kind)})
-        return kind(**{k: decoders[k](v) for k, v in data.items() if k in decoders})
+        named = {renamed.get(key, key): value for key, value in data.items()}
+        return kind(**{k: decoders[k](v) for k, v in named.items() if k in decoders})
 
     return decode_dataclass

@@ -99,10 +99,10 @@ def give(incoming: Incoming, body: bytes) -> Incoming:
     return dataclasses.replace(incoming, call=call)
 
 
-def encode_answer(answer: context_.Answer) -> bytes:
+def encode_result(result: context_.Result) -> bytes:
     """A ``done`` for the client."""
-    code = str(answer.code).encode()
-    return encode(b'done', code, answer.stdout, answer.stderr, _bytes(answer.output))
+    code = str(result.code).encode()
+    return encode(b'done', code, result.stdout, result.stderr, _bytes(result.output))
 
 
 def encode_error(message: str, code: int = 1) -> bytes:

@@ -21,7 +21,7 @@ UNIT = model.Unit(
         hook=model.Hook('relation-changed', relation=3, remote_unit='b/0'),
         step='queued',
         relations={3: model.KnownRelation(created=True, members={'b/0': 2})},
-        revisions_told=frozenset({('secret', 1)}),
+        revisions_seen=frozenset({('secret', 1)}),
     ),
     ports=(model.Port('tcp', 80, 80),),
 )
@@ -130,3 +130,29 @@ def test_a_field_that_has_its_default_is_not_stored():
 
 def test_a_field_of_a_later_version_is_passed_over():
     assert codec.decode(model.Hook, {'kind': 'install', 'later': 1}) == model.Hook('install')
+
+
+@pytest.mark.parametrize(
+    ('kind', 'old', 'new'),
+    [
+        (model.Agent, {'leader_told': True}, model.Agent(leader_seen=True)),
+        (model.Agent, {'leader_settings_told': 4}, model.Agent(leader_settings_seen=4)),
+        (model.Agent, {'charm_told': 2}, model.Agent(charm_seen=2)),
+        (model.Agent, {'secrets_told': {'s': 1}}, model.Agent(secrets_seen={'s': 1})),
+        (
+            model.Agent,
+            {'revisions_told': [['s', 1]]},
+            model.Agent(revisions_seen=frozenset({('s', 1)})),
+        ),
+        (
+            model.SecretRevision,
+            {'number': 1, 'content': {}, 'expiry_told': 3.5},
+            model.SecretRevision(1, {}, expiry_seen=3.5),
+        ),
+    ],
+)
+def test_what_was_stored_under_a_fields_old_name_is_read(
+    kind: type, old: dict[str, object], new: object
+):
+    assert codec.decode(kind, old) == new
+    assert codec.decode(kind, codec.encode(new)) == new

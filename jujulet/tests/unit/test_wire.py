@@ -62,10 +62,10 @@ def test_what_was_asked_for_becomes_part_of_the_call() -> None:
 
 def test_an_answer_says_where_it_goes() -> None:
     context = context_.Context('ctx', 'a/0', model.Hook('start'), 0.0, {})
-    answer = context_.Answer(
+    result = context_.Result(
         model.Model('u', 'm'), context, stdout=b'\xff', stderr=b'e', code=2, output='o'
     )
-    assert wire.decode(wire.encode_answer(answer)[4:]) == [b'done', b'2', b'\xff', b'e', b'o']
+    assert wire.decode(wire.encode_result(result)[4:]) == [b'done', b'2', b'\xff', b'e', b'o']
     assert wire.decode(wire.encode_error('no')[4:]) == [b'done', b'1', b'', b'ERROR no\n', b'']
 
 

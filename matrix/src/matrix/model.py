@@ -81,7 +81,7 @@ class Config:
 class Context:
     """What a task knows of the run. `states` shows every state as it is; write with `set_state`.
 
-    `ground` is what matrix's own tasks stand on; it is not for others.
+    `execution` is what matrix's own tasks stand on; it is not for others.
     """
 
     config: Config
@@ -92,7 +92,7 @@ class Context:
     bus: Bus
     juju_model: Any = None
     juju_controller: Any = None
-    ground: Any = None
+    execution: Any = None
     timeline: list[Any] = dataclasses.field(default_factory=list[Any])
 
     @property

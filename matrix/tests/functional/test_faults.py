@@ -130,14 +130,14 @@ def _is(what: journal.What, phase: str) -> bool:
 
 def _unit(at: live.Live) -> str:
     """One that does not lead, so that tests of the leader are not disturbed."""
-    (site,) = at.now().applications
-    return next(unit.name for unit in site.units if not unit.leader)
+    (injection,) = at.now().applications
+    return next(unit.name for unit in injection.units if not unit.leader)
 
 
 def _sabotaged(one: fault.Fault) -> fault.Fault:
     """The same fault, but for its bite."""
 
-    async def nothing(_: fault.Site) -> None:
+    async def nothing(_: fault.Injection) -> None:
         return None
 
     return dataclasses.replace(one, inject=nothing, within=(1.0, 60.0))
@@ -294,7 +294,7 @@ def test_a_slow_network_is_fast_again_as_soon_as_its_delayer_is_killed(rig: fact
 
     async def look(at: live.Live) -> None:
         struck = _unit(at)
-        peers = [one for one in inject.site(_event(struck), at).peers if '.' in one]
+        peers = [one for one in inject.injection(_event(struck), at).peers if '.' in one]
         text = (
             'import time, socket as s; b = time.time(); '
             f"s.socket().connect_ex(('{peers[0]}', 9)); print(time.time() - b)"
@@ -425,8 +425,8 @@ def test_when_the_runner_is_killed_one_command_heals_everything(rig: facts.Facts
 @pytest.mark.slow
 def test_another_unit_leads_when_the_leaders_agent_is_gone(rig: facts.Facts) -> None:
     async def leader(at: live.Live) -> str:
-        (site,) = at.now().applications
-        return next(unit.name for unit in site.units if unit.leader)
+        (injection,) = at.now().applications
+        return next(unit.name for unit in injection.units if unit.leader)
 
     target = asyncio.run(_with_link(leader))
     struck = _strike(find.faults()['depose-leader'], target)

@@ -68,11 +68,11 @@ class Ran:
         strict: bool = False,
     ):
         self.calls: list[str] = []
-        self.events: list[progress.Event] = []
+        self.events: list[progress.BusEvent] = []
         self.got: list[object] = []
 
         async def body(
-            rule: suite.Rule, event: progress.Event | None, doings: runner.Doings
+            rule: suite.RuleSpec, event: progress.BusEvent | None, doings: runner.Doings
         ) -> object:
             self.calls.append(rule.state)
             if event is not None:

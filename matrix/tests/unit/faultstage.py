@@ -110,18 +110,18 @@ class Stage:
             raise link.LinkError(f'{name} failed')
 
     def fault(self, **more: object) -> fault.Fault:
-        async def unable(_: fault.Site) -> str:
+        async def unable(_: fault.Injection) -> str:
             await self.step('unable')
             return self.unable
 
         def act(name: str):
-            async def run(_: fault.Site) -> None:
+            async def run(_: fault.Injection) -> None:
                 await self.step(name)
 
             return run
 
         def look(name: str, said: str):
-            async def run(_: fault.Site) -> str:
+            async def run(_: fault.Injection) -> str:
                 await self.step(name)
                 return said
 

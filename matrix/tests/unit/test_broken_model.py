@@ -71,15 +71,15 @@ class _Models(shrinking._Replaying):  # pyright: ignore[reportPrivateUsage]
     async def once(
         self, candidate: plan.Plan, folder: pathlib.Path
     ) -> tuple[panel.Judged, tuple[journal.Entry, ...]]:
-        if self.place.name == 'gone':
+        if self.replay_model.name == 'gone':
             try:
-                await self.place.move()
+                await self.replay_model.move()
             except link.LinkError:
                 return SILENT, ()
-        (folder / rundir.JOURNAL).write_text(self.place.name)
-        self.place.deployed = True
+        (folder / rundir.JOURNAL).write_text(self.replay_model.name)
+        self.replay_model.deployed = True
         begun = (journal.Entry(1, 0.0, '', journal.Note(notes.TEST_START, 't')),)
-        judged = panel.Judged('t', ending='passed') if self.place.name == 'new' else FAILED
+        judged = panel.Judged('t', ending='passed') if self.replay_model.name == 'new' else FAILED
         return judged, begun
 
 
@@ -98,7 +98,7 @@ class _Another:
 def _replay(
     what: plan.Plan, folder: pathlib.Path, another: _Another | None, model: str = 'used'
 ) -> panel.Judged:
-    place = shrinking.Place(model, another)
+    place = shrinking.ReplayModel(model, another)
     test = type('Test', (), {'name': 't'})()
     return asyncio.run(_Models(None, test, place, {}).run(what, folder))  # type: ignore[arg-type]
 

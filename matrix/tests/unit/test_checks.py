@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from matrix.grammar import located, problem
 from matrix.history import journal, periods
-from matrix.judge import checks, comeback, expect, safety, service, stats, trial, verdict
+from matrix.judge import checks, expect, recovery, safety, service, stats, trial, verdict
 
 PASS, UNKNOWN, FAIL = verdict.Outcome.PASS, verdict.Outcome.UNKNOWN, verdict.Outcome.FAIL
 
@@ -243,7 +243,7 @@ def test_a_share_may_be_set_for_the_time_of_faults_too() -> None:
 
 def test_every_way_of_failing_is_a_signature() -> None:
     found = _errors(c.op(1, error='reset', how='info'), c.op(2, 'put', 'fail', error='refused'))
-    assert {found.signature, *found.also} == {
+    assert {found.signature, *found.other_signatures} == {
         verdict.Signature('errors', 'get', 'reset'),
         verdict.Signature('errors', 'put', 'refused'),
     }
@@ -444,10 +444,16 @@ def test_who_is_struck_cannot_know_but_must_when_it_is_healed() -> None:
     struck = c.fault(2, 3, 20, targets=('lb/0',))
     both = [_held(at, 'lb/0', 'lb/1') for at in range(4, 21)]
     assert _owners(_held(1, 'lb/0'), *both, _held(21, 'lb/1'), struck).outcome is PASS
-    strict = expect.Expect(owners_struck=10)
+    strict = expect.Expect(owners_under_fault=10)
     assert _owners(_held(1, 'lb/0'), *both, struck, expected=strict).outcome is FAIL
     longer = [_held(at, 'lb/0', 'lb/1') for at in range(21, 30)]
     assert _owners(_held(1, 'lb/0'), *both, *longer, struck).outcome is FAIL
+
+
+def test_what_is_expected_is_read_under_the_old_name_of_a_key_too() -> None:
+    for key in ('owners-under-fault', 'owners-struck'):
+        assert expect.of_note({key: 7}) == expect.Expect(owners_under_fault=7)
+    assert expect.of_note({'owners-struck': 1, 'owners-under-fault': 2}).owners_under_fault == 2
 
 
 def test_a_fault_of_another_time_is_no_excuse_and_what_was_not_seen_is_not_counted() -> None:
@@ -496,17 +502,17 @@ def _plan(*ids: str) -> c.Line:
 def test_a_fault_that_is_not_proven_is_never_a_pass(
     fault: c.Line, outcome: verdict.Outcome
 ) -> None:
-    assert comeback.faults(c.trial_of(_plan('e1'), fault)).outcome is outcome
+    assert recovery.faults(c.trial_of(_plan('e1'), fault)).outcome is outcome
 
 
 def test_a_fault_beside_the_plan_must_be_proven_too_and_no_fault_proves_nothing() -> None:
-    assert comeback.faults(c.trial_of(c.fault(landed=None))).outcome is UNKNOWN
-    assert comeback.faults(c.trial_of()).outcome is UNKNOWN
+    assert recovery.faults(c.trial_of(c.fault(landed=None))).outcome is UNKNOWN
+    assert recovery.faults(c.trial_of()).outcome is UNKNOWN
 
 
 def test_an_event_that_was_refused_says_why() -> None:
     refused = c.note(5, 'refused', {'event': 'e2', 'fault': 'reboot', 'reason': 'one unit'})
-    found = comeback.faults(c.trial_of(_plan('e1', 'e2'), c.fault(), refused))
+    found = recovery.faults(c.trial_of(_plan('e1', 'e2'), c.fault(), refused))
     assert (found.outcome, found.sentence) == (
         UNKNOWN,
         'e2 (reboot) was not carried out: one unit',
@@ -516,9 +522,9 @@ def test_an_event_that_was_refused_says_why() -> None:
 def test_effects_that_had_to_be_seen_were_seen() -> None:
     seen: c.Line = [(3, journal.Effect('failover'))]
     wanted = expect.Expect(effects=('failover',))
-    assert comeback.effects(c.trial_of(seen, expected=wanted)).outcome is PASS
-    assert comeback.effects(c.trial_of(expected=wanted)).outcome is UNKNOWN
-    assert comeback.effects(c.trial_of(seen)).outcome is UNKNOWN
+    assert recovery.effects(c.trial_of(seen, expected=wanted)).outcome is PASS
+    assert recovery.effects(c.trial_of(expected=wanted)).outcome is UNKNOWN
+    assert recovery.effects(c.trial_of(seen)).outcome is UNKNOWN
 
 
 def _print(at: float, moment: str, **units: list[located.Plain]) -> c.Line:
@@ -527,7 +533,7 @@ def _print(at: float, moment: str, **units: list[located.Plain]) -> c.Line:
 
 
 def _fingerprint(*parts: c.Line, expected: expect.Expect | None = None) -> verdict.Verdict:
-    return comeback.fingerprint(c.trial_of(*parts, expected=expected))
+    return recovery.fingerprint(c.trial_of(*parts, expected=expected))
 
 
 def test_the_model_comes_back_as_it_was() -> None:
@@ -559,7 +565,7 @@ def test_an_application_or_unit_that_is_gone_did_not_come_back() -> None:
 
 
 def _quiet(*parts: c.Line) -> verdict.Verdict:
-    return comeback.quiet(c.trial_of(*parts))
+    return recovery.quiet(c.trial_of(*parts))
 
 
 def _status(at: float, workload: str, agent: str = 'idle') -> c.Line:
@@ -587,7 +593,7 @@ def test_a_fault_explains_an_error_but_not_one_that_stays() -> None:
 
 
 def _rules(*parts: c.Line) -> verdict.Verdict:
-    return comeback.rules(c.trial_of(*parts))
+    return recovery.rules(c.trial_of(*parts))
 
 
 def _done(phase: str, **more: located.Plain) -> c.Line:

@@ -102,7 +102,7 @@ def test_a_machine_that_cannot_be_asked_proves_nothing() -> None:
 
 
 def test_a_look_that_began_in_time_may_end_late() -> None:
-    async def slow(_: fault.Site) -> str:
+    async def slow(_: fault.Injection) -> str:
         await asyncio.sleep(0.2)
         return 'seen at last'
 
@@ -136,7 +136,7 @@ def test_a_cancelled_fault_is_healed_before_the_cancellation_goes_on(moment: str
 def test_a_second_cancellation_does_not_stop_the_heal() -> None:
     stage = Stage()
 
-    async def slow(_: fault.Site) -> None:
+    async def slow(_: fault.Injection) -> None:
         stage.done.append('heal begins')
         await asyncio.sleep(0.05)
         stage.done.append('heal ends')
@@ -218,7 +218,7 @@ def test_exclusive_faults_of_many_machines_never_wait_in_a_circle() -> None:
 
 def test_peers_are_the_addresses_of_all_machines_that_are_not_struck() -> None:
     event = plan.Event('e1', 'netsplit', 0, 1, (), ('db/0', '1'))
-    assert inject.site(event, FakeLink()).peers == ('10.0.0.2', 'fd00::2')
+    assert inject.injection(event, FakeLink()).peers == ('10.0.0.2', 'fd00::2')
 
 
 def test_a_network_is_cut_from_addresses_that_juju_does_not_show() -> None:
@@ -229,8 +229,8 @@ def test_a_network_is_cut_from_addresses_that_juju_does_not_show() -> None:
 
     seen: list[tuple[str, ...]] = []
 
-    async def look(site: fault.Site) -> None:
-        seen.append(site.peers)
+    async def look(injection: fault.Injection) -> None:
+        seen.append(injection.peers)
 
     async def drive(*needs: str) -> None:
         one = Stage().fault(needs=frozenset(needs), inject=look)

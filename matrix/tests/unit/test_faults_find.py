@@ -57,10 +57,10 @@ def test_the_example_of_the_reference_is_a_fault(tmp_path: pathlib.Path) -> None
     _write(tmp_path, 'own.py', example)
     own = find.faults(tmp_path)['drain-queue']
     at = FakeLink()
-    site = inject.site(plan.Event('e1', 'drain-queue', 0, 5, (), ('db/0',)), at)
+    injection = inject.injection(plan.Event('e1', 'drain-queue', 0, 5, (), ('db/0',)), at)
     for step in (own.unable, own.arm, own.inject, own.landed, own.heal, own.healed):
         with contextlib.suppress(link.LinkError):
-            run(step(site))
+            run(step(injection))
     for _, text, _ in at.ran:
         said = subprocess.run(['sh', '-n'], input=text, text=True, capture_output=True)
         assert not said.stderr
@@ -199,30 +199,30 @@ def test_machines_are_asked_once_each_and_one_that_cannot_be_asked_has_nothing()
 def test_what_changes_units_goes_through_juju_and_makes_up_for_it() -> None:
     at = FakeLink()
     event = plan.Event('e1', 'remove-unit', 0, 1, (), ('db/0',))
-    site = fault.Site(event, ('db/0',), (), at, {})
-    run(units.REMOVE.arm(site))
-    run(units.REMOVE.inject(site))
-    assert run(units.REMOVE.landed(site)) == ''
+    injection = fault.Injection(event, ('db/0',), (), at, {})
+    run(units.REMOVE.arm(injection))
+    run(units.REMOVE.inject(injection))
+    assert run(units.REMOVE.landed(injection)) == ''
     at.state = snapshot.Model((snapshot.Application('db', (snapshot.Unit('db/1', '1'),)),))
-    assert run(units.REMOVE.landed(site)) == 'db/0 gone from the model'
-    run(units.REMOVE.heal(site))
-    assert run(units.REMOVE.healed(site)) == ''
+    assert run(units.REMOVE.landed(injection)) == 'db/0 gone from the model'
+    run(units.REMOVE.heal(injection))
+    assert run(units.REMOVE.healed(injection)) == ''
     two = (snapshot.Unit('db/1', '1'), snapshot.Unit('db/2', '3'))
     at.state = snapshot.Model((snapshot.Application('db', two),))
-    run(units.REMOVE.heal(site))
-    assert run(units.REMOVE.healed(site)) == 'db has 2 unit(s) again'
+    run(units.REMOVE.heal(injection))
+    assert run(units.REMOVE.healed(injection)) == 'db has 2 unit(s) again'
     assert at.asked == ['remove db/0', 'add db 1']
 
 
 def test_a_plan_that_wants_no_amends_gets_none() -> None:
     at = FakeLink()
     event = plan.Event('e1', 'add-unit', 0, 1, (), ('db',))
-    site = fault.Site(event, ('db',), (), at, {'for_good': True, 'count': 2})
-    run(units.ADD.arm(site))
-    run(units.ADD.inject(site))
+    injection = fault.Injection(event, ('db',), (), at, {'for_good': True, 'count': 2})
+    run(units.ADD.arm(injection))
+    run(units.ADD.inject(injection))
     three = tuple(snapshot.Unit(f'db/{number}') for number in range(3))
     at.state = snapshot.Model((snapshot.Application('db', three),))
-    run(units.ADD.heal(site))
-    assert run(units.ADD.landed(site)) == 'db/2 joined db'
-    assert run(units.ADD.healed(site)) == 'it stays so, as the plan has it'
+    run(units.ADD.heal(injection))
+    assert run(units.ADD.landed(injection)) == 'db/2 joined db'
+    assert run(units.ADD.healed(injection)) == 'it stays so, as the plan has it'
     assert at.asked == ['add db 2']

@@ -41,7 +41,7 @@ def _run(
 ) -> tuple[list[tuple[float, str]], verdict.Ending, float]:
     began: list[tuple[float, str]] = []
 
-    async def body(rule: suite.Rule, event: object, doings: runner.Doings) -> object:
+    async def body(rule: suite.RuleSpec, event: object, doings: runner.Doings) -> object:
         began.append((asyncio.get_running_loop().time(), rule.state))
         task = _TASKS.get(rule.state)
         return True if task is None else await task(doings)

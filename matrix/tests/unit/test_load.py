@@ -262,8 +262,8 @@ async def _serving(
 ) -> AsyncGenerator[int]:
     runner = web.ServerRunner(web.Server(handler))
     await runner.setup()
-    site = web.TCPSite(runner, '127.0.0.1', 0)
-    await site.start()
+    injection = web.TCPSite(runner, '127.0.0.1', 0)
+    await injection.start()
     try:
         yield runner.addresses[0][1]
     finally:

@@ -14,8 +14,8 @@ import time
 import enginestage
 import pytest
 from enginestage import Ran, Tasks, sleep
+from executionstage import Execution
 from faultstage import Stage
-from groundstage import Ground
 from hypothesis import given
 from hypothesis import strategies as st
 from test_custom import run_own
@@ -45,10 +45,10 @@ def _program(folder: pathlib.Path, text: str) -> pathlib.Path:
 
 
 async def _execute(folder: pathlib.Path, path: pathlib.Path) -> bool:
-    context = Ground(folder).context
-    rule = suite.Rule('tests/task', problem.Where('s.yaml', 4), args={'word': 'hello'})
+    context = Execution(folder).context
+    rule = suite.RuleSpec('tests/task', problem.Where('s.yaml', 4), args={'word': 'hello'})
     doings = runner.Doings(0, lambda _: None, lambda: {'deploy': 'complete'})
-    return await executable.run(path, context, rule, progress.Event('x', 3), doings)
+    return await executable.run(path, context, rule, progress.BusEvent('x', 3), doings)
 
 
 def test_defect_2_a_program_is_a_task_that_passes_or_fails_by_its_exit_code(
@@ -140,7 +140,7 @@ def test_defect_8_a_load_that_breaks_is_never_a_pass(
     (tmp_path / 'tests' / name).write_text(text)
     (tmp_path / 'tests' / name).chmod(0o755)
     with pytest.raises(error, match=said):
-        asyncio.run(Ground(tmp_path).task(tasks.end_to_end))
+        asyncio.run(Execution(tmp_path).task(tasks.end_to_end))
 
 
 def test_defect_9_a_failed_rule_cancels_the_others_and_none_outlives_the_test() -> None:
@@ -172,7 +172,7 @@ BLOCKED = _with(workload_status='blocked', message='missing relation: db')
 def test_defect_10_a_unit_that_becomes_blocked_is_not_healthy_any_more(
     tmp_path: pathlib.Path,
 ) -> None:
-    stage = Ground(tmp_path, state=BLOCKED)
+    stage = Execution(tmp_path, state=BLOCKED)
     stage.states['health.status'] = 'healthy'
     with pytest.raises(
         model.TestFailure, match='unhealthy: db/0 is blocked: missing relation: db'
@@ -184,8 +184,8 @@ def test_defect_10_a_unit_that_becomes_blocked_is_not_healthy_any_more(
 def test_defect_10_a_blocked_unit_is_no_failure_while_a_fault_bites(
     tmp_path: pathlib.Path,
 ) -> None:
-    stage = Ground(tmp_path, state=BLOCKED)
-    stage.ground.calm.clear()
+    stage = Execution(tmp_path, state=BLOCKED)
+    stage.execution.calm.clear()
 
     async def for_an_hour() -> None:
         with pytest.raises(TimeoutError):
@@ -198,7 +198,7 @@ def test_defect_10_a_blocked_unit_is_no_failure_while_a_fault_bites(
 def test_defect_11_what_is_blocked_at_deployment_ends_the_test_and_says_why(
     tmp_path: pathlib.Path,
 ) -> None:
-    stage = Ground(tmp_path, state=BLOCKED)
+    stage = Execution(tmp_path, state=BLOCKED)
 
     async def health() -> float:
         with pytest.raises(model.TestFailure, match='missing relation'):
@@ -277,7 +277,7 @@ def test_defect_13_the_exit_code_is_that_of_the_worst_ending(
 def test_defect_14_fail_fast_runs_no_test_after_one_that_failed(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from matrix.run import models, onetest, whole, writing
+    from matrix.run import alltests, models, onetest, writing
 
     async def bad(prepared: prepare.Prepared, test: suite.Test, *_: object) -> panel.Judged:
         return panel.Judged(test.name, ending='failed')
@@ -291,10 +291,10 @@ def test_defect_14_fail_fast_runs_no_test_after_one_that_failed(
     bundle = bundlefile.find(tmp_path)
     ends: list[list[str]] = []
     for fast in (True, False):
-        asked = Ground(tmp_path, fail_fast=fast, shrink_for=None).ground.options
+        asked = Execution(tmp_path, fail_fast=fast, shrink_for=None).execution.options
         prepared = prepare.prepare(asked, bundle, None, 1)
         with writing.opened(tmp_path / f'{fast}.jsonl', lambda _: None) as write:
-            ran = asyncio.run(whole.run(prepared, tmp_path, write, '3.6'))
+            ran = asyncio.run(alltests.run(prepared, tmp_path, write, '3.6'))
         ends.append([one.skipped for one in ran.tests])
         assert ran.code == 101
     assert ends == [['', 'a test before it failed'], ['', '']]
@@ -336,22 +336,22 @@ def test_defect_15_they_are_checked(tmp_path: pathlib.Path, text: str, said: str
     assert said in str(refused.value)
 
 
-def _struck(folder: pathlib.Path, stage: Stage, **args: located.Plain) -> Ground:
+def _struck(folder: pathlib.Path, stage: Stage, **args: located.Plain) -> Execution:
     found = stage.fault()
     event = {'id': 'e1', 'fault': found.kind.name, 'at': 1, 'hold': 2, 'targets': ['db/0']}
     events = [{**event, 'selectors': [{'selector': 'units'}]}]
     path = folder / 'plan.yaml'
     path.write_text(str({'format': 'v2', 'seed': 7, 'events': events}))
-    return Ground(folder, faults={found.kind.name: found}, chaos_plan=path)
+    return Execution(folder, faults={found.kind.name: found}, chaos_plan=path)
 
 
 def test_defect_16_chaos_of_which_nothing_could_be_done_is_unknown(tmp_path: pathlib.Path) -> None:
     stage = Stage(unable='there is no such service')
-    ground = _struck(tmp_path, stage)
-    assert enginestage.on_virtual_clock(ground.task(tasks.chaos, control=1))[0]
+    execution = _struck(tmp_path, stage)
+    assert enginestage.on_virtual_clock(execution.task(tasks.chaos, control=1))[0]
     entries = tuple(
         journal.Entry(n, float(n), '', what)
-        for n, what in enumerate([journal.Note('test.start', 't'), *ground.written], 1)
+        for n, what in enumerate([journal.Note('test.start', 't'), *execution.written], 1)
     )
     (judged,) = panel.judge(journal.Journal(entries)).tests
     assert judged.outcome is not verdict.Outcome.PASS
@@ -362,17 +362,17 @@ def test_defect_16_chaos_of_which_nothing_could_be_done_is_unknown(tmp_path: pat
 def test_defect_17_an_action_needs_no_params_and_a_unit_may_be_a_number(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, unit: int | str
 ) -> None:
-    ground, asked = Ground(tmp_path), list[tuple[str, str, dict[str, object]]]()
+    execution, asked = Execution(tmp_path), list[tuple[str, str, dict[str, object]]]()
 
     async def run(unit: str, action: str, params: dict[str, object], *, within: float):
         asked.append((unit, action, params))
         return {'done': 'yes'}
 
-    monkeypatch.setattr(ground.link, 'run_action', run)
-    assert asyncio.run(ground.task(tasks.run_action, application='db', action='x', unit=unit))
+    monkeypatch.setattr(execution.link, 'run_action', run)
+    assert asyncio.run(execution.task(tasks.run_action, application='db', action='x', unit=unit))
     ((struck, action, params),) = asked
     assert (struck in {'db/0', 'db/1', 'db/leader'}, action, params) == (True, 'x', {})
-    assert ground.states['run_action.x'] == 'completed'
+    assert execution.states['run_action.x'] == 'completed'
 
 
 def test_defect_18_a_rule_whose_until_already_holds_is_skipped() -> None:
@@ -392,23 +392,23 @@ def test_defect_20_a_fault_is_announced_before_it_bites_with_whom_it_strikes(
     tmp_path: pathlib.Path,
 ) -> None:
     stage = Stage()
-    ground = _struck(tmp_path, stage)
+    execution = _struck(tmp_path, stage)
     seen: list[tuple[int, list[str]]] = []
-    first = ground.sent
+    first = execution.sent
     original = stage.step
 
     async def step_(name: str) -> None:
         if name == 'inject':
-            seen.append((len(first), [one.phase for one in ground.faults()]))
+            seen.append((len(first), [one.phase for one in execution.faults()]))
         await original(name)
 
     stage.step = step_  # type: ignore[method-assign]
-    enginestage.on_virtual_clock(ground.task(tasks.chaos, control=1))
+    enginestage.on_virtual_clock(execution.task(tasks.chaos, control=1))
     assert seen == [(1, ['armed'])]
-    assert ground.sent == [
+    assert execution.sent == [
         ('chaos.activate', {'event': 'e1', 'fault': 'freeze', 'targets': ['db/0']})
     ]
-    assert [one.targets for one in ground.faults()] == [('db/0',)] * 3
+    assert [one.targets for one in execution.faults()] == [('db/0',)] * 3
 
 
 @given(st.integers(0, 2**40))
@@ -439,8 +439,8 @@ def test_defect_24_yaml_makes_no_objects_and_a_plan_is_never_changed_by_running(
     path = tmp_path / 'old.yaml'
     path.write_text(text)
     found: dict[str, fault.Fault] = {'sleep': Stage().fault()}
-    ground = Ground(tmp_path, faults=found, chaos_plan=path)
-    enginestage.on_virtual_clock(ground.task(tasks.chaos, control=1))
+    execution = Execution(tmp_path, faults=found, chaos_plan=path)
+    enginestage.on_virtual_clock(execution.task(tasks.chaos, control=1))
     assert chaosplan.read((tmp_path / 'chaos_plan_m.yaml').read_text(), 'q') == before
 
 
@@ -463,12 +463,14 @@ def test_defect_25_code_of_its_time_runs_on_the_python_of_today(
     load = 'import asyncio\nasync def end_to_end(m, l): await asyncio.sleep(0, loop=m.loop)'
     (tmp_path / 'tests' / 'end_to_end.py').write_text(load.replace('m.loop', 'None'))
     with pytest.raises(model.TestFailure, match='returned, and should go on'):
-        asyncio.run(Ground(tmp_path).task(tasks.end_to_end))
+        asyncio.run(Execution(tmp_path).task(tasks.end_to_end))
     before = {name for name in sys.modules if name == 'tests' or name.startswith('tests.')}
     with bundlecode.importable(tmp_path):
         import importlib
 
         module = importlib.import_module('tests.old_task')
-        assert asyncio.run(module.task(Ground(tmp_path).context, None, None)) == {'loop': 'kept'}
+        assert asyncio.run(module.task(Execution(tmp_path).context, None, None)) == {
+            'loop': 'kept'
+        }
     assert f"{tmp_path}/tests/old_task.py:5: 'loop=' is left out" in caplog.text
     assert {name for name in sys.modules if name == 'tests' or name.startswith('tests.')} == before

@@ -40,7 +40,7 @@ QUIET: c.Line = [(1, journal.Status('api/0', 'active'))]
 GOOD = [LOAD, *[c.ops(1, 99)], c.fault(), PRINTS, PLAN, QUIET]
 
 
-def _judge(*tests: c.Line) -> panel.Run:
+def _judge(*tests: c.Line) -> panel.Judgement:
     return panel.judge(c.of_parts(*tests))
 
 

@@ -190,7 +190,7 @@ def test_what_cannot_be_written_is_said_and_hides_nothing(tmp_path: pathlib.Path
 
 
 def test_a_run_is_retold_from_its_journal_alone() -> None:
-    again = write.retold(rehearsal.run(400), 'x')
+    again = write.rebuilt(rehearsal.run(400), 'x')
     assert [one.name for one in again.tests] == ['deployment', 'end_to_end']
     assert again.outcome is FAIL
-    assert write.retold(journal.Journal(()), 'x').outcome is UNKNOWN
+    assert write.rebuilt(journal.Journal(()), 'x').outcome is UNKNOWN

@@ -78,12 +78,14 @@ def test_on_without_until_listens_until_the_others_are_done() -> None:
 def test_a_rule_hears_what_no_rule_sent() -> None:
     heard: list[object] = []
 
-    async def body(rule: suite.Rule, event: progress.Event | None, _: runner.Doings) -> object:
+    async def body(
+        rule: suite.RuleSpec, event: progress.BusEvent | None, _: runner.Doings
+    ) -> object:
         heard.append((rule.state, None if event is None else event.payload))
         return await sleep(1)
 
     def ready(send: runner.Said) -> None:
-        asyncio.get_running_loop().call_soon(send, progress.Event('model.change', 'm'))
+        asyncio.get_running_loop().call_soon(send, progress.BusEvent('model.change', 'm'))
 
     test = rules_test('{do: a}\n{do: b, on: model.*}')
     running = runner.run(test, body, policy=progress.Policy(), said=lambda _: None, ready=ready)
@@ -185,7 +187,7 @@ def test_the_default_suite_runs_its_course() -> None:
 
 
 def test_a_journal_that_cannot_be_written_ends_the_test_with_its_error() -> None:
-    def full(_: progress.Event) -> None:
+    def full(_: progress.BusEvent) -> None:
         raise OSError('no space left')
 
     async def body(*_: object) -> bool:

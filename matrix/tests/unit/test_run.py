@@ -351,7 +351,7 @@ def _state(text: str, *, ha: bool, phase: progress.Phase = 'complete') -> progre
     lines = ''.join(f'  - {line}\n' for line in text.splitlines())
     test = suitefile.read(f'tests:\n- name: t\n  rules:\n{lines}', 's').tests[0]
     state = rules.begin(test, progress.Policy(ha=ha))
-    runs = tuple(progress.Run(phase) for _ in test.rules)
+    runs = tuple(progress.RuleProgress(phase) for _ in test.rules)
     return dataclasses.replace(state, runs=runs, finished=True)
 
 
@@ -525,8 +525,8 @@ def test_the_plan_of_a_journal_strikes_whom_it_struck() -> None:
         journal.Entry(1, 0, '', journal.Note(notes.PLAN, value)),
         journal.Entry(2, 1, '', journal.Fault('e1', 'freeze', 'armed', ('db/0',))),
     )
-    found = replays.struck(entries)
+    found = replays.executed_plan(entries)
     assert found is not None
     assert [one.targets for one in found.events] == [(), ('db/0',)]
-    assert replays.struck(entries[1:]) is None
+    assert replays.executed_plan(entries[1:]) is None
     assert replays.in_words(found.events[1]) == 'freeze db/0 for 5 s'

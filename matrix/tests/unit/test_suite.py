@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from matrix.grammar import lint, located, problem, suite, suitefile
 
 
-def read_rules(*lines: str, strict: bool = False) -> tuple[suite.Rule, ...]:
+def read_rules(*lines: str, strict: bool = False) -> tuple[suite.RuleSpec, ...]:
     text = 'tests:\n- name: t\n  rules:\n' + ''.join(f'  - {line}\n' for line in lines)
     return suitefile.read(text, 's.yaml', strict_compat=strict).tests[0].rules
 

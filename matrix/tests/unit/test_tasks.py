@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from enginestage import on_virtual_clock
+from executionstage import Execution
 from faultstage import MODEL, Stage
-from groundstage import Ground
 
 from matrix import model, tasks
 from matrix.faults import fault
@@ -35,41 +35,43 @@ def _plan(folder: pathlib.Path, *events: dict[str, Any]) -> pathlib.Path:
 
 def _chaos(
     folder: pathlib.Path, stage: Stage, *events: dict[str, Any], **args: Any
-) -> tuple[Ground, float]:
-    ground = Ground(folder, faults={'freeze': stage.fault()}, chaos_plan=_plan(folder, *events))
-    _, seconds = on_virtual_clock(ground.task(tasks.chaos, control=10, **args))
-    return ground, seconds
+) -> tuple[Execution, float]:
+    execution = Execution(
+        folder, faults={'freeze': stage.fault()}, chaos_plan=_plan(folder, *events)
+    )
+    _, seconds = on_virtual_clock(execution.task(tasks.chaos, control=10, **args))
+    return execution, seconds
 
 
 def test_deploy_deploys_the_bundle_once(tmp_path: pathlib.Path) -> None:
-    ground = Ground(tmp_path)
-    assert asyncio.run(ground.task(tasks.deploy, version='current'))
-    ground.ground.deployed = True
-    assert asyncio.run(ground.task(tasks.deploy))
-    assert ground.link.asked == [f'deploy {tmp_path}/bundle.yaml']
-    there = Ground(tmp_path, model='mine')
+    execution = Execution(tmp_path)
+    assert asyncio.run(execution.task(tasks.deploy, version='current'))
+    execution.execution.deployed = True
+    assert asyncio.run(execution.task(tasks.deploy))
+    assert execution.link.asked == [f'deploy {tmp_path}/bundle.yaml']
+    there = Execution(tmp_path, model='mine')
     assert asyncio.run(there.task(tasks.deploy))
     assert there.link.asked == []
-    empty = Ground(tmp_path, model='mine', state=snapshot.Model())
+    empty = Execution(tmp_path, model='mine', state=snapshot.Model())
     assert asyncio.run(empty.task(tasks.deploy))
     assert len(empty.link.asked) == 1
 
 
 def test_a_model_is_healthy_when_nothing_changed_for_its_time(tmp_path: pathlib.Path) -> None:
-    ground = Ground(tmp_path)
-    _, seconds = on_virtual_clock(ground.task(tasks.health, stability_period=30))
+    execution = Execution(tmp_path)
+    _, seconds = on_virtual_clock(execution.task(tasks.health, stability_period=30))
     assert 30 <= seconds < 31
-    assert ground.values == [('health.status', 'settling'), ('health.status', 'healthy')]
+    assert execution.values == [('health.status', 'settling'), ('health.status', 'healthy')]
     # Looked at again, it need not show it anew.
-    _, seconds = on_virtual_clock(ground.task(tasks.health, stability_period=30))
+    _, seconds = on_virtual_clock(execution.task(tasks.health, stability_period=30))
     assert seconds < 1
 
 
 def test_chaos_has_a_quiet_time_before_and_reads_back_after(tmp_path: pathlib.Path) -> None:
-    ground, _ = _chaos(tmp_path, Stage(), {'at': 1})
-    assert ground.notes('phase') == ['settled', 'control', 'chaos', 'recovery', 'readback']
-    assert [one.phase for one in ground.faults()] == ['armed', 'landed', 'healed']
-    moments = [one['moment'] for one in ground.notes('fingerprint') if isinstance(one, dict)]
+    execution, _ = _chaos(tmp_path, Stage(), {'at': 1})
+    assert execution.notes('phase') == ['settled', 'control', 'chaos', 'recovery', 'readback']
+    assert [one.phase for one in execution.faults()] == ['armed', 'landed', 'healed']
+    moments = [one['moment'] for one in execution.notes('fingerprint') if isinstance(one, dict)]
     assert moments == ['before', 'after']
     assert planfile.read((tmp_path / 'plan.yaml').read_text(), 'p') == planfile.read(
         (tmp_path / 'given.yaml').read_text(), 'p'
@@ -80,15 +82,18 @@ def test_events_overlap_as_planned_and_one_at_a_time_where_it_is_said(
     tmp_path: pathlib.Path,
 ) -> None:
     events = ({'at': 0, 'hold': 10}, {'at': 3, 'hold': 1, 'targets': ['db/1']})
-    ground, _ = _chaos(tmp_path, Stage(), *events)
-    assert [f'{one.id} {one.phase}' for one in ground.faults()][2:4] == ['e2 armed', 'e2 landed']
-    ground, _ = _chaos(tmp_path, Stage(), *events, serial=True)
-    assert [one.id for one in ground.faults()] == ['e1'] * 3 + ['e2'] * 3
+    execution, _ = _chaos(tmp_path, Stage(), *events)
+    assert [f'{one.id} {one.phase}' for one in execution.faults()][2:4] == [
+        'e2 armed',
+        'e2 landed',
+    ]
+    execution, _ = _chaos(tmp_path, Stage(), *events, serial=True)
+    assert [one.id for one in execution.faults()] == ['e1'] * 3 + ['e2'] * 3
 
 
 def test_whatever_ends_the_chaos_heals_what_bites(tmp_path: pathlib.Path) -> None:
     stage = Stage()
-    ground = Ground(
+    execution = Execution(
         tmp_path,
         faults={'freeze': stage.fault()},
         chaos_plan=_plan(tmp_path, {'at': 1, 'hold': 900}),
@@ -96,30 +101,30 @@ def test_whatever_ends_the_chaos_heals_what_bites(tmp_path: pathlib.Path) -> Non
 
     async def cut_short() -> None:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(ground.task(tasks.chaos, control=1), 60)
+            await asyncio.wait_for(execution.task(tasks.chaos, control=1), 60)
 
     on_virtual_clock(cut_short())
-    assert [one.phase for one in ground.faults()] == ['armed', 'landed', 'healed']
-    assert ground.ground.calm.is_set()
+    assert [one.phase for one in execution.faults()] == ['armed', 'landed', 'healed']
+    assert execution.execution.calm.is_set()
 
 
 def test_calm_is_over_exactly_while_a_fault_bites(tmp_path: pathlib.Path) -> None:
     seen: list[bool] = []
     stage = Stage()
-    ground = Ground(
+    execution = Execution(
         tmp_path,
         faults={'freeze': stage.fault()},
         chaos_plan=_plan(tmp_path, {'at': 5, 'hold': 5}),
     )
 
     async def look() -> None:
-        chaos = asyncio.ensure_future(ground.task(tasks.chaos, control=0))
+        chaos = asyncio.ensure_future(execution.task(tasks.chaos, control=0))
         await asyncio.sleep(4)
-        seen.append(ground.ground.calm.is_set())
+        seen.append(execution.execution.calm.is_set())
         await asyncio.sleep(5)
-        seen.append(ground.ground.calm.is_set())
+        seen.append(execution.execution.calm.is_set())
         await chaos
-        seen.append(ground.ground.calm.is_set())
+        seen.append(execution.execution.calm.is_set())
 
     on_virtual_clock(look())
     assert seen == [True, False, True]
@@ -129,7 +134,7 @@ def test_a_model_that_does_not_come_back_fails_the_chaos_and_says_what_is_missin
     tmp_path: pathlib.Path,
 ) -> None:
     stage = Stage()
-    ground = Ground(
+    execution = Execution(
         tmp_path, faults={'freeze': stage.fault()}, chaos_plan=_plan(tmp_path, {'at': 1})
     )
     db, web = MODEL.applications
@@ -141,13 +146,13 @@ def test_a_model_that_does_not_come_back_fails_the_chaos_and_says_what_is_missin
 
     async def step(name: str) -> None:
         if name == 'inject':
-            ground.link.state = broken
+            execution.link.state = broken
         await original(name)
 
     stage.step = step  # type: ignore[method-assign]
     with pytest.raises(model.TestFailure, match='did not come back: db/0 is blocked: no peers'):
-        on_virtual_clock(ground.task(tasks.chaos, control=1, patience=20))
-    assert ground.notes('phase')[-1] == 'readback'
+        on_virtual_clock(execution.task(tasks.chaos, control=1, patience=20))
+    assert execution.notes('phase')[-1] == 'readback'
 
 
 def test_a_fault_that_nobody_has_is_refused_and_the_others_go_on(tmp_path: pathlib.Path) -> None:
@@ -155,9 +160,9 @@ def test_a_fault_that_nobody_has_is_refused_and_the_others_go_on(tmp_path: pathl
     old.write_text(
         'actions:\n- {action: reboot, selectors: [{selector: units}, {selector: one}]}\n'
     )
-    ground = Ground(tmp_path, faults={}, chaos_plan=old)
-    on_virtual_clock(ground.task(tasks.chaos, control=1))
-    (refused,) = ground.notes('refused')
+    execution = Execution(tmp_path, faults={}, chaos_plan=old)
+    on_virtual_clock(execution.task(tasks.chaos, control=1))
+    (refused,) = execution.notes('refused')
     assert isinstance(refused, dict)
     assert 'reboot' in str(refused['reason'])
 
@@ -174,12 +179,12 @@ def test_a_plan_of_the_first_format_runs_two_seconds_apart_and_strikes_whom_it_f
     found: dict[str, fault.Fault] = {
         name: stage.fault(kind=plan.Kind(name, ())) for name in ('reboot', 'remove-unit')
     }
-    ground = Ground(tmp_path, faults=found, chaos_plan=old)
-    on_virtual_clock(ground.task(tasks.chaos, control=1))
-    kinds = [one.kind for one in ground.faults() if one.phase == 'landed']
+    execution = Execution(tmp_path, faults=found, chaos_plan=old)
+    on_virtual_clock(execution.task(tasks.chaos, control=1))
+    kinds = [one.kind for one in execution.faults() if one.phase == 'landed']
     assert kinds == ['reboot', 'remove-unit']
-    assert {target for one in ground.faults() for target in one.targets} <= {'db/0', 'db/1'}
-    (written,) = ground.notes('plan')
+    assert {target for one in execution.faults() for target in one.targets} <= {'db/0', 'db/1'}
+    (written,) = execution.notes('plan')
     assert isinstance(written, dict)
     assert [one['with'] for one in written['events']] == [{}, {'for_good': True}]  # type: ignore[index,union-attr]
     assert (tmp_path / 'chaos_plan_m.yaml').is_file()
@@ -232,62 +237,62 @@ def test_what_run_action_cannot_run_is_told(
     tmp_path: pathlib.Path, args: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(model.InfraFailure, match=said):
-        asyncio.run(Ground(tmp_path).task(tasks.run_action, **args))
+        asyncio.run(Execution(tmp_path).task(tasks.run_action, **args))
 
 
 def test_an_action_that_fails_fails_its_rule(tmp_path: pathlib.Path) -> None:
-    ground = Ground(tmp_path)
+    execution = Execution(tmp_path)
     with pytest.raises(model.TestFailure, match='no action x'):
-        asyncio.run(ground.task(tasks.run_action, application='db', action='x'))
-    assert ground.states['run_action.x'] == 'failed'
+        asyncio.run(execution.task(tasks.run_action, application='db', action='x'))
+    assert execution.states['run_action.x'] == 'failed'
 
 
 def test_faults_wait_for_a_load_that_takes_its_time(tmp_path: pathlib.Path) -> None:
     stage = Stage()
-    ground = Ground(
+    execution = Execution(
         tmp_path, faults={'freeze': stage.fault()}, chaos_plan=_plan(tmp_path, {'at': 0})
     )
-    rule = suite.Rule('matrix.tasks.end_to_end', problem.Where('s.yaml', 1))
-    ground.context.test = suite.Test('t', (rule,), rule.where)
+    rule = suite.RuleSpec('matrix.tasks.end_to_end', problem.Where('s.yaml', 1))
+    execution.context.test = suite.Test('t', (rule,), rule.where)
 
     async def go() -> list[str]:
-        chaos = asyncio.ensure_future(ground.task(tasks.chaos, control=10))
+        chaos = asyncio.ensure_future(execution.task(tasks.chaos, control=10))
         await asyncio.sleep(50)
-        before = [one.phase for one in ground.faults()]
-        ground.ground.loaded.set()
+        before = [one.phase for one in execution.faults()]
+        execution.execution.loaded.set()
         await asyncio.sleep(9)
-        before += [one.phase for one in ground.faults()]
+        before += [one.phase for one in execution.faults()]
         await chaos
         return before
 
     assert on_virtual_clock(go())[0] == []
-    assert len(ground.faults()) == 3
-    assert ['chaos: waits for the load to begin'] in ground.notes('waits')
+    assert len(execution.faults()) == 3
+    assert ['chaos: waits for the load to begin'] in execution.notes('waits')
 
 
 def test_a_fault_that_raises_makes_its_event_refused_and_the_others_go_on(
     tmp_path: pathlib.Path,
 ) -> None:
-    async def broken(_: fault.Site) -> str:
+    async def broken(_: fault.Injection) -> str:
         raise KeyError('oh')
 
     stage = Stage()
     found = {'freeze': stage.fault(), 'own': stage.fault(kind=plan.Kind('own', ()), unable=broken)}
     events = ({'at': 0, 'fault': 'own'}, {'at': 3})
-    ground = Ground(tmp_path, faults=found, chaos_plan=_plan(tmp_path, *events))
-    on_virtual_clock(ground.task(tasks.chaos, control=1))
-    (refused,) = ground.notes('refused')
+    execution = Execution(tmp_path, faults=found, chaos_plan=_plan(tmp_path, *events))
+    on_virtual_clock(execution.task(tasks.chaos, control=1))
+    (refused,) = execution.notes('refused')
     assert isinstance(refused, dict)
     assert refused['reason'] == "the fault broke: KeyError: 'oh'"
-    assert [one.id for one in ground.faults()] == ['e2'] * 3
+    assert [one.id for one in execution.faults()] == ['e2'] * 3
 
 
 def test_every_wait_has_its_reason_and_ends_with_none(tmp_path: pathlib.Path) -> None:
-    ground, _ = _chaos(tmp_path, Stage(), {'at': 1})
-    said = ground.notes('waits')
+    execution, _ = _chaos(tmp_path, Stage(), {'at': 1})
+    said = execution.notes('waits')
     assert ['chaos: 10 s of load without a fault'] in said
     assert ['chaos e1: freeze on db/0'] in said
     assert said[-1] == []
     assert not any(
-        isinstance(one, journal.Note) and one.kind == 'refused' for one in ground.written
+        isinstance(one, journal.Note) and one.kind == 'refused' for one in execution.written
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from matrix.history import journal, notes
-from matrix.judge import comeback, trial, verdict
+from matrix.judge import recovery, trial, verdict
 
 
 def _unit(machine: str, message: str = 'ready') -> dict[str, Any]:
@@ -24,7 +24,7 @@ def _outcome(before: dict[str, Any], after: dict[str, Any]) -> verdict.Verdict:
         ),
     ]
     entries = tuple(journal.Entry(n, float(n), '', one) for n, one in enumerate(what, 1))
-    return comeback.fingerprint(trial.of('t', journal.Journal(entries)))
+    return recovery.fingerprint(trial.of('t', journal.Journal(entries)))
 
 
 def test_another_unit_in_its_place_is_as_good() -> None:

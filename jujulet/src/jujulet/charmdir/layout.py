@@ -134,11 +134,11 @@ def _dumped(part: charmcraft.Part, folder: pathlib.Path) -> dict[str, Content]:
     found = _below(folder, without=_packed(folder))
     moved = {_organized(name, part.organize): content for name, content in found.items()}
     keep = [p for p in part.prime if not p.startswith('-')]
-    leave = [p[1:] for p in part.prime if p.startswith('-')]
+    exclude = [p[1:] for p in part.prime if p.startswith('-')]
     return {
         name: content
         for name, content in moved.items()
-        if (not keep or _matches(name, keep)) and not _matches(name, leave)
+        if (not keep or _matches(name, keep)) and not _matches(name, exclude)
     }
 
 

@@ -26,23 +26,23 @@ def _remove(call: Call) -> None:
 
 
 def _tell_what_goes(call: Call) -> None:
-    from ..core import showings
+    from ..core import listings
 
     model = call.whole_model()
     for name in call.args:
-        showings.found_application(model, name)
+        listings.found_application(model, name)
         print(f'will remove application {name}')
         for unit in model.units_of(name):
             print(f'- will remove unit {unit.name}')
 
 
 def _show(call: Call) -> None:
-    from ..core import showings
+    from ..core import listings
 
     model = call.whole_model()
     value: dict[str, Any] = {}
     for name in call.args:
-        value.update(showings.application(model, name))
+        value.update(listings.application(model, name))
     call.show(value)
 
 
@@ -66,9 +66,9 @@ def _config(call: Call) -> None:
 
 
 def _show_config(call: Call, application: str, wanted: list[str]) -> None:
-    from ..core import showings
+    from ..core import listings
 
-    value = showings.config(call.whole_model(), application)
+    value = listings.config(call.whole_model(), application)
     if not wanted:
         call.show(value)
         return
@@ -112,9 +112,9 @@ def config_file(path: str, application: str) -> dict[str, Any]:
 
 
 def _constraints(call: Call) -> None:
-    from ..core import constraints, showings
+    from ..core import constraints, listings
 
-    values = showings.found_application(call.whole_model(), call.args[0]).constraints
+    values = listings.found_application(call.whole_model(), call.args[0]).constraints
     call.show(dict(values), lambda _: constraints.render(values) + '\n' if values else '')
 
 

@@ -42,10 +42,10 @@ def deploy(call: Call, path: pathlib.Path) -> int | None:
         if isinstance(request, bundle.Consume):
             from . import offers
 
-            answer = offers.consume(call, request.url, request.name)
+            reply = offers.consume(call, request.url, request.name)
         else:
-            answer = call.change(request)
-        names = dict(bundle.learn(step, answer, names))
+            reply = call.change(request)
+        names = dict(bundle.learn(step, reply, names))
     if steps:
         call.say('Deploy of bundle completed.')
     return None

@@ -137,8 +137,8 @@ class Call:
             return
         sys.stderr.write(question)
         sys.stderr.flush()
-        answer = sys.stdin.readline().strip()
-        if answer.lower() not in (
+        reply = sys.stdin.readline().strip()
+        if reply.lower() not in (
             expected.lower(),
             'yes' if expected == 'y' else expected.lower(),
         ):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core import listings, table
 from ..core import model as model_
-from ..core import showings, table
 from . import command, home, out
 from .command import Call, Command, Flag
 
@@ -44,7 +44,7 @@ def _controller() -> dict[str, Any]:
         'current-model': home.read().get('model', ''),
         'user': home.USER,
         'access': 'superuser',
-        'uuid': showings.CONTROLLER_UUID,
+        'uuid': listings.CONTROLLER_UUID,
         'api-endpoints': ['127.0.0.1:17070'],
         'cloud': 'localhost',
         'region': 'localhost',
@@ -59,7 +59,7 @@ def _show(call: Call) -> None:
     value = {
         name: {
             'details': {
-                'controller-uuid': showings.CONTROLLER_UUID,
+                'controller-uuid': listings.CONTROLLER_UUID,
                 'api-endpoints': ['127.0.0.1:17070'],
                 'cloud': 'localhost',
                 'region': 'localhost',

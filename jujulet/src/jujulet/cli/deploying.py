@@ -40,11 +40,11 @@ def _deploy_charm(call: Call) -> int | None:
     path = charms.locate(call.args[0])
     loaded = charms.load(call, model, path, call['base'] or call['series'], force=call['force'])
     charm = loaded.charm
-    told = f'local charm "{charm.name}", revision {charm.revision}'
-    call.say(f'Located {told}')
+    description = f'local charm "{charm.name}", revision {charm.revision}'
+    call.say(f'Located {description}')
     if call['dry-run']:
         return None
-    call.say(f'Deploying "{name or charm.name}" from {told} on {loaded.base}/stable')
+    call.say(f'Deploying "{name or charm.name}" from {description} on {loaded.base}/stable')
     call.change(
         requests.Deploy(
             charm=charm.url,
@@ -82,12 +82,12 @@ def _options(call: Call, application: str) -> dict[str, Any]:
 
 
 def _refresh(call: Call) -> None:
-    from ..core import showings
+    from ..core import listings
     from . import charms
 
     name = call.args[0]
     model = call.whole_model()
-    app = showings.found_application(model, name)
+    app = listings.found_application(model, name)
     given = call['path'] or call['switch']
     if not given:
         raise model_.Refused(
@@ -98,7 +98,7 @@ def _refresh(call: Call) -> None:
         call, model, path, call['base'] or str(app.base), force=call['force-base']
     )
     charm = loaded.charm
-    answer = call.change(
+    reply = call.change(
         requests.Refresh(
             application=name,
             charm=charm.url,
@@ -111,30 +111,30 @@ def _refresh(call: Call) -> None:
             force_base=call['force-base'] or call['force'],
         )
     )
-    told = f'local charm "{charm.name}", revision {charm.revision}'
+    description = f'local charm "{charm.name}", revision {charm.revision}'
     call.say(
-        f'Added {told}, to the model'
-        if answer.get('changed', True)
-        else f'{told}: already up-to-date'
+        f'Added {description}, to the model'
+        if reply.get('changed', True)
+        else f'{description}: already up-to-date'
     )
 
 
 def _attach_resource(call: Call) -> None:
-    from ..core import showings
+    from ..core import listings
     from . import charms
 
     name, *words = call.args
     model = call.whole_model()
-    app = showings.found_application(model, name)
+    app = listings.found_application(model, name)
     kept = charms.resources(model.charms[app.charm], command.pairs(words, what='name=path'))
     for resource in kept.values():
         call.change(requests.AttachResource(application=name, resource=resource))
 
 
 def _resources(call: Call) -> None:
-    from ..core import showings, table
+    from ..core import listings, table
 
-    value = showings.resources(call.whole_model(), call.args[0])
+    value = listings.resources(call.whole_model(), call.args[0])
 
     def as_table(colour: bool) -> str:
         rows = [(r['name'], r['origin'], r['revision']) for r in value['resources']]

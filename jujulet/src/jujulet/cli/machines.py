@@ -17,14 +17,14 @@ def _add(call: Call) -> None:
     count = call['n']
     if count < 1:
         raise command.usage_error('-n must be a positive integer')
-    answer = call.change(
+    reply = call.change(
         requests.AddMachine(
             base=call['base'] or call['series'],
             constraints=command.constraints(call['constraints']),
             count=count,
         )
     )
-    for id_ in answer['machines']:
+    for id_ in reply['machines']:
         call.say(f'created machine {id_}')
 
 
@@ -44,8 +44,8 @@ def _remove(call: Call) -> None:
 def _retry(call: Call) -> None:
     if bool(call.args) == call['all']:
         raise command.usage_error('specify machines, or --all')
-    answer = call.change(requests.RetryProvisioning(machines=call.args, all=call['all']))
-    for id_ in answer['machines']:
+    reply = call.change(requests.RetryProvisioning(machines=call.args, all=call['all']))
+    for id_ in reply['machines']:
         call.say(f'trying machine {id_} again')
 
 
@@ -61,9 +61,9 @@ def _tell_what_goes(call: Call) -> None:
 
 
 def _machines(call: Call) -> None:
-    from ..core import showings
+    from ..core import listings
 
-    value = showings.machines(call.whole_model(), call.args)
+    value = listings.machines(call.whole_model(), call.args)
     call.show(value, lambda colour: tabular.machines_table(value['machines'], colour))
 
 

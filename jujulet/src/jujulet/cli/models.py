@@ -62,13 +62,13 @@ def read_mapping(path: str) -> dict[str, Any]:
 
 
 def _models(call: Call) -> None:
-    from ..core import showings
+    from ..core import listings
 
     home.check_controller(call['controller'])
     models = call.controller.ask('models')
     current = home.read().get('model', '')
-    value = showings.models(models, current)
-    call.show(value, lambda colour: showings.models_table(value, colour))
+    value = listings.models(models, current)
+    call.show(value, lambda colour: listings.models_table(value, colour))
 
 
 def _switch(call: Call) -> None:
@@ -110,14 +110,14 @@ def _find(call: Call, text: str) -> dict[str, Any]:
 
 def _show_model(call: Call) -> None:
     from .. import codec
-    from ..core import showings
+    from ..core import listings
 
     names = call.args or (call.model,)
     value: dict[str, Any] = {}
     for name in names:
         target = home.resolve_model(name)
         encoded = call.controller.ask('whole-model', model=target)
-        value.update(showings.model(codec.decode(model_.Model, encoded), time.time()))
+        value.update(listings.model(codec.decode(model_.Model, encoded), time.time()))
     call.show(value)
 
 
@@ -135,7 +135,7 @@ def _destroy_model(call: Call) -> None:
     )
     call.say('Destroying model')
     # By UUID, so that a model of the same name made meanwhile is left alone.
-    told = ''
+    printed = ''
     for left in call.controller.follow(
         'destroy-model',
         model=found['uuid'],
@@ -144,9 +144,9 @@ def _destroy_model(call: Call) -> None:
         timeout=call['timeout'],
     ):
         text = f'{left["machines"]} machine(s), {left["applications"]} application(s)'
-        if told != text and (left['machines'] or left['applications']):
+        if printed != text and (left['machines'] or left['applications']):
             call.say(f'Waiting for model to be removed, {text}...')
-        told = text
+        printed = text
     memory = home.read()
     if memory.get('model') == f'{found["owner"]}/{found["name"]}':
         home.remember('model', None)
@@ -154,7 +154,7 @@ def _destroy_model(call: Call) -> None:
 
 
 def _model_config(call: Call) -> None:
-    from ..core import showings
+    from ..core import listings
 
     reset = command.commas(call['reset'])
     options: dict[str, Any] = {}
@@ -173,12 +173,12 @@ def _model_config(call: Call) -> None:
             raise command.usage_error('cannot set and retrieve model values simultaneously')
         call.change(requests.SetModelConfig(options=options, reset=reset))
         return
-    values = showings.model_settings(call.whole_model())
+    values = listings.model_settings(call.whole_model())
     _show_settings(call, values, wanted)
 
 
 def _show_settings(call: Call, values: Mapping[str, Any], wanted: list[str]) -> None:
-    from ..core import showings
+    from ..core import listings
 
     if len(wanted) > 1:
         raise command.usage_error('can only retrieve a single value, or all values')
@@ -189,7 +189,7 @@ def _show_settings(call: Call, values: Mapping[str, Any], wanted: list[str]) -> 
         text = json.dumps(value) if isinstance(value, (bool, dict, list)) else str(value)
         call.show(value, lambda _: text + '\n')
         return
-    call.show(values, lambda colour: showings.settings_table(values, colour))
+    call.show(values, lambda colour: listings.settings_table(values, colour))
 
 
 def _model_constraints(call: Call) -> None:

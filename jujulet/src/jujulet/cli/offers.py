@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import codec
+from ..core import listings, requests
 from ..core import model as model_
-from ..core import requests, showings
 from . import command, home
 from .command import Call, Command, Flag
 
@@ -22,12 +22,12 @@ def _offer(call: Call) -> None:
     owner, _, application = target.rpartition('.')
     model = home.resolve_model(owner) if owner else call.model
     name = (*call.args, '')[1]
-    answer = call.controller.change(
+    reply = call.controller.change(
         model, requests.AddOffer(application=application, endpoints=endpoints, name=name)
     )
-    told = ', '.join(endpoints)
-    url = answer.get('url', f'{model}.{name or application}') if answer else ''
-    call.say(f'Application "{application}" endpoints [{told}] available at "{url}"')
+    listed = ', '.join(endpoints)
+    url = reply.get('url', f'{model}.{name or application}') if reply else ''
+    call.say(f'Application "{application}" endpoints [{listed}] available at "{url}"')
 
 
 def split_url(url: str) -> tuple[str, str]:
@@ -80,7 +80,7 @@ def _consume(call: Call) -> None:
 def _offers(call: Call) -> None:
     value = {
         name: offer
-        for name, offer in showings.offers(call.whole_model()).items()
+        for name, offer in listings.offers(call.whole_model()).items()
         if (not call.args or name == call.args[0])
         and call['application'] in ('', offer['application'])
         and (
@@ -91,7 +91,7 @@ def _offers(call: Call) -> None:
     call.show(
         value,
         lambda colour: (
-            showings.offers_table(value, colour) if value else 'No offers to display.\n'
+            listings.offers_table(value, colour) if value else 'No offers to display.\n'
         ),
     )
 
@@ -100,7 +100,7 @@ def _all_offers(call: Call) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for listed in call.controller.ask('models'):
         encoded = call.controller.ask('whole-model', model=listed['uuid'])
-        for offer in showings.offers(codec.decode(model_.Model, encoded)).values():
+        for offer in listings.offers(codec.decode(model_.Model, encoded)).values():
             found[f'{home.CONTROLLER}:{offer["offer-url"]}'] = offer
     return found
 
@@ -119,12 +119,12 @@ def _find(call: Call) -> None:
     }
     if not value:
         raise model_.Refused('no matching application offers found')
-    call.show(value, lambda colour: showings.offers_table(value, colour))
+    call.show(value, lambda colour: listings.offers_table(value, colour))
 
 
 def _show(call: Call) -> None:
     there, offer = _there(call, call.args[0])
-    value = showings.offers(there)[offer.name]
+    value = listings.offers(there)[offer.name]
     call.show({f'{home.CONTROLLER}:{value["offer-url"]}': value})
 
 

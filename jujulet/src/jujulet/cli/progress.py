@@ -24,7 +24,7 @@ _WIDTH = 110
 class Teller:
     """Decides what of a changing picture is worth a line. Pure but for its memory: it is given the time."""
 
-    told: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
+    printed: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
     seen: dict[str, tuple[str, float]] = dataclasses.field(
         default_factory=dict[str, tuple[str, float]]
     )
@@ -38,8 +38,8 @@ class Teller:
         for name, text in now_is.items():
             if self.seen.get(name, ('', 0.0))[0] != text:
                 self.seen[name] = (text, now)
-            if self.told.get(name) != text and now - self.seen[name][1] >= LASTS_S:
-                self.told[name] = text
+            if self.printed.get(name) != text and now - self.seen[name][1] >= LASTS_S:
+                self.printed[name] = text
                 self.spoke = now
                 yield f'{name}: {text}'
         if now - self.spoke >= SILENCE_S:

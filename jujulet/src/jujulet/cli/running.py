@@ -30,8 +30,8 @@ def _run(call: Call) -> int | None:
         parameters = models.read_mapping(call['params'])
     for word in words:
         _insert(parameters, word, as_text=call['string-args'])
-    answer = call.change(requests.Run(receivers=receivers, action=action, parameters=parameters))
-    return _finish(call, answer, call['wait'] or call['max-wait'] or RUN_WAIT_S)
+    reply = call.change(requests.Run(receivers=receivers, action=action, parameters=parameters))
+    return _finish(call, reply, call['wait'] or call['max-wait'] or RUN_WAIT_S)
 
 
 def _receivers(words: tuple[str, ...]) -> tuple[tuple[str, ...], str, list[str]]:
@@ -92,7 +92,7 @@ def _exec(call: Call) -> int | None:
         machines = tuple(sorted(call.whole_model().machines))
     text = words[0] if len(words) == 1 else shlex.join(words)
     wait = call['wait'] or EXEC_WAIT_S
-    answer = call.change(
+    reply = call.change(
         requests.Exec(
             command=text,
             units=units,
@@ -101,22 +101,22 @@ def _exec(call: Call) -> int | None:
             timeout=max(wait, EXEC_WAIT_S),
         )
     )
-    return _finish(call, answer, wait)
+    return _finish(call, reply, wait)
 
 
-def _finish(call: Call, answer: Mapping[str, Any], wait: float) -> int | None:
+def _finish(call: Call, reply: Mapping[str, Any], wait: float) -> int | None:
     """Tell of the operation; unless ``--background``, wait for its tasks and show them."""
-    ids: Mapping[str, str] = answer['tasks']
+    ids: Mapping[str, str] = reply['tasks']
     listed = ', '.join(ids.values())
     plural = '' if len(ids) == 1 else 's'
     if call['background']:
-        call.say(f'Scheduled operation {answer["operation"]} with task{plural} {listed}')
+        call.say(f'Scheduled operation {reply["operation"]} with task{plural} {listed}')
         call.say(
-            f"Check operation status with 'juju show-operation {answer['operation']}'\n"
+            f"Check operation status with 'juju show-operation {reply['operation']}'\n"
             f"Check task status with 'juju show-task <id>'"
         )
         return None
-    call.say(f'Running operation {answer["operation"]} with {len(ids)} task{plural}')
+    call.say(f'Running operation {reply["operation"]} with {len(ids)} task{plural}')
     for unit, id_ in ids.items():
         call.say(f'  - task {id_} on {"unit-" + unit.replace("/", "-") if "/" in unit else "machine-" + unit}')  # fmt: skip  # noqa: E501
     call.say('')
@@ -124,7 +124,7 @@ def _finish(call: Call, answer: Mapping[str, Any], wait: float) -> int | None:
     for task in tasks:
         for at, text in task.log:
             call.say(f'{shown.clock(at)[:-1]} {text}')
-    for name, text in answer.get('errors', {}).items():
+    for name, text in reply.get('errors', {}).items():
         print(f'{name}: {text}', file=sys.stderr)
     value = {t.receiver: taskshow.task(t) for t in tasks}
     call.show(value, lambda _: taskshow.plain(tasks))
@@ -137,8 +137,8 @@ def _finish(call: Call, answer: Mapping[str, Any], wait: float) -> int | None:
 def _wait(call: Call, ids: Mapping[str, str], wait: float) -> list[model_.Task]:
     """The tasks once all are done. Raises ``model.Refused`` when time is up first."""
     call.say(f'Waiting for task{"" if len(ids) == 1 else "s"} {", ".join(ids.values())}...')
-    answer = call.ask('wait-task', ids=list(ids.values()), timeout=wait)
-    tasks = [codec.decode(model_.Task, answer[id_]) for id_ in ids.values()]
+    reply = call.ask('wait-task', ids=list(ids.values()), timeout=wait)
+    tasks = [codec.decode(model_.Task, reply[id_]) for id_ in ids.values()]
     late = [t.receiver for t in tasks if not t.completed]
     if late:
         kind = 'unit' if '/' in late[0] else 'machine'

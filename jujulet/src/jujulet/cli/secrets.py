@@ -46,8 +46,8 @@ def _add(call: Call) -> None:
     content = _content(call, tuple(words))
     if not content:
         raise command.usage_error('missing secret value or filename')
-    answer = call.change(requests.AddSecret(name=name, content=content, info=call['info']))
-    print(f'secret:{answer["id"].removeprefix("secret:")}')
+    reply = call.change(requests.AddSecret(name=name, content=content, info=call['info']))
+    print(f'secret:{reply["id"].removeprefix("secret:")}')
 
 
 def _update(call: Call) -> None:

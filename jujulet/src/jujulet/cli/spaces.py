@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from ..core import listings, requests
 from ..core import model as model_
-from ..core import requests, showings
 from . import command
 from .command import Call, Command, Flag
 
 
 def _spaces(call: Call) -> None:
-    value = showings.spaces(call.whole_model())
-    call.show(value, lambda colour: showings.spaces_table(value, colour))
+    value = listings.spaces(call.whole_model())
+    call.show(value, lambda colour: listings.spaces_table(value, colour))
 
 
 def _add(call: Call) -> None:
@@ -37,9 +37,9 @@ def _show(call: Call) -> None:
     name = call.args[0]
     if name not in model.spaces:
         raise model_.Refused(f'cannot retrieve space "{name}": space {name} not found')
-    row = next(s for s in showings.spaces(model)['spaces'] if s['name'] == name)
+    row = next(s for s in listings.spaces(model)['spaces'] if s['name'] == name)
     applications = sorted(
-        app for app in model.applications if name in showings.status.bindings(model, app).values()
+        app for app in model.applications if name in listings.status.bindings(model, app).values()
     )
     machines = sum(any(a.space == name for a in m.addresses) for m in model.machines.values())
     call.show({'space': row, 'applications': applications, 'machine-count': machines})

@@ -62,12 +62,12 @@ def _watch(call: Call) -> int | None:
 
 
 def _status_log(call: Call) -> None:
-    from ..core import showings
+    from ..core import listings
 
-    rows = showings.status_log(
+    rows = listings.status_log(
         call.whole_model(), call.args[0], kind=call['type'], limit=call['n'] or 20
     )
-    call.show(rows, lambda colour: showings.status_log_table(rows, colour))
+    call.show(rows, lambda colour: listings.status_log_table(rows, colour))
 
 
 _FORMATS = ('tabular', 'json', 'yaml', 'short', 'line', 'oneline', 'summary')

@@ -35,8 +35,8 @@ def _add(call: Call) -> None:
     unit, *words = call.args
     for word in words:
         name, _, directive = word.partition('=')
-        answer = call.change(requests.AddStorage(unit=unit, name=name, directive=directive))
-        for id_ in answer['storage']:
+        reply = call.change(requests.AddStorage(unit=unit, name=name, directive=directive))
+        for id_ in reply['storage']:
             call.say(f'added storage {id_} to {unit}')
 
 

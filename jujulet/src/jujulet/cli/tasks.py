@@ -10,10 +10,10 @@ from .command import Call, Command, Flag
 
 
 def _actions(call: Call) -> None:
-    from ..core import showings
+    from ..core import listings
 
     model = call.whole_model()
-    showings.found_application(model, call.args[0])
+    listings.found_application(model, call.args[0])
     value = taskshow.actions(model, call.args[0], schema=call['schema'])
     if not value:
         call.say(f'No actions defined for {call.args[0]}.')
@@ -25,11 +25,11 @@ def _actions(call: Call) -> None:
 
 
 def _show_action(call: Call) -> None:
-    from ..core import showings
+    from ..core import listings
 
     application, name = call.args
     model = call.whole_model()
-    showings.found_application(model, application)
+    listings.found_application(model, application)
     declared = taskshow.actions(model, application, schema=True)
     if name not in declared:
         raise model_.Refused(f'unknown action "{name}"')
@@ -82,8 +82,8 @@ def _show_task(call: Call) -> None:
     if task is None:
         raise model_.Refused(f'task "{id_}" not found')
     if call['wait'] and not task.completed:
-        answer = call.ask('wait-task', ids=[id_], timeout=call['wait'])
-        task = codec.decode(model_.Task, answer[id_])
+        reply = call.ask('wait-task', ids=[id_], timeout=call['wait'])
+        task = codec.decode(model_.Task, reply[id_])
     call.show(taskshow.task(task), lambda _: taskshow.plain([task]))
 
 

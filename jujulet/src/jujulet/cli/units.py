@@ -58,16 +58,16 @@ def _newest(call: Call, applications: list[str], count: int) -> list[str]:
     """``--num-units N``: the last N units of one application."""
     if len(applications) != 1 or '/' in applications[0] or count < 1:
         raise command.usage_error('--num-units needs one application and a positive number')
-    from ..core import showings
+    from ..core import listings
 
     model = call.whole_model()
-    showings.found_application(model, applications[0])
+    listings.found_application(model, applications[0])
     alive = [u.name for u in model.units_of(applications[0]) if u.life == 'alive']
     return alive[-count:]
 
 
 def _show_unit(call: Call) -> None:
-    from ..core import showings
+    from ..core import listings
 
     for name in call.args:
         check_unit(name)
@@ -75,7 +75,7 @@ def _show_unit(call: Call) -> None:
     value: dict[str, object] = {}
     for name in call.args:
         value.update(
-            showings.unit(
+            listings.unit(
                 model,
                 name,
                 endpoint=call['endpoint'],

@@ -97,7 +97,7 @@ class Engine:
                 if consumer not in self.models or offerer not in self.models:
                     continue
                 before = self.models[consumer], self.models[offerer]
-                after = crossmodel.carried(*before, self.clock())
+                after = crossmodel.synchronise(*before, self.clock())
                 waiting += [
                     new.uuid for old, new in zip(before, after, strict=True) if self._put(old, new)
                 ]
@@ -115,8 +115,8 @@ class Engine:
         now = self.clock()
         for other in list(self.models.values()):
             if any(remote.model == gone for remote in other.remotes.values()):
-                left = crossmodel.bereft(other, gone, now)
-                self._put(other, crossmodel.abandoned(left, gone, now))
+                left = crossmodel.without_offerer(other, gone, now)
+                self._put(other, crossmodel.without_consumer(left, gone, now))
 
     def add(self, model: model_.Model) -> None:
         """Take in a new model."""

@@ -50,11 +50,11 @@ class HookRun:
         """Unpack a charm into a unit's folder, with the hook tools beside it."""
         model = self._engine.models[uuid]
         unit = model.units[operation.unit]
-        place = self._place(model, unit)
+        folder = self._unit_folder(model, unit)
         charm = model.charms[operation.url]
         source = paths.charms(self._folder) / charm.digest
-        await asyncio.to_thread(unitfolder.deploy, place, source, model.juju_version)
-        await self._put_resources(model, unit, place)
+        await asyncio.to_thread(unitfolder.deploy, folder, source, model.juju_version)
+        await self._put_resources(model, unit, folder)
         await self._sockets.listen(uuid, unit.name)
         now = self._engine.clock()
         self._engine.update(
@@ -62,20 +62,20 @@ class HookRun:
         )
 
     async def _put_resources(
-        self, model: model_.Model, unit: model_.Unit, place: unitfolder.Place
+        self, model: model_.Model, unit: model_.Unit, folder: unitfolder.UnitFolder
     ) -> None:
         for resource in model.applications[unit.application].resources.values():
             blob = paths.blobs(self._folder) / resource.digest
             await asyncio.to_thread(
-                unitfolder.resource, place, blob, resource.name, resource.filename
+                unitfolder.resource, folder, blob, resource.name, resource.filename
             )
 
     async def attach_storage(self, uuid: str, operation: operations.AttachStorage) -> None:
         """Make the folder that a storage instance is."""
         model = self._engine.models[uuid]
-        place = self._place(model, model.units[operation.unit])
+        folder = self._unit_folder(model, model.units[operation.unit])
         storage = model.storage[operation.storage]
-        location = place.root / storage.location.lstrip('/')
+        location = folder.root / storage.location.lstrip('/')
         await asyncio.to_thread(location.mkdir, parents=True, exist_ok=True)
         now = self._engine.clock()
         self._engine.update(uuid, lambda m: lifecycle.storage_attached(m, operation.storage, now))
@@ -132,24 +132,24 @@ class HookRun:
     ) -> None:
         model = self._engine.models[uuid]
         unit = model.units[operation.unit]
-        place = self._place(model, unit)
+        folder = self._unit_folder(model, unit)
         self._sockets.begin(uuid, context)
         if operation.hook.kind == 'install' and self._cache.replay(uuid, context, self._sockets):
             self._say(uuid, unit, 'INFO', 'ran "install" hook (from the install cache)')
             self._finish(uuid, context.id, context_.Outcome(0))
             return
         if operation.hook.kind == 'upgrade-charm':  # It also tells of a new resource.
-            await self._put_resources(model, unit, place)
-        facts = environment.Facts(prefix=place.prefix)
+            await self._put_resources(model, unit, folder)
+        facts = environment.Facts(prefix=folder.prefix)
         env = environment.hook_environment(model, context, facts)
-        argv, how, stdin = _handler(model, operation.hook, place)
+        argv, how, stdin = _handler(model, operation.hook, folder)
         if not argv:
             self._finish(uuid, context.id, context_.Outcome(0, missing=True))
             return
         recording = operation.hook.kind == 'install' and self._cache.wants(uuid, unit.name)
         if recording:
             self._sockets.record(context.id)
-        outcome = await self._execute(uuid, unit, context, link, argv, env, place, stdin)
+        outcome = await self._execute(uuid, unit, context, link, argv, env, folder, stdin)
         if recording and outcome.code == 0 and not outcome.killed:
             await self._cache.keep(uuid, unit.name, self._sockets.recording(context.id))
         if outcome.code == 0 and not outcome.killed:
@@ -169,7 +169,7 @@ class HookRun:
         link: link_.AgentLink,
         argv: tuple[str, ...],
         env: Mapping[str, str],
-        place: unitfolder.Place,
+        folder: unitfolder.UnitFolder,
         stdin: bytes,
     ) -> context_.Outcome:
         hook = context.hook
@@ -199,7 +199,7 @@ class HookRun:
             ended = await link.run(
                 argv,
                 env=env,
-                cwd=place.charm_inside,
+                cwd=folder.charm_inside,
                 stdin=stdin,
                 timeout=timeout,
                 output=output,
@@ -252,9 +252,9 @@ class HookRun:
         entity = f'unit-{unit.name.replace("/", "-")}'
         self._engine.log(uuid, entity, level, 'juju.worker.uniter.operation', message)
 
-    def _place(self, model: model_.Model, unit: model_.Unit) -> unitfolder.Place:
+    def _unit_folder(self, model: model_.Model, unit: model_.Unit) -> unitfolder.UnitFolder:
         machines = self._engine.machines_of(model.uuid)
-        return unitfolder.Place(
+        return unitfolder.UnitFolder(
             root=machines.root(model.uuid, unit.machine),
             prefix=machines.prefix(model.uuid, unit.machine),
             unit=unit.name,
@@ -271,15 +271,15 @@ def _noun(hook: model_.Hook) -> str:
 
 
 def _handler(
-    model: model_.Model, hook: model_.Hook, place: unitfolder.Place
+    model: model_.Model, hook: model_.Hook, folder: unitfolder.UnitFolder
 ) -> tuple[tuple[str, ...], str, bytes]:
     """What to run for *hook*, how Juju names that, and its input; no program if the charm has no handler."""
     if hook.kind == 'exec':
         return ('/bin/bash', '-s'), 'juju-exec', model.tasks[hook.task].command.encode()
-    if unitfolder.executable(place, 'dispatch'):
-        return (f'{place.charm_inside}/dispatch',), 'hook dispatching script: dispatch', b''
+    if unitfolder.executable(folder, 'dispatch'):
+        return (f'{folder.charm_inside}/dispatch',), 'hook dispatching script: dispatch', b''
     action = hook.kind == 'action'
     own = f'actions/{model.tasks[hook.task].name}' if action else f'hooks/{hooks.name(hook)}'
-    if unitfolder.executable(place, own):
-        return (f'{place.charm_inside}/{own}',), 'explicit, bespoke hook script', b''
+    if unitfolder.executable(folder, own):
+        return (f'{folder.charm_inside}/{own}',), 'explicit, bespoke hook script', b''
     return (), '', b''

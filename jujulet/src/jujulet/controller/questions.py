@@ -146,15 +146,15 @@ class Questions:
         wanted = codec.decode(_REQUESTS[kind], request)
         if isinstance(wanted, requests.AddSpace):
             wanted = self._space(wanted.name, wanted.subnet4, wanted.subnet6)
-        answer: dict[str, Any] = {}
+        reply: dict[str, Any] = {}
 
         def apply(before: model_.Model) -> model_.Model:
             after, said = change.apply(before, wanted, self._engine.clock())
-            answer.update(said)
+            reply.update(said)
             return after
 
         self._engine.update(self.find(model).uuid, apply)
-        return answer
+        return reply
 
     async def destroy_model(
         self, model: str, force: bool = False, destroy_storage: bool = False, timeout: float = 0.0

@@ -49,25 +49,25 @@ class Server:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             line = await reader.readline()
             if line:
-                await self._answer_while_heard(line, reader, writer)
+                await self._reply_while_connected(line, reader, writer)
         with contextlib.suppress(ConnectionError):
             writer.close()
             await writer.wait_closed()
 
-    async def _answer_while_heard(
+    async def _reply_while_connected(
         self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         """Answer, and stop when the one who asked has gone away."""
-        answering = asyncio.ensure_future(self._answer(line, writer))
+        replying = asyncio.ensure_future(self._reply(line, writer))
         listening = asyncio.ensure_future(reader.read(1))
-        await asyncio.wait({answering, listening}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({replying, listening}, return_when=asyncio.FIRST_COMPLETED)
         listening.cancel()
-        if not answering.done():
-            answering.cancel()
+        if not replying.done():
+            replying.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await answering
+            await replying
 
-    async def _answer(self, line: bytes, writer: asyncio.StreamWriter) -> None:
+    async def _reply(self, line: bytes, writer: asyncio.StreamWriter) -> None:
         async def say(message: Any) -> None:
             writer.write(json.dumps(message).encode() + b'\n')
             await writer.drain()
@@ -80,13 +80,13 @@ class Server:
                     f'the controller that runs is another version than this command (it knows no '
                     f'{message["ask"]!r}): run `jujulet controller stop`, then the command again'
                 )
-            answer = question(**message['args'])
-            if isinstance(answer, AsyncIterator):
-                async for one in answer:
+            reply = question(**message['args'])
+            if isinstance(reply, AsyncIterator):
+                async for one in reply:
                     await say({'answer': one})
                 await say({'end': True})
             else:
-                await say({'answer': await answer})
+                await say({'answer': await reply})
         except model_.Refused as refusal:
             await say({'refused': str(refusal), 'code': refusal.code})
         except ConnectionError:

@@ -107,8 +107,8 @@ class ToolSockets:
                 incoming = await wire.receive(reader, writer)
                 if incoming is not None:
                     outside = incoming.call.argv[0] in hooktools.MACHINE_NAMES
-                    answer = self._exec if outside else self._tool
-                    writer.write(await answer(uuid, unit, incoming))
+                    handle = self._exec if outside else self._tool
+                    writer.write(await handle(uuid, unit, incoming))
                     await writer.drain()
             except wire.Malformed as error:
                 logger.warning('%s: %s', unit, error)
@@ -130,16 +130,16 @@ class ToolSockets:
             return wire.encode_error(str(error), error.code)
         code = int(task.results.get('return-code', 1))
         out, err = (str(task.results.get(k, '')).encode() for k in ('stdout', 'stderr'))
-        return wire.encode_answer(
-            context_.Answer(self._engine.models[uuid], NOTHING, out, err, code)
+        return wire.encode_result(
+            context_.Result(self._engine.models[uuid], NOTHING, out, err, code)
         )
 
     async def _finished(self, uuid: str, unit: str, wanted: requests.Exec) -> model_.Task:
         said: dict[str, Any] = {}
 
         def ask(model: model_.Model) -> model_.Model:
-            model, answer = change.apply(model, wanted, self._engine.clock())
-            said.update(answer)
+            model, result = change.apply(model, wanted, self._engine.clock())
+            said.update(result)
             return model
 
         self._engine.update(uuid, ask)
@@ -159,24 +159,24 @@ class ToolSockets:
         model = self._engine.models[uuid]
         try:
             prefix = self._engine.machines_of(uuid).prefix(uuid, model.units[unit].machine)
-            answer = hooktools.call(
+            result = hooktools.call(
                 model, context, incoming.call, self._engine.clock(), prefix=prefix
             )
         except Exception:
             logger.exception('%s: %s failed', unit, incoming.call.argv[:1])
             return wire.encode_error('internal error: see the log of the controller')
-        self._contexts[context.id] = (uuid, answer.context)
-        if answer.model is not model:
-            self._engine.update(uuid, lambda _: answer.model)
-        self._log(uuid, unit, answer)
-        if answer.context.writes.reboot == 'now' and context.id in self.kill:
+        self._contexts[context.id] = (uuid, result.context)
+        if result.model is not model:
+            self._engine.update(uuid, lambda _: result.model)
+        self._log(uuid, unit, result)
+        if result.context.writes.reboot == 'now' and context.id in self.kill:
             self.kill[context.id]()
         if context.id in self._recordings:
             recording = self._recordings[context.id]
-            self._recordings[context.id] = layers.recorded(recording, incoming.call, answer)
-        return wire.encode_answer(answer)
+            self._recordings[context.id] = layers.recorded(recording, incoming.call, result)
+        return wire.encode_result(result)
 
-    def _log(self, uuid: str, unit: str, answer: context_.Answer) -> None:
+    def _log(self, uuid: str, unit: str, result: context_.Result) -> None:
         entity = f'unit-{unit.replace("/", "-")}'
-        for level, message in answer.log:
+        for level, message in result.log:
             self._engine.log(uuid, entity, level, f'unit.{unit}.juju-log', message)

@@ -22,7 +22,7 @@ MANIFEST = '.jujulet-manifest.json'
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class UnitFolder:
     """Where a unit is: on which file system, and under which name."""
 
     root: pathlib.Path
@@ -56,44 +56,44 @@ class Place:
         return f'{self.prefix}/var/lib/juju/agents/{self.tag}/charm'
 
 
-def executable(place: Place, name: str) -> bool:
+def executable(folder: UnitFolder, name: str) -> bool:
     """Whether the charm has an executable of that name."""
-    return os.access(place.charm / name, os.X_OK)
+    return os.access(folder.charm / name, os.X_OK)
 
 
-def deploy(place: Place, source: pathlib.Path, juju_version: str) -> None:
-    """Put the charm in *source* where *place* is; may be repeated after it was cut off."""
-    place.agent.mkdir(parents=True, exist_ok=True)
-    _adopt(place)
+def deploy(folder: UnitFolder, source: pathlib.Path, juju_version: str) -> None:
+    """Put the charm in *source* where *folder* is; may be repeated after it was cut off."""
+    folder.agent.mkdir(parents=True, exist_ok=True)
+    _adopt(folder)
     files = _files(source)
-    manifest = place.agent / MANIFEST
+    manifest = folder.agent / MANIFEST
     old = set[str](json.loads(manifest.read_text())) if manifest.exists() else set[str]()
     # What is about to come belongs to the charm from now on, even if this is cut off half-way.
     _write(manifest, json.dumps(sorted(old | files)))
     for name in sorted(old - files, reverse=True):
-        _remove(place.charm / name)
-    shutil.copytree(source, place.charm, symlinks=True, dirs_exist_ok=True, copy_function=_copy)
+        _remove(folder.charm / name)
+    shutil.copytree(source, folder.charm, symlinks=True, dirs_exist_ok=True, copy_function=_copy)
     _write(manifest, json.dumps(sorted(files)))
-    _link_tools(place, juju_version)
+    _link_tools(folder, juju_version)
 
 
-def _adopt(place: Place) -> None:
+def _adopt(folder: UnitFolder) -> None:
     """On a machine made from an install layer, the unit that the layer came from becomes this one."""
-    if place.charm.exists():
+    if folder.charm.exists():
         return
-    agents = place.agent.parent
-    others = [p for p in agents.iterdir() if p.name != place.tag and (p / '.layer').exists()]
+    agents = folder.agent.parent
+    others = [p for p in agents.iterdir() if p.name != folder.tag and (p / '.layer').exists()]
     for other in others:
         # Copied, since a folder of a lower layer cannot be renamed; renamed at the end, so that it is whole or absent.
-        fresh = agents / f'.{place.tag}'
+        fresh = agents / f'.{folder.tag}'
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.copytree(other, fresh, symlinks=True, ignore=_brought(other))
         (fresh / '.layer').unlink()
         (fresh / 'charm').mkdir(exist_ok=True)
-        shutil.rmtree(place.agent)
-        fresh.rename(place.agent)
+        shutil.rmtree(folder.agent)
+        fresh.rename(folder.agent)
         shutil.rmtree(other)
-        shutil.rmtree(place.tools.parent / other.name, ignore_errors=True)
+        shutil.rmtree(folder.tools.parent / other.name, ignore_errors=True)
         return
 
 
@@ -139,33 +139,33 @@ def _write(path: pathlib.Path, text: str) -> None:
     aside.rename(path)
 
 
-def _link_tools(place: Place, juju_version: str) -> None:
-    place.tools.mkdir(parents=True, exist_ok=True)
-    client = place.tools / 'hooktool'
+def _link_tools(folder: UnitFolder, juju_version: str) -> None:
+    folder.tools.mkdir(parents=True, exist_ok=True)
+    client = folder.tools / 'hooktool'
     shutil.copy2(TOOLS / 'hooktool', client)
     client.chmod(0o755)
     for name in hooktools.NAMES:
-        link = place.tools / name
+        link = folder.tools / name
         if not link.is_symlink():
             link.symlink_to('hooktool')
     # charmhelpers asks this program for Juju's version.
-    jujud = place.root / environment.machine_tools_dir(place.machine).lstrip('/')
+    jujud = folder.root / environment.machine_tools_dir(folder.machine).lstrip('/')
     jujud.mkdir(parents=True, exist_ok=True)
     shutil.copy2(client, jujud / 'jujud')
     _write(jujud / 'jujud-version', environment.version_text(juju_version) + '\n')
-    if place.prefix:
+    if folder.prefix:
         return  # A plain process has no /usr/bin of its own.
     for name in hooktools.MACHINE_NAMES:
-        link = place.root / 'usr/bin' / name
+        link = folder.root / 'usr/bin' / name
         link.unlink(
             missing_ok=True
         )  # A layer brings the link of the machine that it was taken from.
-        link.symlink_to(f'{environment.machine_tools_dir(place.machine)}/jujud')
+        link.symlink_to(f'{environment.machine_tools_dir(folder.machine)}/jujud')
 
 
-def resource(place: Place, blob: pathlib.Path, name: str, filename: str) -> None:
+def resource(folder: UnitFolder, blob: pathlib.Path, name: str, filename: str) -> None:
     """Put a resource where ``resource-get`` says that it is."""
-    target = place.agent / 'resources' / name / filename
+    target = folder.agent / 'resources' / name / filename
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = target.with_name('.new')
     shutil.copyfile(blob, aside)

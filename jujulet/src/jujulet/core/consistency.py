@@ -166,7 +166,7 @@ def applications(model: Model) -> Iterator[str]:
             yield f'application {application.name} is dying, empty and still there'
     for unit in model.units.values():
         if (
-            unit.agent.leader_told
+            unit.agent.leader_seen
             and unit.agent.step == 'idle'
             and not leadership.is_leader(model, unit.name)
         ):
@@ -295,7 +295,7 @@ def tasks_held(model: Model) -> Iterator[str]:
             yield f'operation {operation.id} has lost tasks {lost}'
 
 
-def whole(model: Model) -> Iterator[str]:
+def models(model: Model) -> Iterator[str]:
     """A dead model is empty."""
     if model.life == 'dead' and (model.machines or model.units or model.applications):
         yield 'the model is dead and not empty'
@@ -316,5 +316,5 @@ CHECKS = (
     storage,
     secrets,
     tasks_held,
-    whole,
+    models,
 )

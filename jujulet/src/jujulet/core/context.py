@@ -105,7 +105,7 @@ class Call:
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
+class Result:
     """What a hook tool answers, and what it leaves behind."""
 
     model: model_.Model

@@ -30,7 +30,7 @@ def stand_in(consumer: str, application: str) -> str:
     return f'remote-{digest[:32]}'
 
 
-def carried(consumer: Model, offerer: Model, now: float) -> tuple[Model, Model]:
+def synchronise(consumer: Model, offerer: Model, now: float) -> tuple[Model, Model]:
     """Both models with what the other has said and done since; the same objects if nothing.
 
     To be called after a change of either. Each half ends when the other does.
@@ -44,7 +44,7 @@ def carried(consumer: Model, offerer: Model, now: float) -> tuple[Model, Model]:
     return settle.settle(consumer, now), settle.settle(offerer, now)
 
 
-def bereft(consumer: Model, offerer: str, now: float) -> Model:
+def without_offerer(consumer: Model, offerer: str, now: float) -> Model:
     """A consuming model once the model with UUID *offerer* is no more."""
     for remote in list(consumer.remotes.values()):
         if remote.url and remote.model == offerer:
@@ -53,7 +53,7 @@ def bereft(consumer: Model, offerer: str, now: float) -> Model:
     return settle.settle(consumer, now)
 
 
-def abandoned(offerer: Model, consumer: str, now: float) -> Model:
+def without_consumer(offerer: Model, consumer: str, now: float) -> Model:
     """An offering model once the model with UUID *consumer* is no more."""
     for remote in list(offerer.remotes.values()):
         if not remote.url and remote.model == consumer:

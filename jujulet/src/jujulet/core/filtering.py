@@ -12,11 +12,11 @@ from typing import Any
 Json = Mapping[str, Any]
 
 
-def status(whole: Json, selectors: Sequence[str]) -> dict[str, Any]:
-    """*whole* with only the units that some selector names, and the applications and machines that they are of."""
+def status(full: Json, selectors: Sequence[str]) -> dict[str, Any]:
+    """*full* with only the units that some selector names, and the applications and machines that they are of."""
     applications: dict[str, Any] = {}
-    machines: set[str] = {name for name in whole['machines'] if _any(name, selectors)}
-    for name, app in whole['applications'].items():
+    machines: set[str] = {name for name in full['machines'] if _any(name, selectors)}
+    for name, app in full['applications'].items():
         named = _any(name, selectors)
         units = {
             u: unit
@@ -32,12 +32,12 @@ def status(whole: Json, selectors: Sequence[str]) -> dict[str, Any]:
             # A subordinate is only seen below its principal.
             for below in unit.get('subordinates', {}):
                 other = below.rpartition('/')[0]
-                applications.setdefault(other, whole['applications'][other])
-    out = {**whole, 'applications': applications}
-    out['machines'] = {k: m for k, m in whole['machines'].items() if k in machines}
+                applications.setdefault(other, full['applications'][other])
+    out = {**full, 'applications': applications}
+    out['machines'] = {k: m for k, m in full['machines'].items() if k in machines}
     out['relations'] = [
         r
-        for r in whole.get('relations', [])
+        for r in full.get('relations', [])
         if any(r[side].partition(':')[0] in applications for side in ('provider', 'requirer'))
     ]
     return out

@@ -66,22 +66,22 @@ def family(model: model_.Model, unit: str) -> str:
     return hashlib.sha256(json.dumps(alike).encode()).hexdigest()
 
 
-def recorded(recording: Recording, call: context_.Call, answer: context_.Answer) -> Recording:
+def recorded(recording: Recording, call: context_.Call, result: context_.Result) -> Recording:
     """*recording* with one more call and what it was answered. What is only logged leaves nothing behind."""
     if call.argv[:1] == ('juju-log',):
         return recording
     personal = (
         recording.personal
         or (bool(call.argv) and call.argv[0] in _PERSONAL)
-        or _speaks_of(call, identities(answer.model, answer.context.unit))
+        or _speaks_of(call, identities(result.model, result.context.unit))
     )
     one = Recorded(
         call.argv,
         None if call.stdin is None else _text(call.stdin),
         {path: _text(data) for path, data in call.files.items()},
-        _text(answer.stdout),
-        _text(answer.stderr),
-        answer.code,
+        _text(result.stdout),
+        _text(result.stderr),
+        result.code,
     )
     return Recording((*recording.calls, one), personal)
 
@@ -102,14 +102,14 @@ def replay(
         return None
     for each in _telling(recording.calls):
         call = _call(each)
-        answer = hooktools.call(model, context, call, now, prefix=prefix)
-        if (_text(answer.stdout), _text(answer.stderr), answer.code) != (
+        result = hooktools.call(model, context, call, now, prefix=prefix)
+        if (_text(result.stdout), _text(result.stderr), result.code) != (
             each.stdout,
             each.stderr,
             each.code,
         ):
             return None
-        model, context = answer.model, answer.context
+        model, context = result.model, result.context
     return model, context
 
 

@@ -79,30 +79,30 @@ def next_hook(model: Model, unit: Unit) -> Hook | None:
         return None
     application = model.applications[unit.application]
     if application.leader == unit.name:
-        return None if unit.agent.leader_told else Hook('leader-elected')
+        return None if unit.agent.leader_seen else Hook('leader-elected')
     if model.juju_version.startswith('4') or unit.life != 'alive' or not application.leader:
         return None
     version = application.leader_settings_version
-    if version == unit.agent.leader_settings_told:
+    if version == unit.agent.leader_settings_seen:
         return None
     return Hook('leader-settings-changed', version=version)
 
 
-def told(model: Model, unit: str, hook: Hook) -> Model:
+def after_hook(model: Model, unit: str, hook: Hook) -> Model:
     """*model* once a leadership hook has run."""
     application = model.applications[model.units[unit].application]
     if hook.kind == 'leader-elected':
         version = application.leader_settings_version
-        return edit.agent(model, unit, leader_told=True, leader_settings_told=version)
-    return edit.agent(model, unit, leader_told=False, leader_settings_told=hook.version)
+        return edit.agent(model, unit, leader_seen=True, leader_settings_seen=version)
+    return edit.agent(model, unit, leader_seen=False, leader_settings_seen=hook.version)
 
 
 def demoted(model: Model) -> Model:
     """*model* in which a unit that lost the office knows it: that needs no hook of its own."""
     for unit in list(model.units.values()):
         agent = unit.agent
-        if agent.leader_told and agent.step == 'idle' and not is_leader(model, unit.name):
-            model = edit.agent(model, unit.name, leader_told=False)
+        if agent.leader_seen and agent.step == 'idle' and not is_leader(model, unit.name):
+            model = edit.agent(model, unit.name, leader_seen=False)
     return model
 
 

@@ -143,7 +143,7 @@ def _finish_hook(model: Model, context: Context, outcome: Outcome, now: float) -
 
 def succeeded(model: Model, name: str, hook: Hook, now: float) -> Model:
     """*model* in which a hook has run, with everything that follows for its agent."""
-    model = settle.told(settle.at_leisure(model, name, now), name, hook, now)
+    model = settle.after_hook(settle.at_leisure(model, name, now), name, hook, now)
     if name not in model.units:
         return model
     if hook.kind in ('update-status', 'start') or not model.units[name].agent.update_status_at:
@@ -239,15 +239,15 @@ def deployed(model: Model, unit: str, url: str, now: float) -> Model:
             model,
             unit,
             deployed=url,
-            charm_told=application.charm_modified,
+            charm_seen=application.charm_modified,
             boots_seen=boots,
         )
         model = statuses.workload(model, unit, 'waiting', statuses.AGENT_INITIALIZING, now)
         model = statuses.agent(model, unit, 'idle', '', now)
     elif agent.step == 'failed' or not agent.installed:
         # Juju runs no upgrade-charm for an upgrade that was forced on a unit in error.
-        model = edit.agent(model, unit, deployed=url, charm_told=application.charm_modified)
-    elif agent.deployed != url or agent.charm_told < application.charm_modified:
+        model = edit.agent(model, unit, deployed=url, charm_seen=application.charm_modified)
+    elif agent.deployed != url or agent.charm_seen < application.charm_modified:
         upgrade = Hook('upgrade-charm', version=application.charm_modified)
         model = edit.agent(model, unit, deployed=url, hook=upgrade, step='queued')
     return settle.settle(model, now)

@@ -198,19 +198,25 @@ class Agent:
     upgrading: bool = False
     config_seen: str = ''
     """Digest of configuration, trust and addresses at the last ``config-changed``."""
-    leader_told: bool | None = None
+    leader_seen: bool | None = dataclasses.field(default=None, metadata={'was': 'leader_told'})
     """What the charm was last told about being the leader; None: nothing yet."""
-    leader_settings_told: int = -1
+    leader_settings_seen: int = dataclasses.field(
+        default=-1, metadata={'was': 'leader_settings_told'}
+    )
     """Version of the leader settings that ``leader-settings-changed`` last told of."""
-    charm_told: int = 0
+    charm_seen: int = dataclasses.field(default=0, metadata={'was': 'charm_told'})
     """``Application.charm_modified`` at the last ``upgrade-charm`` (or at the first unpacking)."""
     hooks: int = 0
     """How many hooks have ended; makes what is left to chance differ from hook to hook."""
     relations: Mapping[int, KnownRelation] = dataclasses.field(default_factory=frozen_map)
     storage_attached: frozenset[str] = frozenset()
-    secrets_told: Mapping[str, int] = dataclasses.field(default_factory=frozen_map)
+    secrets_seen: Mapping[str, int] = dataclasses.field(
+        default_factory=frozen_map, metadata={'was': 'secrets_told'}
+    )
     """Latest revision of each consumed secret that ``secret-changed`` has told of."""
-    revisions_told: frozenset[tuple[str, int]] = frozenset()
+    revisions_seen: frozenset[tuple[str, int]] = dataclasses.field(
+        default=frozenset(), metadata={'was': 'revisions_told'}
+    )
     """Owned revisions (uri, revision) for which ``secret-remove`` has run."""
     boots_seen: int = 0
     update_status_at: float = 0.0
@@ -319,7 +325,7 @@ class SecretRevision:
     created: float = 0.0
     expires: float = 0.0
     """0: never."""
-    expiry_told: float = 0.0
+    expiry_seen: float = dataclasses.field(default=0.0, metadata={'was': 'expiry_told'})
     """When ``secret-expired`` last ran; it comes again until the revision is removed."""
 
 

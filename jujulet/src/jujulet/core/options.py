@@ -24,7 +24,7 @@ def effective(charm: Charm, application: Application) -> dict[str, Any]:
     return out
 
 
-def checked(charm: Charm, options: Mapping[str, Any]) -> dict[str, Any]:
+def validated(charm: Charm, options: Mapping[str, Any]) -> dict[str, Any]:
     """*options* as typed, each with its option's type. Raises Refused for an unknown one or a wrong value."""
     out: dict[str, Any] = {}
     for name, value in options.items():

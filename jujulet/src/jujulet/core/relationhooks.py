@@ -107,7 +107,7 @@ def _changed(model: Model, unit: Unit, relation: Relation, remote: str) -> Hook:
     return _make(model, unit, relation, 'relation-changed', remote, bag.version)
 
 
-def told(model: Model, name: str, hook: Hook) -> Model:
+def after_hook(model: Model, name: str, hook: Hook) -> Model:
     """*model* once a relation hook has run (or was skipped by ``resolved --no-retry``)."""
     rid = hook.relation
     if rid is None or rid not in model.relations:

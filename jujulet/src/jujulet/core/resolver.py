@@ -107,7 +107,7 @@ def _upgrade(model: Model, unit: Unit) -> Step | None:
     application = model.applications[unit.application]
     if unit.agent.deployed != application.charm:
         return DeployCharm(unit.name, application.charm)
-    if unit.agent.charm_told < application.charm_modified:
+    if unit.agent.charm_seen < application.charm_modified:
         return Hook('upgrade-charm', version=application.charm_modified)
     return None
 

@@ -65,15 +65,15 @@ def next_hook(model: Model, unit: Unit, now: float) -> Hook | None:
 def _expired(owned: list[Secret], now: float) -> Hook | None:
     for secret in owned:
         for number, revision in sorted(secret.revisions.items()):
-            if _expires_at(revision.expires, revision.expiry_told) <= now:
+            if _expires_at(revision.expires, revision.expiry_seen) <= now:
                 return _hook('secret-expired', secret, number)
     return None
 
 
-def _expires_at(expires: float, told: float) -> float:
+def _expires_at(expires: float, last_seen: float) -> float:
     if not expires:
         return float('inf')
-    return told + EXPIRY_REPEAT if told else expires
+    return last_seen + EXPIRY_REPEAT if last_seen else expires
 
 
 def _rotate(owned: list[Secret], now: float) -> Hook | None:
@@ -88,8 +88,8 @@ def _changed(model: Model, unit: Unit) -> Hook | None:
         consumer = secret.consumers.get(unit.name)
         if consumer is None or manages(model, unit, secret):
             continue
-        told = max(unit.agent.secrets_told.get(secret.id, 0), consumer.revision)
-        if secret.latest > told:
+        seen = max(unit.agent.secrets_seen.get(secret.id, 0), consumer.revision)
+        if secret.latest > seen:
             label = consumer.label or secret.label
             return Hook(
                 'secret-changed', secret=secret.id, secret_label=label, version=secret.latest
@@ -100,7 +100,7 @@ def _changed(model: Model, unit: Unit) -> Hook | None:
 def _remove(unit: Unit, owned: list[Secret]) -> Hook | None:
     for secret in owned:
         for number in obsolete(secret):
-            if (secret.id, number) not in unit.agent.revisions_told:
+            if (secret.id, number) not in unit.agent.revisions_seen:
                 return _hook('secret-remove', secret, number)
     return None
 
@@ -115,7 +115,7 @@ def obsolete(secret: Secret) -> list[int]:
     return [n for n in sorted(secret.revisions) if n != secret.latest and n not in followed]
 
 
-def told(model: Model, unit: str, hook: Hook, now: float) -> Model:
+def after_hook(model: Model, unit: str, hook: Hook, now: float) -> Model:
     """*model* once a secret hook has run: a rotation counts as done only then."""
     secret = model.secrets.get(hook.secret)
     if secret is None:
@@ -129,15 +129,15 @@ def told(model: Model, unit: str, hook: Hook, now: float) -> Model:
             ),
         )
     if hook.kind == 'secret-changed':
-        heard = put(agent.secrets_told, secret.id, hook.version)
-        return edit.agent(model, unit, secrets_told=heard)
+        heard = put(agent.secrets_seen, secret.id, hook.version)
+        return edit.agent(model, unit, secrets_seen=heard)
     if hook.kind == 'secret-remove':
         pair = (secret.id, hook.secret_revision)
-        return edit.agent(model, unit, revisions_told=agent.revisions_told | {pair})
+        return edit.agent(model, unit, revisions_seen=agent.revisions_seen | {pair})
     revision = secret.revisions.get(hook.secret_revision)
     if revision is None:
         return model
-    later = dataclasses.replace(revision, expiry_told=now)
+    later = dataclasses.replace(revision, expiry_seen=now)
     revisions = put(secret.revisions, hook.secret_revision, later)
     return edit.put_secret(model, dataclasses.replace(secret, revisions=revisions))
 
@@ -183,7 +183,7 @@ def wake_at(model: Model) -> list[float]:
     out = [s.rotate_at for s in model.secrets.values() if s.rotate_at]
     for secret in model.secrets.values():
         for revision in secret.revisions.values():
-            when = _expires_at(revision.expires, revision.expiry_told)
+            when = _expires_at(revision.expires, revision.expiry_seen)
             if when != float('inf'):
                 out.append(when)
     return out

@@ -60,7 +60,7 @@ def _set(
     secret = _content(secret, write, now, touched)
     if write.expires is not None:
         newest = dataclasses.replace(
-            secret.revisions[secret.latest], expires=write.expires, expiry_told=0.0
+            secret.revisions[secret.latest], expires=write.expires, expiry_seen=0.0
         )
         revisions = put(secret.revisions, secret.latest, newest)
         secret = dataclasses.replace(secret, revisions=revisions, updated=now)
@@ -111,8 +111,10 @@ def _revoke(
 
     def hit(access: SecretAccess) -> bool:
         mine = not write.target or access.target in (write.target,)
-        whole = '/' not in write.target and access.target.startswith(write.target + '/')
-        return (mine or whole) and (write.relation is None or access.relation == write.relation)
+        application = '/' not in write.target and access.target.startswith(write.target + '/')
+        return (mine or application) and (
+            write.relation is None or access.relation == write.relation
+        )
 
     access = tuple(a for a in secret.access if not hit(a))
     return edit.put_secret(model, dataclasses.replace(secret, access=access))

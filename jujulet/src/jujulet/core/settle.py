@@ -97,25 +97,25 @@ def skipped(model: Model, name: str, now: float) -> Model:
     hook = model.units[name].agent.hook
     if hook is None:
         return at_leisure(model, name, now)
-    return told(at_leisure(model, name, now), name, hook, now)
+    return after_hook(at_leisure(model, name, now), name, hook, now)
 
 
-def told(model: Model, name: str, hook: Hook, now: float) -> Model:
+def after_hook(model: Model, name: str, hook: Hook, now: float) -> Model:
     """*model* in which a unit's charm has been told of what *hook* tells."""
     agent = model.units[name].agent
     model = edit.agent(model, name, hooks=agent.hooks + 1)
     if hook.kind in hooks.RELATION:
-        return relationhooks.told(model, name, hook)
+        return relationhooks.after_hook(model, name, hook)
     if hook.kind in hooks.SECRET:
-        return secrets.told(model, name, hook, now)
+        return secrets.after_hook(model, name, hook, now)
     if hook.kind in hooks.STORAGE:
-        return storage.told(model, name, hook)
+        return storage.after_hook(model, name, hook)
     if hook.kind in ('leader-elected', 'leader-settings-changed'):
-        return leadership.told(model, name, hook)
-    return _told_life(model, name, hook, now)
+        return leadership.after_hook(model, name, hook)
+    return _after_lifecycle_hook(model, name, hook, now)
 
 
-def _told_life(model: Model, name: str, hook: Hook, now: float) -> Model:
+def _after_lifecycle_hook(model: Model, name: str, hook: Hook, now: float) -> Model:
     unit = model.units[name]
     machine = model.machines.get(unit.machine)
     boots = machine.boots if machine else 0
@@ -128,7 +128,7 @@ def _told_life(model: Model, name: str, hook: Hook, now: float) -> Model:
             changes |= {'hook': Hook('start'), 'step': 'queued'}
     elif hook.kind == 'upgrade-charm':
         behind = Hook('config-changed', digest=options.digest(model, unit))
-        changes = {'charm_told': hook.version, 'hook': behind, 'step': 'queued'}
+        changes = {'charm_seen': hook.version, 'hook': behind, 'step': 'queued'}
     model = edit.agent(model, name, **changes)
     if hook.kind == 'start' and not unit.status_set and not unit.agent.started:
         model = statuses.workload(model, name, 'unknown', '', now)

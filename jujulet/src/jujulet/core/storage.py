@@ -114,23 +114,23 @@ def of_unit(model: Model, unit: str) -> list[Storage]:
 
 def next_hook(model: Model, unit: Unit) -> Hook | None:
     """``storage-attached`` for one that is in place, ``storage-detaching`` for one that goes."""
-    told = unit.agent.storage_attached
+    seen = unit.agent.storage_attached
     for each in of_unit(model, unit.name):
         ending = each.life != 'alive' or unit.life != 'alive'
-        if ending and each.id in told:
+        if ending and each.id in seen:
             return Hook('storage-detaching', storage=each.id)
-        if not ending and each.attached and each.id not in told:
+        if not ending and each.attached and each.id not in seen:
             return Hook('storage-attached', storage=each.id)
     return None
 
 
 def pending(model: Model, unit: Unit) -> list[Storage]:
     """Instances that are wanted and of which the charm has not yet been told: ``install`` waits for them."""
-    told = unit.agent.storage_attached
-    return [s for s in of_unit(model, unit.name) if s.life == 'alive' and s.id not in told]
+    seen = unit.agent.storage_attached
+    return [s for s in of_unit(model, unit.name) if s.life == 'alive' and s.id not in seen]
 
 
-def told(model: Model, unit: str, hook: Hook) -> Model:
+def after_hook(model: Model, unit: str, hook: Hook) -> Model:
     """*model* once a storage hook has run. Storage that is detached goes: all pools here live on the machine."""
     before = model.units[unit].agent.storage_attached
     if hook.kind == 'storage-attached':

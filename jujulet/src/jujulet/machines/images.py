@@ -101,10 +101,10 @@ _SAYS_THAT = re.compile(r'E: mmdebstrap failed|E: setup failed|E: .* failed(: \d
 """Lines by which programs only pass on that another one has failed, with its command line."""
 
 
-def reasons(told: str) -> list[str]:
-    """At most three lines of what mmdebstrap and its programs *told* that say why, each of its own kind."""
+def reasons(stderr: str) -> list[str]:
+    """At most three lines of what mmdebstrap and its programs said on *stderr* that say why, each of its own kind."""
     found: dict[str, str] = {}
-    for line in told.splitlines():
+    for line in stderr.splitlines():
         if _SAYS_WHY.match(line) and not _SAYS_THAT.match(line):
             found.setdefault(line.rpartition(': ')[2], line.removeprefix('E: ').strip())
     return list(found.values())[:3]
@@ -211,8 +211,8 @@ class Recipe:
             line.split()[1:] for line in self.sources.splitlines() if line.startswith('URIs:')
         ]
         hosts = sorted({aptsources.without_password(uri) for uris in listed for uri in uris})
-        told = reasons(failed.stderr)
-        reason = '; '.join(told) or failed.stderr.strip()[-300:] or f'exit code {failed.code}'
+        lines = reasons(failed.stderr)
+        reason = '; '.join(lines) or failed.stderr.strip()[-300:] or f'exit code {failed.code}'
         return (
             f'base {self.base} could not be built from {", ".join(hosts)}: {reason}. '
             f'Check that the archive can be reached (apt-get update on this host) and try again'

@@ -56,9 +56,9 @@ class Lines:
 
     def feed(self, stream: str, chunk: bytes) -> None:
         """More of one stream."""
-        *whole, rest = (self._rest.get(stream, b'') + chunk).split(b'\n')
+        *complete, rest = (self._rest.get(stream, b'') + chunk).split(b'\n')
         self._rest[stream] = rest
-        for line in whole:
+        for line in complete:
             self._line(stream, line.decode(errors='replace').rstrip('\r'))
 
     def finish(self) -> None:
@@ -161,11 +161,11 @@ class AgentLink:
             LinkLost: it did not within *timeout* seconds.
         """
         number = self._next()
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pings[number] = answer
+        pong: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pings[number] = pong
         try:
             self._say(messages.ping(number))
-            await asyncio.wait_for(answer, timeout)
+            await asyncio.wait_for(pong, timeout)
         except (TimeoutError, ConnectionError):
             raise LinkLost(f'the agent of machine {self.machine} does not answer') from None
         finally:
@@ -196,8 +196,8 @@ class AgentLink:
     def _take(self, message: messages.Message) -> None:
         number = int(message['id'])
         if message['type'] == 'pong':
-            if (answer := self._pings.get(number)) and not answer.done():
-                answer.set_result(None)
+            if (pong := self._pings.get(number)) and not pong.done():
+                pong.set_result(None)
             return
         run = self._runs.get(number)
         if run is None or run.done.done():

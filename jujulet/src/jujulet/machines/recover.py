@@ -32,10 +32,12 @@ def _is(pid: int, container: str) -> bool:
     if pid <= 0:
         return False
     try:
-        told = Path(f'/proc/{pid}/cgroup').read_bytes() + Path(f'/proc/{pid}/cmdline').read_bytes()
+        description = (
+            Path(f'/proc/{pid}/cgroup').read_bytes() + Path(f'/proc/{pid}/cmdline').read_bytes()
+        )
     except OSError:
         return False
-    return container.encode() in told
+    return container.encode() in description
 
 
 async def containers(token: str) -> dict[tuple[str, str], str]:

@@ -68,8 +68,8 @@ class Carrier:
         for step in steps:
             request = bundle.fill(step, names)
             self.done.append(request)
-            answer = getattr(self, type(request).__name__.lower())(request)
-            names = bundle.learn(step, answer or {}, names)
+            reply = getattr(self, type(request).__name__.lower())(request)
+            names = bundle.learn(step, reply or {}, names)
 
     def deploy(self, r: requests.Deploy) -> None:
         assert r.application not in self.model.applications

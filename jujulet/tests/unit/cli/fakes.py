@@ -73,8 +73,8 @@ class Controller(client.Controller):
     def follow(self, question: str, **args: Any) -> Iterator[Any]:
         self.asked.append(question)
         args = json.loads(json.dumps(args))  # Nothing passes that a socket would not carry.
-        answer = getattr(self, '_' + question.replace('-', '_'))(**args)
-        yield from json.loads(json.dumps(answer))
+        reply = getattr(self, '_' + question.replace('-', '_'))(**args)
+        yield from json.loads(json.dumps(reply))
 
     def running(self) -> bool:
         return True
@@ -105,12 +105,12 @@ class Controller(client.Controller):
 
     def _change(self, model: str, kind: str, request: Any) -> list[Any]:
         world = self.world(model)
-        answer = world.ask(codec.decode(getattr(requests, kind), request))
+        reply = world.ask(codec.decode(getattr(requests, kind), request))
         for application in world.model.applications:
             world.scripts.setdefault(application, self.script)
         if not self.frozen:
             world.settle()
-        return [answer]
+        return [reply]
 
     def _destroy_model(
         self, model: str, force: bool, destroy_storage: bool, timeout: float
@@ -141,7 +141,7 @@ class Controller(client.Controller):
 
 
 @dataclasses.dataclass
-class Answer:
+class Reply:
     code: int
     out: str
     err: str
@@ -158,16 +158,16 @@ class Juju:
     controller: Controller
     capture: pytest.CaptureFixture[str]
 
-    def run(self, *argv: str) -> Answer:
+    def run(self, *argv: str) -> Reply:
         self.capture.readouterr()
         code = main.run(argv, self.controller)
         said = self.capture.readouterr()
-        return Answer(code, said.out, said.err)
+        return Reply(code, said.out, said.err)
 
-    def __call__(self, *argv: str) -> Answer:
-        answer = self.run(*argv)
-        assert answer.code == 0, answer.err
-        return answer
+    def __call__(self, *argv: str) -> Reply:
+        reply = self.run(*argv)
+        assert reply.code == 0, reply.err
+        return reply
 
     def world(self, name: str = 't') -> simulation.World:
         return self.controller.world(name)
@@ -177,10 +177,10 @@ class Juju:
 
         def run(argv: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
             assert argv[0] == '/opt/juju'
-            answer = self.run(*argv[1:])
-            if answer.code:
-                raise subprocess.CalledProcessError(answer.code, argv, answer.out, answer.err)
-            return subprocess.CompletedProcess(argv, 0, answer.out, answer.err)
+            reply = self.run(*argv[1:])
+            if reply.code:
+                raise subprocess.CalledProcessError(reply.code, argv, reply.out, reply.err)
+            return subprocess.CompletedProcess(argv, 0, reply.out, reply.err)
 
         monkeypatch.setattr('jubilant._juju.subprocess.run', run)
         return jubilant.Juju(model=model, cli_binary='/opt/juju')

@@ -55,18 +55,18 @@ def model(model: fakes.Juju, charm: pathlib.Path, monkeypatch: pytest.MonkeyPatc
 )
 @given(argv=lines())
 def test_whatever_is_typed_ends_well(model: fakes.Juju, argv: list[str]):
-    answer = model.run(*argv)
-    assert answer.code in (0, 1, 2)
-    if answer.code:
-        assert 'ERROR ' in answer.err
+    reply = model.run(*argv)
+    assert reply.code in (0, 1, 2)
+    if reply.code:
+        assert 'ERROR ' in reply.err
 
 
 def test_dates_are_text_and_what_json_cannot_say_is_refused(model: fakes.Juju):
     model('run', 'a/0', 'do-thing', 'name=2026-11-22')
     (task,) = model.world().model.tasks.values()
     assert task.parameters['name'] == '2026-11-22'
-    answer = model.run('run', 'a/0', 'do-thing', 'name=!!binary aGk=')
-    assert (answer.code, 'cannot parse value' in answer.err) == (2, True)
+    reply = model.run('run', 'a/0', 'do-thing', 'name=!!binary aGk=')
+    assert (reply.code, 'cannot parse value' in reply.err) == (2, True)
 
 
 def test_secrets_of_credentials_are_shown_on_request_only(

@@ -57,20 +57,20 @@ from jujulet.core import machines
     ],
 )
 def test_a_mistake_is_one_clear_error(model: fakes.Juju, argv: list[str], code: int, text: str):
-    answer = model.run(*argv)
-    assert (answer.code, answer.out) == (code, '')
-    assert text in answer.err
-    assert answer.err.startswith('ERROR ')
+    reply = model.run(*argv)
+    assert (reply.code, reply.out) == (code, '')
+    assert text in reply.err
+    assert reply.err.startswith('ERROR ')
     for telling in ('timed out', '(not found)', 'task failed', 'already exists'):
-        assert telling in text or telling not in answer.err
+        assert telling in text or telling not in reply.err
 
 
 def test_every_command_explains_itself(juju: fakes.Juju):
     for name in commands.TABLE:
-        answer = juju(name, '--help')
-        assert answer.out.startswith(f'Usage: juju {name} [options]'), name
-        assert 'Summary:' in answer.out
-        assert juju('help', name).out == answer.out
+        reply = juju(name, '--help')
+        assert reply.out.startswith(f'Usage: juju {name} [options]'), name
+        assert 'Summary:' in reply.out
+        assert juju('help', name).out == reply.out
     assert juju('deploy', '-h').out == juju('deploy', '--help').out
 
 
@@ -81,10 +81,10 @@ def test_help_lists_all_commands(juju: fakes.Juju):
 
 
 def test_errors_leave_standard_output_alone_and_data_standard_error(model: fakes.Juju):
-    answer = model('status', '--format', 'json')
-    assert answer.err == ''
-    assert answer.json['model']['name'] == 't'
-    assert 'relations' not in answer.json
+    reply = model('status', '--format', 'json')
+    assert reply.err == ''
+    assert reply.json['model']['name'] == 't'
+    assert 'relations' not in reply.json
 
 
 def test_a_model_is_found_by_flag_environment_and_focus(
@@ -124,8 +124,8 @@ def test_what_destroys_asks_first(
     model: fakes.Juju, charm: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ):
     model('deploy', str(charm), 'a')
-    answers = iter(['n\n', 'y\n', 'wrong\n', 't\n', ''])
-    monkeypatch.setattr('sys.stdin.readline', lambda: next(answers), raising=False)
+    replies = iter(['n\n', 'y\n', 'wrong\n', 't\n', ''])
+    monkeypatch.setattr('sys.stdin.readline', lambda: next(replies), raising=False)
     assert model.run('remove-application', 'a').code == 1
     assert 'a' in model.world().model.applications
     model('remove-application', 'a')
@@ -251,9 +251,9 @@ def test_a_bundle_is_deployed_and_again_changes_nothing(
 def test_a_bad_bundle_says_where(model: fakes.Juju, tmp_path: pathlib.Path):
     bundle = tmp_path / 'bad.yaml'
     bundle.write_text('applications:\n  a: [x\n')
-    answer = model.run('deploy', str(bundle))
-    assert answer.code == 1
-    assert f'{bundle}:' in answer.err
+    reply = model.run('deploy', str(bundle))
+    assert reply.code == 1
+    assert f'{bundle}:' in reply.err
     assert model.world().model.applications == {}
 
 

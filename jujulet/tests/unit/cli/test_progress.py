@@ -26,13 +26,13 @@ def status(**units: dict[str, Any]) -> dict[str, Any]:
 
 @dataclasses.dataclass
 class Call:
-    """What is asked of a controller that answers the last of *answers* for good."""
+    """What is asked of a controller that answers the last of *replies* for good."""
 
-    answers: list[dict[str, Any]]
+    replies: list[dict[str, Any]]
     said: list[str] = dataclasses.field(default_factory=list[str])
 
     def ask(self, _: str) -> dict[str, Any]:
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
     def say(self, text: str) -> None:
         self.said.append(text)

@@ -137,9 +137,9 @@ class World:
 
     def ask(self, request: requests.Request) -> dict[str, Any]:
         """Carry out a request as a user makes it."""
-        changed, answer = change.apply(self.model, request, self.now)
+        changed, result = change.apply(self.model, request, self.now)
         self.set(changed)
-        return answer
+        return result
 
     def deploy(self, a: charm.Charm, *, script: Script | None = None, **more: Any) -> str:
         """Register and deploy a charm; the answer is the application's name."""

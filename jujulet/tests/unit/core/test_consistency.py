@@ -130,7 +130,7 @@ CASES: list[tuple[Check, Sabotage, str]] = [
     (consistency.applications, lambda m: edit.application(m, 'a', leader='b/0'), 'is led by b/0'),
     (consistency.applications, lambda m: edit.application(m, 'a', leader=''), 'no leader'),
     (consistency.applications, lambda m: edit.application(m, 'a', charm='zz'), 'has no charm'),
-    (consistency.applications, lambda m: edit.agent(m, _follower(m), leader_told=True), 'thinks that it leads'),
+    (consistency.applications, lambda m: edit.agent(m, _follower(m), leader_seen=True), 'thinks that it leads'),
     (consistency.relations_known, lambda m: edit.relation(m, 1, endpoints=m.relations[1].endpoints * 2), 'roles'),
     (consistency.relations_known, _stranger, 'not there'),
     (consistency.relations_known, lambda m: edit.relation(m, 1, departed=m.relations[1].units), 'has left it'),
@@ -151,8 +151,8 @@ CASES: list[tuple[Check, Sabotage, str]] = [
     (consistency.tasks_held, lambda m: _task(m, status='running'), 'no agent has it'),
     (consistency.tasks_held, lambda m: edit.agent(m, 'a/0', task=next(iter(m.tasks))), 'in hand, which is completed'),
     (consistency.tasks_held, lambda m: edit.without(m, 'tasks', *m.tasks), 'has lost tasks'),
-    (consistency.whole, lambda m: dataclasses.replace(m, life='dead'), 'not empty'),
-    (consistency.whole, lambda m: dataclasses.replace(m, offers={'o': model.Offer('o', 'zz', ())}), 'of zz'),
+    (consistency.models, lambda m: dataclasses.replace(m, life='dead'), 'not empty'),
+    (consistency.models, lambda m: dataclasses.replace(m, offers={'o': model.Offer('o', 'zz', ())}), 'of zz'),
 ]  # fmt: skip
 
 

@@ -40,7 +40,7 @@ class Pair:
         return Done(context.Writes(unit_settings=mine, application_settings=mine))
 
     def carry(self) -> bool:
-        here, there = crossmodel.carried(self.here.model, self.there.model, self.here.now)
+        here, there = crossmodel.synchronise(self.here.model, self.there.model, self.here.now)
         if here is self.here.model and there is self.there.model:
             return False
         self.here.set(here)
@@ -130,10 +130,14 @@ def test_an_application_that_is_offered_and_used_is_kept(pair: Pair):
 
 
 def test_a_model_that_is_gone_breaks_its_relations(pair: Pair):
-    pair.here.set(crossmodel.bereft(pair.here.model, pair.there.model.uuid, pair.here.now))
+    pair.here.set(
+        crossmodel.without_offerer(pair.here.model, pair.there.model.uuid, pair.here.now)
+    )
     pair.here.settle()
     assert not pair.here.model.relations
-    pair.there.set(crossmodel.abandoned(pair.there.model, pair.here.model.uuid, pair.there.now))
+    pair.there.set(
+        crossmodel.without_consumer(pair.there.model, pair.here.model.uuid, pair.there.now)
+    )
     pair.there.settle()
     assert not pair.there.model.remotes
 

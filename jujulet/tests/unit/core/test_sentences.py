@@ -312,9 +312,9 @@ def test_actions_run_while_a_hook_has_failed_and_the_error_stays(world: World):
     world.scripts['a'] = failing('config-changed')
     world.ask(requests.SetConfig(application='a', options={'level': 7}))
     world.settle()
-    answer = world.ask(requests.Run(receivers=('a/0',), action='do'))
+    result = world.ask(requests.Run(receivers=('a/0',), action='do'))
     world.settle()
-    assert world.model.tasks[answer['tasks']['a/0']].status == 'completed'
+    assert world.model.tasks[result['tasks']['a/0']].status == 'completed'
     assert world.model.units['a/0'].agent_status.current == 'error'
 
 

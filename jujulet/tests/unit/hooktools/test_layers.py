@@ -25,7 +25,7 @@ def recording(*calls: context_.Call, unit: str = 'app/0') -> layers.Recording:
     world.hook(model.Hook('install'), unit)
     out = layers.Recording()
     for call in calls:
-        out = layers.recorded(out, call, world.answer(call))
+        out = layers.recorded(out, call, world.result(call))
     return out
 
 

@@ -257,5 +257,5 @@ def test_the_comparison_would_see_a_tool_that_forgets(monkeypatch: pytest.Monkey
     with pytest.MonkeyPatch.context() as patch:
         here, there = ours(started(True), patch), oracle(True)
         for step in (('relation_set', 1, {'a': 'b'}, False), ('relation_get', 1, 'app/0', False)):
-            answers = here.play(step), there.play(step)
-    assert answers[0] != answers[1]
+            results = here.play(step), there.play(step)
+    assert results[0] != results[1]

@@ -110,11 +110,11 @@ def test_any_calls_are_answered_and_touch_only_what_is_the_units_own(
     leads = world.model.applications[unit.partition('/')[0]].leader == unit
     before = foreign(world.model, unit, leads)
     for call in calls:
-        answer = world.answer(call)
-        assert answer.code in (0, 1, 2)
-        assert (answer.code == 0) == (not answer.stderr.startswith(b'ERROR '))
-        answer.stdout.decode()
-        answer.stderr.decode()
+        result = world.result(call)
+        assert result.code in (0, 1, 2)
+        assert (result.code == 0) == (not result.stderr.startswith(b'ERROR '))
+        result.stdout.decode()
+        result.stderr.decode()
     assert foreign(world.model, unit, leads) == before
     assert codec.decode(model.Model, codec.encode(world.model)) == world.model
 

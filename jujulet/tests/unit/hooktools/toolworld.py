@@ -239,13 +239,13 @@ class World:
         self.model = lifecycle.finish(self.model, self.context, context_.Outcome(0), self.now)
         self.hook(model.Hook('config-changed'))
 
-    def answer(self, call: context_.Call) -> context_.Answer:
+    def result(self, call: context_.Call) -> context_.Result:
         """Make one call."""
         self.calls.append(call)
-        answer = hooktools.call(self.model, self.context, call, self.now)
-        self.model, self.context = answer.model, answer.context
-        self.log += answer.log
-        return answer
+        result = hooktools.call(self.model, self.context, call, self.now)
+        self.model, self.context = result.model, result.context
+        self.log += result.log
+        return result
 
     def run(
         self,
@@ -254,8 +254,8 @@ class World:
         files: Mapping[str, bytes] | None = None,
     ) -> Said:
         """Make one call, as text."""
-        answer = self.answer(context_.Call(argv, stdin, files or {}))
-        return Said(answer.stdout.decode(), answer.stderr.decode(), answer.code)
+        result = self.result(context_.Call(argv, stdin, files or {}))
+        return Said(result.stdout.decode(), result.stderr.decode(), result.code)
 
     def out(self, *argv: str, stdin: bytes | None = None) -> str:
         """What a call that must succeed prints."""
@@ -281,7 +281,7 @@ def served(world: World, folder: pathlib.Path) -> Generator[dict[str, str]]:
         incoming = await wire.receive(reader, writer)
         if incoming is not None:
             if incoming.context_id == world.context.id:
-                writer.write(wire.encode_answer(world.answer(incoming.call)))
+                writer.write(wire.encode_result(world.result(incoming.call)))
             else:
                 writer.write(wire.encode_error('unknown context id'))
             await writer.drain()

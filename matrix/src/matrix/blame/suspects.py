@@ -129,10 +129,10 @@ def _suspect(
     elif trouble.bad:
         why.append('nothing failed while it bit')
     ills = [one for one in trouble.ills if band.start <= one[0] <= end]
-    struck = [one for one in ills if one[1] in targets]
+    on_targets = [one for one in ills if one[1] in targets]
     if ills:
-        score += 1.0 if struck else 0.5
-        at, of, message = (struck or ills)[0]
+        score += 1.0 if on_targets else 0.5
+        at, of, message = (on_targets or ills)[0]
         why.append(f'{of} said {message!r} {at - band.start:.1f} s after it began')
     if band.landed is None:
         why.append('it was not seen to land')

@@ -46,7 +46,7 @@ def load(name: str) -> Command:
 
 def overview() -> str:
     """All commands, one a line."""
-    lines = [f'    juju matrix {name:14} {told}' for name, told in COMMANDS.items()]
+    lines = [f'    juju matrix {name:14} {summary}' for name, summary in COMMANDS.items()]
     return '\n'.join(
         (
             'Test a Juju bundle while breaking it, and say what broke it.',

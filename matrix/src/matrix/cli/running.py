@@ -17,15 +17,14 @@ from matrix.history import journal, journalfile
 from matrix.judge import panel
 from matrix.juju import live
 from matrix.report import story, terminal, write
-from matrix.run import options, prepare, rundir, writing
-from matrix.run import whole as whole_run
+from matrix.run import alltests, options, prepare, rundir, writing
 
 T = TypeVar('T')
 
 _LOG = logging.getLogger('matrix')
 
 
-def whole(one: prepare.Prepared) -> int:
+def run(one: prepare.Prepared) -> int:
     """Run it, tell it, and return its exit code.
 
     Raises:
@@ -41,13 +40,13 @@ def whole(one: prepare.Prepared) -> int:
     return ran.code
 
 
-def carry_out(one: prepare.Prepared, directory: pathlib.Path, juju: str) -> whole_run.Ran:
+def carry_out(one: prepare.Prepared, directory: pathlib.Path, juju: str) -> alltests.Ran:
     """Run it in its folder, heard on the terminal."""
     with (
         screen.beside(screen.wanted(one.options.skin), directory) as free,
         writing.opened(directory / rundir.JOURNAL, heard(free)) as opened,
     ):
-        return until_told(whole_run.run(one, directory, opened, juju))
+        return until_signalled(alltests.run(one, directory, opened, juju))
 
 
 def heard(free: Callable[[], bool] = lambda: True) -> Callable[[journal.Entry], None]:
@@ -61,23 +60,23 @@ def heard(free: Callable[[], bool] = lambda: True) -> Callable[[journal.Entry], 
     return say
 
 
-def until_told(main: Coroutine[Any, Any, T]) -> T:
+def until_signalled(main: Coroutine[Any, Any, T]) -> T:
     """Run it to its end. The first SIGINT or SIGTERM cancels it, so that it heals and ends in order; a third kills."""
 
     async def go() -> T:
         loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(main)
-        told: list[int] = []
+        signals: list[int] = []
 
         def end() -> None:
-            told.append(1)
-            if len(told) == 1:
+            signals.append(1)
+            if len(signals) == 1:
                 print(
                     'ending: everything is healed first; twice more to leave at once',
                     file=sys.stderr,
                 )
                 task.cancel()
-            elif len(told) > 2:
+            elif len(signals) > 2:
                 os._exit(130)
 
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -90,10 +89,10 @@ def until_told(main: Coroutine[Any, Any, T]) -> T:
 def tell(directory: pathlib.Path, tests: Sequence[panel.Judged], asked: options.Options) -> None:
     """The summary on the terminal, and every report."""
     read = journalfile.read(directory / rundir.JOURNAL)
-    told = story.tell(read, tests, folder=str(directory))
-    wrong = write.everything(directory, told, xunit=asked.xunit)
+    report = story.tell(read, tests, folder=str(directory))
+    wrong = write.everything(directory, report, xunit=asked.xunit)
     painted = sys.stdout.isatty() and not os.environ.get('NO_COLOR')
-    print(terminal.summary(told, painted=painted), end='')
+    print(terminal.summary(report, painted=painted), end='')
     for said in wrong:
         print(f'error: {said}', file=sys.stderr)
 

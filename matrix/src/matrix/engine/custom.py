@@ -26,7 +26,9 @@ def body(context: model.Context) -> runner.Body:
     nothing stands for is a `model.InfraFailure`.
     """
 
-    async def run(rule: suite.Rule, event: progress.Event | None, doings: runner.Doings) -> object:
+    async def run(
+        rule: suite.RuleSpec, event: progress.BusEvent | None, doings: runner.Doings
+    ) -> object:
         try:
             task = utils.resolve_dotpath(rule.task)
         except (ImportError, AttributeError) as error:
@@ -55,20 +57,20 @@ class _Live(Mapping[str, str]):
 async def call(
     task: Any,
     context: model.Context,
-    rule: suite.Rule,
-    event: progress.Event | None,
+    rule: suite.RuleSpec,
+    event: progress.BusEvent | None,
     doings: runner.Doings,
 ) -> object:
     """Call one task function and return what it returns."""
     loop = asyncio.get_running_loop()
     home = threading.current_thread()
 
-    def soon(act: Callable[..., None], *told: located.Plain) -> None:
+    def soon(act: Callable[..., None], *args: located.Plain) -> None:
         # A task that is not async runs in a thread, and speaks from there.
         if threading.current_thread() is home:
-            act(*told)
+            act(*args)
         else:
-            loop.call_soon_threadsafe(act, *told)
+            loop.call_soon_threadsafe(act, *args)
 
     def send(origin: str, kind: str, payload: located.Plain) -> None:
         soon(doings.dispatch, kind, payload)

@@ -38,7 +38,7 @@ class Policy:
 
 
 @dataclasses.dataclass(frozen=True)
-class Event:
+class BusEvent:
     """Something that a rule's `on` can wait for; `origin` is the index of the rule that caused it."""
 
     kind: str
@@ -47,11 +47,11 @@ class Event:
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class RuleProgress:
     """How far one rule has come."""
 
     phase: Phase = 'waiting'
-    queue: tuple[Event, ...] = ()
+    queue: tuple[BusEvent, ...] = ()
     message: str = ''
     times: int = 0
     once: bool = False  # runs once though `until` holds, as 0.10 did
@@ -63,7 +63,7 @@ class State:
 
     test: suite.Test
     policy: Policy
-    runs: tuple[Run, ...]
+    runs: tuple[RuleProgress, ...]
     board: tuple[tuple[str, str], ...] = ()
     failing: bool = False
     finished: bool = False
@@ -87,7 +87,7 @@ class StateSet:
 class Occurred:
     """An event was dispatched."""
 
-    event: Event
+    event: BusEvent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +121,7 @@ class Start:
     """Run a rule's task, with the event that woke it."""
 
     rule: int
-    event: Event | None = None
+    event: BusEvent | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +150,7 @@ class Wake:
 class Publish:
     """Write an event down; the rules have heard it already."""
 
-    event: Event
+    event: BusEvent
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,7 @@ from matrix.judge import verdict
 
 def begin(test: suite.Test, policy: progress.Policy) -> progress.State:
     """A test of which nothing has happened yet."""
-    return progress.State(test, policy, tuple(progress.Run() for _ in test.rules))
+    return progress.State(test, policy, tuple(progress.RuleProgress() for _ in test.rules))
 
 
 def transition(
@@ -68,7 +68,7 @@ def ending(state: progress.State) -> verdict.Ending:
     return 'unknown' if 'stuck' in phases or not state.finished else 'passed'
 
 
-def _missing(rule: suite.Rule, board: dict[str, str]) -> str:
+def _missing(rule: suite.RuleSpec, board: dict[str, str]) -> str:
     unmet = [one for one in suite.entry(rule) if board.get(one.state) not in one.values]
     return ' and '.join(f'{one} (now {board.get(one.state, "never set")})' for one in unmet)
 
@@ -168,7 +168,7 @@ class _Step:
         else:
             self.phase(index, 'listening')
 
-    def start(self, index: int, event: progress.Event | None = None) -> None:
+    def start(self, index: int, event: progress.BusEvent | None = None) -> None:
         run = self.runs[index]
         self.phase(index, 'running')
         self.runs[index] = dataclasses.replace(self.runs[index], times=run.times + 1)
@@ -241,7 +241,7 @@ class _Step:
         self.publish('test.overdue', f'not over after {seconds:g} s: {reasons}')
         self.cancel_all()
 
-    def hear(self, event: progress.Event) -> None:
+    def hear(self, event: progress.BusEvent) -> None:
         for index, rule in enumerate(self.rules):
             run = self.runs[index]
             # A rule that woke itself by what it does would never end.
@@ -286,7 +286,7 @@ class _Step:
             self.publish('state.change', {'name': name, 'value': value}, origin)
 
     def publish(self, kind: str, payload: located.Plain, origin: int | None = None) -> None:
-        event = progress.Event(kind, payload, origin)
+        event = progress.BusEvent(kind, payload, origin)
         self.orders.append(progress.Publish(event))
         self.hear(event)
 

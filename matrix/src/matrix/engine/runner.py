@@ -15,7 +15,7 @@ from matrix import model
 from matrix.engine import progress, rules
 from matrix.grammar import located, suite
 
-Said = Callable[[progress.Event], None]
+Said = Callable[[progress.BusEvent], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Doings:
 
     def dispatch(self, kind: str, payload: located.Plain = None) -> None:
         """Send an event to the rules whose `on` matches its kind, other than the sender's own."""
-        self.happen(progress.Occurred(progress.Event(kind, payload, self.rule)))
+        self.happen(progress.Occurred(progress.BusEvent(kind, payload, self.rule)))
 
     @property
     def states(self) -> dict[str, str]:
@@ -40,7 +40,7 @@ class Doings:
         return self.board()
 
 
-Body = Callable[[suite.Rule, progress.Event | None, Doings], Awaitable[object]]
+Body = Callable[[suite.RuleSpec, progress.BusEvent | None, Doings], Awaitable[object]]
 
 
 async def run(
@@ -130,7 +130,7 @@ class _Running:
             case progress.Finish():
                 self.over.set_result(self.state)
 
-    async def once(self, index: int, event: progress.Event | None) -> progress.Ended:
+    async def once(self, index: int, event: progress.BusEvent | None) -> progress.Ended:
         rule = self.state.test.rules[index]
         try:
             doings = Doings(index, self.happen, lambda: dict(self.state.board))

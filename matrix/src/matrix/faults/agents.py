@@ -82,15 +82,15 @@ def leaders(model: snapshot.Model) -> dict[str, str]:
 
 
 def _deposing() -> fault.Fault:
-    async def unable(site: fault.Site) -> str:
-        now = leaders(site.link.now())
-        lonely = [one for one in site.targets if one not in now.values()]
-        return f'{lonely[0]} does not lead' if lonely else await _STOP.unable(site)
+    async def unable(injection: fault.Injection) -> str:
+        now = leaders(injection.link.now())
+        lonely = [one for one in injection.targets if one not in now.values()]
+        return f'{lonely[0]} does not lead' if lonely else await _STOP.unable(injection)
 
-    async def landed(site: fault.Site) -> fault.Proof:
-        stopped = await _STOP.landed(site)
-        now = leaders(await site.link.fresh())
-        others = [(one, now.get(one.partition('/')[0], '')) for one in site.targets]
+    async def landed(injection: fault.Injection) -> fault.Proof:
+        stopped = await _STOP.landed(injection)
+        now = leaders(await injection.link.fresh())
+        others = [(one, now.get(one.partition('/')[0], '')) for one in injection.targets]
         if not stopped or not all(new and new != old for old, new in others):
             return ''
         return '; '.join(f'{new} leads in place of {old}' for old, new in others)

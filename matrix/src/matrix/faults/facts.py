@@ -24,14 +24,14 @@ async def look(at: link.Link, *, install: bool = True, within: float = 240.0) ->
 
     async def one(machine: snapshot.Machine) -> frozenset[str]:
         others = (each for each in model.machines if each.id != machine.id)
-        told = {
+        variables = {
             'PEERS': ' '.join(address for each in others for address in each.addresses),
             'PROBE': shell.read('probe.py'),
             'INSTALL': str(int(install)),
             **{name.upper(): pattern for name, pattern in processes.TRADES.items()},
         }
         try:
-            ran = await at.script(machine.id, text, env=told, within=within)
+            ran = await at.script(machine.id, text, env=variables, within=within)
         except link.LinkError:
             return frozenset()
         return words(ran.output)

@@ -14,7 +14,7 @@ from matrix.plans import plan
 
 
 @dataclasses.dataclass(frozen=True)
-class Site:
+class Injection:
     """One event of a plan at work: who is struck, among whom, and with what.
 
     `peers` are the addresses of everything in the model that is not struck. `parameters` are those of the event.
@@ -57,12 +57,12 @@ class Fault:
     kind: plan.Kind
     sentence: str
     colour: str
-    unable: Callable[[Site], Awaitable[str]]
-    arm: Callable[[Site], Awaitable[None]]
-    inject: Callable[[Site], Awaitable[None]]
-    landed: Callable[[Site], Awaitable[Proof]]
-    heal: Callable[[Site], Awaitable[None]]
-    healed: Callable[[Site], Awaitable[Proof]]
+    unable: Callable[[Injection], Awaitable[str]]
+    arm: Callable[[Injection], Awaitable[None]]
+    inject: Callable[[Injection], Awaitable[None]]
+    landed: Callable[[Injection], Awaitable[Proof]]
+    heal: Callable[[Injection], Awaitable[None]]
+    healed: Callable[[Injection], Awaitable[Proof]]
     spare: int = 1
     exclusive: str = ''
     needs: frozenset[str] = frozenset()

@@ -83,7 +83,7 @@ def _packages(problems: list[problem.Problem]) -> _Offers:
         except Exception as error:
             problems.append(_problem(error, where))
             continue
-        found.append((where, _checked(offered, where, problems)))
+        found.append((where, _validated(offered, where, problems)))
     return found
 
 
@@ -102,7 +102,7 @@ def _tests(bundle: pathlib.Path | None, problems: list[problem.Problem]) -> _Off
             problems.append(_problem(error, where))
             continue
         if hasattr(module, 'FAULTS'):
-            found.append((where, _checked(module.FAULTS, where, problems)))
+            found.append((where, _validated(module.FAULTS, where, problems)))
     return found
 
 
@@ -117,7 +117,7 @@ def _module(path: pathlib.Path) -> ModuleType:
     return module
 
 
-def _checked(
+def _validated(
     offered: object, where: problem.Where, problems: list[problem.Problem]
 ) -> tuple[fault.Fault, ...]:
     if isinstance(offered, fault.Fault):

@@ -85,9 +85,9 @@ def counts(entries: Iterable[journal.Entry]) -> dict[str, int]:
     for entry in entries:
         note = entry.what
         if isinstance(note, journal.Note) and note.kind == notes.UNITS:
-            told = cast('dict[str, Any]', note.value)
-            if told['event'] in unhealed:
-                for application, count in told['counts'].items():
+            outcome = cast('dict[str, Any]', note.value)
+            if outcome['event'] in unhealed:
+                for application, count in outcome['counts'].items():
                     found.setdefault(application, count)
     return found
 

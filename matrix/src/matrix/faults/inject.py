@@ -56,17 +56,17 @@ class Busy:
             yield
 
 
-def site(event: plan.Event, at: link.Link) -> fault.Site:
+def injection(event: plan.Event, at: link.Link) -> fault.Injection:
     """The event at work in the model as it is now."""
     model = at.now()
-    struck = machines(event.targets, model)
+    hit = machines(event.targets, model)
     peers = [
         address
         for machine in model.machines
-        if machine.id not in struck
+        if machine.id not in hit
         for address in machine.addresses
     ]
-    return fault.Site(event, event.targets, tuple(peers), at, dict(event.parameters))
+    return fault.Injection(event, event.targets, tuple(peers), at, dict(event.parameters))
 
 
 def machines(targets: tuple[str, ...], model: snapshot.Model) -> tuple[str, ...]:
@@ -77,11 +77,11 @@ def machines(targets: tuple[str, ...], model: snapshot.Model) -> tuple[str, ...]
     return tuple(dict.fromkeys(one for one in found if one))
 
 
-async def _widened(here: fault.Site) -> fault.Site:
+async def _widened(here: fault.Injection) -> fault.Injection:
     """With addresses that Juju does not show, such as a virtual one that a neighbour holds now."""
     model = here.link.now()
-    struck = machines(here.targets, model)
-    own = {address for one in model.machines if one.id in struck for address in one.addresses}
+    hit = machines(here.targets, model)
+    own = {address for one in model.machines if one.id in hit for address in one.addresses}
 
     async def one(machine: str) -> list[str]:
         try:
@@ -90,7 +90,7 @@ async def _widened(here: fault.Site) -> fault.Site:
             return []
         return ran.output.split() if ran.code == 0 else []
 
-    others = [one(machine.id) for machine in model.machines if machine.id not in struck]
+    others = [one(machine.id) for machine in model.machines if machine.id not in hit]
     more = {address for said in await asyncio.gather(*others) for address in said} - own
     known = {*here.peers}
     return dataclasses.replace(here, peers=(*here.peers, *sorted(more - known)))
@@ -125,17 +125,17 @@ async def drive(
     """
     word = one.exclusive if busy is not None else ''
     async with (busy or Busy()).alone(word, machines(event.targets, at.now())):
-        here = site(event, at)
+        here = injection(event, at)
         reason = await _refusal(one, here)
         if reason:
             return _refused(one, event, write, reason)
         if 'neighbours' in one.needs:
             here = await _widened(here)
         drive = _Drive(one, here, write, now, pause)
-        return await drive.whole()
+        return await drive.run()
 
 
-async def _refusal(one: fault.Fault, here: fault.Site) -> str:
+async def _refusal(one: fault.Fault, here: fault.Injection) -> str:
     if not here.targets:
         return 'there is nothing to strike'
     if one.spare:
@@ -149,11 +149,11 @@ async def _refusal(one: fault.Fault, here: fault.Site) -> str:
         return str(error)
 
 
-def _left(here: fault.Site) -> dict[str, int]:
+def _left(here: fault.Injection) -> dict[str, int]:
     """Units that would go on undisturbed, by application: of those that are aimed at, as units or by machine."""
     model = here.link.now()
     targets = {*here.targets}
-    struck = {*machines(here.targets, model)}
+    hit = {*machines(here.targets, model)}
     aimed = {
         one.name
         for one in model.applications
@@ -161,9 +161,7 @@ def _left(here: fault.Site) -> dict[str, int]:
         and any(unit.name in targets or unit.machine in targets for unit in one.units)
     }
     return {
-        one.name: sum(
-            unit.name not in targets and unit.machine not in struck for unit in one.units
-        )
+        one.name: sum(unit.name not in targets and unit.machine not in hit for unit in one.units)
         for one in model.applications
         if one.name in aimed
     }
@@ -176,14 +174,14 @@ def _refused(one: fault.Fault, event: plan.Event, write: Write, reason: str) -> 
     return Driven(event, 'refused', reason)
 
 
-def _counts(here: fault.Site) -> dict[str, located.Plain]:
+def _counts(here: fault.Injection) -> dict[str, located.Plain]:
     model = here.link.now()
-    struck = machines(here.targets, model)
+    hit = machines(here.targets, model)
     touched = [
         one
         for one in model.applications
         if one.name in here.targets
-        or any(unit.name in here.targets or unit.machine in struck for unit in one.units)
+        or any(unit.name in here.targets or unit.machine in hit for unit in one.units)
     ]
     counts: dict[str, located.Plain] = {
         one.name: len(one.units) for one in touched if not one.subordinate
@@ -194,14 +192,14 @@ def _counts(here: fault.Site) -> dict[str, located.Plain]:
 @dataclasses.dataclass
 class _Drive:
     one: fault.Fault
-    here: fault.Site
+    here: fault.Injection
     write: Write
     now: Callable[[], float]
     pause: float
     ready: bool = False
     healed: str = ''
 
-    async def whole(self) -> Driven:
+    async def run(self) -> Driven:
         event = self.here.event
         try:
             async with self.armed():
@@ -248,7 +246,7 @@ class _Drive:
             self.say('healed', self.healed)
 
     async def proof(
-        self, look: Callable[[fault.Site], Awaitable[fault.Proof]], within: float
+        self, look: Callable[[fault.Injection], Awaitable[fault.Proof]], within: float
     ) -> fault.Proof:
         """What is seen, as soon as something is; nothing, when the time is over."""
         deadline = self.now() + within

@@ -107,12 +107,14 @@ class _Work:
     defaults: Values
     within: tuple[float, float]
 
-    async def unable(self, site: fault.Site) -> str:
+    async def unable(self, injection: fault.Injection) -> str:
         try:
-            _ = [environment(site, target, self.defaults) for target in site.targets]
+            _ = [environment(injection, target, self.defaults) for target in injection.targets]
         except ValueError as error:
             return str(error)
-        ran = await self._each(site, f'{_ABLE}\n{self.scripts.unable}', seconds=150.0, quiet=True)
+        ran = await self._each(
+            injection, f'{_ABLE}\n{self.scripts.unable}', seconds=150.0, quiet=True
+        )
         reasons = (
             f'{target}: {said}'
             for target, one in ran.items()
@@ -120,40 +122,43 @@ class _Work:
         )
         return '; '.join(reasons)
 
-    async def arm(self, site: fault.Site) -> None:
-        seconds = math.ceil(site.event.hold + self.within[0] + GRACE)
+    async def arm(self, injection: fault.Injection) -> None:
+        seconds = math.ceil(injection.event.hold + self.within[0] + GRACE)
         more = {'UNDO': read('common.sh') + self.scripts.heal, 'DEADMAN': str(seconds)}
         text = f'prepare() {{\n:\n{self.scripts.prepare}\n}}\n{read("arm.sh")}'
-        ran = await self._each(site, text, more, seconds=60.0)
+        ran = await self._each(injection, text, more, seconds=60.0)
         _all_well(ran, 'could not be armed')
         for target, one in ran.items():
             for line in one.output.splitlines():
                 if kept := _KEPT.fullmatch(line):
-                    site.memory[f'{target} {kept[1]}'] = kept[2]
-            site.memory[f'{target} DEADMAN'] = str(seconds)
+                    injection.memory[f'{target} {kept[1]}'] = kept[2]
+            injection.memory[f'{target} DEADMAN'] = str(seconds)
 
-    async def inject(self, site: fault.Site) -> None:
+    async def inject(self, injection: fault.Injection) -> None:
         _all_well(
-            await self._each(site, _BEFORE_HEAL + self.scripts.inject), 'could not be injected'
+            await self._each(injection, _BEFORE_HEAL + self.scripts.inject),
+            'could not be injected',
         )
 
-    async def landed(self, site: fault.Site) -> fault.Proof:
+    async def landed(self, injection: fault.Injection) -> fault.Proof:
         seconds = max(5.0, self.within[0])
-        return _proof(await self._each(site, self.scripts.landed, seconds=seconds, quiet=True))
+        return _proof(
+            await self._each(injection, self.scripts.landed, seconds=seconds, quiet=True)
+        )
 
-    async def heal(self, site: fault.Site) -> None:
+    async def heal(self, injection: fault.Injection) -> None:
         text = '[ ! -e "$STATE/heal" ] || sh "$STATE/heal" </dev/null'
-        _all_well(await self._each(site, text, seconds=60.0), 'could not be healed')
+        _all_well(await self._each(injection, text, seconds=60.0), 'could not be healed')
 
-    async def healed(self, site: fault.Site) -> fault.Proof:
+    async def healed(self, injection: fault.Injection) -> fault.Proof:
         looks = f'seen() {{\n{self.scripts.healed}\n}}\nproof=$(seen)\n[ -n "$proof" ]\n'
         text = f'{looks}{read("forget.sh")}printf "%s\\n" "$proof"'
         seconds = max(5.0, self.within[1])
-        return _proof(await self._each(site, text, seconds=seconds, quiet=True))
+        return _proof(await self._each(injection, text, seconds=seconds, quiet=True))
 
     async def _each(
         self,
-        site: fault.Site,
+        injection: fault.Injection,
         text: str,
         more: Mapping[str, str] | None = None,
         *,
@@ -162,19 +167,21 @@ class _Work:
     ) -> dict[str, link.Ran]:
         """Run a script for every target at once, each whole or not at all: a shell reads a group to its end first."""
         noise = ' 2>/dev/null' if quiet else ''
-        whole = f'{{\n{read("common.sh")}\n{text}\n}} </dev/null{noise}\n'
+        script = f'{{\n{read("common.sh")}\n{text}\n}} </dev/null{noise}\n'
 
         async def one(target: str) -> link.Ran:
-            told = {**environment(site, target, self.defaults), **(more or {})}
-            return await site.link.script(target, whole, env=told, within=seconds)
+            variables = {**environment(injection, target, self.defaults), **(more or {})}
+            return await injection.link.script(target, script, env=variables, within=seconds)
 
-        tasks = [asyncio.ensure_future(one(target)) for target in site.targets]
+        tasks = [asyncio.ensure_future(one(target)) for target in injection.targets]
         try:
             await asyncio.gather(*tasks, return_exceptions=True)
         except asyncio.CancelledError:
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
-        return {target: task.result() for target, task in zip(site.targets, tasks, strict=True)}
+        return {
+            target: task.result() for target, task in zip(injection.targets, tasks, strict=True)
+        }
 
 
 # A script that a cut link delays must not bite after the heal has been there.
@@ -189,35 +196,35 @@ have python3 || { echo 'python3 is not installed there'; exit 0; }
 """
 
 
-def environment(site: fault.Site, target: str, defaults: Values) -> dict[str, str]:
+def environment(injection: fault.Injection, target: str, defaults: Values) -> dict[str, str]:
     """What a script is told.
 
     Raises:
         ValueError: a name or value could mean something to a shell; says which.
     """
-    if not _EVENT.fullmatch(site.event.id):
-        raise ValueError(f'{site.event.id!r} cannot name an event that runs on a machine')
-    told = {
-        'EVENT': site.event.id,
+    if not _EVENT.fullmatch(injection.event.id):
+        raise ValueError(f'{injection.event.id!r} cannot name an event that runs on a machine')
+    variables = {
+        'EVENT': injection.event.id,
         'TARGET': target,
-        'PEERS': ' '.join(site.peers),
-        'HOLD': str(math.ceil(site.event.hold)),
-        'PICK': str(int(hashlib.sha256(site.event.id.encode()).hexdigest()[:6], 16)),
+        'PEERS': ' '.join(injection.peers),
+        'HOLD': str(math.ceil(injection.event.hold)),
+        'PICK': str(int(hashlib.sha256(injection.event.id.encode()).hexdigest()[:6], 16)),
         'PROBE': read('probe.py'),
     }
-    for name, value in {**defaults, **site.parameters}.items():
+    for name, value in {**defaults, **injection.parameters}.items():
         if not _NAME.fullmatch(name) or name in _OURS:
             raise ValueError(f'{name!r} cannot name a parameter')
         said = str(int(value) if isinstance(value, bool) else value)
-        told[name.upper()] = _checked(name, said) if name in site.parameters else said
-    for key, value in site.memory.items():
+        variables[name.upper()] = _validated(name, said) if name in injection.parameters else said
+    for key, value in injection.memory.items():
         whose, _, name = key.partition(' ')
         if whose == target:
-            told[name] = value
-    return told
+            variables[name] = value
+    return variables
 
 
-def _checked(name: str, value: str) -> str:
+def _validated(name: str, value: str) -> str:
     if not _VALUE.fullmatch(value):
         raise ValueError(
             f'{name.lower()!r} cannot be {value!r}: letters, digits and @%+,.:/_- only'

@@ -18,107 +18,107 @@ def units(model: snapshot.Model, application: str) -> frozenset[str]:
     )
 
 
-async def _nothing(_site: fault.Site) -> None:
+async def _nothing(_injection: fault.Injection) -> None:
     return None
 
 
-async def _able(site: fault.Site) -> str:
-    model = site.link.now()
+async def _able(injection: fault.Injection) -> str:
+    model = injection.link.now()
     known = {one.name for one in (*model.applications, *model.machines)}
     known |= {unit.name for one in model.applications for unit in one.units}
-    unknown = [one for one in site.targets if one not in known]
+    unknown = [one for one in injection.targets if one not in known]
     return f'there is no {unknown[0]}' if unknown else ''
 
 
-def _remember(site: fault.Site, model: snapshot.Model) -> None:
+def _remember(injection: fault.Injection, model: snapshot.Model) -> None:
     for one in model.applications:
-        site.memory[one.name] = ' '.join(sorted(units(model, one.name)))
+        injection.memory[one.name] = ' '.join(sorted(units(model, one.name)))
 
 
-def _before(site: fault.Site, application: str) -> frozenset[str]:
-    return frozenset(site.memory.get(application, '').split())
+def _before(injection: fault.Injection, application: str) -> frozenset[str]:
+    return frozenset(injection.memory.get(application, '').split())
 
 
-async def _arm(site: fault.Site) -> None:
-    _remember(site, await site.link.fresh())
+async def _arm(injection: fault.Injection) -> None:
+    _remember(injection, await injection.link.fresh())
 
 
-def _kept(site: fault.Site) -> bool:
-    return bool(site.parameters.get(FOR_GOOD))
+def _kept(injection: fault.Injection) -> bool:
+    return bool(injection.parameters.get(FOR_GOOD))
 
 
-async def _add(site: fault.Site) -> None:
-    for target in site.targets:
-        count = site.parameters.get('count', 1)
-        to = site.parameters.get('to')
-        await site.link.add_unit(
+async def _add(injection: fault.Injection) -> None:
+    for target in injection.targets:
+        count = injection.parameters.get('count', 1)
+        to = injection.parameters.get('to')
+        await injection.link.add_unit(
             target.partition('/')[0], int(count), None if to is None else str(to)
         )
 
 
-def _new(site: fault.Site, model: snapshot.Model) -> dict[str, frozenset[str]]:
-    names = dict.fromkeys(one.partition('/')[0] for one in site.targets)
-    return {name: units(model, name) - _before(site, name) for name in names}
+def _new(injection: fault.Injection, model: snapshot.Model) -> dict[str, frozenset[str]]:
+    names = dict.fromkeys(one.partition('/')[0] for one in injection.targets)
+    return {name: units(model, name) - _before(injection, name) for name in names}
 
 
-async def _added(site: fault.Site) -> fault.Proof:
-    new = _new(site, await site.link.fresh())
+async def _added(injection: fault.Injection) -> fault.Proof:
+    new = _new(injection, await injection.link.fresh())
     if not all(new.values()):
         return ''
     return '; '.join(f'{", ".join(sorted(names))} joined {name}' for name, names in new.items())
 
 
-async def _take_back(site: fault.Site) -> None:
-    if not _kept(site):
-        for names in _new(site, await site.link.fresh()).values():
+async def _take_back(injection: fault.Injection) -> None:
+    if not _kept(injection):
+        for names in _new(injection, await injection.link.fresh()).values():
             for name in sorted(names):
-                await site.link.remove_unit(name)
+                await injection.link.remove_unit(name)
 
 
-async def _as_before(site: fault.Site) -> fault.Proof:
-    model = await site.link.fresh()
-    if _kept(site):
+async def _as_before(injection: fault.Injection) -> fault.Proof:
+    model = await injection.link.fresh()
+    if _kept(injection):
         return 'it stays so, as the plan has it'
     settled = [
         unit
         for one in model.applications
         for unit in one.units
-        if one.name in {target.partition('/')[0] for target in site.targets}
+        if one.name in {target.partition('/')[0] for target in injection.targets}
     ]
-    names = dict.fromkeys(one.partition('/')[0] for one in site.targets)
-    if any(len(units(model, name)) != len(_before(site, name)) for name in names):
+    names = dict.fromkeys(one.partition('/')[0] for one in injection.targets)
+    if any(len(units(model, name)) != len(_before(injection, name)) for name in names):
         return ''
     if any(unit.workload_status != 'active' or unit.agent_status != 'idle' for unit in settled):
         return ''
-    return '; '.join(f'{name} has {len(_before(site, name))} unit(s) again' for name in names)
+    return '; '.join(f'{name} has {len(_before(injection, name))} unit(s) again' for name in names)
 
 
-async def _remove(site: fault.Site) -> None:
-    for target in site.targets:
-        await site.link.remove_unit(target)
-        site.memory['leaving'] = f'{site.memory.get("leaving", "")} {target}'
+async def _remove(injection: fault.Injection) -> None:
+    for target in injection.targets:
+        await injection.link.remove_unit(target)
+        injection.memory['leaving'] = f'{injection.memory.get("leaving", "")} {target}'
 
 
-async def _gone(site: fault.Site) -> fault.Proof:
-    model = await site.link.fresh()
-    left = [one for one in site.targets if one in units(model, one.partition('/')[0])]
-    return '' if left else f'{", ".join(site.targets)} gone from the model'
+async def _gone(injection: fault.Injection) -> fault.Proof:
+    model = await injection.link.fresh()
+    left = [one for one in injection.targets if one in units(model, one.partition('/')[0])]
+    return '' if left else f'{", ".join(injection.targets)} gone from the model'
 
 
-async def _make_up(site: fault.Site) -> None:
+async def _make_up(injection: fault.Injection) -> None:
     """As many units as there were, counted anew at each call, so that calling twice adds none too many."""
-    if _kept(site):
+    if _kept(injection):
         return
-    model = await site.link.fresh()
-    leaving = {*site.memory.get('leaving', '').split()}
-    for name in dict.fromkeys(one.partition('/')[0] for one in site.targets):
-        missing = len(_before(site, name)) - len(units(model, name) - leaving)
+    model = await injection.link.fresh()
+    leaving = {*injection.memory.get('leaving', '').split()}
+    for name in dict.fromkeys(one.partition('/')[0] for one in injection.targets):
+        missing = len(_before(injection, name)) - len(units(model, name) - leaving)
         if missing > 0:
-            await site.link.add_unit(name, missing)
+            await injection.link.add_unit(name, missing)
 
 
-async def _idle(site: fault.Site) -> fault.Proof:
-    return f'nothing was broken for {site.event.hold:g} s, as the plan has it'
+async def _idle(injection: fault.Injection) -> fault.Proof:
+    return f'nothing was broken for {injection.event.hold:g} s, as the plan has it'
 
 
 _LONG = (300.0, 900.0)
@@ -149,39 +149,39 @@ REMOVE = dataclasses.replace(
 )
 
 
-async def _remember_all(site: fault.Site) -> None:
-    await _arm(site)
+async def _remember_all(injection: fault.Injection) -> None:
+    await _arm(injection)
     on = [
         unit.name
-        for one in site.link.now().applications
+        for one in injection.link.now().applications
         for unit in one.units
-        if unit.machine in site.targets
+        if unit.machine in injection.targets
     ]
-    site.memory['units of these machines'] = ' '.join(on)
+    injection.memory['units of these machines'] = ' '.join(on)
 
 
-async def _remove_machine(site: fault.Site) -> None:
-    for target in site.targets:
-        await site.link.cli('remove-machine', '--force', '--no-prompt', target)
-    site.memory['leaving'] = site.memory['units of these machines']
+async def _remove_machine(injection: fault.Injection) -> None:
+    for target in injection.targets:
+        await injection.link.cli('remove-machine', '--force', '--no-prompt', target)
+    injection.memory['leaving'] = injection.memory['units of these machines']
 
 
-async def _machine_gone(site: fault.Site) -> fault.Proof:
-    left = {one.id for one in (await site.link.fresh()).machines} & {*site.targets}
-    return '' if left else f'machine {", ".join(site.targets)} gone from the model'
+async def _machine_gone(injection: fault.Injection) -> fault.Proof:
+    left = {one.id for one in (await injection.link.fresh()).machines} & {*injection.targets}
+    return '' if left else f'machine {", ".join(injection.targets)} gone from the model'
 
 
-def _of_machines(site: fault.Site) -> fault.Site:
-    lost = tuple(site.memory.get('units of these machines', '').split())
-    return dataclasses.replace(site, targets=lost)
+def _of_machines(injection: fault.Injection) -> fault.Injection:
+    lost = tuple(injection.memory.get('units of these machines', '').split())
+    return dataclasses.replace(injection, targets=lost)
 
 
-async def _replace_machine(site: fault.Site) -> None:
-    await _make_up(_of_machines(site))
+async def _replace_machine(injection: fault.Injection) -> None:
+    await _make_up(_of_machines(injection))
 
 
-async def _machine_replaced(site: fault.Site) -> fault.Proof:
-    return await _as_before(_of_machines(site)) or ''
+async def _machine_replaced(injection: fault.Injection) -> fault.Proof:
+    return await _as_before(_of_machines(injection)) or ''
 
 
 REMOVE_MACHINE = dataclasses.replace(

@@ -43,7 +43,7 @@ def _test(test: suite.Test) -> Iterator[problem.Problem]:
             )
 
 
-def _task(rule: suite.Rule) -> Iterator[problem.Problem]:
+def _task(rule: suite.RuleSpec) -> Iterator[problem.Problem]:
     task = catalogue.TASKS.get(rule.task)
     if task is None:
         if rule.task.startswith('matrix.'):
@@ -61,7 +61,7 @@ def _task(rule: suite.Rule) -> Iterator[problem.Problem]:
             yield problem.Problem(rule.where, f'{rule.task} has no argument {name!r}{near}')
 
 
-def _habits(rule: suite.Rule) -> Iterator[problem.Problem]:
+def _habits(rule: suite.RuleSpec) -> Iterator[problem.Problem]:
     if rule.periodic is not None and rule.until is None:
         yield problem.Problem(rule.where, "'periodic' without 'until' runs once", 'warning')
     if rule.on is not None and rule.periodic is not None:

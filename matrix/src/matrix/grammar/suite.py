@@ -42,7 +42,7 @@ class Condition:
 
 
 @dataclasses.dataclass(frozen=True)
-class Rule:
+class RuleSpec:
     """One line of a test: a task, and when it starts, repeats and stops. `periodic` is in seconds."""
 
     task: str
@@ -67,7 +67,7 @@ class Test:
     """Rules that run together on one model."""
 
     name: str
-    rules: tuple[Rule, ...]
+    rules: tuple[RuleSpec, ...]
     where: problem.Where
     description: str = ''
 
@@ -90,7 +90,7 @@ def statement(text: str, where: problem.Where) -> Statement:
     return Statement(state, value, where) if dot else Statement(text, None, where)
 
 
-def entry(rule: Rule) -> tuple[Condition, ...]:
+def entry(rule: RuleSpec) -> tuple[Condition, ...]:
     """Everything that must hold before a rule starts, except that `until` does not hold yet."""
     levels = (
         (rule.after, (COMPLETE,)),
@@ -100,7 +100,7 @@ def entry(rule: Rule) -> tuple[Condition, ...]:
     return tuple(_condition(said, values) for said, values in levels if said is not None)
 
 
-def ending(rule: Rule) -> Condition | None:
+def ending(rule: RuleSpec) -> Condition | None:
     """What ends a rule: `until: x` is `until: x.complete`."""
     return None if rule.until is None else _condition(rule.until, (COMPLETE,))
 

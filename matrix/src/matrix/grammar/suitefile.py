@@ -87,7 +87,7 @@ class _Reading:
         self.wrong(value.where, f'{key!r} is a word, this is {located.kind(value)}')
         return None
 
-    def rule(self, value: located.Value) -> suite.Rule | None:
+    def rule(self, value: located.Value) -> suite.RuleSpec | None:
         if not isinstance(value, located.Mapping):
             self.wrong(value.where, f'a rule is a mapping, this is {located.kind(value)}')
             return None
@@ -95,7 +95,7 @@ class _Reading:
         task, args = self.do(value)
         if task is None:
             return None
-        return suite.Rule(
+        return suite.RuleSpec(
             task=task,
             args=args,
             where=value.where,

@@ -11,8 +11,8 @@ from matrix.grammar import fields, located, problem
 _PERIODS = ('before', 'during', 'after')
 _BUDGET_KEYS = ('errors', 'p99')
 KEYS = (
-    *_PERIODS, 'ha', 'ran', 'unavailable', 'recovery', 'owners', 'owners-struck', 'stale', 'effects', 'changes',
-    'ignore',
+    *_PERIODS, 'ha', 'ran', 'unavailable', 'recovery', 'owners', 'owners-under-fault', 'stale', 'effects',
+    'changes', 'ignore', 'owners-struck',
 )  # fmt: skip
 
 
@@ -41,7 +41,7 @@ class Expect:
         unavailable: seconds in which any operation may fail for one fault, where something else could have served.
         recovery: seconds after a fault was healed in which it still explains a failure.
         owners: seconds that a VIP may be held by two, or by none.
-        owners_struck: the same while a fault strikes one of those who hold it: who is cut off cannot know.
+        owners_under_fault: the same while a fault strikes one of those who hold it: who is cut off cannot know.
         stale: an acknowledged write may be missed by a read for a while, so long as it is found in the end.
         effects: what must be seen to happen at least once.
         changes: applications that need not look after the chaos as they did before.
@@ -56,7 +56,7 @@ class Expect:
     unavailable: float = 15.0
     recovery: float = 30.0
     owners: float = 3.0
-    owners_struck: float = math.inf
+    owners_under_fault: float = math.inf
     stale: bool = False
     effects: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
@@ -115,7 +115,9 @@ def _expect(mapping: located.Mapping, before: Expect, reading: fields.Fields) ->
         unavailable=number('unavailable', before.unavailable),
         recovery=number('recovery', before.recovery),
         owners=number('owners', before.owners),
-        owners_struck=number('owners-struck', before.owners_struck),
+        owners_under_fault=number(
+            'owners-under-fault', number('owners-struck', before.owners_under_fault)
+        ),
         stale=bool(reading.truth(mapping, 'stale', default=before.stale)),
         effects=_words(mapping, 'effects', before.effects, reading),
         changes=_words(mapping, 'changes', before.changes, reading),

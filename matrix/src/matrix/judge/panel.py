@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from matrix.grammar import problem
 from matrix.history import journal, notes
-from matrix.judge import checks, comeback, expect, safety, service, trial, verdict
+from matrix.judge import checks, expect, recovery, safety, service, trial, verdict
 
 _FAIL, _UNKNOWN = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN
 
@@ -53,13 +53,13 @@ class Judged:
             signature
             for one in self.verdicts
             if one.outcome is _FAIL
-            for signature in (one.signature, *one.also)
+            for signature in (one.signature, *one.other_signatures)
             if signature is not None
         )
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
+class Judgement:
     """What was judged of a run, test by test, and of the whole."""
 
     tests: tuple[Judged, ...]
@@ -77,7 +77,7 @@ def judge(
     *,
     more: Mapping[str, checks.Check] | None = None,
     expected: expect.Expect | None = None,
-) -> Run:
+) -> Judgement:
     """Judge a journal.
 
     Args:
@@ -87,7 +87,7 @@ def judge(
     """
     tests = tuple(_test(name, part, more or {}, expected) for name, part in trial.split(read))
     outcome = max((one.outcome for one in tests), default=_UNKNOWN)
-    return Run(tests, outcome, _run_sentence(tests))
+    return Judgement(tests, outcome, _run_sentence(tests))
 
 
 def _test(
@@ -118,7 +118,7 @@ def _ask(one: _Judge, of: trial.Trial, _: journal.Journal) -> verdict.Verdict:
 
 def _applying(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
     """The checks that have something to say of a test, in the order in which they are told."""
-    yield 'rules', comeback.rules
+    yield 'rules', recovery.rules
     yield from _of_load(of)
     if of.values(notes.OWNERS):
         yield 'owners', safety.owners
@@ -152,15 +152,15 @@ def _tried(of: trial.Trial, write: str) -> bool:
 def _of_model(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
     planned = bool(of.strikes or of.values(notes.REFUSED) or _events(of))
     if planned:
-        yield 'faults', comeback.faults
+        yield 'faults', recovery.faults
     if of.values(notes.FINGERPRINT):
-        yield 'fingerprint', comeback.fingerprint
+        yield 'fingerprint', recovery.fingerprint
     if planned or any(
         isinstance(one.what, journal.Status | journal.Hook) for one in of.read.entries
     ):
-        yield 'quiet', comeback.quiet
+        yield 'quiet', recovery.quiet
     if of.expect.effects:
-        yield 'effects', comeback.effects
+        yield 'effects', recovery.effects
 
 
 def _pair(
@@ -223,8 +223,8 @@ def _run_sentence(tests: Sequence[Judged]) -> str:
         return 'nothing ran'
     decides = max(tests, key=lambda one: one.outcome)
     if decides.outcome is verdict.Outcome.PASS:
-        told = [one for one in tests if one.sentence != 'every rule did what it should'] or [
+        failing = [one for one in tests if one.sentence != 'every rule did what it should'] or [
             tests[0]
         ]
-        return told[-1].sentence
+        return failing[-1].sentence
     return f'{decides.test}: {decides.sentence}' if len(tests) > 1 else decides.sentence

@@ -172,7 +172,7 @@ class _Sample:
 def owners(of: trial.Trial) -> verdict.Verdict:
     """Every VIP is held by one unit: by two, or by none, no longer than a takeover takes.
 
-    A unit that is cut off or stands still cannot know that another took over; see `Expect.owners_struck`.
+    A unit that is cut off or stands still cannot know that another took over; see `Expect.owners_under_fault`.
     """
     samples: dict[str, list[_Sample]] = collections.defaultdict(list)
     for entry, value in of.notes.get(notes.OWNERS, ()):
@@ -213,17 +213,17 @@ def _two(of: trial.Trial, address: str, some: Sequence[_Sample]) -> verdict.Verd
             continue
         last = next((m for m in range(n, len(some)) if some[m].units != one.units), len(some))
         # It lasted until another was seen; or, where one of them could not be asked, as long as it was seen.
-        told = last < len(some) and not {*one.units} & {*some[last].unseen}
-        end = some[last].at if told else some[last - 1].at
-        struck = _struck(of, one.units, one.at, end)
-        allowed = of.expect.owners_struck if struck else of.expect.owners
+        known = last < len(some) and not {*one.units} & {*some[last].unseen}
+        end = some[last].at if known else some[last - 1].at
+        strikes = _strikes_on(of, one.units, one.at, end)
+        allowed = of.expect.owners_under_fault if strikes else of.expect.owners
         # Once it is healed, a unit knows again: from then on it counts in any case.
-        healed = max((strike.band.healed or math.inf for strike in struck), default=one.at)
+        healed = max((strike.band.healed or math.inf for strike in strikes), default=one.at)
         if end - one.at > allowed or end - max(healed, one.at) > of.expect.owners:
             who = ' and '.join(one.units)
             sentence = (
                 f'{address} had two owners, {who}, for {end - one.at:.1f} s from {one.at:.1f} s'
-                f'{f", while {struck[-1].sentence}" if struck else ""}'
+                f'{f", while {strikes[-1].sentence}" if strikes else ""}'
             )
             evidence = tuple(sample.seq for sample in some[n:last])
             signature = verdict.Signature('owners', error='two')
@@ -240,7 +240,9 @@ def _none(of: trial.Trial, address: str, some: Sequence[_Sample]) -> verdict.Ver
     return verdict.Verdict('owners', _FAIL, sentence, (last.seq,), signature)
 
 
-def _struck(of: trial.Trial, units: Sequence[str], start: float, end: float) -> list[trial.Strike]:
+def _strikes_on(
+    of: trial.Trial, units: Sequence[str], start: float, end: float
+) -> list[trial.Strike]:
     named = {*units, *(unit.partition('/')[0] for unit in units)}
     return [
         strike

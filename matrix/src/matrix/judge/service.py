@@ -267,8 +267,8 @@ def _too_many(bad: Sequence[journal.Done], when: str) -> verdict.Verdict:
         verdict.Signature('errors', one.invoke.kind, _word(one)) for one in bad
     )
     chosen = verdict.Signature('errors', kind, error)
-    also = tuple(one for one in signatures if one != chosen)
-    return verdict.Verdict('errors', _FAIL, sentence, _seqs(bad), chosen, also)
+    other_signatures = tuple(one for one in signatures if one != chosen)
+    return verdict.Verdict('errors', _FAIL, sentence, _seqs(bad), chosen, other_signatures)
 
 
 def _kind(bad: Sequence[journal.Done]) -> str:
@@ -319,8 +319,12 @@ def latency(of: trial.Trial) -> verdict.Verdict:
             )
             signature = verdict.Signature('latency', kind, 'slow')
             kinds = dict.fromkeys(one.invoke.kind for one in slow)
-            also = tuple(verdict.Signature('latency', one, 'slow') for one in kinds if one != kind)
-            return verdict.Verdict('latency', _FAIL, sentence, _seqs(slow), signature, also)
+            other_signatures = tuple(
+                verdict.Signature('latency', one, 'slow') for one in kinds if one != kind
+            )
+            return verdict.Verdict(
+                'latency', _FAIL, sentence, _seqs(slow), signature, other_signatures
+            )
     if not found:
         return verdict.Verdict('latency', _UNKNOWN, 'too few answers to judge their latency')
     said = ', '.join(f'{value:.2f} s {period}' for period, value in found.items())

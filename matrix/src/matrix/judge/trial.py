@@ -70,13 +70,13 @@ class Trial:
         """Whether what was struck had another unit that nothing struck from `start` to `end`: it could have served."""
         if self.expect.ha is not None:
             return self.expect.ha
-        struck = {target for one in (strike, *self.why(start, end)) for target in one.targets}
+        targets = {target for one in (strike, *self.why(start, end)) for target in one.targets}
         applications = {target.partition('/')[0] for target in strike.targets}
         # A machine is not known by its applications here: nothing is promised for it.
         return bool(applications) and all(
             name in self.counts
-            and name not in struck
-            and sum(unit.startswith(f'{name}/') for unit in struck) < self.counts[name]
+            and name not in targets
+            and sum(unit.startswith(f'{name}/') for unit in targets) < self.counts[name]
             for name in applications
         )
 

@@ -32,8 +32,8 @@ class Signature:
 class Verdict:
     """What one check says: an outcome, one sentence, and the journal entries (`seq`) that show it.
 
-    `signature` is what a failure is told by; `also` are the others that it has, since which of them is the most
-    frequent is chance. `excused` is what else went wrong, a sentence each, that the outcome does not count.
+    `signature` is what a failure is told by; `other_signatures` are the others that it has, since which of them is the
+    most frequent is chance. `excused` is what else went wrong, a sentence each, that the outcome does not count.
     """
 
     check: str
@@ -41,7 +41,7 @@ class Verdict:
     sentence: str
     evidence: tuple[int, ...] = ()
     signature: Signature | None = None
-    also: tuple[Signature, ...] = ()
+    other_signatures: tuple[Signature, ...] = ()
     excused: tuple[str, ...] = ()
 
 

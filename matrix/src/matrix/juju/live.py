@@ -109,11 +109,11 @@ class Live:
     ) -> link.Ran:
         """Run a shell script as root on a machine, over ssh; see `link.Link`."""
         mark = f'ended-{secrets.token_hex(8)}'
-        whole = wrapped(text, env or {}, mark)
+        stdin_text = wrapped(text, env or {}, mark)
 
         def call(juju: client.Client) -> link.Ran:
             try:
-                output, errors = juju.both('ssh', target, _ROOT, stdin=whole)
+                output, errors = juju.both('ssh', target, _ROOT, stdin=stdin_text)
             except jubilant.CLIError as error:
                 output, errors = error.stdout or '', error.stderr or ''
             before, found, code = output.rpartition(mark)

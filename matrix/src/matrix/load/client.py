@@ -32,7 +32,7 @@ class UnclearError(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
+class Response:
     """An HTTP answer; names of headers are in lower case."""
 
     status: int
@@ -71,7 +71,7 @@ class Client:
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-    ) -> Answer:
+    ) -> Response:
         """One request, and its whole answer, whatever its status. Certificates are not verified.
 
         Raises:
@@ -83,14 +83,14 @@ class Client:
         session = self._sessions[self._asked % 2]
         async with session.request(
             method, url, headers=headers, data=body, allow_redirects=False
-        ) as answer:
+        ) as response:
             read = bytearray()
-            async for part in answer.content.iter_any():
+            async for part in response.content.iter_any():
                 read += part
                 if len(read) > _MOST_BODY:
                     raise UnclearError('too large')
-            named = {name.lower(): value for name, value in answer.headers.items()}
-            return Answer(answer.status, named, bytes(read))
+            named = {name.lower(): value for name, value in response.headers.items()}
+            return Response(response.status, named, bytes(read))
 
     async def close(self) -> None:
         """Close every connection."""

@@ -116,23 +116,23 @@ class Http:
         key, whom = (value, '') if keyed else ('', value)
         url = self._address(endpoint, self.link.now(), whom).replace('{key}', key)
         body = endpoint.body.replace('{key}', key).encode() if endpoint.body else None
-        answer = await self._client.ask(
+        response = await self._client.ask(
             endpoint.method, url, headers=dict(endpoint.headers), body=body
         )
         if endpoint.reads:
-            return self._read(endpoint, key, answer)
-        client.check(endpoint.method, answer.status, endpoint.expect)
+            return self._read(endpoint, key, response)
+        client.check(endpoint.method, response.status, endpoint.expect)
         if keyed:
             self._keys.setdefault(endpoint.name, []).append(key)
-        return load.Did(value or None, request=answer.request)
+        return load.Did(value or None, request=response.request)
 
-    def _read(self, endpoint: spec.Endpoint, key: str, answer: client.Answer) -> load.Did:
-        if answer.status in {404, 410}:
-            return load.Did(False, request=answer.request)
-        client.check(endpoint.method, answer.status, endpoint.expect)
+    def _read(self, endpoint: spec.Endpoint, key: str, response: client.Response) -> load.Did:
+        if response.status in {404, 410}:
+            return load.Did(False, request=response.request)
+        client.check(endpoint.method, response.status, endpoint.expect)
         written = next((one for one in self.endpoints if one.name == endpoint.reads), None)
         expected = written.body.replace('{key}', key).encode() if written else b''
-        return load.Did(expected in answer.body, request=answer.request)
+        return load.Did(expected in response.body, request=response.request)
 
 
 async def discover(model: link.Link) -> tuple[spec.Endpoint, ...]:
@@ -161,14 +161,14 @@ async def _probe(
     scheme = 'https' if port == '443' else 'http'
     try:
         async with asyncio.timeout(_PROBE_S):
-            answer = await asker.ask('GET', f'{scheme}://{_literal(address)}:{port}/')
+            response = await asker.ask('GET', f'{scheme}://{_literal(address)}:{port}/')
     except (aiohttp.ClientError, OSError, TimeoutError, client.UnclearError):
         return None
-    if answer.status >= 500:
+    if response.status >= 500:
         return None
     url = f'{scheme}://{{{application}}}:{port}/'
     # Whatever it says now (401, 404) is its answer; another one later is not.
-    return spec.Endpoint(f'get {application}:{port}', url, expect=(answer.status,))
+    return spec.Endpoint(f'get {application}:{port}', url, expect=(response.status,))
 
 
 def _units(place: str, model: snapshot.Model) -> list[snapshot.Unit]:

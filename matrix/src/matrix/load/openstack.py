@@ -66,9 +66,11 @@ class OpenStack:
     @property
     def sentence(self) -> str:
         """What it does, for people."""
-        also = {'image': 'images created and read back', 'placement': 'placement asked'}
+        optional = {'image': 'images created and read back', 'placement': 'placement asked'}
         parts = ['tokens issued and validated', 'the catalogue read']
-        return ', '.join([*parts, *(said for kind, said in also.items() if kind in self._urls)])
+        return ', '.join(
+            [*parts, *(said for kind, said in optional.items() if kind in self._urls)]
+        )
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -149,17 +151,17 @@ class OpenStack:
     # What a turn does.
 
     async def _do_issue(self, value: located.Plain) -> load.Did:
-        answer = await self._issue(str(value))
-        return load.Did(value, request=answer.request)
+        response = await self._issue(str(value))
+        return load.Did(value, request=response.request)
 
     async def _do_validate(self, value: located.Plain) -> load.Did:
         text = next((one.text for one in self._tokens if one.name == value), '')
         url = f'{self._url("identity")}/auth/tokens'
-        answer = await self._ask('GET', url, token=text, headers={'X-Subject-Token': text})
-        if answer.status in {401, 404}:  # It asks for itself: it is not known here.
-            return load.Did(False, request=answer.request)
-        client.check('GET', answer.status, (200,))
-        return load.Did(True, request=answer.request)
+        response = await self._ask('GET', url, token=text, headers={'X-Subject-Token': text})
+        if response.status in {401, 404}:  # It asks for itself: it is not known here.
+            return load.Did(False, request=response.request)
+        client.check('GET', response.status, (200,))
+        return load.Did(True, request=response.request)
 
     async def _do_catalogue(self, _: located.Plain) -> load.Did:
         return await self._read(f'{self._url("identity")}/auth/catalog')
@@ -177,31 +179,31 @@ class OpenStack:
             'container_format': 'bare',
         }
         url = f'{self._url("image")}/images'
-        answer = await self._ask('POST', url, token=token, body=json.dumps(asked).encode())
-        client.check('POST', answer.status, (201,))
+        response = await self._ask('POST', url, token=token, body=json.dumps(asked).encode())
+        client.check('POST', response.status, (201,))
         kind = {'Content-Type': 'application/octet-stream'}
-        answer = await self._ask(
+        response = await self._ask(
             'PUT', f'{self._image(name)}/file', token=token, headers=kind, body=_content(name)
         )
-        client.check('PUT', answer.status, (204,))
+        client.check('PUT', response.status, (204,))
         self._images.append(name)
-        return load.Did(value, request=answer.request)
+        return load.Did(value, request=response.request)
 
     async def _do_read(self, value: located.Plain) -> load.Did:
         name = str(value)
-        answer = await self._ask('GET', f'{self._image(name)}/file', token=self._token())
-        if answer.status in {204, 404}:
-            return load.Did(False, request=answer.request)
-        client.check('GET', answer.status, (200,))
-        return load.Did(answer.body == _content(name), request=answer.request)
+        response = await self._ask('GET', f'{self._image(name)}/file', token=self._token())
+        if response.status in {204, 404}:
+            return load.Did(False, request=response.request)
+        client.check('GET', response.status, (200,))
+        return load.Did(response.body == _content(name), request=response.request)
 
     # How it is asked.
 
     async def _read(self, url: str) -> load.Did:
-        answer = await self._ask('GET', url, token=self._token())
-        client.check('GET', answer.status, (200,))
-        answer.json()
-        return load.Did(request=answer.request)
+        response = await self._ask('GET', url, token=self._token())
+        client.check('GET', response.status, (200,))
+        response.json()
+        return load.Did(request=response.request)
 
     async def _ask(
         self,
@@ -211,13 +213,13 @@ class OpenStack:
         token: str = '',
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-    ) -> client.Answer:
+    ) -> client.Response:
         if self._client is None:
             raise RuntimeError('not prepared')
         own = {'Content-Type': 'application/json', **({'X-Auth-Token': token} if token else {})}
         return await self._client.ask(method, url, headers={**own, **(headers or {})}, body=body)
 
-    async def _issue(self, name: str) -> client.Answer:
+    async def _issue(self, name: str) -> client.Response:
         domain = {'name': 'Default'}
         user = {'name': 'admin', 'domain': domain, 'password': self._password}
         auth = {
@@ -225,13 +227,13 @@ class OpenStack:
             'scope': {'project': {'name': 'admin', 'domain': domain}},
         }
         url = f'{self._url("identity")}/auth/tokens'
-        answer = await self._ask('POST', url, body=json.dumps({'auth': auth}).encode())
-        client.check('POST', answer.status, (201,))
-        text = answer.headers.get('x-subject-token', '')
+        response = await self._ask('POST', url, body=json.dumps({'auth': auth}).encode())
+        client.check('POST', response.status, (201,))
+        text = response.headers.get('x-subject-token', '')
         if not text:
             raise client.UnclearError('no token in the answer')
         self._tokens.append(_Token(name, text, time.monotonic()))
-        return answer
+        return response
 
     def _url(self, service: str) -> str:
         """The next of a service's addresses."""
@@ -254,7 +256,7 @@ class OpenStack:
     async def _first_url(self, keystone: snapshot.Application) -> list[str]:
         """Where keystone is: what load balancers say that they serve it at, then its own units."""
         candidates = [
-            *_frontends(await self._told(keystone)),
+            *_frontends(await self._relation_data(keystone)),
             *(f'http://{unit.address}:5000' for unit in keystone.units if unit.address),
         ]
         for url in candidates:
@@ -264,7 +266,7 @@ class OpenStack:
             f'{keystone.name} answers at none of: {", ".join(candidates) or "(no address)"}'
         )
 
-    async def _told(self, keystone: snapshot.Application) -> object:
+    async def _relation_data(self, keystone: snapshot.Application) -> object:
         if not keystone.units:
             return None
         unit = keystone.units[0].name
@@ -276,15 +278,15 @@ class OpenStack:
     async def _reached(self, urls: Sequence[str]) -> list[str]:
         """Those of some addresses that answer from here."""
 
-        async def answers(url: str) -> bool:
+        async def responds(url: str) -> bool:
             try:
                 async with asyncio.timeout(_PROBE_S):
-                    answer = await self._ask('GET', f'{url.rstrip("/")}/')
+                    response = await self._ask('GET', f'{url.rstrip("/")}/')
             except _UNANSWERED:
                 return False
-            return answer.status < 500
+            return response.status < 500
 
-        found = await asyncio.gather(*(answers(url) for url in urls))
+        found = await asyncio.gather(*(responds(url) for url in urls))
         return [url for url, yes in zip(urls, found, strict=True) if yes]
 
 

@@ -13,15 +13,15 @@ LONGEST = 5.0
 """Seconds that are left between the end of all earlier events and the next."""
 
 
-def compact(whole: plan.Plan) -> plan.Plan:
+def compact(full: plan.Plan) -> plan.Plan:
     """The same events in the same order: those that overlapped still do, and long pauses are short."""
     moved = 0.0  # by how many seconds events come earlier
     end = FIRST - LONGEST
     found: list[plan.Event] = []
-    for event in sorted(whole.events, key=lambda one: one.at):
+    for event in sorted(full.events, key=lambda one: one.at):
         moved = max(moved, event.at - end - LONGEST)
         at = round(event.at - moved, 1)
         found.append(dataclasses.replace(event, at=at))
         end = max(end, at + event.hold)
-    order = {event.id: index for index, event in enumerate(whole.events)}
-    return dataclasses.replace(whole, events=tuple(sorted(found, key=lambda one: order[one.id])))
+    order = {event.id: index for index, event in enumerate(full.events)}
+    return dataclasses.replace(full, events=tuple(sorted(found, key=lambda one: order[one.id])))

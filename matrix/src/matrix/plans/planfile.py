@@ -60,7 +60,7 @@ def read(text: str, source: str) -> plan.Plan:
         problems.append(problem.Problem(document.where, "a plan of this kind has 'format: v2'"))
         raise problem.RefusedError(problems)
     _known(document, _PLAN_KEYS, 'a plan', problems)
-    seed = _want(document, 'seed', 'a whole number', _is_whole, problems)
+    seed = _want(document, 'seed', 'a whole number', _is_integer, problems)
     bundle = _want(document, 'bundle', 'a word', _is_word, problems, default='')
     events = document.get('events')
     if not isinstance(events, located.Sequence):
@@ -88,7 +88,7 @@ def _event(value: located.Value, problems: list[problem.Problem]) -> plan.Event 
     at = _want(value, 'at', 'a number of seconds', _is_seconds, problems)
     hold = _want(value, 'hold', 'a number of seconds', _is_seconds, problems)
     targets = _want(value, 'targets', 'a list of names', _is_words, problems, default=[])
-    told = _want(value, 'with', 'a mapping of scalars', _is_flat, problems, default={})
+    parameters = _want(value, 'with', 'a mapping of scalars', _is_flat, problems, default={})
     chain = value.get('selectors')
     steps: tuple[selectors.Selector, ...] = ()
     if isinstance(chain, located.Sequence):
@@ -98,7 +98,7 @@ def _event(value: located.Value, problems: list[problem.Problem]) -> plan.Event 
     if len(problems) > before:
         return None
     return plan.Event(
-        name, fault, float(at), float(hold), steps, tuple(targets), tuple(told.items())
+        name, fault, float(at), float(hold), steps, tuple(targets), tuple(parameters.items())
     )
 
 
@@ -132,7 +132,7 @@ def _want(
     return plain
 
 
-def _is_whole(value: object) -> bool:
+def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -153,5 +153,5 @@ def _is_seconds(value: object) -> bool:
 def _is_flat(value: object) -> bool:
     if not isinstance(value, dict):
         return False
-    told = cast('dict[str, object]', value)
-    return all(isinstance(one, bool | int | float | str) for one in told.values())
+    parameters = cast('dict[str, object]', value)
+    return all(isinstance(one, bool | int | float | str) for one in parameters.values())

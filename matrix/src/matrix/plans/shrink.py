@@ -31,7 +31,7 @@ class Shrunk:
 
 
 def shrink(
-    whole: plan.Plan,
+    full: plan.Plan,
     run: Run,
     *,
     signature: verdict.Signature,
@@ -42,18 +42,18 @@ def shrink(
     """Shrink a failing plan.
 
     Args:
-        whole: the plan that failed.
+        full: the plan that failed.
         run: runs a plan and says how it failed, None when it did not.
-        signature: how `whole` failed.
+        signature: how `full` failed.
         suspects: ids of events, the likeliest cause first.
         kinds: what faults can be told, by name; without it events are only taken out.
         budget: how many runs may be made.
     """
     trial = _Trial(run, signature, budget)
-    smallest = _suspects(whole, suspects, trial)
+    smallest = _suspects(full, suspects, trial)
     # A part that fails shows that the whole does; it is run again only when no part did.
-    if smallest is whole and not trial.fails(whole):
-        return Shrunk(whole, trial.runs, reproduced=False, minimal=False)
+    if smallest is full and not trial.fails(full):
+        return Shrunk(full, trial.runs, reproduced=False, minimal=False)
     smallest = _deletions(smallest, trial)
     if kinds is not None:
         smallest = _milder(smallest, kinds, trial)
@@ -83,18 +83,18 @@ class _Trial:
         return self.known[candidate.events]
 
 
-def _suspects(whole: plan.Plan, suspects: Sequence[str], trial: _Trial) -> plan.Plan:
+def _suspects(full: plan.Plan, suspects: Sequence[str], trial: _Trial) -> plan.Plan:
     """No event at all, then the first 1, 2, 4 … suspects: the first of these that still fails."""
-    ids = [one.id for one in whole.events]
+    ids = [one.id for one in full.events]
     ranked = [one for one in dict.fromkeys(suspects) if one in ids]
     size = 0
     while size < len(ids) and (size == 0 or size // 2 < len(ranked)):
         kept = {*ranked[:size]}
-        candidate = plan.without(whole, frozenset(one for one in ids if one not in kept))
+        candidate = plan.without(full, frozenset(one for one in ids if one not in kept))
         if trial.fails(candidate):
             return candidate
         size = size * 2 or 1
-    return whole
+    return full
 
 
 def _deletions(smallest: plan.Plan, trial: _Trial) -> plan.Plan:
@@ -122,6 +122,6 @@ def _milder(smallest: plan.Plan, kinds: Mapping[str, plan.Kind], trial: _Trial) 
     return smallest
 
 
-def _with(whole: plan.Plan, index: int, event: plan.Event) -> plan.Plan:
-    events = (*whole.events[:index], event, *whole.events[index + 1 :])
-    return dataclasses.replace(whole, events=events)
+def _with(full: plan.Plan, index: int, event: plan.Event) -> plan.Plan:
+    events = (*full.events[:index], event, *full.events[index + 1 :])
+    return dataclasses.replace(full, events=events)

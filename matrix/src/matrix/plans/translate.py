@@ -20,7 +20,7 @@ _FOR_GOOD = frozenset({'remove_unit', 'add_unit', 'destroy_machine'})  # Matrix 
 _NOT_PARAMETERS = frozenset({'inflight', 'interval', 'hold', 'seconds'})
 
 
-def events(whole: chaosplan.Plan, seed: int) -> plan.Plan:
+def events(full: chaosplan.Plan, seed: int) -> plan.Plan:
     """One event for each action, in its order; whom it strikes is chosen when its turn comes.
 
     Of the documented wrapper, `interval` is the pause in seconds after an action; `inflight` says how many targets
@@ -28,10 +28,10 @@ def events(whole: chaosplan.Plan, seed: int) -> plan.Plan:
     """
     found: list[plan.Event] = []
     at = 0.0
-    for number, action in enumerate(whole.actions, 1):
-        told = dict(action.args)
+    for number, action in enumerate(full.actions, 1):
+        arguments = dict(action.args)
         hold = _seconds(
-            told.get('seconds', told.get('hold')), 1.0 if action.name == 'sleep' else 0.0
+            arguments.get('seconds', arguments.get('hold')), 1.0 if action.name == 'sleep' else 0.0
         )
         good = (('for_good', True),) if action.name in _FOR_GOOD else ()
         found.append(
@@ -52,7 +52,7 @@ def events(whole: chaosplan.Plan, seed: int) -> plan.Plan:
                 ),
             )
         )
-        at += _seconds(told.get('interval'), GAP)
+        at += _seconds(arguments.get('interval'), GAP)
     return plan.Plan(seed, tuple(found))
 
 

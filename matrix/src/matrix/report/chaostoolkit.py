@@ -13,20 +13,20 @@ from matrix.judge import verdict
 from matrix.report import lanes, story, words
 
 
-def render(told: story.Story, test: str = '') -> str:
+def render(report: story.Story, test: str = '') -> str:
     """The journal as JSON: of the test of that name, or of the worst one.
 
     Raises:
         ValueError: the run has no such test.
     """
-    one = next((one for one in told.tests if one.name == test), None) if test else told.worst
+    one = next((one for one in report.tests if one.name == test), None) if test else report.worst
     if one is None:
         raise ValueError(f'the run has no test {test!r}' if test else 'the run has no test')
-    return json.dumps(_journal(told, one), indent=2, ensure_ascii=True) + '\n'
+    return json.dumps(_journal(report, one), indent=2, ensure_ascii=True) + '\n'
 
 
-def _journal(told: story.Story, test: story.Test) -> dict[str, Any]:
-    began = lanes.seconds(told.began) or 0.0
+def _journal(report: story.Story, test: story.Test) -> dict[str, Any]:
+    began = lanes.seconds(report.began) or 0.0
     method = [_action(one) for one in test.faults]
     failed = test.outcome is verdict.Outcome.FAIL
     met = test.outcome is verdict.Outcome.PASS
@@ -43,13 +43,13 @@ def _journal(told: story.Story, test: story.Test) -> dict[str, Any]:
     return {
         'chaoslib-version': '1.45.0',
         'platform': 'juju',
-        'node': words.clean(story.text(told.run.get('model'))),
+        'node': words.clean(story.text(report.run.get('model'))),
         'experiment': {
             'version': '1.0.0',
-            'title': words.clean(f'{told.title}: {test.name}'),
-            'description': words.clean(test.judged.sentence or told.sentence),
+            'title': words.clean(f'{report.title}: {test.name}'),
+            'description': words.clean(test.judged.sentence or report.sentence),
             'tags': ['matrix'],
-            'configuration': {'seed': told.run.get('seed'), 'bundle': told.run.get('digest')},
+            'configuration': {'seed': report.run.get('seed'), 'bundle': report.run.get('digest')},
             'steady-state-hypothesis': hypothesis,
             'method': method,
             'rollbacks': [],
@@ -57,7 +57,7 @@ def _journal(told: story.Story, test: story.Test) -> dict[str, Any]:
         'start': start,
         'end': end,
         'duration': round(test.end - test.start, 3),
-        'status': 'completed' if told.ending in ('passed', 'failed', 'unknown') else 'aborted',
+        'status': 'completed' if report.ending in ('passed', 'failed', 'unknown') else 'aborted',
         'deviated': failed,
         'steady_states': {'before': None, 'after': after, 'during': []},
         'run': [

@@ -63,11 +63,11 @@ def implicated(entries: Sequence[journal.Entry], evidence: Sequence[int] = ()) -
     """The units whose logs matter, the most first: of suspects, with a bad status, struck by another fault, others."""
     ranked = suspects.rank(entries, evidence)
     blamed = [name for one in ranked if one.score > 0 for name in one.targets]
-    struck = [name for one in ranked for name in one.targets]
+    targets = [name for one in ranked for name in one.targets]
     named = [one.what for one in entries if isinstance(one.what, journal.Status)]
     ill = [one.of for one in named if {one.workload, one.agent} & {'error', 'blocked', 'lost'}]
     everyone = sorted(one.of for one in named)
-    found = dict.fromkeys(name for name in (*blamed, *ill, *struck, *everyone) if '/' in name)
+    found = dict.fromkeys(name for name in (*blamed, *ill, *targets, *everyone) if '/' in name)
     return tuple(found)[:_MOST_UNITS]
 
 
@@ -194,9 +194,9 @@ def unpacked(output: str) -> str:
     Raises:
         link.LinkError: it is something else.
     """
-    whole = output.strip()
+    text = output.strip()
     try:
-        data = base64.b64decode(whole[: len(whole) // 4 * 4], validate=True)
+        data = base64.b64decode(text[: len(text) // 4 * 4], validate=True)
         text = zlib.decompressobj(31).decompress(data, _MOST)
     except (binascii.Error, zlib.error) as error:
         raise link.LinkError(f'the logs cannot be unpacked: {error}') from error

@@ -19,38 +19,38 @@ _MARKS = {verdict.Outcome.PASS: '✅', verdict.Outcome.UNKNOWN: '❔', verdict.O
 
 
 def commands(
-    told: story.Story, places: Mapping[str, problem.Where] | None = None
+    report: story.Story, places: Mapping[str, problem.Where] | None = None
 ) -> tuple[str, ...]:
     """At most ten workflow commands, the worst first.
 
     Args:
-        told: the run.
+        report: the run.
         places: where each test stands (its rule in tests/matrix.yaml), by its name; without it the bundle's first line.
     """
     bad = [
         (test, one)
-        for test in told.tests
+        for test in report.tests
         for one in test.judged.verdicts
         if one.outcome is not verdict.Outcome.PASS
     ]
     bad.sort(key=lambda pair: -pair[1].outcome)
-    return tuple(_annotation(told, test, one, places or {}) for test, one in bad[:MOST])
+    return tuple(_annotation(report, test, one, places or {}) for test, one in bad[:MOST])
 
 
 def _annotation(
-    told: story.Story,
+    report: story.Story,
     test: story.Test,
     one: verdict.Verdict,
     places: Mapping[str, problem.Where],
 ) -> str:
-    bundle = story.text(told.run.get('bundle')) or 'bundle.yaml'
+    bundle = story.text(report.run.get('bundle')) or 'bundle.yaml'
     where = places.get(test.name, problem.Where(bundle, 1))
-    told_of = {
+    properties = {
         'file': where.source,
         'line': str(where.line),
         'title': f'{test.name}: {one.check} {words.OUTCOMES[one.outcome]}',
     }
-    keys = ','.join(f'{key}={_property(value)}' for key, value in told_of.items())
+    keys = ','.join(f'{key}={_property(value)}' for key, value in properties.items())
     suspects = [f'{s.event} {s.kind} {", ".join(s.targets)}' for s in test.suspects if s.score > 0]
     said = one.sentence
     if one.outcome is verdict.Outcome.FAIL and suspects:
@@ -66,18 +66,18 @@ def _property(value: str) -> str:
     return _data(words.clean(value)).replace(':', '%3A').replace(',', '%2C')
 
 
-def summary(told: story.Story) -> str:
+def summary(report: story.Story) -> str:
     """The step summary in Markdown, less than 1 MiB."""
-    text = '\n'.join(_summary(told)) + '\n'
+    text = '\n'.join(_summary(report)) + '\n'
     cut = text.encode()[:_MOST_BYTES].decode(errors='ignore')
     return text if cut == text else f'{cut}\n```\n\n… cut: the whole is in the report.\n'
 
 
-def _summary(told: story.Story) -> Iterator[str]:
-    yield f'## {_MARKS[told.outcome]} {_safe(told.title)}: {words.OUTCOMES[told.outcome]}'
+def _summary(report: story.Story) -> Iterator[str]:
+    yield f'## {_MARKS[report.outcome]} {_safe(report.title)}: {words.OUTCOMES[report.outcome]}'
     yield ''
-    yield _safe(told.sentence)
-    for test in told.tests:
+    yield _safe(report.sentence)
+    for test in report.tests:
         yield from ('', f'### {_safe(test.name)}', '')
         if test.judged.skipped:
             yield f'Skipped: {_safe(test.judged.skipped)}'
@@ -87,8 +87,8 @@ def _summary(told: story.Story) -> Iterator[str]:
             yield f'| {_MARKS[one.outcome]} | {_safe(one.check)} | {_safe(one.sentence)} |'
         yield from _rows(test)
         yield from _faults(test)
-    if told.smallest is not None:
-        small = told.smallest
+    if report.smallest is not None:
+        small = report.smallest
         yield from (
             '',
             f'### The smallest plan: {small.sentence}',

@@ -16,23 +16,23 @@ from matrix.report import lanes, story, words
 _TAGS = {verdict.Outcome.FAIL: 'failure', verdict.Outcome.UNKNOWN: 'error'}
 
 
-def render(told: story.Story) -> str:
+def render(report: story.Story) -> str:
     """The whole file as text."""
     root = ET.Element('testsuites')
-    for number, test in enumerate(told.tests):
-        root.append(_suite(told, test, number))
+    for number, test in enumerate(report.tests):
+        root.append(_suite(report, test, number))
     ET.indent(root)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(root, encoding="unicode")}\n'
 
 
-def _suite(told: story.Story, test: story.Test, number: int) -> ET.Element:
-    cases = list(_cases(told, test))
-    began = lanes.seconds(told.began)
+def _suite(report: story.Story, test: story.Test, number: int) -> ET.Element:
+    cases = list(_cases(report, test))
+    began = lanes.seconds(report.began)
     suite = ET.Element(
         'testsuite',
         {
             'name': words.clean(test.name),
-            'package': words.clean(told.title),
+            'package': words.clean(report.title),
             'id': str(number),
             'timestamp': lanes.iso(began + test.start)
             if began is not None
@@ -46,17 +46,17 @@ def _suite(told: story.Story, test: story.Test, number: int) -> ET.Element:
         },
     )
     properties = ET.SubElement(suite, 'properties')
-    for name, value in _properties(told, test):
+    for name, value in _properties(report, test):
         ET.SubElement(properties, 'property', name=name, value=words.clean(value))
     suite.extend(cases)
-    ET.SubElement(suite, 'system-out').text = _printed(told, test)
+    ET.SubElement(suite, 'system-out').text = _printed(report, test)
     ET.SubElement(suite, 'system-err').text = ''
     return suite
 
 
-def _cases(told: story.Story, test: story.Test) -> Iterator[ET.Element]:
+def _cases(report: story.Story, test: story.Test) -> Iterator[ET.Element]:
     seconds = f'{max(test.end - test.start, 0):.3f}'
-    where = {'classname': words.clean(f'{told.title}.{test.name}')}
+    where = {'classname': words.clean(f'{report.title}.{test.name}')}
     if test.judged.skipped:
         case = ET.Element('testcase', {'name': words.clean(test.name), 'time': '0.000', **where})
         ET.SubElement(case, 'skipped', message=words.clean(test.judged.skipped))
@@ -77,33 +77,33 @@ def _cases(told: story.Story, test: story.Test) -> Iterator[ET.Element]:
                 message=sentence,
                 type=words.clean(kind) or ('failed' if failed else 'unknown'),
             )
-            said.text = '\n'.join((sentence, *_why(told, test, failed)))
+            said.text = '\n'.join((sentence, *_why(report, test, failed)))
         yield case
 
 
-def _why(told: story.Story, test: story.Test, failed: bool) -> Iterator[str]:
+def _why(report: story.Story, test: story.Test, failed: bool) -> Iterator[str]:
     for one in test.suspects[:3] if failed else ():
         if one.score > 0:
             name = f'{one.event} {one.kind} {", ".join(one.targets)}'
             yield words.clean(f'suspect: {name}: {"; ".join(one.why)}')
-    if failed and told.smallest is not None:
-        yield words.clean(f'replay: {told.smallest.command}')
-    if told.folder:
-        yield words.clean(f'evidence: {told.folder}')
+    if failed and report.smallest is not None:
+        yield words.clean(f'replay: {report.smallest.command}')
+    if report.folder:
+        yield words.clean(f'evidence: {report.folder}')
 
 
-def _properties(told: story.Story, test: story.Test) -> Iterator[tuple[str, str]]:
+def _properties(report: story.Story, test: story.Test) -> Iterator[tuple[str, str]]:
     for name in ('bundle', 'digest', 'seed', 'model', 'version', 'juju'):
-        if (value := told.run.get(name)) is not None:
+        if (value := report.run.get(name)) is not None:
             yield name, story.text(value)
     if test.plan is not None:
         yield 'plan', json.dumps(test.plan)
-    yield 'sentence', test.judged.sentence or told.sentence
-    if told.smallest is not None:
-        yield 'replay', told.smallest.command
+    yield 'sentence', test.judged.sentence or report.sentence
+    if report.smallest is not None:
+        yield 'replay', report.smallest.command
 
 
-def _printed(told: story.Story, test: story.Test) -> str:
+def _printed(report: story.Story, test: story.Test) -> str:
     lines = [
         f'{row.period}: {row.total} operations, {row.failed} failed, {row.unanswered} unanswered,'
         f' p50 {words.took(row.p50)}, p99 {words.took(row.p99)}'

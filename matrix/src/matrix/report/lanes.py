@@ -48,7 +48,7 @@ def stages(entries: Iterable[journal.Entry]) -> tuple[Span, ...]:
         end = entry.at
         if isinstance(entry.what, journal.Note) and entry.what.kind == notes.PHASE:
             found.append((entry.at, _word(entry.what.value)))
-    return _told([(at, what, '') for at, what in found], end)
+    return _spans([(at, what, '') for at, what in found], end)
 
 
 def lanes(entries: Sequence[journal.Entry]) -> tuple[Lane, ...]:
@@ -75,10 +75,10 @@ def lanes(entries: Sequence[journal.Entry]) -> tuple[Lane, ...]:
                 pass
     hooks = _hooks(entries, end)
     found = [
-        Lane(of, _told(changes.get(of, []), end), hooks.get(of, ()))
+        Lane(of, _spans(changes.get(of, []), end), hooks.get(of, ()))
         for of in sorted({*changes, *hooks}, key=_order)
     ]
-    return (*(Lane(one, _told(owners[one], end)) for one in sorted(owners)), *found)
+    return (*(Lane(one, _spans(owners[one], end)) for one in sorted(owners)), *found)
 
 
 _OPEN = 'still running'
@@ -103,7 +103,7 @@ def _hooks(entries: Iterable[journal.Entry], end: float) -> dict[str, tuple[Span
     return {unit: tuple(sorted(spans, key=lambda one: one.start)) for unit, spans in found.items()}
 
 
-def _told(found: Sequence[tuple[float, str, str]], end: float) -> tuple[Span, ...]:
+def _spans(found: Sequence[tuple[float, str, str]], end: float) -> tuple[Span, ...]:
     ends = [*(at for at, _, _ in found), end][1:]
     return tuple(
         Span(at, to, what, said) for (at, what, said), to in zip(found, ends, strict=True)

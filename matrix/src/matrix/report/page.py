@@ -27,15 +27,15 @@ class Assets:
     timeline: str
 
 
-def render(told: story.Story, assets: Assets) -> str:
+def render(report: story.Story, assets: Assets) -> str:
     """The whole page as text."""
-    data = _json(_data(told))
+    data = _json(_data(report))
     policy = (
         f"default-src 'none'; style-src '{_digest(assets.style)}'; script-src '{_digest(assets.script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    outcome = words.OUTCOMES[told.outcome]
-    title = f'{markup.MARKS[told.outcome]} {words.clean(told.title)}: {outcome}'
+    outcome = words.OUTCOMES[report.outcome]
+    title = f'{markup.MARKS[report.outcome]} {words.clean(report.title)}: {outcome}'
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -49,7 +49,7 @@ def render(told: story.Story, assets: Assets) -> str:
 </head>
 <body>
 <main>
-{''.join(sections.body(told, assets.timeline))}
+{''.join(sections.body(report, assets.timeline))}
 </main>
 <script type="application/json" id="run">{data}</script>
 <script>{assets.script}</script>
@@ -71,9 +71,9 @@ def _json(value: object) -> str:
 # --- What the scripts draw.
 
 
-def _data(told: story.Story) -> dict[str, Any]:
+def _data(report: story.Story) -> dict[str, Any]:
     operations = sorted(
-        (one for test in told.tests for one in test.operations), key=lambda one: one.at
+        (one for test in report.tests for one in test.operations), key=lambda one: one.at
     )
     dots = packed.pack(operations)
     bad = [
@@ -81,36 +81,36 @@ def _data(told: story.Story) -> dict[str, Any]:
         for n, index in enumerate(dots.order)
         if operations[index].how != 'ok'
     ]
-    length = max([told.length, *(one.at + (one.latency or 0) for one in operations[-1:])]) or 1.0
+    length = max([report.length, *(one.at + (one.latency or 0) for one in operations[-1:])]) or 1.0
     return {
         'length': length,
-        'epoch': lanes.seconds(told.began),
-        'view': _view(told, length),
+        'epoch': lanes.seconds(report.began),
+        'view': _view(report, length),
         'kinds': [words.clean(one) for one in dots.kinds],
         'texts': [[words.short(part, 400) for part in one] for one in dots.texts],
         'count': dots.count,
         'packed': dots.data,
         'bad': bad[:_MOST_BAD],
         'tests': [
-            {'name': words.clean(t.name), 'start': t.start, 'end': t.end} for t in told.tests
+            {'name': words.clean(t.name), 'start': t.start, 'end': t.end} for t in report.tests
         ],
         'stages': [
             {'what': words.clean(one.what), 'start': one.start, 'end': one.end}
-            for test in told.tests
+            for test in report.tests
             for one in test.stages
         ],
-        'faults': [_fault(test, one) for test in told.tests for one in test.faults],
-        'lanes': [_lane(one) for one in told.lanes],
+        'faults': [_fault(test, one) for test in report.tests for one in test.faults],
+        'lanes': [_lane(one) for one in report.lanes],
         'logs': [
             [one.at, words.clean(one.unit), words.short(one.line, 2000)]
-            for one in sections.shown_logs(told)
+            for one in sections.shown_logs(report)
         ],
     }
 
 
-def _view(told: story.Story, length: float) -> list[float]:
+def _view(report: story.Story, length: float) -> list[float]:
     """Where the page opens: the worst test, from the load's first stage on."""
-    worst = told.worst
+    worst = report.worst
     if worst is None or not worst.operations:
         return [0.0, length]
     control = min(one.at for one in worst.operations)

@@ -16,27 +16,27 @@ _MOST_LOG = 700_000  # characters of log excerpts on the page
 _MOST_ROWS = 200  # failed operations in the table for a browser without scripts
 
 
-def body(told: story.Story, timeline: str) -> Iterator[str]:
+def body(report: story.Story, timeline: str) -> Iterator[str]:
     """Everything between the page's start and its data."""
-    yield from _head(told)
-    worst = told.worst
+    yield from _head(report)
+    worst = report.worst
     yield '<div class="grid">'
     yield markup.card('Operations', _periods(worst))
     yield markup.card('Suspects', _suspects(worst))
-    yield markup.card('The smallest plan that still fails', _smallest(told))
+    yield markup.card('The smallest plan that still fails', _smallest(report))
     yield '</div>'
     yield timeline
-    yield _without_scripts(told)
+    yield _without_scripts(report)
     yield '<div class="grid two"><div class="stack">'
-    for test in told.tests:
+    for test in report.tests:
         yield markup.card(markup.safe(test.name), _checks(test))
     yield '</div><div class="stack">'
-    for test in told.tests:
+    for test in report.tests:
         if test.faults or test.refused:
             yield markup.card(f'Faults of {markup.safe(test.name)}', _faults(test))
-    yield markup.card('Plan and environment', _environment(told))
+    yield markup.card('Plan and environment', _environment(report))
     yield '</div></div>'
-    yield f'<footer>{_footer(told)}</footer>'
+    yield f'<footer>{_footer(report)}</footer>'
 
 
 def ranked(test: story.Test) -> dict[str, tuple[int, suspects.Suspect]]:
@@ -47,18 +47,18 @@ def ranked(test: story.Test) -> dict[str, tuple[int, suspects.Suspect]]:
     }
 
 
-def shown_logs(told: story.Story) -> tuple[lanes.Log, ...]:
+def shown_logs(report: story.Story) -> tuple[lanes.Log, ...]:
     """The log lines that the page has room for: those nearest to a suspect first."""
-    if sum(len(one.line) for one in told.logs) <= _MOST_LOG:
-        return told.logs
+    if sum(len(one.line) for one in report.logs) <= _MOST_LOG:
+        return report.logs
     moments = [
         one.start
-        for test in told.tests
+        for test in report.tests
         for one in test.faults
         if not test.suspects or ranked(test).get(one.id, (0,))[0]
     ]
     near = sorted(
-        told.logs, key=lambda one: min((abs(one.at - at) for at in moments), default=0.0)
+        report.logs, key=lambda one: min((abs(one.at - at) for at in moments), default=0.0)
     )
     room, kept = _MOST_LOG, list[lanes.Log]()
     for one in near:
@@ -69,24 +69,24 @@ def shown_logs(told: story.Story) -> tuple[lanes.Log, ...]:
     return tuple(sorted(kept, key=lambda one: one.at))
 
 
-def _head(told: story.Story) -> Iterator[str]:
+def _head(report: story.Story) -> Iterator[str]:
     facts = [
-        ('bundle', told.title),
-        ('model', told.run.get('model')),
-        ('seed', told.run.get('seed')),
-        ('began', told.began[:19].replace('T', ' ')),
-        ('took', words.moment(told.length)),
+        ('bundle', report.title),
+        ('model', report.run.get('model')),
+        ('seed', report.run.get('seed')),
+        ('began', report.began[:19].replace('T', ' ')),
+        ('took', words.moment(report.length)),
     ]
     said = (
         f'<span>{name} <b>{markup.safe(one)}</b></span>' for name, one in facts if one is not None
     )
     yield '<header><div class="corner"><button id="theme" class="small" type="button">theme: auto</button></div>'
-    yield f'{markup.outcome(told.outcome)}<span class="brand">juju matrix</span>'
-    yield f'<h1>{markup.safe(told.sentence)}</h1><div class="meta">{"".join(said)}</div>'
-    if not told.ending:
+    yield f'{markup.outcome(report.outcome)}<span class="brand">juju matrix</span>'
+    yield f'<h1>{markup.safe(report.sentence)}</h1><div class="meta">{"".join(said)}</div>'
+    if not report.ending:
         yield '<p class="unsure">The run did not get to its end: here is what was written until then.</p>'
-    if told.damaged:
-        yield f'<p class="unsure">{words.count(told.damaged, "line")} of its journal cannot be read.</p>'
+    if report.damaged:
+        yield f'<p class="unsure">{words.count(report.damaged, "line")} of its journal cannot be read.</p>'
     yield '</header>\n'
 
 
@@ -132,14 +132,16 @@ def _suspect(rank: int, one: suspects.Suspect) -> str:
     )
 
 
-def _smallest(told: story.Story) -> str:
-    small = told.smallest
+def _smallest(report: story.Story) -> str:
+    small = report.smallest
     tried = ''
-    if told.replays:
-        tried = f'<details><summary>what was tried</summary>{markup.items(told.replays)}</details>'
+    if report.replays:
+        tried = (
+            f'<details><summary>what was tried</summary>{markup.items(report.replays)}</details>'
+        )
     if small is None:
-        failed = told.outcome is verdict.Outcome.FAIL
-        said = told.not_again or _NOT_FOUND[failed, bool(told.replays)]
+        failed = report.outcome is verdict.Outcome.FAIL
+        said = report.not_again or _NOT_FOUND[failed, bool(report.replays)]
         return f'<p class="quiet">{markup.safe(said[:1].upper() + said[1:])}.</p>{tried}'
     return (
         f'<p>{markup.safe(small.sentence)}.</p>{markup.items(small.events)}'
@@ -156,8 +158,8 @@ _NOT_FOUND = {
 }
 
 
-def _without_scripts(told: story.Story) -> str:
-    bad = packed.errors(one for test in told.tests for one in test.operations)
+def _without_scripts(report: story.Story) -> str:
+    bad = packed.errors(one for test in report.tests for one in test.operations)
     rows = (
         markup.row(
             (f'{one.at:,.1f} s', 'n'),
@@ -231,14 +233,14 @@ def _faults(test: story.Test) -> str:
     return markup.table(heads, rows) + refused
 
 
-def _environment(told: story.Story) -> str:
+def _environment(report: story.Story) -> str:
     facts = ''.join(
         f'<dt>{markup.safe(name)}</dt><dd class="mono">{markup.safe(_plain(value))}</dd>'
-        for name, value in told.run.items()
+        for name, value in report.run.items()
     )
     plans = ''.join(
         markup.folded(f'the plan of {test.name}', f'plan{n}', _yaml(test.plan))
-        for n, test in enumerate(told.tests)
+        for n, test in enumerate(report.tests)
         if test.plan is not None
     )
     return f'<dl>{facts}</dl><br>{plans}'
@@ -252,14 +254,12 @@ def _yaml(value: located.Plain) -> str:
     return yaml.safe_dump(value, sort_keys=False, default_flow_style=None, width=100)
 
 
-def _footer(told: story.Story) -> str:
-    total = sum(len(test.operations) for test in told.tests)
-    shown = len(shown_logs(told))
+def _footer(report: story.Story) -> str:
+    total = sum(len(test.operations) for test in report.tests)
+    shown = len(shown_logs(report))
     said = f'{words.count(total, "operation")} in this page, made from journal.jsonl alone.'
     if total > packed.MOST:
         said += ' Operations that were ok and fall on one pixel of the whole run are one dot; every other has its own.'
-    if shown < len(told.logs):
-        said += (
-            f' {len(told.logs) - shown:,} log lines far from any suspect are only in the journal.'
-        )
+    if shown < len(report.logs):
+        said += f' {len(report.logs) - shown:,} log lines far from any suspect are only in the journal.'
     return said

@@ -106,7 +106,7 @@ class Test:
     start: float
     end: float
     judged: Judged
-    rules: tuple[rulings.Rule, ...] = ()
+    rules: tuple[rulings.RuleOutcome, ...] = ()
     stages: tuple[lanes.Span, ...] = ()
     faults: tuple[Fault, ...] = ()
     rows: tuple[Row, ...] = ()
@@ -173,9 +173,9 @@ def tell(
     entries = read.entries
     verdicts = {one.test: one for one in judged}
     tests = [_test(part, verdicts) for part in parts(entries)]
-    told = {one.name for one in tests}
+    known = {one.name for one in tests}
     end = entries[-1].at if entries else 0.0
-    tests += [Test(one.test, end, end, one) for one in judged if one.test not in told]
+    tests += [Test(one.test, end, end, one) for one in judged if one.test not in known]
     ran = [one for one in tests if not one.judged.skipped]
     smallest = smallest or _smallest(mapping(last(entries, SMALLEST)))
     ending = mapping(last(entries, notes.RUN_END))

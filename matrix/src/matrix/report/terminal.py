@@ -35,21 +35,21 @@ _MARKS = {
 }
 
 
-def summary(told: story.Story, *, painted: bool = False) -> str:
+def summary(report: story.Story, *, painted: bool = False) -> str:
     """The run in at most fifteen lines, the verdict first, each ended by a newline."""
     lines = [
-        _verdict(told, painted),
-        f'  {_told(told.sentence)}',
-        *_others(told),
+        _verdict(report, painted),
+        f'  {_safe_sentence(report.sentence)}',
+        *_others(report),
     ]
-    one = told.worst
+    one = report.worst
     if one is not None:
         lines += [*_rows(one, painted), *_faults(one), *_suspects(one)]
-    tail = [*_smallest(told), *_where(told)]
+    tail = [*_smallest(report), *_where(report)]
     return '\n'.join([*lines[: MOST - len(tail)], *tail]) + '\n'
 
 
-def _told(sentence: str) -> str:
+def _safe_sentence(sentence: str) -> str:
     text = words.short(sentence, 240)
     # On a line of its own, this would be a command to GitHub's runner.
     return f'"{text}"' if text.lstrip().startswith(('::', '##[')) else text
@@ -60,25 +60,25 @@ def paint(text: str, code: str, painted: bool) -> str:
     return f'\x1b[{code}m{text}\x1b[0m' if painted else text
 
 
-def _verdict(told: story.Story, painted: bool) -> str:
-    word = f'{_MARKS[told.outcome]} {words.OUTCOMES[told.outcome].upper()}'
-    parts = [words.clean(told.title)]
-    parts += [words.clean(one.name) for one in (told.worst,) if one is not None]
-    if model := story.text(told.run.get('model')):
+def _verdict(report: story.Story, painted: bool) -> str:
+    word = f'{_MARKS[report.outcome]} {words.OUTCOMES[report.outcome].upper()}'
+    parts = [words.clean(report.title)]
+    parts += [words.clean(one.name) for one in (report.worst,) if one is not None]
+    if model := story.text(report.run.get('model')):
         parts.append(f'model {words.clean(model)}')
-    if (seed := told.run.get('seed')) is not None:
+    if (seed := report.run.get('seed')) is not None:
         parts.append(f'seed {words.clean(story.text(seed))}')
-    parts.append(words.moment(told.length))
-    if said := _ENDINGS.get(told.ending, ''):
+    parts.append(words.moment(report.length))
+    if said := _ENDINGS.get(report.ending, ''):
         parts.append(said)
-    if told.damaged:
-        parts.append(f'{words.count(told.damaged, "line")} of its journal cannot be read')
-    return f'{paint(word, f"1;{_COLOURS[told.outcome]}", painted)}  {", ".join(parts)}'
+    if report.damaged:
+        parts.append(f'{words.count(report.damaged, "line")} of its journal cannot be read')
+    return f'{paint(word, f"1;{_COLOURS[report.outcome]}", painted)}  {", ".join(parts)}'
 
 
-def _others(told: story.Story) -> Iterator[str]:
+def _others(report: story.Story) -> Iterator[str]:
     """The other tests, and the other checks of the worst one, where they have something to say."""
-    others = [one for one in told.tests if one is not told.worst]
+    others = [one for one in report.tests if one is not report.worst]
     if others:
         said = (
             f'{one.name} skipped'
@@ -87,13 +87,13 @@ def _others(told: story.Story) -> Iterator[str]:
             for one in others
         )
         yield f'  also      {words.short("; ".join(said), _WIDTH - 12)}'
-    for one in told.worst.judged.verdicts if told.worst else ():
+    for one in report.worst.judged.verdicts if report.worst else ():
         if one.excused:
             yield f'  explained {words.short("; ".join(one.excused), _WIDTH - 12)}'
     bad = [
         one
-        for one in (told.worst.judged.verdicts if told.worst else ())
-        if one.outcome is not verdict.Outcome.PASS and one.sentence not in told.sentence
+        for one in (report.worst.judged.verdicts if report.worst else ())
+        if one.outcome is not verdict.Outcome.PASS and one.sentence not in report.sentence
     ]
     for one in sorted(bad, key=lambda one: -one.outcome)[:2]:
         sentence = f'{one.check}: {one.sentence}'
@@ -133,11 +133,11 @@ def _suspects(one: story.Test) -> Iterator[str]:
         yield f'  {"suspects" if n == 0 else "":<9} {words.short(said, _WIDTH - 12)}'
 
 
-def _smallest(told: story.Story) -> Iterator[str]:
-    small = told.smallest
+def _smallest(report: story.Story) -> Iterator[str]:
+    small = report.smallest
     if small is None:
-        if told.not_again:
-            yield f'  smallest  {words.short(told.not_again, _WIDTH - 12)}'
+        if report.not_again:
+            yield f'  smallest  {words.short(report.not_again, _WIDTH - 12)}'
         return
     yield f'  smallest  {words.short(small.sentence, _WIDTH - 12)}'
     for one in small.events[:2]:
@@ -145,9 +145,9 @@ def _smallest(told: story.Story) -> Iterator[str]:
     yield f'  replay    {words.clean(small.command)}'
 
 
-def _where(told: story.Story) -> Iterator[str]:
-    if told.folder:
-        yield f'  evidence  {words.clean(told.folder)}/report.html'
+def _where(report: story.Story) -> Iterator[str]:
+    if report.folder:
+        yield f'  evidence  {words.clean(report.folder)}/report.html'
 
 
 @dataclasses.dataclass

@@ -36,7 +36,7 @@ class Watch:
     test: str = ''
     stage: str = ''
     tests: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
-    rules: dict[str, list[rulings.Rule]] = dataclasses.field(
+    rules: dict[str, list[rulings.RuleOutcome]] = dataclasses.field(
         default_factory=lambda: collections.defaultdict(list)
     )
     bands: dict[str, Band] = dataclasses.field(default_factory=dict[str, Band])

@@ -21,7 +21,7 @@ JUNIT = 'junit.xml'
 
 def everything(
     folder: pathlib.Path,
-    told: story.Story,
+    report: story.Story,
     *,
     xunit: pathlib.Path | None = None,
     places: Mapping[str, problem.Where] | None = None,
@@ -32,7 +32,7 @@ def everything(
 
     Args:
         folder: of the run.
-        told: the run.
+        report: the run.
         xunit: a further place for JUnit's file (`-x`).
         places: where each test stands, for GitHub's annotations.
         environment: of the process, by default its own: GITHUB_ACTIONS and GITHUB_STEP_SUMMARY.
@@ -43,17 +43,17 @@ def everything(
     """
     environment = os.environ if environment is None else environment
     with calm():
-        html, xml = page.render(told, assets()), junit.render(told)
+        html, xml = page.render(report, assets()), junit.render(report)
     wanted = [(folder / PAGE, html), (folder / JUNIT, xml)]
     wanted += [(xunit, xml)] if xunit is not None else []
     wrong = [said for path, text in wanted if (said := file(path, text))]
     if environment.get('GITHUB_ACTIONS') == 'true':
-        for line in github.commands(told, places):
+        for line in github.commands(report, places):
             say(line)
     if summary := environment.get('GITHUB_STEP_SUMMARY'):
         try:
             with open(summary, 'a', encoding='utf-8') as out:
-                out.write(github.summary(told))
+                out.write(github.summary(report))
         except OSError as error:
             wrong.append(f'{summary} cannot be written: {error.strerror or error}')
     return tuple(wrong)
@@ -74,7 +74,7 @@ def file(path: pathlib.Path, text: str) -> str:
     return ''
 
 
-def retold(read: journal.Journal, folder: str) -> story.Story:
+def rebuilt(read: journal.Journal, folder: str) -> story.Story:
     """The story of a journal, judged anew."""
     with calm():
         return story.tell(read, panel.judge(read).tests, folder=folder)

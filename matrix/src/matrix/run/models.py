@@ -50,7 +50,7 @@ class Models:
             for space, subnet in self.spaces.items():
                 await self.session.cli(found, 'add-space', space, subnet)
         except link.LinkError:
-            await self.leave(found)
+            await self.release(found)
             raise
         return found
 
@@ -66,7 +66,7 @@ class Models:
             await asyncio.wait([task])
             if task.exception() is None:
                 self.made.append(task.result())
-                await self.leave(task.result())
+                await self.release(task.result())
             raise
         self.made.append(found)
         return found
@@ -77,10 +77,10 @@ class Models:
         Raises:
             link.LinkError: it cannot be made.
         """
-        await self.leave(old)
+        await self.release(old)
         return await self.get()
 
-    async def leave(self, name: str) -> None:
+    async def release(self, name: str) -> None:
         """Destroy a model that was made here, unless models are to be kept; also when the run is being ended."""
         if name not in self.made or self.options.keep_models:
             return

@@ -14,14 +14,14 @@ from matrix.history import journal, journalfile, notes
 from matrix.judge import panel
 from matrix.juju import facade, live
 from matrix.report import crashdump
-from matrix.run import ground, observer, outcome, prepare, rundir, writing
+from matrix.run import execution, observer, outcome, prepare, rundir, writing
 from matrix.tasks import bundlecode, deployment, executable
 
 _LOG = logging.getLogger('matrix')
 
 
 async def run(
-    whole: prepare.Prepared,
+    prepared: prepare.Prepared,
     test: suite.Test,
     name: str,
     directory: pathlib.Path,
@@ -35,47 +35,47 @@ async def run(
         link.LinkError: the model cannot be asked.
     """
     first = write.seq + 1
-    expected = prepare.expected(whole, test)
-    async with live.opened(name, interval=whole.options.interval) as on:
+    expected = prepare.expected(prepared, test)
+    async with live.opened(name, interval=prepared.options.interval) as on:
         sends: list[runner.Said] = []
 
         def changed() -> None:
             for send in sends:
-                send(progress.Event('model.change', on.model))
+                send(progress.BusEvent('model.change', on.model))
 
         def ready(send: runner.Said) -> None:
             sends.append(send)
             # Once the test has begun, and its rules listen.
-            asyncio.get_running_loop().call_soon(send, progress.Event('model.new', on.model))
+            asyncio.get_running_loop().call_soon(send, progress.BusEvent('model.new', on.model))
 
-        here = ground.Ground(
+        here = execution.Execution(
             on,
             write,
-            whole.options,
-            whole.bundle,
+            prepared.options,
+            prepared.bundle,
             directory,
-            whole.seed,
-            ha=whole.ha,
+            prepared.seed,
+            ha=prepared.ha,
             deployed=deployed,
-            load=whole.said('load'),
-            faults=whole.faults,
+            load=prepared.said('load'),
+            faults=prepared.faults,
             hide=write.hide,
             now=write.now,
             busy=inject.Busy(),
         )
         async with observer.observing(observer.Observer(on, write, changed)):
-            with bundlecode.importable(whole.bundle.folder):
+            with bundlecode.importable(prepared.bundle.folder):
                 state = await runner.run(
                     test,
-                    _body(whole, test, here),
-                    policy=progress.Policy(whole.ha, whole.options.strict_compat),
+                    _body(prepared, test, here),
+                    policy=progress.Policy(prepared.ha, prepared.options.strict_compat),
                     said=lambda event: _said(event, write, expected),
-                    deadline=whole.options.deadline,
+                    deadline=prepared.options.deadline,
                     ready=ready,
                 )
         # Put together while the model can still be asked: logs are taken before they change.
         read = outcome.part(journalfile.read(directory / rundir.JOURNAL), first)
-        judged = outcome.together(state, outcome.judged(read, whole.checks))
+        judged = outcome.together(state, outcome.judged(read, prepared.checks))
         if not deployed:
             dump = await crashdump.at_failure(
                 on, directory / 'logs', read, judged, note=write, redacted=write.redacted
@@ -85,7 +85,7 @@ async def run(
     return judged
 
 
-def _body(whole: prepare.Prepared, test: suite.Test, here: ground.Ground) -> runner.Body:
+def _body(prepared: prepare.Prepared, test: suite.Test, here: execution.Execution) -> runner.Body:
     async def deploys(path: str) -> None:
         await here.link.deploy(path)
 
@@ -93,28 +93,30 @@ def _body(whole: prepare.Prepared, test: suite.Test, here: ground.Ground) -> run
         await deployment.clear(here.link)
 
     context = model.Context(
-        model.Config(whole.bundle.folder),
+        model.Config(prepared.bundle.folder),
         test=test,
-        suite=whole.suite,
+        suite=prepared.suite,
         states={},
         set_state=lambda name, value: None,
         bus=model.Bus(lambda origin, kind, payload: None),
         juju_model=facade.Model(here.link, deploys, clears),
-        juju_controller=facade.Controller(whole.options.controller or ''),
-        ground=here,
+        juju_controller=facade.Controller(prepared.options.controller or ''),
+        execution=here,
     )
     dotted = custom.body(context)
 
-    async def run(rule: suite.Rule, event: progress.Event | None, doings: runner.Doings) -> object:
+    async def run(
+        rule: suite.RuleSpec, event: progress.BusEvent | None, doings: runner.Doings
+    ) -> object:
         if '/' in rule.task:
-            path = whole.bundle.folder / rule.task
+            path = prepared.bundle.folder / rule.task
             return await executable.run(path, context, rule, event, doings)
         return await dotted(rule, event, doings)
 
     return run
 
 
-def _said(event: progress.Event, write: writing.Journal, expected: located.Plain) -> None:
+def _said(event: progress.BusEvent, write: writing.Journal, expected: located.Plain) -> None:
     write(journal.Note(event.kind, event.payload))
     if event.kind == notes.TEST_START and expected is not None:
         write(journal.Note(notes.EXPECT, expected))

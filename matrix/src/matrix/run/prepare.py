@@ -50,28 +50,28 @@ def prepare(
     """
     known = find.faults(bundle.folder)
     own = others.find(bundle.folder)
-    whole = suite.select(_suites(asked, bundle), asked.test_pattern)
+    chosen = suite.select(_suites(asked, bundle), asked.test_pattern)
     if asked.with_chaos:
-        whole = suite.Suite(tuple(test for test in whole.tests if has_chaos(test)))
-    if not whole.tests:
+        chosen = suite.Suite(tuple(test for test in chosen.tests if has_chaos(test)))
+    if not chosen.tests:
         said = ', '.join(asked.test_pattern)
         kind = ' with chaos' if asked.with_chaos else ''
         message = f'no test{kind} is called {said}' if said else f'there is no test{kind} to run'
         raise problem.RefusedError([problem.Problem(problem.Where(str(bundle.file), 1), message)])
-    problems = lint.check(whole)
+    problems = lint.check(chosen)
     if errors := [one for one in problems if one.severity == 'error']:
         raise problem.RefusedError(errors)
-    _check_tasks(whole, bundle)
-    _check_plans(asked, bundle, whole, known, seed)
+    _check_tasks(chosen, bundle)
+    _check_plans(asked, bundle, chosen, known, seed)
     _check_files(asked, bundle)
     spec.read(None if extra is None else extra.get('load'))
     expect.read(None if extra is None else extra.get('expect'))
-    for test in whole.tests:
+    for test in chosen.tests:
         expect.read(_expected(extra, test))
         for rule in test.rules:
             spec.of_args(rule.args, rule.where)
     ha = bundle.ha if asked.ha is None else asked.ha
-    return Prepared(asked, bundle, whole, known, own, seed, ha, extra, problems)
+    return Prepared(asked, bundle, chosen, known, own, seed, ha, extra, problems)
 
 
 def has_chaos(test: suite.Test) -> bool:
@@ -79,9 +79,9 @@ def has_chaos(test: suite.Test) -> bool:
     return any(rule.task == 'matrix.tasks.chaos' for rule in test.rules)
 
 
-def expected(whole: Prepared, test: suite.Test) -> located.Plain:
+def expected(prepared: Prepared, test: suite.Test) -> located.Plain:
     """What a test allows and asks for: by its rules, else by tests/test.yaml; None where nothing is said."""
-    return _plain(_expected(whole.extra, test))
+    return _plain(_expected(prepared.extra, test))
 
 
 def _plain(value: located.Value | None) -> located.Plain:
@@ -130,11 +130,11 @@ def read_text(path: pathlib.Path, what: str) -> str:
         ) from error
 
 
-def _check_tasks(whole: suite.Suite, bundle: bundlefile.Bundle) -> None:
+def _check_tasks(chosen: suite.Suite, bundle: bundlefile.Bundle) -> None:
     """Every program and function that a rule names is there."""
     problems: list[problem.Problem] = []
     with bundlecode.importable(bundle.folder):
-        for rule in (rule for test in whole.tests for rule in test.rules):
+        for rule in (rule for test in chosen.tests for rule in test.rules):
             if '/' in rule.task:
                 path = bundle.folder / rule.task
                 if not (path.is_file() and os.access(path, os.X_OK)):
@@ -159,11 +159,11 @@ def _missing(task: str) -> str:
 def _check_plans(
     asked: options.Options,
     bundle: bundlefile.Bundle,
-    whole: suite.Suite,
+    chosen: suite.Suite,
     known: dict[str, fault.Fault],
     seed: int,
 ) -> None:
-    for test in whole.tests:
+    for test in chosen.tests:
         for rule in test.rules:
             if rule.task == 'matrix.tasks.chaos':
                 try:

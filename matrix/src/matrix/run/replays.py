@@ -64,7 +64,7 @@ class Search:
     number: int = 0
 
     async def smallest(
-        self, whole: plan.Plan, suspects: tuple[str, ...], kinds: dict[str, plan.Kind]
+        self, full: plan.Plan, suspects: tuple[str, ...], kinds: dict[str, plan.Kind]
     ) -> Found:
         """Search until it is found, or time is over. A cancelled search ends the replay that runs."""
         loop = asyncio.get_running_loop()
@@ -85,7 +85,7 @@ class Search:
         searching = loop.run_in_executor(
             None,
             lambda: shrink.shrink(
-                whole, run, signature=self.signature, suspects=suspects, kinds=kinds, budget=200
+                full, run, signature=self.signature, suspects=suspects, kinds=kinds, budget=200
             ),
         )
         try:
@@ -97,7 +97,7 @@ class Search:
             await asyncio.gather(searching, return_exceptions=True)
             raise
         return Found(
-            compact.compact(found.plan) if found.reproduced else whole,
+            compact.compact(found.plan) if found.reproduced else full,
             self.number,
             found.reproduced,
             found.minimal and not self.out_of_time and not self.unsure,
@@ -186,12 +186,12 @@ def text_of(one: plan.Plan) -> str:
 
 def in_words(event: plan.Event) -> str:
     """An event for people: `freeze store/1 for 12 s`."""
-    told = ', '.join(f'{key} {value}' for key, value in event.parameters)
-    with_ = f' ({told})' if told else ''
+    parameters = ', '.join(f'{key} {value}' for key, value in event.parameters)
+    with_ = f' ({parameters})' if parameters else ''
     return f'{event.fault} {", ".join(event.targets)} for {event.hold:g} s{with_}'
 
 
-def struck(entries: tuple[journal.Entry, ...]) -> plan.Plan | None:
+def executed_plan(entries: tuple[journal.Entry, ...]) -> plan.Plan | None:
     """The plan of a test's journal, with those whom it struck; None when there was none, or more than one."""
     plans = [
         one.what.value
@@ -200,13 +200,13 @@ def struck(entries: tuple[journal.Entry, ...]) -> plan.Plan | None:
     ]
     if len(plans) != 1:
         return None
-    whole = planfile.from_plain(plans[0])
+    full = planfile.from_plain(plans[0])
     targets = {
         one.what.id: one.what.targets
         for one in entries
         if isinstance(one.what, journal.Fault) and one.what.targets
     }
     events = tuple(
-        dataclasses.replace(one, targets=targets.get(one.id, one.targets)) for one in whole.events
+        dataclasses.replace(one, targets=targets.get(one.id, one.targets)) for one in full.events
     )
-    return dataclasses.replace(whole, events=events)
+    return dataclasses.replace(full, events=events)

@@ -78,8 +78,8 @@ def rate_of(entries: Sequence[journal.Entry]) -> float | None:
 
 def spare(applications: Sequence[str], targets: Sequence[str]) -> tuple[str, ...]:
     """Applications of which nothing was struck, the last of the bundle first."""
-    struck = {target.partition('/')[0] for target in targets}
-    return tuple(one for one in reversed(applications) if one not in struck)
+    targeted = {target.partition('/')[0] for target in targets}
+    return tuple(one for one in reversed(applications) if one not in targeted)
 
 
 def plain(one: Setting) -> dict[str, located.Plain]:

@@ -38,7 +38,7 @@ SMALLEST = 'smallest.yaml'
 
 
 @dataclasses.dataclass
-class Place:
+class ReplayModel:
     """The model that replays run in. `another` makes a new one in place of this, or is None where there may be none.
 
     `deployed` says that the bundle is there.
@@ -61,10 +61,10 @@ class Place:
 
 
 async def smallest(
-    whole: prepare.Prepared,
+    prepared: prepare.Prepared,
     test: suite.Test,
     judged: panel.Judged,
-    place: Place,
+    replay_model: ReplayModel,
     directory: pathlib.Path,
     write: writing.Journal,
     *,
@@ -74,23 +74,23 @@ async def smallest(
     """Search for the smallest plan with which a test fails as it did; None where there is nothing to search.
 
     Args:
-        whole: the run.
+        prepared: the run.
         test: the test that failed.
         judged: how.
-        place: the model that it failed in.
+        replay_model: the model that it failed in.
         directory: the run's folder.
         write: the run's journal.
         part: what it says of the test.
         seconds: how long the search may take.
     """
-    found = replays.struck(part.entries)
+    found = replays.executed_plan(part.entries)
     if judged.signature is None or found is None or not found.events:
         return None
     worst = judged.worst
     ranked = suspects.rank(part.entries, () if worst is None else worst.evidence)
     before = _before(part.entries)
-    kinds = {name: one.kind for name, one in whole.faults.items()}
-    replaying = _Replaying(whole, for_replay(test), place, before, part.entries)
+    kinds = {name: one.kind for name, one in prepared.faults.items()}
+    replaying = _Replaying(prepared, for_replay(test), replay_model, before, part.entries)
     search = replays.Search(
         replaying.run,
         directory / 'replays' / test.name.replace('/', '-'),
@@ -102,11 +102,13 @@ async def smallest(
     result = await search.smallest(found, tuple(one.event for one in ranked), kinds)
     if result.reproduced:
         # Nobody waits long for what is nice to know: a short search has time left for it.
-        until = search.until if whole.options.shrink_bundle else search.until - seconds / 2
+        until = search.until if prepared.options.shrink_bundle else search.until - seconds / 2
         chosen = await _smaller(search, replaying, result, part, until)
-        path = directory / (SMALLEST if len(whole.suite.tests) == 1 else f'{test.name}-{SMALLEST}')
+        path = directory / (
+            SMALLEST if len(prepared.suite.tests) == 1 else f'{test.name}-{SMALLEST}'
+        )
         path.write_text(planfile.write(result.plan))
-        write(journal.Note('smallest', _note(result, path, whole, test, chosen)))
+        write(journal.Note('smallest', _note(result, path, prepared, test, chosen)))
     else:
         write(
             journal.Note(notes.NOT_AGAIN, {'replays': result.replays, 'in_time': result.in_time})
@@ -126,9 +128,9 @@ async def _smaller(
         return setting.FULL
     targets = [target for event in result.plan.events for target in event.targets]
     # Another bundle needs another model.
-    asked = replaying.whole.options
-    may_move = replaying.place.another is not None and asked.shrink_bundle
-    applications = replaying.whole.bundle.applications if may_move else ()
+    asked = replaying.prepared.options
+    may_move = replaying.replay_model.another is not None and asked.shrink_bundle
+    applications = replaying.prepared.bundle.applications if may_move else ()
 
     async def alike(candidate: setting.Setting) -> bool:
         replaying.setting = candidate
@@ -145,7 +147,7 @@ async def _smaller(
 def _note(
     found: replays.Found,
     path: pathlib.Path,
-    whole: prepare.Prepared,
+    prepared: prepare.Prepared,
     test: suite.Test,
     chosen: setting.Setting,
 ) -> dict[str, located.Plain]:
@@ -158,7 +160,7 @@ def _note(
         **setting.plain(chosen),
         'plan': planfile.write(found.plan),
         'events': [replays.in_words(one) for one in found.plan.events],
-        'command': command(path, whole, test) + more,
+        'command': command(path, prepared, test) + more,
         'replays': found.replays,
         'necessary': [*found.necessary],
         'minimal': found.minimal,
@@ -167,9 +169,9 @@ def _note(
     }
 
 
-def command(path: pathlib.Path, whole: prepare.Prepared, test: suite.Test) -> str:
+def command(path: pathlib.Path, prepared: prepare.Prepared, test: suite.Test) -> str:
     """What runs a plan again; everything else it finds beside the plan."""
-    chosen = sum(prepare.has_chaos(one) for one in whole.suite.tests) > 1
+    chosen = sum(prepare.has_chaos(one) for one in prepared.suite.tests) > 1
     return f'juju matrix replay {_shown(path)}' + (f' -t {test.name}' if chosen else '')
 
 
@@ -181,7 +183,7 @@ def _shown(path: pathlib.Path) -> pathlib.Path:
 def for_replay(test: suite.Test) -> suite.Test:
     """The same test with less waiting: it runs in a model that was healthy. Pure."""
     least = {_HEALTH: ('stability_period', _SETTLE), _CHAOS: ('control', _CONTROL)}
-    rules: list[suite.Rule] = []
+    rules: list[suite.RuleSpec] = []
     for rule in test.rules:
         args = dict(rule.args)
         if rule.task in least:
@@ -204,9 +206,9 @@ def _before(entries: tuple[journal.Entry, ...]) -> Mapping[str, located.Plain]:
 
 @dataclasses.dataclass
 class _Replaying:
-    whole: prepare.Prepared
+    prepared: prepare.Prepared
     test: suite.Test
-    place: Place
+    replay_model: ReplayModel
     before: Mapping[str, located.Plain]
     last: tuple[journal.Entry, ...] = ()
     """The journal of the last replay: `ready` takes back what it may have left."""
@@ -218,18 +220,18 @@ class _Replaying:
         What a fault broke may stay broken where no status shows it. So what fails before the first fault, in a model
         that was used before, says nothing of the plan: the replay is done again in a new model, and that one counts.
         """
-        used, name = self.place.deployed, self.place.name
+        used, name = self.replay_model.deployed, self.replay_model.name
         judged, entries = await self.once(candidate, folder)
-        if not used or name != self.place.name or not entries:
+        if not used or name != self.replay_model.name or not entries:
             return judged  # In a new model, or in none: another would not say more.
         if not broken_before(judged, entries):
             return judged
-        why = f'model {self.place.name} is broken by what was done in it before'
-        if self.place.another is None:
+        why = f'model {self.replay_model.name} is broken by what was done in it before'
+        if self.replay_model.another is None:
             return outcome.not_run(self.test.name, why, 'infrastructure')
         _LOG.info('%s: a new one is made', why)
         try:
-            await self.place.move()
+            await self.replay_model.move()
         except link.LinkError as error:
             return outcome.not_run(self.test.name, str(error), 'infrastructure')
         journal_before = folder / rundir.JOURNAL
@@ -245,23 +247,28 @@ class _Replaying:
             await self.ready()
         except link.LinkError as error:
             return outcome.not_run(self.test.name, str(error), 'infrastructure'), ()
-        own = dataclasses.replace(self.whole, options=self.options(folder), seed=candidate.seed)
+        own = dataclasses.replace(self.prepared, options=self.options(folder), seed=candidate.seed)
         with writing.opened(folder / rundir.JOURNAL, lambda _: None) as write:
             write(journal.Note(notes.RUN, run_note(own)))
             try:
                 judged = await onetest.run(
-                    own, self.test, self.place.name, folder, write, deployed=self.place.deployed
+                    own,
+                    self.test,
+                    self.replay_model.name,
+                    folder,
+                    write,
+                    deployed=self.replay_model.deployed,
                 )
             except link.LinkError as error:
                 judged = outcome.not_run(self.test.name, str(error), 'infrastructure')
-            self.place.deployed = True
+            self.replay_model.deployed = True
             code = verdict.exit_code([judged.ending])
             write(journal.Note(notes.RUN_END, {'ending': judged.ending, 'code': code}))
         self.last = journalfile.read(folder / rundir.JOURNAL).entries
         return judged, self.last
 
     def options(self, folder: pathlib.Path) -> options.Options:
-        asked = self.whole.options
+        asked = self.prepared.options
         over = asked.overlay
         if text := setting.overlay(self.setting):
             path = folder / 'overlay.yaml'
@@ -282,19 +289,21 @@ class _Replaying:
             link.LinkError: neither is possible.
         """
         if self.setting.without:
-            await self.place.move()
+            await self.replay_model.move()
             return
         if await self.came_back():
             return
-        if self.place.another is not None:
-            _LOG.info('model %s does not become what it was: a new one is made', self.place.name)
-        await self.place.move()
+        if self.replay_model.another is not None:
+            _LOG.info(
+                'model %s does not become what it was: a new one is made', self.replay_model.name
+            )
+        await self.replay_model.move()
 
     async def came_back(self) -> bool:
-        if not self.place.deployed:
+        if not self.replay_model.deployed:
             return True
         try:
-            async with live.opened(self.place.name) as at, asyncio.timeout(_COME_BACK):
+            async with live.opened(self.replay_model.name) as at, asyncio.timeout(_COME_BACK):
                 await heal.machines(at)
                 await heal.amends(at, self.last)
                 async with watching.watch(at) as watch:
@@ -321,15 +330,15 @@ def broken_before(judged: panel.Judged, entries: tuple[journal.Entry, ...]) -> b
     )
 
 
-def run_note(whole: prepare.Prepared) -> dict[str, located.Plain]:
+def run_note(prepared: prepare.Prepared) -> dict[str, located.Plain]:
     """The first entry of a journal, as far as it is known without asking anybody."""
-    asked = whole.options
+    asked = prepared.options
     return {
-        'bundle': str(whole.bundle.file),
-        'digest': whole.bundle.digest,
-        'seed': whole.seed,
+        'bundle': str(prepared.bundle.file),
+        'digest': prepared.bundle.digest,
+        'seed': prepared.seed,
         'model': asked.model or asked.model_prefix,
-        'tests': [test.name for test in whole.suite.tests],
-        'ha': whole.ha,
+        'tests': [test.name for test in prepared.suite.tests],
+        'ha': prepared.ha,
         'words': [*asked.words],
     }

@@ -8,7 +8,7 @@ from typing import cast
 from matrix import model
 from matrix.juju import link
 from matrix.plans import streams
-from matrix.run import ground
+from matrix.run import execution
 from matrix.tasks import arguments
 
 
@@ -23,7 +23,7 @@ async def run_action(
         model.TestFailure: the action fails.
         model.InfraFailure: the rule says something that cannot be run.
     """
-    here = ground.of(context)
+    here = execution.of(context)
     application, action = task.args.get('application'), task.args.get('action')
     if not isinstance(application, str) or not isinstance(action, str):
         raise model.InfraFailure(f'{task.name} needs the names of an application and an action')
@@ -48,7 +48,7 @@ async def run_action(
     return True
 
 
-def _unit(here: ground.Ground, task: model.Task, application: str) -> str:
+def _unit(here: execution.Execution, task: model.Task, application: str) -> str:
     said = str(task.args.get('unit', 'leader'))
     if said == 'leader':
         return f'{application}/leader'

@@ -25,7 +25,7 @@ def seconds(task: model.Task, name: str, otherwise: float) -> float:
     return found
 
 
-def whole(task: model.Task, name: str, otherwise: int) -> int:
+def integer(task: model.Task, name: str, otherwise: int) -> int:
     """An argument that is a whole number from 0.
 
     Raises:

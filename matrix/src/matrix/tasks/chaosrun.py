@@ -14,7 +14,7 @@ from matrix.history import journal, notes
 from matrix.juju import link, observe, watching, wellbeing
 from matrix.load import openloop, vips
 from matrix.plans import chaosplan, plan, planfile, snapshot
-from matrix.run import ground
+from matrix.run import execution
 from matrix.tasks import arguments, planning
 
 CONTROL = 10.0
@@ -43,11 +43,11 @@ async def chaos(
         model.TestFailure: the model does not come back.
         model.InfraFailure: the plan cannot be used, or Juju does not answer.
     """
-    here = ground.of(context)
+    here = execution.of(context)
     try:
         async with _owners(here):
             has_load = any(one.task == _LOAD for one in context.test.rules)
-            return await _Chaos(here, rule, task, context.bus, has_load).whole()
+            return await _Chaos(here, rule, task, context.bus, has_load).run()
     except link.LinkError as error:
         raise model.InfraFailure(str(error)) from error
     except problem.RefusedError as error:
@@ -58,7 +58,7 @@ async def chaos(
 
 
 @contextlib.asynccontextmanager
-async def _owners(here: ground.Ground) -> AsyncGenerator[None]:
+async def _owners(here: execution.Execution) -> AsyncGenerator[None]:
     """Write down who holds each virtual address, for as long as the chaos goes on."""
 
     async def watch() -> None:
@@ -79,13 +79,13 @@ async def _owners(here: ground.Ground) -> AsyncGenerator[None]:
 
 @dataclasses.dataclass
 class _Chaos:
-    here: ground.Ground
+    here: execution.Execution
     rule: model.Rule
     task: model.Task
     bus: model.Bus
     has_load: bool
 
-    async def whole(self) -> bool:
+    async def run(self) -> bool:
         here = self.here
         asked = planning.wanted(
             self.task.args,
@@ -97,16 +97,14 @@ class _Chaos:
             seed=here.seed,
         )
         now = await here.link.fresh()
-        whole = asked.whole or await self.made(asked, now)
-        self.keep(whole, asked.old)
+        full = asked.full or await self.made(asked, now)
+        self.keep(full, asked.old)
         here.before = observe.fingerprint(now)
         self.note(notes.FINGERPRINT, {'moment': 'before', 'applications': here.before})
         here.phase('settled')
         await self.control()
         here.phase('chaos')
-        await self.events(
-            whole, serial=asked.old is not None or bool(self.task.args.get('serial'))
-        )
+        await self.events(full, serial=asked.old is not None or bool(self.task.args.get('serial')))
         here.phase('recovery')
         missing = await self.converge()
         here.phase('readback')
@@ -120,13 +118,13 @@ class _Chaos:
 
     async def made(self, asked: planning.Wanted, now: snapshot.Model) -> plan.Plan:
         here = self.here
-        told = await here.look(self.rule.name)
+        machine_facts = await here.look(self.rule.name)
         known = find.by_chance(here.faults.values())
-        return planning.make(asked, known, now, told, here.seed, here.bundle.digest)
+        return planning.make(asked, known, now, machine_facts, here.seed, here.bundle.digest)
 
-    def keep(self, whole: plan.Plan, old: chaosplan.Plan | None) -> None:
+    def keep(self, full: plan.Plan, old: chaosplan.Plan | None) -> None:
         here = self.here
-        text = planfile.write(whole)
+        text = planfile.write(full)
         self.note(notes.PLAN, located.plain(located.load(text, 'plan')))
         (here.directory / 'plan.yaml').write_text(text)
         if old is not None:
@@ -159,18 +157,18 @@ class _Chaos:
         await asyncio.sleep(seconds)
         here.waits(self.rule.name, '')
 
-    async def events(self, whole: plan.Plan, *, serial: bool) -> None:
+    async def events(self, full: plan.Plan, *, serial: bool) -> None:
         began = asyncio.get_running_loop().time()
-        ordered = sorted(whole.events, key=lambda one: one.at)
+        ordered = sorted(full.events, key=lambda one: one.at)
         one_at_a_time = asyncio.Lock()
         biting: set[str] = set()
 
         async def one(event: plan.Event) -> None:
             if not serial:
-                await self.event(event, began, whole.seed, biting)
+                await self.event(event, began, full.seed, biting)
                 return
             async with one_at_a_time:
-                await self.event(event, began, whole.seed, biting)
+                await self.event(event, began, full.seed, biting)
 
         async with asyncio.TaskGroup() as group:
             for event in ordered:
@@ -254,7 +252,7 @@ class _Chaos:
             await asyncio.sleep(min(5.0, arguments.seconds(self.task, 'control', CONTROL)))
 
 
-def _waited_for(here: ground.Ground) -> bool:
+def _waited_for(here: execution.Execution) -> bool:
     return any(isinstance(one, openloop.Clients) or one.tried for one in here.clients)
 
 

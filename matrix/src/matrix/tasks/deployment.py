@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matrix import model
 from matrix.juju import link, watching
-from matrix.run import ground
+from matrix.run import execution
 
 
 async def deploy(
@@ -15,7 +15,7 @@ async def deploy(
     Raises:
         model.TestFailure: Juju refuses the bundle.
     """
-    here = ground.of(context)
+    here = execution.of(context)
     if here.deployed:
         return True  # Again, it would make new revisions of local charms.
     there = {one.name for one in here.link.now().applications}
@@ -44,7 +44,7 @@ async def reset(
     Raises:
         model.TestFailure: they are not gone within ten minutes.
     """
-    here = ground.of(context)
+    here = execution.of(context)
     await clear(here.link)
     try:
         async with watching.watch(here.link) as watch:

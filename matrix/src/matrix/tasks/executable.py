@@ -28,8 +28,8 @@ _LONGEST = 1 << 20  # bytes of a line of its output
 async def run(
     path: pathlib.Path,
     context: model.Context,
-    rule: suite.Rule,
-    event: progress.Event | None,
+    rule: suite.RuleSpec,
+    event: progress.BusEvent | None,
     doings: runner.Doings,
 ) -> bool:
     """Run it to its end; a cancelled call leaves none of its processes behind.
@@ -66,7 +66,7 @@ async def run(
 
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_tell(process.stdin, told(context, rule, event, doings)))
+            group.create_task(_tell(process.stdin, program_input(context, rule, event, doings)))
             group.create_task(_follow(process.stdout, log.info))
             group.create_task(_follow(process.stderr, complain))
             code = await process.wait()
@@ -78,10 +78,10 @@ async def run(
     return True
 
 
-def told(
+def program_input(
     context: model.Context,
-    rule: suite.Rule,
-    event: progress.Event | None,
+    rule: suite.RuleSpec,
+    event: progress.BusEvent | None,
     doings: runner.Doings,
 ) -> dict[str, located.Plain]:
     """What the program reads: its arguments and event, the states, and where it is."""

@@ -8,7 +8,7 @@ import dataclasses
 from matrix import model
 from matrix.juju import link, watching, wellbeing
 from matrix.plans import snapshot
-from matrix.run import ground
+from matrix.run import execution
 from matrix.tasks import arguments
 
 STABILITY = 30.0
@@ -71,7 +71,7 @@ async def health(
     Raises:
         model.TestFailure: something is wrong that does not end by itself.
     """
-    here = ground.of(context)
+    here = execution.of(context)
     stability = arguments.seconds(task, 'stability_period', STABILITY)
     patience = arguments.seconds(task, 'patience', PATIENCE)
     loop = asyncio.get_running_loop()
@@ -108,7 +108,7 @@ async def health(
         here.waits(rule.name, '')
 
 
-def _will_plan(context: model.Context, here: ground.Ground) -> bool:
+def _will_plan(context: model.Context, here: execution.Execution) -> bool:
     """Whether a plan will be made for this model."""
     return here.options.chaos_plan is None and any(
         rule.task == 'matrix.tasks.chaos' and 'plan' not in rule.args

@@ -8,7 +8,7 @@ from matrix import model
 from matrix.grammar import problem
 from matrix.juju import link
 from matrix.load import discover, openloop, record, spec
-from matrix.run import ground
+from matrix.run import execution
 from matrix.tasks import bundlecode
 
 
@@ -21,7 +21,7 @@ async def end_to_end(
         model.TestFailure: the load ended by itself, or the bundle refuses what it needs.
         model.InfraFailure: the load cannot be started.
     """
-    here = ground.of(context)
+    here = execution.of(context)
     where = problem.Where(str(here.bundle.folder / 'tests'), 1)
     try:
         said = spec.read(here.load)

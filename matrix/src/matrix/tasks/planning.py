@@ -24,9 +24,9 @@ from matrix.tasks import arguments
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """What a chaos task asks for. `old` is the plan of the first format that `whole` was made from."""
+    """What a chaos task asks for. `old` is the plan of the first format that `full` was made from."""
 
-    whole: plan.Plan | None = None
+    full: plan.Plan | None = None
     old: chaosplan.Plan | None = None
     count: int = 5
     gap: float = 30.0
@@ -58,7 +58,7 @@ def wanted(
     if chaos_plan is not None:
         return read(chaos_plan, known, seed)
     return Wanted(
-        count=arguments.whole(task, 'count', count),
+        count=arguments.integer(task, 'count', count),
         gap=arguments.seconds(task, 'gap', 30.0),
         kinds=arguments.words(task, 'kinds'),
         applications=arguments.words(task, 'applications'),
@@ -85,13 +85,13 @@ def read(path: pathlib.Path, known: Mapping[str, fault.Fault], seed: int) -> Wan
     if not planfile.is_second_format(document):
         old = chaosplan.read(text, str(path))
         return Wanted(translate.events(old, seed), old)
-    whole = planfile.read(text, str(path))
-    _check_faults(whole, document, known)
-    return Wanted(whole)
+    full = planfile.read(text, str(path))
+    _check_faults(full, document, known)
+    return Wanted(full)
 
 
 def _check_faults(
-    whole: plan.Plan, document: located.Value, known: Mapping[str, fault.Fault]
+    full: plan.Plan, document: located.Value, known: Mapping[str, fault.Fault]
 ) -> None:
     events = document.get('events') if isinstance(document, located.Mapping) else None
     lines = events.items if isinstance(events, located.Sequence) else ()
@@ -100,7 +100,7 @@ def _check_faults(
             value.where,
             f'there is no fault {event.fault!r}{problem.suggestion(event.fault, known)}',
         )
-        for event, value in zip(whole.events, lines, strict=True)
+        for event, value in zip(full.events, lines, strict=True)
         if event.fault not in known
     ]
     if problems:
@@ -111,7 +111,7 @@ def make(
     wanted: Wanted,
     known: Sequence[fault.Fault],
     model: snapshot.Model,
-    told: facts.Facts,
+    machine_facts: facts.Facts,
     seed: int,
     bundle: str,
 ) -> plan.Plan:
@@ -126,7 +126,7 @@ def make(
         or any(fnmatch.fnmatchcase(one.kind.name, glob) for glob in wanted.kinds)
     ]
     here = _only(model, wanted.applications)
-    kinds = facts.suitable(chosen, here, told, redundant=wanted.redundant)
+    kinds = facts.suitable(chosen, here, machine_facts, redundant=wanted.redundant)
     if wanted.hold is not None:
         kinds = tuple(dataclasses.replace(one, hold=(wanted.hold, wanted.hold)) for one in kinds)
     spare = {one.kind.name: one.spare for one in chosen}
@@ -154,12 +154,16 @@ def _only(model: snapshot.Model, applications: tuple[str, ...]) -> snapshot.Mode
 
 
 def _spares(event: plan.Event, model: snapshot.Model, spare: int) -> bool:
-    struck = {*inject.machines(event.targets, model)}
+    struck_machines = {*inject.machines(event.targets, model)}
     for one in model.applications:
-        hit = [unit for unit in one.units if unit.name in event.targets or unit.machine in struck]
+        hit = [
+            unit
+            for unit in one.units
+            if unit.name in event.targets or unit.machine in struck_machines
+        ]
         # A fault of a whole application (one more unit) disturbs none of its units.
-        whole = one.name in event.targets
-        if hit and not whole and not one.subordinate and len(one.units) - len(hit) < spare:
+        full = one.name in event.targets
+        if hit and not full and not one.subordinate and len(one.units) - len(hit) < spare:
             return False
     return True
 

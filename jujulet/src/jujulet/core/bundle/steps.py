@@ -48,11 +48,11 @@ def fill(step: Step, names: Mapping[str, str]) -> requests.Request | Consume:
     return dataclasses.replace(request, to=to)
 
 
-def learn(step: Step, answer: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
-    """*names*, and what *answer* says of the step's machine or unit."""
+def learn(step: Step, reply: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, str]:
+    """*names*, and what *reply* says of the step's machine or unit."""
     if not step.learns:
         return dict(names)
-    found = answer.get('machines') or answer.get('units')
+    found = reply.get('machines') or reply.get('units')
     return {**names, step.learns: str(found[0])} if found else dict(names)
 
 

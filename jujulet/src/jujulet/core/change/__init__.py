@@ -22,10 +22,10 @@ from . import (
     units,
 )
 
-Answer = dict[str, Any]
+Reply = dict[str, Any]
 
 
-Verb = Callable[[Any, Model, float], tuple[Model, Answer]]
+Verb = Callable[[Any, Model, float], tuple[Model, Reply]]
 
 VERBS: Mapping[type, Verb] = {
     kind: verb
@@ -48,15 +48,15 @@ VERBS: Mapping[type, Verb] = {
 """What carries out each kind of request."""
 
 
-def apply(model: Model, request: requests.Request, now: float) -> tuple[Model, Answer]:
+def apply(model: Model, request: requests.Request, now: float) -> tuple[Model, Reply]:
     """The model after *request*, and what the command has to say.
 
     Raises Refused, with the text that Juju would print, if it cannot be; then nothing has changed.
     """
     if model.life != 'alive' and not isinstance(request, _WHILE_DYING):
         raise Refused(f'model "{model.name}" is no longer alive')
-    after, answer = VERBS[type(request)](request, model, now)
-    return settle.settle(after, now), answer
+    after, reply = VERBS[type(request)](request, model, now)
+    return settle.settle(after, now), reply
 
 
 _WHILE_DYING = (

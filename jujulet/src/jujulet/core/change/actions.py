@@ -24,11 +24,11 @@ def run(request: Run, model: Model, now: float) -> tuple[Model, dict[str, Any]]:
             errors[receiver] = str(refused)
             continue
         strict = model.juju_version.startswith('4')
-        chosen[unit.name] = schema.checked(action, request.parameters, strict=strict)
-    model, answer = _enqueue(
+        chosen[unit.name] = schema.validated(action, request.parameters, strict=strict)
+    model, reply = _enqueue(
         model, f'{request.action} run on {_list(chosen)}', request.action, chosen, errors, now
     )
-    return model, answer
+    return model, reply
 
 
 def _action(model: Model, charm: charm_.Charm, name: str, unit: str) -> charm_.Action:

@@ -25,7 +25,7 @@ def set_config(request: SetConfig, model: Model, _now: float) -> tuple[Model, di
         raise Refused(f'unknown option "{unknown[0]}"')
     if 'trust' in request.reset:
         trust = False
-    values = options.checked(charm, given)
+    values = options.validated(charm, given)
     after = {**drop(application.options, *request.reset), **values}
     if after == dict(application.options) and trust == application.trust:
         return model, {}

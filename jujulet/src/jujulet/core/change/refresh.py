@@ -27,7 +27,7 @@ def refresh(request: Refresh, model: Model, now: float) -> tuple[Model, dict[str
     after = dataclasses.replace(
         application,
         charm=charm.url,
-        options={**kept, **options.checked(charm, request.options)},
+        options={**kept, **options.validated(charm, request.options)},
         resources=resources,
         storage=_storage(charm, application, request),
         trust=application.trust if request.trust is None else request.trust,

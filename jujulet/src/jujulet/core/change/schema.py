@@ -15,7 +15,7 @@ from ..model import Refused
 Schema = Mapping[str, Any]
 
 
-def checked(action: Action, given: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
+def validated(action: Action, given: Mapping[str, Any], *, strict: bool) -> dict[str, Any]:
     """Parameters with the schema's defaults put in. Raises Refused for what the schema forbids.
 
     *strict*: as in Juju 4, parameters that the schema does not name are refused.

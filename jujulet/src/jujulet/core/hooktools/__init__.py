@@ -74,7 +74,7 @@ def call(
     now: float,
     *,
     prefix: str = '',
-) -> context_.Answer:
+) -> context_.Result:
     """Answer one call of one hook. *prefix* stands before paths on the machine (``Machines.prefix``)."""
     name = call.argv[0] if call.argv else ''
     call = dataclasses.replace(
@@ -86,13 +86,13 @@ def call(
         return _call(model, context, call, now, prefix)
     except Failure as failure:
         error = f'ERROR {_shown(str(failure))}\n'.encode('utf-8', 'surrogateescape')
-        return context_.Answer(model, context, stderr=error, code=failure.code)
+        return context_.Result(model, context, stderr=error, code=failure.code)
     except gnuflag.FlagError as error:
         text = f'ERROR {_shown(str(error))}\n'.encode('utf-8', 'surrogateescape')
-        return context_.Answer(model, context, stderr=text, code=BAD_ARGUMENTS)
+        return context_.Result(model, context, stderr=text, code=BAD_ARGUMENTS)
     except KeyError as error:  # The unit or its application went away while its hook ran.
         text = f'ERROR {name}: {error.args[0]} is no longer there\n'.encode()
-        return context_.Answer(model, context, stderr=text, code=1)
+        return context_.Result(model, context, stderr=text, code=1)
 
 
 def _call(
@@ -101,7 +101,7 @@ def _call(
     call: context_.Call,
     now: float,
     prefix: str,
-) -> context_.Answer:
+) -> context_.Result:
     name = call.argv[0] if call.argv else ''
     tool = TOOLS.get(name) or STUBS.get(name)
     if tool is None:
@@ -112,12 +112,12 @@ def _call(
         tool.run(Ask(model, context, call, gnuflag.Parsed({}, (), {}), now))
     args = gnuflag.parse(tool.flags, () if name in STUBS else call.argv[1:])
     if args.help or name in STUBS:
-        return context_.Answer(model, context, stdout=tool.help().encode())
+        return context_.Result(model, context, stdout=tool.help().encode())
     if tool.most is not None and len(args.positionals) > tool.most:
         raise unrecognised(args.positionals[tool.most :])
     style = _style(tool, args)
     reply = tool.run(Ask(model, context, call, args, now, prefix))
-    return _answer(reply, style, args.values.get('output', ''))
+    return _result(reply, style, args.values.get('output', ''))
 
 
 def _style(tool: Tool, args: gnuflag.Parsed) -> str:
@@ -136,10 +136,10 @@ def _style(tool: Tool, args: gnuflag.Parsed) -> str:
     return style
 
 
-def _answer(reply: Reply, style: str, output: str) -> context_.Answer:
+def _result(reply: Reply, style: str, output: str) -> context_.Result:
     out = '' if isinstance(reply.value, NoValue) else formats.render(reply.value, style)
     out += reply.text
-    return context_.Answer(
+    return context_.Result(
         reply.model,
         reply.context,
         stdout=out.encode('utf-8', 'surrogateescape'),

@@ -93,8 +93,8 @@ def _owned(ask: Ask) -> list[model_.Storage]:
 
 def _mine(ask: Ask) -> list[model_.Storage]:
     """What the charm has been told of: attached, or being attached or detached by this very hook."""
-    told = ask.unit.agent.storage_attached
-    return [s for s in _owned(ask) if s.id in told or s.id == ask.context.hook.storage]
+    seen = ask.unit.agent.storage_attached
+    return [s for s in _owned(ask) if s.id in seen or s.id == ask.context.hook.storage]
 
 
 def resource_get(ask: Ask) -> Reply:

@@ -36,9 +36,9 @@ def run(call: argparse.Namespace) -> int:
         problem.RefusedError: there is no journal, or no such test.
     """
     path = rundir.journal_of(call.run)
-    told = write.retold(journalfile.read(path), str(path.parent))
+    report = write.rebuilt(journalfile.read(path), str(path.parent))
     try:
-        text = chaostoolkit.render(told, call.test)
+        text = chaostoolkit.render(report, call.test)
     except ValueError as error:
         raise problem.RefusedError(
             [problem.Problem(problem.Where(str(path), 1), str(error))]

@@ -39,10 +39,10 @@ def run(call: argparse.Namespace) -> int:
     folder = call.output_dir or path.parent
     with write.calm():
         read = journalfile.read(path)
-    told = write.retold(read, str(folder))
-    wrong = write.everything(folder, told, xunit=call.xunit)
+    report = write.rebuilt(read, str(folder))
+    wrong = write.everything(folder, report, xunit=call.xunit)
     painted = sys.stdout.isatty() and not os.environ.get('NO_COLOR')
-    print(terminal.summary(told, painted=painted), end='')
+    print(terminal.summary(report, painted=painted), end='')
     for said in wrong:
         print(f'ERROR {said}', file=sys.stderr)
     return 1 if wrong else 0

@@ -31,4 +31,4 @@ def run(call: argparse.Namespace) -> int:
     asked = dataclasses.replace(asked, words=flags.words(call, bundle.file))
     # Random once, here; from then on everything follows from it.
     seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
-    return running.whole(prepare.prepare(asked, bundle, extra, seed))
+    return running.run(prepare.prepare(asked, bundle, extra, seed))

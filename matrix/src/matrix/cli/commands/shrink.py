@@ -36,13 +36,13 @@ def run(call: argparse.Namespace) -> int:
     directory = path.parent.resolve()
     read = journalfile.read(path)
     judged, part = _failed(read, path)
-    whole = _prepared(call)
-    test = next((one for one in whole.suite.tests if one.name == judged.test), None)
+    prepared = _prepared(call)
+    test = next((one for one in prepared.suite.tests if one.name == judged.test), None)
     if test is None:
         raise _refused(path, f'the suite has no test {judged.test!r} any more')
-    with running.logs(whole.options, directory), writing.opened(path, running.heard()) as write:
-        found = running.until_told(_search(whole, test, judged, part, directory, write))
-    running.tell(directory, panel.judge(journalfile.read(path)).tests, whole.options)
+    with running.logs(prepared.options, directory), writing.opened(path, running.heard()) as write:
+        found = running.until_signalled(_search(prepared, test, judged, part, directory, write))
+    running.tell(directory, panel.judge(journalfile.read(path)).tests, prepared.options)
     return 0 if found else 1
 
 
@@ -65,34 +65,36 @@ def _prepared(call: argparse.Namespace) -> prepare.Prepared:
 
 
 async def _search(
-    whole: prepare.Prepared,
+    prepared: prepare.Prepared,
     test: suite.Test,
     judged: panel.Judged,
     part: journal.Journal,
     directory: pathlib.Path,
     write: writing.Journal,
 ) -> bool:
-    session = live.Session(whole.options.controller)
+    session = live.Session(prepared.options.controller)
     await session.reachable()
-    made = models.Models(whole.options, session, prepare.spaces_of(whole.options, whole.bundle))
+    made = models.Models(
+        prepared.options, session, prepare.spaces_of(prepared.options, prepared.bundle)
+    )
     name = await made.get()
     async with live.opened(name) as at:
         deployed = bool(at.now().applications)
-    place = shrinking.Place(name, None if made.given else made.another, deployed)
+    replay_model = shrinking.ReplayModel(name, None if made.given else made.another, deployed)
     try:
         found = await shrinking.smallest(
-            whole,
+            prepared,
             test,
             judged,
-            place,
+            replay_model,
             directory,
             write,
             part=part,
-            seconds=whole.options.shrink_for or flags.DEFAULTS.shrink_for or 0,
+            seconds=prepared.options.shrink_for or flags.DEFAULTS.shrink_for or 0,
         )
     finally:
-        for left in {name, place.name}:
-            await made.leave(left)
+        for left in {name, replay_model.name}:
+            await made.release(left)
     return found is not None and found.reproduced
 
 

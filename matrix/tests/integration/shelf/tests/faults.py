@@ -10,11 +10,11 @@ from matrix.plans import plan, selectors
 _UNITS = (selectors.Selector('units'), selectors.Selector('one'))
 
 
-def _on_each(script: str) -> Callable[[fault.Site], Awaitable[str]]:
-    async def run(site: fault.Site) -> str:
+def _on_each(script: str) -> Callable[[fault.Injection], Awaitable[str]]:
+    async def run(injection: fault.Injection) -> str:
         said = ''
-        for target in site.targets:
-            ran = await site.link.script(target, script)
+        for target in injection.targets:
+            ran = await injection.link.script(target, script)
             if ran.code:
                 return ''
             said = ran.output.strip()
@@ -23,20 +23,20 @@ def _on_each(script: str) -> Callable[[fault.Site], Awaitable[str]]:
     return run
 
 
-async def _able(site: fault.Site) -> str:
+async def _able(injection: fault.Injection) -> str:
     return ''
 
 
 def _fault(name: str, inject: str, landed: str, heal: str, healed: str) -> fault.Fault:
-    async def arm(site: fault.Site) -> None:
-        seconds = site.event.hold + 5
-        await _on_each(f'cd "$HOME"; (sleep {seconds:g}; {heal}) >/dev/null 2>&1 &')(site)
+    async def arm(injection: fault.Injection) -> None:
+        seconds = injection.event.hold + 5
+        await _on_each(f'cd "$HOME"; (sleep {seconds:g}; {heal}) >/dev/null 2>&1 &')(injection)
 
-    async def bite(site: fault.Site) -> None:
-        await _on_each(f'cd "$HOME"; {inject}')(site)
+    async def bite(injection: fault.Injection) -> None:
+        await _on_each(f'cd "$HOME"; {inject}')(injection)
 
-    async def undo(site: fault.Site) -> None:
-        await _on_each(f'cd "$HOME"; {heal}; true')(site)
+    async def undo(injection: fault.Injection) -> None:
+        await _on_each(f'cd "$HOME"; {heal}; true')(injection)
 
     return fault.Fault(
         kind=plan.Kind(name, _UNITS, hold=(1.0, 2.0)),

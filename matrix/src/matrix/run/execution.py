@@ -29,7 +29,7 @@ class Deploys(link.Link, Protocol):
 
 
 @dataclasses.dataclass
-class Ground:
+class Execution:
     """One test at work on one model.
 
     `calm` is set while no fault bites, `loaded` once the load begins or it is known that there is none; `load` is what
@@ -82,13 +82,13 @@ class Ground:
             self.write(journal.Note(notes.WAITS, [*said]))
 
 
-def of(context: model.Context) -> Ground:
+def of(context: model.Context) -> Execution:
     """What the test of a context stands on.
 
     Raises:
         model.InfraFailure: it has no model.
     """
-    found: Any = context.ground
-    if not isinstance(found, Ground):
+    found: Any = context.execution
+    if not isinstance(found, Execution):
         raise model.InfraFailure('this task needs a model')
     return found

@@ -14,7 +14,7 @@ from matrix.faults import fault
 from matrix.grammar import located, problem, suite
 from matrix.history import journal
 from matrix.plans import snapshot
-from matrix.run import bundlefile, ground, options
+from matrix.run import bundlefile, execution, options
 
 
 class Model(FakeLink):
@@ -24,7 +24,7 @@ class Model(FakeLink):
         self.asked.append(f'deploy {bundle}')
 
 
-class Ground:
+class Execution:
     """A test that is about to run a task; `written` and `sent` are what came of it."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Ground:
         self.states: dict[str, str] = {}
         self.values: list[tuple[str, str]] = []
         bundle = bundlefile.Bundle(folder / 'bundle.yaml', folder, 'b', 'sha256:0', ('db',))
-        self.ground = ground.Ground(
+        self.execution = execution.Execution(
             self.link,
             self.written.append,
             options.Options(**asked),
@@ -57,7 +57,7 @@ class Ground:
             states=self.states,
             set_state=self.set_state,
             bus=model.Bus(lambda origin, kind, payload: self.sent.append((kind, payload))),
-            ground=self.ground,
+            execution=self.execution,
         )
 
     def set_state(self, name: str, value: str) -> None:

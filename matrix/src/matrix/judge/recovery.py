@@ -129,9 +129,11 @@ def fingerprint(of: trial.Trial) -> verdict.Verdict:
         more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''
         sentence = f'{name} did not come back: {difference}{more}'
         signature = verdict.Signature('fingerprint', name)
-        also = tuple(verdict.Signature('fingerprint', other) for other, _ in wrong[1:])
+        other_signatures = tuple(verdict.Signature('fingerprint', other) for other, _ in wrong[1:])
         evidence = (last.seq,)
-        return verdict.Verdict('fingerprint', _FAIL, sentence, evidence, signature, also)
+        return verdict.Verdict(
+            'fingerprint', _FAIL, sentence, evidence, signature, other_signatures
+        )
     return verdict.Verdict('fingerprint', _PASS, f'{len(after)} applications are as they were')
 
 

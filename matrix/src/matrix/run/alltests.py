@@ -26,32 +26,34 @@ class Ran:
 
 
 async def run(
-    whole: prepare.Prepared, directory: pathlib.Path, write: writing.Journal, juju: str
+    prepared: prepare.Prepared, directory: pathlib.Path, write: writing.Journal, juju: str
 ) -> Ran:
     """Run every test; models that it makes are gone afterwards, unless they are to be kept.
 
     `juju` is its version.
     """
-    session = live.Session(whole.options.controller)
-    write(journal.Note(notes.RUN, {**shrinking.run_note(whole), **_told(juju)}))
-    made = models.Models(whole.options, session, prepare.spaces_of(whole.options, whole.bundle))
+    session = live.Session(prepared.options.controller)
+    write(journal.Note(notes.RUN, {**shrinking.run_note(prepared), **_versions(juju)}))
+    made = models.Models(
+        prepared.options, session, prepare.spaces_of(prepared.options, prepared.bundle)
+    )
     found: list[panel.Judged] = []
     interrupted = False
-    for test in whole.suite.tests:
-        if interrupted or (whole.options.fail_fast and any(_bad(one) for one in found)):
+    for test in prepared.suite.tests:
+        if interrupted or (prepared.options.fail_fast and any(_bad(one) for one in found)):
             why = 'the run was interrupted' if interrupted else 'a test before it failed'
             found.append(panel.Judged(test.name, skipped=why, ending='passed'))
             continue
-        one = _OneTest(whole, test, directory, write, made)
+        one = _OneTest(prepared, test, directory, write, made)
         try:
             await one.run()
         except asyncio.CancelledError:
             interrupted = True
         found.append(one.judged)
-    return _end(whole, directory, write, tuple(found), interrupted=interrupted)
+    return _end(prepared, directory, write, tuple(found), interrupted=interrupted)
 
 
-def _told(juju: str) -> dict[str, located.Plain]:
+def _versions(juju: str) -> dict[str, located.Plain]:
     return {
         'version': importlib.metadata.version('matrix'),
         'juju': juju,
@@ -63,7 +65,7 @@ def _told(juju: str) -> dict[str, located.Plain]:
 class _OneTest:
     """A test, its model, and what follows when it fails. `judged` is how far it came."""
 
-    whole: prepare.Prepared
+    prepared: prepare.Prepared
     test: suite.Test
     directory: pathlib.Path
     write: writing.Journal
@@ -78,12 +80,14 @@ class _OneTest:
         except link.LinkError as error:
             self.not_run(f'no model could be made: {error}', 'no-model')
             return
-        place = shrinking.Place(name, None if self.models.given else self.models.another)
+        replay_model = shrinking.ReplayModel(
+            name, None if self.models.given else self.models.another
+        )
         try:
-            await self.on(place)
+            await self.on(replay_model)
         finally:
-            for left in {name, place.name}:
-                await self.models.leave(left)
+            for left in {name, replay_model.name}:
+                await self.models.release(left)
 
     def not_run(self, why: str, how: verdict.Ending) -> None:
         """The journal tells of it too, so that whoever reads it knows the test."""
@@ -92,22 +96,22 @@ class _OneTest:
         self.write(journal.Note(notes.RULE_DONE, done))
         self.judged = outcome.not_run(self.test.name, why, how)
 
-    async def on(self, place: shrinking.Place) -> None:
-        since = self.write(journal.Note(notes.MODEL, place.name)).seq
+    async def on(self, replay_model: shrinking.ReplayModel) -> None:
+        since = self.write(journal.Note(notes.MODEL, replay_model.name)).seq
         try:
             self.judged = await onetest.run(
-                self.whole, self.test, place.name, self.directory, self.write
+                self.prepared, self.test, replay_model.name, self.directory, self.write
             )
         except link.LinkError as error:
             self.not_run(str(error), 'infrastructure')
-        seconds = self.whole.options.shrink_for
+        seconds = self.prepared.options.shrink_for
         if self.judged.ending == 'failed' and seconds:
             read = journalfile.read(self.directory / rundir.JOURNAL)
             await shrinking.smallest(
-                self.whole,
+                self.prepared,
                 self.test,
                 self.judged,
-                place,
+                replay_model,
                 self.directory,
                 self.write,
                 part=outcome.part(read, since),
@@ -120,7 +124,7 @@ def _bad(one: panel.Judged) -> bool:
 
 
 def _end(
-    whole: prepare.Prepared,
+    prepared: prepare.Prepared,
     directory: pathlib.Path,
     write: writing.Journal,
     found: tuple[panel.Judged, ...],
@@ -128,7 +132,7 @@ def _end(
     interrupted: bool = False,
 ) -> Ran:
     endings: list[verdict.Ending] = [one.ending for one in found]
-    code = verdict.exit_code(endings, unknown_is=whole.options.unknown_is)
+    code = verdict.exit_code(endings, unknown_is=prepared.options.unknown_is)
     code = ending.INTERRUPTED if interrupted else code
     said: located.Plain = {
         'ending': 'interrupted' if interrupted else ending.worst(endings),
