@@ -57,7 +57,7 @@ def test_tokens_are_cached_encrypted_on_the_unit_itself():
 def test_a_database_url_escapes_its_password():
     db = mysql.Database('placement', 'placement', '2001:db8::5', 'p@ss/word')
     url = conf.database(db)['database']['connection']
-    assert url == 'mysql+pymysql://placement:p%40ss%2Fword@[2001:db8::5]/placement?charset=utf8'
+    assert url == 'mysql+pymysql://placement:p%40ss%2Fword@[2001:db8::5]/placement?charset=utf8mb4'
 
 
 names = st.text(st.characters(codec='ascii', categories=['Ll']), min_size=1)

@@ -37,7 +37,7 @@ def test_what_is_asked_for_is_what_is_granted_and_read():
     found = [need.read((answered(answer),), SITE) for need in NEEDS]
     assert [d and d.name for d in found] == ['nova', 'nova_api', 'nova_cell0']
     assert found[0]
-    assert found[0].url == 'mysql+pymysql://nova:s3cret@10.1.0.5/nova?charset=utf8'
+    assert found[0].url == 'mysql+pymysql://nova:s3cret@10.1.0.5/nova?charset=utf8mb4'
     assert 's3cret' not in repr(found)
 
 
@@ -67,7 +67,7 @@ def test_several_addresses_come_as_json():
 
 def test_an_ipv6_host_is_in_brackets_in_the_url():
     database = mysql.Database('a', 'a', '2001:db8::5', 'p@ss/w')
-    assert database.url == 'mysql+pymysql://a:p%40ss%2Fw@[2001:db8::5]/a?charset=utf8'
+    assert database.url == 'mysql+pymysql://a:p%40ss%2Fw@[2001:db8::5]/a?charset=utf8mb4'
 
 
 @pytest.mark.parametrize(
@@ -80,6 +80,15 @@ def test_an_ipv6_host_is_in_brackets_in_the_url():
         ({'hostname': '%'}, "hostname '%' is not an IP address"),
         ({'hostname': 'db.example.com'}, "hostname 'db.example.com' is not an IP address"),
         ({'hostname': '["10.0.0.1"'}, 'hostname is not a JSON list of addresses'),
+        ({'hostname': '[' * 100_000}, 'hostname is not a JSON list of addresses'),
+        ({'hostname': '[]'}, 'hostname is not a JSON list of addresses'),
+        ({'hostname': '[167772161]'}, "hostname '167772161' is not an IP address"),
+        # As a host name of MariaDB's, a percent sign stands for anything.
+        ({'hostname': 'fd00::1%'}, "hostname 'fd00::1%' is not an IP address"),
+        (
+            {'hostname': str(['10.0.0.1'] * 65).replace("'", '"')},
+            'hostname lists more than 64 addresses',
+        ),
     ],
 )
 def test_nonsense_is_refused_by_name(bag: dict[str, str], reason: str):
@@ -99,3 +108,71 @@ def test_no_databag_breaks_it_and_only_addresses_come_out(bag: dict[str, str]):
         assert '%' not in ''.join(request.hosts)
         assert "'" not in request.user + request.database
     assert all(r.unit == 'nova/0' for r in refused)
+
+
+WHOLE = {'database': 'a', 'username': 'a', 'hostname': '10.0.0.1'}
+BEFORE = mysql.Request('nova/0', '', 'a', 'a', ('10.0.0.1',))
+
+
+@pytest.mark.parametrize(
+    ('change', 'reason'),
+    [
+        ({'hostname': ''}, 'hostname is missing'),
+        ({'username': ''}, 'username is missing'),
+        ({'database': ''}, 'database is missing'),
+        ({'hostname': 'nonsense'}, "hostname 'nonsense' is not an IP address"),
+        ({'database': 'mysql'}, "database name 'mysql' is not allowed"),
+    ],
+)
+def test_what_becomes_bad_or_incomplete_keeps_what_was_met_before(
+    change: dict[str, str], reason: str
+):
+    met, (refused,) = mysql.requests(asked(WHOLE | change), [BEFORE])
+    assert met == (BEFORE,)
+    assert refused.reason == f'{reason}; what it asked for before stays in force'
+
+
+def test_a_databag_that_is_empty_again_keeps_what_was_met_before():
+    assert mysql.requests(asked({}), [BEFORE]) == ((BEFORE,), ())
+
+
+def test_a_unit_that_has_gone_keeps_nothing():
+    gone = Relation(id=1, name='shared-db', app='nova', units={'nova/1': {}})
+    assert mysql.requests(gone, [BEFORE]) == ((), ())
+
+
+def test_a_new_good_request_takes_the_place_of_the_old_one():
+    ((request,), _) = mysql.requests(asked(WHOLE | {'hostname': '10.0.0.2'}), [BEFORE])
+    assert request.hosts == ('10.0.0.2',)
+
+
+def test_a_unit_that_asks_for_very_many_databases_is_refused_and_keeps_what_it_had():
+    bag = {f'x{n}_{key}': value for n in range(100) for key, value in WHOLE.items()}
+    met, refused = mysql.requests(asked(WHOLE | bag), [BEFORE])
+    assert met == (BEFORE,)
+    assert refused == (mysql.Refusal('nova/0', 'asks for more than 64 databases'),)
+
+
+def test_the_generation_of_each_database_is_told_and_read():
+    bag = {k: v for need in NEEDS for k, v in need.request(SITE).items()}
+    granted, _ = mysql.requests(asked(bag))
+    generations = {'nova': 'g1', 'nova_api': 'g2'}
+    answer = mysql.answer('10.1.0.5', granted, {'nova': 'x'}, generations)
+    assert (answer['generation'], answer['novaapi_generation']) == ('g1', 'g2')
+    found = [need.read((answered(answer),), SITE) for need in NEEDS]
+    assert [d and d.generation for d in found] == ['g1', 'g2', '']
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'db_host': 'h\nconnection = evil'},
+        {'password': 'x\ny'},
+        {'password': '\ud800'},
+        {'db_host': 'h' * 300},
+    ],
+)
+def test_an_answer_that_no_file_could_hold_is_no_answer(change: dict[str, str]):
+    whole = {'db_host': '10.1.0.5', 'password': 'x', 'allowed_units': 'nova/0'}
+    assert NEEDS[0].read((answered(whole),), SITE)
+    assert NEEDS[0].read((answered(whole | change),), SITE) is None

@@ -4,25 +4,33 @@ Source: the interface that Charmed OpenStack's charms speak. All keys live in un
 unit asks with ``database``, ``username`` and ``hostname`` (its address, or a JSON list of them);
 when it wants several databases, each of these keys is prefixed, ``nova_database``. The server
 answers ``db_host``, and for each database ``password`` and ``allowed_units``, prefixed alike.
+
+Beside them, and only here: ``generation``, prefixed alike, names what is in the database. It is another one when
+the data is not what it was (restored, made anew, on another server), and whatever a client remembers of its
+database is of no use then. A server that does not speak of generations leaves it out.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import ipaddress
-import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import cast
 from urllib.parse import quote
 
-from . import Databag, Need, Relation, Site, first, host_in_url, unit_order
+from . import Databag, Need, Relation, Site, first, host_in_url, unit_order, wire
 
 PORT = 3306
 
 _NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_-]{0,63}')
 _SYSTEM_DATABASES = frozenset({'mysql', 'sys', 'information_schema', 'performance_schema'})
 _SYSTEM_USERS = frozenset({'root', 'mysql', 'mariadb.sys', 'debian-sys-maint', 'public'})
+_PASSWORD = re.compile(r'[ -~]{1,512}')
+_HOST = re.compile(r'[A-Za-z0-9.:\[\]_-]{1,255}')
+_MOST_DATABASES = 64
+"""That one unit may ask for."""
+_MOST_ADDRESSES = 64
+_LONGEST_ADDRESS = 45
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,12 +41,14 @@ class Database:
     user: str
     host: str
     password: str = dataclasses.field(repr=False)
+    generation: str = ''
+    """Of what is in it; '' where the server does not say."""
 
     @property
     def url(self) -> str:
         """Where SQLAlchemy finds it."""
         login = f'{self.user}:{quote(self.password, safe="")}'
-        return f'mysql+pymysql://{login}@{host_in_url(self.host)}/{self.name}?charset=utf8'
+        return f'mysql+pymysql://{login}@{host_in_url(self.host)}/{self.name}?charset=utf8mb4'
 
 
 def need(name: str, *, user: str = '', prefix: str = '') -> Need[Database]:
@@ -50,11 +60,11 @@ def need(name: str, *, user: str = '', prefix: str = '') -> Need[Database]:
         return {f'{p}database': name, f'{p}username': user, f'{p}hostname': address}
 
     def answered(bag: Databag, site: Site) -> Database | None:
-        password, host = bag.get(f'{p}password'), bag.get('db_host')
+        password, host = bag.get(f'{p}password', ''), bag.get('db_host', '')
         allowed = site.unit in bag.get(f'{p}allowed_units', '').split()
-        if not (password and host and allowed):
+        if not (allowed and _PASSWORD.fullmatch(password) and _HOST.fullmatch(host)):
             return None
-        return Database(name, user, host, password)
+        return Database(name, user, host, password, bag.get(f'{p}generation', '')[:64])
 
     return Need('shared-db', request, first(answered), name)
 
@@ -78,38 +88,52 @@ class Refusal:
     reason: str
 
 
-def requests(relation: Relation) -> tuple[tuple[Request, ...], tuple[Refusal, ...]]:
+def requests(
+    relation: Relation, kept: Iterable[Request] = ()
+) -> tuple[tuple[Request, ...], tuple[Refusal, ...]]:
     """What the units of *relation* ask for, and what of that is refused.
 
-    An incomplete request is neither: the unit has not said everything yet.
+    *kept* are requests of this relation that were met before. Where a unit that is still there now asks for
+    nonsense, or no longer says all, what it asked for last stays in force, and a refusal says so. An incomplete
+    request of which nothing was ever met is neither: the unit has not said everything yet.
     """
+    last = {(r.unit, r.prefix): r for r in kept}
     met: list[Request] = []
     refused: list[Refusal] = []
     for unit, bag in sorted(relation.units.items(), key=lambda item: unit_order(item[0])):
-        for prefix in sorted(_prefixes(bag)):
-            p = f'{prefix}_' if prefix else ''
-            values = [bag.get(f'{p}{key}', '') for key in ('database', 'username', 'hostname')]
-            if not all(values):
-                continue
+        asked = _prefixes(bag)
+        if len(asked) > _MOST_DATABASES:
+            refused.append(Refusal(unit, f'asks for more than {_MOST_DATABASES} databases'))
+            asked = set[str]()
+        for prefix in sorted(asked | {p for u, p in last if u == unit}):
+            request = before = last.get((unit, prefix))
             try:
-                met.append(_request(unit, prefix, *values))
+                request = _read(unit, prefix, bag, once=before is not None) or before
             except ValueError as e:
-                refused.append(Refusal(unit, str(e)))
+                stays = '; what it asked for before stays in force' if before else ''
+                refused.append(Refusal(unit, f'{e}{stays}'))
+            if request:
+                met.append(request)
     return tuple(met), tuple(refused)
 
 
 def answer(
-    db_host: str, granted: Iterable[Request], passwords: Mapping[str, str]
+    db_host: str,
+    granted: Iterable[Request],
+    passwords: Mapping[str, str],
+    generations: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """What the server publishes on one relation once *granted* hold.
 
-    *granted* are the requests of that relation's units, *passwords* is keyed by user.
+    *granted* are the requests of that relation's units, *passwords* is keyed by user, *generations* by database.
     """
     out: dict[str, str] = {}
     units: dict[str, set[str]] = {}
     for request in granted:
         p = f'{request.prefix}_' if request.prefix else ''
         out[f'{p}password'] = passwords[request.user]
+        if generation := (generations or {}).get(request.database):
+            out[f'{p}generation'] = generation
         units.setdefault(f'{p}allowed_units', set()).add(request.unit)
     if out:
         out['db_host'] = db_host
@@ -121,23 +145,46 @@ def _prefixes(bag: Databag) -> set[str]:
     return found | ({''} if 'database' in bag else set())
 
 
-def _request(unit: str, prefix: str, database: str, user: str, hostname: str) -> Request:
+def _read(unit: str, prefix: str, bag: Databag, *, once: bool) -> Request | None:
+    """The request at *prefix*; None when nothing is said, or not everything yet.
+
+    Raises:
+        ValueError: for nonsense, and for half a request where there was *once* a whole one.
+    """
+    p = f'{prefix}_' if prefix else ''
+    database, user, hostname = (
+        bag.get(p + key, '') for key in ('database', 'username', 'hostname')
+    )
+    missing = [key for key in ('database', 'username', 'hostname') if not bag.get(p + key)]
+    if missing:
+        if once and len(missing) < 3:
+            raise ValueError(f'{p}{missing[0]} is missing')
+        return None
     if not _NAME.fullmatch(database) or database.lower() in _SYSTEM_DATABASES:
-        raise ValueError(f'database name {database!r} is not allowed')
+        raise ValueError(f'database name {database[:80]!r} is not allowed')
     if not _NAME.fullmatch(user) or user.lower() in _SYSTEM_USERS:
-        raise ValueError(f'user name {user!r} is not allowed')
+        raise ValueError(f'user name {user[:80]!r} is not allowed')
     return Request(unit, prefix, database, user, _hosts(hostname))
 
 
 def _hosts(hostname: str) -> tuple[str, ...]:
     """Addresses, canonical and sorted. The server resolves no names, so a name is refused."""
-    values: list[object] = [hostname]
+    values: tuple[object, ...] = (hostname,)
     if hostname.startswith('['):
-        try:
-            values = cast('list[object]', json.loads(hostname))
-        except ValueError:
-            raise ValueError('hostname is not a JSON list of addresses') from None
+        values = tuple(wire.load_array(hostname))
+        if not values:
+            raise ValueError('hostname is not a JSON list of addresses')
+    if len(values) > _MOST_ADDRESSES:
+        raise ValueError(f'hostname lists more than {_MOST_ADDRESSES} addresses')
+    return tuple(sorted({_address(v) for v in values}))
+
+
+def _address(value: object) -> str:
     try:
-        return tuple(sorted({str(ipaddress.ip_address(str(v))) for v in values}))
+        if isinstance(value, str) and len(value) <= _LONGEST_ADDRESS and '%' not in value:
+            address = ipaddress.ip_address(value)
+            # Clients of a server that listens on IPv4 have no mapped addresses there.
+            return str(getattr(address, 'ipv4_mapped', None) or address)
     except ValueError:
-        raise ValueError(f'hostname {hostname[:80]!r} is not an IP address') from None
+        pass
+    raise ValueError(f'hostname {str(value)[:80]!r} is not an IP address')

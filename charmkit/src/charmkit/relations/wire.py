@@ -52,5 +52,5 @@ def texts(value: object) -> tuple[str, ...]:
 def _load(text: str) -> object:
     try:
         return json.loads(text) if text else None
-    except ValueError:
+    except (ValueError, RecursionError):  # The latter for what is nested thousands deep.
         return None
