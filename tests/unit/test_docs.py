@@ -6,7 +6,6 @@ import argparse
 import pathlib
 import re
 import shlex
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,29 +16,13 @@ from jujulet.core import gnuflag, refusal
 from matrix.cli import flags, registry
 from matrix.grammar import catalogue
 
-ROOT = pathlib.Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob('*.md'), *ROOT.glob('docs/**/*.md'), *ROOT.glob('charms/*/README.md')])
-
-_LINK = re.compile(r'!?\[[^\]]*\]\(([^)\s]+)\)')
-_FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
-_INDENTED = re.compile(r'(?:^ {4}\S.*\n)+', re.MULTILINE)
-_INLINE = re.compile(r'`([^`\n]+)`')
-_HEADING = re.compile(r'^#+ (.+)$', re.MULTILINE)
-_TARGET = re.compile(r'^([a-z-]+):', re.MULTILINE)
-_SUBSTITUTED = re.compile(r'\$\(([^()]*)\)')
-_ASSIGNED = re.compile(r'\w+=.*')
-_OPERATORS = set(';&|()')
-_OPENERS = ('sudo', 'time', '!', 'if', 'then', 'do', 'while', 'until', 'env', '$')
-
-
-def _prose(text: str) -> str:
-    return _INDENTED.sub('\n', _FENCE.sub('\n', text))
+from . import pages
 
 
 def broken_links(page: pathlib.Path, text: str) -> list[str]:
     """Relative links of *text*, were it at *page*, that lead nowhere; headings are looked up too."""
     broken: list[str] = []
-    for link in _LINK.findall(_prose(text)):
+    for link in pages.LINK.findall(pages.prose(text)):
         if re.match(r'[a-z]+:', link):
             continue
         name, _, anchor = link.partition('#')
@@ -51,52 +34,25 @@ def broken_links(page: pathlib.Path, text: str) -> list[str]:
 
 
 def _anchors(text: str) -> set[str]:
-    titles = (re.sub(r'[`*]', '', title).lower() for title in _HEADING.findall(text))
+    titles = (re.sub(r'[`*]', '', title).lower() for title in pages.HEADING.findall(text))
     return {re.sub(r'[^\w -]', '', title).strip().replace(' ', '-') for title in titles}
-
-
-def command_lines(text: str) -> Iterator[list[str]]:
-    """Every simple command of the shell in *text*: fenced (``sh`` or no language) or indented blocks."""
-    blocks = [body for language, body in _FENCE.findall(text) if language in ('', 'sh', 'bash')]
-    blocks += _INDENTED.findall(_FENCE.sub('\n', text))
-    for block in blocks:
-        lines = block.replace('\\\n', ' ').splitlines()
-        for line in lines:
-            yield from _simple(line)
-
-
-def _simple(line: str) -> Iterator[list[str]]:
-    for inner in _SUBSTITUTED.findall(line):
-        yield from _simple(inner)
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-    lexer.whitespace_split = True
-    try:
-        words = list(lexer)
-    except ValueError:  # An apostrophe: it is something printed, not something typed.
-        return
-    command: list[str] = []
-    for word in [*words, ';']:
-        if set(word) <= _OPERATORS:
-            if command:
-                yield command
-            command = []
-        elif command or not (_ASSIGNED.fullmatch(word) or word in _OPENERS):
-            command.append(word)
 
 
 def unknown_targets(text: str, makefile: str) -> list[str]:
     """Targets that *text* has one make, and that *makefile* lacks."""
-    known = set(_TARGET.findall(makefile))
-    typed = [line[1:] for line in command_lines(text) if line[0] == 'make']
-    typed += [i.split()[1:] for i in _INLINE.findall(_prose(text)) if i.startswith('make ')]
-    named = {word for words in typed for word in words[:1] if not _ASSIGNED.fullmatch(word)}
+    known = set(pages.TARGET.findall(makefile))
+    typed = [line[1:] for line in pages.command_lines(text) if line[0] == 'make']
+    typed += [
+        i.split()[1:] for i in pages.INLINE.findall(pages.prose(text)) if i.startswith('make ')
+    ]
+    named = {word for words in typed for word in words[:1] if not pages.ASSIGNED.fullmatch(word)}
     return sorted(named - known)
 
 
 def wrong_commands(text: str) -> list[str]:
     """Commands of juju and jujulet in *text* that our own command line would not take, and why."""
     wrong: list[str] = []
-    for line in command_lines(text):
+    for line in pages.command_lines(text):
         if line[0].rpartition('/')[2] not in ('juju', 'jujulet'):
             continue
         name, words = main.split(_without_redirections(line[1:]))
@@ -137,33 +93,37 @@ def _without_redirections(words: list[str]) -> list[str]:
 
 def unknown_inline(text: str) -> list[str]:
     """Commands that prose speaks of in backquotes, and that are not there; flags may be left out."""
-    names = [i.split()[1] for i in _INLINE.findall(_prose(text)) if re.match(r'juju(let)? \w', i)]
+    names = [
+        i.split()[1]
+        for i in pages.INLINE.findall(pages.prose(text))
+        if re.match(r'juju(let)? \w', i)
+    ]
     return [n for n in names if commands.find(n) is None and n not in ('help', 'matrix')]
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize('page', pages.PAGES, ids=lambda p: str(p.relative_to(pages.ROOT)))
 def test_every_page_speaks_of_what_is_there(page: pathlib.Path):
     text = page.read_text()
     assert broken_links(page, text) == []
-    assert unknown_targets(text, (ROOT / 'Makefile').read_text()) == []
+    assert unknown_targets(text, (pages.ROOT / 'Makefile').read_text()) == []
     assert wrong_commands(text) == []
     assert unknown_inline(text) == []
 
 
 def test_every_page_can_be_reached_from_the_readme():
-    seen, left = set[pathlib.Path](), [ROOT / 'README.md']
+    seen, left = set[pathlib.Path](), [pages.ROOT / 'README.md']
     while left:
         page = left.pop()
         if page in seen:
             continue
         seen.add(page)
-        for link in _LINK.findall(_prose(page.read_text())):
+        for link in pages.LINK.findall(pages.prose(page.read_text())):
             target = (page.parent / link.partition('#')[0]).resolve()
             if target.is_dir():
                 left += target.glob('*.md')
             elif target.suffix == '.md' and target.exists():
                 left.append(target)
-    assert [str(p.relative_to(ROOT)) for p in PAGES if p not in seen] == []
+    assert [str(p.relative_to(pages.ROOT)) for p in pages.PAGES if p not in seen] == []
 
 
 def undocumented(page: str, charmcraft: dict[str, Any]) -> list[str]:
@@ -181,9 +141,9 @@ def undocumented(page: str, charmcraft: dict[str, Any]) -> list[str]:
 
 
 def test_the_load_balancers_reference_has_its_options_and_actions():
-    page = (ROOT / 'docs/reference/openstack-loadbalancer.md').read_text()
+    page = (pages.ROOT / 'docs/reference/openstack-loadbalancer.md').read_text()
     charmcraft = yaml.safe_load(
-        (ROOT / 'charms/openstack-loadbalancer/charmcraft.yaml').read_text()
+        (pages.ROOT / 'charms/openstack-loadbalancer/charmcraft.yaml').read_text()
     )
     assert undocumented(page, charmcraft) == []
     charmcraft['config']['options']['linger']['default'] += 1
@@ -207,7 +167,7 @@ def not_told_of_matrix(page: str) -> list[str]:
 
 
 def test_the_reference_of_matrix_has_its_commands_flags_and_tasks():
-    page = (ROOT / 'docs/reference/matrix.md').read_text()
+    page = (pages.ROOT / 'docs/reference/matrix.md').read_text()
     assert not_told_of_matrix(page) == []
     less = page.replace('`--seed`', '').replace('juju matrix heal', '').replace('tasks.reset', '')
     assert not_told_of_matrix(less) == ['--seed', 'heal', 'matrix.tasks.reset']

@@ -8,8 +8,8 @@ from charmkit import apache
 from charmkit.proxy import config, haproxy
 
 PURGES = 5
-"""haproxy closes connections that it needs no more, half of them each ``pool-purge-delay``: the last of eight after five
-(haproxy 2.6, whether the clients kept theirs or not)."""
+"""haproxy closes connections that it needs no more, half of them each ``pool-purge-delay``: the last of eight after
+five (haproxy 2.6, whether the clients kept theirs or not)."""
 
 
 def seconds(pattern: str, text: str) -> int:

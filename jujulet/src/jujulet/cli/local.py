@@ -21,7 +21,7 @@ def _env(call: Call) -> None:
 
 
 def shim() -> pathlib.Path:
-    """A folder that holds nothing but ``juju``, which is this program. Made anew when it differs.
+    """A folder that holds nothing but ``juju`` and ``jujulet``, which are this program. Made anew when they differ.
 
     Raises ``model.Refused`` where the path would mislead: jubilant takes a path with ``/snap/`` for the snap's.
     """
@@ -31,14 +31,14 @@ def shim() -> pathlib.Path:
             f'{folder} has "/snap/" in it, which clients take for the snap of Juju: set JUJULET_DATA'
         )
     folder.mkdir(exist_ok=True)
-    program = folder / 'juju'
     python = shlex.quote(sys.executable)
     text = f'#!/bin/sh\nexec {python} -P -m jujulet.cli.main "$@"\n'
-    if not program.exists() or program.read_text() != text:
-        fresh = folder / f'.juju-{time.time_ns()}'
-        fresh.write_text(text)
-        fresh.chmod(0o755)
-        fresh.replace(program)
+    for program in (folder / 'juju', folder / 'jujulet'):
+        if not program.exists() or program.read_text() != text:
+            fresh = folder / f'.{program.name}-{time.time_ns()}'
+            fresh.write_text(text)
+            fresh.chmod(0o755)
+            fresh.replace(program)
     return folder
 
 

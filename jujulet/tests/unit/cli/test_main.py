@@ -168,14 +168,17 @@ def test_status_starts_without_what_it_does_not_need():
     assert found.stdout == '[]\n'
 
 
-def test_the_shim_is_called_juju_and_stays_clear_of_snaps(
+def test_the_shim_is_called_juju_and_jujulet_and_stays_clear_of_snaps(
     juju: fakes.Juju, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ):
     assert juju('env').out == f'export PATH={tmp_path}/data/bin:"$PATH"\n'
-    shim = tmp_path / 'data' / 'bin' / 'juju'
-    found = subprocess.run([shim, 'version'], capture_output=True, text=True, check=True)
-    assert found.stdout.startswith('3.6.12-')
-    assert [p.name for p in shim.parent.iterdir()] == ['juju']
+    folder = tmp_path / 'data' / 'bin'
+    for shim in ('juju', 'jujulet'):
+        found = subprocess.run(
+            [folder / shim, 'version'], capture_output=True, text=True, check=True
+        )
+        assert found.stdout.startswith('3.6.12-')
+    assert sorted(p.name for p in folder.iterdir()) == ['juju', 'jujulet']
     monkeypatch.setenv('JUJULET_DATA', str(tmp_path / 'snap' / 'x'))
     assert '/snap/' in juju.run('env').err
 
