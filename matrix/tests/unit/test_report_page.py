@@ -265,3 +265,13 @@ def test_a_hundred_thousand_operations_make_a_page_of_less_than_three_megabytes(
     assert len(text.encode()) < 3_000_000
     assert took < 10
     assert data(text)['count'] == 100_000
+
+
+def test_the_template_passes_on_as_markup_only_what_is_ours() -> None:
+    assert re.findall(r'\{\{ (\w+) \| safe', write.assets().template) == [
+        'style',
+        'timeline',
+        'data',
+        'script',
+    ]
+    assert write.assets().template.count('safe') == 5  # and once in its comment

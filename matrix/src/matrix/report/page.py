@@ -1,27 +1,32 @@
 """One HTML page that needs nothing but itself: no network, no other file, in light and dark, with or without scripts.
 
-Pure: the assets (style and scripts, in `assets/`) are given. What comes from a model is text wherever it stands:
-escaped in HTML, without `<` in the data, and put into the page by the scripts as text alone. The page's own policy
-lets no other script run and nothing be fetched.
+Pure: the assets (template, style and scripts, in `assets/`) are given. What comes from a model is text wherever it
+stands: escaped by the template's environment, without `<` in the data, and put into the page by the scripts as text
+alone. The page's own policy lets no other script run and nothing be fetched.
 """
 
 from __future__ import annotations
 
 import base64
 import dataclasses
+import functools
 import hashlib
 import json
 from typing import Any
 
-from matrix.report import lanes, markup, packed, sections, story, words
+import jinja2
+import markupsafe
+
+from matrix.report import lanes, packed, sections, story, words
 
 _MOST_BAD = 4000  # operations with their journal entry and request id
 
 
 @dataclasses.dataclass(frozen=True)
 class Assets:
-    """What the page is dressed with: CSS, JavaScript, and the HTML of the timeline."""
+    """What the page is made of: its template, CSS, JavaScript, and the HTML of the timeline."""
 
+    template: str
     style: str
     script: str
     timeline: str
@@ -29,33 +34,36 @@ class Assets:
 
 def render(report: story.Story, assets: Assets) -> str:
     """The whole page as text."""
-    data = _json(_data(report))
     policy = (
         f"default-src 'none'; style-src '{_digest(assets.style)}'; script-src '{_digest(assets.script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    outcome = words.OUTCOMES[report.outcome]
-    title = f'{markup.MARKS[report.outcome]} {words.clean(report.title)}: {outcome}'
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{markup.safe(policy)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>{markup.safe(title)}</title>
-<style>{assets.style}</style>
-</head>
-<body>
-<main>
-{''.join(sections.body(report, assets.timeline))}
-</main>
-<script type="application/json" id="run">{data}</script>
-<script>{assets.script}</script>
-</body>
-</html>
-"""
+    return _template(assets.template).render(
+        sections.values(report),
+        policy=policy,
+        style=assets.style,
+        script=assets.script,
+        timeline=assets.timeline,
+        data=_json(_data(report)),
+    )
+
+
+@functools.cache
+def _template(text: str) -> jinja2.Template:
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_clean,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name, one in sections.FILTERS.items():
+        environment.filters[name] = one
+    return environment.from_string(text)
+
+
+def _clean(value: object) -> object:
+    return value if isinstance(value, markupsafe.Markup) else words.clean(str(value))
 
 
 def _digest(text: str) -> str:

@@ -98,4 +98,7 @@ def assets() -> page.Assets:
     folder = importlib.resources.files('matrix.report') / 'assets'
     scripts = (folder.joinpath(name).read_text() for name in ('timeline.js', 'page.js'))
     timeline = folder.joinpath('timeline.html').read_text()
-    return page.Assets(folder.joinpath('page.css').read_text(), '\n'.join(scripts), timeline)
+    template = folder.joinpath('page.html.jinja').read_text()
+    return page.Assets(
+        template, folder.joinpath('page.css').read_text(), '\n'.join(scripts), timeline
+    )
