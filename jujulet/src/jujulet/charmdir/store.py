@@ -8,9 +8,9 @@ import os
 import pathlib
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping
 
+from .. import aside
 from ..core import bases as bases_
 from ..core import charm as charm_
 from ..core import model as model_
@@ -178,16 +178,10 @@ def _keep(path: pathlib.Path, blobs: pathlib.Path) -> tuple[str, int]:
     blobs.mkdir(parents=True, exist_ok=True)
     found = hashlib.sha256()
     size = 0
-    with tempfile.NamedTemporaryFile(dir=blobs, prefix='.making-', delete=False) as copy:
-        try:
-            with path.open('rb') as file:
-                while chunk := file.read(1 << 20):
-                    found.update(chunk)
-                    size += len(chunk)
-                    copy.write(chunk)
-            copy.flush()
-            os.replace(copy.name, blobs / found.hexdigest())
-        except BaseException:
-            pathlib.Path(copy.name).unlink(missing_ok=True)
-            raise
+    with aside.opened(blobs) as (copy, become), path.open('rb') as file:
+        while chunk := file.read(1 << 20):
+            found.update(chunk)
+            size += len(chunk)
+            copy.write(chunk)
+        become(blobs / found.hexdigest())
     return found.hexdigest(), size

@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 
+from .. import aside
 from ..core import model as model_
 from . import command, shells
 from .command import Call, Command
@@ -143,18 +144,14 @@ def _get(call: Call, remote: _Remote, target: pathlib.Path, *, recursive: bool) 
             if unpacked:
                 raise model_.Refused(f'scp: {target}: not all of it was written')
             return
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix='.scp-', delete=False) as fresh:
-            try:
-                while chunk := process.stdout.read(1 << 16):
-                    fresh.write(chunk)
-                _check(process, remote)
-                mask = os.umask(0)
-                os.umask(mask)
-                pathlib.Path(fresh.name).chmod((0o777 if kind == b'x' else 0o666) & ~mask)
-                pathlib.Path(fresh.name).replace(target)
-            except BaseException:
-                pathlib.Path(fresh.name).unlink(missing_ok=True)
-                raise
+        mask = os.umask(0)
+        os.umask(mask)
+        mode = (0o777 if kind == b'x' else 0o666) & ~mask
+        with aside.opened(target.parent, mode=mode) as (file, become):
+            while chunk := process.stdout.read(1 << 16):
+                file.write(chunk)
+            _check(process, remote)
+            become(target)
 
 
 def _need_recursive(path: str, recursive: bool) -> None:

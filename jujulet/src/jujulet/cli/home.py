@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Generator
 from typing import Any
 
-from .. import paths
+from .. import aside, paths
 from ..core import refusal
 
 CONTROLLER = 'local'
@@ -51,17 +51,7 @@ def _private(path: str, flags: int) -> int:
 
 def _write(memory: dict[str, Any]) -> None:
     """Replace what is remembered, at once or not at all."""
-    import tempfile
-
-    target = _path()
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix='.client-')  # 0600 from the start.
-    try:
-        with os.fdopen(handle, 'w', encoding='utf-8') as f:
-            json.dump(memory, f, indent=1)
-        pathlib.Path(name).replace(target)
-    except BaseException:
-        pathlib.Path(name).unlink(missing_ok=True)
-        raise
+    aside.write(_path(), json.dumps(memory, indent=1), mode=0o600)
 
 
 def remember(key: str, value: Any) -> None:

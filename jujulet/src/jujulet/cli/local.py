@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from .. import paths
+from .. import aside, paths
 from ..core import model as model_
 from ..core import shown, table
 from . import command, home, out
@@ -35,10 +35,7 @@ def shim() -> pathlib.Path:
     text = f'#!/bin/sh\nexec {python} -P -m jujulet.cli.main "$@"\n'
     for program in (folder / 'juju', folder / 'jujulet'):
         if not program.exists() or program.read_text() != text:
-            fresh = folder / f'.{program.name}-{time.time_ns()}'
-            fresh.write_text(text)
-            fresh.chmod(0o755)
-            fresh.replace(program)
+            aside.write(program, text, mode=0o755)
     return folder
 
 

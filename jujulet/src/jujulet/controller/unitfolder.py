@@ -14,6 +14,7 @@ import pathlib
 import shutil
 from collections.abc import Callable
 
+from .. import aside
 from ..core import environment, hooktools
 
 TOOLS = pathlib.Path(__file__).parent.parent / 'tools'
@@ -69,11 +70,11 @@ def deploy(folder: UnitFolder, source: pathlib.Path, juju_version: str) -> None:
     manifest = folder.agent / MANIFEST
     old = set[str](json.loads(manifest.read_text())) if manifest.exists() else set[str]()
     # What is about to come belongs to the charm from now on, even if this is cut off half-way.
-    _write(manifest, json.dumps(sorted(old | files)))
+    aside.write(manifest, json.dumps(sorted(old | files)))
     for name in sorted(old - files, reverse=True):
         _remove(folder.charm / name)
     shutil.copytree(source, folder.charm, symlinks=True, dirs_exist_ok=True, copy_function=_copy)
-    _write(manifest, json.dumps(sorted(files)))
+    aside.write(manifest, json.dumps(sorted(files)))
     _link_tools(folder, juju_version)
 
 
@@ -133,12 +134,6 @@ def _remove(path: pathlib.Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _write(path: pathlib.Path, text: str) -> None:
-    aside = path.with_name(path.name + '.new')
-    aside.write_text(text)
-    aside.rename(path)
-
-
 def _link_tools(folder: UnitFolder, juju_version: str) -> None:
     folder.tools.mkdir(parents=True, exist_ok=True)
     client = folder.tools / 'hooktool'
@@ -152,7 +147,7 @@ def _link_tools(folder: UnitFolder, juju_version: str) -> None:
     jujud = folder.root / environment.machine_tools_dir(folder.machine).lstrip('/')
     jujud.mkdir(parents=True, exist_ok=True)
     shutil.copy2(client, jujud / 'jujud')
-    _write(jujud / 'jujud-version', environment.version_text(juju_version) + '\n')
+    aside.write(jujud / 'jujud-version', environment.version_text(juju_version) + '\n')
     if folder.prefix:
         return  # A plain process has no /usr/bin of its own.
     for name in hooktools.MACHINE_NAMES:
@@ -167,6 +162,6 @@ def resource(folder: UnitFolder, blob: pathlib.Path, name: str, filename: str) -
     """Put a resource where ``resource-get`` says that it is."""
     target = folder.agent / 'resources' / name / filename
     target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name('.new')
-    shutil.copyfile(blob, aside)
-    aside.rename(target)
+    with aside.opened(target.parent, mode=0o644) as (copy, become), blob.open('rb') as file:
+        shutil.copyfileobj(file, copy)
+        become(target)

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from .. import aside
 from .protocol import Layer, LayerGone, MachineError, MachineSpec
 
 ROOM = 60
@@ -181,6 +182,4 @@ def private(path: Path) -> None:
 
 def write(path: Path, content: object) -> None:
     """Write JSON so that a reader sees all of it or none."""
-    fresh = path.with_name(f'{path.name}.{os.getpid()}.new')
-    fresh.write_text(json.dumps(content))
-    fresh.replace(path)
+    aside.write(path, json.dumps(content))
