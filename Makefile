@@ -51,6 +51,9 @@ functional: root ready images  ## one real program at a time, in containers
 integration: root ready images  ## whole charms and bundles on jujulet
 	$(PYTEST) -m 'integration and not slow' jujulet/tests/integration tests/integration matrix/tests/integration
 
+tempest: root ready images  ## OpenStack's own test suite against bundles/core.yaml (in test-all)
+	$(PYTEST) -m slow tests/integration/test_tempest.py
+
 images: root ready  ## build the bases that tests run on
 	@tools/test-images
 
@@ -62,4 +65,4 @@ bench: ready  ## measure; figures, and how they were taken: docs/benchmarks.md
 
 pins: ready  ## choose the newest versions of everything again
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
-	  --no-annotate -o constraints.txt pyproject.toml */pyproject.toml --group dev
+	  --no-annotate -o constraints.txt pyproject.toml */pyproject.toml --group dev --group tempest

@@ -1,0 +1,108 @@
+"""Tempest's configuration says what the deployment has, and no more."""
+
+from __future__ import annotations
+
+import configparser
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from tools import tempest_conf
+from tools import tempest_results as results
+
+KNOWN = pathlib.Path(__file__).parents[1] / 'tempest/known.yaml'
+LOGIN = {
+    'auth': {
+        'auth_url': 'http://10.0.0.1:5000/v3',
+        'username': 'admin',
+        'password': 'pa$$w%rd',
+        'project_name': 'admin',
+        'user_domain_name': 'Default',
+        'project_domain_name': 'Default',
+    },
+    'region_name': 'RegionOne',
+}
+FOLDER = pathlib.Path('/results')
+SCHEMA: dict[str, Any] = {
+    'properties': {
+        'locations': {'type': 'array'},
+        'container_format': {'enum': [None, 'ami', 'bare', 'compressed']},
+        'disk_format': {'enum': [None, 'ami', 'raw', 'qcow2', 'ploop']},
+    }
+}
+METHODS = {'import-methods': {'value': ['glance-direct']}}
+
+
+def written(
+    images: tempest_conf.Images, compliance: Mapping[str, Any] | None = None
+) -> configparser.ConfigParser:
+    read = configparser.ConfigParser(interpolation=None, default_section='')
+    read.read_string(
+        tempest_conf.configuration(
+            LOGIN, images, compliance or {}, FOLDER, 'http://10.0.0.2/i.qcow2'
+        )
+    )
+    return read
+
+
+def test_formats_are_those_that_glance_has_with_the_common_ones_first():
+    images = tempest_conf.offered(METHODS, {}, SCHEMA, {}, cache=False, format_enforced=False)
+    assert written(images)['image']['container_formats'] == 'bare,ami,compressed'
+    assert written(images)['image']['disk_formats'] == 'qcow2,raw,ami,ploop'
+
+
+def test_features_are_those_that_glance_says():
+    images = tempest_conf.offered(METHODS, {}, SCHEMA, {}, cache=False, format_enforced=False)
+    assert dict(written(images)['image-feature-enabled']) == {
+        'import_image': 'True',
+        'manage_locations': 'False',
+        'http_store_enabled': 'False',
+        'image_caching_enabled': 'False',
+        'image_format_enforcement': 'False',
+    }
+    more = tempest_conf.offered(
+        {'import-methods': {'value': []}},
+        {'stores': [{'id': 'http'}]},
+        SCHEMA,
+        {'locations': []},
+        cache=True,
+        format_enforced=True,
+    )
+    assert dict(written(more)['image-feature-enabled']) == {
+        'import_image': 'False',
+        'manage_locations': 'True',
+        'http_store_enabled': 'True',
+        'image_caching_enabled': 'True',
+        'image_format_enforcement': 'True',
+    }
+
+
+def test_a_password_is_not_taken_for_a_variable():
+    """oslo.config replaces $name; $$ is a dollar."""
+    images = tempest_conf.offered(METHODS, {}, SCHEMA, {}, cache=False, format_enforced=False)
+    assert written(images)['auth']['admin_password'] == 'pa$$$$w%rd'
+
+
+def test_rules_for_passwords_are_tested_where_there_are_any():
+    images = tempest_conf.offered(METHODS, {}, SCHEMA, {}, cache=False, format_enforced=False)
+    assert not written(images).getboolean('identity-feature-enabled', 'security_compliance')
+    strict = written(images, {'lockout_failure_attempts': 3, 'password_expires_days': 90})
+    assert strict.getboolean('identity-feature-enabled', 'security_compliance')
+    assert strict['identity']['user_lockout_failure_attempts'] == '3'
+    assert 'password_expires_days' not in strict['identity']
+
+
+def test_features_are_named_as_the_list_of_what_is_known_names_them():
+    few = tempest_conf.offered(METHODS, {}, SCHEMA, {}, cache=False, format_enforced=False)
+    assert tempest_conf.features(few, {}) == frozenset()
+    many = tempest_conf.offered(
+        {'import-methods': {'value': ['glance-download']}},
+        {'stores': [{'id': 'fs'}, {'id': 'http'}]},
+        SCHEMA,
+        {'locations': []},
+        cache=True,
+        format_enforced=True,
+    )
+    named = {one.without for one in results.known(KNOWN.read_text()) if one.without}
+    all_of_them = tempest_conf.features(many, {'lockout_duration': 5})
+    assert named - {'compute', 'a second glance'} == all_of_them
