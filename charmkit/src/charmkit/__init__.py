@@ -1,22 +1,22 @@
-"""Declare a charm as data, and let one pure function decide what to do."""
+"""Declare a charm as data, and let one pure function decide what to do.
 
-# ruff: noqa: E402 -- what comes first here must be done before `ops` is loaded.
+What is named here is loaded when it is first used: ``charmkit.idle`` must come before ``ops`` is loaded.
+"""
+
 from __future__ import annotations
 
-import os
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from . import unasked
-
-unasked.leave(os.environ)
-
-from . import apache, conf, host, migration, relations, state
-from .api import ApiCharm
-from .charm import Charm
-from .machine import Facts, Machine, Task
-from .relations import keystone, mount, mysql, subordinate
-from .spec import Daemon, Ready, ServiceSpec, WsgiApp
-from .state import Desired, Inputs, Secret, Status
-from .why import Action, Hook, Why
+if TYPE_CHECKING:
+    from . import apache, conf, host, idle, migration, relations, state
+    from .api import ApiCharm
+    from .charm import Charm
+    from .machine import Facts, Machine, Task
+    from .relations import keystone, mount, mysql, subordinate
+    from .spec import Daemon, Ready, ServiceSpec, WsgiApp
+    from .state import Desired, Inputs, Secret, Status
+    from .why import Action, Hook, Why
 
 __all__ = [
     'Action',
@@ -38,6 +38,7 @@ __all__ = [
     'apache',
     'conf',
     'host',
+    'idle',
     'keystone',
     'migration',
     'mount',
@@ -46,3 +47,24 @@ __all__ = [
     'state',
     'subordinate',
 ]
+
+_HOMES = {
+    'api': ('ApiCharm',),
+    'charm': ('Charm',),
+    'machine': ('Facts', 'Machine', 'Task'),
+    'relations': ('keystone', 'mount', 'mysql', 'subordinate'),
+    'spec': ('Daemon', 'Ready', 'ServiceSpec', 'WsgiApp'),
+    'state': ('Desired', 'Inputs', 'Secret', 'Status'),
+    'why': ('Action', 'Hook', 'Why'),
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = next((module for module, names in _HOMES.items() if name in names), None)
+    if home == 'relations':
+        return importlib.import_module(f'.relations.{name}', __name__)
+    if home is not None:
+        return getattr(importlib.import_module(f'.{home}', __name__), name)
+    if name in __all__:
+        return importlib.import_module(f'.{name}', __name__)
+    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

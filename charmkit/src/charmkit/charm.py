@@ -7,7 +7,7 @@ Any charm is a subclass of :class:`Charm` with one pure function::
             return workload.run(why, inputs)          # a pure module of the charm's own
 
 Every hook that asks for something and every action leads there, so there is nothing to observe; some hooks ask
-for nothing (:mod:`charmkit.unasked`): another comes right behind them, or a run has found all that they say already.
+for nothing (:mod:`charmkit.idle`): another comes right behind them, or a run has found all that they say already.
 What needs the services *running* (grants, a catalogue over REST, health) is a task of :attr:`Desired.tasks`;
 databags are written when all tasks have ended, so nobody is told of what does not exist yet.
 """
@@ -24,7 +24,7 @@ from typing import ClassVar, TypeVar, cast
 
 import ops
 
-from . import apply, drive, host, relations, run, state, unasked
+from . import apply, drive, host, idle, relations, run, state
 from .machine import Facts, Machine
 from .why import Action, Hook, Why
 
@@ -34,11 +34,11 @@ _log = logging.getLogger(__name__)
 _BEFORE_CONFIGURED = (
     ops.LeaderElectedEvent,
     ops.LeaderSettingsChangedEvent,
-    ops.RelationCreatedEvent,  # See charmkit.unasked.
+    ops.RelationCreatedEvent,  # See charmkit.idle.
 )
 # Nothing runs for these.
 _IDLE = (
-    ops.RelationJoinedEvent,  # See charmkit.unasked.
+    ops.RelationJoinedEvent,  # See charmkit.idle.
     ops.CollectMetricsEvent,
     ops.RemoveEvent,  # Its stop hook came before it.
     ops.SecretRemoveEvent,
@@ -123,7 +123,7 @@ class Charm(ops.CharmBase):
         Raises:
             CommandError: what :func:`drive.drive` raises; Juju shows it and tries again.
         """
-        unasked.forget(self.charm_dir)
+        idle.forget(self.charm_dir)
         inputs = self.inputs()
         driven = drive.drive(self.here, self.run, why, inputs)
         desired = driven.desired
@@ -135,7 +135,7 @@ class Charm(ops.CharmBase):
         news = self._publish(desired)
         shown = self._show([*desired.status, *state.troubles(driven.inputs, desired.status)])
         at_rest = not (news or driven.steps or shown == 'blocked')
-        unasked.remember(self.charm_dir, self._heard(inputs) if at_rest else {})
+        idle.remember(self.charm_dir, self._heard(inputs) if at_rest else {})
         return driven
 
     def _keep(self, memory: Mapping[str, object]) -> None:
@@ -206,15 +206,15 @@ class Charm(ops.CharmBase):
         return found
 
     def _heard(self, inputs: state.Inputs) -> dict[str, str]:
-        """What the databags say that *inputs* were read from; see :mod:`unasked`."""
+        """What the databags say that *inputs* were read from; see :mod:`idle`."""
         out: dict[str, str] = {}
         for relation in (r for found in inputs.relations.values() for r in found):
             for who, bag in ((relation.app, relation.app_data), *relation.units.items()):
-                key = unasked.key(relation.id, who)
-                out[key] = unasked.digest(relation.name, inputs.site.unit, bag)
+                key = idle.key(relation.id, who)
+                out[key] = idle.digest(relation.name, inputs.site.unit, bag)
         for peer in self.model.relations[PEERS] if PEERS in self.meta.peers else ():
             for who, bag in ((self.app.name, inputs.peers), *inputs.peer_units.items()):
-                out[unasked.key(peer.id, who)] = unasked.digest(PEERS, inputs.site.unit, bag)
+                out[idle.key(peer.id, who)] = idle.digest(PEERS, inputs.site.unit, bag)
         return out
 
     def _publish(self, desired: state.Desired) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import ops
 
-from . import charm, drive, files, host, state, unasked
+from . import charm, drive, files, host, idle, state
 from .why import Why
 
 
@@ -36,7 +36,7 @@ class LegacyCharm(charm.Charm):
         return drive.Driven(desired=state.Desired(), inputs=self.inputs())
 
     def reconcile(self) -> state.Desired:
-        unasked.forget(self.charm_dir)
+        idle.forget(self.charm_dir)
         inputs = self.inputs()
 
         def decide(versions: Mapping[str, str]) -> host.Host:
@@ -65,5 +65,5 @@ class LegacyCharm(charm.Charm):
         news = self._publish(desired)
         shown = self._show([*failed, *desired.status])
         at_rest = not (news or steps or shown == 'blocked')
-        unasked.remember(self.charm_dir, self._heard(inputs) if at_rest else {})
+        idle.remember(self.charm_dir, self._heard(inputs) if at_rest else {})
         return desired

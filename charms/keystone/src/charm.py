@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+from charmkit import idle
+
+idle.exit_if_idle()  # Hooks that ask for nothing end here, before ops is loaded.
+
 import charmkit
 import identity
 import keys

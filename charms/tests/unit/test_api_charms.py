@@ -10,7 +10,7 @@ from typing import Any
 import charmkit
 import pytest
 import yaml
-from charmkit import apache, host, unasked
+from charmkit import apache, host, idle
 from charmkit import testing as machines
 from ops import testing
 
@@ -216,7 +216,7 @@ def test_what_a_run_at_rest_has_found_needs_no_other_run(
     assert isinstance(db, testing.Relation)
     who = f'{db.remote_app_name}/0'
     heard = json.loads(memory.read_text())
-    assert heard[unasked.key(db.id, who)] == unasked.digest(
+    assert heard[idle.key(db.id, who)] == idle.digest(
         'shared-db', f'{name}/0', db.remote_units_data[0]
     )
     for relation in settled.relations:

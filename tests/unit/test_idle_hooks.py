@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from charmkit import relations, unasked
+from charmkit import idle, relations
 from charmkit.relations import loadbalancer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,9 +68,9 @@ def test_which_hooks_ask_for_nothing_before_and_after_the_first_config_changed(
     path: str, before: bool, after: bool, tmp_path: pathlib.Path
 ) -> None:
     given = {'JUJU_DISPATCH_PATH': path, 'JUJU_CHARM_DIR': str(tmp_path)}
-    assert unasked.is_hook(given) is before
-    unasked.remember(tmp_path, {})
-    assert unasked.is_hook(given) is after
+    assert idle.asks_for_nothing(given) is before
+    idle.remember(tmp_path, {})
+    assert idle.asks_for_nothing(given) is after
 
 
 ACKS = '{"api/0": {"state": "ready"}, "api/1": {"state": "ready"}}'
@@ -96,7 +96,7 @@ class Juju:
     ) -> bool:
         """Whether relation-changed asks for nothing when the databag is *bag*."""
         self.answer.write_text(json.dumps(bag))
-        return unasked.is_hook(
+        return idle.asks_for_nothing(
             {
                 'JUJU_DISPATCH_PATH': f'hooks/{relation}-relation-changed',
                 'JUJU_CHARM_DIR': str(self.charm_dir),
@@ -111,8 +111,8 @@ class Juju:
         self, bag: dict[str, str], relation: str = 'public-backend', who: str = 'lb/0'
     ) -> None:
         """A run found *bag*, and had nothing to do."""
-        digest = unasked.digest(relation, 'api/0', bag)
-        unasked.remember(self.charm_dir, {unasked.key(7, who): digest})
+        digest = idle.digest(relation, 'api/0', bag)
+        idle.remember(self.charm_dir, {idle.key(7, who): digest})
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_what_is_said_to_another_unit_by_name_asks_for_nothing(juju: Juju) -> No
 
 def test_the_relations_with_load_balancers_are_those_of_their_interface() -> None:
     """Named twice, since to import the interface would cost what is to be saved."""
-    assert set(loadbalancer.ENDPOINTS) == unasked.BACKENDS
+    assert set(loadbalancer.ENDPOINTS) == idle.BACKENDS
 
 
 def test_between_load_balancers_every_word_counts(juju: Juju) -> None:
@@ -164,14 +164,14 @@ def test_what_an_application_says_is_asked_of_the_application(juju: Juju) -> Non
 def test_a_run_counts_for_a_moment(juju: Juju) -> None:
     juju.heard({'acks': ACKS})
     (memory,) = juju.charm_dir.iterdir()
-    long_ago = time.time() - unasked.FRESH_S - 1
+    long_ago = time.time() - idle.FRESH_S - 1
     os.utime(memory, (long_ago, long_ago))
     assert not juju.changed({'acks': ACKS})
 
 
 def test_a_run_that_broke_off_counts_for_nothing(juju: Juju) -> None:
     juju.heard({'acks': ACKS})
-    unasked.forget(juju.charm_dir)
+    idle.forget(juju.charm_dir)
     assert not juju.changed({'acks': ACKS})
 
 
@@ -202,7 +202,7 @@ def test_what_is_said_to_others_changes_nothing_for_a_unit(
         )
         wish = loadbalancer.Lifecycle(state='drain', token=token)
         return (
-            [unasked.digest('public-backend', 'api/0', bag) for bag in (app, unit)],
+            [idle.digest('public-backend', 'api/0', bag) for bag in (app, unit)],
             loadbalancer.drain([relation], 'api/0', wish),
             loadbalancer.in_rotation([relation], 'api/0', wish),
         )

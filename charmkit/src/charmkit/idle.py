@@ -67,7 +67,7 @@ def digest(relation: str, unit: str, databag: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def is_hook(environment: Mapping[str, str]) -> bool:
+def asks_for_nothing(environment: Mapping[str, str]) -> bool:
     """Whether Juju runs this program for a hook that asks for nothing."""
     kind, _, name = environment.get('JUJU_DISPATCH_PATH', '').partition('/')
     if kind != 'hooks':
@@ -107,7 +107,10 @@ def _relation_get(who: str, *, app: bool) -> dict[str, str]:
     return json.loads(done.stdout)
 
 
-def leave(environment: Mapping[str, str]) -> None:
-    """End the program here, and well, if it is such a hook. Raises SystemExit."""
-    if is_hook(environment):
+def exit_if_idle() -> None:
+    """End the program here, and well, if Juju runs it for such a hook. Raises SystemExit.
+
+    The first line of a charm: what is imported after it costs those hooks nothing.
+    """
+    if asks_for_nothing(os.environ):
         sys.exit(0)
