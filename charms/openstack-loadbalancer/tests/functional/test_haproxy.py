@@ -53,13 +53,13 @@ def test_reloads_that_close_idle_connections_lose_requests(machine: Any) -> None
 def test_a_post_on_an_old_worker_is_waited_for(machine: Any) -> None:
     found = machine.scenario('inflight')
     assert found['post']['lost'] == 0
-    assert found['waited_s'] > 2
+    assert found['under_way'] == 0
 
 
 def test_a_drain_that_asks_only_the_current_worker_loses_the_post(machine: Any) -> None:
     found = machine.scenario('inflight', current_only=True)
     assert found['post']['lost'] == 1
-    assert found['waited_s'] < 2
+    assert found['under_way'] == 1
 
 
 def test_a_drain_outlives_a_reload_and_a_start_from_nothing(machine: Any) -> None:

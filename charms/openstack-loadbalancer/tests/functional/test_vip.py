@@ -1,4 +1,4 @@
-"""VIPs that move between two machines: how long clients see nobody, and that there is one owner."""
+"""VIPs that move between two machines, and have one owner. How long clients see nobody: the benchmark `lb-vip`."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def pair(request: pytest.FixtureRequest, boot: vip_pair.Boot) -> Iterator[Pair]:
         yield machines
 
 
-def usual(seen: list[Seen]) -> Seen:
-    """The second best of several moves: what else the machine does can only lengthen a gap."""
-    return Seen(sorted(s.gap for s in seen)[1], sorted(s.overlap for s in seen)[1])
+def two_at_once(seen: list[Seen]) -> int:
+    """Moves with two owners at once; one of them may be the machine's, which does something else as well."""
+    return max(0, sum(s.overlap > 0 for s in seen) - 1)
 
 
-def test_vips_are_back_within_200_ms_when_their_unit_is_stopped_in_order(pair: Pair) -> None:
+def test_vips_move_without_a_second_owner_when_their_unit_is_stopped_in_order(pair: Pair) -> None:
     seen = vip_pair.stopped_in_order(pair, 5)
-    assert usual(seen).overlap == 0, seen
-    assert usual(seen).gap <= 0.2, seen
+    assert all(s.back for s in seen)
+    assert two_at_once(seen) == 0, seen
 
 
-def test_vips_are_back_within_800_ms_when_their_unit_is_killed(pair: Pair) -> None:
+def test_vips_move_without_a_second_owner_when_their_unit_is_killed(pair: Pair) -> None:
     seen = vip_pair.killed(pair, 3)
-    assert usual(seen).overlap == 0, seen
-    assert usual(seen).gap <= 0.8, seen
+    assert all(s.back for s in seen)
+    assert two_at_once(seen) == 0, seen
 
 
 def test_both_families_leave_a_unit_whose_haproxy_is_not_ready_and_do_not_come_back(

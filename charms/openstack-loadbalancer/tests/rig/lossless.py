@@ -100,11 +100,10 @@ def inflight(current_only: bool = False) -> dict[str, Any]:
                 assert time.monotonic() < end, 'the request did not arrive'
                 time.sleep(0.05)
             subprocess.run(['systemctl', 'reload', 'haproxy'], check=True)
-            began = time.monotonic()
             r.pause(busy[0])
-            waited = time.monotonic() - began
+            left = _under_way(everyone(), busy[0].unit)
             busy[0].stop()
-            return {'post': result(post), 'waited_s': round(waited, 2)}
+            return {'post': result(post), 'under_way': left}
         finally:
             runtime.workers = everyone
 

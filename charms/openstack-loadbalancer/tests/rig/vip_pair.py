@@ -39,6 +39,8 @@ class Seen:
     """The longest time for which a client of either VIP got no answer."""
     overlap: float
     """For how long two machines held the same VIP."""
+    back: bool
+    """Both were answered again, within half a minute."""
 
 
 @contextlib.contextmanager
@@ -139,13 +141,17 @@ def moved(machines: Pair, away: Callable[[str], float | None]) -> Seen:
     time.sleep(1)
     first = owner(machines)
     lost = away(first)
+    gone = time.monotonic()
+    while time.monotonic() < gone + 30 and not all(c.answered_since(gone) for c in clients):
+        time.sleep(0.1)
+    back = all(c.answered_since(gone) for c in clients)
     time.sleep(2.5)
     for c in clients:
         c.over.set()
     overlaps = [o.end({} if lost is None else {first: lost}) for o in owners]
     for c in clients:
         c.join()
-    return Seen(max(c.gap() for c in clients), max(overlaps))
+    return Seen(max(c.gap() for c in clients), max(overlaps), back)
 
 
 class _Client(threading.Thread):
@@ -168,6 +174,9 @@ class _Client(threading.Thread):
                     self.answered.append(time.monotonic())
             talk.close()
             time.sleep(0.005)
+
+    def answered_since(self, instant: float) -> bool:
+        return bool(self.answered) and self.answered[-1] > instant
 
     def gap(self) -> float:
         """The longest time in seconds without an answer, up to the end."""

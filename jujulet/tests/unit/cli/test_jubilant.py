@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pathlib
-import time
 import uuid
 
 import fakes
@@ -249,10 +248,8 @@ def test_resources_are_read_before_the_command_returns(
 
 
 def test_the_debug_log_is_whole_and_ends(client: jubilant.Juju):
-    began = time.monotonic()
     assert client.debug_log().splitlines() == [
         'unit-a-0: 00:16:40 INFO unit.a/0.juju-log hello',
         'unit-b-0: 00:16:41 ERROR unit.b/0.juju-log oh no',
     ]
     assert client.debug_log(limit=1).count('\n') == 1
-    assert time.monotonic() - began < 2

@@ -21,7 +21,7 @@ def lives(pid: int) -> bool:
 def test_what_a_program_began_ends_with_it(tmp_path: pathlib.Path) -> None:
     """As mmdebstrap, whose apt went on unpacking when the controller had stopped."""
     said = tmp_path / 'pid'
-    script = f'sleep 60 & echo $! >{said}.new; mv {said}.new {said}; wait'
+    script = f'sleep 600 & echo $! >{said}.new; mv {said}.new {said}; wait'
 
     async def stopped() -> None:
         task = asyncio.create_task(tools.run(['sh', '-c', script]))
@@ -32,9 +32,6 @@ def test_what_a_program_began_ends_with_it(tmp_path: pathlib.Path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    end = time.monotonic() + 20
-    asyncio.run(stopped())
-    assert time.monotonic() < end  # It did not wait for the sleeper.
+    asyncio.run(stopped())  # It does not wait for the sleeper, or this test would reach its limit.
     while lives(int(said.read_text())):
-        assert time.monotonic() < end
         time.sleep(0.01)
