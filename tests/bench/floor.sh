@@ -176,7 +176,7 @@ ask() {   # METHOD PATH [BODY]: of the first keystone, as its administrator
         ${3:+--data "$3"} "http://127.0.0.1:5000/v3$2"
 }
 
-id_() { grep -o '"id": "[^"]*"' | head -n 1 | cut -d '"' -f 4; }
+id_() { local all; all=$(grep -o '"id": "[^"]*"'); cut -d '"' -f 4 <<<"${all%%$'\n'*}"; }
 
 token() {   # URL
     local auth
@@ -334,7 +334,9 @@ down() {
     for machine in "${machines[@]}"; do
         podman "${runtime[@]}" rm --force --time 0 --ignore "floor-${machine%% *}" >/dev/null
     done
-    for n in "${networks[@]}"; do podman network rm --force "floor-${n%:*}" >/dev/null 2>&1 || true; done
+    for n in "${networks[@]}"; do
+        if podman network exists "floor-${n%:*}"; then podman network rm --force "floor-${n%:*}" >/dev/null; fi
+    done
     rm -rf --one-file-system "$folder"
 }
 

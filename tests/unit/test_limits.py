@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import subprocess
 import sys
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -31,7 +31,7 @@ def fits(item: pytest.Item) -> bool:
 def test_a_test_without_one_would_be_noticed(
     request: pytest.FixtureRequest, marks: list[pytest.MarkDecorator]
 ):
-    make: Any = pytest.Function.from_parent  # pyright: ignore[reportUnknownMemberType]
+    make = cast('Any', pytest.Function).from_parent
     item: pytest.Item = make(request.node.parent, name='other', callobj=lambda: None)
     for mark in marks:
         item.add_marker(mark)

@@ -32,8 +32,8 @@ CLOCK_SKEW = shell.fault_of(
         unable=_LIBRARY
         + """
 choose_service >/dev/null || { echo 'no service listens there'; exit 0; }
-[ -n "$(library)" ] || install_if_missing faketime libfaketime >/dev/null || true
-[ -n "$(library)" ] || echo 'libfaketime is not installed, and could not be installed'
+[ -n "$(library)" ] || install_if_missing faketime libfaketime || exit 0
+[ -n "$(library)" ] || echo 'faketime is installed, but not libfaketime'
 """,
         prepare=_LIBRARY
         + """

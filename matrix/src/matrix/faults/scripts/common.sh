@@ -18,9 +18,10 @@ have() { command -v "$1" >/dev/null 2>&1; }
 install_if_missing() {  # install_if_missing PROGRAM PACKAGE: says what it could not.
     have "$1" && return 0
     have apt-get || { echo "$1 is not installed, and there is no apt-get here to install $2"; return 1; }
-    DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=60 install -y -q --no-install-recommends "$2" \
-        >/dev/null 2>&1 || true
-    have "$1" || { echo "$1 is not installed, and $2 could not be installed"; return 1; }
+    if said=$(DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=60 install -y -q \
+        --no-install-recommends "$2" 2>&1) && have "$1"; then return 0; fi
+    echo "$1 is not installed, and $2 could not be installed: $(printf '%s\n' "$said" | sed -n 's/^E: //p' | tail -n 1)"
+    return 1
 }
 
 # Services. The main process may be anyone's child: the control group knows all that belong together.
