@@ -22,6 +22,8 @@ import grants
 import mariadb
 import server
 
+REACH: tuple[str, ...] = ()
+"""What goes before each of MariaDB's programs to run it where the server is: nothing, here."""
 Say = Callable[[str], object]
 
 _END = b'-- Dump completed'
@@ -79,11 +81,11 @@ class Make:
     """Seconds since the epoch: the backup's name."""
     name: str = 'backup'
 
-    def carry_out(self, _: charmkit.Machine) -> dict[str, str] | Failed:
+    def carry_out(self, machine: charmkit.Machine) -> dict[str, str] | Failed:
         """Do it."""
         at = datetime.datetime.fromtimestamp(self.now, datetime.UTC)
         try:
-            return make(pathlib.Path(mariadb.BACKUPS), at, _say).results()
+            return make(machine, pathlib.Path(mariadb.BACKUPS), at, _say).results()
         except (BackupError, server.ServerError) as e:
             return Failed(f'No backup was made: {e}')
 
@@ -95,10 +97,10 @@ class Restore:
     path: str
     name: str = 'restore'
 
-    def carry_out(self, _: charmkit.Machine) -> dict[str, str] | Failed:
+    def carry_out(self, machine: charmkit.Machine) -> dict[str, str] | Failed:
         """Do it."""
         try:
-            restore(pathlib.Path(self.path), _say)
+            restore(machine, pathlib.Path(self.path), _say)
         except (BackupError, server.ServerError) as e:
             return Failed(str(e))
         return {'restored': self.path}
@@ -121,7 +123,9 @@ def _say(line: str) -> None:
         subprocess.run(['action-log', line], check=False)
 
 
-def make(folder: pathlib.Path, now: datetime.datetime, say: Say) -> Backup:
+def make(
+    machine: charmkit.Machine, folder: pathlib.Path, now: datetime.datetime, say: Say
+) -> Backup:
     """Dump every database that is not the server's own into a new file in *folder*.
 
     The dump is one transaction (``--single-transaction``), so services go on writing meanwhile.
@@ -133,7 +137,10 @@ def make(folder: pathlib.Path, now: datetime.datetime, say: Say) -> Backup:
     """
     began = time.monotonic()
     names = tuple(
-        sorted({r['name'] for r in server.query(grants.DATABASES)} - {*grants.SYSTEM_DATABASES})
+        sorted(
+            {r['name'] for r in server.query(machine, grants.DATABASES)}
+            - {*grants.SYSTEM_DATABASES}
+        )
     )
     if not names:
         raise BackupError('there is no database yet')
@@ -157,7 +164,7 @@ def make(folder: pathlib.Path, now: datetime.datetime, say: Say) -> Backup:
 
 def _dump(names: tuple[str, ...], path: pathlib.Path, say: Say) -> None:
     argv = (
-        *server.REACH, 'mariadb-dump', '--protocol=socket', '--single-transaction', '--quick', '--routines',
+        *REACH, 'mariadb-dump', '--protocol=socket', '--single-transaction', '--quick', '--routines',
         '--events', '--triggers', '--hex-blob', '--add-drop-database', '--databases', *names,
     )  # fmt: skip
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -198,7 +205,7 @@ def check(path: pathlib.Path) -> None:
         raise BackupError(f'{path} does not end as a dump does; nothing was changed')
 
 
-def restore(path: pathlib.Path, say: Say) -> None:
+def restore(machine: charmkit.Machine, path: pathlib.Path, say: Say) -> None:
     """Put the databases in *path* in the place of those of the same names.
 
     The file is read to its end first, so that a damaged one changes nothing.
@@ -210,9 +217,9 @@ def restore(path: pathlib.Path, say: Say) -> None:
     check(path)
     say(f'restoring {path}')
     patience = f'--init-command=SET lock_wait_timeout={_LOCK_WAIT_S}'
-    argv = (*server.REACH, *server.CLIENT, '--binary-mode', patience)
+    argv = (*REACH, *server.CLIENT, '--binary-mode', patience)
     with (
-        _clients_kept_off(),
+        _clients_kept_off(machine),
         gzip.open(path, 'rb') as dump,
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=errors) as client,
@@ -228,7 +235,7 @@ def restore(path: pathlib.Path, say: Say) -> None:
 
 
 @contextlib.contextmanager
-def _clients_kept_off() -> Generator[None]:
+def _clients_kept_off(machine: charmkit.Machine) -> Generator[None]:
     """Meanwhile, end every connection of a service again and again.
 
     A service that is in the middle of a transaction holds its tables, and a restore that must replace them would wait
@@ -239,7 +246,7 @@ def _clients_kept_off() -> Generator[None]:
     def keep_off() -> None:
         while True:
             with contextlib.suppress(server.ServerError):
-                server.disconnect_clients()
+                server.disconnect_clients(machine)
             if over.wait(1.0):
                 return
 

@@ -1,6 +1,6 @@
 """Databases, accounts and grants: desired, observed, and the statements in between. Pure.
 
-An account is the charm's own when its password is the one that the charm derives for that user
+An account is the charm's own when one of its passwords is one that the charm derives for that user
 name; so what the charm made can be told from what an operator made, with no list kept. Only its
 own accounts are ever dropped, and a database never is.
 """
@@ -9,16 +9,27 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
 
+import generations
 from charmkit import passwords
 from charmkit.relations import mysql
 
 SYSTEM_DATABASES = ('information_schema', 'mysql', 'performance_schema', 'sys')
 
-DATABASES = 'SELECT schema_name AS name FROM information_schema.schemata;'
-ACCOUNTS = 'SELECT User, Host, authentication_string AS hash FROM mysql.user;'
+DATABASES = (
+    'SELECT schema_name AS name, default_character_set_name AS characters, schema_comment AS comment '
+    'FROM information_schema.schemata;'
+)
+ACCOUNTS = 'SELECT User, Host, Priv FROM mysql.global_priv;'
 PRIVILEGES = 'SELECT * FROM mysql.db;'
+
+NATIVE = 'mysql_native_password'
+COLLATION = 'utf8mb4_general_ci'
+"""Of every database that is made. Both MariaDB 10.11 and 11.8 have it, and compare by it as by the ``utf8mb3`` of older
+databases; 11.8's own default is another, which foreign keys to restored tables would refuse."""
 
 Row = Mapping[str, str]
 
@@ -52,14 +63,49 @@ class Desired:
 class Observed:
     """What the server has."""
 
-    databases: frozenset[str] = frozenset()
-    accounts: Mapping[Account, str] = dataclasses.field(
-        default_factory=dict[Account, str], repr=False
+    databases: Mapping[str, generations.Database] = dataclasses.field(
+        default_factory=dict[str, generations.Database]
     )
-    """The hash of each account's password."""
+    accounts: Mapping[Account, tuple[str, ...]] = dataclasses.field(
+        default_factory=dict[Account, tuple[str, ...]], repr=False
+    )
+    """The hash of each password that an account lets in, in order; another way in is ``plugin:hash``."""
     grants: frozenset[Grant] = frozenset()
     """Whole grants, and partial ones too when *partial* lists them."""
     partial: frozenset[Grant] = frozenset()
+
+    @property
+    def three_byte(self) -> tuple[str, ...]:
+        """Databases that hold no character beyond three bytes (``utf8mb3``): no emoji, for one."""
+        return tuple(sorted(n for n, d in self.databases.items() if d.characters == 'utf8mb3'))
+
+
+@dataclasses.dataclass(frozen=True)
+class Keys:
+    """The passwords of all users, each derived from one seed and the number of times that it was rotated."""
+
+    seed: str = dataclasses.field(repr=False)
+    turns: Mapping[str, int] = dataclasses.field(default_factory=dict[str, int])
+    """How often each user's password was rotated; a user that is not in it: never."""
+    overlapping: frozenset[str] = frozenset()
+    """Users whose last password but one still lets them in."""
+
+    def password(self, user: str) -> str:
+        """The password of *user*, the same at every address."""
+        return self._at(user, self.turns.get(user, 0))
+
+    def hashes(self, user: str) -> tuple[str, ...]:
+        """What lets *user* in: the newest first."""
+        turn = self.turns.get(user, 0)
+        last = turn - 1 if user in self.overlapping and turn else turn
+        return tuple(hashed(self._at(user, n)) for n in range(turn, last - 1, -1))
+
+    def known(self, user: str) -> frozenset[str]:
+        """The hash of every password that the charm ever gave *user*."""
+        return frozenset(hashed(self._at(user, n)) for n in range(self.turns.get(user, 0) + 1))
+
+    def _at(self, user: str, turn: int) -> str:
+        return passwords.derive(self.seed, 'mysql-user', user, *((str(turn),) if turn else ()))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,16 +127,21 @@ def desired(requests: Iterable[mysql.Request]) -> Desired:
     )
 
 
-def observed(databases: Iterable[Row], accounts: Iterable[Row], rights: Iterable[Row]) -> Observed:
-    """Understand the answers to :data:`DATABASES`, :data:`ACCOUNTS` and :data:`PRIVILEGES`."""
+def observed(
+    databases: Iterable[Row],
+    accounts: Iterable[Row],
+    rights: Iterable[Row],
+    tables: Iterable[Row] = (),
+) -> Observed:
+    """Understand the answers to the queries of this module, and to :data:`generations.TABLES`."""
     whole: set[Grant] = set()
     partial: set[Grant] = set()
     for row in rights:
         grant = Grant(Account(row['User'], row['Host']), row['Db'].replace('\\', ''))
         (whole if _is_whole(row) else partial).add(grant)
     return Observed(
-        databases=frozenset(row['name'] for row in databases),
-        accounts={Account(row['User'], row['Host']): row['hash'] for row in accounts},
+        databases=generations.databases(databases, tables),
+        accounts={Account(row['User'], row['Host']): _ways_in(row['Priv']) for row in accounts},
         grants=frozenset(whole | partial),
         partial=frozenset(partial),
     )
@@ -100,9 +151,17 @@ def _is_whole(row: Row) -> bool:
     return all(v == 'Y' for k, v in row.items() if k.endswith('_priv') and k != 'Grant_priv')
 
 
-def password(seed: str, user: str) -> str:
-    """The password of *user*, the same at every address."""
-    return passwords.derive(seed, 'mysql-user', user)
+def _ways_in(priv: str) -> tuple[str, ...]:
+    # Source: MariaDB Server documentation, mysql.global_priv: in auth_or, {} stands for the fields beside it.
+    top = cast('dict[str, Any]', json.loads(priv))
+    ways = [way or top for way in top.get('auth_or', [{}])]
+    return tuple(
+        _way_in(w.get('plugin', NATIVE), w.get('authentication_string', '')) for w in ways
+    )
+
+
+def _way_in(plugin: str, kept: str) -> str:
+    return kept if plugin == NATIVE else f'{plugin}:{kept}'
 
 
 def hashed(password: str) -> str:
@@ -114,37 +173,48 @@ def hashed(password: str) -> str:
     return '*' + sha1(sha1(password.encode())).hex().upper()
 
 
-def plan(want: Desired, seen: Observed, hash_of: Callable[[str], str]) -> tuple[Statement, ...]:
-    """Statements that take the server from *seen* to *want*; none when they agree.
+def plan(want: Desired, seen: Observed, keys: Keys) -> tuple[Statement, ...]:
+    """Statements that take the server's accounts from *seen* to *want*; none when they agree.
 
-    *hash_of* tells, for a user name, the hash of the password that the charm derives for it.
+    An account that is wanted gets its passwords back when they are not those of *keys*, whoever changed them.
     """
-    ours = frozenset(a for a, kept in seen.accounts.items() if kept == hash_of(a.user))
+    ours = frozenset(a for a, ways in seen.accounts.items() if keys.known(a.user) & {*ways})
     return (
         *_databases(want, seen),
-        *_accounts(want, seen, ours, hash_of),
+        *_accounts(want, seen, keys),
         *(_grant(g) for g in sorted(want.grants - (seen.grants - seen.partial))),
         *(_revoke(g) for g in sorted(seen.grants - want.grants) if g.account in want.accounts),
         *(_drop(a) for a in sorted(ours - want.accounts)),
     )
 
 
+def holds(request: mysql.Request, seen: Observed, keys: Keys) -> bool:
+    """Whether the server has all that *request* asks for, and lets its user in by no other password."""
+    want = desired([request])
+    return (
+        want.databases <= seen.databases.keys()
+        and want.grants <= seen.grants - seen.partial
+        and all(seen.accounts.get(a) == keys.hashes(a.user) for a in want.accounts)
+    )
+
+
 def _databases(want: Desired, seen: Observed) -> Iterator[Statement]:
-    for name in sorted(want.databases - seen.databases):
-        sql = f'CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb3;'
+    for name in sorted(want.databases - seen.databases.keys()):
+        sql = f'CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4 COLLATE {COLLATION};'
         yield Statement(f'create database {name}', sql)
 
 
-def _accounts(
-    want: Desired, seen: Observed, ours: frozenset[Account], hash_of: Callable[[str], str]
-) -> Iterator[Statement]:
-    for account in sorted(want.accounts - ours):
+def _accounts(want: Desired, seen: Observed, keys: Keys) -> Iterator[Statement]:
+    for account in sorted(want.accounts):
+        hashes = keys.hashes(account.user)
+        if seen.accounts.get(account) == hashes:
+            continue
         verb = 'alter' if account in seen.accounts else 'create'
         exists = 'IF EXISTS' if verb == 'alter' else 'IF NOT EXISTS'
+        ways = ' OR '.join(f"{NATIVE} USING '{h}'" for h in hashes)
         yield Statement(
             f'{verb} user {account.user}@{account.host}',
-            f'{verb.upper()} USER {exists} {_sql(account)} '
-            f"IDENTIFIED BY PASSWORD '{hash_of(account.user)}';",
+            f'{verb.upper()} USER {exists} {_sql(account)} IDENTIFIED VIA {ways};',
         )
 
 
@@ -169,10 +239,11 @@ def _drop(account: Account) -> Statement:
 
 
 def _sql(account: Account) -> str:
-    return f'{_quoted(account.user)}@{_quoted(account.host)}'
+    return f'{quoted(account.user)}@{quoted(account.host)}'
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """*text* as a string in SQL."""
     return "'" + text.replace('\\', '\\\\').replace("'", "''") + "'"
 
 

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Mapping
 
 import charmkit
+import grants
+import rotation
 from charmkit import host, state
 from charmkit.relations import mysql
 
 CONFIG = '/etc/mysql/mariadb.conf.d/90-charm.cnf'
+CHARACTERS = '/etc/mysql/mariadb.conf.d/91-charm-characters.cnf'
 DROP_IN = '/etc/systemd/system/mariadb.service.d/charm.conf'
 BACKUPS = '/var/backups/mysql-charm'
 SEED = 'seed'
 SERVER = 'server'
 PACKAGES = frozenset({'mariadb-server'})
+DATA = '/var/lib/mysql'
+RUNS_ON = 'runs-on'
+"""In the unit's memory: the server ran at the end of the last run."""
+STOPPED_AT = 'stopped-at'
+"""In the unit's memory: when the server was last found stopped; seconds since the epoch."""
 
-
+_TOLD_S = 3600.0
+"""How long a status says that the server was found stopped."""
 _NOTE = '# Written by the charm: local changes are overwritten.'
 
 # The server listens on a literal address, which must be there when the machine starts.
@@ -31,8 +41,12 @@ RestartSec=3
 """
 
 
-class InvalidOptionError(ValueError):
-    """An option has a value that cannot be used; the message names it."""
+# What MariaDB itself says of the options in a file (their names, and what it cannot read in a value), before the file
+# takes the place of the old one. It ends with 0 for some errors, but names them all.
+CHECK = (
+    'said=$(mariadbd --defaults-file="$1" --user=mysql --help --verbose 2>&1 >/dev/null); status=$?; '
+    'if echo "$said" | grep -F "[ERROR]"; then exit 1; fi; exit $status'
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,13 +58,41 @@ class Asked:
 
 
 def asked(inputs: charmkit.Inputs) -> Asked:
-    """Read every relation on ``shared-db``; one that asks for nonsense hurts no other."""
+    """Read every relation on ``shared-db``; one that asks for nonsense hurts no other, and keeps what it had."""
+    kept = requests_kept(inputs)
     by_relation: dict[int, tuple[mysql.Request, ...]] = {}
     refusals: list[mysql.Refusal] = []
     for relation in inputs.of('shared-db'):
-        by_relation[relation.id], refused = mysql.requests(relation)
+        before = kept.get(relation.id, ())
+        by_relation[relation.id], refused = mysql.requests(relation, before)
         refusals += refused
     return Asked(by_relation, tuple(refusals))
+
+
+REQUESTS = 'requests'
+"""In the unit's memory: what was asked for and met last, by relation id."""
+
+
+def keep_requests(found: Asked) -> dict[str, object]:
+    """*found* as a value of the unit's memory."""
+    return {
+        str(relation): [[r.unit, r.prefix, r.database, r.user, *r.hosts] for r in requests]
+        for relation, requests in found.requests.items()
+        if requests
+    }
+
+
+def requests_kept(inputs: charmkit.Inputs) -> dict[int, tuple[mysql.Request, ...]]:
+    """What :func:`keep_requests` wrote."""
+    kept: Mapping[str, list[list[str]]] = inputs.memory.get(REQUESTS, {})
+    return {
+        int(relation): tuple(_request(*fields) for fields in every)
+        for relation, every in kept.items()
+    }
+
+
+def _request(unit: str, prefix: str, database: str, user: str, *hosts: str) -> mysql.Request:
+    return mysql.Request(unit, prefix, database, user, hosts)
 
 
 def seed(inputs: charmkit.Inputs) -> str:
@@ -75,29 +117,50 @@ def desired_state(inputs: charmkit.Inputs, *, take_over: bool = False) -> charmk
     base = charmkit.Desired(app_data={'peers': _peers(inputs, server)}, secrets=_secrets(inputs))
     if server != inputs.site.unit:
         return dataclasses.replace(base, status=(_not_the_server(inputs, server),))
-    try:
-        config = _config(inputs)
-    except InvalidOptionError as e:
-        return dataclasses.replace(base, status=(state.Status('blocked', str(e)),))
+    settings, invalid = options(inputs)
+    runs = 'mariadb' not in inputs.failed
     return dataclasses.replace(
         base,
         host=host.Host(
             packages=PACKAGES,
             directories=(host.Directory(path=BACKUPS, mode=0o700),),
             files=(
-                host.File(path=CONFIG, content=config, notify=('mariadb',)),
+                host.File(
+                    path=CONFIG,
+                    content=_config(inputs, settings),
+                    notify=('mariadb',),
+                    check=('sh', '-c', CHECK, 'sh', '{path}'),
+                ),
                 host.File(path=DROP_IN, content=_DROP_IN),
             ),
             services=(host.Service('mariadb', probe=f'{_address(inputs)}:{mysql.PORT}'),),
         ),
         ports=frozenset({mysql.PORT}),
         version=_version(inputs),
-        status=_status(inputs),
+        status=(*(state.Status('blocked', said) for said in invalid), *_status(inputs)),
+        memory={
+            OPTIONS: dataclasses.asdict(settings),
+            RUNS_ON: runs,
+            STOPPED_AT: stopped_at(inputs),
+        },
     )
 
 
+def stopped_at(inputs: charmkit.Inputs) -> float:
+    """When the server was last found stopped though nothing of this charm had stopped it; 0 for never."""
+    found = inputs.memory.get(RUNS_ON) and inputs.started.get('mariadb') == 'start'
+    return inputs.now if found else float(inputs.memory.get(STOPPED_AT, 0))
+
+
+def characters(three_byte: bool) -> host.File:
+    """What ``utf8`` means in the statements of clients from the next start on; until then, as the server was told."""
+    mode = 'UTF8_IS_UTF8MB3' if three_byte else ''
+    return host.File(path=CHARACTERS, content=f'{_NOTE}\n[mariadbd]\nold_mode = {mode}\n')
+
+
 def _peers(inputs: charmkit.Inputs, server: str) -> dict[str, str]:
-    return {SERVER: server, SEED: inputs.peers.get(SEED) or state.secret_uri(SEED)}
+    kept = {k: v for k, v in inputs.peers.items() if k == rotation.KEY}
+    return {SERVER: server, SEED: inputs.peers.get(SEED) or state.secret_uri(SEED), **kept}
 
 
 def _secrets(inputs: charmkit.Inputs) -> dict[str, state.Secret]:
@@ -133,7 +196,19 @@ def _status(inputs: charmkit.Inputs) -> tuple[state.Status, ...]:
     )
     if not seed(inputs):
         return (*refused, state.Status('waiting', 'waiting for the secret of the passwords'))
-    return (*refused, *others)
+    return (*refused, *others, *_found_stopped(inputs))
+
+
+def _found_stopped(inputs: charmkit.Inputs) -> tuple[state.Status, ...]:
+    at = stopped_at(inputs)
+    if not at or inputs.now - at > _TOLD_S:
+        return ()
+    when = datetime.datetime.fromtimestamp(at, datetime.UTC)
+    return (
+        state.Status(
+            'active', f'mariadb was found stopped and was started again at {when:%H:%M} UTC'
+        ),
+    )
 
 
 def _version(inputs: charmkit.Inputs) -> str:
@@ -145,49 +220,67 @@ def _address(inputs: charmkit.Inputs) -> str:
     return inputs.site.address_on('shared-db')
 
 
-def _config(inputs: charmkit.Inputs) -> str:
-    lines = [f'{k} = {v}' if v else k for k, v in _settings(inputs).items()]
+def _config(inputs: charmkit.Inputs, settings: Settings) -> str:
+    lines = [f'{k} = {v}' if v else k for k, v in _variables(inputs, settings).items()]
     return '\n'.join([_NOTE, '[mariadbd]', *lines, ''])
 
 
-def _settings(inputs: charmkit.Inputs) -> dict[str, str]:
+def _variables(inputs: charmkit.Inputs, settings: Settings) -> dict[str, str]:
+    pool = settings.buffer_pool_mib or _within(
+        128, inputs.facts.memory_mib // 4 // 128 * 128, 8192
+    )
     return {
         'bind-address': f'127.0.0.1,{_address(inputs)}',
         'skip-name-resolve': '',
-        'max_connections': str(max_connections(inputs)),
+        'max_connections': str(
+            settings.max_connections or _within(256, inputs.facts.memory_mib // 4, 4000)
+        ),
         'max_allowed_packet': '64M',
-        'innodb_buffer_pool_size': f'{buffer_pool_mib(inputs)}M',
-        'innodb_log_file_size': f'{_within(96, buffer_pool_mib(inputs) // 8, 256)}M',
+        'innodb_buffer_pool_size': f'{pool}M',
+        'innodb_log_file_size': f'{_within(96, pool // 8, 256)}M',
         'innodb_flush_log_at_trx_commit': '1',
         'innodb_file_per_table': 'ON',
+        # Debian's defaults differ between the releases, and tables that were restored from an older one could not be
+        # referred to. MariaDB before 11.2 does not know the last one.
+        'character_set_server': 'utf8mb4',
+        'collation_server': grants.COLLATION,
+        'loose_character_set_collations': 'utf8mb3=utf8mb3_general_ci,utf8mb4=utf8mb4_general_ci',
     }
 
 
-def buffer_pool_mib(inputs: charmkit.Inputs) -> int:
-    """InnoDB's cache: what the option says, or a quarter of the memory, 128 MiB to 8 GiB.
-
-    An OpenStack database is small and hot, and the machine is often shared with the APIs.
-    """
-    option = _number(inputs, 'buffer-pool-mib', least=32, most=inputs.facts.memory_mib)
-    return option or _within(128, inputs.facts.memory_mib // 4 // 128 * 128, 8192)
+OPTIONS = 'options'
+"""In the unit's memory: the last good values of the options."""
 
 
-def max_connections(inputs: charmkit.Inputs) -> int:
-    """What the option says, or one for every 4 MiB of memory, from 256 to 4000.
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """The options' values that are in force; 0 leaves the choice to the charm."""
 
-    A connection takes up to 3 MiB when it sorts; an API process keeps up to 50 of them.
-    """
-    option = _number(inputs, 'max-connections', least=10, most=100_000)
-    return option or _within(256, inputs.facts.memory_mib // 4, 4000)
+    buffer_pool_mib: int = 0
+    """InnoDB's cache. By itself a quarter of the memory, 128 MiB to 8 GiB: an OpenStack database is small and hot, and
+    the machine is often shared with the APIs."""
+    max_connections: int = 0
+    """By itself one for every 4 MiB of memory, from 256 to 4000. A connection takes up to 3 MiB when it sorts; an API
+    process keeps up to 50 of them."""
 
 
-def _number(inputs: charmkit.Inputs, name: str, *, least: int, most: int) -> int:
-    value = int(inputs.options.get(name, 0))
-    if value and not least <= value <= most:
-        raise InvalidOptionError(
-            f'{name} is {value}: set it from {least} to {most}, or 0 for automatic'
-        )
-    return value
+def options(inputs: charmkit.Inputs) -> tuple[Settings, tuple[str, ...]]:
+    """The values in force, and what is wrong with those that are not: their last good ones are."""
+    last: Mapping[str, int] = inputs.memory.get(OPTIONS, {})
+    most = {'buffer-pool-mib': (32, inputs.facts.memory_mib), 'max-connections': (10, 100_000)}
+    good: dict[str, int] = {}
+    invalid: list[str] = []
+    for name, (least, limit) in most.items():
+        field = name.replace('-', '_')
+        value = int(inputs.options.get(name, 0))
+        good[field] = value
+        if value and not least <= value <= limit:
+            good[field] = int(last.get(field, 0))
+            before = good[field] or 'automatic'
+            invalid.append(
+                f'{name} is {value}: set it from {least} to {limit}, or 0 for automatic ({before} is in force)'
+            )
+    return Settings(**good), tuple(invalid)
 
 
 def _within(least: int, value: int, most: int) -> int:

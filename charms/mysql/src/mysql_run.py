@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import pathlib
+from collections.abc import Iterator
+from typing import cast
 
 import backups
 import charmkit
+import disks
 import grants
 import mariadb
+import rotation
 import server
 from charmkit.relations import mysql
 from charmkit.why import action
@@ -37,6 +42,8 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
             restore = backups.Restore(path)
             # The grants come after it: it may have brought others.
             return _answered(dataclasses.replace(desired, tasks=(restore, *desired.tasks)), inputs)
+        case charmkit.Action(name='rotate-password'):
+            return _rotated(why, inputs)
         case charmkit.Action(name='take-over'):
             return dataclasses.replace(_served(why, inputs), results={'server': inputs.site.unit})
         case _:
@@ -44,9 +51,94 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
 
 
 def _refusal(why: charmkit.Why, inputs: charmkit.Inputs) -> str:
+    if restore := action(why, 'restore'):
+        file = str(restore.params['file'])
+        if not file.isprintable() or '..' in pathlib.PurePosixPath(file).parts:
+            return f'file is {file[:80]!r}: give the name of a backup (see list-backups), or the whole path of a file'
     if action(why, 'take-over') and not inputs.site.leader:
         return 'Only the leader can take over: see `juju status` for which unit it is'
+    if rotate := action(why, 'rotate-password'):
+        return _rotation_refused(rotate, inputs)
+    if action(why, 'list-backups'):
+        return ''
+    server = mariadb.server_unit(inputs)
+    if isinstance(why, charmkit.Action) and why.name != 'take-over' and server != inputs.site.unit:
+        return (
+            f'The databases are on {server}: run it there'
+            if server
+            else 'No unit holds the databases yet'
+        )
     return ''
+
+
+def _rotation_refused(rotate: charmkit.Action, inputs: charmkit.Inputs) -> str:
+    if not inputs.site.leader or mariadb.server_unit(inputs) != inputs.site.unit:
+        return 'Only the leader can, and only if it holds the databases: `juju status` tells which unit it is'
+    if not mariadb.seed(inputs):
+        return 'There are no passwords yet'
+    there = _users(inputs)
+    user, overlap = str(rotate.params.get('user', '')), _overlap_min(rotate)
+    if (user and user not in there) or not there:
+        return (
+            f'No related application has a user {user!r}; there are: {" ".join(there) or "none"}'
+        )
+    if not 0 <= overlap <= _MOST_OVERLAP_MIN:
+        return f'overlap-minutes is {overlap}: set it from 0 to {_MOST_OVERLAP_MIN}'
+    before = rotation.read(inputs.peers.get(rotation.KEY, ''))
+    for busy in sorted(rotation.overlapping(before, inputs.now) & {*_chosen(rotate, inputs)}):
+        if overlap:
+            return (
+                f'{busy} was rotated before, and its password before that lets in until '
+                f'{_utc(before[busy].until)}: wait, or lose requests with overlap-minutes=0'
+            )
+    return ''
+
+
+_MOST_OVERLAP_MIN = 7 * 24 * 60
+_OVERLAP_MIN = 60
+
+
+def _overlap_min(rotate: charmkit.Action) -> int:
+    return int(rotate.params.get('overlap-minutes', _OVERLAP_MIN))
+
+
+def _users(inputs: charmkit.Inputs) -> list[str]:
+    every = mariadb.asked(inputs).requests.values()
+    return sorted({r.user for requests in every for r in requests})
+
+
+def _chosen(rotate: charmkit.Action, inputs: charmkit.Inputs) -> list[str]:
+    user = str(rotate.params.get('user', ''))
+    return [user] if user else _users(inputs)
+
+
+def _utc(at: float) -> str:
+    return f'{datetime.datetime.fromtimestamp(at, datetime.UTC):%Y-%m-%dT%H:%M:%SZ}'
+
+
+def _rotations(why: charmkit.Why, inputs: charmkit.Inputs) -> dict[str, rotation.Rotation]:
+    before = rotation.read(inputs.peers.get(rotation.KEY, ''))
+    rotate = action(why, 'rotate-password')
+    if not rotate:
+        return before
+    until = inputs.now + 60 * _overlap_min(rotate)
+    return rotation.rotated(before, _chosen(rotate, inputs), until)
+
+
+def _rotated(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
+    desired = _served(why, inputs)
+    after = _rotations(why, inputs)
+    report = inputs.seen.get(server.CONVERGE)
+    if inputs.failed or (isinstance(report, server.Report) and report.refused):
+        said = report.refused if isinstance(report, server.Report) else 'the server does not run'
+        return charmkit.Desired(failure=f'No password was rotated: {said}')
+    peers = {**desired.app_data['peers'], rotation.KEY: rotation.write(after)}
+    users = _chosen(why, inputs)
+    return dataclasses.replace(
+        desired,
+        app_data={**desired.app_data, 'peers': peers},
+        results={'users': ' '.join(users), 'former-passwords-until': _utc(after[users[0]].until)},
+    )
 
 
 def _answered(desired: charmkit.Desired, inputs: charmkit.Inputs) -> charmkit.Desired:
@@ -59,19 +151,75 @@ def _answered(desired: charmkit.Desired, inputs: charmkit.Inputs) -> charmkit.De
 
 def _served(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     desired = mariadb.desired_state(inputs, take_over=action(why, 'take-over') is not None)
+    if not desired.host.services:
+        return desired
+    found = cast('tuple[disks.Disk, ...]', inputs.seen.get(disks.DISKS, ()))
+    desired = dataclasses.replace(
+        desired,
+        tasks=(disks.Look((mariadb.DATA, mariadb.BACKUPS)),),
+        status=(*desired.status, *disks.statuses(found)),
+    )
     seed = mariadb.seed(inputs)
-    if not desired.host.services or not seed or inputs.failed:
+    if not seed or inputs.failed:
         return desired
-    asked = mariadb.asked(inputs).requests
-    every = [request for requests in asked.values() for request in requests]
-    desired = dataclasses.replace(desired, tasks=(server.Grant(grants.desired(every), seed),))
-    granted = inputs.seen.get(server.GRANT)
-    if granted is None:
-        return desired
-    passwords = {r.user: grants.password(seed, r.user) for r in every}
+    asked = mariadb.asked(inputs)
+    every = [request for requests in asked.requests.values() for request in requests]
+    converge = server.Converge(
+        grants.desired(every),
+        rotation.keys(seed, _rotations(why, inputs), inputs.now),
+        inputs.fresh,
+        emptied=action(why, 'restore') is not None,
+    )
+    desired = dataclasses.replace(
+        desired,
+        tasks=(*desired.tasks, converge),
+        memory={**desired.memory, mariadb.REQUESTS: mariadb.keep_requests(asked)},
+    )
+    report = inputs.seen.get(server.CONVERGE)
+    return (
+        _reported(desired, report, converge, asked, inputs)
+        if isinstance(report, server.Report)
+        else desired
+    )
+
+
+def _reported(
+    desired: charmkit.Desired,
+    report: server.Report,
+    converge: server.Converge,
+    asked: mariadb.Asked,
+    inputs: charmkit.Inputs,
+) -> charmkit.Desired:
+    """With the answers that hold. Where one does not, what was said before stays said, and the status says why."""
+    keys = converge.keys
+    passwords = {r.user: keys.password(r.user) for each in asked.requests.values() for r in each}
     db_host = inputs.site.address_on('shared-db')
     answers = {
-        relation: mysql.answer(db_host, requests, passwords)
-        for relation, requests in asked.items()
+        relation: mysql.answer(db_host, requests, passwords, report.generations)
+        for relation, requests in asked.requests.items()
+        if all(grants.holds(r, report.seen, keys) for r in requests)
     }
-    return dataclasses.replace(desired, unit_data={**desired.unit_data, **answers})
+    old = converge.want.databases & {*report.seen.three_byte}
+    files = (*desired.host.files, mariadb.characters(three_byte=bool(old)))
+    return dataclasses.replace(
+        desired,
+        host=dataclasses.replace(desired.host, files=files)
+        if not report.refused
+        else desired.host,
+        unit_data={**desired.unit_data, **answers},
+        status=(*desired.status, *_said(report, old)),
+    )
+
+
+def _said(report: server.Report, old: frozenset[str]) -> Iterator[charmkit.Status]:
+    if report.read_only:
+        yield charmkit.Status(
+            'blocked', f'the server refuses all writes ({report.read_only} is on)'
+        )
+    if report.refused:
+        yield charmkit.Status('blocked', f'the server refused: {report.refused[:300]}')
+    if old:
+        names = ' '.join(sorted(old))
+        yield charmkit.Status(
+            'active', f'of characters like emoji these hold none (utf8mb3): {names}'
+        )

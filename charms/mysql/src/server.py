@@ -1,120 +1,223 @@
-"""The edge to MariaDB: statements over the root socket, never over the network."""
+"""The tasks that speak to MariaDB: statements over the root socket, never over the network."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import logging
-import subprocess
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 import charmkit
+import generations
 import grants
+from charmkit import host
+from charmkit.machine import Finished
 
 _log = logging.getLogger(__name__)
 
-REACH: tuple[str, ...] = ()
-"""What goes before each of MariaDB's programs to run it where the server is: nothing, here."""
 CLIENT = ('mariadb', '--protocol=socket', '--default-character-set=utf8mb4')
+_ANSWER_S = 60.0
+_ESCAPED = re.compile(r'\\.')
 _ESCAPES = {'\\0': '\0', '\\t': '\t', '\\n': '\n', '\\\\': '\\'}
+_SETTINGS = (
+    'SELECT @@global.old_mode AS old_mode, @@global.read_only AS read_only, '
+    '@@global.innodb_read_only AS innodb_read_only;'
+)
+_LOOK = {
+    'databases': grants.DATABASES,
+    'accounts': grants.ACCOUNTS,
+    'privileges': grants.PRIVILEGES,
+    'tables': generations.TABLES,
+    'settings': _SETTINGS,
+}
+_THREE_BYTES = 'UTF8_IS_UTF8MB3'
+
+Row = Mapping[str, str]
 
 
 class ServerError(Exception):
     """The server refused a statement, or does not answer; the message is the server's own."""
 
 
-GRANT = 'grants'
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Report:
+    """How the server is, after everything was done that could be done."""
+
+    seen: grants.Observed = dataclasses.field(default_factory=grants.Observed)
+    refused: str = ''
+    """What the server said against it, in its own words; '' when it did all."""
+    read_only: str = ''
+    """The setting that makes the server refuse all writes; '' when none does."""
+    done: tuple[str, ...] = ()
+    """What had to change."""
+
+    @property
+    def generations(self) -> dict[str, str]:
+        """The generation of each database that bears a mark of what is in it."""
+        return {name: d.generation for name, d in self.seen.databases.items()}
+
+
+CONVERGE = 'grants'
 
 
 @dataclasses.dataclass(frozen=True)
-class Grant:
-    """Bring the server's databases, accounts and grants to *want*; the result is what had to change."""
+class Converge:
+    """Bring the server's databases, accounts and grants to *want*; the result is a :class:`Report`."""
 
     want: grants.Desired
-    seed: str = dataclasses.field(repr=False)
-    name: str = GRANT
+    keys: grants.Keys
+    fresh: str = dataclasses.field(repr=False)
+    """Random: what new generations are made of."""
+    emptied: bool = False
+    """A backup was restored: what was not marked with a table is not what it was."""
+    name: str = CONVERGE
 
-    def carry_out(self, _: charmkit.Machine) -> tuple[grants.Statement, ...]:
-        """Do it. Raises ServerError when the server refuses."""
-        return converge(self.want, lambda user: grants.hashed(grants.password(self.seed, user)))
+    def carry_out(self, machine: charmkit.Machine) -> Report:
+        """Do it. A statement that is refused hinders no other one."""
+        try:
+            seen, settings = _observe(machine)
+            statements = [*grants.plan(self.want, seen, self.keys)]
+            refused = execute(machine, statements)
+            if statements:
+                seen, settings = _observe(machine)
+            after = [*self._marks(seen), *self._characters(seen, settings)]
+            refused += execute(machine, after)
+            if after:
+                seen, settings = _observe(machine)
+        except ServerError as e:
+            return Report(refused=str(e))
+        on = (k for k in ('read_only', 'innodb_read_only') if settings.get(k, '0') not in _OFF)
+        return Report(
+            seen=seen,
+            refused='; '.join(dict.fromkeys(refused)),
+            read_only=next(on, ''),
+            done=tuple(s.summary for s in (*statements, *after)),
+        )
+
+    def _marks(self, seen: grants.Observed) -> Iterator[grants.Statement]:
+        marks = generations.marks(
+            self.want.databases,
+            seen.databases,
+            lambda name: host.digest(f'{self.fresh} {name}'),
+            emptied=self.emptied,
+        )
+        for name, comment in marks:
+            yield grants.Statement(
+                f'mark database {name}: {comment}',
+                f'ALTER DATABASE `{name}` COMMENT {grants.quoted(comment)};',
+            )
+
+    def _characters(self, seen: grants.Observed, settings: Row) -> Iterator[grants.Statement]:
+        """What ``utf8`` means in the statements of clients, who say it in their migrations.
+
+        Tables of the two character sets cannot refer to one another: where there is one database of the old kind
+        among those of clients, it goes on to mean what it meant.
+        """
+        old = settings.get('old_mode')
+        if old is None:
+            return
+        modes = {mode for mode in old.split(',') if mode}
+        wanted = modes | {_THREE_BYTES} if self._three_byte(seen) else modes - {_THREE_BYTES}
+        if wanted != modes:
+            value = ','.join(sorted(wanted))
+            yield grants.Statement(f'set old_mode {value}', f"SET GLOBAL old_mode = '{value}';")
+
+    def _three_byte(self, seen: grants.Observed) -> frozenset[str]:
+        return self.want.databases & {*seen.three_byte}
 
 
-def query(sql: str) -> list[dict[str, str]]:
+_OFF = ('0', 'OFF')
+
+
+def query(machine: charmkit.Machine, sql: str) -> list[dict[str, str]]:
     """The rows that *sql* gives, by column name.
 
     Raises:
         ServerError: when the server refuses it, or does not answer.
     """
-    lines = _run(sql).splitlines()
-    if not lines:
-        return []
-    header = lines[0].split('\t')
-    return [dict(zip(header, map(_plain, line.split('\t')), strict=True)) for line in lines[1:]]
+    return _rows(_run(machine, sql).splitlines())
 
 
-def observe() -> grants.Observed:
-    """The databases, accounts and grants that there are."""
-    return grants.observed(
-        query(grants.DATABASES), query(grants.ACCOUNTS), query(grants.PRIVILEGES)
-    )
+def _observe(machine: charmkit.Machine) -> tuple[grants.Observed, Row]:
+    """The databases, accounts and grants that there are, and the settings: all in one session."""
+    sql = ''.join(f"SELECT '{name}' AS `-- {name}`; {look}\n" for name, look in _LOOK.items())
+    found: dict[str, list[str]] = {name: [] for name in _LOOK}
+    lines = iter(_run(machine, sql).splitlines())
+    here: list[str] = []
+    for line in lines:
+        if line.startswith('-- ') and line[3:] in found:
+            here = found[line[3:]]
+            next(lines, '')
+        else:
+            here.append(line)
+    rows = {name: _rows(said) for name, said in found.items()}
+    settings = rows.pop('settings')
+    seen = grants.observed(rows['databases'], rows['accounts'], rows['privileges'], rows['tables'])
+    return seen, settings[0] if settings else {}
 
 
-def converge(want: grants.Desired, hash_of: Callable[[str], str]) -> tuple[grants.Statement, ...]:
-    """Bring the server to *want* and return what had to change.
+def execute(machine: charmkit.Machine, statements: Iterable[grants.Statement]) -> list[str]:
+    """Carry out *statements* in one session, each whatever became of the others; what the server refused.
 
     Raises:
-        ServerError: when the server refuses a statement; those before it have taken effect.
+        ServerError: when it does not answer.
     """
-    statements = grants.plan(want, observe(), hash_of)
-    execute(statements)
-    return statements
-
-
-def execute(statements: Iterable[grants.Statement]) -> None:
-    """Carry out *statements*, one after the other, in one session."""
     every = tuple(statements)
-    if every:
-        for statement in every:
-            _log.info('%s', statement.summary)
-        _run('\n'.join(s.sql for s in every))
+    if not every:
+        return []
+    for statement in every:
+        _log.info('%s', statement.summary)
+    sql = '\n'.join(s.sql for s in every)
+    done = machine.program(*CLIENT, '--batch', '--force', stdin=sql, timeout_s=_ANSWER_S)
+    if done.status < 0:
+        raise ServerError(_words(done))
+    said = [line for line in done.output.splitlines() if line.startswith('ERROR')]
+    return said or ([_words(done)] if done.status else [])
 
 
 _OURS = ('root', 'mysql', 'mariadb.sys', 'system user', 'event_scheduler', 'unauthenticated user')
 
 
-def disconnect_clients() -> None:
+def disconnect_clients(machine: charmkit.Machine) -> None:
     """End the connections of all services; each will connect anew. One that ends by itself meanwhile is no error.
 
     Raises:
         ServerError: when the server does not answer.
     """
     ours = ', '.join(f"'{name}'" for name in _OURS)
-    rows = query(f'SELECT id FROM information_schema.processlist WHERE user NOT IN ({ours});')  # noqa: S608 -- our own names
+    rows = query(
+        machine,
+        f'SELECT id FROM information_schema.processlist WHERE user NOT IN ({ours});',  # noqa: S608 -- our own names
+    )
     for row in rows:
         with contextlib.suppress(ServerError):
-            _run(f'KILL CONNECTION {int(row["id"])};')
+            _run(machine, f'KILL CONNECTION {int(row["id"])};')
 
 
-def _run(sql: str) -> str:
-    done = subprocess.run(
-        (*REACH, *CLIENT, '--batch'),
-        input=sql,
-        capture_output=True,
-        text=True,
-        errors='replace',
-        check=False,
-    )
-    if done.returncode:
-        raise ServerError(done.stderr.strip() or f'the client ended with {done.returncode}')
-    return done.stdout
+def _run(machine: charmkit.Machine, sql: str) -> str:
+    done = machine.program(*CLIENT, '--batch', stdin=sql, timeout_s=_ANSWER_S)
+    if done.status:
+        raise ServerError(_words(done))
+    return done.output
+
+
+def _words(done: Finished) -> str:
+    if done.status < 0:
+        return f'no answer within {_ANSWER_S:.0f} s'
+    said = ' '.join(done.output.split())[-500:]
+    return said or f'the client ended with {done.status}'
+
+
+def _rows(lines: list[str]) -> list[dict[str, str]]:
+    if not lines:
+        return []
+    header, *rows = ([_plain(field) for field in line.split('\t')] for line in lines)
+    try:
+        return [dict(zip(header, row, strict=True)) for row in rows]
+    except ValueError:
+        raise ServerError(f'an answer that is no table: {lines[0][:200]}') from None
 
 
 def _plain(field: str) -> str:
-    out, rest = '', field
-    while rest:
-        pair = rest[:2]
-        if pair in _ESCAPES:
-            out, rest = out + _ESCAPES[pair], rest[2:]
-        else:
-            out, rest = out + rest[0], rest[1:]
-    return out
+    return _ESCAPED.sub(lambda m: _ESCAPES.get(m[0], m[0]), field)

@@ -8,8 +8,9 @@ import subprocess
 import time
 from collections.abc import Iterator
 
+import backups
 import pytest
-import server
+from charmkit.machine import Finished
 
 from tools import systems
 
@@ -33,6 +34,23 @@ class Machine:
             text=True,
             check=False,
         )
+
+    def program(self, *argv: str, stdin: str = '', timeout_s: float = 60.0) -> Finished:
+        """What the charm's own code calls (:class:`charmkit.Machine`)."""
+        done = subprocess.run(
+            ('podman', 'exec', '-i', self.name, *argv),
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout)
+
+    def read(self, path: str) -> str | None:
+        """The text at *path*."""
+        return self.run('cat', path).stdout
 
     def root(self, sql: str) -> str:
         """What *sql* gives the administrator."""
@@ -62,7 +80,7 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
 @pytest.fixture(autouse=True)
 def reached(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lead the charm's own code to the server in the container."""
-    monkeypatch.setattr(server, 'REACH', ('podman', 'exec', '-i', machine.name))
+    monkeypatch.setattr(backups, 'REACH', ('podman', 'exec', '-i', machine.name))
 
 
 def install(machine: Machine) -> None:

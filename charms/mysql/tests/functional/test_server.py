@@ -7,8 +7,10 @@ import gzip
 import pathlib
 import re
 import subprocess
+from typing import cast
 
 import backups
+import charmkit
 import grants
 import mariadb
 import pytest
@@ -24,8 +26,15 @@ SEED = 'x' * 64
 NOW = datetime.datetime(2026, 11, 22, 10, 0, tzinfo=datetime.UTC)
 
 
-def hash_of(user: str) -> str:
-    return grants.hashed(grants.password(SEED, user))
+KEYS = grants.Keys(SEED)
+
+
+def converge(
+    machine: Machine, want: grants.Desired, keys: grants.Keys = KEYS, fresh: str = 'first'
+) -> server.Report:
+    report = server.Converge(want, keys, fresh).carry_out(cast('charmkit.Machine', machine))
+    assert report.refused == ''
+    return report
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +47,10 @@ def started(machine: Machine) -> None:
         inputs = Inputs(site=site, facts=Facts(base='debian@12', memory_mib=2048))
         config = mariadb.desired_state(inputs).host.files[0]
         configure(machine, config.content, config.path)
+
+
+def seam(machine: Machine) -> charmkit.Machine:
+    return cast('charmkit.Machine', machine)
 
 
 def asked(machine: Machine, *names: str, host: str = '') -> grants.Desired:
@@ -56,9 +69,9 @@ def test_the_settings_are_in_force(machine: Machine):
 
 def test_an_account_is_made_and_one_pass_is_enough(machine: Machine):
     want = asked(machine, 'nova', 'nova_api')
-    assert server.converge(want, hash_of)
-    assert server.converge(want, hash_of) == ()
-    password = grants.password(SEED, 'nova')
+    assert converge(machine, want).done
+    assert converge(machine, want).done == ()
+    password = KEYS.password('nova')
     sql = 'CREATE TABLE IF NOT EXISTS nova_api.t (a INT); SELECT 7'
     assert machine.login('nova', password, sql).stdout.strip() == '7'
     assert machine.login('nova', 'wrong').returncode
@@ -82,8 +95,8 @@ def test_each_of_several_databases_on_one_relation_is_reached_with_what_was_answ
     relation = Relation(id=1, name='shared-db', app='nova', units={'nova/0': bag})
     granted, refused = mysql.requests(relation)
     assert refused == ()
-    server.converge(grants.desired(granted), hash_of)
-    passwords = {user: grants.password(SEED, user) for user in ('nova', 'cells')}
+    converge(machine, grants.desired(granted))
+    passwords = {user: KEYS.password(user) for user in ('nova', 'cells')}
     answer = mysql.answer(machine.address, granted, passwords)
     answered = Relation(id=1, name='shared-db', app='mysql', units={'mysql/0': answer})
     found = [need.read((answered,), site) for need in COMPUTE]
@@ -101,41 +114,41 @@ def test_each_of_several_databases_on_one_relation_is_reached_with_what_was_answ
 
 
 def test_an_account_holds_from_its_own_address_alone(machine: Machine):
-    server.converge(asked(machine, 'glance', host='192.0.2.7'), hash_of)
-    refused = machine.login('glance', grants.password(SEED, 'glance'))
+    converge(machine, asked(machine, 'glance', host='192.0.2.7'))
+    refused = machine.login('glance', KEYS.password('glance'))
     assert refused.returncode
     assert re.search('denied|not allowed', refused.stderr)
 
 
 def test_drift_is_repaired(machine: Machine):
     want = asked(machine, 'heat')
-    server.converge(want, hash_of)
+    converge(machine, want)
     at = machine.address
     machine.root(
         f"ALTER USER heat@'{at}' IDENTIFIED BY 'other';REVOKE DROP ON heat.* FROM heat@'{at}';"
     )
-    assert {s.summary.split()[0] for s in server.converge(want, hash_of)} == {'alter', 'grant'}
-    assert server.converge(want, hash_of) == ()
-    password = grants.password(SEED, 'heat')
+    assert {did.split()[0] for did in converge(machine, want).done} == {'alter', 'grant'}
+    assert converge(machine, want).done == ()
+    password = KEYS.password('heat')
     assert not machine.login('heat', password, 'DROP DATABASE heat').returncode
 
 
 def test_what_leaves_loses_its_account_and_not_its_data(machine: Machine):
     machine.root("CREATE USER IF NOT EXISTS operator@'%' IDENTIFIED BY 'theirs'")
-    server.converge(asked(machine, 'cinder'), hash_of)
-    server.converge(grants.Desired(), hash_of)
-    assert machine.login('cinder', grants.password(SEED, 'cinder')).returncode
+    converge(machine, asked(machine, 'cinder'))
+    converge(machine, grants.Desired())
+    assert machine.login('cinder', KEYS.password('cinder')).returncode
     assert machine.root("SHOW DATABASES LIKE 'cinder'") == 'cinder'
     assert not machine.login('operator', 'theirs').returncode
 
 
-def test_a_mistake_is_told_in_the_servers_words():
+def test_a_mistake_is_told_in_the_servers_words(machine: Machine):
     with pytest.raises(server.ServerError, match='syntax'):
-        server.query('SELEC 1;')
+        server.query(seam(machine), 'SELEC 1;')
 
 
-def test_odd_values_come_through():
-    (row,) = server.query(r"SELECT 'a\tb\nc\\d' AS x;")
+def test_odd_values_come_through(machine: Machine):
+    (row,) = server.query(seam(machine), r"SELECT 'a\tb\nc\\d' AS x;")
     assert row == {'x': 'a\tb\nc\\d'}
 
 
@@ -145,12 +158,12 @@ def test_backup_and_restore(machine: Machine, tmp_path: pathlib.Path):
         "INSERT INTO shop.t VALUES ('first ö')"
     )
     said: list[str] = []
-    made = backups.make(tmp_path / 'b', NOW, said.append)
+    made = backups.make(seam(machine), tmp_path / 'b', NOW, said.append)
     assert 'shop' in made.databases
     assert made.path.stat().st_mode & 0o777 == 0o600
     assert said[0].startswith('dumping')
     machine.root("INSERT INTO shop.t VALUES ('later'); CREATE TABLE shop.u (a INT)")
-    backups.restore(made.path, said.append)
+    backups.restore(seam(machine), made.path, said.append)
     assert machine.root('SELECT a FROM shop.t') == 'first ö'
     assert machine.root('SHOW TABLES IN shop') == 't'
     (line,) = backups.found(tmp_path / 'b')
@@ -182,10 +195,10 @@ def test_a_restore_does_not_wait_for_a_service_that_waits_for_it(
     machine: Machine, tmp_path: pathlib.Path
 ):
     machine.root('CREATE DATABASE IF NOT EXISTS held; CREATE TABLE IF NOT EXISTS held.t (a INT)')
-    made = backups.make(tmp_path, NOW, lambda _: None)
+    made = backups.make(seam(machine), tmp_path, NOW, lambda _: None)
     client = hold(machine, 'held.t')
     try:
-        backups.restore(made.path, lambda _: None)
+        backups.restore(seam(machine), made.path, lambda _: None)
     finally:
         client.kill()
         client.communicate()
@@ -196,46 +209,46 @@ def test_without_that_it_would_wait(
 ):
     """The twin: the client above does hold the table."""
     machine.root('CREATE DATABASE IF NOT EXISTS held; CREATE TABLE IF NOT EXISTS held.t (a INT)')
-    made = backups.make(tmp_path, NOW, lambda _: None)
-    monkeypatch.setattr(server, 'disconnect_clients', lambda: None)
+    made = backups.make(seam(machine), tmp_path, NOW, lambda _: None)
+    monkeypatch.setattr(server, 'disconnect_clients', lambda _: None)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
     monkeypatch.setattr(backups, '_LOCK_WAIT_S', 2)
     client = hold(machine, 'held.t')
     try:
         with pytest.raises(backups.BackupError, match='Lock wait timeout'):
-            backups.restore(made.path, lambda _: None)
+            backups.restore(seam(machine), made.path, lambda _: None)
     finally:
         client.kill()
         client.communicate()
-    backups.restore(made.path, lambda _: None)
+    backups.restore(seam(machine), made.path, lambda _: None)
 
 
 def test_a_damaged_backup_changes_nothing(machine: Machine, tmp_path: pathlib.Path):
     machine.root('CREATE DATABASE IF NOT EXISTS kept; CREATE TABLE IF NOT EXISTS kept.t (a INT)')
-    made = backups.make(tmp_path, NOW, lambda _: None)
+    made = backups.make(seam(machine), tmp_path, NOW, lambda _: None)
     whole = made.path.read_bytes()
     made.path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(backups.BackupError, match='damaged'):
-        backups.restore(made.path, lambda _: None)
+        backups.restore(seam(machine), made.path, lambda _: None)
     with gzip.open(made.path, 'wb') as f:
         f.write(b'DROP DATABASE kept;')
     with pytest.raises(backups.BackupError, match='does not end'):
-        backups.restore(made.path, lambda _: None)
+        backups.restore(seam(machine), made.path, lambda _: None)
     assert machine.root("SHOW DATABASES LIKE 'kept'") == 'kept'
 
 
-def test_a_backup_that_the_server_refuses_says_so(tmp_path: pathlib.Path):
+def test_a_backup_that_the_server_refuses_says_so(machine: Machine, tmp_path: pathlib.Path):
     path = tmp_path / 'x.sql.gz'
     with gzip.open(path, 'wb') as f:
         f.write(b'SELEC 1;\n-- Dump completed\n')
     with pytest.raises(backups.BackupError, match='syntax'):
-        backups.restore(path, lambda _: None)
+        backups.restore(seam(machine), path, lambda _: None)
 
 
 def test_a_backup_without_a_server_leaves_no_file(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    machine: Machine, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ):
     real = server.query
-    monkeypatch.setattr(server, 'query', lambda sql: [*real(sql), {'name': 'not_there'}])  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr(server, 'query', lambda m, sql: [*real(m, sql), {'name': 'not_there'}])  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
     with pytest.raises(backups.BackupError, match='not_there'):
-        backups.make(tmp_path, NOW, lambda _: None)
+        backups.make(seam(machine), tmp_path, NOW, lambda _: None)
     assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,9 @@ import pathlib
 import backups
 import pytest
 import server
+from charmkit.testing import FakeMachine
 
+MACHINE = FakeMachine()
 BIG = b'SELECT 1;\n' * 400_000 + b'-- Dump completed on 2026-11-22\n'
 
 
@@ -21,8 +23,6 @@ def dump(tmp_path: pathlib.Path) -> pathlib.Path:
 
 def client(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     monkeypatch.setattr(server, 'CLIENT', ('sh', '-c', script))
-    # The guard of a restore is a client too, and would run the same script beside it.
-    monkeypatch.setattr(server, 'disconnect_clients', lambda: None)
 
 
 def test_a_client_that_stops_reading_has_the_last_word(
@@ -30,14 +30,14 @@ def test_a_client_that_stops_reading_has_the_last_word(
 ):
     client(monkeypatch, 'head -c 10 > /dev/null; echo "syntax error near SELEC" >&2; exit 1')
     with pytest.raises(backups.BackupError, match=r'in part \(syntax error near SELEC\)'):
-        backups.restore(dump, lambda _: None)
+        backups.restore(MACHINE, dump, lambda _: None)
 
 
 def test_the_client_gets_every_byte(
     dump: pathlib.Path, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ):
     client(monkeypatch, f'cat > {tmp_path}/got')
-    backups.restore(dump, lambda _: None)
+    backups.restore(MACHINE, dump, lambda _: None)
     assert (tmp_path / 'got').read_bytes() == BIG
 
 
@@ -58,7 +58,7 @@ def test_what_is_no_whole_dump_never_reaches_the_server(
     client(monkeypatch, f'touch {dump.parent}/reached')
     dump.write_bytes(content)
     with pytest.raises(backups.BackupError, match=f'{reason}.*nothing was changed'):
-        backups.restore(dump, lambda _: None)
+        backups.restore(MACHINE, dump, lambda _: None)
     assert not (dump.parent / 'reached').exists()
 
 

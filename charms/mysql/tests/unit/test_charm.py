@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import pathlib
 import re
@@ -12,10 +13,11 @@ import charmkit
 import grants
 import mariadb
 import pytest
-import server
 from charmkit import testing as machines
 from ops import testing
 from syrupy.assertion import SnapshotAssertion
+
+from . import sql
 
 ROOT = pathlib.Path(__file__).parents[2]
 SEED = 's' * 64
@@ -34,32 +36,20 @@ sys.modules['mysql_charm'] = charm
 spec.loader.exec_module(charm)
 
 
-class FakeServer:
-    """Stands for the server: what it was last brought to."""
-
-    want = grants.Desired()
-
-    def converge(self, want: grants.Desired, hash_of: Any) -> tuple[grants.Statement, ...]:
-        self.want = want
-        return ()
+@pytest.fixture
+def database() -> sql.Server:
+    return sql.Server()
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> machines.FakeMachine:
-    fake = machines.FakeMachine()
+def machine(monkeypatch: pytest.MonkeyPatch, database: sql.Server) -> machines.FakeMachine:
+    fake = machines.FakeMachine(shell=database)
     monkeypatch.setattr(charmkit.Charm, 'machine', fake)
     return fake
 
 
 @pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
-    fake = FakeServer()
-    monkeypatch.setattr(server, 'converge', fake.converge)
-    return fake
-
-
-@pytest.fixture
-def ctx(machine: machines.FakeMachine, database: FakeServer) -> testing.Context[Any]:
+def ctx(machine: machines.FakeMachine) -> testing.Context[Any]:
     return testing.Context(charm.MysqlCharm, app_name='mysql')
 
 
@@ -96,20 +86,20 @@ def test_the_leader_makes_the_seed_before_it_uses_it(ctx: testing.Context[Any]):
 
 
 def test_answers_every_database_at_the_address_of_the_binding(
-    ctx: testing.Context[Any], database: FakeServer
+    ctx: testing.Context[Any], database: sql.Server
 ):
     relation = nova()
     out = ctx.run(ctx.on.relation_changed(relation, remote_unit=0), served(relation))
-    password = grants.password(SEED, 'nova')
+    password = grants.Keys(SEED).password('nova')
     said = out.get_relation(relation.id).local_unit_data
-    assert {k: said[k] for k in said if 'address' not in k and k != 'egress-subnets'} == {
+    assert {k: said[k] for k in said if not re.search('address|subnets|generation', k)} == {
         'db_host': '10.1.0.5',
         'nova_password': password,
         'nova_allowed_units': 'nova/0',
         'novaapi_password': password,
         'novaapi_allowed_units': 'nova/0',
     }
-    assert database.want.databases == {'nova', 'nova_api'}
+    assert database.databases.keys() == {'nova', 'nova_api'}
     assert out.unit_status == testing.ActiveStatus()
     assert out.opened_ports == {testing.TCPPort(3306)}
 
@@ -171,14 +161,45 @@ def test_the_first_unit_serves_on_beside_a_second(ctx: testing.Context[Any]):
     assert out.get_relations('shared-db')[0].local_unit_data['db_host'] == '10.1.0.5'
 
 
-def test_an_option_out_of_range_is_named(ctx: testing.Context[Any]):
-    state = testing.State(
-        leader=True, config={'max-connections': 3}, relations={testing.PeerRelation('peers')}
-    )
-    out = ctx.run(ctx.on.config_changed(), state)
+def test_an_option_out_of_range_is_named_and_the_last_good_value_stays(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    good = dataclasses.replace(served(nova()), config={'max-connections': 500})
+    good = ctx.run(ctx.on.config_changed(), good)
+    assert 'max_connections = 500\n' in machine.file(mariadb.CONFIG)
+    bad = dataclasses.replace(good, config={'max-connections': 3, 'buffer-pool-mib': 64})
+    out = ctx.run(ctx.on.config_changed(), bad)
     assert out.unit_status == testing.BlockedStatus(
-        'max-connections is 3: set it from 10 to 100000, or 0 for automatic'
+        'max-connections is 3: set it from 10 to 100000, or 0 for automatic (500 is in force)'
     )
+    # All else goes on, other options among it.
+    assert 'max_connections = 500\n' in machine.file(mariadb.CONFIG)
+    assert 'innodb_buffer_pool_size = 64M\n' in machine.file(mariadb.CONFIG)
+    assert out.get_relations('shared-db')[0].local_unit_data['db_host'] == '10.1.0.5'
+
+
+def test_a_configuration_that_mariadb_does_not_take_is_not_put_in_place(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    good = ctx.run(ctx.on.config_changed(), served(nova()))
+    machine.refusing = lambda file: "unknown variable 'x'" if file.path == mariadb.CONFIG else ''
+    out = ctx.run(
+        ctx.on.config_changed(), dataclasses.replace(good, config={'max-connections': 500})
+    )
+    assert out.unit_status.name == 'blocked'
+    assert "90-charm.cnf was refused, the one before is in force: unknown variable 'x'" in (
+        out.unit_status.message
+    )
+    assert 'restart mariadb' not in machine.steps
+
+
+@pytest.mark.parametrize('file', ['../../etc/shadow', '/var/backups/../x', 'a\0b', 'a\nb'])
+def test_a_restore_from_outside_by_a_way_around_is_refused(
+    ctx: testing.Context[Any], file: str, machine: machines.FakeMachine
+):
+    with pytest.raises(testing.ActionFailed, match='give the name of a backup'):
+        ctx.run(ctx.on.action('restore', params={'file': file}), served())
+    assert machine.programs == []
 
 
 def test_a_restore_outside_of_a_backup_fails_in_one_sentence(ctx: testing.Context[Any]):

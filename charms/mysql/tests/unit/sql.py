@@ -1,0 +1,115 @@
+"""A MariaDB that is only remembered: it understands what the charm says to one, and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+
+import grants
+from charmkit.machine import Finished
+
+_ACCOUNT = r"'(?P<user>[^']+)'@'(?P<host>[^']+)'"
+PRIVILEGES = ('Select_priv', 'Drop_priv')
+DF = '1B-blocks Avail Inodes IFree Mounted on\n100000000000 50000000000 1000 900 /\n'
+
+
+@dataclasses.dataclass
+class Server:
+    """Its state, and how it behaves."""
+
+    databases: dict[str, list[str]] = dataclasses.field(default_factory=dict[str, list[str]])
+    """Character set and comment, by name."""
+    accounts: dict[tuple[str, str], tuple[str, ...]] = dataclasses.field(
+        default_factory=dict[tuple[str, str], tuple[str, ...]]
+    )
+    """Hashes of passwords."""
+    rights: dict[tuple[str, str, str], set[str]] = dataclasses.field(
+        default_factory=dict[tuple[str, str, str], set[str]]
+    )
+    """Privileges by user, host and database."""
+    tables: dict[str, int] = dataclasses.field(default_factory=dict[str, int])
+    """The number of each database's oldest table."""
+    old_mode: str = 'UTF8_IS_UTF8MB3'
+    read_only: str = '0'
+    refusing: str = ''
+    """A statement that has this in it is refused."""
+    down: bool = False
+    df: str = DF
+    said: list[str] = dataclasses.field(default_factory=list[str])
+    """Every statement that changes something."""
+
+    def __call__(self, argv: tuple[str, ...], stdin: str) -> Finished:
+        """What a program says."""
+        match argv[0]:
+            case 'df':
+                return Finished(0, self.df)
+            case 'mariadb' if self.down:
+                return Finished(1, "ERROR 2002 (HY000): Can't connect to local server")
+            case 'mariadb' if '-- databases' in stdin:
+                return Finished(0, self._look())
+            case 'mariadb' if '--force' in argv:
+                errors = [e for line in stdin.splitlines() if (e := self._do(line))]
+                return Finished(1 if errors else 0, '\n'.join(errors))
+            case _:
+                return Finished(0)
+
+    def _look(self) -> str:
+        table = {
+            'databases': [
+                {'name': n, 'characters': c, 'comment': o} for n, (c, o) in self.databases.items()
+            ],
+            'accounts': [
+                {'User': u, 'Host': h, 'Priv': _priv(ways)}
+                for (u, h), ways in self.accounts.items()
+            ],
+            'privileges': [
+                {
+                    **{'Host': h, 'Db': d.replace('_', '\\_'), 'User': u, 'Grant_priv': 'N'},
+                    **{p: 'Y' if p in held else 'N' for p in PRIVILEGES},
+                }
+                for (u, h, d), held in self.rights.items()
+            ],
+            'tables': [{'name': n, 'oldest': str(number)} for n, number in self.tables.items()],
+            'settings': [
+                {
+                    'old_mode': self.old_mode,
+                    'read_only': self.read_only,
+                    'innodb_read_only': '0',
+                }
+            ],
+        }
+        lines: list[str] = []
+        for name, rows in table.items():
+            lines += [f'-- {name}', name]
+            lines += ['\t'.join(rows[0])] if rows else []
+            lines += ['\t'.join(v.replace('\\', '\\\\') for v in row.values()) for row in rows]
+        return '\n'.join(lines)
+
+    def _do(self, sql: str) -> str:
+        if self.refusing and self.refusing in sql:
+            return f'ERROR 1030 (HY000) at line 1: Got error 28 for {self.refusing}'
+        self.said.append(sql)
+        if m := re.match(r'CREATE DATABASE IF NOT EXISTS `(.+?)` CHARACTER SET (\w+)', sql):
+            self.databases.setdefault(m[1], [m[2], ''])
+        elif m := re.match(r"ALTER DATABASE `(.+?)` COMMENT '(.*)';", sql):
+            self.databases[m[1]][1] = m[2]
+        elif m := re.match(rf'(?:CREATE|ALTER) USER IF (?:NOT )?EXISTS {_ACCOUNT} (.*);', sql):
+            self.accounts[m[1], m[2]] = tuple(re.findall(r"USING '(\*[0-9A-F]{40})'", m[3]))
+        elif m := re.match(rf'GRANT ALL PRIVILEGES ON `(.+?)`\.\* TO {_ACCOUNT};', sql):
+            self.rights[m[2], m[3], m[1].replace('\\', '')] = {*PRIVILEGES}
+        elif m := re.match(rf'REVOKE ALL PRIVILEGES ON `(.+?)`\.\* FROM {_ACCOUNT};', sql):
+            del self.rights[m[2], m[3], m[1].replace('\\', '')]
+        elif m := re.match(rf'DROP USER IF EXISTS {_ACCOUNT};', sql):
+            self.accounts.pop((m[1], m[2]), None)
+            self.rights = {k: v for k, v in self.rights.items() if k[:2] != (m[1], m[2])}
+        elif m := re.match("SET GLOBAL old_mode = '(.*)';", sql):
+            self.old_mode = m[1]
+        else:
+            return f'ERROR 1064 (42000) at line 1: syntax: {sql}'
+        return ''
+
+
+def _priv(ways: tuple[str, ...]) -> str:
+    first, *others = ({'plugin': grants.NATIVE, 'authentication_string': w} for w in ways)
+    return json.dumps({**first, **({'auth_or': [{}, *others]} if others else {})})
