@@ -2,7 +2,12 @@
 
 Sources: mod_wsgi's documentation of ``WSGIDaemonProcess``, Apache 2.4's of ``core``,
 ``mod_log_config`` and ``mod_rewrite``. The application is loaded when a process starts, because
-``WSGIScriptAlias`` names the process group and the application group: no request waits for it.
+``WSGIImportScript`` names it: no request waits for that.
+
+Each application has two process groups: one for requests, and a small one for ``/healthcheck`` alone,
+with the same script. However busy the service is, its health is answered; and as that process is
+renewed first, it proves a new configuration before any other takes it up (:mod:`charmkit.processes`).
+All times follow from :class:`charmkit.limits.Silence` and its neighbours.
 """
 
 from __future__ import annotations
@@ -10,21 +15,36 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from . import host
+from . import host, limits
 from .relations import host_in_url
 
 SERVICE = 'apache2'
 DROP_IN = '/etc/systemd/system/apache2.service.d/openstack.conf'
-PACKAGES = ('apache2', 'libapache2-mod-wsgi-py3')
+PACKAGES = ('apache2', 'libapache2-mod-wsgi-py3', 'logrotate')
 LOGS = '/var/log/openstack-apache'
 DRAIN_FILE = '/run/openstack-drain'
-"""While it exists every ``/healthcheck`` on the machine answers 503; requests are still served."""
+"""While it exists every ``/healthcheck`` on the machine answers 503 to others; requests are still
+served, and who asks on loopback hears whether the API lives."""
+CHECK = '/usr/local/lib/charmkit/apache-check'
+"""Tests the whole configuration with one new file in it, in a copy."""
+MODULES = ('rewrite', 'remoteip', 'reqtimeout', 'setenvif', 'wsgi')
+"""What the sites need of Apache's modules, beside those built in."""
+UNWANTED_MODULES = ('status', 'autoindex', 'alias', 'deflate', 'negotiation')
+"""What the package enables and an API must not have: ``/server-status`` and ``/icons`` on each
+port, directory listings, and answers whose length and ETag change on the way."""
+UNWANTED_CONFS = (
+    'charset', 'localized-error-pages', 'other-vhosts-access-log', 'security', 'serve-cgi-bin',
+)  # fmt: skip
+"""What the package enables and stands against :data:`_SERVER`, or serves files of its own."""
 
 NAME_SHOWN = 16
 """How much of a process group's name fits where a process shows it: in place of its command."""
 
 _PROCESS_MIB = 140  # Measured: 85 to 150 MiB for each process, whatever the service.
 _MOST_PROCESSES = 16
+_THREADS = 8
+_BULK_THREADS = 32
+_HEALTH_THREADS = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,33 +69,64 @@ class Site:
     size: Size
     health: str = ''
     """The path that stands for ``/healthcheck`` where the application has none of its own."""
-    chunked: bool = False
-    """Whether request bodies may come in chunks, as image uploads do."""
+    chunked: bool = True
+    """All are: nothing reads this any more."""
+    one_thread: bool = False
+    """Patched by eventlet: not even its health process may have a second thread."""
+    silence: limits.Silence = limits.ORDINARY
+    """How long nothing may cross a connection at the layer before this one."""
+    trusted: tuple[str, ...] = ()
+    """Addresses or networks (CIDR) of the load balancers whose ``X-Forwarded-For`` is believed."""
     body_limit: int = 0
-    """The longest request body accepted, in bytes; 0 is Apache's own limit."""
+    """The longest request body accepted, in bytes; 0 is no limit. (Apache's own is 1 GiB.)"""
     grace_s: int = 30
     """How long a process that is renewed may take to finish its requests."""
 
 
 def size(
-    cpus: int, memory_mib: int, *, one_thread: bool, processes: int = 0, threads: int = 0
+    cpus: int,
+    memory_mib: int,
+    *,
+    one_thread: bool,
+    processes: int = 0,
+    threads: int = 0,
+    bulk: bool = False,
 ) -> Size:
     """As many processes as the machine can run; *processes* and *threads* override, 0 does not.
 
-    Threads share Python's interpreter lock: they only bridge waits for the database. An
-    application patched by eventlet must have *one_thread*; it gets twice the processes instead.
+    Threads share Python's interpreter lock: they only bridge waits, for the database, and with
+    *bulk* for clients whose transfers take minutes. An application patched by eventlet must have
+    *one_thread*; it gets twice the processes instead. One more process answers health checks.
     """
     wanted = cpus * (2 if one_thread else 1)
-    fitting = max(1, memory_mib // 3 // _PROCESS_MIB)
+    fitting = max(1, memory_mib // 3 // _PROCESS_MIB - 1)
     return Size(
         processes=processes or max(1, min(max(wanted, 2), fitting, _MOST_PROCESSES)),
-        threads=1 if one_thread else threads or 8,
+        threads=1 if one_thread else threads or (_BULK_THREADS if bulk else _THREADS),
     )
 
 
 def group(name: str) -> str:
     """The process group of the application *name*, as :class:`host.Service` names it."""
     return f'wsgi:{name}'
+
+
+def health_group(name: str) -> str:
+    """The process group of mod_wsgi that answers ``/healthcheck`` for the application *name*."""
+    return f'hc:{name}'
+
+
+def unproven(name: str) -> str:
+    """While this file exists the application's own processes answer ``/healthcheck`` themselves.
+
+    Its health process is being renewed, or did not come up with a new configuration.
+    """
+    return f'/run/openstack-unproven-{name}'
+
+
+def probe(port: int) -> str:
+    """Where this unit asks for the health of the application on *port*, drained or not."""
+    return f'http://127.0.0.1:{port}/healthcheck'
 
 
 def desired(
@@ -92,33 +143,41 @@ def desired(
         packages=frozenset(PACKAGES),
         directories=(host.Directory(path=LOGS, group='adm', mode=0o750),),
         files=(
+            host.File(path=CHECK, content=_CHECK, mode=0o755),
             host.File(
                 path='/etc/apache2/ports.conf',
                 content=_NOTE + '# Each site says for itself where it listens.\n',
                 notify=notify,
             ),
             host.File(
-                path='/etc/apache2/conf-enabled/openstack.conf', content=_SERVER, notify=notify
+                path=_SERVER_CONF, content=_SERVER, check=_checked(_SERVER_CONF), notify=notify
             ),
             host.File(path='/etc/logrotate.d/openstack-apache', content=_LOGROTATE),
             host.File(path=DROP_IN, content=_DROP_IN),
             *(
                 host.File(
-                    path=f'/etc/apache2/sites-enabled/{site.name}.conf',
+                    path=path,
                     content=_vhost(site, [a for port, a in listen if port == site.port]),
+                    check=_checked(path),
                     notify=notify,
                 )
                 for site in sites
+                for path in (f'/etc/apache2/sites-enabled/{site.name}.conf',)
             ),
         ),
-        links=(
+        links=tuple(
             host.Link(
-                path='/etc/apache2/mods-enabled/rewrite.load',
-                target='../mods-available/rewrite.load',
+                path=f'/etc/apache2/mods-enabled/{module}.load',
+                target=f'../mods-available/{module}.load',
                 notify=notify,
-            ),
+            )
+            for module in MODULES
         ),
-        absent=(host.Absent(path='/etc/apache2/sites-enabled/000-default.conf', notify=notify),),
+        absent=(
+            # A conffile that is gone stays gone, and dpkg does not ask. It reloads Apache daily.
+            host.Absent(path='/etc/logrotate.d/apache2'),
+            *(host.Absent(path=path, notify=notify) for path in _unwanted()),
+        ),
         services=(
             host.Service(
                 SERVICE,
@@ -133,6 +192,7 @@ def desired(
                     'running' if running else 'stopped',
                     part_of=SERVICE,
                     version=version,
+                    probe=probe(site.port),
                 )
                 for site in sites
             ),
@@ -147,28 +207,48 @@ def drain(on: bool) -> host.Host:
     return host.Host(absent=(host.Absent(path=DRAIN_FILE),))
 
 
+def _unwanted() -> Iterable[str]:
+    yield '/etc/apache2/sites-enabled/000-default.conf'
+    yield from (f'/etc/apache2/conf-enabled/{name}.conf' for name in UNWANTED_CONFS)
+    for name in UNWANTED_MODULES:
+        yield from (f'/etc/apache2/mods-enabled/{name}.{kind}' for kind in ('conf', 'load'))
+    yield '/etc/apache2/mods-enabled/reqtimeout.conf'  # Each site says its own.
+
+
+def _checked(path: str) -> tuple[str, ...]:
+    return (CHECK, '{path}', path)
+
+
+_SERVER_CONF = '/etc/apache2/conf-enabled/openstack.conf'
 _NOTE = '# Written by the charm: local changes are overwritten.\n'
 
 _SERVER = (
     _NOTE
-    + """ServerName localhost
+    + f"""ServerName localhost
 ServerTokens Prod
 ServerSignature Off
 TraceEnable Off
 KeepAlive On
 # Longer than a load balancer keeps an idle connection: it is never the server that hangs up.
-KeepAliveTimeout 75
+KeepAliveTimeout {limits.behind(limits.KEEP_ALIVE_S)}
 MaxKeepAliveRequests 0
+# A thread of Apache's own stands behind each request under way, also one that waits for its turn.
+ThreadsPerChild 64
+MaxRequestWorkers 1024
+MinSpareThreads 64
+MaxSpareThreads 256
 WSGISocketPrefix /var/run/apache2/wsgi
-LogFormat "%{%Y-%m-%dT%H:%M:%S}t.%{msec_frac}t %a \\"%r\\" %>s %O %{us}T us %{X-Openstack-Request-Id}o %{X-Openstack-Request-Id}i \\"%{User-Agent}i\\"" openstack
-ErrorLogFormat "%{cu}t %-m:%l [pid %P] %M"
+WSGIRestrictEmbedded On
+"""
+    + """LogFormat "%{%Y-%m-%dT%H:%M:%S}t.%{msec_frac}t %a \\"%r\\" %>s %O %{us}T us %{X-Openstack-Request-Id}o %{X-Openstack-Request-Id}i \\"%{User-Agent}i\\"" openstack
+ErrorLogFormat "%{cu}t %-m:%l [pid %P] [client %a] %M"
 """  # noqa: E501 -- a log format has no line breaks.
 )
 
 # Copied and truncated, since a reload would renew every process of every service.
 _LOGROTATE = (
     _NOTE
-    + f"""{LOGS}/*.log {{
+    + f"""{LOGS}/*.log /var/log/apache2/*.log {{
     daily
     maxsize 256M
     rotate 14
@@ -195,36 +275,100 @@ RestartSec=2
 )
 
 
+# The copy has what this configuration is about to have: modules on, the default site off.
+_CHECK = f"""#!/bin/sh
+# Written by the charm. apache-check NEW OLD: would Apache take the configuration with NEW in OLD's place?
+set -eu
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+cp -a /etc/apache2/. "$stage"
+find "$stage" -name '.*.new' -delete
+rm -f "$stage/sites-enabled/000-default.conf"
+for module in {' '.join(MODULES)}; do
+    ln -sf "../mods-available/$module.load" "$stage/mods-enabled/$module.load"
+done
+cp "$1" "$stage/${{2#/etc/apache2/}}"
+export APACHE_CONFDIR="$stage" APACHE_ENVVARS="$stage/envvars"
+if ! said=$(apache2ctl -t 2>&1); then
+    echo "$said" | sed "s,$stage,/etc/apache2,g"
+    exit 1
+fi
+"""
+
+
 def _vhost(site: Site, addresses: Iterable[str]) -> str:
     listens = ''.join(f'Listen {host_in_url(a)}:{site.port}\n' for a in addresses)
-    name, size = site.name, site.size
-    optional = ''
-    if site.chunked:
-        optional += '    WSGIChunkedRequest On\n'
-    if site.body_limit:
-        optional += f'    LimitRequestBody {site.body_limit}\n'
+    name, size, health = site.name, site.size, health_group(site.name)
+    client_s, server_s = (limits.behind(s) for s in (site.silence.client_s, site.silence.server_s))
+    optional = ''.join(f'    RemoteIPInternalProxy {proxy}\n' for proxy in site.trusted)
+    if optional:
+        optional = '    RemoteIPHeader X-Forwarded-For\n' + optional
     if site.health:
         optional += f'    RewriteRule ^/healthcheck$ {site.health} [PT,L]\n'
-    directory = site.script.rpartition('/')[0]
     return f"""{_NOTE}{listens}
 <VirtualHost *:{site.port}>
-    WSGIDaemonProcess {name} user={site.user} group={site.user} \\
-        processes={size.processes} threads={size.threads} \\
-        display-name={name[:NAME_SHOWN]} lang=C.UTF-8 locale=C.UTF-8 home=/var/lib/{site.user} \\
-        listen-backlog=512 queue-timeout=45 socket-timeout=60 \\
+    WSGIDaemonProcess {name} {_account(site)} \\
+        processes={size.processes} threads={size.threads} display-name={name[:NAME_SHOWN]} \\
+        listen-backlog=512 queue-timeout={limits.behind(limits.QUEUE_S)} \\
+        socket-timeout={max(client_s, server_s)} response-socket-timeout={client_s} \\
+        request-timeout={_stuck_s(site.silence)} \\
         graceful-timeout={site.grace_s} shutdown-timeout={site.grace_s}
-    WSGIProcessGroup {name}
+    WSGIDaemonProcess {health} {_account(site)} \\
+        processes=1 threads={1 if site.one_thread else _HEALTH_THREADS} \\
+        display-name={health[:NAME_SHOWN]} queue-timeout={limits.behind(limits.CHECK_S)} \\
+        socket-timeout={limits.behind(limits.CHECK_S)} request-timeout={limits.behind(limits.CHECK_S)}
+    WSGIImportScript {site.script} process-group={name} application-group=%{{GLOBAL}}
+    WSGIImportScript {site.script} process-group={health} application-group=%{{GLOBAL}}
+    WSGIScriptAlias / {site.script}
+    WSGIProcessGroup %{{ENV:WSGI_GROUP}}
     WSGIApplicationGroup %{{GLOBAL}}
-    WSGIScriptAlias / {site.script} process-group={name} application-group=%{{GLOBAL}}
     WSGIPassAuthorization On
+    WSGIChunkedRequest On
     AllowEncodedSlashes On
+    LimitRequestBody {site.body_limit}
+    Timeout {max(client_s, server_s)}
+    RequestReadTimeout header={limits.behind(limits.REQUEST_HEADER_S)} {_body_time(site.silence)}
     RewriteEngine On
+    RewriteRule ^ - [E=WSGI_GROUP:{name}]
+    RewriteCond %{{CONN_REMOTE_ADDR}} !^127\\.
     RewriteCond {DRAIN_FILE} -f
     RewriteRule ^/healthcheck$ - [R=503,L]
+    RewriteCond %{{CONN_REMOTE_ADDR}} ^127\\. [OR]
+    RewriteCond {unproven(name)} !-f
+    RewriteRule ^/healthcheck$ - [E=WSGI_GROUP:{health}]
 {optional}    CustomLog {LOGS}/{name}-access.log openstack
     ErrorLog {LOGS}/{name}-error.log
-    <Directory {directory}>
+    <Directory {site.script.rpartition('/')[0]}>
         Require all granted
     </Directory>
 </VirtualHost>
 """
+
+
+def _account(site: Site) -> str:
+    return (
+        f'user={site.user} group={site.user} home=/var/lib/{site.user} lang=C.UTF-8 locale=C.UTF-8'
+    )
+
+
+def _stuck_s(silence: limits.Silence) -> int:
+    """After how long, on average over its threads, a process is stuck and is started anew; 0 never.
+
+    Whoever asked has got a 504 long before. A transfer may take hours, and is not stuck.
+    """
+    if silence.client_s >= limits.IDLE_S:
+        return 0
+    return limits.behind(limits.behind(silence.server_s))
+
+
+def _body_time(silence: limits.Silence) -> str:
+    """How long a body may take (mod_reqtimeout): its first part, and more for each kilobyte read.
+
+    A transfer is bounded by its silence alone (``Timeout``).
+    """
+    if silence.client_s >= limits.IDLE_S:
+        return 'body=0'
+    return f'body={limits.behind(silence.client_s)},minrate={_SLOWEST_BYTES_S}'
+
+
+_SLOWEST_BYTES_S = 4096
