@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import apache, conf, host, idle, migration, relations, state
+    from . import apache, conf, host, idle, limits, migration, relations, state
     from .api import ApiCharm
     from .charm import Charm
     from .machine import Facts, Machine, Task
@@ -39,6 +39,7 @@ __all__ = [
     'conf',
     'host',
     'idle',
+    'limits',
     'keystone',
     'migration',
     'mount',

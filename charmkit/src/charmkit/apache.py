@@ -54,6 +54,11 @@ class Size:
     processes: int
     threads: int
 
+    @property
+    def requests(self) -> int:
+        """How many are served at a time."""
+        return self.processes * self.threads
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Site:
@@ -69,8 +74,6 @@ class Site:
     size: Size
     health: str = ''
     """The path that stands for ``/healthcheck`` where the application has none of its own."""
-    chunked: bool = True
-    """All are: nothing reads this any more."""
     one_thread: bool = False
     """Patched by eventlet: not even its health process may have a second thread."""
     silence: limits.Silence = limits.ORDINARY

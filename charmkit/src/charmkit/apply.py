@@ -57,13 +57,15 @@ class LocalMachine:
     def observe(self, desired: host.Host) -> host.Observed:
         """The state of everything that *desired* speaks about: five cheap looks."""
         remembered = self._remembered()
-        active, masked = _services(desired.services)
+        active, stale = _services(desired.services)
+        named = (s.name for s in desired.services if not s.part_of)
         return host.Observed(
             packages=self._versions(desired.packages, remembered.get('packages', {})),
             paths=dict(files.stamps(desired.paths())),
             commands=remembered.get('commands', {}),
             active=active,
-            masked=masked,
+            masked=frozenset(name for name in named if packages.held(_unit(name))),
+            stale=stale,
             started_with=remembered.get('started_with', {}),
         )
 
@@ -74,8 +76,8 @@ class LocalMachine:
             CommandError: when packages would not install, or a command would not succeed.
         """
         match step.verb:
-            case 'mask' | 'unmask':
-                run.program('systemctl', step.verb, step.target)
+            case 'mask' | 'unmask' | 'daemon-reload':
+                _prepare_systemd(step)
             case 'install' | 'upgrade':
                 self._install(step, desired)
             case 'make' | 'write' | 'link' | 'remove':
@@ -90,8 +92,7 @@ class LocalMachine:
                     time.sleep(service.linger_s)
                 run.program('systemctl', 'disable', '--now', '--quiet', step.target)
             case 'recycle':
-                processes.recycle(step.target)
-                self._note_start(step.target, desired)
+                return self._recycle(step, desired)
             case 'start' | 'restart' | 'reload':
                 return self._bring_up(step, desired)
         return ''
@@ -139,9 +140,8 @@ class LocalMachine:
             return ()
 
     def _install(self, step: host.Step, desired: host.Host) -> None:
-        masked = (s.name for s in desired.services if s.state == 'masked')
         upgrade = step.verb == 'upgrade'
-        packages.install(step.target.split(), masked=masked, upgrade=upgrade)
+        packages.install(step.target.split(), upgrade=upgrade)
         if upgrade and desired.upgrade:
             self._remember('commands', {desired.upgrade.name: desired.upgrade.key})
 
@@ -173,6 +173,13 @@ class LocalMachine:
         if again:
             return f'{reason}; nor with its last good files: {again}'
         return f'{reason}; its last good files are in force again'
+
+    def _recycle(self, step: host.Step, desired: host.Host) -> str:
+        service = next(s for s in desired.services if s.name == step.target)
+        reason = processes.recycle(service.name, service.probe)
+        if not reason:
+            self._note_start(step.target, desired)
+        return reason
 
     def _keep_good(self, service: str, desired: host.Host) -> None:
         """Remember the files that *service* has come up with, where a check can not tell all."""
@@ -215,22 +222,22 @@ class LocalMachine:
 
 
 def _services(services: Iterable[host.Service]) -> tuple[frozenset[str], frozenset[str]]:
-    """Those that run (enabled at boot, and answering their probe), and those that are masked."""
+    """Those that run (enabled at boot, and answering their probe), and those that systemd has old files of."""
     wanted = {_unit(s.name): s for s in services if not s.part_of}
     if not wanted:
         return frozenset(), frozenset()
     active: set[str] = set()
-    masked: set[str] = set()
-    shown = _shown('LoadState,ActiveState,UnitFileState', *wanted)
+    stale: set[str] = set()
+    shown = _shown('NeedDaemonReload,ActiveState,UnitFileState', *wanted)
     for s, field in zip(wanted.values(), shown, strict=True):
-        if field['LoadState'] == 'masked' or field['UnitFileState'] == 'masked':
-            masked.add(s.name)
+        if field['NeedDaemonReload'] == 'yes':
+            stale.add(s.name)
         up = field['ActiveState'] in ('active', 'reloading', 'activating')
         if s.state == 'running':
             up = up and field['UnitFileState'] != 'disabled' and _answers_within(s.probe, 1)
         if up:
             active.add(s.name)
-    return frozenset(active), frozenset(masked)
+    return frozenset(active), frozenset(stale)
 
 
 def _shown(properties: str, *units: str) -> list[dict[str, str]]:
@@ -248,13 +255,21 @@ def _shown(properties: str, *units: str) -> list[dict[str, str]]:
     ]
 
 
+def _prepare_systemd(step: host.Step) -> None:
+    match step.verb:
+        case 'mask':
+            packages.hold(_unit(step.target))
+        case 'unmask':
+            packages.release(_unit(step.target))
+        case _:
+            run.program('systemctl', 'daemon-reload')
+
+
 def _tell_systemd(step: host.Step, desired: host.Host) -> str:
     """Carry out *step* of a service; '' when it is up, else why it is not."""
     service = next(s for s in desired.services if s.name == step.target)
-    # Each of these two costs more than the start itself: systemd runs all its generators.
-    known = _shown('NeedDaemonReload,UnitFileState', _unit(step.target))[0]
-    if known['NeedDaemonReload'] == 'yes':
-        run.program('systemctl', 'daemon-reload')
+    # Enabling costs more than the start itself: systemd runs all its generators.
+    known = _shown('UnitFileState', _unit(step.target))[0]
     if step.verb == 'start' and known['UnitFileState'] != 'enabled':
         run.program('systemctl', 'enable', '--quiet', step.target)
     # One that is active and does not answer its probe is not helped by `start`.

@@ -8,10 +8,11 @@ address.
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from . import host, state, vip
+from . import apache, host, limits, state, vip
 from . import spec as spec_
 from .relations import (
     ENDPOINT_TYPES,
@@ -114,7 +115,10 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
             backend_port=app.port,
             path=app.path,
             types=app.types,
-            options={'check': {'method': 'GET', 'path': '/healthcheck', 'expect': ['200']}},
+            options={
+                'check': {'method': 'GET', 'path': '/healthcheck', 'expect': ['200']},
+                'maxconn': {'server': size(spec, app, inputs).requests},
+            },
         )
         for app in spec.apps
         if app.type
@@ -153,6 +157,43 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         },
         app_data={r.id: loadbalancer.app_request(offered, by_relation[r.id]) for r in balancers},
     )
+
+
+def size(spec: spec_.ServiceSpec, app: spec_.WsgiApp, inputs: state.Inputs) -> apache.Size:
+    """How many processes and threads serve *app* on this unit."""
+    return apache.size(
+        inputs.facts.cpus,
+        inputs.facts.memory_mib // len(spec.apps),
+        one_thread=app.one_thread,
+        processes=int(inputs.options.get('workers', 0)),
+        threads=int(inputs.options.get('threads', 0)),
+        bulk=app.silence.client_s >= limits.IDLE_S,
+    )
+
+
+def trusted(inputs: state.Inputs) -> tuple[str, ...]:
+    """Networks (CIDR) whose word on a client's address counts.
+
+    Those of the load balancers; else, with a VIP, of the units' own haproxy; else nobody's.
+    """
+    balancers = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
+    if balancers:
+        answers = filter(None, map(loadbalancer.read, balancers))
+        said = {cidr for answer in answers for cidr in answer.trusted_cidrs}
+    elif inputs.options.get('vip'):
+        said = set(vip.addresses(inputs))
+    else:
+        return ()
+    return tuple(sorted({str(n) for text in said if (n := _network(text)) is not None}))
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """None for what is no network, or all of them: that would be to believe everybody."""
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        return None
+    return network if network.prefixlen else None
 
 
 def serves_clients(inputs: state.Inputs) -> bool:

@@ -19,6 +19,7 @@ Verb = Literal[
     'write',
     'link',
     'remove',
+    'daemon-reload',
     'run',
     'stop',
     'start',
@@ -96,7 +97,9 @@ class Absent:
 class Service:
     """A systemd unit, and what it should be doing.
 
-    ``masked`` is for what a package would start by itself: it is masked before the package comes.
+    ``masked`` is for what a package would start by itself: it is kept from starting before the
+    package comes, by a condition that is never met; systemd's own mask would refuse the ``systemctl
+    enable`` of the package's scripts, and leave it half-installed.
     """
 
     name: str
@@ -198,6 +201,9 @@ class Observed:
     active: frozenset[str] = frozenset()
     """Services that run, and answer where a probe is wanted."""
     masked: frozenset[str] = frozenset()
+    """Services that are kept from starting."""
+    stale: frozenset[str] = frozenset()
+    """Services of which systemd has not read again what was written for it."""
     started_with: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Config digest that each service was last started with: it survives a hook that died."""
 
@@ -248,6 +254,7 @@ def plan(desired: Host, observed: Observed) -> tuple[Step, ...]:
         *_installs(desired, observed),
         *_upgrades(desired, observed),
         *_path_steps(desired, observed),
+        *_reloads(desired, observed),
         *_commands(desired, observed, 'before'),
         *_services(desired, observed),
         *_commands(desired, observed, 'after'),
@@ -288,6 +295,16 @@ def _path_steps(desired: Host, observed: Observed) -> Iterator[Step]:
     for thing in desired.absent:
         if thing.path in observed.paths:
             yield Step('remove', thing.path)
+
+
+def _reloads(desired: Host, observed: Observed) -> Iterator[Step]:
+    # What is written for systemd is in force once it has read it, whether or not anything starts.
+    written = (s.target.startswith(_UNITS) for s in _path_steps(desired, observed))
+    if observed.stale or any(written):
+        yield Step('daemon-reload', 'systemd')
+
+
+_UNITS = '/etc/systemd/system/'
 
 
 def _commands(

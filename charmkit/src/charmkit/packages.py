@@ -40,21 +40,53 @@ def versions(names: Iterable[str]) -> dict[str, str]:
     return {name: version for status, name, version in rows if status.strip() in ('ii', 'hi')}
 
 
-def install(packages: Iterable[str], *, masked: Iterable[str] = (), upgrade: bool = False) -> None:
-    """Install *packages* without starting what is in them; with *upgrade*, their newest versions.
+def hold(unit: str) -> None:
+    """Keep the systemd unit *unit* from ever starting, whoever starts or enables it.
 
-    *masked* units are masked afterwards, and not meanwhile: keystone's package enables its own
-    unit with `systemctl enable`, which refuses a masked one, and so would the package be left
-    half-installed.
+    A mask would do that too, but `systemctl enable` refuses a masked unit, and keystone's package
+    enables its own one whenever it is configured: it would be left half-installed.
+    """
+    files.write(_held(unit), _NEVER, mode=0o644)
+    if _is_masked(unit):
+        run.program('systemctl', 'unmask', '--quiet', unit)
+    run.program('systemctl', 'daemon-reload')
+
+
+def release(unit: str) -> None:
+    """Let *unit* start again."""
+    _held(unit).unlink(missing_ok=True)
+    run.program('systemctl', 'daemon-reload')
+
+
+def held(unit: str) -> bool:
+    """Whether *unit* is kept from starting."""
+    return _held(unit).exists() and not _is_masked(unit)
+
+
+def _held(unit: str) -> pathlib.Path:
+    return _UNITS / f'{unit}.d' / 'charm-never.conf'
+
+
+def _is_masked(unit: str) -> bool:
+    link = _UNITS / unit
+    return link.is_symlink() and str(link.readlink()) == '/dev/null'
+
+
+_UNITS = pathlib.Path('/etc/systemd/system')
+_NEVER = """# Written by the charm: Apache serves this API, and the package's own server must not.
+[Unit]
+ConditionPathExists=!/
+"""
+
+
+def install(packages: Iterable[str], *, upgrade: bool = False) -> None:
+    """Install *packages* without starting what is in them; with *upgrade*, their newest versions.
 
     Raises:
         run.CommandError: when that fails even after the package lists were refreshed.
     """
-    masked = tuple(masked)
     files.write(_POLICY, _POLICY_TEXT.format(pid=os.getpid()), mode=0o755)
     try:
-        if masked:
-            run.program('systemctl', 'unmask', *masked)
         _finish_what_was_begun()
         if upgrade or not _have_lists():
             run.program(*_APT, 'update', environment=_APT_ENVIRONMENT)
@@ -69,8 +101,6 @@ def install(packages: Iterable[str], *, masked: Iterable[str] = (), upgrade: boo
                 time.sleep(2 * attempt)
                 run.program(*_APT, 'update', environment=_APT_ENVIRONMENT)
     finally:
-        if masked:
-            run.program('systemctl', 'mask', *masked)
         _POLICY.unlink(missing_ok=True)
 
 

@@ -283,6 +283,7 @@ def _config_file(
 def _sites(
     spec: ServiceSpec, inputs: state.Inputs, addresses: tuple[str, ...]
 ) -> list[apache.Site]:
+    trusted = front.trusted(inputs)
     return [
         apache.Site(
             name=app.name,
@@ -290,15 +291,11 @@ def _sites(
             port=app.port,
             addresses=addresses,
             user=spec.user,
-            size=apache.size(
-                inputs.facts.cpus,
-                inputs.facts.memory_mib // len(spec.apps),
-                one_thread=app.one_thread,
-                processes=int(inputs.options.get('workers', 0)),
-                threads=int(inputs.options.get('threads', 0)),
-            ),
+            size=front.size(spec, app, inputs),
             health=app.health,
-            chunked=app.chunked,
+            one_thread=app.one_thread,
+            silence=app.silence,
+            trusted=trusted,
             body_limit=app.body_limit,
             grace_s=app.grace_s,
         )

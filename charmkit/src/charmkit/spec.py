@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
-from . import conf, host, migration, releases, state
+from . import conf, host, limits, migration, releases, state
 from .relations import ENDPOINT_TYPES, EndpointType, Need
 
 T = TypeVar('T')
@@ -57,10 +57,12 @@ class WsgiApp:
     spec has the spec's name by itself, another one its own."""
     health: str = ''
     """The path that answers for it where it has no ``/healthcheck`` of its own."""
-    chunked: bool = False
+    silence: limits.Silence = limits.ORDINARY
+    """How long nothing may cross a connection while a request is under way: ``limits.BULK`` for transfers."""
     one_thread: bool = False
     """Patched by eventlet: a second thread would break it."""
     body_limit: int = 0
+    """Bytes; 0 is no limit."""
     grace_s: int = 30
     types: tuple[EndpointType, ...] = ENDPOINT_TYPES
     config: Config = dataclasses.field(default_factory=dict[str, Callable[[Ready], conf.Ini]])

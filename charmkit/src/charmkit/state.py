@@ -152,7 +152,7 @@ def troubles(inputs: Inputs, said: Iterable[Status]) -> list[Status]:
     """What went wrong with files and services, where *said* does not speak of it already."""
     words = ' '.join(s.message for s in said)
     out = [
-        Status('blocked', f'{name} does not run: {reason}; see journalctl -u {name}')
+        Status('blocked', _does_not_run(name, reason))
         for name, reason in inputs.failed.items()
         if name not in words
     ]
@@ -162,6 +162,13 @@ def troubles(inputs: Inputs, said: Iterable[Status]) -> list[Status]:
         if path not in words
     ]
     return out
+
+
+def _does_not_run(name: str, reason: str) -> str:
+    """What is part of another service says itself where to look."""
+    if ':' in name:
+        return reason
+    return f'{name} does not run: {reason}; see journalctl -u {name}'
 
 
 def _short(text: str, most: int = 300) -> str:

@@ -149,17 +149,13 @@ def after(
             return dataclasses.replace(seen, masked=seen.masked | {target})
         case 'unmask':
             return dataclasses.replace(seen, masked=seen.masked - {target})
-        case 'install':
+        case 'install' | 'upgrade':
             come = dict.fromkeys(target.split(), version)
-            return dataclasses.replace(seen, packages={**seen.packages, **come})
-        case 'upgrade':
-            come = dict.fromkeys(target.split(), version)
-            key = desired.upgrade.key if desired.upgrade else ''
-            return dataclasses.replace(
-                seen,
-                packages={**seen.packages, **come},
-                commands={**seen.commands, 'upgrade': key},
-            )
+            done = {'upgrade': desired.upgrade.key} if desired.upgrade else {}
+            kept = seen.commands if step.verb == 'install' else {**seen.commands, **done}
+            return dataclasses.replace(seen, packages={**seen.packages, **come}, commands=kept)
+        case 'daemon-reload':
+            return dataclasses.replace(seen, stale=frozenset())
         case 'make' | 'write' | 'link':
             things = (*desired.directories, *desired.files, *desired.links)
             stamp = next(x.stamp for x in things if x.path == target)

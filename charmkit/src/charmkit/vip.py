@@ -53,6 +53,17 @@ def request(addresses: Iterable[str]) -> Databag:
     return {KEY: wire.dump([a for a in addresses if not a.startswith('127.')])}
 
 
+def addresses(inputs: state.Inputs) -> tuple[str, ...]:
+    """Where the haproxy of any unit asks from: the addresses that each unit serves on, and the VIPs."""
+    here = (a for t in ENDPOINT_TYPES for a in inputs.site.all_addresses.get(t, ()))
+    theirs = (
+        a
+        for bag in inputs.peer_units.values()
+        for a in wire.texts(wire.load_array(bag.get(KEY, '')))
+    )
+    return (*here, *theirs, *str(inputs.options.get('vip') or '').split())
+
+
 def desired(
     inputs: state.Inputs,
     vips: tuple[Vip, ...],

@@ -25,16 +25,15 @@ def main() -> None:
     given = json.loads(pathlib.Path(sys.argv[1]).read_text())
     for name, value in given.pop('limits', {}).items():
         setattr(limits, name, value)
-    site = apache.Site(
-        **{
-            **DEFAULTS,
-            **given,
-            'addresses': ('127.0.0.1', *given['addresses']),
-            'size': apache.Size(*given.get('size', (2, 2))),
-            'silence': limits.Silence(**given.get('silence', {'client_s': 60, 'server_s': 60})),
-            'trusted': tuple(given.get('trusted', ())),
-        }
-    )
+    fields: dict[str, Any] = {
+        **DEFAULTS,
+        **given,
+        'addresses': ('127.0.0.1', *given['addresses']),
+        'size': apache.Size(*given.get('size', (2, 2))),
+        'silence': limits.Silence(**given.get('silence', {'client_s': 60, 'server_s': 60})),
+        'trusted': tuple(given.get('trusted', ())),
+    }
+    site = apache.Site(**fields)
     desired = host.merge(apache.desired([site], running=True), memcached.desired(4096))
     machine = apply.LocalMachine('demo')
     steps = host.plan(desired, machine.observe(desired))

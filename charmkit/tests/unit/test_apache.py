@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import hypothesis
 import pytest
-from charmkit import apache
+from charmkit import apache, limits
 from hypothesis import strategies as st
 
 SITE = apache.Site(
@@ -17,6 +18,12 @@ SITE = apache.Site(
     user='demo',
     size=apache.Size(2, 8),
 )
+
+
+def number(pattern: str, text: str) -> int:
+    found = re.search(pattern, text, re.MULTILINE)
+    assert found, pattern
+    return int(found[1])
 
 
 def vhost(site: apache.Site) -> str:
@@ -31,7 +38,8 @@ def vhost(site: apache.Site) -> str:
         (8, 32768, False, (8, 8)),
         (64, 262144, False, (16, 8)),
         (2, 8192, True, (4, 1)),
-        (8, 1024, False, (2, 8)),
+        (8, 1024, False, (1, 8)),
+        (8, 2048, False, (3, 8)),
         (1, 256, False, (1, 8)),
     ],
 )
@@ -48,7 +56,7 @@ def test_there_is_always_a_process_and_never_more_than_memory_bears(
 ):
     got = apache.size(cpus, memory_mib, one_thread=one_thread)
     assert 1 <= got.processes <= 16
-    assert got.processes == 1 or got.processes * 140 <= memory_mib // 3
+    assert got.processes == 1 or (got.processes + 1) * 140 <= memory_mib // 3
 
 
 def test_options_override_the_size_but_not_eventlets_single_thread():
@@ -63,9 +71,84 @@ def test_it_listens_on_literal_addresses_only():
     assert len(listens) == 2
 
 
-def test_chunked_requests_are_for_those_who_ask():
-    assert 'WSGIChunkedRequest On' not in vhost(SITE)
-    assert 'WSGIChunkedRequest On' in vhost(dataclasses.replace(SITE, chunked=True))
+def test_transfers_get_more_threads():
+    assert apache.size(2, 8192, one_thread=False, bulk=True) == apache.Size(2, 32)
+    assert apache.size(2, 8192, one_thread=False, bulk=True).requests == 64
+
+
+def test_bodies_may_come_in_chunks_and_in_any_length_unless_the_service_says_otherwise():
+    assert 'WSGIChunkedRequest On' in vhost(SITE)
+    assert 'LimitRequestBody 0\n' in vhost(SITE)
+    assert 'LimitRequestBody 114688\n' in vhost(dataclasses.replace(SITE, body_limit=114688))
+
+
+def test_each_layer_waits_longer_than_the_one_before_it():
+    """Else a transfer that pauses is cut here, while the load balancer still waits."""
+    for silence in (limits.ORDINARY, limits.SLOW, limits.BULK):
+        text = vhost(dataclasses.replace(SITE, silence=silence))
+        longest = max(silence.client_s, silence.server_s)
+        assert number(r'^ *Timeout (\d+)', text) > longest
+        assert number(r' socket-timeout=(\d+) response', text) > longest
+        assert number(r'response-socket-timeout=(\d+)', text) > silence.client_s
+        assert number(r'queue-timeout=(\d+) ', text) > limits.QUEUE_S
+        stuck = number(r'request-timeout=(\d+)', text)
+        body = number(r'body=(\d+)', text)
+        if silence is limits.BULK:
+            assert stuck == body == 0, 'an hour is not long for a transfer'
+        else:
+            assert stuck > limits.behind(silence.server_s)
+            assert body > silence.client_s
+    server = next(
+        f for f in apache.desired([SITE], running=True).files if 'conf-enabled' in f.path
+    )
+    assert number(r'KeepAliveTimeout (\d+)', server.content) > limits.KEEP_ALIVE_S
+
+
+def test_health_has_a_process_group_of_its_own():
+    text = vhost(SITE)
+    assert 'WSGIDaemonProcess hc:demo-api ' in text
+    assert 'WSGIImportScript /usr/bin/demo process-group=hc:demo-api' in text
+    assert (
+        'threads=1 ' in vhost(dataclasses.replace(SITE, one_thread=True)).split('hc:demo-api')[1]
+    )
+    long = 'x' * 30
+    shown = {name[: apache.NAME_SHOWN] for name in (long, apache.health_group(long))}
+    assert len(shown) == 2, 'the processes of the two are told apart by what they show'
+
+
+def test_a_clients_address_is_taken_from_trusted_proxies_alone():
+    assert 'RemoteIP' not in vhost(SITE)
+    text = vhost(dataclasses.replace(SITE, trusted=('10.0.0.5/32', 'fd00::5/128')))
+    assert 'RemoteIPHeader X-Forwarded-For\n' in text
+    assert re.findall(r'RemoteIPInternalProxy (\S+)', text) == ['10.0.0.5/32', 'fd00::5/128']
+
+
+def test_each_part_of_the_configuration_is_checked_before_it_is_put_in_place():
+    files = apache.desired([SITE], running=True).files
+    checked = {f.path for f in files if f.check}
+    assert checked == {
+        '/etc/apache2/conf-enabled/openstack.conf',
+        '/etc/apache2/sites-enabled/demo-api.conf',
+    }
+    for file in files:
+        if file.check:
+            assert file.check == (apache.CHECK, '{path}', file.path)
+    assert files[0].path == apache.CHECK, 'what checks comes before what is checked'
+
+
+def test_what_the_packages_leave_and_an_api_must_not_have_is_gone():
+    gone = {a.path for a in apache.desired([SITE], running=True).absent}
+    for path in (
+        'mods-enabled/status.load',
+        'mods-enabled/status.conf',
+        'mods-enabled/alias.load',
+        'mods-enabled/reqtimeout.conf',
+        'conf-enabled/security.conf',
+        'conf-enabled/serve-cgi-bin.conf',
+        'sites-enabled/000-default.conf',
+    ):
+        assert f'/etc/apache2/{path}' in gone
+    assert '/etc/logrotate.d/apache2' in gone
 
 
 def test_the_healthcheck_is_drained_before_it_is_answered():
@@ -75,4 +158,4 @@ def test_the_healthcheck_is_drained_before_it_is_answered():
 
 
 def test_applications_are_loaded_when_their_processes_start():
-    assert 'process-group=demo-api application-group=%{GLOBAL}' in vhost(SITE)
+    assert 'WSGIImportScript /usr/bin/demo process-group=demo-api ' in vhost(SITE)

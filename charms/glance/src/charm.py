@@ -73,7 +73,7 @@ class GlanceCharm(charmkit.ApiCharm):
                 '/usr/bin/glance-wsgi-api',
                 PORT,
                 type='image',
-                chunked=True,
+                silence=charmkit.limits.BULK,
                 grace_s=300,
             ),
         ),
