@@ -62,11 +62,8 @@ def served_by_mod_wsgi(folder: work.Folder) -> Iterator[str]:
         if seen.machine.service('apache2') != 'running':
             yield f'Apache does not run on {base}'
         for app in apps:
-            lines = (
-                rf'^ *WSGIScriptAlias / {app.script}$',
-                rf'^ *WSGIImportScript {app.script} process-group={app.name} ',
-            )
-            if not all(re.search(line, seen.sites, re.MULTILINE) for line in lines):
+            alias = rf'^ *WSGIScriptAlias / {app.script} process-group={app.name}\b'
+            if not re.search(alias, seen.sites, re.MULTILINE):
                 yield f'{app.name} is not served by mod_wsgi on {base}'
     if not masked:
         yield "no server of the package's own is masked"

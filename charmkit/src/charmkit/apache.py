@@ -2,17 +2,16 @@
 
 Sources: mod_wsgi's documentation of ``WSGIDaemonProcess``, Apache 2.4's of ``core``,
 ``mod_log_config`` and ``mod_rewrite``. The application is loaded when a process starts, because
-``WSGIImportScript`` names it: no request waits for that.
+``WSGIScriptAlias`` names the process group and the application group: no request waits for it.
 
-Each application has two process groups: one for requests, and a small one for ``/healthcheck`` alone,
-with the same script. However busy the service is, its health is answered; and as that process is
-renewed first, it proves a new configuration before any other takes it up (:mod:`charmkit.processes`).
-All times follow from :class:`charmkit.limits.Silence` and its neighbours.
+``/healthcheck`` is answered by a small process of its own (:mod:`charmkit.health_wsgi`): however busy
+an API is, its health is told. All times follow from :class:`charmkit.limits.Silence` and its neighbours.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import importlib.resources
 from collections.abc import Iterable
 
 from . import host, limits
@@ -27,7 +26,12 @@ DRAIN_FILE = '/run/openstack-drain'
 served, and who asks on loopback hears whether the API lives."""
 CHECK = '/usr/local/lib/charmkit/apache-check'
 """Tests the whole configuration with one new file in it, in a copy."""
-MODULES = ('rewrite', 'remoteip', 'reqtimeout', 'setenvif', 'wsgi')
+HEALTH_GROUP = 'openstack-health'
+HEALTH = '/usr/local/lib/charmkit/health.wsgi'
+"""What answers ``/healthcheck`` of all sites."""
+TRIAL = '/usr/local/lib/charmkit/trial_wsgi.py'
+"""What loads an application once, before its processes take up a new configuration."""
+MODULES = ('rewrite', 'remoteip', 'reqtimeout', 'wsgi')
 """What the sites need of Apache's modules, beside those built in."""
 UNWANTED_MODULES = ('status', 'autoindex', 'alias', 'deflate', 'negotiation')
 """What the package enables and an API must not have: ``/server-status`` and ``/icons`` on each
@@ -44,7 +48,7 @@ _PROCESS_MIB = 140  # Measured: 85 to 150 MiB for each process, whatever the ser
 _MOST_PROCESSES = 16
 _THREADS = 8
 _BULK_THREADS = 32
-_HEALTH_THREADS = 4
+_HEALTH_THREADS = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,8 +78,6 @@ class Site:
     size: Size
     health: str = ''
     """The path that stands for ``/healthcheck`` where the application has none of its own."""
-    one_thread: bool = False
-    """Patched by eventlet: not even its health process may have a second thread."""
     silence: limits.Silence = limits.ORDINARY
     """How long nothing may cross a connection at the layer before this one."""
     trusted: tuple[str, ...] = ()
@@ -99,10 +101,10 @@ def size(
 
     Threads share Python's interpreter lock: they only bridge waits, for the database, and with
     *bulk* for clients whose transfers take minutes. An application patched by eventlet must have
-    *one_thread*; it gets twice the processes instead. One more process answers health checks.
+    *one_thread*; it gets twice the processes instead.
     """
     wanted = cpus * (2 if one_thread else 1)
-    fitting = max(1, memory_mib // 3 // _PROCESS_MIB - 1)
+    fitting = max(1, memory_mib // 3 // _PROCESS_MIB)
     return Size(
         processes=processes or max(1, min(max(wanted, 2), fitting, _MOST_PROCESSES)),
         threads=1 if one_thread else threads or (_BULK_THREADS if bulk else _THREADS),
@@ -112,24 +114,6 @@ def size(
 def group(name: str) -> str:
     """The process group of the application *name*, as :class:`host.Service` names it."""
     return f'wsgi:{name}'
-
-
-def health_group(name: str) -> str:
-    """The process group of mod_wsgi that answers ``/healthcheck`` for the application *name*."""
-    return f'hc:{name}'
-
-
-def unproven(name: str) -> str:
-    """While this file exists the application's own processes answer ``/healthcheck`` themselves.
-
-    Its health process is being renewed, or did not come up with a new configuration.
-    """
-    return f'/run/openstack-unproven-{name}'
-
-
-def probe(port: int) -> str:
-    """Where this unit asks for the health of the application on *port*, drained or not."""
-    return f'http://127.0.0.1:{port}/healthcheck'
 
 
 def desired(
@@ -147,6 +131,8 @@ def desired(
         directories=(host.Directory(path=LOGS, group='adm', mode=0o750),),
         files=(
             host.File(path=CHECK, content=_CHECK, mode=0o755),
+            host.File(path=HEALTH, content=_source('health_wsgi.py'), notify=notify),
+            host.File(path=TRIAL, content=_source('trial_wsgi.py')),
             host.File(
                 path='/etc/apache2/ports.conf',
                 content=_NOTE + '# Each site says for itself where it listens.\n',
@@ -195,7 +181,13 @@ def desired(
                     'running' if running else 'stopped',
                     part_of=SERVICE,
                     version=version,
-                    probe=probe(site.port),
+                    trial=host.Command(
+                        name=f'trial of {site.name}',
+                        argv=('python3', TRIAL, site.script, site.health or '/healthcheck'),
+                        key='',
+                        user=site.user,
+                        timeout_s=_TRIAL_S,
+                    ),
                 )
                 for site in sites
             ),
@@ -208,6 +200,13 @@ def drain(on: bool) -> host.Host:
     if on:
         return host.Host(files=(host.File(path=DRAIN_FILE, content='going out of service\n'),))
     return host.Host(absent=(host.Absent(path=DRAIN_FILE),))
+
+
+def _source(name: str) -> str:
+    return importlib.resources.files('charmkit').joinpath(name).read_text()
+
+
+_TRIAL_S = 60
 
 
 def _unwanted() -> Iterable[str]:
@@ -242,6 +241,12 @@ MinSpareThreads 64
 MaxSpareThreads 256
 WSGISocketPrefix /var/run/apache2/wsgi
 WSGIRestrictEmbedded On
+WSGIDaemonProcess {HEALTH_GROUP} user=nobody group=nogroup home=/ processes=1 \\
+    threads={_HEALTH_THREADS} display-name={HEALTH_GROUP} queue-timeout={limits.behind(limits.CHECK_S)} \\
+    socket-timeout={limits.behind(limits.CHECK_S)} request-timeout={limits.behind(limits.CHECK_S)}
+<Files {HEALTH.rpartition('/')[2]}>
+    Require all granted
+</Files>
 """
     + """LogFormat "%{%Y-%m-%dT%H:%M:%S}t.%{msec_frac}t %a \\"%r\\" %>s %O %{us}T us %{X-Openstack-Request-Id}o %{X-Openstack-Request-Id}i \\"%{User-Agent}i\\"" openstack
 ErrorLogFormat "%{cu}t %-m:%l [pid %P] [client %a] %M"
@@ -301,13 +306,11 @@ fi
 
 def _vhost(site: Site, addresses: Iterable[str]) -> str:
     listens = ''.join(f'Listen {host_in_url(a)}:{site.port}\n' for a in addresses)
-    name, size, health = site.name, site.size, health_group(site.name)
+    name, size = site.name, site.size
     client_s, server_s = (limits.behind(s) for s in (site.silence.client_s, site.silence.server_s))
     optional = ''.join(f'    RemoteIPInternalProxy {proxy}\n' for proxy in site.trusted)
     if optional:
         optional = '    RemoteIPHeader X-Forwarded-For\n' + optional
-    if site.health:
-        optional += f'    RewriteRule ^/healthcheck$ {site.health} [PT,L]\n'
     return f"""{_NOTE}{listens}
 <VirtualHost *:{site.port}>
     WSGIDaemonProcess {name} {_account(site)} \\
@@ -316,14 +319,8 @@ def _vhost(site: Site, addresses: Iterable[str]) -> str:
         socket-timeout={max(client_s, server_s)} response-socket-timeout={client_s} \\
         request-timeout={_stuck_s(site.silence)} \\
         graceful-timeout={site.grace_s} shutdown-timeout={site.grace_s}
-    WSGIDaemonProcess {health} {_account(site)} \\
-        processes=1 threads={1 if site.one_thread else _HEALTH_THREADS} \\
-        display-name={health[:NAME_SHOWN]} queue-timeout={limits.behind(limits.CHECK_S)} \\
-        socket-timeout={limits.behind(limits.CHECK_S)} request-timeout={limits.behind(limits.CHECK_S)}
-    WSGIImportScript {site.script} process-group={name} application-group=%{{GLOBAL}}
-    WSGIImportScript {site.script} process-group={health} application-group=%{{GLOBAL}}
-    WSGIScriptAlias / {site.script}
-    WSGIProcessGroup %{{ENV:WSGI_GROUP}}
+    WSGIScriptAlias /.health {HEALTH} process-group={HEALTH_GROUP} application-group=%{{GLOBAL}}
+    WSGIScriptAlias / {site.script} process-group={name} application-group=%{{GLOBAL}}
     WSGIApplicationGroup %{{GLOBAL}}
     WSGIPassAuthorization On
     WSGIChunkedRequest On
@@ -332,14 +329,13 @@ def _vhost(site: Site, addresses: Iterable[str]) -> str:
     Timeout {max(client_s, server_s)}
     RequestReadTimeout header={limits.behind(limits.REQUEST_HEADER_S)} {_body_time(site.silence)}
     RewriteEngine On
-    RewriteRule ^ - [E=WSGI_GROUP:{name}]
+    RewriteCond %{{CONN_REMOTE_ADDR}} ^127\\.
+    RewriteRule ^/\\.alive$ {site.health or '/healthcheck'} [PT,L,E=CHARM_QUIET:1]
     RewriteCond %{{CONN_REMOTE_ADDR}} !^127\\.
     RewriteCond {DRAIN_FILE} -f
     RewriteRule ^/healthcheck$ - [R=503,L]
-    RewriteCond %{{CONN_REMOTE_ADDR}} ^127\\. [OR]
-    RewriteCond {unproven(name)} !-f
-    RewriteRule ^/healthcheck$ - [E=WSGI_GROUP:{health}]
-{optional}    CustomLog {LOGS}/{name}-access.log openstack
+    RewriteRule ^/healthcheck$ /.health [PT,L,E=CHARM_GROUP:{name},E=CHARM_PORT:{site.port}]
+{optional}    CustomLog {LOGS}/{name}-access.log openstack env=!CHARM_QUIET
     ErrorLog {LOGS}/{name}-error.log
     <Directory {site.script.rpartition('/')[0]}>
         Require all granted

@@ -176,7 +176,9 @@ class LocalMachine:
 
     def _recycle(self, step: host.Step, desired: host.Host) -> str:
         service = next(s for s in desired.services if s.name == step.target)
-        reason = processes.recycle(service.name, service.probe)
+        if service.trial and (reason := _tried(service.trial)):
+            return reason
+        reason = processes.recycle(service.name)
         if not reason:
             self._note_start(step.target, desired)
         return reason
@@ -253,6 +255,19 @@ def _shown(properties: str, *units: str) -> list[dict[str, str]]:
         dict(line.split('=', 1) for line in block.splitlines())
         for block in shown.strip().split('\n\n')
     ]
+
+
+def _tried(trial: host.Command) -> str:
+    """'' when the trial succeeds, else what it said last."""
+    done = run.finished(
+        trial.argv, user=trial.user, environment=trial.environment, timeout_s=trial.timeout_s
+    )
+    if not done.status:
+        return ''
+    said = done.output.strip().rpartition('\n')[2]
+    if done.status < 0:
+        said = f'nothing within {trial.timeout_s:.0f} s'
+    return f'{trial.name}: {said}; the old processes go on as they were started'
 
 
 def _prepare_systemd(step: host.Step) -> None:

@@ -115,6 +115,8 @@ class Service:
     """How long to wait before it is stopped, for whoever must notice first; seconds."""
     configured_by: str = ''
     """The file that makes it ours: while that is not there nobody uses it, and it stops at once."""
+    trial: Command | None = None
+    """What must succeed before it takes up new files: of one that is *part_of* another."""
     probe: str = ''
     """``host:port`` that must accept a connection while it runs: not listening is not running."""
 

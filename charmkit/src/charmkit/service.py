@@ -293,7 +293,6 @@ def _sites(
             user=spec.user,
             size=front.size(spec, app, inputs),
             health=app.health,
-            one_thread=app.one_thread,
             silence=app.silence,
             trusted=trusted,
             body_limit=app.body_limit,

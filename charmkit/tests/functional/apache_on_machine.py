@@ -25,6 +25,7 @@ def main() -> None:
     given = json.loads(pathlib.Path(sys.argv[1]).read_text())
     for name, value in given.pop('limits', {}).items():
         setattr(limits, name, value)
+    version = given.pop('version', '')
     fields: dict[str, Any] = {
         **DEFAULTS,
         **given,
@@ -34,7 +35,9 @@ def main() -> None:
         'trusted': tuple(given.get('trusted', ())),
     }
     site = apache.Site(**fields)
-    desired = host.merge(apache.desired([site], running=True), memcached.desired(4096))
+    desired = host.merge(
+        apache.desired([site], running=True, version=version), memcached.desired(4096)
+    )
     machine = apply.LocalMachine('demo')
     steps = host.plan(desired, machine.observe(desired))
     said = {str(step): machine.carry_out(step, desired) for step in steps}

@@ -11,7 +11,7 @@ def application(environ, start_response):
     if 'sleep' in query:
         time.sleep(float(query['sleep'][0]))
     size = int(query.get('size', ['0'])[0])
-    line = f'{environ["mod_wsgi.process_group"]} {environ["PATH_INFO"]} {body}\n'.encode()
+    line = f'{environ.get("mod_wsgi.process_group")} {environ["PATH_INFO"]} {body}\n'.encode()
     start_response('200 OK', [('Content-Length', str(len(line) + size))])
     yield line
     while size > 0:

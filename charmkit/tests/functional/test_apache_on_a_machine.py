@@ -178,34 +178,43 @@ def test_the_drain_file_fails_the_health_check_for_others_alone(demo: containers
 
 
 def test_rotation_of_logs_renews_nothing(demo: containers.Machine):
-    before = {name: demo.processes(name) for name in ('demo-api', 'hc:demo-api')}
+    groups = ('demo-api', 'openstack-health')
+    before = {name: demo.processes(name) for name in groups}
     assert all(before.values())
     demo.sh('logrotate -f /etc/logrotate.conf')
     assert code(demo, '/') == '200'
     time.sleep(0.3)
     assert demo.sh('wc -l < /var/log/openstack-apache/demo-api-access.log') == '1'
-    assert {name: demo.processes(name) for name in before} == before
+    assert {name: demo.processes(name) for name in groups} == before
     assert 'apache2 reload' not in demo.sh('cat /etc/logrotate.d/*')
 
 
 def test_what_does_not_come_up_replaces_nothing(demo: containers.Machine):
+    desire(demo, version='1')
     before = demo.processes('demo-api')
     program(demo, 'raise RuntimeError("a mistake in the new configuration")\n')
-    said = inside(demo, 'recycle_on_machine.py', {'name': 'demo-api', 'port': PORT})['said']
-    assert said == (
-        'demo-api answers 500 to its health check as it is configured now: its processes go on as '
-        'they were started; see /var/log/openstack-apache/demo-api-error.log'
-    )
+    assert desire(demo, version='2')['failed'] == {
+        'recycle wsgi:demo-api': (
+            'trial of demo-api: RuntimeError: a mistake in the new configuration; the old '
+            'processes go on as they were started'
+        )
+    }
     assert demo.processes('demo-api') == before
-    assert code(demo, '/') == '200'
-    assert code(demo, '/healthcheck') == '200', 'the load balancer asks those that still serve'
-    assert code(demo, '/healthcheck', host='127.0.0.1') == '500', 'the unit itself hears of it'
+    assert code(demo, '/') == code(demo, '/healthcheck') == '200'
     program(demo, APP)
-    assert inside(demo, 'recycle_on_machine.py', {'name': 'demo-api', 'port': PORT})['said'] == ''
+    assert desire(demo, version='2') == {'steps': ['recycle wsgi:demo-api'], 'failed': {}}
     after = demo.processes('demo-api')
     assert len(after) == len(before)
     assert not after & before
-    assert code(demo, '/healthcheck', host='127.0.0.1') == '200'
+
+
+def test_the_health_of_an_application_that_is_broken_is_bad(demo: containers.Machine):
+    program(demo, 'raise RuntimeError("broken")\n')
+    demo.sh('systemctl restart apache2; sleep 2')
+    assert code(demo, '/healthcheck') == '500'
+    program(demo, APP)
+    demo.sh('systemctl restart apache2; sleep 2')
+    assert code(demo, '/healthcheck') == '200'
 
 
 def test_a_process_whose_threads_are_all_stuck_is_started_anew(demo: containers.Machine):

@@ -1,0 +1,57 @@
+"""Load a WSGI application as Apache would, and ask it once: ``trial_wsgi.py SCRIPT PATH``. Installed as it is.
+
+Run as the service's user before its processes take up a new configuration. Ends with 0 when it
+answers 200, else with 1 and a line that says what it did instead.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import runpy
+import sys
+from typing import Any
+
+
+def environ(path: str) -> dict[str, Any]:
+    """The request (PEP 3333)."""
+    return {
+        'REQUEST_METHOD': 'GET',
+        'SCRIPT_NAME': '',
+        'PATH_INFO': path,
+        'QUERY_STRING': '',
+        'SERVER_NAME': '127.0.0.1',
+        'SERVER_PORT': '80',
+        'SERVER_PROTOCOL': 'HTTP/1.1',
+        'HTTP_HOST': '127.0.0.1',
+        'REMOTE_ADDR': '127.0.0.1',
+        'wsgi.version': (1, 0),
+        'wsgi.url_scheme': 'http',
+        'wsgi.input': io.BytesIO(),
+        'wsgi.errors': sys.stderr,
+        'wsgi.multithread': True,
+        'wsgi.multiprocess': True,
+        'wsgi.run_once': False,
+    }
+
+
+def trial(script: str, path: str) -> str:
+    """'' when the application answers 200, else what it did."""
+    statuses: list[str] = []
+
+    def start(status: str, *_: object) -> None:
+        statuses.append(status)
+
+    try:
+        application = runpy.run_path(script, run_name='trial')['application']
+        answer = application(environ(path), start)
+        _ = b''.join(answer)
+    except BaseException as e:
+        return f'{type(e).__name__}: {e}'
+    return '' if statuses[-1:] and statuses[-1].startswith('200 ') else f'answers {statuses[-1:]}'
+
+
+if __name__ == '__main__':
+    said = trial(*sys.argv[1:3])
+    print(said, flush=True)
+    os._exit(1 if said else 0)  # Whatever threads it has begun.
