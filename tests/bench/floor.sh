@@ -31,7 +31,7 @@ machines=(
 )
 # What a base of jujulet has (jujulet/src/jujulet/machines/images.py; a unit test compares).
 base_packages=apt,systemd,systemd-sysv,dbus,udev,init,cron,logrotate,netbase,procps,psmisc,kmod,iproute2,iputils-ping,python3,python3-yaml,sudo,curl,gnupg,ca-certificates,openssh-server,less,adduser,tzdata,lsb-release,xz-utils
-api_packages=(apache2 libapache2-mod-wsgi-py3 memcached python3-pymysql)
+api_packages=(apache2 libapache2-mod-wsgi-py3 logrotate memcached python3-pymysql)
 
 now() { echo "${EPOCHREALTIME/[.,]/}"; }   # Microseconds
 began=$(now)

@@ -310,7 +310,7 @@ def test_every_page_calls_things_by_their_names(page: pathlib.Path):
 SABOTAGED = """\
 # A page
 
-The logs are in `/var/log/apache2`, unlike `/etc/apache2/<here>`; `set-unit-state` and `release-grants unit=a/1`, not
+The logs are in `/var/log/httpd`, unlike `/etc/apache2/<here>`; `set-unit-state` and `release-grants unit=a/1`, not
 `drain-backend unit=a/1`; `charmkit.service.hoped_state` beside `charms/keystone`, `frobbed=true` beside `force=true`.
 
 | found with |
@@ -332,7 +332,7 @@ juju integrate keystone:public lb-public:backend
 
 def test_a_page_that_calls_things_otherwise_is_caught():
     assert unknown_names(SABOTAGED, known()) == [
-        '/var/log/apache2',
+        '/var/log/httpd',
         'set-unit-state',
         'release-grants',
         'charmkit.service.hoped_state',

@@ -50,9 +50,23 @@ def test_it_serves_after_a_hook_that_was_killed_half_way(placement: containers.M
 
 
 def test_the_packages_own_server_was_never_started(placement: containers.Machine):
-    shown = placement.sh('systemctl show -p ExecMainStartTimestamp,LoadState placement-api')
-    assert 'LoadState=masked' in shown
-    assert placement.sh('journalctl -u placement-api -o cat | grep -c Started', check=False) == '0'
+    journal = 'journalctl -u placement-api -o cat'
+    assert placement.sh(f'{journal} | grep -c Started', check=False) == '0'
+    assert 'ConditionPathExists=!/' in placement.sh('systemctl cat placement-api')
+
+
+def test_who_installs_the_package_anew_or_starts_its_server_breaks_nothing(
+    placement: containers.Machine,
+):
+    """A mask would: the scripts of some packages enable their server, and systemd refuses that."""
+    placement.sh(
+        'DEBIAN_FRONTEND=noninteractive apt-get -q -y install --reinstall placement-api && '
+        'systemctl enable placement-api && systemctl restart placement-api'
+    )
+    assert placement.sh('systemctl is-active placement-api', check=False) == 'inactive'
+    assert placement.sh('dpkg --audit') == ''
+    assert code(placement, '/') == '200'
+    assert placement.reconcile('placement')['steps'] == []
 
 
 def test_an_unchanged_pass_touches_nothing(placement: containers.Machine):
