@@ -108,7 +108,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
     """Work it out for the service *spec*."""
     balancers = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
     offered = [
-        loadbalancer.Service(
+        loadbalancer.Api(
             name=spec.service_of(app),
             type=app.type,
             frontend_port=app.port,
@@ -144,14 +144,14 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         if own
         else vip.absent(),
         lifecycle=lifecycle,
-        coming_back=_state(loadbalancer.last(balancers)) in ('drain', 'maintenance'),
+        coming_back=_state(loadbalancer.last_lifecycle(balancers)) in ('drain', 'maintenance'),
         peer_data=vip.request(addresses),
         unit_data={
             r.id: loadbalancer.unit_request(
                 offered,
                 by_relation[r.id],
                 _addresses_on(inputs.site, r.name),
-                loadbalancer.told(r, balancers, inputs.site.unit, lifecycle),
+                loadbalancer.lifecycle_for(r, balancers, inputs.site.unit, lifecycle),
             )
             for r in balancers
         },
@@ -199,7 +199,7 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
 def serves_clients(inputs: state.Inputs) -> bool:
     """Whether load balancers send clients to this unit, or have not yet seen the last of them."""
     balancers = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
-    return _state(loadbalancer.last(balancers)) in ('ready', 'drain')
+    return _state(loadbalancer.last_lifecycle(balancers)) in ('ready', 'drain')
 
 
 def _state(lifecycle: loadbalancer.Lifecycle | None) -> str:
@@ -209,8 +209,8 @@ def _state(lifecycle: loadbalancer.Lifecycle | None) -> str:
 def _lifecycle(
     balancers: list[Relation], inputs: state.Inputs, course: Course
 ) -> loadbalancer.Lifecycle:
-    lifecycle = loadbalancer.steer(
-        loadbalancer.last(balancers),
+    lifecycle = loadbalancer.next_lifecycle(
+        loadbalancer.last_lifecycle(balancers),
         balancers,
         unit=inputs.site.unit,
         paused=course.paused,

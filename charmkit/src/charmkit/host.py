@@ -44,6 +44,8 @@ class File:
     check: tuple[str, ...] = ()
     """A command that must accept the new file before it takes the old one's place; ``{path}`` in
     it stands for the new file, rendered aside. What it refuses is not put in place."""
+    revision: str = ''
+    """Stands for what of the content a service must take up, where that is not all of it; '' is all."""
 
     @property
     def digest(self) -> str:
@@ -183,7 +185,7 @@ class Host:
 
     def config_digest(self, service: str) -> str:
         """The digest of every file and link that *service* must have been started with."""
-        parts = [f'{f.path}:{f.digest}' for f in self.files if service in f.notify]
+        parts = [f'{f.path}:{f.revision or f.digest}' for f in self.files if service in f.notify]
         parts += [f'{x.path}:{x.stamp}' for x in self.links if service in x.notify]
         parts += [f'{x.path}:-' for x in self.absent if service in x.notify]
         parts += [f'version:{s.version}' for s in self.services if s.name == service and s.version]

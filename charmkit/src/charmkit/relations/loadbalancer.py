@@ -5,10 +5,10 @@ another load balancer, or all three to one. On each of them
 
 - the leader writes :func:`app_request`: the services, and the endpoint type that is asked for;
 - every unit writes :func:`unit_request`: where it serves, and its :class:`Lifecycle`;
-- :func:`read` gives the :class:`Answer`: the frontends to register in the catalogue
+- :func:`read` gives the :class:`Reply`: the frontends to register in the catalogue
   (:func:`urls`), what was refused and why, and how far a drain has come (:func:`drain`).
 
-A unit's :class:`Lifecycle` is what :func:`steer` says next. It stops serving only when that is
+A unit's :class:`Lifecycle` is what :func:`next_lifecycle` says next. It stops serving only when that is
 ``maintenance``: every load balancer unit has then seen its last request end.
 
 The first version of the interface (upstream's ``openstack-loadbalancer``) is a subset: its load
@@ -43,7 +43,7 @@ _WORST_LAST: tuple[DrainState, ...] = (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Service:
+class Api:
     """One API that wants clients sent to it."""
 
     name: str
@@ -58,6 +58,8 @@ class Service:
     """The endpoint types that it has; on the relation of another type it is not mentioned."""
     min_ready: int = 1
     """A drain is granted only while this many units stay ready."""
+    requests_at_once: int = 0
+    """How many requests this unit can take at once; the load balancer lets the others wait. 0: it does not say."""
     options: Mapping[str, object] = dataclasses.field(default_factory=dict[str, object])
     """More of the wire format: ``check``, ``balance``, ``timeouts``, ``maxconn``, ``retry``…"""
 
@@ -117,7 +119,7 @@ class Ack:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Answer:
+class Reply:
     """All that one load balancer says over one relation."""
 
     balancer: str
@@ -149,7 +151,7 @@ class Drain:
         return self.state == 'drained'
 
 
-def app_request(services: Iterable[Service], endpoint_type: EndpointType) -> Databag:
+def app_request(services: Iterable[Api], endpoint_type: EndpointType) -> Databag:
     """What the leader writes into the application's databag of one relation."""
     endpoints = [
         {
@@ -169,7 +171,7 @@ def app_request(services: Iterable[Service], endpoint_type: EndpointType) -> Dat
 
 
 def unit_request(
-    services: Iterable[Service],
+    services: Iterable[Api],
     endpoint_type: EndpointType,
     addresses: Sequence[str],
     lifecycle: Lifecycle,
@@ -181,6 +183,7 @@ def unit_request(
             'backend-ip': addresses[0],
             'backend-port': s.backend_port,
             'addresses': list(addresses),
+            **({'maxconn': s.requests_at_once} if s.requests_at_once else {}),
         }
         for s in services
         if endpoint_type in s.types
@@ -221,7 +224,7 @@ def read_lifecycle(bag: Databag) -> Lifecycle | None:
     )
 
 
-def steer(
+def next_lifecycle(
     current: Lifecycle | None,
     relations: Iterable[Relation],
     *,
@@ -255,7 +258,7 @@ def steer(
     return current
 
 
-def read(relation: Relation) -> Answer | None:
+def read(relation: Relation) -> Reply | None:
     """What the load balancer answered, or None while it has not; unreadable parts count as absent.
 
     A version 1 load balancer gives addresses and no URL: the URL is made of the first address.
@@ -264,7 +267,7 @@ def read(relation: Relation) -> Answer | None:
     if 'interface-versions' not in bag and 'frontends' not in bag:
         return None
     theirs = {v for v in wire.load_array(bag.get('interface-versions', '')) if isinstance(v, int)}
-    return Answer(
+    return Reply(
         balancer=relation.app,
         version=max(theirs & set(VERSIONS), default=1),
         frontends={
@@ -335,13 +338,13 @@ def complaints(relations: Iterable[Relation]) -> tuple[str, ...]:
     return tuple(out)
 
 
-def last(relations: Iterable[Relation]) -> Lifecycle | None:
+def last_lifecycle(relations: Iterable[Relation]) -> Lifecycle | None:
     """What this unit last wanted: what it wrote to the load balancer that is told first."""
     said = (read_lifecycle(r.my_data) for r in sorted(relations, key=_turn))
     return next((x for x in said if x), None)
 
 
-def told(
+def lifecycle_for(
     relation: Relation, relations: Iterable[Relation], unit: str, lifecycle: Lifecycle
 ) -> Lifecycle:
     """What the load balancer of *relation*, one of *relations*, is told when *lifecycle* holds.
@@ -384,7 +387,7 @@ def drain(relations: Iterable[Relation], unit: str, lifecycle: Lifecycle) -> Dra
     each = [
         _drain_of(relation, unit, lifecycle)
         for relation in relations
-        if told(relation, relations, unit, lifecycle).token == lifecycle.token
+        if lifecycle_for(relation, relations, unit, lifecycle).token == lifecycle.token
     ]
     return max(each, key=lambda d: _WORST_LAST.index(d.state), default=Drain(state='drained'))
 
@@ -412,11 +415,11 @@ def _drain_of(relation: Relation, unit: str, lifecycle: Lifecycle) -> Drain:
     mine = [acks[unit] for acks in answer.acks.values() if unit in acks]
     sessions = sum(a.sessions for a in mine if a.token == token)
     grant = answer.grants.get(unit)
-    if grant is None or grant.token != token:
-        return Drain(state='asked', reason=f'{relation.app} has not decided')
-    if grant.state == 'refused':
+    if (grant is None or grant.token != token) and not any(a.token == token for a in mine):
+        return Drain(state='asked', reason=f'{relation.app} has not decided yet')
+    if grant is not None and grant.token == token and grant.state == 'refused':
         return Drain(state='refused', reason=f'{relation.app}: {grant.reason}')
-    if grant.state == 'queued':
+    if grant is not None and grant.token == token and grant.state == 'queued':
         return Drain(state='queued', reason=f'{relation.app}: {grant.reason}')
     late = any(a.token == token and a.state == 'timeout' for a in mine)
     return Drain(
@@ -426,7 +429,7 @@ def _drain_of(relation: Relation, unit: str, lifecycle: Lifecycle) -> Drain:
     )
 
 
-def _acked(answer: Answer, unit: str, token: str, states: set[str]) -> bool:
+def _acked(answer: Reply, unit: str, token: str, states: set[str]) -> bool:
     acks = [answer.acks.get(lb_unit, {}).get(unit) for lb_unit in answer.lb_units]
     return all(a is not None and a.token == token and a.state in states for a in acks)
 

@@ -1,7 +1,8 @@
-"""The load balancer's decisions, and the two edges that carry them out.
+"""The load balancer's decisions, as pure functions of values, and its tasks.
 
-Pure: :mod:`checked`, :mod:`options`, :mod:`behaviour`, :mod:`interface`, :mod:`layout`,
-:mod:`haproxy_cfg`, :mod:`vrrp`, :mod:`handshake`, :mod:`rotation`, :mod:`linger`,
-:mod:`decision`, :mod:`answer`, :mod:`seeing`, :mod:`stats`, :mod:`publish`.
-At the edge: :mod:`runtime` (haproxy's sockets) and :mod:`workload` (its files and service).
+From data to data: :mod:`validation`, :mod:`options`, :mod:`exposure`, :mod:`behaviour`,
+:mod:`interface`, :mod:`layout`, :mod:`configuration`, :mod:`vrrp`, :mod:`handshake`,
+:mod:`rotation`, :mod:`departed`, :mod:`decision`, :mod:`settling`, :mod:`blame`, :mod:`actions`,
+:mod:`files`, :mod:`reply`, :mod:`observability`, :mod:`stats`, :mod:`publish`, and all of them
+together in :mod:`run`. What is done is in :mod:`tasks`, by nothing but the machine they are given.
 """

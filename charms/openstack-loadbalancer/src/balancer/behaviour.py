@@ -2,65 +2,56 @@
 
 The table is by the catalogue's service type. Over it goes what the relation asks for, and over
 that what the operator sets in ``service-options``. Checks and timeouts are those that large
-deployments run with; an API's own ``/healthcheck`` is used wherever it has one.
+deployments run with (kolla-ansible, openstack-ansible); an API's own ``/healthcheck`` is used
+wherever it has one.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from . import checked
+from charmkit import limits
+from charmkit.proxy.config import Balance, Check, Retry
+from charmkit.relations import ENDPOINT_TYPES
 
-BALANCES = {
-    'leastconn': 'leastconn',
-    'roundrobin': 'roundrobin',
-    # Consistent: a server can leave and come back, and a weight can change, at run time.
-    'source-consistent': 'source',
-}
-RETRIES = ('none', 'conn', 'safe')
-REPEATED_UP_TO = 10_000
-"""Requests a second to one backend above which reads that die are no longer repeated."""
+from . import validation
 
+BALANCES: tuple[Balance, ...] = ('leastconn', 'roundrobin', 'source-consistent')
+RETRIES: tuple[Retry, ...] = ('none', 'conn', 'safe')
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Check:
-    """How a server's health is asked for. Times in milliseconds."""
-
-    method: str = 'GET'
-    path: str = '/healthcheck'
-    expect: tuple[str, ...] = ('200',)
-    """Statuses, and ranges of them such as ``200-399``."""
-    host: str = ''
-    port: int = 0
-    """Where to ask, if not on the port that serves."""
-    interval_ms: int = 2000
-    fall: int = 3
-    rise: int = 2
-    timeout_ms: int = 10_000
-    tcp: bool = False
-    """Only connect."""
-    tls: bool = False
-    """Ask over TLS with the certificate unchecked, as version 1 of the interface has it."""
+KEYS = ('check', 'balance', 'retry', 'timeouts', 'maxconn', 'exposure', 'urls')
+"""What ``service-options`` may say of a service."""
+_CHECK_KEYS = (
+    'method', 'path', 'expect', 'host', 'port', 'interval-ms', 'timeout-ms', 'fall', 'rise',
+)  # fmt: skip
+_TIMEOUT_KEYS = ('client', 'server', 'queue', 'tunnel')
+_MAXCONN_KEYS = ('frontend', 'server')
+_EXPOSURE_KEYS = ('public', 'denied-paths', 'allowed-cidrs')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Behaviour:
-    """What one service gets. Times in milliseconds, 0 for the default of haproxy."""
+    """What one service gets. Times in milliseconds, 0 for none."""
 
-    check: Check = Check()
-    balance: str = 'leastconn'
-    client_ms: int = 60_000
-    server_ms: int = 60_000
-    queue_ms: int = 60_000
+    check: Check = dataclasses.field(default_factory=Check)
+    balance: Balance = 'leastconn'
+    client_ms: int = limits.ORDINARY.client_s * 1000
+    server_ms: int = limits.ORDINARY.server_s * 1000
+    queue_ms: int = limits.QUEUE_S * 1000
     tunnel_ms: int = 0
     frontend_maxconn: int = 0
-    server_maxconn: int = 0
-    retry: str = 'safe'
-    """``safe`` repeats GET and HEAD (up to :data:`REPEATED_UP_TO`); ``conn`` what was never sent; ``none`` nothing."""
-    keep_underscores: bool = False
-    """Let header names with underscores pass: object metadata has them."""
+    server_maxconn: int = 256
+    """Requests that one unit is given at once, where it does not say how many it can take; the
+    rest wait for their turn, or for another unit."""
+    retry: Retry = 'safe'
+    """``safe`` repeats GET and HEAD; ``conn`` what was never sent; ``none`` nothing."""
+    small_bodies: bool = False
+    """Its requests are small: they are taken in whole before a unit is given them, so that slow
+    clients take nothing of it."""
+    object_names: bool = False
+    """Paths and headers carry the names of objects, which may be anything."""
     denied_paths: Mapping[str, tuple[str, ...]] = dataclasses.field(
         default_factory=dict[str, tuple[str, ...]]
     )
@@ -68,7 +59,7 @@ class Behaviour:
     allowed_cidrs: Mapping[str, tuple[str, ...]] = dataclasses.field(
         default_factory=dict[str, tuple[str, ...]]
     )
-    """By endpoint type, the only networks that are served; absent: all."""
+    """By endpoint type, the only networks that are served; absent: all; empty: none."""
     not_public: bool = False
     """Never on a public frontend, whoever asks for it."""
 
@@ -77,16 +68,18 @@ def _at(path: str, *expect: str, method: str = 'GET') -> Check:
     return Check(method=method, path=path, expect=expect or ('200',))
 
 
-_TCP = Check(tcp=True)
-_SLOW = 300_000
-_HOUR = 3_600_000
+_SLOW_MS = limits.SLOW.server_s * 1000
+_IDLE_MS = limits.IDLE_S * 1000
 _ANY_ANSWER = ('200-499',)
 
-_API = Behaviour()
-_SLOW_API = Behaviour(server_ms=_SLOW)
+_API = Behaviour(small_bodies=True)
+_SLOW_API = Behaviour(server_ms=_SLOW_MS)
 _ROOT = Behaviour(check=_at('/', '200', '300'))
-_BULK = Behaviour(client_ms=_HOUR, server_ms=_HOUR)
-_CONSOLE = Behaviour(tunnel_ms=_HOUR, balance='source-consistent', retry='conn')
+# Transfers last: a limit as for short requests would have them wait for one another.
+_BULK = Behaviour(client_ms=_IDLE_MS, server_ms=_IDLE_MS, server_maxconn=1000)
+_CONSOLE = Behaviour(
+    tunnel_ms=_IDLE_MS, balance='source-consistent', retry='conn', server_maxconn=0
+)
 
 TABLE: Mapping[str, Behaviour] = {
     'identity': _API,
@@ -94,33 +87,33 @@ TABLE: Mapping[str, Behaviour] = {
     'volumev3': _SLOW_API,
     'block-storage': _SLOW_API,
     # These have no /healthcheck route: their root lists versions.
-    'compute': dataclasses.replace(_ROOT, server_ms=_SLOW),
-    'placement': dataclasses.replace(_ROOT, not_public=True),
+    'compute': dataclasses.replace(_ROOT, server_ms=_SLOW_MS),
+    'placement': dataclasses.replace(_ROOT, not_public=True, small_bodies=True),
     'compute-metadata': dataclasses.replace(_ROOT, not_public=True),
     'network': _SLOW_API,
     'orchestration': _SLOW_API,
     'cloudformation': _SLOW_API,
     'dashboard': Behaviour(check=_at('/auth/login/', '200'), balance='source-consistent'),
     'key-manager': _API,
-    'load-balancer': dataclasses.replace(_ROOT, server_ms=_SLOW),
+    'load-balancer': dataclasses.replace(_ROOT, server_ms=_SLOW_MS),
     'dns': _API,
     'baremetal': dataclasses.replace(
         _ROOT,
-        server_ms=_SLOW,
+        server_ms=_SLOW_MS,
         denied_paths={'public': ('/v1/lookup', '/v1/heartbeat')},
     ),
     'sharev2': _SLOW_API,
     'shared-file-system': _SLOW_API,
     'container-infra': _API,
     'alarming': _API,
-    'metric': _API,
+    'metric': Behaviour(),
     'rating': _API,
     'database': _API,
     'instance-ha': _ROOT,
     'workflowv2': _ROOT,
     # It answers its root with 401, and that is how it looks when it is well.
     'reservation': Behaviour(check=_at('/', '401', '200', method='OPTIONS')),
-    'object-store': dataclasses.replace(_BULK, keep_underscores=True),
+    'object-store': dataclasses.replace(_BULK, object_names=True),
     'novnc': dataclasses.replace(_CONSOLE, check=_at('/vnc.html')),
     'spice': dataclasses.replace(_CONSOLE, check=_at('/spice_auto.html')),
     # It speaks websockets alone, and says 405 to all else.
@@ -135,81 +128,101 @@ def of_type(service_type: str) -> Behaviour:
     return TABLE.get(service_type, UNKNOWN)
 
 
+def of_connections(base: Behaviour) -> Behaviour:
+    """*base* for a service whose connections are passed on as they are: nothing is known of what
+    they carry, so they may be silent for as long as any.
+    """  # noqa: D205
+    return dataclasses.replace(
+        base,
+        check=Check(tcp=True),
+        client_ms=_IDLE_MS,
+        server_ms=_IDLE_MS,
+        tunnel_ms=_IDLE_MS,
+        server_maxconn=0,
+        small_bodies=False,
+    )
+
+
 def overridden(
     base: Behaviour, data: Mapping[str, Any], where: str, *, operator: bool = False
 ) -> Behaviour:
     """*base* with what *data* (a relation's endpoint, or the operator's options) sets.
 
+    What an operator writes must be known, every key of it; a relation may have keys of a later version.
+
     Raises:
-        checked.InvalidError: a value is not what it may be; *where* begins the message.
+        validation.InvalidError: a value is not what it may be; *where* begins the message.
     """
-    out = dataclasses.replace(base, check=_check(base.check, data.get('check'), where))
+    if operator:
+        validation.mapping(data, where, KEYS)
+    out = dataclasses.replace(base, check=_check(base.check, data.get('check'), where, operator))
     if data.get('balance') is not None:
-        balance = checked.one_of(data['balance'], f'{where} balance', tuple(BALANCES))
-        out = dataclasses.replace(out, balance=balance)
+        balance = validation.one_of(data['balance'], f'{where} balance', BALANCES)
+        out = dataclasses.replace(out, balance=cast('Balance', balance))
     if data.get('retry') is not None:
-        retry = checked.one_of(data['retry'], f'{where} retry', RETRIES)
-        out = dataclasses.replace(out, retry=retry)
-    times = checked.mapping(data.get('timeouts'), f'{where} timeouts')
-    for name in ('client', 'server', 'queue', 'tunnel'):
+        retry = validation.one_of(data['retry'], f'{where} retry', RETRIES)
+        out = dataclasses.replace(out, retry=cast('Retry', retry))
+    known = _TIMEOUT_KEYS if operator else None
+    times = validation.mapping(data.get('timeouts'), f'{where} timeouts', known)
+    for name in _TIMEOUT_KEYS:
         if times.get(name) is not None:
-            ms = checked.duration_ms(times[name], f'{where} timeouts {name}')
+            ms = validation.duration_ms(times[name], f'{where} timeouts {name}')
             out = dataclasses.replace(out, **{f'{name}_ms': ms})
-    most = checked.mapping(data.get('maxconn'), f'{where} maxconn')
-    for name in ('frontend', 'server'):
+    known = _MAXCONN_KEYS if operator else None
+    most = validation.mapping(data.get('maxconn'), f'{where} maxconn', known)
+    for name in _MAXCONN_KEYS:
         if most.get(name) is not None:
-            n = checked.integer(most[name], f'{where} maxconn {name}', 1, 1_000_000)
+            n = validation.integer(most[name], f'{where} maxconn {name}', 1, 1_000_000)
             out = dataclasses.replace(out, **{f'{name}_maxconn': n})
-    exposure = checked.mapping(data.get('exposure'), f'{where} exposure')
-    return _exposed(out, exposure, f'{where} exposure', operator=operator)
+    return _exposed(out, data.get('exposure'), f'{where} exposure', operator=operator)
 
 
-def _exposed(base: Behaviour, data: Mapping[str, Any], where: str, *, operator: bool) -> Behaviour:
+def _exposed(base: Behaviour, value: object, where: str, *, operator: bool) -> Behaviour:
     """What may be reached from where. Only the operator can open what is shut."""
+    data = validation.mapping(value, where, _EXPOSURE_KEYS if operator else None)
     denied = dict(base.denied_paths)
-    for t, paths in checked.mapping(data.get('denied-paths'), f'{where} denied-paths').items():
+    for t, paths in validation.mapping(data.get('denied-paths'), f'{where} denied-paths').items():
         more = tuple(
-            checked.text(p, f'{where} denied-paths', checked.PATH)
-            for p in checked.items(paths, f'{where} denied-paths')
+            validation.text(p, f'{where} denied-paths', validation.PATH)
+            for p in validation.items(paths, f'{where} denied-paths')
         )
         denied[_type(t, where)] = (*denied.get(t, ()), *more)
     allowed = dict(base.allowed_cidrs)
-    for t, nets in checked.mapping(data.get('allowed-cidrs'), f'{where} allowed-cidrs').items():
-        found = checked.items(nets, f'{where} allowed-cidrs')
+    for t, nets in validation.mapping(data.get('allowed-cidrs'), f'{where} allowed-cidrs').items():
+        found = validation.items(nets, f'{where} allowed-cidrs')
         allowed[_type(t, where)] = tuple(
-            str(checked.network(n, f'{where} allowed-cidrs')) for n in found
+            str(validation.network(n, f'{where} allowed-cidrs')) for n in found
         )
     shut = base.not_public
     if data.get('public') is not None:
-        public = checked.boolean(data['public'], f'{where} public')
+        public = validation.boolean(data['public'], f'{where} public')
         shut = not public if operator else shut or not public
     return dataclasses.replace(base, denied_paths=denied, allowed_cidrs=allowed, not_public=shut)
 
 
 def _type(value: object, where: str) -> str:
-    return checked.one_of(value, where, ('public', 'internal', 'admin'))
+    return validation.one_of(value, where, ENDPOINT_TYPES)
 
 
-def _check(base: Check, data: object, where: str) -> Check:
+def _check(base: Check, data: object, where: str, operator: bool) -> Check:
     where = f'{where} check'
-    given = {k: v for k, v in checked.mapping(data, where).items() if v is not None}
+    known = _CHECK_KEYS if operator else None
+    given = {k: v for k, v in validation.mapping(data, where, known).items() if v is not None}
     change: dict[str, Any] = {}
     if 'method' in given:
         methods = ('GET', 'HEAD', 'OPTIONS')
-        change['method'] = checked.one_of(given['method'], f'{where} method', methods)
+        change['method'] = validation.one_of(given['method'], f'{where} method', methods)
     if 'path' in given:
-        change['path'] = checked.text(given['path'], f'{where} path', checked.PATH)
+        change['path'] = validation.text(given['path'], f'{where} path', validation.PATH)
     if 'expect' in given:
-        statuses = checked.items(given['expect'], f'{where} expect', at_most=16)
-        change['expect'] = tuple(
-            checked.text(str(s), f'{where} expect', checked.STATUS) for s in statuses
-        )
+        statuses = validation.items(given['expect'], f'{where} expect', at_most=16)
+        change['expect'] = tuple(validation.status(s, f'{where} expect') for s in statuses)
         if not statuses:
-            raise checked.InvalidError(f'{where} expect is empty')
+            raise validation.InvalidError(f'{where} expect is empty')
     if 'host' in given:
-        change['host'] = checked.text(given['host'], f'{where} host', checked.HOSTNAME)
+        change['host'] = validation.host(given['host'], f'{where} host')
     if 'port' in given:
-        change['port'] = checked.port(given['port'], f'{where} port')
+        change['port'] = validation.port(given['port'], f'{where} port')
     for key, low, high in (
         ('interval-ms', 100, 3_600_000),
         ('timeout-ms', 100, 600_000),
@@ -217,7 +230,7 @@ def _check(base: Check, data: object, where: str) -> Check:
         ('rise', 1, 100),
     ):
         if key in given:
-            number = checked.integer(given[key], f'{where} {key}', low, high)
+            number = validation.integer(given[key], f'{where} {key}', low, high)
             change[key.replace('-', '_')] = number
     if change.keys() & {'method', 'path', 'expect'}:
         change['tcp'] = False

@@ -1,4 +1,4 @@
-"""What API charms ask for over a relation: the wire format of both versions, parsed and checked.
+"""What API charms ask for over a relation: the wire format of both versions, parsed and validated.
 
 ``openstack-api-endpoints`` version 2 holds the first version (``openstack-loadbalancer``, as the
 existing charm of that name has it) as a strict subset, so one parser reads both. Application
@@ -8,12 +8,14 @@ data that is not what it may be refuses that relation; a unit's data refuses tha
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Iterable, Mapping
+import ipaddress
+from collections.abc import Mapping
+from typing import Literal
 
-from charmkit.relations import ENDPOINT_TYPES, Relation, loadbalancer
+from charmkit.proxy.config import Check, Mode
+from charmkit.relations import ENDPOINT_TYPES, Databag, Relation, loadbalancer
 
-from . import behaviour, checked
+from . import behaviour, validation
 
 V1_TYPES: Mapping[str, str] = {
     'keystone': 'identity', 'glance': 'image', 'glance-api': 'image', 'cinder': 'volumev3',
@@ -25,6 +27,16 @@ V1_TYPES: Mapping[str, str] = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Addresses:
+    """Which addresses a unit may name as its own."""
+
+    ours: frozenset[str] = frozenset()
+    """The load balancer's, VIPs among them: a request sent there would come back."""
+    trusted: tuple[str, ...] = ()
+    """Networks in which the operator lets units name any address."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """One service that wants a frontend."""
 
@@ -33,7 +45,7 @@ class Endpoint:
     port: int
     types: tuple[str, ...]
     path: str = ''
-    protocol: str = 'http'
+    protocol: Mode = 'http'
     hostnames: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     min_ready: int = 1
     behaviour: behaviour.Behaviour
@@ -49,6 +61,8 @@ class Server:
     port: int
     weight: int = 100
     backup: bool = False
+    maxconn: int = 0
+    """How many requests it can take at once; 0: it does not say."""
 
     @property
     def name(self) -> str:
@@ -82,40 +96,30 @@ class Refusal:
     """Empty: all of the relation."""
 
 
-def parse(relation: Relation) -> Request | Refusal:
+def parse(relation: Relation, addresses: Addresses = Addresses()) -> Request | Refusal:
     """What *relation* asks for, or why it is refused."""
     try:
-        return _parse(relation)
-    except checked.InvalidError as e:
+        return _parse(relation, addresses)
+    except validation.InvalidError as e:
         return Refusal(relation=relation.id, app=relation.app, reason=str(e))
 
 
-def min_ready(requests: Iterable[Request]) -> dict[str, int]:
-    """How many units of each service must stay; the most that any of its relations asks for."""
-    out: dict[str, int] = {}
-    for request in requests:
-        for endpoint in request.endpoints:
-            out[endpoint.service] = max(out.get(endpoint.service, 0), endpoint.min_ready)
-    return out
-
-
-def _parse(relation: Relation) -> Request:
+def _parse(relation: Relation, addresses: Addresses) -> Request:
     version = _version(relation.app_data.get('interface-versions', ''))
-    found = checked.json_list(relation.app_data.get('endpoints', ''), 'endpoints', at_most=64)
+    found = validation.json_list(relation.app_data.get('endpoints', ''), 'endpoints', at_most=64)
     endpoints = tuple(_endpoint(item, version) for item in found)
     names = [e.service for e in endpoints]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
-        raise checked.InvalidError(f'service-name {twice[0]} is there twice')
+        raise validation.InvalidError(f'service-name {twice[0]} is there twice')
     servers: list[Server] = []
     lifecycles: dict[str, loadbalancer.Lifecycle] = {}
     refused: dict[str, str] = {}
     for unit, bag in sorted(relation.units.items()):
         try:
-            items = checked.json_list(bag.get('endpoints', ''), 'endpoints', at_most=64)
-            mine = [s for s in (_server(unit, item) for item in items) if s.service in names]
+            mine = _servers(unit, bag, names, addresses)
             lifecycle = _lifecycle(bag.get('lifecycle', ''))
-        except checked.InvalidError as e:
+        except validation.InvalidError as e:
             refused[unit] = str(e)
             continue
         servers += mine
@@ -135,111 +139,140 @@ def _parse(relation: Relation) -> Request:
 def _version(text: str) -> int:
     if not text:
         return 1
-    theirs = checked.json_list(text, 'interface-versions', at_most=16)
-    common = {v for v in theirs if isinstance(v, int)} & set(loadbalancer.VERSIONS)
+    theirs = validation.json_list(text, 'interface-versions', at_most=16)
+    common = {v for v in theirs if type(v) is int} & set(loadbalancer.VERSIONS)
     if not common:
-        raise checked.InvalidError(
-            f'no version of the interface in common: {checked.shown(theirs)}'
+        raise validation.InvalidError(
+            f'no version of the interface in common: {validation.shown(theirs)}'
         )
     return max(common)
 
 
 def _endpoint(item: object, version: int) -> Endpoint:
-    data = checked.mapping(item, 'endpoint')
-    name = checked.text(data.get('service-name'), 'service-name', checked.NAME)
+    data = validation.mapping(item, 'endpoint')
+    name = validation.name(data.get('service-name'), 'service-name')
     where = f'{name}:'
     kind = V1_TYPES.get(name, '')
     if data.get('service-type') is not None:
-        kind = checked.text(data['service-type'], f'{where} service-type', checked.NAME)
-    types = checked.items(data.get('endpoint-types'), f'{where} endpoint-types') or list(
-        ENDPOINT_TYPES
-    )
+        kind = validation.name(data['service-type'], f'{where} service-type')
+    types = validation.items(data.get('endpoint-types'), f'{where} endpoint-types', at_most=8)
+    types = types or list(ENDPOINT_TYPES)
     for t in types:
-        checked.one_of(t, f'{where} endpoint-types', ENDPOINT_TYPES)
-    protocol = checked.one_of(
+        validation.one_of(t, f'{where} endpoint-types', ENDPOINT_TYPES)
+    protocol = validation.one_of(
         data.get('protocol') or 'http', f'{where} protocol', ('http', 'tcp', 'passthrough')
     )
     base = behaviour.of_type(kind)
-    check = checked.one_of(
+    check = validation.one_of(
         data.get('check-type') or 'http', f'{where} check-type', ('tcp', 'http', 'https')
     )
-    if check == 'tcp' or protocol != 'http':
-        base = dataclasses.replace(base, check=behaviour.Check(tcp=True))
     if version == 1:
         protocol, base = _as_version_1(name, kind, check, base)
-    hostnames = checked.mapping(data.get('hostnames'), f'{where} hostnames')
+    elif protocol != 'http':
+        base = behaviour.of_connections(base)
+    elif check == 'tcp':
+        base = dataclasses.replace(base, check=Check(tcp=True))
+    hostnames = validation.mapping(data.get('hostnames'), f'{where} hostnames')
     return Endpoint(
         service=name,
         type=kind,
-        port=checked.port(data.get('frontend-port'), f'{where} frontend-port'),
+        port=validation.port(data.get('frontend-port'), f'{where} frontend-port'),
         types=tuple(t for t in ENDPOINT_TYPES if t in types),
-        path=checked.text(data.get('path') or '', f'{where} path', checked.URL_PATH),
+        path=validation.text(data.get('path') or '', f'{where} path', validation.URL_PATH),
         protocol='http' if protocol == 'http' else 'tcp',
         hostnames={
-            checked.one_of(t, f'{where} hostnames', ENDPOINT_TYPES): checked.text(
-                h, f'{where} hostnames', checked.HOSTNAME
+            validation.one_of(t, f'{where} hostnames', ENDPOINT_TYPES): validation.hostname(
+                h, f'{where} hostnames'
             )
             for t, h in hostnames.items()
             if h is not None
         },
-        min_ready=checked.integer(data.get('min-ready', 1), f'{where} min-ready', 0, 1000),
+        min_ready=validation.integer(data.get('min-ready', 1), f'{where} min-ready', 0, 1000),
         behaviour=behaviour.overridden(base, data, where),
     )
 
 
 def _as_version_1(
     name: str, kind: str, check: str, base: behaviour.Behaviour
-) -> tuple[str, behaviour.Behaviour]:
+) -> tuple[Literal['http', 'tcp'], behaviour.Behaviour]:
     """Version 1 balances connections; its one HTTP check asks over TLS, with ``GET /`` for 200.
 
     What the table knows is served as HTTP all the same, so that it can be drained. The check is
     taken at its word for ceph-dashboard alone, whose standbys answer otherwise on purpose.
     """
     if check == 'tcp':
-        return 'tcp', base
+        return 'tcp', behaviour.of_connections(base)
     if name == 'ceph-dashboard' or check == 'https':
-        over_tls = behaviour.Check(path='/', expect=('200',), tls=True)
-        return 'passthrough', dataclasses.replace(base, check=over_tls)
+        over_tls = Check(path='/', expect=('200',), tls=True)
+        return 'tcp', dataclasses.replace(behaviour.of_connections(base), check=over_tls)
     if kind:
         return 'http', base
     return 'http', behaviour.UNKNOWN
 
 
+def _servers(unit: str, bag: Databag, names: list[str], addresses: Addresses) -> list[Server]:
+    found = validation.json_list(bag.get('endpoints', ''), 'endpoints', at_most=64)
+    servers = [s for s in (_server(unit, item) for item in found) if s.service in names]
+    twice = {s.service for s in servers if [x.service for x in servers].count(s.service) > 1}
+    if twice:
+        raise validation.InvalidError(f'{min(twice)}: is there twice')
+    for s in servers:
+        if s.address in addresses.ours:
+            raise validation.InvalidError(
+                f'{s.service}: {s.address} is an address of the load balancer itself'
+            )
+        _must_be_its_own(s, bag, addresses.trusted)
+    return servers
+
+
+def _must_be_its_own(server: Server, bag: Databag, trusted: tuple[str, ...]) -> None:
+    """An address belongs to the unit that names it: Juju says by which its relation reaches it."""
+    address = ipaddress.ip_address(server.address)
+    said = [bag.get('ingress-address', ''), *bag.get('egress-subnets', '').split(',')]
+    for text in (*said, *trusted):
+        try:
+            if address in ipaddress.ip_network(text.strip()):
+                return
+        except ValueError:
+            continue  # Juju may give a name here.
+    raise validation.InvalidError(
+        f"{server.service}: {server.address} is not the unit's own (its ingress-address is "
+        f'{validation.shown(said[0])}); the option backend-networks can allow it'
+    )
+
+
 def _server(unit: str, item: object) -> Server:
-    data = checked.mapping(item, 'endpoint')
-    name = checked.text(data.get('service-name'), 'service-name', checked.NAME)
+    data = validation.mapping(item, 'endpoint')
+    name = validation.name(data.get('service-name'), 'service-name')
     where = f'{name}:'
-    tls = checked.mapping(data.get('tls'), f'{where} tls')
+    tls = validation.mapping(data.get('tls'), f'{where} tls')
     if tls.get('mode', 'none') != 'none':
-        raise checked.InvalidError(f'{where} TLS towards the unit is not supported yet')
+        raise validation.InvalidError(f'{where} TLS towards the unit is not supported yet')
     addresses = [
-        checked.address(a, f'{where} addresses')
-        for a in checked.items(data.get('addresses'), f'{where} addresses', at_most=16)
+        validation.address(a, f'{where} addresses')
+        for a in validation.items(data.get('addresses'), f'{where} addresses', at_most=16)
     ]
-    first = checked.address(data.get('backend-ip'), f'{where} backend-ip')
+    first = validation.address(data.get('backend-ip'), f'{where} backend-ip')
     if addresses and first not in addresses:
-        raise checked.InvalidError(f'{where} backend-ip is none of addresses')
+        raise validation.InvalidError(f'{where} backend-ip is none of addresses')
     return Server(
         unit=unit,
         service=name,
         address=str(first),
-        port=checked.port(data.get('backend-port'), f'{where} backend-port'),
-        weight=checked.integer(data.get('weight', 100), f'{where} weight', 1, 256),
-        backup=checked.boolean(data.get('backup', False), f'{where} backup'),
+        port=validation.port(data.get('backend-port'), f'{where} backend-port'),
+        weight=validation.integer(data.get('weight', 100), f'{where} weight', 1, 256),
+        backup=validation.boolean(data.get('backup', False), f'{where} backup'),
+        maxconn=validation.integer(data.get('maxconn', 0), f'{where} maxconn', 0, 1_000_000),
     )
 
 
 def _lifecycle(text: str) -> loadbalancer.Lifecycle | None:
     if not text:
         return None
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        raise checked.InvalidError('lifecycle is not JSON') from None
-    data = checked.mapping(value, 'lifecycle')
+    data = validation.mapping(validation.json_value(text, 'lifecycle'), 'lifecycle')
     states = ('ready', 'drain', 'maintenance', 'gone')
-    checked.one_of(data.get('state'), 'lifecycle state', states)
-    checked.text(data.get('token'), 'lifecycle token', checked.TOKEN)
-    checked.integer(data.get('deadline-s', 300), 'lifecycle deadline-s', 1, 86_400)
-    checked.integer(data.get('beat', 0), 'lifecycle beat', 0, 2**31)
+    validation.one_of(data.get('state'), 'lifecycle state', states)
+    validation.text(data.get('token'), 'lifecycle token', validation.TOKEN)
+    validation.integer(data.get('deadline-s', 300), 'lifecycle deadline-s', 1, 86_400)
+    validation.integer(data.get('beat', 0), 'lifecycle beat', 0, 2**31)
     return loadbalancer.read_lifecycle({'lifecycle': text})

@@ -9,11 +9,13 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
+from charmkit.proxy.config import Mode
 from charmkit.relations import ENDPOINT_TYPES, unit_order
 
-from . import behaviour, checked, interface
+from . import behaviour, interface
+from . import exposure as exposure_
+from .exposure import Outside
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,24 +33,24 @@ class Binding:
         return tuple(dict.fromkeys((*self.vips, *self.addresses)))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Rules:
-    """What the operator decides about the layout."""
+@dataclasses.dataclass(frozen=True)
+class Listener:
+    """Another program that listens on this unit."""
 
-    types: tuple[str, ...] = ENDPOINT_TYPES
-    families: str = 'auto'
-    """``auto``, ``ipv4``, ``ipv6`` or ``dual``."""
-    allow_shared_spaces: bool = False
-    external_vips: Mapping[str, tuple[str, ...]] = dataclasses.field(
-        default_factory=dict[str, tuple[str, ...]]
-    )
-    hostnames: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
-    service_options: Mapping[str, Mapping[str, Any]] = dataclasses.field(
-        default_factory=dict[str, Mapping[str, Any]]
-    )
-    """By service name or service type; the name wins."""
-    reserved_ports: Mapping[int, str] = dataclasses.field(default_factory=dict[int, str])
-    """Ports that no service gets, and what they are for."""
+    address: str
+    """``0.0.0.0`` and ``::`` are all addresses of their family."""
+    port: int
+    program: str = ''
+
+    def is_in_the_way(self, address: str, port: int) -> bool:
+        """Whether nobody else can listen there."""
+        if self.port != port:
+            return False
+        if self.address in ('*', '::', '[::]'):
+            return True  # It has IPv4 as well, unless it says otherwise: that cannot be seen.
+        if self.address == '0.0.0.0':  # noqa: S104
+            return ':' not in address
+        return self.address == address
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,10 +63,10 @@ class Frontend:
     addresses: tuple[str, ...]
     vips: frozenset[str]
     port: int
-    protocol: str
+    protocol: Mode
     behaviour: behaviour.Behaviour
-    hosts: tuple[str, ...]
-    """The only hosts that a request may name, without port."""
+    hosts: tuple[Outside, ...]
+    """The only hosts that a request may name."""
     backend: str
 
 
@@ -75,9 +77,11 @@ class Backend:
     name: str
     service: str
     app: str
-    protocol: str
+    protocol: Mode
     behaviour: behaviour.Behaviour
     servers: tuple[interface.Server, ...]
+    min_ready: int = 1
+    """The most that any of its relations asks for."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,6 +96,21 @@ class Layout:
     )
     """The frontend's name for (relation, service, type)."""
 
+    def services(self) -> dict[str, frozenset[str]]:
+        """By unit, the services that are served from it."""
+        out: dict[str, frozenset[str]] = {}
+        for b in self.backends:
+            for s in b.servers:
+                out[s.unit] = out.get(s.unit, frozenset()) | {b.service}
+        return out
+
+    def min_ready(self) -> dict[str, int]:
+        """By service, how many units must stay."""
+        out: dict[str, int] = {}
+        for b in self.backends:
+            out[b.service] = max(out.get(b.service, 0), b.min_ready)
+        return out
+
 
 @dataclasses.dataclass(frozen=True)
 class _Claim:
@@ -101,24 +120,34 @@ class _Claim:
     endpoint: interface.Endpoint
     type: str
     behaviour: behaviour.Behaviour
+    urls: Mapping[str, Outside]
 
 
-def lay_out(
-    requests: Iterable[interface.Request], bindings: Mapping[str, Binding], rules: Rules
-) -> Layout:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What the layout has to fit into."""
+
+    bindings: Mapping[str, Binding]
+    """By endpoint type."""
+    exposure: exposure_.Exposure = dataclasses.field(default_factory=exposure_.Exposure)
+    listeners: tuple[Listener, ...] = ()
+    leaving: Mapping[int, str] = dataclasses.field(default_factory=dict[int, str])
+    """Relations that are gone and still served, and until when, in words."""
+
+
+def lay_out(requests: Iterable[interface.Request], around: Surroundings) -> Layout:
     """The layout for *requests*; of two that want the same, the older relation gets it."""
     refusals: list[interface.Refusal] = []
     claims: list[_Claim] = []
-    ordered = sorted(requests, key=lambda r: r.relation)
-    owners: dict[str, str] = {}
-    for request in ordered:
+    owners: dict[str, interface.Request] = {}
+    for request in sorted(requests, key=lambda r: r.relation):
         for endpoint in request.endpoints:
-            for item in _claims(request, endpoint, owners, rules, bindings):
+            for item in _claims(request, endpoint, owners, around):
                 if isinstance(item, _Claim):
                     claims.append(item)
                 else:
                     refusals.append(item)
-    return _resolve(claims, refusals, bindings, rules)
+    return _resolve(claims, refusals, around)
 
 
 def usable(binding: Binding, families: str) -> tuple[str, ...]:
@@ -130,43 +159,64 @@ def usable(binding: Binding, families: str) -> tuple[str, ...]:
 def _claims(
     request: interface.Request,
     endpoint: interface.Endpoint,
-    owners: dict[str, str],
-    rules: Rules,
-    bindings: Mapping[str, Binding],
+    owners: dict[str, interface.Request],
+    around: Surroundings,
 ) -> list[_Claim | interface.Refusal]:
     def refuse(reason: str) -> list[_Claim | interface.Refusal]:
-        return [
-            interface.Refusal(
-                relation=request.relation,
-                app=request.app,
-                reason=reason,
-                service=endpoint.service,
-            )
-        ]
+        return [_refusal(request, endpoint, reason)]
 
-    owner = owners.setdefault(endpoint.service, request.app)
-    if owner != request.app:
-        return refuse(f'service {endpoint.service} is served for application {owner} already')
-    if endpoint.port in rules.reserved_ports:
-        return refuse(f'port {endpoint.port} is kept for {rules.reserved_ports[endpoint.port]}')
-    wanted = [t for t in endpoint.types if t in rules.types]
+    exposure = around.exposure
+    owner = owners.setdefault(endpoint.service, request)
+    if owner.app != request.app:
+        until = around.leaving.get(owner.relation)
+        why = f', which has left, until {until}' if until else ' already'
+        return refuse(f'service {endpoint.service} is served for application {owner.app}{why}')
+    if endpoint.port in exposure.reserved_ports:
+        return refuse(f'port {endpoint.port} is kept for {exposure.reserved_ports[endpoint.port]}')
+    wanted = [t for t in endpoint.types if t in exposure.types]
     if not wanted:
-        return refuse(f'this load balancer serves {", ".join(rules.types)} only')
-    how = endpoint.behaviour
-    for key in (endpoint.type, endpoint.service):
-        if key in rules.service_options:
-            how = behaviour.overridden(
-                how, rules.service_options[key], f'service-options {key}', operator=True
-            )
+        return refuse(f'this load balancer serves {", ".join(exposure.types)} only')
+    how, named = _as_operator_has_it(endpoint, exposure)
     out: list[_Claim | interface.Refusal] = []
     for t in wanted:
         if t == 'public' and how.not_public:
             out += refuse(f'{endpoint.service} is never served on a public network')
-        elif not _addresses(t, bindings, rules):
-            out += refuse(_why_no_address(t, bindings))
+        elif not _addresses(t, around):
+            out += refuse(_why_no_address(t, around.bindings))
+        elif taken := _in_the_way(endpoint.port, t, around):
+            out += refuse(taken)
         else:
-            out.append(_Claim(request, endpoint, t, how))
+            out.append(_Claim(request, endpoint, t, how, named))
     return out
+
+
+def _as_operator_has_it(
+    endpoint: interface.Endpoint, exposure: exposure_.Exposure
+) -> tuple[behaviour.Behaviour, dict[str, Outside]]:
+    how, named = endpoint.behaviour, dict[str, Outside]()
+    for key in dict.fromkeys((endpoint.type, endpoint.service)):
+        if key in exposure.service_options:
+            where, data = f'service-options {key}', exposure.service_options[key]
+            how = behaviour.overridden(how, data, where, operator=True)
+            named.update(exposure_.urls(data, where))
+    return how, named
+
+
+def _refusal(
+    request: interface.Request, endpoint: interface.Endpoint, reason: str
+) -> interface.Refusal:
+    return interface.Refusal(
+        relation=request.relation, app=request.app, reason=reason, service=endpoint.service
+    )
+
+
+def _in_the_way(port: int, t: str, around: Surroundings) -> str:
+    for address in _addresses(t, around):
+        for other in around.listeners:
+            if other.is_in_the_way(address, port):
+                who = other.program or 'another program'
+                return f'port {port} is used by {who} on this unit ({address})'
+    return ''
 
 
 def _why_no_address(t: str, bindings: Mapping[str, Binding]) -> str:
@@ -178,57 +228,45 @@ def _why_no_address(t: str, bindings: Mapping[str, Binding]) -> str:
     return f'the {t} binding has no address of the families to serve'
 
 
-def _addresses(t: str, bindings: Mapping[str, Binding], rules: Rules) -> tuple[str, ...]:
-    nothing = Binding(addresses=())
-    found = usable(bindings.get(t, nothing), rules.families)
-    if t == 'admin' and 'public' in rules.types and not rules.allow_shared_spaces:
-        public = set(bindings.get('public', nothing).all)
+def _addresses(t: str, around: Surroundings) -> tuple[str, ...]:
+    exposure, nothing = around.exposure, Binding(addresses=())
+    found = usable(around.bindings.get(t, nothing), exposure.families)
+    if t == 'admin' and 'public' in exposure.types and not exposure.allow_shared_spaces:
+        public = set(around.bindings.get('public', nothing).all)
         found = tuple(a for a in found if a not in public)
     return found
 
 
 def _resolve(
-    claims: Sequence[_Claim],
-    refusals: list[interface.Refusal],
-    bindings: Mapping[str, Binding],
-    rules: Rules,
+    claims: Sequence[_Claim], refusals: list[interface.Refusal], around: Surroundings
 ) -> Layout:
     # Who has an address and port already, and the types that share them.
     taken: dict[tuple[str, int], tuple[str, str]] = {}
     kept: list[_Claim] = []
     for claim in claims:
-        places = [(a, claim.endpoint.port) for a in _addresses(claim.type, bindings, rules)]
-        others = [taken[p] for p in places if p in taken]
+        sockets = [(a, claim.endpoint.port) for a in _addresses(claim.type, around)]
+        others = [taken[s] for s in sockets if s in taken]
         clash = [(s, app) for s, app in others if s != claim.endpoint.service]
         if clash:
             service, app = clash[0]
-            refusals.append(
-                interface.Refusal(
-                    relation=claim.request.relation,
-                    app=claim.request.app,
-                    service=claim.endpoint.service,
-                    reason=f'port {claim.endpoint.port} is used by {service} of {app}',
-                )
-            )
+            reason = f'port {claim.endpoint.port} is used by {service} of {app}'
+            refusals.append(_refusal(claim.request, claim.endpoint, reason))
             continue
-        for place in places:
-            taken[place] = (claim.endpoint.service, claim.request.app)
+        for s in sockets:
+            taken[s] = (claim.endpoint.service, claim.request.app)
         kept.append(claim)
-    return _assemble(kept, refusals, bindings, rules)
+    return _assemble(kept, refusals, around)
 
 
 def _assemble(
-    claims: Sequence[_Claim],
-    refusals: list[interface.Refusal],
-    bindings: Mapping[str, Binding],
-    rules: Rules,
+    claims: Sequence[_Claim], refusals: list[interface.Refusal], around: Surroundings
 ) -> Layout:
     # (service, port, address) -> the types there; then addresses with the same types go together.
     at: dict[tuple[str, int, str], list[str]] = {}
     first: dict[tuple[str, str], _Claim] = {}
     for claim in claims:
         first.setdefault((claim.endpoint.service, claim.type), claim)
-        for address in _addresses(claim.type, bindings, rules):
+        for address in _addresses(claim.type, around):
             types = at.setdefault((claim.endpoint.service, claim.endpoint.port, address), [])
             if claim.type not in types:
                 types.append(claim.type)
@@ -236,9 +274,8 @@ def _assemble(
     for (service, port, address), types in at.items():
         ordered = tuple(t for t in ENDPOINT_TYPES if t in types)
         groups.setdefault((service, port, ordered), []).append(address)
-    vips = frozenset(v for b in bindings.values() for v in b.vips)
     frontends = tuple(
-        _frontend(first[service, types[0]], types, tuple(addresses), vips, bindings, rules)
+        _frontend(first[service, types[0]], types, tuple(addresses), around)
         for (service, _, types), addresses in groups.items()
     )
     published: dict[tuple[int, str, str], str] = {}
@@ -247,28 +284,23 @@ def _assemble(
             if f.service == claim.endpoint.service and claim.type in f.types:
                 key = (claim.request.relation, claim.endpoint.service, claim.type)
                 published.setdefault(key, f.name)
-    backends = tuple(_backend(service, t, claims) for service, t in first)
     return Layout(
         frontends=frontends,
-        backends=backends,
+        backends=tuple(_backend(service, t, claims) for service, t in first),
         refusals=tuple(refusals),
         published=published,
     )
 
 
 def _frontend(
-    claim: _Claim,
-    types: tuple[str, ...],
-    addresses: tuple[str, ...],
-    vips: frozenset[str],
-    bindings: Mapping[str, Binding],
-    rules: Rules,
+    claim: _Claim, types: tuple[str, ...], addresses: tuple[str, ...], around: Surroundings
 ) -> Frontend:
-    hosts = [*addresses]
+    hosts = [Outside(name=a) for a in addresses]
     for t in types:
-        hosts += _addresses(t, bindings, rules)
-        hosts += rules.external_vips.get(t, ())
-        hosts += [h for h in (rules.hostnames.get(t), claim.endpoint.hostnames.get(t)) if h]
+        hosts += [Outside(name=a) for a in _addresses(t, around)]
+        hosts += exposure_.registered(t, claim.endpoint, around.exposure, claim.urls)
+        hosts += around.exposure.external_vips.get(t, ())
+    vips = frozenset(v for b in around.bindings.values() for v in b.vips)
     return Frontend(
         name=f'{claim.endpoint.service}.{"-".join(types)}',
         service=claim.endpoint.service,
@@ -298,24 +330,15 @@ def _backend(service: str, t: str, claims: Sequence[_Claim]) -> Backend:
         protocol=head.endpoint.protocol,
         behaviour=head.behaviour,
         servers=tuple(sorted(servers.values(), key=lambda s: unit_order(s.unit))),
+        min_ready=max(c.endpoint.min_ready for c in mine),
     )
 
 
-def check_options(options: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse ``service-options`` that could not be laid over a service.
-
-    Raises:
-        checked.InvalidError: naming the option at fault.
-    """
-    for key, data in options.items():
-        checked.text(key, 'service-options', checked.NAME)
-        behaviour.overridden(behaviour.UNKNOWN, data, f'service-options {key}', operator=True)
-
-
-def own_addresses(bindings: Mapping[str, Binding], rules: Rules) -> dict[str, tuple[str, ...]]:
+def own_addresses(around: Surroundings) -> dict[str, tuple[str, ...]]:
     """By endpoint type, this unit's own addresses that may be served on."""
+    bindings = around.bindings
     return {
-        t: tuple(a for a in _addresses(t, bindings, rules) if a in bindings[t].addresses)
-        for t in rules.types
+        t: tuple(a for a in _addresses(t, around) if a in bindings[t].addresses)
+        for t in around.exposure.types
         if t in bindings
     }

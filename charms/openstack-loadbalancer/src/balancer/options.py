@@ -1,28 +1,31 @@
-"""The operator's options, read and checked."""
+"""The operator's options, read and checked, each by itself: one that is wrong leaves its last good value in force."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import yaml
 from charmkit.relations import ENDPOINT_TYPES
 
-from . import checked, layout
+from . import behaviour, exposure, validation
+
+_MOST_YAML = 65_536
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
     """All options, as values of their own kind."""
 
-    rules: layout.Rules
+    exposure: exposure.Exposure
     vips: tuple[str, ...]
     maxconn: int
-    strict_hosts: bool
     log_requests: bool
     proxy_protocol_from: tuple[str, ...]
     forwarded_from: tuple[str, ...]
+    ready_from: tuple[str, ...]
+    backend_networks: tuple[str, ...]
     ready_port: int
     metrics_port: int
     max_concurrent: int
@@ -33,97 +36,204 @@ class Options:
     advert_s: float
 
 
-def read(options: Mapping[str, Any]) -> Options:
-    """*options* as Juju gives them.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Effective:
+    """The options that are in force."""
 
-    Raises:
-        checked.InvalidError: naming the option that is not what it may be.
-    """
-    ready, metrics = _port(options, 'ready-port', 8405), _port(options, 'metrics-port', 8404)
-    if ready == metrics:
-        raise checked.InvalidError('ready-port and metrics-port are the same')
-    service_options = _service_options(str(options.get('service-options') or ''))
-    layout.check_options(service_options)
-    return Options(
-        rules=layout.Rules(
-            types=_types(str(options.get('endpoint-types') or ' '.join(ENDPOINT_TYPES))),
-            families=checked.one_of(
-                options.get('address-families') or 'auto',
-                'address-families',
-                ('auto', 'ipv4', 'ipv6', 'dual'),
-            ),
-            allow_shared_spaces=bool(options.get('allow-shared-spaces', False)),
-            external_vips=_external(str(options.get('external-vips') or '')),
-            hostnames={
-                t: checked.text(h, 'hostnames', checked.HOSTNAME)
-                for t, h in _pairs('hostnames', str(options.get('hostnames') or ''))
-            },
-            service_options=service_options,
-            reserved_ports={ready: 'ready-port', metrics: 'metrics-port'},
-        ),
-        vips=tuple(str(checked.address(v, 'vip')) for v in str(options.get('vip') or '').split()),
-        maxconn=checked.integer(options.get('maxconn', 0), 'maxconn', 0, 1_000_000),
-        strict_hosts=bool(options.get('strict-hosts', True)),
-        log_requests=bool(options.get('log-requests', False)),
-        proxy_protocol_from=_networks(options, 'proxy-protocol-from'),
-        forwarded_from=_networks(options, 'forwarded-from'),
-        ready_port=ready,
-        metrics_port=metrics,
-        max_concurrent=_integer(options, 'max-concurrent-drains', 1, 1, 1000),
-        lease_s=_integer(options, 'drain-lease', 1800, 60, 86_400),
-        linger_s=_integer(options, 'linger', 120, 0, 86_400),
-        drain_wait_s=_integer(options, 'drain-wait', 30, 0, 600),
-        vrrp_id=_integer(options, 'vrrp-id', 51, 1, 255),
-        advert_s=_integer(options, 'vrrp-advert-ms', 200, 50, 10_000) / 1000,
+    options: Options
+    raw: Mapping[str, Any]
+    """The same as Juju gives them: what to keep as the last good ones."""
+    problems: tuple[str, ...] = ()
+    """What is wrong with those that were given, and what holds instead."""
+    complete: bool = True
+    """False: one is wrong, and no good value of it was ever known. Then nothing may be served by guess."""
+
+
+def read(given: Mapping[str, Any], good: Mapping[str, Any]) -> Effective:
+    """*given* as Juju has them, and in place of those that are not what they may be, *good*."""
+    raw: dict[str, Any] = {}
+    problems: list[str] = []
+    complete = True
+    for name, (reader, default) in _READERS.items():
+        value = given.get(name, default)
+        try:
+            reader(value, name)
+            raw[name] = value
+            continue
+        except validation.InvalidError as e:
+            problem = str(e)
+        try:
+            raw[name] = good[name]
+            reader(raw[name], name)
+            problems.append(f'{problem}; its last good value is in force')
+        except (KeyError, validation.InvalidError):
+            raw[name], complete = default, False
+            problems.append(f'{problem}; nothing is served until it is right')
+    if raw['ready-port'] == raw['metrics-port']:
+        problems.append('ready-port and metrics-port are the same')
+        both = {n: good.get(n, _READERS[n][1]) for n in ('ready-port', 'metrics-port')}
+        raw.update(both)
+    return Effective(
+        options=_options({n: reader(raw[n], n) for n, (reader, _) in _READERS.items()}),
+        raw=raw,
+        problems=tuple(problems),
+        complete=complete,
     )
 
 
-def _integer(options: Mapping[str, Any], name: str, otherwise: int, low: int, high: int) -> int:
-    return checked.integer(options.get(name, otherwise), name, low, high)
+def _options(v: Mapping[str, Any]) -> Options:
+    outside = dict.fromkeys((*v['proxy-protocol-from'], *v['forwarded-from']))
+    return Options(
+        exposure=exposure.Exposure(
+            types=v['endpoint-types'],
+            families=v['address-families'],
+            allow_shared_spaces=v['allow-shared-spaces'],
+            external_vips=v['external-vips'],
+            hostnames={t: found[0] for t, found in v['hostnames'].items()},
+            service_options=v['service-options'],
+            strict_hosts=v['strict-hosts'],
+            reserved_ports={v['ready-port']: 'ready-port', v['metrics-port']: 'metrics-port'},
+        ),
+        vips=v['vip'],
+        maxconn=v['maxconn'],
+        log_requests=v['log-requests'],
+        proxy_protocol_from=v['proxy-protocol-from'],
+        forwarded_from=v['forwarded-from'],
+        ready_from=v['ready-from'] or tuple(outside),
+        backend_networks=v['backend-networks'],
+        ready_port=v['ready-port'],
+        metrics_port=v['metrics-port'],
+        max_concurrent=v['max-concurrent-drains'],
+        lease_s=v['drain-lease'],
+        linger_s=v['linger'],
+        drain_wait_s=v['drain-wait'],
+        vrrp_id=v['vrrp-id'],
+        advert_s=v['vrrp-advert-ms'] / 1000,
+    )
 
 
-def _port(options: Mapping[str, Any], name: str, otherwise: int) -> int:
-    return _integer(options, name, otherwise, 1, 65535)
+_Reader = Callable[[Any, str], Any]
 
 
-def _types(text: str) -> tuple[str, ...]:
-    given = [checked.one_of(t, 'endpoint-types', ENDPOINT_TYPES) for t in text.split()]
+def _number(low: int, high: int) -> _Reader:
+    return lambda value, name: validation.integer(value, name, low, high)
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise validation.InvalidError(f'{name} is no text: {validation.shown(value)}')
+    if len(value) > _MOST_YAML:
+        raise validation.InvalidError(f'{name} is longer than {_MOST_YAML} characters')
+    return value
+
+
+def _types(value: object, name: str) -> tuple[str, ...]:
+    given = [validation.one_of(t, name, ENDPOINT_TYPES) for t in _text(value, name).split()]
     if not given:
-        raise checked.InvalidError('endpoint-types is empty')
+        raise validation.InvalidError(f'{name} is empty')
     return tuple(t for t in ENDPOINT_TYPES if t in given)
 
 
-def _networks(options: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    return tuple(str(checked.network(n, name)) for n in str(options.get(name) or '').split())
+def _families(value: object, name: str) -> str:
+    return validation.one_of(value, name, ('auto', 'ipv4', 'ipv6', 'dual'))
 
 
-def _pairs(name: str, text: str) -> list[tuple[str, str]]:
-    out: list[tuple[str, str]] = []
-    for item in text.split():
-        key, equals, value = item.partition('=')
+def _networks(value: object, name: str) -> tuple[str, ...]:
+    return tuple(str(validation.network(n, name)) for n in _text(value, name).split())
+
+
+def _addresses(value: object, name: str) -> tuple[str, ...]:
+    return tuple(str(validation.address(a, name)) for a in _text(value, name).split())
+
+
+def _outside(value: object, name: str) -> dict[str, tuple[exposure.Outside, ...]]:
+    """``public=HOST,HOST internal=HOST``, each ``[SCHEME://]HOST[:PORT]``."""
+    found: dict[str, tuple[exposure.Outside, ...]] = {}
+    for item in _text(value, name).split():
+        key, equals, hosts = item.partition('=')
         if not equals:
-            raise checked.InvalidError(f'{name} is not like public=…: {checked.shown(item)}')
-        out.append((checked.one_of(key, name, ENDPOINT_TYPES), value))
-    return out
-
-
-def _external(text: str) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for t, value in _pairs('external-vips', text):
-        given = tuple(str(checked.address(a, 'external-vips')) for a in value.split(','))
-        found[t] = (*found.get(t, ()), *given)
+            raise validation.InvalidError(f'{name} is not like public=…: {validation.shown(item)}')
+        t = validation.one_of(key, name, ENDPOINT_TYPES)
+        found[t] = (*found.get(t, ()), *(exposure.outside(h, name) for h in hosts.split(',')))
     return found
 
 
-def _service_options(text: str) -> dict[str, Mapping[str, Any]]:
+def _vips_outside(value: object, name: str) -> dict[str, tuple[exposure.Outside, ...]]:
+    found = _outside(value, name)
+    for each in found.values():
+        for host in each:
+            validation.address(host.name, name)
+    return found
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without references: a few lines of them can stand for more than fits into memory."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):  # pyright: ignore[reportUnknownMemberType]
+            raise yaml.YAMLError('references are not allowed')
+        return super().compose_node(parent, index)  # pyright: ignore
+
+
+def _service_options(value: object, name: str) -> dict[str, Mapping[str, Any]]:
+    text = _text(value, name)
     try:
-        data: object = yaml.safe_load(text) if text else {}
-    except (yaml.YAMLError, RecursionError):
-        raise checked.InvalidError('service-options is not YAML') from None
-    top = checked.mapping(data, 'service-options')
-    return {
-        checked.text(key, 'service-options', checked.NAME): checked.mapping(
-            value, f'service-options {key}'
-        )
-        for key, value in top.items()
-    }
+        data: object = yaml.load(text, _Loader) if text else {}  # noqa: S506 -- a SafeLoader
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise validation.InvalidError(f'{name} is not YAML') from None
+    out: dict[str, Mapping[str, Any]] = {}
+    for key, given in validation.mapping(data, name).items():
+        where = f'{name} {validation.name(key, name)}'
+        found = validation.mapping(given, where)
+        behaviour.overridden(behaviour.UNKNOWN, found, where, operator=True)
+        exposure.urls(found, where)
+        out[key] = found
+    return out
+
+
+_READERS: Mapping[str, tuple[_Reader, Any]] = {
+    'vip': (_addresses, ''),
+    'endpoint-types': (_types, ' '.join(ENDPOINT_TYPES)),
+    'address-families': (_families, 'auto'),
+    'external-vips': (_vips_outside, ''),
+    'hostnames': (_outside, ''),
+    'strict-hosts': (validation.boolean, True),
+    'log-requests': (validation.boolean, False),
+    'allow-shared-spaces': (validation.boolean, False),
+    'service-options': (_service_options, ''),
+    'backend-networks': (_networks, ''),
+    'maxconn': (_number(0, 1_000_000), 0),
+    'proxy-protocol-from': (_networks, ''),
+    'forwarded-from': (_networks, ''),
+    'ready-from': (_networks, ''),
+    'ready-port': (_number(1, 65535), 8405),
+    'metrics-port': (_number(1, 65535), 8404),
+    'max-concurrent-drains': (_number(1, 1000), 1),
+    'drain-lease': (_number(60, 86_400), 1800),
+    'linger': (_number(0, 86_400), 120),
+    'drain-wait': (_number(0, 600), 2),
+    'vrrp-id': (_number(1, 255), 51),
+    'vrrp-advert-ms': (_number(50, 10_000), 200),
+}
+"""How each option is read, and its default."""
+
+NAMES = tuple(_READERS)
+
+
+def kept(text: object) -> Mapping[str, Any]:
+    """Last good options as they were kept: an object, or nothing."""
+    return cast('Mapping[str, Any]', text) if isinstance(text, Mapping) else {}
+
+
+def without(given: Mapping[str, Any], good: Mapping[str, Any], reason: str) -> Effective:
+    """What holds when haproxy itself refuses the options *given*: the last *good* ones, whole.
+
+    With none, nothing is served, and everything has its default.
+    """
+    if good and dict(good) != {n: given.get(n, d) for n, (_, d) in _READERS.items()}:
+        held = read(good, good)
+        problem = f'{reason}; the last good options are in force'
+        return dataclasses.replace(held, problems=(problem, *held.problems))
+    held = read({}, {})
+    problem = f'{reason}; nothing is served until it is right'
+    return dataclasses.replace(held, problems=(problem,), complete=False)

@@ -2,65 +2,118 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from charmkit import Desired, Status
+from charmkit import Status
 from charmkit.relations import Databag, loadbalancer, unit_order, wire
 
-from . import answer, decision, handshake, rotation, seeing, stats
+from . import decision, files, handshake, interface, observability, reply, rotation, stats
+from .settling import Settled
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Published:
+    """What is written, as :class:`charmkit.Desired` has it."""
+
+    unit_data: Mapping[str | int, Databag]
+    app_data: Mapping[str | int, Databag]
+    ports: frozenset[int]
 
 
 def published(
-    known: decision.Known,
-    now: decision.Decision,
-    acks: Mapping[str, loadbalancer.Ack],
-    workers: Iterable[rotation.Worker],
-) -> Desired:
-    """Everything to be written and shown after haproxy is as *now* wants it."""
-    workers = tuple(workers)
-    inputs = known.inputs
-    mine = answer.Member(
+    known: decision.Known, end: Settled, *, in_force: bool, not_ready: frozenset[str]
+) -> Published:
+    """Everything to be written after haproxy is as *end* has it.
+
+    *in_force*: haproxy has the configuration that was decided on. *not_ready* are members that
+    were asked and want no clients.
+    """
+    inputs, now = known.inputs, end.decision
+    frontends = frozenset(f.name for f in now.layout.frontends)
+    before = reply.read_member(inputs.my_peer_data)
+    mine = reply.Member(
         addresses=now.addresses,
-        served=frozenset(f.name for f in now.layout.frontends),
-        acks=answer.news(acks, inputs.my_peer_data),
+        served=frontends if in_force else frontends & before.served,
+        acks=reply.news(end.acks, inputs.my_peer_data),
         metrics=_metrics(known, now),
+        in_service=now.serving,
+        ready_url=files.ready_url(known),
     )
-    every = {unit: answer.read_member(bag) for unit, bag in inputs.peer_units.items()}
+    every = {unit: reply.read_member(bag) for unit, bag in inputs.peer_units.items()}
     every[inputs.site.unit] = mine
-    members = {unit: every[unit] for unit in now.members if unit in every}
-    there = {r.id: r.my_data for name in decision.ENDPOINTS for r in inputs.of(name)}
-    unit_data: dict[str | int, Databag] = {decision.PEERS: answer.write_member(mine)}
-    app_data: dict[str | int, Databag] = {decision.PEERS: _peers(now)}
+    context = reply.Context(
+        layout=now.layout,
+        around=now.around,
+        members={unit: every[unit] for unit in now.members if unit in every},
+        locks=now.locks,
+        not_ready=not_ready,
+    )
+    bags = {r.id: r.my_data for r in known.relations}
+    unit_data: dict[str | int, Databag] = {decision.PEERS: reply.write_member(mine)}
+    app_data: dict[str | int, Databag] = {decision.PEERS: _peers(known, now)}
     for asked in now.asked:
-        if asked.relation in there:
-            unit_data[asked.relation] = answer.unit_answer(
-                asked.app, acks, now.lifecycles, there[asked.relation]
+        if asked.relation in bags:
+            idle = _not_served(known, now, asked)
+            unit_data[asked.relation] = reply.unit_reply(
+                asked.app,
+                {**end.acks, **{u: _drained(x) for u, x in idle.items()}},
+                {**now.lifecycles, **idle},
+                bags[asked.relation],
             )
-            app_data[asked.relation] = answer.app_answer(
-                asked, now.layout, now.bindings, now.opts.rules, members, now.locks
+            app_data[asked.relation] = reply.app_reply(
+                asked,
+                dataclasses.replace(
+                    context, locks={**now.locks, **{u: _free(x) for u, x in idle.items()}}
+                ),
+                inputs.app_data.get(asked.relation, {}),
             )
     for relation in inputs.of('metrics-endpoint'):
-        unit_data[relation.id] = seeing.scrape_unit(inputs.site, known.metrics_addresses)
-        app_data[relation.id] = seeing.scrape_app(now.opts.metrics_port, inputs.site.app)
+        unit_data[relation.id] = observability.scrape_unit(inputs.site, known.metrics_addresses)
+        app_data[relation.id] = observability.scrape_app(now.opts.metrics_port, inputs.site.app)
     for relation in inputs.of('grafana-dashboard'):
-        app_data[relation.id] = seeing.dashboards()
-    return Desired(
-        host=now.host,
+        app_data[relation.id] = observability.dashboards()
+    return Published(
         unit_data=unit_data,
         app_data=app_data,
         ports=frozenset(f.port for f in now.layout.frontends),
-        status=statuses(known, now, workers),
-        version=inputs.versions.get('haproxy', ''),
     )
 
 
-def _peers(now: decision.Decision) -> Databag:
+def _not_served(
+    known: decision.Known,
+    now: decision.Decision,
+    asked: interface.Request | interface.Refusal,
+) -> dict[str, loadbalancer.Lifecycle]:
+    """Units that no frontend leads to and that wish to stop: nothing keeps them, and they count for nobody."""
+    relation = next(r for r in known.relations if r.id == asked.relation)
+    out: dict[str, loadbalancer.Lifecycle] = {}
+    for unit, bag in relation.units.items():
+        own = loadbalancer.read_lifecycle(bag)
+        if own and own.state in ('drain', 'maintenance') and unit not in now.servers:
+            out[unit] = own
+    return out
+
+
+def _drained(lifecycle: loadbalancer.Lifecycle) -> loadbalancer.Ack:
+    return loadbalancer.Ack(token=lifecycle.token[:100], state='drained')
+
+
+def _free(lifecycle: loadbalancer.Lifecycle) -> handshake.Lock:
+    return handshake.Lock(
+        token=lifecycle.token[:100], state='granted', since=0, reason='it is not served here'
+    )
+
+
+def _peers(known: decision.Known, now: decision.Decision) -> Databag:
     return {
         'members': wire.dump(list(now.members)),
         'excluded': wire.dump(sorted(now.excluded)),
         'locks': handshake.dump(now.locks),
         'holds': wire.dump({u: loadbalancer.write_lifecycle(h) for u, h in now.holds.items()}),
+        # A unit that comes while an option is wrong knows no good value of its own.
+        'options': wire.dump(dict(known.effective.raw)) if known.effective.complete else '',
     }
 
 
@@ -72,23 +125,26 @@ def _metrics(known: decision.Known, now: decision.Decision) -> str:
     return f'{host}:{now.opts.metrics_port}'
 
 
-def statuses(
-    known: decision.Known, now: decision.Decision, workers: Sequence[rotation.Worker]
-) -> tuple[Status, ...]:
+def statuses(known: decision.Known, end: Settled, *, in_force: bool) -> tuple[Status, ...]:
     """What the operator should know, in the order of urgency."""
-    out = [Status('blocked', text) for text in answer.refusals(now.asked, now.layout)]
+    now = end.decision
+    out = [Status('blocked', text) for text in known.effective.problems]
+    out += [Status('blocked', text) for text in reply.refusals(now.asked, now.layout)]
     if now.homeless_vips:
         out.append(
             Status('blocked', f'VIP in no network of a binding: {", ".join(now.homeless_vips)}')
         )
+    if not in_force:
+        failed = known.inputs.failed.get('haproxy', 'see journalctl -u haproxy')
+        out.append(Status('blocked', f'haproxy has not taken up its configuration: {failed}'))
     if known.out_of_service:
         out.append(Status('maintenance', 'out of service (resume-self brings it back)'))
     if not now.admitted:
         out.append(Status('waiting', 'waiting for the leader to admit this unit'))
-    dead = [b.name for b in now.layout.backends if not _any_up(b.name, workers)]
+    dead = [b.name for b in now.layout.backends if not _any_up(b.name, end.workers)]
     if dead:
         out.append(Status('waiting', f'no unit answers its check: {_some(dead)}'))
-    out.append(Status('active', _summary(now, workers)))
+    out.append(Status('active', _summary(now)))
     return tuple(out)
 
 
@@ -102,16 +158,17 @@ def _any_up(backend: str, workers: Iterable[rotation.Worker]) -> bool:
     )
 
 
-def _summary(now: decision.Decision, workers: Iterable[rotation.Worker]) -> str:
+def _summary(now: decision.Decision) -> str:
     frontends = len(now.layout.frontends)
     parts = [f'{frontends} frontend{"" if frontends == 1 else "s"}']
     away = sorted(
-        {u for u, places in now.places.items() if any(now.wants[p] != 'ready' for p in places)},
+        {u for u, keys in now.servers.items() if any(now.wants[k] != 'ready' for k in keys)},
         key=unit_order,
     )
     if away:
         parts.append(f'out of rotation: {_some(away)}')
-    moves = now.opts.vips or now.opts.rules.external_vips or now.opts.rules.hostnames
+    exposure = now.opts.exposure
+    moves = now.opts.vips or exposure.external_vips or exposure.hostnames
     if len(now.members) > 1 and not moves:
         parts.append('no VIP')
     return ', '.join(parts)
@@ -127,17 +184,17 @@ def backends(now: decision.Decision, workers: Iterable[rotation.Worker]) -> list
     workers = tuple(workers)
     current = next((w for w in workers if w.current), None)
     out: list[dict[str, Any]] = []
-    for unit, places in now.places.items():
-        for backend, server in places:
-            seen = current.servers.get((backend, server)) if current else None
+    for unit, keys in now.servers.items():
+        for key in keys:
+            seen = current.servers.get(key) if current else None
             lock = now.locks.get(unit)
             out.append(
                 {
-                    'backend': backend,
+                    'backend': key[0],
                     'unit': unit,
-                    'wanted': now.wants[backend, server],
+                    'wanted': now.wants[key],
                     'check': 'up' if seen and seen.up else 'down',
-                    'sessions': rotation.sessions([(backend, server)], workers),
+                    'sessions': rotation.sessions([key], workers),
                     'grant': lock.state if lock else '',
                 }
             )

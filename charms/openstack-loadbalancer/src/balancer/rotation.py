@@ -16,8 +16,8 @@ from charmkit.relations import loadbalancer
 from . import handshake
 
 Want = Literal['ready', 'drain', 'maint']
-Place = tuple[str, str]
-"""A backend's name and a server's name."""
+ServerKey = tuple[str, str]
+"""A backend's name and a server's name: what haproxy's commands name a server by."""
 
 # The bits of srv_admin_state (haproxy's management guide, `show servers state`).
 FORCED_MAINT = 0x01
@@ -26,7 +26,7 @@ FORCED_DRAIN = 0x08
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Server:
+class ServerState:
     """One server as one worker sees it."""
 
     admin: int
@@ -43,10 +43,10 @@ class Worker:
 
     pid: int
     current: bool
-    servers: Mapping[Place, Server]
+    servers: Mapping[ServerKey, ServerState]
 
 
-def believed(worker: Worker, ready: frozenset[Place]) -> Worker:
+def believed(worker: Worker, ready: frozenset[ServerKey]) -> Worker:
     """*worker*, in which those that no check has seen yet are as they were said to be before: *ready*, or not up."""
     servers = {
         p: s if s.checked else dataclasses.replace(s, up=p in ready)
@@ -67,7 +67,7 @@ def want(lifecycle: loadbalancer.Lifecycle | None, lock: handshake.Lock | None) 
     return 'drain' if granted else 'ready'
 
 
-def commands(wants: Mapping[Place, Want], worker: Worker) -> tuple[str, ...]:
+def commands(wants: Mapping[ServerKey, Want], worker: Worker) -> tuple[str, ...]:
     """What to tell *worker* so that its servers do what is wanted; nothing when they do."""
     return tuple(
         f'set server {backend}/{server} state {wanted}'
@@ -77,38 +77,38 @@ def commands(wants: Mapping[Place, Want], worker: Worker) -> tuple[str, ...]:
     )
 
 
-def cuts(places: Iterable[Place], worker: Worker) -> tuple[str, ...]:
-    """What ends at once all that is under way on *places*."""
+def cuts(keys: Iterable[ServerKey], worker: Worker) -> tuple[str, ...]:
+    """What ends at once all that is under way on *keys*."""
     return tuple(
         f'shutdown sessions server {backend}/{server}'
-        for backend, server in places
+        for backend, server in keys
         if worker.servers.get((backend, server), _NONE).sessions
     )
 
 
-_NONE = Server(admin=0, up=False, sessions=0)
+_NONE = ServerState(admin=0, up=False, sessions=0)
 
 
-def _does(server: Server, wanted: Want) -> bool:
+def _does(server: ServerState, wanted: Want) -> bool:
     maint, drain = server.admin & FORCED_MAINT, server.admin & FORCED_DRAIN
     if wanted == 'maint':
         return bool(maint)
     return not maint and bool(drain) == (wanted == 'drain')
 
 
-def sessions(places: Iterable[Place], workers: Iterable[Worker]) -> int:
-    """Requests under way on *places*, over all workers."""
-    places = tuple(places)
-    return sum(w.servers[p].sessions for w in workers for p in places if p in w.servers)
+def sessions(keys: Iterable[ServerKey], workers: Iterable[Worker]) -> int:
+    """Requests under way on *keys*, over all workers."""
+    keys = tuple(keys)
+    return sum(w.servers[p].sessions for w in workers for p in keys if p in w.servers)
 
 
-def out(places: Iterable[Place], workers: Iterable[Worker]) -> bool:
-    """No worker sends another request to any of *places*."""
-    places = tuple(places)
+def out(keys: Iterable[ServerKey], workers: Iterable[Worker]) -> bool:
+    """No worker sends another request to any of *keys*."""
+    keys = tuple(keys)
     return all(
         w.servers[p].admin & (FORCED_MAINT | FORCED_DRAIN)
         for w in workers
-        for p in places
+        for p in keys
         if p in w.servers
     )
 
@@ -116,7 +116,7 @@ def out(places: Iterable[Place], workers: Iterable[Worker]) -> bool:
 def ack(
     lifecycle: loadbalancer.Lifecycle,
     lock: handshake.Lock | None,
-    places: Iterable[Place],
+    keys: Iterable[ServerKey],
     workers: Iterable[Worker],
     since_s: float,
 ) -> loadbalancer.Ack:
@@ -125,15 +125,16 @@ def ack(
     ``ready`` says that requests are sent there, also to a unit whose wish to drain is queued.
     *since_s* is how many seconds ago this unit began to drain it, by its own clock.
     """
-    places, workers = tuple(places), tuple(workers)
+    keys, workers = tuple(keys), tuple(workers)
     wanted = want(lifecycle, lock)
     if wanted == 'ready':
-        now = [w.servers[p] for w in workers if w.current for p in places if p in w.servers]
-        well = all(s.up and _does(s, 'ready') for s in now) and any(w.current for w in workers)
+        now = [w.servers[p] for w in workers if w.current for p in keys if p in w.servers]
+        # One that is nowhere in rotation is not ready, however well it may be.
+        well = bool(now) and all(s.up and _does(s, 'ready') for s in now)
         return loadbalancer.Ack(token=lifecycle.token, state='ready' if well else 'down')
-    count = sessions(places, workers)
+    count = sessions(keys, workers)
     late = since_s >= lifecycle.deadline_s
-    if out(places, workers) and count == 0:
+    if out(keys, workers) and count == 0:
         forced = late and lifecycle.on_deadline == 'force'
         state = 'forced' if forced else 'drained'
     else:

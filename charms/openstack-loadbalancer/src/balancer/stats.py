@@ -7,7 +7,9 @@ import dataclasses
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
-from . import haproxy_cfg, rotation
+from charmkit.proxy import haproxy
+
+from . import rotation
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,9 +47,9 @@ def rows(text: str) -> tuple[dict[str, str], ...]:
     return tuple({k: v for k, v in row.items() if k} for row in found)
 
 
-def admin_states(text: str) -> dict[rotation.Place, int]:
+def admin_states(text: str) -> dict[rotation.ServerKey, int]:
     """Administrative state by server, from ``show servers state``."""
-    out: dict[rotation.Place, int] = {}
+    out: dict[rotation.ServerKey, int] = {}
     header: list[str] = []
     for line in text.splitlines():
         if line.startswith('# '):
@@ -62,13 +64,13 @@ def admin_states(text: str) -> dict[rotation.Place, int]:
 def worker(process: Process, stat: str, state: str) -> rotation.Worker:
     """One worker's servers, from its ``show stat`` and ``show servers state``."""
     admin = admin_states(state)
-    servers: dict[rotation.Place, rotation.Server] = {}
+    servers: dict[rotation.ServerKey, rotation.ServerState] = {}
     for row in rows(stat):
-        place = (row['pxname'], row['svname'])
-        if row['svname'] in ('FRONTEND', 'BACKEND') or place not in admin:
+        key = (row['pxname'], row['svname'])
+        if row['svname'] in ('FRONTEND', 'BACKEND') or key not in admin:
             continue
-        servers[place] = rotation.Server(
-            admin=admin[place],
+        servers[key] = rotation.ServerState(
+            admin=admin[key],
             # Drained or not, it passes its check; `no check` counts as passing.
             up=row['status'].partition(' ')[0] in ('UP', 'DRAIN', 'no'),
             checked=not row.get('check_status', '').endswith('INI'),
@@ -95,27 +97,27 @@ class Line:
 
 def merged(by_unit: Mapping[str, str]) -> tuple[Line, ...]:
     """One table of the ``show stat`` of several units: counts added up, statuses compared."""
-    each: dict[rotation.Place, dict[str, dict[str, str]]] = {}
+    each: dict[rotation.ServerKey, dict[str, dict[str, str]]] = {}
     for unit, text in by_unit.items():
         for row in rows(text):
-            place = (row['pxname'], row['svname'])
-            if row['svname'] != 'FRONTEND' and place[0] not in (haproxy_cfg.SELF, 'metrics'):
-                each.setdefault(place, {})[unit] = row
-    return tuple(_line(place, found) for place, found in sorted(each.items(), key=_order))
+            key = (row['pxname'], row['svname'])
+            if row['svname'] != 'FRONTEND' and key[0] not in (haproxy.SELF, 'metrics'):
+                each.setdefault(key, {})[unit] = row
+    return tuple(_line(key, found) for key, found in sorted(each.items(), key=_order))
 
 
-def _order(item: tuple[rotation.Place, object]) -> tuple[str, bool, str]:
+def _order(item: tuple[rotation.ServerKey, object]) -> tuple[str, bool, str]:
     (backend, server), _ = item
     return backend, server == 'BACKEND', server
 
 
-def _line(place: rotation.Place, found: Mapping[str, Mapping[str, str]]) -> Line:
+def _line(key: rotation.ServerKey, found: Mapping[str, Mapping[str, str]]) -> Line:
     statuses = {unit: row.get('status', '') for unit, row in found.items()}
     alike = set(statuses.values())
     shown = ', '.join(f'{u} {s}' for u, s in sorted(statuses.items()))
     return Line(
-        service=place[0],
-        server=place[1],
+        service=key[0],
+        server=key[1],
         status=alike.pop() if len(alike) == 1 else shown,
         requests=_sum(found, 'stot'),
         current=_sum(found, 'scur'),

@@ -99,8 +99,15 @@ def test_forged_headers_do_not_reach_the_service(machine: Any) -> None:
         ['x-forwarded-proto', 'http'],
         ['x-openstack-request-id', 'req-1'],
     ]
-    assert (found['other host'], found['trace'], found['ready']) == (421, 405, 200)
-    assert (found['healthcheck'], found['encoded healthcheck']) == (404, 404)
+    assert (found['other host'], found['trace'], found['healthcheck']) == (421, 405, 404)
+    assert {status for status in found['spellings'].values()} <= {404, 400}, found['spellings']
+    assert found['double slash'] == 200
+    # Services make links of it, and without the port they would lead to port 80.
+    assert set(found['links'].values()) == {'10.66.0.1:5000'}
+    assert (found['ready in the DMZ'], found['ready on loopback']) == (0, 200)
+    assert found['stats'] == {
+        '/stats': 200, '/stats;csv': 200, '/stats;json': 200, '/metrics': 200, '/statsx': 404, '/': 404,
+    }  # fmt: skip
 
 
 def test_a_poisoned_relation_is_refused_by_name_and_the_others_are_served(machine: Any) -> None:
@@ -158,3 +165,61 @@ def test_two_hundred_services_are_in_place(machine: Any) -> None:
 def test_ten_thousand_requests_of_each_kind(machine: Any) -> None:
     assert lost(machine.scenario('rolling', requests=10_000), 10_000) == 0
     assert lost(machine.scenario('reloads', requests=10_000), 10_000) == 0
+
+
+def test_a_port_that_is_taken_is_refused_by_name_and_nothing_else_suffers(machine: Any) -> None:
+    found = machine.scenario('taken_port')
+    assert found['replies']['other1']['state'] == 'rejected'
+    assert 'port 6022 is used by python3 on this unit' in found['replies']['other1']['reason']
+    assert (found['in the file'], found['other is served']) == (False, True)
+    assert (found['drained'], found['served']) == ('maintenance', 0)
+
+
+def test_when_nobody_saw_it_the_last_good_file_is_back_and_drains_go_on(machine: Any) -> None:
+    found = machine.scenario('taken_port', unseen=True)
+    assert found['replies']['*']['state'] == 'rejected'
+    assert 'haproxy did not come up with it' in found['replies']['*']['reason']
+    assert not found['in the file']
+    assert (found['drained'], found['served']) == ('maintenance', 0)
+    assert found['steps again'] == [], 'it is not tried again by every hook'
+
+
+def test_wrong_options_stop_neither_services_nor_drains(machine: Any) -> None:
+    found = machine.scenario('wrong_options')
+    for name in ('ours', 'nonsense', 'haproxys'):
+        assert found[name]['same'], name
+        assert (found[name]['relation'], found[name]['drained']) == ('ready', 'maintenance'), name
+    assert 'a range that ends before it begins' in found['ours']['status'][0]
+    assert '/refused-by-the-test will not do.' in found['haproxys']['status'][0]
+    assert found['long list']['asked'] == 200, found
+    assert found['empty list'] == 403
+    assert found['lists'] == [1, 0], 'what no configuration refers to is removed'
+
+
+def test_a_service_that_has_a_new_application_is_served_for_it_when_it_was_said(
+    machine: Any,
+) -> None:
+    found = machine.scenario('departed')
+    assert 'which has left, until' in found['status'][0]
+    assert 0 < found['wakes in'] <= 6
+    assert not [s for s in found['later'] if 'which has left' in s]
+
+
+def test_a_killed_haproxy_is_back_at_once_as_often_as_that_may_be(machine: Any) -> None:
+    """How soon, and what it costs, are figures of `docs/benchmarks.md`."""
+    found = machine.scenario('killed', times=8)
+    assert len(found['gaps_s']) == 8
+    assert found['load']['lost'] < found['load']['sent'] / 2
+
+
+def test_as_the_package_has_it_systemd_gives_up(machine: Any) -> None:
+    assert max(machine.scenario('killed', times=8, before=True)['gaps_s']) > 20
+
+
+def test_slow_clients_take_nothing_of_a_service_whose_requests_are_small(machine: Any) -> None:
+    assert machine.scenario('slow_clients')['others']['lost'] == 0
+
+
+def test_where_bodies_are_passed_on_as_they_come_they_take_all_of_it(machine: Any) -> None:
+    found = machine.scenario('slow_clients', buffered=False, seconds=40)
+    assert found['others']['lost'] > 0

@@ -12,7 +12,9 @@ import time
 from collections.abc import Generator
 from typing import Any
 
-from balancer import haproxy_cfg, runtime, scripts
+from balancer import programs, tasks
+from charmkit.proxy import haproxy
+from charmkit.proxy import programs as beside
 from charmkit.relations import loadbalancer
 from unit import load, result, serving
 
@@ -90,22 +92,22 @@ def reloads(requests: int = 10_000, times: int = 20, idle_close: bool = True) ->
 def inflight(current_only: bool = False) -> dict[str, Any]:
     """A long POST is on a worker that a reload made old, when its backend is drained and stopped."""
     with serving(2) as r:
-        everyone = runtime.workers
+        everyone = tasks.workers
         if current_only:
-            runtime.workers = lambda: tuple(w for w in everyone() if w.current)
+            tasks.workers = lambda machine: tuple(w for w in everyone(machine) if w.current)
         try:
             post = load(requests=1, clients=1, post=1.0, slow_ms=4000, slow_share=1.0)
             end = time.monotonic() + 20
-            while not (busy := [b for b in r.backends if _under_way(everyone(), b.unit)]):
+            while not (busy := [b for b in r.backends if _under_way(everyone(r.machine), b.unit)]):
                 assert time.monotonic() < end, 'the request did not arrive'
                 time.sleep(0.05)
             subprocess.run(['systemctl', 'reload', 'haproxy'], check=True)
             r.pause(busy[0])
-            left = _under_way(everyone(), busy[0].unit)
+            left = _under_way(everyone(r.machine), busy[0].unit)
             busy[0].stop()
             return {'post': result(post), 'under_way': left}
         finally:
-            runtime.workers = everyone
+            tasks.workers = everyone
 
 
 def _under_way(workers: Any, unit: str) -> int:
@@ -122,12 +124,10 @@ def remembered(remember: bool = True) -> dict[str, Any]:
         r.pause(away)
         if not remember:
             config = pathlib.Path('/etc/haproxy/haproxy.cfg')
-            config.write_text(haproxy_cfg.shape(config.read_text()))
-            pathlib.Path(
-                '/etc/systemd/system/haproxy.service.d/openstack-loadbalancer.conf'
-            ).unlink()
+            config.write_text(haproxy.shape(config.read_text()))
+            pathlib.Path(beside.HAPROXY_DROP_IN).unlink()
             subprocess.run(['systemctl', 'daemon-reload'], check=True)
-            pathlib.Path(haproxy_cfg.STATE_FILE).unlink()
+            pathlib.Path(haproxy.STATE_FILE).unlink()
         out: dict[str, Any] = {}
         for verb in ('reload', 'restart'):
             subprocess.run(['systemctl', verb, 'haproxy'], check=True)
@@ -146,7 +146,7 @@ def admitted(remember_itself: bool = False) -> dict[str, Any]:
     """A unit that started out of service is taken in by a reload that changes something else as well."""
     with serving() as r:
         if remember_itself:
-            scripts.SAVE = scripts.SAVE.replace(f"['{haproxy_cfg.SELF}']", "['nothing']")
+            programs.SAVE = programs.SAVE.replace(f"['{haproxy.SELF}']", "['nothing']")
         out: dict[str, Any] = {}
         r.out_of_service = True
         r.hook()
@@ -172,7 +172,7 @@ def moved(with_ports: bool = False) -> dict[str, Any]:
     """A unit changes its address and port: what a reload remembers of it must not be where it is."""
     with serving(1) as r:
         if with_ports:
-            scripts.SAVE = scripts.SAVE.replace('ports = configured()', 'ports = {}')
+            programs.SAVE = programs.SAVE.replace('ports = configured()', 'ports = {}')
         (b,) = r.backends
         b.stop()
         subprocess.run(['ip', 'address', 'replace', '10.66.1.9/32', 'dev', 'lo'], check=True)

@@ -30,10 +30,34 @@ def headers() -> dict[str, Any]:
         out = {'arrived': json.loads(ask('/headers', forged)[1])}
         out['other host'] = ask('/', {'Host': 'evil'})[0]
         out['healthcheck'] = ask('/healthcheck', {'Host': FRONT})[0]
-        out['encoded healthcheck'] = ask('/%68ealthcheck', {'Host': FRONT})[0]
+        out['spellings'] = {
+            path: ask(path, {'Host': FRONT})[0]
+            for name in ('healthcheck', 'server-status', 'server-info')
+            for path in spellings(name)
+        }
+        out['double slash'] = ask('//headers', {'Host': FRONT})[0]
         out['trace'] = ask('/', {'Host': FRONT}, 'TRACE')[0]
-        out['ready'] = ask('/ready', {}, port=8405)[0]
+        out['links'] = {
+            host: dict(json.loads(ask('/headers', {'Host': host})[1])).get('host')
+            for host in (FRONT, f'{FRONT}:{PORT}')
+        }
+        out['ready in the DMZ'] = ask('/ready', {}, port=8405)[0]
+        with urllib.request.urlopen('http://127.0.0.1:8405/ready', timeout=10) as got:
+            out['ready on loopback'] = got.status
+        out['stats'] = {
+            path: ask(path, {}, port=8404)[0]
+            for path in ('/stats', '/stats;csv', '/stats;json', '/metrics', '/statsx', '/')
+        }
     return out
+
+
+def spellings(name: str) -> list[str]:
+    """Ways to write a path that a server takes for the same."""
+    return [
+        f'/{name}', f'//{name}', f'/./{name}', f'/%2f{name}', f'/%2F{name}', f'/.//./{name}',
+        f'/%{ord(name[0]):x}{name[1:]}', f'/{name.upper()}', f'/{name}?auto', f'/{name};x',
+        f'/x/../{name}', f'/x/%2e%2e/{name}', f'/%2e/{name}', f'http://{FRONT}:{PORT}/{name}',
+    ]  # fmt: skip
 
 
 def ask(
@@ -75,7 +99,7 @@ def poisoned() -> dict[str, Any]:
         r.hook()
         r.hook()
         return {
-            'status': json.loads(r.answers[7]['status']),
+            'status': json.loads(r.replies[7]['status']),
             'served': result(load(requests=100))['lost'],
             'config': pathlib.Path('/etc/haproxy/haproxy.cfg').read_text().count('stats admin'),
         }
@@ -130,14 +154,14 @@ def first_version() -> dict[str, Any]:
             name='loadbalancer',
             app='old',
             app_data={'endpoints': json.dumps(asked)},
-            units={'old/0': {'endpoints': json.dumps(unit)}},
+            units={'old/0': {'ingress-address': '10.66.1.1', 'endpoints': json.dumps(unit)}},
         )
         r.extra = [v1]
         r.hook()
         r.hook()
         out = {
-            'frontends': json.loads(r.answers[5]['frontends']),
-            'status': json.loads(r.answers[5]['status']),
+            'frontends': json.loads(r.replies[5]['frontends']),
+            'status': json.loads(r.replies[5]['status']),
             'http': settled_status(9292),
             'tcp': settled_status(2049),
             'modes': _modes(),
@@ -172,8 +196,8 @@ def seen() -> dict[str, Any]:
             Relation(id=9, name='grafana-dashboard', app='grafana', units={'grafana/0': {}}),
         ]
         r.hook()
-        bag, unit = r.answers[8], r.unit_answers[8]
-        drawn = json.loads(r.answers[9]['dashboards'])['templates'].values()
+        bag, unit = r.replies[8], r.unit_replies[8]
+        drawn = json.loads(r.replies[9]['dashboards'])['templates'].values()
     (job,) = json.loads(bag['scrape_jobs'])
     (target,) = job['static_configs'][0]['targets']
     where = target.replace('*', unit['prometheus_scrape_unit_address'])

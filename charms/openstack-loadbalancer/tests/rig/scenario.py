@@ -9,6 +9,7 @@ import json
 import sys
 from typing import Any
 
+import bad_times
 import lossless
 import outside
 import speed
@@ -17,7 +18,9 @@ import speed
 def main() -> None:
     name = sys.argv[1]
     arguments: dict[str, Any] = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
-    found = next(getattr(m, name) for m in (lossless, outside, speed) if hasattr(m, name))
+    found = next(
+        getattr(m, name) for m in (lossless, outside, speed, bad_times) if hasattr(m, name)
+    )
     print(json.dumps(found(**arguments)))
 
 

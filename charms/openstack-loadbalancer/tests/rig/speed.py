@@ -11,9 +11,10 @@ import tempfile
 import time
 from typing import Any
 
-from balancer import haproxy_cfg, runtime
+from balancer import decision, files, run
 from charmkit import drive
 from charmkit.relations import Relation, loadbalancer
+from charmkit.why import Hook
 from unit import FRONT, PORT, load, result, serving
 
 
@@ -30,12 +31,15 @@ def many(services: int = 200, backends: int = 5, rounds: int = 3) -> dict[str, A
                 app=f'app{i}x',
                 app_data=loadbalancer.app_request([service(i)], 'public'),
                 units={
-                    f'app{i}x/{k}': loadbalancer.unit_request(
-                        [service(i)],
-                        'public',
-                        [f'10.66.2.{k + 1}'],
-                        loadbalancer.Lifecycle(state='ready', token='t'),
-                    )
+                    f'app{i}x/{k}': {
+                        'ingress-address': f'10.66.2.{k + 1}',
+                        **loadbalancer.unit_request(
+                            [service(i)],
+                            'public',
+                            [f'10.66.2.{k + 1}'],
+                            loadbalancer.Lifecycle(state='ready', token='t'),
+                        ),
+                    }
                     for k in range(backends)
                 },
             )
@@ -45,15 +49,15 @@ def many(services: int = 200, backends: int = 5, rounds: int = 3) -> dict[str, A
         frontends = 0
         for _ in range(rounds):
             began = time.monotonic()
-            first, _, _ = r.decided()
+            known = run.know(Hook('config-changed'), r.inputs())
+            host = files.desired(known, decision.decide(known))
             decided = time.monotonic()
-            done = drive.reconcile(r.machine, first.host)
-            runtime.await_worker(haproxy_cfg.mark(first.config))
+            done = drive.reconcile(r.machine, host)
             took.append((decided - began, time.monotonic() - decided))
             assert 'reload haproxy' in [str(s) for s in done.steps]
             frontends = pathlib.Path('/etc/haproxy/haproxy.cfg').read_text().count('\nfrontend ')
             r.extra = []
-            r.hook(wait_s=0)
+            r.hook()
             r.extra = asked
         r.extra = []
     decide_s, apply_s = min(took, key=sum)
@@ -66,8 +70,8 @@ def many(services: int = 200, backends: int = 5, rounds: int = 3) -> dict[str, A
     }
 
 
-def service(i: int) -> loadbalancer.Service:
-    return loadbalancer.Service(
+def service(i: int) -> loadbalancer.Api:
+    return loadbalancer.Api(
         name=f'service{i}', type='dns', frontend_port=20_000 + i, backend_port=9000
     )
 
@@ -107,7 +111,7 @@ def throughput(seconds: int = 4, rounds: int = 3, connections: int = 32) -> dict
 
     In turns, in one run; and the median latency of both and of the service alone.
     """
-    fast = loadbalancer.Service(
+    fast = loadbalancer.Api(
         name='keystone', type='identity', frontend_port=PORT, backend_port=9100
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -13,9 +13,10 @@ import uuid
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from balancer import answer, decision, handshake, haproxy_cfg, interface, publish, vrrp, workload
+from balancer import run
 from charmkit import apply, drive, state
-from charmkit.relations import Databag, Relation, Site, loadbalancer
+from charmkit.relations import Databag, Network, Relation, Site, loadbalancer
+from charmkit.why import Hook, Why
 
 HERE = pathlib.Path(__file__).parent
 FRONT = '10.66.0.1'
@@ -61,21 +62,23 @@ class Rig:
         backends: int = 3,
         *,
         options: Mapping[str, Any] | None = None,
-        service: loadbalancer.Service | None = None,
+        service: loadbalancer.Api | None = None,
     ):
-        self.options = {'drain-wait': 5, **(options or {})}
-        self.service = service or loadbalancer.Service(
+        self.options = {'drain-wait': 5, 'linger': 0, **(options or {})}
+        self.service = service or loadbalancer.Api(
             name='keystone', type='identity', frontend_port=PORT, backend_port=9000
         )
         self.backends = [Backend(f'keystone/{i}', f'10.66.1.{i + 1}') for i in range(backends)]
-        self.answers: dict[int, Databag] = {}
+        self.replies: dict[int, Databag] = {}
         """By relation, what the load balancer's leader says."""
-        self.unit_answers: dict[int, Databag] = {}
+        self.unit_replies: dict[int, Databag] = {}
         """The same of this unit."""
         self.acks: Databag = {}
         self.peers: Databag = {}
         self.peer_data: Databag = {}
-        self.drains = workload.Drains()
+        self.memory: dict[str, Any] = {}
+        self.status: list[str] = []
+        self.driven: drive.Driven | None = None
         self.machine = apply.LocalMachine('rig', pathlib.Path('/var/lib/rig'))
         for address in (FRONT, *(b.address for b in self.backends)):
             subprocess.run(['ip', 'address', 'replace', f'{address}/32', 'dev', 'lo'], check=True)
@@ -99,7 +102,10 @@ class Rig:
             app='keystone',
             app_data=loadbalancer.app_request(services, 'public'),
             units={
-                b.unit: loadbalancer.unit_request(services, 'public', [b.address], b.lifecycle)
+                b.unit: {
+                    'ingress-address': b.address,
+                    **loadbalancer.unit_request(services, 'public', [b.address], b.lifecycle),
+                }
                 for b in self.backends
             },
         )
@@ -111,73 +117,58 @@ class Rig:
                 id=1,
                 name='public-backend',
                 app='lb',
-                app_data=self.answers.get(1, {}),
+                app_data=self.replies.get(1, {}),
                 units={LB: self.acks},
             )
         ]
 
-    def decided(self) -> tuple[decision.Decision, decision.Known, state.Inputs]:
-        """What the charm decides first, from what it knows."""
+    def inputs(self) -> state.Inputs:
+        """What a run of the charm knows when it begins."""
         relations: dict[str, tuple[Relation, ...]] = {}
         for r in (self.relation(), *self.extra):
-            relations[r.name] = (*relations.get(r.name, ()), r)
-        inputs = state.Inputs(
-            site=Site(unit=LB, leader=True, address=FRONT),
-            facts=state.Facts(base='debian@12'),
-            relations=relations,
-            peers=self.peers,
-            options=self.options,
-            versions={'haproxy': ''},
-        )
-        known = decision.Known(
-            inputs=inputs,
-            networks={
-                'public': (vrrp.Interface(name='lo', address=FRONT, network='10.66.0.0/24'),)
-            },
-            metrics_addresses=(FRONT,),
-            out_of_service=self.out_of_service,
-        )
-        first = decision.decide(known)
-        return first, known, inputs
-
-    def hook(self, *, wait_s: float | None = None) -> workload.Settled:
-        """One run of the load balancer's charm, without Juju."""
-        first, known, _ = self.decided()
-        done = drive.reconcile(self.machine, first.host)
-        assert not done.failed, done
-        workload.runtime.await_worker(haproxy_cfg.mark(first.config))
-
-        def decide(acks: Any, workers: Any, now: decision.Decision) -> decision.Decision:
-            locks = handshake.decide(
-                workload.candidates(now, workers),
-                now.locks,
-                {LB: acks},
-                now.members,
-                handshake.Policy(min_ready=interface.min_ready(now.requests)),
-                time.time(),
+            mine = self.unit_replies.get(r.id, {})
+            relations[r.name] = (
+                *relations.get(r.name, ()),
+                dataclasses.replace(r, my_data=mine),
             )
-            return decision.decide(dataclasses.replace(known, locks=locks))
-
-        settled = workload.settle(
-            first,
-            decide,
-            self.drains,
-            answer.read_member(self.peer_data).acks,
-            wait_s=first.opts.drain_wait_s if wait_s is None else wait_s,
+        here = (Network('lo', FRONT, '10.66.0.0/24'),)
+        return state.Inputs(
+            site=Site(
+                unit=LB,
+                leader=True,
+                address=FRONT,
+                networks={'public': here, 'metrics-endpoint': here},
+            ),
+            facts=state.Facts(base='debian@12', interfaces={FRONT: 'lo'}),
+            relations=relations,
+            app_data=self.replies,
+            peers=self.peers,
+            my_peer_data=self.peer_data,
+            options=self.options,
+            memory={**self.memory, run.OUT_OF_SERVICE: self.out_of_service},
+            now=self.machine.now(),
         )
-        drive.reconcile(self.machine, settled.decision.host)
-        self.drains = settled.drains
-        desired = publish.published(known, settled.decision, settled.acks, settled.workers)
-        self.peers = desired.app_data['peers']
-        self.peer_data = desired.unit_data['peers']
-        self.answers = {r: bag for r, bag in desired.app_data.items() if isinstance(r, int)}
-        self.unit_answers = {r: b for r, b in desired.unit_data.items() if isinstance(r, int)}
-        self.acks = self.unit_answers[1]
-        return settled
 
-    def steer(self, b: Backend, *, healthy: bool = True) -> bool:
+    def hook(self, why: Why = Hook('update-status')) -> state.Desired:  # noqa: B008 -- frozen
+        """One run of the load balancer's charm, without Juju."""
+        self.driven = drive.drive(self.machine, run.run, why, self.inputs())
+        desired = self.driven.desired
+        assert not desired.failure, desired.failure
+        self.memory = {**self.memory, **json.loads(json.dumps(dict(desired.memory)))}
+        self.status = [s.message for s in desired.status]
+        if desired.unit_data:
+            self.peers = desired.app_data['peers']
+            self.peer_data = desired.unit_data['peers']
+            self.replies = {r: bag for r, bag in desired.app_data.items() if isinstance(r, int)}
+            self.unit_replies = {
+                r: bag for r, bag in desired.unit_data.items() if isinstance(r, int)
+            }
+            self.acks = self.unit_replies[1]
+        return desired
+
+    def step(self, b: Backend, *, healthy: bool = True) -> bool:
         """Move *b*'s lifecycle as its charm would; whether it moved."""
-        after = loadbalancer.steer(
+        after = loadbalancer.next_lifecycle(
             b.lifecycle,
             self.seen_by(b),
             unit=b.unit,
@@ -192,10 +183,10 @@ class Rig:
         """Run both sides until *b* is in the lifecycle *wanted*."""
         end = time.monotonic() + timeout_s
         while b.lifecycle.state != wanted:
-            self.steer(b)
+            self.step(b)
             self.hook()
             if time.monotonic() > end:
-                raise TimeoutError(f'{b.unit} is {b.lifecycle}, {self.answers} {self.acks}')
+                raise TimeoutError(f'{b.unit} is {b.lifecycle}, {self.replies} {self.acks}')
         self.hook()
 
     def pause(self, b: Backend) -> None:

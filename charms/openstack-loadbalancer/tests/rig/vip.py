@@ -11,20 +11,21 @@ import pathlib
 import subprocess
 import sys
 
-from balancer import answer, decision, vrrp
+from balancer import reply, run
 from charmkit import apply, drive, state
-from charmkit.relations import Relation, Site, loadbalancer
+from charmkit.relations import Network, Relation, Site, loadbalancer
+from charmkit.why import Hook
 
+BACKEND = '10.99.0.1'
 plan = json.loads(sys.argv[1])
 own = tuple(plan['addresses'])
 serve = pathlib.Path(__file__).parents[1] / 'api' / 'src' / 'serve.py'
+subprocess.run(['ip', 'address', 'replace', f'{BACKEND}/32', 'dev', 'lo'], check=True)
 subprocess.run(
-    ['systemd-run', '--unit=serve', sys.executable, serve, own[0], '9000', plan['unit']],
+    ['systemd-run', '--unit=serve', sys.executable, serve, BACKEND, '9000', plan['unit']],
     check=True,
 )
-service = loadbalancer.Service(
-    name='keystone', type='identity', frontend_port=5000, backend_port=9000
-)
+service = loadbalancer.Api(name='keystone', type='identity', frontend_port=5000, backend_port=9000)
 ready = loadbalancer.Lifecycle(state='ready', token='t')
 backend = Relation(
     id=1,
@@ -32,24 +33,33 @@ backend = Relation(
     app='keystone',
     app_data=loadbalancer.app_request([service], 'public'),
     units={
-        'keystone/0': loadbalancer.unit_request([service], 'public', [own[0]], ready),
+        'keystone/0': {
+            'ingress-address': BACKEND,
+            **loadbalancer.unit_request([service], 'public', [BACKEND], ready),
+        }
     },
 )
+machine = apply.LocalMachine('rig')
 inputs = state.Inputs(
-    site=Site(unit=plan['unit'], leader=True, address=own[0]),
+    site=Site(
+        unit=plan['unit'],
+        leader=True,
+        address=own[0],
+        networks={
+            'public': tuple(Network(plan['interface'], a, n) for a, n in plan['addresses'].items())
+        },
+    ),
+    facts=state.Facts(
+        base='debian@12', interfaces={a: plan['interface'] for a in plan['addresses']}
+    ),
     relations={'backend': (backend,)},
     peer_units={
-        u: answer.write_member(answer.Member(addresses={'public': tuple(a)}))
+        u: reply.write_member(reply.Member(addresses={'public': tuple(a)}))
         for u, a in plan['peers'].items()
     },
     options={'vip': ' '.join(plan['vips'])},
-    versions={'haproxy': '', 'keepalived': ''},
+    now=machine.now(),
 )
-interfaces = tuple(
-    vrrp.Interface(name=plan['interface'], address=a, network=n)
-    for a, n in plan['addresses'].items()
-)
-known = decision.Known(inputs=inputs, networks={'public': interfaces}, metrics_addresses=())
-done = drive.reconcile(apply.LocalMachine('rig'), decision.decide(known).host)
+done = drive.drive(machine, run.run, Hook('config-changed'), inputs)
 print(json.dumps([str(s) for s in done.steps]))
-sys.exit(1 if done.failed else 0)
+sys.exit(1 if done.inputs.failed else 0)

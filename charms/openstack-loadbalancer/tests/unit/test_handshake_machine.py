@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import hypothesis.strategies as st
 import pytest
-from balancer import answer, handshake, rotation
+from balancer import handshake, reply, rotation
 from charmkit.relations import Databag, Relation, loadbalancer
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
@@ -29,7 +29,7 @@ BACKEND = 'nova.public'
 LEASE_S = 600.0
 
 
-def place(unit: str) -> rotation.Place:
+def key(unit: str) -> rotation.ServerKey:
     return (BACKEND, unit.replace('/', '-'))
 
 
@@ -236,7 +236,7 @@ class Handshake(RuleBasedStateMachine):
         told = b.workers[:1] if self.forgetful else b.workers
         for process in told:
             for command in rotation.commands(
-                {place(u): b.wants[u] for u in units}, self.seen(process)
+                {key(u): b.wants[u] for u in units}, self.seen(process)
             ):
                 _, _, where, _, state = command.split()
                 unit = where.partition('/')[2].replace('-', '/')
@@ -247,7 +247,7 @@ class Handshake(RuleBasedStateMachine):
                 }[state]
         seen = [self.seen(p) for p in told]
         return {
-            u: rotation.ack(view.lifecycles[u], locks.get(u), [place(u)], seen, 0.0) for u in units
+            u: rotation.ack(view.lifecycles[u], locks.get(u), [key(u)], seen, 0.0) for u in units
         }
 
     def seen(self, process: Process) -> rotation.Worker:
@@ -255,7 +255,7 @@ class Handshake(RuleBasedStateMachine):
             pid=1,
             current=process.current,
             servers={
-                place(u): rotation.Server(
+                key(u): rotation.ServerState(
                     admin=process.admin.get(u, 0),
                     up=self.behind[u].healthy and not self.behind[u].stopped,
                     sessions=process.busy.get(u, 0),
@@ -326,7 +326,7 @@ class Handshake(RuleBasedStateMachine):
         relations = [self.relation()]
         if self.trusting and x.lifecycle.state == 'drain':
             relations = [] if x.unit in self.granted() else relations
-        x.lifecycle = loadbalancer.steer(
+        x.lifecycle = loadbalancer.next_lifecycle(
             x.lifecycle,
             relations,
             unit=x.unit,
@@ -341,14 +341,14 @@ class Handshake(RuleBasedStateMachine):
         locks = handshake.load(self.peers.get('locks', ''))
         app_data: Databag = {
             'interface-versions': '[1, 2]',
-            **answer.leave('nova', members, locks),
+            **reply.grants('nova', members, locks),
         }
         return Relation(
             id=1,
             name='public-backend',
             app='lb',
             app_data=app_data,
-            units={b.unit: {'acks': answer.write_acks(b.acks)} for b in self.balancers.values()},
+            units={b.unit: {'acks': reply.write_acks(b.acks)} for b in self.balancers.values()},
         )
 
     def granted(self) -> list[str]:

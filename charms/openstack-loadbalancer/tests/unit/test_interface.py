@@ -8,7 +8,16 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from balancer import answer, behaviour, checked, haproxy_cfg, interface, layout, options
+from balancer import (
+    behaviour,
+    configuration,
+    exposure,
+    interface,
+    layout,
+    options,
+    reply,
+)
+from charmkit.proxy import haproxy
 from charmkit.relations import Relation, loadbalancer
 from hypothesis import given
 
@@ -16,16 +25,25 @@ PUBLIC = layout.Binding(addresses=('10.1.0.5', '2001:db8::5'), vips=('10.1.0.100
 INTERNAL = layout.Binding(addresses=('10.2.0.5',))
 ADMIN = layout.Binding(addresses=('10.3.0.5',))
 BINDINGS = {'public': PUBLIC, 'internal': INTERNAL, 'admin': ADMIN}
-KEYSTONE = loadbalancer.Service(
+KEYSTONE = loadbalancer.Api(
     name='keystone', type='identity', frontend_port=5000, backend_port=4990, path='/v3'
 )
-MACHINE = haproxy_cfg.Machine(unit='lb/0')
+UNIT = configuration.Unit(name='lb/0')
+
+
+def rendered(what: layout.Layout, *away: str, unit: configuration.Unit = UNIT) -> str:
+    disabled = {'keystone.public': frozenset(away)}
+    return haproxy.render(configuration.configuration(what, unit, disabled)).text
+
+
+def around(**how: Any) -> layout.Surroundings:
+    return layout.Surroundings(bindings=BINDINGS, exposure=exposure.Exposure(**how))
 
 
 def relation(
     i: int = 1,
     app: str = 'keystone',
-    service: loadbalancer.Service = KEYSTONE,
+    service: loadbalancer.Api = KEYSTONE,
     t: Any = 'public',
     **changes: Any,
 ) -> Relation:
@@ -39,7 +57,10 @@ def relation(
         app=app,
         app_data=app_data,
         units={
-            f'{app}/{k}': loadbalancer.unit_request([service], t, [f'10.9.{i}.{k + 1}'], ready)
+            f'{app}/{k}': {
+                'ingress-address': f'10.9.{i}.{k + 1}',
+                **loadbalancer.unit_request([service], t, [f'10.9.{i}.{k + 1}'], ready),
+            }
             for k in range(2)
         },
     )
@@ -52,7 +73,7 @@ def parsed(r: Relation) -> interface.Request:
 
 
 def laid_out(*relations: Relation, **rules: Any) -> layout.Layout:
-    return layout.lay_out([parsed(r) for r in relations], BINDINGS, layout.Rules(**rules))
+    return layout.lay_out([parsed(r) for r in relations], around(**rules))
 
 
 def test_a_charm_is_read_as_it_wrote() -> None:
@@ -155,8 +176,8 @@ def test_nothing_that_is_said_gets_a_directive_into_the_configuration(
     if isinstance(got, interface.Refusal):
         assert got.reason.isprintable()
         return
-    what = layout.lay_out([got], BINDINGS, layout.Rules())
-    config = haproxy_cfg.render(what, MACHINE)
+    what = layout.lay_out([got], around())
+    config = rendered(what)
     first = {line.split()[0] for line in config.splitlines() if line.strip()}
     assert first <= DIRECTIVES
     assert config.isascii()
@@ -186,9 +207,7 @@ def test_no_databag_breaks_the_parser(endpoints: Any, unit: Any) -> None:
 def test_no_bind_is_a_wildcard_and_admin_is_not_on_a_public_address() -> None:
     what = laid_out(*(relation(i, t=t) for i, t in enumerate(BINDINGS, 1)))
     binds = {
-        line.split()[1]
-        for line in haproxy_cfg.render(what, MACHINE).splitlines()
-        if line.strip().startswith('bind ')
+        line.split()[1] for line in rendered(what).splitlines() if line.strip().startswith('bind ')
     }
     assert binds == {
         '127.0.0.1:8405', '10.1.0.100:5000', '10.1.0.5:5000', '[2001:db8::5]:5000',
@@ -199,18 +218,19 @@ def test_no_bind_is_a_wildcard_and_admin_is_not_on_a_public_address() -> None:
 def test_admin_in_the_public_space_is_refused_unless_it_is_allowed() -> None:
     both = {'public': PUBLIC, 'internal': PUBLIC, 'admin': PUBLIC}
     asked = [parsed(relation(i, t=t)) for i, t in enumerate(BINDINGS, 1)]
-    what = layout.lay_out(asked, both, layout.Rules())
+    what = layout.lay_out(asked, layout.Surroundings(bindings=both))
     assert [(r.relation, r.service) for r in what.refusals] == [(3, 'keystone')]
     assert 'public too' in what.refusals[0].reason
     # Public and internal share what they share: one frontend, with the rules of both.
     assert [f.types for f in what.frontends] == [('public', 'internal')]
-    shared = layout.lay_out(asked, both, layout.Rules(allow_shared_spaces=True))
+    allowed = exposure.Exposure(allow_shared_spaces=True)
+    shared = layout.lay_out(asked, layout.Surroundings(bindings=both, exposure=allowed))
     assert not shared.refusals
     assert [f.types for f in shared.frontends] == [('public', 'internal', 'admin')]
 
 
 def test_of_two_that_want_a_port_the_older_relation_gets_it() -> None:
-    other = loadbalancer.Service(name='other', type='dns', frontend_port=5000, backend_port=1)
+    other = loadbalancer.Api(name='other', type='dns', frontend_port=5000, backend_port=1)
     what = laid_out(relation(2, app='late', service=other), relation(1))
     assert [f.name for f in what.frontends] == ['keystone.public']
     assert [(r.app, r.reason) for r in what.refusals] == [
@@ -225,7 +245,7 @@ def test_a_service_belongs_to_one_application() -> None:
 
 
 def test_placement_is_never_public_unless_the_operator_says_so() -> None:
-    placement = loadbalancer.Service(
+    placement = loadbalancer.Api(
         name='placement', type='placement', frontend_port=8778, backend_port=1
     )
     r = relation(service=placement, app='placement', exposure={'public': True})
@@ -263,11 +283,11 @@ def test_each_family_is_served_where_it_is_wanted(families: str) -> None:
 
 def test_a_frontend_is_told_of_only_when_every_member_serves_it() -> None:
     r = parsed(relation())
-    what = layout.lay_out([r], BINDINGS, layout.Rules())
+    what = layout.lay_out([r], around())
 
     def told(*served: frozenset[str]) -> dict[str, Any]:
-        members = {f'lb/{i}': answer.Member(served=s) for i, s in enumerate(served)}
-        bag = answer.app_answer(r, what, BINDINGS, layout.Rules(), members, {})
+        members = {f'lb/{i}': reply.Member(served=s) for i, s in enumerate(served)}
+        bag = reply.app_reply(r, context(what, members), {})
         return json.loads(bag['frontends'])
 
     there = frozenset({'keystone.public'})
@@ -278,58 +298,242 @@ def test_a_frontend_is_told_of_only_when_every_member_serves_it() -> None:
     }  # fmt: skip
 
 
+def context(what: layout.Layout, members: dict[str, reply.Member], **how: Any) -> reply.Context:
+    return reply.Context(layout=what, around=around(**how), members=members, locks={})
+
+
+def said(r: interface.Request, given: dict[str, Any]) -> dict[str, Any]:
+    """What the leader says of keystone's public frontend with these options."""
+    opts = options.read(given, {})
+    assert not opts.problems
+    surroundings = layout.Surroundings(bindings=BINDINGS, exposure=opts.options.exposure)
+    members = {'lb/0': reply.Member(served=frozenset({'keystone.public'}))}
+    what = layout.lay_out([r], surroundings)
+    bag = reply.app_reply(
+        r, reply.Context(layout=what, around=surroundings, members=members, locks={}), {}
+    )
+    return json.loads(bag['frontends'])['keystone']['public']
+
+
 @pytest.mark.parametrize(
     ('given', 'url'),
     [
         ({}, 'http://10.1.0.100:5000/v3'),
-        ({'external_vips': {'public': ('2001:db8::9',)}}, 'http://[2001:db8::9]:5000/v3'),
-        ({'hostnames': {'public': 'cloud.example'}}, 'http://cloud.example:5000/v3'),
+        ({'external-vips': 'public=2001:db8::9'}, 'http://[2001:db8::9]:5000/v3'),
+        ({'external-vips': 'public=https://203.0.113.9'}, 'https://203.0.113.9:5000/v3'),
+        ({'external-vips': 'public=https://[2001:db8::9]:443'}, 'https://[2001:db8::9]/v3'),
+        ({'hostnames': 'public=cloud.example'}, 'http://cloud.example:5000/v3'),
+        ({'hostnames': 'public=https://cloud.example'}, 'https://cloud.example:5000/v3'),
+        ({'hostnames': 'public=cloud.example:8080'}, 'http://cloud.example:8080/v3'),
+        (
+            {'service-options': 'identity: {urls: {public: "https://identity.example"}}'},
+            'https://identity.example/v3',
+        ),
     ],
 )
 def test_what_is_registered_is_name_outside_vip_or_vip(given: dict[str, Any], url: str) -> None:
-    r, rules = parsed(relation()), layout.Rules(**given)
-    what = layout.lay_out([r], BINDINGS, rules)
-    members = {'lb/0': answer.Member(served=frozenset({'keystone.public'}))}
-    bag = answer.app_answer(r, what, BINDINGS, rules, members, {})
+    found = said(parsed(relation()), given)
+    assert found['url'] == url
+    assert found['protocol'] == url.partition(':')[0]
+    bag = {'frontends': json.dumps({'keystone': {'public': found}})}
     seen = Relation(id=1, name='public-backend', app='lb', app_data=bag)
     assert loadbalancer.urls([seen], 'keystone') == {'public': url}
 
 
-def test_every_row_of_the_table_renders_to_one_check() -> None:
-    for kind in behaviour.TABLE:
-        one = loadbalancer.Service(name='x', type=kind, frontend_port=5000, backend_port=1)
-        what = laid_out(relation(service=one, t='internal'))
-        config = haproxy_cfg.render(what, MACHINE)
-        assert config.count('option httpchk') == 1, kind
+def test_services_are_told_of_the_scheme_and_links_keep_the_port() -> None:
+    what = laid_out(
+        relation(),
+        hostnames={'public': exposure.Outside(name='cloud.example', scheme='https', port=443)},
+    )
+    config = rendered(what)
+    assert 'set-header Host %[req.hdr(host)]:5000 if { req.hdr(host) -i 10.1.0.100 ' in config
+    (bare,) = [x for x in config.splitlines() if 'set-header Host' in x]
+    assert 'cloud.example' not in bare, 'its clients leave the port out'
+    assert 'add-header X-Forwarded-Proto https if { var(txn.secure) -m bool }' in config
+    assert 'if { req.hdr(host) -i cloud.example:443 cloud.example:5000 cloud.example }' in config
+
+
+def test_a_list_that_is_too_long_for_a_line_is_a_file_named_by_its_content() -> None:
+    nets = [f'10.{i}.0.0/16' for i in range(100)]
+    what = laid_out(relation(exposure={'allowed-cidrs': {'public': nets}}))
+    found = haproxy.render(configuration.configuration(what, UNIT))
+    (path,) = found.lists
+    assert found.lists[path].splitlines() == sorted(nets)
+    assert f'deny_status 403 unless {{ src -f {path} }}' in found.text
+    assert all(len(line.split()) <= 64 for line in found.text.splitlines())
 
 
 @pytest.mark.parametrize(
-    ('name', 'value'),
+    ('allowed', 'rule'),
     [
-        ('vip', '10.0.0.300'),
-        ('vip', '127.0.0.1'),
-        ('endpoint-types', 'public private'),
-        ('service-options', 'image: {timeouts: {server: long}}'),
-        ('service-options', '- a list'),
-        ('service-options', '{'),
-        ('external-vips', 'public:1.2.3.4'),
-        ('hostnames', 'public=a_b'),
-        ('forwarded-from', '10.0.0.1/8'),
-        ('metrics-port', 8405),
+        ({'public': []}, 'http-request deny deny_status 403'),
+        ({'public': ['10.0.0.0/8']}, 'deny_status 403 unless { src 10.0.0.0/8 }'),
+        ({'internal': []}, ''),
     ],
 )
-def test_an_option_that_may_not_be_is_named(name: str, value: Any) -> None:
-    with pytest.raises(checked.InvalidError, match=name):
-        options.read({name: value})
+def test_an_empty_list_of_networks_lets_nobody_in(allowed: Any, rule: str) -> None:
+    config = rendered(laid_out(relation(exposure={'allowed-cidrs': allowed})))
+    rules = [x.strip() for x in config.splitlines() if 'deny_status 403' in x]
+    assert rules == (
+        [rule] if rule.startswith('http') else [f'http-request deny {rule}'] * bool(rule)
+    )
+
+
+def test_ready_is_asked_on_public_addresses_by_none_but_the_sites_own_load_balancer() -> None:
+    unit = configuration.Unit(
+        name='lb/0', inside=('10.2.0.5',), outside=('10.1.0.5',), ready_from=('192.0.2.0/24',)
+    )
+    what = layout.Layout()
+    config = rendered(what, unit=unit)
+    inner, outer = config.split('frontend ready.outside')
+    assert 'bind 10.2.0.5:8405' in inner
+    assert 'bind 10.1.0.5:8405' in outer
+    assert 'connection reject unless { src 192.0.2.0/24 }' in outer
+    nobody = rendered(what, unit=dataclasses.replace(unit, ready_from=()))
+    assert '10.1.0.5' not in nobody
+
+
+def test_connections_that_are_passed_on_may_be_silent_for_as_long_as_any() -> None:
+    config = rendered(laid_out(relation(protocol='tcp')))
+    assert 'timeout client 3600000ms' in config
+    assert 'timeout server 3600000ms' in config
+    assert config.count('clitcpka') == 1
+
+
+def test_a_unit_gets_as_many_requests_at_once_as_it_says_that_it_can_take() -> None:
+    small = dataclasses.replace(KEYSTONE, requests_at_once=16)
+    assert rendered(laid_out(relation(service=small))).count('maxconn 16 ') == 2
+    assert rendered(laid_out(relation())).count('maxconn 256 ') == 2
+    assert 'option http-buffer-request' in rendered(laid_out(relation()))
+
+
+def with_address(address: Any, **bag: str) -> interface.Request:
+    r = relation()
+    unit = {
+        'ingress-address': '10.9.0.7',
+        'endpoints': json.dumps(
+            [{'service-name': 'keystone', 'backend-ip': address, 'backend-port': 5000}]
+        ),
+        **bag,
+    }
+    return parsed(dataclasses.replace(r, units={'keystone/0': unit}))
+
+
+@pytest.mark.parametrize(
+    'address',
+    [
+        'fd00::1%eth0', 'fd00::1%0\n    stats', 'fe80::1', '::ffff:127.0.0.1', '::ffff:10.9.0.7',
+        '127.0.0.1', '::1', '0.0.0.0', '0.1.2.3', '::', '224.0.0.1', 'ff02::1', '240.0.0.1',  # noqa: S104
+        '255.255.255.255', '64:ff9b::a09:7', '2002:7f00:1::', '10.9.0.7 ', '010.9.0.7', 10, None,
+    ],
+)  # fmt: skip
+def test_an_address_that_is_no_machines_refuses_the_unit(address: Any) -> None:
+    got = with_address(address)
+    assert not got.servers
+    assert got.refused_units['keystone/0'].isprintable()
+
+
+@pytest.mark.parametrize(
+    ('bag', 'trusted', 'taken'),
+    [
+        ({}, (), True),
+        ({'ingress-address': '10.9.0.8'}, (), False),
+        ({'ingress-address': '10.9.0.8', 'egress-subnets': '10.8.0.0/24,10.9.0.0/24'}, (), True),
+        ({'ingress-address': 'node7.maas', 'egress-subnets': '10.9.0.7/32'}, (), True),
+        ({'ingress-address': ''}, (), False),
+        ({'ingress-address': '10.9.0.8'}, ('10.9.0.0/16',), True),
+    ],
+)
+def test_an_address_belongs_to_the_unit_that_names_it(
+    bag: dict[str, str], trusted: tuple[str, ...], taken: bool
+) -> None:
+    service = {'service-name': 'keystone', 'backend-ip': '10.9.0.7', 'backend-port': 5000}
+    unit = {'ingress-address': '10.9.0.7', 'endpoints': json.dumps([service]), **bag}
+    r = dataclasses.replace(relation(), units={'keystone/0': unit})
+    got = interface.parse(r, interface.Addresses(trusted=trusted))
+    assert isinstance(got, interface.Request)
+    assert bool(got.servers) is taken
+    assert taken or 'backend-networks' in got.refused_units['keystone/0']
+
+
+def test_the_load_balancers_own_addresses_are_nobodys() -> None:
+    got = interface.parse(relation(), interface.Addresses(ours=frozenset({'10.9.1.2'})))
+    assert isinstance(got, interface.Request)
+    assert [s.unit for s in got.servers] == ['keystone/0']
+    assert 'of the load balancer itself' in got.refused_units['keystone/1']
+
+
+def test_every_row_of_the_table_renders_to_one_check() -> None:
+    for kind in behaviour.TABLE:
+        one = loadbalancer.Api(name='x', type=kind, frontend_port=5000, backend_port=1)
+        what = laid_out(relation(service=one, t='internal'))
+        config = rendered(what)
+        assert config.count('option httpchk') == 1, kind
+
+
+WRONG = [
+    ('vip', '10.0.0.300'),
+    ('vip', '127.0.0.1'),
+    ('vip', 'fd00::1%eth0'),
+    ('endpoint-types', 'public private'),
+    ('endpoint-types', ''),
+    ('service-options', 'image: {timeouts: {server: long}}'),
+    ('service-options', 'image: {expect: ["200"]}'),
+    ('service-options', 'image: {check: {expect: ["500-200"]}}'),
+    ('service-options', 'image: {check: {expects: ["200"]}}'),
+    ('service-options', 'image: {timeouts: {sever: 5s}}'),
+    ('service-options', 'image: {maxconn: 5}'),
+    ('service-options', 'image: {exposure: {denied: []}}'),
+    ('service-options', 'image: {urls: {public: "ftp://x"}}'),
+    ('service-options', 'image: {urls: {everyone: "http://x"}}'),
+    ('service-options', '- a list'),
+    ('service-options', '{'),
+    ('service-options', 'a: &a [x]\nb: *a'),
+    ('service-options', '[' * 5000),
+    ('service-options', '1: {}'),
+    ('service-options', 'x' * 100_000),
+    ('external-vips', 'public:1.2.3.4'),
+    ('external-vips', 'public=cloud.example'),
+    ('external-vips', 'public=https://1.2.3.4:99999'),
+    ('hostnames', 'public=a_b'),
+    ('hostnames', 'public=' + 'a' * 60 + '_'),
+    ('hostnames', 'public=https://[fd00::1]x'),
+    ('forwarded-from', '10.0.0.1/8'),
+    ('ready-from', 'anywhere'),
+    ('backend-networks', 'all'),
+    ('maxconn', -1),
+]
+
+
+@pytest.mark.parametrize(('name', 'value'), WRONG)
+def test_an_option_that_may_not_be_is_named_and_its_last_good_value_is_in_force(
+    name: str, value: Any
+) -> None:
+    plain = options.read({}, {})
+    assert plain.complete
+    assert not plain.problems
+    held = options.read({name: value}, plain.raw)
+    assert held.options == plain.options
+    assert held.complete
+    (problem,) = held.problems
+    assert problem.startswith(name)
+    assert problem.isprintable()
+    assert not options.read({name: value}, {}).complete
+
+
+def test_two_ports_that_are_the_same_are_as_they_were() -> None:
+    held = options.read({'metrics-port': 8405}, options.read({}, {}).raw)
+    assert (held.options.ready_port, held.options.metrics_port) == (8405, 8404)
+    assert held.problems == ('ready-port and metrics-port are the same',)
 
 
 def test_a_configuration_that_differs_in_disabled_servers_has_the_same_shape() -> None:
     what = laid_out(relation())
-    plain = haproxy_cfg.render(what, MACHINE)
-    away = haproxy_cfg.render(
-        what, MACHINE, {'keystone.public': frozenset({'keystone-0'})}, in_service=False
-    )
+    plain = rendered(what)
+    out = dataclasses.replace(UNIT, in_service=False)
+    away = rendered(what, 'keystone-0', unit=out)
     assert plain != away
-    assert haproxy_cfg.shape(plain) == haproxy_cfg.shape(away) == plain
-    more = haproxy_cfg.render(laid_out(relation(timeouts={'server': '9s'})), MACHINE)
-    assert haproxy_cfg.shape(more) != plain
+    assert haproxy.shape(plain) == haproxy.shape(away) == plain
+    assert haproxy.mark(plain) == haproxy.mark(away)
+    more = rendered(laid_out(relation(timeouts={'server': '9s'})))
+    assert haproxy.mark(more) != haproxy.mark(plain)

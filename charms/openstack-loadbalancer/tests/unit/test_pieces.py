@@ -6,17 +6,18 @@ from typing import Any
 
 import pytest
 from balancer import (
+    departed,
     handshake,
-    haproxy_cfg,
-    linger,
+    layout,
+    observability,
+    programs,
     rotation,
-    runtime,
-    scripts,
-    seeing,
     stats,
+    tasks,
     vrrp,
 )
 from charmkit import state
+from charmkit.proxy import haproxy, keepalived
 from charmkit.relations import Network, Relation, Site, loadbalancer
 
 NETWORKS = {
@@ -35,35 +36,36 @@ def relation(*units: str, i: int = 1) -> Relation:
 
 
 def test_a_relation_that_is_removed_lingers_for_its_time() -> None:
-    gone = linger.departed([relation('nova/0')], [], [], now=100, linger_s=60)
-    assert [r.units for r in linger.served([], gone)] == [{'nova/0': {}}]
-    kept = linger.load_gone(linger.dump_gone(gone))
-    assert linger.departed([], [], kept, now=159, linger_s=60) == gone
-    assert linger.departed([], [], kept, now=160, linger_s=60) == ()
+    gone = departed.departed([relation('nova/0')], [], [], now=100, linger_s=60)
+    assert [r.units for r in departed.served([], gone)] == [{'nova/0': {}}]
+    kept = departed.load_gone(departed.dump_gone(gone))
+    assert departed.departed([], [], kept, now=159, linger_s=60) == gone
+    assert departed.departed([], [], kept, now=160, linger_s=60) == ()
 
 
 def test_units_that_leave_one_after_the_other_are_all_served_when_none_is_left() -> None:
     both, one, none = relation('nova/0', 'nova/1'), relation('nova/1'), relation()
-    first = linger.departed([both], [one], [], now=100, linger_s=60)
+    first = departed.departed([both], [one], [], now=100, linger_s=60)
     # One of two has left: it is being removed, and the other serves alone.
-    assert [set(r.units) for r in linger.served([one], first)] == [{'nova/1'}]
-    second = linger.departed([one], [none], first, now=101, linger_s=60)
-    assert [set(r.units) for r in linger.served([none], second)] == [{'nova/0', 'nova/1'}]
-    last = linger.departed([none], [], second, now=102, linger_s=60)
-    assert [set(r.units) for r in linger.served([], last)] == [{'nova/0', 'nova/1'}]
+    assert [set(r.units) for r in departed.served([one], first)] == [{'nova/1'}]
+    second = departed.departed([one], [none], first, now=101, linger_s=60)
+    assert [set(r.units) for r in departed.served([none], second)] == [{'nova/0', 'nova/1'}]
+    last = departed.departed([none], [], second, now=102, linger_s=60)
+    assert [set(r.units) for r in departed.served([], last)] == [{'nova/0', 'nova/1'}]
 
 
 def test_what_comes_back_no_longer_lingers() -> None:
-    gone = linger.departed([relation('nova/0')], [], [], now=100, linger_s=60)
+    gone = departed.departed([relation('nova/0')], [], [], now=100, linger_s=60)
     again = relation('nova/0', i=2)
-    assert linger.departed([], [again], gone, now=101, linger_s=60) == ()
+    assert departed.departed([], [again], gone, now=101, linger_s=60) == ()
 
 
 def test_all_vips_move_together_and_each_is_on_its_own_network() -> None:
-    vips, homeless = vrrp.place(['10.1.0.9', '2001:db8::9', '10.2.0.9', '10.7.0.9'], NETWORKS)
+    vips, homeless = vrrp.locate(['10.1.0.9', '2001:db8::9', '10.2.0.9', '10.7.0.9'], NETWORKS)
     assert homeless == ('10.7.0.9',)
-    text = vrrp.render(
-        'lb/1', vips, NETWORKS, {'lb/0': ('10.1.0.4', '10.2.0.4')}, router_id=7, advert_s=0.2
+    peers = {'lb/0': ('10.1.0.4', '10.2.0.4')}
+    text = keepalived.render(
+        vrrp.instance('lb/1', vips, NETWORKS, peers, router_id=7, advert_s=0.2)
     )
     assert text.count('vrrp_instance') == 1
     assert (
@@ -83,9 +85,9 @@ def test_a_vip_that_the_unit_holds_is_not_its_own_however_it_is_spelt() -> None:
     ]
     inputs = state.Inputs(
         site=Site(unit='lb/0', leader=True, address='10.0.0.1', networks={'public': tuple(held)}),
-        options={'vip': '2001:DB8:0::9'},
+        facts=state.Facts(base='debian@12', interfaces={'2001:db8::5': 'eth7'}),
     )
-    found = vrrp.interfaces(inputs, 'public', {'2001:db8::5': 'eth7'})
+    found = vrrp.interfaces(inputs, 'public', ['2001:DB8:0::9'])
     assert [(i.address, i.name) for i in found] == [('2001:db8::5', 'eth7')]
 
 
@@ -136,7 +138,7 @@ def test_a_server_is_told_only_what_it_does_not_do(
     wanted: rotation.Want, admin: int, told: bool
 ) -> None:
     place = ('nova.public', 'nova-0')
-    server = rotation.Server(admin=admin, up=True, sessions=0)
+    server = rotation.ServerState(admin=admin, up=True, sessions=0)
     worker = rotation.Worker(pid=1, current=True, servers={place: server})
     command = f'set server nova.public/nova-0 state {wanted}'
     assert rotation.commands({place: wanted}, worker) == ((command,) if told else ())
@@ -162,9 +164,9 @@ def test_a_unit_that_died_frees_the_lock_and_stays_drained() -> None:
 
 
 def test_the_programs_beside_the_charm_are_programs() -> None:
-    for text in (scripts.SAVE, scripts.WATCH):
+    for text in (programs.SAVE, programs.WATCH):
         compile(text, 'program', 'exec')
-    assert haproxy_cfg.STATE_FILE in scripts.SAVE
+    assert haproxy.STATE_FILE in programs.SAVE
 
 
 @pytest.mark.parametrize(
@@ -185,7 +187,7 @@ def test_the_watcher_wakes_the_charm_for_what_it_cannot_know(
     before: dict[str, bool], rows: dict[str, str], wakes: bool
 ) -> None:
     watcher: dict[str, Any] = {}
-    exec(scripts.WATCH.partition('passes, busy, woken =')[0], watcher)  # noqa: S102 -- the program itself.
+    exec(programs.WATCH.partition('passes, busy, woken, rung =')[0], watcher)  # noqa: S102 -- the program itself.
 
     def row(name: str, said: str) -> str:
         fields = [''] * 40
@@ -227,26 +229,52 @@ def test_a_unit_is_ready_when_its_check_has_passed_and_not_before(
     assert rotation.ack(wish, None, [('b', 's')], [seen], 0).state == answers
 
 
-def test_what_the_old_worker_would_be_told_waits_for_the_new_one(
-    monkeypatch: pytest.MonkeyPatch,
+def test_what_listens_is_read_from_the_kernel_and_haproxy_itself_is_left_out() -> None:
+    said = (
+        'LISTEN 0      128          0.0.0.0:22        0.0.0.0:*    users:(("sshd",pid=1,fd=3))\n'
+        'LISTEN 0      128             [::]:22           [::]:*    users:(("sshd",pid=1,fd=4))\n'
+        'LISTEN 0      4096 127.0.0.53%lo:53        0.0.0.0:*\n'
+        'LISTEN 0      50                 *:8080            *:*\n'
+    )
+    found = tasks.listeners(said)
+    assert [(x.address, x.port, x.program) for x in found] == [
+        ('0.0.0.0', 22, 'sshd'),  # noqa: S104
+        ('::', 22, 'sshd'),
+        ('127.0.0.53', 53, ''),
+        ('*', 8080, ''),
+    ]
+
+
+@pytest.mark.parametrize(
+    ('listener', 'address', 'in_the_way'),
+    [
+        ('0.0.0.0', '10.0.0.1', True),  # noqa: S104
+        ('0.0.0.0', 'fd00::1', False),  # noqa: S104
+        ('::', 'fd00::1', True),
+        ('*', '10.0.0.1', True),
+        ('10.0.0.1', '10.0.0.1', True),
+        ('10.0.0.2', '10.0.0.1', False),
+        ('127.0.0.53', '10.0.0.1', False),
+    ],
+)
+def test_who_listens_on_all_addresses_is_in_the_way_on_each(
+    listener: str, address: str, in_the_way: bool
 ) -> None:
-    """A reload only begins when it is asked for: until then the old worker is the current one."""
-    asked = list[str]()
+    assert layout.Listener(listener, 80).is_in_the_way(address, 80) is in_the_way
+    assert not layout.Listener(listener, 81).is_in_the_way(address, 80)
 
-    def ask(command: str) -> str:
-        asked.append(command)
-        old = len(asked) < 6
-        if command == 'show proc':
-            return f'# workers\n{1 if old else 2} worker 0 0d00h00m01s 2.6\n'
-        return f'Name: HAProxy\ndescription: {"before" if "1" in command else "after"}\nTasks: 5\n'
 
-    monkeypatch.setattr(runtime, 'ask', ask)
-    runtime.await_worker('after')
-    assert asked[-1] == '@!2 show info'
-    with pytest.raises(runtime.UnreachableError):
-        runtime.await_worker('never', timeout_s=0.1)
+def test_haproxys_own_words_are_found_in_what_it_says() -> None:
+    said = (
+        '[NOTICE]   (7) : haproxy version is 2.6.12\n'
+        "[ALERT]    (7) : config : parsing [/x.cfg:9] : 'http-check' : bad status.\n"
+        '[ALERT]    (7) : config : Error(s) found in configuration file : /x.cfg\n'
+    )
+    assert tasks.words(said) == "parsing [/x.cfg:9] : 'http-check' : bad status."
+    assert tasks.words('') == 'it would not say why'
+    assert len(tasks.words('[ALERT] (7) : ' + 'x' * 1000)) == 300
 
 
 def test_every_alert_says_what_is_wrong() -> None:
-    rules = seeing.alert_rules()['groups'][0]['rules']
+    rules = observability.alert_rules()['groups'][0]['rules']
     assert all(r['annotations']['summary'] and r['labels']['severity'] for r in rules)

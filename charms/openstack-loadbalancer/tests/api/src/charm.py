@@ -33,15 +33,15 @@ class ApiCharm(charmkit.Charm):
         """A service, and what it asks for; it says that it is back once it answers."""
         found = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
         course = front.course(why, inputs)
-        before = loadbalancer.last(found)
-        now = loadbalancer.steer(
+        before = loadbalancer.last_lifecycle(found)
+        now = loadbalancer.next_lifecycle(
             before, found, unit=inputs.site.unit, paused=course.paused,
             healthy=course.healthy, fresh_token=inputs.fresh, wish=course.drain,
         )  # fmt: skip
         away = before is not None and before.state != 'ready' and not course.paused
         app = health.App('api', PORT, 'journalctl -u api', inputs.site.address)
         services = [
-            loadbalancer.Service(
+            loadbalancer.Api(
                 name=inputs.site.app, type=str(inputs.options['service']),
                 frontend_port=int(inputs.options['frontend-port']), backend_port=PORT,
                 min_ready=int(inputs.options['min-ready']),
@@ -78,7 +78,7 @@ class ApiCharm(charmkit.Charm):
                     services,
                     loadbalancer.ENDPOINTS[r.name],
                     [inputs.site.address],
-                    loadbalancer.told(r, found, inputs.site.unit, now),
+                    loadbalancer.lifecycle_for(r, found, inputs.site.unit, now),
                 )
                 for r in found
             },

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from . import haproxy_cfg
+from charmkit.proxy import haproxy, programs
 
-SAVE_PATH = '/usr/local/lib/openstack-loadbalancer/save-server-state'
-WATCH_PATH = '/usr/local/lib/openstack-loadbalancer/watch'
-
-_ASK = """\
-def ask(command):
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(5)
-        s.connect('/run/haproxy-master.sock')
-        s.sendall(command.encode() + b'\\n')
-        s.shutdown(socket.SHUT_WR)
-        return b''.join(iter(lambda: s.recv(65536), b'')).decode()
-"""
+FOLDER = '/usr/local/lib/openstack-loadbalancer'
+SAVE_PATH = f'{FOLDER}/save-server-state'
+WATCH_PATH = f'{FOLDER}/watch'
+WAKE_AT = f'{FOLDER}/wake-at'
+"""When the charm must look again though nothing happens: seconds since the epoch; 0: never."""
 
 SAVE = f"""\
 #!/usr/bin/python3 -IS
@@ -25,10 +18,10 @@ SAVE = f"""\
 # where its state said "down" and the configuration does not, nothing would ever bring it up.
 import os, socket
 
-{_ASK}
+{programs.ASK}
 def configured():
     ports = {{}}
-    for line in open('{haproxy_cfg.CONFIG}'):
+    for line in open('{haproxy.CONFIG}'):
         words = line.split()
         if words[:1] == ['backend']:
             backend = words[1]
@@ -40,27 +33,28 @@ def configured():
 state = ask('@1 show servers state')
 if state.startswith('1'):
     ports = configured()
-    with open('{haproxy_cfg.STATE_FILE}.new', 'w') as f:
+    with open('{haproxy.STATE_FILE}.new', 'w') as f:
         for line in state.splitlines():
             row = line.split()
-            if row[1:2] == ['{haproxy_cfg.SELF}']:
+            if row[1:2] == ['{haproxy.SELF}']:
                 continue
             if row[:1] == ['#']:
                 port, check = row.index('srv_port') - 1, row.index('srv_check_port') - 1
             elif len(row) > 3 and (row[1], row[3]) in ports:
                 row[port], row[check] = ports[row[1], row[3]]
             f.write(' '.join(row) + '\\n')
-    os.replace('{haproxy_cfg.STATE_FILE}.new', '{haproxy_cfg.STATE_FILE}')
+    os.replace('{haproxy.STATE_FILE}.new', '{haproxy.STATE_FILE}')
 """
 
 WATCH = f"""\
 #!/usr/bin/python3 -IS
 # Has the charm look again when a drain has come to its end on all workers, and when a server
-# passes its check or fails it again; and every ten seconds while requests to a drained server
-# are under way. Servers that come, go and are set aside were changed by the charm itself.
+# passes its check or fails it again; every ten seconds while requests to a drained server are
+# under way; and at the time that the charm has written down. Servers that come, go and are set
+# aside were changed by the charm itself.
 import socket, subprocess, sys, time
 
-{_ASK}
+{programs.ASK}
 def look(before):
     passes, busy = {{}}, set()
     old = False
@@ -94,9 +88,20 @@ def wake():
     subprocess.call(['juju-exec', '-u', sys.argv[1],
         'cd "$JUJU_CHARM_DIR" && JUJU_DISPATCH_PATH=hooks/update-status ./dispatch'])
 
-passes, busy, woken = {{}}, set(), 0.0
+def due(before):
+    # A time that has come, once.
+    try:
+        at = float(open('{WAKE_AT}').read() or 0)
+    except (OSError, ValueError):
+        return 0.0
+    return at if at != before and 0 < at <= time.time() else 0.0
+
+passes, busy, woken, rung = {{}}, set(), 0.0, 0.0
 while True:
     time.sleep(1)
+    if at := due(rung):
+        wake()
+        rung, woken = at, time.monotonic()
     try:
         now, under_way = look(passes)
     except (OSError, ValueError):
@@ -112,7 +117,7 @@ while True:
 """
 
 
-def watch_unit(unit: str) -> str:
+def watch_service(unit: str) -> str:
     """The systemd unit of the watcher."""
     return f"""\
 # Written by the charm: changes are lost.

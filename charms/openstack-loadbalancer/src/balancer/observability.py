@@ -11,7 +11,7 @@ from typing import Any
 
 from charmkit.relations import Databag, Site, host_in_url
 
-_FILES = pathlib.Path(__file__).parents[1] / 'seeing'
+_FILES = pathlib.Path(__file__).parents[1] / 'observability'
 _CHARM = 'openstack-loadbalancer'
 
 

@@ -1,4 +1,4 @@
-"""What stays served for a while after it was taken away.
+"""Relations and units that have departed, and are served for a while yet (the option ``linger``).
 
 When a relation is removed, the service behind must first get its own endpoint back into the
 catalogue, and clients must learn of it. Juju tells both sides at once, so the load balancer goes

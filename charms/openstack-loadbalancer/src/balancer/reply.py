@@ -9,7 +9,9 @@ from typing import Any
 
 from charmkit.relations import Databag, host_in_url, loadbalancer, unit_order, wire
 
+from . import exposure as exposure_
 from . import handshake, interface, layout
+from .exposure import Outside
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,10 @@ class Member:
     )
     metrics: str = ''
     """Host and port of its statistics."""
+    in_service: bool = True
+    """It wants clients: it was admitted, and no operator has taken it out."""
+    ready_url: str = ''
+    """Where the other units may ask whether it is ready; empty: nowhere."""
 
 
 def write_member(member: Member) -> Databag:
@@ -36,6 +42,8 @@ def write_member(member: Member) -> Databag:
         'served': wire.dump(sorted(member.served)),
         'acks': write_acks(member.acks),
         'metrics': member.metrics,
+        'in-service': '' if member.in_service else 'no',
+        'ready-url': member.ready_url,
     }
 
 
@@ -47,6 +55,8 @@ def read_member(bag: Databag) -> Member:
         served=frozenset(wire.texts(wire.load_array(bag.get('served', '')))),
         acks=_read_acks(bag),
         metrics=bag.get('metrics', ''),
+        in_service=bag.get('in-service', '') != 'no',
+        ready_url=bag.get('ready-url', ''),
     )
 
 
@@ -80,7 +90,7 @@ def news(acks: Mapping[str, loadbalancer.Ack], before: Databag) -> dict[str, loa
     return {unit: ack for unit, ack in acks.items() if ack.state != 'down' or unit in said}
 
 
-def unit_answer(
+def unit_reply(
     app: str,
     acks: Mapping[str, loadbalancer.Ack],
     lifecycles: Mapping[str, loadbalancer.Lifecycle | None],
@@ -113,48 +123,70 @@ def _idle(
     return same and not waits
 
 
-def app_answer(
-    asked: interface.Request | interface.Refusal,
-    what: layout.Layout,
-    bindings: Mapping[str, layout.Binding],
-    rules: layout.Rules,
-    members: Mapping[str, Member],
-    locks: Mapping[str, handshake.Lock],
-) -> Databag:
-    """What the leader writes to one relation.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a reply to any relation is made of."""
 
-    A frontend is told of only when every member serves it: what is told ends up in the
-    catalogue, and clients may then reach any of them.
+    layout: layout.Layout
+    around: layout.Surroundings
+    members: Mapping[str, Member]
+    """Those whose word counts, by unit."""
+    locks: Mapping[str, handshake.Lock]
+    not_ready: frozenset[str] = frozenset()
+    """Members that were asked and are not ready for clients."""
+
+
+def app_reply(
+    asked: interface.Request | interface.Refusal, context: Context, before: Databag
+) -> Databag:
+    """What the leader writes to one relation, where it wrote *before*.
+
+    A frontend is told of only when every member serves it: what is told ends up in the catalogue,
+    and clients may then reach any of them. Once told it stays, as long as it is asked for and may
+    be served: a unit that joins, and does not serve it yet, takes nothing away from clients.
     """
     # A unit that has only just come knows of no member yet, not even of itself.
-    served = [m.served for m in members.values()]
+    served = [m.served for m in context.members.values()]
     everywhere = frozenset[str](served[0]).intersection(*served) if served else frozenset[str]()
+    told = {
+        (service, t)
+        for service, by_type in wire.objects(wire.load_object(before.get('frontends', '')))
+        for t in by_type
+    }
     frontends: dict[str, dict[str, Any]] = {}
     if isinstance(asked, interface.Request):
         for endpoint in asked.endpoints:
-            frontends[endpoint.service] = {
-                t: _frontend(endpoint, t, bindings, rules, members)
+            there = {
+                t: context.layout.published.get((asked.relation, endpoint.service, t))
                 for t in endpoint.types
-                if what.published.get((asked.relation, endpoint.service, t)) in everywhere
             }
-    trusted = sorted({a for m in members.values() for own in m.addresses.values() for a in own})
+            frontends[endpoint.service] = {
+                t: _frontend(endpoint, t, context)
+                for t, name in there.items()
+                if name and (name in everywhere or (endpoint.service, t) in told)
+            }
+    trusted = sorted(
+        {a for m in context.members.values() for own in m.addresses.values() for a in own}
+    )
     return {
         'interface-versions': wire.dump(loadbalancer.VERSIONS),
         'frontends': wire.dump({s: f for s, f in frontends.items() if f}),
-        'status': wire.dump(_status(asked, what, frontends)),
+        'status': wire.dump(_status(asked, context.layout, frontends)),
         'proxy': wire.dump(
             {
                 'sets-forwarded-headers': True,
                 'trusted-cidrs': [str(ipaddress.ip_network(a)) for a in trusted],
             }
         ),
-        **leave(asked.app, members, locks),
+        **grants(asked.app, context.members, context.locks),
     }
 
 
-def leave(app: str, members: Iterable[str], locks: Mapping[str, handshake.Lock]) -> dict[str, str]:
+def grants(
+    app: str, members: Iterable[str], locks: Mapping[str, handshake.Lock]
+) -> dict[str, str]:
     """Which units of *app* may drain, and whose acknowledgement each needs."""
-    grants = {
+    found = {
         unit: {
             'token': lock.token,
             'state': lock.state,
@@ -164,51 +196,72 @@ def leave(app: str, members: Iterable[str], locks: Mapping[str, handshake.Lock])
         for unit, lock in locks.items()
         if unit.rpartition('/')[0] == app
     }
-    return {
-        'lb-units': wire.dump(sorted(members, key=unit_order)),
-        'grants': wire.dump(grants),
-    }
+    return {'lb-units': wire.dump(sorted(members, key=unit_order)), 'grants': wire.dump(found)}
 
 
-def _frontend(
-    endpoint: interface.Endpoint,
-    t: str,
-    bindings: Mapping[str, layout.Binding],
-    rules: layout.Rules,
-    members: Mapping[str, Member],
-) -> dict[str, Any]:
-    addresses = published_addresses(t, bindings, rules, members)
-    hostname = rules.hostnames.get(t) or endpoint.hostnames.get(t) or ''
-    host = hostname or (host_in_url(addresses[0]) if addresses else '')
+def _frontend(endpoint: interface.Endpoint, t: str, context: Context) -> dict[str, Any]:
+    exposure = context.around.exposure
+    addresses = published_addresses(t, context)
+    reached = _reached(endpoint, t, context)
+    url = ''
+    if reached is not None:
+        port = reached.port or endpoint.port
+        host = host_in_url(reached.name)
+        default = 443 if reached.scheme == 'https' else 80
+        url = f'{reached.scheme}://{host}{"" if port == default else f":{port}"}{endpoint.path}'
     versions = {ipaddress.ip_address(a).version for a in addresses}
+    names = exposure_.registered(t, endpoint, exposure, _named(endpoint, exposure))
+    secure = reached is not None and reached.scheme == 'https'
     return {
         'ip': list(addresses),
-        'port': endpoint.port,
-        'protocol': 'http',
-        'hostname': hostname,
-        'url': f'http://{host}:{endpoint.port}{endpoint.path}' if host else '',
+        'port': (reached.port if reached else 0) or endpoint.port,
+        'protocol': 'https' if secure else 'http',
+        'hostname': names[0].name if names else '',
+        'url': url,
         'families': [f'ipv{v}' for v in sorted(versions)],
-        'tls': 'none',
+        'tls': 'terminate' if secure else 'none',
     }
 
 
-def published_addresses(
-    t: str,
-    bindings: Mapping[str, layout.Binding],
-    rules: layout.Rules,
-    members: Mapping[str, Member],
-) -> tuple[str, ...]:
-    """Where clients of type *t* are sent: outside VIPs, or our VIPs, or every unit's address."""
-    if rules.external_vips.get(t):
-        return rules.external_vips[t]
+def _reached(endpoint: interface.Endpoint, t: str, context: Context) -> Outside | None:
+    """What the catalogue is to say: a name, or an outside VIP, or our own VIP, or a unit in service."""
+    exposure = context.around.exposure
+    names = exposure_.registered(t, endpoint, exposure, _named(endpoint, exposure))
+    outside = (*names, *exposure.external_vips.get(t, ()))
+    if outside:
+        return outside[0]
+    addresses = published_addresses(t, context)
+    return Outside(name=addresses[0]) if addresses else None
+
+
+def _named(endpoint: interface.Endpoint, exposure: exposure_.Exposure) -> dict[str, Outside]:
+    out: dict[str, Outside] = {}
+    for key in dict.fromkeys((endpoint.type, endpoint.service)):
+        out.update(exposure_.urls(exposure.service_options.get(key, {}), 'service-options'))
+    return out
+
+
+def published_addresses(t: str, context: Context) -> tuple[str, ...]:
+    """Where clients of type *t* are sent: outside VIPs, or our VIPs, or the address of every unit in service."""
+    exposure, bindings = context.around.exposure, context.around.bindings
+    if found := exposure.external_vips.get(t):
+        return tuple(x.name for x in found if is_address(x.name))
     if t in bindings and bindings[t].vips:
-        return layout.usable(layout.Binding(addresses=(), vips=bindings[t].vips), rules.families)
-    own = [m.addresses.get(t, ()) for _, m in sorted(members.items(), key=_by_unit)]
+        vips = layout.Binding(addresses=(), vips=bindings[t].vips)
+        return layout.usable(vips, exposure.families)
+    ordered = sorted(context.members.items(), key=lambda item: unit_order(item[0]))
+    serving = [(u, m) for u, m in ordered if m.in_service and u not in context.not_ready]
+    # With none in service, those that there are: one of them will come back first.
+    own = [m.addresses.get(t, ()) for _, m in serving or ordered]
     return tuple(dict.fromkeys(a for addresses in own for a in addresses))
 
 
-def _by_unit(item: tuple[str, Member]) -> tuple[str, int]:
-    return unit_order(item[0])
+def is_address(text: str) -> bool:
+    """Whether *text* is an IP address."""
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
 
 
 def _status(

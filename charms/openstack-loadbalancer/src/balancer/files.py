@@ -1,0 +1,149 @@
+"""What the unit's machine is to be: haproxy, keepalived, and the programs beside them, as files and services."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from charmkit import host
+from charmkit.proxy import config, haproxy, keepalived
+from charmkit.proxy import programs as beside
+
+from . import configuration, decision, programs, reply, vrrp
+
+WATCH_UNIT = '/etc/systemd/system/openstack-loadbalancer-watch.service'
+WATCH_SERVICE = 'openstack-loadbalancer-watch'
+
+PREPARED = host.Host(
+    packages=frozenset({'haproxy', 'keepalived', 'iproute2'}),
+    services=(host.Service('keepalived', state='stopped'),),
+)
+"""What a machine needs before its place is known."""
+LEAVING = host.Host(services=(host.Service('keepalived', state='stopped'),))
+"""A unit that is removed lets go of its VIPs in order, and answers what it has to its end."""
+
+
+def desired(known: decision.Known, now: decision.Decision, *, wake_at: float = 0) -> host.Host:
+    """All of it. *wake_at* is when the charm must look again (seconds since the epoch; 0: never)."""
+    text = rendered(known, now)
+    wanted = host.Host(
+        packages=PREPARED.packages,
+        directories=(host.Directory(path=programs.FOLDER), host.Directory(path=haproxy.LISTS)),
+        files=(
+            host.File(path=programs.SAVE_PATH, content=programs.SAVE, mode=0o755),
+            host.File(
+                path=programs.WATCH_PATH,
+                content=programs.WATCH,
+                mode=0o755,
+                notify=(WATCH_SERVICE,),
+            ),
+            host.File(
+                path=WATCH_UNIT,
+                content=programs.watch_service(known.inputs.site.unit),
+                notify=(WATCH_SERVICE,),
+            ),
+            host.File(path=programs.WAKE_AT, content=f'{math.ceil(wake_at)}\n'),
+            # Before the text that refers to them.
+            *(host.File(path=path, content=items) for path, items in text.lists.items()),
+            host.File(
+                path=haproxy.CONFIG,
+                content=text.text,
+                mode=0o640,
+                check=('haproxy', '-c', '-f', '{path}'),
+                # What is disabled a running haproxy is told through its socket.
+                revision=haproxy.mark(text.text),
+                notify=('haproxy',),
+            ),
+        ),
+        services=(host.Service('haproxy', on_change='reload'), host.Service(WATCH_SERVICE)),
+    )
+    return host.merge(
+        beside.beside_haproxy(before_reload=programs.SAVE_PATH), wanted, _keepalived(known, now)
+    )
+
+
+def rendered(known: decision.Known, now: decision.Decision) -> haproxy.Rendered:
+    """The configuration of haproxy."""
+    disabled: dict[str, frozenset[str]] = {}
+    for (backend, server), wanted in now.wants.items():
+        if wanted != 'ready':
+            disabled[backend] = disabled.get(backend, frozenset()) | {server}
+    return haproxy.render(_config(known, now, disabled))
+
+
+def _config(
+    known: decision.Known, now: decision.Decision, disabled: Mapping[str, frozenset[str]]
+) -> config.Config:
+    facts, opts = known.inputs.facts, now.opts
+    own = {t: tuple(i.address for i in found) for t, found in known.networks.items()}
+    outside = tuple(dict.fromkeys(own.get('public', ())))
+    inside = dict.fromkeys(
+        a
+        for a in (*(a for found in own.values() for a in found), *known.metrics_addresses)
+        if a not in outside
+    )
+    peers = [reply.read_member(bag) for bag in known.inputs.peer_units.values()]
+    asking = (a for m in peers for found in m.addresses.values() for a in found)
+    unit = configuration.Unit(
+        name=known.inputs.site.unit,
+        inside=tuple(inside),
+        outside=outside,
+        ready_port=opts.ready_port,
+        ready_from=tuple(dict.fromkeys((*opts.ready_from, *asking))),
+        metrics_addresses=known.metrics_addresses,
+        metrics_port=opts.metrics_port,
+        maxconn=opts.maxconn,
+        # A quarter of the memory for each of two generations of workers, 64 KiB a connection.
+        descriptors=max(4000, facts.memory_mib * 1024 // 4 // 64 * 2),
+        threads=facts.cpus,
+        proxy_protocol_from=opts.proxy_protocol_from,
+        forwarded_from=opts.forwarded_from,
+        strict_hosts=opts.exposure.strict_hosts,
+        log_requests=opts.log_requests,
+        in_service=now.serving,
+    )
+    return configuration.configuration(now.layout, unit, disabled)
+
+
+def ready_url(known: decision.Known) -> str:
+    """Where the other load balancer units may ask this one whether it is ready; '' when nowhere."""
+    addresses = [
+        i.address for t in ('internal', 'admin', 'public') for i in known.networks.get(t, ())
+    ]
+    if not addresses:
+        return ''
+    host_ = f'[{addresses[0]}]' if ':' in addresses[0] else addresses[0]
+    return f'http://{host_}:{known.effective.options.ready_port}/ready'
+
+
+def _keepalived(known: decision.Known, now: decision.Decision) -> host.Host:
+    opts = now.opts
+    if not now.vips:
+        return host.Host(
+            absent=(host.Absent(path=keepalived.PATH),),
+            services=(
+                host.Service('keepalived', state='stopped'),
+                host.Service(beside.CHECK_SERVICE, state='stopped'),
+            ),
+        )
+    members = {u: reply.read_member(b) for u, b in known.inputs.peer_units.items()}
+    instance = vrrp.instance(
+        known.inputs.site.unit,
+        now.vips,
+        known.networks,
+        {u: tuple(a for found in m.addresses.values() for a in found) for u, m in members.items()},
+        router_id=opts.vrrp_id,
+        advert_s=opts.advert_s,
+    )
+    mine = host.Host(
+        files=(
+            host.File(
+                path=keepalived.PATH,
+                content=keepalived.render(instance),
+                mode=0o640,
+                notify=('keepalived',),
+            ),
+        ),
+        services=(host.Service('keepalived', on_change='reload'),),
+    )
+    return host.merge(beside.beside_keepalived(opts.ready_port), mine)

@@ -1,0 +1,144 @@
+"""One run of the charm: why it runs and what is known in, everything that is wanted out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from charmkit import Action, Desired, Inputs, Status, Why
+from charmkit.proxy import haproxy
+from charmkit.relations import ENDPOINT_TYPES, Relation, wire
+
+from . import actions, blame, decision, departed, files, options, publish, reply, settling, tasks
+from . import vrrp as vrrp_
+from .settling import Settled
+
+RELATIONS, GONE, DRAINS, OPTIONS = 'relations', 'gone', 'drains', 'options'
+OUT_OF_SERVICE = 'out-of-service'
+"""Names in the unit's memory: the relations of the run before, what has departed since, since when
+each unit is drained, the last good options, and whether the operator has taken this unit out."""
+
+
+def run(why: Why, inputs: Inputs) -> Desired:
+    """Everything that is wanted of this unit."""
+    if why.leaving:
+        return Desired(host=files.LEAVING)
+    if 'listening' not in inputs.seen:
+        # Where another program listens nothing can be served: that is known before anything is tried.
+        return Desired(tasks=(tasks.Listening(),), read_only=True)
+    known = know(why, inputs)
+    now = decision.decide(known)
+    if isinstance(why, Action):
+        if refused := actions.refused(why, inputs, now):
+            return Desired(failure=refused)
+        if why.name in actions.LOOKS:
+            return actions.looked(why, inputs, now)
+    looked = inputs.seen.get('servers')
+    wake_at = settling.due(now, tasks.Course(drains=_drains(inputs)), _until(known), inputs.now)
+    host = files.desired(known, now, wake_at=wake_at)
+    found = blame.findings(known, now, inputs)
+    if found is not None:
+        return Desired(host=host, tasks=(found,))
+    if isinstance(looked, tasks.Unreachable):
+        status = Status('blocked', f'haproxy does not answer: {looked.reason}')
+        return Desired(host=host, status=(status,))
+    if not isinstance(looked, tasks.Looked):
+        return Desired(host=host, tasks=(settling.first(now, _drains(inputs), inputs.now),))
+    step = settling.following(known, looked, wait_s=now.opts.drain_wait_s)
+    if not isinstance(step, Settled):
+        return Desired(host=host, tasks=(step,))
+    return _ended(why, inputs, known, step)
+
+
+def know(why: Why, inputs: Inputs) -> decision.Known:
+    """All that the run knows, in one value."""
+    good = options.kept(inputs.memory.get(OPTIONS)) or options.kept(
+        wire.load_object(inputs.peers.get('options', ''))
+    )
+    verdict = blame.verdict(inputs)
+    effective = options.read(inputs.options, good)
+    if verdict.options:
+        effective = options.without(inputs.options, good, verdict.options)
+    opts = effective.options
+    networks = {t: vrrp_.interfaces(inputs, t, opts.vips) for t in ENDPOINT_TYPES}
+    scraped = vrrp_.interfaces(inputs, 'metrics-endpoint', opts.vips)
+    gone = departed.departed(
+        departed.load(wire.text(inputs.memory.get(RELATIONS)) or '[]'),
+        _relations(inputs),
+        departed.load_gone(wire.text(inputs.memory.get(GONE))),
+        now=inputs.now,
+        linger_s=opts.linger_s,
+    )
+    listeners = inputs.seen.get('listening')
+    return decision.Known(
+        inputs=inputs,
+        effective=effective,
+        networks=networks,
+        metrics_addresses=tuple(dict.fromkeys(i.address for i in scraped)),
+        listeners=cast('tuple[Any, ...]', listeners) if isinstance(listeners, tuple) else (),
+        gone=gone,
+        guilty={**blame.remembered(inputs, effective.raw), **verdict.guilty},
+        out_of_service=actions.out_of_service(why, bool(inputs.memory.get(OUT_OF_SERVICE))),
+        orders=actions.orders(why),
+    )
+
+
+def _ended(why: Why, inputs: Inputs, known: decision.Known, end: Settled) -> Desired:
+    """What is kept, told and shown once haproxy is as it is wanted, as far as that goes."""
+    now = end.decision
+    wake_at = settling.due(now, end.course, _until(known), inputs.now)
+    # Grants of this very run: a start of haproxy from nothing must know of them too.
+    host = files.desired(known, now, wake_at=wake_at)
+    text = files.rendered(known, now)
+    members = _members_to_ask(known, now)
+    found = inputs.seen.get('members')
+    not_ready = cast('frozenset[str]', found) if isinstance(found, frozenset) else frozenset[str]()
+    in_force = end.mark == haproxy.mark(text.text) and 'haproxy' not in inputs.failed
+    written = publish.published(known, end, in_force=in_force, not_ready=not_ready)
+    statuses = publish.statuses(known, end, in_force=in_force)
+    failure, results = actions.outcome(why, now, statuses)
+    return Desired(
+        host=host,
+        tasks=(
+            tasks.SaveStates(end.look),
+            tasks.Tidy(frozenset(text.lists)),
+            *((tasks.MembersReady(members),) if members else ()),
+        ),
+        unit_data=written.unit_data,
+        app_data=written.app_data,
+        ports=written.ports,
+        status=statuses,
+        version=inputs.versions.get('haproxy', ''),
+        memory={
+            RELATIONS: departed.dump(_relations(inputs)),
+            GONE: departed.dump_gone(known.gone),
+            DRAINS: {u: list(x) for u, x in end.course.drains.items()},
+            OUT_OF_SERVICE: known.out_of_service,
+            **({OPTIONS: dict(known.effective.raw)} if known.effective.complete else {}),
+            **blame.memory(known, inputs, in_force=in_force),
+        },
+        results=results,
+        failure=failure,
+    )
+
+
+def _members_to_ask(known: decision.Known, now: decision.Decision) -> dict[str, str]:
+    """Where clients are sent to units by their own addresses, the leader asks whether each is there."""
+    exposure = now.opts.exposure
+    if not known.inputs.site.leader or now.opts.vips or exposure.external_vips:
+        return {}
+    others = {u: reply.read_member(b) for u, b in known.inputs.peer_units.items()}
+    return {u: m.ready_url for u, m in others.items() if m.ready_url and u in now.members}
+
+
+def _relations(inputs: Inputs) -> tuple[Relation, ...]:
+    return tuple(r for name in decision.ENDPOINTS for r in inputs.of(name))
+
+
+def _until(known: decision.Known) -> list[float]:
+    return [g.until for g in known.gone]
+
+
+def _drains(inputs: Inputs) -> dict[str, tuple[str, float]]:
+    kept = cast('Mapping[str, Any]', inputs.memory.get(DRAINS) or {})
+    return {str(u): (str(t), float(s)) for u, (t, s) in kept.items()}
