@@ -63,6 +63,9 @@ charms: ready  ## pack every charm into build/, for Juju and jujulet alike
 bench: ready  ## measure; figures, and how they were taken: docs/benchmarks.md
 	$(BIN)/python -m tests.bench
 
+mutants: ready  ## nightly, hours: change what decides, and see whether tests notice; docs/mutants.md
+	$(BIN)/python tools/mutants.py
+
 pins: ready  ## choose the newest versions of everything again
 	$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 --no-emit-index-url --no-header \
 	  --no-annotate -o constraints.txt pyproject.toml */pyproject.toml --group dev --group tempest
