@@ -94,8 +94,9 @@ def _arguments() -> argparse.ArgumentParser:
 def run(name: str, group: Group, asked: argparse.Namespace) -> Mapping[mutation.Mutant, str]:
     """The mutants that were chosen and what came of each. Raises SystemExit(2) when mutmut cannot run."""
     folder = WORK / name / group.folder
-    copy(group, WORK / name)
-    _inside(folder, _generate)
+    if not asked.show:
+        copy(group, WORK / name)
+        _inside(folder, _generate)
     metas = sorted((folder / 'mutants').rglob('*.py.meta'))
     every = [one for meta in metas for one in _mutants(meta, folder)]
     chosen = [
