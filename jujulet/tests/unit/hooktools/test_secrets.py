@@ -259,3 +259,145 @@ def test_content_is_in_no_repr_and_no_log(world: toolworld.World) -> None:
     uri = add(world, 'key=do-not-show')
     world.out('secret-set', uri, 'key=do-not-show-either')
     assert 'do-not-show' not in repr(world.context) + repr(world.model) + repr(world.log)
+
+
+def followed(world: toolworld.World, uri: str, unit: str) -> int:
+    """The revision that a unit follows; 0: none."""
+    consumer = world.model.secrets[uri.removeprefix('secret:')].consumers.get(unit)
+    return consumer.revision if consumer else 0
+
+
+def renewed(world: toolworld.World) -> str:
+    """A secret of the application in its second revision, of which its units have read none."""
+    uri = add(world, 'key=1')
+    world.out('secret-set', uri, 'key=2')
+    world.succeed()
+    return uri
+
+
+@pytest.mark.parametrize('unit', ['app/0', 'app/1'])
+def test_an_owner_s_first_read_follows_the_newest_from_then_on(
+    world: toolworld.World, unit: str
+) -> None:
+    uri = renewed(world)
+    as_(world, unit)
+    assert get(world, 'secret-get', uri) == {'key': '2'}
+    world.succeed()
+    assert followed(world, uri, unit) == 2
+    as_(world, 'app/0')
+    world.out('secret-set', uri, 'key=3')
+    world.succeed()
+    as_(world, unit)
+    assert get(world, 'secret-get', uri) == {'key': '2'}
+
+
+@pytest.mark.parametrize('unit', ['app/0', 'app/1'])
+def test_an_owner_s_peek_looks_and_does_not_move(world: toolworld.World, unit: str) -> None:
+    uri = add(world, 'key=1')
+    as_(world, unit)
+    get(world, 'secret-get', uri)
+    world.succeed()
+    as_(world, 'app/0')
+    world.out('secret-set', uri, 'key=2')
+    world.succeed()
+    as_(world, unit)
+    assert get(world, 'secret-get', uri, '--peek') == {'key': '2'}
+    assert get(world, 'secret-get', uri) == {'key': '1'}
+    world.succeed()
+    assert followed(world, uri, unit) == 1
+
+
+@pytest.mark.parametrize('unit', ['app/0', 'app/1'])
+def test_an_owner_s_refresh_moves_when_the_hook_has_succeeded_and_not_when_it_failed(
+    world: toolworld.World, unit: str
+) -> None:
+    uri = add(world, 'key=1')
+    as_(world, unit)
+    get(world, 'secret-get', uri)
+    world.succeed()
+    as_(world, 'app/0')
+    world.out('secret-set', uri, 'key=2')
+    world.succeed()
+    as_(world, unit)
+    assert get(world, 'secret-get', uri, '--refresh') == {'key': '2'}
+    as_(world, unit)  # The hook failed; it begins anew.
+    assert followed(world, uri, unit) == 1
+    assert get(world, 'secret-get', uri) == {'key': '1'}
+    assert get(world, 'secret-get', uri, '--refresh') == {'key': '2'}
+    world.succeed()
+    assert followed(world, uri, unit) == 2
+
+
+def test_an_owner_follows_the_newest_where_the_revision_that_it_followed_is_gone(
+    world: toolworld.World,
+) -> None:
+    uri = add(world, 'key=1')
+    get(world, 'secret-get', uri)
+    world.out('secret-set', uri, 'key=2')
+    world.succeed()
+    world.out('secret-remove', uri, '--revision', '1')
+    world.succeed()
+    assert get(world, 'secret-get', uri) == {'key': '2'}
+
+
+def test_what_an_owner_reads_of_a_secret_that_this_hook_made_is_what_it_gave_it(
+    world: toolworld.World,
+) -> None:
+    uri = world.out('secret-add', 'key=1', 'other=x').strip()
+    assert get(world, 'secret-get', uri) == {'key': '1', 'other': 'x'}
+    assert get(world, 'secret-get', uri, 'other') == 'x'
+    assert get(world, 'secret-get', uri, 'other#base64') == 'eA=='
+    said = world.run('secret-get', uri, 'third')
+    assert (said.err, said.code) == ('ERROR secret key value "third" not found\n', 1)
+
+
+def test_the_label_that_an_owner_gives_is_everyones_and_a_followers_its_own(
+    world: toolworld.World,
+) -> None:
+    uri = add(world, 'key=1')
+    bare = uri.removeprefix('secret:')
+    assert get(world, 'secret-get', uri, '--label', 'ours') == {'key': '1'}
+    world.succeed()
+    assert world.model.secrets[bare].label == 'ours'
+    assert world.model.secrets[bare].consumers['app/0'].label == ''
+    as_(world, 'app/1')
+    assert get(world, 'secret-get', '--label', 'ours') == {'key': '1'}
+    assert get(world, 'secret-get', uri, '--label', 'mine') == {'key': '1'}
+    world.succeed()
+    assert world.model.secrets[bare].label == 'ours'
+    assert world.model.secrets[bare].consumers['app/1'].label == 'mine'
+    assert get(world, 'secret-get', '--label', 'mine') == {'key': '1'}
+    assert get(world, 'secret-get', uri) == {'key': '1'}
+    assert world.model.secrets[bare].consumers['app/1'].label == 'mine'
+    as_(world, 'app/0')
+    said = world.run('secret-get', '--label', 'mine')
+    assert (said.err, said.code) == ('ERROR secret "mine" not found\n', 1)
+
+
+def test_a_label_is_of_one_secret_for_each_who_reads(world: toolworld.World) -> None:
+    first, second = add(world, 'key=1'), add(world, 'key=2')
+    for uri in (first, second):
+        world.out('secret-grant', uri, '-r', '1')
+    world.succeed()
+    as_(world, 'mysql/0')
+    assert get(world, 'secret-get', first, '--label', 'l') == {'key': '1'}
+    said = world.run('secret-get', second, '--label', 'l')
+    assert (said.err, said.code) == ('ERROR secret label "l" already exists\n', 1)
+    assert get(world, 'secret-get', first, '--label', 'l') == {'key': '1'}
+    assert get(world, 'secret-get', first, '--label', 'm') == {'key': '1'}
+    assert get(world, 'secret-get', second, '--label', 'l') == {'key': '2'}
+    as_(world, 'mysql/1')
+    assert get(world, 'secret-get', second, '--label', 'm') == {'key': '2'}
+
+
+def test_what_is_not_there_or_not_asked_for_right_is_said(world: toolworld.World) -> None:
+    said = world.run('secret-get')
+    assert (said.err.splitlines()[0], said.code) == (
+        'ERROR require either a secret URI or label',
+        2,
+    )
+    said = world.run('secret-get', 'secret:9m4e2mr0ui3e8a215n4g')
+    assert (said.err, said.code) == ('ERROR secret "9m4e2mr0ui3e8a215n4g" not found\n', 1)
+    uri = add(world, 'key=1')
+    said = world.run('secret-get', uri, '--peek', '--refresh')
+    assert said.err.splitlines()[0] == 'ERROR specify one of --peek or --refresh but not both'
