@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -118,3 +120,52 @@ def test_a_page_that_cannot_be_followed_is_caught(home: pathlib.Path):
         )
     with pytest.raises(ValueError, match='substring not found'):
         part('how-to/read-a-failing-hook.md', '## A heading that is not there')
+
+
+def with_definitions(code: str, blocks: list[str]) -> str:
+    """*code* in which each definition that *blocks* have by the same name is theirs."""
+    for block in blocks:
+        for theirs in ast.parse(block).body:
+            (mine,) = [n for n in ast.parse(code).body if _names(n) & _names(theirs)]
+            lines = code.splitlines()
+            new = ast.get_source_segment(block, theirs) or ''
+            lines[mine.lineno - 1 : mine.end_lineno] = new.splitlines()
+            code = '\n'.join(lines) + '\n'
+    return code
+
+
+def _names(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return {node.name}
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return {t.id for t in targets if isinstance(t, ast.Name)}
+
+
+def test_how_to_write_a_charm_up_to_its_test(tmp_path: pathlib.Path):
+    """In a copy of the repository: what the page says of the code, and the tests that it then runs."""
+    for name in ('charms', 'charmkit', 'tests', 'bundles', 'pyproject.toml'):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    page = 'how-to/write-a-charm.md'
+    copying = script(part(page, '## 2. Copy placement', '## 3.'), tmp_path)
+    subprocess.run(['bash', '-e', '-c', copying], cwd=tmp_path, check=True)
+    charm = tmp_path / 'charms/barbican/src/charm.py'
+    blocks = [body for language, body in _BLOCK.findall(part(page)) if language == 'python']
+    charm.write_text(with_definitions(charm.read_text(), blocks))
+    pytest_ = [sys.executable, '-m', 'pytest', '-q']
+    rules = 'tests/unit/test_charm_rules.py'
+    for argv in (['charms/barbican', '--snapshot-update'], ['charms/barbican', rules]):
+        found = subprocess.run(
+            [*pytest_, *argv], cwd=tmp_path, capture_output=True, text=True, timeout=300
+        )
+        assert found.returncode == 0, found.stdout[-3000:] + found.stderr[-2000:]
+    golden = (tmp_path / 'charms/barbican/tests/unit/__snapshots__/test_files.ambr').read_text()
+    assert 'WSGIScriptAlias / /usr/bin/barbican-wsgi-api' in golden
+    assert 'host_href = http://' in golden
+
+
+def test_a_definition_that_the_page_does_not_have_stays():
+    code = 'A = 1\n\n\ndef f():\n    return 1\n\n\nB = 2\n'
+    assert with_definitions(code, ['def f():\n    return 3\n', 'A = 2\n']) == code.replace(
+        'return 1', 'return 3'
+    ).replace('A = 1', 'A = 2')
