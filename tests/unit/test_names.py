@@ -38,7 +38,8 @@ OUTSIDE = {
 # fmt: off
 BASE = frozenset((
     'apt', 'apt-cache', 'apt-get', 'cat', 'cd', 'chmod', 'cp', 'curl', 'do', 'done', 'dpkg', 'dpkg-deb', 'echo', 'else',
-    'eval', 'export', 'fi', 'for', 'git', 'grep', 'head', 'kill', 'ls', 'make', 'mkdir', 'mktemp', 'mv', 'printf', 'rm',
+    'eval', 'export', 'fi', 'find', 'for', 'git', 'grep', 'head', 'kill', 'ls', 'make', 'mkdir', 'mktemp', 'mv', 'printf',
+    'rm',
     'sed', 'seq', 'sleep', 'tail', 'tar', 'tee', 'test', 'true', 'unset',
 ))
 # fmt: on
@@ -84,11 +85,19 @@ def unknown_names(text: str, known: Known) -> list[str]:
     A path on a machine is known if code writes it; `<…>`, `…`, `*` and words in capitals stand for anything.
     """
     shown = '\n'.join(pages.blocks(text))
+    own = {
+        path.removeprefix('charms/')
+        for line in pages.command_lines(text, surely=True)
+        for path in _makes(line)
+        if path.startswith('charms/')
+    }  # A charm that the page makes: its packages' names are not ours.
     wrong: list[str] = []
     for word in pages.INLINE.findall(pages.prose(text)):
         first, _, rest = word.replace('\\|', '|').partition(' ')
         if rest and not re.fullmatch(r'[a-z]+(-[a-z0-9]+)+', first):
             continue  # A sentence, a status, or a command of ours: those are read elsewhere.
+        if any(name in first for name in own):
+            continue
         if not _is_there(first, known) and first not in OUTSIDE and first not in shown:
             wrong.append(first)
     return wrong
@@ -321,7 +330,7 @@ The logs are in `/var/log/httpd`, unlike `/etc/apache2/<here>`; `set-unit-state`
 ```sh
 pip install jubilant
 apt-file list keystone && .venv/bin/no-such-program && tools/no-such-tool
-cp -r charms/placement charms/mine && ls charms/mine/src charms/nothing
+cp -r charms/placement charms/minethis && ls charms/minethis/src charms/nothing
 juju deploy ./charms/openstack-loadbalancer edge -n 2 --config vips=10.0.0.9
 juju run edge/leader drain-backends
 juju run keystone/0 pause because=tutorial
