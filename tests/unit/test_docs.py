@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import pathlib
 import re
 import shlex
 from typing import Any
 
+import charmkit
 import pytest
 import yaml
 
@@ -204,3 +206,21 @@ def test_a_page_that_is_wrong_is_caught(tmp_path: pathlib.Path):
         'jujulet envy',
     ]
     assert unknown_inline(SABOTAGED) == ['frobnicate']
+
+
+def undescribed(page: str, *nouns: type) -> list[str]:
+    """Fields of dataclasses that no row of a table on *page* names."""
+    rows = ' '.join(line.split('|')[1] for line in page.splitlines() if line.startswith('| `'))
+    return [
+        f'{noun.__name__}.{field.name}'
+        for noun in nouns
+        for field in dataclasses.fields(noun)
+        if f'`{field.name}`' not in rows
+    ]
+
+
+def test_the_reference_of_charmkit_has_every_field():
+    page = (pages.ROOT / 'docs/reference/charmkit.md').read_text()
+    assert undescribed(page, charmkit.ServiceSpec, charmkit.WsgiApp, charmkit.Daemon) == []
+    less = page.replace('| `refusal` |', '| `objection` |')
+    assert undescribed(less, charmkit.ServiceSpec) == ['ServiceSpec.refusal']

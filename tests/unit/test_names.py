@@ -38,9 +38,8 @@ OUTSIDE = {
 # fmt: off
 BASE = frozenset((
     'apt', 'apt-cache', 'apt-get', 'cat', 'cd', 'chmod', 'cp', 'curl', 'do', 'done', 'dpkg', 'dpkg-deb', 'echo', 'else',
-    'eval', 'export', 'fi', 'find', 'for', 'git', 'grep', 'head', 'kill', 'ls', 'make', 'mkdir', 'mktemp', 'mv', 'printf',
-    'rm',
-    'sed', 'seq', 'sleep', 'tail', 'tar', 'tee', 'test', 'true', 'unset',
+    'eval', 'export', 'fi', 'find', 'for', 'git', 'grep', 'head', 'kill', 'ls', 'make', 'mkdir', 'mktemp', 'mv', 'rm',
+    'printf', 'sed', 'seq', 'sleep', 'tail', 'tar', 'tee', 'test', 'true', 'unset',
 ))
 # fmt: on
 """Programs of any Debian that has git and make, and words of the shell."""
