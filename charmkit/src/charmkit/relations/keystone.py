@@ -24,6 +24,7 @@ from . import (
     first,
     host_in_url,
     unit_order,
+    wire,
 )
 
 TYPES: Mapping[str, str] = {
@@ -117,7 +118,7 @@ def need(service: str, path: str = '', *, more: Mapping[str, str] | None = None)
         name, password = bag.get('service_username'), bag.get('service_password')
         if not (internal and public and name and password):
             return None
-        return Identity(
+        found = Identity(
             auth_url=f'{internal}/v3',
             public_url=f'{public}/v3',
             username=name,
@@ -126,6 +127,7 @@ def need(service: str, path: str = '', *, more: Mapping[str, str] | None = None)
             domain=bag.get('service_domain') or 'Default',
             region=bag.get('region') or site.region,
         )
+        return found if all(map(wire.one_line, dataclasses.astuple(found))) else None
 
     return Need('identity-service', request, first(answered), service)
 

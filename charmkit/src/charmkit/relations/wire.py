@@ -49,6 +49,11 @@ def texts(value: object) -> tuple[str, ...]:
     return tuple(item for item in items(value) if isinstance(item, str))
 
 
+def one_line(text: str, most: int = 2000) -> bool:
+    """Whether *text* can stand in any file and databag: one line that can be printed, not too long."""
+    return len(text) <= most and text.isprintable()
+
+
 def _load(text: str) -> object:
     try:
         return json.loads(text) if text else None
