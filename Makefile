@@ -30,7 +30,7 @@ test: root ready check functional integration  ## everything that must pass: wha
 test-all: test  ## the same, and what takes longer
 	$(PYTEST) -m slow $(UNIT) $(FUNCTIONAL) tests/integration jujulet/tests/integration matrix/tests/integration
 
-check: ready lint unit  ## lint, types and unit tests: under two minutes
+check: ready lint unit  ## lint, types and unit tests, in some minutes
 
 lint: ready  ## ruff, import-linter, pyright
 	$(BIN)/ruff format --check .

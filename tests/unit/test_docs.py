@@ -224,3 +224,28 @@ def test_the_reference_of_charmkit_has_every_field():
     assert undescribed(page, charmkit.ServiceSpec, charmkit.WsgiApp, charmkit.Daemon) == []
     less = page.replace('| `refusal` |', '| `objection` |')
     assert undescribed(less, charmkit.ServiceSpec) == ['ServiceSpec.refusal']
+
+
+def undefined(page: str, source: pathlib.Path) -> list[str]:
+    """Functions that a block of *page* shows below a comment ``# a/file.py``, and that this file in *source* lacks."""
+    missing: list[str] = []
+    shown, where = '', ''
+    for line in '\n'.join(pages.blocks(page)).splitlines():
+        if found := re.match(r'# ([\w/]+\.py)\b', line):
+            where = found[1]
+            shown = (source / where).read_text() if (source / where).exists() else ''
+        names = re.findall(r'(?:^def |; )(\w+)\(', line.partition('#')[0]) if where else []
+        missing += [
+            f'{where}: {n}' for n in names if not re.search(rf'^def {n}\b', shown, re.MULTILINE)
+        ]
+    return missing
+
+
+def test_what_is_shown_of_jujulets_inside_is_there():
+    source = pages.ROOT / 'jujulet/src/jujulet'
+    page = (source / 'ARCHITECTURE.md').read_text()
+    assert undefined(page, source) == []
+    assert undefined(page.replace('def due(', 'def over('), source) == ['core/schedule.py: over']
+    assert undefined(page.replace('# core/settle.py', '# core/settled.py'), source) == [
+        'core/settled.py: settle'
+    ]

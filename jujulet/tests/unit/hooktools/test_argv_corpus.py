@@ -1,4 +1,4 @@
-"""Every call that ops 3.x and charmhelpers make is read, and answered as Juju does (conformance level L0)."""
+"""Every call that ops 3.x and charmhelpers make is read, and answered as Juju does."""
 
 from __future__ import annotations
 

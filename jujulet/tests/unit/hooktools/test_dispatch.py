@@ -1,6 +1,6 @@
 """One charm, one event: as a real process on our tools and environment, and in ops-scenario. The ends compare equal.
 
-Conformance level L1. Where the two are known to differ, what is compared leaves it out.
+Where the two are known to differ, what is compared leaves it out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The same calls of the ``ops`` backend, on ops-scenario and on ours, answer the same (conformance level L1, cheap).
+"""The same calls of the ``ops`` backend, on ops-scenario and on ours, answer the same.
 
 Where the two are known to differ, Juju wins and the calls are not drawn: ``status-get`` and
 ``secret-info-get`` of what only the leader may see, removing a secret's newest revision, ports in ranges.
