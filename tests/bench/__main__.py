@@ -25,6 +25,7 @@ BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     'lb-lossless': loadbalancer.lossless,
     'lb-speed': loadbalancer.speed,
     'lb-vip': loadbalancer.vips,
+    'lb-killed': loadbalancer.killed,
     'matrix-overhead': matrix.overhead,
     'matrix-report': matrix.report,
     'up': up.up,

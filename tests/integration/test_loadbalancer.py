@@ -287,7 +287,10 @@ def test_behind_a_load_balancer_of_the_site_its_address_is_registered(
         ip for ip in own_addresses(juju, 'lb/0')
         if ipaddress.ip_address(ip) in subnet(juju, 'dmz')
     )  # fmt: skip
-    assert answered(f'http://{at}:8405/ready') == 200
+    assert answered(f'http://{at}:8405/ready') == 0  # Nobody outside has any business with it,
+    juju.config('lb', {'ready-from': str(subnet(juju, 'dmz'))})
+    settle(juju)
+    assert answered(f'http://{at}:8405/ready') == 200  # but the load balancer of the site.
     juju.run('lb/0', 'drain-self')
     assert answered(f'http://{at}:8405/ready') == 503
     assert answered(f'http://{at}:5000/') == 200  # Whoever still comes is served.

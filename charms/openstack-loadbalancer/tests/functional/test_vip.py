@@ -37,6 +37,24 @@ def test_vips_move_without_a_second_owner_when_their_unit_is_killed(pair: Pair) 
     assert two_at_once(seen) == 0, seen
 
 
+def test_vips_stay_where_they_are_when_haproxy_is_killed_and_is_back_at_once(pair: Pair) -> None:
+    first = owner(pair)
+    for _ in range(3):
+        assert pair[first].run('systemctl', 'kill', '-s', 'KILL', 'haproxy').returncode == 0
+        time.sleep(2)
+        assert owner(pair) == first
+        assert pair[first].run('systemctl', 'is-active', 'haproxy').stdout.strip() == 'active'
+
+
+def test_what_was_written_for_systemd_is_in_force(pair: Pair) -> None:
+    shown = pair['lb/0'].run(
+        'systemctl', 'show', 'haproxy', 'keepalived', '-p', 'NeedDaemonReload,Restart,RestartUSec'
+    ).stdout  # fmt: skip
+    assert shown.count('NeedDaemonReload=no') == 2
+    assert shown.count('Restart=always') == 2
+    assert 'RestartUSec=100ms' in shown
+
+
 def test_both_families_leave_a_unit_whose_haproxy_is_not_ready_and_do_not_come_back(
     pair: Pair,
 ) -> None:
