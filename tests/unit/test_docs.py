@@ -94,13 +94,26 @@ def _without_redirections(words: list[str]) -> list[str]:
 
 
 def unknown_inline(text: str) -> list[str]:
-    """Commands that prose speaks of in backquotes, and that are not there; flags may be left out."""
-    names = [
-        i.split()[1]
-        for i in pages.INLINE.findall(pages.prose(text))
-        if re.match(r'juju(let)? \w', i)
-    ]
-    return [n for n in names if commands.find(n) is None and n not in ('help', 'matrix')]
+    """Commands in backquotes that are not there, or that have no such flag; arguments may be left out."""
+    wrong: list[str] = []
+    for inline in pages.INLINE.findall(pages.prose(text)):
+        if not re.match(r'juju(let)? \w', inline):
+            continue
+        name, *words = re.split(r'\s+', inline)[1:]
+        found = commands.find(name)
+        if name == 'matrix':
+            found_wrong = _wrong_for_matrix(inline.split(), words)
+            wrong += [one for one in found_wrong if 'no such flag -' in one]
+        elif found is None:
+            wrong += [name] if name != 'help' else []
+        else:
+            try:
+                main.read(found, words)
+            except gnuflag.FlagError as error:
+                wrong.append(f'{inline}: {error}')
+            except refusal.Refused:
+                pass  # Arguments are missing, or stand for themselves: `juju add-model NAME processes`.
+    return wrong
 
 
 @pytest.mark.parametrize('page', pages.PAGES, ids=lambda p: str(p.relative_to(pages.ROOT)))
@@ -178,7 +191,8 @@ def test_the_reference_of_matrix_has_its_commands_flags_and_tasks():
 SABOTAGED = """\
 # A page
 
-[nowhere](nowhere.md), [no heading](#another-page), [a page](#a-page), and `make mistakes`; `juju frobnicate`.
+[nowhere](nowhere.md), [no heading](#another-page), [a page](#a-page), and `make mistakes`; `juju frobnicate`,
+`juju deploy --wiat`, and `juju matrix --sead 3`.
 
 ```sh
 make up && make trouble
@@ -205,7 +219,11 @@ def test_a_page_that_is_wrong_is_caught(tmp_path: pathlib.Path):
         'juju status --wacth 1s',
         'jujulet envy',
     ]
-    assert unknown_inline(SABOTAGED) == ['frobnicate']
+    assert unknown_inline(SABOTAGED) == [
+        'frobnicate',
+        'juju deploy --wiat: option provided but not defined: --wiat',
+        'juju matrix --sead 3: no such flag --sead',
+    ]
 
 
 def undescribed(page: str, *nouns: type) -> list[str]:
