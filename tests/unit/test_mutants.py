@@ -156,6 +156,7 @@ def test_one_may_go_where_there_are_enough():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_what_no_test_notices_survives_and_what_hangs_is_ended(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
