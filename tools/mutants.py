@@ -46,6 +46,7 @@ GROUPS = {
         'jujulet',
         ('src/jujulet/core/*.py',),
         ('tests/unit/core', 'tests/unit/hooktools', 'tests/unit/bundle', 'tests/unit/cli'),
+        ignore=('test_any_course.py',),  # It goes another way each time.
     ),
     'charmkit': Group('charmkit', ('src/charmkit/*.py',)),
     'keystone': Group(
