@@ -194,6 +194,8 @@ def unknown_programs(text: str) -> list[str]:
         elif '/' in line[0]:
             if not line[0].startswith(('/', '../')) and not (pages.ROOT / line[0]).exists():
                 wrong.append(line[0])
+        elif line == ['jujulet', 'env']:
+            wrong.append('jujulet env')  # It is what puts it on the PATH.
         elif program not in BASE | {'juju', 'jujulet', 'python3'} and not re.search(
             rf'^{re.escape(program)}\b', packages, re.MULTILINE
         ):
@@ -328,6 +330,7 @@ The logs are in `/var/log/httpd`, unlike `/etc/apache2/<here>`; `set-unit-state`
 
 ```sh
 pip install jubilant
+eval "$(jujulet env)"
 apt-file list keystone && .venv/bin/no-such-program && tools/no-such-tool
 cp -r charms/placement charms/minethis && ls charms/minethis/src charms/nothing
 juju deploy ./charms/openstack-loadbalancer edge -n 2 --config vips=10.0.0.9
@@ -350,6 +353,7 @@ def test_a_page_that_calls_things_otherwise_is_caught():
     assert unknown_paths(SABOTAGED, known()) == ['tools/no-such-tool', 'charms/nothing']
     assert unknown_programs(SABOTAGED) == [
         'pip install jubilant',
+        'jujulet env',
         'apt-file',
         '.venv/bin/no-such-program',
         'tools/no-such-tool',
