@@ -29,6 +29,10 @@ test: root ready check functional integration  ## everything that must pass: wha
 
 test-all: test  ## the same, and what takes longer
 	$(PYTEST) -m slow $(UNIT) $(FUNCTIONAL) tests/integration jujulet/tests/integration matrix/tests/integration
+	@$(BIN)/python tools/fresh.py
+
+test-fresh: root ready  ## the commands on machines that have nothing yet; BASE=debian@12, COMMANDS='up test cni'
+	@$(BIN)/python tools/fresh.py $(addprefix --base=,$(BASE)) $(addprefix --command=,$(COMMANDS))
 
 check: ready lint unit  ## lint, types and unit tests, in some minutes
 
