@@ -54,6 +54,12 @@ def test_when_none_works_the_error_says_what_each_said(tmp_path: Path) -> None:
     assert not (tmp_path / 'runtime.json').exists()
 
 
+def test_one_that_works_no_more_is_left_for_one_that_does(tmp_path: Path) -> None:
+    attempt(tmp_path, 'crun')
+    assert attempt(tmp_path, 'runc') == ['crun', 'clean', 'runc']
+    assert attempt(tmp_path, 'runc') == ['runc']
+
+
 def test_a_runtime_that_worked_is_not_blamed_for_another_failure(tmp_path: Path) -> None:
     attempt(tmp_path, 'runc')
     with pytest.raises(

@@ -78,11 +78,18 @@ def podman(host: Host) -> tuple[str, ...]:
     return ('podman', f'--runtime={host.runtime}', *manager)
 
 
-def create_network(uuid: str, space: model.Space, labels: Mapping[str, str]) -> tuple[str, ...]:
-    """Make the network of a space: apart from all others, out to the world, no name server of its own."""
+def create_network(
+    uuid: str, space: model.Space, labels: Mapping[str, str], backend: str = 'netavark'
+) -> tuple[str, ...]:
+    """Make the network of a space: apart from all others, out to the world, no name server of its own.
+
+    Podman's *backend* CNI is not asked for ``isolate``: its firewall plugin (1.1, seen) leaves the rules when the
+    network goes, and the next one whose bridge gets that name is cut off. Our own rules keep spaces apart on both.
+    """
+    apart = () if backend == 'cni' else ('--opt=isolate=true',)
     six = ('--ipv6', f'--subnet={space.subnet6}') if space.subnet6 else ()
     return (
-        *('podman', 'network', 'create', '--driver=bridge', '--opt=isolate=true', '--disable-dns'),
+        *('podman', 'network', 'create', '--driver=bridge', *apart, '--disable-dns'),
         *(f'--subnet={space.subnet4}', *six),
         *(f'--label={name}={value}' for name, value in labels.items()),
         network_name(uuid, space.name),

@@ -48,6 +48,8 @@ class Facts:
     """Bytes free there."""
     backend: str
     """Podman's network backend: ``netavark``, ``cni``, or empty."""
+    remembered: str
+    """The file in which podman keeps its choice of a network backend, made when it was first run."""
     bounding: int
     """Capabilities that processes here may have."""
     kernel: tuple[tuple[str, int], ...]
@@ -69,6 +71,9 @@ class Finding:
 
 def look(state: Path) -> Facts:
     """Gather the facts. *state* need not exist."""
+    store = _said(
+        ['podman', 'info', '--format={{.Store.GraphRoot}} {{.Host.NetworkBackend}}']
+    ).split()
     place = state
     while not place.exists():
         place = place.parent
@@ -80,7 +85,8 @@ def look(state: Path) -> Facts:
         overlay=_overlay(),
         filesystem=overlays.filesystem(place),
         free=shutil.disk_usage(place).free,
-        backend=_said(['podman', 'info', '--format={{.Host.NetworkBackend}}']).strip(),
+        backend=store[1] if store[1:] else '',
+        remembered=f'{store[0] if store else _STORE}/defaultNetworkBackend',
         bounding=runtimes.bounding(),
         kernel=tuple(kernel.settings().items()),
         bases=tuple((name, _why_not(name)) for name in ('debian@12', 'debian@13', 'ubuntu@24.04')),
@@ -110,12 +116,13 @@ def remedy(found: Sequence[Finding]) -> str:
         word
         for finding in found
         if finding.level != 'ok' and finding.remedy.startswith(_INSTALL)
-        for word in finding.remedy.removeprefix(_INSTALL).split()
+        for word in finding.remedy.removeprefix(_INSTALL).partition(' && ')[0].split()
     ]
     return _INSTALL + ' '.join(sorted(set(packages))) if packages else ''
 
 
 _INSTALL = 'apt-get install --yes '
+_STORE = '/var/lib/containers/storage'
 
 
 def _root(facts: Facts) -> Finding:
@@ -190,14 +197,17 @@ def _network(facts: Facts) -> Finding:
                 'network', 'error', 'netavark needs iptables or nft', f'{_INSTALL}iptables'
             )
         return Finding('network', 'ok', 'netavark')
+    settle = f'printf netavark >{facts.remembered}'
+    if 'netavark' not in facts.programs:
+        settle = f'{_INSTALL}netavark && {settle}'
     if facts.backend == 'cni':
         return Finding(
             'network',
-            'warning',
-            'podman uses CNI: spaces may not be kept apart',
-            f'{_INSTALL}netavark',
+            'ok',
+            'CNI, which works; podman 5 has none. To have netavark, when no container is left',
+            settle,
         )
-    return Finding('network', 'error', 'podman has no network backend', f'{_INSTALL}netavark')
+    return Finding('network', 'error', 'podman has no network backend that works', settle)
 
 
 def _capabilities(facts: Facts) -> Finding:

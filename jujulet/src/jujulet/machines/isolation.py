@@ -40,6 +40,15 @@ def rules(bridges: Iterable[str]) -> str:
     return '\n'.join(lines) + '\n'
 
 
+async def in_force(bridges: Iterable[str]) -> bool:
+    """Whether there are rules for all of *bridges*: whoever flushes the firewall takes ours with the others."""
+    try:
+        said = await run(['nft', 'list', 'table', *TABLE.split()])
+    except Failed:
+        return False
+    return all(f'iifname "{name}"' in said for name in bridges)
+
+
 async def renew() -> list[str]:
     """Rules for all networks of all of jujulet's state directories, as podman lists them now; their bridges.
 

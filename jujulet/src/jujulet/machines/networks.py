@@ -32,16 +32,25 @@ class Networks:
         name = commands.network_name(uuid, space.name)
         async with self._locks.setdefault(name, asyncio.Lock()):
             if name in self._there:
+                if not await isolation.in_force(self._bridges):  # Somebody flushed the firewall.
+                    await self._renew()
                 return
             labels = {'jujulet.state': self.token, 'jujulet.model': uuid}
             try:
-                await run(commands.create_network(uuid, space, labels))
+                await run(commands.create_network(uuid, space, labels, await backend()))
             except Failed as failed:
                 if 'already exists' not in failed.stderr or not await self._fits(name, space):
                     raise MachineError(_why(space, failed)) from None
-            async with self._renewing:
-                self._bridges = await isolation.renew()
+            await self._renew()
             self._there.add(name)
+
+    def forget(self) -> None:
+        """Believe no more that the networks that were made are there: somebody has removed one."""
+        self._there.clear()
+
+    async def _renew(self) -> None:
+        async with self._renewing:
+            self._bridges = await isolation.renew()
 
     async def _fits(self, name: str, space: model.Space) -> bool:
         """Whether the network of that name is ours and has the space's subnet."""
@@ -57,8 +66,7 @@ class Networks:
             await run(['podman', 'network', 'rm', '--force', name])
             self._there.discard(name)
         if gone:  # A bridge's name is used again, by networks that are not ours too.
-            async with self._renewing:
-                self._bridges = await isolation.renew()
+            await self._renew()
 
     async def steady(self) -> None:
         """A machine has come, and with the first one the bridge of each of its networks: from now on that stays itself.
@@ -92,9 +100,19 @@ class Networks:
         }
 
 
+async def backend() -> str:
+    """Podman's network backend: ``netavark`` or ``cni``; empty if it has none that works."""
+    try:
+        return (await run(['podman', 'info', '--format={{.Host.NetworkBackend}}'])).strip()
+    except Failed:
+        return ''
+
+
 def _why(space: model.Space, failed: Failed) -> str:
     reason = failed.stderr.strip().removeprefix('Error: ')
     text = f'network of space {space.name} ({space.subnet4}) could not be made: {reason}'
     if 'already used' in reason or 'conflict' in reason:
         text += f'. Give the space another subnet: juju add-space {space.name} CIDR'
+    elif 'netavark' in reason or 'network backend' in reason:
+        text += '. `jujulet doctor` has the command that mends it'
     return text

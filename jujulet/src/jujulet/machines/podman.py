@@ -94,7 +94,15 @@ class PodmanMachines:
         async def clean() -> None:
             await self._remove_container(spec.model, spec.id)
 
-        await self.runtimes.run(argv, clean)
+        try:
+            await self.runtimes.run(argv, clean)
+        except MachineError as error:
+            if 'network' not in str(error):
+                raise
+            self.networks.forget()  # Somebody has removed one that we had made.
+            for address in spec.addresses:
+                await self.networks.ensure(spec.model, spec.spaces[address.space])
+            await self.runtimes.run(argv, clean)
         await self.networks.steady()
         self._watch_started(spec.model, spec.id)
         await asyncio.to_thread(self._tell_neighbours, spec.model)

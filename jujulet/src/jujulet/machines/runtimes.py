@@ -57,7 +57,8 @@ class Runtimes:
             MachineError: none works; with what each of them said.
         """
         said: list[str] = []
-        for name in self._candidates():
+        works = self._chosen or self._remembered()
+        for name in self._candidates(works):
             try:
                 await run(argv(host(name)))
             except Failed as failed:
@@ -68,13 +69,13 @@ class Runtimes:
             return
         if not said:
             raise MachineError('no container runtime here; install one: apt-get install runc')
-        raise MachineError(f'the container does not start: {"; ".join(said)}')
+        why = [each for each in said if each.startswith(f'{works}: ')] if works else []
+        raise MachineError(f'the container does not start: {"; ".join(why or said)}')
 
-    def _candidates(self) -> list[str]:
+    def _candidates(self, works: str) -> list[str]:
         where = '/usr/bin:/usr/sbin:/usr/local/bin'
         there = [name for name in KNOWN if shutil.which(name, path=where)]
-        works = self._chosen or self._remembered()
-        return [works] if works in there else there
+        return sorted(there, key=lambda name: name != works)  # What worked may not any more.
 
     def _remembered(self) -> str:
         try:

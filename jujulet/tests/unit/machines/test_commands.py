@@ -77,6 +77,8 @@ def test_only_capabilities_that_the_host_has_are_given() -> None:
 def test_networks_are_isolated_and_dual_stack_when_the_space_is() -> None:
     both = commands.create_network(UUID, model.Space('alpha', '10.0.0.0/24', 'fd00::/64'), {})
     assert '--opt=isolate=true' in both
+    cni = commands.create_network(UUID, model.Space('alpha', '10.0.0.0/24'), {}, 'cni')
+    assert '--opt=isolate=true' not in cni  # It would outlive the network there.
     assert {'--ipv6', '--subnet=fd00::/64', '--subnet=10.0.0.0/24'} <= set(both)
     assert '--ipv6' not in commands.create_network(UUID, model.Space('alpha', '10.0.0.0/24'), {})
 

@@ -16,6 +16,7 @@ WELL = doctor.Facts(
     filesystem='ext4',
     free=50 * 1024**3,
     backend='netavark',
+    remembered='/store/defaultNetworkBackend',
     bounding=(1 << 41) - 1,
     kernel=tuple(kernel.WANTED.items()),
     bases=(('debian@12', ''), ('debian@13', '')),
@@ -45,8 +46,18 @@ def test_a_host_that_is_well_has_no_complaint_and_needs_no_remedy() -> None:
         ({'overlay': False}, 'overlay', 'error', 'modprobe overlay'),
         ({'filesystem': 'overlay'}, 'overlay', 'error', 'JUJULET_DATA'),
         ({'free': 10**9}, 'disk', 'warning', 'prune'),
-        ({'backend': 'cni'}, 'network', 'warning', 'netavark'),
-        ({'backend': ''}, 'network', 'error', 'netavark'),
+        (
+            {'backend': ''},
+            'network',
+            'error',
+            'printf netavark >/store/defaultNetworkBackend',
+        ),
+        (
+            {'backend': '', 'programs': WELL.programs - {'netavark'}},
+            'network',
+            'error',
+            'install --yes netavark && printf netavark >',
+        ),
         ({'bounding': 0}, 'capabilities', 'error', ''),
         ({'bases': (('debian@12', 'no archive'),)}, 'bases', 'error', 'keyring'),
     ],
@@ -59,6 +70,16 @@ def test_each_lack_is_found_alone_and_has_its_remedy(
     assert [(f.name, f.level) for f in complaints] == [(name, level)]
     assert says in complaints[0].remedy
     assert found[0].level != 'ok', 'what is wrong comes first'
+
+
+def test_podmans_older_backend_is_well_and_how_to_leave_it_is_said() -> None:
+    (found,) = [
+        f for f in doctor.findings(dataclasses.replace(WELL, backend='cni')) if f.name == 'network'
+    ]
+    assert (found.level, found.remedy) == (
+        'ok',
+        'printf netavark >/store/defaultNetworkBackend',
+    )
 
 
 def test_one_command_brings_all_packages() -> None:
