@@ -100,7 +100,7 @@ class Bench:
         return await self.agent(wanted.id)
 
     async def agent(self, machine: str = '0') -> link.AgentLink:
-        return await asyncio.wait_for(self.came[machine].get(), 20)
+        return await asyncio.wait_for(self.came[machine].get(), 120)
 
 
 async def shell(agent: link.AgentLink, script: str) -> str:
