@@ -11,7 +11,7 @@ import dataclasses
 import json
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jubilant
@@ -93,6 +93,11 @@ def warm() -> None:
 
 def connect(cloud: Cloud) -> openstack.connection.Connection:
     """Speak as the administrator to the public endpoints. Nothing is asked before it is used."""
+    return connected(login(cloud))
+
+
+def connected(login: Mapping[str, Any]) -> openstack.connection.Connection:
+    """Speak as *login* says, to the public endpoints. Nothing is asked before it is used, and nothing twice."""
     import openstack
 
     return openstack.connect(
@@ -101,7 +106,7 @@ def connect(cloud: Cloud) -> openstack.connection.Connection:
         auth_type='v3password',  # The URL says the version: none need be asked for.
         api_timeout=TIMEOUT_S,
         image_status_code_retries=0,  # 5 by itself: a 503 would not be seen.
-        **login(cloud),
+        **login,
     )
 
 
