@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from . import controlplane, jujulet, loadbalancer, matrix, tokencache, unchanged, up
+from . import controlplane, identity, jujulet, loadbalancer, matrix, tokencache, unchanged, up
 from .figure import Figure, table
 
 BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
@@ -20,6 +20,7 @@ BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     'from-cache': controlplane.from_cache,
     'charm-hook': unchanged.unchanged_hook,
     'token-cache': tokencache.token_cache,
+    'keystone-cache': identity.keystone_cache,
     'mod-wsgi': tokencache.mod_wsgi,
     'memcached-killed': tokencache.memcached_killed,
     'lb-lossless': loadbalancer.lossless,

@@ -38,15 +38,26 @@ class Seen:
 
 @contextlib.contextmanager
 def asking(
-    address: str, port: int, path: str, token: str, *, clients: int = 4, keep: bool = True
+    address: str,
+    port: int,
+    path: str,
+    token: str,
+    *,
+    clients: int = 4,
+    keep: bool = True,
+    headers: tuple[str, ...] = (),
 ) -> Generator[Seen]:
-    """Clients that GET *path* until the block ends, on connections that they *keep* if the server does."""
+    """Clients that GET *path* until the block ends, on connections that they *keep* if the server does.
+
+    *headers* are further ones, ``Name: value``.
+    """
     seen, stop = Seen(), threading.Event()
     lines = (
         f'GET {path} HTTP/1.1',
         f'Host: {address}:{port}',
         f'X-Auth-Token: {token}',
         f'Connection: {"keep-alive" if keep else "close"}',
+        *headers,
     )
     request = '\r\n'.join((*lines, '', '')).encode()
     threads = [
