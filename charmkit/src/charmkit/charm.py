@@ -274,7 +274,13 @@ class Charm(ops.CharmBase):
 
 def _hook(event: ops.HookEvent) -> Hook:
     name = event.handle.kind.replace('_', '-')
-    subject = (event.secret.label or '') if isinstance(event, ops.SecretEvent) else ''
+    match event:
+        case ops.SecretEvent():
+            subject = event.secret.label or ''
+        case ops.RelationDepartedEvent(departing_unit=ops.Unit() as departing):
+            subject = departing.name
+        case _:
+            subject = ''
     return Hook(name, subject)
 
 

@@ -43,6 +43,8 @@ class Course:
 
 PAUSED = 'paused'
 """The name in the unit's memory of whether it is paused."""
+BALANCED = 'balanced'
+"""Of the URLs that load balancers have given, by service and endpoint type."""
 HEALTH = 'health'
 """Of the task that asks the unit's own API."""
 
@@ -135,7 +137,11 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         r.id: loadbalancer.ENDPOINTS[r.name] for r in balancers
     }
     return Place(
-        site=dataclasses.replace(inputs.site, urls=_urls(spec, inputs, balancers)),
+        site=dataclasses.replace(
+            inputs.site,
+            urls=_urls(spec, inputs),
+            unregistered=_unregistered(spec, inputs, balancers),
+        ),
         addresses=addresses,
         out_of_service=out,
         told=lifecycle.state == 'maintenance' if balancers else not inputs.options.get('vip'),
@@ -223,25 +229,53 @@ def _lifecycle(
     return lifecycle
 
 
-def _urls(
-    spec: spec_.ServiceSpec, inputs: state.Inputs, balancers: Iterable[Relation]
-) -> dict[str, dict[str, str]]:
+def _urls(spec: spec_.ServiceSpec, inputs: state.Inputs) -> dict[str, dict[str, str]]:
     return {
-        spec.service_of(app): _urls_of(app, spec.service_of(app), inputs, balancers)
+        spec.service_of(app): _urls_of(app, inputs, balanced(spec, inputs)[spec.service_of(app)])
         for app in spec.apps
     }
 
 
-def _urls_of(
-    app: spec_.WsgiApp, service: str, inputs: state.Inputs, balancers: Iterable[Relation]
-) -> dict[str, str]:
-    balanced = loadbalancer.urls(balancers, service)
+def balanced(spec: spec_.ServiceSpec, inputs: state.Inputs) -> dict[str, dict[str, str]]:
+    """URLs that load balancers give, by service and endpoint type.
+
+    One that says nothing for a while has not taken back what it said before: only a relation that ends does.
+    """
+    balancers = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
+    related = {loadbalancer.ENDPOINTS[r.name] for r in balancers}
+    kept: Mapping[str, Mapping[EndpointType, str]] = inputs.memory.get(BALANCED) or {}
+    found: dict[str, dict[str, str]] = {}
+    for service in map(spec.service_of, spec.apps):
+        before = {t: u for t, u in kept.get(service, {}).items() if t in related}
+        found[service] = {**before, **loadbalancer.urls(balancers, service)}
+    return found
+
+
+def _unregistered(
+    spec: spec_.ServiceSpec, inputs: state.Inputs, balancers: Iterable[Relation]
+) -> frozenset[EndpointType]:
+    """Endpoint types that nobody balances, where some load balancer serves another one.
+
+    They would be a unit's own address, in a network that may be private. The internal type stays: by it the
+    cloud's services find one another, and without it none of them could check a token.
+    """
+    related = {loadbalancer.ENDPOINTS[r.name] for r in balancers}
+    if not any(balanced(spec, inputs).values()):
+        return frozenset()
+    return frozenset(
+        t
+        for t in ENDPOINT_TYPES
+        if t != 'internal' and t not in related and not inputs.options.get(f'os-{t}-hostname')
+    )
+
+
+def _urls_of(app: spec_.WsgiApp, inputs: state.Inputs, given: Mapping[str, str]) -> dict[str, str]:
     vips = str(inputs.options.get('vip') or '').split()
     urls: dict[str, str] = {}
     for t in ENDPOINT_TYPES:
         scheme, netloc = 'http', ''
-        if t in balanced:
-            parts = urlsplit(balanced[t])
+        if t in given:
+            parts = urlsplit(given[t])
             scheme, netloc = parts.scheme, parts.netloc
         else:
             address = _vip_on(inputs.site, t, vips) or inputs.site.address_on(t)

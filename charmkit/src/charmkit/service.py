@@ -33,7 +33,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         unit_data={**_requests(spec, inputs), **place.unit_data},
         app_data={**_app_requests(spec, inputs), **place.app_data},
         version=_upstream(installed),
-        memory={front.PAUSED: course.paused} if not course.leaving else {},
+        memory=_memory(spec, inputs, course),
     )
     if unmet:
         return dataclasses.replace(
@@ -81,9 +81,16 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             *_status(refusal, decision.message, place.status),
             *_unhealthy(inputs),
             *_contributions(spec, ready),
+            *_refusals(spec, inputs),
         ),
         tasks=(_health(spec, inputs, place),) if serving and not inputs.failed else (),
     )
+
+
+def _memory(spec: ServiceSpec, inputs: state.Inputs, course: front.Course) -> dict[str, Any]:
+    if course.leaving:
+        return {}
+    return {front.PAUSED: course.paused, front.BALANCED: front.balanced(spec, inputs)}
 
 
 def _found(spec: ServiceSpec, inputs: state.Inputs) -> dict[Need[Any], object]:
@@ -128,6 +135,12 @@ def _health(spec: ServiceSpec, inputs: state.Inputs, place: front.Place) -> heal
 def _unhealthy(inputs: state.Inputs) -> list[state.Status]:
     said = inputs.seen.get(front.HEALTH)
     return [state.Status('blocked', said)] if isinstance(said, str) and said else []
+
+
+def _refusals(spec: ServiceSpec, inputs: state.Inputs) -> list[state.Status]:
+    """What the other side of a relation does not do as it is asked now, though it may have before."""
+    said = [(n, n.refusal(inputs.of(n.relation), inputs.site)) for n in spec.needs if n.refusal]
+    return [state.Status('blocked', f'{n.relation}: {text}') for n, text in said if text]
 
 
 def _contributions(spec: ServiceSpec, ready: Ready) -> list[state.Status]:
@@ -235,6 +248,8 @@ def _due(need: Need[Any], inputs: state.Inputs) -> bool:
 def _missing(need: Need[Any], inputs: state.Inputs) -> state.Status:
     if not inputs.of(need.relation):
         return state.Status('blocked', f'missing relation: {need.relation}')
+    if need.refusal and (said := need.refusal(inputs.of(need.relation), inputs.site)):
+        return state.Status('blocked', f'{need.relation}: {said}')
     return state.Status('waiting', f'waiting for {need.relation} to grant {need.name}'.rstrip())
 
 

@@ -13,7 +13,8 @@ class Hook:
 
     name: str
     subject: str = ''
-    """What it is about, where Juju says so: the label of the secret of ``secret-rotate``."""
+    """What it is about, where Juju says so: the label of the secret of ``secret-rotate``, the unit that departs
+    in a ``relation-departed`` (this one, when it is this one that is removed)."""
 
     @property
     def leaving(self) -> bool:

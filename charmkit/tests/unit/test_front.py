@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from charmkit import front, relations, service, state
-from charmkit.relations import mysql
+from charmkit.relations import keystone, mysql
 from charmkit.why import Hook, Why
 
 SPEC = service.ServiceSpec(
@@ -81,6 +81,39 @@ def test_a_load_balancer_that_has_not_answered_changes_nothing():
     assert public(relations=balancer()) == 'http://203.0.113.2:8778'
 
 
+def test_alone_every_endpoint_type_is_registered():
+    assert place().site.unregistered == frozenset()
+
+
+def test_an_endpoint_type_that_no_load_balancer_has_while_another_has_one_is_not_registered():
+    """It would be with a unit's own address, in a network that may be private."""
+    found = balancer('internal-backend', frontends={'demo': {'internal': URL}})
+    assert place(relations=found).site.unregistered == {'public', 'admin'}
+    named = {'os-admin-hostname': 'admin.example.org'}
+    assert place(named, relations=found).site.unregistered == {'public'}
+
+
+def test_services_find_one_another_whatever_is_balanced():
+    found = balancer(frontends={'demo': {'public': URL}})
+    assert place(relations=found).site.unregistered == {'admin'}
+
+
+def test_nothing_is_taken_back_before_a_load_balancer_serves():
+    assert place(relations=balancer()).site.unregistered == frozenset()
+    other = balancer('internal-backend', frontends={'demo': {'internal': URL}})
+    assert 'public' not in place(relations={**balancer(), **other}).site.unregistered
+
+
+def test_a_load_balancer_that_says_nothing_for_a_while_takes_nothing_back():
+    found = balancer(frontends={'demo': {'public': URL}})
+    before = front.balanced(SPEC, state.Inputs(site=SITE, relations=found))
+    silent = place(relations=balancer(), memory={front.BALANCED: before})
+    assert silent.site.urls['demo']['public'] == 'https://api.example.com:443'
+    assert 'public' not in silent.site.unregistered
+    gone = place(memory={front.BALANCED: before})
+    assert gone.site.urls['demo']['public'] == 'http://203.0.113.2:8778'
+
+
 def test_it_listens_where_its_bindings_are_and_nowhere_else():
     assert place().addresses == ('127.0.0.1', '10.0.0.2', '10.9.0.2', '203.0.113.2')
 
@@ -146,3 +179,26 @@ def test_a_unit_that_loses_its_database_is_noticed_before_it_stops():
     assert apache.state == 'stopped'
     assert apache.linger_s > 0
     assert '/run/openstack-drain' in {f.path for f in wanted.host.files}
+
+
+def test_a_refusal_by_the_other_side_is_told_and_what_was_granted_is_used():
+    need = keystone.need('demo')
+    spec = dataclasses.replace(SPEC, needs=(need,))
+    answer = {
+        'service_host': 'k', 'service_port': '5000', 'internal_host': 'k', 'internal_port': '5000',
+        'service_username': 'demo', 'service_password': 'x',
+    }  # fmt: skip
+
+    def state_with(**bag: str) -> state.Desired:
+        found = relations.Relation(
+            id=1, name='identity-service', app='keystone', units={'keystone/0': bag}
+        )
+        inputs = state.Inputs(site=SITE, relations={'identity-service': (found,)})
+        return service.desired_state(spec, HOOK, inputs)
+
+    blocked = state.Status('blocked', 'identity-service: it is refused')
+    whole = state_with(**answer, refused='it is refused')
+    assert blocked in whole.status
+    assert {s.name: s.state for s in whole.host.services}['apache2'] == 'running'
+    assert blocked in state_with(refused='it is refused').status
+    assert blocked not in state_with(**answer).status

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import pytest
-from charmkit.relations import Relation, Site, keystone
+from charmkit.relations import ENDPOINT_TYPES, EndpointType, Relation, Site, keystone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,9 +112,38 @@ def test_the_unit_with_the_lowest_number_that_has_said_all_counts():
     assert dict(asked.services[0].urls)['public'] == 'http://other:9292'
 
 
-def test_nothing_is_asked_while_something_is_missing():
+def test_what_is_missing_is_named():
     whole = dict(keystone.need('glance').request(SITE))
-    assert keystone.request(relation({**whole, 'admin_url': ''})) is None
+    lacking = keystone.request(relation({k: v for k, v in whole.items() if k != 'region'}))
+    assert lacking == keystone.Refusal('glance', 'it does not say region: see its option region')
+    both = dict(keystone.need('cinderv3', more={'cinderv2': ''}).request(SITE))
+    del both['cinderv2_admin_url']
+    lacking = keystone.request(relation(both))
+    assert lacking == keystone.Refusal('glance', 'it does not say cinderv2_admin_url')
+
+
+@pytest.mark.parametrize('types', [('public', 'internal'), ('admin',), ()])
+def test_endpoint_types_that_are_not_registered_are_said(types: tuple[EndpointType, ...]):
+    site = dataclasses.replace(SITE, unregistered=frozenset(ENDPOINT_TYPES) - set(types))
+    bag = dict(keystone.need('glance').request(site))
+    asked = keystone.request(relation(bag))
+    assert isinstance(asked, keystone.Request)
+    assert tuple(dict(asked.services[0].urls)) == types
+    # A keystone that does not know of it finds everything.
+    del bag['endpoint_types']
+    assert isinstance(keystone.request(relation(bag)), keystone.Request)
+
+
+def test_a_refusal_is_heard():
+    need = keystone.need('glance')
+    assert need.refusal
+    assert need.refusal((answered({'refused': 'because'}),), SITE) == 'because'
+    assert need.refusal((answered({}),), SITE) == ''
+
+
+def test_nothing_is_asked_while_nothing_is_known():
+    whole = dict(keystone.need('glance').request(SITE))
+    assert isinstance(keystone.request(relation({**whole, 'admin_url': ''})), keystone.Refusal)
     assert keystone.request(relation()) is None
     assert keystone.need('glance').request(Site(unit='g/0', leader=True, address='10.0.0.1')) == {}
 

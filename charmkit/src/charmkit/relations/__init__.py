@@ -100,6 +100,8 @@ class Site:
         default_factory=dict[str, Mapping[str, str]]
     )
     """By service, then by endpoint type: the scheme, host and port that clients are to use, with no path."""
+    unregistered: frozenset[EndpointType] = frozenset()
+    """Endpoint types that are not to be in the catalogue: a load balancer has another, and none has these."""
     region: str = 'RegionOne'
 
     @property
@@ -130,6 +132,8 @@ class Need(Generic[T]):
     """Tells several needs on one relation apart, and names this one to the operator."""
     request_app: Callable[[Site], Databag] | None = None
     """What the leader writes for the whole application, where the interface has such a thing."""
+    refusal: Callable[[tuple[Relation, ...], Site], str] | None = None
+    """Why the other side does not do as it is asked now, in its words; '' when it does."""
     optional: bool = False
     """It serves without this as long as nobody is related; then it waits for the answer."""
 

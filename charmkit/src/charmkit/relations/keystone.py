@@ -5,6 +5,10 @@ charm asks with ``service``, ``region``, ``public_url``, ``internal_url`` and ``
 it has several services, each of these keys is prefixed, ``nova_service``. Keystone answers with
 where it is itself, and with one account for all the services of a relation. A charm that wants
 the former alone writes ``None`` for each value.
+
+Two keys are ours. A charm may add ``endpoint_types``, the endpoint types to register, separated by
+commas; a keystone that does not know this key registers all.
+Keystone adds ``refused``, why it does not do as it is asked now, in words for the operator.
 """
 
 from __future__ import annotations
@@ -72,6 +76,9 @@ TYPES: Mapping[str, str] = {
 the older ones that charms use)."""
 
 _KEYS = ('service', 'region', 'public_url', 'internal_url', 'admin_url')
+_TYPES_KEY = 'endpoint_types'
+_NO_TYPES = 'none'
+REFUSED = 'refused'
 _REGION = re.compile(r'[A-Za-z0-9._ -]{1,255}')
 _ROLE = re.compile(r'[A-Za-z0-9._ -]{1,64}')
 _NO_VALUE = 'None'
@@ -103,11 +110,14 @@ def need(service: str, path: str = '', *, more: Mapping[str, str] | None = None)
     def request(site: Site) -> Databag:
         if any(name not in site.urls for name in paths):
             return {}
+        types = [t for t in ENDPOINT_TYPES if t not in site.unregistered]
         out: dict[str, str] = {}
         for name, tail in paths.items():
             p = f'{name}_' if more else ''
             out |= {f'{p}service': name, f'{p}region': site.region}
             out |= {f'{p}{t}_url': site.urls[name][t] + tail for t in ENDPOINT_TYPES}
+            if site.unregistered:
+                out[f'{p}{_TYPES_KEY}'] = ','.join(types) or _NO_TYPES
         return out
 
     def answered(bag: Databag, site: Site) -> Identity | None:
@@ -129,7 +139,7 @@ def need(service: str, path: str = '', *, more: Mapping[str, str] | None = None)
         )
         return found if all(map(wire.one_line, dataclasses.astuple(found))) else None
 
-    return Need('identity-service', request, first(answered), service)
+    return Need('identity-service', request, first(answered), service, refusal=refusal)
 
 
 def _own_url(bag: Databag, role: str) -> str:
@@ -181,17 +191,26 @@ class Refusal:
 
 
 def request(relation: Relation) -> Request | Refusal | None:
-    """What the application behind *relation* asks for; None while it has not said it all.
+    """What the application behind *relation* asks for; None while it says nothing.
 
     Units of an application may differ in what they say, when each registers its own address:
-    the unit with the lowest number that has said everything counts, so the choice is stable.
+    the unit with the lowest number that has said everything counts, so the choice is stable. When
+    none has said everything, what is missing is named.
     """
+    missing: list[str] = []
     for _, bag in sorted(relation.units.items(), key=lambda item: unit_order(item[0])):
         asked = _asked(bag)
         if not asked:
             continue
+        if lacking := _lacking(asked):
+            missing.append(lacking)
+            continue
         try:
-            services = tuple(_service(values) for values in asked if _NO_VALUE not in values)
+            services = tuple(
+                _service(values)
+                for values in asked.values()
+                if _NO_VALUE not in (values[key] for key in _KEYS)
+            )
             return Request(
                 relation=relation.id,
                 app=relation.app,
@@ -201,7 +220,7 @@ def request(relation: Relation) -> Request | Refusal | None:
             )
         except ValueError as e:
             return Refusal(relation.app, str(e))
-    return None
+    return Refusal(relation.app, missing[0]) if missing else None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -259,24 +278,52 @@ def answer(request: Request, urls: Mapping[str, str], region: str, account: Acco
     }
 
 
-def _asked(bag: Databag) -> list[list[str]]:
-    """The values of each whole set of keys: the one without a prefix, or all those with one."""
-    if all(bag.get(key) for key in _KEYS):
-        return [[bag[key] for key in _KEYS]]
-    prefixes = sorted(k.removesuffix('_service') for k in bag if k.endswith('_service'))
-    sets = ([bag.get(f'{p}_{key}', '') for key in _KEYS] for p in prefixes)
-    return [values for values in sets if all(values)]
+def refusal(relations: tuple[Relation, ...], _: Site) -> str:
+    """Why keystone does not do as it is asked now, in its words; '' when it does."""
+    said = (bag.get(REFUSED, '') for relation in relations for bag in relation.answers())
+    return next((text[:500] for text in said if text), '')
 
 
-def _service(values: list[str]) -> Service:
-    name, region, *urls = values
+def _asked(bag: Databag) -> dict[str, dict[str, str]]:
+    """The values of each set of keys, by prefix: of the one without a prefix, or of all with one."""
+    several = sorted(k.removesuffix('service') for k in bag if k.endswith('_service'))
+    prefixes = [''] if 'service' in bag else several
+    keys = (*_KEYS, _TYPES_KEY)
+    return {p: {key: bag.get(f'{p}{key}', '') for key in keys} for p in prefixes}
+
+
+def _lacking(asked: Mapping[str, Mapping[str, str]]) -> str:
+    """What is not said, in words; '' when everything is."""
+    for prefix, values in asked.items():
+        if keys := [key for key in _KEYS if not values[key]]:
+            names = ', '.join(f'{prefix}{key}' for key in keys)
+            return f'it does not say {names}{": see its option region" * ("region" in keys)}'
+    return ''
+
+
+def _service(values: Mapping[str, str]) -> Service:
+    name, region = values['service'], values['region']
     if name not in TYPES or name == 'keystone':
         raise ValueError(f'service {name[:80]!r} is not one that keystone knows')
-    if not _REGION.fullmatch(region):
-        raise ValueError(f'region {region[:80]!r} is not a name')
+    if not is_region(region):
+        raise ValueError(f'region {region[:80]!r} is not a name: see its option region')
+    said = values[_TYPES_KEY]
+    types = () if said == _NO_TYPES else said.split(',') if said else ENDPOINT_TYPES
+    if unknown := sorted(set(types) - set(ENDPOINT_TYPES)):
+        raise ValueError(f'endpoint type {unknown[0][:80]!r} is none of {_in_words()}')
+    urls = {t: _url(values[f'{t}_url']) for t in ENDPOINT_TYPES}
     return Service(
-        name, TYPES[name], region, tuple(zip(ENDPOINT_TYPES, map(_url, urls), strict=True))
+        name, TYPES[name], region, tuple((t, urls[t]) for t in ENDPOINT_TYPES if t in types)
     )
+
+
+def is_region(text: str) -> bool:
+    """Whether the catalogue may have a region of that name, as far as these charms go."""
+    return bool(_REGION.fullmatch(text)) and text == text.strip()
+
+
+def _in_words() -> str:
+    return ', '.join(ENDPOINT_TYPES)
 
 
 def _url(url: str) -> str:
