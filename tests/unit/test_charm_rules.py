@@ -97,10 +97,10 @@ def memcached_is_there(folder: work.Folder) -> Iterator[str]:
 
 
 def memcached_is_used(folder: work.Folder) -> Iterator[str]:
-    """Tokens are kept there, encrypted; keystone keeps there what it would ask its database for."""
+    """Tokens are kept there, encrypted; keystone keeps its own where no other user can write."""
     keystone = any(e['interface'] == 'keystone' for e in folder.meta['provides'].values())
     wanted = (
-        ('[cache]', 'enabled = true', 'memcache_servers = 127.0.0.1:11211')
+        ('[cache]', 'enabled = true', 'memcache_servers = unix:/run/keystone-cache/socket')
         if keystone
         else (
             '[keystone_authtoken]',

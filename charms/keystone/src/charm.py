@@ -12,6 +12,7 @@ import identity
 import keys
 import keystone_run
 import ops
+import settings
 from charmkit import migration
 
 
@@ -35,11 +36,11 @@ class KeystoneCharm(charmkit.ApiCharm):
             ),
         ),
         migrations=migration.Commands(
-            sync=('keystone-manage db_sync',),
+            sync=('keystone-manage db_sync', f'python3 {identity.WIDEN}'),
             expand=('keystone-manage db_sync --expand',),
             contract=('keystone-manage db_sync --contract',),
         ),
-        config={'/etc/keystone/keystone.conf': identity.keystone_conf},
+        config={'/etc/keystone/keystone.conf': settings.keystone_conf},
         machine=identity.machine,
         refusal=identity.refusal,
     )

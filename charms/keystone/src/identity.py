@@ -1,4 +1,4 @@
-"""What a keystone unit is to be: what its leader shares, what is asked of it, what it answers. Pure.
+"""What a keystone unit is to be: what its leader shares, and what is on its machine. Pure.
 
 The leader makes a seed, of which every password is derived, and two rings of keys. They are Juju
 secrets whose URIs stand in the peer relation's application data; a unit serves once it has them. Nothing
@@ -8,24 +8,26 @@ is used before Juju has kept it, so a hook that dies leaves no password behind t
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Iterable, Mapping
 
+import cache
 import charmkit
+import domains
 import keys
-from charmkit import api, conf, front, host, passwords, releases, service, state
-from charmkit.relations import ENDPOINT_TYPES, Databag, EndpointType, keystone, mysql, wire
+import renewal
+import settings
+from charmkit import apache, api, front, host, releases, service, state
+from charmkit.relations import Databag
 
 PORT = 5000
-DB = mysql.need('keystone')
-RELATION = 'identity-service'
+DB = settings.DB
 SEED = 'seed'
-ACCOUNTS = 'accounts'
-BOOTSTRAP = 'bootstrap'
-TOKEN_EXPIRATION_S = 3600
-CACHE_S = 60
-CACHE_CHANGES_S = 10
 UNSHARED = 'waiting for the leader to share its keys'
 
+WIDEN = '/etc/keystone/utf8mb4.py'
+"""Run after each migration of the schema; see :mod:`utf8mb4`."""
+_WIDEN = pathlib.Path(__file__).with_name('utf8mb4.py').read_text(encoding='utf-8')
 _JUJUS_OWN = frozenset({'egress-subnets', 'ingress-address', 'private-address'})
 
 
@@ -35,11 +37,7 @@ class Shared:
 
     seed: str = dataclasses.field(repr=False)
     rings: Mapping[keys.Kind, keys.Ring]
-
-    @property
-    def admin_password(self) -> str:
-        """The admin's."""
-        return passwords.derive(self.seed, 'admin')
+    rotations: renewal.Rotations
 
 
 def shared(inputs: charmkit.Inputs) -> Shared | None:
@@ -47,7 +45,9 @@ def shared(inputs: charmkit.Inputs) -> Shared | None:
     seed = _secret(inputs, SEED).get('seed', '')
     rings = {kind: keys.load(_secret(inputs, kind.label).get('ring', '')) for kind in keys.KINDS}
     known = {kind: ring for kind, ring in rings.items() if ring}
-    return Shared(seed, known) if seed and len(known) == len(rings) else None
+    if not seed or len(known) < len(rings):
+        return None
+    return Shared(seed, known, renewal.load(inputs.peers.get(renewal.KEY, '')))
 
 
 def refusal(inputs: charmkit.Inputs) -> str:
@@ -55,72 +55,37 @@ def refusal(inputs: charmkit.Inputs) -> str:
     return '' if shared(inputs) else UNSHARED
 
 
-def keystone_conf(ready: service.Ready) -> conf.Ini:
-    """What goes into keystone.conf."""
-    expiration = token_expiration_s(ready.inputs)
-    return conf.merge(
-        conf.common('keystone', debug=ready.debug),
-        conf.database(ready[DB]),
-        conf.cache(),
-        # Each unit has a cache of its own: what another unit changed is unseen for this long.
-        {
-            'cache': {'expiration_time': CACHE_S},
-            'catalog': {'cache_time': CACHE_CHANGES_S},
-            'revoke': {'cache_time': CACHE_CHANGES_S},
-        },
-        {
-            'token': {'provider': 'fernet', 'expiration': expiration},
-            'fernet_tokens': {
-                'key_repository': keys.FERNET.repository,
-                'max_active_keys': keys.keep(keys.FERNET, expiration),
-            },
-            'credential': {'key_repository': keys.CREDENTIAL.repository},
-            'oslo_policy': {'policy_dirs': '/etc/keystone/policy.d'},
-        },
-    )
-
-
-def token_expiration_s(inputs: charmkit.Inputs) -> int:
-    """How long a token lives, in seconds."""
-    return max(60, int(inputs.options.get('token-expiration', TOKEN_EXPIRATION_S)))
-
-
 def machine(ready: service.Ready) -> host.Host:
-    """Keys on disk; and on the leader the admin, and credentials in their newest encryption."""
-    known = shared(ready.inputs)
+    """Keys on disk, files of domains; and on the leader, credentials in their newest encryption."""
+    inputs = ready.inputs
+    known = shared(inputs)
     if known is None:
         return host.Host()
-    disk = [keys.on_disk(kind, ring) for kind, ring in known.rings.items()]
-    if not ready.inputs.site.leader or not ready.inputs.versions.get('keystone'):
-        # Without the package there is no schema either, in which the admin could be.
-        return host.merge(*disk)
-    bootstrap = host.Command(
-        name=BOOTSTRAP,
-        argv=('keystone-manage', 'bootstrap', '--bootstrap-username', 'admin'),
-        key=_admin_key(known, ready[DB]),
-        user=keys.USER,
-        environment={'OS_BOOTSTRAP_PASSWORD': known.admin_password},
+    made = settings.made_domains(inputs)
+    parts = [keys.on_disk(kind, ring) for kind, ring in known.rings.items()]
+    parts.append(cache.desired(inputs.facts.memory_mib))
+    parts.append(
+        host.Host(files=(host.File(path=WIDEN, content=_WIDEN, group=keys.USER, mode=0o640),))
+    )
+    parts.append(
+        domains.desired(
+            {n: ini for n, ini in settings.directories(inputs).value.items() if n in made},
+            {n: nonce for n, nonce in settings.brought(inputs).items() if n in made},
+            inputs.memory.get(domains.KEY) or (),
+            (apache.group('keystone'),),
+        )
     )
     credentials = known.rings[keys.CREDENTIAL]
-    migrate = host.Command(
-        name='credential-migrate',
-        argv=('keystone-manage', 'credential_migrate'),
-        key=credentials.digest,
-        user=keys.USER,
-    )
-    commands: list[host.Command] = []
-    # Another unit may have led before, and made the admin.
-    if ready.inputs.peers.get(BOOTSTRAP) != bootstrap.key:
-        commands.append(bootstrap)
-    # A first ring has encrypted nothing yet.
-    if credentials.primary > 1:
-        commands.append(migrate)
-    return host.merge(*disk, host.Host(commands=tuple(commands)))
-
-
-def _admin_key(known: Shared, database: mysql.Database) -> str:
-    """Stands for the admin's password, and for the database that the admin is in."""
-    return f'{passwords.fingerprint(known.admin_password)} {host.digest(database.url)}'
+    # A first ring has encrypted nothing yet. Without the package there is nothing to run.
+    if inputs.site.leader and inputs.versions.get('keystone') and credentials.primary > 1:
+        migrate = host.Command(
+            name='credential-migrate',
+            argv=('keystone-manage', 'credential_migrate'),
+            key=credentials.digest,
+            user=keys.USER,
+        )
+        parts.append(host.Host(commands=(migrate,)))
+    return host.merge(*parts)
 
 
 def desired_state(
@@ -148,87 +113,21 @@ def desired_state(
         **desired.app_data.get('peers', {}),
         **{label: inputs.peers.get(label) or state.secret_uri(label) for label in secrets},
         'due': ' '.join(sorted(late)),
-        **{c.name: c.key for c in desired.host.commands if c.name == BOOTSTRAP},
     }
     return dataclasses.replace(
         desired,
         unit_data={**desired.unit_data, 'peers': {**mine, **have}},
         app_data={**desired.app_data, 'peers': {k: v for k, v in app.items() if v}},
         secrets=secrets,
-        status=(*status, *_late(inputs, late), *_refusals(inputs)),
+        status=(*status, *settings.statuses(inputs), *_late(inputs, late)),
+        memory={**desired.memory, **settings.memory(inputs)},
     )
 
 
-def urls(spec: service.ServiceSpec, inputs: charmkit.Inputs) -> Mapping[str, str]:
-    """Where clients reach keystone, by endpoint type, without a path."""
+def place(spec: service.ServiceSpec, inputs: charmkit.Inputs) -> charmkit.relations.Site:
+    """This unit's site, with keystone's URLs filled in."""
     release = releases.of_base(inputs.facts.base)
-    return front.place(spec.on(release), inputs, front.Course()).site.urls['keystone']
-
-
-def own_services(own: Mapping[str, str], region: str) -> tuple[keystone.Service, ...]:
-    """Keystone's own place in the catalogue; *region* may name several, with blanks between."""
-    where: tuple[tuple[EndpointType, str], ...] = tuple(
-        (t, f'{own[t]}/v3') for t in ENDPOINT_TYPES
-    )
-    return tuple(keystone.Service('keystone', 'identity', r, where) for r in region.split())
-
-
-def requests(
-    inputs: charmkit.Inputs,
-) -> tuple[tuple[keystone.Request, ...], tuple[keystone.Refusal, ...]]:
-    """What is asked for, and what of that is refused: a service belongs to the first to ask."""
-    met: list[keystone.Request] = []
-    refused: list[keystone.Refusal] = []
-    owners: dict[tuple[str, str], str] = {}
-    for relation in inputs.of(RELATION):
-        request = keystone.request(relation)
-        if isinstance(request, keystone.Refusal):
-            refused.append(request)
-        elif request:
-            wanted = [(s.name, s.region) for s in request.services]
-            taken = [(s, owners[s]) for s in wanted if s in owners]
-            for (name, region), owner in taken[:1]:
-                reason = f'{owner} has the service {name} in {region} already'
-                refused.append(keystone.Refusal(request.app, reason))
-            if not taken:
-                owners |= dict.fromkeys(wanted, request.app)
-                met.append(request)
-    return tuple(met), tuple(refused)
-
-
-def answers(
-    inputs: charmkit.Inputs,
-    own: Mapping[str, str],
-    accounts: Mapping[int, keystone.Account],
-) -> dict[str | int, Databag]:
-    """What this unit says on each relation: every unit says the same."""
-    region = inputs.site.region.split()[0]
-    said = {
-        request.relation: keystone.answer(request, own, region, accounts[request.relation])
-        for request in requests(inputs)[0]
-        if request.relation in accounts
-    }
-    return {relation.id: said.get(relation.id, {}) for relation in inputs.of(RELATION)}
-
-
-def dump_accounts(accounts: Mapping[int, keystone.Account]) -> str:
-    """For the other units, without passwords: those can be derived."""
-    return wire.dump(
-        {
-            str(relation): {**dataclasses.asdict(account), 'password': ''}
-            for relation, account in sorted(accounts.items())
-        }
-    )
-
-
-def load_accounts(text: str, password_of: Mapping[str, str]) -> dict[int, keystone.Account]:
-    """What :func:`dump_accounts` wrote, with passwords by user name."""
-    out: dict[int, keystone.Account] = {}
-    for relation, fields in wire.objects(wire.load_object(text)):
-        values = {str(k): wire.text(v) for k, v in fields.items()}
-        values['password'] = password_of.get(values.get('username', ''), '')
-        out[int(relation)] = keystone.Account(**values)
-    return out
+    return front.place(spec.on(release), inputs, front.Course()).site
 
 
 def _secret(inputs: charmkit.Inputs, label: str) -> Mapping[str, str]:
@@ -264,7 +163,8 @@ def _rotated(
             if _lacking(inputs, kind, ring):
                 late.add(kind.label)
                 continue
-            ring = keys.rotate(ring, random, keys.keep(kind, token_expiration_s(inputs)))
+            expiration = settings.token_expiration_s(inputs)
+            ring = keys.rotate(ring, random, keys.keep(kind, expiration))
             secrets[kind.label] = _kept(kind, ring)
             uri = inputs.peers[kind.label]
             after = {**inputs.secrets, uri: {'ring': keys.dump(ring)}}
@@ -291,9 +191,3 @@ def _late(inputs: charmkit.Inputs, late: Iterable[str]) -> list[state.Status]:
             units = ', '.join(_lacking(inputs, kind, ring))
             out.append(state.Status('active', f'{kind.name} keys wait for {units} to have them'))
     return out
-
-
-def _refusals(inputs: charmkit.Inputs) -> list[state.Status]:
-    if not inputs.site.leader:
-        return []
-    return [state.Status('blocked', f'refused {r.app}: {r.reason}') for r in requests(inputs)[1]]

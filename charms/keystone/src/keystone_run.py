@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import time
 
 import catalogue
 import charmkit
 import identity
 import keys
-import rest
+import registration
+import renewal
+import tasks
 from charmkit import apache, front
-from charmkit.relations import keystone
-from charmkit.why import action, secret_due
+from charmkit.why import Action, Hook, action, secret_due
 
-TOKEN = '/var/lib/charmkit/keystone/admin-token'  # noqa: S105 -- where one is kept.
+_ROTATE = 'rotate-password'
 
 
 def run(
@@ -23,17 +24,37 @@ def run(
     """What follows from *why* this run is and from *inputs*."""
     if action(why, 'get-admin-password'):
         return _admin_password(inputs)
-    rotate = action(why, 'rotate-keys')
-    if rotate and not inputs.site.leader:
+    if (
+        isinstance(why, Action)
+        and (why.name in ('rotate-keys', _ROTATE))
+        and not inputs.site.leader
+    ):
         return charmkit.Desired(
-            failure='Only the leader rotates keys: see `juju status` for which unit it is'
+            failure=f'only the leader does {why.name}: see `juju status` for which unit it is'
         )
-    desired = _with_catalogue(spec, inputs, identity.desired_state(spec, why, inputs, due(why)))
-    if rotate:
+    if leaves(why, inputs):
+        inputs = dataclasses.replace(inputs, memory={**inputs.memory, registration.LEAVING: True})
+    desired = identity.desired_state(spec, why, inputs, due(why))
+    if desired.failure:
+        return desired
+    desired = _with_catalogue(spec, why, inputs, desired)
+    if action(why, 'rotate-keys'):
         waiting = desired.app_data['peers'].get('due', '')
         results = {'rotated': 'no' if waiting else 'yes', 'waiting': waiting or 'none'}
-        return dataclasses.replace(desired, results=results)
+        desired = dataclasses.replace(desired, results=results)
+    if inputs.memory.get(registration.LEAVING):
+        memory = {**desired.memory, registration.LEAVING: True}
+        desired = dataclasses.replace(desired, memory=memory)
     return desired
+
+
+def leaves(why: charmkit.Why, inputs: charmkit.Inputs) -> bool:
+    """Whether it is this unit that departs: its relations are broken one by one, and live on without it."""
+    return (
+        isinstance(why, Hook)
+        and why.name.endswith('-relation-departed')
+        and why.subject == inputs.site.unit
+    )
 
 
 def due(why: charmkit.Why) -> tuple[str, ...]:
@@ -45,62 +66,117 @@ def due(why: charmkit.Why) -> tuple[str, ...]:
 
 
 def _admin_password(inputs: charmkit.Inputs) -> charmkit.Desired:
+    """Show the password, and whether keystone takes it: who changes it elsewhere does not tell the charm."""
     shared = identity.shared(inputs)
     if shared is None:
         return charmkit.Desired(failure='There is no password yet: keystone is still being set up')
-    results = {'username': 'admin', 'password': shared.admin_password}
-    return charmkit.Desired(results=results, read_only=True)
+    password = renewal.admin_password(shared.seed, shared.rotations)
+    paused = bool(inputs.memory.get(front.PAUSED))
+    servers = registration.servers(inputs, running=not paused, paused=paused)
+    check = tasks.Check(servers, catalogue.ADMIN, catalogue.ADMIN_DOMAIN, password)
+    valid = {
+        'good': 'yes',
+        'refused': 'no: it was changed elsewhere; the action rotate-password sets one that is known here',
+    }.get(str(inputs.seen.get(check.name)), 'unknown: keystone does not answer')
+    return charmkit.Desired(
+        results={'username': catalogue.ADMIN, 'password': password, 'valid': valid},
+        read_only=True,
+        tasks=(check,),
+    )
 
 
 def _with_catalogue(
-    spec: charmkit.ServiceSpec, inputs: charmkit.Inputs, desired: charmkit.Desired
+    spec: charmkit.ServiceSpec,
+    why: charmkit.Why,
+    inputs: charmkit.Inputs,
+    desired: charmkit.Desired,
 ) -> charmkit.Desired:
     """Bring the catalogue to what is asked for, and only then answer."""
     shared = identity.shared(inputs)
+    renew = action(why, _ROTATE)
     if shared is None or not inputs.of('shared-db') or inputs.failed:
-        return desired
-    own = identity.urls(spec, inputs)
-    requests, _ = identity.requests(inputs)
-    accounts = identity.load_accounts(
-        inputs.peers.get(identity.ACCOUNTS, ''),
-        {r.username: catalogue.password(shared.seed, r.username) for r in requests},
-    )
-    peers: Mapping[str, str] = desired.app_data.get('peers', {})
-    servers = _servers(inputs, desired)
-    tasks = desired.tasks
+        return _failed(desired, 'keystone does not run yet') if renew else desired
+    site = identity.place(spec, inputs)
+    now = registration.plan(inputs, shared, site, shared.rotations)
+    user = ''
+    if renew:
+        user = str(renew.params.get('user') or catalogue.ADMIN)
+        grace_s = float(renew.params.get('grace', renewal.GRACE_S))
+        if reason := _objection(user, grace_s, inputs, now):
+            return _failed(desired, reason)
+        rotations = renewal.renewed(shared.rotations, user, inputs.now, grace_s)
+        now = registration.plan(inputs, shared, site, rotations)
+    peers = desired.app_data.get('peers', {})
+    status = registration.refusals(now.decision) if inputs.site.leader else []
+    paused = bool(desired.memory.get(front.PAUSED))
+    servers = registration.servers(inputs, running=_runs(desired), paused=paused)
+    work: tuple[tasks.Catalogue, ...] = ()
     if inputs.site.leader and servers:
-        want = catalogue.desired(
-            requests, identity.own_services(own, inputs.site.region), shared.seed
-        )
-        tasks = (*tasks, rest.Catalogue(servers, shared.admin_password, want, TOKEN))
-        seen = inputs.seen.get(rest.CATALOGUE)
-        if not isinstance(seen, catalogue.Observed):
-            return dataclasses.replace(desired, tasks=tasks)
-        accounts = _accounts(requests, want, seen)
-        peers = {**peers, identity.ACCOUNTS: identity.dump_accounts(accounts)}
+        verify = why.time_passes or bool(renew) or _unverified(inputs, now)
+        task = registration.task(inputs, shared, now, servers, verify=verify, renew=user)
+        work = (task,)
+        outcome = inputs.seen.get(task.name)
+        if isinstance(outcome, tasks.Outcome):
+            status += registration.statuses(now, outcome)
+            peers = registration.published(inputs, now, outcome, peers)
+            if _good(outcome):
+                known = {registration.VERIFIED: registration.verified(now)}
+                desired = dataclasses.replace(desired, memory={**desired.memory, **known})
+            if renew:
+                desired = _renewed(desired, user, now, outcome)
+    elif renew:
+        return _failed(desired, 'no unit of keystone serves that could be asked')
+    answers = registration.answers(inputs, shared.seed, peers, site, now.decision.refused)
     return dataclasses.replace(
         desired,
-        unit_data={**desired.unit_data, **identity.answers(inputs, own, accounts)},
+        unit_data={**desired.unit_data, **answers},
         app_data={**desired.app_data, 'peers': peers},
-        tasks=tasks,
+        status=(*desired.status, *status),
+        tasks=(*desired.tasks, *work),
     )
 
 
-def _servers(inputs: charmkit.Inputs, desired: charmkit.Desired) -> tuple[str, ...]:
-    """Units to ask for the catalogue: this one, or while it does not serve, the others."""
-    running = any(s.name == apache.SERVICE and s.state == 'running' for s in desired.host.services)
-    if running:
-        return (f'http://127.0.0.1:{identity.PORT}',)
-    if not desired.memory.get(front.PAUSED):
-        return ()
-    others = (data.get('ingress-address') for data in inputs.peer_units.values())
-    found = (charmkit.relations.host_in_url(a) for a in others if a)
-    return tuple(f'http://{host}:{identity.PORT}' for host in found)
+def _failed(desired: charmkit.Desired, reason: str) -> charmkit.Desired:
+    return dataclasses.replace(desired, failure=reason)
 
 
-def _accounts(
-    requests: tuple[keystone.Request, ...], want: catalogue.Desired, seen: catalogue.Observed
-) -> dict[int, keystone.Account]:
-    known = {a.name: a for a in want.accounts}
-    found = {r.relation: catalogue.facts(known.get(r.username), seen) for r in requests}
-    return {relation: account for relation, account in found.items() if account}
+def _runs(desired: charmkit.Desired) -> bool:
+    return any(s.name == apache.SERVICE and s.state == 'running' for s in desired.host.services)
+
+
+def _unverified(inputs: charmkit.Inputs, now: registration.Plan) -> bool:
+    return inputs.memory.get(registration.VERIFIED) != registration.verified(now)
+
+
+def _good(outcome: tasks.Outcome) -> bool:
+    return not outcome.failure and 'refused' not in outcome.logins.values()
+
+
+def _objection(user: str, grace_s: float, inputs: charmkit.Inputs, now: registration.Plan) -> str:
+    known = (catalogue.ADMIN, catalogue.CHARM, *sorted(now.accounts))
+    if user not in known:
+        return f'there is no account {user[:80]!r} to renew: it is one of {", ".join(known)}'
+    return renewal.objection(now.rotations, user, inputs.now, grace_s)
+
+
+def _renewed(
+    desired: charmkit.Desired, user: str, now: registration.Plan, outcome: tasks.Outcome
+) -> charmkit.Desired:
+    """What the action answers."""
+    if outcome.failure:
+        return _failed(desired, outcome.failure)
+    if user in (catalogue.ADMIN, catalogue.CHARM):
+        refused = outcome.logins.get(user) == 'refused'
+        results = {'user': user}
+    else:
+        account = now.accounts[user].name
+        refused = outcome.logins.get(account) == 'refused'
+        until = time.gmtime(now.rotations[user].until)
+        results = {
+            'user': user,
+            'account': account,
+            'former-account-until': time.strftime('%Y-%m-%dT%H:%M:%SZ', until),
+        }
+    if refused:
+        return _failed(desired, f'keystone refuses the new password of {user}')
+    return dataclasses.replace(desired, results=results)

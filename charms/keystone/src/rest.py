@@ -1,27 +1,16 @@
-"""The edge to keystone's REST interface: log in, look, and carry out a plan's requests."""
+"""Keystone's REST interface over a machine's HTTP: log in, look, and carry out a plan's requests."""
 
 from __future__ import annotations
 
 import dataclasses
-import http.client
+import http
 import json
-import logging
-import os
-import pathlib
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterable
 from typing import Any, cast
 
+import accounts
 import catalogue
-import charmkit
+from charmkit.machine import HttpRequest, Machine
 
-_log = logging.getLogger(__name__)
-
-ROUNDS = 6
-"""A catalogue from nothing takes four: each round makes what the next one refers to."""
-_PATIENCE_S = 180.0
 _TIMEOUT_S = 60.0
 
 
@@ -29,173 +18,121 @@ class KeystoneError(Exception):
     """Keystone refused a request or does not answer; the message says which request, and why."""
 
     def __init__(self, method: str, path: str, status: int, reason: str):
-        self.status = status
+        self.status, self.reason = status, reason
         super().__init__(f'{method} {path}: {status or "no answer"} {reason}'.rstrip())
 
 
 @dataclasses.dataclass(frozen=True)
-class Session:
-    """The admin, logged in."""
+class Client:
+    """An account that has logged in at one of keystone's units."""
 
+    machine: Machine
     url: str
-    admin: catalogue.Admin
+    """``http://127.0.0.1:5000``, without a path."""
+    session: catalogue.Session
     token: str = dataclasses.field(repr=False)
 
 
-CATALOGUE = 'catalogue'
-
-
-@dataclasses.dataclass(frozen=True)
-class Catalogue:
-    """Bring the catalogue to *want*; the result is what is there then."""
-
-    servers: tuple[str, ...]
-    password: str = dataclasses.field(repr=False)
-    want: catalogue.Desired
-    memory: str
-    name: str = CATALOGUE
-
-    def carry_out(self, _: charmkit.Machine) -> catalogue.Observed:
-        """Do it. Raises KeystoneError when none of the servers answers, or refuses."""
-        return converge(self.servers, self.password, self.want, pathlib.Path(self.memory))[0]
-
-
-def converge(
-    urls: Iterable[str], password: str, want: catalogue.Desired, memory: pathlib.Path
-) -> tuple[catalogue.Observed, list[catalogue.Step]]:
-    """Bring the catalogue to *want*; what is there now, and what had to change.
-
-    *urls* are keystone's units, ``http://127.0.0.1:5000``: the first that answers is asked.
-    *memory* is where a token is kept until it expires, since a login costs much.
-
-    Raises:
-        KeystoneError: when none answers for three minutes, or a request is refused.
-    """
-    session = _session(list(urls), password, memory)
-    done: list[catalogue.Step] = []
-    for _ in range(ROUNDS):
-        seen = observe(session)
-        steps = catalogue.plan(want, seen)
-        if not steps:
-            return seen, done
-        for step in steps:
-            _log.info('%s', step.summary)
-            _carry_out(session, step)
-        done += steps
-    left = ', '.join(s.summary for s in done[-3:])
-    raise KeystoneError('GET', '/v3', 0, f'the catalogue does not settle: {left}')
-
-
-def login(url: str, password: str) -> Session:
-    """Log in as the admin.
+def login(machine: Machine, url: str, password: str) -> Client:
+    """Log in as the charm's own account.
 
     Raises:
         KeystoneError: when keystone refuses, or does not answer.
     """
     default = {'id': 'default'}
-    user = {'name': 'admin', 'domain': default, 'password': password}
-    body = {
-        'auth': {
-            'identity': {'methods': ['password'], 'password': {'user': user}},
-            'scope': {'project': {'name': 'admin', 'domain': default}},
-        }
-    }
-    answer, token = _request('POST', url, '/auth/tokens', body=body)
-    return Session(url, _admin(answer), token)
+    user = {'name': catalogue.CHARM, 'domain': default, 'password': password}
+    scope = {'project': {'name': catalogue.ADMIN, 'domain': default}}
+    answer, token = request(machine, 'POST', url, '/auth/tokens', body=_auth(user, scope))
+    return Client(machine, url, _session(answer), token)
 
 
-def observe(session: Session) -> catalogue.Observed:
-    """What keystone has of the things that a plan speaks about."""
-    domains = _list(session, 'domains', f'?name={catalogue.DOMAIN}')
+def accepts(machine: Machine, url: str, name: str, domain: str, password: str) -> bool:
+    """Whether keystone lets the user *name* of the domain with the name *domain* in.
+
+    Raises:
+        KeystoneError: when it neither lets it in nor says 401.
+    """
+    user = {'name': name, 'domain': {'name': domain}, 'password': password}
+    try:
+        body = _auth(user, 'unscoped')
+        request(machine, 'POST', url, '/auth/tokens?nocatalog', body=body)
+    except KeystoneError as e:
+        if e.status == http.HTTPStatus.UNAUTHORIZED:
+            return False
+        raise
+    return True
+
+
+def resume(machine: Machine, url: str, token: str) -> Client | None:
+    """Go on with a *token* that was kept; None when it is good no longer.
+
+    Raises:
+        KeystoneError: when keystone does not answer.
+    """
+    try:
+        answer, _ = request(machine, 'GET', url, '/auth/tokens?nocatalog', token, subject=token)
+    except KeystoneError as e:
+        if e.status in (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.NOT_FOUND):
+            return None
+        raise
+    return Client(machine, url, _session(answer), token)
+
+
+def observe(client: Client, *, thorough: bool = True) -> catalogue.Observed:
+    """What keystone has of the things that a plan speaks about.
+
+    *thorough* looks at the charm's own account too, and at the admin's roles everywhere.
+
+    Raises:
+        KeystoneError: when keystone refuses, or does not answer.
+    """
+    domains = _list(client, 'domains')
+    admins = tuple(
+        user
+        for name in (catalogue.ADMIN, *([catalogue.CHARM] if thorough else []))
+        for user in _list(client, 'users', f'?domain_id={client.session.domain}&name={name}')
+    )
     projects: tuple[catalogue.Json, ...] = ()
     users: tuple[catalogue.Json, ...] = ()
-    assignments = _assignments(session, session.admin.project)
-    if domains:
-        domain = domains[0]['id']
-        projects = _list(session, 'projects', f'?domain_id={domain}&name={catalogue.PROJECT}')
-        users = _list(session, 'users', f'?domain_id={domain}')
+    assignments = _assignments(client, f'?scope.project.id={client.session.project}')
+    if domain := catalogue.record_id(domains, name=catalogue.DOMAIN):
+        projects = _list(client, 'projects', f'?domain_id={domain}&name={catalogue.PROJECT}')
+        users = _list(client, 'users', f'?domain_id={domain}')
     for project in projects:
-        assignments |= _assignments(session, str(project['id']))
+        assignments |= _assignments(client, f'?scope.project.id={project["id"]}')
+    admin = catalogue.record_id(admins, name=catalogue.ADMIN)
+    if thorough and admin:
+        assignments |= _assignments(client, f'?user.id={admin}')
     return catalogue.Observed(
-        admin=session.admin,
-        regions=frozenset(str(r['id']) for r in _list(session, 'regions')),
+        session=client.session,
+        admins=admins,
+        regions=frozenset(str(r['id']) for r in _list(client, 'regions')),
         domains=domains,
         projects=projects,
-        roles=_list(session, 'roles'),
+        roles=_list(client, 'roles'),
         users=users,
-        services=_list(session, 'services'),
-        endpoints=_list(session, 'endpoints'),
+        services=_list(client, 'services'),
+        endpoints=_list(client, 'endpoints'),
         assignments=assignments,
     )
 
 
-def _session(urls: list[str], password: str, memory: pathlib.Path) -> Session:
-    end = time.monotonic() + _PATIENCE_S
-    while True:
-        for url in urls:
-            try:
-                return _remembered(url, memory) or _remember(login(url, password), memory)
-            except KeystoneError as e:
-                # Not there yet, or its database is not: both pass.
-                if e.status and e.status < http.client.INTERNAL_SERVER_ERROR:
-                    raise
-                if time.monotonic() > end and url == urls[-1]:
-                    raise
-        time.sleep(1)
+def carry_out(client: Client, step: catalogue.Step) -> None:
+    """Make the request of *step*. One that is overtaken by events is none: the next round looks.
 
-
-def _remembered(url: str, memory: pathlib.Path) -> Session | None:
+    Raises:
+        KeystoneError: when keystone refuses, or does not answer.
+    """
     try:
-        token = memory.read_text()
-        answer, _ = _request('GET', url, '/auth/tokens?nocatalog', token, subject=token)
-    except FileNotFoundError:
-        return None
+        request(client.machine, step.method, client.url, step.path, client.token, body=step.body)
     except KeystoneError as e:
-        if e.status in (http.client.UNAUTHORIZED, http.client.NOT_FOUND):
-            return None
-        raise
-    return Session(url, _admin(answer), token)
-
-
-def _remember(session: Session, memory: pathlib.Path) -> Session:
-    memory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    aside = memory.with_name(f'.{memory.name}.new')
-    aside.unlink(missing_ok=True)
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(handle, 'w', encoding='ascii') as f:
-        f.write(session.token)
-    aside.replace(memory)
-    return session
-
-
-def _admin(answer: Any) -> catalogue.Admin:
-    token = answer['token']
-    user, project = token['user'], token['project']
-    return catalogue.Admin(user=user['id'], project=project['id'], domain=user['domain']['id'])
-
-
-def _assignments(session: Session, project: str) -> frozenset[tuple[str, str, str]]:
-    found = _list(session, 'role_assignments', f'?scope.project.id={project}')
-    return frozenset(
-        (str(a['user']['id']), project, str(a['role']['id'])) for a in found if 'user' in a
-    )
-
-
-def _list(session: Session, kind: str, query: str = '') -> tuple[catalogue.Json, ...]:
-    answer, _ = _request('GET', session.url, f'/{kind}{query}', session.token)
-    return tuple(answer[kind])
-
-
-def _carry_out(session: Session, step: catalogue.Step) -> None:
-    try:
-        _request(step.method, session.url, step.path, session.token, body=step.body)
-    except KeystoneError as e:
-        # Gone already, or made by a hook that died before it heard so: the next round looks.
-        if e.status not in (http.client.NOT_FOUND, http.client.CONFLICT):
+        # Gone already, or made by a hook that died before it heard so.
+        if e.status not in (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.CONFLICT):
             raise
 
 
-def _request(
+def request(
+    machine: Machine,
     method: str,
     url: str,
     path: str,
@@ -204,33 +141,61 @@ def _request(
     subject: str = '',
     body: catalogue.Json | None = None,
 ) -> tuple[Any, str]:
-    """Make one request; the body of the answer, and the token in its headers."""
+    """Make one request; the body of the answer, and the token in its headers.
+
+    Raises:
+        KeystoneError: when keystone refuses, or does not answer.
+    """
     headers = {'Content-Type': 'application/json', 'Accept': 'application/json'}
     if token:
         headers['X-Auth-Token'] = token
     if subject:
         headers['X-Subject-Token'] = subject
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(  # noqa: S310 -- the address is keystone's own.
-        f'{url}/v3{path}', data=data, headers=headers, method=method
+    text = '' if body is None else json.dumps(body)
+    wanted = HttpRequest(
+        method=method, url=f'{url}/v3{path}', headers=headers, body=text, timeout_s=_TIMEOUT_S
     )
-    # No proxy: the request may be to this machine, and carries a password.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    answer = machine.http(wanted)
+    shown = path.partition('?')[0]
+    if not http.HTTPStatus.OK <= answer.status < http.HTTPStatus.MULTIPLE_CHOICES:
+        raise KeystoneError(method, shown, answer.status, _reason(answer.body) or answer.reason)
     try:
-        with opener.open(request, timeout=_TIMEOUT_S) as answer:
-            text = answer.read()
-            return (json.loads(text) if text else None), str(
-                answer.headers.get('X-Subject-Token') or ''
-            )
-    except urllib.error.HTTPError as e:
-        raise KeystoneError(method, path, e.code, _reason(e)) from None
-    except (OSError, http.client.HTTPException, ValueError) as e:
-        raise KeystoneError(method, path, 0, str(getattr(e, 'reason', e))) from None
+        data = json.loads(answer.body) if answer.body else None
+    except ValueError:
+        raise KeystoneError(method, shown, answer.status, 'this is no JSON') from None
+    return data, answer.headers.get('x-subject-token', '')
 
 
-def _reason(error: urllib.error.HTTPError) -> str:
+def _auth(user: catalogue.Json, scope: object) -> catalogue.Json:
+    identity = {'methods': ['password'], 'password': {'user': user}}
+    return {'auth': {'identity': identity, 'scope': scope}}
+
+
+def _session(answer: Any) -> catalogue.Session:
+    token = answer['token']
+    user, project = token['user'], token['project']
+    return catalogue.Session(user=user['id'], project=project['id'], domain=user['domain']['id'])
+
+
+def _assignments(client: Client, query: str) -> frozenset[tuple[str, str, str]]:
+    found: set[tuple[str, str, str]] = set()
+    for record in _list(client, 'role_assignments', query):
+        if 'user' not in record:
+            continue
+        scope = record['scope']
+        where = accounts.SYSTEM if 'system' in scope else scope.get('project', {}).get('id', '')
+        found.add((str(record['user']['id']), str(where), str(record['role']['id'])))
+    return frozenset(found)
+
+
+def _list(client: Client, kind: str, query: str = '') -> tuple[catalogue.Json, ...]:
+    answer, _ = request(client.machine, 'GET', client.url, f'/{kind}{query}', client.token)
+    return tuple(answer[kind])
+
+
+def _reason(body: str) -> str:
     try:
-        said = cast('dict[str, Any]', json.loads(error.read()))
+        said = cast('dict[str, Any]', json.loads(body))
         return str(said['error']['message'])[:500]
-    except (ValueError, KeyError, TypeError, OSError):
-        return str(error.reason)
+    except (ValueError, KeyError, TypeError):
+        return ''

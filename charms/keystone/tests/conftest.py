@@ -1,4 +1,4 @@
-"""Makes the charm's own modules importable."""
+"""Makes the charm's own modules importable, and what its tests share."""
 
 from __future__ import annotations
 
@@ -6,3 +6,4 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / 'src'))
+sys.path.insert(0, str(pathlib.Path(__file__).parent))

@@ -1,61 +1,92 @@
-"""Runs in the container: brings the machine to what the charm's pure core wants, without Juju.
+"""Runs in the container: one run of the charm on this machine, without Juju.
 
-What Juju would say comes as JSON on the standard input; what was done goes to the standard output.
+What Juju would say comes as JSON on the standard input; what is to be published goes to the standard output.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
+from typing import Any
 
 import charm
 import charmkit
-import identity
 import keys
+import keystone_run
 from charmkit import apply, drive, facts, relations, state
 
 
 def main() -> None:
     said = json.load(sys.stdin)
-    address: str = said['address']
-    database = relations.Relation(
-        id=1,
-        name='shared-db',
-        app='mysql',
-        units={
-            'mysql/0': {
-                'db_host': '127.0.0.1', 'password': 'pw', 'allowed_units': 'keystone/0',
-            }
-        },
-    )  # fmt: skip
     rings = {f'secret:{name}': {'ring': text} for name, text in said['rings'].items()}
     known = {k.name: keys.load(said['rings'][k.label]) for k in keys.KINDS}
     inputs = state.Inputs(
         site=relations.Site(
             unit='keystone/0',
             leader=True,
-            address=address,
-            addresses={t: address for t in relations.ENDPOINT_TYPES},
+            address=said['address'],
+            addresses={t: said['address'] for t in relations.ENDPOINT_TYPES},
         ),
         facts=facts.read(),
-        relations={'shared-db': (database,)},
-        peers={'seed': 'secret:seed', **{k.label: f'secret:{k.label}' for k in keys.KINDS}},
+        relations={
+            'shared-db': (_database(said['generation']),),
+            'identity-service': tuple(_asked(*item) for item in said['asked'].items()),
+        },
+        options=said['options'],
+        peers={
+            **said['peers'],
+            'seed': 'secret:seed',
+            **{k.label: f'secret:{k.label}' for k in keys.KINDS},
+        },
         secrets={'secret:seed': {'seed': said['seed']}, **rings},
         my_peer_data={name: ring.digest for name, ring in known.items() if ring},
+        memory=said['memory'],
+        now=said['now'],
         unit_secret='u' * 48,
         fresh=said['fresh'],
     )
 
-    def run(why: charmkit.Why, known: charmkit.Inputs) -> charmkit.Desired:
-        return identity.desired_state(charm.KeystoneCharm.spec, why, known, said.get('due', ()))
+    def run(why: charmkit.Why, now: charmkit.Inputs) -> charmkit.Desired:
+        return keystone_run.run(charm.KeystoneCharm.spec, why, now)
 
-    machine = apply.LocalMachine('keystone')
-    driven = drive.drive(machine, run, charmkit.Hook('config-changed'), inputs)
+    why: charmkit.Why = charmkit.Hook(said['hook'], said.get('subject', ''))
+    if said.get('action'):
+        why = charmkit.Action(said['action'], said.get('params', {}), '1')
+    driven = drive.drive(apply.LocalMachine('keystone'), run, why, inputs)
     desired = driven.desired
-    secrets = {label: secret.content['ring'] for label, secret in desired.secrets.items()}
-    status = [f'{s.kind}: {s.message}' for s in desired.status]
-    done = [str(s) for s in driven.steps]
-    print(json.dumps({'steps': done, 'rings': secrets, 'status': status}))
+    out: dict[str, Any] = {
+        'steps': [str(s) for s in driven.steps],
+        'rings': {label: s.content['ring'] for label, s in desired.secrets.items()},
+        'status': [f'{s.kind}: {s.message}' for s in desired.status],
+        'peers': dict(desired.app_data.get('peers', said['peers'])),
+        'memory': {**said['memory'], **desired.memory},
+        'answers': {str(k): dict(v) for k, v in desired.unit_data.items() if isinstance(k, int)},
+        'results': dict(desired.results),
+        'failure': desired.failure,
+        'done': [
+            line
+            for seen in driven.inputs.seen.values()
+            if dataclasses.is_dataclass(seen)
+            for line in getattr(seen, 'done', ())
+        ],
+    }
+    print(json.dumps(out))
+
+
+def _database(generation: str) -> relations.Relation:
+    bag = {
+        'db_host': '127.0.0.1', 'password': 'pw', 'allowed_units': 'keystone/0',
+        'generation': generation,
+    }  # fmt: skip
+    return relations.Relation(id=1, name='shared-db', app='mysql', units={'mysql/0': bag})
+
+
+def _asked(number: str, bag: dict[str, str]) -> relations.Relation:
+    app = f'app{number}'
+    return relations.Relation(
+        id=int(number), name='identity-service', app=app, units={f'{app}/0': bag}
+    )
 
 
 if __name__ == '__main__':

@@ -2,90 +2,23 @@
 
 from __future__ import annotations
 
-import copy
+import dataclasses
 import itertools
 from typing import Any
 
+import asked
 import catalogue
+import plan
+import rest
+import tasks
 from charmkit.relations import ENDPOINT_TYPES, EndpointType, keystone
+from fake_keystone import FakeKeystone, Refusing
 from hypothesis import given
 from hypothesis import strategies as st
 
-SEED = 's' * 64
-ADMIN = catalogue.Admin(user='admin-id', project='admin-project', domain='default')
-TABLES = {'domains', 'projects', 'roles', 'users', 'services', 'endpoints'}
-
-
-class FakeKeystone:
-    """Does what the Identity API documents for the requests that a plan makes."""
-
-    def __init__(self) -> None:
-        self.records: dict[str, dict[str, dict[str, Any]]] = {t: {} for t in TABLES}
-        self.regions: set[str] = set()
-        self.assignments: set[tuple[str, str, str]] = set()
-        self.passwords: dict[str, str] = {}
-        self._ids = itertools.count(1)
-        for name in ('admin', 'member', 'reader'):
-            self.add('roles', name=name)
-
-    def add(self, table: str, **values: Any) -> str:
-        identity = f'{table}-{next(self._ids)}'
-        if 'password' in values:
-            self.passwords[identity] = values.pop('password')
-        self.records[table][identity] = {'enabled': True, **values, 'id': identity}
-        return identity
-
-    def observe(self) -> catalogue.Observed:
-        tables = {t: tuple(copy.deepcopy(list(r.values()))) for t, r in self.records.items()}
-        return catalogue.Observed(
-            admin=ADMIN,
-            regions=frozenset(self.regions),
-            assignments=frozenset(self.assignments),
-            **tables,
-        )
-
-    def carry_out(self, step: catalogue.Step) -> None:
-        parts = step.path.strip('/').split('/')
-        body = dict(next(iter(step.body.values()))) if step.body else {}
-        match step.method, parts:
-            case 'POST', ['regions']:
-                self.regions.add(body['id'])
-            case 'POST', [table]:
-                assert 'region_id' not in body or body['region_id'] in self.regions
-                assert 'service_id' not in body or body['service_id'] in self.records['services']
-                self.add(table, **body)
-            case 'PATCH', [table, identity]:
-                if 'password' in body:
-                    self.passwords[identity] = body.pop('password')
-                self.records[table][identity] |= body
-            case 'DELETE', [table, identity]:
-                del self.records[table][identity]
-                endpoints = self.records['endpoints']
-                for gone in [e for e, r in endpoints.items() if r['service_id'] == identity]:
-                    del endpoints[gone]
-                self.assignments = {a for a in self.assignments if a[0] != identity}
-            case 'PUT', ['projects', project, 'users', user, 'roles', role]:
-                assert user == ADMIN.user or user in self.records['users']
-                assert role in self.records['roles']
-                self.assignments.add((user, project, role))
-            case _:
-                raise AssertionError(step)
-
-    def converge(self, want: catalogue.Desired, rounds: int = 4) -> list[catalogue.Step]:
-        done: list[catalogue.Step] = []
-        for _ in range(rounds):
-            for step in catalogue.plan(want, self.observe()):
-                self.carry_out(step)
-                done.append(step)
-        assert catalogue.plan(want, self.observe()) == ()
-        return done
-
-    def urls(self) -> set[tuple[str, str, str, str]]:
-        services = self.records['services']
-        return {
-            (services[e['service_id']]['name'], e['region_id'], e['interface'], e['url'])
-            for e in self.records['endpoints'].values()
-        }
+PASSWORD = 'p' * 32
+URL = 'http://127.0.0.1:5000'
+Kept = dict[int, asked.Registered]
 
 
 def service(name: str, host: str = '10.0.0.1', region: str = 'RegionOne') -> keystone.Service:
@@ -95,8 +28,43 @@ def service(name: str, host: str = '10.0.0.1', region: str = 'RegionOne') -> key
     return keystone.Service(name, keystone.TYPES[name], region, urls)
 
 
-def asked(*services: keystone.Service, relation: int = 1, **more: Any) -> keystone.Request:
-    return keystone.Request(relation=relation, app='app', services=services, **more)
+def registered(*services: keystone.Service, relation: int = 1, **more: Any) -> asked.Registered:
+    request = keystone.Request(relation=relation, app='app', services=services, **more)
+    return asked.Registered(request, users=(request.username,) if services else ())
+
+
+def account(name: str, *roles: str) -> catalogue.Account:
+    return catalogue.Account(name, f'password of {name}', frozenset({'admin', 'service', *roles}))
+
+
+def wanted(
+    *now: asked.Registered,
+    before: tuple[asked.Registered, ...] = (),
+    own: tuple[keystone.Service, ...] = (),
+    **more: Any,
+) -> catalogue.Desired:
+    """What is wanted when *now* is in force and *before* was: relations that are not there now are broken."""
+    in_force: Kept = {r.request.relation: r for r in now}
+    kept: Kept = {r.request.relation: r for r in before}
+    broken = {i: r for i, r in kept.items() if i not in in_force}
+    accounts = {r.request.username: account(r.request.username, *r.request.roles) for r in now}
+    decision = asked.Decision(in_force=in_force, broken=broken)
+    return dataclasses.replace(catalogue.desired(decision, kept, accounts, own), **more)
+
+
+def converge(server: FakeKeystone, want: catalogue.Desired) -> tuple[str, ...]:
+    """Bring *server* to *want*; what had to be done."""
+    own = tasks.Account(catalogue.CHARM, catalogue.ADMIN_DOMAIN, PASSWORD)
+    task = tasks.Catalogue(urls=(URL,), password=PASSWORD, want=want, logins=(own,))
+    outcome = task.carry_out(server)  # pyright: ignore[reportArgumentType]
+    assert outcome.failure == ''
+    assert outcome.conflicts == ()
+    return outcome.done
+
+
+def observe(server: FakeKeystone) -> catalogue.Observed:
+    server.bootstrap(PASSWORD)
+    return rest.observe(rest.login(server, URL, PASSWORD))  # pyright: ignore[reportArgumentType]
 
 
 services = st.builds(
@@ -107,146 +75,252 @@ services = st.builds(
 )
 
 
-def _request(
-    found: list[keystone.Service], roles: tuple[str, ...], admin: tuple[str, ...]
-) -> keystone.Request:
-    return asked(*found, roles=roles, admin_roles=admin)
-
-
-def _without_rivals(found: list[keystone.Request]) -> catalogue.Desired:
+def _without_rivals(found: list[list[keystone.Service]]) -> list[asked.Registered]:
     taken: set[tuple[str, str]] = set()
-    kept: list[keystone.Request] = []
-    for request in found:
-        keys = {(s.name, s.region) for s in request.services}
+    kept: list[asked.Registered] = []
+    for number, group in enumerate(found):
+        keys = {(s.name, s.region) for s in group}
         if not keys & taken:
             taken |= keys
-            kept.append(request)
-    return catalogue.desired(kept, [service('keystone')], SEED)
+            kept.append(registered(*group, relation=number, roles=('Extra',)))
+    return kept
 
 
-wanted = st.lists(
-    st.builds(
-        _request,
-        st.lists(services, max_size=2, unique_by=lambda s: (s.name, s.region)),
-        st.sampled_from([(), ('Extra',), ('Member',)]),
-        st.sampled_from([(), ('Extra',)]),
-    ),
-    max_size=3,
-    unique_by=lambda r: r.username,
+requests = st.lists(
+    st.lists(services, max_size=2, unique_by=lambda s: (s.name, s.region)), max_size=3
 ).map(_without_rivals)
 
 
-@given(wanted, wanted)
-def test_it_settles_from_anything(before: catalogue.Desired, want: catalogue.Desired):
+def renumbered(found: list[asked.Registered]) -> list[asked.Registered]:
+    """The same of other relations."""
+    return [
+        dataclasses.replace(
+            r, request=dataclasses.replace(r.request, relation=100 + r.request.relation)
+        )
+        for r in found
+    ]
+
+
+@given(requests, requests)
+def test_relations_that_come_and_go_leave_what_is_asked_for(
+    before: list[asked.Registered], later: list[asked.Registered]
+):
     server = FakeKeystone()
-    server.converge(before)
-    server.converge(want)
+    converge(server, wanted(*before, own=(service('keystone'),)))
+    now = renumbered(later)
+    converge(server, wanted(*now, before=tuple(before), own=(service('keystone'),)))
+    asked_for = [service('keystone'), *(s for r in now for s in r.request.services)]
+    assert server.urls() == {(s.name, s.region, k, url) for s in asked_for for k, url in s.urls}
+    users = {u['name'] for u in server.records['users'].values()}
+    assert users - {catalogue.CHARM} == {u for r in now for u in r.users}
+    assert {s['name'] for s in server.records['services'].values()} == {s.name for s in asked_for}
+
+
+@given(requests, st.integers(0, 40))
+def test_it_settles_after_a_hook_that_died_anywhere(found: list[asked.Registered], steps: int):
+    server = FakeKeystone()
+    want = wanted(*found)
+    seen = observe(server)
+    client = rest.login(server, URL, PASSWORD)  # pyright: ignore[reportArgumentType]
+    for step in itertools.islice(plan.plan(want, seen), steps):
+        rest.carry_out(client, step)
+    converge(server, want)
+    assert plan.plan(want, observe(server)) == ()
+
+
+def test_what_nobody_asks_for_any_more_is_not_gone():
+    server = FakeKeystone()
+    converge(server, wanted(registered(service('glance'))))
+    assert converge(server, wanted()) == ()
+    assert len(server.urls()) == 3
+
+
+def test_what_the_operator_made_is_left_alone():
+    server = FakeKeystone()
+    glance = registered(service('glance'))
+    converge(server, wanted(glance))
+    theirs = server.add('services', name='swift', type='object-store', description='ours')
+    ours = server.named('services', 'glance')['id']
+    server.regions['Elsewhere'] = {'id': 'Elsewhere'}
+    url = 'http://operator'
+    for where, of in (('Elsewhere', ours), ('RegionOne', theirs), ('RegionOne', ours)):
+        server.add('endpoints', service_id=of, region_id=where, interface='public', url=url)
+    moved = registered(service('glance', '10.0.0.2'))
+    converge(server, wanted(moved, before=(glance,)))
+    made = {e['url'] for e in server.records['endpoints'].values() if e['url'] != url}
+    assert made == {f'http://10.0.0.2/{t}' for t in ENDPOINT_TYPES}
+    converge(server, wanted(before=(moved,)))
     assert server.urls() == {
-        (s.name, s.region, kind, url) for s in want.services for kind, url in s.urls
+        ('glance', 'Elsewhere', 'public', url),
+        ('swift', 'RegionOne', 'public', url),
+        ('glance', 'RegionOne', 'public', url),
     }
-    assert {u['name'] for u in server.records['users'].values()} == {a.name for a in want.accounts}
+    assert server.regions['Elsewhere'] == {'id': 'Elsewhere'}
+    assert server.user('glance') == ''
 
 
-@given(wanted, st.integers(0, 40))
-def test_it_settles_after_a_hook_that_died_anywhere(want: catalogue.Desired, steps: int):
+def test_a_service_that_the_operator_made_is_used_and_not_changed():
     server = FakeKeystone()
-    for step in itertools.islice(catalogue.plan(want, server.observe()), steps):
-        server.carry_out(step)
-    server.converge(want)
+    theirs = server.add('services', name='glance', type='image', description='mine', enabled=False)
+    server.regions['RegionOne'] = {'id': 'RegionOne'}
+    url = 'http://operator'
+    at = {'service_id': theirs, 'region_id': 'RegionOne', 'interface': 'public'}
+    endpoint = server.add('endpoints', **at, url=url)
+    glance = registered(service('glance'))
+    task = tasks.Catalogue(urls=(URL,), password=PASSWORD, want=wanted(glance))
+    outcome = task.carry_out(server)  # pyright: ignore[reportArgumentType]
+    assert server.records['services'][theirs] == {
+        'id': theirs, 'name': 'glance', 'type': 'image', 'description': 'mine', 'enabled': False,
+    }  # fmt: skip
+    assert server.records['endpoints'][endpoint]['url'] == url
+    (conflict,) = outcome.conflicts
+    assert conflict.startswith('glance public in RegionOne is http://operator')
+    converge(server, wanted(before=(glance,)))
+    assert endpoint in server.records['endpoints']
 
 
-def test_what_others_made_is_left_alone():
+def test_an_account_that_the_operator_made_is_told_and_not_changed():
     server = FakeKeystone()
-    theirs = server.add('services', name='glance', type='image', description='ours at home')
-    server.add(
-        'endpoints', service_id=theirs, region_id='X', interface='public', url='http://elsewhere'
+    converge(server, wanted())
+    domain = server.named('domains', catalogue.DOMAIN)['id']
+    theirs = server.add('users', name='glance', domain_id=domain, password='theirs')
+    glance = registered(service('glance'))
+    task = tasks.Catalogue(urls=(URL,), password=PASSWORD, want=wanted(glance))
+    outcome = task.carry_out(server)  # pyright: ignore[reportArgumentType]
+    assert outcome.conflicts == (
+        'user glance in service_domain was not made by the charm: rename or delete it',
     )
-    server.converge(catalogue.desired([], [service('keystone')], SEED))
-    assert theirs in server.records['services']
-    assert ('glance', 'X', 'public', 'http://elsewhere') in server.urls()
+    assert server.passwords[theirs] == 'theirs'
+    assert not [a for a in server.assignments if a[0] == theirs]
+    converge(server, wanted(before=(glance,)))
+    assert theirs in server.records['users']
 
 
 def test_endpoints_follow_what_is_asked_for():
     server = FakeKeystone()
-    server.converge(catalogue.desired([asked(service('glance'))], [], SEED))
-    moved = catalogue.desired([asked(service('glance', '192.0.2.9'))], [], SEED)
-    steps = server.converge(moved)
-    assert {s.method for s in steps} == {'PATCH'}
+    glance = registered(service('glance'))
+    converge(server, wanted(glance))
+    moved = registered(service('glance', '192.0.2.9'))
+    done = converge(server, wanted(moved, before=(glance,)))
+    assert len(done) == 3
     assert {url for *_, url in server.urls()} == {f'http://192.0.2.9/{t}' for t in ENDPOINT_TYPES}
 
 
-def test_an_endpoint_that_is_there_twice_stays_once():
+def test_a_restored_database_is_brought_back():
+    """Its endpoints are elsewhere, and nothing is known of what was registered there."""
     server = FakeKeystone()
-    want = catalogue.desired([asked(service('glance'))], [], SEED)
-    server.converge(want)
-    again = dict(next(iter(server.records['endpoints'].values())))
-    del again['id']
-    server.add('endpoints', **again)
-    (step,) = server.converge(want)
-    assert step.method == 'DELETE'
+    converge(server, wanted(registered(service('glance'))))
+    converge(server, wanted(registered(service('glance', '192.0.2.9'))))
+    assert {url for *_, url in server.urls()} == {f'http://192.0.2.9/{t}' for t in ENDPOINT_TYPES}
+
+
+def test_an_endpoint_type_that_is_withdrawn_goes_alone():
+    server = FakeKeystone()
+    glance = registered(service('glance'))
+    converge(server, wanted(glance))
+    whole = glance.request.services[0]
+    less = registered(dataclasses.replace(whole, urls=whole.urls[:2]))
+    gone = frozenset({dataclasses.replace(whole, urls=whole.urls[2:])})
+    assert converge(server, wanted(less, before=(glance,), gone=gone)) == (
+        'delete glance admin http://10.0.0.1/admin',
+    )
+
+
+def test_an_account_is_shared_until_the_last_relation_with_it_is_broken():
+    server = FakeKeystone()
+    one, two = (
+        registered(service('glance', region=region), relation=n)
+        for n, region in enumerate(('RegionOne', 'RegionTwo'))
+    )
+    converge(server, wanted(one, two))
+    converge(server, wanted(two, before=(one, two)))
+    assert server.user('glance')
+    assert {region for _, region, *_ in server.urls()} == {'RegionTwo'}
+    converge(server, wanted(before=(two,)))
+    assert not server.user('glance')
+    assert not server.urls()
 
 
 def test_an_account_serves_all_services_of_a_relation():
     server = FakeKeystone()
-    want = catalogue.desired([asked(service('placement'), service('nova'))], [], SEED)
-    server.converge(want)
-    (account,) = want.accounts
-    assert account.name == 'nova_placement'
-    facts = catalogue.facts(account, server.observe())
+    want = wanted(registered(service('placement'), service('nova')))
+    converge(server, want)
+    (made,) = want.accounts
+    assert made.name == 'nova_placement'
+    facts = catalogue.facts(made, observe(server))
     assert facts
-    assert server.passwords[facts.user_id] == catalogue.password(SEED, 'nova_placement')
+    assert server.passwords[facts.user_id] == made.password
     assert facts.domain == 'service_domain'
 
 
-def test_another_seed_sets_other_passwords():
+def test_a_disabled_account_is_enabled_and_a_retired_one_disabled():
     server = FakeKeystone()
-    request = asked(service('glance'))
-    server.converge(catalogue.desired([request], [], SEED))
-    (step,) = server.converge(catalogue.desired([request], [], 't' * 64))
-    assert step.summary == 'set password of glance'
-    assert catalogue.password('t' * 64, 'glance') in server.passwords.values()
-
-
-def test_a_disabled_account_is_enabled():
-    server = FakeKeystone()
-    want = catalogue.desired([asked(service('glance'))], [], SEED)
-    server.converge(want)
-    for user in server.records['users'].values():
-        user['enabled'] = False
-    (step,) = server.converge(want)
-    assert step.summary == 'enable glance'
+    glance = registered(service('glance'))
+    converge(server, wanted(glance))
+    retired = frozenset({dataclasses.replace(account('glance'), password='nobodys')})
+    done = converge(server, wanted(retired=retired))
+    assert done == ('retire glance',)
+    assert server.passwords[server.user('glance')] == 'nobodys'
+    assert converge(server, wanted(retired=retired)) == ()
+    assert converge(server, wanted(glance)) == ('enable glance',)
+    assert server.passwords[server.user('glance')] == 'password of glance'
 
 
 def test_roles_are_not_told_apart_by_case():
     server = FakeKeystone()
-    server.converge(catalogue.desired([asked(service('glance'), roles=('Admin',))], [], SEED))
+    converge(server, wanted(registered(service('glance'), roles=('Admin',))))
     assert sorted(r['name'] for r in server.records['roles'].values()) == [
         'admin', 'member', 'reader', 'service',
     ]  # fmt: skip
 
 
+def test_the_admin_is_made_once_with_its_role_everywhere():
+    server = FakeKeystone()
+    converge(server, wanted(admin_password='secret'))
+    admin, role = server.user('admin'), server.named('roles', 'admin')['id']
+    assert server.passwords[admin] == 'secret'
+    assert {(admin, server.project, role), (admin, 'system', role)} <= server.assignments
+    assert converge(server, wanted(admin_password='another')) == ()
+    server.records['users'].pop(admin)
+    assert converge(server, wanted()) == ()
+
+
 def test_the_admin_gets_the_roles_that_are_asked_for_it():
     server = FakeKeystone()
-    request = asked(
+    heat = registered(
         service('heat'), roles=('heat_stack_owner',), admin_roles=('heat_stack_owner',)
     )
-    server.converge(catalogue.desired([request], [], SEED))
-    (role,) = [r['id'] for r in server.records['roles'].values() if 'heat' in r['name']]
-    assert (ADMIN.user, ADMIN.project, role) in server.assignments
+    converge(server, wanted(heat, admin_password='secret'))
+    role = server.named('roles', 'heat_stack_owner')['id']
+    assert (server.user('admin'), server.project, role) in server.assignments
+
+
+def test_domains_of_directories_are_made_and_stay():
+    server = FakeKeystone()
+    assert 'create domain staff' in converge(server, wanted(domains=frozenset({'staff'})))
+    converge(server, wanted())
+    assert server.named('domains', 'staff')
+
+
+def test_no_account_of_a_program_may_expire_or_be_locked_out():
+    server = FakeKeystone()
+    converge(server, wanted(registered(service('glance'))))
+    for name in ('glance', catalogue.CHARM):
+        assert server.named('users', name)['options'] == catalogue.OPTIONS
 
 
 def test_passwords_are_in_no_repr():
-    want = catalogue.desired([asked(service('glance'))], [], SEED)
-    steps = FakeKeystone().converge(want)
-    assert catalogue.password(SEED, 'glance') not in repr((want, steps))
-
-
-def test_a_plan_that_forgets_a_kind_of_request_is_caught():
-    """The check's own check: a plan without its endpoints does not settle here."""
     server = FakeKeystone()
-    want = catalogue.desired([asked(service('glance'))], [], SEED)
-    for _ in range(4):
-        for step in catalogue.plan(want, server.observe()):
-            if not step.path.startswith('/endpoints'):
-                server.carry_out(step)
-    assert catalogue.plan(want, server.observe()) != ()
+    want = wanted(registered(service('glance')), admin_password='topsecret')
+    steps = plan.plan(want, observe(server))
+    assert 'password of' not in repr((want, steps))
+    assert 'topsecret' not in repr((want, steps))
+
+
+def test_a_plan_that_does_not_settle_is_caught():
+    """The check's own check: a keystone that makes no endpoint."""
+    server = Refusing(path='/endpoints')
+    task = tasks.Catalogue(
+        urls=(URL,), password=PASSWORD, want=wanted(registered(service('glance')))
+    )
+    assert 'does not settle: create glance' in task.carry_out(server).failure  # pyright: ignore[reportArgumentType]

@@ -13,8 +13,12 @@ import charmkit
 import identity
 import keys
 import pytest
-import rest
+import registration
+import renewal
 from charmkit import testing as machines
+from charmkit.machine import Finished, HttpRequest, HttpResponse
+from charmkit.relations import keystone
+from fake_keystone import FakeKeystone
 from ops import testing
 from syrupy.assertion import SnapshotAssertion
 
@@ -30,38 +34,33 @@ sys.modules['keystone_charm'] = charm
 _spec.loader.exec_module(charm)
 
 
-class FakeCatalogue:
-    """Stands for keystone: what it was last brought to, and by which units it was reached."""
+@dataclasses.dataclass
+class Machine(machines.FakeMachine):
+    """A machine on which a keystone answers once Apache runs."""
 
-    def __init__(self) -> None:
-        self.want: catalogue.Desired | None = None
-        self.urls: list[str] = []
+    server: FakeKeystone = dataclasses.field(default_factory=FakeKeystone)
 
-    def converge(
-        self, urls: Any, password: str, want: catalogue.Desired, memory: pathlib.Path
-    ) -> tuple[catalogue.Observed, list[catalogue.Step]]:
-        self.want, self.urls = want, list(urls)
-        seen = catalogue.Observed(
-            admin=catalogue.Admin(user='admin-id', project='admin-project', domain='default'),
-            domains=({'id': 'domain-id', 'name': catalogue.DOMAIN},),
-            projects=({'id': 'project-id', 'name': catalogue.PROJECT},),
-            users=tuple({'id': f'{a.name}-id', 'name': a.name} for a in want.accounts),
-        )
-        return seen, []
+    def http(self, request: HttpRequest) -> HttpResponse:
+        if request.url.endswith('/healthcheck'):
+            return super().http(request)
+        self.requests.append(request)
+        return self.server.http(request)
+
+    def program(self, *argv: str, **more: Any) -> Finished:
+        self.programs.append(argv)
+        return self.server.program(*argv, **more)
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> machines.FakeMachine:
-    fake = machines.FakeMachine()
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    fake = Machine()
     monkeypatch.setattr(charmkit.Charm, 'machine', fake)
     return fake
 
 
 @pytest.fixture
-def catalog(monkeypatch: pytest.MonkeyPatch) -> FakeCatalogue:
-    fake = FakeCatalogue()
-    monkeypatch.setattr(rest, 'converge', fake.converge)
-    return fake
+def server(machine: Machine) -> FakeKeystone:
+    return machine.server
 
 
 def context(unit: int = 0) -> testing.Context[Any]:
@@ -69,7 +68,7 @@ def context(unit: int = 0) -> testing.Context[Any]:
 
 
 @pytest.fixture
-def ctx(machine: machines.FakeMachine, catalog: FakeCatalogue) -> testing.Context[Any]:
+def ctx(machine: Machine) -> testing.Context[Any]:
     return context()
 
 
@@ -90,6 +89,12 @@ def glance(**data: str) -> testing.Relation:
     return testing.Relation(
         'identity-service', remote_app_name='glance', remote_units_data={0: asked | data}
     )
+
+
+def password(user: str, rotations: renewal.Rotations | None = None) -> str:
+    """What the account in use of *user* is to have."""
+    request = keystone.Request(relation=1, app='', services=(keystone.Service(user, '', '', ()),))
+    return renewal.accounts(SEED, rotations or {}, [request])[user].password
 
 
 def ring(random: str = 'r') -> keys.Ring:
@@ -140,7 +145,7 @@ def state(
     )
 
 
-def test_alone_it_says_what_it_misses(ctx: testing.Context[Any], machine: machines.FakeMachine):
+def test_alone_it_says_what_it_misses(ctx: testing.Context[Any], machine: Machine):
     peer = testing.PeerRelation('peers')
     out = ctx.run(ctx.on.config_changed(), testing.State(leader=True, relations={peer}))
     assert out.unit_status == testing.BlockedStatus('missing relation: shared-db')
@@ -148,7 +153,7 @@ def test_alone_it_says_what_it_misses(ctx: testing.Context[Any], machine: machin
 
 
 def test_the_leader_shares_a_seed_and_keys_and_uses_them_once_juju_keeps_them(
-    ctx: testing.Context[Any], machine: machines.FakeMachine
+    ctx: testing.Context[Any], machine: Machine
 ):
     peer = testing.PeerRelation('peers')
     out = ctx.run(ctx.on.config_changed(), testing.State(leader=True, relations={peer, DB}))
@@ -163,26 +168,26 @@ def test_the_leader_shares_a_seed_and_keys_and_uses_them_once_juju_keeps_them(
 
 
 def test_the_leader_serves_when_everything_is_there(
-    ctx: testing.Context[Any], machine: machines.FakeMachine, catalog: FakeCatalogue
+    ctx: testing.Context[Any], machine: Machine, server: FakeKeystone
 ):
     out = ctx.run(ctx.on.relation_changed(DB, remote_unit=0), state(DB))
     assert out.unit_status == testing.ActiveStatus()
     order = [machine.steps.index(s) for s in (
-        'write /etc/keystone/fernet-keys/1', 'run keystone-manage db_sync', 'run bootstrap',
-        'start apache2',
+        'write /etc/keystone/fernet-keys/1', 'run keystone-manage db_sync', 'start apache2',
     )]  # fmt: skip
     assert order == sorted(order)
-    assert catalog.want
-    assert dict(next(iter(catalog.want.services)).urls) == {
-        'public': 'http://10.2.0.4:5000/v3',
-        'internal': 'http://10.1.0.4:5000/v3',
-        'admin': 'http://10.3.0.4:5000/v3',
+    assert server.urls() == {
+        ('keystone', 'RegionOne', 'public', 'http://10.2.0.4:5000/v3'),
+        ('keystone', 'RegionOne', 'internal', 'http://10.1.0.4:5000/v3'),
+        ('keystone', 'RegionOne', 'admin', 'http://10.3.0.4:5000/v3'),
     }
+    assert server.passwords[server.user('admin')] == renewal.admin_password(SEED, {})
+    assert server.passwords[server.user(catalogue.CHARM)] == renewal.charm_password(SEED, {})
     assert out.opened_ports == {testing.TCPPort(5000)}
 
 
 def test_an_account_and_keystones_addresses_are_answered(
-    ctx: testing.Context[Any], catalog: FakeCatalogue
+    ctx: testing.Context[Any], server: FakeKeystone
 ):
     relation = glance(requested_roles='Creator')
     out = ctx.run(ctx.on.relation_changed(relation, remote_unit=0), state(DB, relation))
@@ -196,58 +201,91 @@ def test_an_account_and_keystones_addresses_are_answered(
         'internal_protocol': 'http', 'internal_host': '10.1.0.4', 'internal_port': '5000',
         'service_type': 'image',
         'service_username': 'glance',
-        'service_password': catalogue.password(SEED, 'glance'),
-        'service_user_id': 'glance-id',
-        'service_domain': 'service_domain', 'service_domain_id': 'domain-id',
-        'service_tenant': 'services', 'service_tenant_id': 'project-id',
-        'admin_domain_id': 'default', 'admin_project_id': 'admin-project',
-        'admin_user_id': 'admin-id', 'admin_role': 'admin',
+        'service_password': password('glance'),
+        'service_user_id': server.user('glance'),
+        'service_domain': 'service_domain',
+        'service_domain_id': server.named('domains', 'service_domain')['id'],
+        'service_tenant': 'services',
+        'service_tenant_id': server.named('projects', 'services')['id'],
+        'admin_domain_id': 'default', 'admin_project_id': server.project,
+        'admin_user_id': server.user('admin'), 'admin_role': 'admin',
     }  # fmt: skip
+    assert server.passwords[server.user('glance')] == password('glance')
+
+
+def shared_by(out: testing.State) -> dict[str, str]:
+    """What the leader told its peers."""
+    said = dict(out.get_relations('peers')[0].local_app_data)
+    return {k: v for k, v in said.items() if not v.startswith('secret:')}
 
 
 def test_a_follower_says_the_same_and_asks_keystone_nothing(
-    ctx: testing.Context[Any], catalog: FakeCatalogue, machine: machines.FakeMachine
+    ctx: testing.Context[Any], server: FakeKeystone, machine: Machine
 ):
     relation = glance()
     first = ctx.run(ctx.on.relation_changed(relation, remote_unit=0), state(DB, relation))
-    said = dict(first.get_relations('peers')[0].local_app_data)
-    catalog.want = None
+    server.asked.clear()
     machine.seen, machine.steps = dataclasses.replace(machine.seen, commands={}), []
     follower = context(1)
-    kept = {k: v for k, v in said.items() if k in ('accounts', 'schema')}
     out = follower.run(
         follower.on.relation_changed(relation, remote_unit=0),
-        state(DB, relation, leader=False, said=kept, peers={0: {}}),
+        state(DB, relation, leader=False, said=shared_by(first), peers={0: {}}),
     )
     assert out.unit_status == testing.ActiveStatus()
     mine, theirs = (
         s.get_relation(relation.id).local_unit_data['service_password'] for s in (out, first)
     )
     assert mine == theirs
-    assert catalog.want is None
+    assert not server.asked
     assert not [s for s in machine.steps if s.startswith('run')]
 
 
-def test_a_new_leader_does_not_make_the_admin_again(
-    ctx: testing.Context[Any], machine: machines.FakeMachine
+def moved(database: testing.Relation, **said: str) -> testing.Relation:
+    """A database server that says something else."""
+    return dataclasses.replace(
+        database, remote_units_data={0: {**database.remote_units_data[0], **said}}
+    )
+
+
+@pytest.mark.parametrize('changed', [{'db_host': '10.1.0.6'}, {'generation': 'restored'}])
+def test_the_admin_is_made_once_in_each_database(
+    ctx: testing.Context[Any], server: FakeKeystone, changed: dict[str, str]
 ):
     first = ctx.run(ctx.on.update_status(), state(DB))
-    assert 'run bootstrap' in machine.steps
-    said = first.get_relations('peers')[0].local_app_data
-    machine.seen, machine.steps = dataclasses.replace(machine.seen, commands={}), []
-    kept = {k: said[k] for k in ('schema', 'bootstrap')}
+    # The operator has no admin of that name any more: that is respected.
+    del server.records['users'][server.user('admin')]
     second = context(1)
-    second.run(second.on.leader_elected(), state(DB, said=kept))
-    assert not [s for s in machine.steps if s.startswith('run')]
-    # In another database there is no admin yet.
-    moved = dataclasses.replace(
-        DB, remote_units_data={0: {**DB.remote_units_data[0], 'db_host': '10.1.0.6'}}
+    second.run(second.on.leader_elected(), state(DB, said=shared_by(first)))
+    assert not server.user('admin')
+    second.run(second.on.update_status(), state(moved(DB, **changed), said=shared_by(first)))
+    assert server.user('admin')
+
+
+def test_a_restored_database_is_taken_up(ctx: testing.Context[Any], server: FakeKeystone):
+    """It comes from another deployment: other passwords, other addresses, an admin of its own."""
+    relation = glance()
+    first = ctx.run(ctx.on.update_status(), state(DB, relation))
+    for user in server.passwords:
+        server.set_password(user, 'of another deployment')
+    for endpoint in server.records['endpoints'].values():
+        endpoint['url'] = 'http://of-another-deployment'
+    out = ctx.run(
+        ctx.on.config_changed(),
+        dataclasses.replace(
+            first,
+            relations={
+                *(r for r in first.relations if r.id != DB.id),
+                moved(DB, generation='restored'),
+            },
+        ),
     )
-    second.run(second.on.update_status(), state(moved, said=kept))
-    assert 'run bootstrap' in machine.steps
+    assert out.unit_status.name == 'active'
+    assert server.passwords[server.user('glance')] == password('glance')
+    assert server.passwords[server.user('admin')] == 'of another deployment'
+    assert not [url for *_, url in server.urls() if 'another' in url]
 
 
-def test_a_follower_waits_for_keys(ctx: testing.Context[Any], machine: machines.FakeMachine):
+def test_a_follower_waits_for_keys(ctx: testing.Context[Any], machine: Machine):
     follower = context(1)
     peer = testing.PeerRelation('peers', peers_data={0: {}})
     out = follower.run(follower.on.start(), testing.State(relations={peer, DB}, networks=NETWORKS))
@@ -256,9 +294,7 @@ def test_a_follower_waits_for_keys(ctx: testing.Context[Any], machine: machines.
     assert machine.service('apache2') == 'stopped'
 
 
-def test_a_follower_waits_for_the_migration(
-    ctx: testing.Context[Any], machine: machines.FakeMachine
-):
+def test_a_follower_waits_for_the_migration(ctx: testing.Context[Any], machine: Machine):
     follower = context(1)
     out = follower.run(follower.on.start(), state(DB, leader=False, peers={0: {}}))
     assert out.unit_status == testing.WaitingStatus(
@@ -267,16 +303,60 @@ def test_a_follower_waits_for_the_migration(
     assert machine.service('apache2') == 'stopped'
 
 
-def test_an_answer_goes_when_the_request_goes(ctx: testing.Context[Any]):
-    relation = dataclasses.replace(
-        glance(), remote_units_data={}, local_unit_data={'service_password': 'x'}
+@pytest.mark.parametrize('changed', [{'region': ''}, {'service': 'nonsense'}, None])
+def test_a_request_that_went_bad_takes_nothing_back(
+    ctx: testing.Context[Any], server: FakeKeystone, changed: dict[str, str] | None
+):
+    relation = glance()
+    first = ctx.run(ctx.on.update_status(), state(DB, relation))
+    before, said = server.urls(), first.get_relation(relation.id).local_unit_data
+    asked: dict[int, dict[str, str]] = {}
+    if changed is not None:
+        asked[0] = {**relation.remote_units_data[0], **changed}
+    bad = dataclasses.replace(first.get_relation(relation.id), remote_units_data=asked)
+    out = ctx.run(
+        ctx.on.update_status(),
+        dataclasses.replace(
+            first, relations={*(r for r in first.relations if r.id != bad.id), bad}
+        ),
     )
-    out = ctx.run(ctx.on.update_status(), state(DB, relation))
-    assert 'service_password' not in out.get_relation(relation.id).local_unit_data
+    assert server.urls() == before
+    now = dict(out.get_relation(relation.id).local_unit_data)
+    refused = now.pop('refused', '')
+    assert now == said
+    if changed is None:
+        assert out.unit_status == testing.ActiveStatus()
+    else:
+        assert out.unit_status.message == (
+            f'refused glance: {refused}; what it asked for before is in force'
+        )
+
+
+def test_only_a_broken_relation_deletes(ctx: testing.Context[Any], server: FakeKeystone):
+    relation = glance()
+    first = ctx.run(ctx.on.update_status(), state(DB, relation))
+    assert server.user('glance')
+    out = ctx.run(ctx.on.relation_broken(first.get_relation(relation.id)), first)
+    assert not server.user('glance')
+    assert {name for name, *_ in server.urls()} == {'keystone'}
+    assert not registration.asked.load(shared_by(out)['requests'])
+
+
+@pytest.mark.parametrize('region', ['', 'a/b'])
+def test_a_region_that_is_none_leaves_the_one_before(
+    ctx: testing.Context[Any], server: FakeKeystone, region: str
+):
+    first = ctx.run(ctx.on.config_changed(), state(DB, config={'region': 'Here There'}))
+    before = server.urls()
+    out = ctx.run(ctx.on.config_changed(), dataclasses.replace(first, config={'region': region}))
+    assert server.urls() == before
+    assert {where for _, where, *_ in before} == {'Here', 'There'}
+    assert out.unit_status.name == 'blocked'
+    assert out.unit_status.message.startswith('option region: ')
 
 
 def test_nonsense_is_refused_by_name_and_hurts_nobody(
-    ctx: testing.Context[Any], catalog: FakeCatalogue
+    ctx: testing.Context[Any], server: FakeKeystone
 ):
     good, bad = (
         glance(),
@@ -302,9 +382,7 @@ def test_a_service_belongs_to_the_first_that_asks(ctx: testing.Context[Any]):
     )
 
 
-def test_keys_are_rotated_when_juju_says_so(
-    ctx: testing.Context[Any], machine: machines.FakeMachine
-):
+def test_keys_are_rotated_when_juju_says_so(ctx: testing.Context[Any], machine: Machine):
     before = state(DB, peers={1: {'fernet': ring().digest}})
     (secret,) = [s for s in before.secrets if s.label == 'fernet-keys']
     out = ctx.run(ctx.on.secret_rotate(secret), before)
@@ -337,43 +415,218 @@ def test_a_rotation_waits_for_a_unit_that_lacks_the_last_keys(ctx: testing.Conte
 
 
 def test_credentials_are_encrypted_anew_after_their_keys_were_rotated(
-    ctx: testing.Context[Any], machine: machines.FakeMachine
+    ctx: testing.Context[Any], machine: Machine
 ):
     ctx.run(ctx.on.action('rotate-keys', params={'kind': 'credential'}), state(DB))
     assert 'run credential-migrate' in machine.steps
 
 
 def test_the_admins_password_is_shown_on_any_unit(ctx: testing.Context[Any]):
-    ctx.run(ctx.on.action('get-admin-password'), state(DB))
+    first = ctx.run(ctx.on.update_status(), state(DB))
+    ctx.run(ctx.on.action('get-admin-password'), first)
     shown = ctx.action_results
     assert shown
+    assert shown['valid'] == 'yes'
     follower = context(1)
     follower.run(follower.on.action('get-admin-password'), state(DB, leader=False))
     assert follower.action_results == shown
 
 
+def test_the_admin_may_change_its_password(ctx: testing.Context[Any], server: FakeKeystone):
+    first = ctx.run(ctx.on.update_status(), state(DB))
+    server.set_password(server.user('admin'), 'changed by hand')
+    out = ctx.run(ctx.on.update_status(), first)
+    assert out.unit_status == testing.ActiveStatus()
+    assert server.passwords[server.user('admin')] == 'changed by hand'
+    ctx.run(ctx.on.action('get-admin-password'), out)
+    assert ctx.action_results
+    assert ctx.action_results['valid'].startswith('no: it was changed elsewhere')
+
+
+def test_the_admins_password_is_renewed(ctx: testing.Context[Any], server: FakeKeystone):
+    first = ctx.run(ctx.on.update_status(), state(DB))
+    out = ctx.run(ctx.on.action('rotate-password'), first)
+    assert ctx.action_results == {'user': 'admin'}
+    ctx.run(ctx.on.action('get-admin-password'), out)
+    assert ctx.action_results
+    assert ctx.action_results['valid'] == 'yes'
+    assert server.passwords[server.user('admin')] == ctx.action_results['password']
+    assert ctx.action_results['password'] != renewal.admin_password(SEED, {})
+
+
+def test_the_charms_own_password_is_renewed(ctx: testing.Context[Any], server: FakeKeystone):
+    first = ctx.run(ctx.on.update_status(), state(DB))
+    before = server.passwords[server.user(catalogue.CHARM)]
+    ctx.run(ctx.on.action('rotate-password', params={'user': catalogue.CHARM}), first)
+    assert server.passwords[server.user(catalogue.CHARM)] != before
+
+
+def test_a_services_password_is_renewed_without_a_gap(
+    ctx: testing.Context[Any], server: FakeKeystone, machine: Machine
+):
+    relation = glance()
+    first = ctx.run(ctx.on.update_status(), state(DB, relation))
+    former = dict(first.get_relation(relation.id).local_unit_data)
+    params = {'user': 'glance'}
+    out = ctx.run(ctx.on.action('rotate-password', params=params), first)
+    assert ctx.action_results
+    assert ctx.action_results['account'] == 'glance-2'
+    now = dict(out.get_relation(relation.id).local_unit_data)
+    assert now['service_username'] == 'glance-2'
+    assert server.passwords[server.user('glance-2')] == now['service_password']
+    assert server.passwords[server.user('glance')] == former['service_password']
+    with pytest.raises(testing.ActionFailed, match='former account is good for another'):
+        ctx.run(ctx.on.action('rotate-password', params=params), out)
+    machine.clock += 3601
+    later = ctx.run(ctx.on.update_status(), out)
+    assert not server.named('users', 'glance')['enabled']
+    assert server.passwords[server.user('glance')] != former['service_password']
+    back = ctx.run(ctx.on.action('rotate-password', params=params), later)
+    now = dict(back.get_relation(relation.id).local_unit_data)
+    assert now['service_username'] == 'glance'
+    assert now['service_password'] not in (former['service_password'],)
+    assert server.named('users', 'glance')['enabled']
+    assert server.passwords[server.user('glance')] == now['service_password']
+    ctx.run(ctx.on.relation_broken(back.get_relation(relation.id)), back)
+    assert not server.user('glance')
+    assert not server.user('glance-2')
+
+
+def test_an_account_that_is_not_there_is_not_renewed(ctx: testing.Context[Any]):
+    with pytest.raises(testing.ActionFailed, match='it is one of admin, charm-keystone'):
+        ctx.run(ctx.on.action('rotate-password', params={'user': 'glance'}), state(DB))
+    with pytest.raises(testing.ActionFailed, match='only the leader'):
+        ctx.run(ctx.on.action('rotate-password'), state(DB, leader=False))
+
+
+def test_a_services_password_that_was_changed_outside_is_set_again(
+    ctx: testing.Context[Any], server: FakeKeystone
+):
+    relation = glance()
+    first = ctx.run(ctx.on.update_status(), state(DB, relation))
+    server.set_password(server.user('glance'), 'changed by hand')
+    out = ctx.run(ctx.on.update_status(), first)
+    assert server.passwords[server.user('glance')] == password('glance')
+    assert out.unit_status == testing.ActiveStatus(
+        'the password of glance had been changed: set it again'
+    )
+
+
+def test_a_keystone_that_does_not_answer_is_words_and_what_was_said_holds(
+    ctx: testing.Context[Any], server: FakeKeystone
+):
+    relation = glance()
+    first = ctx.run(ctx.on.update_status(), state(DB, relation))
+    server.down = True
+    out = ctx.run(ctx.on.update_status(), first)
+    assert out.unit_status == testing.BlockedStatus(
+        'the catalogue is as it was: GET /auth/tokens: no answer connection refused'
+    )
+    said, before = (dict(s.get_relation(relation.id).local_unit_data) for s in (out, first))
+    assert said == before
+    assert shared_by(out) == shared_by(first)
+
+
 def test_a_paused_leader_asks_another_unit_for_the_catalogue(
-    ctx: testing.Context[Any], catalog: FakeCatalogue
+    ctx: testing.Context[Any], machine: Machine
 ):
     running = ctx.run(
         ctx.on.update_status(), state(DB, peers={1: {'ingress-address': '10.1.0.9'}})
     )
+    machine.requests.clear()
     paused = ctx.run(ctx.on.action('pause'), running)
     assert paused.unit_status.name == 'maintenance'
-    assert catalog.urls == ['http://10.1.0.9:5000']
+    asked = {r.url.partition('/v3')[0] for r in machine.requests}
+    assert asked == {'http://10.1.0.9:5000'}
+
+
+RULES = 'lockout_failure_attempts: 5\npassword_regex: ^(?=.*\\d).{7,}$'
+
+
+def test_rules_for_passwords_reach_keystone_or_are_refused_by_name(
+    ctx: testing.Context[Any], machine: Machine
+):
+    first = ctx.run(
+        ctx.on.config_changed(), state(DB, config={'password-security-compliance': RULES})
+    )
+    assert first.unit_status == testing.ActiveStatus()
+    section = machine.file(CONF).partition('[security_compliance]\n')[2]
+    assert section.startswith('lockout_failure_attempts = 5\npassword_regex = ^(?=.*\\d).{7,}$$')
+    bad = {'password-security-compliance': 'lockout_failure_attempts: many'}
+    out = ctx.run(ctx.on.config_changed(), dataclasses.replace(first, config=bad))
+    assert out.unit_status.message == (
+        "option password-security-compliance: lockout_failure_attempts must be a number from 1 on, not 'many'; "
+        'what it said before is in force'
+    )
+    assert 'lockout_failure_attempts = 5' in machine.file(CONF)
+
+
+LDAP = """
+staff:
+  url: ldaps://ldap.example
+  user: cn=reader
+  password: s$cret
+  suffix: dc=example
+"""
+
+
+def test_domains_in_a_directory_have_their_file_and_are_made(
+    ctx: testing.Context[Any], machine: Machine, server: FakeKeystone
+):
+    first = ctx.run(ctx.on.config_changed(), state(DB, config={'ldap-domains': LDAP}))
+    assert first.unit_status == testing.ActiveStatus()
+    file = next(f for f in machine.desired.files if f.path.endswith('keystone.staff.conf'))
+    assert (file.mode, file.group) == (0o640, 'keystone')
+    assert 'password = s$$cret' in file.content
+    assert 'driver = ldap' in file.content
+    assert 'domain_specific_drivers_enabled = true' in machine.file(CONF)
+    assert server.named('domains', 'staff')
+    assert 'python3-ldap' in machine.desired.packages
+    # Keystone reads the file once, and only if the domain is there.
+    made = machine.steps.index('write /etc/keystone/domains/keystone.staff.conf')
+    assert made > machine.steps.index('start apache2')
+    assert [step for step in machine.steps[made:] if step.startswith('recycle')]
+    gone = ctx.run(ctx.on.config_changed(), dataclasses.replace(first, config={}))
+    assert 'remove /etc/keystone/domains/keystone.staff.conf' in machine.steps
+    assert gone.unit_status == testing.ActiveStatus()
+
+
+def test_a_subordinate_brings_a_domain(
+    ctx: testing.Context[Any], machine: Machine, server: FakeKeystone
+):
+    said = {'domain-name': 'staff', 'restart-nonce': '1'}
+    relation = testing.SubordinateRelation(
+        'domain-backend', remote_app_name='keystone-ldap', remote_unit_data=said
+    )
+    first = ctx.run(ctx.on.relation_changed(relation), state(DB, relation))
+    assert first.unit_status == testing.ActiveStatus()
+    assert server.named('domains', 'staff')
+    assert 'domain_config_dir = /etc/keystone/domains' in machine.file(CONF)
+    machine.steps.clear()
+    again = dataclasses.replace(
+        first.get_relation(relation.id), remote_unit_data={**said, 'restart-nonce': '2'}
+    )
+    ctx.run(
+        ctx.on.relation_changed(again),
+        dataclasses.replace(
+            first, relations={*(r for r in first.relations if r.id != relation.id), again}
+        ),
+    )
+    assert [s for s in machine.steps if s.startswith('recycle')]
 
 
 def test_secrets_are_in_no_log(ctx: testing.Context[Any]):
     ctx.run(ctx.on.update_status(), state(DB, glance()))
     said = '\n'.join(str(line) for line in ctx.juju_log)
-    assert catalogue.password(SEED, 'glance') not in said
+    assert password('glance') not in said
+    assert renewal.admin_password(SEED, {}) not in said
     assert ring().keys[0] not in said
 
 
 @pytest.mark.parametrize('base', BASES)
 def test_configuration_file(
     ctx: testing.Context[Any],
-    machine: machines.FakeMachine,
+    machine: Machine,
     base: str,
     snapshot: SnapshotAssertion,
 ):
@@ -383,9 +636,7 @@ def test_configuration_file(
     assert machine.file('/etc/apache2/sites-enabled/keystone.conf') == snapshot
 
 
-def test_every_event_leads_to_the_same_state(
-    ctx: testing.Context[Any], machine: machines.FakeMachine
-):
+def test_every_event_leads_to_the_same_state(ctx: testing.Context[Any], machine: Machine):
     relation = glance()
     seen: set[Any] = set()
     for event in (

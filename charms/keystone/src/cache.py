@@ -1,0 +1,80 @@
+"""Keystone's cache: what it may hold, for how long, and who can reach it. Pure.
+
+Each unit has its own, so a value that another unit changes is old until it expires. What people write
+and read back is therefore not cached at all; what is computed of it at great cost, roles and catalogue,
+is for some seconds, as are revocations. Validated tokens stay. Figures, and the other ways that were
+weighed: ``docs/adr/0018-what-keystone-caches.md``.
+
+oslo.cache pickles its values: who can write one runs code as keystone. So it is a memcached of keystone's
+own, on a Unix socket in a directory that nobody else may enter.
+"""
+
+from __future__ import annotations
+
+from charmkit import conf, host
+
+SERVICE = 'keystone-cache'
+SOCKET = f'/run/{SERVICE}/socket'
+CHANGES_S = 5
+"""For how long what another unit changed may be unseen in tokens, in seconds."""
+WRITTEN = (
+    'application_credential',
+    'credential',
+    'domain_config',
+    'federation',
+    'identity',
+    'resource',
+    'trust',
+    'unified_limit',
+)
+"""Sections of what people write: each read asks the database."""
+COMPUTED = ('catalog', 'revoke', 'role')
+_MOST_MIB = 256
+
+_UNIT = """\
+# Written by the charm: local changes are overwritten.
+[Unit]
+Description=memcached of keystone alone
+Before=apache2.service
+StartLimitIntervalSec=0
+
+[Service]
+User=keystone
+Group=keystone
+RuntimeDirectory={name}
+RuntimeDirectoryMode=0700
+ExecStart=/usr/bin/memcached -s {socket} -a 0600 -m {mib} -c 4096
+Restart=always
+RestartSec=1
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def settings() -> conf.Ini:
+    """What keystone.conf says of it."""
+    return {
+        'cache': {
+            'enabled': True,
+            'backend': 'dogpile.cache.memcached',
+            'memcache_servers': f'unix:{SOCKET}',
+            'memcache_dead_retry': 1,
+            'memcache_socket_timeout': 1,
+        },
+        **{section: {'caching': False} for section in WRITTEN},
+        **{section: {'cache_time': CHANGES_S} for section in COMPUTED},
+    }
+
+
+def desired(memory_mib: int) -> host.Host:
+    """The memcached, for a machine of *memory_mib* MiB."""
+    unit = _UNIT.format(name=SERVICE, socket=SOCKET, mib=min(max(memory_mib // 64, 64), _MOST_MIB))
+    return host.Host(
+        files=(
+            host.File(
+                path=f'/etc/systemd/system/{SERVICE}.service', content=unit, notify=(SERVICE,)
+            ),
+        ),
+        services=(host.Service(SERVICE),),
+    )

@@ -1,0 +1,225 @@
+"""From what units know to what the catalogue is to be, and from what it is to what is answered. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+import asked
+import catalogue
+import charmkit
+import domains
+import renewal
+import settings
+import tasks
+from charmkit import host, state
+from charmkit.relations import ENDPOINT_TYPES, Databag, EndpointType, Site, keystone, wire
+from identity import DB, PORT, Shared
+
+RELATION = 'identity-service'
+ACCOUNTS = 'accounts'
+OWN = 'own'
+ADMIN_MADE = 'bootstrap'
+"""The database in which the leader has seen to it that there is an admin."""
+LEAVING = 'leaving'
+"""Under which a unit remembers that it is being removed: the relations that it loses live on."""
+VERIFIED = 'verified'
+"""Under which the leader remembers the accounts that it has seen log in: it saves work, and proves nothing."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What is to be registered now."""
+
+    decision: asked.Decision
+    before: Mapping[int, asked.Registered]
+    accounts: Mapping[str, catalogue.Account]
+    """By the user name that a request builds."""
+    rotations: renewal.Rotations
+    own: tuple[keystone.Service, ...]
+    own_before: tuple[keystone.Service, ...]
+    database: str
+    """Stands for the database, and for the data in it."""
+
+
+def plan(
+    inputs: charmkit.Inputs, shared: Shared, site: Site, rotations: renewal.Rotations
+) -> Plan:
+    """Weigh what is asked for now against what was registered."""
+    before = asked.load(inputs.peers.get(asked.KEY, ''))
+    decision = asked.decide(inputs.of(RELATION), before)
+    if inputs.memory.get(LEAVING):
+        decision = dataclasses.replace(
+            decision, in_force={**before, **decision.in_force}, broken={}
+        )
+    return Plan(
+        decision=decision,
+        before=before,
+        accounts=renewal.accounts(shared.seed, rotations, decision.requests),
+        rotations=rotations,
+        own=own_services(site, settings.own_regions(inputs).value),
+        own_before=asked.load_services(inputs.peers.get(OWN, '')),
+        database=_database(inputs),
+    )
+
+
+def own_services(site: Site, regions: Iterable[str]) -> tuple[keystone.Service, ...]:
+    """Keystone's own place in the catalogue."""
+    urls = site.urls['keystone']
+    where: tuple[tuple[EndpointType, str], ...] = tuple(
+        (t, f'{urls[t]}/v3') for t in ENDPOINT_TYPES if t not in site.unregistered
+    )
+    return tuple(keystone.Service('keystone', 'identity', r, where) for r in regions)
+
+
+def task(
+    inputs: charmkit.Inputs,
+    shared: Shared,
+    now: Plan,
+    servers: tuple[str, ...],
+    *,
+    verify: bool,
+    renew: str = '',
+) -> tasks.Catalogue:
+    """The leader's work on keystone; *renew* is an account whose password is a new one."""
+    want = catalogue.desired(now.decision, now.before, now.accounts, now.own, now.own_before)
+    users = {user for r in now.decision.in_force.values() for user in r.users}
+    admin = renewal.admin_password(shared.seed, now.rotations)
+    want = dataclasses.replace(
+        want,
+        admin_password='' if inputs.peers.get(ADMIN_MADE) == now.database else admin,
+        domains=frozenset({*settings.directories(inputs).value, *settings.brought(inputs)}),
+        retired=renewal.retired(shared.seed, now.rotations, users, inputs.now),
+    )
+    logins = [
+        tasks.Account(a.name, catalogue.DOMAIN, a.password)
+        for a in now.accounts.values()
+        if verify
+    ]
+    if renew == catalogue.ADMIN:
+        logins.append(tasks.Account(renew, catalogue.ADMIN_DOMAIN, admin))
+    return tasks.Catalogue(
+        urls=servers,
+        password=renewal.charm_password(shared.seed, now.rotations),
+        want=want,
+        logins=tuple(sorted(logins, key=lambda a: a.name)),
+        patience_s=tasks.PATIENCE_S if inputs.peers.get(ACCOUNTS) else tasks.FIRST_PATIENCE_S,
+    )
+
+
+def verified(now: Plan) -> str:
+    """Stands for accounts, their passwords, and the data that they are in."""
+    every = sorted((a.name, a.password) for a in now.accounts.values())
+    return host.digest(f'{now.database} {every}')
+
+
+def statuses(now: Plan, outcome: tasks.Outcome) -> Iterable[state.Status]:
+    """What the operator should know of it."""
+    if outcome.failure:
+        yield state.Status('blocked', f'the catalogue is as it was: {outcome.failure}')
+    for conflict in outcome.conflicts:
+        yield state.Status('blocked', conflict)
+    for name, login in sorted(outcome.logins.items()):
+        if login == 'mended':
+            yield state.Status('active', f'the password of {name} had been changed: set it again')
+        elif login == 'refused':
+            yield state.Status('blocked', f'keystone refuses {name} with the password just set')
+
+
+def refusals(now: asked.Decision) -> list[state.Status]:
+    """Requests that are not met, by name, and what earlier ones left."""
+    out: list[state.Status] = []
+    for relation, refused in sorted(now.refused.items()):
+        kept = '; what it asked for before is in force' if relation in now.in_force else ''
+        out.append(state.Status('blocked', f'refused {refused.app}: {refused.reason}{kept}'))
+    for registered in now.in_force.values():
+        if registered.left:
+            places = ', '.join(sorted({f'{s.name} in {s.region}' for s in registered.left}))
+            app = registered.request.app
+            out.append(state.Status('active', f'{places} stays until {app} is no longer related'))
+    return out
+
+
+def published(
+    inputs: charmkit.Inputs, now: Plan, outcome: tasks.Outcome, peers: Databag
+) -> Databag:
+    """What the leader keeps once all is registered."""
+    seen = outcome.seen
+    if seen is None:
+        return peers
+    known = {
+        r.relation: catalogue.facts(now.accounts.get(r.username), seen)
+        for r in now.decision.requests
+    }
+    accounts = {relation: account for relation, account in known.items() if account}
+    return {
+        **peers,
+        asked.KEY: asked.dump(now.decision.in_force),
+        ACCOUNTS: dump_accounts(accounts),
+        renewal.KEY: renewal.dump(now.rotations),
+        OWN: asked.dump_services(now.own),
+        ADMIN_MADE: now.database,
+        domains.KEY: ' '.join(sorted(settings.made_domains(inputs))),
+    }
+
+
+def answers(
+    inputs: charmkit.Inputs,
+    seed: str,
+    peers: Databag,
+    site: Site,
+    refused: Mapping[int, keystone.Refusal],
+) -> dict[str | int, Databag]:
+    """What this unit says on each relation, from what the leader has registered: every unit says the same."""
+    in_force = asked.load(peers.get(asked.KEY, ''))
+    requests = [r.request for r in in_force.values()]
+    accounts = renewal.accounts(seed, renewal.load(peers.get(renewal.KEY, '')), requests)
+    known = load_accounts(peers.get(ACCOUNTS, ''), {a.name: a.password for a in accounts.values()})
+    region = settings.own_regions(inputs).value[0]
+    out: dict[str | int, Databag] = {}
+    for relation in inputs.of(RELATION):
+        said: dict[str, str] = {}
+        if relation.id in in_force and relation.id in known:
+            request = in_force[relation.id].request
+            said |= keystone.answer(request, site.urls['keystone'], region, known[relation.id])
+        if relation.id in refused:
+            said[keystone.REFUSED] = refused[relation.id].reason
+        out[relation.id] = said
+    return out
+
+
+def dump_accounts(accounts: Mapping[int, keystone.Account]) -> str:
+    """For the other units, without passwords: those can be derived."""
+    return wire.dump(
+        {
+            str(relation): {**dataclasses.asdict(account), 'password': ''}
+            for relation, account in sorted(accounts.items())
+        }
+    )
+
+
+def load_accounts(text: str, password_of: Mapping[str, str]) -> dict[int, keystone.Account]:
+    """What :func:`dump_accounts` wrote, with passwords by the name of the account."""
+    out: dict[int, keystone.Account] = {}
+    for relation, fields in wire.objects(wire.load_object(text)):
+        values = {str(k): wire.text(v) for k, v in fields.items()}
+        values['password'] = password_of.get(values.get('username', ''), '')
+        out[int(relation)] = keystone.Account(**values)
+    return out
+
+
+def _database(inputs: charmkit.Inputs) -> str:
+    relations = inputs.of(DB.relation)
+    found = DB.read(relations, inputs.site) if relations else None
+    return f'{host.digest(found.url)} {found.generation}' if found else ''
+
+
+def servers(inputs: charmkit.Inputs, *, running: bool, paused: bool) -> tuple[str, ...]:
+    """Units to ask for the catalogue: this one, or while it does not serve, the others."""
+    if running:
+        return (f'http://127.0.0.1:{PORT}',)
+    if not paused:
+        return ()
+    others = (data.get('ingress-address') for data in inputs.peer_units.values())
+    found = (charmkit.relations.host_in_url(a) for a in others if a)
+    return tuple(f'http://{address}:{PORT}' for address in found)

@@ -1,0 +1,83 @@
+"""What is registered, and when: between the relations of a unit and the catalogue of the cloud."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import asked
+import charmkit
+import identity
+import keystone_run
+import pytest
+import registration
+from charmkit import state
+from charmkit.relations import Relation, Site
+from charmkit.why import Hook
+
+URLS = {t: f'http://{t}:5000' for t in ('public', 'internal', 'admin')}
+SITE = Site(unit='keystone/0', leader=True, address='10.0.0.1', urls={'keystone': URLS})
+GLANCE = Relation(
+    id=3,
+    name='identity-service',
+    app='glance',
+    units={
+        'glance/0': {
+            'service': 'glance', 'region': 'RegionOne', 'public_url': 'http://p:9292',
+            'internal_url': 'http://i:9292', 'admin_url': 'http://a:9292',
+        }
+    },
+)  # fmt: skip
+SHARED = identity.Shared('s' * 64, {}, {})
+
+
+def inputs(*relations: Relation, **more: object) -> charmkit.Inputs:
+    values = state.Inputs(site=SITE, relations={'identity-service': relations})
+    return dataclasses.replace(values, **more)  # pyright: ignore[reportArgumentType]
+
+
+def plan(known: charmkit.Inputs, site: Site = SITE) -> registration.Plan:
+    return registration.plan(known, SHARED, site, {})
+
+
+def kept() -> dict[str, str]:
+    return {asked.KEY: asked.dump(asked.decide([GLANCE], {}).in_force)}
+
+
+@pytest.mark.parametrize(
+    ('hook', 'leaves'),
+    [
+        (Hook('identity-service-relation-departed', 'keystone/0'), True),
+        (Hook('identity-service-relation-departed', 'glance/0'), False),
+        (Hook('identity-service-relation-broken'), False),
+        (Hook('update-status'), False),
+    ],
+)
+def test_juju_says_which_unit_departs(hook: Hook, leaves: bool):
+    assert keystone_run.leaves(hook, inputs()) == leaves
+
+
+def test_what_a_unit_that_is_removed_loses_is_not_gone():
+    """Juju breaks its relations one by one, and they live on for the other units."""
+    known = inputs(peers=kept())
+    assert list(plan(known).decision.broken) == [3]
+    leaving = dataclasses.replace(known, memory={registration.LEAVING: True})
+    decision = plan(leaving).decision
+    assert not decision.broken
+    assert list(decision.in_force) == [3]
+
+
+def test_an_endpoint_type_without_a_load_balancer_is_not_registered():
+    site = dataclasses.replace(SITE, unregistered=frozenset({'admin'}))
+    (own,) = plan(inputs(), site).own
+    assert dict(own.urls) == {
+        'public': 'http://public:5000/v3', 'internal': 'http://internal:5000/v3',
+    }  # fmt: skip
+
+
+def test_a_refusal_is_told_to_who_asked():
+    bad = dataclasses.replace(GLANCE, units={'glance/0': {'service': 'glance'}})
+    known = inputs(bad, peers=kept())
+    said = registration.answers(
+        known, SHARED.seed, known.peers, SITE, plan(known).decision.refused
+    )
+    assert said[3]['refused'].startswith('it does not say region, public_url')

@@ -1,0 +1,120 @@
+"""The charm's work on a keystone that runs: how it logs in, and what it does about passwords."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import catalogue
+import tasks
+from fake_keystone import FakeKeystone
+
+PASSWORD = 'p' * 32
+URL = 'http://127.0.0.1:5000'
+
+
+def run(server: FakeKeystone, *logins: tasks.Account, **more: Any) -> tasks.Outcome:
+    values = {'urls': (URL,), 'password': PASSWORD, 'want': catalogue.Desired()} | more
+    return tasks.Catalogue(logins=logins, **values).carry_out(server)  # pyright: ignore[reportArgumentType]
+
+
+def account(name: str, password: str, **more: Any) -> tasks.Account:
+    return tasks.Account(name, catalogue.DOMAIN, password, **more)
+
+
+def test_the_charm_makes_its_own_account_and_no_other_way_in():
+    server = FakeKeystone()
+    assert run(server).failure == ''
+    assert server.bootstraps == 1
+    assert run(server).failure == ''
+    assert server.bootstraps == 1
+
+
+def test_an_account_that_is_refused_is_set_up_again():
+    """Whoever changed its password; or a database that comes from elsewhere."""
+    server = FakeKeystone()
+    run(server)
+    server.set_password(server.user(catalogue.CHARM), 'changed by hand')
+    assert run(server).failure == ''
+    assert server.bootstraps == 2
+
+
+def test_the_admins_password_is_none_of_its_business():
+    server = FakeKeystone()
+    run(server, want=catalogue.Desired(admin_password='first'))
+    server.set_password(server.user('admin'), 'changed by hand')
+    outcome = run(server, tasks.Account('admin', catalogue.ADMIN_DOMAIN, 'first', mend=False))
+    assert outcome.failure == ''
+    assert outcome.logins == {'admin': 'refused'}
+    assert server.passwords[server.user('admin')] == 'changed by hand'
+
+
+def test_another_password_of_its_own_is_in_force_at_once():
+    server = FakeKeystone()
+    run(server)
+    assert run(server, password='q' * 32).failure == ''
+    assert server.passwords[server.user(catalogue.CHARM)] == 'q' * 32
+
+
+def test_a_login_is_kept_where_only_root_reads_it():
+    server = FakeKeystone()
+    run(server)
+    server.asked.clear()
+    run(server)
+    assert ('POST', '/auth/tokens') not in server.asked
+    assert server.files[tasks.TOKEN]
+    assert PASSWORD not in server.files[tasks.TOKEN]
+
+
+def test_a_password_that_was_changed_outside_is_set_again():
+    server = FakeKeystone()
+    want = catalogue.Desired(
+        accounts=frozenset({catalogue.Account('glance', 'right', frozenset({'service'}))})
+    )
+    assert run(server, account('glance', 'right'), want=want).logins == {'glance': 'good'}
+    server.set_password(server.user('glance'), 'changed by hand')
+    assert run(server, account('glance', 'right'), want=want).logins == {'glance': 'mended'}
+    assert server.passwords[server.user('glance')] == 'right'
+
+
+def test_nothing_is_tried_that_nobody_asks_for():
+    server = FakeKeystone()
+    run(server)
+    server.asked.clear()
+    assert run(server).logins == {}
+    assert not [method for method, _ in server.asked if method != 'GET']
+
+
+def test_what_does_not_answer_is_words_after_a_while():
+    server = FakeKeystone()
+    server.down = True
+    outcome = run(server, patience_s=30.0)
+    assert outcome.failure == 'POST /auth/tokens: no answer connection refused'
+    assert server.time >= 30
+
+
+def test_a_bootstrap_that_fails_shows_no_password():
+    server = FakeKeystone()
+    run(server)
+    server.set_password(server.user(catalogue.CHARM), 'changed by hand')
+    outcome = tasks.Catalogue(urls=(URL,), password=PASSWORD, want=catalogue.Desired()).carry_out(
+        Broken(server)  # pyright: ignore[reportArgumentType]
+    )
+    assert outcome.failure.startswith('keystone-manage bootstrap: ')
+    assert PASSWORD not in outcome.failure
+
+
+class Broken:
+    """A machine whose keystone answers, and whose keystone-manage does not work."""
+
+    def __init__(self, server: FakeKeystone):
+        self._server = server
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    def program(self, *argv: str, **more: Any) -> Any:
+        self._server.down = True
+        try:
+            return self._server.program(*argv, **more)
+        finally:
+            self._server.down = False
