@@ -29,12 +29,13 @@ test: root ready check functional integration  ## everything that must pass: wha
 
 test-all: test  ## the same, and what takes longer
 	$(PYTEST) -m slow $(UNIT) $(FUNCTIONAL) tests/integration jujulet/tests/integration matrix/tests/integration
-	@$(BIN)/python tools/fresh.py
+	@$(BIN)/python -m tools.fresh
 
 test-fresh: root ready  ## the commands on machines that have nothing yet; BASE=debian@12, COMMANDS='up test cni'
-	@$(BIN)/python tools/fresh.py $(addprefix --base=,$(BASE)) $(addprefix --command=,$(COMMANDS))
+	@$(BIN)/python -m tools.fresh $(addprefix --base=,$(BASE)) $(addprefix --command=,$(COMMANDS))
 
-check: ready lint unit  ## lint, types and unit tests, in some minutes
+check: ready  ## lint, types and unit tests, side by side
+	@$(MAKE) --jobs=2 --output-sync=line lint unit
 
 lint: ready  ## ruff, import-linter, pyright
 	$(BIN)/ruff format --check .

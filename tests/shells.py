@@ -77,7 +77,7 @@ def pieces(name: str, text: str) -> Iterator[Text]:
     elif name.endswith('.md'):
         for found in re.finditer(r'^```(?:sh|bash|console|shell)\n(.*?)^```', text, re.M | re.S):
             yield Text(name, text[: found.start(1)].count('\n') + 1, found[1])
-    elif name.endswith('.py'):
+    elif name.endswith('.py') and re.search(r'pipefail|\|\|\s*(?:true|:)', text):
         for line, said in _strings(ast.parse(text)):
             yield Text(name, line, said)
 

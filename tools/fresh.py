@@ -25,10 +25,10 @@ import sys
 import time
 from collections.abc import Generator, Sequence
 
-import carried
-
 from jujulet.core import charm
 from jujulet.machines import aptsources, commands, images, protocol, runtimes
+
+from . import carried
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDER = ROOT / 'build/fresh'
