@@ -117,10 +117,9 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
             backend_port=app.port,
             path=app.path,
             types=app.types,
-            options={
-                'check': {'method': 'GET', 'path': '/healthcheck', 'expect': ['200']},
-                'maxconn': {'server': size(spec, app, inputs).requests},
-            },
+            # Each unit's own: another one may have another size.
+            requests_at_once=size(spec, app, inputs).requests,
+            options={'check': {'method': 'GET', 'path': '/healthcheck', 'expect': ['200']}},
         )
         for app in spec.apps
         if app.type

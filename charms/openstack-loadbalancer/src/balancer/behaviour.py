@@ -45,6 +45,8 @@ class Behaviour:
     server_maxconn: int = 256
     """Requests that one unit is given at once, where it does not say how many it can take; the
     rest wait for their turn, or for another unit."""
+    maxconn_is_the_operators: bool = False
+    """Then no unit's own word goes over it."""
     retry: Retry = 'safe'
     """``safe`` repeats GET and HEAD; ``conn`` what was never sent; ``none`` nothing."""
     small_bodies: bool = False
@@ -174,6 +176,8 @@ def overridden(
         if most.get(name) is not None:
             n = validation.integer(most[name], f'{where} maxconn {name}', 1, 1_000_000)
             out = dataclasses.replace(out, **{f'{name}_maxconn': n})
+    if operator and most.get('server') is not None:
+        out = dataclasses.replace(out, maxconn_is_the_operators=True)
     return _exposed(out, data.get('exposure'), f'{where} exposure', operator=operator)
 
 

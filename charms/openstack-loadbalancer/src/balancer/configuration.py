@@ -112,7 +112,9 @@ def _backend(b: layout.Backend, disabled: Iterable[str]) -> config.Backend:
                 port=s.port,
                 weight=s.weight,
                 backup=s.backup,
-                maxconn=s.maxconn or how.server_maxconn,
+                maxconn=how.server_maxconn
+                if how.maxconn_is_the_operators
+                else s.maxconn or how.server_maxconn,
                 disabled=s.name in away,
             )
             for s in b.servers

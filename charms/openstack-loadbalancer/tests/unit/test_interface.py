@@ -404,6 +404,10 @@ def test_a_unit_gets_as_many_requests_at_once_as_it_says_that_it_can_take() -> N
     small = dataclasses.replace(KEYSTONE, requests_at_once=16)
     assert rendered(laid_out(relation(service=small))).count('maxconn 16 ') == 2
     assert rendered(laid_out(relation())).count('maxconn 256 ') == 2
+    told = {'keystone': {'maxconn': {'server': 55}}}
+    assert (
+        rendered(laid_out(relation(service=small), service_options=told)).count('maxconn 55 ') == 2
+    )
     assert 'option http-buffer-request' in rendered(laid_out(relation()))
 
 
