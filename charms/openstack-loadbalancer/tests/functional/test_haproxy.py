@@ -223,3 +223,13 @@ def test_slow_clients_take_nothing_of_a_service_whose_requests_are_small(machine
 def test_where_bodies_are_passed_on_as_they_come_they_take_all_of_it(machine: Any) -> None:
     found = machine.scenario('slow_clients', buffered=False, seconds=40)
     assert found['others']['lost'] > 0
+
+
+def test_a_vip_stays_with_a_machine_that_gets_a_processor_now_and_then(machine: Any) -> None:
+    assert machine.scenario('starved', seconds=10)['taken by another'] == 0
+
+
+def test_with_as_few_missed_advertisements_as_usual_it_would_move_all_the_time(
+    machine: Any,
+) -> None:
+    assert machine.scenario('starved', seconds=10, adverts=3)['taken by another'] > 2

@@ -13,13 +13,16 @@ import bad_times
 import lossless
 import outside
 import speed
+import starving
 
 
 def main() -> None:
     name = sys.argv[1]
     arguments: dict[str, Any] = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
     found = next(
-        getattr(m, name) for m in (lossless, outside, speed, bad_times) if hasattr(m, name)
+        getattr(m, name)
+        for m in (lossless, outside, speed, bad_times, starving)
+        if hasattr(m, name)
     )
     print(json.dumps(found(**arguments)))
 

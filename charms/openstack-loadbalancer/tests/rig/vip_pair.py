@@ -129,26 +129,6 @@ def killed(machines: Pair, times: int) -> list[Seen]:
     return seen
 
 
-def starved(machines: Pair, seconds: float, burners: int = 2) -> int:
-    """How often a VIP got another owner while both machines had next to no processor, for so many *seconds*."""
-    owners = [_Owners(vip, {n: pid(m) for n, m in machines.items()}) for vip in VIPS]
-    for m in machines.values():
-        systems.podman('update', '--cpu-period', '1000000', '--cpu-quota', '150000', m.name)
-    try:
-        for m in machines.values():
-            burn = f'for i in $(seq {burners}); do timeout {seconds:.0f} sh -c "while :; do :; done" & done'
-            assert m.run('sh', '-c', burn).returncode == 0
-        time.sleep(seconds)
-    finally:
-        for m in machines.values():
-            systems.podman('update', '--cpu-period', '100000', '--cpu-quota', '-1', m.name)
-    for o in owners:
-        o.end({})
-    # Times of taking and giving in turn: whoever had it from the beginning took it once.
-    taken = [sum((len(times) + 1) // 2 for times in o.held.values()) for o in owners]
-    return max(taken) - 1
-
-
 def moved(machines: Pair, away: Callable[[str], float | None]) -> Seen:
     """What clients and kernels see when *away* takes the VIPs from their owner.
 

@@ -1,0 +1,116 @@
+"""Two keepaliveds on one machine, in network namespaces of their own, that get a processor only now and then."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Generator
+from typing import Any
+
+from charmkit.proxy import keepalived, programs
+
+VIP = '10.88.0.99'
+SIDES = {'lb/0': ('lbA', 'vethA', '10.88.0.2'), 'lb/1': ('lbB', 'vethB', '10.88.0.3')}
+
+
+def starved(seconds: float = 30, still_s: float = 0.9, adverts: int = 0) -> dict[str, Any]:
+    """How often a VIP changes its owner while that stands still for *still_s* of each second.
+
+    *adverts*: after so many missed advertisements an owner counts as dead; 0 is what we write.
+    """
+    with tempfile.TemporaryDirectory() as folder, _namespaces():
+        down = pathlib.Path(programs.DOWN)
+        down.parent.mkdir(parents=True, exist_ok=True)
+        down.write_text('0\n')
+        running = {u: _keepalived(u, pathlib.Path(folder), adverts) for u in SIDES}
+        try:
+            time.sleep(5)
+            owners = [u for u in SIDES if _holds(u)]
+            assert len(owners) == 1, owners
+            watching = {u: _watch(u) for u in SIDES}
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                _all(running[owners[0]].pid, signal.SIGSTOP)
+                time.sleep(still_s)
+                _all(running[owners[0]].pid, signal.SIGCONT)
+                time.sleep(1 - still_s)
+            taken = 0
+            for w in watching.values():
+                w.terminate()
+                said = w.communicate()[0].splitlines()
+                taken += sum(f' {VIP}/' in x and 'Deleted' not in x for x in said)
+        finally:
+            for process in running.values():
+                _all(process.pid, signal.SIGCONT)
+                process.terminate()
+                process.wait()
+    return {'taken by another': taken, 'seconds': seconds, 'still_s': still_s}
+
+
+@contextlib.contextmanager
+def _namespaces() -> Generator[None]:
+    (a, va, _), (b, vb, _) = SIDES.values()
+    _ip('netns', 'add', a)
+    _ip('netns', 'add', b)
+    try:
+        _ip('link', 'add', va, 'netns', a, 'type', 'veth', 'peer', 'name', vb, 'netns', b)
+        for namespace, device, address in SIDES.values():
+            _ip('-n', namespace, 'link', 'set', 'lo', 'up')
+            _ip('-n', namespace, 'link', 'set', device, 'up')
+            _ip('-n', namespace, 'address', 'add', f'{address}/24', 'dev', device)
+        yield
+    finally:
+        for namespace in (a, b):
+            _ip('netns', 'del', namespace)
+
+
+def _keepalived(unit: str, folder: pathlib.Path, adverts: int) -> subprocess.Popen[bytes]:
+    namespace, device, address = SIDES[unit]
+    (other,) = (u for u in SIDES if u != unit)
+    text = keepalived.render(
+        keepalived.Instance(
+            unit=unit,
+            vips=(keepalived.Vip(address=VIP, prefix=24, interface=device),),
+            address=address,
+            peers=(SIDES[other][2],),
+            others=(other,),
+            router_id=88,
+        )
+    )
+    if adverts:
+        ours = f'vrrp_down_timer_adverts {keepalived.ADVERTS_MISSED}'
+        assert ours in text
+        text = text.replace(ours, f'vrrp_down_timer_adverts {adverts}')
+    path = folder / namespace
+    path.write_text(text)
+    path.chmod(0o644)
+    return subprocess.Popen(
+        ['ip', 'netns', 'exec', namespace, 'keepalived', '--dont-fork', '-P', '-f', path,
+         '-p', f'{path}.pid', '-r', f'{path}.vrrp'],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def _all(parent: int, number: int) -> None:
+    """Send a signal to keepalived and the process that it has for VRRP."""
+    children = pathlib.Path(f'/proc/{parent}/task/{parent}/children').read_text().split()
+    for process in (parent, *map(int, children)):
+        os.kill(process, number)
+
+
+def _holds(unit: str) -> bool:
+    return f' {VIP}/' in _ip('-n', SIDES[unit][0], '-o', 'address', 'show')
+
+
+def _watch(unit: str) -> subprocess.Popen[str]:
+    argv = ('ip', '-n', SIDES[unit][0], '-o', 'monitor', 'address')
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+
+
+def _ip(*argv: str) -> str:
+    return subprocess.run(('ip', *argv), check=True, capture_output=True, text=True).stdout
