@@ -46,6 +46,7 @@ def features(images: Images, compliance: Mapping[str, Any]) -> frozenset[str]:
         'locations': images.locations,
         'several stores': len(images.stores) > 1,
         'http store': 'http' in images.stores,
+        'data of any format': not images.format_enforced,
         'glance-download': 'glance-download' in images.import_methods,
         'security compliance': bool(compliance),
     }

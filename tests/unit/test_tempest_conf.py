@@ -93,16 +93,16 @@ def test_rules_for_passwords_are_tested_where_there_are_any():
 
 
 def test_features_are_named_as_the_list_of_what_is_known_names_them():
-    few = tempest_conf.offered(METHODS, {}, SCHEMA, {}, cache=False, format_enforced=False)
-    assert tempest_conf.features(few, {}) == frozenset()
-    many = tempest_conf.offered(
+    none = tempest_conf.offered(METHODS, {}, SCHEMA, {}, cache=False, format_enforced=True)
+    assert tempest_conf.features(none, {}) == frozenset()
+    every = tempest_conf.offered(
         {'import-methods': {'value': ['glance-download']}},
         {'stores': [{'id': 'fs'}, {'id': 'http'}]},
         SCHEMA,
         {'locations': []},
         cache=True,
-        format_enforced=True,
+        format_enforced=False,
     )
     named = {one.without for one in results.known(KNOWN.read_text()) if one.without}
-    all_of_them = tempest_conf.features(many, {'lockout_duration': 5})
-    assert named - {'compute', 'a second glance'} == all_of_them
+    features = tempest_conf.features(every, {'lockout_duration': 5})
+    assert named - {'compute', 'a second glance'} == features
