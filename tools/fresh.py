@@ -239,7 +239,7 @@ def main(argv: Sequence[str]) -> int:
     )
     wanted = parser.parse_args(argv)
     names = [name for name in COMMANDS if name in (wanted.command or COMMANDS)]
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupted)
     if subprocess.run(
         ['git', '-C', ROOT, 'status', '--porcelain'], capture_output=True, check=True
