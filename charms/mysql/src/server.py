@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 
 CLIENT = ('mariadb', '--protocol=socket', '--default-character-set=utf8mb4')
 _ANSWER_S = 60.0
+_SESSION = ('--batch', '--init-command=SET lock_wait_timeout=20')
+"""A client that is in the middle of a migration holds its database for itself; the server's own patience is a day."""
 _ESCAPED = re.compile(r'\\.')
 _ESCAPES = {'\\0': '\0', '\\t': '\t', '\\n': '\n', '\\\\': '\\'}
 _SETTINGS = (
@@ -169,7 +171,7 @@ def execute(machine: charmkit.Machine, statements: Iterable[grants.Statement]) -
     for statement in every:
         _log.info('%s', statement.summary)
     sql = '\n'.join(s.sql for s in every)
-    done = machine.program(*CLIENT, '--batch', '--force', stdin=sql, timeout_s=_ANSWER_S)
+    done = machine.program(*CLIENT, *_SESSION, '--force', stdin=sql, timeout_s=_ANSWER_S)
     if done.status < 0:
         raise ServerError(_words(done))
     said = [line for line in done.output.splitlines() if line.startswith('ERROR')]
@@ -196,7 +198,7 @@ def disconnect_clients(machine: charmkit.Machine) -> None:
 
 
 def _run(machine: charmkit.Machine, sql: str) -> str:
-    done = machine.program(*CLIENT, '--batch', stdin=sql, timeout_s=_ANSWER_S)
+    done = machine.program(*CLIENT, *_SESSION, stdin=sql, timeout_s=_ANSWER_S)
     if done.status:
         raise ServerError(_words(done))
     return done.output
