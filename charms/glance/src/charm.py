@@ -16,6 +16,8 @@ IDENTITY = keystone.need('glance')
 HOME = '/var/lib/glance'
 STORE = mount.need('shared-store', f'{HOME}/images')
 PORT = 9292
+PACKAGED = '/etc/glance/glance-api-paste.ini'
+PASTE = '/etc/glance/charm-paste.ini'
 STORES = {'fs': 'images', 'os_glance_staging_store': 'staging', 'os_glance_tasks_store': 'tasks'}
 
 
@@ -33,10 +35,43 @@ def glance_conf(ready: charmkit.Ready) -> conf.Ini:
                 'worker_self_reference_url': f'http://{own_address}:{PORT}',
             },
             'glance_store': {'default_backend': 'fs'},
-            'paste_deploy': {'flavor': 'keystone'},
+            'paste_deploy': {'flavor': 'keystone', 'config_file': PASTE},
         },
         {s: {'filesystem_store_datadir': f'{HOME}/{name}'} for s, name in STORES.items()},
     )
+
+
+def paste(_: charmkit.Ready) -> conf.Ini:
+    """The package's pipeline, with one thing changed: a keystone that cannot be asked is no reason to refuse a token.
+
+    With the package's ``delay_auth_decision`` a good token gets 401 while keystone's database is away, and clients
+    log in again and again; without it they get 503, as from every other service. Requests without a token
+    get 401 from keystonemiddleware instead of from glance, and versions are told before it is asked.
+    """
+    theirs = {
+        **{
+            f'filter:{name}': name for name in ('cors', 'http_proxy_to_wsgi', 'versionnegotiation')
+        },
+        **{f'filter:{name}': name for name in ('osprofiler', 'context')},
+        **{f'app:{name}': name for name in ('rootapp', 'apiversions', 'apiv2app')},
+    }
+    return {
+        'pipeline:glance-api-keystone': {
+            'pipeline': 'cors healthcheck http_proxy_to_wsgi versionnegotiation osprofiler '
+            'authtoken context rootapp'
+        },
+        'filter:authtoken': {
+            'paste.filter_factory': 'keystonemiddleware.auth_token:filter_factory',
+            'delay_auth_decision': False,
+        },
+        # An application of its own in the newer releases.
+        'filter:healthcheck': {
+            'paste.filter_factory': 'oslo_middleware:Healthcheck.factory',
+            'backends': 'disable_by_file',
+            'disable_by_file_path': '/etc/glance/healthcheck_disable',
+        },
+        **{section: {'use': f'config:{PACKAGED}#{name}'} for section, name in theirs.items()},
+    }
 
 
 def stores(_: charmkit.Ready) -> host.Host:
@@ -77,7 +112,7 @@ class GlanceCharm(charmkit.ApiCharm):
                 grace_s=300,
             ),
         ),
-        config={'/etc/glance/glance-api.conf': glance_conf},
+        config={'/etc/glance/glance-api.conf': glance_conf, PASTE: paste},
         machine=stores,
         refusal=not_alone,
         migrations=charmkit.migration.Commands(
