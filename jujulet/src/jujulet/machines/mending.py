@@ -72,10 +72,35 @@ FILES = {
     'etc/machine-id': '',
 }
 
-VERSION = 1
+VERSION = 2
 """Raised when :func:`mend` does something else than before."""
 
 DIGEST = hashlib.sha256(json.dumps([VERSION, MASKED, FILES]).encode()).hexdigest()
+
+
+def settings(root: Path) -> None:
+    """Our files below *root*, and the folders that Juju has on each machine.
+
+    Everybody may read them, as on any machine, whatever this process keeps to itself (its umask).
+    """
+    for name, content in FILES.items():
+        path = root / name
+        _folder(path.parent)
+        path.write_text(content)
+        path.chmod(0o644)
+    (root / 'etc/sudoers.d/90-ubuntu').chmod(0o440)
+    for part in ('agents', 'tools', 'agent'):
+        _folder(root / 'var/lib/juju' / part)
+    (root / 'var/lib/juju/run').mkdir(mode=0o700, exist_ok=True)  # Sockets that obey.
+    _folder(root / 'var/log/juju')
+    _folder(root / 'usr/lib/jujulet')
+
+
+def _folder(path: Path) -> None:
+    missing = [each for each in (path, *path.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir()
+        each.chmod(0o755)
 
 
 async def mend(root: Path) -> None:
@@ -84,11 +109,7 @@ async def mend(root: Path) -> None:
     Raises:
         tools.Failed: a program in it failed.
     """
-    for name, content in FILES.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-    (root / 'etc/sudoers.d/90-ubuntu').chmod(0o440)
+    settings(root)
     units = root / 'etc/systemd/system'
     for unit in MASKED:
         path = units / unit
@@ -97,10 +118,6 @@ async def mend(root: Path) -> None:
     for key in (root / 'etc/ssh').glob('ssh_host_*'):
         key.unlink()
     (root / 'var/lib/dbus/machine-id').unlink(missing_ok=True)
-    for part in ('run', 'agents', 'tools', 'agent'):
-        (root / 'var/lib/juju' / part).mkdir(parents=True, exist_ok=True)
-    (root / 'var/log/juju').mkdir(parents=True, exist_ok=True)
-    (root / 'usr/lib/jujulet').mkdir(exist_ok=True)
     shutil.rmtree(root / 'var/log/journal', ignore_errors=True)
     script = (
         'set -e; '
