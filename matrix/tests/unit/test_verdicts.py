@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import chronicle as c
 import pytest
 
 from matrix.grammar import fields, located, problem
 from matrix.history import journal
-from matrix.judge import expect, recovery, safety, service, trial, verdict
+from matrix.judge import expect, panel, recovery, safety, service, trial, verdict
 from matrix.judge.verdict import Signature, Verdict
 
 PASS, FAIL, UNKNOWN = verdict.Outcome.PASS, verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN
@@ -582,3 +584,216 @@ def test_the_whole_of_a_budget_may_be_lost_and_the_whole_of_a_plan_asked_for() -
     assert expect.of_note({'before': {'errors': 0, 'p99': 0}}) == expect.Expect(
         before=expect.Budget(errors=0, p99=0)
     )
+
+
+def effects(*seen: str, wanted: tuple[str, ...] = ()) -> Verdict:
+    parts: c.Line = [(at, journal.Effect(name)) for at, name in enumerate(seen)]
+    return recovery.effects(c.trial_of(parts, expected=expect.Expect(effects=wanted)))
+
+
+def test_what_had_to_be_seen_is_named() -> None:
+    assert effects('b', 'a', 'x', wanted=('a', 'b')) == Verdict('effects', PASS, 'seen: a, b')
+    assert effects('x', wanted=('b', 'a')) == Verdict('effects', UNKNOWN, 'never seen: a, b')
+    assert effects('x') == Verdict('effects', UNKNOWN, 'no effect was expected')
+
+
+def test_a_model_that_was_not_looked_at_twice_is_unknown() -> None:
+    once = c.note(1, 'fingerprint', {'moment': 'before', 'applications': {}})
+    unseen = Verdict('fingerprint', UNKNOWN, 'the model was not looked at before and after')
+    assert recovery.fingerprint(c.trial_of(once)) == unseen
+    assert recovery.fingerprint(c.trial_of()) == unseen
+    assert fingerprint({'a': None}, {'a': None}).outcome is PASS
+    assert fingerprint({'a': {'units': ['x']}}, {'a': {'units': 'x'}}).sentence == (
+        "a did not come back: units ['x'] → x"
+    )
+    assert fingerprint({'a': {'units': ['x']}}, {'a': {'units': []}}).sentence == (
+        'a did not come back: units x → (nothing)'
+    )
+    allowed = expect.Expect(changes=('a',))
+    changed = [
+        c.note(at, 'fingerprint', {'moment': moment, 'applications': {'a': {'n': at}}})
+        for at, moment in ((1, 'before'), (2, 'after'))
+    ]
+    assert recovery.fingerprint(c.trial_of(*changed, expected=allowed)).outcome is PASS
+
+
+def done(
+    at: float, phase: str, *, task: str = 'matrix.tasks.chaos', said: str = 'm', **more: bool
+) -> c.Line:
+    return c.note(at, 'rule.done', {'task': task, 'phase': phase, 'message': said, **more})
+
+
+COMPLETE = c.note(90, 'test.complete', 't')
+
+
+@pytest.mark.parametrize(
+    ('parts', 'wanted'),
+    [
+        (
+            (done(1, 'complete'), COMPLETE),
+            Verdict('rules', PASS, '1 rule done'),
+        ),
+        (
+            (done(1, 'complete'), done(2, 'complete'), COMPLETE),
+            Verdict('rules', PASS, '2 rules done'),
+        ),
+        (
+            (done(1, 'complete'),),
+            Verdict('rules', UNKNOWN, 'the test did not come to its end'),
+        ),
+        (
+            (done(1, 'failed', gates=False), done(2, 'stuck', gates=False), COMPLETE),
+            Verdict('rules', PASS, '2 rules done; chaos failed: m (which does not count)'),
+        ),
+        (
+            (done(1, 'complete'), done(2, 'failed', task='mine'), COMPLETE),
+            Verdict('rules', FAIL, 'mine failed: m', (2,), Signature('rules', 'mine', 'failed')),
+        ),
+        (
+            (done(1, 'stuck'), COMPLETE),
+            Verdict(
+                'rules',
+                FAIL,
+                'chaos could never start: m',
+                (1,),
+                Signature('rules', 'matrix.tasks.chaos', 'stuck'),
+            ),
+        ),
+        (
+            (done(1, 'broken'), done(2, 'failed'), COMPLETE),
+            Verdict(
+                'rules',
+                UNKNOWN,
+                'chaos could not be carried out: m',
+                (1,),
+                Signature('rules', 'matrix.tasks.chaos', 'broken'),
+            ),
+        ),
+        (
+            (done(1, 'failed'), c.note(80, 'test.overdue', 'x waits'), COMPLETE),
+            Verdict(
+                'rules',
+                FAIL,
+                'not over in time: x waits',
+                (),
+                Signature('rules', '', 'overdue'),
+            ),
+        ),
+    ],
+)
+def test_rules(parts: tuple[c.Line, ...], wanted: Verdict) -> None:
+    assert recovery.rules(c.trial_of(*parts)) == wanted
+
+
+def plan(*ids: str) -> c.Line:
+    return c.note(1, 'plan', {'events': [{'id': name} for name in ids]})
+
+
+def refused(event: str) -> c.Line:
+    return c.note(2, 'refused', {'event': event, 'fault': 'loss', 'reason': 'no nft'})
+
+
+@pytest.mark.parametrize(
+    ('parts', 'outcome', 'sentence'),
+    [
+        ((plan('e1'), c.fault()), PASS, 'freeze: each was seen to land and to heal'),
+        (
+            (c.fault(), c.fault(30, 31, 40, id='e2'), c.fault(50, 51, 60, id='e3', kind='loss')),
+            PASS,
+            '2 freeze, loss: each was seen to land and to heal',
+        ),
+        ((plan('e1'),), UNKNOWN, 'e1 was never armed'),
+        (
+            (plan('e1'), refused('e1')),
+            UNKNOWN,
+            'e1 (loss) was not carried out: no nft',
+        ),
+        (
+            (plan('e1'), c.fault(landed=None)),
+            UNKNOWN,
+            'e1 (freeze struck api/0) was not seen to land',
+        ),
+        (
+            (plan('e1'), c.fault(landed=None), refused('e1')),
+            UNKNOWN,
+            'e1 (freeze struck api/0) was not seen to land: no nft',
+        ),
+        (
+            (plan('e1'), c.fault(healed=None)),
+            UNKNOWN,
+            'e1 (freeze struck api/0) was not seen to heal',
+        ),
+        (
+            (plan('e1', 'e2', 'e3'),),
+            UNKNOWN,
+            'e1 was never armed; e2 was never armed (and 1 more)',
+        ),
+        ((plan('e1', 'e2'),), UNKNOWN, 'e1 was never armed; e2 was never armed'),
+        ((), UNKNOWN, 'there was no fault to prove'),
+    ],
+)
+def test_faults(parts: tuple[c.Line, ...], outcome: verdict.Outcome, sentence: str) -> None:
+    found = recovery.faults(c.trial_of(*parts))
+    assert found == Verdict('faults', outcome, sentence)
+
+
+# Of a whole test, and of a whole run.
+
+
+@pytest.mark.parametrize(
+    ('endings', 'unknown_is', 'code'),
+    [
+        ([], 'fail', 0),
+        (['passed'], 'fail', 0),
+        (['passed', 'unknown'], 'fail', 101),
+        (['passed', 'unknown'], 'pass', 0),
+        (['unknown', 'infrastructure'], 'pass', 1),
+        (['infrastructure', 'no-model'], 'fail', 200),
+        (['no-model', 'failed'], 'fail', 101),
+        (['failed', 'passed'], 'pass', 101),
+    ],
+)
+def test_the_worst_ending_decides_the_exit_code(
+    endings: list[verdict.Ending], unknown_is: Literal['pass', 'fail'], code: int
+) -> None:
+    assert verdict.exit_code(endings, unknown_is=unknown_is) == code
+    if unknown_is == 'fail':
+        assert verdict.exit_code(endings) == code
+
+
+def test_what_decides_a_test_is_told_and_how_it_went_else() -> None:
+    whole = (c.note(0, 'test.start', 't'), done(80, 'complete'), COMPLETE)
+    many = [c.op(at) for at in (1, 2, 3, 4, 5, 6)]
+
+    def judged(*parts: c.Line) -> panel.Judged:
+        return panel.judge(c.of_parts(*whole, *parts)).tests[0]
+
+    active: c.Line = [(70, journal.Status('a/0', 'active'))]
+    assert judged().sentence == 'every rule did what it should'
+    assert judged(*many).sentence == 'all 6 operations worked'
+    api: dict[str, located.Plain] = {'api': {'units': ['active', 'active']}}
+    after = c.note(85, 'fingerprint', {'moment': 'after', 'applications': api})
+    fine = (c.units(api=2), plan('e1'), c.fault(), active, after)
+    assert judged(*fine).sentence == '1 fault landed and healed'
+    two = (c.fault(30, 31, 40, id='e2'), *many, c.op(12, how='fail'))
+    assert judged(*fine, *two).sentence == (
+        '2 faults landed and healed; 6 of 7 operations worked; the faults explain the rest'
+    )
+    assert judged(c.op(2, how='fail')).signature == Signature('errors', 'get', 'failed')
+    assert judged(c.op(2, how='fail')).ending == 'failed'
+    assert judged().ending == 'passed'
+    assert judged().signature is None
+    assert judged(done(70, 'broken')).ending == 'infrastructure'
+    assert panel.judge(journal.Journal(())).sentence == 'nothing ran'
+
+
+def test_a_write_must_be_read_back_where_there_was_time_for_it() -> None:
+    load_ = c.note(0.5, 'load', {'kinds': ['put'], 'rate': 0, 'writes': [['put', 'get']]})
+    begun = c.note(25, 'phase', 'readback')
+
+    def checked(at: float) -> set[str]:
+        found = panel.judge(c.of_parts(load_, put(at), begun)).tests[0].verdicts
+        return {one.check for one in found}
+
+    assert 'acknowledged put' in checked(25)
+    assert 'acknowledged put' not in checked(25.1)
