@@ -41,7 +41,14 @@ class Group:
 
 
 GROUPS = {
-    'judge': Group('matrix', ('src/matrix/judge/*.py',), ignore=('test_architecture.py',)),
+    'judge': Group(
+        'matrix',
+        ('src/matrix/judge/*.py',),
+        tuple(
+            f'tests/unit/test_{name}.py'
+            for name in ('checks', 'checks_of_others', 'panel', 'verdicts', 'verdicts_of_load')
+        ),
+    ),
     'core': Group(
         'jujulet',
         ('src/jujulet/core/*.py',),

@@ -126,6 +126,18 @@ def test_a_write_is_looked_for_from_the_moment_it_is_acknowledged_and_all_is_hea
     assert acknowledged(*healed, get(20, False)).outcome is FAIL
 
 
+def test_a_write_is_missed_by_what_began_after_it_was_acknowledged_and_no_sooner() -> None:
+    assert 'missed at 1.1 s' in acknowledged(put(1), get(1.1, False)).sentence
+    assert 'missed at 25.0 s' in acknowledged(put(1), get(1.05, False), get(25, False)).sentence
+
+
+def test_a_loss_is_shown_by_the_read_that_missed_it_while_not_all_was_healed() -> None:
+    at_once = acknowledged(put(1), c.fault(10, 11, 20), get(20, False), get(30, False))
+    assert at_once.evidence == (6,)
+    later = acknowledged(put(1), c.fault(10, 11, 20), get(20.1, False), get(30, False))
+    assert later.evidence == (1,)
+
+
 def test_the_last_look_decides() -> None:
     assert acknowledged(put(1), get(5, False), get(6, True)).outcome is PASS
     assert acknowledged(put(1), get(5, True), get(6, False)).outcome is FAIL
@@ -339,6 +351,15 @@ def test_a_fault_of_that_time_excuses_two_owners(
     expected = expect.Expect(owners=8 if healed == 7 else 3)
     found = owners(*both, c.fault(start, landed, healed, targets=('lb/0',)), expected=expected)
     assert (found.outcome is PASS) is excused
+
+
+def test_a_fault_is_named_that_was_healed_less_than_a_takeover_before() -> None:
+    both = [held(at, 'lb/0', 'lb/1') for at in (10, 15)]
+
+    def named(healed: float) -> bool:
+        return 'struck' in owners(*both, c.fault(5, 6, healed, targets=('lb/0',))).sentence
+
+    assert (named(7), named(6.9)) == (True, False)
 
 
 def test_nobody_in_the_end_is_told_where_all_could_be_asked() -> None:
@@ -574,7 +595,7 @@ def test_what_cannot_be_expected_is_refused_with_its_place(
     with pytest.raises(problem.RefusedError) as refused:
         expect.of_note(said)
     assert problem_ in str(refused.value)
-    assert str(refused.value).startswith('journal')
+    assert str(refused.value).startswith('journal:0: ')
 
 
 def test_the_whole_of_a_budget_may_be_lost_and_the_whole_of_a_plan_asked_for() -> None:

@@ -100,6 +100,22 @@ def test_the_fault_that_all_failures_share_is_named_and_no_other() -> None:
     )
 
 
+def test_of_all_failures_under_faults_those_are_named_that_strike_during_each() -> None:
+    held_to = expect.Expect(during=expect.Budget(errors=0), recovery=0)
+    other = c.fault(13, 14, 15, id='e2', kind='loss')
+    last = c.fault(30, 31, 40, id='e3', kind='pause')
+
+    def of(*times: float) -> str:
+        bad = [c.op(at, how='fail') for at in times]
+        return service.errors(c.trial_of(c.fault(), other, last, *bad, expected=held_to)).sentence
+
+    more = ': 100.0% of all, allowed 0.0%'
+    assert of(11, 14).endswith(f', only while freeze struck api/0{more}')
+    assert of(14).endswith(f', only while freeze struck api/0 and loss struck api/0{more}')
+    assert of(11, 35).endswith(f', while faults struck{more}')
+    assert of(11, 14, 35).endswith(f', while faults struck{more}')
+
+
 def test_what_failed_most_is_named_first_and_what_else_failed_counted() -> None:
     bad = [
         c.op(1, 'put', 'fail', error='refused'),
