@@ -12,7 +12,7 @@ import dataclasses
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import cast
+from typing import TypeGuard, cast
 
 _NAME = re.compile(r'(?:x_|xǁ(?P<kind>\w+?)ǁ)(?P<function>\w+?)__mutmut_(?P<number>\d+|orig)')
 _KILLED = {1, 2, 3}
@@ -88,6 +88,8 @@ def _change(before: ast.AST, after: ast.AST) -> tuple[object, object]:
     """The smallest expressions or statements that hold all that differs between two functions."""
     if isinstance(before, ast.Constant) or type(before) is not type(after):
         return before, after
+    if _casts(before) and not _same(before.args[:1], getattr(after, 'args', [])[:1]):
+        return before, after
     different = [
         (old, new)
         for (name, old), (_, new) in zip(
@@ -115,7 +117,11 @@ def _change(before: ast.AST, after: ast.AST) -> tuple[object, object]:
     return before, after  # An operator by itself says too little.
 
 
-_PARTS = (ast.comprehension, ast.match_case, ast.keyword, ast.arguments)
+_PARTS = (ast.comprehension, ast.match_case, ast.keyword, ast.arguments, ast.ExceptHandler)
+
+
+def _casts(node: ast.AST) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) in ('cast', 'typing.cast')
 
 
 def _same(old: object, new: object) -> bool:

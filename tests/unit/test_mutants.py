@@ -84,6 +84,19 @@ def test_mutants_of_wording_are_not_run() -> None:
     assert worth == [True, True, True, False, False, True, True]
 
 
+def test_a_name_for_the_type_checker_is_no_mutant_and_what_it_names_is_one() -> None:
+    text = """
+def x_f__mutmut_orig(a): return cast('int', a + 1)
+def x_f__mutmut_1(a): return cast('XXintXX', a + 1)
+def x_f__mutmut_2(a): return cast(None, a + 1)
+def x_f__mutmut_3(a): return cast(a + 1)
+def x_f__mutmut_4(a): return cast('int', a - 1)
+"""
+    found = mutation.mutants('m', text)
+    assert [bool(mutation.says_nothing(one)) for one in found] == [True, True, True, False]
+    assert found[3].key == 'm:f a + 1 → a - 1'
+
+
 @pytest.mark.parametrize(
     ('code', 'outcome'),
     [

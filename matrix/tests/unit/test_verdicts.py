@@ -818,3 +818,36 @@ def test_a_write_must_be_read_back_where_there_was_time_for_it() -> None:
 
     assert 'acknowledged put' in checked(25)
     assert 'acknowledged put' not in checked(25.1)
+
+
+def test_each_check_is_left_out_by_its_own_name() -> None:
+    read = c.of_parts(
+        c.note(0.5, 'load', {'kinds': ['put'], 'rate': 0, 'writes': [['put', 'get']]}),
+        *(put(at) for at in (1, 2, 3, 4, 5, 6)),
+        issue(7),
+        validate(8, True),
+        get(60, True),
+        c.note(9, 'owners', {'address': 'V', 'units': ['lb/0']}),
+        c.units(api=2),
+        c.fault(),
+        COMPLETE,
+    )
+    names = [
+        'rules', 'load', 'errors', 'latency', 'acknowledged put', 'reads of put', 'tokens', 'owners',
+        'faults', 'fingerprint', 'quiet', 'effects',
+    ]  # fmt: skip
+    effect = expect.Expect(effects=('x',))
+    assert [one.check for one in panel.judge(read, expected=effect).tests[0].verdicts] == names
+    for name in names:
+        without = expect.Expect(effects=('x',), ignore=(name,))
+        found = [one.check for one in panel.judge(read, expected=without).tests[0].verdicts]
+        assert found == [one for one in names if one != name]
+
+
+def test_tokens_are_judged_where_they_are_issued_and_shown_and_nothing_else_is_done() -> None:
+    def checks_of(*parts: c.Line) -> set[str]:
+        return {one.check for one in panel.judge(c.of_parts(*parts)).tests[0].verdicts}
+
+    assert 'tokens' in checks_of(issue(1), validate(2, True))
+    assert 'tokens' not in checks_of(issue(1))
+    assert panel.judge(c.of_parts(COMPLETE, issue(1))).tests[0].ending == 'unknown'
