@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-from . import charm, front, host, memcached, releases, service, state
+from . import charm, front, host, memcached, service, state
 from .why import Action, Why, action
 
 
@@ -33,19 +33,12 @@ def run(spec: service.ServiceSpec, why: Why, inputs: state.Inputs) -> state.Desi
     if refused:
         return state.Desired(failure=refused)
     desired = service.desired_state(spec, why, inputs)
-    desired = dataclasses.replace(
+    return dataclasses.replace(
         desired,
         status=(*desired.status, *_notes(inputs)),
         results=_results(spec, why, inputs, desired),
         log=tuple(c.name for c in desired.host.commands) if isinstance(why, Action) else (),
     )
-    if asked := action(why, 'openstack-upgrade'):
-        spec = spec.on(releases.of_base(inputs.facts.base))
-        upgrade = host.Upgrade(packages=spec.packages, key=f'upgrade {asked.id}')
-        return dataclasses.replace(
-            desired, host=dataclasses.replace(desired.host, upgrade=upgrade)
-        )
-    return desired
 
 
 def _refused(spec: service.ServiceSpec, why: Why, inputs: state.Inputs) -> str:

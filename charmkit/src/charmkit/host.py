@@ -41,6 +41,8 @@ class File:
     mode: int = 0o644
     notify: tuple[str, ...] = ()
     """Services that must be running with this content."""
+    before_packages: bool = False
+    """Put in place before packages are installed or upgraded: it says where they come from."""
     check: tuple[str, ...] = ()
     """A command that must accept the new file before it takes the old one's place; ``{path}`` in
     it stands for the new file, rendered aside. What it refuses is not put in place."""
@@ -255,6 +257,7 @@ def plan(desired: Host, observed: Observed) -> tuple[Step, ...]:
     """Steps that take the machine from *observed* to *desired*; none when they agree."""
     return (
         *_masks(desired, observed),
+        *_archives(desired, observed),
         *_installs(desired, observed),
         *_upgrades(desired, observed),
         *_path_steps(desired, observed),
@@ -272,6 +275,12 @@ def _masks(desired: Host, observed: Observed) -> Iterator[Step]:
             yield Step('mask', s.name)
         elif s.state != 'masked' and s.name in observed.masked:
             yield Step('unmask', s.name)
+
+
+def _archives(desired: Host, observed: Observed) -> Iterator[Step]:
+    for file in desired.files:
+        if file.before_packages and observed.paths.get(file.path) != file.stamp:
+            yield Step('write', file.path)
 
 
 def _installs(desired: Host, observed: Observed) -> Iterator[Step]:
@@ -294,7 +303,8 @@ def _path_steps(desired: Host, observed: Observed) -> Iterator[Step]:
     )
     for verb, things in verbs:
         for thing in things:
-            if observed.paths.get(thing.path) != thing.stamp:
+            early = isinstance(thing, File) and thing.before_packages
+            if not early and observed.paths.get(thing.path) != thing.stamp:
                 yield Step(verb, thing.path)
     for thing in desired.absent:
         if thing.path in observed.paths:

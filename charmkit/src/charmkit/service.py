@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from . import apache, conf, front, health, host, memcached, migration, releases, state
+from . import apache, archive, conf, front, health, host, memcached, migration, releases, state
 from .relations import Databag, Need, loadbalancer, subordinate
 from .spec import Daemon as Daemon
 from .spec import Ready as Ready
@@ -18,10 +18,11 @@ from .why import Why, action
 def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.Desired:
     """Work out everything from *why* this run is and from *inputs*: no Juju, no machine, no clock."""
     try:
-        release = releases.of_base(inputs.facts.base)
+        release = release_of(spec, inputs)
     except ValueError as e:
         return state.Desired(status=(state.Status('blocked', str(e)),))
     spec = spec.on(release)
+    source = archive.decide(spec.packages, why, inputs)
     course = front.course(why, inputs)
     place = front.place(spec, inputs, course)
     inputs = dataclasses.replace(inputs, site=place.site)
@@ -29,15 +30,16 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     unmet = _unmet(found, inputs)
     installed = inputs.versions.get(spec.packages[0], '')
     outset = state.Desired(
-        host=_always(spec, inputs.facts),
+        host=host.merge(_always(spec, inputs.facts), source.host),
         unit_data={**_requests(spec, inputs), **place.unit_data},
         app_data={**_app_requests(spec, inputs), **place.app_data},
         version=_upstream(installed),
-        memory=_memory(spec, inputs, course),
+        memory={**_memory(spec, inputs, course), **({} if course.leaving else source.memory)},
+        status=source.status,
     )
     if unmet:
         return dataclasses.replace(
-            outset, host=host.merge(outset.host, _idle(spec)), status=tuple(unmet)
+            outset, host=host.merge(outset.host, _idle(spec)), status=(*unmet, *source.status)
         )
     ready = Ready(inputs, found)
     decision = migration.decide(
@@ -79,6 +81,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         ports=frozenset(app.port for app in spec.apps),
         status=(
             *_status(refusal, decision.message, place.status),
+            *source.status,
             *_unhealthy(inputs),
             *_contributions(spec, ready),
             *_refusals(spec, inputs),
@@ -104,9 +107,15 @@ def _unmet(found: Mapping[Need[Any], object], inputs: state.Inputs) -> list[stat
     return [_missing(n, inputs) for n, data in found.items() if data is None and _due(n, inputs)]
 
 
+def release_of(spec: ServiceSpec, inputs: state.Inputs) -> releases.Release:
+    """The release that is installed here, or that is going to be. Raises ValueError for a base that is not known."""
+    package = spec.packages[0]
+    return releases.of_package(inputs.facts.base, package, inputs.versions.get(package, ''))
+
+
 def schema(spec: ServiceSpec, inputs: state.Inputs) -> migration.Schema | None:
     """The schema that this unit wants; None while it has no database."""
-    release = releases.of_base(inputs.facts.base)
+    release = release_of(spec, inputs)
     spec = spec.on(release)
     found = _found(spec, inputs)
     return None if _unmet(found, inputs) else _schema(spec, release, Ready(inputs, found))

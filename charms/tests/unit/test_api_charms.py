@@ -300,7 +300,7 @@ def test_pause_drains_before_it_stops(
     lifecycle = json.loads(out.get_relation(balancer.id).local_unit_data['lifecycle'])
     assert (lifecycle['state'], lifecycle['reason']) == ('drain', 'new kernel')
     assert machine.service('apache2') == 'running'
-    assert out.unit_status == testing.MaintenanceStatus('draining, asked: lb has not decided')
+    assert out.unit_status == testing.MaintenanceStatus('draining, asked: lb has not decided yet')
 
     unit = f'{name}/0'
     grants = {unit: {'token': lifecycle['token'], 'state': 'granted'}}
