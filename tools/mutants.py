@@ -57,9 +57,30 @@ GROUPS = {
     ),
     'charmkit': Group('charmkit', ('src/charmkit/*.py',)),
     'keystone': Group(
-        'charms/keystone', tuple(f'src/{name}.py' for name in ('catalogue', 'identity', 'keys'))
+        'charms/keystone',
+        tuple(
+            f'src/{name}.py'
+            for name in (
+                'accounts',
+                'asked',
+                'cache',
+                'catalogue',
+                'compliance',
+                'domains',
+                'endpoints',
+                'identity',
+                'keys',
+                'plan',
+                'registration',
+                'renewal',
+                'settings',
+            )
+        ),
     ),
-    'mysql': Group('charms/mysql', tuple(f'src/{name}.py' for name in ('grants', 'backups'))),
+    'mysql': Group(
+        'charms/mysql',
+        tuple(f'src/{name}.py' for name in ('disks', 'generations', 'grants', 'rotation')),
+    ),
     'balancer': Group(
         'charms/openstack-loadbalancer',
         ('src/balancer/*.py',),
