@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from charmkit import host
+from charmkit import generate, host
 from ops import testing
 
 from . import charm_at_work as work
@@ -181,6 +181,11 @@ def actions_are_alike(folder: work.Folder) -> Iterator[str]:
     yield from _alike(folder, 'action', ACTIONS, lambda f: f.meta.get('actions', {}))
 
 
+def generated(folder: work.Folder) -> Iterator[str]:
+    """What charmcraft.yaml repeats from charm to charm, and its options, are as the code declares them."""
+    yield from map(str, generate.stale([folder.path]))
+
+
 def packed_alike(folder: work.Folder) -> Iterator[str]:
     """Parts, platforms and bindings are the same but for the charm's own name; so is pyproject.toml."""
     yield from _alike(folder, 'key', ALIKE_TOP, lambda f: f.meta)
@@ -252,6 +257,7 @@ RULES: dict[Rule, tuple[str, str, str]] = {
     endpoints_are_there: ('charmcraft.yaml', '  admin-backend:', '  administrator-backend:'),
     options_are_alike: ('charmcraft.yaml', 'os-admin-hostname', 'os-administrator-hostname'),
     actions_are_alike: ('charmcraft.yaml', 'Serve on this unit again', 'Start this unit'),
+    generated: ('charmcraft.yaml', 'default: 0', 'default: 1'),
     packed_alike: ('charmcraft.yaml', 'plugin: uv', 'plugin: charm'),
     a_charm_is_a_page: ('src/charm.py', 'if __name__', '\n' * 60 + 'if __name__'),
     nothing_is_copied: (

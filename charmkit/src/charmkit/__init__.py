@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import apache, conf, host, idle, limits, migration, relations, state
+    from . import apache, conf, host, idle, limits, migration, options, relations, state
     from .api import ApiCharm
     from .charm import Charm
     from .machine import Facts, Machine, Task
@@ -44,6 +44,7 @@ __all__ = [
     'migration',
     'mount',
     'mysql',
+    'options',
     'relations',
     'state',
     'subordinate',

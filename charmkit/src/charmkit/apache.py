@@ -241,6 +241,8 @@ MinSpareThreads 64
 MaxSpareThreads 256
 WSGISocketPrefix /var/run/apache2/wsgi
 WSGIRestrictEmbedded On
+# A package that brings a new script does not renew processes: the charm does, half by half.
+WSGIScriptReloading Off
 WSGIDaemonProcess {HEALTH_GROUP} user=nobody group=nogroup home=/ processes=1 \\
     threads={_HEALTH_THREADS} display-name={HEALTH_GROUP} queue-timeout={limits.behind(limits.CHECK_S)} \\
     socket-timeout={limits.behind(limits.CHECK_S)} request-timeout={limits.behind(limits.CHECK_S)}
@@ -326,7 +328,7 @@ def _vhost(site: Site, addresses: Iterable[str]) -> str:
     WSGIChunkedRequest On
     AllowEncodedSlashes On
     LimitRequestBody {site.body_limit}
-    Timeout {max(client_s, server_s)}
+    Timeout {client_s}
     RequestReadTimeout header={limits.behind(limits.REQUEST_HEADER_S)} {_body_time(site.silence)}
     RewriteEngine On
     RewriteCond %{{CONN_REMOTE_ADDR}} ^127\\.

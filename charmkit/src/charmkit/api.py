@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-from . import charm, front, host, memcached, service, state
+from . import charm, front, host, memcached, options, service, state
 from .why import Action, Why, action
 
 
@@ -17,6 +17,11 @@ class ApiCharm(charm.Charm):
     """
 
     spec: ClassVar[service.ServiceSpec]
+
+    @classmethod
+    def declared_options(cls) -> tuple[options.Option, ...]:
+        """Those that every API charm has, and the service's own."""
+        return options.declared(*cls.spec.options)
 
     def run(self, why: Why, inputs: state.Inputs) -> state.Desired:
         """What the service's spec says."""

@@ -20,11 +20,11 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import ClassVar, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import ops
 
-from . import apply, drive, host, idle, relations, run, state
+from . import apply, drive, host, idle, options, relations, run, state
 from .machine import Facts, Machine
 from .why import Action, Hook, Why
 
@@ -73,6 +73,11 @@ class Charm(ops.CharmBase):
             elif issubclass(kind, ops.HookEvent) and not issubclass(kind, _IDLE):
                 framework.observe(event, self._on_hook)
         framework.observe(self.on.secret_remove, self._on_secret_remove)
+
+    @classmethod
+    def declared_options(cls) -> tuple[options.Option, ...]:
+        """What the operator may set, with what each may be. By default nothing is checked. Pure."""
+        return ()
 
     def run(self, why: Why, inputs: state.Inputs) -> state.Desired:
         """Decide everything from *why* this run is and from *inputs*: a subclass must say how. Pure."""
@@ -131,21 +136,33 @@ class Charm(ops.CharmBase):
             return driven  # One that leaves has nobody left to tell.
         if dict(cast('Mapping[str, str]', self._stored.versions)) != driven.inputs.versions:
             self._stored.versions = dict(driven.inputs.versions)
-        self._keep(desired.memory)
+        good = self._read_options().good
+        self._keep({**desired.memory, **({options.MEMORY: good} if good else {})})
         news = self._publish(desired)
-        shown = self._show([*desired.status, *state.troubles(driven.inputs, desired.status)])
+        refused = [state.Status('blocked', w) for w in driven.inputs.refused_options.values()]
+        troubles = state.troubles(driven.inputs, desired.status)
+        shown = self._show([*refused, *desired.status, *troubles])
         at_rest = not (news or driven.steps or shown == 'blocked')
         idle.remember(self.charm_dir, self._heard(inputs) if at_rest else {})
         return driven
 
     def _keep(self, memory: Mapping[str, object]) -> None:
-        before = json.loads(str(self._stored.memory))
+        before = self._memory()
         after = {**before, **memory}
         if after != before:
             self._stored.memory = json.dumps(after, sort_keys=True)
 
+    def _memory(self) -> dict[str, Any]:
+        return json.loads(str(self._stored.memory))
+
+    def _read_options(self) -> options.Read:
+        return options.read(
+            self.declared_options(), dict(self.config), self._memory().get(options.MEMORY, {})
+        )
+
     def inputs(self) -> state.Inputs:
         """Everything that the desired state depends on."""
+        chosen = self._read_options()
         every = {
             name: tuple(self._relation(r) for r in found)
             for name in (*self.meta.requires, *self.meta.provides)
@@ -169,7 +186,7 @@ class Charm(ops.CharmBase):
                     self.model, lambda n: tuple(str(a) for a in n.ingress_addresses)
                 ),
                 networks=_Bindings(self.model, _networks),
-                region=str(self.config.get('region', 'RegionOne')),
+                region=str(chosen.values.get('region', 'RegionOne')),
             ),
             facts=self.here.facts(),
             relations=every,
@@ -177,10 +194,12 @@ class Charm(ops.CharmBase):
             peers=peers,
             my_peer_data=dict(peer.data[self.unit]) if peer else {},
             peer_units=peer_units,
-            options=dict(self.config),
+            options=chosen.values,
+            refused_options=chosen.refused,
+            unsettled=chosen.unsettled,
             secrets=self._secrets(bags),
             versions=dict(cast('Mapping[str, str]', self._stored.versions)),
-            memory=json.loads(str(self._stored.memory)),
+            memory=self._memory(),
             now=self.here.now(),
             unit_secret=self.here.unit_secret(self.unit.name),
             fresh=secrets.token_hex(32),

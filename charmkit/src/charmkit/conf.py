@@ -6,7 +6,7 @@ of the Zed and 2025.1 releases has them; the numbers were measured (``docs/bench
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from .relations import keystone, mysql
 
@@ -52,6 +52,12 @@ def common(service: str, *, debug: bool = False) -> Ini:
 def database(db: mysql.Database, section: str = 'database') -> Ini:
     """How oslo.db reaches *db*."""
     return {section: {'connection': db.url, 'connection_recycle_time': 300}}
+
+
+def cors(origins: Iterable[str]) -> Ini:
+    """Web pages of which *origins* may use the API; none leaves it to the service, which allows none."""
+    allowed = ','.join(origins)
+    return {'cors': {'allowed_origin': allowed}} if allowed else {}
 
 
 def account(identity: keystone.Identity) -> Mapping[str, Value]:

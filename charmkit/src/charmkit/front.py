@@ -41,6 +41,8 @@ class Course:
     """What the pause action asks for: reason, deadline, force."""
 
 
+VIP = 'vip'
+"""The name in the unit's memory of the last VIPs that were in networks of it."""
 PAUSED = 'paused'
 """The name in the unit's memory of whether it is paused."""
 BALANCED = 'balanced'
@@ -96,6 +98,10 @@ class Place:
     """What this unit says to its peers."""
     lifecycle: loadbalancer.Lifecycle
     """What this unit wants of its load balancers."""
+    settled: bool
+    """It is known what to tell of its endpoints: no option that says so is bad for want of a good one."""
+    vips: str
+    """The VIPs in force."""
     coming_back: bool
     """They have taken it out, and wait to hear that it is well."""
     unit_data: Mapping[str | int, Databag] = dataclasses.field(
@@ -109,6 +115,7 @@ class Place:
 def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Place:
     """Work it out for the service *spec*."""
     balancers = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
+    inputs, homeless = (inputs, ()) if balancers else _housed(inputs)
     offered = [
         loadbalancer.Api(
             name=spec.service_of(app),
@@ -127,7 +134,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
     lifecycle = _lifecycle(balancers, inputs, course)
     drain = loadbalancer.drain(balancers, inputs.site.unit, lifecycle)
     addresses = _listen(inputs, balancers)
-    own, homeless = ((), ()) if balancers else vip.placed(inputs)
+    own = () if balancers else vip.placed(inputs)[0]
     ports = {app.name: app.port for app in spec.apps}
     out = course.paused and (
         not balancers or lifecycle.state == 'maintenance' or drain.state == 'unsupported'
@@ -148,6 +155,8 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         host=vip.desired(inputs, own, addresses, ports, leaving=course.leaving)
         if own
         else vip.absent(),
+        settled=not inputs.unsettled,
+        vips=str(inputs.options.get('vip') or ''),
         lifecycle=lifecycle,
         coming_back=_state(loadbalancer.last_lifecycle(balancers)) in ('drain', 'maintenance'),
         peer_data=vip.request(addresses),
@@ -303,10 +312,30 @@ def _listen(inputs: state.Inputs, balancers: Iterable[Relation]) -> tuple[str, .
     return ('127.0.0.1', *sorted(found - {'127.0.0.1'}))
 
 
+def _housed(inputs: state.Inputs) -> tuple[state.Inputs, tuple[str, ...]]:
+    """*inputs* with VIPs that are in networks of this unit, the last ones that were; and those that are not."""
+    _, homeless = vip.placed(inputs)
+    if not homeless:
+        return inputs, ()
+    kept = dataclasses.replace(
+        inputs, options={**inputs.options, 'vip': str(inputs.memory.get(VIP, ''))}
+    )
+    if not kept.options['vip'] or vip.placed(kept)[1]:
+        kept = dataclasses.replace(
+            inputs,
+            options={**inputs.options, 'vip': ''},
+            unsettled=inputs.unsettled | {'vip'},
+        )
+    return kept, homeless
+
+
 def _misplaced(homeless: tuple[str, ...]) -> state.Status | None:
     if not homeless:
         return None
-    return state.Status('blocked', f'vip is in no network of this unit: {" ".join(homeless)}')
+    return state.Status(
+        'blocked',
+        f'option vip: in no network of this unit, and not told to anybody: {" ".join(homeless)}',
+    )
 
 
 def _status(

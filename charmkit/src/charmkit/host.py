@@ -306,8 +306,10 @@ def _path_steps(desired: Host, observed: Observed) -> Iterator[Step]:
             early = isinstance(thing, File) and thing.before_packages
             if not early and observed.paths.get(thing.path) != thing.stamp:
                 yield Step(verb, thing.path)
+    # What packages bring is not there yet when this is planned.
+    coming = next(_installs(desired, observed), None) or next(_upgrades(desired, observed), None)
     for thing in desired.absent:
-        if thing.path in observed.paths:
+        if coming or thing.path in observed.paths:
             yield Step('remove', thing.path)
 
 

@@ -6,7 +6,19 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from . import apache, archive, conf, front, health, host, memcached, migration, releases, state
+from . import (
+    apache,
+    archive,
+    conf,
+    front,
+    health,
+    host,
+    memcached,
+    migration,
+    releases,
+    settings,
+    state,
+)
 from .relations import Databag, Need, loadbalancer, subordinate
 from .spec import Daemon as Daemon
 from .spec import Ready as Ready
@@ -31,10 +43,13 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     installed = inputs.versions.get(spec.packages[0], '')
     outset = state.Desired(
         host=host.merge(_always(spec, inputs.facts), source.host),
-        unit_data={**_requests(spec, inputs), **place.unit_data},
-        app_data={**_app_requests(spec, inputs), **place.app_data},
+        unit_data={**_told(_requests(spec, inputs), place), **place.unit_data},
+        app_data={**_told(_app_requests(spec, inputs), place), **place.app_data},
         version=_upstream(installed),
-        memory={**_memory(spec, inputs, course), **({} if course.leaving else source.memory)},
+        memory={
+            **_memory(spec, inputs, course, place),
+            **({} if course.leaving else source.memory),
+        },
         status=source.status,
     )
     if unmet:
@@ -63,6 +78,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
                 services=_daemons(spec, ready, course, usable=decision.usable and not refusal),
             ),
             _stop_times(spec),
+            _no_rules(spec, inputs),
             apache.desired(
                 _sites(spec, inputs, place.addresses),
                 running=serving,
@@ -90,10 +106,16 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     )
 
 
-def _memory(spec: ServiceSpec, inputs: state.Inputs, course: front.Course) -> dict[str, Any]:
+def _memory(
+    spec: ServiceSpec, inputs: state.Inputs, course: front.Course, place: front.Place
+) -> dict[str, Any]:
     if course.leaving:
         return {}
-    return {front.PAUSED: course.paused, front.BALANCED: front.balanced(spec, inputs)}
+    return {
+        front.PAUSED: course.paused,
+        front.BALANCED: front.balanced(spec, inputs),
+        front.VIP: place.vips,
+    }
 
 
 def _found(spec: ServiceSpec, inputs: state.Inputs) -> dict[Need[Any], object]:
@@ -233,6 +255,14 @@ def _stop_times(spec: ServiceSpec) -> host.Host:
     )
 
 
+def _told(requests: Mapping[str | int, Databag], place: front.Place) -> dict[str | int, Databag]:
+    """Nothing of endpoints while it is not known what is right: what was told stays as it is."""
+    return {k: v for k, v in requests.items() if place.settled or k != ENDPOINTS_RELATION}
+
+
+ENDPOINTS_RELATION = 'identity-service'
+
+
 def _requests(spec: ServiceSpec, inputs: state.Inputs) -> dict[str | int, Databag]:
     # Everything at once, whatever is still missing: it saves round trips.
     out: dict[str | int, dict[str, str]] = {}
@@ -277,6 +307,16 @@ def _config_files(spec: ServiceSpec, ready: Ready) -> tuple[host.File, ...]:
         _config_file(spec, ready, path, make, (*apps, *(d.name for d in spec.daemons)))
         for path, make in spec.config.items()
     ]
+    if checks := settings.rules(str(ready.inputs.options.get('policy-overrides') or '')):
+        files.append(
+            host.File(
+                path=_policy_path(spec),
+                content=settings.render_rules(checks),
+                group=spec.user,
+                mode=0o640,
+                notify=apps,
+            )
+        )
     for app in spec.apps:
         for path, make in app.config.items():
             files.append(_config_file(spec, ready, path, make, (apache.group(app.name),)))
@@ -297,11 +337,36 @@ def _config_file(
     return host.File(
         path=path,
         # What the service's own charm says wins.
-        content=conf.render(conf.merge(*contributed, make(ready))),
+        content=conf.render(conf.merge(*contributed, make(ready), _operators(spec, ready, path))),
         group=spec.user,
         mode=0o640,
         notify=notify,
     )
+
+
+def _operators(spec: ServiceSpec, ready: Ready, path: str) -> conf.Ini:
+    """What the operator has for the service's first file: it goes over all else."""
+    if path != next(iter(spec.config)):
+        return {}
+    said = ready.inputs.options
+    policy = {'policy_dirs': _policy_path(spec).rpartition('/')[0]}
+    return conf.merge(
+        conf.cors(str(said.get('cors-allowed-origins') or '').split()),
+        {'oslo_policy': policy} if said.get('policy-overrides') else {},
+        settings.sections(str(said.get('config-flags') or '')),
+    )
+
+
+def _policy_path(spec: ServiceSpec) -> str:
+    """After what the package has there: the last file wins (oslo.policy)."""
+    return f'{next(iter(spec.config)).rpartition("/")[0]}/policy.d/charm.yaml'
+
+
+def _no_rules(spec: ServiceSpec, inputs: state.Inputs) -> host.Host:
+    if inputs.options.get('policy-overrides') or not spec.config:
+        return host.Host()
+    apps = tuple(apache.group(app.name) for app in spec.apps)
+    return host.Host(absent=(host.Absent(path=_policy_path(spec), notify=apps),))
 
 
 def _sites(

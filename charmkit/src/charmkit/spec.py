@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
-from . import conf, host, limits, migration, releases, state
+from . import conf, host, limits, migration, options, releases, state
 from .relations import ENDPOINT_TYPES, EndpointType, Need
 
 T = TypeVar('T')
@@ -119,6 +119,8 @@ class ServiceSpec:
     """What the packages would start by themselves: Apache serves here."""
     sections: tuple[Need[Any], ...] = ()
     """Needs that contribute sections to its files (:mod:`charmkit.relations.subordinate`)."""
+    options: tuple[options.Option, ...] = ()
+    """Its own ones, beside those that every API charm has; one of the same name takes their place."""
     migrations: migration.Commands = dataclasses.field(default_factory=migration.Commands)
     machine: Callable[[Ready], host.Host] = _nothing_else
     """What else it wants of the machine."""

@@ -44,6 +44,11 @@ class Inputs:
     )
     """Each *other* unit's data on the peer relation."""
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+    """Values that are good, by name: the last one that was, where the operator's will not do."""
+    refused_options: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Those that will not do, by name, in words for the operator."""
+    unsettled: frozenset[str] = frozenset()
+    """Options that others are to be told of and that never had a good value (:mod:`charmkit.options`)."""
     secrets: Mapping[str, Mapping[str, str]] = dataclasses.field(
         default_factory=dict[str, Mapping[str, str]], repr=False
     )

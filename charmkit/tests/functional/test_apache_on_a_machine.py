@@ -110,6 +110,7 @@ def test_memcached_has_the_limits_that_were_written(demo: containers.Machine):
 
 
 def test_a_busy_service_is_not_dead(demo: containers.Machine):
+    assert code(demo, '/healthcheck') == '200'
     seen = client(demo, does='fill', path='/?sleep=15', clients=8, ask=['/healthcheck', '/'])
     assert seen['/healthcheck'] == 200
     assert seen['/'] == 0, 'the twin: the service itself has no thread left, and does not answer'
@@ -130,7 +131,7 @@ def test_an_upload_of_more_than_a_gigabyte_is_not_refused(demo: containers.Machi
 
 def test_a_transfer_that_pauses_goes_on_within_the_limit(demo: containers.Machine):
     """Scaled down: what is an hour for images is four seconds here, and two more at Apache."""
-    silence = {'client_s': 4, 'server_s': 1}
+    silence = {'client_s': 4, 'server_s': 60}
     assert desire(demo, silence=silence)['failed'] == {}
     time.sleep(1)
     size = 40_000_000
@@ -219,7 +220,7 @@ def test_the_health_of_an_application_that_is_broken_is_bad(demo: containers.Mac
 
 def test_a_process_whose_threads_are_all_stuck_is_started_anew(demo: containers.Machine):
     limits = {**SCALED, 'MARGIN_S': 1}
-    desire(demo, silence={'client_s': 1, 'server_s': 1}, size=[1, 2], limits=limits)
+    desire(demo, silence={'client_s': 1, 'server_s': 1}, size=[1, 2], limits=limits, grace_s=2)
     time.sleep(1)
     (before,) = demo.processes('demo-api')
     client(demo, does='fill', path='/?sleep=60', clients=2, ask=[])

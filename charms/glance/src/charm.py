@@ -9,7 +9,7 @@ idle.exit_if_idle()  # Hooks that ask for nothing end here, before ops is loaded
 
 import charmkit
 import ops
-from charmkit import conf, host, keystone, mount, mysql, relations
+from charmkit import conf, host, keystone, mount, mysql, options, relations
 
 DB = mysql.need('glance')
 IDENTITY = keystone.need('glance')
@@ -18,7 +18,26 @@ STORE = mount.need('shared-store', f'{HOME}/images')
 PORT = 9292
 PACKAGED = '/etc/glance/glance-api-paste.ini'
 PASTE = '/etc/glance/charm-paste.ini'
+METADEFS = 'glance-manage db_load_metadefs'
 STORES = {'fs': 'images', 'os_glance_staging_store': 'staging', 'os_glance_tasks_store': 'tasks'}
+OPTIONS = (
+    options.Option(
+        'store-is-shared',
+        options.SWITCH,
+        False,
+        'You have mounted a shared filesystem at /var/lib/glance/images on every unit yourself, so '
+        'more than one unit may serve with no `shared-store` related: for a filesystem that no charm '
+        'mounts on this base.',
+    ),
+    options.Option(
+        'web-download-hosts',
+        options.HOSTNAMES,
+        '',
+        'Hosts that the units may fetch images from for their users (import method web-download), by '
+        'HTTP and HTTPS on their usual ports. Empty offers no such import: else any user could read '
+        'what only the units can reach.',
+    ),
+)
 
 
 def glance_conf(ready: charmkit.Ready) -> conf.Ini:
@@ -37,6 +56,7 @@ def glance_conf(ready: charmkit.Ready) -> conf.Ini:
             'glance_store': {'default_backend': 'fs'},
             'paste_deploy': {'flavor': 'keystone', 'config_file': PASTE},
         },
+        imports(str(ready.inputs.options.get('web-download-hosts') or '').split()),
         {s: {'filesystem_store_datadir': f'{HOME}/{name}'} for s, name in STORES.items()},
     )
 
@@ -71,6 +91,20 @@ def paste(_: charmkit.Ready) -> conf.Ini:
             'disable_by_file_path': '/etc/glance/healthcheck_disable',
         },
         **{section: {'use': f'config:{PACKAGED}#{name}'} for section, name in theirs.items()},
+    }
+
+
+def imports(hosts: list[str]) -> conf.Ini:
+    """How images come in. glance can only tell hosts that it may ask, not networks that it must not."""
+    methods = ['glance-direct', 'copy-image', *(['web-download'] if hosts else [])]
+    filters = {'allowed_hosts': ','.join(h.lower() for h in hosts)} if hosts else {}
+    return {
+        'DEFAULT': {'enabled_import_methods': f'[{",".join(methods)}]'},
+        'import_filtering_opts': {
+            'allowed_schemes': 'http,https',
+            'allowed_ports': '80,443',
+            **filters,
+        },
     }
 
 
@@ -112,12 +146,14 @@ class GlanceCharm(charmkit.ApiCharm):
                 grace_s=300,
             ),
         ),
+        options=OPTIONS,
         config={'/etc/glance/glance-api.conf': glance_conf, PASTE: paste},
         machine=stores,
         refusal=not_alone,
         migrations=charmkit.migration.Commands(
-            sync=('glance-manage db_sync',),
-            expand=('glance-manage db expand', 'glance-manage db migrate'),
+            # The last of each loads what the release knows of images' metadata; what is there stays.
+            sync=('glance-manage db_sync', METADEFS),
+            expand=('glance-manage db expand', 'glance-manage db migrate', METADEFS),
             contract=('glance-manage db contract',),
         ),
     )

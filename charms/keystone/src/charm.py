@@ -8,6 +8,7 @@ from charmkit import idle
 idle.exit_if_idle()  # Hooks that ask for nothing end here, before ops is loaded.
 
 import charmkit
+import declared
 import identity
 import keys
 import keystone_run
@@ -41,6 +42,7 @@ class KeystoneCharm(charmkit.ApiCharm):
             contract=('keystone-manage db_sync --contract',),
         ),
         config={'/etc/keystone/keystone.conf': settings.keystone_conf},
+        options=declared.OPTIONS,
         machine=identity.machine,
         refusal=identity.refusal,
     )

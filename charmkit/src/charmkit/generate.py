@@ -1,0 +1,217 @@
+"""Write into ``charmcraft.yaml`` what its charm declares, and what every API charm has.
+
+``python -m charmkit.generate charms/*`` brings the files up to date; with ``--check`` it only says which are not
+(exit status 1). What a charm has for itself (title, description, other relations and actions)
+is written by hand, and stays as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import pathlib
+import re
+import sys
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+
+from . import options
+from .api import ApiCharm
+from .charm import Charm
+
+_WIDTH = 99
+
+COMMON = """\
+base: ubuntu@24.04
+platforms:
+  amd64:
+  arm64:
+assumes:
+  - juju >= 3.6
+parts:
+  charm:
+    plugin: uv
+    source: ../..
+    source-subdir: charms/{name}
+    build-snaps: [astral-uv]
+"""
+API_TOP = """\
+extra-bindings:
+  internal:
+  public:
+  admin:
+peers:
+  peers:
+    interface: {name}-peer
+"""
+ENDPOINTS = """\
+  public-backend:
+    interface: openstack-api-endpoints
+    optional: true
+  internal-backend:
+    interface: openstack-api-endpoints
+    optional: true
+  admin-backend:
+    interface: openstack-api-endpoints
+    optional: true
+"""
+ACTIONS = """\
+  pause:
+    description: |
+      Stop serving on this unit, once its load balancer sends it nothing more and the last request
+      has ended. The unit's status says how far that is.
+    params:
+      reason:
+        type: string
+        description: Shown to whoever waits.
+      deadline:
+        type: integer
+        default: 300
+        description: Seconds after which requests under way are given up, or cut off with force.
+      force:
+        type: boolean
+        default: false
+        description: Drain even when no other unit is ready, and cut off at the deadline.
+    additionalProperties: false
+  resume:
+    description: Serve on this unit again, and tell the load balancer once it is healthy.
+    additionalProperties: false
+  openstack-upgrade:
+    description: |
+      Upgrade the unit's OpenStack packages to what its archive has. Pause it first; the leader
+      migrates the database in a way that the older units bear.
+    params:
+      force:
+        type: boolean
+        default: false
+        description: Upgrade while clients are still sent to this unit.
+    additionalProperties: false
+  db-expand:
+    description: |
+      Migrate the database for this unit's release, in a way that units of the older release bear.
+    additionalProperties: false
+"""
+CONTRACT = """\
+  db-contract:
+    description: Drop from the database what only the older release needed, once no unit runs it.
+    additionalProperties: false
+"""
+
+
+def metadata(text: str, name: str, charm: type[Charm]) -> str:
+    """The ``charmcraft.yaml`` of the charm *name*, whose present text is *text*, as *charm* declares it."""
+    api = issubclass(charm, ApiCharm)
+    text = _put(text, '', _blocks(COMMON.format(name=name), ''))
+    if api:
+        text = _put(text, '', _blocks(API_TOP.format(name=name), ''))
+        text = _put(text, 'provides:', _blocks(ENDPOINTS, '  '))
+        actions = ACTIONS + (CONTRACT if charm.spec.migrations.contract else '')
+        text = _put(text, 'actions:', _blocks(actions, '  '))
+    if declared := charm.declared_options():
+        config = 'config:\n  options:\n' + ''.join(map(option, declared))
+        text = _put(text, '', {'config:': config})
+    return text
+
+
+def option(o: options.Option) -> str:
+    """One option, as ``charmcraft.yaml`` spells it."""
+    default = {'string': f'"{o.default}"', 'boolean': str(o.default).lower()}
+    plain = isinstance(o.default, str) and re.fullmatch(r'[A-Za-z][\w-]*', o.default)
+    shown = o.default if plain else default.get(o.kind.juju, o.default)
+    wanted = f' Wanted: {o.kind.wants}.' if o.kind.wants else ''
+    return (
+        f'    {o.name}:\n      type: {o.kind.juju}\n      default: {shown}\n'
+        f'      description: |\n{textwrap.indent(_fill(o.description + wanted), " " * 8)}\n'
+    )
+
+
+def _fill(text: str) -> str:
+    return textwrap.fill(text, _WIDTH - 8, break_long_words=False, break_on_hyphens=False)
+
+
+def _blocks(text: str, indent: str) -> dict[str, str]:
+    """The entries of a mapping at *indent*, by the line that each begins with."""
+    found: dict[str, str] = {}
+    for block in re.split(rf'^(?={indent}[^\s#])', text, flags=re.MULTILINE):
+        if block.strip():
+            found[_key(block)] = block
+    return found
+
+
+def _key(block: str) -> str:
+    return block.partition('\n')[0].split(':', 1)[0].strip() + ':'
+
+
+def _put(text: str, parent: str, entries: Mapping[str, str]) -> str:
+    """*text* with *entries* in the mapping *parent* ('' is the whole file): in the old one's place, or at its end."""
+    if not parent:
+        return ''.join({**_blocks(text, ''), **entries}.values())
+    top = _blocks(text, '')
+    head, _, body = top.get(parent, f'{parent}\n').partition('\n')
+    inner = {**_blocks(body, '  '), **entries}
+    return ''.join({**top, parent: f'{head}\n{"".join(inner.values())}'}.values())
+
+
+def load(folder: pathlib.Path) -> type[Charm]:
+    """The charm's class.
+
+    Raises:
+        LookupError: when ``src/charm.py`` has none, or several.
+    """
+    source = folder / 'src'
+    before, path = dict(sys.modules), list(sys.path)
+    sys.path.insert(0, str(source))
+    try:
+        spec = importlib.util.spec_from_file_location('charm', source / 'charm.py')
+        if spec is None or spec.loader is None:
+            raise LookupError(f'{source}/charm.py cannot be loaded')
+        module = importlib.util.module_from_spec(spec)
+        sys.modules['charm'] = module
+        spec.loader.exec_module(module)
+        found = [
+            thing
+            for thing in vars(module).values()
+            if isinstance(thing, type) and issubclass(thing, Charm) and thing.__module__ == 'charm'
+        ]
+    finally:
+        sys.path[:] = path
+        for name in set(sys.modules) - set(before):
+            where = getattr(sys.modules[name], '__file__', None)
+            if where and pathlib.Path(where).is_relative_to(source):
+                del sys.modules[name]
+    if len(found) != 1:
+        raise LookupError(f'{source}/charm.py has {len(found)} charms, not one')
+    return found[0]
+
+
+def stale(folders: Iterable[pathlib.Path]) -> dict[pathlib.Path, str]:
+    """Each ``charmcraft.yaml`` below *folders* that is not as it should be, and how it should."""
+    out: dict[pathlib.Path, str] = {}
+    for folder in folders:
+        path = folder / 'charmcraft.yaml'
+        text = path.read_text()
+        found = re.search(r'^name: (\S+)$', text, re.MULTILINE)
+        wanted = metadata(text, found[1] if found else folder.name, load(folder))
+        if wanted != text:
+            out[path] = wanted
+    return out
+
+
+def main(argv: Sequence[str]) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog='python -m charmkit.generate', description=__doc__)
+    parser.add_argument('--check', action='store_true', help='only say which are not up to date')
+    parser.add_argument('charms', nargs='+', type=pathlib.Path, metavar='FOLDER')
+    asked = parser.parse_args(argv)
+    found = stale(f for f in asked.charms if (f / 'src/charm.py').is_file())
+    for path, text in found.items():
+        if asked.check:
+            print(f'{path} is not as its charm declares it: run python -m charmkit.generate')
+        else:
+            path.write_text(text)
+            print(path)
+    return 1 if asked.check and found else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

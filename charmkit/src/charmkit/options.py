@@ -1,0 +1,314 @@
+"""The options of charms: what each may be, said once. Pure.
+
+An :class:`Option` is at once its entry in ``charmcraft.yaml`` (:mod:`charmkit.generate`), its check and
+its reading. :func:`read` takes what the operator has given: a value that will not do is told by name, with
+what would, and the last good one stays in force.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+from . import settings
+
+MEMORY = 'options-in-force'
+"""The name in the unit's memory of the last good values."""
+_SHOWN = 80
+Value = str | int | bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What an option may be."""
+
+    juju: Literal['string', 'int', 'boolean', 'float']
+    wants: str
+    """What is right, in words that go on after "wanted:"; '' where Juju sees to it."""
+    good: Callable[[Any], bool] = lambda _: True
+    """Whether a value of Juju's type is right; ValueError says more than that."""
+    longest: int = 4000
+
+
+@dataclasses.dataclass(frozen=True)
+class Option:
+    """One option of a charm."""
+
+    name: str
+    kind: Kind
+    default: Value
+    description: str
+    published: bool = False
+    """It is part of what others are told: without a good value nothing is told at all."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Read:
+    """What :func:`read` has found."""
+
+    values: Mapping[str, Any]
+    """What is in force, by name; an option that is not declared is as it was given."""
+    good: Mapping[str, Any]
+    """What to keep for the next time."""
+    refused: Mapping[str, str]
+    """What was given and will not do, by name, in words for the operator."""
+    unsettled: frozenset[str]
+    """Options that are published and never had a good value: it is not known what to tell."""
+
+
+def read(options: Iterable[Option], given: Mapping[str, Any], kept: Mapping[str, Any]) -> Read:
+    """What of *given* is in force; *kept* are the last good values."""
+    values = dict(given)
+    good: dict[str, Any] = {}
+    refused: dict[str, str] = {}
+    unsettled: set[str] = set()
+    for option in options:
+        value = given.get(option.name, option.default)
+        wrong = _wrong(option, value)
+        if not wrong:
+            values[option.name] = good[option.name] = value
+            continue
+        known = option.name in kept and not _wrong(option, kept[option.name])
+        values[option.name] = kept[option.name] if known else option.default
+        refused[option.name] = _words(option, value, wrong, values[option.name], known=known)
+        if known:
+            good[option.name] = kept[option.name]
+        elif option.published:
+            unsettled.add(option.name)
+    return Read(values=values, good=good, refused=refused, unsettled=frozenset(unsettled))
+
+
+def _wrong(option: Option, value: object) -> str:
+    """'' for a value that is right, else what is wanted, and where it is wrong if that is known."""
+    kind = option.kind
+    typed = {'string': str, 'int': int, 'boolean': bool, 'float': float}[kind.juju]
+    if not isinstance(value, typed) or isinstance(value, bool) != (typed is bool):
+        return kind.wants
+    if isinstance(value, str) and len(value) > kind.longest:
+        return f'{kind.wants}, of at most {kind.longest} characters'
+    try:
+        return '' if kind.good(value) else kind.wants
+    except ValueError as e:
+        return f'{kind.wants} ({e})'
+
+
+def _words(option: Option, value: object, wrong: str, instead: object, *, known: bool) -> str:
+    stays = 'stays in force' if known else 'is in force, the default'
+    said = f'{_shown(value)} will not do, {_shown(instead)} {stays}; wanted: {wrong}'
+    return f'option {option.name}: {said}'
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f'{text[:_SHOWN]}…'
+
+
+SWITCH = Kind('boolean', '')
+
+
+def count(least: int, most: int, unit: str = '', *, or_zero: bool = False) -> Kind:
+    """A whole number from *least* to *most*; or 0, where that stands for the charm's own choice."""
+    zero = '0 or ' if or_zero else ''
+    wants = f'{zero}a whole number from {least} to {most}{f" ({unit})" if unit else ""}'
+
+    def good(value: int) -> bool:
+        return least <= value <= most or (or_zero and value == 0)
+
+    return Kind('int', wants, good)
+
+
+def one_of(*words: str) -> Kind:
+    """One of some words."""
+    return Kind('string', f'one of {", ".join(words)}', lambda value: value in words)
+
+
+# Linear: a label has no part that another could match too.
+_LABEL = re.compile(r'[a-z0-9-]{1,63}', re.IGNORECASE)
+_REGION = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,254}')
+
+
+def is_hostname(text: str) -> bool:
+    """Whether *text* is a host name (RFC 1123), or an IPv4 address, which looks like one."""
+    labels = text.removesuffix('.').split('.')
+    return len(text) <= 253 and all(
+        _LABEL.fullmatch(label) and label[0] != '-' and label[-1] != '-' for label in labels
+    )
+
+
+def is_unicast(text: str) -> bool:
+    """Whether *text* is an address that a unit can have in a network."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    mapped = isinstance(address, ipaddress.IPv6Address) and (
+        address.scope_id or address.ipv4_mapped
+    )
+    return not (
+        mapped
+        or address.is_unspecified
+        or address.is_loopback
+        or address.is_multicast
+        or address.is_link_local
+        or address.is_reserved
+    )
+
+
+def is_network(text: str) -> bool:
+    """Whether *text* is a network in CIDR form, or one address."""
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _each(good: Callable[[str], bool], *, most: int, least: int = 0) -> Callable[[str], bool]:
+    def every(text: str) -> bool:
+        words = text.split()
+        return (
+            least <= len(words) <= most and len({*words}) == len(words) and all(map(good, words))
+        )
+
+    return every
+
+
+HOSTNAME = Kind(
+    'string',
+    'a host name, without scheme and port',
+    lambda text: not text or is_hostname(text),
+)
+ADDRESSES = Kind(
+    'string',
+    'addresses of unicast, each once, separated by spaces',
+    _each(is_unicast, most=6),
+)
+NETWORKS = Kind(
+    'string',
+    'networks (CIDR) or addresses, separated by spaces',
+    _each(is_network, most=64),
+)
+REGION = Kind(
+    'string',
+    "a region's name: letters, digits, dots, dashes and underlines",
+    lambda text: bool(_REGION.fullmatch(text)),
+)
+REGIONS = Kind(
+    'string',
+    'one or more names of regions, separated by spaces',
+    _each(lambda text: bool(_REGION.fullmatch(text)), least=1, most=64),
+)
+
+
+def is_origin(text: str) -> bool:
+    """Whether *text* is a scheme, a host and maybe a port, and nothing more."""
+    scheme, _, rest = text.partition('://')
+    host, _, port = rest.partition(':')
+    return (
+        scheme in ('http', 'https')
+        and is_hostname(host)
+        and (not port or (port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 65536))
+        and not rest.endswith(':')
+    )
+
+
+ORIGINS = Kind(
+    'string',
+    'origins such as https://dashboard.example.com, separated by spaces',
+    _each(is_origin, most=32),
+)
+
+HOSTNAMES = Kind(
+    'string',
+    'host names, without scheme and port, separated by spaces',
+    _each(is_hostname, most=64),
+)
+SECTIONS = Kind(
+    'string',
+    '[section] lines with key = value lines under them',
+    lambda text: bool(settings.sections(text)) or True,
+    longest=64_000,
+)
+RULES = Kind(
+    'string',
+    'YAML, the name of each rule with its check',
+    lambda text: bool(settings.rules(text)) or True,
+    longest=64_000,
+)
+
+API = (
+    Option(
+        'region', REGION, 'RegionOne', 'Region of the endpoints in the catalogue.', published=True
+    ),
+    Option('debug', SWITCH, False, 'Log at debug level.'),
+    Option(
+        'openstack-origin',
+        Kind('string', ''),
+        'distro',
+        "The archive that OpenStack's packages come from: `distro`, Ubuntu's cloud archive such as "
+        '`cloud:noble-epoxy`, or a line of sources.list, `deb URL SUITE COMPONENT`. A new unit takes its '
+        'release at once; one that serves does with the action openstack-upgrade.',
+    ),
+    Option(
+        'openstack-origin-key',
+        Kind('string', '', longest=64_000),
+        '',
+        'The ASCII-armoured public key that signs the archive of a `deb` line.',
+    ),
+    Option('workers', count(0, 64), 0, 'Processes of the API. 0 sizes them to the machine.'),
+    Option(
+        'threads',
+        count(0, 128),
+        0,
+        'Threads in each process. 0 takes 8, 32 where images are moved, or 1 where eventlet allows '
+        'no more.',
+    ),
+    Option(
+        'vip',
+        ADDRESSES,
+        '',
+        'Virtual addresses, separated by spaces, that the units serve on among themselves when no '
+        'load balancer is related: at most one for each network.',
+        published=True,
+    ),
+    *(
+        Option(
+            f'os-{kind}-hostname',
+            HOSTNAME,
+            '',
+            f'Name of the {kind} endpoint in the catalogue, instead of an address.',
+            published=True,
+        )
+        for kind in ('public', 'internal', 'admin')
+    ),
+    Option(
+        'cors-allowed-origins',
+        ORIGINS,
+        '',
+        'Origins of web pages that may use the API from a browser (CORS). Empty allows none.',
+    ),
+    Option(
+        'policy-overrides',
+        RULES,
+        '',
+        "Rules of the API's policy that are to be others than its release has them.",
+    ),
+    Option(
+        'config-flags',
+        SECTIONS,
+        '',
+        "More of the service's configuration. It goes over what the charm says, but for what follows "
+        'from relations.',
+    ),
+)
+"""What every API charm has."""
+
+
+def declared(*more: Option) -> tuple[Option, ...]:
+    """The options of an API charm with *more* of its own; one of the same name takes the place of the common one."""
+    own = {option.name: option for option in more}
+    common = tuple(own.pop(option.name, option) for option in API)
+    return (*common, *own.values())

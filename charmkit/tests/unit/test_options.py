@@ -1,0 +1,144 @@
+"""What operators may type, and what becomes of what they must not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis
+import pytest
+from charmkit import options
+from hypothesis import strategies as st
+
+BY_NAME = {option.name: option for option in options.declared()}
+
+
+def read(given: dict[str, Any], kept: dict[str, Any] | None = None) -> options.Read:
+    return options.read(options.declared(), given, kept or {})
+
+
+@pytest.mark.parametrize(
+    ('name', 'good'),
+    [
+        ('os-public-hostname', 'cloud.example.com'),
+        ('os-public-hostname', ''),
+        ('os-public-hostname', '203.0.113.5'),
+        ('vip', '10.0.0.5 fd00::5'),
+        ('vip', ''),
+        ('workers', 0),
+        ('workers', 64),
+        ('region', 'Region-1.west_2'),
+        ('debug', True),
+    ],
+)
+def test_what_is_right_is_in_force(name: str, good: Any):
+    found = read({name: good})
+    assert found.values[name] == good
+    assert found.refused == {}
+    assert found.good[name] == good
+
+
+@pytest.mark.parametrize(
+    ('name', 'bad'),
+    [
+        ('os-public-hostname', 'cloud.example:443'),
+        ('os-public-hostname', 'https://cloud.example'),
+        ('os-public-hostname', 'cloud.example/v3'),
+        ('os-public-hostname', 'two words'),
+        ('os-public-hostname', '-x.example'),
+        ('os-public-hostname', 'a..b'),
+        ('os-public-hostname', 'x' * 64 + '.example'),
+        ('os-public-hostname', 'cloud\nListen 1'),
+        ('vip', '10.0.0.300'),
+        ('vip', '127.0.0.1'),
+        ('vip', '::ffff:10.0.0.1'),
+        ('vip', 'fd00::1%eth0'),
+        ('vip', '10.0.0.5 10.0.0.5'),
+        ('vip', '224.0.0.1'),
+        ('vip', '10.0.0.5,10.0.0.6'),
+        ('workers', -1),
+        ('workers', 65),
+        ('threads', 129),
+        ('region', ''),
+        ('region', 'two regions'),
+        ('region', 'x' * 256),
+        ('region', 'a\nb'),
+    ],
+)
+def test_what_is_wrong_is_named_and_the_last_good_value_stays(name: str, bad: Any):
+    good = {'os-public-hostname': 'good.example', 'vip': '10.0.0.9', 'region': 'West'}.get(name, 3)
+    found = read({name: bad}, {name: good})
+    assert found.values[name] == good
+    assert found.good[name] == good, 'and it is kept for the next time'
+    (words,) = found.refused.values()
+    assert words.startswith(f'option {name}: ')
+    assert f'{good!r} stays in force' in words
+    assert words.endswith(f'wanted: {BY_NAME[name].kind.wants}')
+    assert found.unsettled == frozenset()
+    assert '\n' not in words
+
+
+def test_the_message_for_a_name_with_a_port():
+    found = read({'os-public-hostname': 'cloud.example:443'}, {'os-public-hostname': 'a.example'})
+    assert found.refused == {
+        'os-public-hostname': (
+            "option os-public-hostname: 'cloud.example:443' will not do, 'a.example' stays in force; "
+            'wanted: a host name, without scheme and port'
+        )
+    }
+
+
+def test_without_a_good_one_the_default_is_in_force_and_what_is_published_is_not_settled():
+    found = read({'os-public-hostname': 'a b', 'workers': -1})
+    assert found.values['os-public-hostname'] == ''
+    assert found.values['workers'] == 0
+    assert found.unsettled == {'os-public-hostname'}
+    assert '0 is in force, the default' in found.refused['workers']
+    assert 'workers' not in found.good
+
+
+def test_a_kept_value_that_would_not_do_any_more_is_not_in_force():
+    found = read({'vip': 'x'}, {'vip': '127.0.0.1'})
+    assert found.values['vip'] == ''
+    assert found.unsettled == {'vip'}
+
+
+def test_an_option_of_the_charms_own_takes_the_place_of_the_common_one():
+    several = options.Option('region', options.REGIONS, 'RegionOne', 'Several.')
+    found = options.read(options.declared(several), {'region': 'a b'}, {})
+    assert found.values['region'] == 'a b'
+    assert [o.name for o in options.declared(several)].count('region') == 1
+
+
+@pytest.mark.parametrize(
+    ('text', 'good'),
+    [
+        ('https://dashboard.example.com http://localhost:8080', True),
+        ('', True),
+        ('dashboard.example.com', False),
+        ('https://x/path', False),
+        ('https://x:99999', False),
+        ('https://x:', False),
+        ('ftp://x', False),
+        ('*', False),
+    ],
+)
+def test_origins(text: str, good: bool):
+    assert options.ORIGINS.good(text) == good
+
+
+@hypothesis.given(
+    st.sampled_from(sorted(BY_NAME)), st.text(max_size=5000) | st.integers() | st.booleans()
+)
+def test_whatever_is_typed_something_good_is_in_force(name: str, value: Any):
+    found = read({name: value})
+    assert (
+        read({name: found.values[name]}).refused == {}
+        or found.values[name] == BY_NAME[name].default
+    )
+    assert (name in found.refused) != (name in found.good)
+    text = found.values[name]
+    assert not isinstance(text, str) or not set('\r\n') & set(text.strip())
+
+
+def test_every_default_is_good():
+    assert read({}).refused == {}
