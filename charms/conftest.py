@@ -58,13 +58,17 @@ def identity(service: str) -> testing.Relation:
     )
 
 
+def _subnet(address: str) -> str:
+    return f'{address.rpartition(".")[0]}.0/24'
+
+
 def networks() -> set[testing.Network]:
     """Every binding in a network of its own."""
     addresses = {'public': '203.0.113.2', 'internal': '10.0.0.2', 'admin': '10.9.0.2'}
     return {
         testing.Network(
             name,
-            [testing.BindAddress([testing.Address(address)])],
+            [testing.BindAddress([testing.Address(address, cidr=_subnet(address))])],
             ingress_addresses=[address],
         )
         for name, address in addresses.items()

@@ -307,7 +307,7 @@ def _path_steps(desired: Host, observed: Observed) -> Iterator[Step]:
             if not early and observed.paths.get(thing.path) != thing.stamp:
                 yield Step(verb, thing.path)
     # What packages bring is not there yet when this is planned.
-    coming = next(_installs(desired, observed), None) or next(_upgrades(desired, observed), None)
+    coming = bool(desired.packages - observed.packages.keys())
     for thing in desired.absent:
         if coming or thing.path in observed.paths:
             yield Step('remove', thing.path)

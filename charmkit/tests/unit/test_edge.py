@@ -6,9 +6,10 @@ import getpass
 import grp
 import os
 import pathlib
+from collections.abc import Callable
 
 import pytest
-from charmkit import apply, facts, files, host, packages, releases
+from charmkit import apply, facts, files, host, packages, releases, run
 
 ME = getpass.getuser()
 MINE = grp.getgrgid(os.getgid()).gr_name
@@ -155,3 +156,37 @@ def test_dpkg_is_asked_again_when_it_has_written_and_not_before(
     (tmp_path / 'new').replace(status)
     assert seen(both) == {'a': '3', 'b': '3'}
     assert len(asked) == 3
+
+
+def test_a_unit_is_kept_from_starting_by_what_systemctl_enable_tolerates(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    said: list[tuple[str, ...]] = []
+    monkeypatch.setattr(packages, '_UNITS', tmp_path)
+    monkeypatch.setattr(run, 'program', _remember(said))
+    assert not packages.held('a.service')
+    packages.hold('a.service')
+    assert packages.held('a.service')
+    assert 'ConditionPathExists=!/\n' in (tmp_path / 'a.service.d/charm-never.conf').read_text()
+    assert said == [('systemctl', 'daemon-reload')]
+    packages.release('a.service')
+    assert not packages.held('a.service')
+
+
+def test_a_mask_of_an_older_charm_is_taken_back(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    said: list[tuple[str, ...]] = []
+    monkeypatch.setattr(packages, '_UNITS', tmp_path)
+    monkeypatch.setattr(run, 'program', _remember(said))
+    (tmp_path / 'a.service').symlink_to('/dev/null')
+    packages.hold('a.service')
+    assert not packages.held('a.service')
+    assert ('systemctl', 'unmask', '--quiet', 'a.service') in said
+
+
+def _remember(said: list[tuple[str, ...]]) -> Callable[..., None]:
+    def program(*argv: str) -> None:
+        said.append(argv)
+
+    return program

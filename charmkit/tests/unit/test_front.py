@@ -202,3 +202,23 @@ def test_a_refusal_by_the_other_side_is_told_and_what_was_granted_is_used():
     assert {s.name: s.state for s in whole.host.services}['apache2'] == 'running'
     assert blocked in state_with(refused='it is refused').status
     assert blocked not in state_with(**answer).status
+
+
+def test_the_load_balancers_word_on_addresses_counts_and_nobody_elses():
+    def asked(*cidrs: str) -> tuple[str, ...]:
+        bag = {
+            'interface-versions': '[1, 2]',
+            'frontends': '{}',
+            'proxy': json.dumps({'trusted-cidrs': cidrs}),
+        }
+        balancer = relations.Relation(id=1, name='public-backend', app='lb', app_data=bag)
+        return front.trusted(
+            state.Inputs(
+                site=relations.Site(unit='a/0', leader=True, address='10.0.0.2'),
+                relations={'public-backend': (balancer,)},
+                options={'vip': '10.0.0.9'},
+            )
+        )
+
+    assert asked('10.0.0.5/32', 'fd00::5/128') == ('10.0.0.5/32', 'fd00::5/128')
+    assert asked('0.0.0.0/0', '::/0', 'nonsense\nListen 1', '10.0.0.5/24') == ()

@@ -187,3 +187,28 @@ def test_a_restart_forgotten_by_a_crash_would_be_seen(before: host.Host, want: h
         and forgetful.started_with.get(s.name) != want.config_digest(s.name)
     }
     assert {step.target for step in host.plan(want, forgetful)} == stale
+
+
+def test_what_is_written_for_systemd_is_read_by_it_before_anything_starts():
+    drop_in = host.File(path='/etc/systemd/system/a.service.d/x.conf', content='[Service]\n')
+    want = host.Host(files=(drop_in,), services=(host.Service('a'),))
+    steps = [str(s) for s in host.plan(want, host.Observed())]
+    assert steps == [f'write {drop_in.path}', 'daemon-reload systemd', 'start a']
+
+
+def test_it_is_read_though_nothing_is_started_and_after_a_hook_that_died_before_that():
+    want = host.Host(services=(host.Service('a'),))
+    running = host.Observed(active=frozenset({'a'}), started_with={'a': want.config_digest('a')})
+    assert host.plan(want, running) == ()
+    stale = dataclasses.replace(running, stale=frozenset({'a'}))
+    assert [str(s) for s in host.plan(want, stale)] == ['daemon-reload systemd']
+
+
+def test_what_a_package_brings_and_must_not_be_there_goes_in_the_same_pass():
+    """It is not there yet when the pass is planned."""
+    want = host.Host(packages=frozenset({'p'}), absent=(host.Absent(path='/etc/p/default'),))
+    assert [str(s) for s in host.plan(want, host.Observed())] == [
+        'install p',
+        'remove /etc/p/default',
+    ]
+    assert host.plan(want, host.Observed(packages={'p': '1'})) == ()
