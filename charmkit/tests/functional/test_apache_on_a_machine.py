@@ -78,7 +78,7 @@ def test_the_configuration_is_in_force(demo: containers.Machine):
         assert f' {name}_module' not in modules
     sites = demo.sh('apache2ctl -S')
     assert re.findall(r'^\S+:(\d+)', sites, re.M) == [str(PORT)]
-    assert 'Server: Apache\r\n' in demo.run('curl', '-si', f'{demo.address}:{PORT}/').stdout + '\n'
+    assert 'Server: Apache\n' in demo.run('curl', '-si', f'{demo.address}:{PORT}/').stdout
     listening = demo.sh('ss -Hltn').splitlines()
     assert {line.split()[3] for line in listening if f':{PORT}' in line} == {
         f'127.0.0.1:{PORT}',
