@@ -126,7 +126,14 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
             types=app.types,
             # Each unit's own: another one may have another size.
             requests_at_once=size(spec, app, inputs).requests,
-            options={'check': {'method': 'GET', 'path': '/healthcheck', 'expect': ['200']}},
+            options={
+                'check': {'method': 'GET', 'path': '/healthcheck', 'expect': ['200']},
+                # Apache waits a little longer for each (charmkit.limits).
+                'timeouts': {
+                    'client': f'{app.silence.client_s}s',
+                    'server': f'{app.silence.server_s}s',
+                },
+            },
         )
         for app in spec.apps
         if app.type
@@ -135,7 +142,10 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
     drain = loadbalancer.drain(balancers, inputs.site.unit, lifecycle)
     addresses = _listen(inputs, balancers)
     own = () if balancers else vip.placed(inputs)[0]
-    ports = {app.name: app.port for app in spec.apps}
+    apps = {
+        app.name: vip.App(app.port, app.silence, size(spec, app, inputs).requests)
+        for app in spec.apps
+    }
     out = course.paused and (
         not balancers or lifecycle.state == 'maintenance' or drain.state == 'unsupported'
     )
@@ -152,7 +162,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         out_of_service=out,
         told=lifecycle.state == 'maintenance' if balancers else not inputs.options.get('vip'),
         status=_status(course, balancers, lifecycle, drain, out) or _misplaced(homeless),
-        host=vip.desired(inputs, own, addresses, ports, leaving=course.leaving)
+        host=vip.desired(inputs, own, addresses, apps, leaving=course.leaving)
         if own
         else vip.absent(),
         settled=not inputs.unsettled,

@@ -21,6 +21,21 @@ KEY = 'addresses'
 READY_PORT = 8799
 
 
+@dataclasses.dataclass(frozen=True)
+class App:
+    """An application that is served on the VIPs."""
+
+    port: int
+    silence: limits.Silence = limits.ORDINARY
+    requests_at_once: int = 0
+    """How many one unit can take; the others wait. 0: as many as come."""
+
+    @property
+    def bulk(self) -> bool:
+        """Its transfers may pause for as long as any."""
+        return self.silence.client_s >= limits.IDLE_S
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Vip:
     """A virtual address, and the network of this machine that it is in."""
@@ -68,11 +83,11 @@ def desired(
     inputs: state.Inputs,
     vips: tuple[Vip, ...],
     addresses: tuple[str, ...],
-    ports: Mapping[str, int],
+    apps: Mapping[str, App],
     *,
     leaving: bool = False,
 ) -> host.Host:
-    """A haproxy for *ports* (by application) on *vips*, and keepalived to hold them."""
+    """A haproxy for *apps* (by name) on *vips*, and keepalived to hold them."""
     unit = inputs.site.unit
     others = {
         name: wire.texts(wire.load_array(bag.get(KEY, '')))
@@ -80,7 +95,7 @@ def desired(
     }
     units = {unit: tuple(a for a in addresses if not a.startswith('127.')), **others}
     hosts = _hosts(inputs, vips)
-    text = haproxy.render(haproxy_config(unit, vips, units, ports, hosts))
+    text = haproxy.render(haproxy_config(unit, vips, units, apps, hosts))
     files = host.Host(
         packages=frozenset({'haproxy', 'keepalived'}),
         files=(
@@ -122,7 +137,7 @@ def haproxy_config(
     unit: str,
     vips: tuple[Vip, ...],
     units: Mapping[str, tuple[str, ...]],
-    ports: Mapping[str, int],
+    apps: Mapping[str, App],
     names: Iterable[str],
 ) -> config.Config:
     """One frontend for each application on every VIP, and all units behind it.
@@ -135,28 +150,34 @@ def haproxy_config(
         frontends=tuple(
             config.Frontend(
                 name=name,
-                binds=tuple(config.Bind(v.address, port, moves=True) for v in vips),
+                binds=tuple(config.Bind(v.address, app.port, moves=True) for v in vips),
                 backend=name,
-                client_ms=limits.BULK.client_s * 1000,
+                client_ms=app.silence.client_s * 1000,
                 hosts=tuple(
-                    config.Host(h, port)
+                    config.Host(h, app.port)
                     for h in dict.fromkeys((*(v.address for v in vips), *names))
                 ),
                 denied_paths=config.HIDDEN_PATHS,
+                small_bodies=not app.bulk,
             )
-            for name, port in ports.items()
+            for name, app in apps.items()
         ),
         backends=tuple(
             config.Backend(
                 name=name,
-                server_ms=limits.BULK.server_s * 1000,
+                server_ms=app.silence.server_s * 1000,
                 servers=tuple(
-                    config.Server(name=u.replace('/', '-'), address=address, port=port)
+                    config.Server(
+                        name=u.replace('/', '-'),
+                        address=address,
+                        port=app.port,
+                        maxconn=app.requests_at_once,
+                    )
                     for u, found in sorted(units.items(), key=lambda item: unit_order(item[0]))
                     for address in _reachable(found, vips)[:1]
                 ),
             )
-            for name, port in ports.items()
+            for name, app in apps.items()
         ),
     )
 

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import re
 
-from charmkit import host, relations, state, vip
+from charmkit import host, limits, relations, state, vip
 
 NETWORKS = {
     'public': (relations.Network('eth0', '203.0.113.2', '203.0.113.0/24'),),
@@ -26,9 +26,17 @@ INPUTS = state.Inputs(
 )
 
 
-def desired(inputs: state.Inputs = INPUTS, *, leaving: bool = False) -> host.Host:
+APP = vip.App(8778, requests_at_once=16)
+
+
+def desired(
+    inputs: state.Inputs = INPUTS,
+    *,
+    leaving: bool = False,
+    app: vip.App = APP,
+) -> host.Host:
     vips, _ = vip.placed(inputs)
-    return vip.desired(inputs, vips, ADDRESSES, {'demo-api': 8778}, leaving=leaving)
+    return vip.desired(inputs, vips, ADDRESSES, {'demo-api': app}, leaving=leaving)
 
 
 def content(name: str, inputs: state.Inputs = INPUTS) -> str:
@@ -107,3 +115,14 @@ def test_a_check_that_ends_keeps_no_unit_from_holding_the_vip():
     assert '/bin/bash' not in ''.join(f.content for f in desired().files)
     assert 'vrrp_script' not in content('keepalived.conf')
     assert 'vrrp_rt_priority' in content('keepalived.conf')
+
+
+def test_slow_clients_take_nothing_of_a_unit_unless_its_bodies_are_large():
+    text = content('haproxy.cfg')
+    assert 'option http-buffer-request' in text
+    assert text.count(' maxconn 16 ') == 3
+    assert 'timeout client 60000ms' in text
+    bulk = desired(app=vip.App(9292, limits.BULK))
+    (cfg,) = [f.content for f in bulk.files if f.path.endswith('haproxy.cfg')]
+    assert 'http-buffer-request' not in cfg
+    assert 'timeout client 3600000ms' in cfg
