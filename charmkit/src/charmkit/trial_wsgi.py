@@ -42,6 +42,8 @@ def trial(script: str, path: str) -> str:
     def start(status: str, *_: object) -> None:
         statuses.append(status)
 
+    # Services read their options from it (oslo.config), and under mod_wsgi there are none.
+    sys.argv = ['mod_wsgi']
     try:
         application = runpy.run_path(script, run_name='trial')['application']
         answer = application(environ(path), start)

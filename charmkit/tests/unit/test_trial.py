@@ -1,0 +1,51 @@
+"""The trial of a WSGI application, as the program that it is on a unit."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+import sys
+
+import charmkit
+import pytest
+
+PROGRAM = pathlib.Path(charmkit.__file__).with_name('trial_wsgi.py')
+WELL = """
+def application(environ, start_response):
+    start_response('200 OK', [])
+    return [b'{}']
+"""
+# As oslo.config reads a service's command line: an argument that it does not know ends the program with 2.
+READS_ARGUMENTS = (
+    """
+import argparse
+argparse.ArgumentParser().parse_args()
+"""
+    + WELL
+)
+
+
+def trial(tmp_path: pathlib.Path, script: str) -> tuple[int, str]:
+    path = tmp_path / 'wsgi'
+    path.write_text(script)
+    done = subprocess.run(
+        [sys.executable, str(PROGRAM), str(path), '/'], capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout.strip()
+
+
+@pytest.mark.parametrize('script', [WELL, READS_ARGUMENTS], ids=['plain', 'reads its arguments'])
+def test_what_serves_passes(tmp_path: pathlib.Path, script: str):
+    assert trial(tmp_path, script) == (0, '')
+
+
+@pytest.mark.parametrize(
+    ('script', 'said'),
+    [
+        ('raise ValueError("no such option")', 'ValueError: no such option'),
+        (WELL.replace('200 OK', '404 Not Found'), "answers ['404 Not Found']"),
+        ('import sys; sys.exit(2)', 'SystemExit: 2'),
+    ],
+)
+def test_what_does_not_says_why(tmp_path: pathlib.Path, script: str, said: str):
+    assert trial(tmp_path, script) == (1, said)
