@@ -42,8 +42,6 @@ def trial(script: str, path: str) -> str:
     def start(status: str, *_: object) -> None:
         statuses.append(status)
 
-    # Services read their options from it (oslo.config), and under mod_wsgi there are none.
-    sys.argv = ['mod_wsgi']
     try:
         application = runpy.run_path(script, run_name='trial')['application']
         answer = application(environ(path), start)
@@ -54,6 +52,8 @@ def trial(script: str, path: str) -> str:
 
 
 if __name__ == '__main__':
-    said = trial(*sys.argv[1:3])
+    given = sys.argv[1:3]
+    sys.argv = ['mod_wsgi']  # Services read options from it (oslo.config); under mod_wsgi there are none.
+    said = trial(*given)
     print(said, flush=True)
     os._exit(1 if said else 0)  # Whatever threads it has begun.
