@@ -22,8 +22,11 @@ from .conftest import BUNDLES, ROOT, Model, settle
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(5400)]
 
 
-OVERLAY = {'applications': {'keystone': {'num_units': 2}}}
-"""What one unit has just written, the other must know: so Tempest finds whether they share what they cache."""
+RULES = {'lockout_failure_attempts': 2, 'lockout_duration': 5, 'unique_last_password_count': 2}
+KEYSTONE = {
+    'num_units': 2,  # What one has just written, the other must know.
+    'options': {'password-security-compliance': json.dumps(RULES)},
+}
 
 NAMES = ('Zoë 🦄', 'Zoë 🐎')
 """They differ in an emoji alone, which some collations take for the same."""
@@ -39,9 +42,9 @@ def base(request: pytest.FixtureRequest) -> str:
 def juju(
     base: str, model: Model, tmp_path_factory: pytest.TempPathFactory
 ) -> Generator[jubilant.Juju]:
-    """The bundle with two units of keystone, active."""
-    overlay = tmp_path_factory.mktemp('overlay') / 'two-keystones.yaml'
-    overlay.write_text(yaml.safe_dump(OVERLAY))
+    """The bundle with two units of keystone, and rules for passwords; active."""
+    overlay = tmp_path_factory.mktemp('overlay') / 'keystone.yaml'
+    overlay.write_text(yaml.safe_dump({'applications': {'keystone': KEYSTONE}}))
     with model(base) as juju:
         if not juju.status().apps:
             juju.deploy(BUNDLES / 'core.yaml', overlays=[overlay])
