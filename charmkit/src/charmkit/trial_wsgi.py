@@ -53,7 +53,9 @@ def trial(script: str, path: str) -> str:
 
 if __name__ == '__main__':
     given = sys.argv[1:3]
-    sys.argv = ['mod_wsgi']  # Services read options from it (oslo.config); under mod_wsgi there are none.
+    sys.argv = [
+        'mod_wsgi'
+    ]  # Services read options from it (oslo.config); under mod_wsgi there are none.
     said = trial(*given)
     print(said, flush=True)
     os._exit(1 if said else 0)  # Whatever threads it has begun.
