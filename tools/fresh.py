@@ -38,6 +38,7 @@ CLONE = '/root/rambla'
 REAPS = 'trap "exit 0" TERM; sleep infinity & wait'
 """Process 1. A shell, as it collects the children of others that have ended; systemd is not among git and make."""
 LABEL = 'rambla.fresh'
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 CNI = """\
 tools/bootstrap
@@ -148,7 +149,9 @@ class Machine:
             )
             _empty_cgroups(id_)
         if self.folder.exists():
-            subprocess.run(['rm', '-rf', '--one-file-system', self.folder], check=True)
+            subprocess.run(
+                ['rm', '-rf', '--one-file-system', self.folder], check=True, start_new_session=True
+            )
 
 
 def _empty_cgroups(container: str) -> None:
@@ -239,8 +242,8 @@ def main(argv: Sequence[str]) -> int:
     )
     wanted = parser.parse_args(argv)
     names = [name for name in COMMANDS if name in (wanted.command or COMMANDS)]
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupted)
+    for number in ENDS:
+        signal.signal(number, interrupted)
     if subprocess.run(
         ['git', '-C', ROOT, 'status', '--porcelain'], capture_output=True, check=True
     ).stdout:
@@ -264,7 +267,10 @@ def main(argv: Sequence[str]) -> int:
     return int(any(each.failed for each in done))
 
 
-def _interrupted(_number: int, _frame: object) -> None:
+def interrupted(_number: int, _frame: object) -> None:
+    """Stop, once: who asks again is as impatient as the machine is not yet removed."""
+    for number in ENDS:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

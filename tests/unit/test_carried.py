@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import signal
 import subprocess
 
 import pytest
@@ -101,3 +102,11 @@ def test_its_commands_are_the_makefiles():
         for command in script.split(' && '):
             assert f'\n{command.removeprefix("make ")}: ' in targets
     assert {'git', 'make'} == {*fresh.PACKAGES}
+
+
+def test_who_interrupts_twice_does_not_interrupt_the_removal(monkeypatch: pytest.MonkeyPatch):
+    now: dict[int, object] = {}
+    monkeypatch.setattr(signal, 'signal', now.__setitem__)
+    with pytest.raises(KeyboardInterrupt):
+        fresh.interrupted(signal.SIGINT, None)
+    assert now == dict.fromkeys((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), signal.SIG_IGN)
