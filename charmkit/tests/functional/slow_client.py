@@ -24,13 +24,13 @@ def head(method: str, path: str, *fields: str) -> bytes:
 def answer(sock: socket.socket, timeout_s: float = 30) -> bytes:
     """All that comes until the other side closes, or nothing comes any more."""
     sock.settimeout(timeout_s)
-    data = b''
+    data = bytearray()
     try:
         while more := sock.recv(65536):
             data += more
     except OSError:
         pass
-    return data
+    return bytes(data)
 
 
 def status(data: bytes) -> int:
