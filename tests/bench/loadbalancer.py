@@ -149,7 +149,7 @@ def killed() -> Iterator[Figure]:
             gaps = found['gaps_s']
             yield Figure(
                 f'nobody listens after haproxy was killed, systemd settings: {whose} ({base})',
-                max(gaps), 's', 1.0, at_least=before, how=f'{spread(gaps, digits=2)}',
+                max(gaps), 's', 30 if before else 1.0, how=f'{spread(gaps, digits=2)}',
             )  # fmt: skip
             load = found['load']
             yield Figure(

@@ -205,15 +205,15 @@ def test_a_service_that_has_a_new_application_is_served_for_it_when_it_was_said(
     assert not [s for s in found['later'] if 'which has left' in s]
 
 
-def test_a_killed_haproxy_is_back_at_once_as_often_as_that_may_be(machine: Any) -> None:
-    """How soon, and what it costs, are figures of `docs/benchmarks.md`."""
-    found = machine.scenario('killed', times=8)
-    assert len(found['gaps_s']) == 8
-    assert found['load']['lost'] < found['load']['sent'] / 2
+def test_a_killed_haproxy_is_back_as_often_as_that_may_be(machine: Any) -> None:
+    """How soon, and what it costs, are figures of `lb-killed`."""
+    found = machine.scenario('killed', times=8, patience_s=10)
+    assert max(found['gaps_s']) < 10, 'it came back each time'
 
 
 def test_as_the_package_has_it_systemd_gives_up(machine: Any) -> None:
-    assert max(machine.scenario('killed', times=8, before=True)['gaps_s']) > 20
+    found = machine.scenario('killed', times=8, before=True, patience_s=10)
+    assert max(found['gaps_s']) >= 10
 
 
 def test_slow_clients_take_nothing_of_a_service_whose_requests_are_small(machine: Any) -> None:
