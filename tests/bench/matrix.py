@@ -241,5 +241,5 @@ def report() -> Iterator[Figure]:
 def _report(folder: pathlib.Path, out: Connection) -> None:
     began = time.monotonic()
     read = journalfile.read(folder / 'journal.jsonl')
-    write.everything(folder, write.retold(read, str(folder)), environment={})
+    write.everything(folder, write.rebuilt(read, str(folder)), environment={})
     out.send(time.monotonic() - began)
