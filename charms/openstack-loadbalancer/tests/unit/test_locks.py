@@ -159,6 +159,15 @@ def test_a_place_in_the_queue_is_kept_from_when_it_was_asked_for_and_a_grant_beg
     assert anew['a/0'].since == NOW
 
 
+def test_who_is_refused_has_no_place_in_the_queue() -> None:
+    refused = unit('b/0', 'drain', services='other')
+    waits = unit('a/0', 'drain')
+    locks = {'b/0': Lock(token=TOKEN, state='refused', since=NOW - 9)}
+    found = decide(refused, waits, unit('a/1', up=False), locks=locks)
+    assert (found['b/0'].state, found['b/0'].position) == ('refused', 0)
+    assert found['a/0'].position == 1
+
+
 def test_no_more_drain_at_once_than_may() -> None:
     asked = [unit(f'a/{n}', 'drain') for n in (1, 2, 3)]
     rest = [unit(f'a/{n}') for n in (7, 8, 9)]
