@@ -160,7 +160,7 @@ class Control:
         right = found['value'] == f'{name}@{found["version"]}'
         return load.Did(right and found['version'] >= int(version))
 
-    async def _ask(self, method: str, path: str, body: bytes | None = None) -> client.Answer:
+    async def _ask(self, method: str, path: str, body: bytes | None = None) -> client.Response:
         if self._client is None:
             raise RuntimeError('not prepared')
         end = time.monotonic() + PATIENCE
@@ -176,7 +176,7 @@ class Control:
             await asyncio.sleep(0.25)
 
 
-def _there(answer: client.Answer) -> bool:
+def _there(answer: client.Response) -> bool:
     if answer.status == 404:
         return False
     client.check('GET', answer.status, (200,))
