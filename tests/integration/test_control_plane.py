@@ -24,7 +24,7 @@ import io, json, os, sys, uuid, openstack
 cloud = openstack.connect(
     auth_url=sys.argv[1], username='admin', password=sys.stdin.readline().strip(),
     project_name='admin', user_domain_name='Default', project_domain_name='Default',
-    region_name='RegionOne', load_yaml_config=False)
+    region_name='RegionOne', load_yaml_config=False, placement_interface='internal')
 project = cloud.identity.create_project(name=f'p-{uuid.uuid4()}')
 data = os.urandom(3_000_000)
 image = cloud.image.create_image(

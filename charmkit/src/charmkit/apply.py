@@ -58,13 +58,13 @@ class LocalMachine:
         """The state of everything that *desired* speaks about: five cheap looks."""
         remembered = self._remembered()
         active, stale = _services(desired.services)
-        named = (s.name for s in desired.services if not s.part_of)
+        named = (s for s in desired.services if not s.part_of)
         return host.Observed(
             packages=self._versions(desired.packages, remembered.get('packages', {})),
             paths=dict(files.stamps(desired.paths())),
             commands=remembered.get('commands', {}),
             active=active,
-            masked=frozenset(name for name in named if packages.held(_unit(name))),
+            masked=frozenset(s.name for s in named if _kept_from_starting(s)),
             stale=stale,
             started_with=remembered.get('started_with', {}),
         )
@@ -221,6 +221,12 @@ class LocalMachine:
         remembered.setdefault(what, {}).update(values)
         text = json.dumps(remembered, indent=1, sort_keys=True)
         files.write(self._memory / 'state.json', text, mode=0o600)
+
+
+def _kept_from_starting(service: host.Service) -> bool:
+    """By us; or, where it is to run, by somebody's mask, which goes as any other drift does."""
+    unit = _unit(service.name)
+    return packages.held(unit) or (service.state != 'masked' and packages.is_masked(unit))
 
 
 def _services(services: Iterable[host.Service]) -> tuple[frozenset[str], frozenset[str]]:

@@ -47,27 +47,30 @@ def hold(unit: str) -> None:
     enables its own one whenever it is configured: it would be left half-installed.
     """
     files.write(_held(unit), _NEVER, mode=0o644)
-    if _is_masked(unit):
+    if is_masked(unit):
         run.program('systemctl', 'unmask', '--quiet', unit)
     run.program('systemctl', 'daemon-reload')
 
 
 def release(unit: str) -> None:
-    """Let *unit* start again."""
+    """Let *unit* start again, whoever keeps it from that: we do, or somebody has masked it."""
     _held(unit).unlink(missing_ok=True)
+    if is_masked(unit):
+        run.program('systemctl', 'unmask', '--quiet', unit)
     run.program('systemctl', 'daemon-reload')
 
 
 def held(unit: str) -> bool:
     """Whether *unit* is kept from starting."""
-    return _held(unit).exists() and not _is_masked(unit)
+    return _held(unit).exists() and not is_masked(unit)
 
 
 def _held(unit: str) -> pathlib.Path:
     return _UNITS / f'{unit}.d' / 'charm-never.conf'
 
 
-def _is_masked(unit: str) -> bool:
+def is_masked(unit: str) -> bool:
+    """Whether systemd's own mask is on *unit*."""
     link = _UNITS / unit
     return link.is_symlink() and str(link.readlink()) == '/dev/null'
 

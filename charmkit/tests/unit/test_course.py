@@ -144,7 +144,7 @@ def test_an_upgrade_is_refused_while_load_balancers_send_clients_or_have_not_see
     forced = api.run(SPEC, Action('openstack-upgrade', id='7', params={'force': True}), of)
     assert forced.failure == ''
     assert forced.host.upgrade is not None
-    assert forced.host.upgrade.key == 'upgrade 7'
+    assert forced.host.upgrade.key == 'openstack-upgrade 7'
     assert api.run(SPEC, HOOK, of).host.upgrade is None
 
 

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 
 from charms import conftest as shared
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(60)
 
 CHARMS = pathlib.Path(__file__).parents[2]
 MARK = 'intruder'
