@@ -367,9 +367,10 @@ def test_an_unchanged_look_at_the_catalogue_is_cheap(machine: Machine):
 
 def test_health_follows_the_drain_file(machine: Machine):
     def health() -> str:
+        # As a load balancer asks: on loopback the unit tells itself the truth.
         return machine.shell(
             'curl', '-s', '-o', '/dev/null', '-w', '%{http_code}',
-            'http://127.0.0.1:5000/healthcheck',
+            f'http://{machine.address}:5000/healthcheck',
         )  # fmt: skip
 
     assert health() == '200'
