@@ -65,7 +65,7 @@ class Size:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Site:
+class VirtualHost:
     """One WSGI application, and how it is to be served."""
 
     name: str
@@ -117,7 +117,7 @@ def group(name: str) -> str:
 
 
 def desired(
-    sites: Iterable[Site], *, running: bool, version: str = '', linger_s: float = 0
+    sites: Iterable[VirtualHost], *, running: bool, version: str = '', linger_s: float = 0
 ) -> host.Host:
     """Apache serving *sites* and nothing else, or stopped.
 
@@ -306,7 +306,7 @@ fi
 """
 
 
-def _vhost(site: Site, addresses: Iterable[str]) -> str:
+def _vhost(site: VirtualHost, addresses: Iterable[str]) -> str:
     listens = ''.join(f'Listen {host_in_url(a)}:{site.port}\n' for a in addresses)
     name, size = site.name, site.size
     client_s, server_s = (limits.behind(s) for s in (site.silence.client_s, site.silence.server_s))
@@ -346,7 +346,7 @@ def _vhost(site: Site, addresses: Iterable[str]) -> str:
 """
 
 
-def _account(site: Site) -> str:
+def _account(site: VirtualHost) -> str:
     return (
         f'user={site.user} group={site.user} home=/var/lib/{site.user} lang=C.UTF-8 locale=C.UTF-8'
     )

@@ -89,7 +89,7 @@ class Place:
     addresses: tuple[str, ...]
     """What Apache listens on."""
     out_of_service: bool
-    told: bool
+    announced: bool
     """Whoever sends clients here knows that this unit stops: a load balancer has drained it, or
     there is none. Others must be left to notice that its health check fails."""
     status: state.Status | None
@@ -114,7 +114,7 @@ class Place:
 
 def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Place:
     """Work it out for the service *spec*."""
-    balancers = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
+    balancers = _balancers(inputs)
     inputs, homeless = (inputs, ()) if balancers else _housed(inputs)
     offered = [
         loadbalancer.Api(
@@ -160,7 +160,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         ),
         addresses=addresses,
         out_of_service=out,
-        told=lifecycle.state == 'maintenance' if balancers else not inputs.options.get('vip'),
+        announced=lifecycle.state == 'maintenance' if balancers else not inputs.options.get('vip'),
         status=_status(course, balancers, lifecycle, drain, out) or _misplaced(homeless),
         host=vip.desired(inputs, own, addresses, apps, leaving=course.leaving)
         if own
@@ -200,7 +200,7 @@ def trusted(inputs: state.Inputs) -> tuple[str, ...]:
 
     Those of the load balancers; else, with a VIP, of the units' own haproxy; else nobody's.
     """
-    balancers = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
+    balancers = _balancers(inputs)
     if balancers:
         answers = filter(None, map(loadbalancer.read, balancers))
         said = {cidr for answer in answers for cidr in answer.trusted_cidrs}
@@ -220,9 +220,14 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     return network if network.prefixlen else None
 
 
+def _balancers(inputs: state.Inputs) -> list[Relation]:
+    """Every relation to a load balancer."""
+    return [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
+
+
 def serves_clients(inputs: state.Inputs) -> bool:
     """Whether load balancers send clients to this unit, or have not yet seen the last of them."""
-    balancers = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
+    balancers = _balancers(inputs)
     return _state(loadbalancer.last_lifecycle(balancers)) in ('ready', 'drain')
 
 
@@ -259,7 +264,7 @@ def balanced(spec: spec_.ServiceSpec, inputs: state.Inputs) -> dict[str, dict[st
 
     One that says nothing for a while has not taken back what it said before: only a relation that ends does.
     """
-    balancers = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
+    balancers = _balancers(inputs)
     related = {loadbalancer.ENDPOINTS[r.name] for r in balancers}
     kept: Mapping[str, Mapping[EndpointType, str]] = inputs.memory.get(BALANCED) or {}
     found: dict[str, dict[str, str]] = {}

@@ -19,7 +19,7 @@ from . import (
     settings,
     state,
 )
-from .relations import Databag, Need, loadbalancer, subordinate
+from .relations import Databag, Need, keystone, loadbalancer, subordinate
 from .spec import Daemon as Daemon
 from .spec import Ready as Ready
 from .spec import ServiceSpec as ServiceSpec
@@ -43,12 +43,14 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     installed = inputs.versions.get(spec.packages[0], '')
     outset = state.Desired(
         host=host.merge(_always(spec, inputs.facts), source.host),
-        unit_data={**_told(_requests(spec, inputs), place), **place.unit_data},
-        app_data={**_told(_app_requests(spec, inputs), place), **place.app_data},
+        unit_data={**_settled(_requests(spec, inputs), place), **place.unit_data},
+        app_data={**_settled(_app_requests(spec, inputs), place), **place.app_data},
         version=_upstream(installed),
         memory={
-            **_memory(spec, inputs, course, place),
-            **({} if course.leaving else source.memory),
+            front.PAUSED: course.paused,
+            front.BALANCED: front.balanced(spec, inputs),
+            front.VIP: place.vips,
+            **source.memory,
         },
         status=source.status,
     )
@@ -67,7 +69,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     )
     refusal = spec.refusal(inputs)
     serving = decision.usable and not refusal and not place.out_of_service
-    unannounced = not serving and not place.told
+    unannounced = not serving and not place.announced
     return dataclasses.replace(
         outset,
         host=host.merge(
@@ -104,18 +106,6 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         ),
         tasks=(_health(spec, inputs, place),) if serving and not inputs.failed else (),
     )
-
-
-def _memory(
-    spec: ServiceSpec, inputs: state.Inputs, course: front.Course, place: front.Place
-) -> dict[str, Any]:
-    if course.leaving:
-        return {}
-    return {
-        front.PAUSED: course.paused,
-        front.BALANCED: front.balanced(spec, inputs),
-        front.VIP: place.vips,
-    }
 
 
 def _found(spec: ServiceSpec, inputs: state.Inputs) -> dict[Need[Any], object]:
@@ -255,12 +245,11 @@ def _stop_times(spec: ServiceSpec) -> host.Host:
     )
 
 
-def _told(requests: Mapping[str | int, Databag], place: front.Place) -> dict[str | int, Databag]:
-    """Nothing of endpoints while it is not known what is right: what was told stays as it is."""
-    return {k: v for k, v in requests.items() if place.settled or k != ENDPOINTS_RELATION}
-
-
-ENDPOINTS_RELATION = 'identity-service'
+def _settled(
+    requests: Mapping[str | int, Databag], place: front.Place
+) -> dict[str | int, Databag]:
+    """Nothing of endpoints while it is not known what is right: what was said stays as it is."""
+    return {k: v for k, v in requests.items() if place.settled or k != keystone.RELATION}
 
 
 def _requests(spec: ServiceSpec, inputs: state.Inputs) -> dict[str | int, Databag]:
@@ -371,10 +360,10 @@ def _no_rules(spec: ServiceSpec, inputs: state.Inputs) -> host.Host:
 
 def _sites(
     spec: ServiceSpec, inputs: state.Inputs, addresses: tuple[str, ...]
-) -> list[apache.Site]:
+) -> list[apache.VirtualHost]:
     trusted = front.trusted(inputs)
     return [
-        apache.Site(
+        apache.VirtualHost(
             name=app.name,
             script=app.script,
             port=app.port,

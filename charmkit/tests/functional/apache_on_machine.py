@@ -34,7 +34,7 @@ def main() -> None:
         'silence': limits.Silence(**given.get('silence', {'client_s': 60, 'server_s': 60})),
         'trusted': tuple(given.get('trusted', ())),
     }
-    site = apache.Site(**fields)
+    site = apache.VirtualHost(**fields)
     desired = host.merge(
         apache.desired([site], running=True, version=version), memcached.desired(4096)
     )

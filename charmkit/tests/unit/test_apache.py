@@ -10,7 +10,7 @@ import pytest
 from charmkit import apache, limits
 from hypothesis import strategies as st
 
-SITE = apache.Site(
+SITE = apache.VirtualHost(
     name='demo-api',
     script='/usr/bin/demo',
     port=8778,
@@ -26,7 +26,7 @@ def number(pattern: str, text: str) -> int:
     return int(found[1])
 
 
-def vhost(site: apache.Site) -> str:
+def vhost(site: apache.VirtualHost) -> str:
     files = apache.desired([site], running=True).files
     return next(f.content for f in files if f.path.endswith(f'{site.name}.conf'))
 

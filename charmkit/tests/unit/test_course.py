@@ -126,7 +126,7 @@ def test_it_stops_when_every_load_balancer_has_seen_the_last_of_its_clients(
     place = front.place(SPEC, of, front.course(HOOK, of))
     assert place.out_of_service is stops
     assert place.lifecycle.state == ('maintenance' if stops else 'drain')
-    assert place.told is stops
+    assert place.announced is stops
 
 
 @pytest.mark.parametrize(

@@ -134,7 +134,7 @@ def test_a_load_balancer_that_knows_no_drain_is_told_by_the_health_check():
     found = balancer(interface_versions=[1])
     got = place(relations=found, memory=PAUSED, fresh='f' * 64)
     assert got.out_of_service
-    assert not got.told
+    assert not got.announced
     wanted = service.desired_state(
         SPEC, HOOK, state.Inputs(site=SITE, relations=found, memory=PAUSED, fresh='f' * 64)
     )

@@ -16,7 +16,7 @@ from charmkit import host, state
 from charmkit.relations import ENDPOINT_TYPES, Databag, EndpointType, Site, keystone, wire
 from identity import DB, PORT, Shared
 
-RELATION = 'identity-service'
+RELATION = keystone.RELATION
 ACCOUNTS = 'accounts'
 OWN = 'own'
 ADMIN_MADE = 'bootstrap'

@@ -31,6 +31,8 @@ from . import (
     wire,
 )
 
+RELATION = 'identity-service'
+"""The endpoint's name, on both sides."""
 TYPES: Mapping[str, str] = {
     'aodh': 'alarming',
     'astara': 'astara',
@@ -139,7 +141,7 @@ def need(service: str, path: str = '', *, more: Mapping[str, str] | None = None)
         )
         return found if all(map(wire.one_line, dataclasses.astuple(found))) else None
 
-    return Need('identity-service', request, first(answered), service, refusal=refusal)
+    return Need(RELATION, request, first(answered), service, refusal=refusal)
 
 
 def _own_url(bag: Databag, role: str) -> str:
