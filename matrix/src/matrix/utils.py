@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import logging
 from collections.abc import Sequence
 from typing import Any
+
+from matrix import programs
 
 
 async def execute_process(cmd: Sequence[str], log: logging.Logger) -> bool:
@@ -14,18 +15,8 @@ async def execute_process(cmd: Sequence[str], log: logging.Logger) -> bool:
 
     A cancelled call leaves no program behind.
     """
-    process = await asyncio.create_subprocess_exec(
-        *cmd,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
+    async with programs.running(*cmd) as process:
         stdout, stderr = await process.communicate()
-    except asyncio.CancelledError:
-        process.kill()
-        await process.wait()
-        raise
     for output in (stdout, stderr):
         if output:
             log.debug(output.decode(errors='replace'))

@@ -94,6 +94,21 @@ def test_what_a_model_says_is_text_not_markup(tmp_path: pathlib.Path) -> None:
     asyncio.run(look())
 
 
+@pytest.mark.parametrize('lines', [0, 60])
+def test_leaving_while_the_journal_is_read_is_no_error(tmp_path: pathlib.Path, lines: int) -> None:
+    path = tmp_path / 'journal.jsonl'
+    path.write_text('')
+    view = live.View(path)
+
+    async def leave() -> None:
+        async with view.run_test(size=(120, 40)):
+            pass
+        path.write_text(''.join(_lines(rehearsal.run(60))[:lines]))
+        await view.read()  # As a timer that came just before the end.
+
+    asyncio.run(leave())
+
+
 def test_a_damaged_line_is_counted_and_the_rest_is_shown(tmp_path: pathlib.Path) -> None:
     path = tmp_path / 'journal.jsonl'
     first, second, *_ = _lines(rehearsal.run(10))

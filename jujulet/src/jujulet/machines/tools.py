@@ -38,25 +38,39 @@ async def run(argv: Sequence[str], *, timeout: float = 60.0, cwd: Path | None = 
         raise MachineError(
             f'{argv[0]} is missing on this host: `jujulet doctor` says what to install'
         )
-    process = await asyncio.create_subprocess_exec(
-        *argv,
-        cwd=cwd,
-        env={**os.environ, commands.QUIET: '1'},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,  # What it has begun itself ends with it, where we have to end it.
+    starting = asyncio.ensure_future(
+        asyncio.create_subprocess_exec(
+            *argv,
+            cwd=cwd,
+            env={**os.environ, commands.QUIET: '1'},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,  # What it has begun itself ends with it.
+        )
     )
+    try:
+        # Whoever is cancelled while the program starts does not know its process yet, and asyncio
+        # would end the first process alone, then wait for all that hold its output.
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await _end(await starting)
+        raise
     try:
         out, err = await asyncio.wait_for(process.communicate(), timeout)
     except TimeoutError:
         raise Failed(argv, -1, '', f'took longer than {timeout:.0f} s') from None
     finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+        await _end(process)
     stdout, stderr = out.decode(errors='replace'), err.decode(errors='replace')
     if process.returncode:
         raise Failed(argv, process.returncode, stdout, stderr)
     return stdout
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill its process group, if it has not ended by itself."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import pathlib
 import time
+from asyncio import base_subprocess
+from typing import Any
 
 import pytest
 
@@ -18,13 +20,17 @@ def lives(pid: int) -> bool:
         return False
 
 
+def _begins(said: pathlib.Path) -> list[str]:
+    """A program that begins another and writes down its process."""
+    return ['sh', '-c', f'sleep 600 & echo $! >{said}.new; mv {said}.new {said}; wait']
+
+
 def test_what_a_program_began_ends_with_it(tmp_path: pathlib.Path) -> None:
     """As mmdebstrap, whose apt went on unpacking when the controller had stopped."""
     said = tmp_path / 'pid'
-    script = f'sleep 600 & echo $! >{said}.new; mv {said}.new {said}; wait'
 
     async def stopped() -> None:
-        task = asyncio.create_task(tools.run(['sh', '-c', script]))
+        task = asyncio.create_task(tools.run(_begins(said)))
         while not said.exists():
             await asyncio.sleep(0.01)
         assert lives(int(said.read_text()))
@@ -33,5 +39,32 @@ def test_what_a_program_began_ends_with_it(tmp_path: pathlib.Path) -> None:
             await task
 
     asyncio.run(stopped())  # It does not wait for the sleeper, or this test would reach its limit.
+    while lives(int(said.read_text())):
+        time.sleep(0.01)
+
+
+def test_a_program_cancelled_while_it_starts_ends_with_what_it_began(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine the program runs well before asyncio says that it has started."""
+    said = tmp_path / 'pid'
+    transport: Any = base_subprocess.BaseSubprocessTransport
+    connect = transport._connect_pipes
+
+    async def late(self: Any, waiter: Any) -> None:
+        await asyncio.sleep(0.2)  # The program runs already; now it is cancelled.
+        await connect(self, waiter)
+
+    monkeypatch.setattr(transport, '_connect_pipes', late)
+
+    async def stopped() -> None:
+        task = asyncio.create_task(tools.run(_begins(said)))
+        while not said.exists():
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(stopped())
     while lives(int(said.read_text())):
         time.sleep(0.01)

@@ -7,30 +7,22 @@ what it does (`record.py`, or lines of JSON from an executable), and is then jud
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import importlib.util
 import json
 import logging
-import os
 import pathlib
-import shutil
-import signal
 import sys
 import types
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-from matrix import model
+from matrix import model, programs
 from matrix.grammar import located
 from matrix.history import journal, notes
 from matrix.load import record
 
-STOP_S = 5.0
-"""Seconds that an executable has to end after it was asked to; then it and all its children are killed."""
-
 _WORDS = ('endpoint', 'request', 'error')
-_LONGEST = 1 << 20  # bytes of a line of its output
 
 
 def load_file(path: pathlib.Path) -> types.ModuleType:
@@ -107,30 +99,21 @@ class Executable:
             model.InfraFailure: it cannot be started.
         """
         _announce(said, self.sentence, ())
-        # It goes when the runner is killed, too.
-        guard = ('setpriv', '--pdeathsig', 'KILL', '--') if shutil.which('setpriv') else ()
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *guard,
-                str(self.path),
-                self.model,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                cwd=self.path.parent.parent,
-                start_new_session=True,
-                limit=_LONGEST,
-            )
-        except OSError as error:
-            raise model.InfraFailure(f'{self.path.name} cannot be started: {error}') from error
         lines = _Lines(said, self.sentence)
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(_follow(process.stdout, lambda one: _heard(one, lines, log)))
-                group.create_task(_follow(process.stderr, log.error))
+            async with (
+                programs.running(
+                    str(self.path), self.model, cwd=self.path.parent.parent
+                ) as process,
+                asyncio.TaskGroup() as group,
+            ):
+                group.create_task(
+                    programs.follow(process.stdout, lambda one: _heard(one, lines, log))
+                )
+                group.create_task(programs.follow(process.stderr, log.error))
                 code = await process.wait()
-        finally:
-            await asyncio.shield(_stop(process))
+        except OSError as error:
+            raise model.InfraFailure(f'{self.path.name} cannot be started: {error}') from error
         raise model.TestFailure(self, f'{self.path.name} exited with {code}, and should go on')
 
 
@@ -170,26 +153,6 @@ def _heard(text: str, lines: _Lines, log: logging.Logger) -> None:
         lines.take(json.loads(text))
     except (ValueError, TypeError, AttributeError) as error:
         log.warning('not an operation (%s): %s', error, text[:200])
-
-
-async def _follow(stream: asyncio.StreamReader | None, heard: Callable[[str], None]) -> None:
-    while stream is not None:
-        try:
-            line = await stream.readline()
-        except ValueError:  # A line beyond the limit: what was read of it is gone.
-            continue
-        if not line:
-            return
-        heard(line.decode(errors='replace').rstrip())
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        # The group may outlive its first process, so it is asked in any case.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), STOP_S)
 
 
 def _announce(said: record.Record, sentence: str, writes: Iterable[object]) -> None:

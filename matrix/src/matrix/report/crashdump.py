@@ -15,6 +15,7 @@ import shutil
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
 
+from matrix import programs
 from matrix.blame import suspects
 from matrix.history import journal, notes, redact
 from matrix.judge import panel, verdict
@@ -237,21 +238,12 @@ _ILL = re.compile(r'error|fail|traceback|exception|refused|lost|down\b|critical|
 async def _crashdump(tool: str, model: str, folder: pathlib.Path) -> list[str]:
     arguments = ('-m', model, '-u', model.replace('/', '-'), '-s', '-o', str(folder))
     try:
-        process = await asyncio.create_subprocess_exec(
-            tool,
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        async with programs.running(tool, *arguments) as process:
+            _, said = await asyncio.wait_for(process.communicate(), 300)
+    except TimeoutError:
+        return [f'{_TOOL}: not done in 300 s']
     except OSError as error:
         return [f'{_TOOL}: {error.strerror or error}']
-    try:
-        _, said = await asyncio.wait_for(process.communicate(), 300)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        return [f'{_TOOL}: not done in 300 s']
     last = said.decode(errors='replace').strip().splitlines()[-1:]
     return (
         [f'{_TOOL}: exit code {process.returncode}: {"".join(last)[:200]}']

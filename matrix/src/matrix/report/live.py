@@ -109,11 +109,14 @@ class View(App[None]):
         self._reading = True
         try:
             while entries := await asyncio.to_thread(self._tail.new):
+                if not self.is_running:  # Somebody has left while the journal was read.
+                    return
                 for entry in entries:
                     if line := self.watch_.take(entry):
                         self._said(entry.at, line)
                 self.show()
-            self.show()
+            if self.is_running:
+                self.show()
         finally:
             self._reading = False
 
