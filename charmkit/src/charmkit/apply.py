@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import facts, files, host, packages, processes, run, wires
+from . import facts, files, host, lastgood, packages, processes, run, wires
 from .machine import Facts, Finished, HttpRequest, HttpResponse
 
 _log = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ class LocalMachine:
 
     def __init__(self, name: str, root: pathlib.Path = pathlib.Path('/var/lib/charmkit')):
         self._memory = root / name
+        self._good = lastgood.LastGood(self._memory / 'good')
 
     def facts(self) -> Facts:
         """What this machine is."""
@@ -91,6 +92,8 @@ class LocalMachine:
                 if pathlib.Path(service.configured_by).exists():
                     time.sleep(service.linger_s)
                 run.program('systemctl', 'disable', '--now', '--quiet', step.target)
+            case 'try':
+                return self._try(step, desired)
             case 'recycle':
                 return self._recycle(step, desired)
             case 'start' | 'restart' | 'reload':
@@ -161,54 +164,44 @@ class LocalMachine:
         """
         reason = _tell_systemd(step, desired)
         if not reason:
-            self._keep_good(step.target, desired)
             for each in desired.services:
                 if step.target in (each.name, each.part_of):
-                    self._note_start(each.name, desired)
+                    self._came_up(each.name, desired)
             return ''
         _log.error('%s: %s', step, reason)
-        if not self._put_back(step.target, desired):
+        if not self._good.put_back(step.target, desired):
             return reason
         again = _tell_systemd(step, desired)
         if again:
             return f'{reason}; nor with its last good files: {again}'
         return f'{reason}; its last good files are in force again'
 
-    def _recycle(self, step: host.Step, desired: host.Host) -> str:
+    def _try(self, step: host.Step, desired: host.Host) -> str:
+        """'' when a process group would come up; else why not, and whatever starts it finds its last good files."""
         service = next(s for s in desired.services if s.name == step.target)
-        if service.trial and (reason := _tried(service.trial)):
-            return reason
-        reason = processes.recycle(service.name)
+        reason = _tried(service.trial) if service.trial else ''
         if not reason:
-            self._note_start(step.target, desired)
-        return reason
+            return ''
+        if self._good.put_back(step.target, desired):
+            return f'{reason}; its last good files are in force again'
+        return f'{reason}; the old processes go on as they were started'
 
-    def _keep_good(self, service: str, desired: host.Host) -> None:
-        """Remember the files that *service* has come up with, where a check can not tell all."""
-        for file in _checked(service, desired):
-            current = pathlib.Path(file.path)
-            if current.exists():
-                kept = self._good(file)
-                if not kept.exists() or kept.read_bytes() != current.read_bytes():
-                    files.write(kept, current.read_text(), mode=0o600)
+    def _recycle(self, step: host.Step, desired: host.Host) -> str:
+        if reason := self._try(step, desired):
+            return reason
+        if reason := processes.recycle(step.target):
+            if self._good.put_back(step.target, desired):
+                processes.end_idle(step.target)
+                reason = f'{reason}; its last good files are in force again'
+            return reason
+        self._came_up(step.target, desired)
+        return ''
 
-    def _put_back(self, service: str, desired: host.Host) -> bool:
-        """Put the last good files back; whether that changes anything."""
-        changed = False
-        for file in _checked(service, desired):
-            kept = self._good(file)
-            if kept.exists() and kept.read_text() != file.content:
-                files.write(
-                    pathlib.Path(file.path), kept.read_text(), file.mode, file.owner, file.group
-                )
-                changed = True
-        return changed
-
-    def _good(self, file: host.File) -> pathlib.Path:
-        return self._memory / 'good' / file.path.strip('/').replace('/', '_')
-
-    def _note_start(self, service: str, desired: host.Host) -> None:
-        self._remember('started_with', {service: desired.config_digest(service)})
+    def _came_up(self, service: str, desired: host.Host) -> None:
+        # A process group whose new files were not good has its old ones, and is not taken to have the new.
+        if lastgood.in_place(service, desired):
+            self._good.keep(service, desired)
+            self._remember('started_with', {service: desired.config_digest(service)})
 
     def _remembered(self) -> dict[str, dict[str, str]]:
         try:
@@ -273,7 +266,7 @@ def _tried(trial: host.Command) -> str:
     said = done.output.strip().rpartition('\n')[2]
     if done.status < 0:
         said = f'nothing within {trial.timeout_s:.0f} s'
-    return f'{trial.name}: {said}; the old processes go on as they were started'
+    return f'{trial.name}: {said}'
 
 
 def _prepare_systemd(step: host.Step) -> None:
@@ -304,10 +297,6 @@ def _tell_systemd(step: host.Step, desired: host.Host) -> str:
     if not _answers_within(service.probe, 10):
         return f'nothing answers on {service.probe}'
     return ''
-
-
-def _checked(service: str, desired: host.Host) -> list[host.File]:
-    return [f for f in desired.files if f.check and service in f.notify]
 
 
 def _unit(name: str) -> str:

@@ -125,7 +125,7 @@ def _waits(step: host.Step, desired: host.Host, missing: Set[str], done: list[ho
     if step.verb == 'start':
         return not missing.isdisjoint(files)
     written = {each.target for each in done if each.verb in ('write', 'link', 'remove')}
-    return step.verb in _CHANGED and written.isdisjoint(files)
+    return step.verb in ('try', *_CHANGED) and written.isdisjoint(files)
 
 
 def _known(inputs: state.Inputs, outcome: Outcome) -> state.Inputs:

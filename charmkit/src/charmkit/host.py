@@ -22,6 +22,7 @@ Verb = Literal[
     'daemon-reload',
     'run',
     'stop',
+    'try',
     'start',
     'restart',
     'reload',
@@ -120,7 +121,8 @@ class Service:
     configured_by: str = ''
     """The file that makes it ours: while that is not there nobody uses it, and it stops at once."""
     trial: Command | None = None
-    """What must succeed before it takes up new files: of one that is *part_of* another."""
+    """What must succeed before it takes up new files, by itself or with the service that it is
+    *part_of*; else its last good files are put back."""
     probe: str = ''
     """``host:port`` that must accept a connection while it runs: not listening is not running."""
 
@@ -341,7 +343,18 @@ def _services(desired: Host, observed: Observed) -> Iterator[Step]:
         step = _service_step(s, desired.config_digest(s.name), observed)
         if step is not None:
             moved.add(s.name)
+            if step.verb in ('restart', 'reload'):
+                yield from _trials(s.name, desired, observed)
             yield step
+
+
+def _trials(service: str, desired: Host, observed: Observed) -> Iterator[Step]:
+    """What runs in *service* takes up its own new files with it: each is tried first."""
+    for part in desired.services:
+        started = observed.started_with.get(part.name)
+        changed = started is not None and started != desired.config_digest(part.name)
+        if part.part_of == service and part.state == 'running' and part.trial and changed:
+            yield Step('try', part.name)
 
 
 def _service_step(s: Service, wanted: str, observed: Observed) -> Step | None:

@@ -43,6 +43,14 @@ def recycle(service: str) -> str:
     return ''
 
 
+def end_idle(service: str) -> None:
+    """End those processes of *service* that serve nothing: their successors read its files anew."""
+    for pid in _of(service.removeprefix('wsgi:')):
+        if not _serving((pid,)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
 def _succeeded(group: str, gone: frozenset[int], before: frozenset[int]) -> bool:
     end = time.monotonic() + READY_S
     while time.monotonic() < end:

@@ -76,7 +76,7 @@ def main() -> None:
         json.dumps(
             {
                 'steps': [str(s) for s in driven.steps],
-                'failed': sorted(driven.inputs.failed),
+                'failed': dict(driven.inputs.failed),
                 'status': [dataclasses.asdict(s) for s in desired.status],
                 'version': desired.version,
                 'versions': dict(driven.inputs.versions),

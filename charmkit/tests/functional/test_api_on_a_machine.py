@@ -31,7 +31,7 @@ def placement(machine: containers.Machine) -> containers.Machine:
     assert machine.sh('ls /usr/sbin/policy-rc.d', check=False)
     result = machine.reconcile('placement')
     assert result['status'] == []
-    assert result['failed'] == []
+    assert result['failed'] == {}
     return machine
 
 
@@ -108,6 +108,27 @@ def test_the_same_clients_would_notice_a_restart(placement: containers.Machine):
     assert seen.lost
 
 
+@pytest.mark.parametrize('more', [{}, {'workers': 1}], ids=['alone', 'with-its-virtual-host'])
+def test_a_value_that_it_cannot_be_started_with_is_not_left_for_the_next_start(
+    placement: containers.Machine, more: dict[str, Any]
+):
+    """Written by hand to the same file it takes the API down: that is the sabotaged twin."""
+    conf = '/etc/placement/placement.conf'
+    flags = {'debug': True, 'config-flags': '[DEFAULT]\nlog_config_append = /nowhere', **more}
+    before = placement.sh(f'sha256sum {conf}')
+    result = placement.reconcile('placement', options=flags)
+    assert '/nowhere' in result['failed']['wsgi:placement-api']
+    assert 'last good files' in result['failed']['wsgi:placement-api']
+    assert placement.sh(f'sha256sum {conf}') == before
+    placement.sh('systemctl restart apache2')
+    assert code(placement, '/') == '200'
+    placement.sh(f'sed -i "s,^\\[DEFAULT\\],&\\nlog_config_append=/nowhere," {conf}')
+    placement.sh('systemctl restart apache2')
+    assert code(placement, '/') == '500'
+    placement.reconcile('placement', options={'debug': True})
+    assert code(placement, '/') == '200'
+
+
 def test_requests_are_logged_with_their_id(placement: containers.Machine):
     code(placement, '/resource_providers', '-H "X-Openstack-Request-Id: req-from-client"')
     time.sleep(0.2)
@@ -176,7 +197,7 @@ def test_a_vip_is_served_by_haproxy_on_the_unit(placement: containers.Machine):
         'networks': {'public': [['eth0', placement.address, f'{network}.0/16']]},
     }
     result = placement.reconcile('placement', **given)
-    assert result['failed'] == []
+    assert result['failed'] == {}
     assert result['status'] == []
     end = time.monotonic() + 20
     while f' {vip}/' not in placement.sh('ip -brief address show eth0') + ' ':

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import hypothesis
 import pytest
@@ -108,6 +109,40 @@ def test_process_groups_are_not_recycled_when_their_server_is_reloaded_anyway():
         APACHE, files=(*changed('/conf').files[1:], *changed('/vhost').files[:1])
     )
     assert steps(both, applied(APACHE)) == ['write /conf', 'write /vhost', 'reload apache2']
+
+
+TRIED = dataclasses.replace(
+    APACHE,
+    services=tuple(
+        dataclasses.replace(s, trial=host.Command(name='trial', argv=('true',), key=''))
+        if s.part_of
+        else s
+        for s in APACHE.services
+    ),
+)
+
+
+@pytest.mark.parametrize('on_change', ['reload', 'restart'])
+def test_what_takes_up_new_files_with_its_server_is_tried_before(
+    on_change: Literal['reload', 'restart'],
+):
+    server = host.Service('apache2', on_change=on_change)
+    old = dataclasses.replace(TRIED, services=(server, *TRIED.services[1:]))
+    both = dataclasses.replace(
+        old, files=(*changed('/vhost').files[:1], *changed('/conf').files[1:])
+    )
+    assert steps(both, applied(old)) == [
+        *('write /vhost', 'write /conf', 'try wsgi:a'),
+        f'{on_change} apache2',
+    ]
+    vhost = dataclasses.replace(old, files=changed('/vhost').files)
+    assert steps(vhost, applied(old)) == ['write /vhost', f'{on_change} apache2']
+
+
+def test_nothing_is_tried_before_its_server_starts_for_the_first_time():
+    assert [s for s in steps(TRIED, host.Observed()) if s.startswith(('try', 'start'))] == [
+        'start apache2'
+    ]
 
 
 def test_process_groups_of_a_stopped_server_are_left_alone():
