@@ -10,7 +10,17 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from . import controlplane, identity, jujulet, loadbalancer, matrix, tokencache, unchanged, up
+from . import (
+    controlplane,
+    identity,
+    jujulet,
+    loadbalancer,
+    matrix,
+    slowclients,
+    tokencache,
+    unchanged,
+    up,
+)
 from .figure import Figure, table
 
 BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
@@ -21,6 +31,7 @@ BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     'charm-hook': unchanged.unchanged_hook,
     'token-cache': tokencache.token_cache,
     'keystone-cache': identity.keystone_cache,
+    'slow-clients': slowclients.slow_clients,
     'mod-wsgi': tokencache.mod_wsgi,
     'memcached-killed': tokencache.memcached_killed,
     'lb-lossless': loadbalancer.lossless,
