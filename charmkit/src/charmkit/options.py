@@ -31,6 +31,8 @@ class Kind:
     good: Callable[[Any], bool] = lambda _: True
     """Whether a value of Juju's type is right; ValueError says more than that."""
     longest: int = 4000
+    confidential: bool = False
+    """There may be a password in it: no message quotes it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,8 +99,11 @@ def _wrong(option: Option, value: object) -> str:
 
 def _words(option: Option, value: object, wrong: str, instead: object, *, known: bool) -> str:
     stays = 'stays in force' if known else 'is in force, the default'
-    said = f'{_shown(value)} will not do, {_shown(instead)} {stays}; wanted: {wrong}'
-    return f'option {option.name}: {said}'
+    if option.kind.confidential:
+        given, other = 'this', 'the last good one' if known else _shown(instead)
+    else:
+        given, other = _shown(value), _shown(instead)
+    return f'option {option.name}: {given} will not do, {other} {stays}; wanted: {wrong}'
 
 
 def _shown(value: object) -> str:
@@ -198,7 +203,7 @@ REGION = Kind(
 )
 REGIONS = Kind(
     'string',
-    'one or more names of regions, separated by spaces',
+    'one or more names of regions, each once, separated by spaces',
     _each(lambda text: bool(_REGION.fullmatch(text)), least=1, most=64),
 )
 
@@ -231,6 +236,7 @@ SECTIONS = Kind(
     '[section] lines with key = value lines under them',
     lambda text: bool(settings.sections(text)) or True,
     longest=64_000,
+    confidential=True,
 )
 RULES = Kind(
     'string',

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import re
 from typing import Any
 
 import hypothesis
 import pytest
-from charmkit import options
+from charmkit import options, settings
 from hypothesis import strategies as st
 
 BY_NAME = {option.name: option for option in options.declared()}
@@ -124,6 +127,106 @@ def test_an_option_of_the_charms_own_takes_the_place_of_the_common_one():
 )
 def test_origins(text: str, good: bool):
     assert options.ORIGINS.good(text) == good
+
+
+@pytest.mark.parametrize(
+    'check',
+    [
+        '', '@', '!', 'role:admin', 'role:admin or rule:owner',
+        '(role:admin and system_scope:all) or not rule:owner', 'not (role:a or role:b)',
+        '((role:a) or (role:b and not role:c))', "'member':%(target.role.name)s", 'NOT role:a',
+        'project_id:%(project_id)s', '( role:a )',
+    ],
+)  # fmt: skip
+def test_checks_that_oslo_policy_reads(check: str):
+    assert settings.rules(json.dumps({'get_images': check})) == {'get_images': check}
+
+
+@pytest.mark.parametrize(
+    ('check', 'wrong'),
+    [
+        ('admin', "'admin' is neither kind:match"),
+        ('role: admin', "'admin' is neither kind:match"),
+        ('role:admin role:member', 'with `and`, `or` and `not`'),
+        ('role:admin and', 'with `and`, `or` and `not`'),
+        ('not', 'with `and`, `or` and `not`'),
+        ('or role:admin', 'with `and`, `or` and `not`'),
+        ('role:a and or role:b', 'with `and`, `or` and `not`'),
+        ('(role:admin', 'parentheses do not match'),
+        ('role:admin)', 'parentheses do not match'),
+        (')role:admin(', 'is neither kind:match'),
+        ('()', 'with `and`, `or` and `not`'),
+        ('role:a (role:b)', 'with `and`, `or` and `not`'),
+        ('(not) role:a', 'with `and`, `or` and `not`'),
+        ('role:a not role:b', 'with `and`, `or` and `not`'),
+    ],
+)
+def test_a_check_that_would_be_denied_to_everybody_is_refused(check: str, wrong: str):
+    found = read({'policy-overrides': json.dumps({'get_images': check})})
+    assert wrong in found.refused['policy-overrides']
+    assert 'the check of get_images: ' in found.refused['policy-overrides']
+
+
+@hypothesis.given(
+    st.lists(
+        st.sampled_from(['(', ')', 'and', 'or', 'not', 'role:a', '@', '(role:b', 'role:c)', 'x']),
+        max_size=9,
+    )
+)
+def test_a_check_is_taken_just_when_pythons_own_grammar_takes_it(words: list[str]):
+    text = ' '.join(words)
+    python = text.replace('role:', 'r').replace('@', 'True')
+    try:
+        ast.parse(python, mode='eval')
+        right = 'x' not in words and '()' not in python.replace(' ', '')
+    except SyntaxError:
+        right = not words
+    # Python takes `a (b)` for a call.
+    if re.search(r'(ra|rb|rc|True|\)) *\(', python):
+        right = False
+    try:
+        settings.rules(json.dumps({'a': text}))
+        taken = True
+    except ValueError:
+        taken = False
+    assert taken == right
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        '!!timestamp x', 'a: !!bool x', 'a: !!int ""', 'a: !!timestamp x',
+        'a: &x [1]\nb: *x', '[' * 20_000, '{' * 20_000, 'a: 2020-13-45', '- a', 'a: [b]',
+        'a: b: c', '? {a: b}\n: c', 'a: =', '<<: {a: 1}', 'a: ' + '9' * 5000, '\x00', 'a:\tb\n\t- c',
+    ],
+)  # fmt: skip
+def test_yaml_that_is_no_map_of_rules_is_refused_in_words(text: str):
+    assert 'policy-overrides' in read({'policy-overrides': text}).refused
+
+
+def test_aliases_that_stand_for_more_than_memory_holds_are_not_followed():
+    bomb = 'a0: &a0 {x: role:y}\n' + ''.join(
+        f'a{n}: &a{n} {{<<: [{", ".join([f"*a{n - 1}"] * 10)}]}}\n' for n in range(1, 12)
+    )
+    assert 'line 2 has an alias' in read({'policy-overrides': bomb}).refused['policy-overrides']
+
+
+def test_no_message_quotes_what_may_hold_a_password():
+    bad = '[ldap]\npassword = s3cret\nnonsense s3cret'
+    good = '[ldap]\npassword = 0ther'
+    for kept in ({}, {'config-flags': good}):
+        said = read({'config-flags': bad}, kept).refused['config-flags']
+        assert 's3cret' not in said
+        assert '0ther' not in said
+        assert '(line 3 is neither' in said
+    assert 'the last good one stays in force' in said
+
+
+@pytest.mark.parametrize('section', ['Database', 'KEYSTONE_AUTHTOKEN', 'Keystone_authtoken'])
+def test_the_charms_own_settings_are_its_own_however_their_section_is_spelt(section: str):
+    key = 'connection' if section == 'Database' else 'password'
+    said = read({'config-flags': f'[{section}]\n{key} = x'}).refused['config-flags']
+    assert f"{key} in [{section}] is the charm's own" in said
 
 
 @hypothesis.given(
