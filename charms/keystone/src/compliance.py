@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
-import yaml
 from charmkit import conf
+from charmkit.settings import yaml_map
 
 OPTION = 'password-security-compliance'
-_LONGEST = 10_000
 
 _KINDS: Mapping[str, Literal['count', 'flag', 'text', 'pattern']] = {
     'change_password_upon_first_use': 'flag',
@@ -38,7 +37,7 @@ def parse(text: str) -> dict[str, conf.Value]:
         ValueError: what is wrong with it, and what would be right.
     """
     rules: dict[str, conf.Value] = {}
-    for name, value in mapping(text).items():
+    for name, value in yaml_map(text).items():
         if name not in _KINDS:
             raise ValueError(f'{name[:80]!r} is none of {", ".join(_KINDS)}')
         rules[name] = _rule(name, value)
@@ -46,27 +45,6 @@ def parse(text: str) -> dict[str, conf.Value]:
     if int(cast('int', age)) >= int(cast('int', expires)):
         raise ValueError('minimum_password_age must be less than password_expires_days')
     return rules
-
-
-def mapping(text: str) -> dict[str, Any]:
-    """*text* as a YAML map with names for keys; nothing is an empty one.
-
-    Raises:
-        ValueError: when it is something else.
-    """
-    if len(text) > _LONGEST:
-        raise ValueError(f'it is longer than {_LONGEST} characters')
-    try:
-        data: object = yaml.safe_load(text) if text.strip() else {}
-    except yaml.YAMLError as e:
-        where = getattr(e, 'problem_mark', None)
-        line = f' in line {where.line + 1}' if where else ''
-        raise ValueError(f'it is no YAML{line}: {getattr(e, "problem", None) or e}') from None
-    except RecursionError:
-        raise ValueError('it is no YAML that can be read: nested too deeply') from None
-    if not isinstance(data, dict):
-        raise ValueError('it is no YAML map of names to values')
-    return {str(k): v for k, v in cast('dict[object, Any]', data).items()}
 
 
 def _rule(name: str, value: object) -> conf.Value:

@@ -1,34 +1,48 @@
-"""keystone's own options, as data; :mod:`settings` reads and checks them."""
+"""keystone's own options, as data: what each may be, and what it is for."""
 
 from __future__ import annotations
 
+import compliance
+import domains
+from charmkit import options
 from charmkit.options import Kind, Option
 
-TEXT = Kind('string', '')
 OPTIONS = (
     Option(
         'region',
-        TEXT,
+        options.REGIONS,
         'RegionOne',
         "Region of keystone's endpoints in the catalogue. Several, separated by spaces, share one keystone.",
+        published=True,
     ),
     Option(
         'token-expiration',
-        Kind('int', ''),
+        options.count(60, 31_536_000, 'seconds'),
         3600,
-        'How long a token lives, in seconds; at least 60.',
+        'How long a token lives.',
     ),
     Option(
-        'password-security-compliance',
-        TEXT,
+        compliance.OPTION,
+        Kind(
+            'string',
+            'a YAML map of such options',
+            lambda text: bool(compliance.parse(text)) or True,
+            longest=10_000,
+        ),
         '',
         "Rules for passwords, as a YAML map of the options of keystone's section security_compliance, such as "
         '`{lockout_failure_attempts: 5, password_expires_days: 90}`. They bind users; accounts of services '
         'neither expire nor are they locked out.',
     ),
     Option(
-        'ldap-domains',
-        TEXT,
+        domains.OPTION,
+        Kind(
+            'string',
+            'a YAML map of domains to such options',
+            lambda text: bool(domains.parse(text)) or True,
+            longest=10_000,
+            confidential=True,
+        ),
         '',
         'Domains whose users are in an LDAP directory, as a YAML map of their names to options of '
         'keystone\'s section ldap, such as `{staff: {url: "ldaps://ldap.example", suffix: "dc=example"}}`. '

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-import compliance
 from charmkit import conf, host
 from charmkit.relations import Relation, wire
+from charmkit.settings import yaml_map
 
 OPTION = 'ldap-domains'
 RELATION = 'domain-backend'
@@ -34,7 +34,7 @@ def parse(text: str) -> dict[str, conf.Ini]:
     Raises:
         ValueError: what is wrong with it, and what would be right.
     """
-    return {name: _file(name, value) for name, value in compliance.mapping(text).items()}
+    return {name: _file(name, value) for name, value in yaml_map(text).items()}
 
 
 def _file(name: str, value: object) -> conf.Ini:

@@ -69,7 +69,7 @@ def machine(ready: service.Ready) -> host.Host:
     )
     parts.append(
         domains.desired(
-            {n: ini for n, ini in settings.directories(inputs).value.items() if n in made},
+            {n: ini for n, ini in settings.directories(inputs).items() if n in made},
             {n: nonce for n, nonce in settings.brought(inputs).items() if n in made},
             inputs.memory.get(domains.KEY) or (),
             (apache.group('keystone'),),
@@ -119,15 +119,15 @@ def desired_state(
         unit_data={**desired.unit_data, 'peers': {**mine, **have}},
         app_data={**desired.app_data, 'peers': {k: v for k, v in app.items() if v}},
         secrets=secrets,
-        status=(*status, *settings.statuses(inputs), *_late(inputs, late)),
+        status=(*status, *_late(inputs, late)),
         memory={**desired.memory, **settings.memory(inputs)},
     )
 
 
-def place(spec: service.ServiceSpec, inputs: charmkit.Inputs) -> charmkit.relations.Site:
-    """This unit's site, with keystone's URLs filled in."""
+def place(spec: service.ServiceSpec, inputs: charmkit.Inputs) -> front.Place:
+    """Where this unit is, with keystone's URLs filled in."""
     release = releases.of_base(inputs.facts.base)
-    return front.place(spec.on(release), inputs, front.Course()).site
+    return front.place(spec.on(release), inputs, front.Course())
 
 
 def _secret(inputs: charmkit.Inputs, label: str) -> Mapping[str, str]:

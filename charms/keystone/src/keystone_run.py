@@ -96,8 +96,9 @@ def _with_catalogue(
     renew = action(why, _ROTATE)
     if shared is None or not inputs.of('shared-db') or inputs.failed:
         return _failed(desired, 'keystone does not run yet') if renew else desired
-    site = identity.place(spec, inputs)
-    now = registration.plan(inputs, shared, site, shared.rotations)
+    place = identity.place(spec, inputs)
+    site, settled = place.site, place.settled
+    now = registration.plan(inputs, shared, site, shared.rotations, settled=settled)
     user = ''
     if renew:
         user = str(renew.params.get('user') or catalogue.ADMIN)
@@ -105,7 +106,7 @@ def _with_catalogue(
         if reason := _objection(user, grace_s, inputs, now):
             return _failed(desired, reason)
         rotations = renewal.renewed(shared.rotations, user, inputs.now, grace_s)
-        now = registration.plan(inputs, shared, site, rotations)
+        now = registration.plan(inputs, shared, site, rotations, settled=settled)
     peers = desired.app_data.get('peers', {})
     status = registration.refusals(now.decision) if inputs.site.leader else []
     paused = bool(desired.memory.get(front.PAUSED))
@@ -126,7 +127,9 @@ def _with_catalogue(
                 desired = _renewed(desired, user, now, outcome)
     elif renew:
         return _failed(desired, 'no unit of keystone serves that could be asked')
-    answers = registration.answers(inputs, shared.seed, peers, site, now.decision.refused)
+    answers: dict[str | int, charmkit.relations.Databag] = {}
+    if settled:  # Else nobody is told where keystone is: what was said stays said.
+        answers = registration.answers(inputs, shared.seed, peers, site, now.decision.refused)
     return dataclasses.replace(
         desired,
         unit_data={**desired.unit_data, **answers},

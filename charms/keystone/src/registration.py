@@ -43,9 +43,18 @@ class Plan:
 
 
 def plan(
-    inputs: charmkit.Inputs, shared: Shared, site: Site, rotations: renewal.Rotations
+    inputs: charmkit.Inputs,
+    shared: Shared,
+    site: Site,
+    rotations: renewal.Rotations,
+    *,
+    settled: bool = True,
 ) -> Plan:
-    """Weigh what is asked for now against what was registered."""
+    """Weigh what is asked for now against what was registered.
+
+    While it is not *settled* what to tell of keystone's own URLs, those stay that were registered.
+    """
+    own_before = asked.load_services(inputs.peers.get(OWN, ''))
     before = asked.load(inputs.peers.get(asked.KEY, ''))
     decision = asked.decide(inputs.of(RELATION), before)
     if inputs.memory.get(LEAVING):
@@ -57,8 +66,8 @@ def plan(
         before=before,
         accounts=renewal.accounts(shared.seed, rotations, decision.requests),
         rotations=rotations,
-        own=own_services(site, settings.own_regions(inputs).value),
-        own_before=asked.load_services(inputs.peers.get(OWN, '')),
+        own=own_services(site, settings.regions(inputs)) if settled else own_before,
+        own_before=own_before,
         database=_database(inputs),
     )
 
@@ -88,7 +97,7 @@ def task(
     want = dataclasses.replace(
         want,
         admin_password='' if inputs.peers.get(ADMIN_MADE) == now.database else admin,
-        domains=frozenset({*settings.directories(inputs).value, *settings.brought(inputs)}),
+        domains=frozenset({*settings.directories(inputs), *settings.brought(inputs)}),
         retired=renewal.retired(shared.seed, now.rotations, users, inputs.now),
     )
     logins = [
@@ -175,7 +184,7 @@ def answers(
     requests = [r.request for r in in_force.values()]
     accounts = renewal.accounts(seed, renewal.load(peers.get(renewal.KEY, '')), requests)
     known = load_accounts(peers.get(ACCOUNTS, ''), {a.name: a.password for a in accounts.values()})
-    region = settings.own_regions(inputs).value[0]
+    region = settings.regions(inputs)[0]
     out: dict[str | int, Databag] = {}
     for relation in inputs.of(RELATION):
         said: dict[str, str] = {}

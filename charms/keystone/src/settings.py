@@ -1,13 +1,8 @@
-"""keystone.conf: what goes into it, from options that are checked one by one. Pure.
-
-An option that is wrong is told by name, and what it said when it was last right stays in force.
-"""
+"""keystone.conf: what goes into it, from the options that are in force (:mod:`declared`). Pure."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar, cast
+from typing import Any
 
 import cache
 import charmkit
@@ -15,67 +10,26 @@ import compliance
 import domains
 import keys
 import tasks
-from charmkit import conf, service, state
-from charmkit.relations import keystone, mysql
-
-T = TypeVar('T')
+from charmkit import conf, service
+from charmkit.relations import mysql
 
 DB = mysql.need('keystone')
 TOKEN_EXPIRATION_S = 3600
-REGION = 'region'
-GOOD = 'good-options'
-"""Under which a unit remembers what options said when they were last right."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Checked(Generic[T]):
-    """An option, read."""
-
-    name: str
-    value: T
-    text: str = dataclasses.field(repr=False)
-    """What *value* was read from."""
-    trouble: str = ''
-    """Why it is not what the option says now."""
-
-
-def regions(text: str) -> tuple[str, ...]:
-    """The regions that *text* names, with blanks between.
-
-    Raises:
-        ValueError: when it names none, or one that is no name.
-    """
-    names = tuple(dict.fromkeys(text.split()))
-    if not names:
-        raise ValueError('it names no region: RegionOne is usual')
-    for name in names:
-        if not keystone.is_region(name):
-            raise ValueError(f'{name[:80]!r} is no name of a region')
-    return names
-
-
-def own_regions(inputs: charmkit.Inputs) -> Checked[tuple[str, ...]]:
+def regions(inputs: charmkit.Inputs) -> tuple[str, ...]:
     """Where keystone itself is registered."""
-    return _checked(inputs, REGION, regions, 'RegionOne')
+    return tuple(str(inputs.options.get('region', 'RegionOne')).split())
 
 
-def rules(inputs: charmkit.Inputs) -> Checked[dict[str, conf.Value]]:
+def rules(inputs: charmkit.Inputs) -> dict[str, conf.Value]:
     """Those of ``[security_compliance]``."""
-    return _checked(inputs, compliance.OPTION, compliance.parse, '')
+    return compliance.parse(str(inputs.options.get(compliance.OPTION) or ''))
 
 
-def directories(inputs: charmkit.Inputs) -> Checked[dict[str, conf.Ini]]:
+def directories(inputs: charmkit.Inputs) -> dict[str, conf.Ini]:
     """The file of each domain whose users are in a directory."""
-    return _checked(inputs, domains.OPTION, domains.parse, '')
-
-
-def statuses(inputs: charmkit.Inputs) -> tuple[state.Status, ...]:
-    """What is wrong with options."""
-    return tuple(
-        state.Status('blocked', f'option {c.name}: {c.trouble}; what it said before is in force')
-        for c in _every(inputs)
-        if c.trouble
-    )
+    return domains.parse(str(inputs.options.get(domains.OPTION) or ''))
 
 
 def made_domains(inputs: charmkit.Inputs) -> frozenset[str]:
@@ -84,17 +38,14 @@ def made_domains(inputs: charmkit.Inputs) -> frozenset[str]:
     seen = outcome.seen if isinstance(outcome, tasks.Outcome) else None
     now = {str(d['name']) for d in seen.domains} if seen else set[str]()
     return frozenset(now | set(inputs.peers.get(domains.KEY, '').split())) & {
-        *directories(inputs).value,
+        *directories(inputs),
         *brought(inputs),
     }
 
 
 def memory(inputs: charmkit.Inputs) -> dict[str, Any]:
-    """What this unit is to remember of its options."""
-    return {
-        GOOD: {c.name: c.text for c in _every(inputs)},
-        domains.KEY: sorted(made_domains(inputs) & directories(inputs).value.keys()),
-    }
+    """What this unit is to remember: the domains whose files it has."""
+    return {domains.KEY: sorted(made_domains(inputs) & directories(inputs).keys())}
 
 
 def brought(inputs: charmkit.Inputs) -> dict[str, str]:
@@ -110,8 +61,8 @@ def keystone_conf(ready: service.Ready) -> conf.Ini:
         conf.common('keystone', debug=ready.debug),
         conf.database(ready[DB]),
         cache.settings(),
-        {'security_compliance': rules(inputs).value} if rules(inputs).value else {},
-        domains.switch((*directories(inputs).value, *brought(inputs))),
+        {'security_compliance': rules(inputs)} if rules(inputs) else {},
+        domains.switch((*directories(inputs), *brought(inputs))),
         {
             'token': {'provider': 'fernet', 'expiration': expiration},
             'fernet_tokens': {
@@ -126,24 +77,4 @@ def keystone_conf(ready: service.Ready) -> conf.Ini:
 
 def token_expiration_s(inputs: charmkit.Inputs) -> int:
     """How long a token lives, in seconds."""
-    return max(60, int(inputs.options.get('token-expiration', TOKEN_EXPIRATION_S)))
-
-
-def _every(inputs: charmkit.Inputs) -> tuple[Checked[Any], ...]:
-    return own_regions(inputs), rules(inputs), directories(inputs)
-
-
-def _checked(
-    inputs: charmkit.Inputs, name: str, parse: Callable[[str], T], otherwise: str
-) -> Checked[T]:
-    text = str(inputs.options.get(name, otherwise) or '')
-    try:
-        return Checked(name, parse(text), text)
-    except ValueError as e:
-        trouble = str(e)
-    good = cast('Mapping[str, str]', inputs.memory.get(GOOD) or {})
-    try:
-        before = good.get(name, otherwise)
-        return Checked(name, parse(before), before, trouble)
-    except ValueError:  # Kept by another version of the charm, that took more.
-        return Checked(name, parse(otherwise), otherwise, trouble)
+    return int(inputs.options.get('token-expiration', TOKEN_EXPIRATION_S))

@@ -355,6 +355,77 @@ def test_a_region_that_is_none_leaves_the_one_before(
     assert out.unit_status.message.startswith('option region: ')
 
 
+@pytest.mark.parametrize(
+    'config',
+    [
+        {'region': ''},
+        {'region': 'RegionOne RegionOne'},
+        {'os-public-hostname': 'https://cloud.example'},
+        {'vip': '10.77.0.1'},
+    ],
+)
+def test_what_never_had_a_good_value_is_told_to_nobody(
+    ctx: testing.Context[Any], server: FakeKeystone, config: dict[str, str]
+):
+    relation = glance()
+    first = ctx.run(ctx.on.config_changed(), state(DB, relation, config=config))
+    assert first.unit_status.name == 'blocked'
+    assert f'option {next(iter(config))}: ' in first.unit_status.message
+    assert {name for name, *_ in server.urls()} == {'glance'}
+    assert 'auth_host' not in first.get_relation(relation.id).local_unit_data
+    out = ctx.run(ctx.on.config_changed(), dataclasses.replace(first, config={}))
+    assert out.unit_status == testing.ActiveStatus()
+    assert {name for name, *_ in server.urls()} == {'glance', 'keystone'}
+    assert out.get_relation(relation.id).local_unit_data['auth_host'] == '10.3.0.4'
+
+
+def test_a_new_leader_with_an_option_that_will_not_do_moves_nothing(
+    ctx: testing.Context[Any], server: FakeKeystone
+):
+    relation = glance()
+    good = state(DB, relation, config={'os-internal-hostname': 'keystone.example'})
+    first = ctx.run(ctx.on.config_changed(), good)
+    before, said = server.urls(), dict(first.get_relation(relation.id).local_unit_data)
+    bad = {'os-internal-hostname': 'keystone:5000'}
+    newcomer = dataclasses.replace(first, config=bad, stored_states=set())
+    out = ctx.run(ctx.on.leader_elected(), newcomer)
+    out = ctx.run(ctx.on.config_changed(), dataclasses.replace(out, config=bad))
+    assert server.urls() == before
+    assert dict(out.get_relation(relation.id).local_unit_data) == said
+
+
+@pytest.mark.parametrize('seconds', [-5, 0, 59, 10**10])
+def test_a_token_lives_as_long_as_somebody_could_mean(
+    ctx: testing.Context[Any], machine: Machine, seconds: int
+):
+    config = {'token-expiration': seconds}
+    out = ctx.run(ctx.on.config_changed(), state(DB, config=config))
+    assert out.unit_status.message == (
+        f'option token-expiration: {seconds} will not do, 3600 is in force, the default; '
+        'wanted: a whole number from 60 to 31536000 (seconds)'
+    )
+    assert 'expiration = 3600\n' in machine.file(CONF)
+
+
+def test_a_password_in_an_option_that_will_not_do_is_in_no_message(ctx: testing.Context[Any]):
+    good = state(DB, config={'ldap-domains': LDAP.replace('s$cret', 'f0rmer')})
+    first = ctx.run(ctx.on.config_changed(), good)
+    for bad in (
+        LDAP + '  x: [1]\n',
+        LDAP + '\t- x',
+        LDAP.replace('s$cret', '*s$cret'),
+        LDAP.replace('s$cret', '!s$cret'),
+        LDAP.replace('ldaps:', 'http:'),
+    ):
+        out = ctx.run(
+            ctx.on.config_changed(), dataclasses.replace(first, config={'ldap-domains': bad})
+        )
+        said = out.unit_status.message
+        assert said.startswith('option ldap-domains: this will not do, the last good one stays')
+        assert 's$cret' not in said + str(ctx.juju_log)
+        assert 'f0rmer' not in said
+
+
 def test_nonsense_is_refused_by_name_and_hurts_nobody(
     ctx: testing.Context[Any], server: FakeKeystone
 ):
@@ -555,8 +626,9 @@ def test_rules_for_passwords_reach_keystone_or_are_refused_by_name(
     bad = {'password-security-compliance': 'lockout_failure_attempts: many'}
     out = ctx.run(ctx.on.config_changed(), dataclasses.replace(first, config=bad))
     assert out.unit_status.message == (
-        "option password-security-compliance: lockout_failure_attempts must be a number from 1 on, not 'many'; "
-        'what it said before is in force'
+        "option password-security-compliance: 'lockout_failure_attempts: many' will not do, "
+        f'{RULES!r} stays in force; wanted: a YAML map of such options '
+        "(lockout_failure_attempts must be a number from 1 on, not 'many')"
     )
     assert 'lockout_failure_attempts = 5' in machine.file(CONF)
 
