@@ -19,7 +19,7 @@ class ApiCharm(charm.Charm):
     spec: ClassVar[service.ServiceSpec]
 
     @classmethod
-    def declared_options(cls) -> tuple[options.Option, ...]:
+    def declared_options(cls, facts: state.Facts | None = None) -> tuple[options.Option, ...]:
         """Those that every API charm has, and the service's own."""
         return options.declared(*cls.spec.options)
 

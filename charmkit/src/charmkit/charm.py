@@ -75,8 +75,11 @@ class Charm(ops.CharmBase):
         framework.observe(self.on.secret_remove, self._on_secret_remove)
 
     @classmethod
-    def declared_options(cls) -> tuple[options.Option, ...]:
-        """What the operator may set, with what each may be. By default nothing is checked. Pure."""
+    def declared_options(cls, facts: Facts | None = None) -> tuple[options.Option, ...]:
+        """What the operator may set, with what each may be. By default nothing is checked. Pure.
+
+        *facts* are those of the unit's machine; without them each option has the limits that hold on any.
+        """
         return ()
 
     def run(self, why: Why, inputs: state.Inputs) -> state.Desired:
@@ -157,7 +160,9 @@ class Charm(ops.CharmBase):
 
     def _read_options(self) -> options.Read:
         return options.read(
-            self.declared_options(), dict(self.config), self._memory().get(options.MEMORY, {})
+            self.declared_options(self.here.facts()),
+            dict(self.config),
+            self._memory().get(options.MEMORY, {}),
         )
 
     def inputs(self) -> state.Inputs:

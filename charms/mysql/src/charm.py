@@ -11,7 +11,7 @@ import charmkit
 import mariadb
 import mysql_run
 import ops
-from charmkit import host
+from charmkit import host, options
 
 
 class MysqlCharm(charmkit.Charm):
@@ -20,6 +20,11 @@ class MysqlCharm(charmkit.Charm):
     def run(self, why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
         """What this unit is to be."""
         return mysql_run.run(why, inputs)
+
+    @classmethod
+    def declared_options(cls, facts: charmkit.Facts | None = None) -> tuple[options.Option, ...]:
+        """How large the server may be; its cache no larger than the machine's memory."""
+        return mariadb.options(facts.memory_mib if facts else mariadb.MOST_MIB)
 
     def prepared(self, facts: charmkit.Facts) -> host.Host:
         """The server's package."""

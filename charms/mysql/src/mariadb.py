@@ -10,6 +10,7 @@ import charmkit
 import grants
 import rotation
 from charmkit import host, state
+from charmkit.options import Option, count
 from charmkit.relations import mysql
 
 CONFIG = '/etc/mysql/mariadb.conf.d/90-charm.cnf'
@@ -117,7 +118,6 @@ def desired_state(inputs: charmkit.Inputs, *, take_over: bool = False) -> charmk
     base = charmkit.Desired(app_data={'peers': _peers(inputs, server)}, secrets=_secrets(inputs))
     if server != inputs.site.unit:
         return dataclasses.replace(base, status=(_not_the_server(inputs, server),))
-    settings, invalid = options(inputs)
     runs = 'mariadb' not in inputs.failed
     return dataclasses.replace(
         base,
@@ -127,7 +127,7 @@ def desired_state(inputs: charmkit.Inputs, *, take_over: bool = False) -> charmk
             files=(
                 host.File(
                     path=CONFIG,
-                    content=_config(inputs, settings),
+                    content=_config(inputs),
                     notify=('mariadb',),
                     check=('sh', '-c', CHECK, 'sh', '{path}'),
                 ),
@@ -137,12 +137,8 @@ def desired_state(inputs: charmkit.Inputs, *, take_over: bool = False) -> charmk
         ),
         ports=frozenset({mysql.PORT}),
         version=_version(inputs),
-        status=(*(state.Status('blocked', said) for said in invalid), *_status(inputs)),
-        memory={
-            OPTIONS: dataclasses.asdict(settings),
-            RUNS_ON: runs,
-            STOPPED_AT: stopped_at(inputs),
-        },
+        status=_status(inputs),
+        memory={RUNS_ON: runs, STOPPED_AT: stopped_at(inputs)},
     )
 
 
@@ -220,21 +216,20 @@ def _address(inputs: charmkit.Inputs) -> str:
     return inputs.site.address_on('shared-db')
 
 
-def _config(inputs: charmkit.Inputs, settings: Settings) -> str:
-    lines = [f'{k} = {v}' if v else k for k, v in _variables(inputs, settings).items()]
+def _config(inputs: charmkit.Inputs) -> str:
+    lines = [f'{k} = {v}' if v else k for k, v in _variables(inputs).items()]
     return '\n'.join([_NOTE, '[mariadbd]', *lines, ''])
 
 
-def _variables(inputs: charmkit.Inputs, settings: Settings) -> dict[str, str]:
-    pool = settings.buffer_pool_mib or _within(
-        128, inputs.facts.memory_mib // 4 // 128 * 128, 8192
-    )
+def _variables(inputs: charmkit.Inputs) -> dict[str, str]:
+    memory_mib = inputs.facts.memory_mib
+    pool = int(inputs.options.get('buffer-pool-mib', 0))
+    pool = pool or _within(128, memory_mib // 4 // 128 * 128, 8192)
+    connections = int(inputs.options.get('max-connections', 0))
     return {
         'bind-address': f'127.0.0.1,{_address(inputs)}',
         'skip-name-resolve': '',
-        'max_connections': str(
-            settings.max_connections or _within(256, inputs.facts.memory_mib // 4, 4000)
-        ),
+        'max_connections': str(connections or _within(256, memory_mib // 4, 4000)),
         'max_allowed_packet': '64M',
         'innodb_buffer_pool_size': f'{pool}M',
         'innodb_log_file_size': f'{_within(96, pool // 8, 256)}M',
@@ -248,39 +243,30 @@ def _variables(inputs: charmkit.Inputs, settings: Settings) -> dict[str, str]:
     }
 
 
-OPTIONS = 'options'
-"""In the unit's memory: the last good values of the options."""
+MOST_MIB = 16_777_216
+"""More memory than any machine has, in MiB."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """The options' values that are in force; 0 leaves the choice to the charm."""
-
-    buffer_pool_mib: int = 0
-    """InnoDB's cache. By itself a quarter of the memory, 128 MiB to 8 GiB: an OpenStack database is small and hot, and
-    the machine is often shared with the APIs."""
-    max_connections: int = 0
-    """By itself one for every 4 MiB of memory, from 256 to 4000. A connection takes up to 3 MiB when it sorts; an API
-    process keeps up to 50 of them."""
-
-
-def options(inputs: charmkit.Inputs) -> tuple[Settings, tuple[str, ...]]:
-    """The values in force, and what is wrong with those that are not: their last good ones are."""
-    last: Mapping[str, int] = inputs.memory.get(OPTIONS, {})
-    most = {'buffer-pool-mib': (32, inputs.facts.memory_mib), 'max-connections': (10, 100_000)}
-    good: dict[str, int] = {}
-    invalid: list[str] = []
-    for name, (least, limit) in most.items():
-        field = name.replace('-', '_')
-        value = int(inputs.options.get(name, 0))
-        good[field] = value
-        if value and not least <= value <= limit:
-            good[field] = int(last.get(field, 0))
-            before = good[field] or 'automatic'
-            invalid.append(
-                f'{name} is {value}: set it from {least} to {limit}, or 0 for automatic ({before} is in force)'
-            )
-    return Settings(**good), tuple(invalid)
+def options(memory_mib: int) -> tuple[Option, ...]:
+    """The operator's, on a machine with that much memory."""
+    return (
+        Option(
+            'buffer-pool-mib',
+            # An OpenStack database is small and hot, and the machine is often shared with the APIs.
+            count(32, memory_mib, 'MiB', or_zero=True),
+            0,
+            "Size of InnoDB's buffer pool, at most the machine's memory. 0 takes a quarter of it, from 128 MiB to "
+            '8 GiB.',
+        ),
+        Option(
+            'max-connections',
+            # A connection takes up to 3 MiB when it sorts; an API process keeps up to 50 of them.
+            count(10, 100_000, or_zero=True),
+            0,
+            "How many connections the server takes at once. 0 takes one for every 4 MiB of the machine's memory, "
+            'from 256 to 4000.',
+        ),
+    )
 
 
 def _within(least: int, value: int, most: int) -> int:

@@ -170,12 +170,24 @@ def test_an_option_out_of_range_is_named_and_the_last_good_value_stays(
     bad = dataclasses.replace(good, config={'max-connections': 3, 'buffer-pool-mib': 64})
     out = ctx.run(ctx.on.config_changed(), bad)
     assert out.unit_status == testing.BlockedStatus(
-        'max-connections is 3: set it from 10 to 100000, or 0 for automatic (500 is in force)'
+        'option max-connections: 3 will not do, 500 stays in force; wanted: 0 or a whole number from 10 to 100000'
     )
     # All else goes on, other options among it.
     assert 'max_connections = 500\n' in machine.file(mariadb.CONFIG)
     assert 'innodb_buffer_pool_size = 64M\n' in machine.file(mariadb.CONFIG)
     assert out.get_relations('shared-db')[0].local_unit_data['db_host'] == '10.1.0.5'
+
+
+def test_a_cache_larger_than_the_machine_is_refused(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    config = {'buffer-pool-mib': machine.memory_mib + 1}
+    out = ctx.run(ctx.on.config_changed(), dataclasses.replace(served(nova()), config=config))
+    assert out.unit_status == testing.BlockedStatus(
+        'option buffer-pool-mib: 4097 will not do, 0 is in force, the default; '
+        'wanted: 0 or a whole number from 32 to 4096 (MiB)'
+    )
+    assert 'innodb_buffer_pool_size = 1024M\n' in machine.file(mariadb.CONFIG)
 
 
 def test_a_configuration_that_mariadb_does_not_take_is_not_put_in_place(
