@@ -88,7 +88,7 @@ def _wrong(option: Option, value: object) -> str:
     kind = option.kind
     typed = {'string': str, 'int': int, 'boolean': bool, 'float': float}[kind.juju]
     if not isinstance(value, typed) or isinstance(value, bool) != (typed is bool):
-        return kind.wants
+        return kind.wants or kind.juju
     if isinstance(value, str) and len(value) > kind.longest:
         return f'{kind.wants}, of at most {kind.longest} characters'
     try:
@@ -252,7 +252,7 @@ API = (
     Option('debug', SWITCH, False, 'Log at debug level.'),
     Option(
         'openstack-origin',
-        Kind('string', ''),
+        Kind('string', 'an archive, in one line', lambda text: text.isprintable()),
         'distro',
         "The archive that OpenStack's packages come from: `distro`, Ubuntu's cloud archive such as "
         '`cloud:noble-epoxy`, or a line of sources.list, `deb URL SUITE COMPONENT`. A new unit takes its '

@@ -69,8 +69,9 @@ def read(text: str, key: str, base: str) -> Origin:
             )
         line = f'deb [signed-by={KEYRING}] {found["url"]} {found["where"]}'
         return Origin(text, line, key)
+    shown = re.sub(r'//[^ ]*@', '//…@', text)  # apt takes a password there; this does not.
     raise ValueError(
-        f'{OPTION} {text[:80]!r} is no archive: distro, cloud:SUITE-RELEASE, or deb URL SUITE COMPONENT… is wanted'
+        f'{OPTION} {shown[:80]!r} is no archive: distro, cloud:SUITE-RELEASE, or deb URL SUITE COMPONENT… is wanted'
     )
 
 

@@ -51,6 +51,13 @@ def test_a_line_is_trusted_by_the_key_that_comes_with_it_and_by_no_other():
     assert files[origin.KEYRING].content.strip() == KEY
 
 
+def test_a_password_in_an_archives_address_is_in_no_message():
+    with pytest.raises(ValueError, match='is no archive') as refused:
+        origin.read('deb https://me:s3cret@archive.example.org/x y main', KEY, 'debian@13')
+    assert 's3cret' not in str(refused.value)
+    assert 'archive.example.org' in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ('text', 'key', 'word'),
     [

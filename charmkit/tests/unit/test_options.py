@@ -65,10 +65,13 @@ def test_what_is_right_is_in_force(name: str, good: Any):
         ('region', 'two regions'),
         ('region', 'x' * 256),
         ('region', 'a\nb'),
+        ('openstack-origin', 'distro\nor another'),
     ],
 )
 def test_what_is_wrong_is_named_and_the_last_good_value_stays(name: str, bad: Any):
-    good = {'os-public-hostname': 'good.example', 'vip': '10.0.0.9', 'region': 'West'}.get(name, 3)
+    good = {'os-public-hostname': 'good.example', 'vip': '10.0.0.9', 'region': 'West'}.get(
+        name, 'distro' if name == 'openstack-origin' else 3
+    )
     found = read({name: bad}, {name: good})
     assert found.values[name] == good
     assert found.good[name] == good, 'and it is kept for the next time'
@@ -240,7 +243,26 @@ def test_whatever_is_typed_something_good_is_in_force(name: str, value: Any):
     )
     assert (name in found.refused) != (name in found.good)
     text = found.values[name]
-    assert not isinstance(text, str) or not set('\r\n') & set(text.strip())
+    if name not in ('openstack-origin-key', 'config-flags', 'policy-overrides'):
+        assert not isinstance(text, str) or not set('\r\n') & set(text.strip())
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        ('debug', 'yes'),
+        ('debug', 1),
+        ('workers', True),
+        ('workers', '2'),
+        ('openstack-origin-key', 5),
+    ],
+)
+def test_another_type_than_the_options_is_not_in_force(name: str, value: Any):
+    """A charm of another version may have kept it."""
+    assert read({name: BY_NAME[name].default}, {name: value}).refused == {}
+    found = read({name: value}, {name: value})
+    assert found.values[name] == BY_NAME[name].default
+    assert name in found.refused
 
 
 def test_every_default_is_good():
