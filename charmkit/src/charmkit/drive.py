@@ -102,7 +102,7 @@ def reconcile(machine: Machine, desired: host.Host) -> Outcome:
     failed: dict[str, str] = {}
     effective = desired
     for step in host.plan(desired, observed):
-        if refused and _waits(step, desired, refused.keys() - observed.paths.keys(), done):
+        if _waits(step, desired, refused.keys(), observed.paths.keys(), done):
             continue
         _log.info('%s', step)
         reason = machine.carry_out(step, effective)
@@ -119,11 +119,19 @@ def reconcile(machine: Machine, desired: host.Host) -> Outcome:
     return Outcome(steps=tuple(done), failed=failed, refused=refused, versions=observed.packages)
 
 
-def _waits(step: host.Step, desired: host.Host, missing: Set[str], done: list[host.Step]) -> bool:
-    """Whether *step* of a service is not for now: files were refused, of which *missing* are not there at all."""
+def _waits(
+    step: host.Step,
+    desired: host.Host,
+    refused: Set[str],
+    there: Set[str],
+    done: list[host.Step],
+) -> bool:
+    """Whether *step* of a service is not for now: files of its own were *refused*, and it would take up nothing new."""
     files = desired.configuration_of(step.target)
+    if refused.isdisjoint(files):
+        return False
     if step.verb == 'start':
-        return not missing.isdisjoint(files)
+        return not (refused - there).isdisjoint(files)
     written = {each.target for each in done if each.verb in ('write', 'link', 'remove')}
     return step.verb in ('try', *_CHANGED) and written.isdisjoint(files)
 

@@ -32,7 +32,7 @@ class Finished:
     """A program that has ended."""
 
     status: int
-    """Its exit status; -1 when it was stopped for taking too long."""
+    """Its exit status; -1 when it was stopped for taking too long, 128 and the number of the signal that ended it."""
     output: str = dataclasses.field(default='', repr=False)
     """What it said, errors among it."""
 

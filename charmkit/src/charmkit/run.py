@@ -105,4 +105,6 @@ def finished(
     except subprocess.TimeoutExpired as e:
         said = e.stdout.decode(errors='replace') if isinstance(e.stdout, bytes) else ''
         return machine.Finished(-1, said)
-    return machine.Finished(done.returncode, done.stdout)
+    # Of one that a signal ended (memory ran out, say) a shell says 128 and the signal's number.
+    status = done.returncode if done.returncode >= 0 else 128 - done.returncode
+    return machine.Finished(status, done.stdout)

@@ -14,15 +14,15 @@ _LARGEST_ANSWER = 64 * 2**20
 
 def http_response(request: HttpRequest) -> HttpResponse:
     """Make *request*; a status that means an error, and no answer at all, are responses too."""
-    asked = urllib.request.Request(  # noqa: S310 -- whose address it is the caller knows.
-        request.url,
-        data=request.body.encode() if request.body else None,
-        headers=dict(request.headers),
-        method=request.method,
-    )
     # No proxy: what is asked is this machine or a neighbour, and the request may carry a password.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
     try:
+        asked = urllib.request.Request(  # noqa: S310 -- whose address it is the caller knows.
+            request.url,
+            data=request.body.encode() if request.body else None,
+            headers=dict(request.headers),
+            method=request.method,
+        )
         with opener.open(asked, timeout=request.timeout_s) as answer:
             return _response(answer.status, answer.reason, answer)
     except urllib.error.HTTPError as e:

@@ -136,6 +136,19 @@ def test_other_news_of_a_service_goes_on_beside_a_refused_file():
     assert machine.steps == ['write /etc/demo.conf', 'write /etc/other.conf', 'reload demo']
 
 
+def test_a_service_that_does_not_read_a_refused_file_is_not_held_up_by_it():
+    def two(content: str, version: str) -> host.Host:
+        other = host.Service('other', version=version)
+        return host.merge(machine_with(content), host.Host(services=(other,)))
+
+    machine = testing.FakeMachine()
+    drive.reconcile(machine, two('good', '1'))
+    machine.steps.clear()
+    machine.refusing = lambda f: 'no' if f.content == 'bad' else ''
+    drive.reconcile(machine, two('bad', '2'))
+    assert machine.steps == ['write /etc/demo.conf', 'restart other']
+
+
 def test_the_run_can_leave_out_what_was_refused():
     def run(_: Why, inputs: state.Inputs) -> state.Desired:
         return state.Desired(host=machine_with('good' if inputs.refused else 'bad'))

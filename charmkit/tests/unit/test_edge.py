@@ -9,7 +9,8 @@ import pathlib
 from collections.abc import Callable
 
 import pytest
-from charmkit import apply, facts, files, host, packages, releases, run
+from charmkit import apply, facts, files, host, packages, releases, run, wires
+from charmkit.machine import HttpRequest
 
 ME = getpass.getuser()
 MINE = grp.getgrgid(os.getgid()).gr_name
@@ -190,3 +191,22 @@ def _remember(said: list[tuple[str, ...]]) -> Callable[..., None]:
         said.append(argv)
 
     return program
+
+
+def test_a_command_that_a_signal_ends_is_not_taken_for_one_that_took_too_long():
+    c = host.Command(name='migrate', argv=('sh', '-c', 'kill -KILL $$'), key='1', user=ME)
+    with pytest.raises(run.CommandError, match='migrate ended with 137'):
+        run.command(c)
+
+
+@pytest.mark.parametrize(
+    'url', ['', 'keystone', 'ftp2://x', 'http://[::1', 'http://a..b/', 'http://h:x/']
+)
+def test_a_request_that_cannot_be_made_is_a_response_too(url: str):
+    answer = wires.http_response(HttpRequest(url=url, timeout_s=1))
+    assert (answer.status, bool(answer.reason)) == (0, True)
+
+
+def test_a_body_that_cannot_be_encoded_is_a_response_too():
+    answer = wires.http_response(HttpRequest(url='http://127.0.0.1:1/', body='\ud800'))
+    assert answer.status == 0
