@@ -51,10 +51,15 @@ def _refused(spec: service.ServiceSpec, why: Why, inputs: state.Inputs) -> str:
     upgrade = action(why, 'openstack-upgrade')
     if upgrade and not upgrade.params.get('force') and front.serves_clients(inputs):
         return 'a load balancer sends clients to this unit: run the pause action first'
-    migrate = action(why, 'db-expand') or action(why, 'db-contract')
-    if migrate and service.schema(spec, inputs) is None:
-        return 'there is no database yet'
-    return ''
+    if not (action(why, 'db-expand') or action(why, 'db-contract')):
+        return ''
+    try:
+        release = service.release_of(spec, inputs)
+    except ValueError as e:
+        return str(e)
+    if not service.ordered(spec.on(release), why):
+        return f'{spec.name} has no such migration'
+    return '' if service.schema(spec, inputs) else 'there is no database yet'
 
 
 def _results(
@@ -64,7 +69,8 @@ def _results(
         return {}
     match why.name:
         case 'pause' | 'resume':
-            return {'status': state.summary(desired.status).message}
+            wrong = state.troubles(inputs, desired.status)
+            return {'status': state.summary([*desired.status, *wrong]).message}
         case 'openstack-upgrade':
             before, after = inputs.versions_before, inputs.versions
             changed = sorted(p for p in after if after[p] != before.get(p))

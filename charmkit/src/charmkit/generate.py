@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import pathlib
 import re
 import sys
@@ -115,9 +116,10 @@ def metadata(text: str, name: str, charm: type[Charm]) -> str:
 
 def option(o: options.Option) -> str:
     """One option, as ``charmcraft.yaml`` spells it."""
-    default = {'string': f'"{o.default}"', 'boolean': str(o.default).lower()}
-    plain = isinstance(o.default, str) and re.fullmatch(r'[A-Za-z][\w-]*', o.default)
-    shown = o.default if plain else default.get(o.kind.juju, o.default)
+    # JSON is YAML, and a word stands better without quotes where YAML takes it for nothing else.
+    plain = isinstance(o.default, str) and re.fullmatch(r'[A-Za-z][\w-]*', o.default, re.ASCII)
+    word = plain and str(o.default).lower() not in _YAML_WORDS
+    shown = o.default if word else json.dumps(o.default, ensure_ascii=False)
     wanted = f' Wanted: {o.kind.wants}.' if o.kind.wants else ''
     return (
         f'    {o.name}:\n      type: {o.kind.juju}\n      default: {shown}\n'
@@ -125,31 +127,54 @@ def option(o: options.Option) -> str:
     )
 
 
+_YAML_WORDS = frozenset(('y', 'yes', 'n', 'no', 'true', 'false', 'on', 'off', 'null'))
+"""What YAML 1.1 takes for a boolean or for nothing, in any case of letters."""
+
+
 def _fill(text: str) -> str:
     return textwrap.fill(text, _WIDTH - 8, break_long_words=False, break_on_hyphens=False)
 
 
 def _blocks(text: str, indent: str) -> dict[str, str]:
-    """The entries of a mapping at *indent*, by the line that each begins with."""
+    """The entries of a mapping at *indent*, by key, each with the comment above it; '' has what follows the last."""
     found: dict[str, str] = {}
-    for block in re.split(rf'^(?={indent}[^\s#])', text, flags=re.MULTILINE):
-        if block.strip():
-            found[_key(block)] = block
-    return found
-
-
-def _key(block: str) -> str:
-    return block.partition('\n')[0].split(':', 1)[0].strip() + ':'
+    key, above = '', ''
+    for line in text.splitlines(keepends=True):
+        if re.match(rf'{indent}[^\s#]', line):
+            key = line.split(':', 1)[0].strip() + ':'
+            found[key], above = above + line, ''
+        elif not line.strip() or re.match(rf'{indent}#', line):
+            above += line  # Whose it is says the next line.
+        else:
+            found[key], above = found.get(key, '') + above + line, ''
+    return {**found, '': above} if above else found
 
 
 def _put(text: str, parent: str, entries: Mapping[str, str]) -> str:
     """*text* with *entries* in the mapping *parent* ('' is the whole file): in the old one's place, or at its end."""
     if not parent:
-        return ''.join({**_blocks(text, ''), **entries}.values())
+        there = _blocks(text, '')
+        return ''.join({**there, **_commented(there, entries, '')}.values())
     top = _blocks(text, '')
-    head, _, body = top.get(parent, f'{parent}\n').partition('\n')
-    inner = {**_blocks(body, '  '), **entries}
-    return ''.join({**top, parent: f'{head}\n{"".join(inner.values())}'}.values())
+    above, block = _split(top.get(parent, f'{parent}\n'), '')
+    head, _, body = block.partition('\n')
+    there = _blocks(body, '  ')
+    inner = {**there, **_commented(there, entries, '  ')}
+    return ''.join({**top, parent: f'{above}{head}\n{"".join(inner.values())}'}.values())
+
+
+def _commented(
+    there: Mapping[str, str], entries: Mapping[str, str], indent: str
+) -> dict[str, str]:
+    """*entries* under the comments that stand above those *there*."""
+    return {key: _split(there.get(key, ''), indent)[0] + text for key, text in entries.items()}
+
+
+def _split(block: str, indent: str) -> tuple[str, str]:
+    """The comment above an entry, and the entry."""
+    found = re.search(rf'^{indent}[^\s#]', block, re.MULTILINE)
+    start = found.start() if found else len(block)
+    return block[:start], block[start:]
 
 
 def load(folder: pathlib.Path) -> type[Charm]:

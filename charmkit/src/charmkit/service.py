@@ -24,7 +24,7 @@ from .spec import Daemon as Daemon
 from .spec import Ready as Ready
 from .spec import ServiceSpec as ServiceSpec
 from .spec import WsgiApp as WsgiApp
-from .why import Why, action
+from .why import Action, Why, action
 
 
 def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.Desired:
@@ -133,15 +133,19 @@ def schema(spec: ServiceSpec, inputs: state.Inputs) -> migration.Schema | None:
     return None if _unmet(found, inputs) else _schema(spec, release, Ready(inputs, found))
 
 
+def ordered(spec: ServiceSpec, why: Why) -> migration.Steps | migration.MakeSteps | None:
+    """The steps of the migration that an operator's action asks for; None when it asks for none."""
+    if action(why, 'db-expand'):
+        return spec.migrations.expand or spec.migrations.sync
+    return spec.migrations.contract if action(why, 'db-contract') else None
+
+
 def _order(spec: ServiceSpec, why: Why, ready: Ready) -> migration.Order | None:
     """What an operator's action has this unit migrate."""
-    if asked := action(why, 'db-expand'):
-        steps = spec.migrations.expand or spec.migrations.sync
-    elif asked := action(why, 'db-contract'):
-        steps = spec.migrations.contract
-    else:
+    steps = ordered(spec, why)
+    if steps is None or not isinstance(why, Action):
         return None
-    return migration.Order(steps=migration.resolve(steps, ready), id=f'{asked.name} {asked.id}')
+    return migration.Order(steps=migration.resolve(steps, ready), id=f'{why.name} {why.id}')
 
 
 def _health(spec: ServiceSpec, inputs: state.Inputs, place: front.Place) -> health.Health:

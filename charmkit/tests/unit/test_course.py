@@ -157,6 +157,27 @@ def test_a_migration_needs_a_database(name: str) -> None:
     spec = dataclasses.replace(
         SPEC,
         needs=(mysql.need('demo'),),
-        migrations=migration.Commands(sync=('demo-manage db sync',)),
+        migrations=migration.Commands(
+            sync=('demo-manage db sync',), contract=('demo-manage db contract',)
+        ),
     )
     assert api.run(spec, Action(name), inputs()).failure == 'there is no database yet'
+
+
+def test_a_migration_that_the_service_does_not_have_is_not_said_to_be_done() -> None:
+    sync = migration.Commands(sync=('demo-manage db sync',))
+    spec = dataclasses.replace(SPEC, migrations=sync)
+    assert api.run(spec, Action('db-expand'), inputs()).failure == ''
+    assert api.run(spec, Action('db-contract'), inputs()).failure == 'demo has no such migration'
+    assert api.run(SPEC, Action('db-expand'), inputs()).failure == 'demo has no such migration'
+
+
+def test_a_migration_on_a_base_that_nobody_knows_fails_in_words() -> None:
+    there = dataclasses.replace(inputs(), facts=state.Facts(base='debian@9'))
+    assert 'debian@9' in api.run(SPEC, Action('db-expand'), there).failure
+
+
+def test_resume_says_what_does_not_come_up() -> None:
+    down = dataclasses.replace(inputs(paused=True), failed={'apache2': 'no more memory'})
+    said = api.run(SPEC, Action('resume'), down).results['status']
+    assert said == 'apache2 does not run: no more memory; see journalctl -u apache2'
