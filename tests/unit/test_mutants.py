@@ -168,6 +168,20 @@ def test_one_may_go_where_there_are_enough():
 """
 
 
+def test_charmkits_mutants_are_of_the_modules_that_decide(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = pathlib.Path(__file__).parents[2]
+    monkeypatch.setattr(sys, 'path', [str(root / 'tools'), *sys.path])
+    mutants: Any = importlib.import_module('mutants')
+    modules = mutants.GROUPS['charmkit'].modules
+    assert {'src/charmkit/host.py', 'src/charmkit/relations/*.py'} <= {*modules}
+    assert {'src/charmkit/apply.py', 'src/charmkit/files.py', 'src/charmkit/charm.py'}.isdisjoint(
+        modules
+    )
+    assert [m for m in modules if not [*(root / 'charmkit').glob(m)]] == []
+    with pytest.raises(LookupError, match='what decides in matrix'):
+        mutants.deciding('matrix', (root / 'pyproject.toml').read_text())
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_what_no_test_notices_survives_and_what_hangs_is_ended(

@@ -116,6 +116,11 @@ def group(name: str) -> str:
     return f'wsgi:{name}'
 
 
+def shown(name: str) -> str:
+    """What a process of the application *name* shows in the place of its command."""
+    return name[:NAME_SHOWN]
+
+
 def desired(
     sites: Iterable[VirtualHost], *, running: bool, version: str = '', linger_s: float = 0
 ) -> host.Host:
@@ -316,7 +321,7 @@ def _vhost(site: VirtualHost, addresses: Iterable[str]) -> str:
     return f"""{_NOTE}{listens}
 <VirtualHost *:{site.port}>
     WSGIDaemonProcess {name} {_account(site)} \\
-        processes={size.processes} threads={size.threads} display-name={name[:NAME_SHOWN]} \\
+        processes={size.processes} threads={size.threads} display-name={shown(name)} \\
         listen-backlog=512 queue-timeout={limits.behind(limits.QUEUE_S)} \\
         socket-timeout={max(client_s, server_s)} response-socket-timeout={client_s} \\
         request-timeout={_stuck_s(site.silence)} \\

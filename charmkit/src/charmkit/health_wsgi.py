@@ -50,9 +50,12 @@ _apis: dict[str, Api] = {}
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Answer one check."""
-    group = str(environ['CHARM_GROUP'])
-    status, said = look(_apis.setdefault(group, Api()), group, int(environ['CHARM_PORT']))
+    """Answer one check; 404 to who comes by another way than ``/healthcheck``."""
+    group = str(environ.get('CHARM_GROUP', ''))
+    if group:
+        status, said = look(_apis.setdefault(group, Api()), group, int(environ['CHARM_PORT']))
+    else:
+        status, said = http.client.NOT_FOUND, 'Not Found'
     body = f'{said}\n'.encode()
     reason = http.client.responses.get(status, 'Unknown')
     fields = [('Content-Type', 'text/plain'), ('Content-Length', str(len(body)))]

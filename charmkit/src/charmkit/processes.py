@@ -63,7 +63,7 @@ def _succeeded(group: str, gone: frozenset[int], before: frozenset[int]) -> bool
 
 def _of(group: str) -> frozenset[int]:
     """Process ids of the group *group*: each shows it in the place of its command's name."""
-    wanted = group[: apache.NAME_SHOWN].encode()
+    wanted = apache.shown(group).encode()
     found: set[int] = set()
     for entry in pathlib.Path('/proc').iterdir():
         if not entry.name.isdecimal():

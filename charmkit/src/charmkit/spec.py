@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
-from . import conf, host, limits, migration, options, releases, state
+from . import apache, conf, host, limits, migration, options, releases, state
 from .relations import ENDPOINT_TYPES, EndpointType, Need
 
 T = TypeVar('T')
@@ -103,7 +103,7 @@ class ServiceSpec:
     """All that sets one OpenStack service apart from another.
 
     Raises:
-        ValueError: when two applications have the same name, service or port.
+        ValueError: when two applications have the same name, service or port, or names whose beginnings are alike.
     """
 
     name: str
@@ -136,6 +136,13 @@ class ServiceSpec:
             values = [getattr(app, what) for app in self.apps]
             if len(set(values)) < len(values):
                 raise ValueError(f'{self.name}: two applications have the same {what}: {values}')
+        shown = [apache.shown(app.name) for app in self.apps]
+        if len({*shown, apache.HEALTH_GROUP}) <= len(shown):
+            raise ValueError(
+                f'{self.name}: processes of applications are told apart by the first '
+                f'{apache.NAME_SHOWN} letters of a name, which may not be those of another one '
+                f'or of {apache.HEALTH_GROUP}: {shown}'
+            )
         services = [self.service_of(app) for app in self.apps]
         if len(set(services)) < len(services):
             raise ValueError(f'{self.name}: two applications are the same service: {services}')

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import runpy
 import sys
 from typing import Any
@@ -47,8 +48,14 @@ def trial(script: str, path: str) -> str:
         answer = application(environ(path), start)
         _ = b''.join(answer)
     except BaseException as e:
-        return f'{type(e).__name__}: {e}'
-    return '' if statuses[-1:] and statuses[-1].startswith('200 ') else f'answers {statuses[-1:]}'
+        return words(f'{type(e).__name__}: {e}')
+    status = statuses[-1] if statuses else 'nothing'
+    return '' if status.startswith('200 ') else f'answers {status}'
+
+
+def words(text: str) -> str:
+    """*text* in one line, for the unit's status: without the accounts that URLs in it name."""
+    return re.sub(r'://[^\s/]{1,1000}@', '://…@', ' '.join(text.split()))
 
 
 if __name__ == '__main__':

@@ -83,6 +83,16 @@ def test_many_that_ask_at_once_cost_one_question(clock: Clock):
     assert clock.asked == 2
 
 
+def test_who_comes_by_another_way_learns_nothing():
+    seen: list[str] = []
+
+    def start(status: str, _: object) -> None:
+        seen.append(status)
+
+    body = health_wsgi.application({}, start)
+    assert (seen, body) == (['404 Not Found'], [b'Not Found\n'])
+
+
 def test_the_answer_is_http(monkeypatch: pytest.MonkeyPatch):
     def broken(_: int) -> int:
         return 404
@@ -106,7 +116,12 @@ def test_the_answer_is_http(monkeypatch: pytest.MonkeyPatch):
         ('def application(e, start):\n    start("200 OK", [])\n    return [b""]\n', ''),
         (
             'def application(e, start):\n    start("404 Not Found", [])\n    return []\n',
-            "answers ['404 Not Found']",
+            'answers 404 Not Found',
+        ),
+        ('def application(e, start):\n    return []\n', 'answers nothing'),
+        (
+            'raise ValueError("two\\nlines of mysql+pymysql://demo:s3cr%2Ft@[::1]/demo?charset=x")\n',
+            'ValueError: two lines of mysql+pymysql://…@[::1]/demo?charset=x',
         ),
         ('raise RuntimeError("no such option")\n', 'RuntimeError: no such option'),
         ('x = 1\n', "KeyError: 'application'"),

@@ -43,7 +43,7 @@ def test_what_serves_passes(tmp_path: pathlib.Path, script: str):
     ('script', 'said'),
     [
         ('raise ValueError("no such option")', 'ValueError: no such option'),
-        (WELL.replace('200 OK', '404 Not Found'), "answers ['404 Not Found']"),
+        (WELL.replace('200 OK', '404 Not Found'), 'answers 404 Not Found'),
         ('import sys; sys.exit(2)', 'SystemExit: 2'),
     ],
 )
