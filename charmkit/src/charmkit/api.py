@@ -12,8 +12,8 @@ from .why import Action, Why, action
 class ApiCharm(charm.Charm):
     """Charm for an OpenStack API service: a subclass only sets :attr:`spec`.
 
-    Of the actions that it knows, a charm declares those it offers: ``pause``, ``resume``,
-    ``openstack-upgrade``, ``db-expand``, ``db-contract``.
+    The actions that it knows: ``pause``, ``resume``, ``openstack-upgrade``, ``db-expand``, and
+    ``db-contract`` where the service has such a migration (:mod:`charmkit.generate`).
     """
 
     spec: ClassVar[service.ServiceSpec]
