@@ -169,6 +169,22 @@ def test_nonsense_is_refused_by_name(bad: dict[str, str]):
     assert refused.app == 'glance'
 
 
+def test_a_service_is_asked_for_once_in_a_region():
+    one = keystone.need('cinderv3', more={'cinderv2': ''}).request(SITE)
+    twice = {key: 'cinderv3' if key.endswith('_service') else value for key, value in one.items()}
+    refused = keystone.request(relation(twice))
+    assert refused == keystone.Refusal('glance', 'it asks for the service cinderv3 in North twice')
+
+
+def test_a_relation_asks_for_no_more_services_than_there_could_be():
+    one = keystone.need('glance').request(SITE)
+    many = {f'x{n}_{key}': value for n in range(65) for key, value in one.items()}
+    many |= {f'x{n}_region': f'r{n}' for n in range(65)}
+    assert keystone.request(relation(many)) == keystone.Refusal(
+        'glance', 'it asks for more than 64 services'
+    )
+
+
 keys = st.sampled_from(
     ['service', 'region', 'public_url', 'internal_url', 'admin_url', 'x_service', 'x_region']
 )

@@ -29,9 +29,14 @@ SYSTEM = 'system'
 
 
 def domains(want: Desired, seen: Observed) -> Iterator[Step]:
-    """The domain of services, others that are wanted, and the project of services."""
-    for name in sorted({DOMAIN, *want.domains}):
-        if not record_id(seen.domains, name=name):
+    """The domain of services, others that are wanted, and the project of services.
+
+    Keystone does not tell names of domains apart by case.
+    """
+    known = {str(d['name']).lower() for d in seen.domains}
+    new = {name.lower(): name for name in sorted({DOMAIN, *want.domains}, reverse=True)}
+    for lower, name in sorted(new.items()):
+        if lower not in known:
             body = {'domain': {'name': name, 'description': MARK}}
             yield Step('POST', '/domains', f'create domain {name}', body)
     domain = record_id(seen.domains, name=DOMAIN)
@@ -83,7 +88,12 @@ def users(want: Desired, seen: Observed) -> Iterator[Step]:
 
 
 def conflicts(want: Desired, seen: Observed) -> Iterator[str]:
-    """Accounts that somebody else made, in words."""
+    """Accounts that somebody else made, and domains that are spelt otherwise, in words."""
+    spelt = {str(d['name']).lower(): str(d['name']) for d in seen.domains}
+    for name in sorted({DOMAIN, *want.domains}):
+        there = spelt.get(name.lower(), name)
+        if there != name and not record_id(seen.domains, name=name):
+            yield f'domain {name} cannot be made: there is one that is spelt {there}'
     known = {str(u['name']): u for u in seen.users}
     for account in sorted(want.accounts, key=lambda a: a.name):
         record = known.get(account.name)

@@ -9,8 +9,10 @@ from catalogue import MARK, Desired, Json, Observed, Place, Step, ours, places
 
 
 def regions(want: Desired, seen: Observed) -> Iterator[Step]:
-    """Regions that are named and not there."""
-    for name in sorted({s.region for s in want.services} - seen.regions):
+    """Regions that are named and not there. Keystone does not tell their names apart by case."""
+    known = {name.lower() for name in seen.regions}
+    new = {name.lower(): name for name in sorted((s.region for s in want.services), reverse=True)}
+    for name in sorted(name for lower, name in new.items() if lower not in known):
         body = {'region': {'id': name, 'description': MARK}}
         yield Step('POST', '/regions', f'create region {name}', body)
 
@@ -56,7 +58,12 @@ def endpoints(want: Desired, seen: Observed) -> Iterator[Step]:
 
 
 def conflicts(want: Desired, seen: Observed) -> Iterator[str]:
-    """What is not registered because somebody else's endpoint has its place, in words."""
+    """What is not registered because something else has its place, in words."""
+    spelt = {name.lower(): name for name in seen.regions}
+    for name, region in sorted({(s.name, s.region) for s in want.services if s.urls}):
+        there = spelt.get(region.lower(), region)
+        if region not in seen.regions and there != region:
+            yield f'{name} is not registered in {region}: the region is spelt {there} in the catalogue'
     for place, url in sorted(p for s in want.services for p in places(s)):
         choice = _choice(want, seen, place, url)
         if choice and choice.taken and choice.record:
@@ -86,9 +93,9 @@ def leftovers(want: Desired, seen: Observed) -> Iterator[Step]:
 
 
 def _choice(want: Desired, seen: Observed, place: Place, url: str) -> Choice | None:
-    """What to do for *place*; None while its service is not there."""
+    """What to do for *place*; None while its service or its region is not there."""
     service = _service(seen, place[0], place[1])
-    if service is None:
+    if service is None or place[2] not in seen.regions:
         return None
     there = _at(seen, service, place)
     if equal := [r for r in there if r['url'] == url]:

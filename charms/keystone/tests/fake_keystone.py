@@ -156,6 +156,8 @@ class FakeKeystone:
                 ]
                 return _answer({table: copy.deepcopy(found)})
             case 'POST', ['regions']:
+                if values['id'].lower() in {r.lower() for r in self.regions}:
+                    return _refusal(409, 'there is one')
                 self.regions[values['id']] = values
             case 'POST', [table]:
                 assert 'region_id' not in values or values['region_id'] in self.regions
@@ -186,9 +188,11 @@ class FakeKeystone:
         return HttpResponse(200)
 
     def _is_there(self, table: str, values: dict[str, Any]) -> bool:
+        """As the database compares names (utf8mb4_unicode_520_ci): not by case."""
         key = ('name', 'domain_id')
         return any(
-            all(r.get(k) == values.get(k) for k in key) for r in self.records[table].values()
+            all(str(r.get(k)).lower() == str(values.get(k)).lower() for k in key)
+            for r in self.records[table].values()
         )
 
     def _assignments(self, query: dict[str, str]) -> Any:

@@ -84,6 +84,8 @@ REFUSED = 'refused'
 _REGION = re.compile(r'[A-Za-z0-9._ -]{1,255}')
 _ROLE = re.compile(r'[A-Za-z0-9._ -]{1,64}')
 _NO_VALUE = 'None'
+_MOST_SERVICES = 64
+"""That one relation may ask for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,6 +215,7 @@ def request(relation: Relation) -> Request | Refusal | None:
                 for values in asked.values()
                 if _NO_VALUE not in (values[key] for key in _KEYS)
             )
+            _check_places(services)
             return Request(
                 relation=relation.id,
                 app=relation.app,
@@ -322,6 +325,15 @@ def _service(values: Mapping[str, str]) -> Service:
 def is_region(text: str) -> bool:
     """Whether the catalogue may have a region of that name, as far as these charms go."""
     return bool(_REGION.fullmatch(text)) and text == text.strip()
+
+
+def _check_places(services: tuple[Service, ...]) -> None:
+    if len(services) > _MOST_SERVICES:
+        raise ValueError(f'it asks for more than {_MOST_SERVICES} services')
+    places = [(s.name, s.region) for s in services]
+    for name, region in places:
+        if places.count((name, region)) > 1:
+            raise ValueError(f'it asks for the service {name} in {region} twice')
 
 
 def _in_words() -> str:

@@ -342,6 +342,54 @@ def test_only_a_broken_relation_deletes(ctx: testing.Context[Any], server: FakeK
     assert not registration.asked.load(shared_by(out)['requests'])
 
 
+def test_a_region_in_another_spelling_is_told_and_hurts_nobody(
+    ctx: testing.Context[Any], server: FakeKeystone
+):
+    """Keystone's database takes it for the same, so it could never be made."""
+    first = ctx.run(ctx.on.update_status(), state(DB, glance()))
+    nova = dataclasses.replace(
+        glance(service='nova', region='regionone'), remote_app_name='nova', id=901
+    )
+    placement = dataclasses.replace(
+        glance(service='placement'), remote_app_name='placement', id=902
+    )
+    out = ctx.run(
+        ctx.on.update_status(),
+        dataclasses.replace(first, relations={*first.relations, nova, placement}),
+    )
+    assert out.unit_status == testing.BlockedStatus(
+        'nova is not registered in regionone: the region is spelt RegionOne in the catalogue'
+    )
+    assert {name for name, *_ in server.urls()} == {'glance', 'keystone', 'placement'}
+    assert list(server.regions) == ['RegionOne']
+
+
+def test_two_new_regions_that_keystone_takes_for_one(
+    ctx: testing.Context[Any], server: FakeKeystone
+):
+    out = ctx.run(
+        ctx.on.update_status(),
+        state(DB, glance(region='regionTwo'), config={'region': 'RegionTwo'}),
+    )
+    assert list(server.regions) == ['RegionTwo']
+    assert {name for name, *_ in server.urls()} == {'keystone'}
+    assert out.unit_status.name == 'blocked'
+
+
+def test_a_domain_in_another_spelling_is_told_and_hurts_nobody(
+    ctx: testing.Context[Any], server: FakeKeystone
+):
+    first = ctx.run(ctx.on.update_status(), state(DB))
+    server.add('domains', name='Staff')
+    config = {'ldap-domains': LDAP}
+    again = dataclasses.replace(first, config=config, relations={*first.relations, glance()})
+    out = ctx.run(ctx.on.config_changed(), again)
+    assert out.unit_status == testing.BlockedStatus(
+        'domain staff cannot be made: there is one that is spelt Staff'
+    )
+    assert {name for name, *_ in server.urls()} == {'glance', 'keystone'}
+
+
 @pytest.mark.parametrize('region', ['', 'a/b'])
 def test_a_region_that_is_none_leaves_the_one_before(
     ctx: testing.Context[Any], server: FakeKeystone, region: str
