@@ -94,7 +94,7 @@ def _nothing_else(_: Ready) -> host.Host:
     return host.Host()
 
 
-def _no_objection(_: state.Inputs) -> str:
+def _may_serve(_: state.Inputs) -> str:
     return ''
 
 
@@ -124,7 +124,7 @@ class ServiceSpec:
     migrations: migration.Commands = dataclasses.field(default_factory=migration.Commands)
     machine: Callable[[Ready], host.Host] = _nothing_else
     """What else it wants of the machine."""
-    refusal: Callable[[state.Inputs], str] = _no_objection
+    refusal: Callable[[state.Inputs], str] = _may_serve
     """Why this unit must not serve as things are, in words for the operator; '' if it may."""
     by_release: Mapping[str, Mapping[str, Any]] = dataclasses.field(
         default_factory=dict[str, Mapping[str, Any]]

@@ -103,7 +103,7 @@ def _with_catalogue(
     if renew:
         user = str(renew.params.get('user') or catalogue.ADMIN)
         grace_s = float(renew.params.get('grace', renewal.GRACE_S))
-        if reason := _objection(user, grace_s, inputs, now):
+        if reason := _refusal(user, grace_s, inputs, now):
             return _failed(desired, reason)
         rotations = renewal.renewed(shared.rotations, user, inputs.now, grace_s)
         now = registration.plan(inputs, shared, site, rotations, settled=settled)
@@ -155,11 +155,11 @@ def _good(outcome: tasks.Outcome) -> bool:
     return not outcome.failure and 'refused' not in outcome.logins.values()
 
 
-def _objection(user: str, grace_s: float, inputs: charmkit.Inputs, now: registration.Plan) -> str:
+def _refusal(user: str, grace_s: float, inputs: charmkit.Inputs, now: registration.Plan) -> str:
     known = (catalogue.ADMIN, catalogue.CHARM, *sorted(now.accounts))
     if user not in known:
         return f'there is no account {user[:80]!r} to renew: it is one of {", ".join(known)}'
-    return renewal.objection(now.rotations, user, inputs.now, grace_s)
+    return renewal.refusal(now.rotations, user, inputs.now, grace_s)
 
 
 def _renewed(

@@ -57,7 +57,7 @@ def renewed(rotations: Rotations, name: str, now: float, grace_s: float) -> dict
     return {**rotations, name: Rotation(number, now + grace_s)}
 
 
-def objection(rotations: Rotations, name: str, now: float, grace_s: float) -> str:
+def refusal(rotations: Rotations, name: str, now: float, grace_s: float) -> str:
     """Why *name* is not to be renewed now; '' if it may be."""
     left = rotations.get(name, Rotation()).until - now
     if name in (catalogue.ADMIN, catalogue.CHARM) or left <= 0 or not grace_s:
