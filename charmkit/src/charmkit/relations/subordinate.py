@@ -78,7 +78,7 @@ def _options(section: str, pairs: object) -> dict[str, str]:
         pair = wire.items(item)
         if len(pair) != 2:
             raise ValueError(
-                f'section {section}: {str(item)[:80]!r} is not a pair of option and value'
+                f'section {section}: one of its options is not a pair of name and value'
             )
         name, value = str(pair[0]), str(pair[1])
         if not _OPTION.fullmatch(name):
