@@ -151,13 +151,20 @@ def _blocks(text: str, indent: str) -> dict[str, str]:
 
 
 def _put(text: str, parent: str, entries: Mapping[str, str]) -> str:
-    """*text* with *entries* in the mapping *parent* ('' is the whole file): in the old one's place, or at its end."""
+    """*text* with *entries* in the mapping *parent* ('' is the whole file): in the old one's place, or at its end.
+
+    Raises:
+        ValueError: when *parent* is there in one line.
+    """
     if not parent:
         there = _blocks(text, '')
         return ''.join({**there, **_commented(there, entries, '')}.values())
     top = _blocks(text, '')
     above, block = _split(top.get(parent, f'{parent}\n'), '')
     head, _, body = block.partition('\n')
+    if not re.fullmatch(rf'{parent}\s*(\{{\s*\}}\s*)?(#.*)?', head):
+        raise ValueError(f'{head!r} is to have its entries on lines of their own')
+    head = re.sub(r'\s*\{\s*\}', '', head, count=1)
     there = _blocks(body, '  ')
     inner = {**there, **_commented(there, entries, '  ')}
     return ''.join({**top, parent: f'{above}{head}\n{"".join(inner.values())}'}.values())
@@ -210,13 +217,20 @@ def load(folder: pathlib.Path) -> type[Charm]:
 
 
 def stale(folders: Iterable[pathlib.Path]) -> dict[pathlib.Path, str]:
-    """Each ``charmcraft.yaml`` below *folders* that is not as it should be, and how it should."""
+    """Each ``charmcraft.yaml`` below *folders* that is not as it should be, and how it should.
+
+    Raises:
+        ValueError: naming a file with a mapping in one line, where entries are to go.
+    """
     out: dict[pathlib.Path, str] = {}
     for folder in folders:
         path = folder / 'charmcraft.yaml'
         text = path.read_text()
         found = re.search(r'^name: (\S+)$', text, re.MULTILINE)
-        wanted = metadata(text, found[1] if found else folder.name, load(folder))
+        try:
+            wanted = metadata(text, found[1] if found else folder.name, load(folder))
+        except ValueError as e:
+            raise ValueError(f'{path}: {e}') from None
         if wanted != text:
             out[path] = wanted
     return out
@@ -228,7 +242,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument('--check', action='store_true', help='only say which are not up to date')
     parser.add_argument('charms', nargs='+', type=pathlib.Path, metavar='FOLDER')
     asked = parser.parse_args(argv)
-    found = stale(f for f in asked.charms if (f / 'src/charm.py').is_file())
+    try:
+        found = stale(f for f in asked.charms if (f / 'src/charm.py').is_file())
+    except ValueError as e:
+        parser.error(str(e))
     for path, text in found.items():
         if asked.check:
             print(f'{path} is not as its charm declares it: run python -m charmkit.generate')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import charmkit
 import pytest
 import yaml
@@ -70,3 +72,25 @@ def test_what_the_author_wrote_stays_with_what_it_was_written_for():
 def test_a_file_that_was_brought_up_to_date_is_up_to_date():
     once = generate.metadata(TEXT, 'demo', Demo)
     assert generate.metadata(once, 'demo', Demo) == once
+
+
+def test_a_mapping_that_is_empty_is_filled():
+    text = generate.metadata('name: demo\nprovides: {}  # none of its own\n', 'demo', Demo)
+    assert {*yaml.safe_load(text)['provides']} >= {'public-backend', 'admin-backend'}
+    assert 'provides:  # none of its own\n' in text
+
+
+def test_a_mapping_in_one_line_is_refused_by_its_file(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / 'src').mkdir()
+    (tmp_path / 'src/charm.py').write_text(
+        'import charmkit\n\n\nclass Demo(charmkit.ApiCharm):\n    spec = charmkit.ServiceSpec(\n'
+        "        name='d', user='d', packages=('d',), needs=(), apps=(), config={})\n"
+    )
+    meta = tmp_path / 'charmcraft.yaml'
+    meta.write_text('name: demo\nactions: {tidy: {description: Tidy up.}}\n')
+    with pytest.raises(SystemExit):
+        generate.main([str(tmp_path)])
+    assert f'{meta}: ' in capsys.readouterr().err
+    assert 'public-backend' not in meta.read_text()
