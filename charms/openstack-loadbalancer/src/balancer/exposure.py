@@ -55,18 +55,18 @@ def outside(value: object, where: str) -> Outside:
         scheme, rest = 'http', text
     validation.one_of(scheme, where, ('http', 'https'))
     rest = rest.removesuffix('/') if found else rest
-    name, port = rest, ''
+    name, colon, port = rest, '', ''
     if rest.startswith('['):
-        name, _, port = rest[1:].partition(']')
-        if port and not port.startswith(':'):
+        name, closed, port = rest[1:].partition(']')
+        colon, port = port[:1], port[1:]
+        if not closed or colon not in ('', ':') or ':' not in name:
             raise validation.InvalidError(f'{where} is not a host: {validation.shown(value)}')
-        port = port[1:]
     elif rest.count(':') == 1:
-        name, _, port = rest.partition(':')
+        name, colon, port = rest.partition(':')
     return Outside(
         name=validation.host(name, where),
         scheme='https' if scheme == 'https' else 'http',
-        port=validation.port(port, where) if port else 0,
+        port=validation.port(port, where) if colon else 0,
     )
 
 

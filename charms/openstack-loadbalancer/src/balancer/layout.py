@@ -242,8 +242,15 @@ def _resolve(
 ) -> Layout:
     # Who has an address and port already, and the types that share them.
     taken: dict[tuple[str, int], tuple[str, str]] = {}
+    ports: dict[tuple[str, str], int] = {}
     kept: list[_Claim] = []
     for claim in claims:
+        # A frontend's name is made of the two: haproxy takes none twice.
+        port = ports.get((claim.endpoint.service, claim.type), claim.endpoint.port)
+        if port != claim.endpoint.port:
+            reason = f'{claim.endpoint.service} is served on port {port} already, not {claim.endpoint.port}'
+            refusals.append(_refusal(claim.request, claim.endpoint, reason))
+            continue
         sockets = [(a, claim.endpoint.port) for a in _addresses(claim.type, around)]
         others = [taken[s] for s in sockets if s in taken]
         clash = [(s, app) for s, app in others if s != claim.endpoint.service]
@@ -254,6 +261,7 @@ def _resolve(
             continue
         for s in sockets:
             taken[s] = (claim.endpoint.service, claim.request.app)
+        ports[claim.endpoint.service, claim.type] = claim.endpoint.port
         kept.append(claim)
     return _assemble(kept, refusals, around)
 

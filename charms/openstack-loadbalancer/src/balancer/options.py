@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-import yaml
+from charmkit import settings
 from charmkit.relations import ENDPOINT_TYPES
 
 from . import behaviour, exposure, validation
@@ -158,6 +158,16 @@ def _outside(value: object, name: str) -> dict[str, tuple[exposure.Outside, ...]
     return found
 
 
+def _hostnames(value: object, name: str) -> dict[str, tuple[exposure.Outside, ...]]:
+    found = _outside(value, name)
+    for t, each in found.items():
+        if len(each) > 1:
+            raise validation.InvalidError(
+                f'{name} has {len(each)} names for {t}, and one can be registered'
+            )
+    return found
+
+
 def _vips_outside(value: object, name: str) -> dict[str, tuple[exposure.Outside, ...]]:
     found = _outside(value, name)
     for each in found.values():
@@ -166,21 +176,13 @@ def _vips_outside(value: object, name: str) -> dict[str, tuple[exposure.Outside,
     return found
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without references: a few lines of them can stand for more than fits into memory."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):  # pyright: ignore[reportUnknownMemberType]
-            raise yaml.YAMLError('references are not allowed')
-        return super().compose_node(parent, index)  # pyright: ignore
-
-
 def _service_options(value: object, name: str) -> dict[str, Mapping[str, Any]]:
-    text = _text(value, name)
     try:
-        data: object = yaml.load(text, _Loader) if text else {}  # noqa: S506 -- a SafeLoader
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise validation.InvalidError(f'{name} is not YAML') from None
+        data = settings.yaml_map(_text(value, name))
+    except validation.InvalidError:
+        raise
+    except ValueError as e:
+        raise validation.InvalidError(f'{name}: {e}') from None
     out: dict[str, Mapping[str, Any]] = {}
     for key, given in validation.mapping(data, name).items():
         where = f'{name} {validation.name(key, name)}'
@@ -196,7 +198,7 @@ _READERS: Mapping[str, tuple[_Reader, Any]] = {
     'endpoint-types': (_types, ' '.join(ENDPOINT_TYPES)),
     'address-families': (_families, 'auto'),
     'external-vips': (_vips_outside, ''),
-    'hostnames': (_outside, ''),
+    'hostnames': (_hostnames, ''),
     'strict-hosts': (validation.boolean, True),
     'log-requests': (validation.boolean, False),
     'allow-shared-spaces': (validation.boolean, False),

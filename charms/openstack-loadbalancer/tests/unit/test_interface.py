@@ -238,6 +238,35 @@ def test_of_two_that_want_a_port_the_older_relation_gets_it() -> None:
     ]
 
 
+ANOTHER_PORT: dict[str, Any] = {'frontend-port': 5001}
+
+
+def test_a_service_has_one_port_whatever_a_second_relation_of_its_application_asks_for() -> None:
+    other = relation(3, t='internal', **ANOTHER_PORT)
+    what = laid_out(relation(1), relation(2, **ANOTHER_PORT), other)
+    named = [line for line in rendered(what).splitlines() if line.startswith('frontend keystone')]
+    assert named == [
+        'frontend keystone.public from http',
+        'frontend keystone.internal from http',
+    ]
+    assert [(r.relation, r.reason) for r in what.refusals] == [
+        (2, 'keystone is served on port 5000 already, not 5001')
+    ]
+
+
+def test_a_port_that_was_refused_is_nobodys() -> None:
+    dns = loadbalancer.Api(name='dns', type='dns', frontend_port=5000, backend_port=1)
+    what = laid_out(
+        relation(1, app='dns', service=dns),
+        relation(2),
+        relation(3, **ANOTHER_PORT),
+    )
+    assert [(f.name, f.port) for f in what.frontends] == [
+        ('dns.public', 5000),
+        ('keystone.public', 5001),
+    ]
+
+
 def test_a_service_belongs_to_one_application() -> None:
     what = laid_out(relation(1), relation(2, app='second'))
     assert [r.app for r in what.refusals] == ['second']
@@ -494,7 +523,11 @@ WRONG = [
     ('service-options', '{'),
     ('service-options', 'a: &a [x]\nb: *a'),
     ('service-options', '[' * 5000),
-    ('service-options', '1: {}'),
+    ('service-options', 'true: {}'),
+    ('service-options', 'image: !!int ""'),
+    ('service-options', 'image: !!bool x'),
+    ('service-options', 'image: !!timestamp x'),
+    ('service-options', 'image: {urls: {public: "https://[cloud.example]:443"}}'),
     ('service-options', 'x' * 100_000),
     ('external-vips', 'public:1.2.3.4'),
     ('external-vips', 'public=cloud.example'),
@@ -502,6 +535,11 @@ WRONG = [
     ('hostnames', 'public=a_b'),
     ('hostnames', 'public=' + 'a' * 60 + '_'),
     ('hostnames', 'public=https://[fd00::1]x'),
+    ('hostnames', 'public=https://[fd00::1'),
+    ('hostnames', 'public=cloud.example:'),
+    ('hostnames', 'public=[fd00::1]:'),
+    ('hostnames', 'public=a.example public=b.example'),
+    ('hostnames', 'public=a.example,b.example'),
     ('forwarded-from', '10.0.0.1/8'),
     ('ready-from', 'anywhere'),
     ('backend-networks', 'all'),
