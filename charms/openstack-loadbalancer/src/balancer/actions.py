@@ -77,6 +77,8 @@ def refused(why: Action, inputs: Inputs, now: decision.Decision) -> str:
             return f'{unit} has no grant; there are grants of: {_listed(locks)}'
         case 'exclude-unit' if unit not in members:
             return f'{unit} is no unit of this load balancer; there are: {_listed(members)}'
+        case 'exclude-unit' if unit in excluded:
+            return f'{unit} is excluded already'
         case 'include-unit' if unit not in excluded:
             return f'{unit} is not excluded; excluded are: {_listed(excluded)}'
         case _:

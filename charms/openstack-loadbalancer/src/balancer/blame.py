@@ -9,6 +9,7 @@ out, by name and with haproxy's words, until it says something else, or an hour 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -54,7 +55,7 @@ def findings(
     if 'haproxy' in inputs.failed:
         alerts = inputs.seen.get('alerts')
         if not isinstance(alerts, tuple):
-            return tasks.Alerts()
+            return tasks.Alerts(since=inputs.now)
         return _not_loaded(known, now, inputs, cast('tuple[str, ...]', alerts))
     return None
 
@@ -147,7 +148,8 @@ def _not_loaded(
     named: dict[int, str] = {}
     for (relation, _, _), frontend in now.layout.published.items():
         for said in alerts:
-            if f'{frontend}:' in said or f'{frontend} ' in said:
+            # All of its name: `nova.public` is in `my-nova.public` too.
+            if re.search(rf'(?<![a-z0-9.-]){re.escape(frontend)}[: ]', said):
                 named[relation] = f'haproxy did not come up with it: {said}'
     if named:
         return tasks.Verdict(guilty=named)

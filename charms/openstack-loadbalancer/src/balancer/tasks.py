@@ -177,14 +177,17 @@ def listeners(text: str) -> tuple[layout.Listener, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class Alerts:
-    """What haproxy has just said of what keeps it from coming up. Result: its lines, each once."""
+    """What haproxy has said of what keeps it from coming up. Result: its lines, each once."""
 
+    since: float
+    """Seconds since the epoch: what it said before was said of another configuration."""
     name: str = 'alerts'
 
     def carry_out(self, machine: Machine) -> tuple[str, ...]:
         """Read its journal, by *machine*."""
+        since = f'@{int(self.since)}'
         done = machine.program(
-            'journalctl', '-u', 'haproxy', '-o', 'cat', '--no-pager', '--since', '-2min'
+            'journalctl', '-u', 'haproxy', '-o', 'cat', '--no-pager', '--since', since
         )
         lines = [line for line in done.output.splitlines() if 'ALERT' in line]
         return tuple(dict.fromkeys(words(line) for line in lines[-50:]))

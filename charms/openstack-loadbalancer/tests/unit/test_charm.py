@@ -427,13 +427,13 @@ def test_of_several_that_are_new_the_one_that_haproxy_names_is_at_fault(
 ) -> None:
     good = keystone()
     before = ctx.run(ctx.on.config_changed(), state(good))
-    alert = '[ALERT]    (7) : Starting frontend b.public: cannot bind socket [10.1.0.5:7]'
-    bad = keystone(11, changes={'service-name': 'b', 'frontend-port': 7})
+    alert = '[ALERT]    (7) : Starting frontend b-c.public: cannot bind socket [10.1.0.5:7]'
+    bad = keystone(11, changes={'service-name': 'b-c', 'frontend-port': 7})
     fine = keystone(12, changes={'service-name': 'c', 'frontend-port': 8})
     carry_out = machine.carry_out
 
     def stuck(step: Any, desired: Any) -> str:
-        if step.target == 'haproxy' and '\nfrontend b.public' in machine.file(haproxy.CONFIG):
+        if step.target == 'haproxy' and '\nfrontend b-c.public' in machine.file(haproxy.CONFIG):
             return 'it failed; its last good files are in force again'
         return carry_out(step, desired)
 
@@ -444,7 +444,7 @@ def test_of_several_that_are_new_the_one_that_haproxy_names_is_at_fault(
     out = ctx.run(ctx.on.config_changed(), together)
     assert out.unit_status.message == (
         'other11x (relation 11): haproxy did not come up with it: '
-        'Starting frontend b.public: cannot bind socket [10.1.0.5:7]'
+        'Starting frontend b-c.public: cannot bind socket [10.1.0.5:7]'
     )
     assert told(out, fine, 'frontends')
 
@@ -526,6 +526,16 @@ def test_an_action_that_does_nothing_fails(
     before = ctx.run(ctx.on.config_changed(), state(r))
     with pytest.raises(testing.ActionFailed, match=re.escape(why)):
         ctx.run(ctx.on.action(action, params=params), before)
+
+
+def test_a_unit_is_excluded_once(ctx: Any, machine: machines.FakeMachine) -> None:
+    peers = testing.PeerRelation('peers', id=1000, peers_data={1: {}})
+    first = testing.State(leader=True, relations={keystone(), peers}, networks=HERE)
+    lost = {'unit': 'openstack-loadbalancer/1'}
+    out = ctx.run(ctx.on.action('exclude-unit', params=lost), first)
+    assert ctx.action_results == {'excluded': 'openstack-loadbalancer/1'}
+    with pytest.raises(testing.ActionFailed, match='openstack-loadbalancer/1 is excluded already'):
+        ctx.run(ctx.on.action('exclude-unit', params=lost), out)
 
 
 def test_a_service_that_has_a_new_application_is_served_for_it_at_the_time_that_is_told(

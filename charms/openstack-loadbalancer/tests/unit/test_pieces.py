@@ -17,6 +17,8 @@ from balancer import (
     vrrp,
 )
 from charmkit import state
+from charmkit import testing as machines
+from charmkit.machine import Finished
 from charmkit.proxy import haproxy, keepalived
 from charmkit.relations import Network, Relation, Site, loadbalancer
 
@@ -278,3 +280,12 @@ def test_haproxys_own_words_are_found_in_what_it_says() -> None:
 def test_every_alert_says_what_is_wrong() -> None:
     rules = observability.alert_rules()['groups'][0]['rules']
     assert all(r['annotations']['summary'] and r['labels']['severity'] for r in rules)
+
+
+def test_what_haproxy_said_of_an_earlier_configuration_is_not_asked_for() -> None:
+    asked: list[tuple[str, ...]] = []
+    machine = machines.FakeMachine()
+    machine.shell = lambda argv, stdin: (asked.append(tuple(argv)), Finished(0, ''))[1]
+    assert tasks.Alerts(since=1_800_000_000.9).carry_out(machine) == ()
+    (argv,) = asked
+    assert argv[argv.index('--since') + 1] == '@1800000000'
