@@ -21,16 +21,30 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile('rambla')
 
 
+class Limits:
+    """Each test has a limit of time, by its kind: after the folders' own conftest.py have said what their tests are."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Give each its limit."""
+        for item in items:
+            limits.give(item)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have limits."""
+    config.pluginmanager.register(Limits())
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Debian 12 stands for both in `make test`; `make test-all` repeats what runs in a container on Debian 13.
 
     Which unit holds a VIP when it moves can only be told on a machine that does nothing else: `make test-all` has that,
-    too. And each test has a limit of time, by its kind.
+    too.
     """
     for item in items:
         if 'functional' in item.nodeid and (
             'debian-13' in item.nodeid or 'test_vip.py' in item.nodeid
         ):
             item.add_marker(pytest.mark.slow)
-        limits.give(item)

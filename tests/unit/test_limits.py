@@ -41,6 +41,29 @@ def test_a_test_without_one_would_be_noticed(
         assert fits(item)
 
 
+COLLECT = """
+import sys, pytest
+from tests import limits
+
+class Said:
+    def pytest_collection_finish(self, session):
+        for item in session.items:
+            print('LIMIT', limits.kind(item), limits.of(item))
+
+sys.exit(pytest.main(['-q', '--collect-only', '-p', 'no:xdist', *sys.argv[1:]], plugins=[Said()]))
+"""
+
+
+def test_what_a_folder_says_of_its_tests_counts():
+    files = ('matrix/tests/integration/test_run.py', 'jujulet/tests/integration/test_config.py')
+    done = subprocess.run(
+        [sys.executable, '-c', COLLECT, *files],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    said = {line for line in done.stdout.splitlines() if line.startswith('LIMIT')}
+    assert said == {'LIMIT integration 600.0'}
+
+
 def test_a_test_that_hangs_fails_and_the_others_go_on(tmp_path: pathlib.Path):
     hung = tmp_path / 'test_hung.py'
     hung.write_text(
