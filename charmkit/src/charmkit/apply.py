@@ -109,12 +109,9 @@ class LocalMachine:
         timeout_s: float = 60.0,
     ) -> Finished:
         """Run a program to its end; one that is not there ends with 127, as in a shell."""
-        try:
-            return run.finished(
-                argv, user=user, stdin=stdin, environment=environment, timeout_s=timeout_s
-            )
-        except OSError as e:
-            return Finished(127, str(e))
+        return run.finished(
+            argv, user=user, stdin=stdin, environment=environment, timeout_s=timeout_s
+        )
 
     def http(self, request: HttpRequest) -> HttpResponse:
         """Make a request, by no proxy; whatever goes wrong is a response."""
@@ -229,11 +226,13 @@ def _services(services: Iterable[host.Service]) -> tuple[frozenset[str], frozens
         return frozenset(), frozenset()
     active: set[str] = set()
     stale: set[str] = set()
-    shown = _shown('NeedDaemonReload,ActiveState,UnitFileState', *wanted)
+    shown = _shown('NeedDaemonReload,ActiveState,SubState,UnitFileState', *wanted)
     for s, field in zip(wanted.values(), shown, strict=True):
         if field['NeedDaemonReload'] == 'yes':
             stale.add(s.name)
+        # One that ends again and again is activating, too, most of the time.
         up = field['ActiveState'] in ('active', 'reloading', 'activating')
+        up = up and field['SubState'] != 'auto-restart'
         if s.state == 'running':
             up = up and field['UnitFileState'] != 'disabled' and _answers_within(s.probe, 1)
         if up:
@@ -296,6 +295,11 @@ def _tell_systemd(step: host.Step, desired: host.Host) -> str:
         return f'systemctl {verb}: {said or f"ended with {done.returncode}"}'
     if not _answers_within(service.probe, 10):
         return f'nothing answers on {service.probe}'
+    if service.stays_s:
+        time.sleep(service.stays_s)
+        seen = _shown('ActiveState,NRestarts', _unit(service.name))[0]
+        if seen['ActiveState'] != 'active' or seen['NRestarts'] != '0':
+            return f'it ended within {service.stays_s:g} s of its start'
     return ''
 
 

@@ -125,6 +125,8 @@ class Service:
     *part_of*; else its last good files are put back."""
     probe: str = ''
     """``host:port`` that must accept a connection while it runs: not listening is not running."""
+    stays_s: float = 0
+    """How long it must stay up after a start to have come up, where nothing can be asked; seconds."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

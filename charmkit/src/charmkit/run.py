@@ -72,11 +72,12 @@ def finished(
 ) -> machine.Finished:
     """Run *argv* as *user*, in an environment of its own: the usual paths, that user's home, *environment*.
 
-    Raises:
-        OSError: when there is no such program.
-        KeyError: when there is no such user.
+    Status 127, as in a shell, when there is no such program, or no such user; -1 when it was stopped at its time limit.
     """
-    account = pwd.getpwnam(user)
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError:
+        return machine.Finished(127, f'there is no user {user}')
     own = {
         'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
         'LANG': 'C.UTF-8',
@@ -105,6 +106,8 @@ def finished(
     except subprocess.TimeoutExpired as e:
         said = e.stdout.decode(errors='replace') if isinstance(e.stdout, bytes) else ''
         return machine.Finished(-1, said)
+    except OSError as e:
+        return machine.Finished(127, str(e))
     # Of one that a signal ended (memory ran out, say) a shell says 128 and the signal's number.
     status = done.returncode if done.returncode >= 0 else 128 - done.returncode
     return machine.Finished(status, done.stdout)

@@ -229,11 +229,21 @@ def _daemons(
 ) -> tuple[host.Service, ...]:
     version = ready.inputs.versions.get(spec.packages[0], '')
     return tuple(
-        host.Service(d.name, 'running', version=version, probe=d.probe)
+        host.Service(
+            d.name,
+            'running',
+            version=version,
+            probe=d.probe,
+            stays_s=0 if d.probe else _DAEMON_STAYS_S,
+        )
         if usable and d.when(ready) and not (course.paused and d.pauses)
         else host.Service(d.name, 'stopped', version=version)
         for d in spec.daemons
     )
+
+
+_DAEMON_STAYS_S = 3.0
+"""One that cannot start (a wrong option, say) has ended by then, and systemd starts it again for ever."""
 
 
 def _stop_times(spec: ServiceSpec) -> host.Host:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import time
 import urllib.error
 import urllib.request
 
@@ -15,6 +16,7 @@ _LARGEST_ANSWER = 64 * 2**20
 def http_response(request: HttpRequest) -> HttpResponse:
     """Make *request*; a status that means an error, and no answer at all, are responses too."""
     # No proxy: what is asked is this machine or a neighbour, and the request may carry a password.
+    end = time.monotonic() + request.timeout_s
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
     try:
         asked = urllib.request.Request(  # noqa: S310 -- whose address it is the caller knows.
@@ -24,9 +26,9 @@ def http_response(request: HttpRequest) -> HttpResponse:
             method=request.method,
         )
         with opener.open(asked, timeout=request.timeout_s) as answer:
-            return _response(answer.status, answer.reason, answer)
+            return _response(answer.status, answer.reason, answer, end)
     except urllib.error.HTTPError as e:
-        return _response(e.code, str(e.reason), e)
+        return _response(e.code, str(e.reason), e, end)
     except (OSError, http.client.HTTPException, ValueError) as e:
         return HttpResponse(0, str(getattr(e, 'reason', '') or e or type(e).__name__))
 
@@ -39,14 +41,23 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def _response(
-    status: int, reason: str, answer: http.client.HTTPResponse | urllib.error.HTTPError
+    status: int, reason: str, answer: http.client.HTTPResponse | urllib.error.HTTPError, end: float
 ) -> HttpResponse:
+    body = bytearray()
     try:
-        body = answer.read(_LARGEST_ANSWER).decode(errors='replace')
+        while chunk := answer.read1(65536):
+            body += chunk
+            if len(body) > _LARGEST_ANSWER:
+                return HttpResponse(0, 'the answer is longer than can be')
+            # Each silence alone would be short enough: together they may not hold up a hook.
+            if time.monotonic() > end:
+                return HttpResponse(0, 'the answer did not end in time')
     except (OSError, http.client.HTTPException) as e:
         return HttpResponse(0, f'the answer broke off: {e}')
+    if answer.length:  # Of what its Content-Length has promised.
+        return HttpResponse(0, f'the answer broke off: {answer.length} bytes are missing')
     headers = {name.lower(): value for name, value in answer.headers.items()}
-    return HttpResponse(status, reason, headers, body)
+    return HttpResponse(status, reason, headers, body.decode(errors='replace'))
 
 
 def ask(path: str, text: str, timeout_s: float) -> str:
@@ -55,7 +66,7 @@ def ask(path: str, text: str, timeout_s: float) -> str:
     Raises:
         UnreachableError: when nobody is there, or does not end within *timeout_s* seconds.
     """
-    out = bytearray()
+    out, end = bytearray(), time.monotonic() + timeout_s
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
             s.settimeout(timeout_s)
@@ -64,6 +75,8 @@ def ask(path: str, text: str, timeout_s: float) -> str:
             s.shutdown(socket.SHUT_WR)
             while chunk := s.recv(65536):
                 out += chunk
+                if time.monotonic() > end:
+                    raise UnreachableError(f'{path}: the answer did not end in time')
                 if len(out) > _LARGEST_ANSWER:
                     raise UnreachableError(f'{path}: it says more than can be')
     except OSError as e:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import grp
 import os
 import pathlib
-from collections.abc import Callable
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
 
 import pytest
 from charmkit import apply, facts, files, host, packages, releases, run, wires
-from charmkit.machine import HttpRequest
+from charmkit.machine import HttpRequest, HttpResponse, UnreachableError
 
 ME = getpass.getuser()
 MINE = grp.getgrgid(os.getgid()).gr_name
@@ -210,3 +216,130 @@ def test_a_request_that_cannot_be_made_is_a_response_too(url: str):
 def test_a_body_that_cannot_be_encoded_is_a_response_too():
     answer = wires.http_response(HttpRequest(url='http://127.0.0.1:1/', body='\ud800'))
     assert answer.status == 0
+
+
+@contextlib.contextmanager
+def saying(
+    *chunks: bytes, family: int = socket.AF_INET, at: Any = ('127.0.0.1', 0)
+) -> Generator[Any]:
+    """A server of one client: it sends *chunks*, a fifth of a second apart; gives its address."""
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            one, _ = server.accept()
+            with one:
+                one.recv(65536)
+                for chunk in chunks:
+                    one.sendall(chunk)
+                    time.sleep(0.2)
+
+    with socket.socket(family) as server:
+        server.bind(at)
+        server.listen()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield server.getsockname()
+        thread.join()
+
+
+HEAD = b'HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n'
+
+
+@pytest.mark.parametrize('status', [200, 404])
+def test_an_answer_that_never_ends_holds_up_no_hook(status: int):
+    with saying(HEAD % (status, 100), *[b'.'] * 20) as (address, port):
+        request = HttpRequest(url=f'http://{address}:{port}/', timeout_s=0.5)
+        answer = wires.http_response(request)
+    assert answer == HttpResponse(0, 'the answer did not end in time')
+
+
+@pytest.mark.parametrize('status', [200, 404])
+def test_an_answer_in_pieces_is_read_whole_and_half_of_one_is_none(status: int):
+    for sent, body in ((b'0123456789', '0123456789'), (b'0123', '')):
+        with saying(HEAD % (status, 10), sent[:3], sent[3:]) as (address, port):
+            answer = wires.http_response(HttpRequest(url=f'http://{address}:{port}/'))
+        assert answer.body == body
+        assert answer.status == (status if body else 0)
+
+
+def test_a_socket_that_never_ends_its_answer_holds_up_no_hook(tmp_path: pathlib.Path):
+    path = str(tmp_path / 'sock')
+    with (
+        saying(*[b'.'] * 20, family=socket.AF_UNIX, at=path),
+        pytest.raises(UnreachableError, match='did not end in time'),
+    ):
+        wires.ask(path, 'show info', 0.5)
+    path = str(tmp_path / 'other')
+    with saying(b'a', b'b', family=socket.AF_UNIX, at=path):
+        assert wires.ask(path, 'show info', 5) == 'ab'
+
+
+def test_a_program_or_a_user_that_is_not_there_is_words():
+    for c in (
+        host.Command(name='migrate', argv=('/nowhere/migrate',), key='1', user=ME),
+        host.Command(name='migrate', argv=('true',), key='1', user='nobody-here'),
+    ):
+        with pytest.raises(run.CommandError, match=r'ended with 127: .*(nowhere|nobody-here)'):
+            run.command(c)
+
+
+SHOWN = {
+    'UnitFileState': 'enabled',
+    'NeedDaemonReload': 'no',
+    'ActiveState': 'active',
+    'SubState': 'running',
+    'NRestarts': '0',
+}
+
+
+@pytest.mark.parametrize(
+    ('seen', 'up'),
+    [
+        ({}, True),
+        ({'ActiveState': 'activating', 'SubState': 'start'}, True),
+        ({'ActiveState': 'activating', 'SubState': 'auto-restart'}, False),
+        ({'ActiveState': 'failed', 'SubState': 'failed'}, False),
+    ],
+)
+def test_what_ends_again_and_again_does_not_run(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, seen: dict[str, str], up: bool
+):
+    monkeypatch.setattr(subprocess, 'run', systemd({**SHOWN, **seen}))
+    desired = host.Host(services=(host.Service('nova-scheduler'),))
+    observed = apply.LocalMachine('demo', tmp_path).observe(desired)
+    assert (observed.active == {'nova-scheduler'}) is up
+
+
+@pytest.mark.parametrize(
+    ('seen', 'said'),
+    [
+        ({}, ''),
+        ({'NRestarts': '1'}, 'it ended within 0.01 s of its start'),
+        (
+            {'ActiveState': 'activating', 'SubState': 'auto-restart'},
+            'it ended within 0.01 s of its start',
+        ),
+        ({'ActiveState': 'failed'}, 'it ended within 0.01 s of its start'),
+    ],
+)
+def test_what_ends_soon_after_its_start_has_not_come_up(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, seen: dict[str, str], said: str
+):
+    monkeypatch.setattr(subprocess, 'run', systemd({**SHOWN, **seen}))
+    desired = host.Host(services=(host.Service('nova-scheduler', stays_s=0.01),))
+    machine = apply.LocalMachine('demo', tmp_path)
+    assert machine.carry_out(host.Step('start', 'nova-scheduler'), desired) == said
+
+
+def systemd(shown: Mapping[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """A `systemctl` for which every unit is *shown*."""
+    real: Any = subprocess.run
+
+    def ran(argv: Any, **given: Any) -> subprocess.CompletedProcess[str]:
+        if argv[0] != 'systemctl':
+            return real(argv, **given)
+        asked = argv[3].split(',') if argv[1] == 'show' else ()
+        said = ''.join(f'{name}={shown.get(name, "x")}\n' for name in asked)
+        return subprocess.CompletedProcess(argv, 0, said, '')
+
+    return ran

@@ -58,7 +58,7 @@ def machine(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> apply.Lo
             return real(argv, **given)
         if 'show' in argv:
             state = 'active' if told['up'] else 'inactive'
-            said = f'Id=apache2.service\nNeedDaemonReload=no\nActiveState={state}\nUnitFileState=enabled\n'
+            said = f'ActiveState={state}\nSubState=running\nNeedDaemonReload=no\nUnitFileState=enabled\n'
             return subprocess.CompletedProcess(argv, 0, said, '')
         told['up'] = True
         return subprocess.CompletedProcess(argv, 0, '', '')
