@@ -169,11 +169,14 @@ def _refusals(spec: ServiceSpec, inputs: state.Inputs) -> list[state.Status]:
 
 
 def _contributions(spec: ServiceSpec, ready: Ready) -> list[state.Status]:
+    found = [(need, c) for need in spec.sections for c in _contributed(ready, need)]
     return [
-        state.Status('blocked', f'{c.app}: {c.refused}')
-        for need in spec.sections
-        for c in _contributed(ready, need)
-        if c.refused
+        *(state.Status('blocked', f'{c.app}: {c.refused}') for _, c in found if c.refused),
+        *(
+            state.Status('waiting', f'{need.relation}: {c.app} has said nothing yet')
+            for need, c in found
+            if c.silent
+        ),
     ]
 
 

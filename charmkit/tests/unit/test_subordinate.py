@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from charmkit import api, service, state
 from charmkit.relations import Relation, Site, subordinate
+from charmkit.why import Hook
 
 SITE = Site(unit='cinder/0', leader=True, address='10.0.0.7')
 FILE = '/etc/cinder/cinder.conf'
@@ -42,3 +44,43 @@ def test_a_section_that_will_not_do_is_left_out_and_no_value_is_quoted(options: 
     assert found.sections == {FILE: {'lvm': {'volume_group': 'vg'}}}
     assert found.refused.startswith(f'{FILE}: section san: ')
     assert 's3cret' not in found.refused
+
+
+NEED = subordinate.need('storage-backend', 'cinder')
+SPEC = service.ServiceSpec(
+    name='cinder',
+    user='cinder',
+    packages=('cinder-api',),
+    needs=(NEED,),
+    apps=(service.WsgiApp('cinder-api', '/usr/bin/cinder', 8776, type='volumev3', path='/v3'),),
+    config={FILE: lambda ready: {}},
+    sections=(NEED,),
+)
+
+
+def run(**bags: dict[str, str]) -> state.Desired:
+    """One run of a leader to which a subordinate of each name is related."""
+    found = tuple(
+        Relation(id=n, name='storage-backend', app=name, units={f'{name}/0': bag})
+        for n, (name, bag) in enumerate(bags.items(), 1)
+    )
+    inputs = state.Inputs(
+        site=SITE,
+        relations={'storage-backend': found},
+        versions={'cinder-api': '1'},
+        fresh='f' * 64,
+    )
+    return api.run(SPEC, Hook('config-changed'), inputs)
+
+
+def test_one_that_says_nothing_yet_stops_nobody_and_is_named():
+    said = {subordinate.KEY: json.dumps({'cinder': {FILE: {'sections': {'lvm': [['a', 'b']]}}}})}
+    for bags in ({'nfs': dict[str, str]()}, {'lvm': said, 'nfs': dict[str, str]()}):
+        desired = run(**bags)
+        (apache,) = (s for s in desired.host.services if s.name == 'apache2')
+        assert apache.state == 'running'
+        (file,) = (f for f in desired.host.files if f.path == FILE)
+        assert ('[lvm]' in file.content) is ('lvm' in bags)
+        waits = state.Status('waiting', 'storage-backend: nfs has said nothing yet')
+        assert waits in desired.status
+    assert waits not in run(lvm=said).status

@@ -32,23 +32,27 @@ class Contribution:
     sections: Sections = dataclasses.field(repr=False)
     refused: str = ''
     """Why something of it is left out; '' when nothing is."""
+    silent: bool = False
+    """It has said nothing yet: nobody waits for it, and the status says so."""
 
 
 def need(relation: str, service: str) -> Need[tuple[Contribution, ...]]:
-    """What subordinates over *relation* have for the files of *service*: all of them, in the order of their names."""
+    """What subordinates over *relation* have for the files of *service*: all of them, in the order of their names.
+
+    One that is related to a service that runs already does not stop it while it has nothing to say.
+    """
 
     def request(_: Site) -> Databag:
         return {}
 
-    def read(relations: tuple[Relation, ...], _: Site) -> tuple[Contribution, ...] | None:
-        found = [_contribution(r, service) for r in sorted(relations, key=lambda r: (r.app, r.id))]
-        return tuple(c for c in found if c is not None) if all(found) else None
+    def read(relations: tuple[Relation, ...], _: Site) -> tuple[Contribution, ...]:
+        ordered = sorted(relations, key=lambda r: (r.app, r.id))
+        return tuple(_contribution(r, service) for r in ordered)
 
     return Need(relation, request, read, service, optional=True)
 
 
-def _contribution(relation: Relation, service: str) -> Contribution | None:
-    """None while the subordinate has said nothing yet."""
+def _contribution(relation: Relation, service: str) -> Contribution:
     for _, bag in sorted(relation.units.items(), key=lambda item: unit_order(item[0])):
         text = bag.get(KEY, '')
         if not text:
@@ -62,7 +66,7 @@ def _contribution(relation: Relation, service: str) -> Contribution | None:
                 except ValueError as e:
                     refused.append(f'{path}: {e}')
         return Contribution(relation.app, sections, '; '.join(refused))
-    return None
+    return Contribution(relation.app, {}, silent=True)
 
 
 def _member(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
