@@ -2,11 +2,12 @@
 
 A client has to know when its database was restored, dropped, or came from somewhere else: what it remembers of it
 (bootstrapped, migrated, cached) is of no use then. So the comment of each database holds a *generation*, a random
-name, and beside it the number of the oldest table. InnoDB gives every table that is made a number that it never used
-before; so after a restore, by this charm or by hand, whole or table by table, the oldest table is another one, and the
-database gets a new generation. So does one without a mark: it was made anew, or comes from another server.
-What rebuilds the oldest table (``OPTIMIZE TABLE``) gives a new generation too; that is told for nothing, and does no
-harm. A data directory that was put back from a copy of its own keeps its marks: that cannot be seen in it.
+name, and beside it the number of its newest table and how many it has. InnoDB gives every table that is made a number
+that it never used before, so after a restore, by this charm or by hand, whole or table by table, most of the tables
+that were marked are gone, and the database gets a new generation. One that has lost a few of them keeps it: a
+migration, or ``OPTIMIZE TABLE``, makes a table anew. A database without a mark gets a new one: it was made anew, or
+comes from another server. A data directory that was put back from a copy of its own keeps its marks: that cannot be
+seen in it.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 TABLES = (
-    "SELECT REPLACE(SUBSTRING_INDEX(name, '/', 1), '@002d', '-') AS name, MIN(table_id) AS oldest "
+    "SELECT REPLACE(SUBSTRING_INDEX(name, '/', 1), '@002d', '-') AS name, GROUP_CONCAT(table_id) AS ids "
     "FROM information_schema.innodb_sys_tables WHERE name LIKE '%/%' GROUP BY 1;"
 )
 
-_MARK = re.compile(r' ?generation ([0-9a-f]{16})(?: ([0-9]{1,20}))?$')
+_MARK = re.compile(r' ?generation ([0-9a-f]{16})(?: ([0-9]{1,20}) ([0-9]{1,9}))?$')
 _MOST_COMMENT = 1024
 
 Row = Mapping[str, str]
@@ -33,24 +34,30 @@ class Database:
     characters: str = 'utf8mb4'
     """Its default character set."""
     comment: str = ''
-    oldest: str = ''
-    """The number of its oldest table; '' while it has none."""
+    tables: frozenset[int] = frozenset()
+    """The numbers of its tables."""
 
     @property
     def generation(self) -> str:
         """The generation of what is in it; '' when its mark is not of what is in it."""
         marked = _MARK.search(self.comment)
-        if marked is None or (marked[2] and marked[2] != self.oldest):
+        if marked is None:
             return ''
+        if marked[2]:
+            kept = sum(number <= int(marked[2]) for number in self.tables)
+            if kept * 2 < int(marked[3]):
+                return ''
         return marked[1]
 
 
 def databases(rows: Iterable[Row], tables: Iterable[Row]) -> dict[str, Database]:
     """By name, from the answers to :data:`grants.DATABASES` and :data:`TABLES`."""
-    oldest = {row['name']: row['oldest'] for row in tables}
+    numbers = {row['name']: frozenset(map(int, row['ids'].split(','))) for row in tables}
     return {
         row['name']: Database(
-            row.get('characters', 'utf8mb4'), row.get('comment', ''), oldest.get(row['name'], '')
+            row.get('characters', 'utf8mb4'),
+            row.get('comment', ''),
+            numbers.get(row['name'], frozenset()),
         )
         for row in rows
     }
@@ -71,14 +78,16 @@ def marks(
     for name in sorted({*names} & seen.keys()):
         database = seen[name]
         theirs = _MARK.sub('', database.comment)
-        old = emptied and not _oldest_marked(database)
+        old = emptied and not _marked_with_tables(database)
         generation = ('' if old else database.generation) or fresh(name)
-        mark = ' '.join(filter(None, ('generation', generation, database.oldest)))
+        mark = f'generation {generation}'
+        if database.tables:
+            mark += f' {max(database.tables)} {len(database.tables)}'
         comment = f'{theirs[: _MOST_COMMENT - len(mark) - 1]} {mark}'.strip()
         if comment != database.comment:
             yield name, comment
 
 
-def _oldest_marked(database: Database) -> str | None:
+def _marked_with_tables(database: Database) -> bool:
     marked = _MARK.search(database.comment)
-    return marked[2] if marked else None
+    return marked is not None and bool(marked[2])

@@ -61,6 +61,15 @@ def test_migrations_and_restarts_keep_the_generation(machine: Machine):
         'CREATE TABLE aodh.c (z INT); ALTER TABLE aodh.b ADD COLUMN n VARCHAR(9), ADD INDEX (n);'
         'DROP TABLE aodh.b; INSERT INTO aodh.a VALUES (1); ALTER TABLE aodh.a ADD COLUMN m INT'
     )
+    assert generation(machine, 'aodh', 'meanwhile') == before
+    oldest = (
+        "SELECT MIN(table_id) FROM information_schema.innodb_sys_tables WHERE name LIKE 'aodh/%'"
+    )
+    first = machine.root(oldest)
+    machine.root(
+        'OPTIMIZE TABLE aodh.a; ALTER TABLE aodh.a CONVERT TO CHARACTER SET utf8mb4, FORCE'
+    )
+    assert machine.root(oldest) != first, 'the oldest table was not made anew: this shows nothing'
     by_hand(machine, 'systemctl restart mariadb')
     assert generation(machine, 'aodh', 'two') == before
 

@@ -28,8 +28,10 @@ class Server:
         default_factory=dict[tuple[str, str, str], set[str]]
     )
     """Privileges by user, host and database."""
-    tables: dict[str, int] = dataclasses.field(default_factory=dict[str, int])
-    """The number of each database's oldest table."""
+    tables: dict[str, tuple[int, ...]] = dataclasses.field(
+        default_factory=dict[str, tuple[int, ...]]
+    )
+    """The numbers of each database's tables."""
     old_mode: str = 'UTF8_IS_UTF8MB3'
     read_only: str = '0'
     refusing: str = ''
@@ -70,7 +72,9 @@ class Server:
                 }
                 for (u, h, d), held in self.rights.items()
             ],
-            'tables': [{'name': n, 'oldest': str(number)} for n, number in self.tables.items()],
+            'tables': [
+                {'name': n, 'ids': ','.join(map(str, ids))} for n, ids in self.tables.items()
+            ],
             'settings': [
                 {
                     'old_mode': self.old_mode,

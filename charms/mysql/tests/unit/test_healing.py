@@ -66,14 +66,14 @@ def test_a_generation_is_told_and_stays_while_the_data_does(
 ):
     before = said(settled)
     assert len({before['nova_generation'], before['novaapi_generation']}) == 2
-    database.tables['nova'] = 57  # The client has migrated.
+    database.tables['nova'] = (57,)  # The client has migrated.
     out = hook(ctx, hook(ctx, settled))
     assert said(out) == before
-    assert database.databases['nova'][1].endswith(' 57')
+    assert database.databases['nova'][1].endswith(' 57 1')
 
 
 def restored(server: sql.Server) -> None:
-    server.tables['nova'] = 900
+    server.tables['nova'] = (900,)
 
 
 def dropped(server: sql.Server) -> None:
@@ -81,8 +81,8 @@ def dropped(server: sql.Server) -> None:
 
 
 def of_another_server(server: sql.Server) -> None:
-    server.databases['nova'][1] = 'generation 0123456789abcdef 12'
-    server.tables['nova'] = 901
+    server.databases['nova'][1] = 'generation 0123456789abcdef 12 1'
+    server.tables['nova'] = (901,)
 
 
 def anew(server: sql.Server) -> None:
@@ -94,7 +94,7 @@ def anew(server: sql.Server) -> None:
 def test_a_generation_is_new_when_the_data_is_not_what_it_was(
     ctx: Ctx, settled: testing.State, database: sql.Server, change: Any
 ):
-    database.tables |= {'nova': 57, 'nova_api': 60}
+    database.tables |= {'nova': (57,), 'nova_api': (60,)}
     settled = hook(ctx, settled)
     before = said(settled)
     change(database)
