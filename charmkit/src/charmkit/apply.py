@@ -232,7 +232,7 @@ def _services(services: Iterable[host.Service]) -> tuple[frozenset[str], frozens
             stale.add(s.name)
         # One that ends again and again is activating, too, most of the time.
         up = field['ActiveState'] in ('active', 'reloading', 'activating')
-        up = up and field['SubState'] != 'auto-restart'
+        up = up and not field['SubState'].startswith('auto-restart')
         if s.state == 'running':
             up = up and field['UnitFileState'] != 'disabled' and _answers_within(s.probe, 1)
         if up:
@@ -287,6 +287,11 @@ def _tell_systemd(step: host.Step, desired: host.Host) -> str:
         run.program('systemctl', 'enable', '--quiet', step.target)
     # One that is active and does not answer its probe is not helped by `start`.
     verb = 'reload' if step.verb == 'reload' else 'restart'
+    if verb == 'restart':
+        # One that has ended too often systemd would not start again, though what was wrong is mended now.
+        subprocess.run(
+            ['systemctl', 'reset-failed', step.target], capture_output=True, check=False
+        )
     done = subprocess.run(
         ['systemctl', verb, step.target], capture_output=True, text=True, check=False
     )

@@ -1,0 +1,27 @@
+"""Runs in a machine: have systemd run daemons of these names, as a charm does; say what came of it as JSON."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+
+from charmkit import apply, drive, host
+
+given = json.loads(pathlib.Path(sys.argv[1]).read_text())
+desired = host.Host(
+    files=tuple(
+        host.File(
+            path=f'/etc/systemd/system/{name}.service',
+            content=(
+                f"[Service]\nExecStart=/bin/sh -c '{script}'\nRestart=always\nRestartSec=1\n"
+                '[Install]\nWantedBy=multi-user.target\n'
+            ),
+            notify=(name,),
+        )
+        for name, script in given.items()
+    ),
+    services=tuple(host.Service(name, stays_s=3) for name in given),
+)
+outcome = drive.reconcile(apply.LocalMachine('daemons'), desired)
+print(json.dumps({'steps': [str(s) for s in outcome.steps], 'failed': dict(outcome.failed)}))
