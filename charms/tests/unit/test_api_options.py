@@ -121,7 +121,7 @@ def test_policy_and_configuration_and_origins_reach_the_service(
         ),
         ('config-flags', 'key = value', 'line 1 is neither'),
         ('config-flags', '[DEFAULT]\nno value here', 'line 2 is neither'),
-        ('policy-overrides', '- a list', 'no mapping of rules'),
+        ('policy-overrides', '- a list', 'no map of names to values'),
         ('policy-overrides', 'a: {b: c}', 'the check of a is not a text'),
         ('policy-overrides', 'a: "b', 'line 1 is not YAML'),
     ],
