@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import generations
-from charmkit import passwords
+from charmkit import passwords, rotation
 from charmkit.relations import mysql
 
 SYSTEM_DATABASES = ('information_schema', 'mysql', 'performance_schema', 'sys')
@@ -106,6 +106,12 @@ class Keys:
 
     def _at(self, user: str, turn: int) -> str:
         return passwords.derive(self.seed, 'mysql-user', user, *((str(turn),) if turn else ()))
+
+
+def keys(seed: str, rotations: Mapping[str, rotation.Rotation], now: float) -> Keys:
+    """The passwords that are in force at *now*: in an overlap two, of which MariaDB tries each in turn."""
+    turns = {user: r.turn for user, r in rotations.items()}
+    return Keys(seed, turns, rotation.overlapping(rotations, now))
 
 
 @dataclasses.dataclass(frozen=True)

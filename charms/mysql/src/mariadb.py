@@ -8,8 +8,7 @@ from collections.abc import Mapping
 
 import charmkit
 import grants
-import rotation
-from charmkit import host, state
+from charmkit import host, rotation, state
 from charmkit.options import Option, count
 from charmkit.relations import mysql
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import pathlib
 from collections.abc import Iterator
 from typing import cast
@@ -13,8 +12,8 @@ import charmkit
 import disks
 import grants
 import mariadb
-import rotation
 import server
+from charmkit import rotation
 from charmkit.relations import mysql
 from charmkit.why import action
 
@@ -76,30 +75,8 @@ def _rotation_refused(rotate: charmkit.Action, inputs: charmkit.Inputs) -> str:
         return 'Only the leader can, and only if it holds the databases: `juju status` tells which unit it is'
     if not mariadb.seed(inputs):
         return 'There are no passwords yet'
-    there = _users(inputs)
-    user, overlap = str(rotate.params.get('user', '')), _overlap_min(rotate)
-    if (user and user not in there) or not there:
-        return (
-            f'No related application has a user {user!r}; there are: {" ".join(there) or "none"}'
-        )
-    if not 0 <= overlap <= _MOST_OVERLAP_MIN:
-        return f'overlap-minutes is {overlap}: set it from 0 to {_MOST_OVERLAP_MIN}'
     before = rotation.read(inputs.peers.get(rotation.KEY, ''))
-    for busy in sorted(rotation.overlapping(before, inputs.now) & {*_chosen(rotate, inputs)}):
-        if overlap:
-            return (
-                f'{busy} was rotated before, and its password before that lets in until '
-                f'{_utc(before[busy].until)}: wait, or lose requests with overlap-minutes=0'
-            )
-    return ''
-
-
-_MOST_OVERLAP_MIN = 7 * 24 * 60
-_OVERLAP_MIN = 60
-
-
-def _overlap_min(rotate: charmkit.Action) -> int:
-    return int(rotate.params.get('overlap-minutes', _OVERLAP_MIN))
+    return rotation.refusal(rotate, _users(inputs), before, inputs.now)
 
 
 def _users(inputs: charmkit.Inputs) -> list[str]:
@@ -107,22 +84,13 @@ def _users(inputs: charmkit.Inputs) -> list[str]:
     return sorted({r.user for requests in every for r in requests})
 
 
-def _chosen(rotate: charmkit.Action, inputs: charmkit.Inputs) -> list[str]:
-    user = str(rotate.params.get('user', ''))
-    return [user] if user else _users(inputs)
-
-
-def _utc(at: float) -> str:
-    return f'{datetime.datetime.fromtimestamp(at, datetime.UTC):%Y-%m-%dT%H:%M:%SZ}'
-
-
 def _rotations(why: charmkit.Why, inputs: charmkit.Inputs) -> dict[str, rotation.Rotation]:
     before = rotation.read(inputs.peers.get(rotation.KEY, ''))
     rotate = action(why, 'rotate-password')
     if not rotate:
         return before
-    until = inputs.now + 60 * _overlap_min(rotate)
-    return rotation.rotated(before, _chosen(rotate, inputs), until)
+    until = inputs.now + 60 * rotation.overlap_min(rotate)
+    return rotation.rotated(before, rotation.chosen(rotate, _users(inputs)), until)
 
 
 def _rotated(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
@@ -133,11 +101,14 @@ def _rotated(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
         said = report.refused if isinstance(report, server.Report) else 'the server does not run'
         return charmkit.Desired(failure=f'No password was rotated: {said}')
     peers = {**desired.app_data['peers'], rotation.KEY: rotation.write(after)}
-    users = _chosen(why, inputs)
+    users = rotation.chosen(why, _users(inputs))
     return dataclasses.replace(
         desired,
         app_data={**desired.app_data, 'peers': peers},
-        results={'users': ' '.join(users), 'former-passwords-until': _utc(after[users[0]].until)},
+        results={
+            'users': ' '.join(users),
+            'former-passwords-until': rotation.utc(after[users[0]].until),
+        },
     )
 
 
@@ -166,7 +137,7 @@ def _served(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     every = [request for requests in asked.requests.values() for request in requests]
     converge = server.Converge(
         grants.desired(every),
-        rotation.keys(seed, _rotations(why, inputs), inputs.now),
+        grants.keys(seed, _rotations(why, inputs), inputs.now),
         inputs.fresh,
         emptied=action(why, 'restore') is not None,
     )
