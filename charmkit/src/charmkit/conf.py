@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from .relations import keystone, mysql
+from .relations import keystone, mysql, rabbitmq
+from .releases import Release
 
 Value = str | int | bool | Sequence[str]
 Ini = Mapping[str, Mapping[str, Value]]
@@ -52,6 +53,27 @@ def common(service: str, *, debug: bool = False) -> Ini:
 def database(db: mysql.Database, section: str = 'database') -> Ini:
     """How oslo.db reaches *db*."""
     return {section: {'connection': db.url, 'connection_recycle_time': 300}}
+
+
+_BOBCAT, _CARACAL = 28, 29
+
+
+def messaging(broker: rabbitmq.Broker, release: Release) -> Ini:
+    """How oslo.messaging of *release* reaches *broker*, with queues that outlive a member of its cluster.
+
+    Quorum queues since Zed (oslo.messaging 14.0); for replies and fan-out too since Bobcat (14.4); fan-out by one
+    stream for all since Caracal (14.5), which RabbitMQ gives only to a consumer with a prefetch limit. A queue keeps
+    the type that it was made with: all clients of a virtual host are to be of one of these kinds.
+    """
+    options: dict[str, Value] = {'rabbit_quorum_queue': True}
+    if release.number >= _BOBCAT:
+        options['rabbit_transient_quorum_queue'] = True
+    if release.number >= _CARACAL:
+        options |= {'rabbit_stream_fanout': True, 'rabbit_qos_prefetch_count': 10}
+    return {
+        'DEFAULT': {'transport_url': broker.transport_url},
+        'oslo_messaging_rabbit': options,
+    }
 
 
 def cors(origins: Iterable[str]) -> Ini:

@@ -1,0 +1,205 @@
+"""The ``rabbitmq`` interface (``amqp``): an account and a virtual host on a message broker that charms share.
+
+Source: the interface that Charmed OpenStack's charms speak. All keys live in unit databags. A unit asks with
+``username`` and ``vhost``; when it wants several, both are prefixed, ``nova_username``. Each unit of the broker
+answers with its own ``hostname``, and ``password``, prefixed alike; clients know them all.
+
+Beside them, and only here: a client that says ``takes-username`` goes by the ``username`` of the answer, prefixed
+alike. So a password can be rotated without a lost request: the broker has two accounts for each user, which are in
+force in turn. ``turn`` counts the rotations; of two units that answer differently, the one with more is right.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote
+
+from . import Databag, Need, Relation, Site, host_in_url, unit_order
+
+PORT = 5672
+
+_NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}')
+_VHOST = re.compile(r'[A-Za-z0-9_./-]{1,64}')
+_PASSWORD = re.compile(r'[!-~]{1,512}')
+_HOST = re.compile(r'[A-Za-z0-9.:\[\]_-]{1,255}')
+_MOST_ACCOUNTS = 16
+"""That one unit may ask for."""
+_TURN = re.compile(r'[0-9]{1,9}')
+
+
+@dataclasses.dataclass(frozen=True)
+class Broker:
+    """A virtual host that this unit may use, and where."""
+
+    hosts: tuple[str, ...]
+    """Every member of the cluster, the one that this unit should try first at the front."""
+    user: str
+    vhost: str
+    password: str = dataclasses.field(repr=False)
+
+    @property
+    def transport_url(self) -> str:
+        """Where oslo.messaging finds it (oslo.messaging's documentation, TransportURL)."""
+        login = f'{quote(self.user, safe="")}:{quote(self.password, safe="")}'
+        return f'rabbit://{",".join(f"{login}@{host_in_url(h)}:{PORT}" for h in self.hosts)}/{self.vhost}'
+
+
+def need(
+    user: str, vhost: str = 'openstack', *, prefix: str = '', relation: str = 'amqp'
+) -> Need[Broker]:
+    """An account called *user* that may do all in *vhost*; *prefix* tells several on one relation apart."""
+    p = f'{prefix}_' if prefix else ''
+
+    def request(site: Site) -> Databag:
+        return {f'{p}username': user, f'{p}vhost': vhost, f'{p}takes-username': 'true'}
+
+    def read(relations: tuple[Relation, ...], site: Site) -> Broker | None:
+        return next((b for r in relations if (b := _answered(r, site, user, vhost, p))), None)
+
+    return Need(relation, request, read, f'{relation} {prefix}'.strip())
+
+
+def _answered(relation: Relation, site: Site, user: str, vhost: str, p: str) -> Broker | None:
+    found: list[tuple[int, str, str]] = []
+    hosts: list[str] = []
+    for bag in relation.answers():
+        host = bag.get('hostname') or bag.get('private-address', '')
+        name, password = bag.get(f'{p}username', user), bag.get(f'{p}password', '')
+        if _HOST.fullmatch(host) and _NAME.fullmatch(name) and _PASSWORD.fullmatch(password):
+            turn = bag.get(f'{p}turn', '')
+            found.append((int(turn) if _TURN.fullmatch(turn) else 0, name, password))
+            hosts.append(host)
+    if not found:
+        return None
+    _, name, password = max(found, key=lambda answer: answer[0])
+    return Broker(spread(dict.fromkeys(hosts), site.unit), name, vhost, password)
+
+
+def spread(hosts: Iterable[str], unit: str) -> tuple[str, ...]:
+    """*hosts* in the order in which *unit* is to try them.
+
+    The units of an application begin at different ones, as evenly as their numbers allow; applications begin at
+    different ones too, and what one host loses is spread over the others: every second unit goes on the other way.
+    """
+    every = [*hosts]
+    if not every:
+        return ()
+    app, number = unit_order(unit)
+    start = int(hashlib.sha256(app.encode()).hexdigest()[:8], 16) + number
+    first = start % len(every)
+    rotated = [*every[first:], *every[:first]]
+    if number // len(every) % 2:
+        rotated[1:] = reversed(rotated[1:])
+    return tuple(rotated)
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What one unit asks for: an account, and a virtual host in which it may do all."""
+
+    unit: str
+    prefix: str
+    user: str
+    vhost: str
+    takes_username: bool = False
+    """It goes by the user name of the answer, which is another one after a rotation."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Refusal:
+    """Why a request cannot be met, in words for the operator."""
+
+    unit: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Account:
+    """What the broker has for a user: the answer to one request."""
+
+    name: str
+    password: str = dataclasses.field(repr=False)
+    turn: int = 0
+    """How often the password was rotated."""
+
+
+def requests(
+    relation: Relation, kept: Iterable[Request] = ()
+) -> tuple[tuple[Request, ...], tuple[Refusal, ...]]:
+    """What the units of *relation* ask for, and what of that is refused.
+
+    *kept* are requests of this relation that were met before. Where a unit that is still there now asks for
+    nonsense, or no longer says all, what it asked for last stays in force, and a refusal says so. An incomplete
+    request of which nothing was ever met is neither: the unit has not said everything yet.
+    """
+    last = {(r.unit, r.prefix): r for r in kept}
+    met: list[Request] = []
+    refused: list[Refusal] = []
+    for unit, bag in sorted(relation.units.items(), key=lambda item: unit_order(item[0])):
+        asked = _prefixes(bag)
+        if len(asked) > _MOST_ACCOUNTS:
+            refused.append(Refusal(unit, f'asks for more than {_MOST_ACCOUNTS} accounts'))
+            asked = set[str]()
+        for prefix in sorted(asked | {p for u, p in last if u == unit}):
+            request = before = last.get((unit, prefix))
+            try:
+                request = _read(unit, prefix, bag, once=before is not None) or before
+            except ValueError as e:
+                stays = '; what it asked for before stays in force' if before else ''
+                refused.append(Refusal(unit, f'{e}{stays}'))
+            if request:
+                met.append(request)
+    return tuple(met), tuple(refused)
+
+
+def answer(
+    address: str, granted: Iterable[Request], accounts: Mapping[Request, Account]
+) -> dict[str, str]:
+    """What a unit of the broker that is reached at *address* publishes on one relation once *granted* hold.
+
+    Units of one application ask for the same; where they do not, the last one's answer stands.
+    """
+    out: dict[str, str] = {}
+    for request in granted:
+        p = f'{request.prefix}_' if request.prefix else ''
+        account = accounts[request]
+        out[f'{p}password'] = account.password
+        if request.takes_username:
+            out |= {f'{p}username': account.name, f'{p}turn': str(account.turn)}
+    return out | {'hostname': address, 'private-address': address} if out else {}
+
+
+def _prefixes(bag: Databag) -> set[str]:
+    found = {
+        key.removesuffix(end)
+        for end in ('_username', '_vhost')
+        for key in bag
+        if key.endswith(end)
+    }
+    return found | ({''} if {'username', 'vhost'} & bag.keys() else set())
+
+
+def _read(unit: str, prefix: str, bag: Databag, *, once: bool) -> Request | None:
+    """The request at *prefix*; None when nothing is said, or not everything yet.
+
+    Raises:
+        ValueError: for nonsense, and for half a request where there was *once* a whole one.
+    """
+    p = f'{prefix}_' if prefix else ''
+    user, vhost = bag.get(f'{p}username', ''), bag.get(f'{p}vhost', '')
+    if not (user and vhost):
+        if once and (user or vhost):
+            raise ValueError(f'{p}{"vhost" if user else "username"} is missing')
+        return None
+    if not _NAME.fullmatch(user) or user.lower() == 'guest' or user.endswith(SECOND):
+        raise ValueError(f'user name {user[:80]!r} is not allowed')
+    if not _VHOST.fullmatch(vhost):
+        raise ValueError(f'virtual host {vhost[:80]!r} is not allowed')
+    return Request(unit, prefix, user, vhost, bag.get(f'{p}takes-username') == 'true')
+
+
+SECOND = '.2'
+"""Ends the name of the second account of each user."""
