@@ -1,0 +1,434 @@
+"""One run of the charm: the node, its place in the cluster, the accounts, then the answers; and the actions. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+import accounts
+import broker
+import charmkit
+import membership
+import node
+from charmkit import rotation
+from charmkit.machine import Finished
+from charmkit.relations import rabbitmq, wire
+from charmkit.why import action
+
+FOUNDER = 'founder'
+MEMBERS = 'members'
+"""In a unit's data on the peer relation: the members of the cluster that it is in, in JSON."""
+REQUESTS = 'requests'
+"""In the unit's memory: what was asked for and met last, by relation id."""
+DEPARTED = 'departed'
+"""In the unit's memory: units of whose removal it was told."""
+PAUSED = 'paused'
+LEAVING = 'leaving'
+"""In the unit's memory: it is being removed, and is not to come back."""
+
+
+def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
+    """What follows from *why* this run is and from *inputs*."""
+    if why.leaving:
+        return charmkit.Desired(host=node.desired(inputs, stopped=True))
+    match why:
+        case charmkit.Action(name='cluster-status'):
+            return _asked(broker.Ask(('cluster_status', '--formatter', 'json')), inputs)
+        case charmkit.Action(name='list-unconsumed-queues'):
+            return _unconsumed(inputs)
+        case charmkit.Action(name='forget-cluster-node'):
+            return _forgotten(str(why.params['node']), inputs)
+        case charmkit.Action(name='rotate-password'):
+            return _rotated(why, inputs)
+        case charmkit.Action(name='pause'):
+            return _paused(why, inputs)
+        case charmkit.Hook() if inputs.memory.get(LEAVING) or why.subject == inputs.site.unit:
+            # It is this unit that is removed.
+            return charmkit.Desired(
+                host=node.desired(inputs),
+                tasks=(broker.Leave(membership.node(inputs.site.unit)),),
+                memory={LEAVING: True},
+            )
+        case _:
+            return _served(why, inputs)
+
+
+# What is asked for.
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """All that is asked over ``amqp``: by relation id, and what was refused."""
+
+    requests: Mapping[int, tuple[rabbitmq.Request, ...]]
+    refusals: tuple[rabbitmq.Refusal, ...]
+
+    @property
+    def every(self) -> tuple[rabbitmq.Request, ...]:
+        """The requests of all relations."""
+        return tuple(r for found in self.requests.values() for r in found)
+
+    @property
+    def users(self) -> set[str]:
+        """All that are asked for."""
+        return {r.user for r in self.every}
+
+
+def asked(inputs: charmkit.Inputs) -> Asked:
+    """Read every relation on ``amqp``; one that asks for nonsense hurts no other, and keeps what it had."""
+    kept: Mapping[str, list[list[Any]]] = inputs.memory.get(REQUESTS, {})
+    by_relation: dict[int, tuple[rabbitmq.Request, ...]] = {}
+    refusals: list[rabbitmq.Refusal] = []
+    for relation in inputs.of('amqp'):
+        before = (rabbitmq.Request(*fields) for fields in kept.get(str(relation.id), ()))
+        by_relation[relation.id], refused = rabbitmq.requests(relation, before)
+        refusals += refused
+    return Asked(by_relation, tuple(refusals))
+
+
+def _kept(found: Asked) -> dict[str, object]:
+    return {
+        str(i): [[*dataclasses.astuple(r)] for r in every]
+        for i, every in found.requests.items()
+        if every
+    }
+
+
+# The cluster.
+
+
+def founder(inputs: charmkit.Inputs, why: charmkit.Why) -> str:
+    """The unit that is to be the first member: the first leader says, and only time may show that it is gone."""
+    recorded = inputs.peers.get(FOUNDER, '')
+    if not inputs.site.leader:
+        return recorded
+    here = {inputs.site.unit, *inputs.peer_units}
+    # A new leader has not been told of all others yet; when nothing has happened but time, it has.
+    gone = recorded not in here and not _members(inputs) and why.time_passes
+    return inputs.site.unit if not recorded or gone else recorded
+
+
+def _members(inputs: charmkit.Inputs) -> dict[str, frozenset[str]]:
+    """The members that each other unit sees, by its node; of those that are members."""
+    said = {
+        u: wire.texts(wire.load_array(bag.get(MEMBERS, '')))
+        for u, bag in inputs.peer_units.items()
+    }
+    return {membership.node(u): frozenset(every) for u, every in said.items() if every}
+
+
+def departed(why: charmkit.Why, inputs: charmkit.Inputs) -> list[str]:
+    """Units that were removed, as this one was told; one that is there again is not."""
+    told = wire.texts(inputs.memory.get(DEPARTED, []))
+    gone = (
+        (why.subject,)
+        if isinstance(why, charmkit.Hook) and why.name == 'peers-relation-departed'
+        else ()
+    )
+    return sorted({*told, *gone} - inputs.peer_units.keys() - {inputs.site.unit, ''})
+
+
+def _want(why: charmkit.Why, inputs: charmkit.Inputs) -> membership.Want:
+    return membership.Want(
+        me=membership.node(inputs.site.unit),
+        founder=founder(inputs, why) == inputs.site.unit,
+        settled=bool(inputs.my_peer_data.get(MEMBERS)),
+        others=_members(inputs),
+        departed=frozenset(map(membership.node, departed(why, inputs))),
+        leader=inputs.site.leader,
+    )
+
+
+# A hook.
+
+
+def _served(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
+    paused = bool(inputs.memory.get(PAUSED, False)) and not action(why, 'resume')
+    found = asked(inputs)
+    peers = _peers(why, inputs)
+    desired = charmkit.Desired(
+        host=node.desired(inputs, stopped=paused),
+        app_data={'peers': peers},
+        unit_data={'peers': _my_peer_data(inputs)},
+        secrets=node.secrets(inputs),
+        ports=frozenset({rabbitmq.PORT}),
+        version=node.version(inputs),
+        memory={
+            REQUESTS: _kept(found),
+            DEPARTED: departed(why, inputs),
+            PAUSED: paused,
+        },
+        results={'status': 'running'} if action(why, 'resume') else {},
+        status=(*_refusals(found), *_before(inputs, paused=paused)),
+    )
+    if paused or not node.secret(inputs, 'seed'):
+        return desired
+    held = accounts.keys(node.secret(inputs, 'seed'), _rotations(why, inputs), inputs.now)
+    ttl_ms = 1000 * int(inputs.options.get('notification-ttl', 3600))
+    converge = broker.Converge(
+        cluster=_want(why, inputs),
+        accounts=accounts.desired(found.every, held, ttl_ms),
+        settings=node.settings(inputs),
+    )
+    desired = dataclasses.replace(desired, tasks=(converge,))
+    report = inputs.seen.get(broker.CONVERGE)
+    if not isinstance(report, broker.Report):
+        return desired
+    return _reported(desired, report, held, found, inputs)
+
+
+def _peers(why: charmkit.Why, inputs: charmkit.Inputs) -> dict[str, str]:
+    kept = {k: v for k, v in inputs.peers.items() if k == rotation.KEY}
+    keys = inputs.peers.get(node.KEYS) or charmkit.state.secret_uri(node.KEYS)
+    return {FOUNDER: founder(inputs, why), node.KEYS: keys, **kept}
+
+
+def _my_peer_data(inputs: charmkit.Inputs) -> dict[str, str]:
+    return {k: v for k, v in inputs.my_peer_data.items() if k == MEMBERS}
+
+
+def _before(inputs: charmkit.Inputs, *, paused: bool) -> Iterator[charmkit.Status]:
+    if paused:
+        yield charmkit.Status('maintenance', 'paused: run the resume action to serve again')
+    elif not node.secret(inputs, 'seed'):
+        yield charmkit.Status('waiting', 'waiting for the secret of the cluster')
+
+
+def _refusals(found: Asked) -> Iterator[charmkit.Status]:
+    for r in found.refusals:
+        yield charmkit.Status('blocked', f'refused {r.unit}: {r.reason}')
+
+
+def _reported(
+    desired: charmkit.Desired,
+    report: broker.Report,
+    held: accounts.Keys,
+    found: Asked,
+    inputs: charmkit.Inputs,
+) -> charmkit.Desired:
+    """With the answers that hold. Where one does not, what was said before stays said, and the status says why."""
+    members = (
+        json.dumps(sorted(report.here.members)) if report.member and report.here.members else ''
+    )
+    mine = {MEMBERS: members} if members else _my_peer_data(inputs)
+    address = inputs.site.address_on('amqp')
+    answers = {
+        relation: rabbitmq.answer(address, requests, {r: held.account(r) for r in requests})
+        for relation, requests in found.requests.items()
+        if report.member and all(accounts.holds(r, held, report.accounts) for r in requests)
+    }
+    return dataclasses.replace(
+        desired,
+        unit_data={**desired.unit_data, 'peers': mine, **answers},
+        status=(*desired.status, *statuses(report, inputs)),
+    )
+
+
+def statuses(report: broker.Report, inputs: charmkit.Inputs) -> Iterator[charmkit.Status]:
+    """What the operator should know of the cluster."""
+    here, me = report.here, membership.node(inputs.site.unit)
+    if not here.answers and not inputs.failed:
+        yield charmkit.Status(
+            'blocked', 'rabbitmq-server does not answer: see journalctl -u rabbitmq-server'
+        )
+    if here.answers and inputs.failed:
+        yield charmkit.Status(
+            'active', 'rabbitmq-server was started anew: the cluster had forgotten this unit'
+        )
+    if report.lost:
+        yield charmkit.Status(
+            'blocked',
+            f'what {me} had of the cluster is gone: run forget-cluster-node node={me} on another unit',
+        )
+    elif here.answers and not report.member and not report.refused:
+        yield charmkit.Status('waiting', 'waiting for a member of the cluster to join')
+    if report.refused:
+        yield charmkit.Status('blocked', f'RabbitMQ refused: {report.refused[:300]}')
+    yield from _alarms(here)
+    yield from _absent(here, {inputs.site.unit, *inputs.peer_units})
+
+
+def _alarms(here: membership.Seen) -> Iterator[charmkit.Status]:
+    for alarm in sorted(here.alarms, key=lambda a: (a.node, a.resource)):
+        yield charmkit.Status(
+            'blocked', f'{alarm.node} is short of {alarm.resource}: publishers have to wait'
+        )
+    for name, lost in sorted(here.partitions.items()):
+        yield charmkit.Status(
+            'blocked', f'the cluster is split: {name} has lost {" ".join(sorted(lost))}'
+        )
+
+
+def _absent(here: membership.Seen, units: Iterable[str]) -> Iterator[charmkit.Status]:
+    nodes = {membership.node(u) for u in units}
+    down = sorted(here.members - here.up)
+    if down and 2 * len(here.up) <= len(here.members):
+        yield charmkit.Status('blocked', f'no majority: {" ".join(down)} do not run')
+    for name in down:
+        if name in nodes:
+            yield charmkit.Status('active', f'{name} does not run')
+        else:
+            yield charmkit.Status(
+                'active',
+                f'{name} does not run and has no unit here: forget-cluster-node node={name}',
+            )
+
+
+# Actions.
+
+
+def _asked(task: broker.Ask, inputs: charmkit.Inputs) -> charmkit.Desired:
+    found = inputs.seen.get(task.name)
+    desired = charmkit.Desired(tasks=(task,), read_only=True)
+    if not isinstance(found, Finished):
+        return desired
+    seen = membership.seen(found.output)
+    if found.status or not seen.answers:
+        return charmkit.Desired(failure=_last(found.output))
+    return dataclasses.replace(
+        desired,
+        results={
+            'members': ' '.join(sorted(seen.members)),
+            'running': ' '.join(sorted(seen.up)),
+            'alarms': ' '.join(sorted(f'{a.node}:{a.resource}' for a in seen.alarms)) or 'none',
+            'partitions': json.dumps(
+                {k: list(v) for k, v in seen.partitions.items()}, sort_keys=True
+            ),
+            'versions': ' '.join(sorted(seen.versions)),
+        },
+    )
+
+
+def _last(said: str) -> str:
+    lines = [line for line in said.splitlines() if line.strip() not in ('', 'Error:')]
+    return lines[0].strip()[:400] if lines else 'rabbitmqctl said nothing'
+
+
+_VHOSTS = broker.Ask(('-q', 'list_vhosts', 'name', '--formatter', 'json'), name='vhosts')
+
+
+def _unconsumed(inputs: charmkit.Inputs) -> charmkit.Desired:
+    listed = inputs.seen.get(_VHOSTS.name)
+    if not isinstance(listed, Finished):
+        return charmkit.Desired(tasks=(_VHOSTS,), read_only=True)
+    if listed.status:
+        return charmkit.Desired(failure=_last(listed.output))
+    vhosts = [str(v['name']) for v in _rows(listed.output) if 'name' in v]
+    columns = ('name', 'messages', 'consumers', '--formatter', 'json')
+    tasks = [
+        broker.Ask(('-q', 'list_queues', '-p', v, *columns), name=f'queues {v}') for v in vhosts
+    ]
+    results: dict[str, str] = {}
+    for vhost, task in zip(vhosts, tasks, strict=True):
+        found = inputs.seen.get(task.name)
+        if not isinstance(found, Finished):
+            continue
+        if found.status:
+            return charmkit.Desired(failure=_last(found.output))
+        idle = {
+            str(q['name']): q.get('messages')
+            for q in _rows(found.output)
+            if q.get('consumers') == 0
+        }
+        results[vhost] = json.dumps(idle, sort_keys=True)
+    queues = {v: json.loads(text) for v, text in results.items() if text != '{}'}
+    return charmkit.Desired(
+        tasks=(_VHOSTS, *tasks),
+        read_only=True,
+        results={'unconsumed-queues': json.dumps(queues, sort_keys=True)} if results else {},
+    )
+
+
+def _rows(said: str) -> list[dict[str, Any]]:
+    """The array that RabbitMQ prints, over several lines."""
+    start = said.find('[')
+    rows = wire.load_array(said[start:]) if start >= 0 else []
+    return [cast('dict[str, Any]', r) for r in rows if isinstance(r, dict)]
+
+
+def _forgotten(name: str, inputs: charmkit.Inputs) -> charmkit.Desired:
+    if not membership.unit(name):
+        return charmkit.Desired(
+            failure=f'node is {name[:80]!r}: give one of those that cluster-status calls members'
+        )
+    if name == membership.node(inputs.site.unit):
+        return charmkit.Desired(failure=f'{name} is this unit: run it on another one')
+    task = broker.Forget(name)
+    found = inputs.seen.get(task.name)
+    if found:
+        return charmkit.Desired(failure=str(found))
+    return charmkit.Desired(tasks=(task,), read_only=True, results={'forgotten': name})
+
+
+def _paused(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
+    task = broker.Drain(force=bool(why.params.get('force', False)))
+    said = inputs.seen.get(task.name)
+    if said:
+        return charmkit.Desired(failure=f'Not paused: {said} (force=true pauses it all the same)')
+    desired = _served(why, inputs)
+    already = bool(inputs.memory.get(PAUSED))
+    if said is None and not already:
+        return dataclasses.replace(desired, tasks=(task,))
+    return dataclasses.replace(
+        desired,
+        host=node.desired(inputs, stopped=True),
+        tasks=() if already else (task,),
+        memory={**desired.memory, PAUSED: True},
+        status=(*_before(inputs, paused=True),),
+        results={'status': 'paused'},
+    )
+
+
+def _rotations(why: charmkit.Why, inputs: charmkit.Inputs) -> dict[str, rotation.Rotation]:
+    before = rotation.read(inputs.peers.get(rotation.KEY, ''))
+    rotate = action(why, 'rotate-password')
+    if not rotate:
+        return before
+    until = inputs.now + 60 * rotation.overlap_min(rotate)
+    return rotation.rotated(before, rotation.chosen(rotate, asked(inputs).users), until)
+
+
+def _rotation_refused(rotate: charmkit.Action, inputs: charmkit.Inputs) -> str:
+    if not inputs.site.leader:
+        return 'Only the leader can: `juju status` tells which unit it is'
+    if not node.secret(inputs, 'seed'):
+        return 'There are no passwords yet'
+    found = asked(inputs)
+    before = rotation.read(inputs.peers.get(rotation.KEY, ''))
+    if refused := rotation.refusal(rotate, found.users, before, inputs.now):
+        return refused
+    chosen = rotation.chosen(rotate, found.users)
+    fixed = sorted({r.unit for r in found.every if r.user in chosen and not r.takes_username})
+    if fixed and rotation.overlap_min(rotate):
+        return (
+            f'{" ".join(fixed)} cannot take another user name, so two passwords cannot be in force at once: '
+            'new connections fail until their next hook, with overlap-minutes=0'
+        )
+    return ''
+
+
+def _rotated(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
+    if refused := _rotation_refused(why, inputs):
+        return charmkit.Desired(failure=refused)
+    desired = _served(why, inputs)
+    after = _rotations(why, inputs)
+    report = inputs.seen.get(broker.CONVERGE)
+    if inputs.failed or (
+        isinstance(report, broker.Report) and (report.refused or not report.member)
+    ):
+        said = report.refused if isinstance(report, broker.Report) else ''
+        return charmkit.Desired(
+            failure=f'No password was rotated: {said or "the server does not run"}'
+        )
+    peers = {**desired.app_data['peers'], rotation.KEY: rotation.write(after)}
+    users = rotation.chosen(why, asked(inputs).users)
+    return dataclasses.replace(
+        desired,
+        app_data={**desired.app_data, 'peers': peers},
+        results={
+            'users': ' '.join(users),
+            'former-passwords-until': rotation.utc(after[users[0]].until),
+        },
+    )
