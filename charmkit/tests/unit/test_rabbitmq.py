@@ -156,3 +156,33 @@ def test_queues_are_of_the_kind_that_the_release_has(release: releases.Release):
     broker = rabbitmq.Broker(('fd00::1', '10.0.0.2'), 'nova', 'openstack', 'pw$1')
     wanted = MESSAGING[release].replace('pw$$1', 'pw%241')
     assert conf.render(conf.messaging(broker, release)).partition('\n')[2] == wanted
+
+
+KEYS = (
+    'username',
+    'vhost',
+    'a_username',
+    'a_vhost',
+    '_vhost',
+    'takes-username',
+    'hostname',
+    'password',
+    'turn',
+)
+hostile = st.dictionaries(
+    st.sampled_from(KEYS),
+    st.text(max_size=8) | st.sampled_from(['nova', 'x' * 5000, 'a\nb', '\x00', '[::1', '²']),
+)
+
+
+@given(hostile, hostile)
+def test_whatever_the_other_side_writes_no_line_of_it_gets_through(
+    asked_now: dict[str, str], answered_now: dict[str, str]
+):
+    met, _ = rabbitmq.requests(asked(**asked_now))
+    assert all((r.user + r.vhost).isprintable() and (r.user + r.vhost).isascii() for r in met)
+    broker = NEED.read(answered(answered_now), SITE)
+    if broker:
+        assert broker.transport_url.isascii()
+        assert broker.transport_url.isprintable()
+        conf.render(conf.messaging(broker, releases.ZED))  # It takes no line breaks.
