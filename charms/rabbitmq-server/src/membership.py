@@ -116,6 +116,10 @@ class Want:
     departed: frozenset[str] = frozenset()
     """Nodes whose units are gone for good."""
     leader: bool = False
+    known: frozenset[str] = frozenset()
+    """Nodes whose addresses this unit knows: it could not find others that are in a cluster."""
+    turn: bool = True
+    """It may join now: two that join at once would not know of each other."""
 
     @property
     def seeds(self) -> tuple[str, ...]:
@@ -146,7 +150,7 @@ def plan(want: Want, here: Seen, theirs: Mapping[str, Seen]) -> Step | None:
         return Step('start', want.me) if joined and not want.settled else None
     if here.members == frozenset({want.me}):
         seed = _seed(want, theirs)
-        if seed:
+        if seed and want.turn and theirs[seed].up <= want.known:
             return Step('join', seed)
     gone = sorted(want.departed & here.members - here.up - {want.me})
     if gone and want.leader and 2 * len(here.up) > len(here.members):

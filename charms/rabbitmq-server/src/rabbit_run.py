@@ -14,12 +14,16 @@ import membership
 import node
 from charmkit import rotation
 from charmkit.machine import Finished
-from charmkit.relations import rabbitmq, wire
+from charmkit.relations import rabbitmq, unit_order, wire
 from charmkit.why import action
 
 FOUNDER = 'founder'
 MEMBERS = 'members'
 """In a unit's data on the peer relation: the members of the cluster that it is in, in JSON."""
+WAITS = 'waits'
+"""In a unit's data on the peer relation: its node runs, and is in no cluster yet."""
+NEXT = 'next'
+"""In the application's data there: the unit that may join now."""
 REQUESTS = 'requests'
 """In the unit's memory: what was asked for and met last, by relation id."""
 DEPARTED = 'departed'
@@ -138,7 +142,17 @@ def _want(why: charmkit.Why, inputs: charmkit.Inputs) -> membership.Want:
         others=_members(inputs),
         departed=frozenset(map(membership.node, departed(why, inputs))),
         leader=inputs.site.leader,
+        known=frozenset(map(membership.node, (inputs.site.unit, *inputs.peer_units))),
+        turn=bool(inputs.my_peer_data.get(MEMBERS)) or inputs.peers.get(NEXT) == inputs.site.unit,
     )
+
+
+def _next(inputs: charmkit.Inputs) -> str:
+    """Whose turn it is to join; it stays so until that unit waits no more."""
+    bags = {**inputs.peer_units, inputs.site.unit: inputs.my_peer_data}
+    waiting = sorted((u for u, bag in bags.items() if bag.get(WAITS)), key=unit_order)
+    recorded = inputs.peers.get(NEXT, '')
+    return recorded if recorded in waiting or not waiting else waiting[0]
 
 
 # A hook.
@@ -182,11 +196,11 @@ def _served(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
 def _peers(why: charmkit.Why, inputs: charmkit.Inputs) -> dict[str, str]:
     kept = {k: v for k, v in inputs.peers.items() if k == rotation.KEY}
     keys = inputs.peers.get(node.KEYS) or charmkit.state.secret_uri(node.KEYS)
-    return {FOUNDER: founder(inputs, why), node.KEYS: keys, **kept}
+    return {FOUNDER: founder(inputs, why), node.KEYS: keys, NEXT: _next(inputs), **kept}
 
 
 def _my_peer_data(inputs: charmkit.Inputs) -> dict[str, str]:
-    return {k: v for k, v in inputs.my_peer_data.items() if k == MEMBERS}
+    return {k: v for k, v in inputs.my_peer_data.items() if k in (MEMBERS, WAITS)}
 
 
 def _before(inputs: charmkit.Inputs, *, paused: bool) -> Iterator[charmkit.Status]:
@@ -213,6 +227,8 @@ def _reported(
         json.dumps(sorted(report.here.members)) if report.member and report.here.members else ''
     )
     mine = {MEMBERS: members} if members else _my_peer_data(inputs)
+    if report.here.answers and not report.member:
+        mine = {**mine, WAITS: 'true'}
     address = inputs.site.address_on('amqp')
     answers = {
         relation: rabbitmq.answer(address, requests, {r: held.account(r) for r in requests})

@@ -102,7 +102,8 @@ class Machine:
     ) -> Finished:
         """A client of this member, with Pika."""
         return self.program(
-            'python3', '-c', CLIENT, self.address, user, vhost, *argv, stdin=password + '\n'
+            *('timeout', '20', 'python3', '-c', CLIENT, self.address, user, vhost, *argv),
+            stdin=password + '\n',
         )
 
     def converge(self, want: membership.Want, **more: object) -> broker.Report:

@@ -67,6 +67,7 @@ def served(
     leader: bool = True,
     founder: str = 'rabbitmq-server/0',
     me: str = '',
+    turn: str = 'rabbitmq-server/1',
     peers: dict[int, str] | None = None,
     app_data: dict[str, str] | None = None,
 ) -> testing.State:
@@ -78,7 +79,7 @@ def served(
     }
     peer = testing.PeerRelation(
         'peers',
-        local_app_data={'founder': founder, 'keys': keys.id} | (app_data or {}),
+        local_app_data={'founder': founder, 'keys': keys.id, 'next': turn} | (app_data or {}),
         local_unit_data={'members': me} if me else {},
         peers_data=cast('Any', bags),
     )

@@ -187,3 +187,35 @@ def test_a_hook_that_died_while_it_joined_is_made_good(
     assert rabbits.nodes[ME].members == {ME, SECOND}
     assert rabbits.up(ME) == {ME, SECOND}
     assert out.unit_status.name == 'active'
+
+
+def test_units_join_one_after_the_other_as_the_leader_says(ctx: Ctx, rabbits: cluster.Cluster):
+    state = served(me=members(ME), turn='', peers={1: '', 2: ''})
+    (peer,) = state.get_relations('peers')
+    assert isinstance(peer, testing.PeerRelation)
+    for waiting, turn in (((2, 1), 1), ((2,), 2)):
+        bags = {
+            n: {**bag, **({'waits': 'true'} if n in waiting else {})}
+            for n, bag in peer.peers_data.items()
+        }
+        now = dataclasses.replace(peer, peers_data=cast('Any', bags))
+        out = hook(ctx, dataclasses.replace(state, relations={now}))
+        assert out.get_relations('peers')[0].local_app_data['next'] == f'rabbitmq-server/{turn}'
+
+
+@pytest.mark.parametrize('turn', ['', 'rabbitmq-server/2'])
+def test_a_unit_waits_for_its_turn_and_says_so(second: Ctx, rabbits: cluster.Cluster, turn: str):
+    rabbits.add(ME)
+    out = hook(second, served(leader=False, turn=turn, peers={0: members(ME)}))
+    assert rabbits.nodes[ME].members == {ME}
+    assert mine(out)['waits'] == 'true'
+
+
+def test_a_unit_waits_until_it_knows_where_all_members_are(second: Ctx, rabbits: cluster.Cluster):
+    rabbits.add(ME, THIRD)
+    out = hook(second, served(leader=False, peers={0: members(ME, THIRD)}))
+    assert rabbits.nodes[ME].members == {ME, THIRD}
+    assert out.unit_status.name == 'waiting'
+    out = hook(second, served(leader=False, peers={0: members(ME, THIRD), 2: ''}))
+    assert rabbits.nodes[ME].members == {ME, SECOND, THIRD}
+    assert 'waits' not in mine(out)

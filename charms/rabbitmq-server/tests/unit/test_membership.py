@@ -36,6 +36,7 @@ class World:
             },
             departed=frozenset(map(name, self.departed)),
             leader=me == min(self.units),
+            known=frozenset(map(name, self.units)),
         )
 
     def seen(self, number: int) -> membership.Seen:
