@@ -7,8 +7,10 @@ import os
 import pathlib
 import signal
 from collections.abc import Generator
+from typing import Any
 
 import jubilant
+import openstack.exceptions
 import pytest
 
 from tools import cloud as cloud_
@@ -19,6 +21,8 @@ from .conftest import BUNDLES, Model, gone, lie_in_wait, settle
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 UNIT = 'placement/0'
+NAMES = ('Zoë 🦄', 'Zoë 🐎')
+"""They differ in an emoji alone, which some collations take for the same."""
 CLIENT = """
 import io, json, os, sys, uuid, openstack
 cloud = openstack.connect(
@@ -84,6 +88,38 @@ def test_openstacksdk_gets_a_project_an_image_and_an_inventory(
     url = cloud.urls['keystone']['public']
     answer = python(juju, 'keystone/0', CLIENT, cloud.password, url)
     assert json.loads(answer) == {'project': True, 'image': True, 'inventory': 201}
+
+
+def test_names_with_emoji_are_kept_and_told_apart_by_openstacksdk(cloud: cloud_.Cloud):
+    sdk: Any = cloud_.connect(cloud)
+    role = sdk.identity.find_role('member', ignore_missing=False)
+    made = {name: sdk.identity.create_project(name=name, description=name) for name in NAMES}
+    for name, project in made.items():
+        assert sdk.identity.get_project(project.id).name == name
+        assert sdk.identity.find_project(name, ignore_missing=False).id == project.id
+        user = sdk.identity.create_user(name=name, description=name, password=f'{name} secret')
+        assert sdk.identity.find_user(name, ignore_missing=False).description == name
+        sdk.identity.assign_project_role_to_user(project, user, role)
+        login = cloud_.login(cloud)
+        login['auth'].update(username=name, project_name=name, password=f'{name} secret')
+        mine: Any = cloud_.connected(login)
+        assert mine.current_project_id == project.id
+        sdk.identity.delete_user(user)
+    for project in made.values():
+        sdk.identity.delete_project(project)
+
+
+def test_glance_refuses_emoji_in_words_and_keeps_other_characters(cloud: cloud_.Cloud):
+    """It has a check of its own against characters of four bytes (glance.common.utils)."""
+    images: Any = cloud_.connect(cloud).image
+    name = 'Zoë 画像'
+    image = images.create_image(name, data=b'data', disk_format='raw', tags=[name])
+    assert (images.get_image(image.id).name, images.get_image(image.id).tags) == (name, [name])
+    assert [found.id for found in images.images(name=name)] == [image.id]
+    images.delete_image(image.id)
+    for wrong in ({'name': NAMES[0]}, {'name': 'plain', 'tags': [NAMES[0]]}):
+        with pytest.raises(openstack.exceptions.BadRequestException, match='4 byte unicode'):
+            images.create_image(data=b'data', disk_format='raw', **wrong)
 
 
 def test_a_token_is_validated_once_and_then_known(juju: jubilant.Juju, cloud: cloud_.Cloud):

@@ -8,7 +8,6 @@ import pathlib
 import subprocess
 import sys
 from collections.abc import Generator
-from typing import Any
 
 import jubilant
 import pytest
@@ -28,8 +27,7 @@ KEYSTONE = {
     'options': {'password-security-compliance': json.dumps(RULES)},
 }
 
-NAMES = ('Zoë 🦄', 'Zoë 🐎')
-"""They differ in an emoji alone, which some collations take for the same."""
+NAME = 'Zoë 🦄'
 
 
 @pytest.fixture(scope='module', params=['debian@12', 'debian@13'])
@@ -58,30 +56,6 @@ def cloud(juju: jubilant.Juju) -> cloud_.Cloud:
     return cloud_.find(juju)
 
 
-def test_names_with_emoji_are_kept_and_told_apart_by_openstacksdk(cloud: cloud_.Cloud):
-    sdk: Any = cloud_.connect(cloud)
-    role = sdk.identity.find_role('member', ignore_missing=False)
-    made = {name: sdk.identity.create_project(name=name, description=name) for name in NAMES}
-    for name, project in made.items():
-        assert sdk.identity.get_project(project.id).name == name
-        assert sdk.identity.find_project(name, ignore_missing=False).id == project.id
-        user = sdk.identity.create_user(name=name, description=name, password=f'{name} secret')
-        assert sdk.identity.find_user(name, ignore_missing=False).description == name
-        sdk.identity.assign_project_role_to_user(project, user, role)
-        login = cloud_.login(cloud)
-        login['auth'].update(username=name, project_name=name, password=f'{name} secret')
-        mine: Any = cloud_.connected(login)
-        assert mine.current_project_id == project.id
-        image = mine.image.create_image(name, data=b'data', disk_format='raw', tags=list(NAMES))
-        assert mine.image.get_image(image.id).name == name
-        assert sorted(mine.image.get_image(image.id).tags) == sorted(NAMES)
-        assert [found.id for found in mine.image.images(name=name)] == [image.id]
-        mine.image.delete_image(image.id)
-        sdk.identity.delete_user(user)
-    for project in made.values():
-        sdk.identity.delete_project(project)
-
-
 def test_names_with_emoji_are_kept_by_the_openstack_command(
     cloud: cloud_.Cloud, tmp_path: pathlib.Path
 ):
@@ -97,16 +71,11 @@ def test_names_with_emoji_are_kept_by_the_openstack_command(
         )
         return done.stdout
 
-    name = NAMES[0]
+    name = NAME
     for kind in ('project', 'user'):
         openstack(kind, 'create', name)
         assert json.loads(openstack(kind, 'show', name, '-f', 'json'))['name'] == name
-    (tmp_path / 'data').write_bytes(b'data')
-    openstack(
-        'image', 'create', name, '--disk-format', 'raw', '--file', str(tmp_path / 'data')
-    )  # fmt: skip
-    assert json.loads(openstack('image', 'show', name, '-f', 'json'))['status'] == 'active'
-    for kind in ('image', 'user', 'project'):
+    for kind in ('user', 'project'):
         assert name in openstack(kind, 'list', '-f', 'value', '-c', 'Name')
         openstack(kind, 'delete', name)
 

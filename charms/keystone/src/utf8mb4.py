@@ -1,9 +1,10 @@
 """Runs on the unit, after each migration of keystone's schema: lets names and descriptions hold any character.
 
-Keystone's migrations make their tables in utf8mb3, which knows no character beyond U+FFFF: a project
-called by an emoji is an internal server error. Columns that people write in, and that no foreign key
-joins, are made utf8mb4; all others stay as later migrations expect them. What is done already is left
-alone, so it may run at any time.
+Keystone's migrations make their tables in `utf8`. Where that is utf8mb3, which knows no character beyond U+FFFF, a
+project called by an emoji is an internal server error; where it is utf8mb4, its usual collation takes all emoji for
+one, and two projects that differ in one are a conflict. Columns that people write in, and that no foreign key joins,
+are made utf8mb4 with a collation that tells them apart; all others stay as later migrations expect them. What is done
+already is left alone, so it may run at any time.
 """
 
 # pyright: basic, reportMissingImports=false
@@ -27,7 +28,7 @@ SELECT c.table_name, c.column_name, c.column_type, c.is_nullable
 FROM information_schema.columns AS c
 JOIN information_schema.tables AS t USING (table_schema, table_name)
 WHERE c.table_schema = DATABASE() AND t.table_type = 'BASE TABLE'
-  AND c.character_set_name IN ('utf8', 'utf8mb3')
+  AND (c.character_set_name IN ('utf8', 'utf8mb3') OR c.collation_name = 'utf8mb4_general_ci')
   AND c.column_name IN :names
   AND (c.column_default IS NULL OR c.column_default = 'NULL')
   AND NOT EXISTS (
