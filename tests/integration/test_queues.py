@@ -1,4 +1,4 @@
-"""Three RabbitMQ units and a client: they come to one cluster, and a rotation loses nobody."""
+"""Three RabbitMQ units and a client: they come to one cluster, and take a killed, a paused and a removed one."""
 
 from __future__ import annotations
 
@@ -79,3 +79,42 @@ def test_a_rotation_gives_every_member_the_other_account(cloud: jubilant.Juju):
     after = answers(cloud)
     assert {bag['username'] for bag in after.values()} == {'nova.2'}
     assert all(lets_in(cloud, unit, bag) for unit, bag in (*before.items(), *after.items()))
+
+
+def test_a_member_pauses_and_comes_back(cloud: jubilant.Juju):
+    cloud.run('rabbitmq-server/1', 'pause')
+    assert status(cloud)['running'].split() == [NODES[0], NODES[2]]
+    cloud.run('rabbitmq-server/1', 'resume')
+    assert status(cloud)['running'].split() == NODES
+    settle(cloud)
+
+
+def test_who_was_forgotten_while_away_comes_back(cloud: jubilant.Juju):
+    cloud.exec('systemctl stop rabbitmq-server', unit='rabbitmq-server/2')
+    cloud.run('rabbitmq-server/0', 'forget-cluster-node', {'node': NODES[2]})
+    assert status(cloud)['members'].split() == NODES[:2]
+    cloud.cli('model-config', 'update-status-hook-interval=10s')
+    cloud.wait(
+        lambda s: (
+            'started anew'
+            in s.apps['rabbitmq-server'].units['rabbitmq-server/2'].workload_status.message
+        )
+    )
+    cloud.cli('model-config', 'update-status-hook-interval=60m')
+    assert status(cloud)['running'].split() == NODES
+
+
+def test_a_unit_leaves_and_another_joins(cloud: jubilant.Juju):
+    cloud.cli('remove-unit', '--no-prompt', 'rabbitmq-server/1')
+    cloud.wait(lambda s: len(s.apps['rabbitmq-server'].units) == 2)
+    cloud.add_unit('rabbitmq-server')
+    settle(cloud)
+    new = 'rabbit@rabbitmq-server-3'
+    assert (
+        status(cloud)['members'].split()
+        == status(cloud)['running'].split()
+        == [NODES[0], NODES[2], new]
+    )
+    told = answers(cloud)
+    assert told.keys() == {f'rabbitmq-server/{n}' for n in (0, 2, 3)}
+    assert all(lets_in(cloud, unit, bag) for unit, bag in told.items())
