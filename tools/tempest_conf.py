@@ -48,6 +48,7 @@ def features(images: Images, compliance: Mapping[str, Any]) -> frozenset[str]:
         'http store': 'http' in images.stores,
         'data of any format': not images.format_enforced,
         'glance-download': 'glance-download' in images.import_methods,
+        'web-download': 'web-download' in images.import_methods,
         'security compliance': bool(compliance),
     }
     return frozenset(feature for feature, there in has.items() if there)

@@ -96,7 +96,7 @@ def test_features_are_named_as_the_list_of_what_is_known_names_them():
     none = tempest_conf.offered(METHODS, {}, SCHEMA, {}, cache=False, format_enforced=True)
     assert tempest_conf.features(none, {}) == frozenset()
     every = tempest_conf.offered(
-        {'import-methods': {'value': ['glance-download']}},
+        {'import-methods': {'value': ['glance-download', 'web-download']}},
         {'stores': [{'id': 'fs'}, {'id': 'http'}]},
         SCHEMA,
         {'locations': []},
