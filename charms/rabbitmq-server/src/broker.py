@@ -6,7 +6,7 @@ import dataclasses
 import logging
 from collections.abc import Mapping
 
-import accounts
+import amqp_users
 import charmkit
 import membership
 from charmkit.machine import Finished
@@ -35,7 +35,7 @@ class Report:
     member: bool = False
     lost: bool = False
     """Others count this unit in, and it has nothing of theirs."""
-    accounts: accounts.Observed = dataclasses.field(default_factory=accounts.Observed)
+    accounts: amqp_users.Observed = dataclasses.field(default_factory=amqp_users.Observed)
     refused: str = ''
     """What could not be done, in RabbitMQ's own words."""
     done: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ class Converge:
     """Take this unit into its cluster, keep that in order, and the accounts in it; the result is a :class:`Report`."""
 
     cluster: membership.Want
-    accounts: accounts.Desired
+    accounts: amqp_users.Desired
     settings: Settings
     name: str = CONVERGE
 
@@ -82,16 +82,16 @@ class Converge:
 
     def _with_accounts(self, machine: charmkit.Machine, report: Report) -> Report:
         refused = [report.refused, self.settings.put_in_force(machine)]
-        change = accounts.Change()
+        change = amqp_users.Change()
         found, words = _accounts(machine)
         if found is not None:
-            change = accounts.plan(self.accounts, found, leader=self.cluster.leader)
+            change = amqp_users.plan(self.accounts, found, leader=self.cluster.leader)
             refused += _change(machine, change)
             if change.summary:
                 found, words = _accounts(machine)
         return dataclasses.replace(
             report,
-            accounts=found or accounts.Observed(),
+            accounts=found or amqp_users.Observed(),
             refused='; '.join(dict.fromkeys(w for w in (*refused, words) if w)),
             done=(*report.done, *change.summary),
         )
@@ -234,15 +234,15 @@ def _look(
     return here, theirs
 
 
-def _accounts(machine: charmkit.Machine) -> tuple[accounts.Observed | None, str]:
+def _accounts(machine: charmkit.Machine) -> tuple[amqp_users.Observed | None, str]:
     told = ctl(machine, 'export_definitions', '-', '--format', 'json')
     if told.status:
         return None, _words(told)
     line = next((x for x in told.output.splitlines() if x.startswith('{')), '')
-    return accounts.observed(line), ''
+    return amqp_users.observed(line), ''
 
 
-def _change(machine: charmkit.Machine, change: accounts.Change) -> list[str]:
+def _change(machine: charmkit.Machine, change: amqp_users.Change) -> list[str]:
     for line in change.summary:
         _log.info('%s', line)
     refused: list[str] = []

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-import accounts
+import amqp_users
 import broker
 import charmkit
 import membership
@@ -179,11 +179,11 @@ def _served(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     )
     if paused or not node.secret(inputs, 'seed'):
         return desired
-    held = accounts.keys(node.secret(inputs, 'seed'), _rotations(why, inputs), inputs.now)
+    held = amqp_users.keys(node.secret(inputs, 'seed'), _rotations(why, inputs), inputs.now)
     ttl_ms = 1000 * int(inputs.options.get('notification-ttl', 3600))
     converge = broker.Converge(
         cluster=_want(why, inputs),
-        accounts=accounts.desired(found.every, held, ttl_ms),
+        accounts=amqp_users.desired(found.every, held, ttl_ms),
         settings=node.settings(inputs),
     )
     desired = dataclasses.replace(desired, tasks=(converge,))
@@ -218,7 +218,7 @@ def _refusals(found: Asked) -> Iterator[charmkit.Status]:
 def _reported(
     desired: charmkit.Desired,
     report: broker.Report,
-    held: accounts.Keys,
+    held: amqp_users.Keys,
     found: Asked,
     inputs: charmkit.Inputs,
 ) -> charmkit.Desired:
@@ -233,7 +233,7 @@ def _reported(
     answers = {
         relation: rabbitmq.answer(address, requests, {r: held.account(r) for r in requests})
         for relation, requests in found.requests.items()
-        if report.member and all(accounts.holds(r, held, report.accounts) for r in requests)
+        if report.member and all(amqp_users.holds(r, held, report.accounts) for r in requests)
     }
     return dataclasses.replace(
         desired,

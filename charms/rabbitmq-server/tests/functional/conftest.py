@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-import accounts
+import amqp_users
 import broker
 import charmkit
 import membership
@@ -108,7 +108,7 @@ class Machine:
 
     def converge(self, want: membership.Want, **more: object) -> broker.Report:
         """What a hook of the unit does once its files are there."""
-        every = {'accounts': accounts.Desired(), 'settings': SETTINGS, **more}
+        every = {'accounts': amqp_users.Desired(), 'settings': SETTINGS, **more}
         task = broker.Converge(cluster=want, **every)  # pyright: ignore[reportArgumentType]
         return task.carry_out(cast('charmkit.Machine', self))
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import cast
 
-import accounts
+import amqp_users
 import broker
 import charmkit
 import membership
@@ -18,7 +18,7 @@ from .conftest import CLIENT, SEED, SETTINGS, Machine
 
 pytestmark = [pytest.mark.functional, pytest.mark.slow, pytest.mark.timeout(900)]
 NOVA = rabbitmq.Request('nova/0', '', 'nova', 'openstack', True)
-KEYS = accounts.Keys(SEED)
+KEYS = amqp_users.Keys(SEED)
 
 
 def want(machines: list[Machine], me: int, *, settled: bool = True) -> membership.Want:
@@ -50,8 +50,8 @@ def seen(machine: Machine) -> membership.Seen:
     return broker.status(seam(machine))
 
 
-def give(machines: list[Machine], keys: accounts.Keys = KEYS) -> broker.Report:
-    return machines[0].converge(want(machines, 0), accounts=accounts.desired([NOVA], keys, 5000))
+def give(machines: list[Machine], keys: amqp_users.Keys = KEYS) -> broker.Report:
+    return machines[0].converge(want(machines, 0), accounts=amqp_users.desired([NOVA], keys, 5000))
 
 
 @pytest.fixture(autouse=True)
@@ -106,14 +106,14 @@ def test_a_rotation_loses_nobody(machines: list[Machine]):
     held.stdin.write(old + '\n')
     held.stdin.flush()
     assert held.stdout.readline() == 'here\n'
-    during = accounts.Keys(SEED, {'nova': 1}, frozenset({'nova'}))
+    during = amqp_users.Keys(SEED, {'nova': 1}, frozenset({'nova'}))
     account = during.account(NOVA)
     assert account.name == 'nova.2'
     assert give(machines, during).refused == ''
     for machine in machines:
         assert machine.client(old, 'login').status == 0
         assert machine.client(account.password, 'login', user='nova.2').status == 0
-    give(machines, accounts.Keys(SEED, {'nova': 1}))
+    give(machines, amqp_users.Keys(SEED, {'nova': 1}))
     assert 'ACCESS_REFUSED' in first.client(old, 'login').output
     assert first.client(account.password, 'login', user='nova.2').status == 0
     # Who was connected goes on: it can still declare a queue.

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from typing import Any
 
-import accounts
+import amqp_users
 from charmkit.machine import Finished
 
 START = ('systemctl', 'start', 'rabbitmq-server')
@@ -166,10 +166,10 @@ class Cluster:
 
     def lets_in(self, name: str, user: str, password: str) -> bool:
         """Whether *user* could log in at the node *name*."""
-        seen = accounts.observed(json.dumps(self.nodes[name].definitions))
+        seen = amqp_users.observed(json.dumps(self.nodes[name].definitions))
         kept = seen.users.get(user)
-        want = accounts.Desired({user: password})
-        return kept is not None and not accounts.plan(want, seen, leader=True).definitions
+        want = amqp_users.Desired({user: password})
+        return kept is not None and not amqp_users.plan(want, seen, leader=True).definitions
 
     def users(self, name: str) -> set[str]:
         """All users at the node *name*."""

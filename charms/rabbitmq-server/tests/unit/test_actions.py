@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import accounts
+import amqp_users
 import pytest
 from charmkit import testing as machines
 from ops import testing
@@ -130,7 +130,7 @@ def test_a_rotation_that_is_refused_fails_and_the_old_password_stays(
     rabbits.refusing = 'import_definitions'
     with pytest.raises(testing.ActionFailed, match='No password was rotated: no import'):
         rotate(ctx, settled)
-    assert rabbits.lets_in(ME, 'nova', accounts.Keys(SEED).accounts('nova')['nova'])
+    assert rabbits.lets_in(ME, 'nova', amqp_users.Keys(SEED).accounts('nova')['nova'])
 
 
 def test_cluster_status(ctx: Ctx, rabbits: cluster.Cluster):

@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any, cast
 
-import accounts
+import amqp_users
 import charmkit
 import node
 import pytest
@@ -124,7 +124,7 @@ def test_an_application_is_answered_at_the_address_of_the_binding(
     ctx: Ctx, rabbits: cluster.Cluster, machine: machines.FakeMachine
 ):
     out = hook(ctx, served(asks()))
-    password = accounts.Keys(SEED).accounts('nova')['nova']
+    password = amqp_users.Keys(SEED).accounts('nova')['nova']
     assert said(out) == {
         'hostname': '10.1.0.5',
         'private-address': '10.1.0.5',

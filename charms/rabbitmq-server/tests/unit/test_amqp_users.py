@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import accounts
+import amqp_users
 from charmkit.relations import rabbitmq
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,11 +23,11 @@ requests = st.lists(
     )
 )
 held = st.builds(
-    accounts.Keys, st.just(SEED), st.dictionaries(names, st.integers(1, 3)), st.frozensets(names)
+    amqp_users.Keys, st.just(SEED), st.dictionaries(names, st.integers(1, 3)), st.frozensets(names)
 )
 
 
-def done(seen: dict[str, Any], change: accounts.Change) -> dict[str, Any]:
+def done(seen: dict[str, Any], change: amqp_users.Change) -> dict[str, Any]:
     """The definitions after *change*."""
     told = json.loads(change.definitions or '{}')
     keys = {
@@ -66,13 +66,13 @@ THEIRS = {
 def test_one_pass_is_enough_whatever_was_there(states: list[Any]):
     seen: dict[str, Any] = THEIRS
     for every, keys, ttl in states:
-        want = accounts.desired(every, keys, ttl)
-        observed = accounts.observed(json.dumps(seen))
-        seen = done(seen, accounts.plan(want, observed, leader=True))
-        observed = accounts.observed(json.dumps(seen))
-        assert accounts.plan(want, observed, leader=True) == accounts.Change()
-        assert accounts.plan(want, observed, leader=False) == accounts.Change()
-        assert all(accounts.holds(r, keys, observed) for r in every)
+        want = amqp_users.desired(every, keys, ttl)
+        observed = amqp_users.observed(json.dumps(seen))
+        seen = done(seen, amqp_users.plan(want, observed, leader=True))
+        observed = amqp_users.observed(json.dumps(seen))
+        assert amqp_users.plan(want, observed, leader=True) == amqp_users.Change()
+        assert amqp_users.plan(want, observed, leader=False) == amqp_users.Change()
+        assert all(amqp_users.holds(r, keys, observed) for r in every)
         assert observed.users.keys() == want.passwords.keys() | {'operator'}
         assert '/' in observed.vhosts
 
@@ -80,30 +80,31 @@ def test_one_pass_is_enough_whatever_was_there(states: list[Any]):
 @given(requests, held, requests, held)
 def test_who_does_not_lead_takes_nothing_away(
     before: list[rabbitmq.Request],
-    old: accounts.Keys,
+    old: amqp_users.Keys,
     after: list[rabbitmq.Request],
-    new: accounts.Keys,
+    new: amqp_users.Keys,
 ):
     seen = done(
-        THEIRS, accounts.plan(accounts.desired(before, old), accounts.Observed(), leader=True)
+        THEIRS,
+        amqp_users.plan(amqp_users.desired(before, old), amqp_users.Observed(), leader=True),
     )
-    change = accounts.plan(
-        accounts.desired(after, new), accounts.observed(json.dumps(seen)), leader=False
+    change = amqp_users.plan(
+        amqp_users.desired(after, new), amqp_users.observed(json.dumps(seen)), leader=False
     )
-    now = accounts.observed(json.dumps(done(seen, change)))
+    now = amqp_users.observed(json.dumps(done(seen, change)))
     assert change.commands == ()
-    assert all(accounts.holds(r, old, now) for r in before)
+    assert all(amqp_users.holds(r, old, now) for r in before)
 
 
 @given(held, st.booleans(), names)
 def test_a_rotation_changes_what_is_answered_and_with_an_overlap_the_former_lets_in(
-    keys: accounts.Keys, takes: bool, user: str
+    keys: amqp_users.Keys, takes: bool, user: str
 ):
     request = rabbitmq.Request('a/0', '', user, 'x', takes)
     before = keys.account(request)
     turns = {**keys.turns, user: keys.turns.get(user, 0) + 1}
-    during = accounts.Keys(SEED, turns, keys.overlapping | {user})
-    after = accounts.Keys(SEED, turns, keys.overlapping - {user})
+    during = amqp_users.Keys(SEED, turns, keys.overlapping | {user})
+    after = amqp_users.Keys(SEED, turns, keys.overlapping - {user})
     if takes:
         assert during.account(request).name != before.name
         assert during.accounts(user)[before.name] == before.password
@@ -114,9 +115,9 @@ def test_a_rotation_changes_what_is_answered_and_with_an_overlap_the_former_lets
 
 def test_no_password_is_in_a_change_or_seen():
     request = rabbitmq.Request('a/0', '', 'nova', 'x')
-    keys = accounts.Keys(SEED)
-    want = accounts.desired([request], keys)
-    change = accounts.plan(want, accounts.Observed(), leader=True)
+    keys = amqp_users.Keys(SEED)
+    want = amqp_users.desired([request], keys)
+    change = amqp_users.plan(want, amqp_users.Observed(), leader=True)
     password = keys.accounts('nova')['nova']
     assert password not in change.definitions
     assert password not in f'{change} {want} {keys} {keys.account(request)}'
@@ -126,4 +127,4 @@ def test_no_password_is_in_a_change_or_seen():
 def test_a_hash_is_as_rabbitmq_makes_it():
     # Of RabbitMQ's documentation of passwords: salt 908D C60A, password test12.
     salt = bytes.fromhex('908DC60A')
-    assert accounts.hashed('test12', salt) == 'kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR'
+    assert amqp_users.hashed('test12', salt) == 'kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR'
