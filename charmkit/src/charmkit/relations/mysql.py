@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
-from . import Databag, Need, Relation, Site, first, host_in_url, unit_order, wire
+from . import Databag, Need, Relation, Site, first, host_in_url, sharing, wire
 
 PORT = 3306
 
@@ -80,41 +80,16 @@ class Request:
     hosts: tuple[str, ...]
 
 
-@dataclasses.dataclass(frozen=True)
-class Refusal:
-    """Why a request cannot be met, in words for the operator."""
-
-    unit: str
-    reason: str
+Refusal = sharing.Refusal
 
 
 def requests(
     relation: Relation, kept: Iterable[Request] = ()
 ) -> tuple[tuple[Request, ...], tuple[Refusal, ...]]:
-    """What the units of *relation* ask for, and what of that is refused.
-
-    *kept* are requests of this relation that were met before. Where a unit that is still there now asks for
-    nonsense, or no longer says all, what it asked for last stays in force, and a refusal says so. An incomplete
-    request of which nothing was ever met is neither: the unit has not said everything yet.
-    """
-    last = {(r.unit, r.prefix): r for r in kept}
-    met: list[Request] = []
-    refused: list[Refusal] = []
-    for unit, bag in sorted(relation.units.items(), key=lambda item: unit_order(item[0])):
-        asked = _prefixes(bag)
-        if len(asked) > _MOST_DATABASES:
-            refused.append(Refusal(unit, f'asks for more than {_MOST_DATABASES} databases'))
-            asked = set[str]()
-        for prefix in sorted(asked | {p for u, p in last if u == unit}):
-            request = before = last.get((unit, prefix))
-            try:
-                request = _read(unit, prefix, bag, once=before is not None) or before
-            except ValueError as e:
-                stays = '; what it asked for before stays in force' if before else ''
-                refused.append(Refusal(unit, f'{e}{stays}'))
-            if request:
-                met.append(request)
-    return tuple(met), tuple(refused)
+    """What the units of *relation* ask for, and what of that is refused; *kept*: see :func:`sharing.requests`."""
+    return sharing.requests(
+        relation, kept, prefixes=_prefixes, read=_read, most=(_MOST_DATABASES, 'databases')
+    )
 
 
 def answer(
@@ -145,7 +120,7 @@ def _prefixes(bag: Databag) -> set[str]:
     return found | ({''} if 'database' in bag else set())
 
 
-def _read(unit: str, prefix: str, bag: Databag, *, once: bool) -> Request | None:
+def _read(unit: str, prefix: str, bag: Databag, once: bool) -> Request | None:
     """The request at *prefix*; None when nothing is said, or not everything yet.
 
     Raises:
