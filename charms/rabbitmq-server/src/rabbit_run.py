@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 import amqp_users
 import broker
 import charmkit
 import membership
 import node
+import rabbit_actions
 from charmkit import rotation
-from charmkit.machine import Finished
 from charmkit.relations import rabbitmq, unit_order, wire
 from charmkit.why import action
 
@@ -39,11 +39,11 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
         return charmkit.Desired(host=node.desired(inputs, stopped=True))
     match why:
         case charmkit.Action(name='cluster-status'):
-            return _asked(broker.Ask(('cluster_status', '--formatter', 'json')), inputs)
+            return rabbit_actions.cluster_status(inputs)
         case charmkit.Action(name='list-unconsumed-queues'):
-            return _unconsumed(inputs)
+            return rabbit_actions.unconsumed_queues(inputs)
         case charmkit.Action(name='forget-cluster-node'):
-            return _forgotten(str(why.params['node']), inputs)
+            return rabbit_actions.forgotten(str(why.params['node']), inputs)
         case charmkit.Action(name='rotate-password'):
             return _rotated(why, inputs)
         case charmkit.Action(name='pause'):
@@ -293,89 +293,6 @@ def _absent(here: membership.Seen, units: Iterable[str]) -> Iterator[charmkit.St
 
 
 # Actions.
-
-
-def _asked(task: broker.Ask, inputs: charmkit.Inputs) -> charmkit.Desired:
-    found = inputs.seen.get(task.name)
-    desired = charmkit.Desired(tasks=(task,), read_only=True)
-    if not isinstance(found, Finished):
-        return desired
-    seen = membership.seen(found.output)
-    if found.status or not seen.answers:
-        return charmkit.Desired(failure=_last(found.output))
-    return dataclasses.replace(
-        desired,
-        results={
-            'members': ' '.join(sorted(seen.members)),
-            'running': ' '.join(sorted(seen.up)),
-            'alarms': ' '.join(sorted(f'{a.node}:{a.resource}' for a in seen.alarms)) or 'none',
-            'partitions': json.dumps(
-                {k: list(v) for k, v in seen.partitions.items()}, sort_keys=True
-            ),
-            'versions': ' '.join(sorted(seen.versions)),
-        },
-    )
-
-
-def _last(said: str) -> str:
-    lines = [line for line in said.splitlines() if line.strip() not in ('', 'Error:')]
-    return lines[0].strip()[:400] if lines else 'rabbitmqctl said nothing'
-
-
-_VHOSTS = broker.Ask(('-q', 'list_vhosts', 'name', '--formatter', 'json'), name='vhosts')
-
-
-def _unconsumed(inputs: charmkit.Inputs) -> charmkit.Desired:
-    listed = inputs.seen.get(_VHOSTS.name)
-    if not isinstance(listed, Finished):
-        return charmkit.Desired(tasks=(_VHOSTS,), read_only=True)
-    if listed.status:
-        return charmkit.Desired(failure=_last(listed.output))
-    vhosts = [str(v['name']) for v in _rows(listed.output) if 'name' in v]
-    columns = ('name', 'messages', 'consumers', '--formatter', 'json')
-    tasks = [
-        broker.Ask(('-q', 'list_queues', '-p', v, *columns), name=f'queues {v}') for v in vhosts
-    ]
-    results: dict[str, str] = {}
-    for vhost, task in zip(vhosts, tasks, strict=True):
-        found = inputs.seen.get(task.name)
-        if not isinstance(found, Finished):
-            continue
-        if found.status:
-            return charmkit.Desired(failure=_last(found.output))
-        idle = {
-            str(q['name']): q.get('messages')
-            for q in _rows(found.output)
-            if q.get('consumers') == 0
-        }
-        results[vhost] = json.dumps(idle, sort_keys=True)
-    queues = {v: json.loads(text) for v, text in results.items() if text != '{}'}
-    return charmkit.Desired(
-        tasks=(_VHOSTS, *tasks),
-        read_only=True,
-        results={'unconsumed-queues': json.dumps(queues, sort_keys=True)} if results else {},
-    )
-
-
-def _rows(said: str) -> list[dict[str, Any]]:
-    """The array that RabbitMQ prints, over several lines."""
-    start = said.find('[')
-    rows = wire.load_array(said[start:]) if start >= 0 else []
-    return [cast('dict[str, Any]', r) for r in rows if isinstance(r, dict)]
-
-
-def _forgotten(name: str, inputs: charmkit.Inputs) -> charmkit.Desired:
-    if not membership.unit(name):
-        return charmkit.Desired(
-            failure=f'node is {name[:80]!r}: give one of those that cluster-status calls members'
-        )
-    if name == membership.node(inputs.site.unit):
-        return charmkit.Desired(failure=f'{name} is this unit: run it on another one')
-    task = broker.Forget(name)
-    found = inputs.seen.get(task.name)
-    if found:
-        return charmkit.Desired(failure=str(found))
-    return charmkit.Desired(tasks=(task,), read_only=True, results={'forgotten': name})
 
 
 def _paused(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
