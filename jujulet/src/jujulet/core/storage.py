@@ -140,13 +140,19 @@ def after_hook(model: Model, unit: str, hook: Hook) -> Model:
 
 
 def settle(model: Model) -> Model:
-    """*model* without instances that are going and of which no charm was told."""
+    """*model* without instances that are going and of which no charm was told, or is being told just now."""
     gone: list[str] = []
     for each in model.storage.values():
         unit = model.units.get(each.owner)
-        if unit is None or (each.life != 'alive' and each.id not in unit.agent.storage_attached):
+        if unit is None or (each.life != 'alive' and not _told(unit, each.id)):
             gone.append(each.id)
     return edit.without(model, 'storage', *gone) if gone else model
+
+
+def _told(unit: Unit, sid: str) -> bool:
+    agent = unit.agent
+    telling = agent.step == 'running' and agent.hook == Hook('storage-attached', storage=sid)
+    return telling or sid in agent.storage_attached
 
 
 def attached(model: Model, sid: str, now: float) -> Model:

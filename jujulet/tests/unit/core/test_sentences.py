@@ -528,6 +528,33 @@ def test_storage_that_a_charm_adds_comes_after_the_hook(world: World):
     ]
 
 
+@pytest.mark.parametrize(
+    ('done', 'names'),
+    [
+        (Done(), ['data-storage-attached', 'data-storage-detaching']),
+        (simulation.FAIL, ['data-storage-attached!']),
+    ],
+    ids=['told', 'failed'],
+)
+def test_storage_that_is_removed_while_its_charm_is_told_of_it_goes_in_order(
+    world: World, done: Done, names: list[str]
+):
+    store = charm.StorageMeta('data', minimum=0, maximum=-1)
+    world.deploy(simulation.a_charm('a', storage={'data': store}))
+    world.settle()
+    world.trace.clear()
+    (sid,) = world.ask(requests.AddStorage(unit='a/0', name='data', directive='1'))['storage']
+    while not world.running:
+        world.step()
+    world.ask(requests.RemoveStorage(ids=(sid,), force=True))
+    assert sid in world.model.storage
+    world.finish('0', done)
+    world.settle()
+    assert world.names('a/0') == names
+    assert not world.model.storage
+    assert not world.model.units['a/0'].agent.storage_attached
+
+
 def test_force_lets_a_unit_go_whose_hooks_fail(world: World):
     world.deploy(A, script=lambda _m, _c: simulation.FAIL)
     world.settle()
