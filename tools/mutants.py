@@ -98,7 +98,14 @@ GROUPS = {
     ),
     'mysql': Group(
         'charms/mysql',
-        tuple(f'src/{name}.py' for name in ('disks', 'generations', 'grants', 'rotation')),
+        tuple(f'src/{name}.py' for name in ('disks', 'generations', 'grants')),
+    ),
+    'rabbitmq': Group(
+        'charms/rabbitmq-server',
+        tuple(
+            f'src/{name}.py'
+            for name in ('amqp_users', 'membership', 'node', 'rabbit_actions', 'rabbit_run')
+        ),
     ),
     'balancer': Group(
         'charms/openstack-loadbalancer',

@@ -177,7 +177,13 @@ def test_charmkits_mutants_are_of_the_modules_that_decide(monkeypatch: pytest.Mo
     assert {'src/charmkit/apply.py', 'src/charmkit/files.py', 'src/charmkit/charm.py'}.isdisjoint(
         modules
     )
-    assert [m for m in modules if not [*(root / 'charmkit').glob(m)]] == []
+    missing = [
+        f'{group.folder}/{pattern}'
+        for group in mutants.GROUPS.values()
+        for pattern in group.modules
+        if not [*(root / group.folder).glob(pattern)]
+    ]
+    assert missing == []
     with pytest.raises(LookupError, match='what decides in matrix'):
         mutants.deciding('matrix', (root / 'pyproject.toml').read_text())
 
