@@ -12,8 +12,9 @@ import dataclasses
 import datetime
 from collections.abc import Iterable, Mapping
 
+from . import state
 from .relations import wire
-from .why import Action
+from .why import Action, Why, action
 
 KEY = 'rotated'
 
@@ -67,6 +68,35 @@ def chosen(rotate: Action, users: Iterable[str]) -> list[str]:
     """The users whose password the action ``rotate-password`` is to renew: one of *users*, or all of them."""
     user = str(rotate.params.get('user', ''))
     return [user] if user else sorted(users)
+
+
+def of(why: Why, inputs: state.Inputs, users: Iterable[str]) -> dict[str, Rotation]:
+    """The rotations that hold in this run, of an application whose clients' users are *users*.
+
+    They are those before, and with the action ``rotate-password`` the one that it asks for.
+    """
+    before = read(inputs.peers.get(KEY, ''))
+    rotate = action(why, 'rotate-password')
+    if not rotate:
+        return before
+    return rotated(before, chosen(rotate, users), inputs.now + 60 * overlap_min(rotate))
+
+
+def recorded(
+    desired: state.Desired, rotate: Action, inputs: state.Inputs, users: Iterable[str]
+) -> state.Desired:
+    """*desired* with the record of what the action has rotated, and its results."""
+    there = [*users]
+    after, renewed = of(rotate, inputs, there), chosen(rotate, there)
+    peers = {**desired.app_data['peers'], KEY: write(after)}
+    return dataclasses.replace(
+        desired,
+        app_data={**desired.app_data, 'peers': peers},
+        results={
+            'users': ' '.join(renewed),
+            'former-passwords-until': utc(after[renewed[0]].until),
+        },
+    )
 
 
 def refusal(

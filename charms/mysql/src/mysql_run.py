@@ -84,32 +84,13 @@ def _users(inputs: charmkit.Inputs) -> list[str]:
     return sorted({r.user for requests in every for r in requests})
 
 
-def _rotations(why: charmkit.Why, inputs: charmkit.Inputs) -> dict[str, rotation.Rotation]:
-    before = rotation.read(inputs.peers.get(rotation.KEY, ''))
-    rotate = action(why, 'rotate-password')
-    if not rotate:
-        return before
-    until = inputs.now + 60 * rotation.overlap_min(rotate)
-    return rotation.rotated(before, rotation.chosen(rotate, _users(inputs)), until)
-
-
 def _rotated(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
     desired = _served(why, inputs)
-    after = _rotations(why, inputs)
     report = inputs.seen.get(server.CONVERGE)
     if inputs.failed or (isinstance(report, server.Report) and report.refused):
         said = report.refused if isinstance(report, server.Report) else 'the server does not run'
         return charmkit.Desired(failure=f'No password was rotated: {said}')
-    peers = {**desired.app_data['peers'], rotation.KEY: rotation.write(after)}
-    users = rotation.chosen(why, _users(inputs))
-    return dataclasses.replace(
-        desired,
-        app_data={**desired.app_data, 'peers': peers},
-        results={
-            'users': ' '.join(users),
-            'former-passwords-until': rotation.utc(after[users[0]].until),
-        },
-    )
+    return rotation.recorded(desired, why, inputs, _users(inputs))
 
 
 def _answered(desired: charmkit.Desired, inputs: charmkit.Inputs) -> charmkit.Desired:
@@ -137,7 +118,7 @@ def _served(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     every = [request for requests in asked.requests.values() for request in requests]
     converge = server.Converge(
         grants.desired(every),
-        grants.keys(seed, _rotations(why, inputs), inputs.now),
+        grants.keys(seed, rotation.of(why, inputs, _users(inputs)), inputs.now),
         inputs.fresh,
         emptied=action(why, 'restore') is not None,
     )

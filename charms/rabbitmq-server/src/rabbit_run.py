@@ -179,7 +179,8 @@ def _served(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     )
     if paused or not node.secret(inputs, 'seed'):
         return desired
-    held = amqp_users.keys(node.secret(inputs, 'seed'), _rotations(why, inputs), inputs.now)
+    rotations = rotation.of(why, inputs, found.users)
+    held = amqp_users.keys(node.secret(inputs, 'seed'), rotations, inputs.now)
     ttl_ms = 1000 * int(inputs.options.get('notification-ttl', 3600))
     converge = broker.Converge(
         cluster=_want(why, inputs),
@@ -314,15 +315,6 @@ def _paused(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
     )
 
 
-def _rotations(why: charmkit.Why, inputs: charmkit.Inputs) -> dict[str, rotation.Rotation]:
-    before = rotation.read(inputs.peers.get(rotation.KEY, ''))
-    rotate = action(why, 'rotate-password')
-    if not rotate:
-        return before
-    until = inputs.now + 60 * rotation.overlap_min(rotate)
-    return rotation.rotated(before, rotation.chosen(rotate, asked(inputs).users), until)
-
-
 def _rotation_refused(rotate: charmkit.Action, inputs: charmkit.Inputs) -> str:
     if not inputs.site.leader:
         return 'Only the leader can: `juju status` tells which unit it is'
@@ -346,7 +338,6 @@ def _rotated(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
     if refused := _rotation_refused(why, inputs):
         return charmkit.Desired(failure=refused)
     desired = _served(why, inputs)
-    after = _rotations(why, inputs)
     report = inputs.seen.get(broker.CONVERGE)
     if inputs.failed or (
         isinstance(report, broker.Report) and (report.refused or not report.member)
@@ -355,13 +346,4 @@ def _rotated(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
         return charmkit.Desired(
             failure=f'No password was rotated: {said or "the server does not run"}'
         )
-    peers = {**desired.app_data['peers'], rotation.KEY: rotation.write(after)}
-    users = rotation.chosen(why, asked(inputs).users)
-    return dataclasses.replace(
-        desired,
-        app_data={**desired.app_data, 'peers': peers},
-        results={
-            'users': ' '.join(users),
-            'former-passwords-until': rotation.utc(after[users[0]].until),
-        },
-    )
+    return rotation.recorded(desired, why, inputs, asked(inputs).users)
