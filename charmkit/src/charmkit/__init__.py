@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import apache, conf, host, idle, limits, migration, options, relations, state
-    from .api import ApiCharm
+    from .api import AgentCharm, ApiCharm
     from .charm import Charm
     from .machine import Facts, Machine, Task
-    from .relations import keystone, mount, mysql, subordinate
-    from .spec import Daemon, Ready, ServiceSpec, WsgiApp
+    from .relations import keystone, mount, mysql, rabbitmq, subordinate
+    from .spec import Daemon, Offer, Ready, ServiceSpec, WsgiApp
     from .state import Desired, Inputs, Secret, Status
     from .why import Action, Hook, Why
 
 __all__ = [
     'Action',
+    'AgentCharm',
     'ApiCharm',
     'Charm',
     'Daemon',
@@ -28,6 +29,7 @@ __all__ = [
     'Hook',
     'Inputs',
     'Machine',
+    'Offer',
     'Ready',
     'Secret',
     'ServiceSpec',
@@ -45,17 +47,18 @@ __all__ = [
     'mount',
     'mysql',
     'options',
+    'rabbitmq',
     'relations',
     'state',
     'subordinate',
 ]
 
 _HOMES = {
-    'api': ('ApiCharm',),
+    'api': ('AgentCharm', 'ApiCharm'),
     'charm': ('Charm',),
     'machine': ('Facts', 'Machine', 'Task'),
-    'relations': ('keystone', 'mount', 'mysql', 'subordinate'),
-    'spec': ('Daemon', 'Ready', 'ServiceSpec', 'WsgiApp'),
+    'relations': ('keystone', 'mount', 'mysql', 'rabbitmq', 'subordinate'),
+    'spec': ('Daemon', 'Offer', 'Ready', 'ServiceSpec', 'WsgiApp'),
     'state': ('Desired', 'Inputs', 'Secret', 'Status'),
     'why': ('Action', 'Hook', 'Why'),
 }

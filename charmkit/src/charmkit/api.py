@@ -1,4 +1,4 @@
-"""The charm of an OpenStack API service: a subclass says what the service is, and no more."""
+"""The charms of OpenStack's services, with an API or as agents: a subclass says what the service is, and no more."""
 
 from __future__ import annotations
 
@@ -32,8 +32,31 @@ class ApiCharm(charm.Charm):
         return service.prepared(self.spec, facts)
 
 
+class AgentCharm(charm.Charm):
+    """Charm for daemons without an API of their own, such as OpenStack's agents on compute nodes.
+
+    A subclass only sets :attr:`spec`, which has no applications; it may be a subordinate. The actions that it knows:
+    ``pause``, ``resume`` and ``openstack-upgrade``.
+    """
+
+    spec: ClassVar[service.ServiceSpec]
+
+    @classmethod
+    def declared_options(cls, facts: state.Facts | None = None) -> tuple[options.Option, ...]:
+        """Those that every charm of OpenStack's has, and the service's own."""
+        return options.declared(*cls.spec.options, common=options.AGENT)
+
+    def run(self, why: Why, inputs: state.Inputs) -> state.Desired:
+        """What the service's spec says."""
+        return run(self.spec, why, inputs)
+
+    def prepared(self, facts: state.Facts) -> host.Host:
+        """The packages of the service; none of its daemons runs."""
+        return service.prepared(self.spec, facts)
+
+
 def run(spec: service.ServiceSpec, why: Why, inputs: state.Inputs) -> state.Desired:
-    """One run of an API charm; pure."""
+    """One run of an API charm or of an agent's; pure."""
     refused = _refused(spec, why, inputs)
     if refused:
         return state.Desired(failure=refused)

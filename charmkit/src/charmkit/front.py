@@ -183,6 +183,23 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
     )
 
 
+def nowhere(inputs: state.Inputs, course: Course) -> Place:
+    """For an agent, which has no clients: it stops when it is told to."""
+    return Place(
+        site=inputs.site,
+        addresses=(),
+        out_of_service=course.paused,
+        announced=True,
+        status=_PAUSED if course.paused else None,
+        host=host.Host(),
+        peer_data={},
+        lifecycle=loadbalancer.Lifecycle(state='ready', token=''),
+        settled=True,
+        vips='',
+        coming_back=False,
+    )
+
+
 def size(spec: spec_.ServiceSpec, app: spec_.WsgiApp, inputs: state.Inputs) -> apache.Size:
     """How many processes and threads serve *app* on this unit."""
     return apache.size(
@@ -353,6 +370,9 @@ def _misplaced(homeless: tuple[str, ...]) -> state.Status | None:
     )
 
 
+_PAUSED = state.Status('maintenance', 'paused: run the resume action to serve again')
+
+
 def _status(
     course: Course,
     balancers: list[Relation],
@@ -361,7 +381,7 @@ def _status(
     out: bool,
 ) -> state.Status | None:
     if course.paused and out:
-        return state.Status('maintenance', 'paused: run the resume action to serve again')
+        return _PAUSED
     if course.paused:
         return state.Status('maintenance', f'draining, {drain.state}: {drain.reason}')
     if lifecycle.state != 'ready':

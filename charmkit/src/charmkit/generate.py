@@ -17,7 +17,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 from . import options
-from .api import ApiCharm
+from .api import AgentCharm, ApiCharm
 from .charm import Charm
 
 _WIDTH = 99
@@ -41,6 +41,11 @@ extra-bindings:
   internal:
   public:
   admin:
+peers:
+  peers:
+    interface: {name}-peer
+"""
+AGENT_TOP = """\
 peers:
   peers:
     interface: {name}-peer
@@ -92,6 +97,17 @@ ACTIONS = """\
       Migrate the database for this unit's release, in a way that units of the older release bear.
     additionalProperties: false
 """
+AGENT_ACTIONS = """\
+  pause:
+    description: Stop the daemons of this unit; the unit's status says so.
+    additionalProperties: false
+  resume:
+    description: Run the daemons of this unit again.
+    additionalProperties: false
+  openstack-upgrade:
+    description: Upgrade the unit's OpenStack packages to what its archive has.
+    additionalProperties: false
+"""
 CONTRACT = """\
   db-contract:
     description: Drop from the database what only the older release needed, once no unit runs it.
@@ -108,6 +124,9 @@ def metadata(text: str, name: str, charm: type[Charm]) -> str:
         text = _put(text, 'provides:', _blocks(ENDPOINTS, '  '))
         actions = ACTIONS + (CONTRACT if charm.spec.migrations.contract else '')
         text = _put(text, 'actions:', _blocks(actions, '  '))
+    if issubclass(charm, AgentCharm):
+        text = _put(text, '', _blocks(AGENT_TOP.format(name=name), ''))
+        text = _put(text, 'actions:', _blocks(AGENT_ACTIONS, '  '))
     if declared := charm.declared_options():
         config = 'config:\n  options:\n' + ''.join(map(option, declared))
         text = _put(text, '', {'config:': config})

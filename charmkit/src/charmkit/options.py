@@ -245,11 +245,8 @@ RULES = Kind(
     longest=64_000,
 )
 
-API = (
-    Option(
-        'region', REGION, 'RegionOne', 'Region of the endpoints in the catalogue.', published=True
-    ),
-    Option('debug', SWITCH, False, 'Log at debug level.'),
+DEBUG = Option('debug', SWITCH, False, 'Log at debug level.')
+ORIGIN = (
     Option(
         'openstack-origin',
         Kind('string', 'an archive, in one line', lambda text: text.isprintable()),
@@ -264,6 +261,23 @@ API = (
         '',
         'The ASCII-armoured public key that signs the archive of a `deb` line.',
     ),
+)
+FLAGS = Option(
+    'config-flags',
+    SECTIONS,
+    '',
+    "More of the service's configuration. It goes over what the charm says, but for what follows "
+    'from relations.',
+)
+AGENT = (DEBUG, *ORIGIN, FLAGS)
+"""What every agent's charm has."""
+
+API = (
+    Option(
+        'region', REGION, 'RegionOne', 'Region of the endpoints in the catalogue.', published=True
+    ),
+    DEBUG,
+    *ORIGIN,
     Option('workers', count(0, 64), 0, 'Processes of the API. 0 sizes them to the machine.'),
     Option(
         'threads',
@@ -302,19 +316,13 @@ API = (
         '',
         "Rules of the API's policy that are to be others than its release has them.",
     ),
-    Option(
-        'config-flags',
-        SECTIONS,
-        '',
-        "More of the service's configuration. It goes over what the charm says, but for what follows "
-        'from relations.',
-    ),
+    FLAGS,
 )
 """What every API charm has."""
 
 
-def declared(*more: Option) -> tuple[Option, ...]:
-    """The options of an API charm with *more* of its own; one of the same name takes the place of the common one."""
+def declared(*more: Option, common: Iterable[Option] = API) -> tuple[Option, ...]:
+    """*common* with *more*, the charm's own; one of the same name takes the place of the common one."""
     own = {option.name: option for option in more}
-    common = tuple(own.pop(option.name, option) for option in API)
-    return (*common, *own.values())
+    taken = tuple(own.pop(option.name, option) for option in common)
+    return (*taken, *own.values())

@@ -1,26 +1,28 @@
-"""What it takes to run an OpenStack API service: data in, data out. Pure."""
+"""What it takes to run an OpenStack service, with an API or as an agent: data in, data out. Pure."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 from . import (
     apache,
     archive,
-    conf,
+    chosen,
+    daemons,
     front,
     health,
     host,
     memcached,
     migration,
     releases,
-    settings,
     state,
+    written,
 )
-from .relations import Databag, Need, keystone, loadbalancer, subordinate
+from .relations import Databag, Need, keystone, loadbalancer
 from .spec import Daemon as Daemon
+from .spec import Offer as Offer
 from .spec import Ready as Ready
 from .spec import ServiceSpec as ServiceSpec
 from .spec import WsgiApp as WsgiApp
@@ -36,10 +38,11 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     spec = spec.on(release)
     source = archive.decide(spec.packages, why, inputs)
     course = front.course(why, inputs)
-    place = front.place(spec, inputs, course)
+    place = front.place(spec, inputs, course) if spec.apps else front.nowhere(inputs, course)
     inputs = dataclasses.replace(inputs, site=place.site)
     found = _found(spec, inputs)
-    unmet = _unmet(found, inputs)
+    values = chosen.decide(spec.chosen, inputs)
+    unmet = [*_unmet(found, inputs), *values.status]
     installed = inputs.versions.get(spec.packages[0], '')
     outset = state.Desired(
         host=host.merge(_always(spec, inputs.facts), source.host),
@@ -58,7 +61,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         return dataclasses.replace(
             outset, host=host.merge(outset.host, _idle(spec)), status=(*unmet, *source.status)
         )
-    ready = Ready(inputs, found)
+    ready = Ready(inputs, found, release, values.values)
     decision = migration.decide(
         spec.migrations,
         inputs,
@@ -69,33 +72,31 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     )
     refusal = spec.refusal(inputs)
     serving = decision.usable and not refusal and not place.out_of_service
-    unannounced = not serving and not place.announced
     return dataclasses.replace(
         outset,
         host=host.merge(
             outset.host,
             host.Host(
-                files=_config_files(spec, ready),
+                files=written.files(spec, ready),
                 commands=decision.commands,
-                services=_daemons(spec, ready, course, usable=decision.usable and not refusal),
+                services=daemons.wanted(
+                    spec, ready, usable=decision.usable and not refusal, paused=course.paused
+                ),
             ),
-            _stop_times(spec),
-            _no_rules(spec, inputs),
-            apache.desired(
-                _sites(spec, inputs, place.addresses),
-                running=serving,
-                version=installed,
-                linger_s=loadbalancer.NOTICE_S if unannounced else 0,
-            ),
-            apache.drain(unannounced),
+            daemons.stop_times(spec),
+            written.no_rules(spec, inputs),
+            _served(spec, inputs, place, serving=serving, version=installed)
+            if spec.apps
+            else host.Host(),
             place.host,
             spec.machine(ready),
         ),
         unit_data={
-            **outset.unit_data,
+            **(_offered(spec, ready, outset.unit_data) if decision.usable else outset.unit_data),
             'peers': {**decision.unit_data, **place.peer_data},
         },
-        app_data={**outset.app_data, 'peers': decision.app_data},
+        app_data={**outset.app_data, 'peers': {**decision.app_data, **values.app_data}},
+        secrets=values.secrets,
         ports=frozenset(app.port for app in spec.apps),
         status=(
             *_status(refusal, decision.message, place.status),
@@ -104,7 +105,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             *_contributions(spec, ready),
             *_refusals(spec, inputs),
         ),
-        tasks=(_health(spec, inputs, place),) if serving and not inputs.failed else (),
+        tasks=(_health(spec, inputs, place),) if _asks(spec, inputs, serving=serving) else (),
     )
 
 
@@ -130,7 +131,10 @@ def schema(spec: ServiceSpec, inputs: state.Inputs) -> migration.Schema | None:
     release = release_of(spec, inputs)
     spec = spec.on(release)
     found = _found(spec, inputs)
-    return None if _unmet(found, inputs) else _schema(spec, release, Ready(inputs, found))
+    values = chosen.decide(spec.chosen, inputs)
+    if _unmet(found, inputs) or values.status:
+        return None
+    return _schema(spec, release, Ready(inputs, found, release, values.values))
 
 
 def ordered(spec: ServiceSpec, why: Why) -> migration.Steps | migration.MakeSteps | None:
@@ -169,7 +173,7 @@ def _refusals(spec: ServiceSpec, inputs: state.Inputs) -> list[state.Status]:
 
 
 def _contributions(spec: ServiceSpec, ready: Ready) -> list[state.Status]:
-    found = [(need, c) for need in spec.sections for c in _contributed(ready, need)]
+    found = [(need, c) for need in spec.sections for c in written.contributed(ready, need)]
     return [
         *(state.Status('blocked', f'{c.app}: {c.refused}') for _, c in found if c.refused),
         *(
@@ -178,11 +182,6 @@ def _contributions(spec: ServiceSpec, ready: Ready) -> list[state.Status]:
             if c.silent
         ),
     ]
-
-
-def _contributed(ready: Ready, need: Need[Any]) -> tuple[subordinate.Contribution, ...]:
-    found = ready.found.get(need)
-    return cast('tuple[subordinate.Contribution, ...]', found) if found is not None else ()
 
 
 def _schema(spec: ServiceSpec, release: releases.Release, ready: Ready) -> migration.Schema:
@@ -206,60 +205,63 @@ def prepared(spec: ServiceSpec, facts: state.Facts) -> host.Host:
 
 def _always(spec: ServiceSpec, facts: state.Facts) -> host.Host:
     """What is wanted from the first hook on, so that only configuration is left for later."""
-    return host.merge(
-        host.Host(
-            packages=frozenset({*spec.packages, *apache.PACKAGES}),
-            services=tuple(host.Service(name, 'masked') for name in spec.masked),
-        ),
-        memcached.desired(facts.memory_mib),
+    own = host.Host(
+        packages=frozenset(spec.packages),
+        services=tuple(host.Service(name, 'masked') for name in spec.masked),
     )
+    if not spec.apps:
+        return own
+    web = host.Host(packages=frozenset(apache.PACKAGES))
+    return host.merge(own, web, memcached.desired(facts.memory_mib))
 
 
 def _idle(spec: ServiceSpec) -> host.Host:
     """Out of service for want of something: it may have served until now, and nobody knows."""
-    daemons = tuple(host.Service(d.name, 'stopped') for d in spec.daemons)
+    agents = host.Host(services=tuple(host.Service(d.name, 'stopped') for d in spec.daemons))
+    if not spec.apps:
+        return agents
     api = host.Service(
         apache.SERVICE,
         'stopped',
         linger_s=loadbalancer.NOTICE_S,
         configured_by=apache.DROP_IN,
     )
-    return host.merge(apache.drain(True), host.Host(services=(api, *daemons)))
+    return host.merge(apache.drain(True), host.Host(services=(api,)), agents)
 
 
-def _daemons(
-    spec: ServiceSpec, ready: Ready, course: front.Course, *, usable: bool
-) -> tuple[host.Service, ...]:
-    version = ready.inputs.versions.get(spec.packages[0], '')
-    return tuple(
-        host.Service(
-            d.name,
-            'running',
+def _served(
+    spec: ServiceSpec, inputs: state.Inputs, place: front.Place, *, serving: bool, version: str
+) -> host.Host:
+    """Apache with the service's applications; as long as they are out of service, those who ask hear that."""
+    unannounced = not serving and not place.announced
+    return host.merge(
+        apache.desired(
+            _sites(spec, inputs, place.addresses),
+            running=serving,
             version=version,
-            probe=d.probe,
-            stays_s=0 if d.probe else _DAEMON_STAYS_S,
-        )
-        if usable and d.when(ready) and not (course.paused and d.pauses)
-        else host.Service(d.name, 'stopped', version=version)
-        for d in spec.daemons
+            linger_s=loadbalancer.NOTICE_S if unannounced else 0,
+        ),
+        apache.drain(unannounced),
     )
 
 
-_DAEMON_STAYS_S = 3.0
-"""One that cannot start (a wrong option, say) has ended by then, and systemd starts it again for ever."""
+def _asks(spec: ServiceSpec, inputs: state.Inputs, *, serving: bool) -> bool:
+    """Whether its own API is to be asked."""
+    return bool(spec.apps) and serving and not inputs.failed
 
 
-def _stop_times(spec: ServiceSpec) -> host.Host:
-    return host.Host(
-        files=tuple(
-            host.File(
-                path=f'/etc/systemd/system/{d.name}.service.d/charm.conf',
-                content=f'# Written by the charm.\n[Service]\nTimeoutStopSec={d.stop_s}\n',
-            )
-            for d in spec.daemons
-            if d.stop_s
-        )
-    )
+def _offered(
+    spec: ServiceSpec, ready: Ready, asked: Mapping[str | int, Databag]
+) -> dict[str | int, Databag]:
+    """What is said to others: what it asks of them, and beside that what it offers them."""
+    out = dict(asked)
+    for offer in spec.offers:
+        for relation in ready.inputs.of(offer.relation):
+            before = out.get(relation.id, asked.get(relation.name, {}))
+            out[relation.id] = {**before, **offer.tell(ready, relation)}
+        if ready.inputs.of(offer.relation):
+            out.pop(offer.relation, None)
+    return out
 
 
 def _settled(
@@ -305,74 +307,6 @@ def _status(refusal: str, waiting: str, place: state.Status | None) -> tuple[sta
     if waiting:
         out.append(state.Status('waiting', waiting))
     return tuple(out)
-
-
-def _config_files(spec: ServiceSpec, ready: Ready) -> tuple[host.File, ...]:
-    apps = tuple(apache.group(app.name) for app in spec.apps)
-    files = [
-        _config_file(spec, ready, path, make, (*apps, *(d.name for d in spec.daemons)))
-        for path, make in spec.config.items()
-    ]
-    if checks := settings.rules(str(ready.inputs.options.get('policy-overrides') or '')):
-        files.append(
-            host.File(
-                path=_policy_path(spec),
-                content=settings.render_rules(checks),
-                group=spec.user,
-                mode=0o640,
-                notify=apps,
-            )
-        )
-    for app in spec.apps:
-        for path, make in app.config.items():
-            files.append(_config_file(spec, ready, path, make, (apache.group(app.name),)))
-    for daemon in spec.daemons:
-        for path, make in daemon.config.items():
-            files.append(_config_file(spec, ready, path, make, (daemon.name,)))
-    return tuple(files)
-
-
-def _config_file(
-    spec: ServiceSpec,
-    ready: Ready,
-    path: str,
-    make: Callable[[Ready], conf.Ini],
-    notify: tuple[str, ...],
-) -> host.File:
-    contributed = (c.sections.get(path, {}) for n in spec.sections for c in _contributed(ready, n))
-    return host.File(
-        path=path,
-        # What the service's own charm says wins.
-        content=conf.render(conf.merge(*contributed, make(ready), _operators(spec, ready, path))),
-        group=spec.user,
-        mode=0o640,
-        notify=notify,
-    )
-
-
-def _operators(spec: ServiceSpec, ready: Ready, path: str) -> conf.Ini:
-    """What the operator has for the service's first file: it goes over all else."""
-    if path != next(iter(spec.config)):
-        return {}
-    said = ready.inputs.options
-    policy = {'policy_dirs': _policy_path(spec).rpartition('/')[0]}
-    return conf.merge(
-        conf.cors(str(said.get('cors-allowed-origins') or '').split()),
-        {'oslo_policy': policy} if said.get('policy-overrides') else {},
-        settings.sections(str(said.get('config-flags') or '')),
-    )
-
-
-def _policy_path(spec: ServiceSpec) -> str:
-    """After what the package has there: the last file wins (oslo.policy)."""
-    return f'{next(iter(spec.config)).rpartition("/")[0]}/policy.d/charm.yaml'
-
-
-def _no_rules(spec: ServiceSpec, inputs: state.Inputs) -> host.Host:
-    if inputs.options.get('policy-overrides') or not spec.config:
-        return host.Host()
-    apps = tuple(apache.group(app.name) for app in spec.apps)
-    return host.Host(absent=(host.Absent(path=_policy_path(spec), notify=apps),))
 
 
 def _sites(

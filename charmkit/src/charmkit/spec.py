@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
 from . import apache, conf, host, limits, migration, options, releases, state
-from .relations import ENDPOINT_TYPES, EndpointType, Need
+from .relations import ENDPOINT_TYPES, Databag, EndpointType, Need, Relation
 
 T = TypeVar('T')
 
@@ -18,6 +18,10 @@ class Ready:
 
     inputs: state.Inputs
     found: Mapping[Need[Any], object] = dataclasses.field(repr=False)
+    release: releases.Release
+    """What is installed here."""
+    chosen: Mapping[str, str] = dataclasses.field(repr=False, default_factory=dict[str, str])
+    """Random values that all units of the application share (:attr:`ServiceSpec.chosen`), by name."""
 
     def __getitem__(self, need: Need[T]) -> T:
         return self.found[need]  # type: ignore[return-value]
@@ -90,6 +94,16 @@ class Daemon:
     """A paused unit stops it too."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Offer:
+    """What a unit tells the other side of a relation once it is ready itself; until then what it said stays."""
+
+    relation: str
+    """The endpoint's name. It may be one of a need, too, where each side tells the other something."""
+    tell: Callable[[Ready, Relation], Databag]
+    """What goes into this unit's databag of one relation; keys that are not in it are taken back."""
+
+
 def _nothing_else(_: Ready) -> host.Host:
     return host.Host()
 
@@ -102,6 +116,8 @@ def _may_serve(_: state.Inputs) -> str:
 class ServiceSpec:
     """All that sets one OpenStack service apart from another.
 
+    One without applications is an agent: its daemons alone run, with no Apache, no token cache and no load balancer.
+
     Raises:
         ValueError: when two applications have the same name, service or port, or names whose beginnings are alike.
     """
@@ -111,10 +127,15 @@ class ServiceSpec:
     packages: tuple[str, ...]
     """The first one's version is the workload's."""
     needs: tuple[Need[Any], ...]
-    apps: tuple[WsgiApp, ...]
-    config: Config
+    apps: tuple[WsgiApp, ...] = ()
+    config: Config = dataclasses.field(default_factory=dict[str, Callable[[Ready], conf.Ini]])
     """What all of its applications and daemons read."""
     daemons: tuple[Daemon, ...] = ()
+    offers: tuple[Offer, ...] = ()
+    """What it tells those that need something of it."""
+    chosen: tuple[str, ...] = ()
+    """Names of random values that its units share, such as a password that two services of other charms are to use.
+    The leader chooses each once (:mod:`charmkit.chosen`)."""
     masked: tuple[str, ...] = ()
     """What the packages would start by themselves: Apache serves here."""
     sections: tuple[Need[Any], ...] = ()
