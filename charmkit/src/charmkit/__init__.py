@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .api import AgentCharm, ApiCharm
     from .charm import Charm
     from .machine import Facts, Machine, Task
-    from .relations import keystone, mount, mysql, nova, rabbitmq, subordinate
+    from .relations import keystone, mount, mysql, neutron, nova, rabbitmq, subordinate
     from .spec import Daemon, Offer, Ready, ServiceSpec, WsgiApp
     from .state import Desired, Inputs, Secret, Status
     from .why import Action, Hook, Why
@@ -46,6 +46,7 @@ __all__ = [
     'migration',
     'mount',
     'mysql',
+    'neutron',
     'nova',
     'options',
     'rabbitmq',
@@ -58,7 +59,7 @@ _HOMES = {
     'api': ('AgentCharm', 'ApiCharm'),
     'charm': ('Charm',),
     'machine': ('Facts', 'Machine', 'Task'),
-    'relations': ('keystone', 'mount', 'mysql', 'nova', 'rabbitmq', 'subordinate'),
+    'relations': ('keystone', 'mount', 'mysql', 'neutron', 'nova', 'rabbitmq', 'subordinate'),
     'spec': ('Daemon', 'Offer', 'Ready', 'ServiceSpec', 'WsgiApp'),
     'state': ('Desired', 'Inputs', 'Secret', 'Status'),
     'why': ('Action', 'Hook', 'Why'),

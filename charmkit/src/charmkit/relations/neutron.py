@@ -1,0 +1,388 @@
+"""The interfaces between neutron, its agents, and nova; all of them speak in unit databags.
+
+Source: the interfaces that Charmed OpenStack's charms speak. By interface, who provides it, and who says what:
+
+``neutron-api`` (neutron-api; nova-cloud-controller requires it)
+    The provider: ``neutron-url``, ``neutron-plugin``, ``neutron-security-groups`` (``yes`` or ``no``),
+    ``neutron-api-ready`` (``yes`` or ``no``), ``dns-domain``.
+``neutron-plugin-api`` (neutron-api; neutron-gateway and neutron-openvswitch require it)
+    The provider: ``neutron-api-ready``, and what API and agents must agree on: ``neutron-security-groups``,
+    ``l2-population``, ``enable-dvr``, ``enable-l3ha``, ``enable-qos`` (``True`` or ``False``),
+    ``overlay-network-type`` (kinds of tunnels, separated by spaces), ``polling-interval``, ``report-interval``,
+    ``rpc-response-timeout`` (seconds), ``network-device-mtu`` (bytes), ``dns-domain``, ``region``. Theirs has the
+    service's account too: no agent needs it, so ours does not tell it.
+``quantum`` (neutron-gateway; nova-cloud-controller requires it, endpoint ``quantum-network-service``)
+    The requirer: ``nova-metadata-host``, ``nova-metadata-port``, ``nova-metadata-protocol``, and
+    ``shared-metadata-secret``, by which nova knows the metadata agents.
+``neutron-plugin`` (a subordinate of nova-compute, container scope)
+    The provider: ``neutron-plugin``, ``host`` (its name among neutron's agents), ``metadata-shared-secret``, and
+    ``subordinate_configuration`` for nova-compute's files (:mod:`charmkit.relations.subordinate`).
+``neutron-plugin-api-subordinate`` (a subordinate of neutron-api, container scope)
+    The provider: ``neutron-plugin``, ``core-plugin``, ``neutron-plugin-config``, ``service-plugins``,
+    ``mechanism-drivers``, ``extension-drivers``, ``tenant-network-types``, ``subordinate_configuration``; the
+    requirer: ``neutron-api-ready``, ``neutron_config_data`` (JSON).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Literal
+from urllib.parse import urlsplit
+
+from .. import options
+from . import Databag, Need, Relation, Site, first, host_in_url, subordinate, unit_order, wire
+
+API_PORT = 9696
+METADATA_PORT = 8775
+"""Where nova's metadata API listens by itself."""
+
+_HOST = re.compile(r'[A-Za-z0-9.:\[\]_-]{1,255}')
+_PORT = re.compile(r'[1-9][0-9]{0,4}')
+_NUMBER = re.compile(r'[0-9]{1,9}')
+_SECRET = re.compile(r'[!-~]{1,512}')
+_NAME = re.compile(r'[A-Za-z0-9_.-]{1,80}')
+_LIST = re.compile(r'[A-Za-z0-9_.,-]{1,1000}')
+_PATH = re.compile(r'/etc/neutron/[A-Za-z0-9_./-]{1,200}')
+_TUNNELS = ('gre', 'vxlan', 'geneve')
+_YES, _NO = 'yes', 'no'
+
+
+def _nothing(_: Site) -> Databag:
+    return {}
+
+
+def _domain(text: str) -> str:
+    """*text* if it is a domain; neutron ends it with a dot."""
+    return text if text and options.is_hostname(text) else ''
+
+
+def _true(text: str) -> bool:
+    return text.lower() in ('true', _YES)
+
+
+# neutron-api: nova finds neutron.
+
+
+@dataclasses.dataclass(frozen=True)
+class Api:
+    """Where neutron's API is, for nova."""
+
+    url: str
+    """Scheme, host and port."""
+    plugin: str = 'ovs'
+    security_groups: bool = True
+    dns_domain: str = ''
+    """'' when ports have no names."""
+
+
+def api(relation: str = 'neutron-api') -> Need[Api]:
+    """Neutron's API, once it is ready."""
+
+    def answered(bag: Databag, _: Site) -> Api | None:
+        url = bag.get('neutron-url', '')
+        if bag.get('neutron-api-ready') != _YES or not _is_url(url):
+            return None
+        plugin = bag.get('neutron-plugin', '')
+        return Api(
+            url=url.rstrip('/'),
+            plugin=plugin if _NAME.fullmatch(plugin) else 'ovs',
+            security_groups=bag.get('neutron-security-groups', _NO) == _YES,
+            dns_domain=_domain(bag.get('dns-domain', '')),
+        )
+
+    return Need(relation, _nothing, first(answered), 'neutron')
+
+
+def tell_api(api: Api) -> dict[str, str]:
+    """What neutron-api says to nova once it is ready."""
+    said = {
+        'neutron-url': api.url,
+        'neutron-plugin': api.plugin,
+        'neutron-security-groups': _YES if api.security_groups else _NO,
+        'neutron-api-ready': _YES,
+        'enable-sriov': 'False',
+        'enable-hardware-offload': 'False',
+        'dns-domain': api.dns_domain,
+    }
+    return {key: value for key, value in said.items() if value}
+
+
+def _is_url(text: str) -> bool:
+    if not wire.one_line(text, 300):
+        return False
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return False
+    return (
+        parts.scheme in ('http', 'https')
+        and bool(_HOST.fullmatch(parts.hostname or ''))
+        and not (parts.username or parts.query or parts.fragment)
+        and (port is None or 0 < port < 65536)
+    )
+
+
+# neutron-plugin-api: what API and agents must agree on.
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the API and all of its agents have alike."""
+
+    security_groups: bool = True
+    l2_population: bool = False
+    dvr: bool = False
+    l3ha: bool = False
+    qos: bool = False
+    tunnels: tuple[str, ...] = ()
+    """Kinds of overlay networks; none where tenants' networks are VLANs."""
+    polling_interval: int = 2
+    """Seconds between looks at the switch."""
+    report_interval: int = 30
+    """Seconds between an agent's signs of life."""
+    rpc_response_timeout: int = 60
+    """Seconds."""
+    mtu: int = 0
+    """Bytes, of the devices that agents make; 0 leaves it to each network."""
+    dns_domain: str = ''
+    region: str = ''
+
+
+_FLAGS = {
+    'security_groups': 'neutron-security-groups',
+    'l2_population': 'l2-population',
+    'dvr': 'enable-dvr',
+    'l3ha': 'enable-l3ha',
+    'qos': 'enable-qos',
+}
+_NUMBERS = {
+    'polling_interval': ('polling-interval', 1, 3600),
+    'report_interval': ('report-interval', 1, 3600),
+    'rpc_response_timeout': ('rpc-response-timeout', 1, 3600),
+    'mtu': ('network-device-mtu', 576, 65535),
+}
+"""Field, key, least and most."""
+
+
+def plugin_api(relation: str = 'neutron-plugin-api') -> Need[Settings]:
+    """What the agents have in common with the API, once that is ready."""
+
+    def answered(bag: Databag, _: Site) -> Settings | None:
+        if bag.get('neutron-api-ready') != _YES:
+            return None
+        flags = {name: _true(bag.get(key, '')) for name, key in _FLAGS.items()}
+        numbers = {
+            name: int(text)
+            for name, (key, least, most) in _NUMBERS.items()
+            if _NUMBER.fullmatch(text := bag.get(key, '')) and least <= int(text) <= most
+        }
+        region = bag.get('region', '')
+        wanted = bag.get('overlay-network-type', '').split()
+        return dataclasses.replace(
+            Settings(
+                tunnels=tuple(t for t in _TUNNELS if t in wanted),
+                dns_domain=_domain(bag.get('dns-domain', '')),
+                region=region if wire.one_line(region, 255) else '',
+            ),
+            **flags,
+            **numbers,
+        )
+
+    return Need(relation, _nothing, first(answered), 'its settings')
+
+
+def tell_settings(settings: Settings, address: str = '') -> dict[str, str]:
+    """What neutron-api, which is reached at *address*, says to its agents once it is ready."""
+    said = {key: str(getattr(settings, name)) for name, key in _FLAGS.items()}
+    said |= {
+        key: str(value)
+        for name, (key, *_) in _NUMBERS.items()
+        if (value := getattr(settings, name))
+    }
+    said |= {
+        'overlay-network-type': ' '.join(settings.tunnels),
+        'dns-domain': settings.dns_domain,
+        'region': settings.region,
+        'addr': address,
+        'neutron-api-ready': _YES,
+    }
+    return {key: value for key, value in said.items() if value}
+
+
+# quantum: metadata agents find nova.
+
+
+@dataclasses.dataclass(frozen=True)
+class Metadata:
+    """Nova's metadata API, as its agents reach it."""
+
+    host: str
+    """Without brackets."""
+    secret: str = dataclasses.field(repr=False)
+    """By which nova knows that a request comes from an agent."""
+    port: int = METADATA_PORT
+    protocol: Literal['http', 'https'] = 'http'
+
+    @property
+    def url(self) -> str:
+        """Scheme, host and port."""
+        return f'{self.protocol}://{host_in_url(self.host)}:{self.port}'
+
+
+def metadata(relation: str = 'quantum-network-service') -> Need[Metadata]:
+    """Nova's metadata API, and the secret that it shares with the agents."""
+
+    def answered(bag: Databag, _: Site) -> Metadata | None:
+        host = bag.get('nova-metadata-host', '').strip('[]')
+        secret = bag.get('shared-metadata-secret', '')
+        port = bag.get('nova-metadata-port', str(METADATA_PORT))
+        if not (_HOST.fullmatch(host) and _SECRET.fullmatch(secret) and _PORT.fullmatch(port)):
+            return None
+        if int(port) > 65535:
+            return None
+        secure = bag.get('nova-metadata-protocol', 'http') == 'https'
+        return Metadata(host, secret, int(port), 'https' if secure else 'http')
+
+    return Need(relation, _nothing, first(answered), "nova's metadata")
+
+
+def tell_metadata(metadata: Metadata, region: str = '') -> dict[str, str]:
+    """What nova-cloud-controller says to neutron-gateway."""
+    said = {
+        'nova-metadata-host': metadata.host,
+        'nova-metadata-port': str(metadata.port),
+        'nova-metadata-protocol': metadata.protocol,
+        'shared-metadata-secret': metadata.secret,
+        'region': region,
+    }
+    return {key: value for key, value in said.items() if value}
+
+
+# neutron-plugin: the agent on a compute node, and nova-compute there.
+
+
+@dataclasses.dataclass(frozen=True)
+class Plugin:
+    """The networking of a compute node."""
+
+    name: str = 'ovs'
+    host: str = ''
+    """The node's name among neutron's agents, which must be nova's name for it; '' is the host's own name."""
+
+
+def plugin(relation: str = 'neutron-plugin') -> Need[Plugin]:
+    """The agent beside a nova-compute, once it is ready.
+
+    What it has for nova-compute's files is ``subordinate.need(relation, 'nova-compute')``.
+    """
+
+    def answered(bag: Databag, _: Site) -> Plugin | None:
+        name, host = bag.get('neutron-plugin', ''), bag.get('host', '')
+        if not (_NAME.fullmatch(name) or bag.get(subordinate.KEY)):
+            return None
+        return Plugin(
+            name if _NAME.fullmatch(name) else 'ovs',
+            host if options.is_hostname(host) else '',
+        )
+
+    return Need(relation, _nothing, first(answered), 'an agent')
+
+
+def tell_plugin(plugin: Plugin, sections: subordinate.Sections) -> dict[str, str]:
+    """What an agent says to the nova-compute beside it; *sections* are for nova-compute's files."""
+    said = {
+        'neutron-plugin': plugin.name,
+        'host': plugin.host,
+        subordinate.KEY: _subordinate_configuration('nova-compute', sections),
+    }
+    return {key: value for key, value in said.items() if value}
+
+
+def _subordinate_configuration(service: str, sections: subordinate.Sections) -> str:
+    files = {
+        path: {
+            'sections': {
+                name: [[k, v] for k, v in sorted(values.items())]
+                for name, values in sorted(wanted.items())
+            }
+        }
+        for path, wanted in sections.items()
+    }
+    return wire.dump({service: files})
+
+
+# neutron-plugin-api-subordinate: what a subordinate of neutron-api brings.
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Backend:
+    """What a subordinate has neutron's API load; '' leaves the charm's own choice."""
+
+    name: str = ''
+    core_plugin: str = ''
+    plugin_config: str = ''
+    """The core plugin's file, below ``/etc/neutron``."""
+    service_plugins: str = ''
+    """Separated by commas, as all of the following."""
+    mechanism_drivers: str = ''
+    extension_drivers: str = ''
+    tenant_network_types: str = ''
+
+
+_BACKEND = {
+    'name': ('neutron-plugin', _NAME),
+    'core_plugin': ('core-plugin', _NAME),
+    'plugin_config': ('neutron-plugin-config', _PATH),
+    'service_plugins': ('service-plugins', _LIST),
+    'mechanism_drivers': ('mechanism-drivers', _LIST),
+    'extension_drivers': ('extension-drivers', _LIST),
+    'tenant_network_types': ('tenant-network-types', _LIST),
+}
+
+
+def backend(relation: str = 'neutron-plugin-api-subordinate') -> Need[Backend]:
+    """What the first of the subordinates that has said something brings.
+
+    Their sections are ``subordinate.need(relation, 'neutron-api')``.
+    """
+
+    def read(relations: tuple[Relation, ...], _: Site) -> Backend | None:
+        for r in sorted(relations, key=lambda r: (r.app, r.id)):
+            for _unit, bag in sorted(r.units.items(), key=lambda item: unit_order(item[0])):
+                found = _backend(bag)
+                if found != Backend():
+                    return found
+        return None
+
+    return Need(relation, _nothing, read, 'a plugin', optional=True)
+
+
+def _backend(bag: Databag) -> Backend:
+    good = {
+        name: bag[key]
+        for name, (key, kind) in _BACKEND.items()
+        if kind.fullmatch(bag.get(key, ''))
+    }
+    if '..' in good.get('plugin_config', ''):
+        del good['plugin_config']
+    return Backend(**good)
+
+
+def tell_backend(backend: Backend, sections: subordinate.Sections) -> dict[str, str]:
+    """What a subordinate says to neutron-api; *sections* are for its files."""
+    said = {key: getattr(backend, name) for name, (key, _) in _BACKEND.items()}
+    said[subordinate.KEY] = _subordinate_configuration('neutron-api', sections)
+    return {key: value for key, value in said.items() if value}
+
+
+def api_is_ready(bag: Mapping[str, str]) -> bool:
+    """Whether neutron-api, whose databag is *bag*, is ready."""
+    return bag.get('neutron-api-ready') == _YES
+
+
+def tell_subordinate(facts: Mapping[str, object]) -> dict[str, str]:
+    """What neutron-api says to its subordinates; *facts* are its own choices, such as ``extension_drivers``."""
+    return {'neutron-api-ready': _YES, 'neutron_config_data': wire.dump(dict(facts))}
