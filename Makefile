@@ -62,6 +62,9 @@ tempest: root ready images  ## OpenStack's own test suite against bundles/core.y
 images: root ready  ## build the bases that tests run on
 	@tools/test-images
 
+guest-image: root ready  ## the guest that servers of a cloud under test boot; prints where it is
+	@$(BIN)/python -m tools.guest
+
 charms: ready  ## pack every charm into build/, for Juju and jujulet alike
 	$(BIN)/jujulet pack charms/* -o build
 

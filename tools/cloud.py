@@ -11,6 +11,7 @@ import dataclasses
 import json
 import threading
 import time
+import urllib.request
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +134,15 @@ def status(cloud: Cloud, url: str) -> int:
     with plainly(f'no answer from {url}'):
         answer = connect(cloud).session.get(url, authenticated=False, raise_exc=False)
     return answer.status_code
+
+
+def page(url: str, seconds: float) -> str:
+    """What a web server answers within that time; empty where nobody does, or answers otherwise than with 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=seconds) as answer:  # noqa: S310 -- ours: http
+            return str(answer.read(1 << 20), errors='replace') if answer.status == 200 else ''
+    except OSError:
+        return ''
 
 
 @dataclasses.dataclass

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cloud as cloud_
 import jubilant
 import machines
+import servers
 
 if TYPE_CHECKING:
     import openstack.connection
@@ -46,6 +47,8 @@ def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[Step]:
             lambda: admin_refused(juju, cloud),
             waits=True,
         )
+    if servers.there(now):
+        yield from (Step(what, prove) for what, prove in servers.steps(juju, cloud))
     keystones = sorted(now.get_units('keystone'))
     if len(keystones) > 1:
         yield Step(
@@ -53,6 +56,12 @@ def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[Step]:
             lambda: stop_one(juju, cloud, keystones[-1]),
             waits=True,
         )
+
+
+def put_back(juju: jubilant.Juju, cloud: cloud_.Cloud) -> None:
+    """Remove from the cloud what an interrupted proof has left in it."""
+    if servers.there(juju.status()):
+        servers.sweep(cloud_.connect(cloud))
 
 
 def begun(todo: Iterable[Step], aside: concurrent.futures.Executor) -> list[Step]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import shutil
@@ -68,6 +69,10 @@ def _prove(juju: jubilant.Juju, found: cloud_.Cloud) -> None:
                 _show(step)
         except BaseException:
             print('\nPutting back what the proof has taken away …', file=sys.stderr, flush=True)
+            with contextlib.suppress(
+                RuntimeError, jubilant.CLIError
+            ):  # The next run does it, too.
+                proofs.put_back(juju, found)
             raise
 
 

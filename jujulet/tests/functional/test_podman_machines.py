@@ -570,6 +570,112 @@ def test_who_comes_and_goes_does_not_change_the_hosts_address_for_the_others(sta
     drive(scenario, state)
 
 
+TUN = charm.Device('/dev/net/tun', '/dev/net/tun', mode=0o666, gid=7)
+ABSENT = charm.Device('/dev/not-there', '/dev/not-there')
+OPENED = "python3 -c 'import os; os.open(\"/dev/net/tun\", os.O_RDWR)'; stat -c '%t:%T %a %u:%g' /dev/net/tun"
+
+
+def test_a_machine_has_its_devices_after_every_kind_of_start(state: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        wanted = dataclasses.replace(spec(), devices=(TUN, ABSENT), modules=('no_such_module',))
+        agent = await bench.make(wanted)
+        there = 'a:c8 666 0:7\n'
+        assert await shell(agent, OPENED) == there
+        assert bench.machines.given(MODEL, '0') == {
+            **{'/dev/net/tun': True, '/dev/not-there': False},
+            'no_such_module': False,
+        }
+        with pytest.raises(link.LinkLost):
+            await agent.run(['sh', '-c', 'systemctl reboot; sleep 30'], env=ENV)
+        agent = await bench.agent()
+        assert await shell(agent, OPENED) == there
+        await bench.machines.reboot(MODEL, '0')
+        agent = await bench.agent()
+        assert await shell(agent, OPENED) == there
+
+    drive(scenario, state)
+
+
+def test_a_machine_that_is_to_have_another_device_has_it_from_its_next_start(state: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        wanted = spec()
+        bench.machines.current = lambda _model, _machine: wanted
+        agent = await bench.make(wanted)
+        assert await shell(agent, 'ls /dev/net/tun 2>/dev/null || echo none') == 'none\n'
+        await shell(agent, 'echo kept > /var/kept')
+        wanted = dataclasses.replace(spec(), devices=(TUN,))
+        with pytest.raises(link.LinkLost):
+            await agent.run(['sh', '-c', 'systemctl reboot; sleep 30'], env=ENV)
+        agent = await bench.agent()
+        assert agent.boots == 2
+        assert await shell(agent, OPENED) == 'a:c8 666 0:7\n'
+        assert await shell(agent, 'cat /var/kept') == 'kept\n'
+
+    drive(scenario, state)
+
+
+def test_a_device_that_was_not_asked_for_cannot_be_opened(state: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        agent = await bench.make(spec())
+        script = (
+            'mknod /dev/fuse c 10 229; python3 -c \'import os; os.open("/dev/fuse", os.O_RDWR)\''
+        )
+        ended, _, err = await agent.capture(['sh', '-c', script], env=ENV)
+        assert ended.returncode
+        assert b'not permitted' in err
+        asked = charm.Device('/dev/fuse', '/dev/fuse')
+        agent = await bench.make(dataclasses.replace(spec('1'), devices=(asked,)))
+        await shell(agent, 'python3 -c \'import os; os.open("/dev/fuse", os.O_RDWR)\'')
+
+    drive(scenario, state)
+
+
+def test_no_bridge_sends_back_to_a_machine_what_it_sent(state: Path) -> None:
+    """Where its interface is the port of a bridge within, that one would take its own addresses to be outside."""
+
+    async def scenario(bench: Bench) -> None:
+        agent = await bench.make(spec(spaces=('alpha', 'dmz')))
+        names = [commands.network_name(MODEL, space) for space in SPACES]
+        seen = json.loads(command('podman', 'network', 'inspect', *names))
+        ours = [each['network_interface'] for each in seen]
+
+        def ports() -> int:
+            return len([port for name in ours for port in ports_of(name)])
+
+        assert (ports(), echoing(*ours)) == (2, [])
+        await bench.machines.reboot(MODEL, '0')
+        agent = await bench.agent()
+        assert (ports(), echoing(*ours)) == (2, [])
+        with pytest.raises(link.LinkLost):
+            await agent.run(['sh', '-c', 'systemctl reboot; sleep 30'], env=ENV)
+        await bench.agent()
+        assert (ports(), echoing(*ours)) == (2, [])
+
+    drive(scenario, state)
+
+
+def test_a_port_that_sends_back_would_be_seen() -> None:
+    command('ip', 'link', 'add', 'jujulet-twin', 'type', 'bridge')
+    try:
+        with port('jujulet-twin', '06:00:00:00:00:01') as name:
+            Path('/sys/class/net/jujulet-twin/brif', name, 'hairpin_mode').write_text('1')
+            assert echoing('jujulet-twin') == [name]
+            bridges.send_nothing_back(['jujulet-twin', 'one-that-is-not-there'])
+            assert echoing('jujulet-twin') == []
+    finally:
+        command('ip', 'link', 'delete', 'jujulet-twin')
+
+
+def ports_of(bridge: str) -> list[Path]:
+    return sorted(Path('/sys/class/net', bridge, 'brif').glob('*'))
+
+
+def echoing(*names: str) -> list[str]:
+    """Ports of these bridges that send back what came from them."""
+    every = [port for name in names for port in ports_of(name)]
+    return [port.name for port in every if (port / 'hairpin_mode').read_text().strip() != '0']
+
+
 def test_that_change_would_be_seen() -> None:
     command('ip', 'link', 'add', 'jujulet-twin', 'type', 'bridge')
     try:
@@ -590,13 +696,13 @@ def changes(bridge: str) -> bool:
 
 
 @contextlib.contextmanager
-def port(bridge: str, address: str) -> Generator[None]:
-    """A port of *bridge* with that hardware address."""
+def port(bridge: str, address: str) -> Generator[str]:
+    """A port of *bridge* with that hardware address; its name."""
     name = f'jujulet-{address[:2]}'
     command('ip', 'link', 'add', name, 'address', address, 'type', 'veth')
     try:
         command('ip', 'link', 'set', name, 'master', bridge)
-        yield
+        yield name
     finally:
         command('ip', 'link', 'delete', name)
 

@@ -135,3 +135,47 @@ _LISTEN = (
     'os.fork() and os._exit(0);os.setsid();os.close(0);os.close(1);os.close(2);'
     "exec('while 1: s.accept()')\""
 )
+
+
+def test_a_charm_has_the_devices_of_its_profile_and_is_told_which_the_host_lacks(
+    boxed: jubilant.Juju,
+):
+    said = boxed.cli('deploy', str(CHARMS / 'tunnel'), '--base', 'debian@12', '--bind', 'alpha data=dmz')  # fmt: skip
+    status = settle(boxed, lambda s: jubilant.all_active(s, 'tunnel'), START)
+    machine = status.apps['tunnel'].units['tunnel/0'].machine
+    seen = status.machines[machine]
+    assert seen.machine_status.message == 'Running; this host has no /dev/not-there (for tunnel)'
+    profile = f'juju-{status.model.name}-tunnel-0'
+    assert seen.lxd_profiles[profile].devices['tun']['source'] == '/dev/net/tun'
+    assert status.apps['tunnel'].charm_profile == profile, said
+    with pytest.raises(jubilant.CLIError):
+        boxed.ssh('tunnel/0', 'sudo reboot; sleep 30')
+    settle(boxed, lambda s: s.machines[machine].juju_status.current == 'started', START)
+    assert boxed.exec('exec 3<>/dev/net/tun && echo open', machine=int(machine)).stdout == 'open\n'
+
+
+def test_an_address_that_a_charm_moves_to_a_bridge_is_still_that_of_the_binding(
+    boxed: jubilant.Juju,
+):
+    before = boxed.exec('network-get data --format json', unit='tunnel/0').stdout
+    address = boxed.exec('network-get data --bind-address', unit='tunnel/0').stdout.strip()
+    moved = (
+        f'ip link add br-ex type bridge && ip addr flush dev eth1 && ip link set eth1 master br-ex '
+        f'&& ip addr add {address}/24 dev br-ex && ip link set br-ex up && ip -o -4 addr show dev br-ex'
+    )
+    assert address in boxed.exec(moved, unit='tunnel/0').stdout
+    assert boxed.exec('network-get data --format json', unit='tunnel/0').stdout == before
+    assert boxed.exec('network-get data --bind-address', unit='tunnel/0').stdout.strip() == address
+
+
+def test_a_profile_with_what_juju_does_not_allow_is_refused_and_force_takes_it(
+    boxed: jubilant.Juju, tmp_path: pathlib.Path
+):
+    (tmp_path / 'metadata.yaml').write_text('name: greedy\nsummary: s\n')
+    (tmp_path / 'lxd-profile.yaml').write_text('devices: {n: {type: nic}}\n')
+    with pytest.raises(jubilant.CLIError) as caught:
+        boxed.cli('deploy', str(tmp_path), '--base', 'debian@12')
+    assert 'invalid lxd-profile.yaml: contains device type "nic"' in caught.value.stderr
+    assert 'greedy' not in boxed.status().apps
+    boxed.cli('deploy', str(tmp_path), '--base', 'debian@12', '--force', '--num-units', '0')
+    boxed.cli('remove-application', 'greedy', '--no-prompt')

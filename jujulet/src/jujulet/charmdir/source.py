@@ -12,10 +12,11 @@ import yaml
 
 from ..core import bases as bases_
 from ..core import charm as charm_
-from ..core import charmcraft, charmparse
+from ..core import charmcraft, charmparse, lxdprofile
 from . import archive
 
 MANIFEST = 'manifest.yaml'
+PROFILE = lxdprofile.FILE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,14 +51,15 @@ def find(path: pathlib.Path) -> Source:
     )
 
 
-def load_yaml(text: bytes, name: str) -> Any:
-    """YAML of one document.
+def load_yaml(text: bytes, name: str, *, plain: bool = False) -> Any:
+    """YAML of one document. *plain*: every value is the text that stands there, as Go reads into a string.
 
     Raises:
         charm.Invalid: with file and line.
     """
+    kind = 'BaseLoader' if plain else 'SafeLoader'
     try:
-        return yaml.load(text, Loader=getattr(yaml, 'CSafeLoader', yaml.SafeLoader))  # noqa: S506
+        return yaml.load(text, Loader=getattr(yaml, f'C{kind}', getattr(yaml, kind)))  # noqa: S506
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise charm_.Invalid(f'{name}:{line}: not valid YAML: {error.problem}') from None
@@ -107,6 +109,7 @@ def _project_files(
         actions=old.actions if old.actions is not None else project.actions,
         names=(names[0], names[1], names[2]),
         bases=project.bases,
+        profile=old.profile,
     )
 
 
@@ -115,11 +118,13 @@ def _files(contents: Callable[[str], bytes | None]) -> charmparse.Files:
         text = contents(name)
         return None if text is None else load_yaml(text, name)
 
+    profile = contents(PROFILE)
     return charmparse.Files(
         metadata=value('metadata.yaml'),
         config=value('config.yaml'),
         actions=value('actions.yaml'),
         bases=_manifest_bases(value(MANIFEST)),
+        profile=None if profile is None else load_yaml(profile, PROFILE, plain=True),
     )
 
 

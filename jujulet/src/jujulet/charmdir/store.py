@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import os
 import pathlib
 import re
@@ -15,7 +16,9 @@ from ..core import bases as bases_
 from ..core import charm as charm_
 from ..core import model as model_
 from . import archive, dependencies, layout, tree
-from .source import Source, find
+from .source import PROFILE, Source, find
+
+log = logging.getLogger('jujulet.charmdir')
 
 _COMPILED = re.compile(r'\.(?:cpython-|cp)(\d)(\d+)(?:-[^/]*)?\.so$')
 _SITE = re.compile(r'(?:^|/)venv/lib/python(\d+\.\d+)/site-packages(?:/|$)')
@@ -44,13 +47,26 @@ def load(
     python = python or bases_.python_of(base)
     if source.packed:
         digest = _load_packed(source, base, python, store, force=force)
-    else:
-        digest = _load_folder(source, base, python, store)
-    return dataclasses.replace(source.charm, digest=digest)
-
-
-def _load_folder(source: Source, base: charm_.Base, python: str, store: pathlib.Path) -> str:
+        return dataclasses.replace(source.charm, digest=digest)
     entries = layout.entries(source, base)
+    digest = _load_folder(source, entries, base, python, store)
+    profile = source.charm.profile
+    if profile is not None and PROFILE not in entries:
+        log.warning(
+            'charm "%s": %s is in no part of charmcraft.yaml, so it is not in the charm: machines go by none',
+            source.charm.name, PROFILE,
+        )  # fmt: skip
+        profile = None
+    return dataclasses.replace(source.charm, digest=digest, profile=profile)
+
+
+def _load_folder(
+    source: Source,
+    entries: Mapping[str, layout.Content],
+    base: charm_.Base,
+    python: str,
+    store: pathlib.Path,
+) -> str:
     part = layout.python_part(source)
     want = None
     text = tree.digest_of(entries.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from ..core import bases, bundle, requests
+from ..core import bases, bundle, lxdprofile, requests
 from ..core import charm as charm_
 from ..core import model as model_
 from . import command
@@ -69,6 +69,8 @@ def _plan(call: Call, model: model_.Model, found: bundle.Bundle) -> tuple[bundle
         )
         paths_ = {k: v for k, v in app.resources.items() if isinstance(v, str)}
         resources[name] = charms.resources(loaded[name], paths_)
+        lxdprofile.check(loaded[name], force=call['force'])
+    charms.remark(call, *loaded.values())
     if not call['dry-run']:
         for name, charm in loaded.items():
             url = call.change(requests.AddCharm(charm=charm))['url']
@@ -82,5 +84,6 @@ def _plan(call: Call, model: model_.Model, found: bundle.Bundle) -> tuple[bundle
         bases=chosen,
         resources=resources,
         trust=call['trust'],
+        force=call['force'],
         machines=call['map-machines'] or None,
     )

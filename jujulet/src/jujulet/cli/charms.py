@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import charmdir, paths
-from ..core import bases, modelconfig, requests
+from ..core import bases, lxdprofile, modelconfig, requests
 from ..core import charm as charm_
 from ..core import model as model_
 from . import home
@@ -83,6 +83,13 @@ def load(
     url = call.change(requests.AddCharm(charm=loaded))['url']
     revision = int(url.rpartition('-')[2])
     return Loaded(dataclasses.replace(loaded, url=url, revision=revision), chosen)
+
+
+def remark(call: Call, *deployed: charm_.Charm) -> None:
+    """Say what machines here have anyway, or cannot have, of what charms ask for in their profiles; nothing twice."""
+    said = [line for charm in deployed for line in lxdprofile.remarks(charm.profile)]
+    for line in dict.fromkeys(said):
+        call.say(line)
 
 
 def default_base(model: model_.Model) -> charm_.Base | None:

@@ -64,6 +64,7 @@ def _deploy_charm(call: Call) -> int | None:
             force=call['force'],
         )
     )
+    charms.remark(call, charm)
     return None
 
 
@@ -109,9 +110,11 @@ def _refresh(call: Call) -> None:
             trust=True if call['trust'] else None,
             force_units=call['force-units'] or call['force'],
             force_base=call['force-base'] or call['force'],
+            force=call['force'],
         )
     )
     description = f'local charm "{charm.name}", revision {charm.revision}'
+    charms.remark(call, charm)
     call.say(
         f'Added {description}, to the model'
         if reply.get('changed', True)

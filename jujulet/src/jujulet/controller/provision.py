@@ -7,9 +7,9 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 
+from ..core import lxdprofile, operations
 from ..core import machines as machines_
 from ..core import model as model_
-from ..core import operations
 from ..machines import link as link_
 from ..machines import protocol
 from . import engine as engine_
@@ -41,6 +41,8 @@ class Provision:
         self.on_listen: Callable[[str, str], Awaitable[None]] = _nothing
         """Awaited with (model uuid, machine id) before a machine is started."""
         engine.on_remove = self._hang_up
+        for kind in engine.machines.values():
+            kind.current = self._current
 
     def link(self, uuid: str, machine: str) -> link_.AgentLink | None:
         """The link to a machine's agent, if it is there."""
@@ -173,7 +175,8 @@ class Provision:
             old.close()
         self._links[uuid, machine] = link
         now = self._engine.clock()
-        self._engine.update(uuid, lambda m: machines_.started(m, machine, link.boots, now))
+        given = self._engine.machines_of(uuid).given(uuid, machine)
+        self._engine.update(uuid, lambda m: machines_.started(m, machine, link.boots, now, given))
         self._arrivals.setdefault((uuid, machine), asyncio.Event()).set()
         await link.closed.wait()
         if self._links.get((uuid, machine)) is not link:
@@ -182,6 +185,11 @@ class Provision:
         if machine in self._machines(uuid):
             now = self._engine.clock()
             self._engine.update(uuid, lambda m: machines_.down(m, machine, now))
+
+    def _current(self, uuid: str, machine: str) -> protocol.MachineSpec | None:
+        return (
+            _spec(self._engine.models[uuid], machine) if machine in self._machines(uuid) else None
+        )
 
     def _machines(self, uuid: str) -> Mapping[str, model_.Machine]:
         if uuid in self._engine.removing:
@@ -207,4 +215,6 @@ def _spec(model: model_.Model, machine: str) -> protocol.MachineSpec:
         spaces=model.spaces,
         constraints=wanted.constraints,
         ssh_keys=model.ssh_keys,
+        devices=lxdprofile.wanted_devices(model, machine),
+        modules=lxdprofile.wanted_modules(model, machine),
     )

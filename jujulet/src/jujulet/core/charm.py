@@ -86,6 +86,29 @@ class ResourceMeta:
 
 
 @dataclasses.dataclass(frozen=True)
+class Profile:
+    """A charm's ``lxd-profile.yaml``, as it stands there; what it means here: ``core.lxdprofile``."""
+
+    config: Mapping[str, str] = dataclasses.field(default_factory=_empty)
+    description: str = ''
+    devices: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=_empty)
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """A device that a machine is to have."""
+
+    path: str
+    """Where the machine has it."""
+    source: str
+    """Where the host has it."""
+    kind: Literal['unix-char', 'unix-block'] = 'unix-char'
+    mode: int = 0o660
+    uid: int = 0
+    gid: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
 class Charm:
     """One revision of a charm, as the model knows it."""
 
@@ -109,6 +132,7 @@ class Charm:
     bases: tuple[Base, ...] = ()
     """Bases it supports, preferred first; empty: any."""
     assumes: tuple[Any, ...] = ()
+    profile: Profile | None = None
 
 
 class Invalid(ValueError):  # noqa: N818 -- it is an answer, not a fault of ours

@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 
 from . import bases as bases_
 from . import charm as charm_
+from . import lxdprofile
 
 Role = Literal['provider', 'requirer', 'peer']
 
@@ -77,6 +78,8 @@ class Files:
     names: tuple[str, str, str] = ('metadata.yaml', 'config.yaml', 'actions.yaml')
     bases: tuple[charm_.Base, ...] = ()
     """From a manifest or from ``charmcraft.yaml``; empty: the metadata's ``series``, or any."""
+    profile: Any = None
+    """``lxd-profile.yaml``, all of its values as text."""
 
 
 def parse(files: Files, *, version: str = '', digest: str = '') -> charm_.Charm:
@@ -114,6 +117,7 @@ def parse(files: Files, *, version: str = '', digest: str = '') -> charm_.Charm:
         resources=_each(found, meta, 'resources', file, _resource),
         bases=files.bases or _series(meta),
         assumes=_assumes(found, meta.get('assumes'), file),
+        profile=_profile(found, files.profile),
     )
     if charm.subordinate and not any(
         r.scope == 'container' and r.role == 'requirer' for r in charm.relations.values()
@@ -126,6 +130,14 @@ def parse(files: Files, *, version: str = '', digest: str = '') -> charm_.Charm:
     if found.problems:
         raise charm_.Invalid('\n'.join(found.problems))
     return charm
+
+
+def _profile(found: _Findings, raw: Any) -> charm_.Profile | None:
+    try:
+        return lxdprofile.parse(raw)
+    except charm_.Invalid as error:
+        found.problems.append(str(error))
+        return None
 
 
 def near(word: str, known: tuple[str, ...] | list[str]) -> str:

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from . import edit, lifecycle, settle, statuses, tasks
 from .model import Model, Unit
 
 
-def started(model: Model, machine: str, boots: int, now: float) -> Model:
-    """*model* in which a machine's agent has connected; *boots* counts the starts of its system."""
+def started(
+    model: Model, machine: str, boots: int, now: float, given: Mapping[str, bool] | None = None
+) -> Model:
+    """*model* in which a machine's agent has connected; *boots* counts the starts of its system.
+
+    *given* are the devices and kernel modules that it was to have, and whether the host has them.
+    """
     if machine not in model.machines:
         return model
     found = model.machines[machine]
     since = found.since if found.phase == 'started' else now
     model = edit.machine(
-        model, machine, phase='started', boots=max(boots, found.boots), message='', since=since
+        model,
+        machine,
+        phase='started',
+        boots=max(boots, found.boots),
+        message='',
+        since=since,
+        given=dict(given or {}),
     )
     for unit in _units(model, machine):
         if unit.agent.reboot and boots > found.boots:

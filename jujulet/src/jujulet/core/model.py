@@ -94,6 +94,8 @@ class Machine:
     hostname: str = ''
     exclusive: bool = True
     """False once a unit was placed here by ``--to``: no install layer is taken from it."""
+    given: Mapping[str, bool] = dataclasses.field(default_factory=frozen_map)
+    """Devices and kernel modules that it was to have at its last start, and whether the host has them."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -66,6 +66,8 @@ class Refresh:
     trust: bool | None = None
     force_units: bool = False
     force_base: bool = False
+    force: bool = False
+    """Takes a profile that has what is not a charm's to say."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

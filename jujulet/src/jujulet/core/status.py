@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import constraints, derived, shown
+from . import constraints, derived, lxdprofile, shown
 from . import model as model_
 
 CONTROLLER = 'local'
@@ -98,6 +98,8 @@ def machine(model: model_.Model, m: model_.Machine) -> dict[str, Any]:
     """One machine."""
     juju, instance = _MACHINE[m.phase]
     message = m.message or {'started': 'Running'}.get(m.phase, '')
+    if without := lxdprofile.lacking(model, m):
+        message = f'{message}; {without}'
     lost = 'agent is not communicating with the server' if m.phase == 'down' else ''
     version = model.juju_version if m.phase in ('started', 'down') else ''
     out: dict[str, Any] = {
@@ -116,6 +118,7 @@ def machine(model: model_.Model, m: model_.Machine) -> dict[str, Any]:
     _put(out, 'network-interfaces', _interfaces(model, m))
     _put(out, 'constraints', constraints.render({**model.constraints, **m.constraints}))
     out['hardware'] = 'arch=amd64 cores=0 mem=0M virt-type=container'
+    _put(out, 'lxd-profiles', lxdprofile.shown(model, m.id))
     return out
 
 
@@ -155,6 +158,7 @@ def _application(model: model_.Model, app: model_.Application, now: float) -> di
         'charm-rev': charm.revision,
     }
     _put(out, 'charm-version', charm.version)
+    _put(out, 'charm-profile', lxdprofile.shown_name(model, app.name))
     out['exposed'] = app.exposed
     if app.life != 'alive':
         out['life'] = app.life

@@ -1,12 +1,17 @@
-"""The bridges of our networks, and their hardware addresses.
+"""The bridges of our networks: their hardware addresses, and what their ports do.
 
 The kernel gives a bridge the lowest hardware address of its ports, so another machine may change it, coming or going.
 Its neighbours know the host by the old one then, and their answers to it are lost for up to 13 s (seen: one machine in
 three, where two were before). An address that was set stays. netavark sets none (1.4, Debian 12).
+
+The ports of podman's CNI bridges send every broadcast back to the machine that it came from (``hairpin_mode``). Where
+that machine's interface is itself the port of a bridge within, that bridge learns its own addresses as being outside,
+and loses its traffic (seen with Open vSwitch 3.1 and 3.5).
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import pathlib
@@ -28,6 +33,20 @@ async def names() -> list[str]:
     said = await run(['podman', 'network', 'ls', '--filter=label=jujulet.state', '--format=json'])
     networks: list[dict[str, Any]] = json.loads(said or '[]')
     return [n['network_interface'] for n in networks]
+
+
+def send_nothing_back(bridges: Iterable[str]) -> None:
+    """Have no port of those *bridges* that are there return to a machine what it sent itself.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    for name in bridges:
+        for port in sorted((_NET / name / 'brif').glob('*/hairpin_mode')):
+            # It may go at this moment, with its machine.
+            with contextlib.suppress(FileNotFoundError):
+                if port.read_text().strip() != '0':
+                    port.write_text('0')
 
 
 def hold(bridges: Iterable[str]) -> None:

@@ -123,9 +123,14 @@ def pidfile(root: Path) -> Path:
 
 
 def run_machine(
-    host: Host, spec: MachineSpec, root: Path, run_dir: Path, labels: Mapping[str, str]
+    host: Host,
+    spec: MachineSpec,
+    root: Path,
+    run_dir: Path,
+    labels: Mapping[str, str],
+    nodes: Mapping[str, Path] | None = None,
 ) -> tuple[str, ...]:
-    """Make a machine's container and start it."""
+    """Make a machine's container and start it; *nodes* are its devices, by their path in the machine."""
     names = container_name(spec.model, spec.id)
     networks = [
         network(spec.model, address, model.interface(number))
@@ -151,6 +156,7 @@ def run_machine(
             f'--pidfile={pidfile(root)}',
         ),
         *(f'--label={name}={value}' for name, value in labels.items()),
+        *(f'--device={node}:{path}:rwm' for path, node in (nodes or {}).items()),
         *(limits(spec.constraints) + tuple(networks or ['--network=none'])),
         *('--rootfs', str(root), '/sbin/init'),
     )

@@ -69,7 +69,9 @@ class Networks:
             await self._renew()
 
     async def steady(self) -> None:
-        """A machine has come, and with the first one the bridge of each of its networks: from now on that stays itself.
+        """A machine has started: the bridges of its networks, which came with the first one, are put right.
+
+        They keep their hardware address, and send nothing back to where it came from.
 
         Raises:
             MachineError: the kernel refused.
@@ -80,6 +82,10 @@ class Networks:
             bridges.hold(self._bridges)
         except OSError as error:
             raise MachineError(f'a bridge does not keep its hardware address: {error}') from None
+        try:
+            bridges.send_nothing_back(self._bridges)
+        except OSError as error:
+            raise MachineError(f'a bridge sends back what a machine sent: {error}') from None
 
     async def _ours(self) -> dict[str, str]:
         """Our networks: name and model. Without podman there are none."""

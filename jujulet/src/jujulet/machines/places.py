@@ -21,6 +21,16 @@ ROOM = 60
 
 
 @dataclasses.dataclass(frozen=True)
+class Given:
+    """What a machine was to have beyond a plain one when it was started."""
+
+    there: dict[str, bool] = dataclasses.field(default_factory=dict[str, bool])
+    """Devices by path, and kernel modules: whether the host has them."""
+    asked: str = ''
+    """Every word of what was asked for, to see whether it is another."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Places:
     """Paths below one state directory. Nothing is made but where a method says so."""
 
@@ -103,6 +113,18 @@ class Places:
             'address': spec.addresses[0].ipv4 if spec.addresses else '127.0.1.1',
         }
         write(folder / 'machine.json', said)
+
+    def keep_given(self, model: str, machine: str, given: Given) -> None:
+        """Write down what a machine was to have at its start, and whether the host has it."""
+        write(self.folder(model, machine) / 'given.json', dataclasses.asdict(given))
+
+    def given(self, model: str, machine: str) -> Given:
+        """What :meth:`keep_given` wrote; empty if it never did."""
+        try:
+            said = json.loads((self.folder(model, machine) / 'given.json').read_text())
+            return Given(dict(said['there']), str(said['asked']))
+        except (OSError, ValueError, KeyError, TypeError):
+            return Given()
 
     def known(self) -> dict[tuple[str, str], dict[str, str]]:
         """Every machine that has a folder here: (model, machine) and what :meth:`keep_spec` wrote."""

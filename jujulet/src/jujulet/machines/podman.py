@@ -16,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from . import commands, images, inside, kernel, overlays, recover, runtimes, taking
+from . import commands, devices, images, inside, kernel, overlays, recover, runtimes, taking
 from .networks import Networks
-from .places import Places, private
-from .protocol import Layer, MachineError, MachineSpec
+from .places import Given, Places, private
+from .protocol import Layer, MachineError, MachineSpec, unknown
 from .tools import Failed, run
 
 REBOOTED = 129
@@ -41,6 +41,7 @@ class PodmanMachines:
         self.bases = images.Bases(self.places.state)
         self.networks = Networks(self.places.token)
         self.runtimes = runtimes.Runtimes(self.places.state)
+        self.current: Callable[[str, str], MachineSpec | None] = unknown
         self._watched: dict[tuple[str, str], int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -80,6 +81,9 @@ class PodmanMachines:
             await self.networks.ensure(spec.model, spec.spaces[address.space])
         root = await self.overlays.mount(spec.model, spec.id, stack)
         await asyncio.to_thread(inside.prepare, spec, root, self._neighbours(spec))
+        given = await self._can_have(spec)
+        folder = self.places.folder(spec.model, spec.id)
+        nodes = await asyncio.to_thread(devices.nodes, spec.devices, folder / 'devices')
         labels = {
             'jujulet.state': self.places.token,
             'jujulet.model': spec.model,
@@ -88,7 +92,7 @@ class PodmanMachines:
 
         def argv(host: commands.Host) -> tuple[str, ...]:
             return commands.run_machine(
-                host, spec, root, self.run_dir(spec.model, spec.id), labels
+                host, spec, root, self.run_dir(spec.model, spec.id), labels, nodes
             )
 
         async def clean() -> None:
@@ -103,9 +107,17 @@ class PodmanMachines:
             for address in spec.addresses:
                 await self.networks.ensure(spec.model, spec.spaces[address.space])
             await self.runtimes.run(argv, clean)
+        self.places.keep_given(spec.model, spec.id, given)
         await self.networks.steady()
         self._watch_started(spec.model, spec.id)
         await asyncio.to_thread(self._tell_neighbours, spec.model)
+
+    async def _can_have(self, spec: MachineSpec) -> Given:
+        """Which of its devices and kernel modules the host has. Modules are loaded, as LXD does."""
+        found = {device.path: devices.there(device) for device in spec.devices}
+        found |= {module: await devices.load(module) for module in spec.modules}
+        asked = [*map(str, spec.devices), *spec.modules]
+        return Given(found, '\n'.join(asked))
 
     def _neighbours(self, spec: MachineSpec) -> list[tuple[str, str]]:
         return [
@@ -176,10 +188,14 @@ class PodmanMachines:
         raise MachineError(f'machine {machine} does not stop')
 
     async def start(self, model: str, machine: str) -> None:
-        """Start the container that is there."""
+        """Start the container that is there, or a new one where the machine is to have other devices than it has."""
         stack = self.overlays.stack(model, machine)
         if stack is None:
             raise MachineError(f'machine {machine} does not exist')
+        spec = self.current(model, machine)
+        if spec is not None and await self._can_have(spec) != self.places.given(model, machine):
+            await self.ensure(spec, lambda _: None)
+            return
         root = await self.overlays.mount(model, machine, stack)
         await asyncio.to_thread(inside.place_agent, root)
         try:
@@ -190,6 +206,10 @@ class PodmanMachines:
             ) from None
         await self.networks.steady()
         self._watch_started(model, machine)
+
+    def given(self, model: str, machine: str) -> dict[str, bool]:
+        """As it was written down when its container was made."""
+        return self.places.given(model, machine).there
 
     def root(self, model: str, machine: str) -> Path:
         """The mounted overlay."""

@@ -19,7 +19,7 @@ from typing import Literal
 
 from . import program
 from .places import Places, private
-from .protocol import Layer, MachineError, MachineSpec
+from .protocol import Layer, MachineError, MachineSpec, unknown
 
 MARK = 'JUJULET_MACHINE'
 
@@ -32,6 +32,7 @@ class ProcessMachines:
     def __init__(self, state: Path):
         self.places = Places(state, kept='copies')
         private(state)
+        self.current: Callable[[str, str], MachineSpec | None] = unknown
 
     async def ensure(self, spec: MachineSpec, progress: Callable[[str], None]) -> None:
         """Make the folder if need be, start the agent if it does not run."""
@@ -124,6 +125,14 @@ class ProcessMachines:
         """Start the agent."""
         if not self._alive(model, machine):
             await self._launch(model, machine)
+
+    def given(self, model: str, machine: str) -> dict[str, bool]:
+        """A process sees the host's own devices and its kernel."""
+        spec = self.current(model, machine)
+        if spec is None:
+            return {}
+        seen = {device.path: Path(device.source).exists() for device in spec.devices}
+        return seen | {name: Path('/sys/module', name).is_dir() for name in spec.modules}
 
     def root(self, model: str, machine: str) -> Path:
         """Its folder."""

@@ -51,6 +51,9 @@ class MachineSpec:
     """``cores`` and ``mem`` (MiB) become limits; the rest is not for us."""
     ssh_keys: tuple[str, ...] = ()
     """Public keys that may log in as ``ubuntu``."""
+    devices: tuple[charm.Device, ...] = ()
+    modules: tuple[str, ...] = ()
+    """Kernel modules that the host is to have before the machine starts."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +69,12 @@ class Layer:
     """When it was last started from; seconds since the epoch."""
 
 
+def unknown(model: str, machine: str) -> MachineSpec | None:
+    """Machines are started as they were made, as long as nobody can be asked."""
+    del model, machine
+    return None
+
+
 class Machines(Protocol):
     """The verbs. All may be called at the same time for different machines; not for one and the same.
 
@@ -73,6 +82,8 @@ class Machines(Protocol):
     """
 
     kind: Literal['container', 'process']
+    current: Callable[[str, str], MachineSpec | None]
+    """What a machine is to be made from now; None once it is not wanted. Asked at each start: see :func:`unknown`."""
 
     async def ensure(self, spec: MachineSpec, progress: Callable[[str], None]) -> None:
         """Make the machine, or start it, or leave it running as it is; idempotent.
@@ -105,6 +116,10 @@ class Machines(Protocol):
 
     async def start(self, model: str, machine: str) -> None:
         """Start a machine that was stopped."""
+        ...
+
+    def given(self, model: str, machine: str) -> dict[str, bool]:
+        """Devices (by path) and kernel modules that it was to have at its last start, and whether the host has them."""
         ...
 
     def root(self, model: str, machine: str) -> Path:

@@ -49,6 +49,40 @@ def names(folder: pathlib.Path) -> set[str]:
     return {name for name, _ in tree.walk(folder)}
 
 
+def test_a_profile_is_read_as_the_text_that_stands_there(tmp_path: pathlib.Path):
+    folder = classic(tmp_path / 'c')
+    text = 'config: {security.nesting: true}\ndevices: {tun: {type: unix-char, path: /dev/net/tun, mode: 0666}}\n'
+    write(folder, {'lxd-profile.yaml': text})
+    profile = charmdir.load(folder, DEBIAN12, tmp_path / 's').profile
+    assert profile is not None
+    assert profile.config == {'security.nesting': 'true'}
+    assert profile.devices['tun']['mode'] == '0666'
+
+
+def test_a_bad_profile_is_one_clear_error(tmp_path: pathlib.Path):
+    folder = write(classic(tmp_path / 'c'), {'lxd-profile.yaml': 'devices: [x]\n'})
+    with pytest.raises(charm.Invalid, match=r'lxd-profile.yaml: devices: must be a mapping'):
+        charmdir.read(folder)
+
+
+@pytest.mark.parametrize('shipped', [True, False])
+def test_a_profile_counts_only_where_a_part_ships_it(
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, shipped: bool
+):
+    craft = 'name: new\nparts:\n  files:\n   plugin: dump\n   source: .\n   prime: [hooks{}]\n'
+    folder = write(
+        tmp_path / 'c',
+        {
+            'charmcraft.yaml': craft.format(', lxd-profile.yaml' if shipped else ''),
+            'hooks/install': '#!/bin/sh\n',
+            'lxd-profile.yaml': 'config: {security.nesting: true}\n',
+        },
+    )
+    found = charmdir.load(folder, DEBIAN12, tmp_path / 's')
+    assert (found.profile is not None) == shipped
+    assert ('is in no part of charmcraft.yaml' in caplog.text) != shipped
+
+
 def test_a_classic_charm_is_taken_as_it_is(tmp_path: pathlib.Path):
     found = charmdir.load(classic(tmp_path / 'c'), DEBIAN12, tmp_path / 's')
     folder = stored(tmp_path / 's', found)

@@ -61,6 +61,14 @@ def test_a_machine_without_addresses_has_no_network_and_one_without_constraints_
     assert not [word for word in said if word.startswith(('--cpus', '--memory'))]
 
 
+def test_a_machine_gets_its_devices_by_nodes_of_its_own() -> None:
+    said = commands.run_machine(
+        HOST, SPEC, Path('/s/root'), Path('/s/run'), {}, {'/dev/net/tun': Path('/s/devices/0')}
+    )
+    assert '--device=/s/devices/0:/dev/net/tun:rwm' in said
+    assert not [word for word in line() if word.startswith('--device')]
+
+
 def test_podman_makes_control_groups_where_systemd_does_not_run() -> None:
     said = line(host=dataclasses.replace(HOST, cgroupfs=True))
     assert said[2] == '--cgroup-manager=cgroupfs'

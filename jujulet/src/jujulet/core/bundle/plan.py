@@ -28,6 +28,7 @@ def plan(
     bases: Mapping[str, charm_.Base] | None = None,
     resources: Resources | None = None,
     trust: bool = False,
+    force: bool = False,
     machines: str | Mapping[str, str] | None = None,
 ) -> tuple[Step, ...]:
     """Steps in the order in which they must be carried out.
@@ -39,6 +40,7 @@ def plan(
         bases: the base of each application, as ``bases.choose`` gave it.
         resources: files kept by ``charmdir.resources``, by application and name.
         trust: ``--trust`` was given.
+        force: ``--force`` was given.
         machines: ``--map-machines``, as typed (``existing,3=5``) or as a mapping with a key ``existing``.
 
     Raises:
@@ -46,7 +48,7 @@ def plan(
     """
     check.check(model, bundle, charms, trust=trust)
     given, by_id = _machine_flag(machines)
-    planned = _Plan(model, bundle, charms, bases or {}, resources or {})
+    planned = _Plan(model, bundle, charms, bases or {}, resources or {}, force)
     names = sorted(bundle.applications, key=placement.natural)
     steps: list[Step] = []
     for name in names:
@@ -95,12 +97,14 @@ class _Plan:
         charms: Mapping[str, charm_.Charm],
         bases: Mapping[str, charm_.Base],
         resources: Resources,
+        force: bool,
     ):
         self.model = model
         self.bundle = bundle
         self.charms = charms
         self.bases = bases
         self.resources = resources
+        self.force = force
         self.next_machine = model.sequences.get('machine', 0)
         self.described: dict[str, str] = {}
         """Words for the machine behind each gap."""
@@ -137,6 +141,7 @@ class _Plan:
                 storage=app.storage,
                 resources=self.resources.get(app.name, {}),
                 trust=app.trust,
+                force=self.force,
             ),
             f'deploy application {app.name}{on}'
             + (f' using {charm.name}' if charm.name != app.name else ''),
@@ -154,6 +159,7 @@ class _Plan:
                     application=app.name,
                     charm=charm.url,
                     resources=self._new_resources(app, known),
+                    force=self.force,
                 ),
                 f'upgrade {app.name} using charm {charm.url or charm.name}',
             )

@@ -7,7 +7,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .. import addresses, bases, edit, modelconfig, options, placement, relations, storage
+from .. import (
+    addresses,
+    bases,
+    edit,
+    lxdprofile,
+    modelconfig,
+    options,
+    placement,
+    relations,
+    storage,
+)
 from .. import charm as charm_
 from ..model import Application, Endpoint, Model, Refused, Relation, Resource
 from ..requests import AddCharm, Annotate, Deploy
@@ -35,6 +45,7 @@ def deploy(request: Deploy, model: Model, now: float) -> tuple[Model, dict[str, 
     name = request.application or charm.name
     _check_name(model, name)
     _check_count(charm, request)
+    lxdprofile.check(charm, force=request.force)
     application = Application(
         name=name,
         charm=charm.url,

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from .. import bases, edit, options, storage
+from .. import bases, edit, lxdprofile, options, storage
 from .. import charm as charm_
 from ..model import Application, Model, Refused
 from ..requests import AttachResource, Refresh
@@ -21,6 +21,7 @@ def refresh(request: Refresh, model: Model, now: float) -> tuple[Model, dict[str
         raise Refused(f'charm "{request.charm}" not found')
     old = model.charms[application.charm]
     _check(model, application, old, charm, request)
+    lxdprofile.check(charm, force=request.force)
     kept = {k: v for k, v in application.options.items() if _same_type(old, charm, k)}
     resources = applications.resources(charm, request.resources, application.resources)
     changed = charm.url != application.charm or bool(request.resources)

@@ -1,0 +1,144 @@
+"""The proof of a cloud that runs servers: each check is one that can fail, and names who is to blame."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+sys.path.insert(
+    0, str(pathlib.Path(__file__).parents[2] / 'tools')
+)  # Its modules import each other so.
+
+from tools import servers
+
+UUID = '0d8f6a52-1111-4222-8333-444455556666'
+
+
+def named(*names: str) -> Callable[..., Iterator[Any]]:
+
+    def every(**_: Any) -> Iterator[Any]:
+        return iter([types.SimpleNamespace(id=name, name=name) for name in names])
+
+    return every
+
+
+def answering(value: Any) -> Callable[..., Any]:
+    """A call that gives *value*, whatever it is asked."""
+
+    def answer(*_: Any, **__: Any) -> Any:
+        return value
+
+    return answer
+
+
+def saying(text: str) -> Callable[[str, float], str]:
+    """A web that holds one page."""
+    return answering(text)
+
+
+def client(**parts: Any) -> Any:
+    """A cloud that holds nothing, but for what *parts* say."""
+    nothing = named()
+    found: dict[str, Any] = {
+        'compute': types.SimpleNamespace(servers=nothing, flavors=nothing),
+        'network': types.SimpleNamespace(
+            ips=nothing, routers=nothing, networks=nothing, security_groups=nothing, ports=nothing
+        ),
+        'image': types.SimpleNamespace(images=nothing),
+        'block_storage': types.SimpleNamespace(volumes=nothing),
+        'placement': types.SimpleNamespace(resource_providers=nothing),
+        'has_service': answering(True),
+    }
+    for path, value in parts.items():
+        service, _, name = path.partition('__')
+        setattr(found[service], name, value)
+    return types.SimpleNamespace(**found)
+
+
+def proof(said: str = '', **parts: Any) -> servers.Proof:
+    made = {'server': UUID, 'floating': '10.0.0.9', 'external': 'e', 'group': 'g'}
+    output = {'output': said}
+    cloud = client(compute__get_server_console_output=answering(output), **parts)
+    return servers.Proof(types.SimpleNamespace(), cloud, made)  # type: ignore[arg-type]
+
+
+UP = 'GUEST 4.1s up, http on 80\n'
+
+
+def test_a_guest_that_read_its_own_metadata_is_believed():
+    said = f'GUEST 3.0s metadata by service uuid={UUID} name=x\n{UP}'
+    assert (
+        servers.booted(proof(f'SeaBIOS\n{said}')) == f'3.0s metadata by service uuid={UUID} name=x'
+    )
+
+
+@pytest.mark.parametrize(
+    'said',
+    [
+        'GUEST 3.0s metadata failed: neither its service nor a config drive has any\n',
+        f'GUEST 3.0s metadata by drive uuid={UUID} name=x\n',
+        'GUEST 3.0s metadata by service uuid=another name=x\n',
+    ],
+)
+def test_a_guest_without_metadata_of_its_own_is_not(said: str):
+    with pytest.raises(servers.Failed, match=r'no metadata of its own.*neutron-gateway/0'):
+        servers.booted(proof(said + UP))
+
+
+def test_a_failure_names_the_service_its_words_and_its_log():
+    with pytest.raises(servers.Failed) as caught, servers.blamed('placement', 'looking'):
+        raise RuntimeError('looking: 503')
+    assert (
+        str(caught.value)
+        == 'looking: 503 [placement: juju ssh placement/0 sudo tail -n 50 /var/log/apache2]'
+    )
+
+
+def test_what_is_left_is_noticed():
+    assert servers.nothing_left(client()) == 'no allocation in placement'
+    assert servers.nothing_left(client(compute__servers=named(servers.NAME))) == ''
+    assert servers.nothing_left(client(compute__servers=named('somebody-elses'))) != ''
+    assert servers.nothing_left(client(network__networks=named(f'{servers.NAME}-inner'))) == ''
+    assert servers.nothing_left(client(block_storage__volumes=named(servers.NAME))) == ''
+
+
+def test_an_allocation_in_placement_is_noticed():
+    answer = types.SimpleNamespace(json=lambda: {'usages': {'VCPU': 1, 'MEMORY_MB': 0}})
+    held = client(placement__resource_providers=named('host'), placement__get=answering(answer))
+    assert servers.nothing_left(held) == ''
+
+
+def test_a_guest_that_answers_before_it_is_allowed_fails_the_proof(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    floating = types.SimpleNamespace(floating_ip_address='10.0.0.9')
+    ready = proof(network__ports=named('port'), network__create_ip=answering(floating))
+    monkeypatch.setattr(servers.cloud_, 'page', saying('hello from x'))
+    with pytest.raises(servers.Failed, match='no rule allows it'):
+        servers.refused(ready)
+    monkeypatch.setattr(servers.cloud_, 'page', saying(''))
+    assert servers.refused(ready) == '10.0.0.9 does not answer'
+
+
+def test_only_what_carries_the_proofs_name_is_removed():
+    gone: list[str] = []
+    there = [servers.NAME, 'mine', f'{servers.NAME}-inner']
+
+    def delete(each: Any) -> None:
+        gone.append(each.name)
+        there.remove(each.name)
+
+    cloud = client(network__networks=lambda: named(*there)(), network__delete_network=delete)
+    assert servers.sweep(cloud) == '2 networks removed'
+    assert gone == [servers.NAME, f'{servers.NAME}-inner']
+    assert there == ['mine']
+
+
+def test_waiting_ends_and_says_what_was_waited_for():
+    with pytest.raises(TimeoutError, match='no answer came within 0 s'):
+        servers.until(lambda: None, 'no answer came', 0)

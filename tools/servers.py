@@ -1,0 +1,480 @@
+"""Proof of a cloud that runs servers: a guest from its image to its floating address, a volume, and nothing left of it.
+
+All of it carries one name, by which it is removed: at the end, when the proof is interrupted, before it begins anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import ipaddress
+import json
+import pathlib
+import re
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import cloud as cloud_
+import jubilant
+import machines
+from guest import build
+
+if TYPE_CHECKING:
+    import openstack.connection
+
+NAME = 'rambla-proof'
+TENANT = '192.168.77.0/24'
+METADATA = 'metadata by service'
+"""What the guest says on its console and on its page when the metadata service has answered."""
+BOOT_S = 600.0
+"""How long a guest may take until it is up, on a busy host whose processors it only has emulated."""
+SETTLE_S = 120.0
+POOL = (100, 199)
+"""Hosts of the external network's subnet that floating addresses are taken from: machines have those below."""
+
+LOGS = {
+    'nova': ('nova-cloud-controller', '/var/log/nova'),
+    'compute': ('nova-compute', '/var/log/nova/nova-compute.log'),
+    'neutron': ('neutron-api', '/var/log/neutron'),
+    'agents': ('neutron-gateway', '/var/log/neutron'),
+    'glance': ('glance', '/var/log/glance'),
+    'cinder': ('cinder', '/var/log/cinder'),
+    'placement': ('placement', '/var/log/apache2'),
+}
+"""By service: application, and where on its units it writes."""
+
+
+class Failed(RuntimeError):  # noqa: N818 -- what happened
+    """A service did not do what it must; the text says which, what it said, and where its log is."""
+
+
+@dataclasses.dataclass
+class Proof:
+    """What has been made so far."""
+
+    juju: jubilant.Juju
+    client: openstack.connection.Connection
+    made: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+
+
+def there(status: jubilant.Status) -> bool:
+    """Whether a model has what servers need."""
+    return {'nova-cloud-controller', 'nova-compute', 'neutron-api', 'glance'} <= set(status.apps)
+
+
+def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[tuple[str, Callable[[], str]]]:
+    """What to prove, in order, each with what does it; every one needs those before it."""
+    proof = Proof(juju, cloud_.connect(cloud))
+    apps = set(juju.status().apps)
+
+    def of(prove: Callable[[Proof], str]) -> Callable[[], str]:
+        return lambda: prove(proof)
+
+    yield 'nothing left of an earlier proof', of(swept)
+    yield 'a compute host that takes servers', of(host)
+    yield 'a flavor and an image of the guest', of(image)
+    yield 'an external network on the DMZ', of(external)
+    yield 'a network, and a router to the DMZ', of(tenant)
+    yield 'a server, active', of(server)
+    yield 'its metadata read, by the guest itself', of(booted)
+    yield 'its floating address, refused before it is allowed', of(refused)
+    yield 'its floating address, answering HTTP in the DMZ', of(answers)
+    if 'cinder' in apps:
+        yield 'a volume attached, written and read back', of(volume)
+    yield 'all deleted, and nothing left', of(deleted)
+
+
+# Blame
+
+
+@contextlib.contextmanager
+def blamed(service: str, doing: str) -> Generator[None]:
+    """What fails while *doing* something is told with the service and where its log is."""
+    application, log = LOGS[service]
+    try:
+        with cloud_.plainly(doing):
+            yield
+    except Failed:
+        raise
+    except (RuntimeError, TimeoutError) as error:
+        raise Failed(
+            f'{error} [{service}: juju ssh {application}/0 sudo tail -n 50 {log}]'
+        ) from error
+
+
+def until(found: Callable[[], Any], what: str, seconds: float, pause: float = 1.0) -> Any:
+    """Ask until there is an answer. TimeoutError with what there was at last."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = found()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise TimeoutError(f'{what} within {seconds:.0f} s')
+        time.sleep(pause)
+
+
+# Steps
+
+
+def swept(proof: Proof) -> str:
+    """Remove what an earlier run has left."""
+    return sweep(proof.client) or 'there was nothing'
+
+
+def host(proof: Proof) -> str:
+    """A hypervisor that is up, and in placement."""
+    compute = proof.client.compute
+    with blamed('compute', 'looking for a compute host'):
+        up = until(
+            lambda: [
+                s for s in compute.services() if s.binary == 'nova-compute' and s.state == 'up'
+            ],
+            'no nova-compute has been up',
+            SETTLE_S,
+        )
+    with blamed('placement', 'looking for the compute host in placement'):
+        found = until(
+            lambda: list(proof.client.placement.resource_providers()),  # type: ignore[attr-defined]
+            'no compute host has been in placement',
+            SETTLE_S,
+        )
+    with blamed('agents', 'looking for agents of the networks'):
+        agents = until(
+            lambda: _living(proof, len(up)),
+            'the agents of the networks have not all lived',
+            SETTLE_S,
+        )
+    return f'{", ".join(s.host for s in up)}; {len(found)} in placement; {", ".join(agents)}'
+
+
+def _living(proof: Proof, computes: int) -> list[str]:
+    """Kinds of living agents, once the needed ones are there."""
+    alive = [a.agent_type for a in proof.client.network.agents() if a.is_alive]
+    wanted = {'DHCP agent', 'L3 agent', 'Metadata agent', 'Open vSwitch agent'}
+    enough = wanted <= set(alive) and alive.count('Open vSwitch agent') > computes
+    return sorted(set(alive)) if enough else []
+
+
+def image(proof: Proof) -> str:
+    """Upload the guest, for the smallest server that it runs in."""
+    path = build.ensure(lambda line: print(f'    {line}', file=sys.stderr, flush=True))
+    with blamed('glance', 'uploading the guest'):
+        made = proof.client.image.create_image(
+            NAME,
+            filename=str(path),
+            disk_format='raw',
+            container_format='bare',
+            allow_duplicates=True,
+            hw_disk_bus='virtio',
+            hw_vif_model='virtio',
+        )
+        proof.made['image'] = made.id
+    with blamed('nova', 'making a flavor'):
+        flavor = proof.client.compute.create_flavor(name=NAME, ram=128, vcpus=1, disk=1)
+        proof.made['flavor'] = flavor.id
+    return f'{pathlib.Path(path).stat().st_size >> 20} MiB'
+
+
+def external(proof: Proof) -> str:
+    """A flat network whose subnet is the space's own, with floating addresses out of the way of machines."""
+    gateway = proof.juju.status().apps['neutron-gateway']
+    space = gateway.endpoint_bindings.get('external') or gateway.endpoint_bindings['']
+    cidr = ipaddress.ip_network(_subnet(proof.juju, space))
+    network = proof.client.network
+    with blamed('neutron', f'making a network on {cidr}'):
+        made = network.create_network(
+            name=NAME,
+            is_router_external=True,
+            provider_network_type='flat',
+            provider_physical_network=_physical(proof.juju),
+        )
+        proof.made['external'] = made.id
+        network.create_subnet(
+            name=NAME,
+            network_id=made.id,
+            ip_version=4,
+            cidr=str(cidr),
+            gateway_ip=str(cidr[1]),
+            is_dhcp_enabled=False,
+            allocation_pools=[{'start': str(cidr[POOL[0]]), 'end': str(cidr[POOL[1]])}],
+        )
+    return f'{cidr} (space {space})'
+
+
+def _subnet(juju: jubilant.Juju, space: str) -> str:
+    spaces: list[dict[str, Any]] = json.loads(juju.cli('spaces', '--format', 'json'))['spaces']
+    subnets: dict[str, Any] = next(s['subnets'] for s in spaces if s['name'] == space)
+    return next(cidr for cidr in subnets if ':' not in cidr)
+
+
+def _physical(juju: jubilant.Juju) -> str:
+    """The name of the gateway's physical network for flat ones."""
+    config = juju.config('neutron-api')
+    return str(config.get('flat-network-providers') or 'physnet1').split()[0]
+
+
+def tenant(proof: Proof) -> str:
+    """A network of the tenant's own, and a router from it to the external one."""
+    network: Any = proof.client.network
+    with blamed('neutron', 'making a network and its router'):
+        made = network.create_network(name=NAME + '-inner')
+        subnet = network.create_subnet(
+            name=NAME + '-inner', network_id=made.id, ip_version=4, cidr=TENANT
+        )
+        router = network.create_router(
+            name=NAME, external_gateway_info={'network_id': proof.made['external']}
+        )
+        network.add_interface_to_router(router, subnet_id=subnet.id)
+        group = network.create_security_group(name=NAME)
+        proof.made |= {'network': made.id, 'router': router.id, 'group': group.id}
+        gateway = network.get_router(router.id).external_gateway_info
+    address = gateway['external_fixed_ips'][0]['ip_address']
+    return f'{TENANT} ({made.provider_network_type}), router at {address}'
+
+
+def server(proof: Proof) -> str:
+    """Nova's own way: scheduled, its port bound, started."""
+    compute = proof.client.compute
+    began = time.monotonic()
+    with blamed('nova', 'making a server'):
+        made = compute.create_server(
+            name=NAME,
+            image_id=proof.made['image'],
+            flavor_id=proof.made['flavor'],
+            networks=[{'uuid': proof.made['network']}],
+            security_groups=[{'name': NAME}],
+        )
+        proof.made['server'] = made.id
+    service = 'compute'
+    with blamed(service, 'waiting for the server'):
+        found = until(lambda: _ended(proof, made.id), 'the server was not active', BOOT_S)
+        if found.status != 'ACTIVE':
+            fault = dict(found.fault or {}).get('message', 'no reason given')
+            raise RuntimeError(f'the server is {found.status}: {fault}')
+    inner = next(a['addr'] for each in found.addresses.values() for a in each)
+    return f'{inner} on {found.compute_host}, {time.monotonic() - began:.0f} s'
+
+
+def _ended(proof: Proof, uuid: str) -> Any:
+    found = proof.client.compute.get_server(uuid)
+    return found if found.status in ('ACTIVE', 'ERROR') else None
+
+
+def booted(proof: Proof) -> str:
+    """The guest's console says that it is up, and that the metadata are its own."""
+    uuid = proof.made['server']
+    with blamed('agents', 'waiting for the guest to be up'):
+        said = until(lambda: _up(proof), 'the guest did not say that it is up', BOOT_S, pause=3)
+    lines = [line[line.index('GUEST') :].strip() for line in said.splitlines() if 'GUEST' in line]
+    with blamed('agents', "the guest's console"):
+        if not any(METADATA in line and uuid in line for line in lines):
+            raise RuntimeError(f'it read no metadata of its own: {" | ".join(lines)}')
+    seen = next(line for line in lines if METADATA in line)
+    return re.sub(r'\s+', ' ', seen.removeprefix('GUEST '))
+
+
+def _up(proof: Proof) -> str:
+    said = str(proof.client.compute.get_server_console_output(proof.made['server'])['output'])
+    return said if build.UP in said else ''
+
+
+def refused(proof: Proof) -> str:
+    """The security group has no rule yet: nobody is let in."""
+    network = proof.client.network
+    with blamed('neutron', 'making a floating address'):
+        port = next(iter(network.ports(device_id=proof.made['server'])))
+        floating = network.create_ip(
+            floating_network_id=proof.made['external'], port_id=port.id, description=NAME
+        )
+        proof.made |= {'floating': floating.floating_ip_address, 'port': port.id}
+    found = _page(proof, machine=None, seconds=5)
+    if found:
+        raise Failed(f'the guest answered, and no rule allows it: {found.splitlines()[0]}')
+    return f'{floating.floating_ip_address} does not answer'
+
+
+def answers(proof: Proof) -> str:
+    """With a rule, a machine in the DMZ and this host get the guest's page."""
+    network, group = proof.client.network, proof.made['group']
+    with blamed('neutron', 'allowing HTTP'):
+        for protocol, port in (('tcp', 80), ('icmp', None)):
+            network.create_security_group_rule(
+                security_group_id=group,
+                direction='ingress',
+                ethertype='IPv4',
+                protocol=protocol,
+                port_range_min=port,
+                port_range_max=port,
+            )
+    with blamed('agents', f'asking {proof.made["floating"]}'):
+        here = until(lambda: _page(proof, None, 5), 'the guest did not answer this host', SETTLE_S)
+        with machines.borrowed(proof.juju, '--constraints', f'spaces={_space(proof.juju)}') as one:
+            there = until(
+                lambda: _page(proof, one, 5), 'the guest did not answer in the DMZ', SETTLE_S
+            )
+    if proof.made['server'] not in there:
+        raise Failed(f'another guest answered: {there}')
+    return f'{proof.made["floating"]}: {here.splitlines()[0]}'
+
+
+def _space(juju: jubilant.Juju) -> str:
+    bindings = juju.status().apps['neutron-gateway'].endpoint_bindings
+    return bindings.get('external') or bindings['']
+
+
+def _page(proof: Proof, machine: str | None, seconds: int, path: str = '/') -> str:
+    """What the guest answers; empty if nothing comes."""
+    url = f'http://{proof.made["floating"]}{path}'
+    if machine is not None:
+        ask = f'curl --silent --max-time {seconds} {url} || true'
+        return proof.juju.exec(ask, machine=machine).stdout
+    return cloud_.page(url, seconds)
+
+
+def volume(proof: Proof) -> str:
+    """A volume of 1 GiB, attached to the server that runs."""
+    client = proof.client
+    with blamed('cinder', 'making a volume'):
+        made = client.block_storage.create_volume(name=NAME, size=1)
+        proof.made['volume'] = made.id
+        until(lambda: _volume_is(proof, 'available'), 'the volume was not available', SETTLE_S)
+    before = set(_page(proof, None, 10, '/cgi-bin/disk').split())
+    with blamed('compute', 'attaching the volume'):
+        client.compute.create_volume_attachment(proof.made['server'], volume_id=made.id)
+        until(lambda: _volume_is(proof, 'in-use'), 'the volume was not attached', SETTLE_S)
+        new = until(
+            lambda: set(_page(proof, None, 10, '/cgi-bin/disk').split()) - before,
+            'the guest saw no new disk',
+            SETTLE_S,
+        )
+        disk, text = sorted(new)[0], made.id.replace('-', '')
+        _page(proof, None, 20, f'/cgi-bin/disk?write/{disk}/{text}')
+        back = _page(proof, None, 20, f'/cgi-bin/disk?read/{disk}')
+        if text not in back:
+            raise RuntimeError(f'{disk} gave back {back!r}, and {text} was written')
+    return f'1 GiB as {disk}, {len(text)} characters written and read back'
+
+
+def _volume_is(proof: Proof, status: str) -> bool:
+    now = proof.client.block_storage.get_volume(proof.made['volume']).status
+    if now.startswith('error'):
+        raise RuntimeError(f'the volume is {now}')
+    return now == status
+
+
+def deleted(proof: Proof) -> str:
+    """Everything that was made is gone, from placement, too."""
+    removed = sweep(proof.client)
+    with blamed('nova', 'looking for what is left'):
+        left = until(lambda: nothing_left(proof.client), 'something was left', SETTLE_S, pause=2)
+    return f'{removed}; {left}'
+
+
+def nothing_left(client: openstack.connection.Connection) -> str:
+    """Empty while something is left."""
+    left = [kind for kind, every in _kinds(client) if any(True for _ in every())]
+    used = _usages(client)
+    return '' if left or any(used.values()) else 'no allocation in placement'
+
+
+def _usages(client: openstack.connection.Connection) -> dict[str, int]:
+    """What placement says is used of all compute hosts."""
+    total: dict[str, int] = {}
+    for provider in client.placement.resource_providers():  # type: ignore[attr-defined]
+        answer = client.placement.get(f'/resource_providers/{provider.id}/usages')
+        for name, number in answer.json()['usages'].items():
+            total[name] = total.get(name, 0) + int(number)
+    return total
+
+
+# Removal
+
+
+def _kinds(
+    client: openstack.connection.Connection,
+) -> list[tuple[str, Callable[[], Iterator[Any]]]]:
+    """Everything of the proof's name, kind after kind, in an order in which it can be removed."""
+    network, compute = client.network, client.compute
+
+    def named(every: Callable[..., Any], **query: Any) -> Callable[[], Iterator[Any]]:
+        return lambda: (each for each in every(**query) if str(each.name).startswith(NAME))
+
+    kinds: list[tuple[str, Callable[[], Iterator[Any]]]] = [
+        ('server', named(compute.servers)),
+        ('floating address', lambda: (f for f in network.ips() if f.description == NAME)),
+        ('router', named(network.routers)),
+        ('network', named(network.networks)),
+        ('security group', named(network.security_groups)),
+        ('image', named(client.image.images)),
+        ('flavor', named(compute.flavors)),
+    ]
+    if client.has_service('block-storage'):
+        kinds.insert(1, ('volume', named(client.block_storage.volumes)))
+    return kinds
+
+
+def sweep(client: openstack.connection.Connection) -> str:
+    """Remove all that carries the proof's name; what was removed, in words. Raises Failed."""
+    said: list[str] = []
+    for kind, every in _kinds(client):
+        with blamed(_OWNER[kind], f'removing a {kind}'):
+            found = list(every())
+            for each in found:
+                _remove(client, kind, each)
+            if found and kind in ('server', 'volume'):
+                until(lambda every=every: not list(every()), f'a {kind} was left', SETTLE_S)
+        if found:
+            said.append(f'{len(found)} {kind}{"s" if len(found) > 1 else ""}')
+    return f'{", ".join(said)} removed' if said else ''
+
+
+_OWNER = {
+    **{'server': 'compute', 'volume': 'cinder', 'floating address': 'neutron', 'flavor': 'nova'},
+    **{'router': 'neutron', 'network': 'neutron', 'security group': 'neutron', 'image': 'glance'},
+}
+
+
+def _is_free(client: openstack.connection.Connection, volume: str) -> bool:
+    """Whether a volume can be deleted: a server that goes lets go of it."""
+    status = client.block_storage.get_volume(volume).status
+    return status == 'available' or status.startswith('error')
+
+
+def _remove(client: openstack.connection.Connection, kind: str, each: Any) -> None:
+    network = client.network
+    match kind:
+        case 'server':
+            client.compute.delete_server(each)
+        case 'volume':
+            until(lambda: _is_free(client, each.id), 'the volume was not free', SETTLE_S)
+            client.block_storage.delete_volume(each)
+        case 'floating address':
+            network.delete_ip(each)
+        case 'router':
+            _remove_router(client, each)
+        case 'network':
+            _remove_network(client, each)
+        case 'security group':
+            network.delete_security_group(each)
+        case 'image':
+            client.image.delete_image(each)
+        case _:
+            client.compute.delete_flavor(each)
+
+
+def _remove_router(client: openstack.connection.Connection, router: Any) -> None:
+    network: Any = client.network
+    for port in network.ports(device_id=router.id, device_owner='network:router_interface'):
+        network.remove_interface_from_router(router, port_id=port.id)
+    network.delete_router(router)
+
+
+def _remove_network(client: openstack.connection.Connection, each: Any) -> None:
+    """With ports of the proof's servers; those of the DHCP agents go by themselves."""
+    for port in client.network.ports(network_id=each.id):
+        if not str(port.device_owner).startswith('network:'):
+            client.network.delete_port(port)
+    client.network.delete_network(each)
