@@ -329,8 +329,11 @@ def _page(proof: Proof, machine: str | None, seconds: int, path: str = '/') -> s
     """What the guest answers; empty if nothing comes."""
     url = f'http://{proof.made["floating"]}{path}'
     if machine is not None:
-        ask = f'curl --silent --max-time {seconds} {url} || true'
-        return proof.juju.exec(ask, machine=machine).stdout
+        ask = f'curl --silent --show-error --fail --max-time {seconds} {url}'
+        try:
+            return proof.juju.exec(ask, machine=machine).stdout
+        except jubilant.TaskError:
+            return ''
     return cloud_.page(url, seconds)
 
 
