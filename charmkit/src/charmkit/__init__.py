@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .charm import Charm
     from .machine import Facts, Machine, Task
     from .relations import keystone, mount, mysql, neutron, nova, rabbitmq, subordinate
-    from .spec import Daemon, Offer, Ready, ServiceSpec, WsgiApp
+    from .spec import Daemon, Offer, Ready, Served, ServiceSpec, WsgiApp
     from .state import Desired, Inputs, Secret, Status
     from .why import Action, Hook, Why
 
@@ -32,6 +32,7 @@ __all__ = [
     'Offer',
     'Ready',
     'Secret',
+    'Served',
     'ServiceSpec',
     'Status',
     'Task',
@@ -60,7 +61,7 @@ _HOMES = {
     'charm': ('Charm',),
     'machine': ('Facts', 'Machine', 'Task'),
     'relations': ('keystone', 'mount', 'mysql', 'neutron', 'nova', 'rabbitmq', 'subordinate'),
-    'spec': ('Daemon', 'Offer', 'Ready', 'ServiceSpec', 'WsgiApp'),
+    'spec': ('Daemon', 'Offer', 'Ready', 'Served', 'ServiceSpec', 'WsgiApp'),
     'state': ('Desired', 'Inputs', 'Secret', 'Status'),
     'why': ('Action', 'Hook', 'Why'),
 }

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from . import host
-from .spec import Ready, ServiceSpec
+from .spec import Daemon, Ready, ServiceSpec
 
 
 def wanted(
-    spec: ServiceSpec, ready: Ready, *, usable: bool, paused: bool
+    spec: ServiceSpec, ready: Ready, *, usable: bool, paused: bool, out_of_service: bool
 ) -> tuple[host.Service, ...]:
-    """Which are to run on this unit: none while the service is not *usable*."""
+    """Which are to run on this unit: none while the service is not *usable*.
+
+    A paused unit stops them at once; one that has clients of its own, when the unit is out of service.
+    """
     version = ready.inputs.versions.get(spec.packages[0], '')
     return tuple(
         host.Service(
             d.name,
             'running',
             version=version,
-            probe=d.probe,
-            stays_s=0 if d.probe else _STAYS_S,
+            probe=(probe := _probe(d, ready)),
+            stays_s=0 if probe else _STAYS_S,
         )
-        if usable and d.when(ready) and not (paused and d.pauses)
+        if usable and d.when(ready) and not (d.pauses and (out_of_service if d.serves else paused))
         else host.Service(d.name, 'stopped', version=version)
         for d in spec.daemons
     )
+
+
+def _probe(daemon: Daemon, ready: Ready) -> str:
+    if daemon.probe or daemon.serves is None:
+        return daemon.probe
+    return f'{ready.inputs.site.listening[daemon.serves.service]}:{daemon.serves.port}'
 
 
 _STAYS_S = 3.0

@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from . import apache, host, limits, state, vip
+from . import host, offered, state, vip
 from . import spec as spec_
 from .relations import (
     ENDPOINT_TYPES,
@@ -116,34 +116,13 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
     """Work it out for the service *spec*."""
     balancers = _balancers(inputs)
     inputs, homeless = (inputs, ()) if balancers else _housed(inputs)
-    offered = [
-        loadbalancer.Api(
-            name=spec.service_of(app),
-            type=app.type,
-            frontend_port=app.port,
-            backend_port=app.port,
-            path=app.path,
-            types=app.types,
-            # Each unit's own: another one may have another size.
-            requests_at_once=size(spec, app, inputs).requests,
-            options={
-                'check': {'method': 'GET', 'path': '/healthcheck', 'expect': ['200']},
-                # Apache waits a little longer for each (charmkit.limits).
-                'timeouts': {
-                    'client': f'{app.silence.client_s}s',
-                    'server': f'{app.silence.server_s}s',
-                },
-            },
-        )
-        for app in spec.apps
-        if app.type
-    ]
+    apis = [o.api for o in offered.every(spec, inputs) if o.api]
     lifecycle = _lifecycle(balancers, inputs, course)
     drain = loadbalancer.drain(balancers, inputs.site.unit, lifecycle)
     addresses = _listen(inputs, balancers)
     own = () if balancers else vip.placed(inputs)[0]
     apps = {
-        app.name: vip.App(app.port, app.silence, size(spec, app, inputs).requests)
+        app.name: vip.App(app.port, app.silence, offered.size(spec, app, inputs).requests)
         for app in spec.apps
     }
     out = course.paused and (
@@ -156,6 +135,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         site=dataclasses.replace(
             inputs.site,
             urls=_urls(spec, inputs),
+            listening=offered.listening(spec, inputs.site, balancers),
             unregistered=_unregistered(spec, inputs, balancers),
         ),
         addresses=addresses,
@@ -172,14 +152,14 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         peer_data=vip.request(addresses),
         unit_data={
             r.id: loadbalancer.unit_request(
-                offered,
+                apis,
                 by_relation[r.id],
-                _addresses_on(inputs.site, r.name),
+                offered.addresses_on(inputs.site, r.name),
                 loadbalancer.lifecycle_for(r, balancers, inputs.site.unit, lifecycle),
             )
             for r in balancers
         },
-        app_data={r.id: loadbalancer.app_request(offered, by_relation[r.id]) for r in balancers},
+        app_data={r.id: loadbalancer.app_request(apis, by_relation[r.id]) for r in balancers},
     )
 
 
@@ -197,18 +177,6 @@ def nowhere(inputs: state.Inputs, course: Course) -> Place:
         settled=True,
         vips='',
         coming_back=False,
-    )
-
-
-def size(spec: spec_.ServiceSpec, app: spec_.WsgiApp, inputs: state.Inputs) -> apache.Size:
-    """How many processes and threads serve *app* on this unit."""
-    return apache.size(
-        inputs.facts.cpus,
-        inputs.facts.memory_mib // len(spec.apps),
-        one_thread=app.one_thread,
-        processes=int(inputs.options.get('workers', 0)),
-        threads=int(inputs.options.get('threads', 0)),
-        bulk=app.silence.client_s >= limits.IDLE_S,
     )
 
 
@@ -270,10 +238,8 @@ def _lifecycle(
 
 
 def _urls(spec: spec_.ServiceSpec, inputs: state.Inputs) -> dict[str, dict[str, str]]:
-    return {
-        spec.service_of(app): _urls_of(app, inputs, balanced(spec, inputs)[spec.service_of(app)])
-        for app in spec.apps
-    }
+    given = balanced(spec, inputs)
+    return {o.service: _urls_of(o, inputs, given[o.service]) for o in offered.every(spec, inputs)}
 
 
 def balanced(spec: spec_.ServiceSpec, inputs: state.Inputs) -> dict[str, dict[str, str]]:
@@ -285,7 +251,7 @@ def balanced(spec: spec_.ServiceSpec, inputs: state.Inputs) -> dict[str, dict[st
     related = {loadbalancer.ENDPOINTS[r.name] for r in balancers}
     kept: Mapping[str, Mapping[EndpointType, str]] = inputs.memory.get(BALANCED) or {}
     found: dict[str, dict[str, str]] = {}
-    for service in map(spec.service_of, spec.apps):
+    for service in (o.service for o in offered.every(spec, inputs)):
         before = {t: u for t, u in kept.get(service, {}).items() if t in related}
         found[service] = {**before, **loadbalancer.urls(balancers, service)}
     return found
@@ -309,8 +275,11 @@ def _unregistered(
     )
 
 
-def _urls_of(app: spec_.WsgiApp, inputs: state.Inputs, given: Mapping[str, str]) -> dict[str, str]:
-    vips = str(inputs.options.get('vip') or '').split()
+def _urls_of(
+    one: offered.Offered, inputs: state.Inputs, given: Mapping[str, str]
+) -> dict[str, str]:
+    # The units' own haproxy has Apache's applications alone.
+    vips = [] if one.daemon else str(inputs.options.get('vip') or '').split()
     urls: dict[str, str] = {}
     for t in ENDPOINT_TYPES:
         scheme, netloc = 'http', ''
@@ -319,7 +288,7 @@ def _urls_of(app: spec_.WsgiApp, inputs: state.Inputs, given: Mapping[str, str])
             scheme, netloc = parts.scheme, parts.netloc
         else:
             address = _vip_on(inputs.site, t, vips) or inputs.site.address_on(t)
-            netloc = f'{host_in_url(address)}:{app.port}'
+            netloc = f'{host_in_url(address)}:{one.port}'
         if name := str(inputs.options.get(f'os-{t}-hostname') or ''):
             port = urlsplit(f'//{netloc}').port
             netloc = name if port is None else f'{name}:{port}'
@@ -333,14 +302,10 @@ def _vip_on(site: Site, binding: str, vips: list[str]) -> str:
     return (near or vips or [''])[0]
 
 
-def _addresses_on(site: Site, binding: str) -> tuple[str, ...]:
-    return site.all_addresses.get(binding) or (site.address_on(binding),)
-
-
 def _listen(inputs: state.Inputs, balancers: Iterable[Relation]) -> tuple[str, ...]:
     """Literal addresses only: a wildcard would serve on networks that the operator kept away."""
     bindings = (*ENDPOINT_TYPES, *(r.name for r in balancers))
-    found = {a for b in bindings for a in _addresses_on(inputs.site, b)}
+    found = {a for b in bindings for a in offered.addresses_on(inputs.site, b)}
     return ('127.0.0.1', *sorted(found - {'127.0.0.1'}))
 
 

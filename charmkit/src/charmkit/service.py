@@ -16,6 +16,7 @@ from . import (
     host,
     memcached,
     migration,
+    offered,
     releases,
     state,
     written,
@@ -24,6 +25,7 @@ from .relations import Databag, Need, keystone, loadbalancer
 from .spec import Daemon as Daemon
 from .spec import Offer as Offer
 from .spec import Ready as Ready
+from .spec import Served as Served
 from .spec import ServiceSpec as ServiceSpec
 from .spec import WsgiApp as WsgiApp
 from .why import Action, Why, action
@@ -80,7 +82,11 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
                 files=written.files(spec, ready),
                 commands=decision.commands,
                 services=daemons.wanted(
-                    spec, ready, usable=decision.usable and not refusal, paused=course.paused
+                    spec,
+                    ready,
+                    usable=decision.usable and not refusal,
+                    paused=course.paused,
+                    out_of_service=place.out_of_service,
                 ),
             ),
             daemons.stop_times(spec),
@@ -97,7 +103,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         },
         app_data={**outset.app_data, 'peers': {**decision.app_data, **values.app_data}},
         secrets=values.secrets,
-        ports=frozenset(app.port for app in spec.apps),
+        ports=frozenset(x.port for x in (*spec.apps, *spec.served)),
         status=(
             *_status(refusal, decision.message, place.status),
             *source.status,
@@ -320,7 +326,7 @@ def _sites(
             port=app.port,
             addresses=addresses,
             user=spec.user,
-            size=front.size(spec, app, inputs),
+            size=offered.size(spec, app, inputs),
             health=app.health,
             silence=app.silence,
             trusted=trusted,

@@ -78,6 +78,25 @@ def _always(_: Ready) -> bool:
 
 
 @dataclasses.dataclass(frozen=True)
+class Served:
+    """What a daemon serves by itself, over HTTP. Clients come to it as to an application: by the load balancer.
+
+    It is to listen on one address, ``ready.inputs.site.listening[service]``, and is reached at
+    ``ready.inputs.site.urls[service]``. The units' own haproxy (option ``vip``) does not serve it.
+    """
+
+    service: str
+    """What it is called at the load balancer."""
+    type: str
+    """The load balancer's type of service, such as ``novnc``: it knows for how long each may be silent."""
+    port: int
+    health: str = '/'
+    """The path that answers 200."""
+    silence: limits.Silence = limits.ORDINARY
+    types: tuple[EndpointType, ...] = ('public',)
+
+
+@dataclasses.dataclass(frozen=True)
 class Daemon:
     """A systemd unit of the service that runs beside its API."""
 
@@ -92,6 +111,8 @@ class Daemon:
     """How long it may take to finish what it has begun when it is stopped; 0 is what its package says."""
     pauses: bool = True
     """A paused unit stops it too."""
+    serves: Served | None = None
+    """What it has for clients; then that is asked for its health, beside what systemd knows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,6 +176,7 @@ class ServiceSpec:
     def __post_init__(self) -> None:
         for what in ('name', 'port'):
             values = [getattr(app, what) for app in self.apps]
+            values += [s.port for s in self.served if what == 'port']
             if len(set(values)) < len(values):
                 raise ValueError(f'{self.name}: two applications have the same {what}: {values}')
         shown = [apache.shown(app.name) for app in self.apps]
@@ -164,7 +186,7 @@ class ServiceSpec:
                 f'{apache.NAME_SHOWN} letters of a name, which may not be those of another one '
                 f'or of {apache.HEALTH_GROUP}: {shown}'
             )
-        services = [self.service_of(app) for app in self.apps]
+        services = [*map(self.service_of, self.apps), *(s.service for s in self.served)]
         if len(set(services)) < len(services):
             raise ValueError(f'{self.name}: two applications are the same service: {services}')
 
@@ -177,6 +199,11 @@ class ServiceSpec:
         return app.service or (
             self.name if app is self.apps[0] or app == self.apps[0] else app.name
         )
+
+    @property
+    def served(self) -> tuple[Served, ...]:
+        """What its daemons have for clients."""
+        return tuple(d.serves for d in self.daemons if d.serves)
 
     @property
     def every_need(self) -> tuple[Need[Any], ...]:

@@ -43,7 +43,7 @@ def heard(*bags: Databag) -> nova.Controller | None:
 
 def known(**units: Databag) -> tuple[tuple[nova.Compute, ...], tuple[Any, ...]]:
     bags = {f'nova-compute/{name[1:]}': bag for name, bag in units.items()}
-    return nova.computes([Relation(id=1, name='cloud-compute', app='nova-compute', units=bags)])
+    return nova.known([Relation(id=1, name='cloud-compute', app='nova-compute', units=bags)])
 
 
 @pytest.mark.parametrize(
@@ -194,3 +194,15 @@ def test_a_host_name_that_is_none_is_refused_by_name():
 
 def test_no_password_is_shown():
     assert 'account-pw' not in repr(CONTROLLER)
+
+
+def test_what_is_refused_of_a_compute_is_told_to_the_operator():
+    units = {'nova-compute/1': {'hostname': 'a b'}, 'nova-compute/2': nova.present(COMPUTE)}
+    related = (Relation(id=1, name='cloud-compute', app='nova-compute', units=units),)
+    need = nova.computes()
+    found = need.read(related, SITE)
+    assert found and [c.hostname for c in found] == ['node-1']
+    assert need.refusal and need.refusal(related, SITE) == (
+        "nova-compute/1: 'a b' is not a host name"
+    )
+    assert need.read((), SITE) == ()

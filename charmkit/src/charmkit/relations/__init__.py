@@ -100,6 +100,8 @@ class Site:
         default_factory=dict[str, Mapping[str, str]]
     )
     """By service, then by endpoint type: the scheme, host and port that clients are to use, with no path."""
+    listening: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """By service that a daemon serves by itself: the address that it is to listen on."""
     unregistered: frozenset[EndpointType] = frozenset()
     """Endpoint types that are not to be in the catalogue: a load balancer has another, and none has these."""
     region: str = 'RegionOne'

@@ -218,7 +218,19 @@ def _yes(text: str) -> bool:
 # The other side: the controller.
 
 
-def computes(
+def computes() -> Need[tuple[Compute, ...]]:
+    """The compute nodes that have said who they are. A controller serves without any."""
+
+    def read(relations: tuple[Relation, ...], _: Site) -> tuple[Compute, ...]:
+        return known(relations)[0]
+
+    def refusal(relations: tuple[Relation, ...], _: Site) -> str:
+        return '; '.join(f'{r.unit}: {r.reason}' for r in known(relations)[1])
+
+    return Need(RELATION, lambda _: {}, read, 'compute nodes', refusal=refusal, optional=True)
+
+
+def known(
     relations: Iterable[Relation],
 ) -> tuple[tuple[Compute, ...], tuple[sharing.Refusal, ...]]:
     """The compute nodes that have said who they are, by their names' order, and what of that is refused.
