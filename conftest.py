@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 # Before pytest makes modules of the folders that have the same names.
 import charmkit as charmkit
 import hypothesis
@@ -12,12 +10,10 @@ import pytest
 import jujulet as jujulet
 import matrix as matrix
 from tests import limits
+from tests.examples import examples
 
-# How long an example takes says more of the machine than of the code. `make check` is run many times a day, and has
-# half as many of them as CI.
-hypothesis.settings.register_profile(
-    'rambla', deadline=None, max_examples=100 if os.environ.get('CI') else 50
-)
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile('rambla', deadline=None, max_examples=examples(100))
 hypothesis.settings.load_profile('rambla')
 
 

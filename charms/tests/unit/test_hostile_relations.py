@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from charms import conftest as shared
+from tests.examples import examples
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -278,7 +279,7 @@ def _spoilt(relation: Relation, changes: list[tuple[int, str]], key: str) -> Rel
 @pytest.mark.parametrize(
     ('name', 'endpoint'), [(name, endpoint) for name in NAMES for endpoint in _endpoints(name)]
 )
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(30), suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_nothing_that_the_other_side_writes_fails_a_hook_or_comes_into_a_file(
     name: str, endpoint: str, data: st.DataObject

@@ -18,6 +18,8 @@ from charmkit.proxy import haproxy
 from charmkit.relations import Relation, loadbalancer
 from hypothesis import HealthCheck, given, settings
 
+from tests.examples import examples
+
 CHUNKS = (
     'a', 'a.', '-', 'a-', '0', '9', '1.', '::', ':0', '%', '%2f', '/', './', '../', '//', ' ', '\n',
     '\\', '"', '{', '[', '&a ', 'é', '\u2028', '_', '10.0.0.0/8,', '200-', 'http://', '@',
@@ -61,7 +63,9 @@ KEYSTONE = loadbalancer.Api(
 AROUND = layout.Surroundings(bindings={'public': layout.Binding(addresses=('10.1.0.5',))})
 
 bounded = pytest.mark.timeout(60)
-many = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(
+    max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 def put(data: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:

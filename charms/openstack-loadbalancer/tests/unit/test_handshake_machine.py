@@ -24,6 +24,8 @@ from hypothesis.stateful import (
     rule,
 )
 
+from tests.examples import examples
+
 SERVICE = 'nova'
 BACKEND = 'nova.public'
 LEASE_S = 600.0
@@ -417,7 +419,7 @@ class Handshake(RuleBasedStateMachine):
 
 
 Handshake.TestCase.settings = settings(
-    max_examples=60,
+    max_examples=examples(60),
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jujulet.core import bundle, charm, model, requests
+from tests.examples import examples
 
 from .conftest import CHARMS, Carrier
 
@@ -279,7 +280,7 @@ def bundles(draw: st.DrawFn) -> str:
     return '\n'.join(lines)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(first=bundles(), second=bundles())
 def test_any_bundle_over_any_other_converges_in_one_go(first: str, second: str):
     carrier = Carrier()
@@ -291,7 +292,7 @@ def test_any_bundle_over_any_other_converges_in_one_go(first: str, second: str):
         assert len(carrier.model.units_of(name)) >= app.num_units
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(text=bundles())
 def test_names_in_words_are_the_names_that_come_true(text: str):
     carrier = Carrier()

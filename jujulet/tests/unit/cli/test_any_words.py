@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jujulet.cli import commands
+from tests.examples import examples
 
 # These leave the process, its folder or its time behind.
 OUTSIDE = {'ssh', 'scp', 'pack', 'deploy', 'refresh', 'wait-for', 'export-bundle', 'controller', 'image', 'doctor',
@@ -51,7 +52,9 @@ def model(model: fakes.Juju, charm: pathlib.Path, monkeypatch: pytest.MonkeyPatc
 
 
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(300),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(argv=lines())
 def test_whatever_is_typed_ends_well(model: fakes.Juju, argv: list[str]):

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from simulation import REL, World
 
 from jujulet.core import charm, context, model, requests
+from tests.examples import examples
 
 STORE = charm.StorageMeta('data', location='/srv', maximum=3)
 ACTION = charm.Action('do')
@@ -227,7 +228,7 @@ class Course(RuleBasedStateMachine):
 
 TestAnyCourse = Course.TestCase
 TestAnyCourse.settings = settings(
-    max_examples=30,
+    max_examples=examples(30),
     stateful_step_count=40,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],  # Shrinking takes minutes; a seed tells enough.

@@ -24,6 +24,7 @@ from scenario import mocking
 
 from jujulet.core import hooktools, model
 from jujulet.core.hooktools.tool import Ask, Reply
+from tests.examples import examples
 
 META = {
     'name': 'app',
@@ -217,7 +218,7 @@ def ours(world: toolworld.World, patch: pytest.MonkeyPatch) -> Player:
 
 
 @pytest.mark.filterwarnings('ignore:JujuLogHandler is not set up')
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(STEPS, max_size=14))
 def test_the_leaders_calls_answer_as_scenarios_do(steps: list[Step]) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -236,7 +237,7 @@ FOLLOWER = STEPS.filter(
 
 
 @pytest.mark.filterwarnings('ignore:JujuLogHandler is not set up')
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.lists(FOLLOWER, max_size=14))
 def test_a_followers_calls_answer_as_scenarios_do(steps: list[Step]) -> None:
     with pytest.MonkeyPatch.context() as patch:

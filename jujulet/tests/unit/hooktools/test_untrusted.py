@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from jujulet import codec
 from jujulet.core import context as context_
 from jujulet.core import hooktools, model
+from tests.examples import examples
 
 SECRET = 'a' * 20
 PLAIN = """
@@ -99,7 +100,7 @@ def foreign(found: model.Model, unit: str, leads: bool) -> model.Model:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(CALLS, max_size=6), HOOKS, st.sampled_from(['app/0', 'app/1', 'syslog/0']))
 def test_any_calls_are_answered_and_touch_only_what_is_the_units_own(
     calls: list[context_.Call], hook: model.Hook, unit: str
