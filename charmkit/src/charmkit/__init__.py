@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from .api import AgentCharm, ApiCharm
     from .charm import Charm
     from .machine import Facts, Machine, Task
-    from .relations import keystone, mount, mysql, neutron, nova, rabbitmq, subordinate
+    from .relations import (
+        cinder,
+        glance,
+        keystone,
+        mount,
+        mysql,
+        neutron,
+        nova,
+        rabbitmq,
+        subordinate,
+    )
     from .spec import Daemon, Offer, Ready, Served, ServiceSpec, WsgiApp
     from .state import Desired, Inputs, Secret, Status
     from .why import Action, Hook, Why
@@ -39,7 +49,9 @@ __all__ = [
     'Why',
     'WsgiApp',
     'apache',
+    'cinder',
     'conf',
+    'glance',
     'host',
     'idle',
     'limits',
@@ -60,7 +72,17 @@ _HOMES = {
     'api': ('AgentCharm', 'ApiCharm'),
     'charm': ('Charm',),
     'machine': ('Facts', 'Machine', 'Task'),
-    'relations': ('keystone', 'mount', 'mysql', 'neutron', 'nova', 'rabbitmq', 'subordinate'),
+    'relations': (
+        'cinder',
+        'glance',
+        'keystone',
+        'mount',
+        'mysql',
+        'neutron',
+        'nova',
+        'rabbitmq',
+        'subordinate',
+    ),
     'spec': ('Daemon', 'Offer', 'Ready', 'Served', 'ServiceSpec', 'WsgiApp'),
     'state': ('Desired', 'Inputs', 'Secret', 'Status'),
     'why': ('Action', 'Hook', 'Why'),

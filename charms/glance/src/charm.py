@@ -9,7 +9,7 @@ idle.exit_if_idle()  # Hooks that ask for nothing end here, before ops is loaded
 
 import charmkit
 import ops
-from charmkit import conf, host, keystone, mount, mysql, options, relations
+from charmkit import conf, glance, host, keystone, mount, mysql, options, relations
 
 DB = mysql.need('glance')
 IDENTITY = keystone.need('glance')
@@ -108,6 +108,11 @@ def imports(hosts: list[str]) -> conf.Ini:
     }
 
 
+def place(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
+    """Where services find images."""
+    return glance.tell(glance.Images(ready.inputs.site.urls['glance']['internal']))
+
+
 def stores(_: charmkit.Ready) -> host.Host:
     """The directories that images are kept in."""
     return host.Host(
@@ -149,6 +154,7 @@ class GlanceCharm(charmkit.ApiCharm):
         options=OPTIONS,
         config={'/etc/glance/glance-api.conf': glance_conf, PASTE: paste},
         machine=stores,
+        offers=(charmkit.Offer(glance.RELATION, place),),
         refusal=not_alone,
         migrations=charmkit.migration.Commands(
             # The last of each loads what the release knows of images' metadata; what is there stays.
