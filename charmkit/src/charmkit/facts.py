@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import platform
 import subprocess
 
 from .machine import Facts
@@ -21,6 +22,8 @@ def read(root: pathlib.Path = pathlib.Path('/')) -> Facts:
         cpus=_cpus(root),
         memory_mib=_memory_mib(root),
         interfaces=_interfaces(),
+        hostname=platform.node(),
+        container=bool(_first(root, 'run/systemd/container')),
     )
 
 

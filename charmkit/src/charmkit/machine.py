@@ -25,6 +25,10 @@ class Facts:
     """How much it may use, its cgroup's limit counted in; MiB."""
     interfaces: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """The name of the network interface that has each address."""
+    hostname: str = ''
+    """As the machine calls itself."""
+    container: bool = False
+    """It is a system container: what its kernel has is its host's."""
 
 
 @dataclasses.dataclass(frozen=True)

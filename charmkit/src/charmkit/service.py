@@ -110,8 +110,13 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             *_unhealthy(inputs),
             *_contributions(spec, ready),
             *_refusals(spec, inputs),
+            *spec.notes(ready),
         ),
-        tasks=(_health(spec, inputs, place),) if _asks(spec, inputs, serving=serving) else (),
+        tasks=(
+            *((_health(spec, inputs, place),) if _asks(spec, inputs, serving=serving) else ()),
+            *(spec.tasks(ready) if decision.usable else ()),
+        ),
+        memory={**outset.memory, **spec.memory(ready)},
     )
 
 

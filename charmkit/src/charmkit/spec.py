@@ -129,6 +129,18 @@ def _nothing_else(_: Ready) -> host.Host:
     return host.Host()
 
 
+def _no_tasks(_: Ready) -> tuple[state.Task, ...]:
+    return ()
+
+
+def _no_memory(_: Ready) -> Mapping[str, Any]:
+    return {}
+
+
+def _no_notes(_: Ready) -> tuple[state.Status, ...]:
+    return ()
+
+
 def _may_serve(_: state.Inputs) -> str:
     return ''
 
@@ -166,6 +178,12 @@ class ServiceSpec:
     migrations: migration.Commands = dataclasses.field(default_factory=migration.Commands)
     machine: Callable[[Ready], host.Host] = _nothing_else
     """What else it wants of the machine."""
+    tasks: Callable[[Ready], tuple[state.Task, ...]] = _no_tasks
+    """What it is to find out or to do once its services are as desired; results are in ``ready.inputs.seen``."""
+    memory: Callable[[Ready], Mapping[str, Any]] = _no_memory
+    """What later runs of this unit are to know, by name (:attr:`charmkit.state.Desired.memory`)."""
+    notes: Callable[[Ready], tuple[state.Status, ...]] = _no_notes
+    """What the operator should know besides."""
     refusal: Callable[[state.Inputs], str] = _may_serve
     """Why this unit must not serve as things are, in words for the operator; '' if it may."""
     by_release: Mapping[str, Mapping[str, Any]] = dataclasses.field(

@@ -30,6 +30,8 @@ class FakeMachine:
     cpus: int = 2
     memory_mib: int = 4096
     interfaces: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    hostname: str = 'machine-0'
+    container: bool = False
     failing: frozenset[str] = frozenset()
     """Services that will not start, packages and commands among them."""
     refusing: Callable[[host.File], str] = lambda _: ''
@@ -56,6 +58,8 @@ class FakeMachine:
             cpus=self.cpus,
             memory_mib=self.memory_mib,
             interfaces=self.interfaces,
+            hostname=self.hostname,
+            container=self.container,
         )
 
     def now(self) -> float:

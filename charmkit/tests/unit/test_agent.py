@@ -181,3 +181,31 @@ def test_the_generator_finds_an_agents_charm(tmp_path: pathlib.Path):
     meta.write_text('name: demo\n')
     generate.main([str(tmp_path)])
     assert {*yaml.safe_load(meta.read_text())['actions']} >= {'pause', 'resume'}
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """A task that finds something out."""
+
+    name: str = 'look'
+
+    def carry_out(self, machine: object) -> str:
+        return 'found'
+
+
+def test_what_it_finds_out_is_known_to_the_next_round_and_to_later_runs():
+    def note(ready: service.Ready) -> tuple[state.Status, ...]:
+        return (state.Status('active', str(ready.inputs.seen['look'])),)
+
+    spec = dataclasses.replace(
+        SPEC,
+        tasks=lambda _: (Look(),),
+        memory=lambda ready: dict(ready.inputs.seen),
+        notes=lambda ready: note(ready) if ready.inputs.seen else (),
+    )
+    first_round = api.run(spec, HOOK, READY)
+    assert first_round.tasks == (Look(),)
+    found = dataclasses.replace(READY, seen={'look': 'found'})
+    assert api.run(spec, HOOK, found).memory['look'] == 'found'
+    assert state.summary(api.run(spec, HOOK, found).status) == state.Status('active', 'found')
+    assert api.run(spec, HOOK, WAITING).tasks == ()

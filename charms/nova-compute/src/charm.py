@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Charm for OpenStack's compute nodes: they run the servers."""
+
+from __future__ import annotations
+
+from charmkit import idle
+
+idle.exit_if_idle()  # Hooks that ask for nothing end here, before ops is loaded.
+
+import acceleration
+import charmkit
+import hypervisor
+import moving
+import ops
+from charmkit import conf, host, neutron, nova, options, rabbitmq, relations, subordinate
+
+BROKER = rabbitmq.need('nova')
+CONTROLLER = nova.need()
+NETWORK = neutron.plugin()
+SECTIONS = subordinate.need(NETWORK.relation, 'nova-compute')
+OPTIONS = (
+    acceleration.OPTION,
+    options.Option(
+        'cpu-mode',
+        options.one_of('auto', 'host-model', 'host-passthrough', 'maximum', 'none'),
+        'auto',
+        'Which processor guests see. `auto` is `host-model` with KVM, and what QEMU has without it.',
+    ),
+    options.Option(
+        'default-availability-zone',
+        options.Kind('string', 'a name', lambda text: bool(text.strip()) and text.isprintable()),
+        'nova',
+        "The availability zone that is told to the controller for this application's nodes.",
+    ),
+    options.Option(
+        'resume-guests-state-on-host-boot',
+        options.SWITCH,
+        True,
+        'Servers that ran run again after a restart of their node.',
+    ),
+    options.Option(
+        'reserved-host-memory',
+        options.count(0, 1_048_576, 'MiB'),
+        512,
+        'Memory that is left to the node itself.',
+    ),
+)
+
+
+def nova_conf(ready: charmkit.Ready) -> conf.Ini:
+    """What goes into nova.conf."""
+    controller, site, chosen = ready[CONTROLLER], ready.inputs.site, ready.inputs.options
+    identity = controller.identity
+    account = {**conf.account(identity), 'valid_interfaces': 'internal'}
+    catalogue = {'valid_interfaces': 'internal', 'region_name': identity.region}
+    own = {'host': name} if (name := ready[NETWORK].host) else {}
+    return conf.merge(
+        conf.common('nova', debug=ready.debug),
+        conf.messaging(ready[BROKER], ready.release),
+        {
+            'DEFAULT': {
+                **own,
+                'my_ip': site.address_on(nova.MIGRATION),
+                'state_path': '/var/lib/nova',
+                'compute_driver': 'libvirt.LibvirtDriver',
+                'allow_resize_to_same_host': controller.resize_to_same_host,
+                'resume_guests_state_on_host_boot': bool(
+                    chosen['resume-guests-state-on-host-boot']
+                ),
+                'reserved_host_memory_mb': int(chosen['reserved-host-memory']),
+            },
+            'service_user': {**conf.account(identity), 'send_service_user_token': True},
+            'placement': account,
+            'neutron': account,
+            'glance': catalogue,
+            'keystone': catalogue,
+            'cinder': {
+                'catalog_info': 'volumev3::internalURL',
+                'os_region_name': identity.region,
+                'cross_az_attach': controller.cross_az_attach,
+            },
+            'oslo_concurrency': {'lock_path': '/var/lib/nova/lock'},
+        },
+        console(controller.console, site.address_on(nova.MIGRATION)),
+    )
+
+
+def console(reached: nova.Console | None, address: str) -> conf.Ini:
+    """How consoles are reached: the controller's proxy comes to this node's *address*."""
+    if reached is None:
+        return {'vnc': {'enabled': False}}
+    return {
+        'vnc': {
+            'enabled': True,
+            'server_listen': address,
+            'server_proxyclient_address': address,
+            'novncproxy_base_url': reached.url,
+        }
+    }
+
+
+def driver_conf(ready: charmkit.Ready) -> conf.Ini:
+    """What goes into nova-compute.conf, which is read last."""
+    virt_type = acceleration.virt_type(ready)
+    mode = str(ready.inputs.options['cpu-mode'])
+    if mode == 'auto':
+        mode = 'host-model' if virt_type == 'kvm' else 'none'
+    address = relations.host_in_url(ready.inputs.site.address_on(nova.MIGRATION))
+    return {
+        'DEFAULT': {'compute_driver': 'libvirt.LibvirtDriver'},
+        'libvirt': {
+            'virt_type': virt_type,
+            'cpu_mode': mode,
+            'live_migration_inbound_addr': address,
+            'live_migration_scheme': 'ssh',
+        },
+    }
+
+
+def machine(ready: charmkit.Ready) -> host.Host:
+    """libvirt, the way to other nodes, and the trial of KVM."""
+    return host.merge(
+        hypervisor.desired(ready),
+        moving.desired(ready[CONTROLLER]),
+        host.Host(files=(acceleration.program(),)),
+    )
+
+
+def to_controller(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
+    """Who this node is."""
+    return moving.present(ready, str(ready.inputs.options['default-availability-zone']))
+
+
+def tasks(ready: charmkit.Ready) -> tuple[charmkit.Task, ...]:
+    """What is to be found out on the machine."""
+    return (moving.Keys(), *acceleration.tasks(ready))
+
+
+class NovaComputeCharm(charmkit.AgentCharm):
+    """Charm for a compute node."""
+
+    spec = charmkit.ServiceSpec(
+        name='nova',
+        user='nova',
+        packages=(
+            'nova-compute',
+            'nova-compute-qemu',
+            'libvirt-daemon-system',
+            'libvirt-clients',
+            'qemu-system-x86',
+            'qemu-utils',
+            'openssh-server',
+        ),
+        needs=(BROKER, CONTROLLER, NETWORK),
+        sections=(SECTIONS,),
+        daemons=(
+            charmkit.Daemon(hypervisor.LIBVIRT, pauses=False),
+            charmkit.Daemon(hypervisor.COMPUTE, when=acceleration.decided),
+        ),
+        options=OPTIONS,
+        config={
+            '/etc/nova/nova.conf': nova_conf,
+            '/etc/nova/nova-compute.conf': driver_conf,
+        },
+        offers=(charmkit.Offer(CONTROLLER.relation, to_controller),),
+        machine=machine,
+        tasks=tasks,
+        memory=acceleration.memory,
+        notes=acceleration.notes,
+    )
+
+
+if __name__ == '__main__':  # pragma: nocover
+    ops.main(NovaComputeCharm)

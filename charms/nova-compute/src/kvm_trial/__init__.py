@@ -1,0 +1,1 @@
+"""Holds the program that tries KVM; it is installed as it is."""

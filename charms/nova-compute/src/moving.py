@@ -1,0 +1,87 @@
+"""How compute nodes reach one another: guests are moved over SSH, as the user ``nova``. Pure.
+
+Each node makes a key of its own and tells the controller the public half and its host keys; the controller tells all
+nodes those of all. Nobody is asked for a host's key over the network.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import cast
+
+import charmkit
+from charmkit import host, nova, relations
+from charmkit.machine import Machine
+
+NAME = 'ssh'
+"""Of the task."""
+FOLDER = '/var/lib/nova/.ssh'
+KEY = f'{FOLDER}/id_ed25519'
+_HOST_KEYS = '/etc/ssh'
+_MAKE = f'test -s {KEY}.pub || ssh-keygen -q -t ed25519 -N "" -C nova -f {KEY}'
+_CONFIG = f"""# Written by the charm: local changes are overwritten.
+Host *
+  BatchMode yes
+  IdentityFile {KEY}
+  StrictHostKeyChecking yes
+  UserKnownHostsFile {FOLDER}/known_hosts
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Keys:
+    """Read the public keys of this node: the user's by ``user``, the host's by ``hosts``, a line each."""
+
+    name: str = NAME
+
+    def carry_out(self, machine: Machine) -> dict[str, str]:
+        """Read them, by *machine*."""
+        names = [n for n in machine.names(_HOST_KEYS) if n.endswith('_key.pub')]
+        hosts = [(machine.read(f'{_HOST_KEYS}/{name}') or '').strip() for name in names]
+        return {
+            'user': (machine.read(f'{KEY}.pub') or '').strip(),
+            'hosts': '\n'.join(' '.join(line.split()[:2]) for line in hosts if line),
+        }
+
+
+def present(ready: charmkit.Ready, zone: str) -> relations.Databag:
+    """What this node tells its controller, once its keys were read."""
+    keys = ready.inputs.seen.get(NAME)
+    found: Mapping[str, str] = cast('Mapping[str, str]', keys) if isinstance(keys, Mapping) else {}
+    site = ready.inputs.site
+    return nova.present(
+        nova.Compute(
+            unit=site.unit,
+            hostname=ready.inputs.facts.hostname,
+            address=site.address_on(nova.MIGRATION),
+            zone=zone,
+            ssh_key=found.get('user', ''),
+            host_keys=tuple(filter(None, found.get('hosts', '').split('\n'))),
+        )
+    )
+
+
+def desired(controller: nova.Controller) -> host.Host:
+    """What it wants of the machine."""
+    return host.Host(
+        directories=(host.Directory(path=FOLDER, owner='nova', group='nova', mode=0o700),),
+        files=(
+            _file('config', _CONFIG),
+            _file('authorized_keys', ''.join(f'{key}\n' for key in controller.authorized_keys)),
+            _file('known_hosts', ''.join(f'{line}\n' for line in controller.known_hosts)),
+        ),
+        commands=(
+            # The package's own shell lets nobody in.
+            host.Command(
+                name='shell of nova', argv=('usermod', '--shell', '/bin/bash', 'nova'), key='1'
+            ),
+            host.Command(name='key of nova', argv=('/bin/sh', '-c', _MAKE), key='1', user='nova'),
+        ),
+    )
+
+
+def _file(name: str, content: str) -> host.File:
+    return host.File(
+        path=f'{FOLDER}/{name}', content=content, owner='nova', group='nova', mode=0o600
+    )
