@@ -30,9 +30,12 @@ def load(name: str) -> Any:
     return sys.modules[module_name]
 
 
-def database(unit: str) -> testing.Relation:
-    """A shared-db that has granted *unit* its database."""
-    bag = {'db_host': '10.0.0.5', 'password': 'db-pw', 'allowed_units': unit}
+def database(unit: str, *prefixes: str) -> testing.Relation:
+    """A shared-db that has granted *unit* its database, or one for each of *prefixes*."""
+    bag = {'db_host': '10.0.0.5'}
+    for p in prefixes or ('',):
+        start = f'{p}_' if p else ''
+        bag |= {f'{start}password': 'db-pw', f'{start}allowed_units': unit}
     return testing.Relation('shared-db', remote_app_name='mysql', remote_units_data={0: bag})
 
 
@@ -56,6 +59,12 @@ def identity(service: str) -> testing.Relation:
     return testing.Relation(
         'identity-service', remote_app_name='keystone', remote_units_data={0: bag}
     )
+
+
+def broker(*hosts: str) -> testing.Relation:
+    """A message broker whose members are at *hosts*, and that has made an account."""
+    bags = {n: {'hostname': h, 'password': 'mq-pw'} for n, h in enumerate(hosts or ('10.0.0.7',))}
+    return testing.Relation('amqp', remote_app_name='rabbitmq-server', remote_units_data=bags)
 
 
 def _subnet(address: str) -> str:

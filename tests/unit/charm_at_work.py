@@ -20,6 +20,8 @@ from ops import testing
 from charms import conftest as given
 
 BASES = ('debian@12', 'debian@13')
+DATABASES = {'nova-cloud-controller': ('nova', 'novaapi', 'novacell0')}
+"""The prefixes of the databases of a charm that wants several."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +139,11 @@ def _balancer() -> testing.Relation:
 
 def _answered(name: str, endpoint: str, interface: str) -> testing.RelationBase:
     """A relation whose other side has done its part. KeyError for an interface without an answer: give it one here."""
-    known = {'mysql-shared': given.database(f'{name}/0'), 'keystone': given.identity(name)}
+    known: dict[str, testing.RelationBase] = {
+        'mysql-shared': given.database(f'{name}/0', *DATABASES.get(name, ())),
+        'keystone': given.identity(name),
+        'rabbitmq': given.broker(),
+    }
     return dataclasses.replace(known[interface], endpoint=endpoint)
 
 

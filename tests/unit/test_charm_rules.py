@@ -73,15 +73,15 @@ def own_server_masked_first(folder: work.Folder) -> Iterator[str]:
     """What the packages would start by themselves is masked before they are installed."""
     seen = work.at_work(folder, work.BASES[0])
     with work.loaded(folder) as charm:
-        masked = charm.spec.masked
+        name_of_all, masked = charm.spec.name, charm.spec.masked
     steps = seen.machine.steps
     verbs = [step.split()[0] for step in steps]
     for name in masked:
         step = str(host.Step('mask', name))
         if step not in steps or steps.index(step) > verbs.index('install'):
             yield f'{name} is not masked before the packages are installed'
-    if not any(name.startswith(folder.name) for name in masked):
-        yield f'the server of {folder.name} itself is not masked: {masked}'
+    if not any(name.startswith(name_of_all) for name in masked):
+        yield f'the server of {name_of_all} itself is not masked: {masked}'
 
 
 def memcached_is_there(folder: work.Folder) -> Iterator[str]:

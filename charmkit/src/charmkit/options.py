@@ -171,6 +171,11 @@ def is_network(text: str) -> bool:
     return True
 
 
+def words(wants: str, good: Callable[[str], bool], *, most: int = 64) -> Kind:
+    """Words separated by spaces, each one *good* and there once; *wants* says what they are."""
+    return Kind('string', f'{wants}, separated by spaces', _each(good, most=most))
+
+
 def _each(good: Callable[[str], bool], *, most: int, least: int = 0) -> Callable[[str], bool]:
     def every(text: str) -> bool:
         words = text.split()

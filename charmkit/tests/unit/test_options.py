@@ -267,3 +267,10 @@ def test_another_type_than_the_options_is_not_in_force(name: str, value: Any):
 
 def test_every_default_is_good():
     assert read({}).refused == {}
+
+
+@pytest.mark.parametrize(
+    ('text', 'good'), [('', True), ('a b', True), ('a b a', False), ('a c', False)]
+)
+def test_words_are_of_a_kind_and_each_is_there_once(text: str, good: bool):
+    assert options.words('a or b', lambda word: word in 'ab').good(text) is good

@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Charm for the OpenStack Networking API, and the daemons that its agents talk to."""
+
+from __future__ import annotations
+
+from charmkit import idle
+
+idle.exit_if_idle()  # Hooks that ask for nothing end here, before ops is loaded.
+
+import dataclasses
+
+import charmkit
+import networks
+import ops
+import workers
+from charmkit import conf, keystone, mysql, neutron, rabbitmq, relations, subordinate
+
+DB = mysql.need('neutron')
+AMQP = rabbitmq.need('neutron')
+IDENTITY = keystone.need('neutron')
+BACKEND = neutron.backend()
+SECTIONS = subordinate.need(BACKEND.relation, 'neutron-api')
+CONF, ML2 = workers.CONFIG
+MANAGE = f'neutron-db-manage --config-file {CONF} --config-file {ML2} upgrade'
+
+
+def backend(ready: charmkit.Ready) -> neutron.Backend:
+    """What a subordinate has chosen; nothing where there is none."""
+    return ready[BACKEND] if ready.has(BACKEND) else neutron.Backend()
+
+
+def neutron_conf(ready: charmkit.Ready) -> conf.Ini:
+    """What goes into neutron.conf."""
+    chosen = ready.inputs.options
+    domain = {'dns_domain': chosen['dns-domain']} if chosen['dns-domain'] else {}
+    return conf.merge(
+        conf.common('neutron', debug=ready.debug),
+        conf.database(ready[DB]),
+        conf.messaging(ready[AMQP], ready.release),
+        conf.keystone_authtoken(ready[IDENTITY], secret=ready.unit_secret),
+        networks.quotas(chosen),
+        {
+            'DEFAULT': {
+                'core_plugin': backend(ready).core_plugin or 'ml2',
+                'service_plugins': backend(ready).service_plugins or 'router',
+                'state_path': workers.HOME,
+                **workers.counts(ready),
+                'global_physnet_mtu': chosen['global-physnet-mtu'],
+                'dhcp_agents_per_network': chosen['dhcp-agents-per-network'],
+                **domain,
+            },
+            # Where ports are up, nova is told; it is found in the catalogue.
+            'nova': {**conf.account(ready[IDENTITY]), 'endpoint_type': 'internal'},
+            'oslo_concurrency': {'lock_path': f'{workers.HOME}/lock'},
+        },
+    )
+
+
+def ml2_conf(ready: charmkit.Ready) -> conf.Ini:
+    """What goes into ml2_conf.ini."""
+    return networks.ml2_conf(ready.inputs.options, backend(ready))
+
+
+def tell_nova(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
+    """Where the API is."""
+    chosen = ready.inputs.options
+    return neutron.tell_api(
+        neutron.Api(
+            url=ready.inputs.site.urls['neutron']['internal'],
+            plugin=backend(ready).name or 'ovs',
+            security_groups=bool(chosen['neutron-security-groups']),
+            dns_domain=str(chosen['dns-domain']),
+        )
+    )
+
+
+def tell_agents(ready: charmkit.Ready, relation: relations.Relation) -> relations.Databag:
+    """What they have in common with the API."""
+    address = ready.inputs.site.address_on(relation.name)
+    return neutron.tell_settings(networks.settings(ready.inputs.options), address)
+
+
+def tell_subordinates(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
+    """What the API would have without them."""
+    chosen = ready.inputs.options
+    return neutron.tell_subordinate(
+        {
+            'extension_drivers': networks.extension_drivers(chosen),
+            'tenant_network_types': networks.tenant_network_types(chosen),
+            'service_plugins': ['router'],
+        }
+    )
+
+
+RPC = charmkit.Daemon(workers.RPC)
+APP = charmkit.WsgiApp(
+    'neutron-api', '/usr/bin/neutron-api', neutron.API_PORT, type='network', one_thread=True
+)
+
+
+class NeutronApiCharm(charmkit.ApiCharm):
+    """Charm for the Networking API."""
+
+    spec = charmkit.ServiceSpec(
+        name='neutron',
+        user='neutron',
+        packages=('neutron-api', 'neutron-rpc-server', 'python3-pymysql'),
+        masked=('neutron-api',),
+        needs=(DB, AMQP, IDENTITY, BACKEND),
+        sections=(SECTIONS,),
+        apps=(APP,),
+        daemons=(RPC,),
+        options=networks.OPTIONS,
+        config={CONF: neutron_conf, ML2: ml2_conf},
+        offers=(
+            charmkit.Offer('neutron-api', tell_nova),
+            charmkit.Offer('neutron-plugin-api', tell_agents),
+            charmkit.Offer(BACKEND.relation, tell_subordinates),
+        ),
+        migrations=charmkit.migration.Commands(
+            sync=(f'{MANAGE} head',),
+            expand=(f'{MANAGE} --expand',),
+            contract=(f'{MANAGE} --contract',),
+        ),
+        by_release={
+            'caracal': {
+                'packages': ('neutron-server', 'neutron-plugin-ml2', 'python3-pymysql'),
+                'masked': ('neutron-server',),
+                'machine': workers.unit_of(workers.RPC),
+            },
+            'epoxy': {
+                'apps': (dataclasses.replace(APP, one_thread=False),),
+                'daemons': (RPC, charmkit.Daemon(workers.PERIODIC)),
+                'machine': workers.unit_of(workers.PERIODIC),
+            },
+        },
+    )
+
+
+if __name__ == '__main__':  # pragma: nocover
+    ops.main(NeutronApiCharm)

@@ -1,0 +1,48 @@
+"""The daemons of neutron beside its API, and the units of those that no package has a unit for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import charmkit
+from charmkit import host
+
+HOME = '/var/lib/neutron'
+CONFIG = ('/etc/neutron/neutron.conf', '/etc/neutron/plugins/ml2/ml2_conf.ini')
+RPC = 'neutron-rpc-server'
+"""What agents talk to."""
+PERIODIC = 'neutron-periodic-workers'
+"""What notices agents that are dead, and moves what they had to others; since 2024.2."""
+_MOST = 8
+_UNIT = """# Written by the charm: no package has a unit for it.
+[Unit]
+Description=OpenStack Networking ({name})
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+User=neutron
+Group=neutron
+WorkingDirectory={home}
+ExecStart=/usr/bin/{name} {files}
+Restart=on-failure
+LimitNOFILE=65535
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def unit_of(name: str) -> Callable[[charmkit.Ready], host.Host]:
+    """The systemd unit of the daemon *name*."""
+    files = ' '.join(f'--config-file={path}' for path in CONFIG)
+    content = _UNIT.format(name=name, home=HOME, files=files)
+    path = f'/etc/systemd/system/{name}.service'
+    wanted = host.Host(files=(host.File(path=path, content=content, notify=(name,)),))
+    return lambda _: wanted
+
+
+def counts(ready: charmkit.Ready) -> dict[str, int]:
+    """How many of each there are: neutron's own choice would be by the processors of the whole host."""
+    api = int(ready.inputs.options['workers']) or min(ready.inputs.facts.cpus, _MOST)
+    return {'api_workers': api, 'rpc_workers': max(api // 2, 1), 'rpc_state_report_workers': 1}
