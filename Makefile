@@ -65,6 +65,9 @@ images: root ready  ## build the bases that tests run on
 guest-image: root ready  ## the guest that servers of a cloud under test boot; prints where it is
 	@$(BIN)/python -m tools.guest
 
+pages: ready  ## write docs/reference/charms from the charms
+	$(BIN)/python -m tools.charm_pages
+
 charms: ready  ## pack every charm into build/, for Juju and jujulet alike
 	$(BIN)/jujulet pack charms/* -o build
 
