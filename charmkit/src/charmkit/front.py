@@ -119,7 +119,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
     apis = [o.api for o in offered.every(spec, inputs) if o.api]
     lifecycle = _lifecycle(balancers, inputs, course)
     drain = loadbalancer.drain(balancers, inputs.site.unit, lifecycle)
-    addresses = _listen(inputs, balancers)
+    addresses = listen(inputs)
     own = () if balancers else vip.placed(inputs)[0]
     apps = {
         app.name: vip.App(app.port, app.silence, offered.size(spec, app, inputs).requests)
@@ -302,10 +302,17 @@ def _vip_on(site: Site, binding: str, vips: list[str]) -> str:
     return (near or vips or [''])[0]
 
 
-def _listen(inputs: state.Inputs, balancers: Iterable[Relation]) -> tuple[str, ...]:
-    """Literal addresses only: a wildcard would serve on networks that the operator kept away."""
-    bindings = (*ENDPOINT_TYPES, *(r.name for r in balancers))
-    found = {a for b in bindings for a in offered.addresses_on(inputs.site, b)}
+def listen(
+    inputs: state.Inputs, types: Iterable[EndpointType] = ENDPOINT_TYPES
+) -> tuple[str, ...]:
+    """Where an application with endpoints of *types* listens.
+
+    Literal addresses only: a wildcard would serve on networks that the operator kept away.
+    """
+    if inputs.options.get('vip'):  # The units' own haproxy asks each at any of its addresses.
+        types = ENDPOINT_TYPES
+    related = (r.name for r in _balancers(inputs) if loadbalancer.ENDPOINTS[r.name] in types)
+    found = {a for b in (*types, *related) for a in offered.addresses_on(inputs.site, b)}
     return ('127.0.0.1', *sorted(found - {'127.0.0.1'}))
 
 

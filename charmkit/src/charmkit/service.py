@@ -247,7 +247,7 @@ def _served(
     unannounced = not serving and not place.announced
     return host.merge(
         apache.desired(
-            _sites(spec, inputs, place.addresses),
+            _sites(spec, inputs),
             running=serving,
             version=version,
             linger_s=loadbalancer.NOTICE_S if unannounced else 0,
@@ -320,16 +320,14 @@ def _status(refusal: str, waiting: str, place: state.Status | None) -> tuple[sta
     return tuple(out)
 
 
-def _sites(
-    spec: ServiceSpec, inputs: state.Inputs, addresses: tuple[str, ...]
-) -> list[apache.VirtualHost]:
+def _sites(spec: ServiceSpec, inputs: state.Inputs) -> list[apache.VirtualHost]:
     trusted = front.trusted(inputs)
     return [
         apache.VirtualHost(
             name=app.name,
             script=app.script,
             port=app.port,
-            addresses=addresses,
+            addresses=front.listen(inputs, app.types),
             user=spec.user,
             size=offered.size(spec, app, inputs),
             health=app.health,

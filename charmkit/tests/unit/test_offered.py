@@ -126,3 +126,17 @@ def test_it_serves_until_it_is_drained_while_others_stop_at_once():
 def test_a_service_or_port_that_is_taken_is_refused(twice: service.Served):
     with pytest.raises(ValueError, match='two applications'):
         dataclasses.replace(SPEC, daemons=(service.Daemon('consoled', serves=twice),))
+
+
+def test_an_application_listens_only_where_it_has_endpoints():
+    inner = service.WsgiApp('inner', '/usr/bin/inner', 8775, types=('internal',))
+    spec = dataclasses.replace(SPEC, apps=(*SPEC.apps, inner))
+    files = {f.path: f.content for f in api.run(spec, HOOK, BALANCED).host.files}
+
+    def listens(name: str) -> set[str]:
+        lines = files[f'/etc/apache2/sites-enabled/{name}.conf'].splitlines()
+        return {x.split()[1] for x in lines if x.startswith('Listen ')}
+
+    assert listens('inner') == {'127.0.0.1:8775', '10.0.0.2:8775'}
+    everywhere = ('127.0.0.1', '10.0.0.2', '203.0.113.2', '10.7.0.2')
+    assert listens('demo-api') == {f'{a}:8778' for a in everywhere}

@@ -1,0 +1,111 @@
+"""What nova's controller needs of others, what its operator may say, and the ``nova.conf`` that follows. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import charmkit
+import nova_cells
+from charmkit import cinder, conf, glance, keystone, mysql, neutron, nova, options, rabbitmq
+
+IDENTITY = keystone.need('nova', '/v2.1')
+DB = mysql.need('nova', user='nova', prefix='nova')
+API_DB = mysql.need('nova_api', user='nova', prefix='novaapi')
+CELL0_DB = mysql.need(nova_cells.CELL0, user='nova', prefix='novacell0')
+BROKER = rabbitmq.need('nova')
+NETWORK = dataclasses.replace(neutron.api(), optional=True)
+COMPUTES = nova.computes()
+IMAGES = glance.need(optional=True)
+VOLUMES = cinder.volumes()
+CONSOLE, CONSOLE_PORT = 'novnc', 6080
+SHARED = 'metadata-secret'
+"""What metadata agents and nova share."""
+DISCOVER_S = 30
+OPTIONS = (
+    options.Option(
+        'console-access-protocol',
+        options.one_of('novnc', 'none'),
+        'novnc',
+        'How users reach the consoles of their servers in a browser. A server keeps the kind that it was made with.',
+    ),
+    options.Option(
+        'cross-az-attach',
+        options.SWITCH,
+        True,
+        'A volume may be attached to a server in another availability zone.',
+    ),
+    options.Option(
+        'allow-resize-to-same-host',
+        options.SWITCH,
+        False,
+        'A server may stay on its host when it is resized; one compute node alone can resize none without.',
+    ),
+)
+
+
+def nova_conf(ready: charmkit.Ready) -> conf.Ini:
+    """What goes into nova.conf."""
+    site, identity = ready.inputs.site, ready[IDENTITY]
+    account = {**conf.account(identity), 'valid_interfaces': 'internal'}
+    catalogue = {'valid_interfaces': 'internal', 'region_name': identity.region}
+    images = {'api_servers': ready[IMAGES].url} if ready.has(IMAGES) else {}
+    volumes = ready[VOLUMES] if ready.has(VOLUMES) else cinder.Volumes()
+    workers, across_zones = processes(ready), crosses_zones(ready)
+    return conf.merge(
+        conf.common('nova', debug=ready.debug),
+        conf.database(ready[DB]),
+        conf.database(ready[API_DB], section='api_database'),
+        conf.messaging(nova_cells.padded(ready[BROKER]), ready.release),
+        conf.keystone_authtoken(identity, secret=ready.unit_secret),
+        {
+            'DEFAULT': {
+                'my_ip': site.address_on('internal'),
+                'state_path': '/var/lib/nova',
+                'allow_resize_to_same_host': resizes_in_place(ready),
+            },
+            'service_user': {**conf.account(identity), 'send_service_user_token': True},
+            'placement': account,
+            'neutron': {
+                **account,
+                'service_metadata_proxy': True,
+                'metadata_proxy_shared_secret': ready.chosen[SHARED],
+            },
+            'glance': {**catalogue, **images},
+            'keystone': catalogue,
+            'cinder': {
+                'catalog_info': volumes.catalog_info,
+                'os_region_name': identity.region,
+                'cross_az_attach': across_zones,
+            },
+            'conductor': {'workers': workers},
+            'scheduler': {
+                'workers': workers,
+                # Two that discover the same host at once get in each other's way.
+                'discover_hosts_in_cells_interval': DISCOVER_S if site.leader else -1,
+            },
+            'vnc': {
+                'novncproxy_host': site.listening[CONSOLE],
+                'novncproxy_port': CONSOLE_PORT,
+            },
+            # Of nova's units' own folder, each takes the one of all away when it stops.
+            'oslo_concurrency': {'lock_path': '/var/lib/nova/lock'},
+            'upgrade_levels': {'compute': 'auto'},
+        },
+    )
+
+
+def processes(ready: charmkit.Ready) -> int:
+    """How many of each of nova's workers there are: as the operator says, or as the machine is."""
+    asked = int(ready.inputs.options.get('workers', 0))
+    facts = ready.inputs.facts
+    return asked or max(1, min(facts.cpus, facts.memory_mib // 4096, 4))
+
+
+def resizes_in_place(ready: charmkit.Ready) -> bool:
+    """The option ``allow-resize-to-same-host``."""
+    return bool(ready.inputs.options.get('allow-resize-to-same-host', False))
+
+
+def crosses_zones(ready: charmkit.Ready) -> bool:
+    """The option ``cross-az-attach``."""
+    return bool(ready.inputs.options.get('cross-az-attach', True))
