@@ -5,7 +5,6 @@ All of it carries one name, by which it is removed: at the end, when the proof i
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import ipaddress
 import json
@@ -13,18 +12,19 @@ import pathlib
 import re
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import cloud as cloud_
 import jubilant
 import machines
+from blame import Failed, blamed, until
 from guest import build
+from leftovers import NAME, nothing_left, sweep
 
 if TYPE_CHECKING:
     import openstack.connection
 
-NAME = 'rambla-proof'
 TENANT = '192.168.77.0/24'
 METADATA = 'metadata by service'
 """What the guest says on its console and on its page when the metadata service has answered."""
@@ -33,21 +33,6 @@ BOOT_S = 600.0
 SETTLE_S = 120.0
 POOL = (100, 199)
 """Hosts of the external network's subnet that floating addresses are taken from: machines have those below."""
-
-LOGS = {
-    'nova': ('nova-cloud-controller', '/var/log/nova'),
-    'compute': ('nova-compute', '/var/log/nova/nova-compute.log'),
-    'neutron': ('neutron-api', '/var/log/neutron'),
-    'agents': ('neutron-gateway', '/var/log/neutron'),
-    'glance': ('glance', '/var/log/glance'),
-    'cinder': ('cinder', '/var/log/cinder'),
-    'placement': ('placement', '/var/log/apache2'),
-}
-"""By service: application, and where on its units it writes."""
-
-
-class Failed(RuntimeError):  # noqa: N818 -- what happened
-    """A service did not do what it must; the text says which, what it said, and where its log is."""
 
 
 @dataclasses.dataclass
@@ -84,36 +69,6 @@ def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[tuple[str, Calla
     if 'cinder' in apps:
         yield 'a volume attached, written and read back', of(volume)
     yield 'all deleted, and nothing left', of(deleted)
-
-
-# Blame
-
-
-@contextlib.contextmanager
-def blamed(service: str, doing: str) -> Generator[None]:
-    """What fails while *doing* something is told with the service and where its log is."""
-    application, log = LOGS[service]
-    try:
-        with cloud_.plainly(doing):
-            yield
-    except Failed:
-        raise
-    except (RuntimeError, TimeoutError) as error:
-        raise Failed(
-            f'{error} [{service}: juju ssh {application}/0 sudo tail -n 50 {log}]'
-        ) from error
-
-
-def until(found: Callable[[], Any], what: str, seconds: float, pause: float = 1.0) -> Any:
-    """Ask until there is an answer. TimeoutError with what there was at last."""
-    end = time.monotonic() + seconds
-    while True:
-        answer = found()
-        if answer:
-            return answer
-        if time.monotonic() > end:
-            raise TimeoutError(f'{what} within {seconds:.0f} s')
-        time.sleep(pause)
 
 
 # Steps
@@ -374,110 +329,3 @@ def deleted(proof: Proof) -> str:
     with blamed('nova', 'looking for what is left'):
         left = until(lambda: nothing_left(proof.client), 'something was left', SETTLE_S, pause=2)
     return f'{removed}; {left}'
-
-
-def nothing_left(client: openstack.connection.Connection) -> str:
-    """Empty while something is left."""
-    left = [kind for kind, every in _kinds(client) if any(True for _ in every())]
-    used = _usages(client)
-    return '' if left or any(used.values()) else 'no allocation in placement'
-
-
-def _usages(client: openstack.connection.Connection) -> dict[str, int]:
-    """What placement says is used of all compute hosts."""
-    total: dict[str, int] = {}
-    for provider in client.placement.resource_providers():  # type: ignore[attr-defined]
-        answer = client.placement.get(f'/resource_providers/{provider.id}/usages')
-        for name, number in answer.json()['usages'].items():
-            total[name] = total.get(name, 0) + int(number)
-    return total
-
-
-# Removal
-
-
-def _kinds(
-    client: openstack.connection.Connection,
-) -> list[tuple[str, Callable[[], Iterator[Any]]]]:
-    """Everything of the proof's name, kind after kind, in an order in which it can be removed."""
-    network, compute = client.network, client.compute
-
-    def named(every: Callable[..., Any], **query: Any) -> Callable[[], Iterator[Any]]:
-        return lambda: (each for each in every(**query) if str(each.name).startswith(NAME))
-
-    kinds: list[tuple[str, Callable[[], Iterator[Any]]]] = [
-        ('server', named(compute.servers)),
-        ('floating address', lambda: (f for f in network.ips() if f.description == NAME)),
-        ('router', named(network.routers)),
-        ('network', named(network.networks)),
-        ('security group', named(network.security_groups)),
-        ('image', named(client.image.images)),
-        ('flavor', named(compute.flavors)),
-    ]
-    if client.has_service('block-storage'):
-        kinds.insert(1, ('volume', named(client.block_storage.volumes)))
-    return kinds
-
-
-def sweep(client: openstack.connection.Connection) -> str:
-    """Remove all that carries the proof's name; what was removed, in words. Raises Failed."""
-    said: list[str] = []
-    for kind, every in _kinds(client):
-        with blamed(_OWNER[kind], f'removing a {kind}'):
-            found = list(every())
-            for each in found:
-                _remove(client, kind, each)
-            if found and kind in ('server', 'volume'):
-                until(lambda every=every: not list(every()), f'a {kind} was left', SETTLE_S)
-        if found:
-            said.append(f'{len(found)} {kind}{"s" if len(found) > 1 else ""}')
-    return f'{", ".join(said)} removed' if said else ''
-
-
-_OWNER = {
-    **{'server': 'compute', 'volume': 'cinder', 'floating address': 'neutron', 'flavor': 'nova'},
-    **{'router': 'neutron', 'network': 'neutron', 'security group': 'neutron', 'image': 'glance'},
-}
-
-
-def _is_free(client: openstack.connection.Connection, volume: str) -> bool:
-    """Whether a volume can be deleted: a server that goes lets go of it."""
-    status = client.block_storage.get_volume(volume).status
-    return status == 'available' or status.startswith('error')
-
-
-def _remove(client: openstack.connection.Connection, kind: str, each: Any) -> None:
-    network = client.network
-    match kind:
-        case 'server':
-            client.compute.delete_server(each)
-        case 'volume':
-            until(lambda: _is_free(client, each.id), 'the volume was not free', SETTLE_S)
-            client.block_storage.delete_volume(each)
-        case 'floating address':
-            network.delete_ip(each)
-        case 'router':
-            _remove_router(client, each)
-        case 'network':
-            _remove_network(client, each)
-        case 'security group':
-            network.delete_security_group(each)
-        case 'image':
-            client.image.delete_image(each)
-        case _:
-            client.compute.delete_flavor(each)
-
-
-def _remove_router(client: openstack.connection.Connection, router: Any) -> None:
-    network: Any = client.network
-    for port in network.ports(device_id=router.id, device_owner='network:router_interface'):
-        network.remove_interface_from_router(router, port_id=port.id)
-    network.delete_router(router)
-
-
-def _remove_network(client: openstack.connection.Connection, each: Any) -> None:
-    """With ports of the proof's servers; those of the DHCP agents go by themselves."""
-    for port in client.network.ports(network_id=each.id):
-        if not str(port.device_owner).startswith('network:'):
-            client.network.delete_port(port)
-    client.network.delete_network(each)

@@ -14,6 +14,7 @@ sys.path.insert(
     0, str(pathlib.Path(__file__).parents[2] / 'tools')
 )  # Its modules import each other so.
 
+
 from tools import servers
 
 UUID = '0d8f6a52-1111-4222-8333-444455556666'

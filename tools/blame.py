@@ -1,0 +1,52 @@
+"""Who is to blame for what a cloud does not do: the service, its own words, and where its log is."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Generator
+from typing import Any
+
+import cloud as cloud_
+
+LOGS = {
+    'nova': ('nova-cloud-controller', '/var/log/nova'),
+    'compute': ('nova-compute', '/var/log/nova/nova-compute.log'),
+    'neutron': ('neutron-api', '/var/log/neutron'),
+    'agents': ('neutron-gateway', '/var/log/neutron'),
+    'glance': ('glance', '/var/log/glance'),
+    'cinder': ('cinder', '/var/log/cinder'),
+    'placement': ('placement', '/var/log/apache2'),
+}
+"""By service: application, and where on its units it writes."""
+
+
+class Failed(RuntimeError):  # noqa: N818 -- what happened
+    """A service did not do what it must; the text says which, what it said, and where its log is."""
+
+
+@contextlib.contextmanager
+def blamed(service: str, doing: str) -> Generator[None]:
+    """What fails while *doing* something is told with the service and where its log is."""
+    application, log = LOGS[service]
+    try:
+        with cloud_.plainly(doing):
+            yield
+    except Failed:
+        raise
+    except (RuntimeError, TimeoutError) as error:
+        raise Failed(
+            f'{error} [{service}: juju ssh {application}/0 sudo tail -n 50 {log}]'
+        ) from error
+
+
+def until(found: Callable[[], Any], what: str, seconds: float, pause: float = 1.0) -> Any:
+    """Ask until there is an answer. TimeoutError with what there was at last."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = found()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise TimeoutError(f'{what} within {seconds:.0f} s')
+        time.sleep(pause)
