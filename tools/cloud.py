@@ -40,23 +40,23 @@ def find(juju: jubilant.Juju) -> Cloud:
     urls: dict[str, dict[str, str]] = {}
     for name, app in status.apps.items():
         if any(f'{kind}-backend' in app.relations for kind in TYPES):
-            urls[name] = _frontends(juju, next(iter(app.units)), name)
+            urls |= _frontends(juju, next(iter(app.units)), name)
     task = juju.run('keystone/leader', 'get-admin-password')
     return Cloud(urls, str(task.results['password']))
 
 
-def _frontends(juju: jubilant.Juju, unit: str, service: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _frontends(juju: jubilant.Juju, unit: str, application: str) -> dict[str, dict[str, str]]:
+    """The endpoints of the services that an application has: one, or several as nova's."""
+    found: dict[str, dict[str, str]] = {}
     for relation in juju.show_unit(unit).relation_info:
         kind = relation.endpoint.removesuffix('-backend')
         if kind not in TYPES or kind == relation.endpoint:
             continue
-        said = json.loads(relation.app_data.get('frontends', '{}'))
-        for of_type in said.values():
+        for service, of_type in json.loads(relation.app_data.get('frontends', '{}')).items():
             if kind in of_type:
-                found[kind] = of_type[kind]['url']
+                found.setdefault(service, {})[kind] = of_type[kind]['url']
     if not found:
-        raise RuntimeError(f'{service} has no endpoint behind a load balancer yet')
+        raise RuntimeError(f'{application} has no endpoint behind a load balancer yet')
     return found
 
 
