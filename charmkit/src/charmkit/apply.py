@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import facts, files, host, lastgood, packages, processes, run, wires
+from . import bytecode, facts, files, host, lastgood, packages, processes, run, wires
 from .machine import Facts, Finished, HttpRequest, HttpResponse
 
 _log = logging.getLogger(__name__)
@@ -76,6 +76,7 @@ class LocalMachine:
         Raises:
             CommandError: when packages would not install, or a command would not succeed.
         """
+        bytecode.catch_up()  # What a hook that was killed has put off.
         match step.verb:
             case 'mask' | 'unmask' | 'daemon-reload':
                 _prepare_systemd(step)

@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterable
 
-from . import files, run
+from . import bytecode, files, run
 
 _STATUS = pathlib.Path('/var/lib/dpkg/status')
 _POLICY = pathlib.Path('/usr/sbin/policy-rc.d')
@@ -89,11 +89,12 @@ def install(packages: Iterable[str], *, upgrade: bool = False) -> None:
         run.CommandError: when that fails even after the package lists were refreshed.
     """
     files.write(_POLICY, _POLICY_TEXT.format(pid=os.getpid()), mode=0o755)
+    path = bytecode.path()
     try:
-        _finish_what_was_begun()
+        _finish_what_was_begun(path)
         if upgrade or not _have_lists():
             run.program(*_APT, 'update', environment=_APT_ENVIRONMENT)
-        argv = (*_APT, 'install', *_APT_INSTALL, *packages)
+        argv = (*_APT, 'install', '-o', f'DPkg::Path={path}', *_APT_INSTALL, *packages)
         for attempt in (1, 2, 3):
             try:
                 run.program(*argv, environment=_APT_ENVIRONMENT)
@@ -105,9 +106,10 @@ def install(packages: Iterable[str], *, upgrade: bool = False) -> None:
                 run.program(*_APT, 'update', environment=_APT_ENVIRONMENT)
     finally:
         _POLICY.unlink(missing_ok=True)
+        bytecode.catch_up()
 
 
-def _finish_what_was_begun() -> None:
+def _finish_what_was_begun(path: str) -> None:
     """Heal what a killed hook left half-installed; nothing to do otherwise.
 
     What that hook had started may live on and hold the lock: dpkg, unlike apt, does not wait.
@@ -115,7 +117,8 @@ def _finish_what_was_begun() -> None:
     end = time.monotonic() + _LOCK_WITHIN_S
     while True:
         try:
-            run.program('dpkg', '--configure', '-a', environment=_APT_ENVIRONMENT)
+            environment = {**_APT_ENVIRONMENT, 'PATH': path}
+            run.program('dpkg', '--configure', '-a', environment=environment)
             return
         except run.CommandError as e:
             if 'lock' not in str(e) or time.monotonic() > end:
