@@ -29,7 +29,8 @@ platforms:
   arm64:
 assumes:
   - juju >= 3.6
-parts:
+"""
+PART = """\
   charm:
     plugin: uv
     source: ../..
@@ -119,6 +120,7 @@ def metadata(text: str, name: str, charm: type[Charm]) -> str:
     """The ``charmcraft.yaml`` of the charm *name*, whose present text is *text*, as *charm* declares it."""
     api = issubclass(charm, ApiCharm)
     text = _put(text, '', _blocks(COMMON.format(name=name), ''))
+    text = _put(text, 'parts:', _blocks(PART.format(name=name), '  '))
     if api:
         text = _put(text, '', _blocks(API_TOP.format(name=name), ''))
         text = _put(text, 'provides:', _blocks(ENDPOINTS, '  '))

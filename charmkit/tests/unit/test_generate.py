@@ -94,3 +94,11 @@ def test_a_mapping_in_one_line_is_refused_by_its_file(
         generate.main([str(tmp_path)])
     assert f'{meta}: ' in capsys.readouterr().err
     assert 'public-backend' not in meta.read_text()
+
+
+def test_parts_beside_the_charms_own_stay():
+    profile = '  profile:\n    plugin: dump\n    source: .\n    prime: [lxd-profile.yaml]\n'
+    before = generate.metadata(f'name: demo\nparts:\n{profile}', 'demo', Demo)
+    assert profile in before
+    assert 'source-subdir: charms/demo' in before
+    assert generate.metadata(before, 'demo', Demo) == before
