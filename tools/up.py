@@ -126,6 +126,10 @@ def _spaces(model: str, bundle: pathlib.Path) -> None:
     applications: dict[str, Any] = yaml.safe_load(bundle.read_text())['applications']
     bindings: list[dict[str, str]] = [a.get('bindings') or {} for a in applications.values()]
     wanted = {space for binding in bindings for space in binding.values()}
+    for application in applications.values():
+        for word in str(application.get('constraints') or '').split():
+            if word.startswith('spaces='):
+                wanted |= {s for s in word.removeprefix('spaces=').split(',') if s[:1] != '^'}
     spaces: list[dict[str, Any]] = _yaml('spaces', '--model', model)['spaces']
     there = {str(space['name']) for space in spaces}
     for name in sorted(wanted - there):
