@@ -23,6 +23,8 @@ def modules(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.
     public.mkdir()
     (public / 'good.py').write_text('x = 1\n')
     (public / 'bad.py').write_text('this is no Python\n')
+    (public / 'tests').mkdir()
+    (public / 'tests/never.py').write_text('x = 1\n')
     monkeypatch.setattr(bytecode, '_PUBLIC', str(public))
     return public
 
@@ -42,6 +44,7 @@ def test_what_packages_ask_for_is_compiled_at_once_and_only_once(
     assert compiled(modules) == []
     bytecode.catch_up(tmp_path / 'aside')
     assert compiled(modules) == ['good']
+    assert compiled(modules / 'tests') == []
     assert compiled(own) == ['private']
     (modules / 'more.py').write_text('z = 3\n')
     bytecode.catch_up(tmp_path / 'aside')
