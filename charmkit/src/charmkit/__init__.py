@@ -9,7 +9,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import apache, conf, host, idle, limits, migration, options, relations, state
+    from . import (
+        apache,
+        conf,
+        host,
+        idle,
+        l2agent,
+        limits,
+        migration,
+        openvswitch,
+        options,
+        relations,
+        state,
+    )
     from .api import AgentCharm, ApiCharm
     from .charm import Charm
     from .machine import Facts, Machine, Task
@@ -54,6 +66,7 @@ __all__ = [
     'glance',
     'host',
     'idle',
+    'l2agent',
     'limits',
     'keystone',
     'migration',
@@ -61,6 +74,7 @@ __all__ = [
     'mysql',
     'neutron',
     'nova',
+    'openvswitch',
     'options',
     'rabbitmq',
     'relations',

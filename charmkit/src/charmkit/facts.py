@@ -7,6 +7,8 @@ import os
 import pathlib
 import platform
 import subprocess
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from .machine import Facts
 
@@ -17,13 +19,16 @@ def read(root: pathlib.Path = pathlib.Path('/')) -> Facts:
     Raises:
         OSError: where there is no ``os-release`` or no ``meminfo``.
     """
+    seen = _seen_interfaces()
     return Facts(
         base=_base((root / 'etc/os-release').read_text()),
         cpus=_cpus(root),
         memory_mib=_memory_mib(root),
-        interfaces=_interfaces(),
+        interfaces=interfaces(seen),
         hostname=platform.node(),
         container=bool(_first(root, 'run/systemd/container')),
+        links=links(seen),
+        kernel_openvswitch=_has_module(root, 'openvswitch'),
     )
 
 
@@ -55,14 +60,32 @@ def _memory_mib(root: pathlib.Path) -> int:
     return min(limits)
 
 
-def _interfaces() -> dict[str, str]:
+def _seen_interfaces() -> list[dict[str, Any]]:
     try:
         argv = ['ip', '-j', 'address', 'show']
         done = subprocess.run(argv, capture_output=True, text=True, check=True)
-        seen = json.loads(done.stdout)
+        return json.loads(done.stdout)
     except (OSError, ValueError, subprocess.CalledProcessError):
-        return {}
+        return []
+
+
+def interfaces(seen: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """By address the interface that has it, of what ``ip -j address show`` says."""
     return {a['local']: i['ifname'] for i in seen for a in i['addr_info'] if 'local' in a}
+
+
+def links(seen: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """By interface its MAC, of the same; those that have one."""
+    return {i['ifname']: i['address'] for i in seen if i.get('link_type') == 'ether'}
+
+
+def _has_module(root: pathlib.Path, name: str) -> bool:
+    """Whether the kernel has a module *name*: in it, loaded, or where it would be loaded from."""
+    if (root / 'sys/module' / name).is_dir():
+        return True
+    release = _first(root, 'proc/sys/kernel/osrelease')
+    known = (f'lib/modules/{release}/{file}' for file in ('modules.builtin', 'modules.dep'))
+    return bool(release) and any(f'/{name}.ko' in _first(root, path) for path in known)
 
 
 def _first(root: pathlib.Path, name: str) -> str:

@@ -29,6 +29,10 @@ class Facts:
     """As the machine calls itself."""
     container: bool = False
     """It is a system container: what its kernel has is its host's."""
+    links: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """The MAC of each network interface, by its name; without loopback."""
+    kernel_openvswitch: bool = False
+    """The kernel has Open vSwitch's datapath, or would load it."""
 
 
 @dataclasses.dataclass(frozen=True)

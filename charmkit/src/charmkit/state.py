@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from . import host
 from .machine import Facts as Facts
-from .machine import Task
+from .machine import Task as Task
 from .relations import Databag, Relation, Site
 
 Kind = Literal['blocked', 'maintenance', 'waiting', 'active']

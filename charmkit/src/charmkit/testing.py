@@ -32,6 +32,8 @@ class FakeMachine:
     interfaces: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     hostname: str = 'machine-0'
     container: bool = False
+    links: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    kernel_openvswitch: bool = False
     failing: frozenset[str] = frozenset()
     """Services that will not start, packages and commands among them."""
     refusing: Callable[[host.File], str] = lambda _: ''
@@ -60,6 +62,8 @@ class FakeMachine:
             interfaces=self.interfaces,
             hostname=self.hostname,
             container=self.container,
+            links=self.links,
+            kernel_openvswitch=self.kernel_openvswitch,
         )
 
     def now(self) -> float:
