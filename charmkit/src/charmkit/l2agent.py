@@ -19,10 +19,7 @@ DATA = 'br-data'
 BRIDGES = Daemon(openvswitch.SERVICE, pauses=False)
 _HOME = '/var/lib/neutron'
 _ROOTWRAP = '/etc/neutron/rootwrap.conf'
-_DROP_IN = f"""# Written by the charm. What an agent has started for networks (DHCP, metadata) goes on without it.
-[Unit]
-After={openvswitch.SERVICE}.service
-
+_LASTS = """# Written by the charm. What it has started for networks (DHCP, the way to metadata) goes on without it.
 [Service]
 KillMode=process
 """
@@ -87,14 +84,15 @@ def agent_conf(ready: Ready, made: openvswitch.Bridges) -> conf.Ini:
     }
 
 
-def machine(made: openvswitch.Bridges, agents: Iterable[str]) -> host.Host:
-    """The bridges, and what a stop of one of *agents* leaves running."""
-    names = tuple(agents)
+def machine(
+    made: openvswitch.Bridges, agents: Iterable[str], lasting: Iterable[str] = ()
+) -> host.Host:
+    """The bridges, before *agents*; what *lasting* ones have started outlives them."""
     drop_ins = tuple(
-        host.File(path=f'/etc/systemd/system/{name}.service.d/charm.conf', content=_DROP_IN)
-        for name in names
+        host.File(path=f'/etc/systemd/system/{name}.service.d/charm.conf', content=_LASTS)
+        for name in lasting
     )
-    return host.merge(openvswitch.desired(made, names), host.Host(files=drop_ins))
+    return host.merge(openvswitch.desired(made, agents), host.Host(files=drop_ins))
 
 
 def notes(made: openvswitch.Bridges) -> tuple[state.Status, ...]:

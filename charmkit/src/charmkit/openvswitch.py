@@ -144,7 +144,7 @@ def _pair(word: str) -> tuple[str, str]:
 
 def _own_interfaces(inputs: state.Inputs, reached_by: Iterable[str]) -> dict[str, str]:
     """The interfaces by which the unit is reached, each with its address."""
-    addresses = {inputs.site.address, *(inputs.site.address_on(b) for b in reached_by)}
+    addresses = {inputs.site.address_on(b) for b in reached_by}
     where = inputs.facts.interfaces
     return {where[a]: a for a in sorted(addresses) if a in where}
 

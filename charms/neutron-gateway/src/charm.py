@@ -73,7 +73,7 @@ def metadata_conf(ready: charmkit.Ready) -> conf.Ini:
 
 def machine(ready: charmkit.Ready) -> host.Host:
     """The bridges."""
-    return l2agent.machine(bridges(ready), AGENTS)
+    return l2agent.machine(bridges(ready), AGENTS, lasting=(DHCP, L3))
 
 
 def notes(ready: charmkit.Ready) -> tuple[state.Status, ...]:

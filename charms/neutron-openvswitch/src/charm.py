@@ -13,7 +13,7 @@ from charmkit import conf, host, l2agent, neutron, openvswitch, relations, state
 
 BINDINGS = {l2agent.DATA: 'data'}
 PLUGIN = 'neutron-plugin'
-REACHED_BY = ('internal', 'amqp', 'neutron-plugin-api', PLUGIN)
+REACHED_BY = ('internal', 'amqp', 'neutron-plugin-api')
 AGENTS = (l2agent.AGENT,)
 
 
