@@ -261,7 +261,7 @@ remember() {  # BRIDGE CARD: what the card has, if it has an address
     if [ -s "$kept/new" ]; then
         for family in 4 6; do
             ip -$family route show dev "$2" | awk -v family=$family '
-                / via / && !/ proto ra / { sub(/ (linkdown|dead)/, ""); print "-" family " route replace " $0 }'
+                / via / && !/ proto ra / { sub(/ (linkdown|dead)/, ""); print "-" family " route append " $0 }'
         done > "$kept/$1.routes"
         mv "$kept/new" "$kept/$1.addresses"
     fi
@@ -278,9 +278,13 @@ move() {  # BRIDGE CARD
     for address in $(ip -o address show dev "$2" scope global | awk '{ print $4 }'); do
         ip address del "$address" dev "$2"
     done
+    # Beside what other cards have: another default route, say, by which the unit is reached.
     while read -r route; do
         # shellcheck disable=SC2086  # They are words.
-        ip $route dev "$1"
+        said=$(LC_ALL=C ip $route dev "$1" 2>&1) || case "$said" in
+        *'File exists'*) ;;
+        *) echo "$route: $said" >&2; exit 1 ;;
+        esac
     done < "$kept/$1.routes"
 }
 
