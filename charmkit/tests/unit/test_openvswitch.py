@@ -235,7 +235,7 @@ def test_mappings_are_networks_with_a_bridge(text: str, good: bool):
     assert openvswitch.mappings('').kind.good(text) is good
 
 
-SEEN = [
+SEEN: list[dict[str, Any]] = [
     {'ifname': 'lo', 'link_type': 'loopback', 'address': '00:00:00:00:00:00',
      'addr_info': [{'local': '127.0.0.1'}]},
     {'ifname': 'eth1', 'link_type': 'ether', 'address': '02:00:00:00:00:01',
