@@ -98,7 +98,10 @@ GROUPS = {
     ),
     'mysql': Group(
         'charms/mysql',
-        tuple(f'src/{name}.py' for name in ('disks', 'generations', 'grants')),
+        tuple(
+            f'src/{name}.py'
+            for name in ('cluster_run', 'disks', 'galera', 'generations', 'grants', 'tcp_service')
+        ),
     ),
     'rabbitmq': Group(
         'charms/rabbitmq-server',

@@ -28,6 +28,19 @@ Row = Mapping[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
+class Known:
+    """What one member of a cluster remembers of a database that bore a mark."""
+
+    generation: str = ''
+    newest: int = 0
+    count: int = 0
+
+    def keeps(self, tables: frozenset[int]) -> bool:
+        """Whether most of what there was is there."""
+        return sum(number <= self.newest for number in tables) * 2 >= self.count
+
+
+@dataclasses.dataclass(frozen=True)
 class Database:
     """A database that there is."""
 
@@ -36,6 +49,8 @@ class Database:
     comment: str = ''
     tables: frozenset[int] = frozenset()
     """The numbers of its tables."""
+    known: Known | None = None
+    """What this server had when it bore its mark, in a cluster: each member numbers tables for itself."""
 
     @property
     def generation(self) -> str:
@@ -43,23 +58,41 @@ class Database:
         marked = _MARK.search(self.comment)
         if marked is None:
             return ''
-        if marked[2]:
+        if self.known:
+            if self.known.generation == marked[1] and not self.known.keeps(self.tables):
+                return ''
+        elif marked[2]:
             kept = sum(number <= int(marked[2]) for number in self.tables)
             if kept * 2 < int(marked[3]):
                 return ''
         return marked[1]
 
 
-def databases(rows: Iterable[Row], tables: Iterable[Row]) -> dict[str, Database]:
-    """By name, from the answers to :data:`grants.DATABASES` and :data:`TABLES`."""
+def databases(
+    rows: Iterable[Row], tables: Iterable[Row], known: Mapping[str, Known] | None = None
+) -> dict[str, Database]:
+    """By name, from the answers to :data:`grants.DATABASES` and :data:`TABLES`.
+
+    *known* is what this member of a cluster remembers; a mark of which it remembers nothing is believed.
+    """
     numbers = {row['name']: frozenset(map(int, row['ids'].split(','))) for row in tables}
     return {
         row['name']: Database(
             row.get('characters', 'utf8mb4'),
             row.get('comment', ''),
             numbers.get(row['name'], frozenset()),
+            known.get(row['name'], Known()) if known is not None else None,
         )
         for row in rows
+    }
+
+
+def remembered(seen: Mapping[str, Database]) -> dict[str, Known]:
+    """What a member of a cluster is to know of the databases that bear a mark."""
+    return {
+        name: Known(d.generation, max(d.tables, default=0), len(d.tables))
+        for name, d in seen.items()
+        if d.generation
     }
 
 

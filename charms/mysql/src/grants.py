@@ -138,6 +138,7 @@ def observed(
     accounts: Iterable[Row],
     rights: Iterable[Row],
     tables: Iterable[Row] = (),
+    known: Mapping[str, generations.Known] | None = None,
 ) -> Observed:
     """Understand the answers to the queries of this module, and to :data:`generations.TABLES`."""
     whole: set[Grant] = set()
@@ -146,7 +147,7 @@ def observed(
         grant = Grant(Account(row['User'], row['Host']), row['Db'].replace('\\', ''))
         (whole if _is_whole(row) else partial).add(grant)
     return Observed(
-        databases=generations.databases(databases, tables),
+        databases=generations.databases(databases, tables, known),
         accounts={Account(row['User'], row['Host']): _ways_in(row['Priv']) for row in accounts},
         grants=frozenset(whole | partial),
         partial=frozenset(partial),

@@ -7,6 +7,7 @@ import datetime
 from collections.abc import Mapping
 
 import charmkit
+import galera
 import grants
 from charmkit import host, rotation, state
 from charmkit.options import Option, count
@@ -18,6 +19,8 @@ DROP_IN = '/etc/systemd/system/mariadb.service.d/charm.conf'
 BACKUPS = '/var/backups/mysql-charm'
 SEED = 'seed'
 SERVER = 'server'
+WRITER = 'writer'
+"""In the application's data on the peer relation: whom clients are sent to (:class:`galera.Writer`)."""
 PACKAGES = frozenset({'mariadb-server'})
 DATA = '/var/lib/mysql'
 RUNS_ON = 'runs-on'
@@ -114,7 +117,7 @@ def prepared() -> host.Host:
 def desired_state(inputs: charmkit.Inputs, *, take_over: bool = False) -> charmkit.Desired:
     """Everything but the grants, which are brought about when the server runs."""
     server = server_unit(inputs, take_over=take_over)
-    base = charmkit.Desired(app_data={'peers': _peers(inputs, server)}, secrets=_secrets(inputs))
+    base = charmkit.Desired(app_data={'peers': shared(inputs, server)}, secrets=secrets(inputs))
     if server != inputs.site.unit:
         return dataclasses.replace(base, status=(_not_the_server(inputs, server),))
     runs = 'mariadb' not in inputs.failed
@@ -123,22 +126,29 @@ def desired_state(inputs: charmkit.Inputs, *, take_over: bool = False) -> charmk
         host=host.Host(
             packages=PACKAGES,
             directories=(host.Directory(path=BACKUPS, mode=0o700),),
-            files=(
-                host.File(
-                    path=CONFIG,
-                    content=_config(inputs),
-                    notify=('mariadb',),
-                    check=('sh', '-c', CHECK, 'sh', '{path}'),
-                ),
-                host.File(path=DROP_IN, content=_DROP_IN),
-            ),
+            files=(config_file(inputs), drop_in()),
             services=(host.Service('mariadb', probe=f'{_address(inputs)}:{mysql.PORT}'),),
         ),
         ports=frozenset({mysql.PORT}),
-        version=_version(inputs),
+        version=version(inputs),
         status=_status(inputs),
         memory={RUNS_ON: runs, STOPPED_AT: stopped_at(inputs)},
     )
+
+
+def config_file(inputs: charmkit.Inputs) -> host.File:
+    """The server's configuration; a server that knows no such option, or value, refuses it."""
+    return host.File(
+        path=CONFIG,
+        content=_config(inputs),
+        notify=('mariadb',),
+        check=('sh', '-c', CHECK, 'sh', '{path}'),
+    )
+
+
+def drop_in() -> host.File:
+    """What systemd does when the server ends."""
+    return host.File(path=DROP_IN, content=_DROP_IN)
 
 
 def stopped_at(inputs: charmkit.Inputs) -> float:
@@ -153,12 +163,14 @@ def characters(three_byte: bool) -> host.File:
     return host.File(path=CHARACTERS, content=f'{_NOTE}\n[mariadbd]\nold_mode = {mode}\n')
 
 
-def _peers(inputs: charmkit.Inputs, server: str) -> dict[str, str]:
-    kept = {k: v for k, v in inputs.peers.items() if k == rotation.KEY}
+def shared(inputs: charmkit.Inputs, server: str) -> dict[str, str]:
+    """What the leader tells all units, whether or not they are a cluster."""
+    kept = {k: v for k, v in inputs.peers.items() if k in (rotation.KEY, WRITER)}
     return {SERVER: server, SEED: inputs.peers.get(SEED) or state.secret_uri(SEED), **kept}
 
 
-def _secrets(inputs: charmkit.Inputs) -> dict[str, state.Secret]:
+def secrets(inputs: charmkit.Inputs) -> dict[str, state.Secret]:
+    """What the leader keeps, whether or not there is a cluster."""
     # Before there is a peer relation its URI could not be kept.
     if inputs.peers.get(SEED) or not inputs.my_peer_data:
         return {}
@@ -172,7 +184,9 @@ def _not_the_server(inputs: charmkit.Inputs, server: str) -> state.Status:
         return state.Status('waiting', 'waiting for the leader to choose the database server')
     if server in inputs.peer_units or not inputs.site.leader:
         return state.Status(
-            'blocked', f'the databases are on {server}: remove this unit (juju remove-unit {me})'
+            'waiting',
+            f'the databases are on {server}; a cluster takes {galera.FEWEST} units: add one (juju add-unit '
+            f'{inputs.site.app}), or remove this one (juju remove-unit {me})',
         )
     return state.Status(
         'blocked',
@@ -186,7 +200,7 @@ def _status(inputs: charmkit.Inputs) -> tuple[state.Status, ...]:
         state.Status('blocked', f'refused {r.unit}: {r.reason}') for r in asked(inputs).refusals
     )
     others = tuple(
-        state.Status('blocked', f'runs on one unit: remove {name} (juju remove-unit {name})')
+        state.Status('active', f'{name} has no part: a cluster takes {galera.FEWEST} units')
         for name in sorted(inputs.peer_units)
     )
     if not seed(inputs):
@@ -206,7 +220,8 @@ def _found_stopped(inputs: charmkit.Inputs) -> tuple[state.Status, ...]:
     )
 
 
-def _version(inputs: charmkit.Inputs) -> str:
+def version(inputs: charmkit.Inputs) -> str:
+    """As its users know it."""
     # 1:10.11.6-0+deb12u1 is 10.11.6 to its users.
     return inputs.versions.get('mariadb-server', '').rpartition(':')[2].partition('-')[0]
 
@@ -220,15 +235,37 @@ def _config(inputs: charmkit.Inputs) -> str:
     return '\n'.join([_NOTE, '[mariadbd]', *lines, ''])
 
 
-def _variables(inputs: charmkit.Inputs) -> dict[str, str]:
+@dataclasses.dataclass(frozen=True)
+class Sizes:
+    """How large the server is."""
+
+    pool_mib: int
+    connections: int
+
+
+def sizes(inputs: charmkit.Inputs) -> Sizes:
+    """What the operator wants, or what suits the machine's memory."""
     memory_mib = inputs.facts.memory_mib
     pool = int(inputs.options.get('buffer-pool-mib', 0))
-    pool = pool or _within(128, memory_mib // 4 // 128 * 128, 8192)
     connections = int(inputs.options.get('max-connections', 0))
+    return Sizes(
+        pool or _within(128, memory_mib // 4 // 128 * 128, 8192),
+        connections or _within(256, memory_mib // 4, 4000),
+    )
+
+
+def bind_address(inputs: charmkit.Inputs) -> str:
+    """Where the server listens: for clients, and for the operator on the machine itself."""
+    return f'127.0.0.1,{_address(inputs)}'
+
+
+def _variables(inputs: charmkit.Inputs) -> dict[str, str]:
+    size = sizes(inputs)
+    pool = size.pool_mib
     return {
-        'bind-address': f'127.0.0.1,{_address(inputs)}',
+        'bind-address': bind_address(inputs),
         'skip-name-resolve': '',
-        'max_connections': str(connections or _within(256, memory_mib // 4, 4000)),
+        'max_connections': str(size.connections),
         'max_allowed_packet': '64M',
         'innodb_buffer_pool_size': f'{pool}M',
         'innodb_log_file_size': f'{_within(96, pool // 8, 256)}M',

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 import backups
 import charmkit
+import cluster_actions
+import cluster_run
 import disks
+import galera
+import galera_node
+import generations
 import grants
 import mariadb
+import member
 import server
-from charmkit import rotation
+import tcp_service
+from charmkit import host, rotation
 from charmkit.relations import mysql
 from charmkit.why import action
 
 
 def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     """What follows from *why* this run is and from *inputs*."""
+    if why.leaving and cluster_run.is_cluster(inputs):
+        return charmkit.Desired(host=member.gone())
     refusal = _refusal(why, inputs)
     if refusal:
         return charmkit.Desired(failure=refusal)
@@ -43,6 +52,8 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
             return _answered(dataclasses.replace(desired, tasks=(restore, *desired.tasks)), inputs)
         case charmkit.Action(name='rotate-password'):
             return _rotated(why, inputs)
+        case charmkit.Action(name='cluster-status' | cluster_run.REBOOT | cluster_run.REJOIN):
+            return cluster_actions.answer(why, inputs)
         case charmkit.Action(name='take-over'):
             return dataclasses.replace(_served(why, inputs), results={'server': inputs.site.unit})
         case _:
@@ -58,8 +69,10 @@ def _refusal(why: charmkit.Why, inputs: charmkit.Inputs) -> str:
         return 'Only the leader can take over: see `juju status` for which unit it is'
     if rotate := action(why, 'rotate-password'):
         return _rotation_refused(rotate, inputs)
-    if action(why, 'list-backups'):
+    if isinstance(why, charmkit.Action) and why.name in _ANYWHERE:
         return ''
+    if cluster_run.is_cluster(inputs):
+        return _refused_in_cluster(why, inputs)
     server = mariadb.server_unit(inputs)
     if isinstance(why, charmkit.Action) and why.name != 'take-over' and server != inputs.site.unit:
         return (
@@ -70,8 +83,24 @@ def _refusal(why: charmkit.Why, inputs: charmkit.Inputs) -> str:
     return ''
 
 
+_ANYWHERE = ('list-backups', 'cluster-status', cluster_run.REBOOT, cluster_run.REJOIN)
+
+
+def _refused_in_cluster(why: charmkit.Why, inputs: charmkit.Inputs) -> str:
+    if action(why, 'take-over'):
+        return f'There is a cluster, any member of which can take over: see the action {cluster_run.REBOOT}'
+    writer = galera.read_writer(inputs.peers.get(mariadb.WRITER, '')).unit
+    if action(why, 'restore') and writer != inputs.site.unit:
+        # It ends the connections of clients, who are there.
+        return (
+            f'Clients are on {writer}: run it there' if writer else 'The cluster does not run yet'
+        )
+    return ''
+
+
 def _rotation_refused(rotate: charmkit.Action, inputs: charmkit.Inputs) -> str:
-    if not inputs.site.leader or mariadb.server_unit(inputs) != inputs.site.unit:
+    holds = cluster_run.is_cluster(inputs) or mariadb.server_unit(inputs) == inputs.site.unit
+    if not inputs.site.leader or not holds:
         return 'Only the leader can, and only if it holds the databases: `juju status` tells which unit it is'
     if not mariadb.seed(inputs):
         return 'There are no passwords yet'
@@ -87,7 +116,9 @@ def _users(inputs: charmkit.Inputs) -> list[str]:
 def _rotated(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
     desired = _served(why, inputs)
     report = inputs.seen.get(server.CONVERGE)
-    if inputs.failed or (isinstance(report, server.Report) and report.refused):
+    looked = inputs.seen.get('look')
+    away = isinstance(looked, galera_node.Seen) and not looked.here.synced
+    if inputs.failed or away or (isinstance(report, server.Report) and report.refused):
         said = report.refused if isinstance(report, server.Report) else 'the server does not run'
         return charmkit.Desired(failure=f'No password was rotated: {said}')
     return rotation.recorded(desired, why, inputs, _users(inputs))
@@ -102,25 +133,106 @@ def _answered(desired: charmkit.Desired, inputs: charmkit.Inputs) -> charmkit.De
 
 
 def _served(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
+    if not cluster_run.is_cluster(inputs):
+        return _single(why, inputs)
+    run = cluster_run.read(why, inputs)
+    if cluster_run.over(run):
+        return _alone(why, inputs)
+    desired = cluster_run.desired(run)
+    desired = dataclasses.replace(desired, **_disks(desired, inputs))
+    if not (run.here.synced and mariadb.seed(inputs)):
+        return desired
+    desired = dataclasses.replace(
+        desired, tasks=(*desired.tasks, galera_node.Settings(member.settings(inputs)))
+    )
+    if said := inputs.seen.get('settings'):
+        status = charmkit.Status('blocked', f'the server refused: {said}')
+        desired = dataclasses.replace(desired, status=(*desired.status, status))
+    writer = run.writer()
+    place = Place(
+        db_host=cluster_run.db_host(run) if writer.unit else '',
+        turn=writer.turn,
+        makes=run.makes() or action(why, 'restore') is not None,
+        clustered=True,
+        start=run.now.start if run.now else '',
+    )
+    return _with_clients(desired, why, inputs, place)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Place:
+    """What this server is to its clients."""
+
+    db_host: str
+    """What they are told."""
+    turn: int = 0
+    makes: bool = True
+    """Accounts and databases are its to make."""
+    clustered: bool = False
+    start: str = ''
+    """Stands for this start of a member's server."""
+
+
+def _alone(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
+    """The last member of a cluster that is over: a server that stands alone, with all that there is."""
+    me = inputs.site.unit
+    peers = {**inputs.peers, cluster_run.PERMIT: '', mariadb.SERVER: me}
+    single = _single(why, dataclasses.replace(inputs, peers=peers))
+    absent = (*single.host.absent, host.Absent(path=galera_node.CLUSTER))
+    return dataclasses.replace(
+        single,
+        host=dataclasses.replace(single.host, absent=absent),
+        tasks=(cluster_run.look(inputs), galera_node.Single(), *single.tasks),
+        unit_data={'peers': {}, **single.unit_data},
+    )
+
+
+def _single(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     desired = mariadb.desired_state(inputs, take_over=action(why, 'take-over') is not None)
     if not desired.host.services:
         return desired
-    found = cast('tuple[disks.Disk, ...]', inputs.seen.get(disks.DISKS, ()))
-    desired = dataclasses.replace(
-        desired,
-        tasks=(disks.Look((mariadb.DATA, mariadb.BACKUPS)),),
-        status=(*desired.status, *disks.statuses(found)),
-    )
-    seed = mariadb.seed(inputs)
-    if not seed or inputs.failed:
+    desired = dataclasses.replace(desired, **_disks(desired, inputs))
+    balanced = bool(inputs.of(tcp_service.ENDPOINT))
+    if balanced:
+        desired = dataclasses.replace(
+            desired,
+            host=host.merge(desired.host, member.health_of(inputs)),
+            app_data={**desired.app_data, **tcp_service.app_data(inputs)},
+            unit_data={**desired.unit_data, **tcp_service.unit_data(inputs, backup=False)},
+            status=(*desired.status, *tcp_service.complaints(inputs)),
+        )
+    if not mariadb.seed(inputs) or 'mariadb' in inputs.failed:
         return desired
+    writer = galera.read_writer(inputs.peers.get(mariadb.WRITER, ''))
+    here = inputs.site.address_on('shared-db')
+    place = Place(db_host=tcp_service.address(inputs) or here, turn=writer.turn)
+    return _with_clients(desired, why, inputs, place)
+
+
+def _disks(desired: charmkit.Desired, inputs: charmkit.Inputs) -> dict[str, Any]:
+    found = cast('tuple[disks.Disk, ...]', inputs.seen.get(disks.DISKS, ()))
+    return {
+        'tasks': (*desired.tasks, disks.Look((mariadb.DATA, mariadb.BACKUPS))),
+        'status': (*desired.status, *disks.statuses(found)),
+    }
+
+
+def _with_clients(
+    desired: charmkit.Desired, why: charmkit.Why, inputs: charmkit.Inputs, place: Place
+) -> charmkit.Desired:
     asked = mariadb.asked(inputs)
     every = [request for requests in asked.requests.values() for request in requests]
     converge = server.Converge(
-        grants.desired(every),
-        grants.keys(seed, rotation.of(why, inputs, _users(inputs)), inputs.now),
+        grants.desired(tcp_service.through(inputs, every)),
+        grants.keys(mariadb.seed(inputs), rotation.of(why, inputs, _users(inputs)), inputs.now),
         inputs.fresh,
         emptied=action(why, 'restore') is not None,
+        makes=place.makes,
+        own=place.clustered or bool(inputs.of(tcp_service.ENDPOINT)),
+        sst_password=member.passwords(inputs).values.get(member.SST, '')
+        if place.clustered
+        else '',
+        known=_known(inputs, place) if place.clustered else None,
     )
     desired = dataclasses.replace(
         desired,
@@ -128,11 +240,33 @@ def _served(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
         memory={**desired.memory, mariadb.REQUESTS: mariadb.keep_requests(asked)},
     )
     report = inputs.seen.get(server.CONVERGE)
-    return (
-        _reported(desired, report, converge, asked, inputs)
-        if isinstance(report, server.Report)
-        else desired
-    )
+    if not isinstance(report, server.Report):
+        return desired
+    if place.clustered:
+        desired = dataclasses.replace(
+            desired, memory={**desired.memory, KNOWN: _remembered(report, place)}
+        )
+    return _reported(desired, report, converge, asked, inputs, place)
+
+
+KNOWN = 'known'
+"""In a member's memory: what its server had when each database bore its mark."""
+
+
+def _known(inputs: charmkit.Inputs, place: Place) -> dict[str, generations.Known]:
+    kept: Mapping[str, Any] = inputs.memory.get(KNOWN, {})
+    if kept.get('start') != place.start:
+        return {}
+    marks = cast('Mapping[str, list[Any]]', kept['marks'])
+    return {name: generations.Known(*fields) for name, fields in marks.items()}
+
+
+def _remembered(report: server.Report, place: Place) -> dict[str, object]:
+    marks = generations.remembered(report.seen.databases)
+    return {
+        'start': place.start,
+        'marks': {name: list(dataclasses.astuple(known)) for name, known in marks.items()},
+    }
 
 
 def _reported(
@@ -141,15 +275,20 @@ def _reported(
     converge: server.Converge,
     asked: mariadb.Asked,
     inputs: charmkit.Inputs,
+    place: Place,
 ) -> charmkit.Desired:
     """With the answers that hold. Where one does not, what was said before stays said, and the status says why."""
     keys = converge.keys
     passwords = {r.user: keys.password(r.user) for each in asked.requests.values() for r in each}
-    db_host = inputs.site.address_on('shared-db')
     answers = {
-        relation: mysql.answer(db_host, requests, passwords, report.generations)
+        relation: mysql.answer(
+            place.db_host, requests, passwords, report.generations, turn=place.turn
+        )
         for relation, requests in asked.requests.items()
-        if all(grants.holds(r, report.seen, keys) for r in requests)
+        if place.db_host
+        and all(grants.holds(r, report.seen, keys) for r in tcp_service.through(inputs, requests))
+        # Whoever only looks may see that a mark is of use no more before another one has set it anew.
+        and (place.makes or all(report.generations.get(r.database) for r in requests))
     }
     old = converge.want.databases & {*report.seen.three_byte}
     files = (*desired.host.files, mariadb.characters(three_byte=bool(old)))

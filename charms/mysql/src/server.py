@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import charmkit
 import generations
 import grants
+import own_accounts
 from charmkit import host
 from charmkit.machine import Finished
 
@@ -73,20 +74,27 @@ class Converge:
     """Random: what new generations are made of."""
     emptied: bool = False
     """A backup was restored: what was not marked with a table is not what it was."""
+    makes: bool = True
+    """It is on this unit to make what is missing; else another member of the cluster does, and this one looks."""
+    sst_password: str = dataclasses.field(default='', repr=False)
+    own: bool = False
+    """The accounts of the cluster and of the health check are wanted."""
+    known: Mapping[str, generations.Known] | None = None
+    """What this member of a cluster remembers (:class:`generations.Known`); None for a server that stands alone."""
     name: str = CONVERGE
 
     def carry_out(self, machine: charmkit.Machine) -> Report:
         """Do it. A statement that is refused hinders no other one."""
         try:
-            seen, settings = _observe(machine)
-            statements = [*grants.plan(self.want, seen, self.keys)]
+            seen, settings = _observe(machine, self.known)
+            statements = [*self._accounts(seen)]
             refused = execute(machine, statements)
             if statements:
-                seen, settings = _observe(machine)
+                seen, settings = _observe(machine, self.known)
             after = [*self._marks(seen), *self._characters(seen, settings)]
             refused += execute(machine, after)
             if after:
-                seen, settings = _observe(machine)
+                seen, settings = _observe(machine, self.known)
         except ServerError as e:
             return Report(refused=str(e))
         on = (k for k in ('read_only', 'innodb_read_only') if settings.get(k, '0') not in _OFF)
@@ -97,7 +105,15 @@ class Converge:
             done=tuple(s.summary for s in (*statements, *after)),
         )
 
+    def _accounts(self, seen: grants.Observed) -> Iterator[grants.Statement]:
+        if self.makes:
+            if self.own:
+                yield from own_accounts.statements(seen, self.sst_password)
+            yield from grants.plan(self.want, seen, self.keys)
+
     def _marks(self, seen: grants.Observed) -> Iterator[grants.Statement]:
+        if not self.makes:
+            return
         marks = generations.marks(
             self.want.databases,
             seen.databases,
@@ -141,7 +157,18 @@ def query(machine: charmkit.Machine, sql: str) -> list[dict[str, str]]:
     return _rows(_run(machine, sql).splitlines())
 
 
-def _observe(machine: charmkit.Machine) -> tuple[grants.Observed, Row]:
+def answer(machine: charmkit.Machine, sql: str) -> str:
+    """What the client prints for *sql*, of several statements.
+
+    Raises:
+        ServerError: when the server refuses it, or does not answer.
+    """
+    return _run(machine, sql)
+
+
+def _observe(
+    machine: charmkit.Machine, known: Mapping[str, generations.Known] | None = None
+) -> tuple[grants.Observed, Row]:
     """The databases, accounts and grants that there are, and the settings: all in one session."""
     sql = ''.join(f"SELECT '{name}' AS `-- {name}`; {look}\n" for name, look in _LOOK.items())
     found: dict[str, list[str]] = {name: [] for name in _LOOK}
@@ -155,7 +182,9 @@ def _observe(machine: charmkit.Machine) -> tuple[grants.Observed, Row]:
             here.append(line)
     rows = {name: _rows(said) for name, said in found.items()}
     settings = rows.pop('settings')
-    seen = grants.observed(rows['databases'], rows['accounts'], rows['privileges'], rows['tables'])
+    seen = grants.observed(
+        rows['databases'], rows['accounts'], rows['privileges'], rows['tables'], known
+    )
     return seen, settings[0] if settings else {}
 
 
@@ -178,7 +207,10 @@ def execute(machine: charmkit.Machine, statements: Iterable[grants.Statement]) -
     return said or ([_words(done)] if done.status else [])
 
 
-_OURS = ('root', 'mysql', 'mariadb.sys', 'system user', 'event_scheduler', 'unauthenticated user')
+_OURS = (
+    'root', 'mysql', 'mariadb.sys', 'system user', 'event_scheduler', 'unauthenticated user',
+    own_accounts.SST_USER, own_accounts.HEALTH_USER,
+)  # fmt: skip
 
 
 def disconnect_clients(machine: charmkit.Machine) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import broker
 import charmkit
 import membership
-from charmkit import host, state
+from charmkit import host, state, turns
 from charmkit.options import Option, count
 from charmkit.relations import rabbitmq, unit_order
 
@@ -96,10 +96,10 @@ _INETRC = f"""%% {_NOTE[2:]}
 
 
 def _hosts(inputs: charmkit.Inputs) -> str:
-    every = {inputs.site.unit: inputs.site.address_on('peers')}
-    for unit, bag in inputs.peer_units.items():
-        if address := bag.get('ingress-address') or bag.get('private-address', ''):
-            every[unit] = address
+    every = {
+        inputs.site.unit: inputs.site.address_on('peers'),
+        **turns.addresses(inputs.peer_units),
+    }
     rows = (f'{every[u]} {u.replace("/", "-")}' for u in sorted(every, key=unit_order))
     return '\n'.join((_NOTE, *rows, ''))
 

@@ -13,8 +13,8 @@ import charmkit
 import membership
 import node
 import rabbit_actions
-from charmkit import rotation
-from charmkit.relations import rabbitmq, unit_order, wire
+from charmkit import rotation, turns
+from charmkit.relations import rabbitmq, wire
 from charmkit.why import action
 
 FOUNDER = 'founder'
@@ -125,13 +125,8 @@ def _members(inputs: charmkit.Inputs) -> dict[str, frozenset[str]]:
 
 def departed(why: charmkit.Why, inputs: charmkit.Inputs) -> list[str]:
     """Units that were removed, as this one was told; one that is there again is not."""
-    told = wire.texts(inputs.memory.get(DEPARTED, []))
-    gone = (
-        (why.subject,)
-        if isinstance(why, charmkit.Hook) and why.name == 'peers-relation-departed'
-        else ()
-    )
-    return sorted({*told, *gone} - inputs.peer_units.keys() - {inputs.site.unit, ''})
+    there = (inputs.site.unit, *inputs.peer_units)
+    return turns.departed(why, inputs.memory.get(DEPARTED, []), there)
 
 
 def _want(why: charmkit.Why, inputs: charmkit.Inputs) -> membership.Want:
@@ -148,11 +143,11 @@ def _want(why: charmkit.Why, inputs: charmkit.Inputs) -> membership.Want:
 
 
 def _next(inputs: charmkit.Inputs) -> str:
-    """Whose turn it is to join; it stays so until that unit waits no more."""
+    """Whose turn it is to join."""
     bags = {**inputs.peer_units, inputs.site.unit: inputs.my_peer_data}
-    waiting = sorted((u for u, bag in bags.items() if bag.get(WAITS)), key=unit_order)
-    recorded = inputs.peers.get(NEXT, '')
-    return recorded if recorded in waiting or not waiting else waiting[0]
+    return turns.whose(
+        (u for u, bag in bags.items() if bag.get(WAITS)), inputs.peers.get(NEXT, '')
+    )
 
 
 # A hook.

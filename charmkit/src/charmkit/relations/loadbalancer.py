@@ -175,8 +175,13 @@ def unit_request(
     endpoint_type: EndpointType,
     addresses: Sequence[str],
     lifecycle: Lifecycle,
+    *,
+    backup: bool = False,
 ) -> Databag:
-    """What each unit writes: *addresses* on the relation's binding, the preferred one first."""
+    """What each unit writes: *addresses* on the relation's binding, the preferred one first.
+
+    A unit that is a *backup* gets something to do only while no other one is well.
+    """
     endpoints = [
         {
             'service-name': s.name,
@@ -184,6 +189,7 @@ def unit_request(
             'backend-port': s.backend_port,
             'addresses': list(addresses),
             **({'maxconn': s.requests_at_once} if s.requests_at_once else {}),
+            **({'backup': True} if backup else {}),
         }
         for s in services
         if endpoint_type in s.types

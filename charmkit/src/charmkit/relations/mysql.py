@@ -7,7 +7,9 @@ answers ``db_host``, and for each database ``password`` and ``allowed_units``, p
 
 Beside them, and only here: ``generation``, prefixed alike, names what is in the database. It is another one when
 the data is not what it was (restored, made anew, on another server), and whatever a client remembers of its
-database is of no use then. A server that does not speak of generations leaves it out.
+database is of no use then. A server that does not speak of generations leaves it out. And ``db_host_turn``, a number:
+each unit of a clustered server answers alike, but what a unit said that is lost by now stays in its databag; the answer
+with the highest number counts. It is left out where there is one server only.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
-from . import Databag, Need, Relation, Site, first, host_in_url, sharing, wire
+from . import Databag, Need, Relation, Site, host_in_url, sharing, wire
 
 PORT = 3306
 
@@ -66,7 +68,18 @@ def need(name: str, *, user: str = '', prefix: str = '') -> Need[Database]:
             return None
         return Database(name, user, host, password, bag.get(f'{p}generation', '')[:64])
 
-    return Need('shared-db', request, first(answered), name)
+    def read(relations: tuple[Relation, ...], site: Site) -> Database | None:
+        bags = (bag for relation in relations for bag in relation.answers())
+        newest = sorted(bags, key=_turn, reverse=True)  # Stable: of equals, the first.
+        found = (answered(bag, site) for bag in newest)
+        return next((answer for answer in found if answer is not None), None)
+
+    return Need('shared-db', request, read, name)
+
+
+def _turn(bag: Databag) -> int:
+    text = bag.get('db_host_turn', '')
+    return int(text) if re.fullmatch('[0-9]{1,9}', text) else 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,10 +110,13 @@ def answer(
     granted: Iterable[Request],
     passwords: Mapping[str, str],
     generations: Mapping[str, str] | None = None,
+    *,
+    turn: int = 0,
 ) -> dict[str, str]:
     """What the server publishes on one relation once *granted* hold.
 
     *granted* are the requests of that relation's units, *passwords* is keyed by user, *generations* by database.
+    *turn* is higher than any before whenever what a unit of a cluster said before may be of no use.
     """
     out: dict[str, str] = {}
     units: dict[str, set[str]] = {}
@@ -112,6 +128,8 @@ def answer(
         units.setdefault(f'{p}allowed_units', set()).add(request.unit)
     if out:
         out['db_host'] = db_host
+        if turn:
+            out['db_host_turn'] = str(turn)
     return out | {key: ' '.join(sorted(names)) for key, names in units.items()}
 
 

@@ -11,6 +11,7 @@ from charmkit.machine import Finished
 
 _ACCOUNT = r"'(?P<user>[^']+)'@'(?P<host>[^']+)'"
 PRIVILEGES = ('Select_priv', 'Drop_priv')
+UUID = '11111111-2222-3333-4444-555555555555'
 DF = '1B-blocks Avail Inodes IFree Mounted on\n100000000000 50000000000 1000 900 /\n'
 
 
@@ -40,12 +41,32 @@ class Server:
     df: str = DF
     said: list[str] = dataclasses.field(default_factory=list[str])
     """Every statement that changes something."""
+    members: tuple[str, ...] = ()
+    """Names in the cluster that it is in; none where it stands alone."""
+    primary: bool = True
+    sizes: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Variables that the cluster's look shows, too."""
+    active: str = 'active'
+    joins: tuple[str, ...] = ()
+    """Whom it finds when it is started."""
 
     def __call__(self, argv: tuple[str, ...], stdin: str) -> Finished:
         """What a program says."""
         match argv[0]:
             case 'df':
                 return Finished(0, self.df)
+            case 'systemctl' if 'show' in argv:
+                return Finished(0, f'ActiveState={self.active}\nInvocationID=first\n')
+            case 'systemctl' if 'start' in argv and self.joins:
+                self.members, self.active = self.joins, 'active'
+                return Finished(0)
+            case 'galera_new_cluster':
+                self.members, self.active = ('mysql-0',), 'active'
+                return Finished(0)
+            case 'mariadb' if 'wsrep_cluster_status' in stdin and not self.down:
+                return Finished(0, self._show())
+            case 'mariadb' if 'wsrep_cluster_members' in stdin and not self.down:
+                return Finished(0, '\n'.join(('name', *self.members)))
             case 'mariadb' if self.down:
                 return Finished(1, "ERROR 2002 (HY000): Can't connect to local server")
             case 'mariadb' if '-- databases' in stdin:
@@ -55,6 +76,18 @@ class Server:
                 return Finished(1 if errors else 0, '\n'.join(errors))
             case _:
                 return Finished(0)
+
+    def _show(self) -> str:
+        shown = {
+            'wsrep_on': 'ON' if self.members else 'OFF',
+            'wsrep_cluster_status': 'Primary' if self.members and self.primary else 'non-Primary',
+            'wsrep_ready': 'ON' if self.members and self.primary else 'OFF',
+            'wsrep_cluster_state_uuid': UUID if self.members else '',
+            'wsrep_local_state': '4' if self.members and self.primary else '0',
+            'wsrep_desync': 'OFF',
+            **self.sizes,
+        }
+        return '\n'.join(('Variable_name\tValue', *(f'{k}\t{v}' for k, v in shown.items())))
 
     def _look(self) -> str:
         table = {
@@ -90,7 +123,7 @@ class Server:
             lines += ['\t'.join(v.replace('\\', '\\\\') for v in row.values()) for row in rows]
         return '\n'.join(lines)
 
-    def _do(self, sql: str) -> str:
+    def _do(self, sql: str) -> str:  # noqa: C901 -- one case for each statement
         if self.refusing and self.refusing in sql:
             return f'ERROR 1030 (HY000) at line 1: Got error 28 for {self.refusing}'
         self.said.append(sql)
@@ -98,6 +131,10 @@ class Server:
             self.databases.setdefault(m[1], [m[2], ''])
         elif m := re.match(r"ALTER DATABASE `(.+?)` COMMENT '(.*)';", sql):
             self.databases[m[1]][1] = m[2]
+        elif m := re.match(
+            r"CREATE USER IF NOT EXISTS 'nobody'@'localhost' IDENTIFIED VIA (\w+);", sql
+        ):
+            self.accounts['nobody', 'localhost'] = (f'{m[1]}:',)
         elif m := re.match(rf'(?:CREATE|ALTER) USER IF (?:NOT )?EXISTS {_ACCOUNT} (.*);', sql):
             self.accounts[m[1], m[2]] = tuple(re.findall(r"USING '(\*[0-9A-F]{40})'", m[3]))
         elif m := re.match(rf'GRANT ALL PRIVILEGES ON `(.+?)`\.\* TO {_ACCOUNT};', sql):
@@ -107,6 +144,10 @@ class Server:
         elif m := re.match(rf'DROP USER IF EXISTS {_ACCOUNT};', sql):
             self.accounts.pop((m[1], m[2]), None)
             self.rights = {k: v for k, v in self.rights.items() if k[:2] != (m[1], m[2])}
+        elif re.match(
+            'SET GLOBAL (wsrep_sst_auth|max_connections|innodb_buffer_pool_size) = ', sql
+        ) or re.match("GRANT RELOAD.* TO 'sst'@'localhost';", sql):
+            pass
         elif m := re.match("SET GLOBAL old_mode = '(.*)';", sql):
             self.old_mode = m[1]
         else:
@@ -115,5 +156,7 @@ class Server:
 
 
 def _priv(ways: tuple[str, ...]) -> str:
+    if ways == ('unix_socket:',):
+        return json.dumps({'plugin': 'unix_socket', 'authentication_string': ''})
     first, *others = ({'plugin': grants.NATIVE, 'authentication_string': w} for w in ways)
     return json.dumps({**first, **({'auth_or': [{}, *others]} if others else {})})

@@ -134,8 +134,9 @@ def test_a_second_unit_says_what_to_do_and_installs_nothing(
     second = testing.Context(charm.MysqlCharm, app_name='mysql', unit_id=1)
     state = served(nova(), leader=False, peers={0: {}})
     out = second.run(second.on.config_changed(), state)
-    assert out.unit_status == testing.BlockedStatus(
-        'the databases are on mysql/0: remove this unit (juju remove-unit mysql/1)'
+    assert out.unit_status == testing.WaitingStatus(
+        'the databases are on mysql/0; a cluster takes 3 units: add one (juju add-unit mysql), '
+        'or remove this one (juju remove-unit mysql/1)'
     )
     assert machine.steps == []
 
@@ -155,9 +156,7 @@ def test_a_leader_that_is_not_the_server_does_not_take_its_place_unasked(
 
 def test_the_first_unit_serves_on_beside_a_second(ctx: testing.Context[Any]):
     out = ctx.run(ctx.on.update_status(), served(nova(), peers={1: {}}))
-    assert out.unit_status == testing.BlockedStatus(
-        'runs on one unit: remove mysql/1 (juju remove-unit mysql/1)'
-    )
+    assert out.unit_status == testing.ActiveStatus('mysql/1 has no part: a cluster takes 3 units')
     assert out.get_relations('shared-db')[0].local_unit_data['db_host'] == '10.1.0.5'
 
 
