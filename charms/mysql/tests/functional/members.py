@@ -91,7 +91,10 @@ class Member:
         ask += '(m.HttpRequest(url=sys.argv[1], timeout_s=float(sys.argv[2]))); print(r.status, r.body or r.reason)'
         where = ('nsenter', '--target', self.pid, '--net', '--', sys.executable, '-c', ask)
         done = subprocess.run(
-            (*where, request.url, str(request.timeout_s)), capture_output=True, text=True, check=True
+            (*where, request.url, str(request.timeout_s)),
+            capture_output=True,
+            text=True,
+            check=True,
         )
         status, _, body = done.stdout.partition(' ')
         return HttpResponse(int(status), body=body)
