@@ -278,6 +278,8 @@ move() {  # BRIDGE CARD
     for address in $(ip -o address show dev "$2" scope global | awk '{ print $4 }'); do
         ip address del "$address" dev "$2"
     done
+    # Those of IPv6 stay without an address.
+    if [ -e /proc/net/if_inet6 ]; then ip -6 route flush dev "$2"; fi
     # Beside what other cards have: another default route, say, by which the unit is reached.
     while read -r route; do
         # shellcheck disable=SC2086  # They are words.
