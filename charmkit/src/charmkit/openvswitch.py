@@ -230,6 +230,7 @@ set -eu
 kept=/run/ovs-bridges    # What the cards had; a restart of the machine gives it back to them.
 
 tso() {
+    systemctl start openvswitch-switch    # It was installed, and nothing has started it yet.
     if [ "$(ovs-vsctl --if-exists get Open_vSwitch . other_config:userspace-tso-enable)" = '"true"' ]; then return; fi
     ports=
     for bridge in $(ovs-vsctl list-br); do ports="$ports $(ovs-vsctl list-ports "$bridge")"; done
