@@ -1,4 +1,4 @@
-"""Run one pass of an API charm's core on the machine that this runs on, without Juju.
+"""Run one pass of the core of an API charm, or of an agent's, on the machine that this runs on, without Juju.
 
 `python3 on_machine.py CHARM.py INPUTS.json`: the inputs hold relation data as Juju would show it;
 prints what was done and what was decided as JSON. Started by the functional tests in a container.
@@ -12,13 +12,15 @@ import json
 import logging
 import pathlib
 import sys
+from collections.abc import Iterable
 from typing import Any
 
-from charmkit import api, apply, drive, facts, front, relations, state, why
+from charmkit import api, apply, drive, facts, front, options, relations, state, why
 
 
-def load(path: str) -> type[api.ApiCharm]:
+def load(path: str) -> type[api.ApiCharm] | type[api.AgentCharm]:
     """The charm's class, from its file."""
+    sys.path.insert(0, str(pathlib.Path(path).parent))
     spec = importlib.util.spec_from_file_location('charm', path)
     assert spec is not None
     assert spec.loader is not None
@@ -27,12 +29,17 @@ def load(path: str) -> type[api.ApiCharm]:
     return next(
         x
         for x in vars(module).values()
-        if isinstance(x, type) and issubclass(x, api.ApiCharm) and x is not api.ApiCharm
+        if isinstance(x, type)
+        and issubclass(x, api.ApiCharm | api.AgentCharm)
+        and x not in (api.ApiCharm, api.AgentCharm)
     )
 
 
-def inputs(given: dict[str, Any], machine: apply.LocalMachine) -> state.Inputs:
-    """Inputs for one run, where *given* says what differs from a lone leader."""
+def inputs(
+    given: dict[str, Any], machine: apply.LocalMachine, declared: Iterable[options.Option]
+) -> state.Inputs:
+    """Inputs for one run, where *given* says what differs from a lone leader with no option set."""
+    defaults = {option.name: option.default for option in declared}
     found = {
         name: (relations.Relation(id=i, name=name, app=name, units={f'{name}/0': bag}),)
         for i, (name, bag) in enumerate(given['relations'].items())
@@ -50,8 +57,8 @@ def inputs(given: dict[str, Any], machine: apply.LocalMachine) -> state.Inputs:
         ),
         facts=facts.read(),
         relations=found,
-        options=given.get('options', {}),
-        memory={front.PAUSED: given.get('paused', False)},
+        options={**defaults, **given.get('options', {})},
+        memory={front.PAUSED: given.get('paused', False), **given.get('memory', {})},
         now=machine.now(),
         peers=given.get('peers', {}),
         versions=given.get('versions', {}),
@@ -67,10 +74,11 @@ def main() -> None:
     given = json.loads(pathlib.Path(sys.argv[2]).read_text())
     machine = apply.LocalMachine(charm.spec.name)
 
-    def run(reason: why.Why, known: state.Inputs) -> state.Desired:
-        return api.run(charm.spec, reason, known)
+    def run(reason: why.Why, found: state.Inputs) -> state.Desired:
+        return api.run(charm.spec, reason, found)
 
-    driven = drive.drive(machine, run, why.Hook('config-changed'), inputs(given, machine))
+    known = inputs(given, machine, charm.declared_options())
+    driven = drive.drive(machine, run, why.Hook('config-changed'), known)
     desired = driven.desired
     print(
         json.dumps(
@@ -81,6 +89,7 @@ def main() -> None:
                 'version': desired.version,
                 'versions': dict(driven.inputs.versions),
                 'peers': dict(desired.app_data.get('peers', {})),
+                'memory': dict(desired.memory),
             }
         )
     )
