@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import pathlib
 import subprocess
 from typing import Any
 
@@ -282,3 +284,27 @@ def test_a_kernel_has_the_module_that_is_in_it_or_that_it_would_load(
     tmp_path: Any, files: dict[str, str], has: bool
 ):
     assert facts.read(machine(tmp_path, **files)).kernel_openvswitch is has
+
+
+SYSTEMCTL = """#!/bin/sh
+echo "$*" >> {here}/said
+case "$1" in start|restart) : > {here}/running ;; esac
+"""
+VSCTL = """#!/bin/sh
+if [ ! -e {here}/running ]; then echo 'database connection failed' >&2; exit 1; fi
+"""
+
+
+def test_a_switch_that_does_not_run_yet_is_started_before_it_is_told_anything(
+    tmp_path: pathlib.Path,
+):
+    for name, text in {'systemctl': SYSTEMCTL, 'ovs-vsctl': VSCTL}.items():
+        (tmp_path / name).write_text(text.format(here=tmp_path))
+        (tmp_path / name).chmod(0o755)
+    script = tmp_path / 'script'
+    wanted = openvswitch.desired(decide(inputs()), ('agent',))
+    script.write_text(next(f.content for f in wanted.files if f.path == openvswitch.SCRIPT))
+    environment = {'PATH': f'{tmp_path}:{os.environ["PATH"]}'}
+    subprocess.run(['sh', script, 'tso'], env=environment, check=True, timeout=30)
+    said = (tmp_path / 'said').read_text().splitlines()
+    assert said == ['start openvswitch-switch', 'restart openvswitch-switch']
