@@ -16,7 +16,18 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import bytecode, facts, files, host, lastgood, packages, processes, run, wires
+from . import (
+    bytecode,
+    facts,
+    files,
+    health,
+    host,
+    lastgood,
+    packages,
+    processes,
+    run,
+    wires,
+)
 from .machine import Facts, Finished, HttpRequest, HttpResponse
 
 _log = logging.getLogger(__name__)
@@ -299,7 +310,7 @@ def _tell_systemd(step: host.Step, desired: host.Host) -> str:
     if done.returncode:
         said = ' '.join(done.stderr.split())
         return f'systemctl {verb}: {said or f"ended with {done.returncode}"}'
-    if not _answers_within(service.probe, 10):
+    if not _answers_within(service.probe, health.COMES_UP_S):
         return f'nothing answers on {service.probe}'
     if service.stays_s:
         time.sleep(service.stays_s)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
 from . import apache, conf, host, limits, migration, options, releases, state
+from .machine import Task
 from .relations import ENDPOINT_TYPES, Databag, EndpointType, Need, Relation
 
 T = TypeVar('T')
@@ -129,7 +130,7 @@ def _nothing_else(_: Ready) -> host.Host:
     return host.Host()
 
 
-def _no_tasks(_: Ready) -> tuple[state.Task, ...]:
+def _no_tasks(_: Ready) -> tuple[Task, ...]:
     return ()
 
 
@@ -178,7 +179,7 @@ class ServiceSpec:
     migrations: migration.Commands = dataclasses.field(default_factory=migration.Commands)
     machine: Callable[[Ready], host.Host] = _nothing_else
     """What else it wants of the machine."""
-    tasks: Callable[[Ready], tuple[state.Task, ...]] = _no_tasks
+    tasks: Callable[[Ready], tuple[Task, ...]] = _no_tasks
     """What it is to find out or to do once its services are as desired; results are in ``ready.inputs.seen``."""
     memory: Callable[[Ready], Mapping[str, Any]] = _no_memory
     """What later runs of this unit are to know, by name (:attr:`charmkit.state.Desired.memory`)."""

@@ -194,14 +194,21 @@ class Look:
 
 
 def test_what_it_finds_out_is_known_to_the_next_round_and_to_later_runs():
+    def look(_: service.Ready) -> tuple[Look, ...]:
+        return (Look(),)
+
+    def keep(ready: service.Ready) -> dict[str, object]:
+        return dict(ready.inputs.seen)
+
     def note(ready: service.Ready) -> tuple[state.Status, ...]:
-        return (state.Status('active', str(ready.inputs.seen['look'])),)
+        seen = ready.inputs.seen
+        return (state.Status('active', str(seen['look'])),) if seen else ()
 
     spec = dataclasses.replace(
         SPEC,
-        tasks=lambda _: (Look(),),
-        memory=lambda ready: dict(ready.inputs.seen),
-        notes=lambda ready: note(ready) if ready.inputs.seen else (),
+        tasks=look,
+        memory=keep,
+        notes=note,
     )
     first_round = api.run(spec, HOOK, READY)
     assert first_round.tasks == (Look(),)
