@@ -290,6 +290,57 @@ def test_a_member_that_is_not_well_is_nobodys_choice(
     until(lambda: member.state().startswith('200'))
 
 
+def test_behind_haproxy_all_clients_are_with_one_member_and_go_to_another_when_it_is_lost(
+    app: members.Application,
+):
+    """As the load balancer's charm has it: one server, and backups; health is asked for over HTTP."""
+    where = app.members['mysql/0']
+    servers = '\n'.join(
+        f'  server {galera_node.name(u)} {m.address}:3306 check port 9200{"" if u == app.writer else " backup"}'
+        for u, m in sorted(app.members.items())
+    )
+    config = (
+        'defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n'
+        'listen mysql\n  bind 127.0.0.1:3307\n  option httpchk GET /\n  http-check expect status 200\n'
+        f'  default-server inter 1s fall 3 rise 2\n{servers}\n'
+    )
+    found = app.database()
+    assert found
+
+    def member() -> str:
+        login = (
+            f'mariadb --protocol=tcp --connect-timeout=5 -h 127.0.0.1 -P 3307 -u {found.user} -NB'
+        )
+        done = where.program(
+            *(
+                'sh',
+                '-c',
+                f'MYSQL_PWD=$(cat) exec timeout 10 {login} -e "SELECT @@wsrep_node_name"',
+            ),
+            stdin=found.password,
+        )
+        return done.output.strip() if done.status == 0 else ''
+
+    put_ = 'cat > /tmp/h.cfg; haproxy -c -f /tmp/h.cfg && haproxy -D -f /tmp/h.cfg -p /tmp/h.pid'
+    started = where.program('sh', '-c', put_, stdin=config)
+    assert started.status == 0, started.output
+    victim = app.members[app.writer]
+    name = galera_node.name(victim.unit)
+    try:
+        until(member)
+        assert {member() for _ in range(8)} == {name}
+        victim.sh('systemctl mask -q --runtime mariadb; systemctl kill -s KILL mariadb')
+        until(lambda: member() not in ('', name))
+        assert len({member() for _ in range(8)}) == 1
+    finally:
+        victim.sh(
+            'systemctl unmask -q --runtime mariadb; systemctl reset-failed mariadb; systemctl start mariadb'
+        )
+        until(lambda: serve(app))
+        until(lambda: member() == name)
+        where.sh('kill $(cat /tmp/h.pid)')
+
+
 def test_a_backup_of_any_member_is_restored_to_all(
     app: members.Application, monkeypatch: pytest.MonkeyPatch
 ):

@@ -47,6 +47,7 @@ class Server:
     sizes: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Variables that the cluster's look shows, too."""
     active: str = 'active'
+    start: str = 'first'
     joins: tuple[str, ...] = ()
     """Whom it finds when it is started."""
 
@@ -56,7 +57,7 @@ class Server:
             case 'df':
                 return Finished(0, self.df)
             case 'systemctl' if 'show' in argv:
-                return Finished(0, f'ActiveState={self.active}\nInvocationID=first\n')
+                return Finished(0, f'ActiveState={self.active}\nInvocationID={self.start}\n')
             case 'systemctl' if 'start' in argv and self.joins:
                 self.members, self.active = self.joins, 'active'
                 return Finished(0)

@@ -447,6 +447,33 @@ def test_a_unit_that_is_removed_stops_and_the_last_one_stands_alone(
     assert mine(out) == galera.Said()
 
 
+def test_a_generation_outlives_a_change_of_members_and_not_a_restore(
+    ctx: Ctx, second: Ctx, database: sql.Server
+):
+    """Each member numbers tables for itself: what another one wrote of its own says nothing here."""
+
+    def generation(state: testing.State) -> str:
+        return told(state)['nova_generation']
+
+    database.members, database.tables = ALL, {'nova': (57,)}
+    before = generation(hook(ctx, cluster(nova())))
+    database.tables['nova'] = (990,)
+    led = hook(second, cluster(nova(), me=1))
+    assert generation(led) == before
+    led = hook(second, led)
+    assert generation(led) == before
+    # Another start may have brought the data of another member.
+    database.tables['nova'], database.start = (2000,), 'second'
+    led = hook(second, led)
+    assert generation(led) == before
+    # The twin: a backup was restored, by hand, while this one ran.
+    database.tables['nova'] = (3000,)
+    led = hook(second, led)
+    after = generation(led)
+    assert after not in ('', before)
+    assert generation(hook(second, led)) == after
+
+
 def test_an_even_number_of_members_is_told(ctx: Ctx, database: sql.Server):
     database.members = ALL[:2]
     out = hook(ctx, cluster(units=2))
