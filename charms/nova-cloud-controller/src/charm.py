@@ -23,25 +23,22 @@ PACKAGES = ('nova-api', 'nova-conductor', 'nova-scheduler')
 
 def consoles(ready: charmkit.Ready) -> bool:
     """Whether there are any."""
-    return ready.inputs.options.get('console-access-protocol', 'novnc') != 'none'
+    return ready.inputs.options['console-access-protocol'] != 'none'
 
 
 def to_computes(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
     """What compute nodes are told."""
     network = ready[control.NETWORK] if ready.has(control.NETWORK) else neutron.Api(url='')
-    console = nova.Console(
-        protocol='novnc',
-        url=ready.inputs.site.urls[control.CONSOLE]['public'] + PAGE,
-    )
+    page = ready.inputs.site.urls[control.CONSOLE]['public'] + PAGE
     controller = nova.Controller(
         identity=ready[control.IDENTITY],
         network_url=network.url,
         network_plugin=network.plugin,
         security_groups=network.security_groups,
         dns_domain=network.dns_domain,
-        console=console if consoles(ready) else None,
-        cross_az_attach=control.crosses_zones(ready),
-        resize_to_same_host=control.resizes_in_place(ready),
+        console=nova.Console(protocol='novnc', url=page) if consoles(ready) else None,
+        cross_az_attach=control.is_on(ready, control.ACROSS),
+        resize_to_same_host=control.is_on(ready, control.RESIZE),
     )
     found = ready[control.COMPUTES] if ready.has(control.COMPUTES) else ()
     return nova.tell(nova.with_keys(controller, found))

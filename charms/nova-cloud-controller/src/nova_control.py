@@ -21,6 +21,7 @@ CONSOLE, CONSOLE_PORT = 'novnc', 6080
 SHARED = 'metadata-secret'
 """What metadata agents and nova share."""
 DISCOVER_S = 30
+ACROSS, RESIZE = 'cross-az-attach', 'allow-resize-to-same-host'
 OPTIONS = (
     options.Option(
         'console-access-protocol',
@@ -29,13 +30,13 @@ OPTIONS = (
         'How users reach the consoles of their servers in a browser. A server keeps the kind that it was made with.',
     ),
     options.Option(
-        'cross-az-attach',
+        ACROSS,
         options.SWITCH,
         True,
         'A volume may be attached to a server in another availability zone.',
     ),
     options.Option(
-        'allow-resize-to-same-host',
+        RESIZE,
         options.SWITCH,
         False,
         'A server may stay on its host when it is resized; one compute node alone can resize none without.',
@@ -50,7 +51,7 @@ def nova_conf(ready: charmkit.Ready) -> conf.Ini:
     catalogue = {'valid_interfaces': 'internal', 'region_name': identity.region}
     images = {'api_servers': ready[IMAGES].url} if ready.has(IMAGES) else {}
     volumes = ready[VOLUMES] if ready.has(VOLUMES) else cinder.Volumes()
-    workers, across_zones = processes(ready), crosses_zones(ready)
+    workers = processes(ready)
     return conf.merge(
         conf.common('nova', debug=ready.debug),
         conf.database(ready[DB]),
@@ -61,7 +62,7 @@ def nova_conf(ready: charmkit.Ready) -> conf.Ini:
             'DEFAULT': {
                 'my_ip': site.address_on('internal'),
                 'state_path': '/var/lib/nova',
-                'allow_resize_to_same_host': resizes_in_place(ready),
+                'allow_resize_to_same_host': is_on(ready, RESIZE),
             },
             'service_user': {**conf.account(identity), 'send_service_user_token': True},
             'placement': account,
@@ -75,7 +76,7 @@ def nova_conf(ready: charmkit.Ready) -> conf.Ini:
             'cinder': {
                 'catalog_info': volumes.catalog_info,
                 'os_region_name': identity.region,
-                'cross_az_attach': across_zones,
+                'cross_az_attach': is_on(ready, ACROSS),
             },
             'conductor': {'workers': workers},
             'scheduler': {
@@ -101,11 +102,6 @@ def processes(ready: charmkit.Ready) -> int:
     return asked or max(1, min(facts.cpus, facts.memory_mib // 4096, 4))
 
 
-def resizes_in_place(ready: charmkit.Ready) -> bool:
-    """The option ``allow-resize-to-same-host``."""
-    return bool(ready.inputs.options.get('allow-resize-to-same-host', False))
-
-
-def crosses_zones(ready: charmkit.Ready) -> bool:
-    """The option ``cross-az-attach``."""
-    return bool(ready.inputs.options.get('cross-az-attach', True))
+def is_on(ready: charmkit.Ready, option: str) -> bool:
+    """Whether the operator has *option* switched on."""
+    return bool(ready.inputs.options[option])

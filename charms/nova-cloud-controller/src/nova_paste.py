@@ -41,10 +41,6 @@ _PIPELINES = {
     'v2': f'{_OUTER} {_INNER} legacy_v2_compatible compute',
     'answers': 'cors http_proxy_to_wsgi metadata_requests',
 }
-_HEALTH = {
-    'backends': 'disable_by_file',
-    'disable_by_file_path': '/etc/nova/healthcheck_disable',
-}
 
 
 def paste(_: charmkit.Ready) -> conf.Ini:
@@ -67,9 +63,10 @@ def paste(_: charmkit.Ready) -> conf.Ini:
         **{f'pipeline:{name}': {'pipeline': parts} for name, parts in _PIPELINES.items()},
         **{f'filter:{name}': {'paste.filter_factory': made} for name, made in _FILTERS.items()},
         **{f'app:{name}': {'paste.app_factory': made} for name, made in _APPS.items()},
-        'filter:cors': {
-            'paste.filter_factory': _FILTERS['cors'],
-            'oslo_config_project': 'nova',
+        'filter:cors': {'paste.filter_factory': _FILTERS['cors'], 'oslo_config_project': 'nova'},
+        'app:health': {
+            'paste.app_factory': _APPS['health'],
+            'backends': 'disable_by_file',
+            'disable_by_file_path': '/etc/nova/healthcheck_disable',
         },
-        'app:health': {'paste.app_factory': _APPS['health'], **_HEALTH},
     }

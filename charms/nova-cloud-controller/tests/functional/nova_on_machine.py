@@ -13,7 +13,7 @@ from typing import Any
 
 import charm
 import charmkit
-from charmkit import api, apply, drive, facts, relations, state
+from charmkit import api, apply, drive, facts, options, relations, state
 
 UNIT = 'nova-cloud-controller/0'
 PREFIXES = ('nova', 'novaapi', 'novacell0')
@@ -24,12 +24,13 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format='%(message)s')
     said = json.load(sys.stdin)
     spec = charm.NovaCloudControllerCharm.spec
+    spec_options = charm.NovaCloudControllerCharm.declared_options()
     machine = apply.LocalMachine(UNIT)
     inputs = state.Inputs(
         site=relations.Site(unit=UNIT, leader=True, address=said['address']),
         facts=facts.read(),
         relations=_relations(said),
-        options=said.get('options', {}),
+        options=options.read(spec_options, said.get('options', {}), {}).values,
         peers=said.get('peers', {}),
         now=machine.now(),
         unit_secret='u' * 48,

@@ -1,0 +1,73 @@
+"""A container with a unit of nova-cloud-controller in it, and what it is made of."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import subprocess
+import sysconfig
+from typing import Any
+
+HERE = pathlib.Path(__file__).parent
+MOUNTS = {
+    HERE: '/test',
+    HERE.parents[1] / 'src': '/charm',
+    HERE.parents[3] / 'charmkit/src': '/charmkit',
+    pathlib.Path(sysconfig.get_path('purelib')): '/site',
+}
+PACKAGES = 'apache2 libapache2-mod-wsgi-py3 memcached nova-api nova-conductor nova-scheduler nova-consoleproxy'
+CONTAINERFILE = """FROM {base}
+RUN export DEBIAN_FRONTEND=noninteractive; \
+ printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d; apt-get -q update; \
+ apt-get -q -y install --no-install-recommends mariadb-server rabbitmq-server curl procps python3-pymysql {more}; \
+ rm /usr/sbin/policy-rc.d; systemctl disable nova-conductor nova-scheduler nova-novncproxy nova-serialproxy \
+ nova-spicehtml5proxy nova-api nova-api-metadata apache2 memcached rabbitmq-server mariadb
+"""
+DB_PASSWORD = 'd/b@pw'
+ACCOUNTS = {'nova': 'pw', 'nova.2': 'p,w:2'}
+"""The broker's, before and after a rotation."""
+
+
+@dataclasses.dataclass
+class Machine:
+    """A container with a unit of nova-cloud-controller in it."""
+
+    name: str
+    address: str
+    peers: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
+
+    def run(self, *argv: str, stdin: str | None = None) -> str:
+        done = subprocess.run(
+            ('podman', 'exec', '-i', self.name, *argv),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout.strip()
+
+    def sh(self, script: str, user: str = 'root') -> str:
+        return self.run('su', '-s', '/bin/sh', user, '-c', script)
+
+    def reconcile(self, **broker: str) -> dict[str, Any]:
+        """One run of the charm, with what else the *broker* says."""
+        said = {'address': self.address, 'db_password': DB_PASSWORD, 'peers': self.peers}
+        path = 'PYTHONPATH=/charm:/charmkit:/site'
+        argv = ('env', path, 'PYTHONDONTWRITEBYTECODE=1', 'python3', '/test/nova_on_machine.py')
+        out = json.loads(self.run(*argv, stdin=json.dumps({**said, 'broker': broker})))
+        self.peers = out['peers']
+        return out
+
+    def cells(self) -> dict[str, str]:
+        """What nova makes of the mapping of each cell, by name: its two URLs."""
+        listed = self.sh('nova-manage cell_v2 list_cells --verbose', 'nova').splitlines()
+        rows = [[c.strip() for c in line.split('|')] for line in listed if '://' in line]
+        return {row[1]: f'{row[3]} {row[4]}' for row in rows}
+
+    def code(self, port: int, path: str) -> str:
+        """The status of the answer to a request."""
+        return self.sh(
+            f"curl -s -o /dev/null -w '%{{http_code}}' http://{self.address}:{port}{path}"
+        )
