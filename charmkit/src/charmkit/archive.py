@@ -29,8 +29,13 @@ class Archive:
     status: tuple[state.Status, ...] = ()
 
 
-def decide(packages: tuple[str, ...], why: Why, inputs: state.Inputs) -> Archive:
-    """From the options and what this unit has kept; a bad option leaves the last good one in force."""
+def decide(
+    packages: tuple[str, ...], why: Why, inputs: state.Inputs, steady: tuple[str, ...] = ()
+) -> Archive:
+    """From the options and what this unit has kept; a bad option leaves the last good one in force.
+
+    *steady* ones are of the archive that a new unit takes, and are not upgraded later.
+    """
     wanted = {
         name: str(inputs.options.get(name) or '') for name in (origin.OPTION, origin.KEY_OPTION)
     }
@@ -47,7 +52,8 @@ def decide(packages: tuple[str, ...], why: Why, inputs: state.Inputs) -> Archive
         else origin.desired(chosen)
     )
     first = INSTALLED not in inputs.memory
-    upgrade = _upgrade(packages, why, chosen, first=first and chosen.line != '')
+    new = first and chosen.line != ''
+    upgrade = _upgrade((*packages, *(steady if new else ())), why, chosen, first=new)
     in_force = chosen.digest if upgrade or first else inputs.memory[INSTALLED]
     note = ()
     if in_force != chosen.digest:

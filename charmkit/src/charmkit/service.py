@@ -38,7 +38,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     except ValueError as e:
         return state.Desired(status=(state.Status('blocked', str(e)),))
     spec = spec.on(release)
-    source = archive.decide(spec.packages, why, inputs)
+    source = archive.decide(spec.packages, why, inputs, spec.steady)
     course = front.course(why, inputs)
     place = front.place(spec, inputs, course) if spec.apps else front.nowhere(inputs, course)
     inputs = dataclasses.replace(inputs, site=place.site)
@@ -217,7 +217,7 @@ def prepared(spec: ServiceSpec, facts: state.Facts) -> host.Host:
 def _always(spec: ServiceSpec, facts: state.Facts) -> host.Host:
     """What is wanted from the first hook on, so that only configuration is left for later."""
     own = host.Host(
-        packages=frozenset(spec.packages),
+        packages=frozenset((*spec.packages, *spec.steady)),
         services=tuple(host.Service(name, 'masked') for name in spec.masked),
     )
     if not spec.apps:

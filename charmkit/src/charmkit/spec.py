@@ -161,6 +161,9 @@ class ServiceSpec:
     packages: tuple[str, ...]
     """The first one's version is the workload's."""
     needs: tuple[Need[Any], ...]
+    steady: tuple[str, ...] = ()
+    """Packages whose upgrade would end what goes on, such as the switch under a cloud's networks: they are installed
+    with the others, and ``openstack-upgrade`` leaves them."""
     apps: tuple[WsgiApp, ...] = ()
     config: Config = dataclasses.field(default_factory=dict[str, Callable[[Ready], conf.Ini]])
     """What all of its applications and daemons read."""

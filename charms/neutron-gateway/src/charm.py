@@ -87,7 +87,8 @@ class NeutronGatewayCharm(charmkit.AgentCharm):
     spec = charmkit.ServiceSpec(
         name='neutron',
         user='neutron',
-        packages=(*AGENTS, *openvswitch.PACKAGES, 'haproxy'),
+        packages=(*AGENTS, 'haproxy'),
+        steady=openvswitch.PACKAGES,
         # The agents run programs of these by themselves.
         masked=('haproxy', 'keepalived', 'radvd'),
         needs=(*l2agent.NEEDS, METADATA),

@@ -48,7 +48,8 @@ class NeutronOpenvswitchCharm(charmkit.AgentCharm):
     spec = charmkit.ServiceSpec(
         name='neutron',
         user='neutron',
-        packages=(l2agent.AGENT, *openvswitch.PACKAGES),
+        packages=(l2agent.AGENT,),
+        steady=openvswitch.PACKAGES,
         needs=l2agent.NEEDS,
         daemons=(
             l2agent.BRIDGES,

@@ -136,6 +136,27 @@ def test_a_paused_unit_keeps_its_bridges(ctx: testing.Context[Any], machine: mac
     assert machine.service('ovs-bridges') == 'running'
 
 
+def test_an_upgrade_leaves_the_switch_that_the_networks_run_on(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    out = ctx.run(ctx.on.config_changed(), scenes.state())
+    assert 'openvswitch-switch' in machine.seen.packages
+    machine.steps.clear()
+    ctx.run(ctx.on.action('openstack-upgrade'), out)
+    (step,) = [s for s in machine.steps if s.startswith('upgrade ')]
+    assert 'neutron-l3-agent' in step
+    assert 'openvswitch-switch' not in step
+
+
+def test_a_new_unit_has_the_switch_of_the_archive_that_it_is_to_have(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    machine.base = 'ubuntu@24.04'
+    ctx.run(ctx.on.config_changed(), scenes.state(openstack_origin='cloud:noble-epoxy'))
+    (step,) = [s for s in machine.steps if s.startswith('upgrade ')]
+    assert 'openvswitch-switch' in step
+
+
 def test_what_agents_have_started_goes_on_without_them(
     ctx: testing.Context[Any], machine: machines.FakeMachine
 ):
