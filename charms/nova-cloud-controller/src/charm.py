@@ -99,7 +99,6 @@ class NovaCloudControllerCharm(charmkit.ApiCharm):
             control.IDENTITY,
             control.NETWORK,
             control.COMPUTES,
-            control.IMAGES,
             control.VOLUMES,
         ),
         apps=(

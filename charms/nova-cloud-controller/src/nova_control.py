@@ -6,7 +6,7 @@ import dataclasses
 
 import charmkit
 import nova_cells
-from charmkit import cinder, conf, glance, keystone, mysql, neutron, nova, options, rabbitmq
+from charmkit import cinder, conf, keystone, mysql, neutron, nova, options, rabbitmq
 
 IDENTITY = keystone.need('nova', '/v2.1')
 DB = mysql.need('nova', user='nova', prefix='nova')
@@ -15,7 +15,6 @@ CELL0_DB = mysql.need(nova_cells.CELL0, user='nova', prefix='novacell0')
 BROKER = rabbitmq.need('nova')
 NETWORK = dataclasses.replace(neutron.api(), optional=True)
 COMPUTES = nova.computes()
-IMAGES = glance.need(optional=True)
 VOLUMES = cinder.volumes()
 CONSOLE, CONSOLE_PORT = 'novnc', 6080
 SHARED = 'metadata-secret'
@@ -49,7 +48,6 @@ def nova_conf(ready: charmkit.Ready) -> conf.Ini:
     site, identity = ready.inputs.site, ready[IDENTITY]
     account = {**conf.account(identity), 'valid_interfaces': 'internal'}
     catalogue = {'valid_interfaces': 'internal', 'region_name': identity.region}
-    images = {'api_servers': ready[IMAGES].url} if ready.has(IMAGES) else {}
     volumes = ready[VOLUMES] if ready.has(VOLUMES) else cinder.Volumes()
     workers = processes(ready)
     return conf.merge(
@@ -71,7 +69,7 @@ def nova_conf(ready: charmkit.Ready) -> conf.Ini:
                 'service_metadata_proxy': True,
                 'metadata_proxy_shared_secret': ready.chosen[SHARED],
             },
-            'glance': {**catalogue, **images},
+            'glance': catalogue,  # A list of its servers is deprecated.
             'keystone': catalogue,
             'cinder': {
                 'catalog_info': volumes.catalog_info,
