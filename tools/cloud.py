@@ -93,8 +93,8 @@ def warm() -> None:
 
 
 def connect(cloud: Cloud) -> openstack.connection.Connection:
-    """Speak as the administrator to the public endpoints. Nothing is asked before it is used."""
-    return connected(login(cloud))
+    """Speak as the administrator to the public endpoints, and to placement. Nothing is asked before it is used."""
+    return connected({**login(cloud), 'placement_interface': 'internal'})  # It has no public one.
 
 
 def connected(login: Mapping[str, Any]) -> openstack.connection.Connection:
