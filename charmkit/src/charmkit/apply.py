@@ -297,6 +297,8 @@ def _tell_systemd(step: host.Step, desired: host.Host) -> str:
     known = _shown('UnitFileState', _unit(step.target))[0]
     if step.verb == 'start' and known['UnitFileState'] != 'enabled':
         run.program('systemctl', 'enable', '--quiet', step.target)
+    if step.verb == 'start' and _is_coming_up(service):
+        return ''
     # One that is active and does not answer its probe is not helped by `start`.
     verb = 'reload' if step.verb == 'reload' else 'restart'
     if verb == 'restart':
@@ -318,6 +320,20 @@ def _tell_systemd(step: host.Step, desired: host.Host) -> str:
         if seen['ActiveState'] != 'active' or seen['NRestarts'] != '0':
             return f'it ended within {service.stays_s:g} s of its start'
     return ''
+
+
+def _is_coming_up(service: host.Service) -> bool:
+    """Whether one that was started a moment ago, and did not answer in time, answers now: a start would end it."""
+    if not service.probe:
+        return False
+    seen = _shown('ActiveState,ActiveEnterTimestampMonotonic', _unit(service.name))[0]
+    began = int(seen['ActiveEnterTimestampMonotonic'] or 0) / 1e6
+    recent = seen['ActiveState'] == 'active' and time.monotonic() - began < _STARTING_S
+    return recent and _answers_within(service.probe, health.COMES_UP_S)
+
+
+_STARTING_S = 5 * health.COMES_UP_S
+"""For so long a daemon may be starting, on a machine that is very busy."""
 
 
 def _unit(name: str) -> str:

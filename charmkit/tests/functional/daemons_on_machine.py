@@ -9,6 +9,7 @@ import sys
 from charmkit import apply, drive, host
 
 given = json.loads(pathlib.Path(sys.argv[1]).read_text())
+probes: dict[str, str] = given.pop('probes', {})
 desired = host.Host(
     files=tuple(
         host.File(
@@ -21,7 +22,10 @@ desired = host.Host(
         )
         for name, script in given.items()
     ),
-    services=tuple(host.Service(name, stays_s=3) for name in given),
+    services=tuple(
+        host.Service(name, stays_s=0 if name in probes else 3, probe=probes.get(name, ''))
+        for name in given
+    ),
 )
 outcome = drive.reconcile(apply.LocalMachine('daemons'), desired)
 print(json.dumps({'steps': [str(s) for s in outcome.steps], 'failed': dict(outcome.failed)}))

@@ -27,9 +27,12 @@ def machine(request: pytest.FixtureRequest) -> Iterator[containers.Machine]:
         systems.remove(name)
 
 
-def desire(machine: containers.Machine, **daemons: str) -> dict[str, Any]:
-    """Have the machine run *daemons*, each a line of shell."""
-    machine.run('sh', '-c', 'cat > /tmp/given.json', stdin=json.dumps(daemons))
+def desire(
+    machine: containers.Machine, probes: dict[str, str] | None = None, **daemons: str
+) -> dict[str, Any]:
+    """Have the machine run *daemons*, each a line of shell; those in *probes* are to listen there."""
+    given = json.dumps({**daemons, 'probes': probes or {}})
+    machine.run('sh', '-c', 'cat > /tmp/given.json', stdin=given)
     environment = ['--env', f'PYTHONPATH={containers.PYTHONPATH}']
     argv = ['podman', 'exec', *environment, machine.name, 'python3']
     done = subprocess.run(
@@ -58,3 +61,28 @@ def test_one_that_ends_later_is_started_again_by_the_next_run(machine: container
     assert desire(machine, good=good)['failed'] == {}
     machine.sh('systemctl stop good')
     assert desire(machine, good=good) == {'steps': ['start good'], 'failed': {}}
+
+
+LISTENS = 'exec python3 -m http.server --bind 127.0.0.1 8099'
+
+
+def test_one_that_is_long_in_coming_up_is_waited_for_and_not_started_again(
+    machine: containers.Machine,
+):
+    slow, probes = f'sleep 75; {LISTENS}', {'slow': '127.0.0.1:8099'}
+    words = 'nothing answers on 127.0.0.1:8099'
+    assert desire(machine, probes, slow=slow)['failed'] == {'slow': words}
+    began = machine.sh('systemctl show -p MainPID slow')
+    assert desire(machine, probes, slow=slow) == {'steps': ['start slow'], 'failed': {}}
+    assert machine.sh('systemctl show -p MainPID slow') == began
+    assert desire(machine, probes, slow=slow)['steps'] == []
+
+
+def test_one_that_has_stopped_listening_is_started_again(machine: containers.Machine):
+    """The twin: that it runs is not enough."""
+    first = 'timeout 5 python3 -m http.server --bind 127.0.0.1 8098'
+    deaf, probes = f'{first}; {LISTENS[:-4]}8097', {'deaf': '127.0.0.1:8098'}
+    assert desire(machine, probes, deaf=deaf)['failed'] == {}
+    began = machine.sh('systemctl show -p MainPID deaf; sleep 6')
+    assert desire(machine, probes, deaf=deaf) == {'steps': ['start deaf'], 'failed': {}}
+    assert machine.sh('systemctl show -p MainPID deaf') != began
