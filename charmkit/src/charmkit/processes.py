@@ -28,6 +28,8 @@ def recycle(service: str) -> str:
     """
     name = service.removeprefix('wsgi:')
     old = sorted(_of(name))
+    if not old:
+        return f'{name}: no process shows that it is one of its'
     half = (len(old) + 1) // 2
     for batch in (old[:half], old[half:]):
         before = _of(name)
@@ -61,16 +63,20 @@ def _succeeded(group: str, gone: frozenset[int], before: frozenset[int]) -> bool
     return False
 
 
-def _of(group: str) -> frozenset[int]:
-    """Process ids of the group *group*: each shows it in the place of its command's name."""
+def _of(group: str, proc: pathlib.Path = pathlib.Path('/proc')) -> frozenset[int]:
+    """Process ids of the group *group*: each shows it in the place of its command's name.
+
+    One whose application has loaded ``setproctitle``, as neutron's does, has it for the name of its program too.
+    """
     wanted = apache.shown(group).encode()
+    programs = (apache.SERVICE, apache.shown(group)[:15])
     found: set[int] = set()
-    for entry in pathlib.Path('/proc').iterdir():
+    for entry in proc.iterdir():
         if not entry.name.isdecimal():
             continue
         try:
             shown = (entry / 'cmdline').read_bytes().split(b'\0')[0].strip()
-            if shown == wanted and (entry / 'comm').read_text().strip() == apache.SERVICE:
+            if shown == wanted and (entry / 'comm').read_text().strip() in programs:
                 found.add(int(entry.name))
         except OSError:
             continue  # It has ended meanwhile.
