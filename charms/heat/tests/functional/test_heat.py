@@ -1,0 +1,127 @@
+"""The Orchestration APIs of the distribution under Apache, with a real database and a real queue."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sysconfig
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tools import systems
+
+pytestmark = [pytest.mark.functional, pytest.mark.slow]
+
+REPOSITORY = pathlib.Path(__file__).parents[4]
+MOUNTS = {
+    REPOSITORY / 'charmkit/src': '/opt/charmkit',
+    REPOSITORY / 'charms/heat/src': '/opt/charm',
+    pathlib.Path(__file__).parent: '/opt/tests',
+    pathlib.Path(sysconfig.get_path('purelib')): '/opt/packages',
+}
+NO_KEYSTONE = 'no domain for the users of stacks: heat cannot log in to keystone: 0 '
+
+
+class Machine:
+    """A container, and what it takes to run the charm in it."""
+
+    def __init__(self, name: str, address: str):
+        self.name, self.address = name, address
+        self.peers: dict[str, str] = {}
+
+    def sh(self, script: str, *, check: bool = True) -> str:
+        done = self.program(self.name, 'sh', '-c', f'exec 2>&1; {script}')
+        assert done.returncode == 0 or not check, done.stdout
+        return done.stdout.strip()
+
+    def program(self, *argv: str, stdin: str = '') -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ('podman', 'exec', '-i', *argv),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+
+    def reconcile(self) -> dict[str, Any]:
+        """One run of the charm with every relation answered."""
+        done = self.program(
+            '--env=PYTHONPATH=/opt/charmkit:/opt/charm:/opt/packages',
+            '--env=PYTHONDONTWRITEBYTECODE=1',
+            *(self.name, 'python3', '/opt/tests/heat_on_machine.py'),
+            stdin=json.dumps({'address': self.address, 'peers': self.peers}),
+        )
+        assert done.returncode == 0, done.stderr
+        found = json.loads(done.stdout)
+        self.peers = found['peers']
+        return found
+
+    def code(self, port: int, path: str) -> str:
+        url = f'http://{self.address}:{port}{path}'
+        return self.sh(f"curl -s -o /dev/null --max-time 60 -w '%{{http_code}}' '{url}'")
+
+
+@pytest.fixture(scope='module', params=systems.BASES)
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    image = f'localhost/rambla-heat-test:{request.param}'
+    systems.build(
+        image,
+        f'FROM {systems.base(request.param)}\n'
+        'RUN export DEBIAN_FRONTEND=noninteractive; apt-get update -q; '
+        'apt-get install -y -q --no-install-recommends mariadb-server rabbitmq-server curl procps\n',
+    )
+    name = f'rambla-heat-test-{request.param}-{os.getpid()}'
+    mounts = [f'--volume={here}:{there}:ro' for here, there in MOUNTS.items()]
+    try:
+        found = Machine(name, systems.start(name, image, *mounts))
+        found.sh(
+            'set -e; mariadb -e "CREATE DATABASE heat; '
+            "CREATE USER heat@127.0.0.1 IDENTIFIED BY 'pw'; GRANT ALL ON heat.* TO heat@127.0.0.1\"; "
+            'rabbitmqctl add_user heat pw; rabbitmqctl add_vhost openstack; '
+            "rabbitmqctl set_permissions -p openstack heat '.*' '.*' '.*'"
+        )
+        yield found
+    finally:
+        systems.remove(name)
+
+
+@pytest.fixture(scope='module')
+def first(machine: Machine) -> dict[str, Any]:
+    """What the first run of the charm did."""
+    return machine.reconcile()
+
+
+def test_both_apis_serve_and_a_keystone_that_is_not_there_is_told(
+    machine: Machine, first: dict[str, Any]
+):
+    assert first['failed'] == {}
+    (said,) = first['status']
+    assert said['message'].startswith(NO_KEYSTONE)
+    for port in (8004, 8000):
+        assert machine.code(port, '/healthcheck') == '200'
+
+
+def test_a_second_run_has_nothing_to_do(machine: Machine, first: dict[str, Any]):
+    assert machine.reconcile()['steps'] == []
+
+
+def test_the_packages_own_servers_do_not_run_and_the_engine_does(
+    machine: Machine, first: dict[str, Any]
+):
+    running = machine.sh("systemctl list-units 'heat-*' --state=running --plain --no-legend")
+    assert {line.split()[0] for line in running.splitlines()} == {'heat-engine.service'}
+
+
+def test_the_engine_listens_for_what_the_apis_ask(machine: Machine, first: dict[str, Any]):
+    queues = "rabbitmqctl list_queues -q -p openstack name consumers | grep '^engine[[:space:]]'"
+    end = time.monotonic() + 120
+    while not (said := machine.sh(queues, check=False)):
+        assert time.monotonic() < end
+        time.sleep(1)
+    assert int(said.split()[1]) >= 1
