@@ -66,7 +66,8 @@ def _succeeded(group: str, gone: frozenset[int], before: frozenset[int]) -> bool
 def _of(group: str, proc: pathlib.Path = pathlib.Path('/proc')) -> frozenset[int]:
     """Process ids of the group *group*: each shows it in the place of its command's name.
 
-    One whose application has loaded ``setproctitle``, as neutron's does, has it for the name of its program too.
+    One whose application has loaded ``setproctitle``, as neutron's does, has it for the name of its program too, and
+    all of its words in one.
     """
     wanted = apache.shown(group).encode()
     programs = (apache.SERVICE, apache.shown(group)[:15])
@@ -75,8 +76,8 @@ def _of(group: str, proc: pathlib.Path = pathlib.Path('/proc')) -> frozenset[int
         if not entry.name.isdecimal():
             continue
         try:
-            shown = (entry / 'cmdline').read_bytes().split(b'\0')[0].strip()
-            if shown == wanted and (entry / 'comm').read_text().strip() in programs:
+            words = (entry / 'cmdline').read_bytes().replace(b'\0', b' ').split()
+            if words[:1] == [wanted] and (entry / 'comm').read_text().strip() in programs:
                 found.add(int(entry.name))
         except OSError:
             continue  # It has ended meanwhile.

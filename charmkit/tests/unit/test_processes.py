@@ -14,7 +14,8 @@ WORDS = b'neutron-api      \0-k\0start\0'
     ('comm', 'words', 'is_one'),
     [
         ('apache2', WORDS, True),
-        ('neutron-api', WORDS, True),  # Seen on Debian 12: neutron loads setproctitle.
+        # Seen on Debian 12: neutron loads setproctitle.
+        ('neutron-api    ', b'neutron-api       -k start\0', True),
         ('python3', WORDS, False),
         ('apache2', b'/usr/sbin/apache2\0-k\0start\0', False),
         ('neutron-api', b'/usr/bin/python3\0/usr/bin/neutron-api\0', False),
