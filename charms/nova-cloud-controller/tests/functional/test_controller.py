@@ -1,4 +1,4 @@
-"""Nova's controller on a real machine: Apache, MariaDB and RabbitMQ of the distribution, on both bases."""
+"""Nova's controller on a real machine: Apache, MariaDB and RabbitMQ of Debian 13."""
 
 from __future__ import annotations
 
