@@ -92,22 +92,23 @@ def warm() -> None:
     threading.Thread(target=lambda: __import__('openstack'), daemon=True).start()
 
 
-def connect(cloud: Cloud) -> openstack.connection.Connection:
+def connect(cloud: Cloud, timeout_s: float = TIMEOUT_S) -> openstack.connection.Connection:
     """Speak as the administrator to the public endpoints, and to placement. Nothing is asked before it is used."""
-    return connected({**login(cloud), 'placement_interface': 'internal'})  # It has no public one.
+    # Placement has no public endpoint.
+    return connected({**login(cloud), 'placement_interface': 'internal', 'api_timeout': timeout_s})
 
 
 def connected(login: Mapping[str, Any]) -> openstack.connection.Connection:
     """Speak as *login* says, to the public endpoints. Nothing is asked before it is used, and nothing twice."""
     import openstack
 
+    said: dict[str, Any] = {'api_timeout': TIMEOUT_S, **login}
     return openstack.connect(
         load_yaml_config=False,
         load_envvars=False,
         auth_type='v3password',  # The URL says the version: none need be asked for.
-        api_timeout=TIMEOUT_S,
         image_status_code_retries=0,  # 5 by itself: a 503 would not be seen.
-        **login,
+        **said,
     )
 
 

@@ -62,7 +62,7 @@ def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[Step]:
 def put_back(juju: jubilant.Juju, cloud: cloud_.Cloud) -> None:
     """Remove from the cloud what an interrupted proof has left in it."""
     if servers.there(juju.status()):
-        leftovers.sweep(cloud_.connect(cloud))
+        leftovers.sweep(cloud_.connect(cloud, servers.ASK_S))
 
 
 def begun(todo: Iterable[Step], aside: concurrent.futures.Executor) -> list[Step]:

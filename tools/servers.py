@@ -31,6 +31,8 @@ METADATA = 'metadata by service'
 BOOT_S = 600.0
 """How long a guest may take until it is up, on a busy host whose processors it only has emulated."""
 SETTLE_S = 120.0
+ASK_S = 120.0
+"""How long one request may take: neutron does much before it answers."""
 POOL = (100, 199)
 """Hosts of the external network's subnet that floating addresses are taken from: machines have those below."""
 
@@ -51,7 +53,7 @@ def there(status: jubilant.Status) -> bool:
 
 def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[tuple[str, Callable[[], str]]]:
     """What to prove, in order, each with what does it; every one needs those before it."""
-    proof = Proof(juju, cloud_.connect(cloud))
+    proof = Proof(juju, cloud_.connect(cloud, ASK_S))
     apps = set(juju.status().apps)
 
     def of(prove: Callable[[Proof], str]) -> Callable[[], str]:
