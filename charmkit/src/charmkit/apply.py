@@ -171,7 +171,7 @@ class LocalMachine:
 
         What does not come up with its new files gets back those that it last came up with.
         """
-        reason = _tell_systemd(step, desired)
+        reason = '' if self._is_coming_up(step, desired) else self._tell(step, desired)
         if not reason:
             for each in desired.services:
                 if step.target in (each.name, each.part_of):
@@ -184,6 +184,25 @@ class LocalMachine:
         if again:
             return f'{reason}; nor with its last good files: {again}'
         return f'{reason}; its last good files are in force again'
+
+    def _tell(self, step: host.Step, desired: host.Host) -> str:
+        if step.verb != 'reload':
+            self._remember('tried_with', {step.target: desired.config_digest(step.target)})
+        return _tell_systemd(step, desired)
+
+    def _is_coming_up(self, step: host.Step, desired: host.Host) -> bool:
+        """Whether it was started with these files a moment ago, did not answer in time then, and answers now.
+
+        To start it again would end what has only just come up, or is about to.
+        """
+        tried = self._remembered().get('tried_with', {}).get(step.target)
+        service = next(s for s in desired.services if s.name == step.target)
+        return (
+            step.verb != 'reload'
+            and tried == desired.config_digest(step.target)
+            and lastgood.in_place(step.target, desired)
+            and _answers_late(service)
+        )
 
     def _try(self, step: host.Step, desired: host.Host) -> str:
         """'' when a process group would come up; else why not, and whatever starts it finds its last good files."""
@@ -297,8 +316,6 @@ def _tell_systemd(step: host.Step, desired: host.Host) -> str:
     known = _shown('UnitFileState', _unit(step.target))[0]
     if step.verb == 'start' and known['UnitFileState'] != 'enabled':
         run.program('systemctl', 'enable', '--quiet', step.target)
-    if step.verb == 'start' and _is_coming_up(service):
-        return ''
     # One that is active and does not answer its probe is not helped by `start`.
     verb = 'reload' if step.verb == 'reload' else 'restart'
     if verb == 'restart':
@@ -322,8 +339,8 @@ def _tell_systemd(step: host.Step, desired: host.Host) -> str:
     return ''
 
 
-def _is_coming_up(service: host.Service) -> bool:
-    """Whether one that was started a moment ago, and did not answer in time, answers now: a start would end it."""
+def _answers_late(service: host.Service) -> bool:
+    """Whether one that was started a moment ago answers, if it is given as long again."""
     if not service.probe:
         return False
     seen = _shown('ActiveState,ActiveEnterTimestampMonotonic', _unit(service.name))[0]

@@ -69,7 +69,7 @@ LISTENS = 'exec python3 -m http.server --bind 127.0.0.1 8099'
 def test_one_that_is_long_in_coming_up_is_waited_for_and_not_started_again(
     machine: containers.Machine,
 ):
-    slow, probes = f'sleep 75; {LISTENS}', {'slow': '127.0.0.1:8099'}
+    slow, probes = f'sleep 8; {LISTENS}', {'slow': '127.0.0.1:8099'}
     words = 'nothing answers on 127.0.0.1:8099'
     assert desire(machine, probes, slow=slow)['failed'] == {'slow': words}
     began = machine.sh('systemctl show -p MainPID slow')
