@@ -261,8 +261,18 @@ remember() {  # BRIDGE CARD: what the card has, if it has an address
     ip -o address show dev "$2" scope global | awk '{ print $4 }' > "$kept/new"
     if [ -s "$kept/new" ]; then
         for family in 4 6; do
-            ip -$family route show dev "$2" | awk -v family=$family '
-                / via / && !/ proto ra / { sub(/ (linkdown|dead)/, ""); print "-" family " route append " $0 }'
+            # One line each; those of IPv6 to one place by several cards are one route with a nexthop for each.
+            ip -$family -o route show dev "$2" | awk -v card="$2" -v words="-$family route append" '
+                / proto ra / { next }
+                { gsub(/ (linkdown|dead)/, "") }
+                /[ \t]nexthop / {
+                    n = split($0, part, /[\\ \t]+nexthop +/); to = $1; sub(/^[^ ]+/, "", part[1])
+                    for (i = 2; i <= n; i++) if (part[i] " " ~ " dev " card " ") {
+                        sub(/ dev .*/, "", part[i]); print words, to, part[i] part[1]
+                    }
+                    next
+                }
+                / via / { print words, $0 }'
         done > "$kept/$1.routes"
         mv "$kept/new" "$kept/$1.addresses"
     fi
@@ -279,8 +289,17 @@ move() {  # BRIDGE CARD
     for address in $(ip -o address show dev "$2" scope global | awk '{ print $4 }'); do
         ip address del "$address" dev "$2"
     done
-    # Those of IPv6 stay without an address.
-    if [ -e /proc/net/if_inet6 ]; then ip -6 route flush dev "$2"; fi
+    # Those of IPv6 stay without an address. A flush of all would take those of other cards to the same place, too.
+    if [ -e /proc/net/if_inet6 ]; then
+        sed -n 's/^-6 route append/-6 route del/p' "$kept/$1.routes" | while read -r route; do
+            # shellcheck disable=SC2086  # They are words.
+            said=$(LC_ALL=C ip $route dev "$2" 2>&1) || case "$said" in
+            *'No such process'*) ;;  # It is gone already.
+            *) echo "$route: $said" >&2; exit 1 ;;
+            esac
+        done
+        for from in ra kernel; do ip -6 route flush dev "$2" proto $from; done
+    fi
     # Beside what other cards have: another default route, say, by which the unit is reached.
     while read -r route; do
         # shellcheck disable=SC2086  # They are words.
@@ -308,7 +327,9 @@ bridge() {  # NAME DATAPATH CARD
     for old in $(marked "$1"); do
         if [ "$old" != "$card" ]; then ovs-vsctl --if-exists del-port "$1" "$old"; fi
     done
-    ovs-vsctl --may-exist add-br "$1" -- set bridge "$1" "datapath_type=$2" \
+    # Neighbours know the address by the card's MAC; the switch itself takes none that is locally administered.
+    mac=$(cat "/sys/class/net/$card/address")
+    ovs-vsctl --may-exist add-br "$1" -- set bridge "$1" "datapath_type=$2" "other_config:hwaddr=\"$mac\"" \
         -- --may-exist add-port "$1" "$card" -- set port "$card" "external_ids:charm-bridge=$1"
     ip link set "$card" up
     ip link set "$1" up

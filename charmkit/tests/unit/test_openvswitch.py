@@ -308,3 +308,37 @@ def test_a_switch_that_does_not_run_yet_is_started_before_it_is_told_anything(
     subprocess.run(['sh', script, 'tso'], env=environment, check=True, timeout=30)
     said = (tmp_path / 'said').read_text().splitlines()
     assert said == ['start openvswitch-switch', 'restart openvswitch-switch']
+
+
+IP = r"""#!/bin/sh
+case "$*" in
+'-o address show dev eth1 scope global') echo '3: eth1 inet 10.0.1.9/24 brd 10.0.1.255 scope global eth1' ;;
+'-4 -o route show dev eth1') printf '%s\n' \
+    '10.0.1.0/24 proto kernel scope link' 'default via 10.0.1.1 proto static linkdown' ;;
+'-6 -o route show dev eth1') printf '%s\n' \
+    'fd00::/64 proto kernel metric 256 pref medium' \
+    'default proto static metric 9 pref medium\	nexthop via fd00:0::1 dev eth0 weight 1 \'\
+'	nexthop via fd00::1 dev eth1 weight 1 ' \
+    'fd01::/64 via fd00::2 metric 1024 pref medium' \
+    'default via fe80::1 proto ra metric 1024 expires 9sec pref medium' ;;
+*) exit 1 ;;
+esac
+"""
+
+
+def test_ways_by_the_card_alone_go_with_it_to_the_bridge(tmp_path: pathlib.Path):
+    """Those that have another card beside it for the same place are told apart."""
+    (tmp_path / 'ip').write_text(IP)
+    (tmp_path / 'ip').chmod(0o755)
+    functions = script(decide(inputs())).rpartition('"$1"')[0]
+    functions = functions.replace('kept=/run/ovs-bridges', f'kept={tmp_path}')
+    environment = {'PATH': f'{tmp_path}:{os.environ["PATH"]}'}
+    argv = ['sh', '-c', f'{functions}\nremember br-ex eth1']
+    subprocess.run(argv, env=environment, check=True, timeout=30)
+    assert (tmp_path / 'br-ex.addresses').read_text() == '10.0.1.9/24\n'
+    routes = (tmp_path / 'br-ex.routes').read_text().splitlines()
+    assert [' '.join(route.split()) for route in routes] == [
+        '-4 route append default via 10.0.1.1 proto static',
+        '-6 route append default via fd00::1 proto static metric 9 pref medium',
+        '-6 route append fd01::/64 via fd00::2 metric 1024 pref medium',
+    ]
