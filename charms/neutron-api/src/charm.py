@@ -93,9 +93,8 @@ def tell_subordinates(ready: charmkit.Ready, _: relations.Relation) -> relations
 
 
 RPC = charmkit.Daemon(workers.RPC)
-APP = charmkit.WsgiApp(
-    'neutron-api', '/usr/bin/neutron-api', neutron.API_PORT, type='network', one_thread=True
-)
+APP = charmkit.WsgiApp('neutron-api', workers.NATIVE, neutron.API_PORT, type='network')
+STOCK = dataclasses.replace(APP, script='/usr/bin/neutron-api')
 
 
 class NeutronApiCharm(charmkit.ApiCharm):
@@ -117,6 +116,7 @@ class NeutronApiCharm(charmkit.ApiCharm):
             charmkit.Offer('neutron-plugin-api', tell_agents),
             charmkit.Offer(BACKEND.relation, tell_subordinates),
         ),
+        machine=workers.native,
         migrations=charmkit.migration.Commands(
             sync=(f'{MANAGE} head',),
             expand=(f'{MANAGE} --expand',),
@@ -126,10 +126,10 @@ class NeutronApiCharm(charmkit.ApiCharm):
             'caracal': {
                 'packages': ('neutron-server', 'neutron-plugin-ml2', 'python3-pymysql'),
                 'masked': ('neutron-server',),
-                'machine': workers.unit_of(workers.RPC),
+                'machine': workers.native_and(workers.RPC),
             },
             'epoxy': {
-                'apps': (dataclasses.replace(APP, one_thread=False),),
+                'apps': (STOCK,),
                 'daemons': (RPC, charmkit.Daemon(workers.PERIODIC)),
                 'machine': workers.unit_of(workers.PERIODIC),
             },

@@ -1,11 +1,14 @@
-"""The daemons of neutron beside its API, and the units of those that no package has a unit for. Pure."""
+"""The processes of neutron: its API's program, the daemons beside it, and units of those that no package has one for.
+
+Pure.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 import charmkit
-from charmkit import host
+from charmkit import apache, host
 
 HOME = '/var/lib/neutron'
 CONFIG = ('/etc/neutron/neutron.conf', '/etc/neutron/plugins/ml2/ml2_conf.ini')
@@ -13,6 +16,16 @@ RPC = 'neutron-rpc-server'
 """What agents talk to."""
 PERIODIC = 'neutron-periodic-workers'
 """What notices agents that are dead, and moves what they had to others; since 2024.2."""
+NATIVE = '/usr/local/lib/charmkit/neutron-api.wsgi'
+"""The API's program until 2024.1."""
+_NATIVE = """# Written by the charm.
+# The package's program has eventlet in place of threads. What neutron tells its agents waits for eventlet's next
+# turn then, which under mod_wsgi is the next request that this process gets: a rule of a security group, say.
+from neutron import server
+from neutron.server import api_eventlet
+
+application = server.boot_server(api_eventlet.eventlet_api_server)
+"""
 _MOST = 8
 _UNIT = """# Written by the charm: no package has a unit for it.
 [Unit]
@@ -40,6 +53,18 @@ def unit_of(name: str) -> Callable[[charmkit.Ready], host.Host]:
     path = f'/etc/systemd/system/{name}.service'
     wanted = host.Host(files=(host.File(path=path, content=content, notify=(name,)),))
     return lambda _: wanted
+
+
+def native(_: charmkit.Ready) -> host.Host:
+    """The API's program, with threads of the system."""
+    file = host.File(path=NATIVE, content=_NATIVE, notify=(apache.group('neutron-api'),))
+    return host.Host(files=(file,))
+
+
+def native_and(name: str) -> Callable[[charmkit.Ready], host.Host]:
+    """That program, and the unit of the daemon *name*."""
+    unit = unit_of(name)
+    return lambda ready: host.merge(native(ready), unit(ready))
 
 
 def counts(ready: charmkit.Ready) -> dict[str, int]:

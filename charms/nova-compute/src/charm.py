@@ -112,7 +112,7 @@ def driver_conf(ready: charmkit.Ready) -> conf.Ini:
             'virt_type': virt_type,
             'cpu_mode': mode,
             'live_migration_inbound_addr': address,
-            'live_migration_scheme': 'ssh',
+            'live_migration_uri': moving.URI,
         },
     }
 

@@ -18,6 +18,10 @@ NAME = 'ssh'
 """Of the task."""
 FOLDER = '/var/lib/nova/.ssh'
 KEY = f'{FOLDER}/id_ed25519'
+URI = f'qemu+ssh://nova@%s/system?keyfile={KEY}'
+"""Of another node's libvirt: this node's libvirt goes there, as root, with the key of nova."""
+_KNOWN_HOSTS = '/etc/ssh/ssh_known_hosts2'
+"""Where root's SSH looks, too."""
 _HOST_KEYS = '/etc/ssh'
 _MAKE = f'test -s {KEY}.pub || ssh-keygen -q -t ed25519 -N "" -C nova -f {KEY}'
 _CONFIG = f"""# Written by the charm: local changes are overwritten.
@@ -64,12 +68,14 @@ def present(ready: charmkit.Ready, zone: str) -> relations.Databag:
 
 def desired(controller: nova.Controller) -> host.Host:
     """What it wants of the machine."""
+    known = ''.join(f'{line}\n' for line in controller.known_hosts)
     return host.Host(
         directories=(host.Directory(path=FOLDER, owner='nova', group='nova', mode=0o700),),
         files=(
             _file('config', _CONFIG),
             _file('authorized_keys', ''.join(f'{key}\n' for key in controller.authorized_keys)),
-            _file('known_hosts', ''.join(f'{line}\n' for line in controller.known_hosts)),
+            _file('known_hosts', known),
+            host.File(path=_KNOWN_HOSTS, content=known),
         ),
         commands=(
             # The package's own shell lets nobody in.

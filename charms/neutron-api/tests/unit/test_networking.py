@@ -185,3 +185,25 @@ def test_names_of_ports_need_a_domain(ctx: testing.Context[Any], machine: machin
     ctx.run(ctx.on.config_changed(), state(dns_domain='cloud.example.com.'))
     assert 'extension_drivers = port_security,dns\n' in machine.file(ML2)
     assert 'dns_domain = cloud.example.com.\n' in machine.file('/etc/neutron/neutron.conf')
+
+
+@pytest.mark.parametrize(
+    ('base', 'script'),
+    [
+        ('debian@12', '/usr/local/lib/charmkit/neutron-api.wsgi'),
+        ('ubuntu@24.04', '/usr/local/lib/charmkit/neutron-api.wsgi'),
+        ('debian@13', '/usr/bin/neutron-api'),
+    ],
+)
+def test_no_release_waits_for_eventlet_to_tell_its_agents_something(
+    ctx: testing.Context[Any], machine: machines.FakeMachine, base: str, script: str
+):
+    """A rule of a security group reached the agents with the API's next request only."""
+    machine.base = base
+    ctx.run(ctx.on.config_changed(), state())
+    site = machine.file('/etc/apache2/sites-enabled/neutron-api.conf')
+    assert f'WSGIScriptAlias / {script} ' in site
+    assert 'threads=1 ' not in site
+    written = [f for f in machine.desired.files if f.path == script]
+    assert len(written) == (base != 'debian@13')
+    assert all('monkey' not in f.content and 'cmd.eventlet' not in f.content for f in written)
