@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from charmkit import generate, host
+from charmkit import generate, host, releases
 from ops import testing
 
 from . import charm_at_work as work
@@ -52,10 +52,11 @@ def python_3_only(folder: work.Folder) -> Iterator[str]:
 def served_by_mod_wsgi(folder: work.Folder) -> Iterator[str]:
     """Each app is served by Apache, in a process group of its own, and Apache alone serves it."""
     with work.loaded(folder) as charm:
-        apps, masked = charm.spec.apps, charm.spec.masked
-    if not apps:
+        spec, masked = charm.spec, charm.spec.masked
+    if not spec.apps:
         yield 'there is no app in its spec'
     for base in work.BASES:
+        apps = spec.on(releases.of_base(base)).apps
         seen = work.at_work(folder, base)
         if 'libapache2-mod-wsgi-py3' not in seen.machine.desired.packages:
             yield f'mod_wsgi is not installed on {base}'

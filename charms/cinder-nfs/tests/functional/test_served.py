@@ -101,7 +101,7 @@ def test_the_share_of_another_server_goes_to_nfs_commons_program(cloud: Cloud):
 
 def test_when_it_is_not_wanted_any_more_the_program_is_given_back(cloud: Cloud):
     """The last of them: nothing is mounted by the charm's program after it."""
-    cloud.compute.sh(f'umount {AT} || true')
+    cloud.compute.sh(f'if mountpoint -q {AT}; then umount {AT}; fi')
     cloud.compute.reconcile(cloud.store, hook='stop')
     assert cloud.compute.sh('dpkg --verify nfs-common') == ''
     assert cloud.compute.sh('dpkg-divert --list "*mount.nfs"') == ''
