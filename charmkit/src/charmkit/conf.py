@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from .relations import keystone, mysql, rabbitmq
+from .relations import cinder, keystone, mysql, rabbitmq
 from .releases import Release
 
 Value = str | int | bool | Sequence[str]
@@ -93,6 +93,26 @@ def account(identity: keystone.Identity) -> Mapping[str, Value]:
         'user_domain_name': identity.domain,
         'project_domain_name': identity.domain,
         'region_name': identity.region,
+    }
+
+
+def nova_clients(
+    identity: keystone.Identity, *, volumes: cinder.Volumes, cross_az_attach: bool
+) -> Ini:
+    """How nova's processes, on controllers and compute nodes alike, reach the other services: at internal endpoints."""
+    log_in: dict[str, Value] = {**account(identity), 'valid_interfaces': 'internal'}
+    catalogue: dict[str, Value] = {'valid_interfaces': 'internal', 'region_name': identity.region}
+    return {
+        'service_user': {**account(identity), 'send_service_user_token': True},
+        'placement': log_in,
+        'neutron': log_in,
+        'glance': catalogue,  # A list of its servers is deprecated.
+        'keystone': catalogue,
+        'cinder': {
+            'catalog_info': volumes.catalog_info,
+            'os_region_name': identity.region,
+            'cross_az_attach': cross_az_attach,
+        },
     }
 
 

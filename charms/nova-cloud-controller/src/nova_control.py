@@ -46,8 +46,6 @@ OPTIONS = (
 def nova_conf(ready: charmkit.Ready) -> conf.Ini:
     """What goes into nova.conf."""
     site, identity = ready.inputs.site, ready[IDENTITY]
-    account = {**conf.account(identity), 'valid_interfaces': 'internal'}
-    catalogue = {'valid_interfaces': 'internal', 'region_name': identity.region}
     volumes = ready[VOLUMES] if ready.has(VOLUMES) else cinder.Volumes()
     workers = processes(ready)
     return conf.merge(
@@ -56,25 +54,16 @@ def nova_conf(ready: charmkit.Ready) -> conf.Ini:
         conf.database(ready[API_DB], section='api_database'),
         conf.messaging(nova_cells.padded(ready[BROKER]), ready.release),
         conf.keystone_authtoken(identity, secret=ready.unit_secret),
+        conf.nova_clients(identity, volumes=volumes, cross_az_attach=is_on(ready, ACROSS)),
         {
             'DEFAULT': {
                 'my_ip': site.address_on('internal'),
                 'state_path': '/var/lib/nova',
                 'allow_resize_to_same_host': is_on(ready, RESIZE),
             },
-            'service_user': {**conf.account(identity), 'send_service_user_token': True},
-            'placement': account,
             'neutron': {
-                **account,
                 'service_metadata_proxy': True,
                 'metadata_proxy_shared_secret': ready.chosen[SHARED],
-            },
-            'glance': catalogue,  # A list of its servers is deprecated.
-            'keystone': catalogue,
-            'cinder': {
-                'catalog_info': volumes.catalog_info,
-                'os_region_name': identity.region,
-                'cross_az_attach': is_on(ready, ACROSS),
             },
             'conductor': {'workers': workers},
             'scheduler': {

@@ -12,7 +12,7 @@ import charmkit
 import hypervisor
 import moving
 import ops
-from charmkit import conf, host, neutron, nova, options, rabbitmq, relations, subordinate
+from charmkit import cinder, conf, host, neutron, nova, options, rabbitmq, relations, subordinate
 
 BROKER = rabbitmq.need('nova')
 CONTROLLER = nova.need()
@@ -50,13 +50,15 @@ OPTIONS = (
 def nova_conf(ready: charmkit.Ready) -> conf.Ini:
     """What goes into nova.conf."""
     controller, site, chosen = ready[CONTROLLER], ready.inputs.site, ready.inputs.options
-    identity = controller.identity
-    account = {**conf.account(identity), 'valid_interfaces': 'internal'}
-    catalogue = {'valid_interfaces': 'internal', 'region_name': identity.region}
     own = {'host': name} if (name := ready[NETWORK].host) else {}
     return conf.merge(
         conf.common('nova', debug=ready.debug),
         conf.messaging(ready[BROKER], ready.release),
+        conf.nova_clients(
+            controller.identity,
+            volumes=cinder.Volumes('volumev3::internalURL'),  # Whatever its name.
+            cross_az_attach=controller.cross_az_attach,
+        ),
         {
             'DEFAULT': {
                 **own,
@@ -68,16 +70,6 @@ def nova_conf(ready: charmkit.Ready) -> conf.Ini:
                     chosen['resume-guests-state-on-host-boot']
                 ),
                 'reserved_host_memory_mb': int(chosen['reserved-host-memory']),
-            },
-            'service_user': {**conf.account(identity), 'send_service_user_token': True},
-            'placement': account,
-            'neutron': account,
-            'glance': catalogue,
-            'keystone': catalogue,
-            'cinder': {
-                'catalog_info': 'volumev3::internalURL',
-                'os_region_name': identity.region,
-                'cross_az_attach': controller.cross_az_attach,
             },
             'oslo_concurrency': {'lock_path': '/var/lib/nova/lock'},
         },
