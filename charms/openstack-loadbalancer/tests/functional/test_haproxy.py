@@ -226,10 +226,17 @@ def test_where_bodies_are_passed_on_as_they_come_they_take_all_of_it(machine: An
 
 
 def test_a_vip_stays_with_a_machine_that_gets_a_processor_now_and_then(machine: Any) -> None:
-    assert machine.scenario('starved', seconds=10)['taken by another'] == 0
+    for _ in range(5):
+        found = machine.scenario('starved', seconds=10)
+        if found['longest_s'] < 1.2:  # Else the whole machine stood still, and nothing is shown.
+            break
+    else:
+        pytest.fail(f'this machine is too busy: asked for {found["still_s"]} s, got {found}')
+    assert found['taken by another'] == 0
 
 
 def test_with_as_few_missed_advertisements_as_usual_it_would_move_all_the_time(
     machine: Any,
 ) -> None:
-    assert machine.scenario('starved', seconds=10, adverts=3)['taken by another'] > 2
+    found = machine.scenario('starved', seconds=90, adverts=3, enough=3)
+    assert found['taken by another'] > 2

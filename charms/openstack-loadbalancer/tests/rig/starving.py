@@ -18,10 +18,14 @@ VIP = '10.88.0.99'
 SIDES = {'lb/0': ('lbA', 'vethA', '10.88.0.2'), 'lb/1': ('lbB', 'vethB', '10.88.0.3')}
 
 
-def starved(seconds: float = 30, still_s: float = 0.9, adverts: int = 0) -> dict[str, Any]:
+def starved(
+    seconds: float = 30, still_s: float = 0.9, adverts: int = 0, enough: int = 0
+) -> dict[str, Any]:
     """How often a VIP changes its owner while that stands still for *still_s* of each second.
 
     *adverts*: after so many missed advertisements an owner counts as dead; 0 is what we write.
+    *enough*: stop when it was taken so many times; else when *seconds* are over.  In ``longest_s`` is how long it
+    stood still at most, since a busy machine lets the one who holds it sleep for longer.
     """
     with tempfile.TemporaryDirectory() as folder, _namespaces():
         down = pathlib.Path(programs.DOWN)
@@ -29,27 +33,30 @@ def starved(seconds: float = 30, still_s: float = 0.9, adverts: int = 0) -> dict
         down.write_text('0\n')
         running = {u: _keepalived(u, pathlib.Path(folder), adverts) for u in SIDES}
         try:
-            time.sleep(5)
-            owners = [u for u in SIDES if _holds(u)]
-            assert len(owners) == 1, owners
-            watching = {u: _watch(u) for u in SIDES}
+            owner = _settled()
+            seen = [pathlib.Path(folder) / f'{SIDES[u][0]}.seen' for u in SIDES]
+            watching = [_watch(u, path) for u, path in zip(SIDES, seen, strict=True)]
             end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                _all(running[owners[0]].pid, signal.SIGSTOP)
+            longest = 0.0
+            while time.monotonic() < end and not 0 < enough <= _taken(seen):
+                began = time.monotonic()
+                _all(running[owner].pid, signal.SIGSTOP)
                 time.sleep(still_s)
-                _all(running[owners[0]].pid, signal.SIGCONT)
+                _all(running[owner].pid, signal.SIGCONT)
+                longest = max(longest, time.monotonic() - began)
                 time.sleep(1 - still_s)
-            taken = 0
-            for w in watching.values():
+            for w in watching:
                 w.terminate()
-                said = w.communicate()[0].splitlines()
-                taken += sum(f' {VIP}/' in x and 'Deleted' not in x for x in said)
+                w.wait()
+            taken = _taken(seen)
         finally:
             for process in running.values():
                 _all(process.pid, signal.SIGCONT)
                 process.terminate()
                 process.wait()
-    return {'taken by another': taken, 'seconds': seconds, 'still_s': still_s}
+    return {
+        'taken by another': taken, 'seconds': seconds, 'still_s': still_s, 'longest_s': longest,
+    }  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -107,9 +114,29 @@ def _holds(unit: str) -> bool:
     return f' {VIP}/' in _ip('-n', SIDES[unit][0], '-o', 'address', 'show')
 
 
-def _watch(unit: str) -> subprocess.Popen[str]:
+def _settled(patience_s: float = 60) -> str:
+    """Who holds the VIP, once it has stayed with one side for three seconds."""
+    before, since, end = [], 0.0, time.monotonic() + patience_s
+    while time.monotonic() < end:
+        owners = [u for u in SIDES if _holds(u)]
+        if owners != before:
+            before, since = owners, time.monotonic()
+        elif len(owners) == 1 and time.monotonic() > since + 3:
+            return owners[0]
+        time.sleep(0.2)
+    raise TimeoutError(f'after {patience_s} s the VIP is held by {before}')
+
+
+def _watch(unit: str, seen: pathlib.Path) -> subprocess.Popen[bytes]:
     argv = ('ip', '-n', SIDES[unit][0], '-o', 'monitor', 'address')
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    with seen.open('wb') as file:
+        return subprocess.Popen(argv, stdout=file)
+
+
+def _taken(seen: list[pathlib.Path]) -> int:
+    """How many times the VIP came to a side, as both were seen."""
+    lines = [line for path in seen for line in path.read_text().splitlines()]
+    return sum(f' {VIP}/' in line and 'Deleted' not in line for line in lines)
 
 
 def _ip(*argv: str) -> str:
