@@ -19,8 +19,8 @@ ready:  ## install what this machine lacks, and make .venv
 root:
 	@[ "$$(id -u)" = 0 ] || { echo 'ERROR system containers need root: sudo make $(MAKECMDGOALS)' >&2; exit 1; }
 
-up: root ready  ## deploy bundles/dmz.yaml (or BUNDLE=…) on this machine, and prove that it works
-	@$(BIN)/python tools/up.py $(BUNDLE)
+up: root ready  ## deploy bundles/dmz.yaml (or BUNDLE=…) on this machine (BASE=debian@13 …), and prove that it works
+	@$(BIN)/python tools/up.py $(BUNDLE) $(addprefix --base=,$(BASE))
 
 down: root ready  ## remove everything that `make up` made
 	@$(BIN)/python tools/down.py

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import hashlib
+import re
 import secrets
+import shlex
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import cloud as cloud_
@@ -110,12 +112,23 @@ def admin_refused(juju: jubilant.Juju, cloud: cloud_.Cloud) -> str:
     return f'{len(inner)} admin and internal endpoints do not answer there, {public} does'
 
 
-def _curl(juju: jubilant.Juju, machine: str, urls: Iterable[str]) -> dict[str, str]:
+def _curl(juju: jubilant.Juju, machine: str, urls: Sequence[str]) -> dict[str, str]:
     """The status that a machine gets for each of *urls*, all at once; 000 where nothing answers."""
-    ask = "curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}'"
-    asked = '\n'.join(f'(code=$({ask} {url}); echo {url} "$code") &' for url in urls)
-    lines = juju.exec(f'{asked}\nwait', machine=machine).stdout.splitlines()
-    return dict(line.split() for line in lines)
+    lines = juju.exec(asking(urls), machine=machine).stdout.splitlines()
+    return {urls[int(number)]: code for number, code in map(str.split, lines)}
+
+
+def asking(urls: Sequence[str]) -> str:
+    """A shell's script that prints a line for each of *urls*: its number, and the status that it answers, or 000.
+
+    URLs are the catalogue's: what follows ``%(`` or ``$(``, where a client fills in its project, is not asked for.
+    """
+    ask = "curl --silent --globoff --max-time 5 --output /dev/null --write-out '%{http_code}'"
+    asked = (
+        f'(code=$({ask} {shlex.quote(re.split(r"[%$][(]", url, maxsplit=1)[0])}); echo {n} "$code") &'
+        for n, url in enumerate(urls)
+    )
+    return '\n'.join((*asked, 'wait'))
 
 
 def stop_one(juju: jubilant.Juju, cloud: cloud_.Cloud, unit: str) -> str:

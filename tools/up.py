@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import concurrent.futures
 import contextlib
 import os
@@ -23,8 +24,12 @@ PATIENCE_S = 1800
 
 
 def main(argv: list[str]) -> int:
-    """Deploy the bundle that is the one argument. Exit code 0: proven; 1: not, and why was said."""
-    bundle = pathlib.Path(argv[1] if len(argv) > 1 else 'bundles/dmz.yaml')
+    """Deploy the bundle that is the first argument. Exit code 0: proven; 1: not, why was said; 2: no bundle."""
+    parser = argparse.ArgumentParser(prog='make up', description=__doc__, add_help=False)
+    parser.add_argument('bundle', nargs='?', type=pathlib.Path, default='bundles/dmz.yaml')
+    parser.add_argument('--base', default='', help="debian@12 or debian@13; else this host's")
+    asked = parser.parse_args(argv[1:])
+    bundle: pathlib.Path = asked.bundle
     if not bundle.is_file():
         print(
             f'ERROR there is no bundle {bundle}: give one with `make up BUNDLE=…`', file=sys.stderr
@@ -34,7 +39,7 @@ def main(argv: list[str]) -> int:
     model = bundle.stem
     try:
         _check_host()
-        _model(model)
+        _model(model, asked.base)
         _spaces(model, bundle)
         _try_again(model)
         cloud_.warm()
@@ -47,7 +52,7 @@ def main(argv: list[str]) -> int:
         _prove(juju, found)
     except (subprocess.CalledProcessError, jubilant.CLIError):
         return _failed(model, 'a command failed; it said why above')
-    except (proofs.Unproven, RuntimeError, OSError, TimeoutError) as error:
+    except (proofs.Unproven, jubilant.TaskError, RuntimeError, OSError, TimeoutError) as error:
         return _failed(model, str(error))
     except KeyboardInterrupt:
         print(
@@ -113,10 +118,15 @@ def _check_host() -> None:
         raise RuntimeError('this machine cannot run system containers as it is')
 
 
-def _model(model: str) -> None:
+def _model(model: str, base: str) -> None:
     models: list[dict[str, Any]] = _yaml('models')['models']
     if model not in {m['short-name'] for m in models}:
-        _juju('add-model', '--no-switch', model)
+        config = ('--config', f'default-base={base}') if base else ()
+        _juju('add-model', '--no-switch', model, *config)
+    elif base and base != (there := _juju('model-config', '-m', model, 'default-base').strip()):
+        raise RuntimeError(
+            f'what was made before is on {there}: `make down` first, or BASE={there}'
+        )
     _juju('switch', model)
 
 
