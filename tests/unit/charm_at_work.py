@@ -74,8 +74,17 @@ class Seen:
 
 def api_charms(root: pathlib.Path) -> list[Folder]:
     """The folders of *root* that declare an ApiCharm."""
+    return _declaring(root, 'ApiCharm)')
+
+
+def sites(root: pathlib.Path) -> list[Folder]:
+    """The folders of *root* that declare a SiteCharm."""
+    return _declaring(root, 'SiteCharm)')
+
+
+def _declaring(root: pathlib.Path, text: str) -> list[Folder]:
     found = (path.parents[1] for path in root.glob('*/src/charm.py'))
-    return [Folder(p) for p in sorted(found) if 'ApiCharm)' in (p / 'src/charm.py').read_text()]
+    return [Folder(p) for p in sorted(found) if text in (p / 'src/charm.py').read_text()]
 
 
 @contextlib.contextmanager
@@ -98,7 +107,7 @@ def loaded(folder: Folder) -> Generator[type[charmkit.ApiCharm]]:
             for thing in vars(module).values()
             if isinstance(thing, type)
             and issubclass(thing, charmkit.ApiCharm)
-            and thing is not charmkit.ApiCharm
+            and thing not in (charmkit.ApiCharm, charmkit.SiteCharm)
         ]
         yield found
     finally:

@@ -19,6 +19,7 @@ from . import charm_at_work as work
 
 ROOT = pathlib.Path(__file__).parents[2] / 'charms'
 API_CHARMS = work.api_charms(ROOT)
+SITES = work.sites(ROOT)
 ALIKE_TOP = ('type', 'base', 'platforms', 'assumes', 'extra-bindings')
 ENDPOINTS = ('public-backend', 'internal-backend', 'admin-backend')
 OPTIONS = (
@@ -52,7 +53,7 @@ def python_3_only(folder: work.Folder) -> Iterator[str]:
 def served_by_mod_wsgi(folder: work.Folder) -> Iterator[str]:
     """Each app is served by Apache, in a process group of its own, and Apache alone serves it."""
     with work.loaded(folder) as charm:
-        spec, masked = charm.spec, charm.spec.masked
+        spec = charm.spec
     if not spec.apps:
         yield 'there is no app in its spec'
     for base in work.BASES:
@@ -66,8 +67,6 @@ def served_by_mod_wsgi(folder: work.Folder) -> Iterator[str]:
             alias = rf'^ *WSGIScriptAlias / {app.script} process-group={app.name}\b'
             if not re.search(alias, seen.sites, re.MULTILINE):
                 yield f'{app.name} is not served by mod_wsgi on {base}'
-    if not masked:
-        yield "no server of the package's own is masked"
 
 
 def own_server_masked_first(folder: work.Folder) -> Iterator[str]:
@@ -75,6 +74,8 @@ def own_server_masked_first(folder: work.Folder) -> Iterator[str]:
     seen = work.at_work(folder, work.BASES[0])
     with work.loaded(folder) as charm:
         name_of_all, masked = charm.spec.name, charm.spec.masked
+    if not masked:
+        yield "no server of the package's own is masked"
     steps = seen.machine.steps
     verbs = [step.split()[0] for step in steps]
     for name in masked:
@@ -205,7 +206,7 @@ def a_charm_is_a_page(folder: work.Folder) -> Iterator[str]:
 def nothing_is_copied(folder: work.Folder) -> Iterator[str]:
     """No eight lines of code in a row are the same as in another charm."""
     mine = _windows(folder)
-    for other in API_CHARMS:
+    for other in (*API_CHARMS, *SITES):
         if other.name != folder.name:
             both = mine.keys() & _windows(other).keys()
             yield from (f'{mine[w]} has lines of {other.name}: {w[0]}' for w in both)
@@ -268,11 +269,19 @@ RULES: dict[Rule, tuple[str, str, str]] = {
     ),
 }
 """Each rule, and what breaks it in a copy of placement: a file, the text to replace, its replacement."""
+OF_APIS = {own_server_masked_first, memcached_is_used, options_are_alike}
+"""Those that a web site for people is no case of: it has no server of its own, checks no tokens, is in no catalogue."""
 
 
 @pytest.mark.parametrize('folder', API_CHARMS, ids=lambda f: f.name)
 @pytest.mark.parametrize('rule', RULES, ids=lambda r: r.__name__)
 def test_every_api_charm_keeps_the_rule(rule: Rule, folder: work.Folder):
+    assert [*rule(folder)] == []
+
+
+@pytest.mark.parametrize('folder', SITES, ids=lambda f: f.name)
+@pytest.mark.parametrize('rule', [r for r in RULES if r not in OF_APIS], ids=lambda r: r.__name__)
+def test_every_site_keeps_the_rule(rule: Rule, folder: work.Folder):
     assert [*rule(folder)] == []
 
 
@@ -291,6 +300,7 @@ def test_api_charms_are_found_and_no_others():
     found = {folder.name for folder in API_CHARMS}
     assert {'keystone', 'placement', 'glance'} <= found
     assert not found & {'mysql', 'openstack-loadbalancer'}
+    assert [folder.name for folder in SITES] == ['openstack-dashboard']
 
 
 def test_a_charm_is_found_by_being_there(tmp_path: pathlib.Path):

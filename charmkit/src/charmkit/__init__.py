@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         relations,
         state,
     )
-    from .api import AgentCharm, ApiCharm
+    from .api import AgentCharm, ApiCharm, SiteCharm
     from .charm import Charm
     from .machine import Facts, Machine, Task
     from .relations import (
@@ -56,6 +56,7 @@ __all__ = [
     'Secret',
     'Served',
     'ServiceSpec',
+    'SiteCharm',
     'Status',
     'Task',
     'Why',
@@ -83,7 +84,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    'api': ('AgentCharm', 'ApiCharm'),
+    'api': ('AgentCharm', 'ApiCharm', 'SiteCharm'),
     'charm': ('Charm',),
     'machine': ('Facts', 'Machine', 'Task'),
     'relations': (

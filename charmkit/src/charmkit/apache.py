@@ -84,6 +84,10 @@ class VirtualHost:
     """Addresses or networks (CIDR) of the load balancers whose ``X-Forwarded-For`` is believed."""
     body_limit: int = 0
     """The longest request body accepted, in bytes; 0 is no limit. (Apache's own is 1 GiB.)"""
+    static: tuple[tuple[str, str], ...] = ()
+    """Paths of URLs, and the directory whose files Apache hands out at each."""
+    aliases: tuple[str, ...] = ()
+    """Paths under which the application answers as it does at ``/``."""
     grace_s: int = 30
     """How long a process that is renewed may take to finish its requests."""
 
@@ -342,13 +346,21 @@ def _vhost(site: VirtualHost, addresses: Iterable[str]) -> str:
     RewriteCond {DRAIN_FILE} -f
     RewriteRule ^/healthcheck$ - [R=503,L]
     RewriteRule ^/healthcheck$ /.health [PT,L,E=CHARM_GROUP:{name},E=CHARM_PORT:{site.port}]
-{optional}    CustomLog {LOGS}/{name}-access.log openstack env=!CHARM_QUIET
+{_rewritten(site)}{optional}    CustomLog {LOGS}/{name}-access.log openstack env=!CHARM_QUIET
     ErrorLog {LOGS}/{name}-error.log
-    <Directory {site.script.rpartition('/')[0]}>
-        Require all granted
-    </Directory>
-</VirtualHost>
+{_open(site.script.rpartition('/')[0])}{''.join(_open(d) for _, d in site.static)}</VirtualHost>
 """
+
+
+def _open(directory: str) -> str:
+    return f'    <Directory {directory}>\n        Require all granted\n    </Directory>\n'
+
+
+def _rewritten(site: VirtualHost) -> str:
+    # mod_alias is off: it would serve /icons. No path leads out of a directory.
+    files = (f'^{path}/(?!.*\\.\\.)(.+)$ {directory}/$1 [L]' for path, directory in site.static)
+    also = (f'^{path}(?:/(.*))?$ /$1 [PT,L]' for path in site.aliases)
+    return ''.join(f'    RewriteRule {rule}\n' for rule in (*files, *also))
 
 
 def _account(site: VirtualHost) -> str:

@@ -32,6 +32,18 @@ class ApiCharm(charm.Charm):
         return service.prepared(self.spec, facts)
 
 
+class SiteCharm(ApiCharm):
+    """Charm for a web site for people: served as an API is, but in no catalogue, and not configured by oslo.config.
+
+    A subclass only sets :attr:`spec`. The actions are those of an API.
+    """
+
+    @classmethod
+    def declared_options(cls, facts: state.Facts | None = None) -> tuple[options.Option, ...]:
+        """Those that every site has, and the service's own."""
+        return options.declared(*cls.spec.options, common=options.SITE)
+
+
 class AgentCharm(charm.Charm):
     """Charm for daemons without an API of their own, such as OpenStack's agents on compute nodes.
 

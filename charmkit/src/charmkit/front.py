@@ -135,6 +135,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         site=dataclasses.replace(
             inputs.site,
             urls=_urls(spec, inputs),
+            hosts=_hosts(spec, inputs, balancers),
             listening=offered.listening(spec, inputs.site, balancers),
             unregistered=_unregistered(spec, inputs, balancers),
         ),
@@ -294,6 +295,21 @@ def _urls_of(
             netloc = name if port is None else f'{name}:{port}'
         urls[t] = f'{scheme}://{netloc}'
     return urls
+
+
+def _hosts(
+    spec: spec_.ServiceSpec, inputs: state.Inputs, balancers: Iterable[Relation]
+) -> dict[str, tuple[str, ...]]:
+    """By service: the names and addresses of its URLs, of its load balancers and VIPs, and this unit's own."""
+    own = {*str(inputs.options.get('vip') or '').split(), *listen(inputs)}
+    answers = [answer for answer in map(loadbalancer.read, balancers) if answer]
+    found: dict[str, tuple[str, ...]] = {}
+    for service, urls in _urls(spec, inputs).items():
+        frontends = [f for a in answers for f in a.frontends.get(service, {}).values()]
+        told = {host for f in frontends for host in (f.hostname, *f.addresses)}
+        hosts = {urlsplit(url).hostname or '' for url in urls.values()}
+        found[service] = tuple(sorted((own | told | hosts) - {''}))
+    return found
 
 
 def _vip_on(site: Site, binding: str, vips: list[str]) -> str:

@@ -326,6 +326,11 @@ API = (
 """What every API charm has."""
 
 
+_OF_APIS = ('region', 'cors-allowed-origins', 'policy-overrides', FLAGS.name)
+SITE = tuple(option for option in API if option.name not in _OF_APIS)
+"""What the charm of a web site for people has: it is in no catalogue, and its files are not oslo.config's."""
+
+
 def declared(*more: Option, common: Iterable[Option] = API) -> tuple[Option, ...]:
     """*common* with *more*, the charm's own; one of the same name takes the place of the common one."""
     own = {option.name: option for option in more}

@@ -335,6 +335,8 @@ def _sites(spec: ServiceSpec, inputs: state.Inputs) -> list[apache.VirtualHost]:
             trusted=trusted,
             body_limit=app.body_limit,
             grace_s=app.grace_s,
+            static=tuple(app.static.items()),
+            aliases=app.aliases,
         )
         for app in spec.apps
     ]

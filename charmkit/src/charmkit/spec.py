@@ -42,8 +42,9 @@ class Ready:
         return bool(self.inputs.options.get('debug', False))
 
 
-Config = Mapping[str, Callable[[Ready], conf.Ini]]
-"""Configuration files by path, and what goes into each once every need is met."""
+Config = Mapping[str, Callable[[Ready], conf.Ini | str]]
+"""Configuration files by path, and what goes into each once every need is met: sections, or its text where it is
+none of oslo.config's. To a text neither subordinates nor ``config-flags`` add anything."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +70,10 @@ class WsgiApp:
     body_limit: int = 0
     """Bytes; 0 is no limit."""
     grace_s: int = 30
+    static: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Directories of files that Apache hands out itself, by the path in the URL that each is at: ``/static``."""
+    aliases: tuple[str, ...] = ()
+    """Paths under which the application answers too, such as where it is in other clouds."""
     types: tuple[EndpointType, ...] = ENDPOINT_TYPES
     config: Config = dataclasses.field(default_factory=dict[str, Callable[[Ready], conf.Ini]])
     """Files that it alone reads, beside the spec's."""

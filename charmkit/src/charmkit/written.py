@@ -40,14 +40,17 @@ def _config_file(
     spec: ServiceSpec,
     ready: Ready,
     path: str,
-    make: Callable[[Ready], conf.Ini],
+    make: Callable[[Ready], conf.Ini | str],
     notify: tuple[str, ...],
 ) -> host.File:
+    ours = make(ready)
     theirs = (c.sections.get(path, {}) for n in spec.sections for c in contributed(ready, n))
     return host.File(
         path=path,
         # What the service's own charm says wins.
-        content=conf.render(conf.merge(*theirs, make(ready), _operators(spec, ready, path))),
+        content=ours
+        if isinstance(ours, str)
+        else conf.render(conf.merge(*theirs, ours, _operators(spec, ready, path))),
         group=spec.user,
         mode=0o640,
         notify=notify,

@@ -165,3 +165,24 @@ def test_the_healthcheck_is_drained_before_it_is_answered():
 
 def test_applications_are_loaded_when_their_processes_start():
     assert 'process-group=demo-api application-group=%{GLOBAL}' in vhost(SITE)
+
+
+def test_files_are_handed_out_by_apache_and_only_from_their_directory():
+    site = dataclasses.replace(SITE, static=(('/static', '/var/lib/demo/static'),))
+    (rule,) = (
+        line.split() for line in vhost(site).splitlines() if '/var/lib/demo/static/' in line
+    )
+    assert rule[2] == '/var/lib/demo/static/$1'
+    assert re.match(rule[1], '/static/css/a.css')
+    assert not re.match(rule[1], '/static/../../etc/passwd')
+    assert not re.match(rule[1], '/statics/a.css')
+    assert '<Directory /var/lib/demo/static>\n        Require all granted\n' in vhost(site)
+
+
+def test_another_path_leads_to_the_application_as_well():
+    text = vhost(dataclasses.replace(SITE, aliases=('/demo',)))
+    (pattern,) = re.findall(r'RewriteRule (\S+) /\$1 \[PT,L\]', text)
+    assert [bool(re.match(pattern, p)) for p in ('/demo', '/demo/', '/demo/a', '/demos', '/')] == [
+        *(True, True, True),
+        *(False, False),
+    ]

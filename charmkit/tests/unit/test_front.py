@@ -222,3 +222,12 @@ def test_the_load_balancers_word_on_addresses_counts_and_nobody_elses():
 
     assert asked('10.0.0.5/32', 'fd00::5/128') == ('10.0.0.5/32', 'fd00::5/128')
     assert asked('0.0.0.0/0', '::/0', 'nonsense\nListen 1', '10.0.0.5/24') == ()
+
+
+def test_a_site_is_known_by_each_name_and_address_that_leads_to_it():
+    frontends = {'demo': {'public': {**URL, 'ip': ['198.51.100.9', '2001:db8::9']}}}
+    found = place(relations=balancer(frontends=frontends)).site.hosts['demo']
+    assert {'api.example.com', '198.51.100.9', '2001:db8::9'} <= {*found}
+    assert {'127.0.0.1', '10.0.0.2', '203.0.113.2'} <= {*found}
+    named = place({'os-public-hostname': 'demo.example.com', 'vip': '203.0.113.9'})
+    assert {'demo.example.com', '203.0.113.9'} <= {*named.site.hosts['demo']}

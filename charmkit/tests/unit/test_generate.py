@@ -102,3 +102,14 @@ def test_parts_beside_the_charms_own_stay():
     assert profile in before
     assert 'source-subdir: charms/demo' in before
     assert generate.metadata(before, 'demo', Demo) == before
+
+
+class Site(charmkit.SiteCharm):
+    spec = Demo.spec
+
+
+def test_a_site_is_related_as_an_api_is_and_has_its_actions():
+    api, site = (yaml.safe_load(generate.metadata(TEXT, 'demo', c)) for c in (Demo, Site))
+    assert site['provides'] == api['provides']
+    assert site['actions'] == api['actions']
+    assert 'config-flags' not in site['config']['options']

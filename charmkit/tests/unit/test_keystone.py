@@ -193,3 +193,19 @@ keys = st.sampled_from(
 @given(st.dictionaries(keys, st.text(max_size=20) | st.just('http://a')))
 def test_no_databag_breaks_it(bag: dict[str, str]):
     keystone.request(relation(bag))
+
+
+def test_who_only_asks_where_keystone_is_gets_no_account_and_no_place_in_the_catalogue():
+    need = keystone.place('member')
+    asked = keystone.request(relation(dict(need.request(SITE))))
+    assert isinstance(asked, keystone.Request)
+    assert (asked.services, asked.username, asked.roles) == ((), '', ('member',))
+    said = keystone.answer(asked, URLS, 'North', ACCOUNT)
+    assert 's3cret' not in str(said)
+    found = need.read((answered(said),), SITE)
+    assert found == keystone.Place('http://10.1.0.4:5000/v3', 'North')
+
+
+@pytest.mark.parametrize('bag', [{}, {'internal_host': '10.1.0.4'}, {'internal_port': '5000'}])
+def test_who_asks_where_keystone_is_waits_until_it_is_told(bag: dict[str, str]):
+    assert keystone.place().read((answered(bag),), SITE) is None

@@ -274,3 +274,8 @@ def test_every_default_is_good():
 )
 def test_words_are_of_a_kind_and_each_is_there_once(text: str, good: bool):
     assert options.words('a or b', lambda word: word in 'ab').good(text) is good
+
+
+def test_a_site_has_none_of_the_options_that_only_an_api_can_have():
+    left_out = {o.name for o in options.API} - {o.name for o in options.SITE}
+    assert left_out == {'region', 'cors-allowed-origins', 'policy-overrides', 'config-flags'}

@@ -100,6 +100,10 @@ class Site:
         default_factory=dict[str, Mapping[str, str]]
     )
     """By service, then by endpoint type: the scheme, host and port that clients are to use, with no path."""
+    hosts: Mapping[str, tuple[str, ...]] = dataclasses.field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
+    """By service: every name and address by which clients may ask for it, as in ``urls`` and beyond."""
     listening: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """By service that a daemon serves by itself: the address that it is to listen on."""
     unregistered: frozenset[EndpointType] = frozenset()

@@ -146,6 +146,29 @@ def need(service: str, path: str = '', *, more: Mapping[str, str] | None = None)
     return Need(RELATION, request, first(answered), service, refusal=refusal)
 
 
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where keystone is, for a charm that has no account and nothing in the catalogue."""
+
+    auth_url: str
+    """Its internal endpoint, ending in ``/v3``."""
+    region: str
+
+
+def place(*roles: str) -> Need[Place]:
+    """Where keystone is, and *roles* that are to exist there; nothing else."""
+
+    def request(_: Site) -> Databag:
+        return {**dict.fromkeys(_KEYS, _NO_VALUE), 'requested_roles': ','.join(roles)}
+
+    def answered(bag: Databag, site: Site) -> Place | None:
+        url = _own_url(bag, 'internal') or _own_url(bag, 'auth')
+        found = Place(f'{url}/v3', bag.get('region') or site.region)
+        return found if url and all(map(wire.one_line, dataclasses.astuple(found))) else None
+
+    return Need(RELATION, request, first(answered), refusal=refusal)
+
+
 def _own_url(bag: Databag, role: str) -> str:
     """Where keystone says that it is, in the *role* of ``auth``, ``service`` or ``internal``."""
     host, port = bag.get(f'{role}_host'), bag.get(f'{role}_port')

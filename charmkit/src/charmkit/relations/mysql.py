@@ -53,7 +53,7 @@ class Database:
         return f'mysql+pymysql://{login}@{host_in_url(self.host)}/{self.name}?charset=utf8mb4'
 
 
-def need(name: str, *, user: str = '', prefix: str = '') -> Need[Database]:
+def need(name: str, *, user: str = '', prefix: str = '', optional: bool = False) -> Need[Database]:
     """A database called *name*; *prefix* tells several on one relation apart."""
     p, user = (f'{prefix}_' if prefix else ''), user or name
 
@@ -74,7 +74,7 @@ def need(name: str, *, user: str = '', prefix: str = '') -> Need[Database]:
         found = (answered(bag, site) for bag in newest)
         return next((answer for answer in found if answer is not None), None)
 
-    return Need('shared-db', request, read, name)
+    return Need('shared-db', request, read, name, optional=optional)
 
 
 def _turn(bag: Databag) -> int:
