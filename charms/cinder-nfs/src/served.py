@@ -49,8 +49,12 @@ for path in /sbin/mount.nfs /usr/sbin/mount.nfs; do
     dpkg-divert --quiet --local --no-rename --divert $path.distrib --remove $path
 done
 """
+# Libvirt moves a guest that runs only where it knows the file system as one that machines share, by this name in
+# the table of mounts. It knows FUSE's of glusterfs, and none of sshfs; `shared_filesystems` of its qemu.conf, where
+# a directory could be named, is younger than Debian 12's. (virFileIsSharedFSFUSE, src/util/virfile.c)
+_SUBTYPE = 'glusterfs'
 _SSHFS = (
-    'allow_other,default_permissions,dev,suid,reconnect,BatchMode=yes,IdentitiesOnly=yes,'
+    f'subtype={_SUBTYPE},allow_other,default_permissions,dev,suid,reconnect,BatchMode=yes,IdentitiesOnly=yes,'
     f'IdentityFile={KEY},StrictHostKeyChecking=yes,UserKnownHostsFile={FOLDER}/known_hosts,'
     'GlobalKnownHostsFile=/dev/null,ServerAliveInterval=15,ServerAliveCountMax=3'
 )

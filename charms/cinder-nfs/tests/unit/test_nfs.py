@@ -263,7 +263,7 @@ def test_the_program_binds_what_is_here_and_fetches_the_rest(program: Any):
     )
     status, said = program('[fd00::7]:/volumes', '/mnt', '-o', 'rw')
     assert status == 0
-    assert said.startswith(f'sshfs -p {served.PORT} -o allow_other,')
+    assert said.startswith(f'sshfs -p {served.PORT} -o subtype=glusterfs,allow_other,')
     assert said.endswith('root@[fd00::7]:/volumes /mnt')
 
 
