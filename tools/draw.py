@@ -15,8 +15,12 @@ from typing import Any
 
 import yaml
 
-BAND, GAP, LEFT, COLUMN, BOX_W, BOX_H = 86, 12, 120, 150, 128, 44
+BAND, GAP, LEFT, COLUMN, BOX_W, BOX_H, ROW = 86, 12, 136, 180, 166, 44, 64
+IN_A_ROW = 4
+"""Applications that are in one network alone stand there in rows of so many, where there are more than that."""
 COLOURS = ('#d9480f', '#1971c2', '#6741d9', '#2b8a3e', '#5c677d', '#9c36b5', '#0b7285')
+SERVERS = {'external': 'floating addresses', 'data': 'networks of servers'}
+"""What servers have of the space that a gateway's binding names."""
 STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #1b1f24 }
   .name { font-weight: 600 } .small { font-size: 11px; fill: #57606a }
@@ -38,6 +42,8 @@ class Drawn:
     """Networks that it has an address in; the first is where its box stands."""
     vips: Mapping[str, str]
     """Virtual address by network."""
+    servers: Mapping[str, str]
+    """What servers have of a network, where this application brings them to it."""
 
 
 def read(bundle: Mapping[str, Any], subnets: Mapping[str, str]) -> tuple[list[str], list[Drawn]]:
@@ -52,7 +58,8 @@ def read(bundle: Mapping[str, Any], subnets: Mapping[str, str]) -> tuple[list[st
 def _application(name: str, app: Mapping[str, Any], subnets: Mapping[str, str]) -> Drawn:
     bindings: dict[str, str] = app.get('bindings') or {'': 'alpha'}
     said = str(app.get('constraints', ''))
-    extra = [s for w in said.split() if w.startswith('spaces=') for s in w[7:].split(',')]
+    named = [s for w in said.split() if w.startswith('spaces=') for s in w[7:].split(',')]
+    extra = [s for s in named if not s.startswith('^')]
     spaces = dict.fromkeys([bindings.get('', 'alpha'), *bindings.values(), *extra])
     vips: dict[str, str] = {}
     options: dict[str, Any] = app.get('options') or {}
@@ -60,14 +67,23 @@ def _application(name: str, app: Mapping[str, Any], subnets: Mapping[str, str]) 
         for space, subnet in subnets.items():
             if space in spaces and ipaddress.ip_address(vip) in ipaddress.ip_network(subnet):
                 vips[space] = vip
-    return Drawn(name, int(app.get('num_units', 0)), tuple(spaces), vips)
+    servers = {bindings[b]: what for b, what in SERVERS.items() if b in bindings}
+    return Drawn(name, int(app.get('num_units', 0)), tuple(spaces), vips, servers)
 
 
 def svg(networks: Sequence[str], applications: Sequence[Drawn], subnets: Mapping[str, str]) -> str:
     """The picture."""
-    width = LEFT + COLUMN * len(applications) + 60 + GAP  # Room for the last label.
-    height = GAP + (BAND + GAP) * len(networks)
-    top = {name: GAP + i * (BAND + GAP) for i, name in enumerate(networks)}
+    rows = _rows(networks, applications)
+    of_servers = {space: what for app in applications for space, what in app.servers.items()}
+    columns = max(sum(len(r[0]) for r in rows.values()), 1) + sum(
+        len(a.spaces) > 1 for a in applications
+    )
+    width = LEFT + COLUMN * columns + 60 + GAP  # Room for the last label.
+    top: dict[str, int] = {}
+    height = GAP
+    for name in networks:
+        top[name] = height
+        height += BAND + ROW * (max(len(rows[name]), 1) - 1) + GAP
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">',
         f'<title>{len(applications)} applications on {len(networks)} networks</title>',
@@ -75,24 +91,51 @@ def svg(networks: Sequence[str], applications: Sequence[Drawn], subnets: Mapping
     ]
     for i, name in enumerate(networks):
         colour = COLOURS[i % len(COLOURS)]
+        deep = BAND + ROW * (max(len(rows[name]), 1) - 1)
         parts += [
-            f'<rect x="{GAP}" y="{top[name]}" width="{width - 2 * GAP}" height="{BAND}" rx="8" '
+            f'<rect x="{GAP}" y="{top[name]}" width="{width - 2 * GAP}" height="{deep}" rx="8" '
             f'fill="{colour}" fill-opacity=".13" stroke="{colour}" stroke-opacity=".6"/>',
             _text(GAP + 12, top[name] + 26, name, 'name'),
             _text(GAP + 12, top[name] + 44, subnets.get(name, ''), 'small'),
+            _text(GAP + 12, top[name] + 60, of_servers.get(name, ''), 'small'),
         ]
-    for i, app in enumerate(applications):
-        parts += _draw(app, LEFT + COLUMN * i + (COLUMN - BOX_W) // 2, top)
+    column = 0
+    for app in applications:
+        home = rows[app.spaces[0]]
+        if len(app.spaces) > 1:
+            parts += _draw(app, column, 0, top)
+            column += 1
+        elif app is home[0][0]:
+            for down, row in enumerate(home):
+                for i, one in enumerate(row):
+                    parts += _draw(one, column + i, down, top)
+            column += len(home[0])
     return '\n'.join([*parts, '</svg>', ''])
 
 
-def _draw(app: Drawn, x: int, top: Mapping[str, int]) -> list[str]:
+def _rows(networks: Sequence[str], applications: Sequence[Drawn]) -> dict[str, list[list[Drawn]]]:
+    """By network: the applications that are in no other, in rows."""
+    rows: dict[str, list[list[Drawn]]] = {}
+    for name in networks:
+        here = [app for app in applications if app.spaces == (name,)]
+        many = IN_A_ROW if len(here) > IN_A_ROW else max(len(here), 1)
+        rows[name] = [here[i : i + many] for i in range(0, len(here), many)] or [[]]
+    return rows
+
+
+def _draw(app: Drawn, column: int, row: int, top: Mapping[str, int]) -> list[str]:
+    x = LEFT + COLUMN * column + (COLUMN - BOX_W) // 2
     middle = x + BOX_W // 2
-    home = top[app.spaces[0]] + (BAND - BOX_H) // 2
+    home = top[app.spaces[0]] + (BAND - BOX_H) // 2 + ROW * row
     feet = [top[space] + BAND // 2 for space in app.spaces]
+    several = len(feet) > 1
     parts = [
-        f'<line class="foot" x1="{middle}" y1="{min(feet)}" x2="{middle}" y2="{max(feet)}"/>',
-        *(f'<circle class="foot" cx="{middle}" cy="{y}" r="4"/>' for y in feet),
+        *(
+            [f'<line class="foot" x1="{middle}" y1="{min(feet)}" x2="{middle}" y2="{max(feet)}"/>']
+            if several
+            else []
+        ),
+        *(f'<circle class="foot" cx="{middle}" cy="{y}" r="4"/>' for y in feet if several),
         *(
             _text(middle + 9, top[s] + BAND // 2 + 4, f'VIP {v}', 'small')
             for s, v in app.vips.items()
@@ -101,13 +144,15 @@ def _draw(app: Drawn, x: int, top: Mapping[str, int]) -> list[str]:
     parts += [  # One box behind the other for each further unit.
         f'<rect class="box" x="{x + 4 * back}" y="{home - 4 * back}" width="{BOX_W}" '
         f'height="{BOX_H}" rx="6"/>'
-        for back in range(min(app.units, 3) - 1, -1, -1)
+        for back in range(min(app.units, 3) - 1 if app.units else 0, -1, -1)
     ]
-    units = f'{app.units} unit{"s" * (app.units != 1)}'
+    units = (
+        f'{app.units} unit{"s" * (app.units != 1)}' if app.units else 'subordinate, beside others'
+    )
     return [
         *parts,
-        _text(x + 12, home + 19, app.name, 'name'),
-        _text(x + 12, home + 35, units, 'small'),
+        _text(x + 8, home + 19, app.name, 'name'),
+        _text(x + 8, home + 35, units, 'small'),
     ]
 
 
@@ -116,12 +161,25 @@ def _text(x: int, y: int, text: str, kind: str) -> str:
 
 
 def main(argv: list[str]) -> int:
-    """Print the picture of the bundle that is the one argument."""
-    path = pathlib.Path(argv[1])
-    subnets: dict[str, str] = yaml.safe_load(path.with_name('spaces.yaml').read_text())
-    networks, applications = read(yaml.safe_load(path.read_text()), subnets)
-    sys.stdout.write(svg(networks, applications, subnets))
-    return 0
+    """Print the picture of the bundle that is the one argument. Exit code 2: it cannot, and why was said."""
+    try:
+        path = pathlib.Path(argv[1])
+        bundle: Any = yaml.safe_load(path.read_text())
+        beside = path.with_name(
+            'spaces.yaml'
+        )  # Subnets by space; a bundle without it has spaces alone.
+        subnets: Any = yaml.safe_load(beside.read_text()) if beside.is_file() else {}
+        picture = svg(*read(bundle, subnets), subnets)
+    except IndexError:
+        print('ERROR no bundle given: draw.py BUNDLE > PICTURE.svg', file=sys.stderr)
+    except (OSError, yaml.YAMLError) as error:
+        print(f'ERROR {argv[1]}: {error}', file=sys.stderr)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        print(f'ERROR {argv[1]} is no bundle: {type(error).__name__} {error}', file=sys.stderr)
+    else:
+        sys.stdout.write(picture)
+        return 0
+    return 2
 
 
 if __name__ == '__main__':
