@@ -10,6 +10,7 @@ idle.exit_if_idle()  # Hooks that ask for nothing end here, before ops is loaded
 from urllib.parse import urlsplit
 
 import charmkit
+import nova_actions
 import nova_cells
 import nova_control as control
 import nova_paste
@@ -146,6 +147,16 @@ class NovaCloudControllerCharm(charmkit.ApiCharm):
         ),
         by_release={'caracal': {'packages': (*PACKAGES, 'nova-novncproxy', 'python3-pymysql')}},
     )
+
+    def run(self, why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
+        """What this unit is to be, and what becomes of what nova keeps."""
+        if not (isinstance(why, charmkit.Action) and why.name in nova_actions.ACTIONS):
+            return super().run(why, inputs)
+        if not any(charmkit.migration.KEY in bag for bag in (inputs.peers, inputs.my_peer_data)):
+            return charmkit.Desired(failure='There are no tables of nova yet: see the status')
+        identity = control.IDENTITY.read(inputs.of(control.IDENTITY.relation), inputs.site)
+        computes = control.COMPUTES.read(inputs.of(control.COMPUTES.relation), inputs.site)
+        return nova_actions.answer(why, inputs, identity, computes or ())
 
 
 if __name__ == '__main__':  # pragma: nocover

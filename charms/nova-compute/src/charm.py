@@ -7,9 +7,14 @@ from charmkit import idle
 
 idle.exit_if_idle()  # Hooks that ask for nothing end here, before ops is loaded.
 
+import functools
+from collections.abc import Mapping
+from typing import Any
+
 import acceleration
 import charmkit
 import hypervisor
+import in_cloud
 import moving
 import ops
 from charmkit import cinder, conf, host, neutron, nova, options, rabbitmq, relations, subordinate
@@ -120,12 +125,39 @@ def machine(ready: charmkit.Ready) -> host.Host:
 
 def to_controller(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
     """Who this node is."""
-    return moving.present(ready, str(ready.inputs.options['default-availability-zone']))
+    zone = str(ready.inputs.options['default-availability-zone'])
+    return moving.present(ready, node(ready.inputs).name, zone)
+
+
+def node(inputs: charmkit.Inputs) -> in_cloud.Node:
+    """Who this node is to nova."""
+    plugin = NETWORK.read(inputs.of(NETWORK.relation), inputs.site)
+    controller = CONTROLLER.read(inputs.of(CONTROLLER.relation), inputs.site)
+    return in_cloud.Node(
+        name=(plugin.host if plugin else '') or inputs.facts.hostname,
+        identity=controller.identity if controller else None,
+    )
+
+
+def runs(ready: charmkit.Ready) -> bool:
+    """Whether nova-compute is to run: it is known how guests do, and the unit is in the cloud."""
+    return acceleration.decided(ready) and not in_cloud.removed(ready.inputs)
 
 
 def tasks(ready: charmkit.Ready) -> tuple[charmkit.Task, ...]:
-    """What is to be found out on the machine."""
-    return (moving.Keys(), *acceleration.tasks(ready))
+    """What is to be found out on the machine, and of nova."""
+    of_nova = in_cloud.tasks(node(ready.inputs), ready.inputs)
+    return (moving.Keys(), *acceleration.tasks(ready), *of_nova)
+
+
+def memory(ready: charmkit.Ready) -> Mapping[str, Any]:
+    """What later runs are to know."""
+    return {**acceleration.memory(ready), **in_cloud.memory(ready.inputs)}
+
+
+def notes(ready: charmkit.Ready) -> tuple[charmkit.Status, ...]:
+    """What the operator should know."""
+    return (*in_cloud.notes(ready.inputs), *acceleration.notes(ready))
 
 
 class NovaComputeCharm(charmkit.AgentCharm):
@@ -147,7 +179,7 @@ class NovaComputeCharm(charmkit.AgentCharm):
         sections=(SECTIONS,),
         daemons=(
             charmkit.Daemon(hypervisor.LIBVIRT, pauses=False),
-            charmkit.Daemon(hypervisor.COMPUTE, when=acceleration.decided),
+            charmkit.Daemon(hypervisor.COMPUTE, when=runs),
         ),
         options=OPTIONS,
         config={
@@ -157,9 +189,16 @@ class NovaComputeCharm(charmkit.AgentCharm):
         offers=(charmkit.Offer(CONTROLLER.relation, to_controller),),
         machine=machine,
         tasks=tasks,
-        memory=acceleration.memory,
-        notes=acceleration.notes,
+        memory=memory,
+        notes=notes,
     )
+
+    def run(self, why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
+        """What this unit is to be, and what becomes of its place in the cloud."""
+        ordinary = functools.partial(super().run, why)
+        if isinstance(why, charmkit.Action) and why.name in in_cloud.ACTIONS:
+            return in_cloud.answer(why, node(inputs), inputs, ordinary)
+        return ordinary(inputs)
 
 
 if __name__ == '__main__':  # pragma: nocover

@@ -49,15 +49,15 @@ class Keys:
         }
 
 
-def present(ready: charmkit.Ready, zone: str) -> relations.Databag:
-    """What this node tells its controller, once its keys were read."""
+def present(ready: charmkit.Ready, name: str, zone: str) -> relations.Databag:
+    """What this node, *name* to nova, tells its controller, once its keys were read."""
     keys = ready.inputs.seen.get(NAME)
     found: Mapping[str, str] = cast('Mapping[str, str]', keys) if isinstance(keys, Mapping) else {}
     site = ready.inputs.site
     return nova.present(
         nova.Compute(
             unit=site.unit,
-            hostname=ready.inputs.facts.hostname,
+            hostname=name,
             address=site.address_on(nova.MIGRATION),
             zone=zone,
             ssh_key=found.get('user', ''),
