@@ -181,6 +181,13 @@ def test_each_compute_may_reach_each_other():
     )
 
 
+def test_a_compute_is_known_by_whatever_name_is_taken_from_it():
+    odd = dataclasses.replace(COMPUTE, hostname='node_1.example', host_keys=(KEY,))
+    (taken,), _ = known(u1=nova.present(odd))
+    told = heard(dict(nova.tell(nova.with_keys(CONTROLLER, [taken]))))
+    assert told and told.known_hosts == (f'node_1.example,10.0.0.10 {KEY}',)
+
+
 def test_computes_come_in_the_order_of_their_numbers():
     found, _ = known(u10={'hostname': 'j'}, u9={'hostname': 'i'}, u2={})
     assert [c.hostname for c in found] == ['i', 'j']

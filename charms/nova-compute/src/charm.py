@@ -78,12 +78,12 @@ def nova_conf(ready: charmkit.Ready) -> conf.Ini:
             },
             'oslo_concurrency': {'lock_path': '/var/lib/nova/lock'},
         },
-        console(controller.console, site.address_on(nova.MIGRATION)),
+        console(controller.console, site.address_on(CONTROLLER.relation)),
     )
 
 
 def console(reached: nova.Console | None, address: str) -> conf.Ini:
-    """How consoles are reached: the controller's proxy comes to this node's *address*."""
+    """How consoles are reached: the controller's proxy comes to *address*, on the network that both are in."""
     if reached is None:
         return {'vnc': {'enabled': False}}
     return {
@@ -118,7 +118,7 @@ def machine(ready: charmkit.Ready) -> host.Host:
     """libvirt, the way to other nodes, and the trial of KVM."""
     return host.merge(
         hypervisor.desired(ready),
-        moving.desired(ready[CONTROLLER]),
+        moving.desired(ready[CONTROLLER], ready.inputs.versions.get(hypervisor.COMPUTE, '')),
         host.Host(files=(acceleration.program(),)),
     )
 

@@ -2,6 +2,9 @@
 
 In a container libvirt makes neither control groups nor mount namespaces for guests: control groups are not its own to
 write there, and volumes attached later would not be seen in a namespace whose root is a private mount.
+
+Nor is its firmware its own: all nodes of one host would have that host's UUID, and libvirt refuses to move a guest to
+the host that it is on. In a container it takes the machine's id.
 """
 
 from __future__ import annotations
@@ -13,6 +16,8 @@ LIBVIRT = 'libvirtd'
 COMPUTE = 'nova-compute'
 _NOTE = '# Written by the charm: local changes are overwritten.\n'
 _QEMU_CONF = '/etc/libvirt/qemu.conf'
+_LIBVIRTD_CONF = '/etc/libvirt/libvirtd.conf'
+_OWN_UUID = 'host_uuid_source = "machine-id"\n'
 _IN_CONTAINER = 'cgroup_controllers = [ ]\nnamespaces = [ ]\n'
 # It would end while nobody is connected, and be taken for one that has died.
 _ALWAYS_THERE = 'LIBVIRTD_ARGS=""\n'
@@ -43,6 +48,12 @@ def desired(ready: charmkit.Ready) -> host.Host:
             host.File(
                 path=_QEMU_CONF,
                 content=_NOTE + (_IN_CONTAINER if container else ''),
+                notify=notify,
+            ),
+            # As with that of QEMU, the package's has nothing but comments.
+            host.File(
+                path=_LIBVIRTD_CONF,
+                content=_NOTE + (_OWN_UUID if container else ''),
                 notify=notify,
             ),
             host.File(path='/etc/default/libvirtd', content=_NOTE + _ALWAYS_THERE, notify=notify),

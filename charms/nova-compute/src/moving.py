@@ -66,8 +66,8 @@ def present(ready: charmkit.Ready, name: str, zone: str) -> relations.Databag:
     )
 
 
-def desired(controller: nova.Controller) -> host.Host:
-    """What it wants of the machine."""
+def desired(controller: nova.Controller, version: str) -> host.Host:
+    """What it wants of the machine; *version* is that of the packages, whose scripts set the shell back."""
     known = ''.join(f'{line}\n' for line in controller.known_hosts)
     return host.Host(
         directories=(host.Directory(path=FOLDER, owner='nova', group='nova', mode=0o700),),
@@ -78,9 +78,9 @@ def desired(controller: nova.Controller) -> host.Host:
             host.File(path=_KNOWN_HOSTS, content=known),
         ),
         commands=(
-            # The package's own shell lets nobody in.
+            # The packages' own shell lets nobody in on some bases, and each upgrade sets it back.
             host.Command(
-                name='shell of nova', argv=('usermod', '--shell', '/bin/bash', 'nova'), key='1'
+                name='shell of nova', argv=('usermod', '--shell', '/bin/bash', 'nova'), key=version
             ),
             host.Command(name='key of nova', argv=('/bin/sh', '-c', _MAKE), key='1', user='nova'),
         ),

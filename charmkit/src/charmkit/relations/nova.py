@@ -44,7 +44,7 @@ _KEYMAP = re.compile(r'[a-z]{2}(-[a-z]{2})?')
 _KEY = re.compile(
     r'(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]{40,4000}={0,3}( [!-~]{1,200})?'
 )
-_KNOWN_HOST = re.compile(rf'[A-Za-z0-9.,:\[\]-]{{1,600}} {_KEY.pattern}')
+_KNOWN_HOST = re.compile(rf'[A-Za-z0-9._,:\[\]-]{{1,600}} {_KEY.pattern}')
 _MOST_KEYS = 4096
 _MOST_HOST_KEYS = 8
 _YES = ('yes', 'true', '1')

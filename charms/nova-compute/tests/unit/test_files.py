@@ -13,7 +13,13 @@ from syrupy.assertion import SnapshotAssertion
 
 from charms import conftest as shared
 
-from .compute_node import HOST_KEY, NAME, USER_KEY, controller, plugin, queue, ready
+from .compute_node import CONTROLLER, HOST_KEY, NAME, USER_KEY, controller, plugin, queue, ready
+
+
+def network(binding: str, address: str) -> testing.Network:
+    subnet = f'{address.rpartition(".")[0]}.0/24'
+    there = testing.BindAddress([testing.Address(address, cidr=subnet)])
+    return testing.Network(binding, [there], ingress_addresses=[address])
 
 
 def run(*relations: testing.RelationBase, **config: str | bool | int) -> testing.State:
@@ -24,11 +30,8 @@ def run(*relations: testing.RelationBase, **config: str | bool | int) -> testing
         config=config,
         relations={*relations, testing.PeerRelation('peers')},
         networks={
-            testing.Network(
-                'migration',
-                [testing.BindAddress([testing.Address('10.0.0.2', cidr='10.0.0.0/24')])],
-                ingress_addresses=['10.0.0.2'],
-            )
+            network('migration', '10.0.0.2'),
+            network('cloud-compute', '10.7.0.2'),
         },
     )
     return ctx.run(ctx.on.config_changed(), state)
@@ -62,7 +65,46 @@ def test_on_a_machine_of_its_own_libvirt_has_control_groups_and_namespaces(
 ):
     run(queue(), controller(), plugin())
     assert 'cgroup_controllers' not in node.file('/etc/libvirt/qemu.conf')
+    assert 'host_uuid' not in node.file('/etc/libvirt/libvirtd.conf')
     assert not [f for f in node.desired.files if f.path == '/etc/tmpfiles.d/tun.conf']
+
+
+def test_nodes_in_containers_of_one_host_are_different_hosts_to_libvirt(
+    node: machines.FakeMachine,
+):
+    node.container = True
+    run(queue(), controller(), plugin())
+    assert 'host_uuid_source = "machine-id"\n' in node.file('/etc/libvirt/libvirtd.conf')
+    (file,) = (f for f in node.desired.files if f.path == '/etc/libvirt/libvirtd.conf')
+    assert file.notify == ('libvirtd',)
+
+
+def test_consoles_are_reached_where_the_controller_is_and_guests_are_moved_where_migration_is(
+    node: machines.FakeMachine,
+):
+    run(queue(), controller(), plugin())
+    conf = node.file('/etc/nova/nova.conf')
+    assert 'server_listen = 10.7.0.2\nserver_proxyclient_address = 10.7.0.2\n' in conf
+    assert 'my_ip = 10.0.0.2\n' in conf
+    moved = node.file('/etc/nova/nova-compute.conf')
+    assert 'live_migration_inbound_addr = 10.0.0.2\n' in moved
+
+
+def test_an_upgrade_whose_scripts_set_the_shell_back_leaves_nova_one_that_lets_others_in(
+    node: machines.FakeMachine,
+):
+    ctx = testing.Context(shared.load(NAME).NovaComputeCharm)
+    state = testing.State(
+        leader=True,
+        relations={queue(), controller(), plugin(), testing.PeerRelation('peers')},
+    )
+    state = ctx.run(ctx.on.config_changed(), state)
+    node.steps.clear()
+    state = ctx.run(ctx.on.config_changed(), state)
+    assert 'run shell of nova' not in node.steps
+    node.version = '2:99.0-1'
+    ctx.run(ctx.on.action('openstack-upgrade'), state)
+    assert 'run shell of nova' in node.steps
 
 
 @pytest.mark.parametrize(
@@ -138,6 +180,23 @@ def test_kvm_is_tried_once_and_again_with_other_packages(node: machines.FakeMach
     node.seen = dataclasses.replace(node.seen, packages=upgraded)
     ctx.run(ctx.on.update_status(), state)
     assert trials() == 2
+
+
+def test_the_keys_of_a_node_that_has_left_are_in_no_file(node: machines.FakeMachine):
+    ctx = testing.Context(shared.load(NAME).NovaComputeCharm)
+    asked = controller()
+    relations = {queue(), asked, plugin(), testing.PeerRelation('peers')}
+    state = ctx.run(ctx.on.config_changed(), testing.State(leader=True, relations=relations))
+    holding = [
+        f.path for f in node.desired.files if 'A' * 68 in f.content or 'B' * 68 in f.content
+    ]
+    assert len(holding) == 3
+    left = {k: v for k, v in CONTROLLER.items() if not k.startswith('nova_')}
+    told = dataclasses.replace(asked, remote_units_data={0: left})
+    (before,) = (r for r in state.relations if r.id == asked.id)
+    after = dataclasses.replace(state, relations={*(state.relations - {before}), told})
+    ctx.run(ctx.on.config_changed(), after)
+    assert [node.file(path) for path in holding if path.rpartition('/')[2] != 'config'] == [''] * 3
 
 
 def test_no_secret_is_in_a_file_that_others_read(node: machines.FakeMachine):
