@@ -47,6 +47,7 @@ def neutron_conf(ready: charmkit.Ready) -> conf.Ini:
                 **workers.counts(ready),
                 'global_physnet_mtu': chosen['global-physnet-mtu'],
                 'dhcp_agents_per_network': chosen['dhcp-agents-per-network'],
+                'allow_automatic_l3agent_failover': bool(chosen[networks.FAILOVER]),
                 **domain,
             },
             # Where ports are up, nova is told; it is found in the catalogue.
@@ -92,6 +93,14 @@ def tell_subordinates(ready: charmkit.Ready, _: relations.Relation) -> relations
     )
 
 
+def notes(ready: charmkit.Ready) -> tuple[charmkit.Status, ...]:
+    """What is not done, though it is asked for."""
+    if not ready.inputs.options[networks.FAILOVER] or ready.release.name not in workers.UNWATCHED:
+        return ()
+    said = f'routers of a dead agent stay there: nothing in {ready.release.name} moves them'
+    return (charmkit.Status('active', said),)
+
+
 RPC = charmkit.Daemon(workers.RPC)
 APP = charmkit.WsgiApp('neutron-api', workers.NATIVE, neutron.API_PORT, type='network')
 STOCK = dataclasses.replace(APP, script='/usr/bin/neutron-api')
@@ -117,6 +126,7 @@ class NeutronApiCharm(charmkit.ApiCharm):
             charmkit.Offer(BACKEND.relation, tell_subordinates),
         ),
         machine=workers.native,
+        notes=notes,
         migrations=charmkit.migration.Commands(
             sync=(f'{MANAGE} head',),
             expand=(f'{MANAGE} --expand',),

@@ -65,6 +65,7 @@ DOMAIN = options.Kind(
     lambda text: not text or (text.endswith('.') and options.is_hostname(text)),
 )
 
+FAILOVER = 'allow-automatic-l3agent-failover'
 OPTIONS = (
     options.Option(
         'vlan-ranges',
@@ -137,6 +138,13 @@ OPTIONS = (
         options.count(1, 16),
         1,
         'How many DHCP agents serve each network, where there are as many.',
+    ),
+    options.Option(
+        FAILOVER,
+        options.SWITCH,
+        False,
+        'Routers of an L3 agent that is dead are moved to one that lives. It is done from 2024.2 on; before, '
+        'neutron looks after agents only where its API has a server of its own.',
     ),
     *(
         options.Option(

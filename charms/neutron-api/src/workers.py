@@ -16,6 +16,8 @@ RPC = 'neutron-rpc-server'
 """What agents talk to."""
 PERIODIC = 'neutron-periodic-workers'
 """What notices agents that are dead, and moves what they had to others; since 2024.2."""
+UNWATCHED = ('zed', 'caracal')
+"""Releases that have none: there the server of neutron's own does it (`wsgi_eventlet`), which Apache stands for."""
 NATIVE = '/usr/local/lib/charmkit/neutron-api.wsgi'
 """The API's program until 2024.1."""
 _NATIVE = """# Written by the charm.

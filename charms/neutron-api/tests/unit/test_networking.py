@@ -207,3 +207,23 @@ def test_no_release_waits_for_eventlet_to_tell_its_agents_something(
     written = [f for f in machine.desired.files if f.path == script]
     assert len(written) == (base != 'debian@13')
     assert all('monkey' not in f.content and 'cmd.eventlet' not in f.content for f in written)
+
+
+@pytest.mark.parametrize(
+    ('base', 'wanted', 'note'),
+    [
+        ('debian@12', True, 'routers of a dead agent stay there: nothing in zed moves them'),
+        ('ubuntu@24.04', True, 'routers of a dead agent stay there: nothing in caracal moves them'),
+        ('debian@13', True, ''),
+        ('debian@12', False, ''),
+    ],
+)
+def test_routers_of_a_dead_agent_are_moved_where_the_operator_says_so_and_the_release_can(
+    ctx: testing.Context[Any], machine: machines.FakeMachine, base: str, wanted: bool, note: str
+):
+    machine.base = base
+    before = state(allow_automatic_l3agent_failover=wanted)
+    out = ctx.run(ctx.on.config_changed(), before)
+    conf = machine.file('/etc/neutron/neutron.conf')
+    assert f'allow_automatic_l3agent_failover = {str(wanted).lower()}\n' in conf
+    assert out.unit_status == testing.ActiveStatus(note)
