@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import cloud as cloud_
 
 LOGS = {
     'nova': ('nova-cloud-controller', '/var/log/nova'),
+    'console': ('nova-cloud-controller', '/var/log/nova/nova-novncproxy.log'),
     'compute': ('nova-compute', '/var/log/nova/nova-compute.log'),
     'neutron': ('neutron-api', '/var/log/neutron'),
     'agents': ('neutron-gateway', '/var/log/neutron'),
@@ -26,18 +27,17 @@ class Failed(RuntimeError):  # noqa: N818 -- what happened
 
 
 @contextlib.contextmanager
-def blamed(service: str, doing: str) -> Generator[None]:
-    """What fails while *doing* something is told with the service and where its log is."""
+def blamed(service: str, doing: str, units: Sequence[str] = ()) -> Generator[None]:
+    """What fails while *doing* something is told with the service and where its log is, on *units* or the first."""
     application, log = LOGS[service]
+    where = (f'juju ssh {u} sudo tail -n 50 {log}' for u in units or [f'{application}/0'])
     try:
         with cloud_.plainly(doing):
             yield
     except Failed:
         raise
     except (RuntimeError, TimeoutError) as error:
-        raise Failed(
-            f'{error} [{service}: juju ssh {application}/0 sudo tail -n 50 {log}]'
-        ) from error
+        raise Failed(f'{error} [{service}: {"; ".join(where)}]') from error
 
 
 def until(found: Callable[[], Any], what: str, seconds: float, pause: float = 1.0) -> Any:

@@ -8,14 +8,15 @@ import re
 import secrets
 import shlex
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import cloud as cloud_
 import jubilant
 import leftovers
 import machines
 import servers
+from steps import Step
 
 if TYPE_CHECKING:
     import openstack.connection
@@ -25,16 +26,6 @@ IMAGE_BYTES = 8 * 1024 * 1024
 
 class Unproven(Exception):  # noqa: N818 -- it is what was found
     """The cloud did not do what it must; the text says what it did."""
-
-
-class Step(NamedTuple):
-    """What is to be proven."""
-
-    what: str
-    prove: Callable[[], str]
-    """Gives what it saw, or raises Unproven."""
-    waits: bool = False
-    """It mostly waits, for a machine or for units: others can be proven meanwhile."""
 
 
 def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[Step]:
@@ -51,7 +42,7 @@ def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[Step]:
             waits=True,
         )
     if servers.there(now):
-        yield from (Step(what, prove) for what, prove in servers.steps(juju, cloud))
+        yield from servers.steps(juju, cloud)
     keystones = sorted(now.get_units('keystone'))
     if len(keystones) > 1:
         yield Step(

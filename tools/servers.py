@@ -6,21 +6,25 @@ All of it carries one name, by which it is removed: at the end, when the proof i
 from __future__ import annotations
 
 import dataclasses
+import functools
 import ipaddress
 import json
 import pathlib
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import cloud as cloud_
+import console
 import jubilant
 import machines
+import moves
 from blame import Failed, blamed, until
 from guest import build
 from leftovers import NAME, nothing_left, sweep
+from steps import Step, left_out
 
 if TYPE_CHECKING:
     import openstack.connection
@@ -33,6 +37,9 @@ BOOT_S = 600.0
 SETTLE_S = 120.0
 ASK_S = 120.0
 """How long one request may take: neutron does much before it answers."""
+CONSOLE = 'its console, opened through the load balancer'
+ANSWER_S = 30.0
+"""How long the console may take to say something."""
 POOL = (100, 199)
 """Hosts of the external network's subnet that floating addresses are taken from: machines have those below."""
 
@@ -51,26 +58,42 @@ def there(status: jubilant.Status) -> bool:
     return {'nova-cloud-controller', 'nova-compute', 'neutron-api', 'glance'} <= set(status.apps)
 
 
-def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[tuple[str, Callable[[], str]]]:
-    """What to prove, in order, each with what does it; every one needs those before it."""
+def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[Step]:
+    """What to prove, in order; every one needs those before it."""
     proof = Proof(juju, cloud_.connect(cloud, ASK_S))
-    apps = set(juju.status().apps)
+    now = juju.status()
 
-    def of(prove: Callable[[Proof], str]) -> Callable[[], str]:
-        return lambda: prove(proof)
+    def step(what: str, prove: Callable[[Proof], str]) -> Step:
+        return Step(what, lambda: prove(proof))
 
-    yield 'nothing left of an earlier proof', of(swept)
-    yield 'a compute host that takes servers', of(host)
-    yield 'a flavor and an image of the guest', of(image)
-    yield 'an external network on the DMZ', of(external)
-    yield 'a network, and a router to the DMZ', of(tenant)
-    yield 'a server, active', of(server)
-    yield 'its metadata read, by the guest itself', of(booted)
-    yield 'its floating address, refused before it is allowed', of(refused)
-    yield 'its floating address, answering HTTP in the DMZ', of(answers)
-    if 'cinder' in apps:
-        yield 'a volume attached, written and read back', of(volume)
-    yield 'all deleted, and nothing left', of(deleted)
+    yield step('nothing left of an earlier proof', swept)
+    yield step('compute hosts that take servers', host)
+    yield step('a flavor and an image of the guest', image)
+    yield step('an external network on the DMZ', external)
+    yield step('a network, and a router to the DMZ', tenant)
+    yield step('a server, active', server)
+    yield step('its metadata read, by the guest itself', booted)
+    if juju.config('nova-cloud-controller').get('console-access-protocol') == 'none':
+        yield left_out(CONSOLE, 'console-access-protocol is none')
+    else:
+        yield step(CONSOLE, functools.partial(opened, cloud=cloud))
+    yield step('its floating address, refused before it is allowed', refused)
+    yield step('its floating address, answering HTTP in the DMZ', answers)
+    if 'cinder' in now.apps:
+        yield step('a volume attached, written and read back', volume)
+    alone = moves.ALONE if len(moves.nodes(now)) < 2 else ''
+    same = 'a server may stay on its host' if moves.stays_on_its_host(juju) else ''
+    for what, move, why in (
+        (moves.LIVE, moves.live, alone),
+        (moves.RESIZED, moves.resized, alone or same),
+    ):
+        yield left_out(what, why) if why else step(what, _seen_from_here(move))
+    yield step('all deleted, and nothing left', deleted)
+
+
+def _seen_from_here(move: Callable[[Proof, moves.Page], str]) -> Callable[[Proof], str]:
+    """*move*, with what this host gets of the guest."""
+    return lambda proof: move(proof, lambda seconds, path: _page(proof, None, seconds, path))
 
 
 # Steps
@@ -82,20 +105,18 @@ def swept(proof: Proof) -> str:
 
 
 def host(proof: Proof) -> str:
-    """A hypervisor that is up, and in placement."""
-    compute = proof.client.compute
+    """Hypervisors that are up, and in placement: as many as there are units."""
+    compute, units = proof.client.compute, len(moves.nodes(proof.juju.status()))
     with blamed('compute', 'looking for a compute host'):
         up = until(
-            lambda: [
-                s for s in compute.services() if s.binary == 'nova-compute' and s.state == 'up'
-            ],
-            'no nova-compute has been up',
+            lambda: _as_many(units, _up_nodes(compute)),
+            f'{units} nova-compute have not all been up',
             SETTLE_S,
         )
-    with blamed('placement', 'looking for the compute host in placement'):
+    with blamed('placement', 'looking for the compute hosts in placement'):
         found = until(
-            lambda: list(proof.client.placement.resource_providers()),  # type: ignore[attr-defined]
-            'no compute host has been in placement',
+            lambda: _as_many(units, proof.client.placement.resource_providers()),  # type: ignore[attr-defined]
+            'compute hosts have not all been in placement',
             SETTLE_S,
         )
     with blamed('agents', 'looking for agents of the networks'):
@@ -105,6 +126,16 @@ def host(proof: Proof) -> str:
             SETTLE_S,
         )
     return f'{", ".join(s.host for s in up)}; {len(found)} in placement; {", ".join(agents)}'
+
+
+def _as_many(count: int, found: Iterable[Any]) -> list[Any]:
+    """What was found, once it is as many."""
+    every = [*found]
+    return every if len(every) >= count else []
+
+
+def _up_nodes(compute: Any) -> Iterator[Any]:
+    return (s for s in compute.services() if s.binary == 'nova-compute' and s.state == 'up')
 
 
 def _living(proof: Proof, computes: int) -> list[str]:
@@ -127,6 +158,7 @@ def image(proof: Proof) -> str:
             allow_duplicates=True,
             hw_disk_bus='virtio',
             hw_vif_model='virtio',
+            os_shutdown_timeout='5',  # It does not hear of being asked.
         )
         proof.made['image'] = made.id
     with blamed('nova', 'making a flavor'):
@@ -238,6 +270,21 @@ def _up(proof: Proof) -> str:
     return said if build.UP in said else ''
 
 
+def opened(proof: Proof, cloud: cloud_.Cloud) -> str:
+    """The address that nova gives is the load balancer's; behind it a page, and VNC of the server's own node."""
+    with blamed('nova', 'asking for a console'):
+        made = proof.client.compute.create_server_remote_console(
+            proof.made['server'], protocol='vnc', type='novnc'
+        )
+    served = cloud.urls.get('novnc', {}).get('public', '')
+    if not served or not made.url.startswith(f'{served.rstrip("/")}/'):
+        where = served or 'no console'
+        raise Failed(f'the console is at {made.url}, and the load balancer serves {where}')
+    with blamed('console', f'opening {made.url.partition("?")[0]}'):
+        said = console.banner(made.url, ANSWER_S)
+    return f'{served}: {said}'
+
+
 def refused(proof: Proof) -> str:
     """The security group has no rule yet: nobody is let in."""
     network = proof.client.network
@@ -311,6 +358,7 @@ def volume(proof: Proof) -> str:
             SETTLE_S,
         )
         disk, text = sorted(new)[0], made.id.replace('-', '')
+        proof.made |= {'disk': disk, 'text': text}
         _page(proof, None, 20, f'/cgi-bin/disk?write/{disk}/{text}')
         back = _page(proof, None, 20, f'/cgi-bin/disk?read/{disk}')
         if text not in back:

@@ -84,7 +84,8 @@ def _prove(juju: jubilant.Juju, found: cloud_.Cloud) -> None:
 def _show(step: proofs.Step) -> None:
     if sys.stdout.isatty():
         print(f'    … {step.what}', end='\r', flush=True)
-    print(f'    ✓ {step.what}: {step.prove()}', flush=True)
+    said = step.prove()
+    print(f'    {"-" if step.left_out else "✓"} {step.what}: {said}', flush=True)
 
 
 def say(text: str) -> None:

@@ -141,7 +141,11 @@ RULES: list[tuple[Callable[[Bundle], Iterator[str]], tuple[Any, ...], Any]] = [
     (nothing_is_missing, ('relations',), []),
     (bindings_are_there, ('applications', 'neutron-gateway', 'bindings'), {'outside': 'dmz'}),
     (bindings_are_there, ('applications', 'neutron-gateway', 'bindings'), {'': 'elsewhere'}),
-    (vips_are_in_their_networks, ('applications', 'lb-public', 'options'), {'endpoint-types': 'public', 'vip': '10.180.20.9'}),
+    (
+        vips_are_in_their_networks,
+        ('applications', 'lb-public', 'options'),
+        {'endpoint-types': 'public', 'vip': '10.180.20.9'},
+    ),
     (
         vips_are_in_their_networks,
         ('applications', 'lb-internal', 'options'),

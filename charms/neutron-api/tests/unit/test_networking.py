@@ -213,7 +213,11 @@ def test_no_release_waits_for_eventlet_to_tell_its_agents_something(
     ('base', 'wanted', 'note'),
     [
         ('debian@12', True, 'routers of a dead agent stay there: nothing in zed moves them'),
-        ('ubuntu@24.04', True, 'routers of a dead agent stay there: nothing in caracal moves them'),
+        (
+            'ubuntu@24.04',
+            True,
+            'routers of a dead agent stay there: nothing in caracal moves them',
+        ),
         ('debian@13', True, ''),
         ('debian@12', False, ''),
     ],

@@ -1,0 +1,150 @@
+"""The console of a server is opened as a browser does it; whatever is no console is told apart from one."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import pathlib
+import socket
+import sys
+import threading
+from collections.abc import Generator
+
+import pytest
+
+sys.path.insert(
+    0, str(pathlib.Path(__file__).parents[2] / 'tools')
+)  # Its modules import each other so.
+
+from tools import console
+
+pytestmark = pytest.mark.timeout(60)
+
+FRAME = b'\x82\x0cRFB 003.008\n'
+PAGE = '<title>noVNC</title>'
+
+
+@dataclasses.dataclass
+class Proxy:
+    """One that answers a handshake once."""
+
+    listening: socket.socket
+    monkeypatch: pytest.MonkeyPatch
+    asked: list[str] = dataclasses.field(default_factory=list[str])
+    silent: threading.Event = dataclasses.field(default_factory=threading.Event)
+
+    def url(self, *frames: bytes, refuses: bytes = b'', key: str = '', page: str = PAGE) -> str:
+        """The console's address at one that sends *frames*, or *refuses*, or answers to another *key*."""
+
+        def serve() -> None:
+            try:
+                wire, _ = self.listening.accept()
+            except OSError:  # Nobody came.
+                return
+            with wire, contextlib.suppress(OSError):
+                said = wire.recv(65536).decode()
+                self.asked.append(said)
+                theirs = key or said.split('Sec-WebSocket-Key: ')[1].split('\r\n')[0]
+                whole = refuses or accepting(theirs) + b''.join(frames)
+                for start in range(0, len(whole), 7):
+                    wire.sendall(whole[start : start + 7])
+                if frames == (b'',):
+                    self.silent.wait(30)
+
+        def shown(_: str, __: float) -> str:
+            return page
+
+        self.monkeypatch.setattr(console.cloud_, 'page', shown)
+        threading.Thread(target=serve, daemon=True).start()
+        port = self.listening.getsockname()[1]
+        return f'http://127.0.0.1:{port}/vnc_lite.html?path=%3Ftoken%3Dabc'
+
+
+def accepting(key: str) -> bytes:
+    """A proxy's answer to a handshake with *key*."""
+    head = 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n'
+    return f'{head}Sec-WebSocket-Accept: {console.answer_to(key)}\r\n\r\n'.encode()
+
+
+@pytest.fixture
+def proxy(monkeypatch: pytest.MonkeyPatch) -> Generator[Proxy]:
+    with socket.create_server(('127.0.0.1', 0)) as listening:
+        yield (one := Proxy(listening, monkeypatch))
+        one.silent.set()
+
+
+def test_the_answer_to_a_handshake_is_the_one_of_the_standard():
+    assert console.answer_to('dGhlIHNhbXBsZSBub25jZQ==') == 's3pPLMBiTxaQ9kYGzzhZRbK+xOo='
+
+
+def test_the_first_words_of_the_vnc_server_come_through_and_the_handshake_is_a_browsers(
+    proxy: Proxy,
+):
+    url = proxy.url(FRAME)
+    assert console.banner(url, 10) == 'RFB 003.008'
+    place = url.split('/')[2]
+    lines = proxy.asked[0].split('\r\n')
+    assert lines[0] == 'GET /?token=abc HTTP/1.1'
+    assert f'Host: {place}' in lines
+    assert f'Origin: http://{place}' in lines
+    assert 'Sec-WebSocket-Protocol: binary' in lines
+    assert lines[-2:] == ['', '']
+
+
+def test_words_behind_a_ping_are_found(proxy: Proxy):
+    assert console.banner(proxy.url(b'\x89\x02hi', FRAME), 10) == 'RFB 003.008'
+
+
+@pytest.mark.parametrize(
+    ('frames', 'words'),
+    [
+        ((), 'has hung up'),
+        ((b'\x82\x08SSH-2.0\n',), "no VNC server: it says 'SSH-2.0'"),
+        ((b'\x88\x06\x03\xf1gone',), 'closes: gone'),
+        ((b'\x88\x00',), 'closes: it gives no reason'),
+        ((b'\x82\x8cRFB',), 'masked frame'),
+    ],
+)
+def test_what_is_no_console_is_told(proxy: Proxy, frames: tuple[bytes, ...], words: str):
+    with pytest.raises(RuntimeError, match=words):
+        console.banner(proxy.url(*frames), 10)
+
+
+def test_a_proxy_that_refuses_is_told_with_its_words(proxy: Proxy):
+    url = proxy.url(refuses=b'HTTP/1.1 403 Forbidden\r\n\r\n')
+    with pytest.raises(RuntimeError, match=r"does not open a websocket: 'HTTP/1.1 403 Forbidden'"):
+        console.banner(url, 10)
+
+
+def test_an_answer_that_somebody_else_was_given_is_none(proxy: Proxy):
+    with pytest.raises(RuntimeError, match='answers another handshake'):
+        console.banner(proxy.url(FRAME, key='dGhlIHNhbXBsZSBub25jZQ=='), 10)
+
+
+def test_a_page_of_something_else_is_told_without_its_token(proxy: Proxy):
+    with pytest.raises(RuntimeError, match=r'vnc_lite.html is no page of noVNC') as caught:
+        console.banner(proxy.url(page='<h1>Not found</h1>'), 10)
+    assert 'abc' not in str(caught.value)
+
+
+def test_a_proxy_that_says_nothing_is_not_waited_for_without_end(proxy: Proxy):
+    with pytest.raises(OSError, match=r'timed out|says nothing'):
+        console.banner(proxy.url(b''), 0.2)
+
+
+@pytest.mark.parametrize(
+    ('frames', 'inside'),
+    [
+        (b'', None),
+        (b'\x82', None),
+        (b'\x82\x03ab', None),
+        (b'\x82\x03abc\x82', b'abc'),
+        (b'\x82\x7e\x00\x80' + b'a' * 128, b'a' * 128),
+        (b'\x82\x7e\x00\x80' + b'a' * 127, None),
+        (b'\x82\x7e', None),
+        (b'\x82\x7f\x00\x00\x00\x00\x00\x01\x00\x00' + b'a' * 65536, b'a' * 65536),
+        (b'\x81\x01x', None),
+    ],
+)
+def test_a_frame_is_read_when_it_is_whole(frames: bytes, inside: bytes | None):
+    assert console.payload(frames) == inside
