@@ -119,6 +119,7 @@ def machine(ready: charmkit.Ready) -> host.Host:
     return host.merge(
         hypervisor.desired(ready),
         moving.desired(ready[CONTROLLER], ready.inputs.versions.get(hypervisor.COMPUTE, '')),
+        in_cloud.machine(ready.inputs),
         host.Host(files=(acceleration.program(),)),
     )
 

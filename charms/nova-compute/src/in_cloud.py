@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import charmkit
-from charmkit import keystone
+from charmkit import host, keystone
 from nova_service import BINARY, DISABLED, ENABLED, LOOK, REMOVED, Change, List, Look, Seen
 
 MEMORY = 'in-cloud'
 """In the unit's memory: ``disabled`` or ``removed`` by an action, else nothing."""
 GONE = 'Unit was removed from the cloud'
 """The status, as Charmed OpenStack's nova-compute has it."""
+IDENTITY = '/var/lib/nova/compute_id'
 Ordinary = Callable[[charmkit.Inputs], charmkit.Desired]
 """What the unit is to be when nobody asks for anything."""
 
@@ -39,6 +40,15 @@ class Node:
 def removed(inputs: charmkit.Inputs) -> bool:
     """Whether the unit is to stay out of the cloud."""
     return inputs.memory.get(MEMORY) == REMOVED
+
+
+def machine(inputs: charmkit.Inputs) -> host.Host:
+    """A node that is out of the cloud comes back as another one.
+
+    Since 2023.1 nova-compute keeps the UUID of its node in a file. With it nova would take up the record that it has
+    deleted, which says that the host is mapped to a cell already, and it would be mapped to none.
+    """
+    return host.Host(absent=(host.Absent(path=IDENTITY),) if removed(inputs) else ())
 
 
 def tasks(node: Node, inputs: charmkit.Inputs) -> tuple[charmkit.Task, ...]:

@@ -259,6 +259,17 @@ def test_removed_it_stays_out_over_hooks_upgrades_and_resume_until_it_is_brought
     assert node.service('nova-compute') == 'running'
 
 
+def test_removed_it_comes_back_as_another_node_and_a_node_in_the_cloud_stays_the_one_that_it_is(
+    ctx: testing.Context[Any], state: testing.State, node: machines.FakeMachine
+):
+    file = '/var/lib/nova/compute_id'
+    assert file not in {each.path for each in node.desired.absent}
+    out = act(ctx, state, 'remove-from-cloud')
+    assert file in {each.path for each in node.desired.absent}
+    act(ctx, out, 'register-to-cloud')
+    assert file not in {each.path for each in node.desired.absent}
+
+
 def test_who_disabled_it_keeps_the_reason_while_it_is_removed(
     ctx: testing.Context[Any], state: testing.State, nova: Nova
 ):
