@@ -146,8 +146,12 @@ class Overlays:
         self.places.drop_layer(key)
         await self.sweep()
 
-    async def sweep_bases(self) -> None:
-        """Remove bases that a newer one of the same release replaced and that no machine or layer stands on."""
+    async def sweep(self) -> None:
+        """Delete :meth:`unused_layers`."""
+        await taking.remove(*self.unused_layers())
+
+    def unused_bases(self) -> list[Path]:
+        """Bases that a newer one of the same release replaced and that no machine or layer stands on."""
         needed = {s.base for names in self.places.known() if (s := self.stack(*names))}
         for path in self.places.layers_dir.glob('[!.]*/layer.json'):
             needed.add((self._said(path.parent) or {}).get('base_dir', ''))
@@ -155,12 +159,10 @@ class Overlays:
         newest: dict[str, Path] = {}
         for path in sorted(bases, key=lambda p: bases[p]):
             newest[path.name.rpartition('-')[0]] = path
-        await taking.remove(
-            *(p for p in bases if p not in newest.values() and p.name not in needed)
-        )
+        return [p for p in bases if p not in newest.values() and p.name not in needed]
 
-    async def sweep(self) -> None:
-        """Remove layers that are no more and that no machine stands on."""
+    def unused_layers(self) -> list[Path]:
+        """Layers that are no more and that no machine stands on."""
         needed: set[str] = set()
         for model, machine in self.places.known():
             stack = self.stack(model, machine)
@@ -168,8 +170,7 @@ class Overlays:
         folders = list((self.places.layers_dir).glob('[!.]*'))
         for path in folders:
             needed.update((self._said(path) or {}).get('below', ()))
-        unused = [p for p in folders if p.name not in needed and not (p / 'layer.json').exists()]
-        await taking.remove(*unused)
+        return [p for p in folders if p.name not in needed and not (p / 'layer.json').exists()]
 
 
 def mounted(path: Path) -> bool:

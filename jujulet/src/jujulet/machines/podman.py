@@ -144,13 +144,16 @@ class PodmanMachines:
         await asyncio.to_thread(self._tell_neighbours, model)
 
     def _discard(self, model: str, machine: str) -> None:
-        """Put a folder among the rubbish and have that emptied."""
-        folder = self.places.folder(model, machine)
+        self._throw_away(self.places.folder(model, machine))
+        self.places.forget_run(model, machine)
+
+    def _throw_away(self, *folders: Path) -> None:
+        """Put *folders* among the rubbish at once, and have that emptied in the background."""
         bin_ = self.places.state / 'rubbish'
         private(bin_)
-        with contextlib.suppress(FileNotFoundError):
-            folder.rename(bin_ / uuids.uuid4().hex)
-        self.places.forget_run(model, machine)
+        for folder in folders:
+            with contextlib.suppress(FileNotFoundError):
+                folder.rename(bin_ / uuids.uuid4().hex)
 
         async def empty() -> None:
             with contextlib.suppress(Failed):
@@ -282,7 +285,7 @@ class PodmanMachines:
 
     async def recover(self, alive: set[tuple[str, str]]) -> None:
         """See ``recover``."""
-        await recover.recover(self.overlays, self.networks, self.destroy, alive)
+        await recover.recover(self.overlays, self.networks, self.destroy, self._throw_away, alive)
 
     # Containers
 

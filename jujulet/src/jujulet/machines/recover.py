@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from . import overlays, taking
+from . import overlays
 from .networks import Networks
 from .protocol import MachineError
 from .tools import Failed, run, there
@@ -97,9 +97,13 @@ async def recover(
     stacks: overlays.Overlays,
     networks: Networks,
     destroy: Callable[[str, str], Awaitable[None]],
+    discard: Callable[..., None],
     alive: set[tuple[str, str]],
 ) -> None:
-    """Put right what is wrong; *destroy* removes a machine. See ``protocol.Machines.recover``."""
+    """Put right what is wrong. See ``protocol.Machines.recover``.
+
+    *destroy* removes a machine; *discard* takes folders away at once, and deletes what is in them later.
+    """
     places = stacks.places
     found = await containers(places.token)
     for names, name in found.items():
@@ -119,20 +123,16 @@ async def recover(
         if point not in wanted:
             await run(['umount', '--lazy', str(point)])
     await networks.remove(but=frozenset(model for model, _ in alive))
-    await _clear(places.state, {places.folder(*names) for names in alive})
-    await stacks.sweep()
-    await stacks.sweep_bases()
+    await _clear(places.state, {places.folder(*names) for names in alive}, discard)
+    discard(*stacks.unused_layers(), *stacks.unused_bases())
 
 
-async def _clear(state: Path, wanted: set[Path]) -> None:
-    """Delete what was half made or half deleted."""
-    left = [
-        *(state / 'layers').glob('.new-*'),
-        *(state / 'copies').glob('.new-*'),
-        *(state / 'rubbish').glob('*'),
-    ]
+async def _clear(state: Path, wanted: set[Path], discard: Callable[..., None]) -> None:
+    """Have what was half made or half deleted go; machines do not wait for that."""
+    left = [*(state / 'layers').glob('.new-*'), *(state / 'copies').glob('.new-*')]
     left += (state / 'bases').glob('*.new*')
     left += [path for path in (state / 'machines').glob('*') if path not in wanted]
-    for point in [point for path in left for point in overlays.below(path.resolve())]:
+    going = [*left, state / 'rubbish']
+    for point in [point for path in going for point in overlays.below(path.resolve())]:
         await run(['umount', '--lazy', str(point)])
-    await taking.remove(*left)
+    discard(*left)

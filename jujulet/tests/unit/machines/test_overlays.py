@@ -41,8 +41,9 @@ def kept(tmp_path: Path) -> overlays.Overlays:
 
 
 def bases(kept: overlays.Overlays) -> list[str]:
-    asyncio.run(kept.sweep_bases())
-    return sorted(p.name for p in (kept.places.state / 'bases').iterdir())
+    """Those that are left when the unused ones are gone."""
+    unused = kept.unused_bases()
+    return sorted(p.name for p in (kept.places.state / 'bases').iterdir() if p not in unused)
 
 
 def test_a_machine_with_a_layer_stands_on_the_layers_own_base(kept: overlays.Overlays) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jujulet.core import charm
-from jujulet.machines import podman, protocol
+from jujulet.machines import podman, protocol, taking
 
 MODEL = '5e3a11c0-0000-4000-8000-000000000000'
 
@@ -35,3 +35,37 @@ def test_a_machine_that_could_not_be_made_goes(machines: podman.PodmanMachines) 
 def test_there_is_nothing_to_put_right(machines: podman.PodmanMachines) -> None:
     """A controller of processes alone says of no model that not all is as it was."""
     asyncio.run(machines.recover({(MODEL, '0')}))
+
+
+def test_machines_need_not_wait_until_what_others_have_left_is_deleted(
+    machines: podman.PodmanMachines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten machines' files take a disk a minute; a `make up` right after `make down` began with that."""
+    monkeypatch.setenv('PATH', '/usr/bin:/bin')
+
+    def missing(_program: str) -> bool:
+        return False
+
+    monkeypatch.setattr('jujulet.machines.recover.there', missing)
+    state = tmp_path / 'state'
+    half_made, rubbish = state / 'layers' / '.new-1', state / 'rubbish' / 'of-a-machine'
+    for folder in (half_made, rubbish):
+        (folder / 'usr').mkdir(parents=True)
+    remove = taking.remove
+
+    async def course() -> None:
+        may_delete = asyncio.Event()
+
+        async def slowly(*paths: Path) -> None:
+            await may_delete.wait()
+            await remove(*paths)
+
+        monkeypatch.setattr(taking, 'remove', slowly)
+        await machines.recover(set())
+        assert rubbish.exists(), 'nothing was deleted yet, and the controller goes on'
+        assert not half_made.exists(), 'but nobody takes it for a layer'
+        may_delete.set()
+        await machines.settle()
+        assert not list((state / 'rubbish').iterdir())
+
+    asyncio.run(asyncio.wait_for(course(), 30))
