@@ -39,6 +39,8 @@ class Nova:
     """What was written on its volume is gone."""
     stays_bound: bool = False
     detaches: bool = False
+    busy: str = ''
+    """What nova goes on doing to it."""
     host: str = 'node-0'
     status: str = 'ACTIVE'
     asked: list[str] = dataclasses.field(default_factory=list[str])
@@ -49,7 +51,7 @@ class Nova:
     def get_server(self, _: str) -> Any:
         fault = {'message': self.fault} if self.fault else None
         return types.SimpleNamespace(
-            status=self.status, compute_host=self.host, task_state=None, fault=fault
+            status=self.status, compute_host=self.host, task_state=self.busy or None, fault=fault
         )
 
     def live_migrate_server(self, _: str) -> None:
@@ -154,6 +156,7 @@ def test_one_without_a_volume_is_not_asked_for_it():
     ('wrong', 'words'),
     [
         ({'to': 'node-0'}, 'the server did not move within'),
+        ({'busy': 'migrating'}, 'the server did not move within'),
         (
             {'ends': 'error'},
             r'given up \(its migration is error\); the server is ACTIVE on node-0',
@@ -188,6 +191,14 @@ def test_a_server_is_resized_on_another_node():
     assert said.startswith('node-0 → node-1, 160 MiB, ')
     assert said.endswith('its volume read and written')
     assert nova.asked == [f'flavor {servers.NAME}-larger 160', 'resize larger', 'confirm']
+
+
+def test_what_the_first_move_wrote_is_looked_for_after_the_second():
+    nova = Nova()
+    one = proof(nova)
+    moves.live(one, nova.page)
+    nova.to = 'node-0'
+    assert moves.resized(one, nova.page).endswith('its volume read and written')
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def _state(inputs: charmkit.Inputs) -> str:
     kept, seen = str(inputs.memory.get(MEMORY, '')), inputs.seen.get(LOOK)
     changed = f'service {DISABLED}' in inputs.seen  # Since it was looked at.
     back = isinstance(seen, Seen) and seen.enabled and not changed
-    return '' if back and kept == DISABLED else kept
+    return '' if back else kept
 
 
 # The actions.
@@ -226,8 +226,7 @@ def _as(ordinary: Ordinary, inputs: charmkit.Inputs, what: str) -> charmkit.Desi
 
 
 def _with(desired: charmkit.Desired, *tasks: charmkit.Task) -> charmkit.Desired:
-    others = tuple(t for t in desired.tasks if t.name not in {task.name for task in tasks})
-    return dataclasses.replace(desired, tasks=(*others, *tasks))
+    return dataclasses.replace(desired, tasks=(*desired.tasks, *tasks))
 
 
 def _fails(words: str) -> charmkit.Desired:

@@ -184,14 +184,24 @@ def test_a_unit_that_follows_its_leader_has_tables_too(
 def test_each_node_comes_into_the_zone_that_its_charm_tells(ctx: testing.Context[Any], nova: Nova):
     mine = {'id': 1, 'name': 'mine', 'availability_zone': 'south', 'hosts': ['node-3']}
     plain = {'id': 2, 'name': 'ssd', 'hosts': ['node-0']}
-    nova.aggregates += [mine, plain]
-    state = serving(ctx, computes(u0='north', u1='north', u2='nova', u3='south', u4='south'))
+    west = {'id': 3, 'name': 'west_az', 'availability_zone': 'west', 'hosts': ['node-9']}
+    nova.aggregates += [mine, plain, west]
+    zones = {
+        'u0': 'north',
+        'u1': 'north',
+        'u2': 'nova',
+        'u3': 'south',
+        'u4': 'south',
+        'u5': 'west',
+    }
+    state = serving(ctx, computes(**zones))
     ctx.run(ctx.on.action('sync-compute-availability-zones'), state)
     assert nova.hosts == {
         'mine': ['node-3'],
         'ssd': ['node-0'],
         'north_az': ['node-0', 'node-1'],
         'south_az': ['node-4'],
+        'west_az': ['node-5', 'node-9'],
     }
     assert ctx.action_results is not None
     assert ctx.action_results['output'].splitlines() == [
@@ -200,6 +210,7 @@ def test_each_node_comes_into_the_zone_that_its_charm_tells(ctx: testing.Context
         'Hypervisor node-0 added to availability zone north',
         'Hypervisor node-1 added to availability zone north',
         'Hypervisor node-4 added to availability zone south',
+        'Hypervisor node-5 added to availability zone west',
     ]
     said = fails(ctx, state, 'sync-compute-availability-zones')
     assert said == 'Each compute node is in its zone already'

@@ -33,6 +33,8 @@ class Nova:
     refuses: str = ''
     """The method that it answers with 409."""
     away: bool = False
+    away_after: str = ''
+    """The method after which it does not answer any more."""
     arrives: str = ''
     """The name of a server that is placed just before the node is disabled."""
     asked: list[str] = dataclasses.field(default_factory=list[str])
@@ -44,6 +46,8 @@ class Nova:
         assert request.headers['X-Auth-Token'] == 'a-token'
         assert request.headers['OpenStack-API-Version'] == 'compute 2.53'
         self.asked.append(f'{request.method} {request.url.removeprefix(NOVA)}')
+        before = [asked.partition(' ')[0] for asked in self.asked[:-1]]
+        self.away = self.away or self.away_after in before
         if self.away:
             return HttpResponse(0, 'Connection refused')
         if request.method == self.refuses:
@@ -183,6 +187,7 @@ def test_enabled_by_its_action_the_status_says_nothing_any_more(
             '7 servers are on it (a, b, c, d, e, …). Migrate them',
         ),
         ('remove-from-cloud', {'arrives': 'late'}, '(late). Migrate'),
+        ('remove-from-cloud', {'away_after': 'PUT'}, 'Nova does not tell: GET'),
         ('remove-from-cloud', {'arrives': 'late'}, 'It is disabled now'),
     ],
 )
@@ -202,6 +207,57 @@ def test_an_action_that_did_nothing_fails_and_says_why(
     assert words in fails(ctx, state, action)
     assert 'stop nova-compute' not in node.steps
     assert nova.services == there
+
+
+def test_a_node_with_servers_is_refused_as_it_is(
+    ctx: testing.Context[Any], state: testing.State, nova: Nova
+):
+    nova.servers = ['a']
+    assert 'disabled' not in fails(ctx, state, 'remove-from-cloud')
+    assert nova.status == 'enabled'
+
+
+def test_a_daemon_that_does_not_come_back_after_a_refusal_is_no_success(
+    ctx: testing.Context[Any], state: testing.State, nova: Nova, node: machines.FakeMachine
+):
+    nova.refuses, node.failing = 'DELETE', frozenset({'nova-compute'})
+    assert 'Nova refuses: DELETE' in fails(ctx, state, 'remove-from-cloud')
+
+
+@pytest.mark.parametrize(
+    ('action', 'service', 'words'),
+    [('remove-from-cloud', 'stopped', GONE), ('disable', 'running', 'disabled: no new')],
+)
+def test_what_was_done_while_something_was_missing_holds_once_it_is_there(
+    ctx: testing.Context[Any],
+    state: testing.State,
+    node: machines.FakeMachine,
+    action: str,
+    service: str,
+    words: str,
+):
+    (amqp,) = state.get_relations('amqp')
+    without = dataclasses.replace(state, relations={*(state.relations - {amqp})})
+    out = act(ctx, without, action)
+    assert out.unit_status == testing.BlockedStatus('missing relation: amqp')
+    whole = dataclasses.replace(out, relations={*out.relations, amqp})
+    out = ctx.run(ctx.on.config_changed(), whole)
+    assert out.unit_status.message.startswith(words)
+    assert node.service('nova-compute') == service
+
+
+def test_a_node_goes_by_the_name_that_its_agent_has(ctx: testing.Context[Any]):
+    bag = {'neutron-plugin': 'ovs', 'host': 'node-7.example.com'}
+    told = dataclasses.replace(plugin(), remote_unit_data=bag)
+    asked = controller()
+    before = testing.State(
+        leader=True, relations={queue(), asked, told, testing.PeerRelation('peers')}
+    )
+    out = ctx.run(ctx.on.config_changed(), before)
+    act(ctx, out, 'node-name')
+    assert ctx.action_results == {'node-name': 'node-7.example.com'}
+    said = out.get_relation(asked.id)
+    assert said.local_unit_data['hostname'] == 'node-7.example.com'
 
 
 def test_no_action_asks_a_nova_that_it_has_no_account_of(
