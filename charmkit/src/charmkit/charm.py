@@ -52,7 +52,6 @@ _STATUSES: dict[state.Kind, type[ops.StatusBase]] = {
 }
 PEERS = 'peers'
 T = TypeVar('T')
-_JUJUS_OWN = frozenset({'egress-subnets', 'ingress-address', 'private-address'})
 
 
 class Charm(ops.CharmBase):
@@ -363,7 +362,7 @@ def _write(bag: ops.RelationDataContent, data: Mapping[str, str], uris: Mapping[
     def filled(value: str) -> str:
         return re.sub(r'\{secret:([^}]+)\}', lambda m: uris.get(m[1], ''), value)
 
-    gone = {key: '' for key in bag if key not in data and key not in _JUJUS_OWN}
+    gone = {key: '' for key in bag if key not in data and key not in relations.JUJUS_OWN}
     wanted = {**gone, **{key: filled(value) for key, value in data.items()}}
     news = any(bag.get(key, '') != value for key, value in wanted.items())
     bag.update(wanted)

@@ -18,8 +18,25 @@ MEMCACHED = '127.0.0.1:11211'
 """The cache on the unit's own machine: no unit ever asks another's."""
 
 
+class Written(str):
+    """A value as somebody wrote it for oslo.config, which puts other options in the place of ``$name`` in it."""
+
+    __slots__ = ()
+
+
+def written(ini: Ini) -> Ini:
+    """*ini* with its values as they were written: an operator's or a subordinate's own."""
+    return {
+        section: {k: Written(v) if isinstance(v, str) else v for k, v in options.items()}
+        for section, options in ini.items()
+    }
+
+
 def render(ini: Ini) -> str:
     """Render in oslo.config's format: a sequence becomes a repeated option.
+
+    A text is read as it is, whatever is in it (but for a backslash before a dollar, which oslo.config drops); only what
+    is :class:`Written` is taken for oslo.config's own language.
 
     Raises:
         ValueError: when a value holds a line break, which would begin an option of its own.
@@ -154,5 +171,13 @@ def _text(key: str, value: str | int) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if '\n' in text or '\r' in text:
         raise ValueError(f'the value of {key} holds a line break')
-    # oslo.config substitutes `$name`, a URL's password may hold one.
-    return text.replace('$', '$$') if key in ('connection', 'password', 'transport_url') else text
+    if isinstance(value, Written):
+        # A password may hold one, whoever wrote it.
+        return text.replace('$', '$$') if key in _PASSWORDS else text
+    text = text.replace('$', '$$')
+    # Blanks around a value are dropped, and quotes that it begins and ends with.
+    return f'"{text}"' if text != text.strip() or text.startswith(_QUOTES) else text
+
+
+_PASSWORDS = ('connection', 'password', 'transport_url')
+_QUOTES = ('"', "'")

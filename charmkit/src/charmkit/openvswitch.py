@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from . import host, options, state
 
@@ -31,19 +31,44 @@ _MAC = re.compile(r'[0-9a-f]{2}(:[0-9a-f]{2}){5}', re.IGNORECASE)
 _NETWORK = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
 
 
+_AGENTS_OWN = ('br-int', 'br-tun')
+"""Bridges that the agent makes by itself, and in which nothing else may be."""
+
+
+def _is_bridge(name: str) -> bool:
+    if name in _AGENTS_OWN:
+        raise ValueError(f"{name} is the agent's own")
+    return bool(_NAME.fullmatch(name))
+
+
 def _is_port(word: str) -> bool:
-    bridge, _, card = word.partition(':')
-    return bool(_NAME.fullmatch(bridge) and (_NAME.fullmatch(card) or _MAC.fullmatch(card)))
+    bridge, card = _pair(word)
+    return _is_bridge(bridge) and bool(_NAME.fullmatch(card) or _MAC.fullmatch(card))
 
 
 def _is_mapping(word: str) -> bool:
-    network, _, bridge = word.partition(':')
-    return bool(_NETWORK.fullmatch(network) and _NAME.fullmatch(bridge))
+    network, bridge = _pair(word)
+    return bool(_NETWORK.fullmatch(network)) and _is_bridge(bridge)
+
+
+def _pair(word: str) -> tuple[str, str]:
+    first, _, second = word.partition(':')
+    return first, second
+
+
+def _named(*kinds: str) -> Callable[[str], tuple[str, ...]]:
+    return lambda word: tuple(
+        f'{kind} {part}' for kind, part in zip(kinds, _pair(word), strict=False)
+    )
 
 
 PORTS = options.Option(
     'data-port',
-    options.words('bridges with their network cards, such as br-ex:eth1', _is_port),
+    options.words(
+        'bridges with their network cards, such as br-ex:eth1',
+        _is_port,
+        parts=_named('bridge', 'card'),
+    ),
     '',
     'Bridges whose network card is another one than that of their binding, by its name or its MAC. '
     'An address that the card has moves to the bridge.',
@@ -54,7 +79,12 @@ def mappings(default: str) -> options.Option:
     """Which physical networks there are on which bridges; *default* of a charm."""
     return options.Option(
         'bridge-mappings',
-        options.words('physical networks with their bridges, such as physnet1:br-ex', _is_mapping),
+        # An agent ends at once that finds a network, or a bridge, twice.
+        options.words(
+            'physical networks with their bridges, such as physnet1:br-ex',
+            _is_mapping,
+            parts=_named('network', 'bridge'),
+        ),
         default,
         'Physical networks, and the bridge that leads to each. A bridge that stands nowhere here is not made.',
     )
@@ -135,11 +165,6 @@ def decide(
         troubles=tuple(troubles),
         userspace=not inputs.facts.kernel_openvswitch,
     )
-
-
-def _pair(word: str) -> tuple[str, str]:
-    first, _, second = word.partition(':')
-    return first, second
 
 
 def _own_interfaces(inputs: state.Inputs, reached_by: Iterable[str]) -> dict[str, str]:

@@ -171,17 +171,40 @@ def is_network(text: str) -> bool:
     return True
 
 
-def words(wants: str, good: Callable[[str], bool], *, most: int = 64) -> Kind:
-    """Words separated by spaces, each one *good* and there once; *wants* says what they are."""
-    return Kind('string', f'{wants}, separated by spaces', _each(good, most=most))
+def _whole(word: str) -> tuple[str, ...]:
+    return (word,)
 
 
-def _each(good: Callable[[str], bool], *, most: int, least: int = 0) -> Callable[[str], bool]:
+def words(
+    wants: str,
+    good: Callable[[str], bool],
+    *,
+    most: int = 64,
+    parts: Callable[[str], tuple[str, ...]] = _whole,
+) -> Kind:
+    """Words separated by spaces, each one *good*; *wants* says what they are.
+
+    None of the *parts* of a word may be one of another's; without them each word is there once.
+    """
+    return Kind('string', f'{wants}, separated by spaces', _each(good, most=most, parts=parts))
+
+
+def _each(
+    good: Callable[[str], bool],
+    *,
+    most: int,
+    least: int = 0,
+    parts: Callable[[str], tuple[str, ...]] = _whole,
+) -> Callable[[str], bool]:
     def every(text: str) -> bool:
         words = text.split()
-        return (
-            least <= len(words) <= most and len({*words}) == len(words) and all(map(good, words))
-        )
+        if not (least <= len(words) <= most and all(map(good, words))):
+            return False
+        found = [part for word in words for part in parts(word)]
+        twice = next((part for part in found if found.count(part) > 1), '')
+        if twice and twice not in words:
+            raise ValueError(f'{twice} is there twice')
+        return not twice
 
     return every
 

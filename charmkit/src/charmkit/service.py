@@ -46,9 +46,10 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     values = chosen.decide(spec.chosen, inputs)
     unmet = [*_unmet(found, inputs), *values.status]
     installed = inputs.versions.get(spec.packages[0], '')
+    asked = _settled(_requests(spec, inputs), place)
     outset = state.Desired(
         host=host.merge(_always(spec, inputs.facts), source.host),
-        unit_data={**_settled(_requests(spec, inputs), place), **place.unit_data},
+        unit_data={**_beside_told(spec, inputs, asked), **place.unit_data},
         app_data={**_settled(_app_requests(spec, inputs), place), **place.app_data},
         version=_upstream(installed),
         memory={
@@ -60,8 +61,12 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         status=source.status,
     )
     if unmet:
+        goes_on = _goes_on(found, why, inputs, course)
         return dataclasses.replace(
-            outset, host=host.merge(outset.host, _idle(spec)), status=(*unmet, *source.status)
+            outset,
+            host=outset.host if goes_on else host.merge(outset.host, _idle(spec)),
+            status=(*(map(_said_before, unmet) if goes_on else unmet), *source.status),
+            memory={**outset.memory, SERVED: goes_on},
         )
     ready = Ready(inputs, found, release, values.values)
     decision = migration.decide(
@@ -98,7 +103,8 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             spec.machine(ready),
         ),
         unit_data={
-            **(_offered(spec, ready, outset.unit_data) if decision.usable else outset.unit_data),
+            **outset.unit_data,
+            **(_offered(spec, ready, asked) if decision.usable and place.settled else {}),
             'peers': {**decision.unit_data, **place.peer_data},
         },
         app_data={**outset.app_data, 'peers': {**decision.app_data, **values.app_data}},
@@ -116,7 +122,32 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             *((_health(spec, inputs, place),) if _asks(spec, inputs, serving=serving) else ()),
             *(spec.tasks(ready) if decision.usable else ()),
         ),
-        memory={**outset.memory, **spec.memory(ready)},
+        memory={**outset.memory, SERVED: decision.usable, **spec.memory(ready)},
+    )
+
+
+SERVED = 'served'
+"""In the unit's memory: it has had all that it needs, and has not been put out of service for want of it since."""
+
+
+def _goes_on(
+    found: Mapping[Need[Any], object], why: Why, inputs: state.Inputs, course: front.Course
+) -> bool:
+    """Whether a unit that lacks something goes on with what it had: what is said no more is not gone.
+
+    What takes it out of service is a relation that is not there, what may lapse, and an operator's action.
+    """
+    gone = any(
+        data is None and _due(need, inputs) and (need.lapses or not inputs.of(need.relation))
+        for need, data in found.items()
+    )
+    at_work = bool(inputs.memory.get(SERVED)) and not (course.paused or course.leaving)
+    return at_work and not gone and not isinstance(why, Action)
+
+
+def _said_before(status: state.Status) -> state.Status:
+    return dataclasses.replace(
+        status, message=f'{status.message}; what it said before stays in force'
     )
 
 
@@ -263,15 +294,24 @@ def _asks(spec: ServiceSpec, inputs: state.Inputs, *, serving: bool) -> bool:
 
 def _offered(
     spec: ServiceSpec, ready: Ready, asked: Mapping[str | int, Databag]
-) -> dict[str | int, Databag]:
+) -> dict[int, Databag]:
     """What is said to others: what it asks of them, and beside that what it offers them."""
-    out = dict(asked)
+    out: dict[int, Databag] = {}
     for offer in spec.offers:
         for relation in ready.inputs.of(offer.relation):
             before = out.get(relation.id, asked.get(relation.name, {}))
             out[relation.id] = {**before, **offer.tell(ready, relation)}
-        if ready.inputs.of(offer.relation):
-            out.pop(offer.relation, None)
+    return out
+
+
+def _beside_told(
+    spec: ServiceSpec, inputs: state.Inputs, asked: Mapping[str | int, Databag]
+) -> dict[str | int, Databag]:
+    """What is asked, over what was offered before: one that is not ready takes nothing of that back."""
+    out = dict(asked)
+    for name in {offer.relation for offer in spec.offers} & asked.keys():
+        del out[name]
+        out |= {r.id: {**r.told, **asked[name]} for r in inputs.of(str(name))}
     return out
 
 

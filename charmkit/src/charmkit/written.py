@@ -44,7 +44,11 @@ def _config_file(
     notify: tuple[str, ...],
 ) -> host.File:
     ours = make(ready)
-    theirs = (c.sections.get(path, {}) for n in spec.sections for c in contributed(ready, n))
+    theirs = (
+        conf.written(c.sections.get(path, {}))
+        for n in spec.sections
+        for c in contributed(ready, n)
+    )
     return host.File(
         path=path,
         # What the service's own charm says wins.
@@ -66,7 +70,7 @@ def _operators(spec: ServiceSpec, ready: Ready, path: str) -> conf.Ini:
     return conf.merge(
         conf.cors(str(said.get('cors-allowed-origins') or '').split()),
         {'oslo_policy': policy} if said.get('policy-overrides') else {},
-        settings.sections(str(said.get('config-flags') or '')),
+        conf.written(settings.sections(str(said.get('config-flags') or ''))),
     )
 
 

@@ -108,10 +108,62 @@ def test_each_relation_of_an_offer_is_told_beside_what_is_asked_of_it():
     assert not {'boss', 'worker'} & said.keys()
 
 
-def test_one_that_is_not_ready_asks_and_what_it_told_before_stays():
-    said = api.run(SPEC, HOOK, WAITING).unit_data
-    assert said['boss'] == {'hostname': 'agent-0'}
-    assert not {1, 2, 3, 'worker'} & said.keys()
+def test_one_that_is_not_ready_asks_and_takes_nothing_back_of_what_it_told():
+    told = {'for': 'boss-app', 'hostname': 'agent-7', 'private-address': '10.0.0.2'}
+    boss = dataclasses.replace(related(1, 'boss'), my_data=told)
+    inputs = dataclasses.replace(WAITING, relations={**WAITING.relations, 'boss': (boss,)})
+    said = api.run(SPEC, HOOK, inputs).unit_data
+    assert said[1] == {'for': 'boss-app', 'hostname': 'agent-0'}
+    assert not {2, 3, 'boss', 'worker'} & said.keys()
+
+
+SERVED = api.run(SPEC, HOOK, READY).memory
+
+
+def served(**changes: object) -> state.Inputs:
+    """Of a unit that has served, and lacks what its boss has said."""
+    return dataclasses.replace(WAITING, memory=dict(SERVED), **changes)  # type: ignore[arg-type]
+
+
+def test_an_agent_that_served_goes_on_with_what_was_said_before():
+    desired = api.run(SPEC, HOOK, served())
+    assert states(desired) == {}
+    assert not desired.host.files
+    assert state.summary(desired.status) == state.Status(
+        'waiting', 'waiting for boss to grant boss; what it said before stays in force'
+    )
+    assert api.run(SPEC, HOOK, served()).memory[service.SERVED], 'for more than one hook'
+
+
+def test_an_agent_that_cannot_read_a_shared_secret_for_a_while_goes_on():
+    inputs = dataclasses.replace(READY, memory=dict(SERVED), peers={'token': 'secret:1'})
+    desired = api.run(SPEC, HOOK, inputs)
+    assert states(desired) == {}
+    assert 'waiting for the leader to share token' in state.summary(desired.status).message
+
+
+def test_an_agent_whose_relation_has_ended_stops():
+    ended = {k: v for k, v in READY.relations.items() if k != 'boss'}
+    desired = api.run(SPEC, HOOK, served(relations=ended))
+    assert states(desired) == {'agentd': 'stopped'}
+    assert not desired.memory[service.SERVED]
+
+
+def test_what_lapses_is_gone_when_it_is_no_longer_said():
+    lapsing = dataclasses.replace(BOSS, lapses=True)
+    spec = dataclasses.replace(SPEC, needs=(lapsing,), config={}, offers=())
+    assert states(api.run(spec, HOOK, served())) == {'agentd': 'stopped'}
+
+
+@pytest.mark.parametrize('why', [Action('pause'), Action('openstack-upgrade'), Hook('stop')])
+def test_one_that_lacks_something_stops_for_an_action_and_when_it_leaves(why: Action | Hook):
+    assert states(api.run(SPEC, why, served())) == {'agentd': 'stopped'}
+
+
+def test_one_that_is_paused_stays_stopped_whatever_it_lacks():
+    memory = {**SERVED, **api.run(SPEC, Action('pause'), READY).memory}
+    lacking = dataclasses.replace(WAITING, memory=memory)
+    assert states(api.run(SPEC, HOOK, lacking)) == {'agentd': 'stopped'}
 
 
 def test_what_is_chosen_is_kept_in_a_secret_of_the_application():

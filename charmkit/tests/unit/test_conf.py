@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import configparser
+import tempfile
 
 import hypothesis
 import pytest
 from charmkit import conf
 from charmkit.relations import keystone, mysql
 from hypothesis import strategies as st
+from oslo_config import cfg
 
 IDENTITY = keystone.Identity(
     auth_url='http://10.0.0.6:5000/v3',
@@ -61,21 +62,36 @@ def test_a_database_url_escapes_its_password():
 
 
 names = st.text(st.characters(codec='ascii', categories=['Ll']), min_size=1)
-values = st.text(st.characters(codec='ascii', exclude_categories=['Cc', 'Zs']), min_size=1)
+awkward = st.sampled_from(
+    ['a$b', '$$', "'a'", '"a"', '"', ' a ', '#a', '[a]', 'a=b', 'a:b', '\\a', 'ü']
+)
+values = awkward | st.text().filter(str.isprintable)
 
 
-@hypothesis.given(st.dictionaries(names, st.dictionaries(names, values)))
-def test_what_is_rendered_reads_back(ini: dict[str, dict[str, str]]):
-    ini = {
-        section: {
-            k: v
-            for k, v in options.items()
-            if k not in ('connection', 'password', 'transport_url')
-        }
-        for section, options in ini.items()
-    }
-    parser = configparser.RawConfigParser(
-        delimiters=('=',), comment_prefixes=('#',), default_section='\0', strict=True
+def as_oslo_reads(text: str, name: str) -> str:
+    with tempfile.NamedTemporaryFile('w', suffix='.conf') as file:
+        file.write(text)
+        file.flush()
+        read = cfg.ConfigOpts()
+        read([], project='x', default_config_files=[file.name])
+        read.register_opts([cfg.StrOpt(name), cfg.StrOpt('other', default='substituted')], 'a')
+        return str(read['a'][name])
+
+
+@hypothesis.given(names, values)
+@hypothesis.settings(deadline=None)
+def test_oslo_config_reads_what_was_meant(name: str, value: str):
+    hypothesis.assume(name != 'other' and '\\$' not in value)
+    assert as_oslo_reads(conf.render({'a': {name: value}}), name) == value
+
+
+def test_what_an_operator_has_written_is_in_oslos_own_language():
+    ini = conf.written({'a': {'x': '"${other} $$"'}})
+    assert as_oslo_reads(conf.render(ini), 'x') == 'substituted $'
+
+
+def test_a_password_that_an_operator_has_written_is_read_as_it_is():
+    assert (
+        as_oslo_reads(conf.render(conf.written({'a': {'password': 'a$other'}})), 'password')
+        == 'a$other'
     )
-    parser.read_string(conf.render(ini))
-    assert {s: dict(parser.items(s)) for s in parser.sections()} == ini

@@ -9,11 +9,12 @@ import subprocess
 from typing import Any
 
 import pytest
-from charmkit import facts, host, openvswitch, relations, state
+from charmkit import facts, host, openvswitch, options, relations, state
 from charmkit.machine import Facts
 
 BINDINGS = {'br-ex': 'external', 'br-data': 'data'}
 CARDS = {'10.0.0.2': 'eth0', '192.0.2.2': 'eth1', '10.8.0.2': 'eth2', '127.0.0.1': 'lo'}
+MAPPINGS = openvswitch.mappings('').kind
 LINKS = {'eth0': '02:00:00:00:00:00', 'eth1': '02:00:00:00:00:01', 'eth2': '02:00:00:00:00:02'}
 ADDRESSES = {'external': '192.0.2.2', 'data': '10.8.0.2', 'amqp': '10.0.0.2'}
 
@@ -227,7 +228,7 @@ def test_ports_are_bridges_with_a_card(text: str, good: bool):
     ('text', 'good'),
     [
         ('', True),
-        ('physnet1:br-ex physnet2:br-ex', True),
+        ('physnet1:br-ex physnet2:br-data', True),
         ('physnet1', False),
         ('physnet1:br ex', False),
         ('physnet1:br-ex,physnet2:br-data', False),
@@ -342,3 +343,23 @@ def test_ways_by_the_card_alone_go_with_it_to_the_bridge(tmp_path: pathlib.Path)
         '-6 route append default via fd00::1 proto static metric 9 pref medium',
         '-6 route append fd01::/64 via fd00::2 metric 1024 pref medium',
     ]
+
+
+@pytest.mark.parametrize(
+    ('kind', 'text', 'why'),
+    [
+        (MAPPINGS, 'physnet1:br-ex physnet1:br-data', 'network physnet1 is there twice'),
+        (MAPPINGS, 'physnet1:br-ex physnet2:br-ex', 'bridge br-ex is there twice'),
+        (MAPPINGS, 'physnet1:br-int', "br-int is the agent's own"),
+        (openvswitch.PORTS.kind, 'br-ex:eth1 br-ex:eth2', 'bridge br-ex is there twice'),
+        (openvswitch.PORTS.kind, 'br-ex:eth1 br-data:eth1', 'card eth1 is there twice'),
+        (openvswitch.PORTS.kind, 'br-tun:eth1', "br-tun is the agent's own"),
+    ],
+)
+def test_what_would_end_the_agent_is_refused_in_words(kind: options.Kind, text: str, why: str):
+    with pytest.raises(ValueError, match=f'^{why}$'):
+        kind.good(text)
+
+
+def test_a_network_may_be_called_as_its_bridge_is():
+    assert MAPPINGS.good('br-ex:br-ex')

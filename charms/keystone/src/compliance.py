@@ -63,9 +63,7 @@ def _rule(name: str, value: object) -> conf.Value:
                 raise ValueError(f'{name} must be a text in one line, not {value!r:.80}')
             if kind == 'pattern':
                 _compile(name, value)
-            return value.replace(
-                '$', '$$'
-            )  # oslo.config puts other options in the place of $name.
+            return value
 
 
 def _compile(name: str, value: str) -> None:

@@ -18,7 +18,7 @@ import keys
 import renewal
 import settings
 from charmkit import apache, api, front, host, releases, service, state
-from charmkit.relations import Databag
+from charmkit.relations import JUJUS_OWN, Databag
 
 PORT = 5000
 DB = settings.DB
@@ -28,7 +28,6 @@ UNSHARED = 'waiting for the leader to share its keys'
 WIDEN = '/etc/keystone/utf8mb4.py'
 """Run after each migration of the schema; see :mod:`utf8mb4`."""
 _WIDEN = pathlib.Path(__file__).with_name('utf8mb4.py').read_text(encoding='utf-8')
-_JUJUS_OWN = frozenset({'egress-subnets', 'ingress-address', 'private-address'})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +134,7 @@ def _secret(inputs: charmkit.Inputs, label: str) -> Mapping[str, str]:
 
 
 def _without_jujus(data: Databag) -> Databag:
-    return {k: v for k, v in data.items() if k not in _JUJUS_OWN}
+    return {k: v for k, v in data.items() if k not in JUJUS_OWN}
 
 
 def _rotated(

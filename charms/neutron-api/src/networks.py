@@ -57,7 +57,12 @@ FLAT_NETWORKS = options.words(
     'names of physical networks', lambda w: bool(_NETWORK.fullmatch(w)) or w == '*'
 )
 VNI_RANGES = options.words('ranges such as 1001:2000', _is_vni_range)
-MTUS = options.words('physical networks with their MTU, such as physnet1:9000', _is_mtu)
+# Of a network that is there twice neutron says so in its log, and does as if none had an MTU.
+MTUS = options.words(
+    'physical networks with their MTU, such as physnet1:9000',
+    _is_mtu,
+    parts=lambda word: (f'network {word.partition(":")[0]}',),
+)
 KINDS = options.words('any of vxlan, gre', lambda w: w in TUNNELS)
 DOMAIN = options.Kind(
     'string',

@@ -30,6 +30,8 @@ from typing import Generic, Literal, TypeVar
 T = TypeVar('T')
 Databag = Mapping[str, str]
 EndpointType = Literal['public', 'internal', 'admin']
+JUJUS_OWN = frozenset({'egress-subnets', 'ingress-address', 'private-address'})
+"""Keys that Juju itself writes into each unit's databag."""
 ENDPOINT_TYPES: tuple[EndpointType, ...] = ('public', 'internal', 'admin')
 
 
@@ -54,6 +56,11 @@ class Relation:
     """What each unit of the other side wrote, by unit name."""
     my_data: Databag = dataclasses.field(default_factory=_nothing, repr=False)
     """What this unit wrote, with Juju's own keys such as ``ingress-address``."""
+
+    @property
+    def told(self) -> Databag:
+        """What this unit wrote, without those."""
+        return {k: v for k, v in self.my_data.items() if k not in JUJUS_OWN}
 
     def answers(self) -> Iterator[Databag]:
         """Each remote unit's data over its application's data; application data alone if no unit.
@@ -142,6 +149,9 @@ class Need(Generic[T]):
     """Why the other side does not do as it is asked now, in its words; '' when it does."""
     optional: bool = False
     """It serves without this as long as nobody is related; then it waits for the answer."""
+    lapses: bool = False
+    """What is no longer said is gone. Without it a unit that served goes on with what was said before, until the
+    relation ends."""
 
 
 def first(

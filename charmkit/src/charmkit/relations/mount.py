@@ -34,4 +34,4 @@ def need(relation: str, path: str) -> Need[Mount]:
     def answered(bag: Databag, _: Site) -> Mount | None:
         return Mount(path) if bag.get('mounted') == 'true' else None
 
-    return Need(relation, request, first(answered), path, request_app, optional=True)
+    return Need(relation, request, first(answered), path, request_app, optional=True, lapses=True)

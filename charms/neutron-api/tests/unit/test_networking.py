@@ -61,6 +61,13 @@ def test_agents_are_told_what_all_have_alike_and_no_password(ctx: testing.Contex
     assert not [value for value in said.values() if '-pw' in value]
 
 
+def test_nobody_is_told_where_the_api_is_while_an_option_that_says_so_never_was_right(
+    ctx: testing.Context[Any],
+):
+    before = state(testing.Relation('neutron-api'), vip='10.99.0.9')
+    assert 'neutron-url' not in told(ctx, before, 'neutron-api')
+
+
 def test_nobody_is_told_anything_before_the_database_is_there(ctx: testing.Context[Any]):
     said = told(ctx, state(testing.Relation('neutron-api'), leader=False), 'neutron-api')
     assert 'neutron-api-ready' not in said
@@ -231,3 +238,8 @@ def test_routers_of_a_dead_agent_are_moved_where_the_operator_says_so_and_the_re
     conf = machine.file('/etc/neutron/neutron.conf')
     assert f'allow_automatic_l3agent_failover = {str(wanted).lower()}\n' in conf
     assert out.unit_status == testing.ActiveStatus(note)
+
+
+def test_a_network_has_one_mtu():
+    with pytest.raises(ValueError, match='network physnet1 is there twice'):
+        networks.MTUS.good('physnet1:9000 physnet1:1500')
