@@ -137,7 +137,7 @@ class LocalMachine:
         """The text at *path*; None when there is no such file."""
         try:
             return pathlib.Path(path).read_text(errors='replace')
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
             return None
 
     def write(self, path: str, text: str, mode: int = 0o600) -> None:

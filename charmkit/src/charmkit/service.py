@@ -10,6 +10,7 @@ from . import (
     apache,
     archive,
     chosen,
+    consumers,
     daemons,
     front,
     health,
@@ -79,6 +80,13 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     )
     refusal = spec.refusal(inputs)
     serving = decision.usable and not refusal and not place.out_of_service
+    running = daemons.wanted(
+        spec,
+        ready,
+        usable=decision.usable and not refusal,
+        paused=course.paused,
+        out_of_service=place.out_of_service,
+    )
     return dataclasses.replace(
         outset,
         host=host.merge(
@@ -86,13 +94,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             host.Host(
                 files=written.files(spec, ready),
                 commands=decision.commands,
-                services=daemons.wanted(
-                    spec,
-                    ready,
-                    usable=decision.usable and not refusal,
-                    paused=course.paused,
-                    out_of_service=place.out_of_service,
-                ),
+                services=running,
             ),
             daemons.stop_times(spec),
             written.no_rules(spec, inputs),
@@ -114,6 +116,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             *_status(refusal, decision.message, place.status),
             *source.status,
             *_unhealthy(inputs),
+            *consumers.notes(spec, ready),
             *_contributions(spec, ready),
             *_refusals(spec, inputs),
             *spec.notes(ready),
@@ -121,6 +124,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         tasks=(
             *((_health(spec, inputs, place),) if _asks(spec, inputs, serving=serving) else ()),
             *(spec.tasks(ready) if decision.usable else ()),
+            *consumers.tasks(spec, ready, running),
         ),
         memory={**outset.memory, SERVED: decision.usable, **spec.memory(ready)},
     )

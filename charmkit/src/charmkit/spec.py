@@ -113,6 +113,8 @@ class Daemon:
     """Files that it alone reads, beside the spec's."""
     probe: str = ''
     """``host:port`` that accepts a connection while it works: its health, beside what systemd knows."""
+    consumes: bool = False
+    """It waits for messages: as long as it works it has a connection to the broker (:mod:`charmkit.consumers`)."""
     stop_s: int = 0
     """How long it may take to finish what it has begun when it is stopped; 0 is what its package says."""
     pauses: bool = True

@@ -93,6 +93,29 @@ def test_an_older_keystone_that_names_no_internal_host_is_understood():
     assert (found.auth_url, found.domain) == ('http://10.0.0.4:35357/v3', 'Default')
 
 
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [
+        ('internal_host', 'http://[::1'),
+        ('internal_host', ':' * 9),
+        ('internal_host', 'a b'),
+        ('internal_port', '0'),
+        ('internal_port', '99999'),
+        ('internal_port', 'x'),
+        ('service_protocol', 'file'),
+        ('service_host', 'é'),
+    ],
+)
+def test_a_place_where_no_keystone_can_be_is_no_answer(key: str, value: str):
+    bag = {
+        'internal_host': '10.0.0.4', 'internal_port': '5000', 'internal_protocol': 'http',
+        'service_host': '10.0.0.4', 'service_port': '5000', 'service_protocol': 'http',
+        'service_username': 'glance', 'service_password': 'x', 'service_tenant': 'services',
+    }  # fmt: skip
+    assert keystone.need('glance').read((answered(bag),), SITE)
+    assert keystone.need('glance').read((answered({**bag, key: value}),), SITE) is None
+
+
 def test_a_charm_may_only_ask_where_keystone_is():
     none = dict.fromkeys(('service', 'region', 'public_url', 'internal_url', 'admin_url'), 'None')
     asked = keystone.request(relation({**none, 'requested_roles': 'Member'}))

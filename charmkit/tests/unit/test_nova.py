@@ -213,3 +213,44 @@ def test_what_is_refused_of_a_compute_is_told_to_the_operator():
         "nova-compute/1: 'a b' is not a host name"
     )
     assert need.read((), SITE) == ()
+
+
+def node(name: str, address: str = '') -> Databag:
+    return nova.present(nova.Compute(unit='', hostname=name, address=address, host_keys=(KEY,)))
+
+
+@pytest.mark.parametrize(
+    ('name', 'why'),
+    [
+        ('Node-1', "its host name 'Node-1' is the one of nova-compute/1 already"),
+        ('localhost', "'localhost' is every node: give its machine a name"),
+        (
+            'localhost.localdomain',
+            "'localhost.localdomain' is every node: give its machine a name",
+        ),
+    ],
+)
+def test_a_node_with_a_name_that_is_not_its_own_is_none(name: str, why: str):
+    found, refused = known(u1=node('node-1', '10.0.0.1'), u2=node(name, '10.0.0.2'))
+    assert [c.unit for c in found] == ['nova-compute/1']
+    assert [(r.unit, r.reason) for r in refused] == [('nova-compute/2', why)]
+
+
+@pytest.mark.parametrize(
+    'address',
+    ['10.0.0.1', '127.0.0.1', '::1', '::ffff:10.0.0.9', 'fe80::1', '::', '10.0.0.999', 'localhost', 'a b', '*'],
+)  # fmt: skip
+def test_a_node_is_not_known_by_an_address_that_is_not_its_own(address: str):
+    found, refused = known(u1=node('node-1', '10.0.0.1'), u2=node('node-2', address))
+    assert [r.unit for r in refused] == ['nova-compute/2']
+    assert nova.with_keys(CONTROLLER, found).known_hosts == (
+        f'node-1,10.0.0.1 {KEY}',
+        f'node-2 {KEY}',
+    )
+
+
+@pytest.mark.parametrize('address', ['10.0.0.2', 'fd00::2', 'node-2.example.com', ''])
+def test_a_node_may_be_reached_by_an_address_or_a_name(address: str):
+    found, refused = known(u1=node('node-1', '10.0.0.1'), u2=node('node-2', address))
+    assert [c.address for c in found] == ['10.0.0.1', address]
+    assert refused == ()

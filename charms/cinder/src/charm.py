@@ -100,8 +100,10 @@ class CinderCharm(charmkit.ApiCharm):
             ),
         ),
         daemons=(
-            charmkit.Daemon('cinder-scheduler'),
-            charmkit.Daemon('cinder-volume', when=lambda ready: bool(backends(ready))),
+            charmkit.Daemon('cinder-scheduler', consumes=True),
+            charmkit.Daemon(
+                'cinder-volume', when=lambda ready: bool(backends(ready)), consumes=True
+            ),
         ),
         options=(VOLUME_TYPE,),
         config={cinder.CONF: cinder_conf},

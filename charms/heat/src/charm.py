@@ -75,7 +75,7 @@ class HeatCharm(charmkit.ApiCharm):
                 *(PATHS[CFN], CFN),
             ),
         ),
-        daemons=(charmkit.Daemon('heat-engine'),),
+        daemons=(charmkit.Daemon('heat-engine', consumes=True),),
         chosen=(stack_domain.PASSWORD, ENCRYPTION),
         config={'/etc/heat/heat.conf': heat_conf},
         tasks=tasks,

@@ -101,7 +101,7 @@ def notes(ready: charmkit.Ready) -> tuple[charmkit.Status, ...]:
     return (charmkit.Status('active', said),)
 
 
-RPC = charmkit.Daemon(workers.RPC)
+RPC = charmkit.Daemon(workers.RPC, consumes=True)
 APP = charmkit.WsgiApp('neutron-api', workers.NATIVE, neutron.API_PORT, type='network')
 STOCK = dataclasses.replace(APP, script='/usr/bin/neutron-api')
 

@@ -94,10 +94,14 @@ class NeutronGatewayCharm(charmkit.AgentCharm):
         needs=(*l2agent.NEEDS, METADATA),
         daemons=(
             l2agent.BRIDGES,
-            charmkit.Daemon(l2agent.AGENT, config={l2agent.OVS_CONF: ovs_conf}),
-            charmkit.Daemon(DHCP, config={'/etc/neutron/dhcp_agent.ini': dhcp_conf}),
-            charmkit.Daemon(L3, config={'/etc/neutron/l3_agent.ini': l3_conf}),
-            charmkit.Daemon(PROXY, config={'/etc/neutron/metadata_agent.ini': metadata_conf}),
+            charmkit.Daemon(l2agent.AGENT, config={l2agent.OVS_CONF: ovs_conf}, consumes=True),
+            charmkit.Daemon(
+                DHCP, config={'/etc/neutron/dhcp_agent.ini': dhcp_conf}, consumes=True
+            ),
+            charmkit.Daemon(L3, config={'/etc/neutron/l3_agent.ini': l3_conf}, consumes=True),
+            charmkit.Daemon(
+                PROXY, config={'/etc/neutron/metadata_agent.ini': metadata_conf}, consumes=True
+            ),
         ),
         options=OPTIONS,
         config={l2agent.CONF: l2agent.neutron_conf},

@@ -53,7 +53,7 @@ class NeutronOpenvswitchCharm(charmkit.AgentCharm):
         needs=l2agent.NEEDS,
         daemons=(
             l2agent.BRIDGES,
-            charmkit.Daemon(l2agent.AGENT, config={l2agent.OVS_CONF: ovs_conf}),
+            charmkit.Daemon(l2agent.AGENT, config={l2agent.OVS_CONF: ovs_conf}, consumes=True),
         ),
         options=(openvswitch.PORTS, openvswitch.mappings('physnet2:br-data')),
         config={l2agent.CONF: l2agent.neutron_conf},

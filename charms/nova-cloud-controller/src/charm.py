@@ -122,8 +122,8 @@ class NovaCloudControllerCharm(charmkit.ApiCharm):
             ),
         ),
         daemons=(
-            charmkit.Daemon('nova-conductor'),
-            charmkit.Daemon('nova-scheduler'),
+            charmkit.Daemon('nova-conductor', consumes=True),
+            charmkit.Daemon('nova-scheduler', consumes=True),
             charmkit.Daemon(
                 'nova-novncproxy',
                 when=consoles,

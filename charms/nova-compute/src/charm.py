@@ -180,7 +180,7 @@ class NovaComputeCharm(charmkit.AgentCharm):
         sections=(SECTIONS,),
         daemons=(
             charmkit.Daemon(hypervisor.LIBVIRT, pauses=False),
-            charmkit.Daemon(hypervisor.COMPUTE, when=runs),
+            charmkit.Daemon(hypervisor.COMPUTE, consumes=True, when=runs),
         ),
         options=OPTIONS,
         config={

@@ -10,30 +10,25 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import pathlib
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any
 
 import charmkit
 import pytest
-import yaml
-from charmkit import drive
+from charmkit import drive, options
 from charmkit import testing as machines
 from charmkit.relations import Network, Relation, Site, keystone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from charms import conftest as shared
+from charms.tests.unit import sound
 from tests.examples import examples
 
 pytestmark = pytest.mark.timeout(60)
 
-CHARMS = pathlib.Path(__file__).parents[2]
 MARK = 'intruder'
 SEED = 's' * 64
-ENDPOINTS = ('public', 'internal', 'admin')
-Bag = dict[str, str]
 
 
 def _nested(depth: int, opening: str = '[', closing: str = ']') -> str:
@@ -132,84 +127,15 @@ hostile = (
     | st.text(st.characters(), max_size=20)
 )
 
-DATABASE: Bag = {
-    'db_host': '10.0.0.5',
-    'password': 'pw',
-    'allowed_units': 'x/0',
-    'generation': 'g1',
-}
-IDENTITY: Bag = dict(cast('Any', shared.identity('x').remote_units_data)[0])
-ASKS_DATABASE: Bag = {
-    'database': 'nova', 'username': 'nova', 'hostname': '10.0.0.7',
-    'api_database': 'nova_api', 'api_username': 'nova', 'api_hostname': '["10.0.0.7"]',
-}  # fmt: skip
-ASKS_IDENTITY: Bag = {
-    'service': 'glance', 'region': 'RegionOne', 'public_url': 'http://h:9292', 'internal_url': 'http://h:9292',
-    'admin_url': 'http://h:9292', 'requested_roles': 'a,b', 'add_role_to_admin': 'a',
-    'x_service': 'nova', 'x_region': 'R', 'x_public_url': 'http://h', 'x_internal_url': 'http://h',
-    'x_admin_url': 'http://h',
-}  # fmt: skip
-SUBORDINATE: Bag = {
-    'subordinate_configuration': json.dumps(
-        {'x': {'/etc/x/x.conf': {'sections': {'lvm': [['volume_group', 'vg']]}}}}
-    )
-}
+NAMES = (
+    'keystone', 'glance', 'placement', 'mysql', 'neutron-api', 'neutron-gateway', 'neutron-openvswitch',
+    'nova-cloud-controller', 'nova-compute', 'cinder', 'heat', 'rabbitmq-server',
+)  # fmt: skip
 
 
-def load_balancer(name: str) -> tuple[Bag, Bag]:
-    """What it writes for the application, and what each of its units does."""
-    frontend = {
-        'ip': ['203.0.113.9'],
-        'port': 80,
-        'url': 'http://203.0.113.9:80',
-        'protocol': 'http',
-    }
-    return {
-        'interface-versions': '[2]',
-        'frontends': json.dumps({name: dict.fromkeys(ENDPOINTS, frontend)}),
-        'status': json.dumps({name: {'state': 'accepted', 'reason': ''}}),
-        'grants': json.dumps({f'{name}/0': {'token': 't', 'state': 'granted', 'position': 0}}),
-        'lb-units': '["lb/0"]',
-        'proxy': '{"trusted-cidrs": ["10.0.0.0/8"]}',
-    }, {'acks': json.dumps({f'{name}/0': {'token': 't', 'state': 'drained', 'sessions': 0}})}
-
-
-def _relations(name: str) -> Iterator[Relation]:
-    """Sound ones, one of each endpoint that the charm has."""
-    app, unit = load_balancer(name)
-    for number, endpoint in enumerate(_endpoints(name), 1):
-        serves = name in ('keystone', 'mysql')
-        sound: dict[str, tuple[Bag, Bag]] = {
-            'shared-db': (
-                {},
-                ASKS_DATABASE if name == 'mysql' else DATABASE | {'allowed_units': f'{name}/0'},
-            ),
-            'identity-service': ({}, ASKS_IDENTITY if serves else IDENTITY),
-            'shared-store': ({}, {'mounted': 'true'}),
-            **{f'{t}-backend': (app, unit) for t in ENDPOINTS},
-        }
-        app_data, unit_data = sound.get(endpoint, ({}, SUBORDINATE))
-        yield Relation(
-            id=number, name=endpoint, app='other', app_data=app_data, units={'other/0': unit_data}
-        )
-
-
-def _endpoints(name: str) -> tuple[str, ...]:
-    meta = yaml.safe_load((CHARMS / name / 'charmcraft.yaml').read_text())
-    return (*meta.get('requires', {}), *meta.get('provides', {}))
-
-
-NAMES = ('keystone', 'glance', 'placement', 'mysql')
-
-
-def _charm(name: str) -> Any:
-    source = str(CHARMS / name / 'src')
-    if source not in sys.path:
-        sys.path.insert(0, source)
-    return getattr(shared.load(name), f'{name.title()}Charm')
-
-
-def _inputs(name: str, relations: Mapping[str, tuple[Relation, ...]]) -> charmkit.Inputs:
+def _inputs(
+    name: str, relations: Mapping[str, tuple[Relation, ...]], read: options.Read
+) -> charmkit.Inputs:
     addresses = {
         'public': '203.0.113.2',
         'internal': '10.0.0.2',
@@ -226,37 +152,53 @@ def _inputs(name: str, relations: Mapping[str, tuple[Relation, ...]]) -> charmki
             networks={k: (Network('eth0', v, ''),) for k, v in addresses.items()},
         ),
         relations=relations,
-        peers={'seed': 'secret:seed', 'server': f'{name}/0'},
+        peers={
+            'seed': 'secret:seed',
+            'keys': 'secret:seed',
+            'server': f'{name}/0',
+            **dict.fromkeys(
+                getattr(getattr(sound.charm(name), 'spec', None), 'chosen', ()), 'secret:x'
+            ),
+        },
+        options=read.values,
+        refused_options=read.refused,
+        unsettled=read.unsettled,
         my_peer_data={'ingress-address': '10.0.0.2'},
-        secrets={'secret:seed': {'seed': SEED}},
+        secrets={'secret:seed': {'seed': SEED}, 'secret:x': {'value': 'v' * 64}},
         fresh='f' * 64,
         unit_secret='u' * 64,
         now=1_800_000_000.0,
     )
 
 
-def _driven(name: str, relations: Mapping[str, tuple[Relation, ...]]) -> drive.Driven:
-    charm = _charm(name)
+def driven(
+    name: str, relations: Mapping[str, tuple[Relation, ...]], read: options.Read | None = None
+) -> drive.Driven:
+    """A config-changed of the charm *name*; with its options at their defaults, if not as *read*."""
+    charm = sound.charm(name)
     machine = machines.FakeMachine(shell=_shell(name))
     return drive.drive(
         machine,
         lambda why, inputs: charm.run(charm, why, inputs),
         charmkit.Hook('config-changed'),
-        _inputs(name, relations),
+        _inputs(name, relations, read or options.read(charm.declared_options(), {}, {})),
     )
 
 
 def _shell(name: str) -> Any:
-    if name != 'mysql':
+    """What the programs of the charm's server say."""
+    beside = {'mysql': 'sql', 'rabbitmq-server': 'cluster'}.get(name)
+    if beside is None:
         return None
-    path = CHARMS / 'mysql/tests/unit/sql.py'
-    spec = importlib.util.spec_from_file_location('mysql_sql', path)
+    sound.charm(name)  # Its modules are what that one imports.
+    path = sound.CHARMS / name / 'tests/unit' / f'{beside}.py'
+    spec = importlib.util.spec_from_file_location(f'hostile_{beside}', path)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules['mysql_sql'] = module
+    sys.modules[f'hostile_{beside}'] = module
     spec.loader.exec_module(module)
-    return module.Server()
+    return module.Server() if name == 'mysql' else module.Cluster().of(f'rabbit@{name}-0')
 
 
 def _spoilt(relation: Relation, changes: list[tuple[int, str]], key: str) -> Relation:
@@ -277,7 +219,8 @@ def _spoilt(relation: Relation, changes: list[tuple[int, str]], key: str) -> Rel
 
 
 @pytest.mark.parametrize(
-    ('name', 'endpoint'), [(name, endpoint) for name in NAMES for endpoint in _endpoints(name)]
+    ('name', 'endpoint'),
+    [(name, endpoint) for name in NAMES for endpoint in sound.endpoints(name)],
 )
 @settings(deadline=None, max_examples=examples(30), suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
@@ -289,33 +232,35 @@ def test_nothing_that_the_other_side_writes_fails_a_hook_or_comes_into_a_file(
         st.sampled_from(['database', '_database', 'service', '_service', 'x'])
         | st.text(max_size=9)
     )
-    relations = {r.name: (r,) for r in _relations(name)}
+    relations = {r.name: (r,) for r in sound.relations(name)}
     relations[endpoint] = (_spoilt(relations[endpoint][0], changes, key),)
-    judge(_driven(name, relations))
+    judge(driven(name, relations))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
-    ('name', 'endpoint'), [(name, endpoint) for name in NAMES for endpoint in _endpoints(name)]
+    ('name', 'endpoint'),
+    [(name, endpoint) for name in NAMES for endpoint in sound.endpoints(name)],
 )
 def test_every_key_holds_every_bomb(name: str, endpoint: str):
-    sound = {r.name: (r,) for r in _relations(name)}
-    relation = sound[endpoint][0]
+    every = {r.name: (r,) for r in sound.relations(name)}
+    relation = every[endpoint][0]
     places = len(relation.app_data) + len(relation.units['other/0'])
     for at in range(max(places, 1)):
         for bomb in BOMBS:
             spoilt = _spoilt(relation, [(at, bomb)], 'x')
             try:
-                judge(_driven(name, {**sound, endpoint: (spoilt,)}))
+                judge(driven(name, {**every, endpoint: (spoilt,)}))
             except Exception as e:
                 raise AssertionError(f'key {at} of {endpoint} with {bomb[:60]!r}') from e
 
 
-def judge(driven: drive.Driven) -> None:
-    desired = driven.desired
+def judge(done: drive.Driven) -> None:
+    """What must hold, whatever was said."""
+    desired = done.desired
     for file in desired.host.files:
-        assert file.content.encode()
+        file.content.encode()
         intruders = [li for li in file.content.splitlines() if li.strip(' [').startswith(MARK)]
         assert intruders == [], file.path
     bags = [*desired.unit_data.values(), *desired.app_data.values()]
@@ -330,19 +275,19 @@ def judge(driven: drive.Driven) -> None:
 def test_sound_relations_bring_everything_about():
     """The twin: what is spoilt above is what a charm reads."""
     for name in NAMES:
-        driven = _driven(name, {r.name: (r,) for r in _relations(name)})
-        judge(driven)
-        assert not [s for s in driven.desired.status if 'missing' in s.message], name
-        assert driven.desired.host.services
+        done = driven(name, {r.name: (r,) for r in sound.relations(name)})
+        judge(done)
+        assert not [s for s in done.desired.status if 'missing' in s.message], name
+        assert done.desired.host.services
 
 
 def test_without_the_parsers_care_it_would_fail(monkeypatch: pytest.MonkeyPatch):
     """The twin: a line break in what keystone answers would end a hook of placement."""
-    relations = {r.name: (r,) for r in _relations('placement')}
-    at = sorted(IDENTITY).index('service_username')
+    relations = {r.name: (r,) for r in sound.relations('placement')}
+    at = sorted(sound.IDENTITY).index('service_username')
     spoilt = _spoilt(relations['identity-service'][0], [(at, f'x\n{MARK} = 1')], 'x')
     relations['identity-service'] = (spoilt,)
-    judge(_driven('placement', relations))
+    judge(driven('placement', relations))
     monkeypatch.setattr(keystone.wire, 'one_line', bool)
     with pytest.raises(ValueError, match='holds a line break'):
-        _driven('placement', relations)
+        driven('placement', relations)

@@ -170,11 +170,14 @@ def place(*roles: str) -> Need[Place]:
 
 
 def _own_url(bag: Databag, role: str) -> str:
-    """Where keystone says that it is, in the *role* of ``auth``, ``service`` or ``internal``."""
+    """Where keystone says that it is, in the *role* of ``auth``, ``service`` or ``internal``; '' for no such place."""
     host, port = bag.get(f'{role}_host'), bag.get(f'{role}_port')
     if not (host and port):
         return ''
-    return f'{bag.get(f"{role}_protocol", "http")}://{host_in_url(host)}:{port}'
+    try:
+        return _url(f'{bag.get(f"{role}_protocol", "http")}://{host_in_url(host)}:{port}')
+    except ValueError:
+        return ''
 
 
 # The other side: keystone itself.

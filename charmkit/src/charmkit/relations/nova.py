@@ -18,6 +18,7 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
+from .. import options
 from . import (
     Databag,
     Need,
@@ -244,24 +245,51 @@ def known(
             hostname = bag.get('hostname', '')
             if not hostname:
                 continue
-            if not _NAME.fullmatch(hostname):
-                refused.append(sharing.Refusal(unit, f'{hostname[:80]!r} is not a host name'))
+            if wrong := _not_its_name(hostname, found):
+                refused.append(sharing.Refusal(unit, wrong))
                 continue
             key = bag.get('nova_ssh_public_key', '').strip()
             if key and not _KEY.fullmatch(key):
                 refused.append(sharing.Refusal(unit, 'its SSH key is not a public key'))
+            address = bag.get('private-address', '')
+            if wrong := _not_its_address(address, found):
+                refused.append(sharing.Refusal(unit, wrong))
+                address = ''
             lines = [line.strip() for line in bag.get('ssh_host_keys', '').split('\n')]
             found.append(
                 Compute(
                     unit=unit,
                     hostname=hostname,
-                    address=_matching(_HOST, bag.get('private-address', '')),
+                    address=address,
                     zone=_matching(_ZONE, bag.get('availability_zone', '')),
                     ssh_key=_matching(_KEY, key),
                     host_keys=tuple(filter(_KEY.fullmatch, lines[:_MOST_HOST_KEYS])),
                 )
             )
     return tuple(found), tuple(refused)
+
+
+def _not_its_name(name: str, others: Iterable[Compute]) -> str:
+    """Why a node cannot be called *name*: nova takes two of one name for one node."""
+    if not _NAME.fullmatch(name):
+        return f'{name[:80]!r} is not a host name'
+    if name.lower().partition('.')[0] == 'localhost':
+        return f'{name[:80]!r} is every node: give its machine a name'
+    same = next((c.unit for c in others if c.hostname.lower() == name.lower()), '')
+    return f'its host name {name!r} is the one of {same} already' if same else ''
+
+
+def _not_its_address(address: str, others: Iterable[Compute]) -> str:
+    """Why guests cannot be sent to a node at *address*, and its host keys cannot be known by it."""
+    if not address:
+        return ''
+    if not _HOST.fullmatch(address) or not (
+        options.is_unicast(address)
+        or (':' not in address and address.strip('0123456789.') and address.lower() != 'localhost')
+    ):
+        return f'its address {address[:80]!r} is none that others reach'
+    same = next((c.unit for c in others if c.address == address), '')
+    return f'its address {address} is the one of {same} already' if same else ''
 
 
 def with_keys(controller: Controller, found: Iterable[Compute]) -> Controller:
