@@ -45,7 +45,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     inputs = dataclasses.replace(inputs, site=place.site)
     found = _found(spec, inputs)
     values = chosen.decide(spec.chosen, inputs)
-    unmet = [*_unmet(found, inputs), *values.status]
+    unmet = [*_unmet(found, inputs), *values.status, *_unread(spec, inputs)]
     installed = inputs.versions.get(spec.packages[0], '')
     asked = _settled(_requests(spec, inputs), place)
     outset = state.Desired(
@@ -126,7 +126,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             *(spec.tasks(ready) if decision.usable else ()),
             *consumers.tasks(spec, ready, running),
         ),
-        memory={**outset.memory, SERVED: decision.usable, **spec.memory(ready)},
+        memory={**outset.memory, SERVED: decision.usable and not refusal, **spec.memory(ready)},
     )
 
 
@@ -147,6 +147,11 @@ def _goes_on(
     )
     at_work = bool(inputs.memory.get(SERVED)) and not (course.paused or course.leaving)
     return at_work and not gone and not isinstance(why, Action)
+
+
+def _unread(spec: ServiceSpec, inputs: state.Inputs) -> list[state.Status]:
+    said = spec.lacking(inputs) if inputs.memory.get(SERVED) else ''
+    return [state.Status('waiting', said)] if said else []
 
 
 def _said_before(status: state.Status) -> state.Status:

@@ -197,6 +197,8 @@ class ServiceSpec:
     """What the operator should know besides."""
     refusal: Callable[[state.Inputs], str] = _may_serve
     """Why this unit must not serve as things are, in words for the operator; '' if it may."""
+    lacking: Callable[[state.Inputs], str] = _may_serve
+    """What a unit that has served cannot read now, beside its needs, in words; it goes on with what it had."""
     by_release: Mapping[str, Mapping[str, Any]] = dataclasses.field(
         default_factory=dict[str, Mapping[str, Any]]
     )

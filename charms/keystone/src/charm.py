@@ -45,6 +45,7 @@ class KeystoneCharm(charmkit.ApiCharm):
         options=declared.OPTIONS,
         machine=identity.machine,
         refusal=identity.refusal,
+        lacking=identity.refusal,
     )
 
     def run(self, why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:

@@ -254,7 +254,7 @@ def desired(run: Run) -> charmkit.Desired:
     mine = {SAID: galera.write_said(run.said), DB_HOST: inputs.site.address_on('shared-db')}
     backup = run.writer().unit != run.me
     return charmkit.Desired(
-        host=member.desired(inputs, admitted=run.admitted and bool(shared.values)),
+        host=member.desired(inputs, admitted=run.admitted),
         app_data={'peers': peers, **tcp_service.app_data(inputs)},
         unit_data={'peers': mine, **tcp_service.unit_data(inputs, backup=backup)},
         secrets={**mariadb.secrets(inputs), **shared.secrets},

@@ -47,14 +47,16 @@ def wanted(inputs: charmkit.Inputs) -> dict[str, str]:
 def desired(inputs: charmkit.Inputs, *, admitted: bool) -> host.Host:
     """The files of a member; before it is *admitted* its server must not know of the cluster, lest it join by itself.
 
+    One that is, and whose secret cannot be read for a while, keeps what it has: without it, it would stand alone.
     The server is no service here: it starts and stops as :mod:`galera` says.
     """
     files = [mariadb.config_file(inputs), mariadb.drop_in()]
-    if admitted:
+    password = passwords(inputs).values.get(SST, '')
+    if admitted and password:
         files.append(
             host.File(
                 path=galera_node.CLUSTER,
-                content=config(inputs, passwords(inputs).values.get(SST, '')),
+                content=config(inputs, password),
                 group='mysql',
                 mode=0o640,
             )

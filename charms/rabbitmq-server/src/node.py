@@ -24,6 +24,8 @@ SERVICE = broker.SERVICE
 PACKAGES = frozenset({'rabbitmq-server'})
 KEYS = 'keys'
 """The Juju secret: what passwords are derived from, and the cookie that nodes know each other by."""
+MEMBERS = 'members'
+"""In a unit's data on the peer relation: the members of the cluster that it is in, in JSON."""
 CLUSTERING_PORT = 25672
 
 _NOTE = '# Written by the charm: local changes are overwritten.'
@@ -53,7 +55,9 @@ def prepared() -> host.Host:
 def desired(inputs: charmkit.Inputs, *, stopped: bool = False) -> host.Host:
     """The server with its files; *stopped* while it is paused, or leaves."""
     if not secret(inputs, 'cookie'):
-        return host.Host(packages=PACKAGES, services=(_service('stopped'),))
+        # A member whose secret cannot be read for a while goes on with the cookie that it has.
+        idle = stopped or MEMBERS not in inputs.my_peer_data
+        return host.Host(packages=PACKAGES, services=(_service('stopped'),) if idle else ())
     return host.Host(
         packages=PACKAGES,
         files=(*files(inputs),),

@@ -18,8 +18,7 @@ from charmkit.relations import rabbitmq, wire
 from charmkit.why import action
 
 FOUNDER = 'founder'
-MEMBERS = 'members'
-"""In a unit's data on the peer relation: the members of the cluster that it is in, in JSON."""
+MEMBERS = node.MEMBERS
 WAITS = 'waits'
 """In a unit's data on the peer relation: its node runs, and is in no cluster yet."""
 NEXT = 'next'

@@ -766,3 +766,15 @@ def test_every_event_leads_to_the_same_state(ctx: testing.Context[Any], machine:
         ctx.run(event, state(DB, relation))
         seen.add(machine.desired)
     assert len(seen) == 1
+
+
+def test_a_unit_that_serves_goes_on_while_its_keys_cannot_be_read(
+    ctx: testing.Context[Any], machine: Machine
+):
+    out = ctx.run(ctx.on.relation_changed(DB, remote_unit=0), state(DB))
+    assert 'apache2' in machine.seen.active
+    out = ctx.run(ctx.on.update_status(), dataclasses.replace(out, secrets=set()))
+    assert 'apache2' in machine.seen.active
+    assert out.unit_status == testing.WaitingStatus(
+        f'{identity.UNSHARED}; what it said before stays in force'
+    )

@@ -532,3 +532,17 @@ def test_one_unit_behind_a_load_balancer_says_how_it_is_too(
     assert ('nobody', 'localhost') in database.accounts
     assert told(out)['db_host'] == '10.3.0.100'
     assert tcp_service.ENDPOINT in loadbalancer.ENDPOINTS
+
+
+def test_a_member_whose_secret_cannot_be_read_for_a_while_still_knows_of_its_cluster(
+    ctx: Ctx, database: sql.Server, machine: machines.FakeMachine
+):
+    """Its server would stand alone after its next start, with data of its own."""
+    database.members = ALL
+    out = hook(ctx, cluster(nova()))
+    assert galera_node.CLUSTER in machine.seen.paths
+    before = told(out)
+    out = hook(ctx, dataclasses.replace(out, secrets=set()))
+    assert galera_node.CLUSTER in machine.seen.paths
+    assert out.unit_status.name == 'waiting'
+    assert told(out) == before

@@ -300,3 +300,24 @@ def test_every_event_leads_to_the_same_state(ctx: Ctx, machine: machines.FakeMac
         ctx.run(event, served(relation))
         seen.add(machine.desired)
     assert len(seen) == 1
+
+
+def test_a_member_whose_secret_cannot_be_read_for_a_while_goes_on(
+    ctx: Ctx, machine: machines.FakeMachine, rabbits: cluster.Cluster
+):
+    rabbits.add(ME, SECOND)
+    well = served(asks(), me=members(ME, SECOND), peers={1: members(ME, SECOND)})
+    out = hook(ctx, well)
+    assert machine.service('rabbitmq-server') == 'running'
+    before = said(out)
+    out = hook(ctx, dataclasses.replace(out, secrets=set()))
+    assert 'stop rabbitmq-server' not in machine.steps
+    assert out.unit_status == testing.WaitingStatus('waiting for the secret of the cluster')
+    assert said(out) == before
+
+
+def test_a_unit_that_never_was_a_member_does_not_start_without_the_secret(
+    ctx: Ctx, machine: machines.FakeMachine
+):
+    hook(ctx, dataclasses.replace(served(), secrets=set()))
+    assert machine.service('rabbitmq-server') == 'stopped'
