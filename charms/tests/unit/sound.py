@@ -113,6 +113,12 @@ def endpoints(name: str) -> dict[str, tuple[str, str]]:
     }
 
 
+def bindings(name: str) -> tuple[str, ...]:
+    """The bindings of the charm *name* that are no endpoints."""
+    meta = yaml.safe_load((CHARMS / name / 'charmcraft.yaml').read_text())
+    return tuple(meta.get('extra-bindings', {}))
+
+
 def _unit_data(name: str, role: str, interface: str) -> Bag:
     """What a unit of the other side says. KeyError for an interface that is not known: give it one here."""
     known: dict[tuple[str, str], Bag] = {
