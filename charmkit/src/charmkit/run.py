@@ -24,6 +24,8 @@ class CommandError(Exception):
 def program(*argv: str, environment: Mapping[str, str] | None = None) -> str:
     """Run *argv* and return what it said, errors included.
 
+    It does not find the modules of the charm: packages run Python of their own while they are installed.
+
     Raises:
         CommandError: when it does not end with 0.
     """
@@ -32,7 +34,7 @@ def program(*argv: str, environment: Mapping[str, str] | None = None) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, **(environment or {})},
+        env={k: v for k, v in os.environ.items() if k != 'PYTHONPATH'} | {**(environment or {})},
         text=True,
         errors='replace',
         check=False,
