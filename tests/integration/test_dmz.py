@@ -79,15 +79,13 @@ def test_a_unit_of_the_load_balancer_that_dies_is_replaced_by_the_other(
     assert cloud_.token(cloud)
 
 
-def vips(juju: jubilant.Juju) -> dict[str, Any]:
-    """The bundle's own VIPs, each at the same place in the subnet that its space has here.
+def vips(juju: jubilant.Juju, bundle: str = 'dmz.yaml') -> dict[str, Any]:
+    """The *bundle*'s own VIPs, each at the same place in the subnet that its space has here.
 
     `make up` may have the bundle's own subnets on this host.
     """
     own = yaml.safe_load((BUNDLES / 'spaces.yaml').read_text())
-    applications: dict[str, Any] = yaml.safe_load((BUNDLES / 'dmz.yaml').read_text())[
-        'applications'
-    ]
+    applications: dict[str, Any] = yaml.safe_load((BUNDLES / bundle).read_text())['applications']
     found: dict[str, Any] = {}
     for name, app in applications.items():
         if vip := app.get('options', {}).get('vip'):
