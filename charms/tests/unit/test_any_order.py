@@ -1,0 +1,200 @@
+"""Whatever happens in whatever order to a unit: no hook fails, and once all is there again it serves as before.
+
+Relations come and go, their other side falls silent, the leader is another one, secrets cannot be read, actions run too
+early, options are wrong and are mended.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from charmkit import testing as machines
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ops import testing
+
+from charms import conftest as shared
+from charms.tests.unit import sound
+from tests.examples import examples
+
+pytestmark = pytest.mark.timeout(120)
+
+NAMES = (
+    'neutron-gateway',
+    'neutron-openvswitch',
+    'nova-compute',
+    'cinder',
+    'nova-cloud-controller',
+)
+WRONG = {'debug': True, 'config-flags': 'nonsense'}
+CARDS = {'10.0.0.2': 'eth0', '192.0.2.2': 'eth1', '10.8.0.2': 'eth2'}
+ON = {'external': '192.0.2.2', 'data': '10.8.0.2'}
+happenings = st.sampled_from(
+    [
+        'update-status',
+        'config-changed',
+        'pause',
+        'resume',
+        'openstack-upgrade',
+        'wrong option',
+        'right option',
+        'leader',
+        'follower',
+        'secrets away',
+        'secrets back',
+    ]
+) | st.tuples(st.sampled_from(['away', 'silent', 'back']), st.integers(0, 9))
+
+
+@dataclasses.dataclass
+class Course:
+    """A unit and what happens to it."""
+
+    name: str
+    ctx: testing.Context[Any]
+    out: testing.State
+    every: dict[str, testing.RelationBase]
+    secrets: frozenset[testing.Secret] = frozenset()
+
+    def happens(self, what: str | tuple[str, int]) -> None:
+        match what:
+            case 'pause' | 'resume' | 'openstack-upgrade':
+                try:
+                    self.out = self.ctx.run(self.ctx.on.action(what), self.out)
+                except testing.ActionFailed as e:
+                    assert e.state is not None
+                    self.out = e.state  # type: ignore[assignment]
+                return
+            case 'wrong option' | 'right option':
+                config = WRONG if what == 'wrong option' else {}
+                self.out = dataclasses.replace(self.out, config=config)
+            case 'leader' | 'follower':
+                self.out = dataclasses.replace(self.out, leader=what == 'leader')
+            case 'secrets away':
+                self.secrets |= frozenset(self.out.secrets)
+                self.out = dataclasses.replace(self.out, secrets=frozenset())
+            case 'secrets back':
+                self._secrets()
+            case ('away' | 'silent' | 'back', int(number)):
+                self._relation(str(what[0]), number)
+                return
+            case _:
+                pass
+        self.out = self.ctx.run(self.ctx.on.update_status(), self.out)
+
+    def _secrets(self) -> None:
+        known = {s.id for s in self.out.secrets}
+        more = [s for s in self.secrets if s.id not in known]
+        self.out = dataclasses.replace(self.out, secrets={*self.out.secrets, *more})
+
+    def _relation(self, what: str, number: int) -> None:
+        endpoint = sorted(self.every)[number % len(self.every)]
+        sound_one = self.every[endpoint]
+        there = next((r for r in self.out.relations if r.id == sound_one.id), None)
+        others = {r for r in self.out.relations if r.id != sound_one.id}
+        if what == 'away':
+            if there is not None:
+                self.out = self.ctx.run(self.ctx.on.relation_broken(there), self.out)  # type: ignore[arg-type]
+                self.out = dataclasses.replace(
+                    self.out, relations={r for r in self.out.relations if r.id != sound_one.id}
+                )
+            return
+        mine: Any = {'local_unit_data': dict(there.local_unit_data)} if there else {}
+        if what == 'silent':
+            silent: Any = (
+                {'remote_unit_data': {}}
+                if isinstance(sound_one, testing.SubordinateRelation)
+                else {'remote_units_data': {0: {}}}
+            )
+            mine |= silent
+        now = dataclasses.replace(sound_one, **mine)
+        self.out = dataclasses.replace(self.out, relations={*others, now})
+        self.out = self.ctx.run(self.ctx.on.relation_changed(now), self.out)  # type: ignore[arg-type]
+
+    def mended(self) -> None:
+        self._secrets()
+        self.out = dataclasses.replace(self.out, leader=True, config={})
+        for number in range(len(self.every)):
+            self._relation('back', number)
+        self.happens('resume')
+        self.happens('update-status')
+
+
+def related(name: str) -> dict[str, testing.RelationBase]:
+    found: dict[str, testing.RelationBase] = {}
+    for r in sound.relations(name):
+        _, interface = sound.endpoints(name)[r.name]
+        bag = dict(r.units['other/0'])
+        if interface in ('openstack-api-endpoints', 'juju-info'):
+            continue
+        if interface in ('neutron-plugin', 'cinder-backend'):
+            found[r.name] = testing.SubordinateRelation(r.name, remote_unit_data=bag)
+        else:
+            found[r.name] = testing.Relation(r.name, remote_units_data={0: bag})
+    return found
+
+
+def course(name: str) -> tuple[Course, machines.FakeMachine]:
+    machine = machines.FakeMachine(
+        interfaces=CARDS, links={c: f'02:00:00:00:00:0{c[-1]}' for c in CARDS.values()}
+    )
+    sound.charm(name).machine = machine
+    bound = {*sound.endpoints(name), *sound.bindings(name)}
+    networks = {n for n in shared.networks() if n.binding_name in bound} | {
+        testing.Network(b, [testing.BindAddress([testing.Address(a)])], ingress_addresses=[a])
+        for b, a in ON.items()
+        if b in bound
+    }
+    start = testing.State(
+        leader=True, relations={testing.PeerRelation('peers')}, networks=networks
+    )
+    return Course(
+        name, testing.Context(sound.charm(name), app_name=name), start, related(name)
+    ), machine
+
+
+def runs(name: str, machine: machines.FakeMachine) -> set[str]:
+    """The daemons that are to run, and do."""
+    wanted = {s.name for s in machine.desired.services if s.state == 'running'}
+    return {d.name for d in sound.charm(name).spec.daemons} & wanted & machine.seen.active
+
+
+@pytest.mark.parametrize('name', NAMES)
+@settings(deadline=None, max_examples=examples(20), suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(happenings, max_size=8))
+def test_whatever_happens_a_unit_comes_back(name: str, happened: list[str | tuple[str, int]]):
+    quiet, machine = course(name)
+    quiet.mended()
+    assert quiet.out.unit_status.name == 'active', quiet.out.unit_status
+    paths = {f.path for f in machine.desired.files}
+    running = runs(name, machine)
+    assert running
+    troubled, machine = course(name)
+    for what in happened:
+        troubled.happens(what)
+    troubled.mended()
+    assert troubled.out.unit_status.name == 'active', troubled.out.unit_status
+    assert {f.path for f in machine.desired.files} == paths
+    assert runs(name, machine) == running
+
+
+@pytest.mark.parametrize(
+    ('what', 'status', 'serves'),
+    [
+        ('pause', 'maintenance', False),
+        (('away', 0), 'blocked', False),
+        (('silent', 0), 'waiting', True),
+        ('secrets away', 'waiting', True),
+        ('wrong option', 'blocked', True),
+    ],
+)
+def test_what_happens_is_felt(what: str | tuple[str, int], status: str, serves: bool):
+    """The twin: nothing of it would be found above if nothing came of it."""
+    unit, machine = course('nova-cloud-controller')
+    unit.mended()
+    assert sorted(unit.every)[0] == 'amqp'
+    unit.happens(what)
+    assert unit.out.unit_status.name == status
+    assert ('nova-conductor' in machine.seen.active) is serves
