@@ -26,7 +26,6 @@ class Browser:
         wanted = {
             'browserName': 'chrome',
             'goog:chromeOptions': {'args': [*OPTIONS]},
-            'goog:loggingPrefs': {'browser': 'ALL'},
         }
         made = self._ask('POST', '/session', {'capabilities': {'alwaysMatch': wanted}})
         self.session = f'/session/{made["sessionId"]}'
@@ -47,12 +46,6 @@ class Browser:
     def url(self) -> str:
         """Where it is."""
         return str(self._ask('GET', f'{self.session}/url'))
-
-    def run(self, script: str) -> Any:
-        """What *script* (JavaScript) returns, run in the page."""
-        return self._ask(
-            'POST', f'{self.session}/execute/sync', {'script': script, 'args': list[object]()}
-        )
 
     def find(self, css: str, within_s: float = 60) -> str:
         """The first element, once it is there. AssertionError when it does not come."""
@@ -77,11 +70,6 @@ class Browser:
     def text(self, css: str) -> str:
         """What is to be read in an element."""
         return str(self._ask('GET', f'{self.session}/element/{self.find(css)}/text'))
-
-    def complaints(self) -> list[str]:
-        """What the browser has complained of: files that did not load, scripts that broke off."""
-        said = self._ask('POST', f'{self.session}/se/log', {'type': 'browser'})
-        return [entry['message'] for entry in said if entry['level'] == 'SEVERE']
 
     def picture(self) -> bytes:
         """What it shows (PNG)."""
