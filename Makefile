@@ -47,6 +47,8 @@ format: ready  ## put the code in its one form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Whatever the environment says: without bytecode, each worker and each program that a test runs compiles all it imports.
+unit: export PYTHONDONTWRITEBYTECODE =
 unit: ready  ## pure tests, in seconds
 	$(PYTEST) -n auto -m 'not slow' $(UNIT)
 

@@ -12,6 +12,10 @@ import pytest
 from charmkit import testing as machines
 from ops import testing
 
+from tests import quick_yaml
+
+quick_yaml.quicken()
+
 CHARMS = pathlib.Path(__file__).parent
 BASES = ('debian@12', 'debian@13', 'ubuntu@24.04')
 

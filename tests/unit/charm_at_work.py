@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import importlib.util
 import json
 import pathlib
@@ -13,11 +14,11 @@ from typing import Any
 
 import charmkit
 import pytest
-import yaml
 from charmkit import testing as machines
 from ops import testing
 
 from charms import conftest as given
+from tests import quick_yaml
 
 BASES = ('debian@12', 'debian@13')
 DATABASES = {'nova-cloud-controller': ('nova', 'novaapi', 'novacell0')}
@@ -33,7 +34,7 @@ class Folder:
     @property
     def meta(self) -> dict[str, Any]:
         """Its charmcraft.yaml."""
-        return yaml.safe_load((self.path / 'charmcraft.yaml').read_text())
+        return quick_yaml.read((self.path / 'charmcraft.yaml').read_text())
 
     @property
     def name(self) -> str:
@@ -119,8 +120,12 @@ def loaded(folder: Folder) -> Generator[type[charmkit.ApiCharm]]:
         sys.modules.update(known)
 
 
+@functools.cache
 def at_work(folder: Folder, base: str, *, balanced: bool = False, pause: bool = False) -> Seen:
-    """The leader with all that it needs on *base*; behind a load balancer, and then paused, if asked for."""
+    """The leader with all that it needs on *base*; behind a load balancer, and then paused, if asked for.
+
+    Once for each: rules read what was seen, and change none of it.
+    """
     relations: set[testing.RelationBase] = {testing.PeerRelation('peers')}
     if balanced:
         relations.add(_balancer())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import collections
+import functools
 import json
 import pathlib
 import re
@@ -334,6 +335,7 @@ def _unnamed(folder: work.Folder, value: Any) -> Any:
     return json.loads(json.dumps(value).replace(folder.name, 'NAME'))
 
 
+@functools.cache
 def _windows(folder: work.Folder) -> dict[tuple[str, ...], str]:
     """Every run of so many lines of code, and where it is. Imports, comments and brackets do not count."""
     found: dict[tuple[str, ...], str] = {}

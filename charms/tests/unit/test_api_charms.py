@@ -9,12 +9,12 @@ from typing import Any
 
 import charmkit
 import pytest
-import yaml
 from charmkit import apache, host, idle
 from charmkit import testing as machines
 from ops import testing
 
 from charms import conftest as shared
+from tests import quick_yaml
 
 CHARMS = pathlib.Path(__file__).parents[2]
 
@@ -205,7 +205,7 @@ def test_what_a_run_at_rest_has_found_needs_no_other_run(
     tmp_path: pathlib.Path,
 ):
     memory = tmp_path / '.heard'
-    said = yaml.safe_load((CHARMS / name / 'charmcraft.yaml').read_text())
+    said = quick_yaml.load((CHARMS / name / 'charmcraft.yaml').read_text())
     there = testing.Context(charm, said, charm_root=tmp_path)
     elected = there.run(there.on.leader_elected(), state(related))
     assert not memory.exists()
@@ -234,7 +234,7 @@ def test_a_run_that_ends_blocked_is_not_at_rest(
     tmp_path: pathlib.Path,
 ):
     """What stands in the way may go without a word in a databag."""
-    said = yaml.safe_load((CHARMS / name / 'charmcraft.yaml').read_text())
+    said = quick_yaml.load((CHARMS / name / 'charmcraft.yaml').read_text())
     there = testing.Context(charm, said, charm_root=tmp_path)
     out = there.run(there.on.config_changed(), state({testing.PeerRelation('peers')}))
     out = there.run(there.on.update_status(), out)

@@ -12,9 +12,9 @@ from typing import Any
 
 import jsonschema
 import pytest
-import yaml
 
 from charms import conftest as shared
+from tests import quick_yaml
 
 SCHEMA = json.loads((pathlib.Path(__file__).parent / 'charmcraft-4.5.0.schema.json').read_text())
 NAMES = sorted(path.parent.name for path in shared.CHARMS.glob('*/charmcraft.yaml'))
@@ -24,7 +24,7 @@ API_CHARMS = [
 
 
 def project(name: str) -> dict[str, Any]:
-    return yaml.safe_load((shared.CHARMS / name / 'charmcraft.yaml').read_text())
+    return quick_yaml.load((shared.CHARMS / name / 'charmcraft.yaml').read_text())
 
 
 def problems(given: dict[str, Any]) -> list[str]:
