@@ -74,7 +74,7 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize(('name', 'option'), OPTIONS)
-@settings(deadline=None, max_examples=examples(20), suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(10), suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_whatever_is_typed_is_refused_by_name_or_can_be_done(
     name: str, option: str, data: st.DataObject

@@ -222,7 +222,7 @@ def _spoilt(relation: Relation, changes: list[tuple[int, str]], key: str) -> Rel
     ('name', 'endpoint'),
     [(name, endpoint) for name in NAMES for endpoint in sound.endpoints(name)],
 )
-@settings(deadline=None, max_examples=examples(30), suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(15), suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_nothing_that_the_other_side_writes_fails_a_hook_or_comes_into_a_file(
     name: str, endpoint: str, data: st.DataObject
