@@ -162,7 +162,7 @@ def runs(name: str, machine: machines.FakeMachine) -> set[str]:
 
 
 @pytest.mark.parametrize('name', NAMES)
-@settings(deadline=None, max_examples=examples(8), suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(10), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(happenings, max_size=8))
 def test_whatever_happens_a_unit_comes_back(name: str, happened: list[str | tuple[str, int]]):
     quiet, machine = course(name)
