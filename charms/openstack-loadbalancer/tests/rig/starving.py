@@ -39,6 +39,8 @@ def starved(
             end = time.monotonic() + seconds
             longest = 0.0
             while time.monotonic() < end and not 0 < enough <= _taken(seen):
+                # It may have lost it for good: one that is of lower priority does not take it back.
+                owner = next((u for u in SIDES if _holds(u)), owner)
                 began = time.monotonic()
                 _all(running[owner].pid, signal.SIGSTOP)
                 time.sleep(still_s)
