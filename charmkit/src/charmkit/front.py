@@ -131,11 +131,12 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
     by_relation: dict[int, EndpointType] = {
         r.id: loadbalancer.ENDPOINTS[r.name] for r in balancers
     }
+    urls = _urls(spec, inputs)
     return Place(
         site=dataclasses.replace(
             inputs.site,
-            urls=_urls(spec, inputs),
-            hosts=_hosts(spec, inputs, balancers),
+            urls=urls,
+            hosts=_hosts(urls, inputs, balancers),
             listening=offered.listening(spec, inputs.site, balancers),
             unregistered=_unregistered(spec, inputs, balancers),
         ),
@@ -298,16 +299,16 @@ def _urls_of(
 
 
 def _hosts(
-    spec: spec_.ServiceSpec, inputs: state.Inputs, balancers: Iterable[Relation]
+    urls: Mapping[str, Mapping[str, str]], inputs: state.Inputs, balancers: Iterable[Relation]
 ) -> dict[str, tuple[str, ...]]:
-    """By service: the names and addresses of its URLs, of its load balancers and VIPs, and this unit's own."""
+    """By service: the names and addresses of its *urls*, of its load balancers and VIPs, and this unit's own."""
     own = {*str(inputs.options.get('vip') or '').split(), *listen(inputs)}
     answers = [answer for answer in map(loadbalancer.read, balancers) if answer]
     found: dict[str, tuple[str, ...]] = {}
-    for service, urls in _urls(spec, inputs).items():
+    for service, by_type in urls.items():
         frontends = [f for a in answers for f in a.frontends.get(service, {}).values()]
         told = {host for f in frontends for host in (f.hostname, *f.addresses)}
-        hosts = {urlsplit(url).hostname or '' for url in urls.values()}
+        hosts = {urlsplit(url).hostname or '' for url in by_type.values()}
         found[service] = tuple(sorted((own | told | hosts) - {''}))
     return found
 
