@@ -6,14 +6,12 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jubilant
 from blame import Failed, blamed, until
 from leftovers import NAME
-
-if TYPE_CHECKING:
-    from servers import Proof
+from steps import Proof
 
 LIVE, RESIZED = 'the server moved to another compute node as it runs', 'the server, resized'
 ALONE = 'there is one compute node'

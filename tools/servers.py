@@ -5,7 +5,6 @@ All of it carries one name, by which it is removed: at the end, when the proof i
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import ipaddress
 import json
@@ -14,7 +13,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cloud as cloud_
 import console
@@ -24,10 +23,7 @@ import moves
 from blame import Failed, blamed, until
 from guest import build
 from leftovers import NAME, nothing_left, sweep
-from steps import Step, left_out
-
-if TYPE_CHECKING:
-    import openstack.connection
+from steps import Proof, Step, left_out
 
 TENANT = '192.168.77.0/24'
 METADATA = 'metadata by service'
@@ -42,15 +38,6 @@ ANSWER_S = 30.0
 """How long the console may take to say something."""
 POOL = (100, 199)
 """Hosts of the external network's subnet that floating addresses are taken from: machines have those below."""
-
-
-@dataclasses.dataclass
-class Proof:
-    """What has been made so far."""
-
-    juju: jubilant.Juju
-    client: openstack.connection.Connection
-    made: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
 
 
 def there(status: jubilant.Status) -> bool:

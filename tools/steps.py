@@ -1,9 +1,15 @@
-"""What is to be proven, as a value."""
+"""What is to be proven of a cloud, as values."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jubilant
+
+if TYPE_CHECKING:
+    import openstack.connection
 
 
 class Step(NamedTuple):
@@ -21,3 +27,12 @@ class Step(NamedTuple):
 def left_out(what: str, why: str) -> Step:
     """One that is not proven here."""
     return Step(what, lambda: f'left out: {why}', left_out=True)
+
+
+@dataclasses.dataclass
+class Proof:
+    """What has been made so far."""
+
+    juju: jubilant.Juju
+    client: openstack.connection.Connection
+    made: dict[str, Any] = dataclasses.field(default_factory=dict[str, Any])
