@@ -150,7 +150,7 @@ def _base(_model: Model, _name: str, value: str) -> None:
     if not value:
         return
     try:
-        bases.parse(value)
+        bases.python_of(bases.parse(value))  # One that nothing could be deployed on.
     except charm_.Invalid as error:
         raise Refused(f'invalid default base "{value}": {error}') from None
 

@@ -77,6 +77,7 @@ CASES = [
     (requests.SetModelConfig(options={'update-status-hook-interval': '1ms'}), 'cannot be less than'),
     (requests.SetModelConfig(options={'automatically-retry-hooks': 'maybe'}), 'expected bool'),
     (requests.SetModelConfig(options={'default-base': 'beos'}), 'invalid default base'),
+    (requests.SetModelConfig(options={'default-base': 'debain@12'}), 'base "debain@12" is not known'),
     (requests.SetModelConfig(options={'uuid': 'x'}), 'cannot be changed'),
     (requests.Refresh(application='zz', charm='local:a-0'), 'application "zz" not found'),
     (requests.Refresh(application='a', charm='local:b-0'), 'would change the charm from "a" to "b"'),
