@@ -17,6 +17,7 @@ LOGS = {
     'agents': ('neutron-gateway', '/var/log/neutron'),
     'glance': ('glance', '/var/log/glance'),
     'cinder': ('cinder', '/var/log/cinder'),
+    'dashboard': ('openstack-dashboard', '/var/log/apache2'),
     'placement': ('placement', '/var/log/apache2'),
 }
 """By service: application, and where on its units it writes."""
@@ -36,7 +37,7 @@ def blamed(service: str, doing: str, units: Sequence[str] = ()) -> Generator[Non
             yield
     except Failed:
         raise
-    except (RuntimeError, TimeoutError) as error:
+    except (RuntimeError, OSError) as error:
         raise Failed(f'{error} [{service}: {"; ".join(where)}]') from error
 
 

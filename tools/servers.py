@@ -17,6 +17,7 @@ from typing import Any
 
 import cloud as cloud_
 import console
+import dashboard
 import jubilant
 import machines
 import moves
@@ -34,6 +35,7 @@ SETTLE_S = 120.0
 ASK_S = 120.0
 """How long one request may take: neutron does much before it answers."""
 CONSOLE = 'its console, opened through the load balancer'
+LISTED = 'the dashboard, logged in, with the server in its list'
 ANSWER_S = 30.0
 """How long the console may take to say something."""
 POOL = (100, 199)
@@ -64,6 +66,8 @@ def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[Step]:
         yield left_out(CONSOLE, 'console-access-protocol is none')
     else:
         yield step(CONSOLE, functools.partial(opened, cloud=cloud))
+    if 'horizon' in cloud.urls:
+        yield step(LISTED, functools.partial(listed, cloud=cloud))
     yield step('its floating address, refused before it is allowed', refused)
     yield step('its floating address, answering HTTP in the DMZ', answers)
     if 'cinder' in now.apps:
@@ -270,6 +274,13 @@ def opened(proof: Proof, cloud: cloud_.Cloud) -> str:
     with blamed('console', f'opening {made.url.partition("?")[0]}'):
         said = console.banner(made.url, ANSWER_S)
     return f'{served}: {said}'
+
+
+def listed(proof: Proof, cloud: cloud_.Cloud) -> str:
+    """Whoever comes with a browser gets in, and finds the server; the dashboard speaks to keystone and nova for it."""
+    with blamed('dashboard', 'looking for the server in the dashboard'):
+        site = cloud.urls['horizon']['public']
+        return dashboard.lists(site, cloud.password, proof.made['server'], ASK_S)
 
 
 def refused(proof: Proof) -> str:
