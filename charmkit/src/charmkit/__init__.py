@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from .api import AgentCharm, ApiCharm, SiteCharm
     from .charm import Charm
+    from .declaration import Declaration
     from .machine import Facts, Machine, Task
     from .relations import (
         cinder,
@@ -47,6 +48,7 @@ __all__ = [
     'ApiCharm',
     'Charm',
     'Daemon',
+    'Declaration',
     'Desired',
     'Facts',
     'Hook',
@@ -88,6 +90,7 @@ __all__ = [
 _HOMES = {
     'api': ('AgentCharm', 'ApiCharm', 'SiteCharm'),
     'charm': ('Charm',),
+    'declaration': ('Declaration',),
     'machine': ('Facts', 'Machine', 'Task'),
     'relations': (
         'cinder',

@@ -1,4 +1,4 @@
-"""Write into ``charmcraft.yaml`` what its charm declares, and what every API charm has.
+"""Write into ``charmcraft.yaml`` what its charm declares and what every API charm has, and ``lifecycle.yaml``.
 
 ``python -m charmkit.generate charms/*`` brings the files up to date; with ``--check`` it only says which are not
 (exit status 1). What a charm has for itself (title, description, other relations and actions)
@@ -16,9 +16,10 @@ import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
-from . import options
+from . import declaration, options, releases
 from .api import AgentCharm, ApiCharm
 from .charm import Charm
+from .relations import keystone, loadbalancer
 
 _WIDTH = 99
 
@@ -36,6 +37,12 @@ PART = """\
     source: ../..
     source-subdir: charms/{name}
     build-snaps: [astral-uv]
+"""
+LIFECYCLE_PART = f"""\
+  lifecycle:
+    plugin: dump
+    source: .
+    prime: [{declaration.FILE}]
 """
 API_TOP = """\
 extra-bindings:
@@ -116,11 +123,15 @@ CONTRACT = """\
 """
 
 
-def metadata(text: str, name: str, charm: type[Charm]) -> str:
-    """The ``charmcraft.yaml`` of the charm *name*, whose present text is *text*, as *charm* declares it."""
+def metadata(text: str, name: str, charm: type[Charm], *, lifecycle: bool = False) -> str:
+    """The ``charmcraft.yaml`` of the charm *name*, whose present text is *text*, as *charm* declares it.
+
+    *lifecycle*: it has a ``lifecycle.yaml``, which goes into the charm.
+    """
     api = issubclass(charm, ApiCharm)
     text = _put(text, '', _blocks(COMMON.format(name=name), ''))
-    text = _put(text, 'parts:', _blocks(PART.format(name=name), '  '))
+    part = PART.format(name=name) + (LIFECYCLE_PART if lifecycle else '')
+    text = _put(text, 'parts:', _blocks(part, '  '))
     if api:
         text = _put(text, '', _blocks(API_TOP.format(name=name), ''))
         text = _put(text, 'provides:', _blocks(ENDPOINTS, '  '))
@@ -135,21 +146,45 @@ def metadata(text: str, name: str, charm: type[Charm]) -> str:
     return text
 
 
+def whole(charm: type[ApiCharm | AgentCharm], *, subordinate: bool) -> declaration.Whole:
+    """What a tool that upgrades a cloud must know of *charm*."""
+    spec = charm.spec
+    said, every = spec.lifecycle, spec.every_release
+    api = issubclass(charm, ApiCharm)
+    types = (*(app.type for app in spec.apps if app.type), *(s.type for s in spec.served))
+    identity = any(need.relation == keystone.RELATION for need in spec.needs)
+    migrates = {
+        'expand': api and any(s.migrations.sync for s in every),
+        'contract': api and any(s.migrations.contract for s in every),
+    }
+    own: tuple[declaration.Way, ...] = ('stay',) if subordinate else said.ways
+    return declaration.Whole(
+        provides=(*types, *said.provides),
+        after=tuple(
+            dict.fromkeys((*declaration.FIRST, *(('identity',) if identity else ()), *said.after))
+        ),
+        ways=own,
+        releases={base: release.name for base, release in releases.OF_BASE.items()},
+        actions={
+            **{what: f'db-{what}' for what, has in migrates.items() if has},
+            **{'drain': 'pause', 'admit': 'resume', 'upgrade': 'openstack-upgrade'},
+        },
+        behind=tuple(loadbalancer.ENDPOINTS) if api else (),
+        may_not_mix=said.may_not_mix,
+    )
+
+
 def option(o: options.Option) -> str:
     """One option, as ``charmcraft.yaml`` spells it."""
     # JSON is YAML, and a word stands better without quotes where YAML takes it for nothing else.
     plain = isinstance(o.default, str) and re.fullmatch(r'[A-Za-z][\w-]*', o.default, re.ASCII)
-    word = plain and str(o.default).lower() not in _YAML_WORDS
+    word = plain and str(o.default).lower() not in declaration.YAML_WORDS
     shown = o.default if word else json.dumps(o.default, ensure_ascii=False)
     wanted = f' Wanted: {o.kind.wants}.' if o.kind.wants else ''
     return (
         f'    {o.name}:\n      type: {o.kind.juju}\n      default: {shown}\n'
         f'      description: |\n{textwrap.indent(_fill(o.description + wanted), " " * 8)}\n'
     )
-
-
-_YAML_WORDS = frozenset(('y', 'yes', 'n', 'no', 'true', 'false', 'on', 'off', 'null'))
-"""What YAML 1.1 takes for a boolean or for nothing, in any case of letters."""
 
 
 def _fill(text: str) -> str:
@@ -238,7 +273,9 @@ def load(folder: pathlib.Path) -> type[Charm]:
 
 
 def stale(folders: Iterable[pathlib.Path]) -> dict[pathlib.Path, str]:
-    """Each ``charmcraft.yaml`` below *folders* that is not as it should be, and how it should.
+    """Each ``charmcraft.yaml`` and ``lifecycle.yaml`` below *folders* that is not as it should be, and how it should.
+
+    A charm that declares no service has the latter by hand, or not at all.
 
     Raises:
         ValueError: naming a file with a mapping in one line, where entries are to go.
@@ -248,12 +285,25 @@ def stale(folders: Iterable[pathlib.Path]) -> dict[pathlib.Path, str]:
         path = folder / 'charmcraft.yaml'
         text = path.read_text()
         found = re.search(r'^name: (\S+)$', text, re.MULTILINE)
+        charm, lifecycle = load(folder), folder / declaration.FILE
+        declares = issubclass(charm, (ApiCharm, AgentCharm))
         try:
-            wanted = metadata(text, found[1] if found else folder.name, load(folder))
+            wanted = metadata(
+                text,
+                found[1] if found else folder.name,
+                charm,
+                lifecycle=declares or lifecycle.is_file(),
+            )
         except ValueError as e:
             raise ValueError(f'{path}: {e}') from None
         if wanted != text:
             out[path] = wanted
+        if declares:
+            subordinate = bool(re.search(r'^subordinate: true\b', text, re.MULTILINE))
+            there = lifecycle.read_text() if lifecycle.is_file() else ''
+            said = declaration.render(whole(charm, subordinate=subordinate))
+            if said != there:
+                out[lifecycle] = said
     return out
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
-from . import apache, conf, host, limits, migration, options, releases, state
+from . import apache, conf, declaration, host, limits, migration, options, releases, state
 from .machine import Task
 from .relations import ENDPOINT_TYPES, Databag, EndpointType, Need, Relation
 
@@ -187,6 +187,8 @@ class ServiceSpec:
     options: tuple[options.Option, ...] = ()
     """Its own ones, beside those that every API charm has; one of the same name takes their place."""
     migrations: migration.Commands = dataclasses.field(default_factory=migration.Commands)
+    lifecycle: declaration.Declaration = dataclasses.field(default_factory=declaration.Declaration)
+    """How the whole application is moved to another release or base, as far as the rest does not say it."""
     machine: Callable[[Ready], host.Host] = _nothing_else
     """What else it wants of the machine."""
     tasks: Callable[[Ready], tuple[Task, ...]] = _no_tasks
@@ -235,6 +237,11 @@ class ServiceSpec:
     def served(self) -> tuple[Served, ...]:
         """What its daemons have for clients."""
         return tuple(d.serves for d in self.daemons if d.serves)
+
+    @property
+    def every_release(self) -> tuple[Self, ...]:
+        """The service as it is in each release that it differs in, and in any other."""
+        return (self, *(dataclasses.replace(self, **d) for d in self.by_release.values()))
 
     @property
     def every_need(self) -> tuple[Need[Any], ...]:

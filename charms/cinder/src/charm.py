@@ -108,6 +108,7 @@ class CinderCharm(charmkit.ApiCharm):
         options=(VOLUME_TYPE,),
         config={cinder.CONF: cinder_conf},
         machine=locks,
+        lifecycle=charmkit.Declaration(after=('image', 'placement')),
         migrations=charmkit.migration.Commands(
             sync=('cinder-manage db sync', ONLINE),
             expand=('cinder-manage db sync',),

@@ -80,6 +80,9 @@ class HeatCharm(charmkit.ApiCharm):
         config={'/etc/heat/heat.conf': heat_conf},
         tasks=tasks,
         notes=stack_domain.notes,
+        lifecycle=charmkit.Declaration(
+            after=('image', 'placement', 'volumev3', 'network', 'compute')
+        ),
         migrations=charmkit.migration.Commands(sync=('heat-manage db_sync',)),
     )
 

@@ -127,6 +127,7 @@ class NeutronApiCharm(charmkit.ApiCharm):
         ),
         machine=workers.native,
         notes=notes,
+        lifecycle=charmkit.Declaration(after=('image', 'placement', 'volumev3')),
         migrations=charmkit.migration.Commands(
             sync=(f'{MANAGE} head',),
             expand=(f'{MANAGE} --expand',),

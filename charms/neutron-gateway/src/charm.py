@@ -105,6 +105,11 @@ class NeutronGatewayCharm(charmkit.AgentCharm):
         ),
         options=OPTIONS,
         config={l2agent.CONF: l2agent.neutron_conf},
+        lifecycle=charmkit.Declaration(
+            provides=('network-node',),
+            after=('network',),
+            ways=('in-place', 'replace'),  # Its routers are away until others have them.
+        ),
         machine=machine,
         notes=notes,
     )

@@ -58,6 +58,7 @@ class NeutronOpenvswitchCharm(charmkit.AgentCharm):
         options=(openvswitch.PORTS, openvswitch.mappings('physnet2:br-data')),
         config={l2agent.CONF: l2agent.neutron_conf},
         offers=(charmkit.Offer(PLUGIN, to_compute),),
+        lifecycle=charmkit.Declaration(after=('network',)),
         machine=machine,
         notes=notes,
     )

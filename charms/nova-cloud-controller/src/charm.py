@@ -140,6 +140,7 @@ class NovaCloudControllerCharm(charmkit.ApiCharm):
         ),
         chosen=(control.SHARED,),
         machine=machine,
+        lifecycle=charmkit.Declaration(after=('image', 'placement', 'volumev3', 'network')),
         migrations=charmkit.migration.Commands(
             sync=from_nothing,
             expand=('nova-manage api_db sync', 'nova-manage db sync'),

@@ -188,6 +188,11 @@ class NovaComputeCharm(charmkit.AgentCharm):
             '/etc/nova/nova-compute.conf': driver_conf,
         },
         offers=(charmkit.Offer(CONTROLLER.relation, to_controller),),
+        lifecycle=charmkit.Declaration(
+            provides=('hypervisor',),
+            after=('network', 'compute'),
+            ways=('in-place',),  # Servers run here, and go with the unit.
+        ),
         machine=machine,
         tasks=tasks,
         memory=memory,

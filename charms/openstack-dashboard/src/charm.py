@@ -80,6 +80,9 @@ class DashboardCharm(charmkit.SiteCharm):
         config={'/etc/openstack-dashboard/local_settings.py': settings},
         machine=machine,
         refusal=lambda inputs: sessions.not_alone(inputs, DB.relation),
+        lifecycle=charmkit.Declaration(
+            after=('image', 'placement', 'volumev3', 'network', 'compute', 'orchestration')
+        ),
         migrations=charmkit.migration.Commands(sync=migrate),
         by_release={'caracal': {'apps': (dataclasses.replace(APP, script=UBUNTU),)}},
     )

@@ -40,6 +40,7 @@ class PlacementCharm(charmkit.ApiCharm):
             ),
         ),
         config={'/etc/placement/placement.conf': placement_conf},
+        lifecycle=charmkit.Declaration(after=('image',)),
         migrations=charmkit.migration.Commands(sync=('placement-manage db sync',)),
     )
 
