@@ -38,7 +38,8 @@ def load(
     packed charm even if it was built for another Python.
 
     Returns:
-        The charm with ``digest``; ``url`` is empty and ``revision`` 0 until the controller gives them.
+        The charm with ``digest``, ``builds`` for *base*, and ``source``; ``url`` is empty and ``revision`` 0
+        until the controller gives them.
 
     Raises:
         charm.Invalid: no charm there, not valid, or its dependencies cannot be had.
@@ -47,7 +48,7 @@ def load(
     python = python or bases_.python_of(base)
     if source.packed:
         digest = _load_packed(source, base, python, store, force=force)
-        return dataclasses.replace(source.charm, digest=digest)
+        return _ready(source, source.charm, digest, base)
     entries = layout.entries(source, base)
     digest = _load_folder(source, entries, base, python, store)
     profile = source.charm.profile
@@ -57,7 +58,13 @@ def load(
             source.charm.name, PROFILE,
         )  # fmt: skip
         profile = None
-    return dataclasses.replace(source.charm, digest=digest, profile=profile)
+    return _ready(source, dataclasses.replace(source.charm, profile=profile), digest, base)
+
+
+def _ready(source: Source, charm: charm_.Charm, digest: str, base: charm_.Base) -> charm_.Charm:
+    return dataclasses.replace(
+        charm, digest=digest, builds={str(base): digest}, source=str(source.path.resolve())
+    )
 
 
 def _load_folder(

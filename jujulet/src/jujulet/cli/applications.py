@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import time
 from typing import Any
 
 from ..core import model as model_
 from ..core import requests
 from . import command, out
 from .command import Call, Command, Flag
+
+_NAME = re.compile(r'[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*')
 
 
 def _remove(call: Call) -> None:
@@ -129,6 +133,35 @@ def _trust(call: Call) -> None:
     call.change(requests.Trust(application=call.args[0], remove=call['remove']))
 
 
+def _set_base(call: Call) -> None:
+    from ..core import bases, change
+    from . import charms
+
+    name, text = (*call.args, '')[:2]
+    if not text:
+        raise command.usage_error('no application name' if '@' in name else 'no base specified')
+    if not _NAME.fullmatch(name):
+        raise command.usage_error(f'invalid application name "{name}"')
+    if '@' not in text:
+        call.say('WARNING series argument is deprecated, use base instead')
+        if text not in bases.SERIES:
+            raise model_.Refused(f'series "{text}" not valid')
+    base = bases.parse(text)
+    request = requests.SetApplicationBase(application=name, base=str(base), force=call['force'])
+    model = call.whole_model()
+    _, reply = change.apply(model, request, time.time())  # Refused before anything is made for it.
+    ready = [
+        charms.prepare(call, model, each, [base], force=call['force'])
+        for each in reply['applications']
+    ]
+    call.change(request)
+    if not all(ready):
+        call.say(
+            'WARNING To ensure the correct charm binaries are installed when add-unit is next called, '
+            'please first run `juju refresh` for this application and any related subordinates.'
+        )
+
+
 def _expose(call: Call) -> None:
     endpoints: dict[str, Any] = {}
     spaces, cidrs = command.commas(call['to-spaces']), command.commas(call['to-cidrs'])
@@ -228,6 +261,19 @@ COMMANDS = (
             Flag(('scope',), help='Accepted: there is no cluster'),
         ),
         needs=_APP,
+    ),
+    Command(
+        'set-application-base',
+        _set_base,
+        "Set an application's base.",
+        '<application> <base>',
+        flags=(
+            Flag(('force',), 'bool', help="Although the charm does not name the base; not Juju's"),
+        ),
+        needs=('application name and base required',),
+        most=2,
+        details='Units that are there stay as they are; those that are added come on the new base. The subordinates '
+        'of its units get it too.',
     ),
     Command(
         'expose',

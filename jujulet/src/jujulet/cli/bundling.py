@@ -43,6 +43,10 @@ def deploy(call: Call, path: pathlib.Path) -> int | None:
             from . import offers
 
             reply = offers.consume(call, request.url, request.name)
+        elif isinstance(request, requests.Integrate):
+            from . import relations
+
+            reply = relations.integrate(call, request)
         else:
             reply = call.change(request)
         names = dict(bundle.learn(step, reply, names))
@@ -64,9 +68,8 @@ def _plan(call: Call, model: model_.Model, found: bundle.Bundle) -> tuple[bundle
         wanted = found.base_of(name)
         base = bases.choose(read, wanted, charms.default_base(model), force=call['force'])
         chosen[name] = base
-        loaded[name] = charms.charmdir.load(
-            place, base, charms.paths.root(), call['force'], charms.python(model)
-        )
+        there = charms.bases_of(model, name) if name in model.applications else []
+        loaded[name] = charms.build(model, place, base, there, force=call['force'])
         paths_ = {k: v for k, v in app.resources.items() if isinstance(v, str)}
         resources[name] = charms.resources(loaded[name], paths_)
         lxdprofile.check(loaded[name], force=call['force'])

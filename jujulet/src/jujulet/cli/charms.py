@@ -6,7 +6,7 @@ import dataclasses
 import os
 import pathlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .. import charmdir, paths
@@ -72,17 +72,89 @@ class Loaded:
 
 
 def load(
-    call: Call, model: model_.Model, path: pathlib.Path, base: str = '', *, force: bool = False
+    call: Call,
+    model: model_.Model,
+    path: pathlib.Path,
+    base: str = '',
+    *,
+    force: bool = False,
+    also: Iterable[charm_.Base] = (),
 ) -> Loaded:
-    """Make the charm at *path* ready to run and register it. Raises ``charm.Invalid``, ``model.Refused``."""
+    """Make the charm at *path* ready to run and register it. Raises ``charm.Invalid``, ``model.Refused``.
+
+    *also* are bases on which it is to run besides the one that is chosen: those of machines where it is already.
+    """
     found = charmdir.read(path)
     chosen = bases.choose(
         found, bases.parse(base) if base else None, default_base(model), force=force
     )
-    loaded = charmdir.load(path, chosen, paths.root(), force, python(model))
+    loaded = build(model, path, chosen, also, force=force)
     url = call.change(requests.AddCharm(charm=loaded))['url']
     revision = int(url.rpartition('-')[2])
     return Loaded(dataclasses.replace(loaded, url=url, revision=revision), chosen)
+
+
+def build(
+    model: model_.Model,
+    path: pathlib.Path,
+    base: charm_.Base,
+    also: Iterable[charm_.Base] = (),
+    *,
+    force: bool = False,
+) -> charm_.Charm:
+    """The charm at *path*, made ready to run on *base* and on each of *also*. Raises ``charm.Invalid``."""
+    first, *others = (
+        charmdir.load(path, each, paths.root(), force, python(model))
+        for each in dict.fromkeys((base, *also))
+    )
+    builds = {name: digest for each in (first, *others) for name, digest in each.builds.items()}
+    return dataclasses.replace(first, builds=builds)
+
+
+def bases_of(model: model_.Model, application: str) -> list[charm_.Base]:
+    """Bases of the machines where an application's units are, and of those to come."""
+    found = [model.machines[u.machine].base for u in model.units_of(application)]
+    return list(dict.fromkeys((model.applications[application].base, *found)))
+
+
+def prepare(
+    call: Call,
+    model: model_.Model,
+    application: str,
+    wanted: Iterable[charm_.Base],
+    *,
+    force: bool = False,
+) -> bool:
+    """Make an application's charm ready for more bases, from where it came from.
+
+    False: it was not written down where that is (the model is of an earlier version), so nothing was done.
+
+    Raises:
+        model.Refused: it is not there any more, or not as it was: what would be made were another charm.
+        charm.Invalid: it cannot be made ready for one of them.
+    """
+    charm = model.charm_of(application)
+    lacking = [base for base in wanted if str(base) not in charm.builds]
+    if not lacking:
+        return True
+    if not charm.source:
+        return False
+    path = pathlib.Path(charm.source)
+    if not path.exists():
+        raise model_.Refused(
+            f'cannot make charm "{charm.name}" ready for {bases.names(lacking)}: it is no longer at {path}, from '
+            f'where it was deployed; say where it is: juju refresh {application} --path PATH'
+        )
+    known, digest = next(iter(charm.builds.items()))
+    now = build(model, path, bases.parse(known), lacking, force=force)
+    if now.builds[known] != digest:
+        raise model_.Refused(
+            f'cannot make charm "{charm.name}" ready for {bases.names(lacking)}: it has changed since it was '
+            f'deployed; first run: juju refresh {application} --path {path}'
+        )
+    builds = {**charm.builds, **now.builds}
+    call.change(requests.AddCharm(charm=dataclasses.replace(charm, builds=builds)))
+    return True
 
 
 def remark(call: Call, *deployed: charm_.Charm) -> None:

@@ -14,8 +14,8 @@ _MODULES = {
     'statuses': 'status show-status-log',
     'deploying': 'deploy refresh attach-resource resources export-bundle',
     'applications': (
-        'remove-application show-application config constraints set-constraints trust expose '
-        'unexpose bind'
+        'remove-application show-application config constraints set-constraints trust '
+        'set-application-base expose unexpose bind'
     ),
     'units': 'add-unit remove-unit show-unit resolved',
     'relations': 'integrate remove-relation suspend-relation resume-relation',

@@ -96,7 +96,12 @@ def _refresh(call: Call) -> None:
         )
     path = charms.locate(given)
     loaded = charms.load(
-        call, model, path, call['base'] or str(app.base), force=call['force-base']
+        call,
+        model,
+        path,
+        call['base'] or str(app.base),
+        force=call['force-base'],
+        also=charms.bases_of(model, name),
     )
     charm = loaded.charm
     reply = call.change(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..core import requests
 from . import command
 from .command import Call, Command, Flag
@@ -9,7 +11,20 @@ from .command import Call, Command, Flag
 
 def _integrate(call: Call) -> None:
     a, b = call.args
-    call.change(requests.Integrate(a=a, b=b, via=command.commas(call['via'])))
+    integrate(call, requests.Integrate(a=a, b=b, via=command.commas(call['via'])))
+
+
+def integrate(call: Call, request: requests.Integrate) -> dict[str, Any]:
+    """Relate two applications; a subordinate is made ready for the bases of its principal's machines first."""
+    model = call.whole_model()
+    names = [text.partition(':')[0] for text in (request.a, request.b)]
+    if all(name in model.applications for name in names):
+        from . import charms
+
+        for name, other in zip(names, reversed(names), strict=True):
+            if model.charm_of(name).subordinate:
+                charms.prepare(call, model, name, charms.bases_of(model, other))
+    return call.change(request)
 
 
 def _remove_relation(call: Call) -> None:

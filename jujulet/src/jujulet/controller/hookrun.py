@@ -52,7 +52,8 @@ class HookRun:
         unit = model.units[operation.unit]
         folder = self._unit_folder(model, unit)
         charm = model.charms[operation.url]
-        source = paths.charms(self._folder) / charm.digest
+        base = model.machines[unit.machine].base
+        source = paths.charms(self._folder) / charm.digest_on(base)
         await asyncio.to_thread(unitfolder.deploy, folder, source, model.juju_version)
         await self._put_resources(model, unit, folder)
         await self._sockets.listen(uuid, unit.name)

@@ -99,7 +99,7 @@ def choose(
         if not supported(charm, wanted) and not force:
             raise charm_.Invalid(
                 f'base "{wanted}" not supported by charm "{charm.name}", the charm supported bases are: '
-                f'{_names(charm.bases)}. Use --force to deploy the charm anyway.'
+                f'{names(charm.bases)}. Use --force to deploy the charm anyway.'
             )
         return wanted
     # One that was packed here for a Debian names that, and runs on no other without need.
@@ -113,5 +113,6 @@ def choose(
     return charm.bases[0] if charm.bases else LATEST_LTS
 
 
-def _names(bases: Iterable[charm_.Base]) -> str:
+def names(bases: Iterable[charm_.Base]) -> str:
+    """``debian@12, ubuntu@24.04``."""
     return ', '.join(str(base) for base in bases)

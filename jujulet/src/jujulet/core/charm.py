@@ -118,6 +118,10 @@ class Charm:
     revision: int
     digest: str
     """Of everything in the charm's folder: names its content, and where the edge keeps it."""
+    builds: Mapping[str, str] = dataclasses.field(default_factory=_empty)
+    """The same charm made ready for each base, whose Python packages it holds: digests by base."""
+    source: str = ''
+    """The folder or file that it was read from; empty: not known."""
     summary: str = ''
     description: str = ''
     version: str = ''
@@ -133,6 +137,15 @@ class Charm:
     """Bases it supports, preferred first; empty: any."""
     assumes: tuple[Any, ...] = ()
     profile: Profile | None = None
+
+    def digest_on(self, base: Base) -> str:
+        """Names its content on a machine of *base*."""
+        return self.builds.get(str(base), self.digest)
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """Of all that was made from the same files."""
+        return frozenset({self.digest, *self.builds.values()})
 
 
 class Invalid(ValueError):  # noqa: N818 -- it is an answer, not a fault of ours

@@ -52,12 +52,13 @@ def family(model: model_.Model, unit: str) -> str:
     application = model.applications[mine.application]
     charm = model.charms[application.charm]
     machine = model.machines.get(mine.machine)
+    base = machine.base if machine else application.base
     resources = sorted((r.name, r.digest) for r in application.resources.values())
     proxies = sorted((k, str(v)) for k, v in model.config.items() if 'proxy' in k)
     alike = [
         VERSION,
-        charm.digest,
-        str(machine.base if machine else application.base),
+        charm.digest_on(base),
+        str(base),
         application.name,
         model.juju_version,
         resources,

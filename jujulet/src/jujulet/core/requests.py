@@ -26,7 +26,7 @@ def _map() -> dict[Any, Any]:
 class AddCharm:
     """Register a charm whose folder is in the content store. ``charm.url`` is empty: the answer is its URL.
 
-    The same digest gets the same URL again.
+    The same digest gets the same URL again; bases for which it was not ready yet are added to it.
     """
 
     charm: charm_.Charm
@@ -165,6 +165,15 @@ class Trust:
 
     application: str
     remove: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SetApplicationBase:
+    """``juju set-application-base``. Answer: ``{"applications": [names]}``, its subordinates among them."""
+
+    application: str
+    base: str
+    force: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -397,6 +406,7 @@ Request = (
     | SetModelConfig
     | SetConstraints
     | Trust
+    | SetApplicationBase
     | Expose
     | Bind
     | AddSpace

@@ -141,6 +141,12 @@ class Course(RuleBasedStateMachine):
     def configure(self, name: str, level: int):
         self.ask(requests.SetConfig(application=name, options={'level': level}))
 
+    @rule(name=APPS, base=st.sampled_from(['debian@12', 'debian@13', 'ubuntu@24.04']))
+    def set_base(self, name: str, base: str):
+        before = self.world.model.machines
+        self.ask(requests.SetApplicationBase(application=name, base=base))
+        assert self.world.model.machines == before
+
     @rule(name=APPS, version=st.integers(0, 1), force=st.booleans())
     def refresh(self, name: str, version: int, force: bool):
         url = self.world.ask(requests.AddCharm(charm=CHARMS[name][version]))['url']

@@ -71,6 +71,7 @@ CASES = [
     (requests.RemoveRelation(a='a:db', b='c'), 'relation "a:db c:db" not found'),
     (requests.RemoveRelation(id=99), 'relation 99 not found'),
     (requests.SetConfig(application='zz'), 'application "zz" not found'),
+    (requests.SetApplicationBase(application='zz', base='debian@13'), 'application "zz" not found'),
     (requests.SetConfig(application='a', options={'zz': 1}), 'unknown option "zz"'),
     (requests.SetConfig(application='a', reset=('zz',)), 'unknown option "zz"'),
     (requests.SetModelConfig(options={'update-status-hook-interval': 'soon'}), 'invalid duration "soon"'),
@@ -156,11 +157,24 @@ def test_every_request_has_a_verb():
     assert set(change.VERBS) == set(typing.get_args(requests.Request))
 
 
-def test_principal_and_subordinate_are_of_one_base(world: World):
+def test_principal_and_subordinate_share_a_base(world: World):
+    """What counts is what the charms support: a subordinate is on its principal's machine, whatever its own base."""
+    noble = (charm.Base('ubuntu', '24.04'),)
     other = simulation.a_charm('other', HOST, subordinate=True)
     world.deploy(other, base='debian@13')
-    with pytest.raises(model.Refused, match='bases must match: debian@13 and debian@12'):
-        world.integrate('other:host', 'a')
+    world.integrate('other:host', 'a')
+    world.settle()
+    assert world.model.units['other/0'].machine == world.model.units['a/0'].machine
+    alone = simulation.a_charm('alone', HOST, subordinate=True)
+    world.deploy(dataclasses.replace(alone, bases=noble))
+    jammy = dataclasses.replace(
+        simulation.a_charm('jammy'), bases=(charm.Base('ubuntu', '22.04'),)
+    )
+    world.deploy(jammy, num_units=0)
+    with pytest.raises(
+        model.Refused, match=r"principal and subordinate applications' bases must match$"
+    ):
+        world.integrate('alone:host', 'jammy')
 
 
 def test_a_container_relation_needs_a_subordinate(world: World):

@@ -153,7 +153,7 @@ class _Plan:
 
     def _update(self, app: BundleApplication, known: model_.Application) -> Iterator[Step]:
         charm = self.charms[app.name]
-        if self.model.charms[known.charm].digest != charm.digest:
+        if charm.digest not in self.model.charms[known.charm].digests:
             yield Step(
                 requests.Refresh(
                     application=app.name,

@@ -10,6 +10,7 @@ from ..model import Model, Refused
 from . import (
     actions,
     applications,
+    bases,
     config,
     machines,
     refresh,
@@ -32,6 +33,7 @@ VERBS: Mapping[type, Verb] = {
     for module in (
         actions,
         applications,
+        bases,
         config,
         machines,
         refresh,

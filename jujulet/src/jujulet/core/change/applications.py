@@ -29,12 +29,23 @@ def add_charm(request: AddCharm, model: Model, _now: float) -> tuple[Model, dict
     """Register a charm; the same content gets the same URL again."""
     charm = request.charm
     for known in model.charms.values():
-        if known.name == charm.name and known.digest == charm.digest:
-            return model, {'url': known.url}
+        if known.name == charm.name and charm.digest in known.digests:
+            return _again(model, known.url, charm), {'url': known.url}
     model, revision = edit.number(model, f'charm:{charm.name}')
     url = f'local:{charm.name}-{revision}'
     charm = dataclasses.replace(charm, url=url, revision=revision)
     return dataclasses.replace(model, charms={**model.charms, url: charm}), {'url': url}
+
+
+def _again(model: Model, url: str, given: charm_.Charm) -> Model:
+    """*model* whose charm *url* is ready for more bases, and now lies elsewhere."""
+    before = model.charms[url]
+    after = dataclasses.replace(
+        before, builds={**before.builds, **given.builds}, source=given.source or before.source
+    )
+    if after == before:
+        return model
+    return dataclasses.replace(model, charms={**model.charms, url: after})
 
 
 def deploy(request: Deploy, model: Model, now: float) -> tuple[Model, dict[str, Any]]:

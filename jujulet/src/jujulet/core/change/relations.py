@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from .. import edit, settle
+from .. import bases, edit, settle
 from .. import relations as relations_
 from ..model import Endpoint, Model, Refused, Relation
 from ..requests import Integrate, RemoveRelation, SuspendRelation
@@ -138,11 +138,22 @@ def _check_container(model: Model, requirer: Endpoint, provider: Endpoint, why: 
         raise Refused(
             f'{why}container scoped relation requires at least one subordinate application'
         )
-    one, other = (model.applications[n].base for n in names)
-    if one != other:
-        raise Refused(
-            f"{why}principal and subordinate applications' bases must match: {one} and {other}"
-        )
+    if not _share_a_base(model, *names):
+        raise Refused(f"{why}principal and subordinate applications' bases must match")
+
+
+def _share_a_base(model: Model, one: str, other: str) -> bool:
+    """Whether there is a base that both charms support: that of a subordinate's machine is its principal's."""
+    charms = (model.charm_of(one), model.charm_of(other))
+    if not all(charm.bases for charm in charms):
+        return True
+    known = {
+        *charms[0].bases,
+        *charms[1].bases,
+        model.applications[one].base,
+        model.applications[other].base,
+    }
+    return any(all(bases.supported(charm, base) for charm in charms) for base in known)
 
 
 def remove(request: RemoveRelation, model: Model, now: float) -> tuple[Model, dict[str, Any]]:
