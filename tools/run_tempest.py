@@ -7,6 +7,7 @@ is tests/tempest/known.yaml. Source: Tempest's configuration guide (docs.opensta
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -18,8 +19,10 @@ from typing import Any
 import cloud as cloud_
 import jubilant
 import machines
+import servers
 import tempest_conf
 import tempest_results as results
+import tempest_servers
 import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -84,8 +87,9 @@ def run(
     image_url: str,
     compliance: Mapping[str, Any],
     suites: str = SUITES,
+    there: tempest_servers.Servers | None = None,
 ) -> results.Verdict:
-    """Run the *suites* (a regular expression) against *cloud*, whose units are on *base*.
+    """Run the *suites* (a regular expression) against *cloud*, whose units are on *base*, and its servers if *there*.
 
     *image_url* is where glance can download a small qcow2 image, *compliance* keystone's section security_compliance.
 
@@ -102,7 +106,14 @@ def run(
     conf.touch(mode=0o600)
     conf.chmod(0o600)
     conf.write_text(
-        tempest_conf.configuration(cloud_.login(cloud), images, compliance, folder, image_url)
+        tempest_conf.configuration(
+            cloud_.login(cloud),
+            images,
+            compliance,
+            folder,
+            image_url,
+            tempest_servers.sections(there),
+        )
     )
     path = f'{programs}{os.pathsep}{os.environ["PATH"]}'
 
@@ -116,7 +127,10 @@ def run(
     chosen = ('tempest', 'run', '--config-file', str(conf), '--regex', suites)
     tempest('stestr', 'init', check=False)  # It was, if this is not the first run.
     listed = [results.plain(line) for line in _names(tempest(*chosen, '--list-tests'))]
-    if suites != SUITES:  # What is known of the others does not matter now.
+    if suites not in (
+        SUITES,
+        tempest_servers.SUITES,
+    ):  # What is known of the others does not matter now.
         here = [one for one in here if any(one.covers(test) for test in listed)]
     stream = tempest(*chosen, '--concurrency', str(WORKERS), '--subunit', check=False)
     (folder / 'results.subunit').write_bytes(stream)
@@ -135,7 +149,9 @@ def main(argv: list[str]) -> int:
     """Run Tempest against the bundle in a model. Exit code 0: as known; 1: not, and what was said."""
     parser = argparse.ArgumentParser(prog='tools/run_tempest.py', description=main.__doc__)
     parser.add_argument('--model', default='dmz', help='the model that it is deployed in')
-    parser.add_argument('--suites', default=SUITES, help='a regular expression of tests')
+    parser.add_argument(
+        '--suites', help='a regular expression of tests; by itself all that the cloud has'
+    )
     wish = parser.parse_args(argv)
     juju = jubilant.Juju(model=wish.model)
     try:
@@ -143,14 +159,20 @@ def main(argv: list[str]) -> int:
         base = juju.status().apps['keystone'].base
         folder = ROOT / 'build/tempest' / wish.model
         where = f'{base.name}@{base.channel.partition("/")[0]}' if base else ''
-        with machines.image_served(juju) as url:
+        there = (
+            tempest_servers.made(juju, cloud)
+            if servers.there(juju.status())
+            else contextlib.nullcontext()
+        )
+        with there as made, machines.image_served(juju) as url:
             verdict = run(
                 cloud,
                 where,
                 folder,
                 image_url=url,
                 compliance=compliance(juju),
-                suites=wish.suites,
+                suites=wish.suites or (tempest_servers.SUITES if made else SUITES),
+                there=made,
             )
     except (RuntimeError, ValueError, subprocess.CalledProcessError, jubilant.CLIError) as error:
         print(f'ERROR {error}', file=sys.stderr)

@@ -94,11 +94,13 @@ def configuration(
     compliance: Mapping[str, Any],
     folder: pathlib.Path,
     image_url: str,
+    servers: Mapping[str, Mapping[str, object]],
 ) -> str:
     """tempest.conf for the cloud that *login* (as openstacksdk wants it) leads to. It holds the password.
 
     *compliance* is keystone's section security_compliance; empty: it is not set, and not tested. Logs go into
-    *folder*. *image_url* is where glance can download a small qcow2 image from; empty: nowhere.
+    *folder*. *image_url* is where glance can download a small qcow2 image from; empty: nowhere. *servers* are the
+    sections of servers, networks and volumes.
     """
     auth = login['auth']
     sections: dict[str, Mapping[str, object]] = {
@@ -123,10 +125,8 @@ def configuration(
             },
         },
         'identity-feature-enabled': {'security_compliance': bool(compliance)},
-        'service_available': {
-            **dict.fromkeys(('cinder', 'neutron', 'nova', 'swift'), False),
-            'glance': True,
-        },
+        **servers,
+        'service_available': {**servers['service_available'], 'glance': True},
         'image': {
             'container_formats': ','.join(images.container_formats),
             'disk_formats': ','.join(images.disk_formats),

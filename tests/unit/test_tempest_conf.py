@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import configparser
+import dataclasses
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from tools import tempest_conf
+from tools import tempest_conf, tempest_servers
 from tools import tempest_results as results
 
 KNOWN = pathlib.Path(__file__).parents[1] / 'tempest/known.yaml'
@@ -34,12 +35,19 @@ METHODS = {'import-methods': {'value': ['glance-direct']}}
 
 
 def written(
-    images: tempest_conf.Images, compliance: Mapping[str, Any] | None = None
+    images: tempest_conf.Images,
+    compliance: Mapping[str, Any] | None = None,
+    there: tempest_servers.Servers | None = None,
 ) -> configparser.ConfigParser:
     read = configparser.ConfigParser(interpolation=None, default_section='')
     read.read_string(
         tempest_conf.configuration(
-            LOGIN, images, compliance or {}, FOLDER, 'http://10.0.0.2/i.qcow2'
+            LOGIN,
+            images,
+            compliance or {},
+            FOLDER,
+            'http://10.0.0.2/i.qcow2',
+            tempest_servers.sections(there),
         )
     )
     return read
@@ -106,3 +114,41 @@ def test_features_are_named_as_the_list_of_what_is_known_names_them():
     named = {one.without for one in results.known(KNOWN.read_text()) if one.without}
     features = tempest_conf.features(every, {'lockout_duration': 5})
     assert named - {'compute', 'a second glance'} == features
+
+
+SERVERS = tempest_servers.Servers(
+    image='an-image',
+    flavor='small',
+    larger_flavor='large',
+    external='out',
+    extensions=('router', 'security-group'),
+    computes=2,
+    volumes=True,
+    console=True,
+)
+
+
+def test_servers_networks_and_volumes_are_tested_where_a_cloud_has_them():
+    images = tempest_conf.offered(METHODS, {}, SCHEMA, {}, cache=False, format_enforced=False)
+    assert dict(written(images)['service_available']) == {
+        **dict.fromkeys(('cinder', 'neutron', 'nova', 'swift'), 'False'),
+        'glance': 'True',
+    }
+    conf = written(images, there=SERVERS)
+    assert dict(conf['service_available']) == {
+        **dict.fromkeys(('cinder', 'glance', 'neutron', 'nova'), 'True'),
+        'swift': 'False',
+    }
+    assert conf['compute']['flavor_ref'] != conf['compute']['flavor_ref_alt']
+    assert conf['network']['public_network_id'] == 'out'
+    assert conf['network-feature-enabled']['api_extensions'] == 'router,security-group'
+
+
+def test_servers_are_moved_only_where_they_have_somewhere_to_go():
+    images = tempest_conf.offered(METHODS, {}, SCHEMA, {}, cache=False, format_enforced=False)
+    for computes, moved in ((1, False), (2, True)):
+        conf = written(images, there=dataclasses.replace(SERVERS, computes=computes))
+        features = conf['compute-feature-enabled']
+        assert {
+            features.getboolean(f) for f in ('resize', 'cold_migration', 'live_migration')
+        } == {moved}

@@ -39,9 +39,11 @@ class InstallCache:
         """Name of the unit whose layer this machine should wait for; empty: it need not, and may be waited for itself.
 
         Machines for units of one charm that start together would each install the same, and each slower for the others.
+        It is asked again and again by each machine that waits: while another unit installs, nothing is looked up on the
+        disk. So whoever may start from a layer that is there already asks :meth:`layer_for` first.
         """
         unit = self._candidate(uuid, machine)
-        if unit is None or self.layer_for(uuid, machine):
+        if unit is None:
             return ''
         family = layers.family(self._engine.models[uuid], unit.name)
         holder = self._claims.get(family)
@@ -51,7 +53,8 @@ class InstallCache:
             key, until = self._completing.get(family, ('', 0.0))
             if self._engine.clock() < until and key not in self._keys(uuid):
                 return holder[1]
-        self._claims[family] = (uuid, unit.name)
+        if not self.layer_for(uuid, machine):
+            self._claims[family] = (uuid, unit.name)
         return ''
 
     def _installing(self, uuid: str, unit: str) -> bool:

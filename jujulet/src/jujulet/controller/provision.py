@@ -98,12 +98,13 @@ class Provision:
                 now = self._engine.clock()
                 self._engine.update(uuid, lambda m: machines_.progress(m, machine, message, now))
 
-        while holder := self._cache.awaited(uuid, machine):
+        layer = self._cache.layer_for(uuid, machine)
+        while not layer and (holder := self._cache.awaited(uuid, machine)):
             progress(f'waiting for what {holder} installs, to start from that')
             await asyncio.sleep(LAYER_POLL_S)
             if self._machines(uuid)[machine].life != 'alive':
                 return
-        layer = self._cache.layer_for(uuid, machine)
+        layer = layer or self._cache.layer_for(uuid, machine)
         model = self._engine.update(uuid, lambda m: engine_.replaced(m, machine, layer=layer))
         arrived = self._arrivals.setdefault((uuid, machine), asyncio.Event())
         try:

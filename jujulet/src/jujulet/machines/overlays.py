@@ -100,13 +100,8 @@ class Overlays:
 
     def layers(self) -> list[Layer]:
         """Those that can be used with the bases that are here."""
-        found: list[Layer] = []
-        for layer in self.places.layers():
-            folder = self.places.find_layer(layer.key)
-            said = self._said(folder) if folder else None
-            if said and (self.places.state / 'bases' / said['base_dir']).is_dir():
-                found.append(layer)
-        return found
+        bases = self.places.state / 'bases'
+        return self.places.layers(lambda said: (bases / str(said['base_dir'])).is_dir())
 
     def _said(self, folder: Path) -> dict[str, str] | None:
         try:

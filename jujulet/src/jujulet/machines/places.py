@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import glob
 import hashlib
 import json
 import os
@@ -10,8 +11,9 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from .. import aside
 from .protocol import Layer, LayerGone, MachineError, MachineSpec
@@ -78,8 +80,8 @@ class Places:
 
     def find_layer(self, key: str) -> Path | None:
         """The folder of the layer of that key; None if there is none."""
-        found = (path for path in (self.layers_dir).glob('[!.]*/layer.json'))
-        return next((p.parent for p in found if p.parent.name.partition('.')[0] == key), None)
+        found = self.layers_dir.glob(f'{glob.escape(key)}.*/layer.json')
+        return next((path.parent for path in found), None)
 
     def run_dir(self, model: str, machine: str) -> Path:
         """The directory of its sockets, made with mode 0700; short, wherever the state directory is."""
@@ -137,12 +139,16 @@ class Places:
                 continue
         return found
 
-    def layers(self) -> list[Layer]:
-        """Complete layers, oldest use first."""
+    def layers(
+        self, usable: Callable[[Mapping[str, Any]], bool] = lambda said: True
+    ) -> list[Layer]:
+        """Complete layers of which what is written down is *usable*, oldest use first."""
         found: list[Layer] = []
         for path in (self.layers_dir).glob('[!.]*/layer.json'):
             try:
                 said = json.loads(path.read_text())
+                if not usable(said):
+                    continue
                 used = path.stat().st_mtime
                 found.append(
                     Layer(

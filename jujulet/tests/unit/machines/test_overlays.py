@@ -76,3 +76,20 @@ def test_a_base_stays_while_a_layer_or_a_machine_stands_on_it(kept: overlays.Ove
     asyncio.run(kept.sweep())
     assert list((kept.places.state / 'layers').iterdir()) == []
     assert bases(kept) == ['debian-12-new', 'debian-13-only']
+
+
+def test_layers_are_listed_by_looking_at_each_once(
+    kept: overlays.Overlays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that waits for a layer asks twice a second, and there may be a hundred."""
+    read: list[str] = []
+    plain = Path.read_text
+
+    def counted(path: Path, *args: str) -> str:
+        read.append(path.parent.name)
+        return plain(path, *args)
+
+    monkeypatch.setattr(Path, 'read_text', counted)
+    monkeypatch.setattr(places.Places, 'find_layer', None)
+    assert {layer.key for layer in kept.layers()} == {'lower', 'upper'}
+    assert sorted(read) == ['lower.000001', 'upper.000001']

@@ -1,0 +1,117 @@
+"""What Tempest needs of a cloud that runs servers, made for it and taken away again, and what it is told of them.
+
+An image, two flavors and the external network are the proof's own (`servers`), and carry its name, by which they go.
+Source: Tempest's sample configuration (docs.openstack.org/tempest/latest/sampleconf.html).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Generator, Mapping
+
+import cloud as cloud_
+import jubilant
+import moves
+import servers
+from blame import blamed
+from leftovers import NAME, sweep
+from steps import Proof
+
+SUITES = r'^tempest\.api\.(compute|identity|image|network|volume)\.'
+BUILD_S = 600
+"""How long a server may take to be built, where processors are emulated."""
+
+Sections = Mapping[str, Mapping[str, object]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Servers:
+    """What there is, by the identities that the cloud gave."""
+
+    image: str
+    flavor: str
+    larger_flavor: str
+    external: str
+    """The network that floating addresses are of."""
+    extensions: tuple[str, ...]
+    """Of neutron's API, by alias."""
+    computes: int
+    """Compute nodes, all of them up."""
+    volumes: bool
+    """Whether there is cinder."""
+    console: bool
+    """Whether a server's console can be asked for."""
+
+
+@contextlib.contextmanager
+def made(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Generator[Servers]:
+    """Make what Tempest needs, and remove it. Raises Failed, which names the service and its log."""
+    proof = Proof(juju, cloud_.connect(cloud, servers.ASK_S))
+    sweep(proof.client)
+    try:
+        servers.host(proof)
+        servers.image(proof)
+        servers.external(proof)
+        compute = proof.client.compute
+        with blamed('nova', 'making a flavor'):
+            larger = compute.create_flavor(name=f'{NAME}-larger', ram=192, vcpus=1, disk=2)
+        with blamed('neutron', 'asking for its extensions'):
+            extensions = tuple(sorted(e.alias for e in proof.client.network.extensions()))
+        yield Servers(
+            image=proof.made['image'],
+            flavor=proof.made['flavor'],
+            larger_flavor=str(larger.id),
+            external=proof.made['external'],
+            extensions=extensions,
+            computes=len(moves.nodes(juju.status())),
+            volumes=proof.client.has_service('block-storage'),
+            console=juju.config('nova-cloud-controller').get('console-access-protocol') != 'none',
+        )
+    finally:
+        sweep(proof.client)
+
+
+def sections(there: Servers | None) -> Sections:
+    """Tempest's sections of servers, networks and volumes; None: the cloud runs none."""
+    if there is None:
+        return {'service_available': dict.fromkeys(('cinder', 'neutron', 'nova', 'swift'), False)}
+    several = there.computes > 1
+    return {
+        'service_available': {
+            'neutron': True, 'nova': True, 'cinder': there.volumes, 'swift': False,
+        },
+        'compute': {
+            'image_ref': there.image,
+            'image_ref_alt': there.image,
+            'flavor_ref': there.flavor,
+            'flavor_ref_alt': there.larger_flavor,
+            'min_compute_nodes': there.computes,
+            'build_timeout': BUILD_S,
+            'build_interval': 2,
+            'max_microversion': 'latest',
+        },
+        'compute-feature-enabled': {
+            'resize': several,
+            'cold_migration': several,
+            'live_migration': several,
+            'block_migration_for_live_migration': several,
+            'vnc_console': there.console,
+            'attach_encrypted_volume': False,  # cinder has no encryption here.
+        },
+        'network': {'public_network_id': there.external},
+        'network-feature-enabled': {'api_extensions': ','.join(there.extensions)},
+        'placement': {'max_microversion': 'latest'},
+        'validation': {
+            'run_validation': False,  # The guest has no SSH: what it does is proven by tools/servers.py.
+        },
+        'volume': {
+            'storage_protocol': 'nfs',
+            'build_timeout': BUILD_S,
+            'max_microversion': 'latest',
+        },
+        'volume-feature-enabled': {
+            'backup': False,  # There is no cinder-backup.
+            'snapshot': False,  # cinder's NFS driver has them off by itself.
+        },
+    }  # fmt: skip
