@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 
-from ..core import lxdprofile, operations
+from ..core import dependents, lxdprofile, operations
 from ..core import machines as machines_
 from ..core import model as model_
 from ..machines import link as link_
@@ -218,4 +218,5 @@ def _spec(model: model_.Model, machine: str) -> protocol.MachineSpec:
         ssh_keys=model.ssh_keys,
         devices=lxdprofile.wanted_devices(model, machine),
         modules=lxdprofile.wanted_modules(model, machine),
+        cpu_shares=dependents.cpu_shares(model, machine),
     )

@@ -6,7 +6,7 @@ should become with time alone (a lease that runs out) is worked out here too, an
 
 from __future__ import annotations
 
-from . import leadership, resolver, secrets, settle, tasks
+from . import dependents, leadership, resolver, secrets, settle, tasks
 from .model import Hook, Machine, Model, Unit
 from .operations import (
     DestroyMachine,
@@ -30,7 +30,16 @@ def due(model: Model, busy: frozenset[str], now: float) -> tuple[Operation, ...]
         operation = _for_machine(model, machine, units.get(machine.id, []), now)
         if operation is not None:
             out.append(operation)
-    return tuple(out)
+    return _ordered(model, out)
+
+
+def _ordered(model: Model, found: list[Operation]) -> tuple[Operation, ...]:
+    """New machines come in the order in which they are needed; who carries out starts few at once."""
+    new = {o.machine: o for o in found if isinstance(o, StartMachine)}
+    if len(new) < 2:
+        return tuple(found)
+    rest = (o for o in found if not isinstance(o, StartMachine))
+    return (*(new[machine] for machine in dependents.first(model, new)), *rest)
 
 
 def aged(model: Model, now: float) -> Model:

@@ -157,6 +157,7 @@ def run_machine(
         ),
         *(f'--label={name}={value}' for name, value in labels.items()),
         *(f'--device={node}:{path}:rwm' for path, node in (nodes or {}).items()),
+        f'--cpu-shares={spec.cpu_shares}',
         *(limits(spec.constraints) + tuple(networks or ['--network=none'])),
         *('--rootfs', str(root), '/sbin/init'),
     )

@@ -52,6 +52,8 @@ class MachineSpec:
     ssh_keys: tuple[str, ...] = ()
     """Public keys that may log in as ``ubuntu``."""
     devices: tuple[charm.Device, ...] = ()
+    cpu_shares: int = 1024
+    """How much of busy processors it gets beside other machines; each has 1024 by itself."""
     modules: tuple[str, ...] = ()
     """Kernel modules that the host is to have before the machine starts."""
 
