@@ -28,6 +28,9 @@ RUNS_ON = 'runs-on'
 STOPPED_AT = 'stopped-at'
 """In the unit's memory: when the server was last found stopped; seconds since the epoch."""
 
+UTF8 = 'utf8'
+"""In the application's data on the peer relation: what ``utf8`` means on all servers, if it is ``utf8mb3``."""
+
 _TOLD_S = 3600.0
 """How long a status says that the server was found stopped."""
 _NOTE = '# Written by the charm: local changes are overwritten.'
@@ -163,9 +166,18 @@ def characters(three_byte: bool) -> host.File:
     return host.File(path=CHARACTERS, content=f'{_NOTE}\n[mariadbd]\nold_mode = {mode}\n')
 
 
+def three_byte(inputs: charmkit.Inputs) -> bool:
+    """Whether the leader has said that ``utf8`` means ``utf8mb3``.
+
+    Each member of a cluster carries out clients' DDL itself: where it means two things, tables differ, and the cluster
+    throws members out at the first row. So it is the leader's word, and in force before a member's server starts.
+    """
+    return inputs.peers.get(UTF8) == 'utf8mb3'
+
+
 def shared(inputs: charmkit.Inputs, server: str) -> dict[str, str]:
     """What the leader tells all units, whether or not they are a cluster."""
-    kept = {k: v for k, v in inputs.peers.items() if k in (rotation.KEY, WRITER)}
+    kept = {k: v for k, v in inputs.peers.items() if k in (rotation.KEY, WRITER, UTF8)}
     return {SERVER: server, SEED: inputs.peers.get(SEED) or state.secret_uri(SEED), **kept}
 
 

@@ -50,7 +50,11 @@ def desired(inputs: charmkit.Inputs, *, admitted: bool) -> host.Host:
     One that is, and whose secret cannot be read for a while, keeps what it has: without it, it would stand alone.
     The server is no service here: it starts and stops as :mod:`galera` says.
     """
-    files = [mariadb.config_file(inputs), mariadb.drop_in()]
+    files = [
+        mariadb.config_file(inputs),
+        mariadb.characters(three_byte=mariadb.three_byte(inputs)),
+        mariadb.drop_in(),
+    ]
     password = passwords(inputs).values.get(SST, '')
     if admitted and password:
         files.append(

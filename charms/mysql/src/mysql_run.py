@@ -233,6 +233,7 @@ def _with_clients(
         if place.clustered
         else '',
         known=_known(inputs, place) if place.clustered else None,
+        three_byte=mariadb.three_byte(inputs) if place.clustered else None,
     )
     desired = dataclasses.replace(
         desired,
@@ -291,12 +292,15 @@ def _reported(
         and (place.makes or all(report.generations.get(r.database) for r in requests))
     }
     old = converge.want.databases & {*report.seen.three_byte}
-    files = (*desired.host.files, mariadb.characters(three_byte=bool(old)))
+    machine = desired.host
+    if not (place.clustered or report.refused):  # A member has it before its server starts.
+        written = mariadb.characters(three_byte=bool(old))
+        machine = dataclasses.replace(machine, files=(*machine.files, written))
+    agreed = {**desired.app_data.get('peers', {}), mariadb.UTF8: 'utf8mb3' if old else ''}
     return dataclasses.replace(
         desired,
-        host=dataclasses.replace(desired.host, files=files)
-        if not report.refused
-        else desired.host,
+        host=machine,
+        app_data={**desired.app_data, 'peers': agreed},
         unit_data={**desired.unit_data, **answers},
         status=(*desired.status, *_said(report, old)),
     )

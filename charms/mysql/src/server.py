@@ -81,6 +81,8 @@ class Converge:
     """The accounts of the cluster and of the health check are wanted."""
     known: Mapping[str, generations.Known] | None = None
     """What this member of a cluster remembers (:class:`generations.Known`); None for a server that stands alone."""
+    three_byte: bool | None = None
+    """What ``utf8`` is to mean is said: ``utf8mb3`` or not. None: it follows from the databases that there are."""
     name: str = CONVERGE
 
     def carry_out(self, machine: charmkit.Machine) -> Report:
@@ -130,13 +132,15 @@ class Converge:
         """What ``utf8`` means in the statements of clients, who say it in their migrations.
 
         Tables of the two character sets cannot refer to one another: where there is one database of the old kind
-        among those of clients, it goes on to mean what it meant.
+        among those of clients, it goes on to mean what it meant. A member of a cluster goes by what all of them do.
         """
         old = settings.get('old_mode')
         if old is None:
             return
         modes = {mode for mode in old.split(',') if mode}
-        wanted = modes | {_THREE_BYTES} if self._three_byte(seen) else modes - {_THREE_BYTES}
+        said = self.three_byte
+        three = bool(self._three_byte(seen)) if said is None else said
+        wanted = modes | {_THREE_BYTES} if three else modes - {_THREE_BYTES}
         if wanted != modes:
             value = ','.join(sorted(wanted))
             yield grants.Statement(f'set old_mode {value}', f"SET GLOBAL old_mode = '{value}';")

@@ -546,3 +546,41 @@ def test_a_member_whose_secret_cannot_be_read_for_a_while_still_knows_of_its_clu
     assert galera_node.CLUSTER in machine.seen.paths
     assert out.unit_status.name == 'waiting'
     assert told(out) == before
+
+
+CHARACTERS = '/etc/mysql/mariadb.conf.d/91-charm-characters.cnf'
+
+
+def test_utf8_means_the_same_on_each_member_before_its_server_first_starts(
+    second: Ctx, database: sql.Server, machine: machines.FakeMachine
+):
+    """Each carries out clients' `ALTER DATABASE … CHARACTER SET utf8` itself, from the moment when it has joined."""
+    database.members = ()
+    hook(second, cluster(leader=False, me=1, said=''))
+    assert 'old_mode = \n' in machine.file(CHARACTERS)
+    hook(second, cluster(leader=False, me=1, said='', utf8='utf8mb3'))
+    assert 'old_mode = UTF8_IS_UTF8MB3\n' in machine.file(CHARACTERS)
+
+
+def test_what_utf8_means_is_the_leaders_word_and_not_what_each_member_finds(
+    ctx: Ctx, second: Ctx, database: sql.Server, machine: machines.FakeMachine
+):
+    database.members = ALL
+    database.databases['nova'] = ['utf8mb3', '']
+    hook(second, cluster(nova(), leader=False, me=1))
+    assert (database.old_mode, 'old_mode = \n' in machine.file(CHARACTERS)) == ('', True)
+    out = hook(ctx, cluster(nova()))
+    assert app(out)['utf8'] == 'utf8mb3'
+    hook(second, cluster(nova(), leader=False, me=1, utf8='utf8mb3'))
+    assert database.old_mode == 'UTF8_IS_UTF8MB3'
+    assert 'old_mode = UTF8_IS_UTF8MB3\n' in machine.file(CHARACTERS)
+
+
+def test_a_server_that_stands_alone_says_it_too_for_those_that_will_join(
+    ctx: Ctx, database: sql.Server
+):
+    database.databases['nova'] = ['utf8mb3', '']
+    out = hook(ctx, cluster(nova(), units=1, cluster=''))
+    assert app(out)['utf8'] == 'utf8mb3'
+    del database.databases['nova']
+    assert 'utf8' not in app(hook(ctx, cluster(nova(), units=1, cluster='', utf8='utf8mb3')))
