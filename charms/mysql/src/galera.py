@@ -163,6 +163,8 @@ class Here:
     data: bool = False
     """There are databases of clients on it."""
     position: Position | None = None
+    out: bool = False
+    """It runs, and has left the cluster for good: its data were found to be others than the other members have."""
     stale: bool = False
     """It runs with addresses that are not what they should be."""
 
@@ -220,6 +222,8 @@ def _to(primary: Answer, want: Want, here: Here) -> Step:
         return Step('refuse', 'has databases of its own')
     if member and here.state.uuid not in ('', primary.uuid):
         return Step('refuse', 'has the data of another cluster')
+    if here.out:
+        return Step('restart', 'has left the cluster, and takes anew what the others have')
     if here.alive and here.wsrep:
         return Step('wait', 'takes in what the cluster has')
     if member:

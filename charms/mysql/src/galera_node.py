@@ -33,7 +33,7 @@ _LOOK = (
 )
 _MEMBERS = 'SELECT node_name AS name FROM mysql.wsrep_cluster_members;'
 _RECOVERED = 'WSREP: Recovered position'
-_SYNCED, _DONOR = '4', '2'
+_SYNCED, _DONOR, _OUT = '4', '2', '5'  # of wsrep's API: 5 is an error, shown as Inconsistent
 _FORGET = f'rm -f {DATA}/grastate.dat {DATA}/gvwstate.dat {DATA}/galera.cache'
 HALT = f"""
 if mariadb-admin --protocol=socket --connect-timeout=3 ping >/dev/null 2>&1; then exec systemctl stop {SERVICE}; fi
@@ -173,6 +173,7 @@ def look(machine: charmkit.Machine, what: Look) -> Seen:
         state=state,
         data=bool(_databases(machine)),
         position=None if primary else _position(machine, said, state, alive=alive),
+        out=wsrep and said.get('wsrep_local_state') == _OUT,
         stale=any(said.get(k, v) != v for k, v in what.wanted.items()) and bool(said),
     )
     theirs = ask(machine, what.others) if what.always or galera.asks(here) else {}

@@ -584,3 +584,31 @@ def test_a_server_that_stands_alone_says_it_too_for_those_that_will_join(
     assert app(out)['utf8'] == 'utf8mb3'
     del database.databases['nova']
     assert 'utf8' not in app(hook(ctx, cluster(nova(), units=1, cluster='', utf8='utf8mb3')))
+
+
+def test_a_member_that_the_others_have_thrown_out_takes_anew_what_they_have(
+    ctx: Ctx, database: sql.Server, machine: machines.FakeMachine
+):
+    """Its data were found to differ (`Inconsistent`): it runs, takes nothing in, and never comes back by itself."""
+    database.members, database.joins = (), ALL
+    database.sizes = {
+        'wsrep_on': 'ON', 'wsrep_cluster_status': 'Disconnected', 'wsrep_local_state': '5',
+    }  # fmt: skip
+    hook(ctx, cluster())
+    assert started(machine)
+
+
+def test_a_member_that_is_on_its_way_in_is_left_alone(
+    ctx: Ctx, database: sql.Server, machine: machines.FakeMachine
+):
+    database.members, database.joins = (), ALL
+    database.sizes = {
+        'wsrep_on': 'ON', 'wsrep_cluster_status': 'Disconnected', 'wsrep_local_state': '1',
+    }  # fmt: skip
+    out = hook(ctx, cluster())
+    assert not started(machine)
+    assert out.unit_status == testing.WaitingStatus('takes in what the cluster has')
+
+
+def started(machine: machines.FakeMachine) -> bool:
+    return any('start' in argv and 'mariadb' in argv for argv in machine.programs)

@@ -20,7 +20,7 @@ from . import commands, devices, images, inside, kernel, overlays, recover, runt
 from .networks import Networks
 from .places import Given, Places, private
 from .protocol import Layer, MachineError, MachineSpec, unknown
-from .tools import Failed, run
+from .tools import Failed, insist, run
 
 REBOOTED = 129
 """Exit code of a container whose process 1 asked the kernel for a restart (it dies of SIGHUP)."""
@@ -257,7 +257,9 @@ class PodmanMachines:
         name = commands.container_name(model, machine)
         upper = self.places.folder(model, machine) / 'upper'
         try:
-            await run(['podman', 'pause', name])
+            await insist(
+                ['podman', 'pause', name]
+            )  # runc gives up on a machine that is very busy.
             try:
                 taken = await self.overlays.take(upper)
             finally:

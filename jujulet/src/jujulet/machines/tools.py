@@ -68,6 +68,20 @@ async def run(argv: Sequence[str], *, timeout: float = 60.0, cwd: Path | None = 
     return stdout
 
 
+async def insist(argv: Sequence[str], *, times: int = 5, pause_s: float = 1.0) -> str:
+    """Run what may fail only because the host is busy, up to so many *times*; its standard output.
+
+    Raises:
+        Failed: it ended with an error each time: the last one.
+        MachineError: there is no such program.
+    """
+    for _ in range(times - 1):
+        with contextlib.suppress(Failed):
+            return await run(argv)
+        await asyncio.sleep(pause_s)
+    return await run(argv)
+
+
 async def _end(process: asyncio.subprocess.Process) -> None:
     """Kill its process group, if it has not ended by itself."""
     if process.returncode is None:

@@ -68,3 +68,17 @@ def test_a_program_cancelled_while_it_starts_ends_with_what_it_began(
     asyncio.run(stopped())
     while lives(int(said.read_text())):
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize(('good', 'said'), [(3, 'done'), (4, 'busy')])
+def test_what_a_busy_host_refuses_is_asked_again_and_not_for_ever(
+    tmp_path: pathlib.Path, good: int, said: str
+) -> None:
+    asked = tmp_path / 'asked'
+    script = f'echo x >>{asked}; [ "$(wc -l <{asked})" -ge {good} ] && echo done || {{ echo busy >&2; exit 1; }}'
+    try:
+        heard = asyncio.run(tools.insist(['sh', '-c', script], times=3, pause_s=0))
+    except tools.Failed as failed:
+        heard = failed.stderr
+    assert heard.strip() == said
+    assert asked.read_text() == 'x\n' * 3
