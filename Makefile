@@ -6,7 +6,7 @@ MAKEFLAGS += --always-make --no-print-directory
 BUNDLE ?= bundles/dmz.yaml
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
-PARTS := charmkit charms jujulet matrix
+PARTS := charmkit charms jujulet lifecycle matrix
 UNIT := $(wildcard $(addsuffix /tests/unit,$(PARTS) charms/*) tests/unit)
 FUNCTIONAL := $(wildcard $(addsuffix /tests/functional,$(PARTS) charms/*))
 

@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 
 import jujulet as jujulet
+import lifecycle as lifecycle
 import matrix as matrix
 from tests import limits
 from tests.examples import examples

@@ -1,0 +1,250 @@
+"""The command `juju-lifecycle` (so `juju lifecycle`).
+
+Exit codes: 0 done, 1 stopped or refused (the message says why), 2 what was asked was not understood, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import pathlib
+import re
+import secrets
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Sequence
+
+from lifecycle import engine, keeping, preflight, shown
+from lifecycle import record as record_
+from lifecycle.declared import BASE
+from lifecycle.journal import Event, Journal, folder
+from lifecycle.juju import Live
+from lifecycle.problem import ProblemError, clean
+from lifecycle.step import Target
+from lifecycle.world import WorldError
+
+_NOT_UNDERSTOOD = 2
+_INTERRUPTED = 130
+_READER_GONE = 141
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line: a sub-command each for plan, upgrade, status, rollback and skip."""
+    top = argparse.ArgumentParser(
+        prog='juju lifecycle',
+        description='Move a running cloud to the next base, unit after unit, behind its load balancer.',
+    )
+    commands = top.add_subparsers(dest='command', required=True, metavar='COMMAND')
+    plan = _command(
+        commands, 'plan', _plan, 'show what would be done, in order, and what stands in the way'
+    )
+    upgrade = _command(
+        commands, 'upgrade', _upgrade, 'do it; interrupted, the same command goes on where it was'
+    )
+    status = _command(commands, 'status', _status, 'show where it is, and what it waits for')
+    back = _command(
+        commands, 'rollback', _rollback, 'go back, as long as no database was contracted'
+    )
+    skip = _command(
+        commands,
+        'skip',
+        _skip,
+        'leave a step out, or accept a finding; the reason stays in the record',
+    )
+    for one in (plan, upgrade):
+        needed = one is upgrade
+        one.add_argument(
+            '--to',
+            metavar='BASE',
+            type=_base,
+            required=needed,
+            help='the base to go to, such as debian@13',
+        )
+    for one in (plan, upgrade, back):
+        one.add_argument('applications', nargs='*', metavar='APP', help='move these alone')
+    for one in (plan, status):
+        one.add_argument('--format', choices=('table', 'json'), default='table')
+    for one in (upgrade, back):
+        one.add_argument('--yes', '-y', action='store_true', help='do not ask before beginning')
+        one.add_argument('--dry-run', action='store_true', help='show the plan, change nothing')
+        one.add_argument('--until', metavar='STEP', default='', help='stop after this step')
+        one.add_argument(
+            '--journal', type=pathlib.Path, help='where the journal is written (JSON lines)'
+        )
+    skip.add_argument(
+        'step', metavar='STEP', help='the id of a step or finding, as the plan shows it'
+    )
+    skip.add_argument('--reason', required=True, help='why it may be left out')
+    return top
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],  # pyright: ignore[reportPrivateUsage]
+    name: str,
+    does: Callable[[argparse.Namespace], int],
+    summary: str,
+) -> argparse.ArgumentParser:
+    one = commands.add_parser(
+        name, help=summary, description=summary[0].upper() + summary[1:] + '.'
+    )
+    one.add_argument('--model', '-m', help='the model; else the one that juju is switched to')
+    one.set_defaults(does=does)
+    return one
+
+
+def _base(text: str) -> str:
+    if not BASE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f'{clean(text, 40)} is no base; one is debian@13')
+    return text
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    try:
+        call = parser().parse_args(argv)
+        try:
+            return _main(call)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _READER_GONE
+
+
+def _main(call: argparse.Namespace) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return call.does(call)
+    except (ProblemError, WorldError, engine.StoppedError) as error:
+        print(f'ERROR {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('interrupted; the same command goes on where this was', file=sys.stderr)
+        return _INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        print(f'ERROR {error}', file=sys.stderr)
+        return 1
+    except Exception as error:  # Nobody shall have to read a traceback; who wants to, may.
+        path = _kept(traceback.format_exc())
+        said = f'{type(error).__name__}: {error}'
+        print(f'ERROR this is a fault of juju-lifecycle: {said} (more: {path})', file=sys.stderr)
+        return 1
+
+
+def _kept(text: str) -> str:
+    with tempfile.NamedTemporaryFile(
+        'w', prefix='lifecycle-error-', suffix='.txt', delete=False
+    ) as f:
+        f.write(text)
+        return f.name
+
+
+def _plan(call: argparse.Namespace) -> int:
+    world = Live(call.model)
+    wish = engine.Wish(target=_target(world, call.to), chosen=tuple(call.applications))
+    _show(engine.survey(world, wish), call.format)
+    return 0
+
+
+def _target(world: Live, base: str | None) -> Target:
+    """That of the command line, or of the upgrade that is under way.
+
+    Raises:
+        ProblemError: there is neither.
+    """
+    if base is not None:
+        return Target(base=base)
+    record = keeping.read(world)
+    if not record.base:
+        raise ProblemError(
+            'no upgrade was begun in this model: name a target, such as --to debian@13'
+        )
+    return Target(base=record.base, back=record.back)
+
+
+def _show(known: engine.Known, how: str) -> None:
+    show = shown.as_json if how == 'json' else shown.table
+    print(show(known.seen, known.plan, known.findings))
+
+
+def _status(call: argparse.Namespace) -> int:
+    world = Live(call.model)
+    record = keeping.read(world)
+    if not record.base:
+        print('{}' if call.format == 'json' else 'no upgrade was begun in this model')
+        return 0
+    chosen = tuple(record.started)
+    wish = engine.Wish(target=Target(base=record.base, back=record.back), chosen=chosen)
+    _show(engine.survey(world, wish), call.format)
+    return 0
+
+
+def _upgrade(call: argparse.Namespace) -> int:
+    return _run(call, Live(call.model), Target(base=call.to))
+
+
+def _rollback(call: argparse.Namespace) -> int:
+    world = Live(call.model)
+    return _run(call, world, Target(base=keeping.read(world).base, back=True))
+
+
+def _run(call: argparse.Namespace, world: Live, target: Target) -> int:
+    wish = engine.Wish(target=target, chosen=tuple(call.applications), until=call.until)
+    if call.dry_run or not call.yes:
+        known = engine.survey(world, wish)
+        _show(known, 'table')
+        if call.dry_run:
+            return 0
+        if known.plan.next is not None and not preflight.blocking(known.findings):
+            _ask()
+    nonce = secrets.token_hex(8)
+    path = call.journal or folder() / _name(world, nonce)
+    journal = Journal(path)
+
+    def tell(event: Event) -> None:
+        journal.write(event)
+        _say(event)
+
+    print(f'journal: {path}', file=sys.stderr)
+    engine.run(world, wish, nonce, tell)
+    return 0
+
+
+def _name(world: Live, nonce: str) -> str:
+    model = re.sub(r'[^a-zA-Z0-9.-]+', '-', world.model()) or 'model'
+    at = datetime.datetime.fromtimestamp(world.now(), datetime.UTC)
+    return f'{model}-{at:%Y%m%d-%H%M%S}-{nonce[:4]}.jsonl'
+
+
+def _ask() -> None:
+    if not sys.stdin.isatty():
+        raise ProblemError('nobody is there to ask whether to begin: add --yes')
+    print('Begin? [y/N] ', end='', file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ('y', 'yes'):
+        raise ProblemError('nothing was begun')
+
+
+def _say(event: Event) -> None:
+    at = time.strftime('%H:%M:%S', time.localtime(event.at))
+    about = f' {event.step}' if event.step else ''
+    said = f': {event.said}' if event.said else ''
+    print(f'{at} {event.kind:6}{about}{said}', flush=True)
+
+
+def _skip(call: argparse.Namespace) -> int:
+    world = Live(call.model)
+    kept = world.kept()
+    record = record_.EMPTY if kept is None else record_.load(kept.content)
+    world.keep(record_.dump(record_.with_skip(record, call.step, call.reason)), first=kept is None)
+    print(f'{call.step} is left out: {call.reason}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,119 @@
+"""How far an application has come, and whether a step is done: both are seen, not remembered. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from lifecycle import record as record_
+from lifecycle.observed import Application, Unit
+from lifecycle.step import RUN_ONCE, Step
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How far one application has come on its way to a base."""
+
+    application: Application
+    record: record_.Record
+    base: str
+    started: record_.Started
+    """As it was before it was touched, or as it is now."""
+    old: tuple[Unit, ...]
+    """Units that have to go, in that order: what is draining already, then the others, the leader last."""
+    new: tuple[Unit, ...]
+    """Units on the target, by number."""
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """Names of units that have gone, by number."""
+        there = {unit.name for unit in self.application.units}
+        return tuple(sorted((u for u in self.started.old if u not in there), key=_number))
+
+    @property
+    def before(self) -> int:
+        """How many units were on the target before it was touched."""
+        return self.started.units - len(self.started.old)
+
+    @property
+    def ready(self) -> frozenset[str]:
+        """Names of the units that serve and are admitted."""
+        return frozenset(unit.name for unit in self.application.units if unit.ready)
+
+    @property
+    def founder(self) -> Unit | None:
+        """The first unit on the target: it migrates the database."""
+        return self.new[0] if self.new else None
+
+
+def standing(application: Application, record: record_.Record, base: str) -> Standing:
+    """How far *application* has come on its way to *base*."""
+    known = record.started.get(application.name)
+    old = tuple(unit for unit in application.units if _is_old(unit, base, known))
+    started = known or record_.Started(
+        base=_former(application, old),
+        units=len(application.units),
+        old=tuple(unit.name for unit in old),
+    )
+    names = {unit.name for unit in old}
+    return Standing(
+        application=application,
+        record=record,
+        base=base,
+        started=started,
+        old=tuple(sorted(old, key=_goes)),
+        new=tuple(unit for unit in application.units if unit.name not in names),
+    )
+
+
+def _is_old(unit: Unit, base: str, known: record_.Started | None) -> bool:
+    if unit.base:
+        return unit.base != base
+    # A unit without a machine as yet was added by us, unless it was there before.
+    return known is None or unit.name in known.old
+
+
+def _former(application: Application, old: tuple[Unit, ...]) -> str:
+    return next((unit.base for unit in old if unit.base), application.base)
+
+
+def _goes(unit: Unit) -> tuple[bool, bool, int]:
+    leaving = unit.drained or unit.admission.state == 'draining'
+    return not leaving, unit.leader, unit.number
+
+
+def _number(unit: str) -> int:
+    return int(unit.rpartition('/')[2])
+
+
+def done(step: Step, seen: Standing) -> bool:
+    """Whether *step* is done."""
+    match step.verb:
+        case 'base':
+            return seen.application.base == step.base
+        case 'add':
+            return len(seen.new) >= step.number
+        case 'admit':
+            return sum(unit.name in seen.ready for unit in seen.new) >= step.number
+        case 'drain':
+            return all(unit.drained for unit in seen.old if unit.name == step.unit)
+        case 'remove':
+            return all(unit.name != step.unit for unit in seen.application.units)
+        case 'expand' | 'online' | 'contract':
+            return step.verb in RUN_ONCE and seen.record.has_run(step.application, step.verb)
+
+
+def held(step: Step, seen: Standing) -> str:
+    """Why *step* may not be carried out yet; empty when it may."""
+    app = step.application
+    if step.verb in ('drain', 'remove'):
+        others = seen.ready - {step.unit}
+        if step.unit in seen.ready and len(others) < seen.started.units:
+            return (
+                f'{app} has {len(others)} other ready units, and had {seen.started.units} units: '
+                f'{step.unit} serves until as many are ready'
+            )
+    if step.verb == 'expand' and (seen.founder is None or seen.founder.agent != 'idle'):
+        return f'the first unit of {app} on {step.base} is not idle yet'
+    if step.verb in ('online', 'contract') and seen.old:
+        return f'{seen.old[0].name} is still on {seen.old[0].base or "its old base"}'
+    return ''

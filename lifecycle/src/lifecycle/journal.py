@@ -1,0 +1,58 @@
+"""The journal of a run: one event a line, in JSON, in a local file. Terminal and page are made of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+from typing import IO
+
+KINDS = ('begin', 'step', 'done', 'waits', 'failed', 'stop', 'end')
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Event:
+    """One thing that happened."""
+
+    at: float
+    """Seconds since the epoch."""
+    kind: str
+    """`begin`, `step` (carried out), `done` (seen to be), `waits`, `failed` (tried again), `stop`, `end`."""
+    step: str = ''
+    application: str = ''
+    said: str = ''
+
+
+class Journal:
+    """A file that events are appended to; nobody else may read it."""
+
+    def __init__(self, path: pathlib.Path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._file: IO[str] = os.fdopen(number, 'a')
+
+    def write(self, event: Event) -> None:
+        """Append it."""
+        self._file.write(json.dumps(dataclasses.asdict(event)) + '\n')
+        self._file.flush()
+
+
+def read(path: pathlib.Path) -> tuple[Event, ...]:
+    """All events of a file; a last line that was cut off is left out."""
+    found: list[Event] = []
+    for line in path.read_text().splitlines():
+        try:
+            found.append(Event(**json.loads(line)))
+        except (ValueError, TypeError):
+            continue
+    return tuple(found)
+
+
+def folder() -> pathlib.Path:
+    """Where journals are: the user's own state, as the XDG Base Directory Specification has it."""
+    state = os.environ.get('XDG_STATE_HOME') or ''
+    home = (
+        pathlib.Path(state) if state.startswith('/') else pathlib.Path.home() / '.local' / 'state'
+    )
+    return home / 'juju-lifecycle'

@@ -1,0 +1,255 @@
+"""The edge to Juju, real or local: jubilant, with a limit of time for every call."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, cast
+
+import jubilant
+
+from lifecycle import declared, record
+from lifecycle.problem import clean
+from lifecycle.world import Kept, WorldError
+
+LOOK_S = 60.0
+"""For a command that only looks."""
+ASK_S = 120.0
+"""For a command that asks for something."""
+_SETTLE_S = 15.0
+_UNITS_AT_ONCE = 50
+# Without the file, a mark that is no declaration; never more of it than is read.
+_MARK = '#none'
+_CAT = f'test -e lifecycle.yaml || {{ echo "{_MARK}"; exit 0; }}; head -c {declared.MOST_BYTES + 1} lifecycle.yaml'
+
+
+class Client(jubilant.Juju):
+    """jubilant, whose commands end within `within` seconds and are left alone by an interrupt of the terminal."""
+
+    within: float = LOOK_S
+
+    @contextlib.contextmanager
+    def limited(self, within: float) -> Generator[None]:
+        """Commands in its body have so many seconds each.
+
+        Raises:
+            WorldError: one failed, or took longer.
+        """
+        self.within = within
+        try:
+            yield
+        except jubilant.CLIError as error:
+            said = clean(str(error.stderr or '').strip() or f'exit code {error.returncode}')
+            raise WorldError(f'juju {_verb(error)}: {_why(error) or said}') from None
+        except OSError as error:
+            raise WorldError(f'juju cannot be run: {error.strerror}') from None
+
+    def ask(self, *args: str, within: float) -> str:
+        """Standard output of a command on the model.
+
+        Raises:
+            WorldError: it failed, or took longer than so many seconds.
+        """
+        with self.limited(within):
+            return self.cli(*args)
+
+    def _cli(
+        self, *args: str, include_model: bool = True, stdin: str | None = None, **_: Any
+    ) -> tuple[str, str]:
+        if include_model and self.model is not None:
+            args = (args[0], '--model', self.model, *args[1:])
+        process = subprocess.Popen(
+            [self.cli_binary, *args],
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding='utf-8',
+            errors='replace',
+            start_new_session=True,
+        )
+        try:
+            stdout, stderr = process.communicate(stdin, timeout=self.within)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            raise WorldError(f'juju {args[0]} did not end within {self.within:g} s') from None
+        except BaseException:
+            # What was asked for is let happen, so that the next look sees it.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=0.1 if args[0] in ('run', 'exec') else _SETTLE_S)
+            _end(process)
+            raise
+        if process.returncode:
+            raise jubilant.CLIError(process.returncode, [self.cli_binary, *args], stdout, stderr)
+        return stdout, stderr
+
+
+def _verb(error: jubilant.CLIError) -> str:
+    words = cast('list[str]', error.cmd)
+    return ' '.join(word for word in words[1:2] if not word.startswith('-'))
+
+
+def _why(error: jubilant.CLIError) -> str:
+    """What an action says of why it failed: it stands in the answer, not in what the command complains of."""
+    try:
+        tasks: object = json.loads(str(error.stdout or ''))
+    except ValueError:
+        return ''
+    if not isinstance(tasks, dict):
+        return ''
+    said = (_part(one, 'message') for one in cast('dict[str, object]', tasks).values())
+    return '; '.join(clean(one) for one in said if one)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+class Live:
+    """A model of a Juju controller, as `lifecycle.world.World` wants it."""
+
+    def __init__(self, model: str | None, program: str = 'juju'):
+        self._client = Client(model=model, cli_binary=program)
+        self._kept = False
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    def status(self) -> Mapping[str, Any]:
+        """`juju status --format json`."""
+        return self._json('status', '--format', 'json')
+
+    def model(self) -> str:
+        """The model's name."""
+        return clean(_part(self.status().get('model'), 'name') or '', 100)
+
+    def show_units(self, names: Sequence[str]) -> Mapping[str, Any]:
+        """`juju show-unit --format json`; a unit that has gone meanwhile is left out."""
+        found: dict[str, Any] = {}
+        for at in range(0, len(names), _UNITS_AT_ONCE):
+            some = names[at : at + _UNITS_AT_ONCE]
+            try:
+                found.update(self._json('show-unit', *some, '--format', 'json'))
+            except WorldError:
+                for name in some:  # One that has gone takes the answer of all with it.
+                    with contextlib.suppress(WorldError):
+                        found.update(self._json('show-unit', name, '--format', 'json'))
+        return found
+
+    def declaration(self, unit: str) -> str | None:
+        """The text of `lifecycle.yaml` in the folder of the unit's charm; None when there is none."""
+        said = self._json('exec', '--format', 'json', '--unit', unit, '--wait', '60s', '--', _CAT)
+        task = next(iter(said.values()), None)
+        text = _part(_part(task, 'results'), 'stdout')
+        if not isinstance(text, str):
+            raise WorldError(f'juju exec on {unit}: no answer')
+        return None if text.strip() == _MARK else text
+
+    def kept(self, revision: int | None = None) -> Kept | None:
+        """The record's secret, or a revision of it; None when there is none."""
+        if not self._kept:
+            listed = self._json('secrets', '--format', 'json').values()
+            self._kept = any(_part(one, 'name') == record.NAME for one in listed)
+        if not self._kept:
+            return None
+        which = () if revision is None else ('--revision', str(revision))
+        said = self._json('show-secret', record.NAME, '--reveal', *which, '--format', 'json')
+        one = next(iter(said.values()), None)
+        data, number = _part(_part(one, 'content'), 'Data'), _part(one, 'revision')
+        return Kept(
+            revision=revision or (number if isinstance(number, int) else 0),
+            content=cast('dict[str, object]', data) if isinstance(data, dict) else {},
+        )
+
+    def keep(self, content: Mapping[str, str], *, first: bool) -> None:
+        """Write the record's secret; `first` makes it, and raises WorldError where it is there already."""
+        info = 'what juju-lifecycle remembers of the upgrades of this model'
+        with self._client.limited(ASK_S):
+            if first:
+                self._client.add_secret(record.NAME, content, info=info)
+            else:
+                self._client.update_secret(record.NAME, content)
+
+    def is_gone(self, who: str) -> bool:
+        """Whether it is certain that a process that this once was (`me`) has ended: it was on this machine."""
+        place, _, number = who.rpartition(' process ')
+        return (
+            place == self.me.rpartition(' process ')[0]
+            and number.isdecimal()
+            and not _runs(int(number))
+        )
+
+    @property
+    def me(self) -> str:
+        """Who this is: a user, a machine, a process."""
+        return f'{getpass.getuser()}@{socket.gethostname()} process {os.getpid()}'
+
+    def set_base(self, application: str, base: str) -> None:
+        """Have the units that are added from now on have another base."""
+        self._ask('set-application-base', application, base)
+
+    def add_unit(self, application: str) -> None:
+        """Add one."""
+        self._ask('add-unit', application)
+
+    def run_action(self, unit: str, action: str, within: float) -> None:
+        """Run an action to its end; WorldError when it fails or takes longer than so many seconds."""
+        said = self._client.ask(
+            'run',
+            unit,
+            action,
+            '--format',
+            'json',
+            '--wait',
+            f'{within:.0f}s',
+            within=within + 30.0,
+        )
+        for task in _object(said).values():
+            if _part(task, 'status') != 'completed':
+                why = clean(_part(task, 'message') or _part(task, 'status') or 'no answer')
+                raise WorldError(f'{action} on {unit}: {why}')
+
+    def remove_unit(self, unit: str) -> None:
+        """Ask for it to be removed."""
+        self._ask('remove-unit', '--no-prompt', unit)
+
+    def _ask(self, *args: str) -> None:
+        self._client.ask(*args, within=ASK_S)
+
+    def _json(self, *args: str) -> dict[str, Any]:
+        return _object(self._client.ask(*args, within=LOOK_S + 30.0))
+
+
+def _runs(number: int) -> bool:
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _part(value: object, key: str) -> object:
+    return cast('dict[str, object]', value).get(key) if isinstance(value, dict) else None
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        data = json.loads(text or '{}')
+    except ValueError:
+        raise WorldError(f'juju answered with no JSON: {clean(text, 80)}') from None
+    return cast('dict[str, Any]', data) if isinstance(data, dict) else {}

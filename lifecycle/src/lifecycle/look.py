@@ -1,0 +1,75 @@
+"""One look at a model, whole or at some applications: what is asked of the world, and how it becomes `Observed`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lifecycle import declared, observed
+from lifecycle import record as record_
+from lifecycle.problem import ProblemError
+from lifecycle.world import World, WorldError
+
+Declarations = Mapping[str, declared.Declaration | ProblemError]
+
+
+def declarations(
+    world: World, status: Mapping[str, Any], chosen: Iterable[str] = ()
+) -> Declarations:
+    """What the charms of the *chosen* applications, or of all, declare; and of the subordinates that live on them.
+
+    What cannot be read is not the same as nothing: it stands there as the error that it is.
+    """
+    bare = observed.read(status)
+    wanted = set(chosen) or set(bare.applications)
+    below = {
+        name.partition('/')[0]
+        for app in wanted & set(bare.applications)
+        for unit in bare.applications[app].units
+        for name in unit.subordinates
+    }
+    return {
+        app.name: _declaration(world, app)
+        for app in bare.applications.values()
+        if app.name in wanted | below and app.units
+    }
+
+
+def _declaration(world: World, app: observed.Application) -> declared.Declaration | ProblemError:
+    asked = min(app.units, key=lambda unit: (unit.failed, not unit.leader, unit.number))
+    try:
+        text = world.declaration(asked.name)
+        if text is None:
+            return declared.UNDECLARED
+        return declared.parse(text, f'{app.name}: lifecycle.yaml of its charm')
+    except ProblemError as problem:
+        return problem
+    except WorldError as error:
+        return ProblemError(f'{app.name}: its lifecycle.yaml cannot be read: {error}')
+
+
+def observe(
+    world: World,
+    known: Declarations,
+    record: record_.Record,
+    focus: Iterable[str] = (),
+    status: Mapping[str, Any] | None = None,
+) -> observed.Observed:
+    """The model now; where load balancers send requests is asked for units of *focus*, or of all applications."""
+    said = world.status() if status is None else status
+    names = _asked(said, known, focus)
+    shown = world.show_units(names) if names else None
+    if shown is not None and len(shown) < len(names):  # Some went between the two answers.
+        said = world.status()
+    return observed.read(said, shown=shown, declarations=known, record=record)
+
+
+def _asked(status: Mapping[str, Any], known: Declarations, focus: Iterable[str]) -> list[str]:
+    bare = observed.read(status, declarations=known)
+    wanted = set(focus) or set(bare.applications)
+    return [
+        unit.name
+        for app in bare.applications.values()
+        if app.name in wanted and app.balancers
+        for unit in app.units
+    ]

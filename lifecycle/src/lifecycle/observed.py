@@ -1,0 +1,217 @@
+"""What a model is like now, as plain data: from `juju status`, `juju show-unit`, declarations and the record. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+from lifecycle import admission, declared
+from lifecycle import record as record_
+from lifecycle.problem import ProblemError, clean
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Unit:
+    """One unit."""
+
+    name: str
+    base: str = ''
+    """Of its machine; empty while it has none."""
+    leader: bool = False
+    workload: str = 'unknown'
+    message: str = ''
+    agent: str = 'unknown'
+    dying: bool = False
+    """It was asked to go."""
+    subordinates: tuple[str, ...] = ()
+    """Names of the units that live on it."""
+    admission: admission.Admission = admission.UNBALANCED
+
+    @property
+    def number(self) -> int:
+        """What follows the slash."""
+        return int(self.name.rpartition('/')[2])
+
+    @property
+    def failed(self) -> bool:
+        """Whether a hook failed or its agent was lost."""
+        return self.workload == 'error' or self.agent in ('error', 'lost', 'failed')
+
+    @property
+    def ready(self) -> bool:
+        """Whether it serves, and its load balancers send it requests where it has some."""
+        return (
+            not self.dying
+            and self.workload == 'active'
+            and self.admission.state in ('admitted', 'unbalanced')
+        )
+
+    @property
+    def drained(self) -> bool:
+        """Whether nobody sends it requests, and none is under way."""
+        if self.dying:
+            return True  # Too late to ask for anything else.
+        if self.admission.state == 'unbalanced':
+            return self.workload == 'maintenance' and self.agent == 'idle'
+        return self.admission.state == 'drained'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Application:
+    """One application."""
+
+    name: str
+    charm: str = ''
+    base: str = ''
+    """That its next unit would have."""
+    subordinate: bool = False
+    units: tuple[Unit, ...] = ()
+    """By number."""
+    related: Mapping[str, tuple[str, ...]] = dataclasses.field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
+    """Applications by endpoint."""
+    stored: bool = False
+    """Whether it has storage."""
+    declaration: declared.Declaration = declared.UNDECLARED
+    unread: str = ''
+    """Why its declaration could not be read."""
+
+    @property
+    def balancers(self) -> tuple[str, ...]:
+        """The load balancers that its charm says admit and drain its units."""
+        return tuple(
+            sorted({app for one in self.declaration.behind for app in self.related.get(one, ())})
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Observed:
+    """One look at a model."""
+
+    model: str
+    applications: Mapping[str, Application]
+    record: record_.Record = record_.EMPTY
+
+    def has_unit(self, name: str) -> bool:
+        """Whether there is such a unit."""
+        app = self.applications.get(name.partition('/')[0])
+        return app is not None and any(unit.name == name for unit in app.units)
+
+
+def read(
+    status: Mapping[str, Any],
+    *,
+    shown: Mapping[str, Any] | None = None,
+    declarations: Mapping[str, declared.Declaration | ProblemError] | None = None,
+    record: record_.Record = record_.EMPTY,
+) -> Observed:
+    """What `juju status --format json` says, and `juju show-unit --format json` of those units that are *shown*.
+
+    Raises:
+        ProblemError: it is no such status.
+    """
+    apps, model = status.get('applications'), status.get('model')
+    if not isinstance(apps, dict) or not isinstance(model, dict):
+        raise ProblemError('juju status: no status of a model: applications or model are missing')
+    bases = dict(_bases(_mapping(status.get('machines'))))
+    stored = _stored(_mapping(status.get('storage')))
+    subordinates = _subordinates(cast('dict[str, Any]', apps))
+    found: dict[str, Application] = {}
+    for name, said in sorted(cast('dict[str, dict[str, Any]]', apps).items()):
+        declaration = (declarations or {}).get(name, declared.UNDECLARED)
+        unread = str(declaration) if isinstance(declaration, ProblemError) else ''
+        known = declared.UNDECLARED if isinstance(declaration, ProblemError) else declaration
+        members = (
+            subordinates.get(name, {})
+            if said.get('subordinate-to')
+            else _mapping(said.get('units'))
+        )
+        related = _related(_mapping(said.get('relations')))
+        balancers = {e: len(related[e]) for e in known.behind if e in related}
+        units = (_unit(u, one, bases, shown or {}, balancers) for u, one in members.items())
+        found[name] = Application(
+            name=name,
+            charm=clean(said.get('charm-name') or said.get('charm', ''), 100),
+            base=base_of(said.get('base')),
+            subordinate=bool(said.get('subordinate-to')),
+            units=tuple(sorted(units, key=lambda one: one.number)),
+            related=related,
+            stored=name in stored,
+            declaration=known,
+            unread=unread,
+        )
+    return Observed(model=clean(model.get('name', ''), 100), applications=found, record=record)  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]
+
+
+def base_of(said: object) -> str:
+    """`debian@13` of what status says of a base; without the channel's risk."""
+    base = _mapping(said)
+    name, channel = str(base.get('name', '')), str(base.get('channel', '')).partition('/')[0]
+    return f'{name}@{channel}' if name and channel else ''
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return cast('dict[str, Any]', value) if isinstance(value, dict) else {}
+
+
+def _bases(machines: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, one in machines.items():
+        yield name, base_of(_mapping(one).get('base'))
+        yield from _bases(_mapping(_mapping(one).get('containers')))
+
+
+def _stored(storage: Mapping[str, Any]) -> set[str]:
+    return {
+        str(unit).partition('/')[0]
+        for one in _mapping(storage.get('storage')).values()
+        for unit in _mapping(_mapping(_mapping(one).get('attachments')).get('units'))
+    }
+
+
+def _subordinates(apps: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Units of subordinates by their application; status has them below their principals."""
+    found: dict[str, dict[str, Any]] = {}
+    for app in apps.values():
+        for unit in _mapping(_mapping(app).get('units')).values():
+            for name, one in _mapping(unit.get('subordinates')).items():
+                machine = {'machine': unit.get('machine', '')}
+                found.setdefault(name.partition('/')[0], {})[name] = {**machine, **_mapping(one)}
+    return found
+
+
+def _related(relations: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    return {
+        endpoint: tuple(
+            sorted(
+                clean(_mapping(other).get('related-application', ''), 100)
+                for other in cast('list[object]', others)
+            )
+        )
+        for endpoint, others in relations.items()
+        if isinstance(others, list)
+    }
+
+
+def _unit(
+    name: str,
+    said: Mapping[str, Any],
+    bases: Mapping[str, str],
+    shown: Mapping[str, Any],
+    balancers: Mapping[str, int],
+) -> Unit:
+    workload, agent = _mapping(said.get('workload-status')), _mapping(said.get('juju-status'))
+    relations = _mapping(shown.get(name)).get('relation-info')
+    info = cast('list[Any]', relations) if isinstance(relations, list) else []
+    return Unit(
+        name=name,
+        base=bases.get(str(said.get('machine', '')), ''),
+        leader=said.get('leader') is True,
+        workload=clean(workload.get('current', 'unknown'), 40),
+        message=clean(workload.get('message', '')),
+        agent=clean(agent.get('current', 'unknown'), 40),
+        dying='dying' in (said.get('life'), agent.get('life'), workload.get('life')),
+        subordinates=tuple(sorted(_mapping(said.get('subordinates')))),
+        admission=admission.read(name, (_mapping(one) for one in info), balancers),
+    )

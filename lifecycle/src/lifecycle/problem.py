@@ -1,0 +1,17 @@
+"""What the user must hear about."""
+
+from __future__ import annotations
+
+import re
+
+
+class ProblemError(Exception):
+    """One sentence: what is wrong, where, and what would be right. It holds no secret."""
+
+
+def clean(text: object, most: int = 300) -> str:
+    """*text* in one line that any terminal bears, of at most so many characters: it may come from anywhere."""
+    line = re.sub(
+        r'\s+', ' ', ''.join(c if c.isprintable() or c.isspace() else '?' for c in str(text))
+    ).strip()
+    return line if len(line) <= most else f'{line[: most - 1]}…'

@@ -1,0 +1,334 @@
+"""A model in memory: its clock goes on with every call, its units come, drain and go as a charm's and Juju's do.
+
+It counts what must never happen: a unit removed that still got requests, fewer units in rotation than there were, a
+database contracted while the former release used it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lifecycle.world import Kept, WorldError
+
+DECLARED = """
+version: 1
+provides: [{name}]
+after: [{after}]
+way: replace
+ways: [replace, in-place]
+releases: {{debian@12: zed, debian@13: epoxy}}
+actions: {{expand: db-expand, contract: db-contract, online: db-online, drain: pause, admit: resume}}
+behind: [public-backend]
+"""
+
+
+class KilledError(BaseException):
+    """The run was killed: it can do nothing more, not even say so."""
+
+
+@dataclasses.dataclass
+class Unit:
+    """A unit, and how many moments it still needs for what it is at."""
+
+    name: str
+    machine: str
+    base: str
+    leader: bool = False
+    state: str = 'installing'
+    left: int = 3
+    schema_needed: bool = False
+
+
+@dataclasses.dataclass
+class Application:
+    """An application behind the load balancer `lb`."""
+
+    name: str
+    base: str
+    after: str = ''
+    schema: str = 'zed'
+    next: int = 0
+    units: list[Unit] = dataclasses.field(default_factory=list[Unit])
+    declared: str | None = None
+    undrained: bool = False
+    """Its load balancer never lets a unit go."""
+
+
+RELEASES = {'debian@12': 'zed', 'debian@13': 'epoxy'}
+
+
+@dataclasses.dataclass
+class Model:
+    """What a World asks; see there. `kill_at` counts calls from now."""
+
+    apps: dict[str, Application] = dataclasses.field(default_factory=dict[str, Application])
+    clock: float = 1_000_000.0
+    calls: int = 0
+    kill_at: int | None = None
+    kill_after: bool = False
+    """Killed once the call has been done, rather than before."""
+    failures: list[str] = dataclasses.field(default_factory=list[str])
+    """Actions that fail the next time, one entry each."""
+    revisions: list[dict[str, str]] = dataclasses.field(default_factory=list[dict[str, str]])
+    wrong: list[str] = dataclasses.field(default_factory=list[str])
+    least: dict[str, int] = dataclasses.field(default_factory=dict[str, int])
+    contracted: list[str] = dataclasses.field(default_factory=list[str])
+    asked: list[str] = dataclasses.field(default_factory=list[str])
+    """What was asked for, in order."""
+    who: str = 'ann@here process 1'
+    gone: bool = True
+    dead: bool = False
+
+    # --- What a test makes.
+
+    def deploy(self, name: str, units: int, after: str = '') -> None:
+        """An application that serves."""
+        app = Application(name=name, base='debian@12', after=after)
+        app.declared = DECLARED.format(name=name, after=after)
+        self.apps[name] = app
+        for _ in range(units):
+            self._new(app)
+        for unit in app.units:
+            unit.state, unit.left = 'ready', 0
+        app.units[0].leader = True
+        self.least[name] = units
+
+    def begin(self, who: str = 'ann@here process 2') -> None:
+        """Another process, with nothing in its memory."""
+        self.dead, self.kill_at, self.calls, self.who = False, None, 0, who
+
+    # --- What goes on.
+
+    def _new(self, app: Application) -> Unit:
+        unit = Unit(f'{app.name}/{app.next}', f'{app.name}-{app.next}', app.base)
+        unit.schema_needed = RELEASES[app.base] == 'epoxy'
+        app.next += 1
+        app.units.append(unit)
+        return unit
+
+    def _tick(self) -> None:
+        self.clock += 1.0
+        for app in self.apps.values():
+            for unit in app.units:
+                self._advance(app, unit)
+            for unit in [u for u in app.units if u.state == 'dying' and u.left <= 0]:
+                app.units.remove(unit)
+                if unit.leader and app.units:
+                    app.units[0].leader = True
+            ready = sum(unit.state in ('ready', 'asked') for unit in app.units)
+            if ready < self.least[app.name]:
+                self.wrong.append(
+                    f'{app.name} had {ready} units in rotation, {self.least[app.name]} before'
+                )
+
+    def _advance(self, app: Application, unit: Unit) -> None:
+        if unit.left > 0:
+            unit.left -= 1
+            return
+        match unit.state:
+            case 'installing':
+                if not unit.schema_needed or app.schema != 'zed':
+                    unit.state, unit.left = 'active', 2
+            case 'active':
+                unit.state = 'ready'
+            case 'asked':
+                if not app.undrained:
+                    unit.state, unit.left = 'draining', 2
+            case 'draining':
+                unit.state = 'paused'
+            case _:
+                pass
+
+    # --- What a World is asked.
+
+    def _call(self) -> None:
+        if self.dead:
+            raise KilledError
+        self.calls += 1
+        assert self.calls < 2000, f'this run does not end: {self.asked[-9:]}'
+        self._tick()
+        if self.kill_at == self.calls and not self.kill_after:
+            self.dead = True
+            raise KilledError
+
+    def _end(self) -> None:
+        if self.kill_at == self.calls and self.kill_after:
+            self.dead = True
+            raise KilledError
+
+    def now(self) -> float:
+        return self.clock
+
+    def sleep(self, seconds: float) -> None:
+        self._call()
+        for _ in range(int(seconds)):
+            self._tick()
+
+    @property
+    def me(self) -> str:
+        return self.who
+
+    def is_gone(self, who: str) -> bool:
+        return self.gone and who != self.who
+
+    def status(self) -> Mapping[str, Any]:
+        self._call()
+        applications = {
+            'lb': {'charm-name': 'lb', 'base': _base('debian@12'), 'relations': {}, 'units': {}},
+            **{name: self._status_of(app) for name, app in self.apps.items()},
+        }
+        machines = {
+            unit.machine: {'base': _base(unit.base)}
+            for app in self.apps.values()
+            for unit in app.units
+        }
+        return {'model': {'name': 'sim'}, 'machines': machines, 'applications': applications}
+
+    def _status_of(self, app: Application) -> dict[str, Any]:
+        units = {
+            unit.name: {
+                'machine': unit.machine,
+                'leader': unit.leader,
+                'workload-status': {
+                    'current': _WORKLOAD.get(unit.state, 'active'),
+                    'message': unit.state,
+                },
+                'juju-status': {
+                    'current': 'executing' if unit.left and unit.state != 'ready' else 'idle',
+                    **({'life': 'dying'} if unit.state == 'dying' else {}),
+                },
+            }
+            for unit in app.units
+        }
+        related = [{'related-application': 'lb', 'interface': 'openstack-api-endpoints'}]
+        return {
+            'charm-name': app.name,
+            'base': _base(app.base),
+            'relations': {'public-backend': related},
+            'units': units,
+        }
+
+    def show_units(self, names: Sequence[str]) -> Mapping[str, Any]:
+        self._call()
+        return {
+            unit.name: {'relation-info': [relation(unit)]}
+            for app in self.apps.values()
+            for unit in app.units
+            if unit.name in names
+        }
+
+    def declaration(self, unit: str) -> str | None:
+        self._call()
+        return self.apps[unit.partition('/')[0]].declared
+
+    def kept(self, revision: int | None = None) -> Kept | None:
+        self._call()
+        if not self.revisions:
+            return None
+        number = len(self.revisions) if revision is None else revision
+        return Kept(number, self.revisions[number - 1])
+
+    def keep(self, content: Mapping[str, str], *, first: bool) -> None:
+        self._call()
+        if first and self.revisions:
+            raise WorldError('secret with name "lifecycle" already exists')
+        self.revisions.append(dict(content))
+        self._end()
+
+    def set_base(self, application: str, base: str) -> None:
+        self._call()
+        self.asked.append(f'base {application} {base}')
+        self.apps[application].base = base
+        self._end()
+
+    def add_unit(self, application: str) -> None:
+        self._call()
+        self.asked.append(f'add {application}')
+        self._new(self.apps[application])
+        self._end()
+
+    def run_action(self, unit: str, action: str, within: float) -> None:
+        self._call()
+        self.asked.append(f'{action} {unit}')
+        if action in self.failures:
+            self.failures.remove(action)
+            raise WorldError(f'{action} on {unit}: it fails this time')
+        app = self.apps[unit.partition('/')[0]]
+        getattr(self, f'_{action.replace("-", "_")}')(app, unit)
+        self._end()
+
+    def _db_expand(self, app: Application, unit: str) -> None:
+        if self._unit(unit).base == 'debian@13' and app.schema == 'zed':
+            app.schema = 'both'
+
+    def _db_online(self, app: Application, unit: str) -> None:
+        assert unit == f'{app.name}/leader'
+
+    def _db_contract(self, app: Application, unit: str) -> None:
+        old = [one.name for one in app.units if one.base == 'debian@12']
+        if old:
+            self.wrong.append(f'{app.name} was contracted while {old[0]} was there')
+        app.schema = 'epoxy'
+        self.contracted.append(app.name)
+
+    def _pause(self, app: Application, unit: str) -> None:
+        if self._unit(unit).state in ('ready', 'active'):
+            self._unit(unit).state = 'asked'
+
+    def remove_unit(self, unit: str) -> None:
+        self._call()
+        self.asked.append(f'remove {unit}')
+        one = self._unit(unit)
+        if one.state in ('ready', 'asked', 'draining'):
+            self.wrong.append(
+                f'{unit} was removed while it was {one.state}: what it had under way is lost'
+            )
+        if one.state != 'dying':
+            one.state, one.left = 'dying', 3
+        self._end()
+
+    def _unit(self, name: str) -> Unit:
+        app = self.apps[name.partition('/')[0]]
+        for unit in app.units:
+            if unit.name == name:
+                return unit
+        raise WorldError(f'unit "{name}" not found')
+
+
+_WORKLOAD = {
+    'installing': 'maintenance',
+    'draining': 'maintenance',
+    'paused': 'maintenance',
+    'error': 'error',
+}
+_WANTED = {'asked': 'drain', 'draining': 'drain', 'paused': 'maintenance', 'dying': 'maintenance'}
+_ACKED = {
+    'ready': 'ready',
+    'asked': 'ready',
+    'draining': 'draining',
+    'paused': 'drained',
+    'dying': 'drained',
+}
+
+
+def _base(base: str) -> dict[str, str]:
+    name, _, channel = base.partition('@')
+    return {'name': name, 'channel': channel}
+
+
+def relation(unit: Unit) -> dict[str, Any]:
+    token = f'{unit.name} {_WANTED.get(unit.state, "ready")}'
+    ack = _ACKED.get(unit.state)
+    heard = f'{unit.name} ready' if unit.state == 'asked' else token
+    acks = {unit.name: {'token': heard, 'state': ack}} if ack else {}
+    lifecycle = {'state': _WANTED.get(unit.state, 'ready'), 'token': token}
+    return {
+        'endpoint': 'public-backend',
+        'related-endpoint': 'backend',
+        'application-data': {'interface-versions': '[1, 2]', 'lb-units': '["lb/0"]'},
+        'related-units': {'lb/0': {'in-scope': True, 'data': {'acks': json.dumps(acks)}}},
+        'local-unit': {'in-scope': True, 'data': {'lifecycle': json.dumps(lifecycle)}},
+    }
