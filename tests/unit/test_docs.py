@@ -15,6 +15,7 @@ import yaml
 
 from jujulet.cli import commands, main
 from jujulet.core import gnuflag, refusal
+from lifecycle import commandline
 from matrix.cli import flags, registry
 from matrix.grammar import catalogue
 
@@ -61,6 +62,9 @@ def wrong_commands(text: str) -> list[str]:
         if name == 'matrix':
             wrong += _wrong_for_matrix(line, words)
             continue
+        if name == 'lifecycle':
+            wrong += _wrong_for_lifecycle(words)
+            continue
         found = commands.find(name)
         if found is None:
             if name not in ('', 'help', '--version', '--help'):
@@ -86,6 +90,17 @@ def _wrong_for_matrix(line: list[str], words: list[str]) -> list[str]:
     return [f'{shlex.join(line)}: no such flag {one}' for one in left if one != '--help']
 
 
+def _wrong_for_lifecycle(words: list[str]) -> list[str]:
+    known = commandline.commands()
+    if not words or words[0] not in known:
+        return [f'juju lifecycle {" ".join(words)}: no such command']
+    flags_ = {flag for action in known[words[0]]._actions for flag in action.option_strings}  # pyright: ignore[reportPrivateUsage]
+    typed = (word.partition('=')[0] for word in words[1:] if word.startswith('-'))
+    return [
+        f'juju lifecycle {words[0]}: no such flag {flag}' for flag in typed if flag not in flags_
+    ]
+
+
 def _without_redirections(words: list[str]) -> list[str]:
     for at, word in enumerate(words):
         if word in ('>', '>>', '<'):
@@ -104,6 +119,8 @@ def unknown_inline(text: str) -> list[str]:
         if name == 'matrix':
             found_wrong = _wrong_for_matrix(inline.split(), words)
             wrong += [one for one in found_wrong if 'no such flag -' in one]
+        elif name == 'lifecycle':
+            wrong += _wrong_for_lifecycle(words)
         elif found is None:
             wrong += [name] if name != 'help' else []
         else:
@@ -267,3 +284,14 @@ def test_what_is_shown_of_jujulets_inside_is_there():
     assert undefined(page.replace('# core/settle.py', '# core/settled.py'), source) == [
         'core/settled.py: settle'
     ]
+
+
+def test_commands_and_flags_of_lifecycle_that_are_not_there_are_found():
+    text = '```sh\njuju lifecycle plan --to debian@13\njuju lifecycle plam\njuju lifecycle upgrade --tto x\n```\n'
+    assert wrong_commands(text) == [
+        'juju lifecycle plam: no such command',
+        'juju lifecycle upgrade: no such flag --tto',
+    ]
+    assert unknown_inline(
+        '`juju lifecycle status` and `juju lifecycle skip STEP --reson WHY`'
+    ) == ['juju lifecycle skip: no such flag --reson']

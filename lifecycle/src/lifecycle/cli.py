@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
-import pathlib
 import re
 import secrets
 import signal
@@ -16,14 +15,13 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from lifecycle import engine, keeping, preflight, shown
+from lifecycle import commandline, engine, keeping, preflight, shown
 from lifecycle import record as record_
-from lifecycle.declared import BASE
 from lifecycle.journal import Event, Journal, folder
 from lifecycle.juju import Live
-from lifecycle.problem import ProblemError, clean
+from lifecycle.problem import ProblemError
 from lifecycle.step import Target
 from lifecycle.world import WorldError
 
@@ -32,80 +30,10 @@ _INTERRUPTED = 130
 _READER_GONE = 141
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line: a sub-command each for plan, upgrade, status, rollback and skip."""
-    top = argparse.ArgumentParser(
-        prog='juju lifecycle',
-        description='Move a running cloud to the next base, unit after unit, behind its load balancer.',
-    )
-    commands = top.add_subparsers(dest='command', required=True, metavar='COMMAND')
-    plan = _command(
-        commands, 'plan', _plan, 'show what would be done, in order, and what stands in the way'
-    )
-    upgrade = _command(
-        commands, 'upgrade', _upgrade, 'do it; interrupted, the same command goes on where it was'
-    )
-    status = _command(commands, 'status', _status, 'show where it is, and what it waits for')
-    back = _command(
-        commands, 'rollback', _rollback, 'go back, as long as no database was contracted'
-    )
-    skip = _command(
-        commands,
-        'skip',
-        _skip,
-        'leave a step out, or accept a finding; the reason stays in the record',
-    )
-    for one in (plan, upgrade):
-        needed = one is upgrade
-        one.add_argument(
-            '--to',
-            metavar='BASE',
-            type=_base,
-            required=needed,
-            help='the base to go to, such as debian@13',
-        )
-    for one in (plan, upgrade, back):
-        one.add_argument('applications', nargs='*', metavar='APP', help='move these alone')
-    for one in (plan, status):
-        one.add_argument('--format', choices=('table', 'json'), default='table')
-    for one in (upgrade, back):
-        one.add_argument('--yes', '-y', action='store_true', help='do not ask before beginning')
-        one.add_argument('--dry-run', action='store_true', help='show the plan, change nothing')
-        one.add_argument('--until', metavar='STEP', default='', help='stop after this step')
-        one.add_argument(
-            '--journal', type=pathlib.Path, help='where the journal is written (JSON lines)'
-        )
-    skip.add_argument(
-        'step', metavar='STEP', help='the id of a step or finding, as the plan shows it'
-    )
-    skip.add_argument('--reason', required=True, help='why it may be left out')
-    return top
-
-
-def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],  # pyright: ignore[reportPrivateUsage]
-    name: str,
-    does: Callable[[argparse.Namespace], int],
-    summary: str,
-) -> argparse.ArgumentParser:
-    one = commands.add_parser(
-        name, help=summary, description=summary[0].upper() + summary[1:] + '.'
-    )
-    one.add_argument('--model', '-m', help='the model; else the one that juju is switched to')
-    one.set_defaults(does=does)
-    return one
-
-
-def _base(text: str) -> str:
-    if not BASE.fullmatch(text):
-        raise argparse.ArgumentTypeError(f'{clean(text, 40)} is no base; one is debian@13')
-    return text
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     try:
-        call = parser().parse_args(argv)
+        call = commandline.parser().parse_args(argv)
         try:
             return _main(call)
         finally:
@@ -118,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(call: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return call.does(call)
+        return _COMMANDS[call.command](call)
     except (ProblemError, WorldError, engine.StoppedError) as error:
         print(f'ERROR {error}', file=sys.stderr)
         return 1
@@ -245,6 +173,14 @@ def _skip(call: argparse.Namespace) -> int:
     print(f'{call.step} is left out: {call.reason}')
     return 0
 
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    'plan': _plan,
+    'upgrade': _upgrade,
+    'status': _status,
+    'rollback': _rollback,
+    'skip': _skip,
+}
 
 if __name__ == '__main__':
     sys.exit(main())

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from lifecycle import done, keeping, look, preflight
 from lifecycle import plan as plan_
 from lifecycle import record as record_
+from lifecycle.declared import Declaration
 from lifecycle.journal import Event
 from lifecycle.keeping import Book
 from lifecycle.observed import Observed
@@ -283,7 +284,9 @@ class Run:
     def _ask(self, step: Step) -> None:
         match step.verb:
             case 'base':
-                self.world.set_base(step.application, step.base)
+                known = self.known.declarations.get(step.application)
+                declared = isinstance(known, Declaration) and step.base in known.releases
+                self.world.set_base(step.application, step.base, declared=declared)
             case 'add':
                 self.world.add_unit(step.application)
             case 'remove':

@@ -197,9 +197,21 @@ class Live:
         """Who this is: a user, a machine, a process."""
         return f'{getpass.getuser()}@{socket.gethostname()} process {os.getpid()}'
 
-    def set_base(self, application: str, base: str) -> None:
-        """Have the units that are added from now on have another base."""
-        self._ask('set-application-base', application, base)
+    def set_base(self, application: str, base: str, *, declared: bool) -> None:
+        """Have the units that are added from now on have another base.
+
+        Where Juju refuses since the charm's metadata do not name the base, and the charm has *declared* that it
+        supports it, the base is set by force: what is local only, such as Debian, cannot stand in metadata.
+        """
+        try:
+            self._ask('set-application-base', application, base)
+        except WorldError as error:
+            if not declared or 'not supported by charm' not in str(error):
+                raise
+            try:
+                self._ask('set-application-base', '--force', application, base)
+            except WorldError as second:
+                raise (error if 'flag' in str(second) else second) from None
 
     def add_unit(self, application: str) -> None:
         """Add one."""

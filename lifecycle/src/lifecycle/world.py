@@ -59,8 +59,8 @@ class World(Protocol):
         """Whether it is certain that a process that this once was (`me`) has ended."""
         ...
 
-    def set_base(self, application: str, base: str) -> None:
-        """Have the units that are added from now on have another base."""
+    def set_base(self, application: str, base: str, *, declared: bool) -> None:
+        """Have the units that are added from now on have another base, which the charm may have *declared*."""
         ...
 
     def add_unit(self, application: str) -> None:

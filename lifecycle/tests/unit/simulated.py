@@ -238,7 +238,8 @@ class Model:
         self.revisions.append(dict(content))
         self._end()
 
-    def set_base(self, application: str, base: str) -> None:
+    def set_base(self, application: str, base: str, *, declared: bool) -> None:
+        assert declared
         self._call()
         self.asked.append(f'base {application} {base}')
         self.apps[application].base = base
@@ -275,8 +276,11 @@ class Model:
         self.contracted.append(app.name)
 
     def _pause(self, app: Application, unit: str) -> None:
-        if self._unit(unit).state in ('ready', 'active'):
-            self._unit(unit).state = 'asked'
+        one = self._unit(unit)
+        if one.state in ('ready', 'active'):
+            one.state = 'asked'
+        elif one.state == 'installing':
+            one.state, one.left = 'draining', 1
 
     def remove_unit(self, unit: str) -> None:
         self._call()

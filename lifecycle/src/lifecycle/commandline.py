@@ -1,0 +1,68 @@
+"""What can be asked for: a sub-command each for plan, upgrade, status, rollback and skip."""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+
+from lifecycle.declared import BASE
+from lifecycle.problem import clean
+
+SUMMARIES = {
+    'plan': 'show what would be done, in order, and what stands in the way',
+    'upgrade': 'do it; interrupted, the same command goes on where it was',
+    'status': 'show where it is, and what it waits for',
+    'rollback': 'go back, as long as no database was contracted',
+    'skip': 'leave a step out, or accept a finding; the reason stays in the record',
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    return _made()[0]
+
+
+def commands() -> dict[str, argparse.ArgumentParser]:
+    """Each sub-command's own."""
+    return _made()[1]
+
+
+def _made() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    top = argparse.ArgumentParser(
+        prog='juju lifecycle',
+        description='Move a running cloud to the next base, unit after unit, behind its load balancer.',
+    )
+    below = top.add_subparsers(dest='command', required=True, metavar='COMMAND')
+    each: dict[str, argparse.ArgumentParser] = {}
+    for name, summary in SUMMARIES.items():
+        one = below.add_parser(name, help=summary, description=f'{summary.capitalize()}.')
+        one.add_argument('--model', '-m', help='the model; else the one that juju is switched to')
+        each[name] = one
+    for name in ('plan', 'upgrade'):
+        what = 'the base to go to, such as debian@13'
+        needed = name == 'upgrade'
+        each[name].add_argument('--to', metavar='BASE', type=_base, required=needed, help=what)
+    for name in ('plan', 'upgrade', 'rollback'):
+        each[name].add_argument('applications', nargs='*', metavar='APP', help='move these alone')
+    for name in ('plan', 'status'):
+        each[name].add_argument('--format', choices=('table', 'json'), default='table')
+    for name in ('upgrade', 'rollback'):
+        _of_run(each[name])
+    what = 'the id of a step or finding, as the plan shows it'
+    each['skip'].add_argument('step', metavar='STEP', help=what)
+    each['skip'].add_argument('--reason', required=True, help='why it may be left out')
+    return top, each
+
+
+def _of_run(one: argparse.ArgumentParser) -> None:
+    one.add_argument('--yes', '-y', action='store_true', help='do not ask before beginning')
+    one.add_argument('--dry-run', action='store_true', help='show the plan, change nothing')
+    one.add_argument('--until', metavar='STEP', default='', help='stop after this step')
+    what = 'where the journal is written (JSON lines)'
+    one.add_argument('--journal', type=pathlib.Path, metavar='FILE', help=what)
+
+
+def _base(text: str) -> str:
+    if not BASE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f'{clean(text, 40)} is no base; one is debian@13')
+    return text
