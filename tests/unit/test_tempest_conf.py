@@ -5,8 +5,13 @@ from __future__ import annotations
 import configparser
 import dataclasses
 import pathlib
+import sys
 from collections.abc import Mapping
 from typing import Any
+
+sys.path.insert(
+    0, str(pathlib.Path(__file__).parents[2] / 'tools')
+)  # As `python tools/run_tempest.py` has it.
 
 from tools import tempest_conf, tempest_servers
 from tools import tempest_results as results
