@@ -27,7 +27,11 @@ def there(program: str) -> bool:
     return shutil.which(program) is not None
 
 
-async def run(argv: Sequence[str], *, timeout: float = 60.0, cwd: Path | None = None) -> str:
+PATIENCE_S = 300.0
+"""How long a program may take that is done in a second where nothing else runs: a host may start thirty machines."""
+
+
+async def run(argv: Sequence[str], *, timeout: float = PATIENCE_S, cwd: Path | None = None) -> str:
     """Run a program without input; its standard output.
 
     Raises:
