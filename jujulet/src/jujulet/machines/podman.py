@@ -263,7 +263,7 @@ class PodmanMachines:
             try:
                 taken = await self.overlays.take(upper)
             finally:
-                await run(['podman', 'unpause', name])
+                await insist(['podman', 'unpause', name])
         except Failed as failed:
             raise MachineError(f'machine {machine} cannot be frozen: {failed}') from None
 
