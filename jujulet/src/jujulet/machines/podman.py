@@ -61,8 +61,8 @@ class PodmanMachines:
             with contextlib.suppress(Failed, OSError):
                 await self._remove_container(spec.model, spec.id)
                 await self.overlays.unmount(spec.model, spec.id)
-            if fresh:
-                self._discard(spec.model, spec.id)
+            if fresh:  # Not its sockets: somebody listens there, and it is tried again.
+                self._throw_away(self.places.folder(spec.model, spec.id))
             if isinstance(error, MachineError):
                 raise
             raise MachineError(f'machine {spec.id} could not be made: {error}') from error

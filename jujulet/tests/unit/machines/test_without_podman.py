@@ -69,3 +69,26 @@ def test_machines_need_not_wait_until_what_others_have_left_is_deleted(
         assert not list((state / 'rubbish').iterdir())
 
     asyncio.run(asyncio.wait_for(course(), 30))
+
+
+def test_who_waits_for_a_machines_agent_still_does_when_it_is_tried_again(
+    machines: podman.PodmanMachines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sockets went with the files of the first attempt: the agent of the second one found nobody."""
+    spec = protocol.MachineSpec(MODEL, 'm', '0', charm.Base('debian', '12'), 'juju-5e3a11-0')
+    socket = machines.run_dir(MODEL, '0') / protocol.AGENT_SOCKET
+    socket.touch()
+
+    async def absent(_model: str, _machine: str) -> None:
+        return None
+
+    async def made(_spec: protocol.MachineSpec, _progress: object) -> None:
+        machines.places.keep_spec(spec)
+        raise protocol.MachineError('the container does not start: the host is busy')
+
+    monkeypatch.setattr(machines, '_inspect', absent)
+    monkeypatch.setattr(machines, '_make', made)
+    with pytest.raises(protocol.MachineError, match='the host is busy'):
+        asyncio.run(machines.ensure(spec, lambda _: None))
+    assert socket.exists()
+    assert not machines.places.folder(MODEL, '0').exists()
