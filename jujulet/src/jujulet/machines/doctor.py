@@ -69,6 +69,10 @@ class Finding:
     """The one command that puts it right; empty if there is none."""
 
 
+SILENT = 'not said'
+"""For a network backend: podman did not answer, which says nothing of what it can."""
+
+
 def look(state: Path) -> Facts:
     """Gather the facts. *state* need not exist."""
     store = _said(
@@ -85,7 +89,7 @@ def look(state: Path) -> Facts:
         overlay=_overlay(),
         filesystem=overlays.filesystem(place),
         free=shutil.disk_usage(place).free,
-        backend=store[1] if store[1:] else '',
+        backend=store[1] if store[1:] else '' if store else SILENT,
         remembered=f'{store[0] if store else _STORE}/defaultNetworkBackend',
         bounding=runtimes.bounding(),
         kernel=tuple(kernel.settings().items()),
@@ -191,6 +195,10 @@ def _room(facts: Facts) -> Finding:
 def _network(facts: Facts) -> Finding:
     if 'podman' not in facts.programs:
         return Finding('network', 'warning', 'not known without podman')
+    if facts.backend == SILENT:
+        return Finding(
+            'network', 'warning', f'podman did not answer within {ANSWER_S:.0f} s: not known'
+        )
     if facts.backend == 'netavark':
         if not facts.programs & {'iptables', 'nft'}:
             return Finding(
@@ -276,8 +284,14 @@ def _why_not(base: str) -> str:
     return ''
 
 
+ANSWER_S = 120.0
+"""How long a program may take to say what it has; on a host that starts thirty machines podman took 44 seconds."""
+
+
 def _said(argv: Sequence[str]) -> str:
     try:
-        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=20).stdout
+        return subprocess.run(
+            argv, capture_output=True, text=True, check=False, timeout=ANSWER_S
+        ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ''

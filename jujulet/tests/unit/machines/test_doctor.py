@@ -99,3 +99,11 @@ def test_kernel_limits_that_are_low_are_named_with_what_they_should_be() -> None
     ]
     assert found.level == 'warning'
     assert found.remedy == 'sysctl -w fs.inotify.max_user_instances=8192'
+
+
+@pytest.mark.parametrize(('backend', 'level'), [(doctor.SILENT, 'warning'), ('', 'error')])
+def test_a_podman_that_is_too_busy_to_answer_is_not_taken_for_one_without_networks(
+    backend: str, level: str
+) -> None:
+    found = doctor.findings(dataclasses.replace(WELL, backend=backend))
+    assert [f.level for f in found if f.name == 'network'] == [level]
