@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import pathlib
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from jujulet.controller import turns
 from jujulet.core import model, operations
@@ -34,7 +37,7 @@ def test_no_more_run_at_once_than_may():
 def test_a_turn_that_takes_long_is_another_s():
     async def course() -> None:
         freed = asyncio.Event()
-        turn = turns.Turns(freed.set, most=1, long_s=0.01)
+        turn = turns.Turns(freed.set, most=1, long_s=0.01, busy=lambda: False)
         end = turn.take()
         assert end
         assert turn.take() is None
@@ -44,6 +47,57 @@ def test_a_turn_that_takes_long_is_another_s():
         assert turn.take() is None
 
     asyncio.run(course())
+
+
+def test_on_a_busy_host_a_turn_is_kept_until_there_is_room():
+    async def course() -> None:
+        freed, busy = asyncio.Event(), [True]
+        turn = turns.Turns(freed.set, most=1, long_s=0.01, busy=lambda: busy[0])
+        assert turn.take()
+        await asyncio.sleep(0.1)
+        assert turn.take() is None
+        busy[0] = False
+        await asyncio.wait_for(freed.wait(), 5)
+        assert turn.take()
+
+    asyncio.run(course())
+
+
+def test_on_a_busy_host_a_turn_ends_too():
+    async def course() -> None:
+        freed = asyncio.Event()
+        turn = turns.Turns(freed.set, most=1, long_s=0.01, longest_s=0.05, busy=lambda: True)
+        assert turn.take()
+        await asyncio.wait_for(freed.wait(), 5)
+        assert turn.take()
+
+    asyncio.run(course())
+
+
+def test_one_that_ends_on_a_busy_host_is_not_counted_twice():
+    async def course() -> None:
+        freed: list[int] = []
+        turn = turns.Turns(lambda: freed.append(1), most=1, long_s=0.01, busy=lambda: True)
+        end = turn.take()
+        assert end
+        await asyncio.sleep(0.05)
+        end()
+        assert turn.take()
+        await asyncio.sleep(0.05)
+        assert freed == [1]
+
+    asyncio.run(course())
+
+
+@pytest.mark.parametrize(('running', 'busy'), [(4, False), (5, True)])
+def test_a_host_is_busy_with_more_than_two_processes_for_each_processor(
+    running: int, busy: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+):
+    stat = tmp_path / 'stat'
+    stat.write_text(f'cpu  1 2 3\nprocs_running {running}\nprocs_blocked 90\n')
+    monkeypatch.setattr(turns, '_STAT', stat)
+    monkeypatch.setattr('os.cpu_count', lambda: 2)
+    assert turns.host_is_busy() == busy
 
 
 def test_what_somebody_waits_for_needs_none():
