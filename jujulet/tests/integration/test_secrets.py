@@ -49,7 +49,7 @@ def test_a_charm_reads_what_it_is_granted_and_nothing_else(juju: jubilant.Juju):
 
 def test_a_name_is_taken_once(juju: jubilant.Juju):
     with pytest.raises(jubilant.CLIError) as caught:
-        juju.add_secret('one', {'a': 'b'})
+        juju.add_secret('one', {'word': 'b'})
     assert 'already exists' in caught.value.stderr
 
 

@@ -43,6 +43,10 @@ def _tell_what_goes(call: Call) -> None:
 def _show(call: Call) -> None:
     from ..core import listings
 
+    wrong = [name for name in call.args if not _NAME.fullmatch(name)]
+    if wrong:
+        plural = '' if len(wrong) == 1 else 's'
+        raise command.usage_error(f'application name{plural} {", ".join(wrong)} not valid')
     model = call.whole_model()
     value: dict[str, Any] = {}
     for name in call.args:

@@ -19,7 +19,9 @@ _MODULES = {
     ),
     'units': 'add-unit remove-unit show-unit resolved',
     'relations': 'integrate remove-relation suspend-relation resume-relation',
-    'machines': 'add-machine remove-machine machines show-machine retry-provisioning',
+    'machines': (
+        'add-machine remove-machine machines show-machine retry-provisioning upgrade-machine'
+    ),
     'running': 'run exec',
     'tasks': 'actions show-action operations show-operation show-task cancel-task',
     'shells': 'ssh debug-hooks debug-code',

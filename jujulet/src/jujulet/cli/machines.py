@@ -49,6 +49,13 @@ def _retry(call: Call) -> None:
         call.say(f'trying machine {id_} again')
 
 
+def _upgrade(call: Call) -> None:
+    raise model_.Refused(
+        'upgrade-machine is not provided here: a machine keeps the base that it was made from; '
+        'replace its units: juju set-application-base, add-unit, remove-unit'
+    )
+
+
 def _tell_what_goes(call: Call) -> None:
     model = call.whole_model()
     for id_ in call.args:
@@ -110,6 +117,17 @@ COMMANDS = (
         'Retries provisioning for failed machines.',
         '<machine> [...]',
         flags=(Flag(('all',), 'bool', help='Retry all machines that could not be made'),),
+        most=None,
+    ),
+    Command(
+        'upgrade-machine',
+        _upgrade,
+        'Not provided here.',
+        '<machine> <command> [args]',
+        flags=(
+            Flag(('force',), 'bool', help='Accepted'),
+            Flag(('yes', 'y'), 'bool', help='Accepted'),
+        ),
         most=None,
     ),
     Command('machines', _machines, 'Lists machines in a model.', flags=_COLOUR, formats=_SHOWN),

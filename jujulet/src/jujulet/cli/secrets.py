@@ -3,30 +3,44 @@
 from __future__ import annotations
 
 import base64
+import os
 from typing import Any
 
+from ..core import gnuflag, requests, secretcontent, secretshow
 from ..core import model as model_
-from ..core import requests, secretshow
 from . import command
 from .command import Call, Command, Flag
 
 
 def _content(call: Call, words: tuple[str, ...]) -> dict[str, str]:
-    """``k=v``, ``k#file=path``, ``k#base64=…`` and ``--file``; files are read now. Raises ``model.Refused``."""
+    """``k=v``, ``k#file=path``, ``k#base64=…``, then ``--file``; files are read now. Raises ``model.Refused``."""
     content: dict[str, str] = {}
+    for word in words:
+        key, _, value = word.partition('=')
+        if not key or '=' not in word.rstrip('='):  # Padding of base64 is no separator.
+            raise command.usage_error(f'key value {gnuflag.quote(word)} not valid')
+        content.update(_entry(key, value))
     if call['file']:
         from . import models
 
+        _check_size(call['file'])
         for key, value in models.read_mapping(call['file']).items():
             content.update(_entry(str(key), str(value)))
-    for key, value in command.pairs(words).items():
-        content.update(_entry(key, value))
     return content
+
+
+def _check_size(path: str) -> None:
+    size = 0 if path == '-' else os.path.getsize(path)
+    if size > secretcontent.LARGEST:
+        raise command.usage_error(
+            f'secret content in file {gnuflag.quote(path)} too large: {size} bytes'
+        )
 
 
 def _entry(key: str, value: str) -> dict[str, str]:
     name, _, how = key.partition('#')
     if how == 'file':
+        _check_size(value)
         with open(value, 'rb') as f:
             raw = f.read()
         try:
@@ -61,7 +75,7 @@ def _update(call: Call) -> None:
         auto_prune=call['auto-prune'] if call.given('auto-prune') else None,
     )
     if request == requests.UpdateSecret(id=id_):
-        raise command.usage_error('must specify at least one of content, info, name or auto-prune')
+        raise model_.Refused('at least one attribute to update must be specified')
     call.change(request)
 
 
@@ -124,7 +138,7 @@ COMMANDS = (
             Flag(('info',), help='The secret description'),
             Flag(('file',), help='A YAML file containing secret key values'),
         ),
-        needs=('missing secret name',),
+        needs=('secret name needs to be supplied as the first argument',),
         most=None,
     ),
     Command(

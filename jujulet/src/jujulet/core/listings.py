@@ -245,23 +245,30 @@ def application(m: model_.Model, name: str) -> dict[str, Any]:
     """``juju show-application APP``. Raises ``model.Refused``."""
     app = found_application(m, name)
     charm = m.charms[app.charm]
-    out: dict[str, Any] = {
-        'charm': charm.name,
-        'base': str(app.base),
-        'charm-origin': 'local',
-        'constraints': dict(app.constraints),
-        'principal': not charm.subordinate,
-        'exposed': app.exposed,
+    out: dict[str, Any] = {'charm': charm.name, 'base': str(app.base)}
+    if app.constraints:
+        out['constraints'] = dict(app.constraints)
+    out |= {'principal': not charm.subordinate, 'exposed': app.exposed}
+    if app.exposed:
+        out['exposed-endpoints'] = _exposed(app)
+    out |= {
         'remote': False,
         'life': app.life,
         'endpoint-bindings': status.bindings(m, name),
     }
-    if not out['constraints']:
-        del out['constraints']
-    units = {u.name: {'machine': u.machine, 'workload-version': u.workload_version, 'leader': app.leader == u.name} for u in m.units_of(name)}  # fmt: skip  # noqa: E501
-    if units:
-        out['units'] = units
     return {name: out}
+
+
+_EVERYWHERE = ('0.0.0.0/0', '::/0')
+
+
+def _exposed(app: model_.Application) -> dict[str, Any]:
+    """To whom each endpoint is exposed: to all, where nobody is named; the endpoint '' is all others."""
+    out: dict[str, Any] = {}
+    for endpoint, to in sorted((app.exposed_endpoints or {'': {}}).items()):
+        named = {key: list(values) for key, values in to.items() if values}
+        out[endpoint] = named or {'expose-to-cidrs': list(_EVERYWHERE)}
+    return out
 
 
 def status_log(

@@ -20,7 +20,8 @@ COMMANDS = sorted(set(commands.TABLE) - OUTSIDE)
 WORDS = st.sampled_from(
     ['a', 'b', 'a/0', 'a/9', 'a/leader', '0', '9', 't', 'a:db', 'b:sink', 'do-thing', 'x=1', 'x.y=[', 'greet=z',
      'count=q', 'data/0', 'files=1', 'm.o', 'local:admin/t', '', '-', '--', 'é', '2026-11-22', 'when=2026-11-22',
-     'mem=1G', 'alpha', 'ep=alpha', '2', 'list', '1s', 'json', 'k#base64=!', 'k#file=/nope', 'x=!!binary aGk=']
+     'mem=1G', 'alpha', 'ep=alpha', '2', 'list', '1s', 'json', 'k#base64=!', 'k#file=/nope', 'debian@13',
+     'ubuntu@24.04', 'bookworm', 'key=v', 'x=!!binary aGk=']
 )  # fmt: skip
 
 

@@ -266,3 +266,20 @@ def test_whatever_the_course_a_unit_is_of_the_base_that_its_application_had_when
         u.name: str(world.model.machines[u.machine].base) for u in world.model.units.values()
     } == expected
     assert str(world.model.applications['a'].base) == now
+
+
+def test_a_refresh_can_bring_another_base(world: World):
+    world.deploy(A)
+    newer = dataclasses.replace(A, digest='b-2', builds={'debian@13': 'b-2'})
+    url = world.ask(requests.AddCharm(charm=newer))['url']
+    refused = requests.Refresh(application='a', charm=url, base='ubuntu@24.04')
+    with pytest.raises(model.Refused, match=r'base "ubuntu@24\.04" not supported by charm'):
+        world.ask(refused)
+    assert world.model.applications['a'].base == TWELVE
+    world.ask(requests.Refresh(application='a', charm=url, base='debian@13'))
+    world.ask(requests.AddUnit(application='a'))
+    assert bases(world) == ['debian@12', 'debian@13']
+    with pytest.raises(model.Refused, match='base "beos@5" is not known'):
+        world.ask(dataclasses.replace(refused, base='beos@5', force_base=True))
+    world.ask(dataclasses.replace(refused, force_base=True))
+    assert world.model.applications['a'].base == NOBLE

@@ -31,6 +31,7 @@ def refresh(request: Refresh, model: Model, now: float) -> tuple[Model, dict[str
         options={**kept, **options.validated(charm, request.options)},
         resources=resources,
         storage=_storage(charm, application, request),
+        base=_base(application, charm, request),
         trust=application.trust if request.trust is None else request.trust,
         charm_modified=application.charm_modified + (1 if changed else 0),
         force_charm=request.force_units,
@@ -39,6 +40,22 @@ def refresh(request: Refresh, model: Model, now: float) -> tuple[Model, dict[str
     for unit in model.units_of(application.name):
         model = storage.provide(model, unit.name, now)
     return model, {'charm': charm.url, 'changed': changed}
+
+
+def _base(application: Application, charm: charm_.Charm, request: Refresh) -> charm_.Base:
+    """The base of units to come: ``--base`` is kept with the charm's origin."""
+    if not request.base:
+        return application.base
+    try:
+        wanted = bases.parse(request.base)
+        bases.python_of(wanted)
+    except charm_.Invalid as error:
+        raise Refused(str(error)) from None
+    if not bases.supported(charm, wanted) and not request.force_base:
+        raise Refused(
+            f'base "{wanted}" not supported by charm, the charm supported bases are: {bases.names(charm.bases)}'
+        )
+    return wanted
 
 
 def _check(

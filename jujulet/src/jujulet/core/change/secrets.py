@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from .. import edit, secretwrites
+from .. import edit, secretcontent, secretwrites
 from .. import secrets as secrets_
 from ..model import Model, Refused, Secret, SecretAccess, SecretRevision
 from ..requests import AddSecret, GrantSecret, RemoveSecret, UpdateSecret
@@ -52,7 +52,8 @@ def add(request: AddSecret, model: Model, now: float) -> tuple[Model, dict[str, 
     """``juju add-secret``."""
     _check_name(model, request.name)
     if not request.content:
-        raise Refused('missing secret value', code=2)
+        raise Refused('missing secret value or filename', code=2)
+    secretcontent.check(request.content)
     model, number = edit.number(model, 'secret')
     secret = Secret(
         id=make_id(model, number, now),
@@ -68,7 +69,9 @@ def add(request: AddSecret, model: Model, now: float) -> tuple[Model, dict[str, 
 
 def update(request: UpdateSecret, model: Model, now: float) -> tuple[Model, dict[str, Any]]:
     """``juju update-secret``: other content is another revision."""
-    secret = _own(model, request.id)
+    secret = before = _own(model, request.id)
+    if request.content is not None:
+        secretcontent.check(request.content)
     if request.name:
         _check_name(model, request.name, secret.id)
         secret = dataclasses.replace(secret, name=request.name)
@@ -81,6 +84,8 @@ def update(request: UpdateSecret, model: Model, now: float) -> tuple[Model, dict
         number = secret.latest + 1
         revision = SecretRevision(number, dict(request.content), now)
         secret = dataclasses.replace(secret, revisions={**secret.revisions, number: revision})
+    if secret == before:
+        return model, {'id': secret.id}
     model = edit.put_secret(model, dataclasses.replace(secret, updated=now))
     return secrets_.prune(model, secret.id), {'id': secret.id}
 
