@@ -89,6 +89,22 @@ def test_a_project_runs_with_its_library_and_an_edit_is_noticed(
 
 
 @pytest.mark.functional
+def test_one_file_for_two_bases_runs_on_each(tmp_path: pathlib.Path):
+    """Units of both may then be of one application, which has one charm on Juju."""
+    folder, store = project(tmp_path / 'p'), tmp_path / 's'
+    noble = bases.parse('ubuntu@24.04')
+    packed = charmdir.pack(folder, tmp_path / 'out', noble, DEBIAN12)
+    machine = os.uname().machine.replace('x86_64', 'amd64')
+    assert packed.name == f'app_ubuntu-24.04-{machine}_debian-12-{machine}.charm'
+    assert charmdir.read(packed).bases == (noble, DEBIAN12)
+    for base, python in ((noble, '3.12'), (DEBIAN12, '3.11')):
+        found = charmdir.load(packed, base, store)
+        library = store / 'charms' / found.digest / 'venv/lib' / f'python{python}'
+        assert not library.is_symlink()
+        assert (library / 'site-packages/kit/__init__.py').read_text() == 'WORD = "first"\n'
+
+
+@pytest.mark.functional
 def test_what_is_packed_is_what_runs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
     folder, store = project(tmp_path / 'p'), tmp_path / 's'
     runs = store / 'charms' / charmdir.load(folder, DEBIAN12, store).digest

@@ -11,7 +11,7 @@ import logging
 import os
 import pathlib
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -44,8 +44,8 @@ exec "$here/venv/bin/python" "$here/{entrypoint}"
 """
 
 
-def entries(source: Source, base: charm_.Base) -> dict[str, Content]:
-    """Every file of the charm but its dependencies, by its name in the charm: a path to copy, or its bytes.
+def entries(source: Source, *bases: charm_.Base) -> dict[str, Content]:
+    """Every file of a charm for *bases* but its dependencies, by its name in the charm: a path to copy, or its bytes.
 
     Raises:
         charm.Invalid: a part names what is not there, or a link leads outside.
@@ -53,7 +53,7 @@ def entries(source: Source, base: charm_.Base) -> dict[str, Content]:
     found: dict[str, Content] = {}
     if source.project is None:
         found.update(_below(source.path, without=('build', 'revision', *_packed(source.path))))
-        found.setdefault(MANIFEST, _dump(_manifest(base)))
+        found.setdefault(MANIFEST, _dump(_manifest(bases)))
     else:
         for part in source.project.parts:
             if part.unmet:
@@ -62,7 +62,7 @@ def entries(source: Source, base: charm_.Base) -> dict[str, Content]:
                     source.charm.name, part.name, ', '.join(part.unmet),
                 )  # fmt: skip
             found.update(_part(part, source))
-        found.update(_declared(source, base))
+        found.update(_declared(source, bases))
     _check_links(found)
     return dict(sorted(found.items()))
 
@@ -171,12 +171,12 @@ def _packed(folder: pathlib.Path) -> tuple[str, ...]:
     return tuple(p.name for p in folder.glob('*.charm'))
 
 
-def _declared(source: Source, base: charm_.Base) -> dict[str, Content]:
+def _declared(source: Source, bases: Sequence[charm_.Base]) -> dict[str, Content]:
     """``metadata.yaml`` and its fellows, which the charm's framework and Juju read."""
     files = source.files
     found: dict[str, Content] = {
         'metadata.yaml': _dump(files.metadata),
-        MANIFEST: _dump(_manifest(base)),
+        MANIFEST: _dump(_manifest(bases)),
     }
     if files.config:
         found['config.yaml'] = _dump(files.config)
@@ -185,9 +185,12 @@ def _declared(source: Source, base: charm_.Base) -> dict[str, Content]:
     return found
 
 
-def _manifest(base: charm_.Base) -> dict[str, Any]:
+def _manifest(bases: Sequence[charm_.Base]) -> dict[str, Any]:
     return {
-        'bases': [{'name': base.name, 'channel': base.channel, 'architectures': [architecture()]}]
+        'bases': [
+            {'name': base.name, 'channel': base.channel, 'architectures': [architecture()]}
+            for base in bases
+        ]
     }
 
 

@@ -149,14 +149,14 @@ def _pack(call: Call) -> None:
     from .. import charmdir
     from ..core import bases
 
-    base = bases.parse(call['base']) if call['base'] else None
+    wanted = [bases.parse(text) for text in command.commas(call['base'])]
     folders = [pathlib.Path(a) for a in call.args or ('.',)]
     if len(folders) > 1:  # `charms/*` has more in it than charms.
         folders = [f for f in folders if any((f / name).is_file() for name in _CHARM_FILES)]
         if not folders:
             raise model_.Refused(f'no charm folder in {" ".join(call.args)}')
     for folder in folders:
-        print(charmdir.pack(folder, call['o'] or '.', base))
+        print(charmdir.pack(folder, call['o'] or '.', *wanted))
 
 
 COMMANDS = (
@@ -217,7 +217,11 @@ COMMANDS = (
         '[<folder> ...]',
         flags=(
             Flag(('o',), help='The folder to write to'),
-            Flag(('base',), help="The base to pack for; else the charm's first"),
+            Flag(
+                ('base',),
+                'repeatable',
+                help="The base to pack for, or several: one file for all; else the charm's first",
+            ),
         ),
         most=None,
         model=False,

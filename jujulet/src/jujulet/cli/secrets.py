@@ -26,6 +26,7 @@ def _content(call: Call, words: tuple[str, ...]) -> dict[str, str]:
         _check_size(call['file'])
         for key, value in models.read_mapping(call['file']).items():
             content.update(_entry(str(key), str(value)))
+    secretcontent.check(content)
     return content
 
 

@@ -1,4 +1,7 @@
-"""What a user's secret may hold. Source: core/secrets/createsecret.go of Juju 3.6, whose texts are kept."""
+"""What a user's secret may hold, as Juju's client checks it.
+
+Source: core/secrets/createsecret.go of Juju 3.6, whose texts are kept.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from .. import edit, secretcontent, secretwrites
+from .. import edit, secretwrites
 from .. import secrets as secrets_
 from ..model import Model, Refused, Secret, SecretAccess, SecretRevision
 from ..requests import AddSecret, GrantSecret, RemoveSecret, UpdateSecret
@@ -53,7 +53,6 @@ def add(request: AddSecret, model: Model, now: float) -> tuple[Model, dict[str, 
     _check_name(model, request.name)
     if not request.content:
         raise Refused('missing secret value or filename', code=2)
-    secretcontent.check(request.content)
     model, number = edit.number(model, 'secret')
     secret = Secret(
         id=make_id(model, number, now),
@@ -70,8 +69,6 @@ def add(request: AddSecret, model: Model, now: float) -> tuple[Model, dict[str, 
 def update(request: UpdateSecret, model: Model, now: float) -> tuple[Model, dict[str, Any]]:
     """``juju update-secret``: other content is another revision."""
     secret = before = _own(model, request.id)
-    if request.content is not None:
-        secretcontent.check(request.content)
     if request.name:
         _check_name(model, request.name, secret.id)
         secret = dataclasses.replace(secret, name=request.name)
