@@ -211,7 +211,7 @@ class Live:
             try:
                 self._ask('set-application-base', '--force', application, base)
             except WorldError as second:
-                raise (error if 'flag' in str(second) else second) from None
+                raise (error if 'not defined' in str(second) else second) from None
 
     def add_unit(self, application: str) -> None:
         """Add one."""

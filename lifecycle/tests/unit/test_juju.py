@@ -1,0 +1,257 @@
+"""The edge: what is asked of the `juju` command, in which words, and what becomes of its answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from lifecycle import cli, juju
+from lifecycle.world import WorldError
+
+PROGRAM = """#!{python}
+import json, pathlib, sys, time
+here = pathlib.Path(__file__).parent
+words = [w for w in sys.argv[1:] if w not in ('--format', 'json')]
+if '--model' in words:
+    at = words.index('--model')
+    del words[at:at + 2]
+if '--file' in words:
+    at = words.index('--file')
+    words[at:at + 2] = [pathlib.Path(words[at + 1]).read_text()]
+with (here / 'asked').open('a') as asked:
+    asked.write(json.dumps(words) + chr(10))
+for said in json.loads((here / 'answers').read_text()):
+    if words[:len(said['words'])] == said['words']:
+        time.sleep(said.get('sleeps', 0))
+        print(said.get('out', ''))
+        print(said.get('err', ''), file=sys.stderr)
+        sys.exit(said.get('code', 0))
+sys.exit('ERROR no answer to ' + ' '.join(words))
+"""
+
+
+class Fake:
+    """A program that answers as it is told, and keeps what it was asked."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = folder
+        self.program = folder / 'juju'
+        self.program.write_text(PROGRAM.format(python=sys.executable))
+        self.program.chmod(0o755)
+
+    def answers(self, *said: dict[str, Any]) -> juju.Live:
+        (self.folder / 'answers').write_text(json.dumps(said))
+        return juju.Live('m', str(self.program))
+
+    @property
+    def asked(self) -> list[list[str]]:
+        return [json.loads(line) for line in (self.folder / 'asked').read_text().splitlines()]
+
+
+@pytest.fixture
+def fake(tmp_path: pathlib.Path) -> Fake:
+    return Fake(tmp_path)
+
+
+def said(words: str, out: object = '', **more: Any) -> dict[str, Any]:
+    text = out if isinstance(out, str) else json.dumps(out)
+    return {'words': words.split(), 'out': text, **more}
+
+
+def test_a_command_that_does_not_end_is_ended(fake: Fake):
+    client = juju.Client(model='m', cli_binary=str(fake.program))
+    fake.answers(said('status', sleeps=30))
+    with pytest.raises(WorldError, match='juju status did not end within'):
+        client.ask('status', within=0.3)
+
+
+def test_what_fails_says_what_juju_said(fake: Fake):
+    live = fake.answers(said('add-unit', err='ERROR application "x" not found', code=1))
+    with pytest.raises(WorldError, match='juju add-unit: ERROR application "x" not found'):
+        live.add_unit('x')
+
+
+def test_an_action_that_fails_says_its_own_reason(fake: Fake):
+    task = {'k/0': {'status': 'failed', 'message': 'keystone/1 still runs the older release'}}
+    live = fake.answers(said('run', task, err='ERROR the following task failed', code=1))
+    with pytest.raises(WorldError, match='keystone/1 still runs the older release'):
+        live.run_action('k/0', 'db-contract', 60)
+    assert fake.asked == [['run', 'k/0', 'db-contract', '--wait', '60s']]
+
+
+def test_an_action_that_was_not_completed_is_not_taken_for_one_that_was(fake: Fake):
+    live = fake.answers(said('run', {'k/0': {'status': 'running'}}))
+    with pytest.raises(WorldError, match='db-expand on k/0: running'):
+        live.run_action('k/0', 'db-expand', 60)
+
+
+def test_a_charm_without_a_declaration_is_not_one_that_cannot_be_read(fake: Fake):
+    live = fake.answers(
+        said('exec', {'k/0': {'results': {'return-code': 0, 'stdout': '#none\n'}}})
+    )
+    assert live.declaration('k/0') is None
+    live = fake.answers(said('exec', {'k/0': {'results': {'stdout': 'version: 1\n'}}}))
+    assert live.declaration('k/0') == 'version: 1\n'
+    live = fake.answers(said('exec', {'k/0': {'status': 'failed'}}))
+    with pytest.raises(WorldError, match='no answer'):
+        live.declaration('k/0')
+
+
+def test_what_is_asked_of_a_charm_is_a_shell_line_that_works(tmp_path: pathlib.Path):
+    line = juju._CAT  # pyright: ignore[reportPrivateUsage]
+    done = subprocess.run(
+        ['sh', '-c', line], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == '#none\n'
+    (tmp_path / 'lifecycle.yaml').write_text('version: 1\n')
+    done = subprocess.run(
+        ['sh', '-c', line], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == 'version: 1\n'
+
+
+def test_a_unit_that_has_gone_is_left_out(fake: Fake):
+    live = fake.answers(
+        said('show-unit k/0 k/1', err='ERROR unit "k/1" not found', code=1),
+        said('show-unit k/0', {'k/0': {}}),
+    )
+    assert live.show_units(['k/0', 'k/1']) == {'k/0': {}}
+
+
+def test_the_record_is_a_secret_of_the_user(fake: Fake):
+    live = fake.answers(said('secrets', {}), said('add-secret', 'secret:x'))
+    assert live.kept() is None
+    live.keep({'record-0': '{}'}, first=True)
+    verb, name, *_ = fake.asked[-1]
+    assert (verb, name) == ('add-secret', 'lifecycle')
+    assert "record-0: '{}'" in ' '.join(fake.asked[-1]) or 'record-0' in ' '.join(fake.asked[-1])
+    live = fake.answers(
+        said('secrets', {'x': {'name': 'lifecycle'}}),
+        said(
+            'show-secret lifecycle',
+            {'x': {'revision': 3, 'content': {'Data': {'record-0': '{}'}}}},
+        ),
+    )
+    kept = live.kept()
+    assert kept is not None
+    assert (kept.revision, kept.content) == (3, {'record-0': '{}'})
+
+
+REFUSED = 'ERROR base "debian@13" not supported by charm "k", supported bases are: ubuntu@24.04'
+
+
+def test_a_base_that_only_the_declaration_names_is_set_by_force(fake: Fake):
+    refused = said('set-application-base k', err=REFUSED, code=1)
+    live = fake.answers(said('set-application-base --force'), refused)
+    live.set_base('k', 'debian@13', declared=True)
+    assert fake.asked[-1] == ['set-application-base', '--force', 'k', 'debian@13']
+    with pytest.raises(WorldError, match='not supported by charm'):
+        live.set_base('k', 'debian@13', declared=False)
+
+
+def test_a_juju_that_has_no_force_for_that_is_heard_for_its_reason(fake: Fake):
+    unknown = said(
+        'set-application-base --force',
+        err='ERROR option provided but not defined: --force',
+        code=2,
+    )
+    live = fake.answers(unknown, said('set-application-base k', err=REFUSED, code=1))
+    with pytest.raises(WorldError, match='not supported by charm'):
+        live.set_base('k', 'debian@13', declared=True)
+
+
+def test_it_is_known_of_this_machine_alone_that_a_process_has_ended():
+    live = juju.Live('m')
+    assert not live.is_gone(live.me)
+    child = subprocess.Popen(['true'])
+    child.wait()
+    place = live.me.rpartition(' process ')[0]
+    assert live.is_gone(f'{place} process {child.pid}')
+    assert not live.is_gone(f'ann@elsewhere process {child.pid}')
+    assert not live.is_gone('somebody')
+
+
+# --- The command.
+
+
+@pytest.fixture
+def on_path(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    monkeypatch.setenv('PATH', f'{fake.folder}:{os.environ["PATH"]}')
+    monkeypatch.setenv('XDG_STATE_HOME', str(fake.folder / 'state'))
+    return fake
+
+
+STATUS = {
+    'model': {'name': 'm'},
+    'machines': {'0': {'base': {'name': 'debian', 'channel': '12'}}},
+    'applications': {
+        'k': {
+            'charm-name': 'k',
+            'base': {'name': 'debian', 'channel': '12'},
+            'units': {
+                'k/0': {
+                    'machine': '0',
+                    'workload-status': {'current': 'active'},
+                    'juju-status': {'current': 'idle'},
+                }
+            },
+        }
+    },
+}
+DECLARED = {'k/0': {'results': {'stdout': 'version: 1\nprovides: [k]\n'}}}
+
+
+def test_plan_shows_steps_and_changes_nothing(on_path: Fake, capsys: pytest.CaptureFixture[str]):
+    on_path.answers(said('secrets', {}), said('status', STATUS), said('exec', DECLARED))
+    assert cli.main(['plan', '--to', 'debian@13']) == 0
+    shown = capsys.readouterr().out
+    assert '▶ k.base' in shown
+    assert 'juju set-application-base k debian@13' in shown
+    assert {words[0] for words in on_path.asked} <= {'secrets', 'status', 'exec'}
+
+
+def test_plan_is_there_for_programs(on_path: Fake, capsys: pytest.CaptureFixture[str]):
+    on_path.answers(said('secrets', {}), said('status', STATUS), said('exec', DECLARED))
+    assert cli.main(['plan', '--to', 'debian@13', '--format', 'json']) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert [step['id'] for step in shown['steps']][:3] == ['k.base', 'k.add.1', 'k.admit.1']
+
+
+def test_nothing_is_begun_where_nobody_can_be_asked(
+    on_path: Fake, capsys: pytest.CaptureFixture[str]
+):
+    on_path.answers(said('secrets', {}), said('status', STATUS), said('exec', DECLARED))
+    assert cli.main(['upgrade', '--to', 'debian@13']) == 1
+    assert 'add --yes' in capsys.readouterr().err
+    assert 'add-secret' not in {words[0] for words in on_path.asked}
+
+
+def test_status_of_a_model_without_an_upgrade_says_so(
+    on_path: Fake, capsys: pytest.CaptureFixture[str]
+):
+    on_path.answers(said('secrets', {}))
+    assert cli.main(['status']) == 0
+    assert capsys.readouterr().out == 'no upgrade was begun in this model\n'
+
+
+def test_what_is_no_base_is_refused_at_once(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as left:
+        cli.main(['plan', '--to', 'trixie'])
+    assert left.value.code == 2
+    assert 'trixie is no base; one is debian@13' in capsys.readouterr().err
+
+
+def test_a_juju_that_is_not_there_is_one_sentence(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    assert cli.main(['status']) == 1
+    said_ = capsys.readouterr().err
+    assert said_.startswith('ERROR juju cannot be run')
+    assert said_.count('\n') == 1
