@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from lifecycle import commandline, engine, keeping, preflight, shown
 from lifecycle import record as record_
+from lifecycle.beginning import Known, Wish, survey
 from lifecycle.journal import Event, Journal, folder
 from lifecycle.juju import Live
 from lifecycle.problem import ProblemError
@@ -75,28 +76,32 @@ def _kept(text: str) -> str:
 
 def _plan(call: argparse.Namespace) -> int:
     world = Live(call.model)
-    wish = engine.Wish(target=_target(world, call.to), chosen=tuple(call.applications))
-    _show(engine.survey(world, wish), call.format)
+    wish = Wish(
+        target=_target(world, call),
+        chosen=tuple(call.applications),
+        ways=dict(call.way),
+    )
+    _show(survey(world, wish), call.format)
     return 0
 
 
-def _target(world: Live, base: str | None) -> Target:
+def _target(world: Live, call: argparse.Namespace) -> Target:
     """That of the command line, or of the upgrade that is under way.
 
     Raises:
         ProblemError: there is neither.
     """
-    if base is not None:
-        return Target(base=base)
+    if call.to or call.origin:
+        return Target(base=call.to or '', origin=call.origin or '')
     record = keeping.read(world)
-    if not record.base:
+    if record.empty:
         raise ProblemError(
             'no upgrade was begun in this model: name a target, such as --to debian@13'
         )
-    return Target(base=record.base, back=record.back)
+    return Target(base=record.base, origin=record.origin, back=record.back)
 
 
-def _show(known: engine.Known, how: str) -> None:
+def _show(known: Known, how: str) -> None:
     show = shown.as_json if how == 'json' else shown.table
     print(show(known.seen, known.plan, known.findings))
 
@@ -104,28 +109,30 @@ def _show(known: engine.Known, how: str) -> None:
 def _status(call: argparse.Namespace) -> int:
     world = Live(call.model)
     record = keeping.read(world)
-    if not record.base:
+    if record.empty:
         print('{}' if call.format == 'json' else 'no upgrade was begun in this model')
         return 0
     chosen = tuple(record.started)
-    wish = engine.Wish(target=Target(base=record.base, back=record.back), chosen=chosen)
-    _show(engine.survey(world, wish), call.format)
+    there = Target(base=record.base, origin=record.origin, back=record.back)
+    wish = Wish(target=there, chosen=chosen)
+    _show(survey(world, wish), call.format)
     return 0
 
 
 def _upgrade(call: argparse.Namespace) -> int:
-    return _run(call, Live(call.model), Target(base=call.to))
+    world = Live(call.model)
+    return _run(call, world, _target(world, call), dict(call.way))
 
 
 def _rollback(call: argparse.Namespace) -> int:
     world = Live(call.model)
-    return _run(call, world, Target(base=keeping.read(world).base, back=True))
+    return _run(call, world, Target(base=keeping.read(world).base, back=True), {})
 
 
-def _run(call: argparse.Namespace, world: Live, target: Target) -> int:
-    wish = engine.Wish(target=target, chosen=tuple(call.applications), until=call.until)
+def _run(call: argparse.Namespace, world: Live, target: Target, ways: Mapping[str, str]) -> int:
+    wish = Wish(target=target, chosen=tuple(call.applications), ways=ways, until=call.until)
     if call.dry_run or not call.yes:
-        known = engine.survey(world, wish)
+        known = survey(world, wish)
         _show(known, 'table')
         if call.dry_run:
             return 0

@@ -39,9 +39,15 @@ def _made() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]
         one.add_argument('--model', '-m', help='the model; else the one that juju is switched to')
         each[name] = one
     for name in ('plan', 'upgrade'):
+        target = each[name].add_mutually_exclusive_group(required=name == 'upgrade')
         what = 'the base to go to, such as debian@13'
-        needed = name == 'upgrade'
-        each[name].add_argument('--to', metavar='BASE', type=_base, required=needed, help=what)
+        target.add_argument('--to', metavar='BASE', type=_base, help=what)
+        what = 'the archive to take another release from, such as cloud:noble-epoxy'
+        target.add_argument('--origin', metavar='ARCHIVE', type=_origin, help=what)
+        what = 'how to move an application: replace or in-place'
+        each[name].add_argument(
+            '--way', metavar='APP=WAY', action='append', type=_way, default=[], help=what
+        )
     for name in ('plan', 'upgrade', 'rollback'):
         each[name].add_argument('applications', nargs='*', metavar='APP', help='move these alone')
     for name in ('plan', 'status'):
@@ -60,6 +66,21 @@ def _of_run(one: argparse.ArgumentParser) -> None:
     one.add_argument('--until', metavar='STEP', default='', help='stop after this step')
     what = 'where the journal is written (JSON lines)'
     one.add_argument('--journal', type=pathlib.Path, metavar='FILE', help=what)
+
+
+def _origin(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise argparse.ArgumentTypeError('an archive is wanted, such as cloud:noble-epoxy')
+    return text
+
+
+def _way(text: str) -> tuple[str, str]:
+    app, _, way = text.partition('=')
+    if not app or way not in ('replace', 'in-place'):
+        raise argparse.ArgumentTypeError(
+            f'{clean(text, 60)}: wanted is APP=replace or APP=in-place'
+        )
+    return app, way
 
 
 def _base(text: str) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 
 from lifecycle import record as record_
 from lifecycle.observed import Application, Unit
-from lifecycle.step import RUN_ONCE, Step
+from lifecycle.step import Step
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -16,6 +16,7 @@ class Standing:
     application: Application
     record: record_.Record
     base: str
+    """The base that it goes to; empty: it keeps its own."""
     started: record_.Started
     """As it was before it was touched, or as it is now."""
     old: tuple[Unit, ...]
@@ -39,6 +40,16 @@ class Standing:
         """Names of the units that serve and are admitted."""
         return frozenset(unit.name for unit in self.application.units if unit.ready)
 
+    def least(self, step: Step) -> int:
+        """How many units must be ready beside the one that *step* takes out.
+
+        All that there were; where units are upgraded in place, one fewer, and one at least unless that was accepted.
+        """
+        if not step.in_place:
+            return self.started.units
+        alone = f'{step.application}.alone' in self.record.skips
+        return max(self.started.units - 1, 0 if alone else 1)
+
     @property
     def founder(self) -> Unit | None:
         """The first unit on the target: it migrates the database."""
@@ -46,9 +57,9 @@ class Standing:
 
 
 def standing(application: Application, record: record_.Record, base: str) -> Standing:
-    """How far *application* has come on its way to *base*."""
+    """How far *application* has come on its way to *base*, or to another archive where that is empty."""
     known = record.started.get(application.name)
-    old = tuple(unit for unit in application.units if _is_old(unit, base, known))
+    old = tuple(unit for unit in application.units if _is_old(unit, base, known, record))
     started = known or record_.Started(
         base=_former(application, old),
         units=len(application.units),
@@ -65,7 +76,12 @@ def standing(application: Application, record: record_.Record, base: str) -> Sta
     )
 
 
-def _is_old(unit: Unit, base: str, known: record_.Started | None) -> bool:
+def _is_old(unit: Unit, base: str, known: record_.Started | None, record: record_.Record) -> bool:
+    if not base:
+        app = unit.name.partition('/')[0]
+        return (known is None or unit.name in known.old) and not record.has_run(
+            app, 'upgrade', unit.name
+        )
     if unit.base:
         return unit.base != base
     # A unit without a machine as yet was added by us, unless it was there before.
@@ -94,26 +110,34 @@ def done(step: Step, seen: Standing) -> bool:
             return len(seen.new) >= step.number
         case 'admit':
             return sum(unit.name in seen.ready for unit in seen.new) >= step.number
+        case 'origin':
+            return seen.application.origin == step.origin
         case 'drain':
             return all(unit.drained for unit in seen.old if unit.name == step.unit)
+        case 'resume':
+            return step.unit in seen.ready and all(unit.name != step.unit for unit in seen.old)
         case 'remove':
             return all(unit.name != step.unit for unit in seen.application.units)
+        case 'upgrade':
+            return seen.record.has_run(step.application, step.verb, step.unit)
         case 'expand' | 'online' | 'contract':
-            return step.verb in RUN_ONCE and seen.record.has_run(step.application, step.verb)
+            return seen.record.has_run(step.application, step.verb)
 
 
 def held(step: Step, seen: Standing) -> str:
     """Why *step* may not be carried out yet; empty when it may."""
     app = step.application
     if step.verb in ('drain', 'remove'):
-        others = seen.ready - {step.unit}
-        if step.unit in seen.ready and len(others) < seen.started.units:
+        others, least = seen.ready - {step.unit}, seen.least(step)
+        if step.unit in seen.ready and len(others) < least:
             return (
                 f'{app} has {len(others)} other ready units, and had {seen.started.units} units: '
-                f'{step.unit} serves until as many are ready'
+                f'{step.unit} serves until {least} are ready'
             )
-    if step.verb == 'expand' and (seen.founder is None or seen.founder.agent != 'idle'):
-        return f'the first unit of {app} on {step.base} is not idle yet'
+    if step.verb == 'expand':
+        agents = [unit.agent for unit in seen.application.units if unit.name == step.unit]
+        if agents != ['idle']:
+            return f'{step.unit} is not idle yet'
     if step.verb in ('online', 'contract') and seen.old:
         return f'{seen.old[0].name} is still on {seen.old[0].base or "its old base"}'
     return ''

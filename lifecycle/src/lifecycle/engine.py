@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from lifecycle import done, keeping, look, preflight
+from lifecycle import done, look, preflight
 from lifecycle import plan as plan_
 from lifecycle import record as record_
+from lifecycle.beginning import Known, Wish, survey
 from lifecycle.declared import Declaration
 from lifecycle.journal import Event
 from lifecycle.keeping import Book
 from lifecycle.observed import Observed
 from lifecycle.problem import ProblemError
-from lifecycle.step import RUN_ONCE, Step, Target
+from lifecycle.step import ORIGIN, RUN_ONCE, Step
 from lifecycle.world import World, WorldError
 
 POLL_S = 3.0
@@ -25,11 +26,14 @@ ERROR_S = 120.0
 """Seconds for which a unit may be in error: Juju runs its hook again."""
 LIMITS_S = {
     'base': 120.0,
+    'origin': 120.0,
     'add': 120.0,
     'expand': 3600.0,
     'admit': 3600.0,
     'drain': 3600.0,
     'remove': 1800.0,
+    'upgrade': 3600.0,
+    'resume': 1800.0,
     'online': 7200.0,
     'contract': 3600.0,
 }
@@ -38,105 +42,6 @@ LIMITS_S = {
 
 class StoppedError(Exception):
     """The run ends before its target; the text says why, and what helps."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What is asked of a run."""
-
-    target: Target
-    chosen: tuple[str, ...] = ()
-    until: str = ''
-    """The id of a step after which to stop."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Known:
-    """What a run knows at its beginning."""
-
-    declarations: look.Declarations
-    seen: Observed
-    plan: plan_.Plan
-    findings: tuple[preflight.Finding, ...]
-
-
-def survey(world: World, wish: Wish) -> Known:
-    """What a run would do now, and what stands in the way; nothing is changed.
-
-    Raises:
-        ProblemError: there can be no plan; says why.
-        WorldError: Juju does not answer.
-    """
-    record = keeping.read(world)
-    status = world.status()
-    # What another upgrade left unfinished must be seen, too.
-    looked = {*wish.chosen, *record.started} if wish.chosen else ()
-    declarations = look.declarations(world, status, looked)
-    seen = look.observe(world, declarations, record, looked, status)
-    seen = dataclasses.replace(seen, record=_begun(seen, wish.target, int(world.now())))
-    plan = plan_.plan(seen, wish.target, _scope(seen.record, wish))
-    return Known(
-        declarations=declarations, seen=seen, plan=plan, findings=preflight.findings(seen, plan)
-    )
-
-
-def _scope(record: record_.Record, wish: Wish) -> Sequence[str]:
-    return wish.chosen or (tuple(record.started) if wish.target.back else ())
-
-
-def _begun(seen: Observed, target: Target, now: int) -> record_.Record:
-    """The record with which a run to *target* goes on, or begins.
-
-    Raises:
-        ProblemError: another upgrade is under way, or there is no way back.
-    """
-    record = seen.record
-    if record.back == target.back and (target.back or target.base == record.base):
-        return record
-    if target.back:
-        return _turned(seen, now)
-    there = Target(base=record.base, back=record.back)
-    started = [app for app in record.started if app in seen.applications]
-    unfinished = plan_.plan(seen, there, started).next if started else None
-    if unfinished is not None:
-        what = 'a rollback' if record.back else f'an upgrade to {record.base}'
-        cure = (
-            'juju lifecycle rollback'
-            if record.back
-            else f'juju lifecycle upgrade --to {record.base}'
-        )
-        raise ProblemError(
-            f'{what} is under way, and {unfinished.id} comes next: end it first ({cure})'
-        )
-    # What was accepted before anything was begun is meant for this.
-    begun = record_.Record(base=target.base, began=now, holder=record.holder)
-    return begun if record.base else dataclasses.replace(begun, skips=record.skips)
-
-
-def _turned(seen: Observed, now: int) -> record_.Record:
-    record = seen.record
-    if not record.started:
-        raise ProblemError('nothing was begun in this model: there is nothing to roll back')
-    contracted = sorted(app for app in record.started if record.has_run(app, 'contract'))
-    if contracted:
-        raise ProblemError(
-            f'{contracted[0]}: its database was contracted for {record.base}, so the former release cannot use it '
-            'any more: go forward, or restore a backup'
-        )
-    started = {
-        name: dataclasses.replace(
-            one,
-            old=tuple(
-                unit.name
-                for unit in done.standing(seen.applications[name], record_.Record(), one.base).old
-            ),
-        )
-        for name, one in record.started.items()
-        if name in seen.applications
-    }
-    return record_.Record(
-        base=record.base, back=True, began=now, holder=record.holder, started=started
-    )
 
 
 @dataclasses.dataclass
@@ -162,11 +67,15 @@ class Run:
             StoppedError: something stands in its way; the same command goes on once it does not.
         """
         self._begin(self.known)
-        while self.known.plan.next is not None:
+        while (before := self.known.plan.next) is not None:
             for application in self.known.plan.applications:
                 if self._drive(application):
                     return
             self.known = survey(self.world, self.wish)
+            if self.known.plan.next is not None and self.known.plan.next.id == before.id:
+                raise StoppedError(
+                    f'{before.id} was done and is not any more: look at it with juju status'
+                )
         self._say('end', None, 'everything is done')
 
     def _begin(self, known: Known) -> None:
@@ -223,7 +132,11 @@ class Run:
         while True:
             try:
                 seen = look.observe(
-                    self.world, self.known.declarations, self.book.read(), [application]
+                    self.world,
+                    self.known.declarations,
+                    self.book.read(),
+                    [application],
+                    origins=bool(self.wish.target.origin),
                 )
                 self._failed.pop('juju', None)
                 return seen
@@ -287,11 +200,13 @@ class Run:
                 known = self.known.declarations.get(step.application)
                 declared = isinstance(known, Declaration) and step.base in known.releases
                 self.world.set_base(step.application, step.base, declared=declared)
+            case 'origin':
+                self.world.set_option(step.application, ORIGIN, step.origin)
             case 'add':
                 self.world.add_unit(step.application)
             case 'remove':
                 self.world.remove_unit(step.unit)
-            case 'expand' | 'online' | 'contract' | 'drain':
+            case 'expand' | 'online' | 'contract' | 'drain' | 'upgrade' | 'resume':
                 self.world.run_action(step.unit, step.action, LIMITS_S[step.verb])
             case 'admit':
                 pass

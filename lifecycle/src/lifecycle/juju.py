@@ -213,6 +213,16 @@ class Live:
             except WorldError as second:
                 raise (error if 'not defined' in str(second) else second) from None
 
+    def option(self, application: str, name: str) -> str | None:
+        """An option's value; None when there is no such option."""
+        settings = self._json('config', application, '--format', 'json').get('settings')
+        one = _part(settings, name)
+        return None if one is None else str(_part(one, 'value') or '')
+
+    def set_option(self, application: str, name: str, value: str) -> None:
+        """Give an option another value."""
+        self._ask('config', application, f'{name}={value}')
+
     def add_unit(self, application: str) -> None:
         """Add one."""
         self._ask('add-unit', application)

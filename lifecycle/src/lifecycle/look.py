@@ -8,6 +8,7 @@ from typing import Any
 from lifecycle import declared, observed
 from lifecycle import record as record_
 from lifecycle.problem import ProblemError
+from lifecycle.step import ORIGIN
 from lifecycle.world import World, WorldError
 
 Declarations = Mapping[str, declared.Declaration | ProblemError]
@@ -54,14 +55,20 @@ def observe(
     record: record_.Record,
     focus: Iterable[str] = (),
     status: Mapping[str, Any] | None = None,
+    *,
+    origins: bool = False,
 ) -> observed.Observed:
-    """The model now; where load balancers send requests is asked for units of *focus*, or of all applications."""
+    """The model now; where load balancers send requests is asked for units of *focus*, or of all applications.
+
+    So is the archive of packages, where *origins* matter.
+    """
     said = world.status() if status is None else status
     names = _asked(said, known, focus)
     shown = world.show_units(names) if names else None
     if shown is not None and len(shown) < len(names):  # Some went between the two answers.
         said = world.status()
-    return observed.read(said, shown=shown, declarations=known, record=record)
+    archives = {app: world.option(app, ORIGIN) for app in focus or known} if origins else {}
+    return observed.read(said, shown=shown, declarations=known, record=record, origins=archives)
 
 
 def _asked(status: Mapping[str, Any], known: Declarations, focus: Iterable[str]) -> list[str]:

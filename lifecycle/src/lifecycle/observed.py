@@ -72,6 +72,8 @@ class Application:
         default_factory=dict[str, tuple[str, ...]]
     )
     """Applications by endpoint."""
+    origin: str | None = None
+    """The archive that its option names; None when it has no such option, or was not asked."""
     stored: bool = False
     """Whether it has storage."""
     declaration: declared.Declaration = declared.UNDECLARED
@@ -105,6 +107,7 @@ def read(
     *,
     shown: Mapping[str, Any] | None = None,
     declarations: Mapping[str, declared.Declaration | ProblemError] | None = None,
+    origins: Mapping[str, str | None] | None = None,
     record: record_.Record = record_.EMPTY,
 ) -> Observed:
     """What `juju status --format json` says, and `juju show-unit --format json` of those units that are *shown*.
@@ -138,6 +141,7 @@ def read(
             subordinate=bool(said.get('subordinate-to')),
             units=tuple(sorted(units, key=lambda one: one.number)),
             related=related,
+            origin=(origins or {}).get(name),
             stored=name in stored,
             declaration=known,
             unread=unread,

@@ -8,11 +8,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
-from lifecycle import done, order
+from lifecycle import done, order, ways
 from lifecycle import record as record_
 from lifecycle.observed import Application, Observed
 from lifecycle.problem import ProblemError
-from lifecycle.step import NEW, Step, Target, Verb
+from lifecycle.step import ORIGIN, Step, Target
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,14 +58,13 @@ def plan(seen: Observed, target: Target, chosen: Sequence[str] = ()) -> Plan:
     for app in _in_order(seen, target):
         if chosen and app.name not in chosen:
             continue
-        base = base_for(app, seen.record, target)
-        why = _stays(app, seen.record, base)
+        way, why = chosen_way(app, seen.record, target)
         if why:
             left.append(Left(application=app.name, why=why))
-        else:
-            steps += _replaced(
-                done.standing(app, seen.record, base), seen.record, back=target.back
-            )
+            continue
+        standing = done.standing(app, seen.record, base_for(app, seen.record, target))
+        make = ways.replace if way == 'replace' else ways.in_place
+        steps += _stated(make(standing, target), standing)
     return Plan(target=target, steps=tuple(_in_turn(steps)), left=tuple(left))
 
 
@@ -75,17 +74,22 @@ def _in_order(seen: Observed, target: Target) -> Iterable[Application]:
 
 
 def base_for(app: Application, record: record_.Record, target: Target) -> str:
-    """The base that *app* is to have; empty for one that is not to be moved."""
+    """The base that *app* is to have; empty for one that is to keep its own."""
     if not target.back:
         return target.base
     started = record.started.get(app.name)
     return started.base if started else ''
 
 
-def _stays(app: Application, record: record_.Record, base: str) -> str:
-    """Why *app* is not moved; empty when it is."""
-    declaration = app.declaration
-    if not base:
+def chosen_way(app: Application, record: record_.Record, target: Target) -> tuple[str, str]:
+    """The way in which *app* is moved, and why it is not."""
+    way = record.ways.get(app.name, app.declaration.way)
+    return way, _stays(app, record, target) or _unfit(app, way, target)
+
+
+def _stays(app: Application, record: record_.Record, target: Target) -> str:
+    base = base_for(app, record, target)
+    if target.back and not base:
         return 'was not moved'
     if app.subordinate:
         return 'is a subordinate: it goes where its principals go'
@@ -93,81 +97,40 @@ def _stays(app: Application, record: record_.Record, base: str) -> str:
         return f'its declaration could not be read: {app.unread}'
     if not app.units:
         return 'has no units'
-    if app.name not in record.started and {unit.base for unit in app.units} == {base}:
+    begun = app.name in record.started
+    if base and not begun and {unit.base for unit in app.units} == {base}:
         return f'is on {base}'
-    if declaration.way != 'replace':
-        return f'its way is {declaration.way}, which juju-lifecycle does not carry out yet'
-    if app.stored and not declaration.written:
+    if not base and app.origin is None:
+        return f'its charm has no option {ORIGIN}'
+    return ''
+
+
+def _unfit(app: Application, way: str, target: Target) -> str:
+    if way not in app.declaration.ways:
+        return f'its charm cannot be moved by the way {way}; it can by {", ".join(app.declaration.ways)}'
+    if way not in ('replace', 'in-place'):
+        return f'its way is {way}, which juju-lifecycle does not carry out yet'
+    if way == 'in-place' and not target.origin:
+        more = (
+            f'; --way {app.name}=replace replaces its units'
+            if 'replace' in app.declaration.ways
+            else ''
+        )
+        return f'its way is in-place, and a unit keeps its base as long as it lives{more}'
+    if app.stored and not app.declaration.written:
         return 'has storage, and its charm has no lifecycle.yaml that says how it is moved'
     return ''
 
 
-def _replaced(seen: done.Standing, record: record_.Record, *, back: bool) -> Iterator[Step]:
-    """Unit after unit by a new one: nothing goes before its replacement serves."""
-    for step in _replace(seen, back=back):
-        reason = record.skips.get(step.id)
+def _stated(steps: Iterable[Step], seen: done.Standing) -> Iterator[Step]:
+    for step in steps:
+        reason = seen.record.skips.get(step.id)
         if done.done(step, seen):
             yield dataclasses.replace(step, state='done')
         elif reason is not None:
             yield dataclasses.replace(step, state='skipped', note=reason)
         else:
             yield dataclasses.replace(step, note=done.held(step, seen))
-
-
-def _replace(seen: done.Standing, *, back: bool) -> Iterator[Step]:
-    app, actions = seen.application.name, seen.application.declaration.actions
-    once = dict(actions) if not back else dict[str, str]()
-    old = (*seen.gone, *(unit.name for unit in seen.old))
-
-    def step(verb: Verb, part: object = '', **more: object) -> Step:
-        known = Step(
-            id=f'{app}.{verb}{f".{part}" if part != "" else ""}', application=app, verb=verb
-        )
-        return dataclasses.replace(known, base=seen.base, **more)  # pyright: ignore[reportArgumentType]
-
-    def action(verb: Verb, unit: str, why: str, name: str) -> Step:
-        part = unit.rpartition('/')[2] if verb == 'drain' else ''
-        return step(verb, part, unit=unit, action=name, command=f'juju run {unit} {name}', why=why)
-
-    yield step(
-        'base',
-        command=f'juju set-application-base {app} {seen.base}',
-        why='units that are added from now on have this base; those there are stay as they are',
-    )
-    founder = seen.founder.name if seen.founder else f'{app}/{NEW}'
-    for turn, unit in enumerate(old, 1):
-        number = turn + seen.before
-        if turn <= len(seen.started.old):
-            yield step(
-                'add',
-                turn,
-                number=number,
-                command=f'juju add-unit {app}',
-                why=f'to stand in for {unit}',
-            )
-            if turn == 1 and 'expand' in once:
-                why = 'the database gets what the new units need, and keeps what the old ones do'
-                yield action('expand', founder, why, once['expand'])
-            yield step('admit', turn, number=number, why=_admitted(seen.application))
-        part = unit.rpartition('/')[2]
-        if 'drain' in actions:
-            why = f'no more requests for {unit}; those under way end'
-            yield action('drain', unit, why, actions['drain'])
-        command = f'juju remove-unit --no-prompt {unit}'
-        yield step('remove', part, unit=unit, command=command, why='its replacement serves')
-    why = {
-        'online': 'data are brought into their new form, while clients are served',
-        'contract': 'what only the former release needed leaves the database; there is no way back after it',
-    }
-    for verb in ('online', 'contract'):
-        if verb in once:
-            yield action(verb, f'{app}/leader', why[verb], once[verb])
-
-
-def _admitted(app: Application) -> str:
-    if app.balancers:
-        return f'wait until it is active and {" and ".join(app.balancers)} send it requests'
-    return 'wait until it is active; there is no load balancer that could say that it sends it requests'
 
 
 def _in_turn(steps: Iterable[Step]) -> Iterator[Step]:

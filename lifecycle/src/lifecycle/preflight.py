@@ -31,7 +31,10 @@ def findings(seen: Observed, plan: Plan) -> tuple[Finding, ...]:
             continue
         app = seen.applications[name]
         base = base_for(app, seen.record, plan.target)
+        in_place = any(step.in_place for step in plan.steps if step.application == name)
         found += (*_of_base(seen, app, base), *_of_units(app), *_of_balancers(app))
+        if in_place and len(app.units) < 2:
+            found.append(_alone(app))
     for left in plan.left:
         app = seen.applications[left.application]
         if app.unread:
@@ -55,6 +58,16 @@ def _unread(app: Application) -> Finding:
     )
 
 
+def _alone(app: Application) -> Finding:
+    return Finding(
+        id=f'{app.name}.alone',
+        application=app.name,
+        blocking=True,
+        sentence=f'{app.name} has one unit, which would not serve while it is upgraded in place',
+        cure=f'juju add-unit {app.name}, and remove it afterwards',
+    )
+
+
 def _of_base(seen: Observed, app: Application, base: str) -> Iterator[Finding]:
     # A subordinate is on each new unit, too.
     members = {
@@ -66,7 +79,7 @@ def _of_base(seen: Observed, app: Application, base: str) -> Iterator[Finding]:
         if one is None:
             continue
         known = one.declaration.releases
-        if known and base not in known:
+        if base and known and base not in known:
             yield Finding(
                 id=f'{app.name}.base' if name == app.name else f'{app.name}.base.{name}',
                 application=app.name,

@@ -11,6 +11,8 @@ class ProblemError(Exception):
 
 def clean(text: object, most: int = 300) -> str:
     """*text* in one line that any terminal bears, of at most so many characters: it may come from anywhere."""
+    if isinstance(text, str) and text.isprintable() and len(text) <= most and '  ' not in text:
+        return text.strip()
     line = re.sub(
         r'\s+', ' ', ''.join(c if c.isprintable() or c.isspace() else '?' for c in str(text))
     ).strip()

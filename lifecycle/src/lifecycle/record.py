@@ -60,7 +60,11 @@ class Record:
     """All of it."""
 
     base: str = ''
-    """The target; empty: nothing was ever begun."""
+    """The target, if it is a base."""
+    origin: str = ''
+    """The target, if it is an archive."""
+    ways: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """The ways that the user chose, by application."""
     back: bool = False
     """It is a rollback: each application goes back to the base that it had."""
     began: int = 0
@@ -74,9 +78,15 @@ class Record:
     skips: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Reasons, by the id of a step or finding."""
 
-    def has_run(self, application: str, verb: str) -> bool:
-        """Whether an action that is run once was."""
-        return any(one.verb == verb for one in self.ran.get(application, ()))
+    def has_run(self, application: str, verb: str, unit: str = '') -> bool:
+        """Whether an action that is run once was: on that unit, or on any."""
+        ran = self.ran.get(application, ())
+        return any(one.verb == verb and unit in ('', one.unit) for one in ran)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was ever begun."""
+        return not (self.base or self.origin)
 
 
 EMPTY = Record()
@@ -162,6 +172,8 @@ def _record(data: dict[str, Any]) -> Record:
     holder = data['holder']
     return Record(
         base=str(data['base']),
+        origin=str(data.get('origin', '')),
+        ways={str(app): str(way) for app, way in data.get('ways', {}).items()},
         back=bool(data['back']),
         began=int(data['began']),
         holder=Holder(

@@ -5,10 +5,14 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-Verb = Literal['base', 'add', 'expand', 'admit', 'drain', 'remove', 'online', 'contract']
+Verb = Literal[
+    'base', 'origin', 'add', 'expand', 'admit', 'drain', 'remove', 'upgrade', 'resume', 'online', 'contract',
+]  # fmt: skip
 State = Literal['done', 'next', 'waiting', 'skipped']
-RUN_ONCE = ('expand', 'online', 'contract')
-"""Verbs that are an action, remembered in the record."""
+RUN_ONCE = ('expand', 'upgrade', 'online', 'contract')
+"""Verbs that are an action whose effect cannot be seen in the model: they are remembered in the record."""
+ORIGIN = 'openstack-origin'
+"""The option of the archive that a charm's packages come from, as Charmed OpenStack has it."""
 NEW = 'NEW'
 """Stands for the number of a unit that is not there yet."""
 
@@ -19,12 +23,22 @@ class Target:
 
     base: str = ''
     """A base, such as `debian@13`."""
+    origin: str = ''
+    """An archive, such as `cloud:noble-epoxy`: another release on the same base."""
     back: bool = False
     """Each back to the base that it had, whatever `base` says."""
 
     def __str__(self) -> str:
         """As a user names it."""
-        return 'where they were' if self.back else self.base
+        return 'where they were' if self.back else self.base or self.origin
+
+    @property
+    def command(self) -> str:
+        """What goes on to it."""
+        if self.back:
+            return 'juju lifecycle rollback'
+        way = f'--to {self.base}' if self.base else f'--origin {self.origin}'
+        return f'juju lifecycle upgrade {way}'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,7 +55,11 @@ class Step:
     action: str = ''
     """The charm's action."""
     base: str = ''
-    """The target of its application."""
+    """The base that its application goes to, if it goes to another."""
+    origin: str = ''
+    """The archive, likewise."""
+    in_place: bool = False
+    """The unit comes back."""
     command: str = ''
     """The same by hand; empty where there is nothing to do but wait."""
     why: str = ''

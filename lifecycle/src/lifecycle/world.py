@@ -63,6 +63,14 @@ class World(Protocol):
         """Have the units that are added from now on have another base, which the charm may have *declared*."""
         ...
 
+    def option(self, application: str, name: str) -> str | None:
+        """An option's value; None when there is no such option."""
+        ...
+
+    def set_option(self, application: str, name: str, value: str) -> None:
+        """Give an option another value."""
+        ...
+
     def add_unit(self, application: str) -> None:
         """Add one."""
         ...

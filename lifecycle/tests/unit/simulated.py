@@ -20,7 +20,8 @@ after: [{after}]
 way: replace
 ways: [replace, in-place]
 releases: {{debian@12: zed, debian@13: epoxy}}
-actions: {{expand: db-expand, contract: db-contract, online: db-online, drain: pause, admit: resume}}
+actions: {{expand: db-expand, contract: db-contract, online: db-online, drain: pause, admit: resume,
+  upgrade: openstack-upgrade}}
 behind: [public-backend]
 """
 
@@ -40,6 +41,7 @@ class Unit:
     state: str = 'installing'
     left: int = 3
     schema_needed: bool = False
+    packages: str = 'distro'
 
 
 @dataclasses.dataclass
@@ -52,6 +54,7 @@ class Application:
     schema: str = 'zed'
     next: int = 0
     units: list[Unit] = dataclasses.field(default_factory=list[Unit])
+    origin: str = 'distro'
     declared: str | None = None
     undrained: bool = False
     """Its load balancer never lets a unit go."""
@@ -104,7 +107,8 @@ class Model:
 
     def _new(self, app: Application) -> Unit:
         unit = Unit(f'{app.name}/{app.next}', f'{app.name}-{app.next}', app.base)
-        unit.schema_needed = RELEASES[app.base] == 'epoxy'
+        unit.packages = app.origin
+        unit.schema_needed = RELEASES[app.base] == 'epoxy' or app.origin != 'distro'
         app.next += 1
         app.units.append(unit)
         return unit
@@ -245,6 +249,16 @@ class Model:
         self.apps[application].base = base
         self._end()
 
+    def option(self, application: str, name: str) -> str | None:
+        self._call()
+        return self.apps[application].origin if application in self.apps else None
+
+    def set_option(self, application: str, name: str, value: str) -> None:
+        self._call()
+        self.asked.append(f'{name} {application} {value}')
+        self.apps[application].origin = value
+        self._end()
+
     def add_unit(self, application: str) -> None:
         self._call()
         self.asked.append(f'add {application}')
@@ -262,14 +276,15 @@ class Model:
         self._end()
 
     def _db_expand(self, app: Application, unit: str) -> None:
-        if self._unit(unit).base == 'debian@13' and app.schema == 'zed':
+        newer = self._unit(unit)
+        if (newer.base == 'debian@13' or newer.packages != 'distro') and app.schema == 'zed':
             app.schema = 'both'
 
     def _db_online(self, app: Application, unit: str) -> None:
         assert unit == f'{app.name}/leader'
 
     def _db_contract(self, app: Application, unit: str) -> None:
-        old = [one.name for one in app.units if one.base == 'debian@12']
+        old = [u.name for u in app.units if u.base == 'debian@12' and u.packages == 'distro']
         if old:
             self.wrong.append(f'{app.name} was contracted while {old[0]} was there')
         app.schema = 'epoxy'
@@ -281,6 +296,18 @@ class Model:
             one.state = 'asked'
         elif one.state == 'installing':
             one.state, one.left = 'draining', 1
+
+    def _openstack_upgrade(self, app: Application, unit: str) -> None:
+        one = self._unit(unit)
+        if one.state != 'paused':
+            self.wrong.append(f'{unit} was upgraded while it was {one.state}')
+        one.packages = app.origin
+
+    def _resume(self, app: Application, unit: str) -> None:
+        one = self._unit(unit)
+        if one.state in ('asked', 'draining', 'paused'):
+            one.state, one.left = 'installing', 1
+            one.schema_needed = one.base == 'debian@13' or one.packages != 'distro'
 
     def remove_unit(self, unit: str) -> None:
         self._call()

@@ -11,14 +11,14 @@ import simulated
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifecycle import done, engine, keeping, plan
+from lifecycle import beginning, done, engine, keeping, ways
 from lifecycle import record as record_
 from lifecycle.journal import Event
 from lifecycle.problem import ProblemError
 from lifecycle.step import Step, Target
 
-FORWARD = engine.Wish(target=Target(base='debian@13'))
-BACK = engine.Wish(target=Target(back=True))
+FORWARD = beginning.Wish(target=Target(base='debian@13'))
+BACK = beginning.Wish(target=Target(back=True))
 _numbers = itertools.count()
 
 
@@ -29,7 +29,7 @@ def cloud(**units: int) -> simulated.Model:
     return model
 
 
-def run(model: simulated.Model, wish: engine.Wish = FORWARD) -> list[Event]:
+def run(model: simulated.Model, wish: beginning.Wish = FORWARD) -> list[Event]:
     said: list[Event] = []
     engine.run(model, wish, f'nonce-{next(_numbers)}', said.append)
     return said
@@ -97,7 +97,9 @@ def test_a_second_command_finds_nothing_to_do():
     assert model.asked == asked
 
 
-def till_the_end(model: simulated.Model, wish: engine.Wish, kills: list[tuple[int, bool]]) -> None:
+def till_the_end(
+    model: simulated.Model, wish: beginning.Wish, kills: list[tuple[int, bool]]
+) -> None:
     """A run that is killed at each of *kills* and begun again each time."""
     for at, after in kills:
         model.begin(f'ann@here process {next(_numbers)}')
@@ -110,7 +112,7 @@ def till_the_end(model: simulated.Model, wish: engine.Wish, kills: list[tuple[in
     run(model, wish)
 
 
-KILLS = st.lists(st.tuples(st.integers(1, 150), st.booleans()), max_size=5)
+KILLS = st.lists(st.tuples(st.integers(1, 150), st.booleans()), max_size=3)
 
 
 @given(
@@ -165,6 +167,114 @@ def test_there_is_no_way_back_from_where_nobody_went():
         run(cloud(keystone=2), BACK)
 
 
+# --- In place: another release on the same base.
+
+IN_PLACE = beginning.Wish(
+    target=Target(origin='cloud:noble-epoxy'), ways={'keystone': 'in-place', 'glance': 'in-place'}
+)
+
+
+def of_two(*names: str) -> simulated.Model:
+    """Applications of two units, of which one may be out at a time."""
+    model = cloud(**dict.fromkeys(names, 2))
+    model.least = dict.fromkeys(names, 1)
+    return model
+
+
+def test_units_are_upgraded_in_place_one_after_the_other():
+    model = of_two('keystone')
+    run(model, IN_PLACE_KEYSTONE)
+    assert model.wrong == []
+    assert model.asked == [
+        'openstack-origin keystone cloud:noble-epoxy',
+        'pause keystone/1',
+        'openstack-upgrade keystone/1',
+        'db-expand keystone/1',
+        'resume keystone/1',
+        'pause keystone/0',
+        'openstack-upgrade keystone/0',
+        'resume keystone/0',
+        'db-online keystone/leader',
+        'db-contract keystone/leader',
+    ]
+
+
+IN_PLACE_KEYSTONE = beginning.Wish(target=IN_PLACE.target, ways={'keystone': 'in-place'})
+
+
+@given(
+    kills=KILLS,
+    failures=st.lists(st.sampled_from(['openstack-upgrade', 'resume', 'db-expand']), max_size=3),
+)
+def test_killed_anywhere_in_place_it_ends_as_the_one_that_was_not(
+    kills: list[tuple[int, bool]], failures: list[str]
+):
+    left_alone = of_two('keystone', 'glance')
+    run(left_alone, IN_PLACE)
+    model = of_two('keystone', 'glance')
+    model.failures = failures
+    till_the_end(model, IN_PLACE, kills)
+    assert ends(model) == ends(left_alone)
+    assert model.wrong == left_alone.wrong == []
+
+
+def test_another_release_is_had_by_new_units_too():
+    model = cloud(keystone=2)
+    run(model, beginning.Wish(target=IN_PLACE.target))
+    assert model.wrong == []
+    assert [(u.name, u.packages) for u in model.apps['keystone'].units] == [
+        ('keystone/2', 'cloud:noble-epoxy'),
+        ('keystone/3', 'cloud:noble-epoxy'),
+    ]
+
+
+def test_one_unit_alone_is_not_upgraded_in_place_unless_that_is_accepted():
+    model = cloud(keystone=1)
+    model.least = {'keystone': 0}
+    with pytest.raises(ProblemError, match=r'skip keystone\.alone --reason WHY'):
+        run(model, IN_PLACE_KEYSTONE)
+    record = keeping.read(model)
+    model.keep(record_.dump(record_.with_skip(record, 'keystone.alone', 'at night')), first=False)
+    run(model, IN_PLACE_KEYSTONE)
+    assert model.wrong == []
+
+
+def test_there_is_no_way_back_from_another_archive():
+    model = of_two('keystone')
+    run(model, IN_PLACE_KEYSTONE)
+    with pytest.raises(ProblemError, match='no rollback from another archive'):
+        run(model, BACK)
+
+
+def test_a_way_that_a_charm_has_not_is_refused():
+    model = cloud(keystone=2)
+    with pytest.raises(
+        ProblemError, match='--way keystone=own: the ways of keystone are: replace, in-place'
+    ):
+        run(model, beginning.Wish(target=FORWARD.target, ways={'keystone': 'own'}))
+
+
+def test_an_engine_that_upgrades_before_it_has_drained_is_caught():
+    def careless(step: Step, seen: done.Standing) -> bool:
+        return step.verb == 'drain' or kept(step, seen)
+
+    kept = done.done
+    model = of_two('keystone')
+    with mock.patch.object(done, 'done', careless):
+        run(model, IN_PLACE_KEYSTONE)
+    assert any('was upgraded while it was ready' in one for one in model.wrong)
+
+
+def test_another_target_waits_until_the_first_is_reached():
+    model = cloud(keystone=2)
+    model.kill_at = 40
+    with pytest.raises(simulated.KilledError):
+        run(model)
+    model.begin()
+    with pytest.raises(ProblemError, match='an upgrade to debian@13 is under way, and keystone'):
+        run(model, IN_PLACE_KEYSTONE)
+
+
 # --- The test's own checks can fail: what an engine without its safeguards does, they find.
 
 
@@ -196,16 +306,16 @@ def test_an_engine_that_does_not_wait_until_units_are_admitted_is_caught():
 
 def test_an_engine_that_contracts_too_early_is_caught():
     model = cloud(keystone=2)
-    original = plan._replace  # pyright: ignore[reportPrivateUsage]
+    original = ways.replace
 
-    def careless(seen: done.Standing, *, back: bool) -> Iterator[Step]:
-        steps = list(original(seen, back=back))
+    def careless(seen: done.Standing, target: Target) -> Iterator[Step]:
+        steps = list(original(seen, target))
         yield from sorted(
             steps, key=lambda step: step.verb not in ('base', 'add', 'expand', 'admit', 'contract')
         )
 
     with (
-        mock.patch.object(plan, '_replace', careless),
+        mock.patch.object(ways, 'replace', careless),
         mock.patch.object(done, 'held', never),
     ):
         run(model)

@@ -1,0 +1,135 @@
+"""How a run begins: what is wished for, what is seen, and whether it goes on with an upgrade that was begun."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from lifecycle import done, keeping, look, preflight
+from lifecycle import plan as plan_
+from lifecycle import record as record_
+from lifecycle.observed import Observed
+from lifecycle.problem import ProblemError
+from lifecycle.step import Target
+from lifecycle.world import World
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What is asked of a run."""
+
+    target: Target
+    chosen: tuple[str, ...] = ()
+    ways: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """The ways that the user chose, by application."""
+    until: str = ''
+    """The id of a step after which to stop."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Known:
+    """What a run knows at its beginning."""
+
+    declarations: look.Declarations
+    seen: Observed
+    plan: plan_.Plan
+    findings: tuple[preflight.Finding, ...]
+
+
+def survey(world: World, wish: Wish) -> Known:
+    """What a run would do now, and what stands in the way; nothing is changed.
+
+    Raises:
+        ProblemError: there can be no plan; says why.
+        WorldError: Juju does not answer.
+    """
+    record = keeping.read(world)
+    status = world.status()
+    # What another upgrade left unfinished must be seen, too.
+    looked = {*wish.chosen, *record.started} if wish.chosen else ()
+    declarations = look.declarations(world, status, looked)
+    origins = bool(wish.target.origin or record.origin)
+    seen = look.observe(world, declarations, record, looked, status, origins=origins)
+    begun = _begun(seen, wish.target, int(world.now()))
+    begun = dataclasses.replace(begun, ways={**begun.ways, **_fitting(seen, begun, wish)})
+    seen = dataclasses.replace(seen, record=begun)
+    plan = plan_.plan(seen, wish.target, _scope(seen.record, wish))
+    return Known(
+        declarations=declarations, seen=seen, plan=plan, findings=preflight.findings(seen, plan)
+    )
+
+
+def _scope(record: record_.Record, wish: Wish) -> Sequence[str]:
+    return wish.chosen or (tuple(record.started) if wish.target.back else ())
+
+
+def _fitting(seen: Observed, record: record_.Record, wish: Wish) -> Mapping[str, str]:
+    """The ways that the user chose.
+
+    Raises:
+        ProblemError: one is not the application's, or it goes another one already.
+    """
+    for name, way in wish.ways.items():
+        app = seen.applications.get(name)
+        if app is None or way not in app.declaration.ways:
+            can = ', '.join(app.declaration.ways) if app else 'it is not in the model'
+            raise ProblemError(f'--way {name}={way}: the ways of {name} are: {can}')
+        if name in record.started and record.ways.get(name, app.declaration.way) != way:
+            raise ProblemError(
+                f'--way {name}={way}: {name} was begun in another way; it goes on in that'
+            )
+    return wish.ways
+
+
+def _begun(seen: Observed, target: Target, now: int) -> record_.Record:
+    """The record with which a run to *target* goes on, or begins.
+
+    Raises:
+        ProblemError: another upgrade is under way, or there is no way back.
+    """
+    record = seen.record
+    there = Target(base=record.base, origin=record.origin, back=record.back)
+    if target == there or (target.back and record.back):
+        return record
+    if target.back:
+        return _turned(seen, now)
+    started = [app for app in record.started if app in seen.applications]
+    unfinished = plan_.plan(seen, there, started).next if started else None
+    if unfinished is not None:
+        what = 'a rollback' if record.back else f'an upgrade to {there}'
+        raise ProblemError(
+            f'{what} is under way, and {unfinished.id} comes next: end it first ({there.command})'
+        )
+    # What was accepted before anything was begun is meant for this.
+    begun = record_.Record(base=target.base, origin=target.origin, began=now, holder=record.holder)
+    return begun if not record.empty else dataclasses.replace(begun, skips=record.skips)
+
+
+def _turned(seen: Observed, now: int) -> record_.Record:
+    record = seen.record
+    if not record.started:
+        raise ProblemError('nothing was begun in this model: there is nothing to roll back')
+    if record.origin:
+        raise ProblemError(
+            'packages that were upgraded cannot go back: there is no rollback from another archive'
+        )
+    contracted = sorted(app for app in record.started if record.has_run(app, 'contract'))
+    if contracted:
+        raise ProblemError(
+            f'{contracted[0]}: its database was contracted for {record.base}, so the former release cannot use it '
+            'any more: go forward, or restore a backup'
+        )
+    started = {
+        name: dataclasses.replace(
+            one,
+            old=tuple(
+                unit.name
+                for unit in done.standing(seen.applications[name], record_.Record(), one.base).old
+            ),
+        )
+        for name, one in record.started.items()
+        if name in seen.applications
+    }
+    return record_.Record(
+        base=record.base, back=True, began=now, holder=record.holder, started=started
+    )

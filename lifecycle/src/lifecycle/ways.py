@@ -1,0 +1,117 @@
+"""The ways in which an application is moved: each the whole list of its steps, whatever is done already. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from lifecycle.done import Standing
+from lifecycle.step import NEW, ORIGIN, Step, Target, Verb
+
+_ONLINE = 'data are brought into their new form, while clients are served'
+_CONTRACT = (
+    'what only the former release needed leaves the database; there is no way back after it'
+)
+_EXPAND = 'the database gets what the new units need, and keeps what the old ones do'
+
+
+def replace(seen: Standing, target: Target) -> Iterator[Step]:
+    """Each unit by a new one: nothing goes before its replacement serves, and the leader last."""
+    app, actions = seen.application.name, seen.application.declaration.actions
+    yield _first(seen, target)
+    for unit in seen.new:  # Turned round while it was on its way out: it stays.
+        if (
+            'admit' in actions
+            and not unit.dying
+            and unit.admission.state in ('draining', 'drained')
+        ):
+            yield _action(seen, 'resume', unit.name, f'{unit.name} stays: {_admitted(seen)}')
+    for turn, unit in enumerate((*seen.gone, *(unit.name for unit in seen.old)), 1):
+        if turn <= len(seen.started.old):
+            why, number = f'to stand in for {unit}', turn + seen.before
+            yield _step(seen, 'add', turn, number=number, command=f'juju add-unit {app}', why=why)
+            if turn == 1 and 'expand' in actions and not target.back:
+                founder = seen.founder.name if seen.founder else f'{app}/{NEW}'
+                yield _action(seen, 'expand', founder, _EXPAND)
+            yield _step(seen, 'admit', turn, number=number, why=_admitted(seen))
+        if 'drain' in actions:
+            yield _action(seen, 'drain', unit, f'no more requests for {unit}; those under way end')
+        command, why = f'juju remove-unit --no-prompt {unit}', 'its replacement serves'
+        yield _step(seen, 'remove', _number(unit), unit=unit, command=command, why=why)
+    if not target.back:
+        yield from _last(seen)
+
+
+def in_place(seen: Standing, target: Target) -> Iterator[Step]:
+    """One unit after the other: out of rotation, its packages upgraded, back into rotation; the leader last."""
+    actions = seen.application.declaration.actions
+    there = {unit.name for unit in seen.new}
+    ran = seen.record.ran.get(seen.application.name, ())
+    upgraded = [one.unit for one in ran if one.verb == 'upgrade' and one.unit in there]
+    yield _first(seen, target)
+    for turn, unit in enumerate((*dict.fromkeys(upgraded), *(unit.name for unit in seen.old)), 1):
+        if 'drain' in actions:
+            why = f'no more requests for {unit}; those under way end'
+            yield _action(seen, 'drain', unit, why, in_place=True)
+        yield _action(
+            seen, 'upgrade', unit, 'its packages are those of the archive', in_place=True
+        )
+        if turn == 1 and 'expand' in actions:
+            yield _action(seen, 'expand', unit, _EXPAND, in_place=True)
+        if 'admit' in actions:
+            yield _action(
+                seen, 'resume', unit, f'{unit} serves again: {_admitted(seen)}', in_place=True
+            )
+    yield from _last(seen)
+
+
+def _first(seen: Standing, target: Target) -> Step:
+    app = seen.application.name
+    if target.origin:
+        command = f'juju config {app} {ORIGIN}={target.origin}'
+        why = 'units that are added from now on have this release; those there are wait for their upgrade'
+        return _step(seen, 'origin', origin=target.origin, command=command, why=why)
+    command = f'juju set-application-base {app} {seen.base}'
+    why = 'units that are added from now on have this base; those there are stay as they are'
+    return _step(seen, 'base', command=command, why=why)
+
+
+def _last(seen: Standing) -> Iterator[Step]:
+    leader = f'{seen.application.name}/leader'
+    verbs: tuple[tuple[Verb, str], ...] = (('online', _ONLINE), ('contract', _CONTRACT))
+    for verb, why in verbs:
+        if verb in seen.application.declaration.actions:
+            yield _action(seen, verb, leader, why)
+
+
+_PURPOSE = {'resume': 'admit'}
+"""What a declaration calls the action of a verb, where it is another word."""
+_OF_UNIT = ('drain', 'upgrade', 'resume')
+
+
+def _action(seen: Standing, verb: Verb, unit: str, why: str, *, in_place: bool = False) -> Step:
+    action = seen.application.declaration.actions[_PURPOSE.get(verb, verb)]
+    part = _number(unit) if verb in _OF_UNIT else ''
+    command = f'juju run {unit} {action}'
+    return _step(
+        seen, verb, part, unit=unit, action=action, command=command, why=why, in_place=in_place
+    )
+
+
+def _step(seen: Standing, verb: Verb, part: object = '', **more: object) -> Step:
+    app = seen.application.name
+    name = f'{app}.{verb}{f".{part}" if part != "" else ""}'
+    known = Step(id=name, application=app, verb=verb, base=seen.base)
+    return dataclasses.replace(known, **more)  # pyright: ignore[reportArgumentType]
+
+
+def _number(unit: str) -> str:
+    return unit.rpartition('/')[2]
+
+
+def _admitted(seen: Standing) -> str:
+    balancers = seen.application.balancers
+    if balancers:
+        send = 'sends' if len(balancers) == 1 else 'send'
+        return f'wait until it is active and {" and ".join(balancers)} {send} it requests'
+    return 'wait until it is active; there is no load balancer that could say that it sends it requests'
