@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import importlib.resources
 import os
+import pathlib
 import re
 import secrets
 import signal
@@ -17,7 +19,7 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 
-from lifecycle import commandline, engine, keeping, preflight, shown
+from lifecycle import commandline, engine, journal, keeping, page, preflight, shown, story
 from lifecycle import record as record_
 from lifecycle.beginning import Known, Wish, survey
 from lifecycle.journal import Event, Journal, folder
@@ -140,14 +142,31 @@ def _run(call: argparse.Namespace, world: Live, target: Target, ways: Mapping[st
             _ask()
     nonce = secrets.token_hex(8)
     path = call.journal or folder() / _name(world, nonce)
-    journal = Journal(path)
-
-    def tell(event: Event) -> None:
-        journal.write(event)
-        _say(event)
-
     print(f'journal: {path}', file=sys.stderr)
-    engine.run(world, wish, nonce, tell)
+    try:
+        with Journal(path) as kept:
+
+            def tell(event: Event) -> None:
+                kept.write(event)
+                _say(event)
+
+            engine.run(world, wish, nonce, tell)
+    finally:
+        print(f'page: {_page(path)}', file=sys.stderr)
+    return 0
+
+
+def _page(path: pathlib.Path, output: pathlib.Path | None = None) -> pathlib.Path:
+    assets = importlib.resources.files('lifecycle') / 'assets'
+    template, style = assets / 'page.html.jinja', assets / 'page.css'
+    text = page.render(story.tell(journal.read(path)), template.read_text(), style.read_text())
+    where = output or path.with_suffix('.html')
+    where.write_text(text)
+    return where
+
+
+def _report(call: argparse.Namespace) -> int:
+    print(_page(call.journal, call.output))
     return 0
 
 
@@ -186,6 +205,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     'upgrade': _upgrade,
     'status': _status,
     'rollback': _rollback,
+    'report': _report,
     'skip': _skip,
 }
 

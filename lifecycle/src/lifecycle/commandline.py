@@ -1,4 +1,4 @@
-"""What can be asked for: a sub-command each for plan, upgrade, status, rollback and skip."""
+"""What can be asked for: a sub-command each."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ SUMMARIES = {
     'upgrade': 'do it; interrupted, the same command goes on where it was',
     'status': 'show where it is, and what it waits for',
     'rollback': 'go back, as long as no database was contracted',
+    'report': 'make the page of a run from its journal',
     'skip': 'leave a step out, or accept a finding; the reason stays in the record',
 }
 
@@ -54,6 +55,10 @@ def _made() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]
         each[name].add_argument('--format', choices=('table', 'json'), default='table')
     for name in ('upgrade', 'rollback'):
         _of_run(each[name])
+    what = 'the journal of a run, as it said where that is'
+    each['report'].add_argument('journal', type=pathlib.Path, metavar='JOURNAL', help=what)
+    what = 'where the page is written; else beside the journal'
+    each['report'].add_argument('--output', '-o', type=pathlib.Path, metavar='FILE', help=what)
     what = 'the id of a step or finding, as the plan shows it'
     each['skip'].add_argument('step', metavar='STEP', help=what)
     each['skip'].add_argument('--reason', required=True, help='why it may be left out')

@@ -97,7 +97,7 @@ class Run:
 
     def _drive(self, application: str) -> bool:
         """Move one application; True when the run is to end with the step that the user named."""
-        before: frozenset[str] = frozenset()
+        before: frozenset[str] | None = None
         began: dict[str, float] = {}
         while True:
             seen = self._look(application)
@@ -106,7 +106,7 @@ class Run:
             plan = plan_.plan(seen, self.wish.target, [application])
             ended = frozenset(s.id for s in plan.steps if s.state in ('done', 'skipped'))
             for step in plan.steps:
-                if step.id in ended - before and before:
+                if before is not None and step.id in ended - before:
                     self._say('done', step, step.note)
             before = ended
             for name in ended:

@@ -25,12 +25,18 @@ class Event:
 
 
 class Journal:
-    """A file that events are appended to; nobody else may read it."""
+    """A file that events are appended to, until the end of its `with`; nobody else may read it."""
 
     def __init__(self, path: pathlib.Path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._file: IO[str] = os.fdopen(number, 'a')
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
 
     def write(self, event: Event) -> None:
         """Append it."""
