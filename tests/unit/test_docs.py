@@ -92,7 +92,9 @@ def _wrong_for_matrix(line: list[str], words: list[str]) -> list[str]:
 
 def _wrong_for_lifecycle(words: list[str]) -> list[str]:
     known = commandline.commands()
-    if not words or words[0] not in known:
+    if not words:
+        return []  # The tool itself is spoken of.
+    if words[0] not in known:
         return [f'juju lifecycle {" ".join(words)}: no such command']
     flags_ = {flag for action in known[words[0]]._actions for flag in action.option_strings}  # pyright: ignore[reportPrivateUsage]
     typed = (word.partition('=')[0] for word in words[1:] if word.startswith('-'))
