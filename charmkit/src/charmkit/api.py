@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-from . import charm, front, host, memcached, options, service, state
+from . import charm, front, host, memcached, migration, mixture, options, releases, service, state
 from .why import Action, Why, action
 
 
@@ -13,7 +13,7 @@ class ApiCharm(charm.Charm):
     """Charm for an OpenStack API service: a subclass only sets :attr:`spec`.
 
     The actions that it knows: ``pause``, ``resume``, ``openstack-upgrade``, ``db-expand``, and
-    ``db-contract`` where the service has such a migration (:mod:`charmkit.generate`).
+    ``db-online`` and ``db-contract`` where the service has such a migration (:mod:`charmkit.generate`).
     """
 
     spec: ClassVar[service.ServiceSpec]
@@ -86,15 +86,44 @@ def _refused(spec: service.ServiceSpec, why: Why, inputs: state.Inputs) -> str:
     upgrade = action(why, 'openstack-upgrade')
     if upgrade and not upgrade.params.get('force') and front.serves_clients(inputs):
         return 'a load balancer sends clients to this unit: run the pause action first'
-    if not (action(why, 'db-expand') or action(why, 'db-contract')):
+    if not migration.asked(spec.migrations, why):
         return ''
     try:
         release = service.release_of(spec, inputs)
     except ValueError as e:
         return str(e)
-    if not service.ordered(spec.on(release), why):
+    spec = spec.on(release)
+    kind, steps = migration.asked(spec.migrations, why) or ('', ())
+    if not steps:
         return f'{spec.name} has no such migration'
-    return '' if service.schema(spec, inputs) else 'there is no database yet'
+    wanted = service.schema(spec, inputs)
+    if wanted is None:
+        return 'there is no database yet'
+    if migration.newer(inputs, wanted):
+        return (
+            f'a newer release than {release.name}, which this unit runs, has migrated the database'
+        )
+    return _early(spec, kind, inputs, release, wanted)
+
+
+def _early(
+    spec: service.ServiceSpec,
+    kind: str,
+    inputs: state.Inputs,
+    release: releases.Release,
+    wanted: migration.Schema,
+) -> str:
+    """What must come before a migration of *kind*; '' when nothing is left."""
+    if kind == 'expand':
+        return ''
+    if mixed := mixture.refusal(spec, inputs, release.name):
+        return mixed
+    found = migration.found(inputs, wanted)
+    if found is None or found.release < wanted.release:
+        return 'run the action db-expand first'
+    if kind == 'contract' and spec.migrations.online and found.online < wanted.release:
+        return 'run the action db-online first'
+    return ''
 
 
 def _results(
@@ -110,7 +139,7 @@ def _results(
             before, after = inputs.versions_before, inputs.versions
             changed = sorted(p for p in after if after[p] != before.get(p))
             return {'upgraded': ' '.join(changed) or 'none'}
-        case 'db-expand' | 'db-contract':
+        case 'db-expand' | 'db-online' | 'db-contract':
             schema = service.schema(spec, inputs)
             return (
                 {'schema-release': str(schema.release), 'schema-version': schema.version}

@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from . import host, offered, state, vip
+from . import host, mixture, offered, state, vip
 from . import spec as spec_
 from .relations import (
     ENDPOINT_TYPES,
@@ -22,6 +22,7 @@ from .relations import (
     Site,
     host_in_url,
     loadbalancer,
+    running,
 )
 from .why import Action, Why, action
 
@@ -132,6 +133,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         r.id: loadbalancer.ENDPOINTS[r.name] for r in balancers
     }
     urls = _urls(spec, inputs)
+    runs = mixture.here(spec, inputs)
     return Place(
         site=dataclasses.replace(
             inputs.site,
@@ -151,14 +153,17 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         vips=str(inputs.options.get('vip') or ''),
         lifecycle=lifecycle,
         coming_back=_state(loadbalancer.last_lifecycle(balancers)) in ('drain', 'maintenance'),
-        peer_data=vip.request(addresses),
+        peer_data={**vip.request(addresses), **running.write(runs)},
         unit_data={
-            r.id: loadbalancer.unit_request(
-                apis,
-                by_relation[r.id],
-                offered.addresses_on(inputs.site, r.name),
-                loadbalancer.lifecycle_for(r, balancers, inputs.site.unit, lifecycle),
-            )
+            r.id: {
+                **loadbalancer.unit_request(
+                    apis,
+                    by_relation[r.id],
+                    offered.addresses_on(inputs.site, r.name),
+                    loadbalancer.lifecycle_for(r, balancers, inputs.site.unit, lifecycle),
+                ),
+                **running.write(runs),
+            }
             for r in balancers
         },
         app_data={r.id: loadbalancer.app_request(apis, by_relation[r.id]) for r in balancers},

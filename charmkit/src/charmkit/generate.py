@@ -116,9 +116,18 @@ AGENT_ACTIONS = """\
     description: Upgrade the unit's OpenStack packages to what its archive has.
     additionalProperties: false
 """
+ONLINE = """\
+  db-online:
+    description: |
+      Move data in the database to where this unit's release has it, while the service goes on. It is refused while a
+      unit of another release is left.
+    additionalProperties: false
+"""
 CONTRACT = """\
   db-contract:
-    description: Drop from the database what only the older release needed, once no unit runs it.
+    description: |
+      Drop from the database what only the older release needed. It is refused while a unit of another
+      release is left, and while data is to be moved.
     additionalProperties: false
 """
 
@@ -135,7 +144,10 @@ def metadata(text: str, name: str, charm: type[Charm], *, lifecycle: bool = Fals
     if api:
         text = _put(text, '', _blocks(API_TOP.format(name=name), ''))
         text = _put(text, 'provides:', _blocks(ENDPOINTS, '  '))
-        actions = ACTIONS + (CONTRACT if charm.spec.migrations.contract else '')
+        every = charm.spec.every_release
+        actions = ACTIONS
+        actions += ONLINE if any(s.migrations.online for s in every) else ''
+        actions += CONTRACT if any(s.migrations.contract for s in every) else ''
         text = _put(text, 'actions:', _blocks(actions, '  '))
     if issubclass(charm, AgentCharm):
         text = _put(text, '', _blocks(AGENT_TOP.format(name=name), ''))
@@ -155,6 +167,7 @@ def whole(charm: type[ApiCharm | AgentCharm], *, subordinate: bool) -> declarati
     identity = any(need.relation == keystone.RELATION for need in spec.needs)
     migrates = {
         'expand': api and any(s.migrations.sync for s in every),
+        'online': api and any(s.migrations.online for s in every),
         'contract': api and any(s.migrations.contract for s in every),
     }
     own: tuple[declaration.Way, ...] = ('stay',) if subordinate else said.ways

@@ -28,6 +28,8 @@ FRESH_S = 60.0
 
 BY_UNIT = frozenset({'acks', 'grants'})
 """What load balancers tell units, by the unit's name (``relations.loadbalancer``): JSON objects."""
+RELEASES = 'releases'
+"""What load balancers know of releases in rotation (``relations.running``): an action reads it when it needs it."""
 BACKENDS = frozenset({'public-backend', 'internal-backend', 'admin-backend'})
 
 _MEMORY = '.heard'
@@ -59,6 +61,7 @@ def digest(relation: str, unit: str, databag: Mapping[str, str]) -> str:
 
     said = dict(databag)
     if relation in BACKENDS:
+        said.pop(RELEASES, None)
         for name in BY_UNIT & said.keys():
             with contextlib.suppress(ValueError):
                 by_unit: object = json.loads(said[name])

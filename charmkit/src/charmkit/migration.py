@@ -3,8 +3,10 @@
 A fresh database gets one migration, run by the leader. It is run again for a newer package or
 release. What was done is written down where every unit sees it: by the leader in the peer
 relation's application data, and by a unit that was told to migrate (a new release's first unit,
-while the leader is still on the old one) in its own. A unit serves on the schema of its own release or
-of a later one: an expanded schema serves both.
+while the leader is still on the old one) in its own; the leader keeps what the newest of them has.
+A unit serves on the schema of its own release or of a later one, down to the oldest that it was
+expanded from: an expanded schema serves both, a contracted one the newer alone. Where a newer
+release has migrated, an older one never does again.
 """
 
 from __future__ import annotations
@@ -12,10 +14,11 @@ from __future__ import annotations
 import dataclasses
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from . import host, state
 from .relations import Databag, wire
+from .why import Action, Why, action
 
 KEY = 'schema'
 
@@ -49,8 +52,10 @@ class Commands:
     """From nothing, or from any older state in one go; with what a new database is filled with, last."""
     expand: Steps | MakeSteps = ()
     """While units of the older release still serve; without any, *sync* is safe for that."""
+    online: Steps | MakeSteps = ()
+    """Of the data, while the service goes on, once no unit runs the older release."""
     contract: Steps | MakeSteps = ()
-    """Once none does."""
+    """Once none does, and all data is moved."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,16 +66,14 @@ class Schema:
     version: str
     databases: str
     """Stands for the servers and databases that hold it."""
+    least: int = 0
+    """The oldest release that it serves."""
+    online: int = 0
+    """The release whose online migrations have ended."""
 
     def serves(self, wanted: Schema) -> bool:
         """Whether a unit that wants *wanted* can serve on this."""
-        return self.databases == wanted.databases and self.release >= wanted.release
-
-    def spares(self, wanted: Schema) -> bool:
-        """Whether nothing is left to migrate for *wanted*."""
-        return self.serves(wanted) and (
-            self.release > wanted.release or self.version == wanted.version
-        )
+        return self.databases == wanted.databases and self.least <= wanted.release <= self.release
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,11 +89,15 @@ class Decision:
     unit_data: Databag = dataclasses.field(default_factory=dict[str, str])
 
 
+Kind = Literal['sync', 'expand', 'online', 'contract']
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Order:
     """What an operator's action has this unit run, leader or not."""
 
     steps: Steps
+    kind: Kind
     id: str
     """Another one each time: it is run whatever was run before."""
 
@@ -111,32 +118,102 @@ def decide(
         return Decision(usable=True)
     if not wanted.version:
         return Decision(message='waiting for the packages', app_data=_write(app))
+    newest = found(inputs, wanted)
     if order is not None:
         return Decision(
             commands=run(order.steps, user, order.id),
             usable=True,
-            app_data=_write(app),
-            unit_data=_write(wanted),
+            app_data=_write(newest or app),
+            unit_data=_write(migrated(newest, wanted, order.kind)),
         )
-    others = [read(bag.get(KEY, '')) for bag in inputs.peer_units.values()]
-    done = [s for s in (mine, app, *others) if s is not None]
-    if any(s.spares(wanted) for s in done) or not inputs.site.leader:
-        usable = any(s.serves(wanted) for s in done)
+    if not inputs.site.leader or _is_done(inputs, newest, wanted):
+        usable = newest is not None and newest.serves(wanted)
         return Decision(
             usable=usable,
-            message='' if usable else 'waiting for the leader to migrate the database',
-            app_data=_write(app),
+            message='' if usable else _lack(newest, wanted),
+            app_data=_write(newest or app),
             unit_data=_write(mine),
         )
-    upgrade = any(s.databases == wanted.databases for s in done)
-    steps = commands.expand if upgrade and commands.expand else commands.sync
+    steps = commands.expand if newest and commands.expand else commands.sync
     key = f'{wanted.release} {wanted.version} {wanted.databases}'
     return Decision(
         commands=run(resolve(steps, ready), user, key),
         usable=True,
-        app_data=_write(wanted),
+        app_data=_write(migrated(newest, wanted, 'expand' if newest else 'sync')),
         unit_data=_write(mine),
     )
+
+
+def found(inputs: state.Inputs, wanted: Schema) -> Schema | None:
+    """What is known of the databases that *wanted* is for: the most that any unit has done to them."""
+    done = [s for s in _written(inputs) if s.databases == wanted.databases]
+    return max(done, key=lambda s: (s.release, s.least, s.online), default=None)
+
+
+def oldest(inputs: state.Inputs) -> int:
+    """The oldest release that the newest known schema serves; 0 where no unit has said."""
+    newest = max(_written(inputs), key=lambda s: (s.release, s.least, s.online), default=None)
+    return (newest.least or newest.release) if newest else 0
+
+
+def newer(inputs: state.Inputs, wanted: Schema) -> bool:
+    """Whether a later release has migrated these databases: an older one is not to touch them any more."""
+    newest = found(inputs, wanted)
+    return newest is not None and newest.release > wanted.release
+
+
+def migrated(newest: Schema | None, wanted: Schema, kind: Kind) -> Schema:
+    """What the schema is once migrations of *kind* have run for *wanted* on *newest*."""
+    before = newest or dataclasses.replace(wanted, least=wanted.release)
+    return dataclasses.replace(
+        wanted,
+        least=wanted.release if kind in ('sync', 'contract') else before.least,
+        online=wanted.release if kind in ('sync', 'online') else before.online,
+    )
+
+
+def _is_done(inputs: state.Inputs, newest: Schema | None, wanted: Schema) -> bool:
+    """Whether there is nothing to migrate for *wanted*."""
+    if newest is None or newest.release < wanted.release:
+        return False
+    return newest.release > wanted.release or any(
+        dataclasses.replace(wanted, least=s.least, online=s.online) == s for s in _written(inputs)
+    )
+
+
+def _written(inputs: state.Inputs) -> list[Schema]:
+    bags = (inputs.peers, inputs.my_peer_data, *inputs.peer_units.values())
+    return [s for bag in bags if (s := read(bag.get(KEY, ''))) is not None]
+
+
+def _lack(newest: Schema | None, wanted: Schema) -> str:
+    """Why *wanted* cannot serve."""
+    if newest is None:
+        return 'waiting for the leader to migrate the database'
+    if newest.release < wanted.release:
+        return (
+            'the database is of an older release: waiting for the action db-expand on this unit, '
+            'or for a leader of this release'
+        )
+    return 'the database was contracted for a newer release, and serves this one no more'
+
+
+def asked(commands: Commands, why: Why) -> tuple[Kind, Steps | MakeSteps] | None:
+    """The migration that an operator's action asks for, and its steps; None when it asks for none."""
+    if action(why, 'db-expand'):
+        return 'expand', commands.expand or commands.sync
+    if action(why, 'db-online'):
+        return 'online', commands.online
+    return ('contract', commands.contract) if action(why, 'db-contract') else None
+
+
+def order(commands: Commands, why: Why, ready: object) -> Order | None:
+    """What an operator's action has this unit migrate, which is *ready*."""
+    found = asked(commands, why)
+    if found is None or not isinstance(why, Action):
+        return None
+    kind, steps = found
+    return Order(steps=resolve(steps, ready), kind=kind, id=f'{why.name} {why.id}')
 
 
 def resolve(steps: Steps | MakeSteps, ready: object) -> Steps:
@@ -173,6 +250,8 @@ def read(text: str) -> Schema | None:
         release=wire.number(data.get('release')),
         version=wire.text(data.get('version')),
         databases=wire.text(data.get('databases')),
+        least=wire.number(data.get('least')),
+        online=wire.number(data.get('online')),
     )
 
 

@@ -29,7 +29,7 @@ from .spec import Ready as Ready
 from .spec import Served as Served
 from .spec import ServiceSpec as ServiceSpec
 from .spec import WsgiApp as WsgiApp
-from .why import Action, Why, action
+from .why import Action, Why
 
 
 def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.Desired:
@@ -76,7 +76,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         user=spec.user,
         wanted=_schema(spec, release, ready),
         ready=ready,
-        order=_order(spec, why, ready),
+        order=migration.order(spec.migrations, why, ready),
     )
     refusal = spec.refusal(inputs)
     serving = decision.usable and not refusal and not place.out_of_service
@@ -186,21 +186,6 @@ def schema(spec: ServiceSpec, inputs: state.Inputs) -> migration.Schema | None:
     if _unmet(found, inputs) or values.status:
         return None
     return _schema(spec, release, Ready(inputs, found, release, values.values))
-
-
-def ordered(spec: ServiceSpec, why: Why) -> migration.Steps | migration.MakeSteps | None:
-    """The steps of the migration that an operator's action asks for; None when it asks for none."""
-    if action(why, 'db-expand'):
-        return spec.migrations.expand or spec.migrations.sync
-    return spec.migrations.contract if action(why, 'db-contract') else None
-
-
-def _order(spec: ServiceSpec, why: Why, ready: Ready) -> migration.Order | None:
-    """What an operator's action has this unit migrate."""
-    steps = ordered(spec, why)
-    if steps is None or not isinstance(why, Action):
-        return None
-    return migration.Order(steps=migration.resolve(steps, ready), id=f'{why.name} {why.id}')
 
 
 def _health(spec: ServiceSpec, inputs: state.Inputs, place: front.Place) -> health.Health:

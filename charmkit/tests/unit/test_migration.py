@@ -42,7 +42,9 @@ def test_the_leader_migrates_a_fresh_database_in_one_go_and_says_so():
     got = decide(inputs(), OLD)
     assert lines(got) == ['x db sync']
     assert got.usable
-    assert migration.read(got.app_data[migration.KEY]) == OLD
+    assert migration.read(got.app_data[migration.KEY]) == dataclasses.replace(
+        OLD, least=26, online=26
+    )
 
 
 def test_it_does_not_migrate_again_for_what_was_migrated():
@@ -97,6 +99,63 @@ def test_a_command_that_died_runs_again_and_one_that_ended_does_not():
     first, *_ = decide(inputs(), OLD).commands
     again, *_ = decide(inputs(), OLD).commands
     assert first.key == again.key
+
+
+def ordered(kind: migration.Kind, given: state.Inputs, wanted: migration.Schema):
+    order = migration.Order(steps=('x db order',), kind=kind, id='7')
+    return migration.decide(COMMANDS, given, user='x', wanted=wanted, order=order)
+
+
+def kept(decision: migration.Decision) -> migration.Schema | None:
+    return migration.read(decision.unit_data.get(migration.KEY, ''))
+
+
+SYNCED = dataclasses.replace(OLD, least=26, online=26)
+EXPANDED = dataclasses.replace(NEW, least=26, online=26)
+CONTRACTED = dataclasses.replace(NEW, least=31, online=31)
+
+
+def test_a_new_units_expand_is_for_both_releases_until_the_contraction():
+    expanded = ordered('expand', inputs('x/1', leader=False, app=SYNCED), NEW)
+    assert kept(expanded) == EXPANDED
+    moved = ordered('online', inputs('x/1', leader=False, app=EXPANDED), NEW)
+    assert kept(moved) == dataclasses.replace(EXPANDED, online=31)
+    contracted = ordered('contract', inputs('x/1', leader=False, app=kept(moved)), NEW)
+    assert kept(contracted) == CONTRACTED
+
+
+def test_an_old_unit_serves_on_an_expanded_schema_and_not_on_a_contracted_one():
+    assert decide(inputs(leader=False, app=EXPANDED), OLD).usable
+    for leader in (True, False):
+        got = decide(inputs(leader=leader, app=EXPANDED, other=CONTRACTED), OLD)
+        assert not got.usable
+        assert 'contracted' in got.message
+        assert lines(got) == []
+
+
+def test_an_old_leader_remembers_what_a_new_unit_did_when_that_unit_is_gone():
+    with_it = decide(inputs(app=SYNCED, other=EXPANDED), OLD)
+    assert migration.read(with_it.app_data[migration.KEY]) == EXPANDED
+    patched = dataclasses.replace(OLD, version='1.1')
+    assert lines(decide(inputs(app=EXPANDED), patched)) == []
+    # Had it forgotten, it would migrate for the older release.
+    assert lines(decide(inputs(app=SYNCED), patched)) == ['x db expand', 'x db migrate']
+
+
+def test_a_new_unit_is_told_what_it_waits_for():
+    assert 'db-expand' in decide(inputs('x/1', leader=False, app=SYNCED), NEW).message
+    assert decide(inputs('x/1', leader=False), NEW).message.startswith('waiting for the leader')
+
+
+def test_a_leader_of_the_new_release_expands_and_leaves_the_old_ones_in_service():
+    got = decide(inputs('x/1', app=SYNCED), NEW)
+    assert lines(got) == ['x db expand', 'x db migrate']
+    assert migration.read(got.app_data[migration.KEY]) == EXPANDED
+
+
+def test_what_units_had_written_before_they_knew_of_this_serves_as_it_did():
+    assert migration.read('{"release": 31, "version": "2.0", "databases": "there"}') == NEW
+    assert decide(inputs(leader=False, app=NEW), OLD).usable
 
 
 schemas = st.builds(

@@ -112,7 +112,7 @@ class CinderCharm(charmkit.ApiCharm):
         migrations=charmkit.migration.Commands(
             sync=('cinder-manage db sync', ONLINE),
             expand=('cinder-manage db sync',),
-            contract=(ONLINE,),
+            online=(ONLINE,),
         ),
     )
 

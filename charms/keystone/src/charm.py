@@ -38,7 +38,7 @@ class KeystoneCharm(charmkit.ApiCharm):
         ),
         migrations=migration.Commands(
             sync=('keystone-manage db_sync', f'python3 {identity.WIDEN}'),
-            expand=('keystone-manage db_sync --expand',),
+            expand=(settings.EXPAND,),
             contract=('keystone-manage db_sync --contract',),
         ),
         config={'/etc/keystone/keystone.conf': settings.keystone_conf},

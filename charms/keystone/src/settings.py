@@ -10,7 +10,7 @@ import compliance
 import domains
 import keys
 import tasks
-from charmkit import conf, service
+from charmkit import conf, migration, service
 from charmkit.relations import mysql
 
 DB = mysql.need('keystone')
@@ -51,6 +51,18 @@ def memory(inputs: charmkit.Inputs) -> dict[str, Any]:
 def brought(inputs: charmkit.Inputs) -> dict[str, str]:
     """Domains that subordinates bring, with what they say when keystone is to start anew."""
     return domains.related(inputs.of(domains.RELATION))[0]
+
+
+_PATIENCE_S = 30
+EXPAND = migration.Migration(
+    argv=('keystone-manage', 'db_sync', '--expand'),
+    # oslo.config reads it over its files. Whatever holds a table, nobody waits behind the migration for longer:
+    # it gives up, also when this hook was killed, and may be run again.
+    environment={
+        'OS_DATABASE__CONNECTION_PARAMETERS': f'init_command=SET SESSION lock_wait_timeout={_PATIENCE_S}'
+    },
+)
+"""The migration that units of the older release serve beside."""
 
 
 def keystone_conf(ready: service.Ready) -> conf.Ini:

@@ -21,6 +21,7 @@ IDENTITY = keystone.need('neutron')
 BACKEND = neutron.backend()
 SECTIONS = subordinate.need(BACKEND.relation, 'neutron-api')
 CONF, ML2 = workers.CONFIG
+IN_USE = f'python3 {workers.IN_USE}'
 MANAGE = f'neutron-db-manage --config-file {CONF} --config-file {ML2} upgrade'
 
 
@@ -130,8 +131,8 @@ class NeutronApiCharm(charmkit.ApiCharm):
         lifecycle=charmkit.Declaration(after=('image', 'placement', 'volumev3')),
         migrations=charmkit.migration.Commands(
             sync=(f'{MANAGE} head',),
-            expand=(f'{MANAGE} --expand',),
-            contract=(f'{MANAGE} --contract',),
+            expand=(f'{IN_USE} expand {MANAGE} --expand',),
+            contract=(f'{IN_USE} contract {MANAGE} --contract',),
         ),
         by_release={
             'caracal': {

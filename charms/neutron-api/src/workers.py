@@ -5,6 +5,7 @@ Pure.
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Callable
 
 import charmkit
@@ -48,19 +49,31 @@ WantedBy=multi-user.target
 """
 
 
+IN_USE = '/etc/neutron/in_use.py'
+"""Keeps a column for servers of an older release while the database is migrated; see :mod:`in_use`."""
+_IN_USE = pathlib.Path(__file__).with_name('in_use.py').read_text(encoding='utf-8')
+
+
+def program() -> host.Host:
+    """What the migrations are run by."""
+    file = host.File(path=IN_USE, content=_IN_USE, group='neutron', mode=0o640)
+    return host.Host(files=(file,))
+
+
 def unit_of(name: str) -> Callable[[charmkit.Ready], host.Host]:
-    """The systemd unit of the daemon *name*."""
+    """The systemd unit of the daemon *name*, and that program."""
     files = ' '.join(f'--config-file={path}' for path in CONFIG)
     content = _UNIT.format(name=name, home=HOME, files=files)
     path = f'/etc/systemd/system/{name}.service'
-    wanted = host.Host(files=(host.File(path=path, content=content, notify=(name,)),))
+    unit = host.Host(files=(host.File(path=path, content=content, notify=(name,)),))
+    wanted = host.merge(unit, program())
     return lambda _: wanted
 
 
 def native(_: charmkit.Ready) -> host.Host:
-    """The API's program, with threads of the system."""
+    """The API's program, with threads of the system, and that of the migrations."""
     file = host.File(path=NATIVE, content=_NATIVE, notify=(apache.group('neutron-api'),))
-    return host.Host(files=(file,))
+    return host.merge(host.Host(files=(file,)), program())
 
 
 def native_and(name: str) -> Callable[[charmkit.Ready], host.Host]:

@@ -144,7 +144,7 @@ class NovaCloudControllerCharm(charmkit.ApiCharm):
         migrations=charmkit.migration.Commands(
             sync=from_nothing,
             expand=('nova-manage api_db sync', 'nova-manage db sync'),
-            contract=(ONLINE,),
+            online=(ONLINE,),
         ),
         by_release={'caracal': {'packages': (*PACKAGES, 'nova-novncproxy', 'python3-pymysql')}},
     )

@@ -6,6 +6,7 @@ import dataclasses
 
 import charmkit
 import nova_cells
+import older_computes
 from charmkit import cinder, conf, keystone, mysql, neutron, nova, options, rabbitmq
 
 IDENTITY = keystone.need('nova', '/v2.1')
@@ -79,6 +80,7 @@ def nova_conf(ready: charmkit.Ready) -> conf.Ini:
             'oslo_concurrency': {'lock_path': '/var/lib/nova/lock'},
             'upgrade_levels': {'compute': 'auto'},
         },
+        older_computes.settings(ready),
     )
 
 

@@ -18,6 +18,7 @@ import in_cloud
 import moving
 import ops
 from charmkit import cinder, conf, host, neutron, nova, options, rabbitmq, relations, subordinate
+from charmkit.relations import running
 
 BROKER = rabbitmq.need('nova')
 CONTROLLER = nova.need()
@@ -125,9 +126,10 @@ def machine(ready: charmkit.Ready) -> host.Host:
 
 
 def to_controller(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
-    """Who this node is."""
+    """Who this node is, and what it runs."""
     zone = str(ready.inputs.options['default-availability-zone'])
-    return moving.present(ready, node(ready.inputs).name, zone)
+    runs = running.Running(ready.release.name, ready.inputs.facts.base)
+    return {**moving.present(ready, node(ready.inputs).name, zone), **running.write(runs)}
 
 
 def node(inputs: charmkit.Inputs) -> in_cloud.Node:

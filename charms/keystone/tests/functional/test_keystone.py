@@ -19,6 +19,7 @@ import keys
 import ops
 import pytest
 import renewal
+import settings
 
 from tools import systems
 
@@ -385,3 +386,56 @@ def test_passwords_are_what_a_rule_may_ask_for():
     for kind in (str.isupper, str.islower, str.isdigit):
         assert any(kind(c) for c in password)
     assert not password.isalnum()
+
+
+ALTERS = """\
+#!/usr/bin/python3
+# Stands for keystone-manage: changes a table as the migration 11c3b243b4cb of 2023.2 does, in oslo.db's session.
+import sqlalchemy
+from oslo_config import cfg
+from oslo_db.sqlalchemy import enginefacade
+cfg.CONF([], project='keystone')
+with enginefacade.transaction_context().writer.get_engine().begin() as db:
+    print('patience', db.execute(sqlalchemy.text('SELECT @@lock_wait_timeout')).scalar(), flush=True)
+    db.execute(sqlalchemy.text('ALTER TABLE service_provider ADD COLUMN trial INTEGER'))
+    db.execute(sqlalchemy.text('ALTER TABLE service_provider DROP COLUMN trial'))
+"""
+
+
+def _sql(machine: Machine, sql: str) -> list[str]:
+    return machine.shell('mariadb', '--skip-column-names', '-e', sql).split()
+
+
+def _expanded(machine: Machine, at_most_s: int) -> subprocess.CompletedProcess[str]:
+    """The charm's own migration, with a program in keystone-manage's place."""
+    env = [f'{k}={v}' for k, v in settings.EXPAND.environment.items()]
+    return subprocess.run(
+        ('podman', 'exec', '--user', 'keystone', machine.name, 'env', *env,
+         'timeout', str(at_most_s), '/opt/alters'),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_migration_that_waits_for_something_else_gives_up_by_itself(machine: Machine):
+    """Whoever began it may be gone."""
+    machine.shell('tee', '/opt/alters', input=ALTERS)
+    machine.shell('chmod', '755', '/opt/alters')
+    holds = 'BEGIN; SELECT * FROM keystone.service_provider; SELECT SLEEP(200);'
+    argv = ('podman', 'exec', machine.name, 'mariadb', '-e', holds)
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL) as other:
+        time.sleep(3)
+        done = _expanded(machine, at_most_s=100)
+        for session in _sql(machine, f"{SLEEPING} AND info LIKE '%SLEEP(200)%'"):
+            machine.shell('mariadb', '-e', f'KILL {session}')
+        other.wait()
+    assert done.returncode == 1
+    assert 'Lock wait timeout exceeded' in done.stderr
+
+
+SLEEPING = "SELECT id FROM information_schema.processlist WHERE state = 'User sleep'"
+
+
+def test_the_expansion_is_run(machine: Machine):
+    out = machine.action('db-expand')
+    assert out['failure'] == ''
+    assert 'run keystone-manage db_sync --expand' in out['steps']

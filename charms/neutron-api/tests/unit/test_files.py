@@ -30,5 +30,10 @@ def test_files_are_as_the_golden_has_them(
     )
     assert out.unit_status == testing.ActiveStatus()
     files = sorted(machine.desired.files, key=lambda f: f.path)
-    text = '\n'.join(f'==> {f.path} {f.owner}:{f.group} {f.mode:04o}\n{f.content}' for f in files)
+    text = '\n'.join(
+        f'==> {f.path} {f.owner}:{f.group} {f.mode:04o}\n'
+        # A program of the charm's own is no golden.
+        + ('' if f.path.endswith('/in_use.py') else f.content)
+        for f in files
+    )
     assert text == snapshot

@@ -138,6 +138,7 @@ def test_it_tells_the_controller_who_it_is_and_the_public_halves_of_its_keys(
     assert told['nova_ssh_public_key'] == USER_KEY
     assert told['ssh_host_keys'] == HOST_KEY
     assert told['availability_zone'] == 'nova'
+    assert (told['release'], told['base']) == ('zed', 'debian@12')
     assert 'PRIVATE' not in str(out)
 
 

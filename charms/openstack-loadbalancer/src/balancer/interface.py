@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from charmkit.proxy.config import Check, Mode
-from charmkit.relations import ENDPOINT_TYPES, Databag, Relation, loadbalancer
+from charmkit.relations import ENDPOINT_TYPES, Databag, Relation, loadbalancer, running
 
 from . import behaviour, validation
 
@@ -83,6 +83,10 @@ class Request:
     """By unit; absent where a unit said nothing (version 1)."""
     refused_units: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Why the data of a unit was not taken."""
+    runs: Mapping[str, running.Running] = dataclasses.field(
+        default_factory=dict[str, running.Running]
+    )
+    """What each unit says that it runs."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -133,6 +137,7 @@ def _parse(relation: Relation, addresses: Addresses) -> Request:
         servers=tuple(servers),
         lifecycles=lifecycles,
         refused_units=refused,
+        runs={unit: running.read(bag) for unit, bag in relation.units.items()},
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from charmkit import Status
-from charmkit.relations import Databag, loadbalancer, unit_order, wire
+from charmkit.relations import Databag, loadbalancer, running, unit_order, wire
 
 from . import decision, files, handshake, interface, observability, reply, rotation, stats
 from .settling import Settled
@@ -49,6 +49,7 @@ def published(
         members={unit: every[unit] for unit in now.members if unit in every},
         locks=now.locks,
         not_ready=not_ready,
+        rotation=tuple(in_rotation(now)),
     )
     bags = {r.id: r.my_data for r in known.relations}
     unit_data: dict[str | int, Databag] = {decision.PEERS: reply.write_member(mine)}
@@ -79,6 +80,20 @@ def published(
         app_data=app_data,
         ports=frozenset(f.port for f in now.layout.frontends),
     )
+
+
+def in_rotation(now: decision.Decision) -> Iterator[tuple[str, str, running.Running]]:
+    """Each unit that is served, or not yet drained everywhere, with each service that it is behind, and what it runs.
+
+    That one does not answer its check takes it out of haproxy's choice, not out of this: it may come back.
+    """
+    for asked in now.asked:
+        if not isinstance(asked, interface.Request):
+            continue
+        for server in asked.servers:
+            keys = now.servers.get(server.unit, ())
+            if any(now.wants[key] != 'maint' for key in keys):
+                yield server.unit, server.service, asked.runs[server.unit]
 
 
 def _not_served(
@@ -184,6 +199,7 @@ def backends(now: decision.Decision, workers: Iterable[rotation.Worker]) -> list
     workers = tuple(workers)
     current = next((w for w in workers if w.current), None)
     out: list[dict[str, Any]] = []
+    runs = {u: r for a in now.asked if isinstance(a, interface.Request) for u, r in a.runs.items()}
     for unit, keys in now.servers.items():
         for key in keys:
             seen = current.servers.get(key) if current else None
@@ -196,6 +212,8 @@ def backends(now: decision.Decision, workers: Iterable[rotation.Worker]) -> list
                     'check': 'up' if seen and seen.up else 'down',
                     'sessions': rotation.sessions([key], workers),
                     'grant': lock.state if lock else '',
+                    'release': runs.get(unit, running.Running()).release,
+                    'base': runs.get(unit, running.Running()).base,
                 }
             )
     return sorted(out, key=lambda row: (row['backend'], unit_order(row['unit'])))
@@ -203,5 +221,5 @@ def backends(now: decision.Decision, workers: Iterable[rotation.Worker]) -> list
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
     """*rows* for people."""
-    heads = ('backend', 'unit', 'wanted', 'check', 'sessions', 'grant')
+    heads = ('backend', 'unit', 'wanted', 'check', 'sessions', 'grant', 'release', 'base')
     return stats.columns([h.upper() for h in heads], [[str(r[h]) for h in heads] for r in rows])

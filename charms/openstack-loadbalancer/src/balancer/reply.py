@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from charmkit.relations import Databag, host_in_url, loadbalancer, unit_order, wire
+from charmkit.relations import Databag, host_in_url, loadbalancer, running, unit_order, wire
 
 from . import exposure as exposure_
 from . import handshake, interface, layout
@@ -134,6 +134,8 @@ class Context:
     locks: Mapping[str, handshake.Lock]
     not_ready: frozenset[str] = frozenset()
     """Members that were asked and are not ready for clients."""
+    rotation: tuple[tuple[str, str, running.Running], ...] = ()
+    """Units in rotation, each with a service that it is behind, and what it runs."""
 
 
 def app_reply(
@@ -179,7 +181,16 @@ def app_reply(
             }
         ),
         **grants(asked.app, context.members, context.locks),
+        **running.answer(r for r in context.rotation if r[1] in _services(asked)),
     }
+
+
+def _services(asked: interface.Request | interface.Refusal) -> frozenset[str]:
+    return (
+        frozenset(e.service for e in asked.endpoints)
+        if isinstance(asked, interface.Request)
+        else frozenset()
+    )
 
 
 def grants(

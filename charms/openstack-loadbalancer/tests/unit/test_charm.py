@@ -232,6 +232,52 @@ def test_a_unit_is_told_what_it_waits_for(
     assert (f'{found["state"]} {found["token"]}' if found else '') == told
 
 
+def running(relation: testing.Relation, *said: str) -> testing.Relation:
+    """*relation*, whose units say in turn what release they run; '' says nothing."""
+    bags = {
+        unit: {**bag, **({'release': r, 'base': 'debian@12'} if r else {})}
+        for (unit, bag), r in zip(relation.remote_units_data.items(), said, strict=True)
+    }
+    return dataclasses.replace(relation, remote_units_data=bags)  # type: ignore[reportArgumentType]
+
+
+def test_it_tells_which_releases_are_in_rotation(ctx: Any, machine: machines.FakeMachine) -> None:
+    r = running(keystone(states=('ready', 'ready', 'ready')), 'zed', 'epoxy', '')
+    out = ctx.run(ctx.on.relation_changed(r), state(r))
+    assert told(out, r, 'releases') == {
+        'keystone': {'zed': ['keystone/0'], 'epoxy': ['keystone/1'], '?': ['keystone/2']}
+    }
+
+
+@pytest.mark.parametrize(
+    ('lifecycle', 'left'),
+    [('drain', ['keystone/0']), ('maintenance', []), ('gone', ['keystone/0'])],
+)
+def test_a_unit_is_in_rotation_until_it_was_drained_everywhere(
+    ctx: Any, machine: machines.FakeMachine, lifecycle: Any, left: list[str]
+) -> None:
+    r = running(keystone(states=(lifecycle, 'ready')), 'zed', 'epoxy')
+    out = ctx.run(ctx.on.relation_changed(r), state(r))
+    assert told(out, r, 'releases')['keystone'].get('zed', []) == left
+
+
+def test_each_relation_hears_of_its_own_services_and_who_is_refused_is_in_no_rotation(
+    ctx: Any, machine: machines.FakeMachine
+) -> None:
+    own, refused = running(keystone(), 'epoxy', 'epoxy'), running(keystone(11), 'zed', 'zed')
+    nova = running(keystone(12, changes={'service-name': 'nova', 'frontend-port': 8774}), 'a', 'b')
+    nova = dataclasses.replace(
+        nova,
+        remote_units_data={
+            u: {**bag, 'endpoints': str(bag['endpoints']).replace('keystone', 'nova')}
+            for u, bag in nova.remote_units_data.items()
+        },
+    )
+    out = ctx.run(ctx.on.config_changed(), state(own, refused, nova))
+    assert told(out, own, 'releases') == {'keystone': {'epoxy': ['keystone/0', 'keystone/1']}}
+    assert told(out, nova, 'releases') == {'nova': {'a': ['other12x/0'], 'b': ['other12x/1']}}
+
+
 def test_the_last_ready_unit_is_refused(ctx: Any, machine: machines.FakeMachine) -> None:
     r = keystone(states=('drain',))
     out = ctx.run(ctx.on.relation_changed(r), state(r))
