@@ -7,6 +7,7 @@ early, options are wrong and are mended.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -134,6 +135,15 @@ def related(name: str) -> dict[str, testing.RelationBase]:
         else:
             found[r.name] = testing.Relation(r.name, remote_units_data={0: bag})
     return found
+
+
+@pytest.fixture(autouse=True)
+def machines_are_gone() -> Iterator[None]:
+    """What a course gives a class would be the machine of all later tests of that charm."""
+    yield
+    for name in NAMES:
+        if 'machine' in vars(sound.charm(name)):
+            del sound.charm(name).machine
 
 
 def course(name: str) -> tuple[Course, machines.FakeMachine]:
