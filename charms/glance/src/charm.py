@@ -162,6 +162,11 @@ class GlanceCharm(charmkit.ApiCharm):
             expand=('glance-manage db expand', 'glance-manage db migrate', METADEFS),
             contract=('glance-manage db contract',),
         ),
+        lifecycle=charmkit.Declaration(
+            may_not_mix=(
+                'without the relation shared-store images are files of the unit that took them, and go with it',
+            ),
+        ),
     )
 
 
