@@ -53,19 +53,10 @@ def brought(inputs: charmkit.Inputs) -> dict[str, str]:
     return domains.related(inputs.of(domains.RELATION))[0]
 
 
-_IDLE_S, _QUEUED_S, _PATIENCE_S = 3, 60, 30
-_SESSIONS = (
-    f'init_command=SET SESSION lock_wait_timeout={_QUEUED_S} '
-    f'/*M!100300 , idle_readonly_transaction_timeout={_IDLE_S} */'
-)
-"""After it has issued or checked a token keystone leaves a transaction open that holds the table `service_provider`
-(upstream's bug 2152932): a migration of that table waits for it, and each request for a token behind that. So the
-server ends a session that has only read, and has done nothing for so long; keystone tries a session before it uses it.
-MySQL has no such limit, and takes the words for a comment. Sources: MariaDB Server documentation,
-idle_readonly_transaction_timeout; oslo.db, connection_parameters."""
+_PATIENCE_S = 30
 EXPAND = migration.Migration(
     argv=('keystone-manage', 'db_sync', '--expand'),
-    # oslo.config reads it over its files. Whatever else holds a table, nobody waits behind the migration for longer:
+    # oslo.config reads it over its files. Whatever holds a table, nobody waits behind the migration for longer:
     # it gives up, also when this hook was killed, and may be run again.
     environment={
         'OS_DATABASE__CONNECTION_PARAMETERS': f'init_command=SET SESSION lock_wait_timeout={_PATIENCE_S}'
@@ -81,7 +72,6 @@ def keystone_conf(ready: service.Ready) -> conf.Ini:
     return conf.merge(
         conf.common('keystone', debug=ready.debug),
         conf.database(ready[DB]),
-        {'database': {'connection_parameters': _SESSIONS}},
         cache.settings(),
         {'security_compliance': rules(inputs)} if rules(inputs) else {},
         domains.switch((*directories(inputs), *brought(inputs))),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import json
 import os
@@ -401,13 +400,6 @@ with enginefacade.transaction_context().writer.get_engine().begin() as db:
     db.execute(sqlalchemy.text('ALTER TABLE service_provider ADD COLUMN trial INTEGER'))
     db.execute(sqlalchemy.text('ALTER TABLE service_provider DROP COLUMN trial'))
 """
-WAITING = (
-    "SELECT id FROM information_schema.processlist WHERE state = 'Waiting for table metadata lock'"
-)
-LEFT_OPEN = (
-    'SELECT p.id FROM information_schema.processlist AS p JOIN information_schema.innodb_trx AS t '
-    "ON t.trx_mysql_thread_id = p.id WHERE p.user = 'keystone' AND p.command = 'Sleep'"
-)
 
 
 def _sql(machine: Machine, sql: str) -> list[str]:
@@ -422,37 +414,6 @@ def _expanded(machine: Machine, at_most_s: int) -> subprocess.CompletedProcess[s
          'timeout', str(at_most_s), '/opt/alters'),
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-
-
-def test_a_migration_does_not_wait_for_what_keystone_leaves_open(machine: Machine):
-    """Its control comes first: without what the charm sets it waits, and so does whoever wants a token."""
-    machine.shell('tee', '/opt/alters', input=ALTERS)
-    machine.shell('chmod', '755', '/opt/alters')
-    machine.shell('sed', '-i', 's/^connection_parameters.*//', '/etc/keystone/keystone.conf')
-    machine.shell('systemctl', 'restart', 'apache2')
-    token = machine.admin()
-    time.sleep(5)
-    assert _sql(machine, LEFT_OPEN), 'this keystone leaves nothing open'
-    try:
-        assert _expanded(machine, at_most_s=10).returncode == 124
-    finally:
-        for session in _sql(machine, WAITING):
-            machine.shell('mariadb', '-e', f'KILL {session}')
-    machine.run()
-    assert 'idle_readonly' in machine.shell('cat', '/etc/keystone/keystone.conf')
-    tokens = [token, *(machine.admin() for _ in range(4))]
-    assert _sql(machine, LEFT_OPEN), 'what is left open was ended at once'
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-        migrated = pool.submit(_expanded, machine, at_most_s=60)
-        while not migrated.done():
-            tokens.append(machine.admin())
-    done = migrated.result()
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout == 'patience 30\n'
-    assert all(machine.ask('GET', '/auth/catalog', token)[0] == 200 for token in tokens)
-    time.sleep(5)
-    assert not _sql(machine, LEFT_OPEN)
-    assert machine.admin()
 
 
 def test_a_migration_that_waits_for_something_else_gives_up_by_itself(machine: Machine):
