@@ -296,7 +296,9 @@ def _reported(
     if not (place.clustered or report.refused):  # A member has it before its server starts.
         written = mariadb.characters(three_byte=bool(old))
         machine = dataclasses.replace(machine, files=(*machine.files, written))
-    agreed = {**desired.app_data.get('peers', {}), mariadb.UTF8: 'utf8mb3' if old else ''}
+    agreed = dict(desired.app_data.get('peers', {}))
+    if not report.refused:  # Else it has perhaps not seen all that there is.
+        agreed[mariadb.UTF8] = 'utf8mb3' if old else ''
     return dataclasses.replace(
         desired,
         host=machine,

@@ -612,3 +612,13 @@ def test_a_member_that_is_on_its_way_in_is_left_alone(
 
 def started(machine: machines.FakeMachine) -> bool:
     return any('start' in argv and 'mariadb' in argv for argv in machine.programs)
+
+
+def test_what_utf8_means_stays_while_the_server_refuses_to_tell(ctx: Ctx, database: sql.Server):
+    """What it does not show is not gone."""
+    database.members = ALL
+    database.refusing = 'CREATE DATABASE'
+    out = hook(ctx, cluster(nova(), utf8='utf8mb3'))
+    assert app(out)['utf8'] == 'utf8mb3'
+    database.refusing = ''
+    assert 'utf8' not in app(hook(ctx, out))
