@@ -18,7 +18,7 @@ class KeystoneError(Exception):
     """Keystone refused a request or does not answer; the message says which request, and why."""
 
     def __init__(self, method: str, path: str, status: int, reason: str):
-        self.status, self.reason = status, reason
+        self.method, self.status, self.reason = method, status, reason
         super().__init__(f'{method} {path}: {status or "no answer"} {reason}'.rstrip())
 
 

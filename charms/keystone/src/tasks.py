@@ -30,6 +30,8 @@ FIRST_PATIENCE_S = 180.0
 """How long to wait for keystone's first answer ever."""
 PATIENCE_S = 60.0
 _BOOTSTRAP_S = 120.0
+_LOGINS = 5
+"""How often to log in after a bootstrap for a token that is good."""
 
 CATALOGUE = 'catalogue'
 Login = Literal['good', 'mended', 'refused']
@@ -189,10 +191,21 @@ def _logged_in(task: Catalogue, machine: Machine, url: str) -> rest.Client:
 
 
 def _second_login(task: Catalogue, machine: Machine, url: str) -> rest.Client:
+    """Log in after a bootstrap.
+
+    With the password that it sets, keystone revokes what the account was issued until then, in whole seconds
+    (``issued_before`` of its revocation events): a token of that same second is refused as well.
+    """
     try:
-        return rest.login(machine, url, task.password)
+        for _ in range(_LOGINS):
+            client = rest.login(machine, url, task.password)
+            if rest.resume(machine, url, client.token):
+                return client
+            machine.sleep(1)
+        words = f'keystone takes no token of {catalogue.CHARM} after keystone-manage bootstrap'
+        raise rest.KeystoneError('GET', '/auth/tokens', http.HTTPStatus.UNAUTHORIZED, words)
     except rest.KeystoneError as e:
-        if e.status == http.HTTPStatus.UNAUTHORIZED:
+        if e.method == 'POST' and e.status == http.HTTPStatus.UNAUTHORIZED:
             words = (
                 f'keystone refuses {catalogue.CHARM} after keystone-manage bootstrap: {e.reason}'
             )

@@ -25,6 +25,9 @@ class FakeKeystone:
         self.assignments: set[tuple[str, str, str]] = set()
         self.passwords: dict[str, str] = {}
         self.tokens: dict[str, str] = {}
+        self.issued: dict[str, int] = {}
+        self.revoked: dict[str, int] = {}
+        self.takes_tokens = True
         self.files: dict[str, str] = {}
         self.asked: list[tuple[str, str]] = []
         self.bootstraps = 0
@@ -65,9 +68,15 @@ class FakeKeystone:
         }
 
     def set_password(self, user: str, password: str) -> None:
-        """As a password is changed: tokens that the user has are good no longer."""
+        """As a password is changed: tokens that the user is issued until then, to the second, are good no longer."""
         self.passwords[user] = password
-        self.tokens = {t: u for t, u in self.tokens.items() if u != user}
+        self.revoked[user] = int(self.time)
+
+    def owner(self, token: str) -> str:
+        """Whose *token* that is; '' when it is good no longer, or never was."""
+        user = self.tokens.get(token, '')
+        late = user and self.takes_tokens and self.issued[token] > self.revoked.get(user, -1)
+        return user if late else ''
 
     def urls(self) -> set[tuple[str, str, str, str]]:
         """What clients see."""
@@ -115,14 +124,14 @@ class FakeKeystone:
         body: dict[str, Any] = json.loads(request.body) if request.body else {}
         if path == '/auth/tokens':
             return self._tokens(request, body)
-        if request.headers.get('X-Auth-Token') not in self.tokens:
+        if not self.owner(request.headers.get('X-Auth-Token', '')):
             return _refusal(401, 'who are you')
         query = {k: v[0] for k, v in parse_qs(parts.query).items()}
         return self._serve(request.method, path.strip('/').split('/'), query, body)
 
     def _tokens(self, request: HttpRequest, body: Any) -> HttpResponse:
         if request.method == 'GET':
-            user = self.tokens.get(request.headers['X-Subject-Token'], '')
+            user = self.owner(request.headers['X-Subject-Token'])
             return self._token(user, 200) if user else _refusal(404, 'no such token')
         asked = body['auth']['identity']['password']['user']
         domain = asked['domain'].get('id') or self.named('domains', asked['domain']['name'])['id']
@@ -134,7 +143,7 @@ class FakeKeystone:
 
     def _token(self, user: str, status: int) -> HttpResponse:
         token = f'token-{next(self._ids)}'
-        self.tokens[token] = user
+        self.tokens[token], self.issued[token] = user, int(self.time)
         domain = {'id': self.records['users'][user]['domain_id']}
         said = {'token': {'user': {'id': user, 'domain': domain}, 'project': {'id': self.project}}}
         return HttpResponse(status, headers={'x-subject-token': token}, body=json.dumps(said))

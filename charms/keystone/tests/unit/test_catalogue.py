@@ -64,6 +64,7 @@ def converge(server: FakeKeystone, want: catalogue.Desired) -> tuple[str, ...]:
 
 def observe(server: FakeKeystone) -> catalogue.Observed:
     server.bootstrap(PASSWORD)
+    server.sleep(1)  # A token of the same second would be refused.
     return rest.observe(rest.login(server, URL, PASSWORD))  # pyright: ignore[reportArgumentType]
 
 

@@ -46,6 +46,10 @@ class Machine(machines.FakeMachine):
         self.requests.append(request)
         return self.server.http(request)
 
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        self.server.sleep(seconds)
+
     def program(self, *argv: str, **more: Any) -> Finished:
         self.programs.append(argv)
         return self.server.program(*argv, **more)

@@ -38,6 +38,24 @@ def test_an_account_that_is_refused_is_set_up_again():
     assert server.bootstraps == 2
 
 
+def test_a_token_of_the_second_of_a_bootstrap_is_not_relied_upon():
+    """Keystone revokes in whole seconds: the login that follows at once is in vain."""
+    server = FakeKeystone()
+    assert run(server).failure == ''
+    assert server.time == 1
+    assert server.asked.count(('POST', '/auth/tokens')) == 3
+
+
+def test_a_keystone_that_takes_no_token_is_words_after_a_while():
+    server = FakeKeystone()
+    server.takes_tokens = False
+    failure = run(server).failure
+    assert 'keystone takes no token of' in failure
+    assert 'GET /auth/tokens: 401' in failure
+    assert server.bootstraps == 1
+    assert tasks.TOKEN not in server.files
+
+
 def test_the_admins_password_is_none_of_its_business():
     server = FakeKeystone()
     run(server, want=catalogue.Desired(admin_password='first'))
