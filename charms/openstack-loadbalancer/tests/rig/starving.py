@@ -25,7 +25,7 @@ def starved(
 
     *adverts*: after so many missed advertisements an owner counts as dead; 0 is what we write.
     *enough*: stop when it was taken so many times; else when *seconds* are over.  In ``longest_s`` is how long it
-    stood still at most, since a busy machine lets the one who holds it sleep for longer.
+    stood still at most, since a busy machine lets the one who holds it sleep for longer: until it had a processor.
     """
     with tempfile.TemporaryDirectory() as folder, _namespaces():
         down = pathlib.Path(programs.DOWN)
@@ -44,7 +44,10 @@ def starved(
                 began = time.monotonic()
                 _all(running[owner].pid, signal.SIGSTOP)
                 time.sleep(still_s)
+                before = _turns(running[owner].pid)
                 _all(running[owner].pid, signal.SIGCONT)
+                while not before.isdisjoint(_turns(running[owner].pid)) and time.monotonic() < end:
+                    time.sleep(0.005)
                 longest = max(longest, time.monotonic() - began)
                 time.sleep(1 - still_s)
             for w in watching:
@@ -107,9 +110,21 @@ def _keepalived(unit: str, folder: pathlib.Path, adverts: int) -> subprocess.Pop
 
 def _all(parent: int, number: int) -> None:
     """Send a signal to keepalived and the process that it has for VRRP."""
-    children = pathlib.Path(f'/proc/{parent}/task/{parent}/children').read_text().split()
-    for process in (parent, *map(int, children)):
+    for process in _family(parent):
         os.kill(process, number)
+
+
+def _family(parent: int) -> tuple[int, ...]:
+    children = pathlib.Path(f'/proc/{parent}/task/{parent}/children').read_text().split()
+    return (parent, *map(int, children))
+
+
+def _turns(parent: int) -> set[tuple[int, str]]:
+    """How often each of keepalived's processes has had a processor: the last figure of its ``schedstat``."""
+    return {
+        (process, pathlib.Path(f'/proc/{process}/schedstat').read_text().split()[-1])
+        for process in _family(parent)
+    }
 
 
 def _holds(unit: str) -> bool:
