@@ -61,7 +61,9 @@ def _one(unit: str, relation: Mapping[str, Any]) -> Admission:
     theirs = _object(relation.get('application-data'))
     related = _object(relation.get('related-units'))
     mine = _json(_object(_object(relation.get('local-unit')).get('data')).get('lifecycle'))
-    units = {str(name): _object(_object(said).get('data')) for name, said in related.items()}
+    units = {
+        clean(name, 100): _object(_object(said).get('data')) for name, said in related.items()
+    }
     balancer = next(iter(units), '').partition('/')[0] or clean(
         relation.get('related-endpoint'), 60
     )
@@ -74,7 +76,8 @@ def _one(unit: str, relation: Mapping[str, Any]) -> Admission:
         if 'frontends' in theirs and 2 not in _json_list(theirs.get('interface-versions')):
             return Admission('unbalanced', f'{balancer} knows no drain')
         return Admission('waiting', f'{balancer} has not answered')
-    named = [one for one in _json_list(theirs.get('lb-units')) if isinstance(one, str)]
+    listed = _json_list(theirs.get('lb-units'))
+    named = [clean(one, 100) for one in listed if isinstance(one, str)]
     counted = named or sorted(units)  # Juju 4 shows the unit its own application's databag there.
     acks = {name: _object(_json(units.get(name, {}).get('acks')).get(unit)) for name in counted}
     said = {

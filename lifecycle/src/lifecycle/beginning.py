@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from lifecycle import done, keeping, look, preflight
 from lifecycle import plan as plan_
 from lifecycle import record as record_
-from lifecycle.observed import Observed
+from lifecycle.observed import Application, Observed
 from lifecycle.problem import ProblemError
 from lifecycle.step import Target
 from lifecycle.world import World
@@ -22,6 +22,8 @@ class Wish:
     chosen: tuple[str, ...] = ()
     ways: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """The ways that the user chose, by application."""
+    begun: bool = False
+    """Of those alone that were begun."""
     until: str = ''
     """The id of a step after which to stop."""
 
@@ -46,21 +48,24 @@ def survey(world: World, wish: Wish) -> Known:
     record = keeping.read(world)
     status = world.status()
     # What another upgrade left unfinished must be seen, too.
-    looked = {*wish.chosen, *record.started} if wish.chosen else ()
+    some = wish.chosen or wish.begun or wish.target.back
+    looked = {*wish.chosen, *record.started} if some else ()
     declarations = look.declarations(world, status, looked)
     origins = bool(wish.target.origin or record.origin)
     seen = look.observe(world, declarations, record, looked, status, origins=origins)
     begun = _begun(seen, wish.target, int(world.now()))
     begun = dataclasses.replace(begun, ways={**begun.ways, **_fitting(seen, begun, wish)})
     seen = dataclasses.replace(seen, record=begun)
-    plan = plan_.plan(seen, wish.target, _scope(seen.record, wish))
+    plan = plan_.plan(seen, wish.target, _scope(seen, wish))
     return Known(
         declarations=declarations, seen=seen, plan=plan, findings=preflight.findings(seen, plan)
     )
 
 
-def _scope(record: record_.Record, wish: Wish) -> Sequence[str]:
-    return wish.chosen or (tuple(record.started) if wish.target.back else ())
+def _scope(seen: Observed, wish: Wish) -> Sequence[str]:
+    if wish.chosen or not (wish.target.back or wish.begun):
+        return wish.chosen
+    return tuple(app for app in seen.record.started if app in seen.applications)
 
 
 def _fitting(seen: Observed, record: record_.Record, wish: Wish) -> Mapping[str, str]:
@@ -109,27 +114,46 @@ def _turned(seen: Observed, now: int) -> record_.Record:
     record = seen.record
     if not record.started:
         raise ProblemError('nothing was begun in this model: there is nothing to roll back')
-    if record.origin:
+    upgraded = sorted(
+        one.unit
+        for ran in record.ran.values()
+        for one in ran
+        if one.verb in ('begin upgrade', 'upgrade')
+    )
+    if upgraded:
         raise ProblemError(
-            'packages that were upgraded cannot go back: there is no rollback from another archive'
+            f'{upgraded[0]} has packages of {record.origin} in place of its former ones, and packages do not go back: '
+            'go forward, or replace it by a unit that is made by hand'
         )
-    contracted = sorted(app for app in record.started if record.has_run(app, 'contract'))
+    contracted = sorted(app for app in record.started if record.has_begun(app, 'contract'))
     if contracted:
         raise ProblemError(
-            f'{contracted[0]}: its database was contracted for {record.base}, so the former release cannot use it '
-            'any more: go forward, or restore a backup'
+            f'{contracted[0]}: its database was contracted for {record.base or record.origin}, so the former release '
+            'cannot use it any more: go forward, or restore a backup'
         )
     started = {
         name: dataclasses.replace(
             one,
-            old=tuple(
-                unit.name
-                for unit in done.standing(seen.applications[name], record_.Record(), one.base).old
-            ),
+            old=_goes_back(seen.applications[name], one, record),
         )
         for name, one in record.started.items()
         if name in seen.applications
     }
     return record_.Record(
-        base=record.base, back=True, began=now, holder=record.holder, started=started
+        base=record.base,
+        origin=record.origin,
+        ways=record.ways,
+        back=True,
+        began=now,
+        holder=record.holder,
+        started=started,
     )
+
+
+def _goes_back(
+    app: Application, started: record_.Started, record: record_.Record
+) -> tuple[str, ...]:
+    """Names of the units that must go: those that are not as all were."""
+    if record.origin:
+        return tuple(unit.name for unit in app.units if unit.name not in started.old)
+    return tuple(unit.name for unit in done.standing(app, record_.EMPTY, started.base).old)

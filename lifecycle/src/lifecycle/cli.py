@@ -19,12 +19,22 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 
-from lifecycle import commandline, engine, journal, keeping, page, preflight, shown, story
+from lifecycle import (
+    commandline,
+    engine,
+    journal,
+    keeping,
+    observed,
+    page,
+    preflight,
+    shown,
+    story,
+)
 from lifecycle import record as record_
 from lifecycle.beginning import Known, Wish, survey
 from lifecycle.journal import Event, Journal, folder
 from lifecycle.juju import Live
-from lifecycle.problem import ProblemError
+from lifecycle.problem import ProblemError, clean
 from lifecycle.step import Target
 from lifecycle.world import WorldError
 
@@ -114,9 +124,8 @@ def _status(call: argparse.Namespace) -> int:
     if record.empty:
         print('{}' if call.format == 'json' else 'no upgrade was begun in this model')
         return 0
-    chosen = tuple(record.started)
     there = Target(base=record.base, origin=record.origin, back=record.back)
-    wish = Wish(target=there, chosen=chosen)
+    wish = Wish(target=there, begun=True)
     _show(survey(world, wish), call.format)
     return 0
 
@@ -128,7 +137,8 @@ def _upgrade(call: argparse.Namespace) -> int:
 
 def _rollback(call: argparse.Namespace) -> int:
     world = Live(call.model)
-    return _run(call, world, Target(base=keeping.read(world).base, back=True), {})
+    record = keeping.read(world)
+    return _run(call, world, Target(base=record.base, origin=record.origin, back=True), {})
 
 
 def _run(call: argparse.Namespace, world: Live, target: Target, ways: Mapping[str, str]) -> int:
@@ -152,7 +162,10 @@ def _run(call: argparse.Namespace, world: Live, target: Target, ways: Mapping[st
 
             engine.run(world, wish, nonce, tell)
     finally:
-        print(f'page: {_page(path)}', file=sys.stderr)
+        try:
+            print(f'page: {_page(path)}', file=sys.stderr)
+        except OSError as error:  # It does not hide how the run has ended.
+            print(f'no page: {error}', file=sys.stderr)
     return 0
 
 
@@ -193,9 +206,18 @@ def _say(event: Event) -> None:
 
 def _skip(call: argparse.Namespace) -> int:
     world = Live(call.model)
-    kept = world.kept()
-    record = record_.EMPTY if kept is None else record_.load(kept.content)
-    world.keep(record_.dump(record_.with_skip(record, call.step, call.reason)), first=kept is None)
+    name = call.step.partition('.')[0]
+    if name == call.step or name not in observed.read(world.status()).applications:
+        raise ProblemError(
+            f'{clean(call.step, 60)}: no step or finding of an application of this model; '
+            'juju lifecycle plan shows them'
+        )
+    book = keeping.Book(world, secrets.token_hex(8))
+    book.take()  # Two that write at once would lose what one of them wrote.
+    try:
+        book.change(lambda record: record_.with_skip(record, call.step, call.reason))
+    finally:
+        book.release()
     print(f'{call.step} is left out: {call.reason}')
     return 0
 

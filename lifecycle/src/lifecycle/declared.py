@@ -55,22 +55,42 @@ class Declaration:
 UNDECLARED = Declaration(written=False)
 
 
+class _Loader(yaml.SafeLoader):
+    """What a declaration needs of YAML: no aliases, which make much of little, and no key twice."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """Build the tree of a node."""
+        event: object = self.peek_event()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        if isinstance(event, yaml.NodeEvent) and event.anchor is not None:  # pyright: ignore[reportUnknownMemberType]
+            raise yaml.YAMLError('anchors and aliases are not read')
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping."""
+        pairs = cast('list[tuple[yaml.Node, yaml.Node]]', node.value)
+        keys = [str(key.value) for key, _ in pairs if isinstance(key, yaml.ScalarNode)]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.YAMLError(f'{clean(twice, 40)}: stands there twice')
+        return super().construct_mapping(node, deep)
+
+
 def parse(text: str, where: str) -> Declaration:
     """The declaration that *text* is; *where* it comes from is named in errors.
 
     Raises:
         ProblemError: it is not of that shape; says what, where, and what would be right.
     """
-    if len(text.encode()) > MOST_BYTES:
+    if len(text.encode(errors='replace')) > MOST_BYTES:
         raise ProblemError(f'{where}: longer than {MOST_BYTES} bytes; a declaration is some lines')
     try:
-        data: Any = yaml.safe_load(text)
+        data: Any = yaml.load(text, _Loader)  # noqa: S506  # It is a SafeLoader.
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ProblemError(f'{where}: no YAML: {clean(error)}') from None
     if not isinstance(data, dict):
         raise ProblemError(f'{where}: must be a mapping that begins with `version: 1`')
     fields = cast('dict[object, object]', data)
-    if fields.get('version') != 1:
+    if fields.get('version') != 1 or isinstance(fields['version'], (bool, float)):
         said = clean(fields.get('version'), 40)
         raise ProblemError(
             f'{where}: version: {said} is not known to this juju-lifecycle; it knows 1'

@@ -64,6 +64,7 @@ def standing(application: Application, record: record_.Record, base: str) -> Sta
         base=_former(application, old),
         units=len(application.units),
         old=tuple(unit.name for unit in old),
+        origin=application.origin,
     )
     names = {unit.name for unit in old}
     return Standing(
@@ -134,6 +135,10 @@ def held(step: Step, seen: Standing) -> str:
                 f'{app} has {len(others)} other ready units, and had {seen.started.units} units: '
                 f'{step.unit} serves until {least} are ready'
             )
+    if step.action:
+        unit = next((one for one in seen.application.units if one.name == step.unit), None)
+        if unit is not None and unit.failed:  # An action on it would not end.
+            return f'{step.unit} is in error: {unit.message or unit.agent}'
     if step.verb == 'expand':
         agents = [unit.agent for unit in seen.application.units if unit.name == step.unit]
         if agents != ['idle']:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 
-from lifecycle import done, look, preflight
+from lifecycle import done, look, observed, preflight
 from lifecycle import plan as plan_
 from lifecycle import record as record_
 from lifecycle.beginning import Known, Wish, survey
@@ -14,8 +15,8 @@ from lifecycle.journal import Event
 from lifecycle.keeping import Book
 from lifecycle.observed import Observed
 from lifecycle.problem import ProblemError
-from lifecycle.step import ORIGIN, RUN_ONCE, Step
-from lifecycle.world import World, WorldError
+from lifecycle.step import NO_WAY_BACK, ORIGIN, RUN_ONCE, Step
+from lifecycle.world import NotYetError, World, WorldError
 
 POLL_S = 3.0
 RETRY_S = 10.0
@@ -55,8 +56,12 @@ class Run:
     known: Known
     _issued: dict[str, float] = dataclasses.field(default_factory=dict[str, float])
     """When a step was carried out, by its id."""
+    _there: dict[str, set[str]] = dataclasses.field(default_factory=dict[str, set[str]])
+    """The units that there were when a step was carried out, by its id."""
     _failed: dict[str, float] = dataclasses.field(default_factory=dict[str, float])
     """When a step, a unit or Juju first failed, by its name; until it works."""
+    _refused: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Why the charm refuses the action of a step until other units are as far, by the step's id."""
     _told: str = ''
 
     def whole(self) -> None:
@@ -67,12 +72,15 @@ class Run:
             StoppedError: something stands in its way; the same command goes on once it does not.
         """
         self._begin(self.known)
+        again = 0
         while (before := self.known.plan.next) is not None:
             for application in self.known.plan.applications:
                 if self._drive(application):
                     return
-            self.known = survey(self.world, self.wish)
-            if self.known.plan.next is not None and self.known.plan.next.id == before.id:
+            self.known = self._survey()
+            same = self.known.plan.next is not None and self.known.plan.next.id == before.id
+            again = again + 1 if same else 0
+            if again > 2:
                 raise StoppedError(
                     f'{before.id} was done and is not any more: look at it with juju status'
                 )
@@ -104,6 +112,8 @@ class Run:
             if application not in seen.applications:
                 raise StoppedError(f'{application} is not in the model any more')
             plan = plan_.plan(seen, self.wish.target, [application])
+            if plan.left and f'{application}.left' not in seen.record.skips:
+                raise StoppedError(f'{application} cannot go on: {plan.left[0].why}')
             ended = frozenset(s.id for s in plan.steps if s.state in ('done', 'skipped'))
             for step in plan.steps:
                 if before is not None and step.id in ended - before:
@@ -119,14 +129,15 @@ class Run:
             if step is None:
                 return False
             self._check(seen, step)
-            if (
-                self.world.now() - began.setdefault(step.id, self.world.now())
-                > LIMITS_S[step.verb]
-            ):
-                raise StoppedError(_overdue(step, seen))
+            self._in_time(step, began, seen)
             if step.note or not self._carry_out(step, seen):
                 self._waits(step, step.note or _waiting_for(step, seen))
                 self.world.sleep(POLL_S)
+
+    def _in_time(self, step: Step, began: dict[str, float], seen: Observed) -> None:
+        limit = LIMITS_S[step.verb]
+        if self.world.now() - began.setdefault(step.id, self.world.now()) > limit:
+            raise StoppedError(_overdue(step, self._refused.get(step.id, ''), seen))
 
     def _look(self, application: str) -> Observed:
         while True:
@@ -136,51 +147,94 @@ class Run:
                     self.known.declarations,
                     self.book.read(),
                     [application],
-                    origins=bool(self.wish.target.origin),
+                    origins=bool(self.wish.target.origin or self.known.seen.record.origin),
                 )
                 self._failed.pop('juju', None)
                 return seen
             except WorldError as error:
-                if self._patience('juju', PATIENCE_S):
-                    raise StoppedError(
-                        f'{error}: the same command goes on when it answers'
-                    ) from None
-                self._waits(None, str(error))
-                self.world.sleep(POLL_S)
+                self._unanswered(error)
+
+    def _remember(self, how: Callable[[record_.Record], record_.Record]) -> None:
+        while True:
+            try:
+                self.book.change(how)
+                self._failed.pop('juju', None)
+                return
+            except WorldError as error:
+                self._unanswered(error)
+
+    def _unanswered(self, error: WorldError) -> None:
+        """Wait until a Juju that does not answer may do so again.
+
+        Raises:
+            StoppedError: it has not for long.
+        """
+        if self._patience('juju', PATIENCE_S):
+            raise StoppedError(f'{error}: the same command goes on when it answers') from None
+        self._waits(None, str(error))
+        self.world.sleep(POLL_S)
+
+    def _survey(self) -> Known:
+        while True:
+            try:
+                return survey(self.world, self.wish)
+            except WorldError as error:
+                self._unanswered(error)
 
     def _patience(self, name: str, most: float) -> bool:
         """Whether what fails has failed for longer than so many seconds."""
         return self.world.now() - self._failed.setdefault(name, self.world.now()) > most
 
-    def _check(self, seen: Observed, step: Step) -> None:
-        """Whether some unit of the application has been in error for long.
+    def _check(self, seen: Observed, step: Step, only: str = '') -> None:
+        """Whether some unit of the application, or that one *only*, has been in error for long.
 
         Raises:
             StoppedError: one has; says what helps.
         """
-        for unit in seen.applications[step.application].units:
+        app = seen.applications.get(step.application)
+        for unit in app.units if app else ():
+            if only not in ('', unit.name):
+                continue
             if not unit.failed:
                 self._failed.pop(unit.name, None)
             elif self._patience(unit.name, ERROR_S):
                 raise StoppedError(
                     f'{unit.name} is in error: {unit.message or unit.agent}. See why with `juju debug-log --include '
                     f'{unit.name} --limit 50`; then `juju resolved {unit.name}`, or `juju remove-unit --no-prompt '
-                    f'--force {unit.name}` if it is new; then the same command goes on with {step.id}'
+                    f'--force {unit.name}` if it is new or its machine is lost; then the same command goes on '
+                    f'with {step.id}'
                 )
+
+    def _was_issued(self, step: Step, seen: Observed) -> bool:
+        there = {unit.name for unit in seen.applications[step.application].units}
+        if step.verb == 'add' and there - self._there.get(step.id, there):
+            self._issued.pop(step.id, None)  # It came, and another went meanwhile.
+        self._there.setdefault(step.id, there)
+        if step.id in self._issued:
+            return True
+        self._there[step.id] = there
+        return False
 
     def _carry_out(self, step: Step, seen: Observed) -> bool:
         """Carry *step* out unless that was done; whether the model is to be looked at at once."""
-        if step.verb == 'admit' or step.id in self._issued:
+        if step.verb == 'admit' or self._was_issued(step, seen):
             return False
         if step.application not in seen.record.started:
             standing = done.standing(seen.applications[step.application], seen.record, step.base)
-            self.book.change(lambda r: record_.with_started(r, step.application, standing.started))
+            self._remember(lambda r: record_.with_started(r, step.application, standing.started))
         since = self._failed.get(step.id)
         if since is not None and self.world.now() - self._failed[f'{step.id} last'] < RETRY_S:
             return False
-        self._say('step', step, step.command)
+        if step.id not in self._refused:
+            self._say('step', step, step.command)
+        self._begin_to(step, seen)
         try:
             self._ask(step)
+        except NotYetError as error:
+            self._refused[step.id] = str(error)
+            self._failed[step.id] = self._failed[f'{step.id} last'] = self.world.now()
+            self._waits(step, str(error))
+            return False
         except WorldError as error:
             self._failed[f'{step.id} last'] = self.world.now()
             if self._patience(step.id, PATIENCE_S):
@@ -188,11 +242,19 @@ class Run:
             self._say('failed', step, f'{error}; tried again in {RETRY_S:.0f} s')
             return False
         self._failed.pop(step.id, None)
+        self._refused.pop(step.id, None)
         if step.verb in RUN_ONCE:
             ran = record_.Ran(verb=step.verb, unit=step.unit, at=int(self.world.now()))
-            self.book.change(lambda r: record_.with_ran(r, step.application, ran))
+            self._remember(lambda r: record_.with_ran(r, step.application, ran))
         self._issued[step.id] = self.world.now()
         return True
+
+    def _begin_to(self, step: Step, seen: Observed) -> None:
+        begun = seen.record.has_begun(step.application, step.verb, step.unit)
+        if step.verb in NO_WAY_BACK and not begun:
+            at = int(self.world.now())
+            began = record_.Ran(verb=f'begin {step.verb}', unit=step.unit, at=at)
+            self._remember(lambda r: record_.with_ran(r, step.application, began))
 
     def _ask(self, step: Step) -> None:
         match step.verb:
@@ -207,9 +269,25 @@ class Run:
             case 'remove':
                 self.world.remove_unit(step.unit)
             case 'expand' | 'online' | 'contract' | 'drain' | 'upgrade' | 'resume':
-                self.world.run_action(step.unit, step.action, LIMITS_S[step.verb])
+                self.world.run_action(
+                    step.unit, step.action, LIMITS_S[step.verb], lambda: self._meanwhile(step)
+                )
             case 'admit':
                 pass
+
+    def _meanwhile(self, step: Step) -> None:
+        """While an action is under way: say that this run is at work, and see whether its unit still is."""
+        self.book.alive()
+        with contextlib.suppress(WorldError):
+            self._check(observed.read(self.world.status()), step, step.unit)
+
+    def unsay(self) -> None:
+        """Where a charm has refused what shuts the way back, it is open."""
+        for name in self._refused:
+            app, verb = name.split('.')[:2]
+            if verb in NO_WAY_BACK:
+                with contextlib.suppress(WorldError, ProblemError):
+                    self.book.change(lambda r: record_.without(r, app, f'begin {verb}'))  # noqa: B023  # Called at once.
 
     def _waits(self, step: Step | None, why: str) -> None:
         if why and why != self._told:
@@ -240,7 +318,11 @@ def run(world: World, wish: Wish, nonce: str, tell: Callable[[Event], None]) -> 
     book = Book(world, nonce)
     book.take()
     try:
-        Run(world, book, wish, tell, survey(world, wish)).whole()
+        work = Run(world, book, wish, tell, survey(world, wish))
+        try:
+            work.whole()
+        finally:
+            work.unsay()
     except (ProblemError, StoppedError, WorldError, KeyboardInterrupt) as error:
         said = str(error) or 'interrupted'
         tell(Event(at=world.now(), kind='stop', said=said))
@@ -262,8 +344,8 @@ def _waiting_for(step: Step, seen: Observed) -> str:
     return ''
 
 
-def _overdue(step: Step, seen: Observed) -> str:
-    why = step.note or _waiting_for(step, seen) or 'Juju does not say why'
+def _overdue(step: Step, refused: str, seen: Observed) -> str:
+    why = refused or step.note or _waiting_for(step, seen) or 'Juju does not say why'
     return (
         f'{step.id} was not done within {LIMITS_S[step.verb] / 60:.0f} minutes: {why}. Look at it with `juju status '
         f'{step.application}`; the same command goes on, or leaves it out after '

@@ -6,9 +6,12 @@ import dataclasses
 import json
 import os
 import pathlib
-from typing import IO
+from typing import IO, cast
 
 KINDS = ('begin', 'step', 'done', 'waits', 'failed', 'stop', 'end')
+
+_LATEST = 1e11
+"""Seconds since the epoch that no clock shows; a number beyond is not a time."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,12 +50,19 @@ class Journal:
 def read(path: pathlib.Path) -> tuple[Event, ...]:
     """All events of a file; a last line that was cut off is left out."""
     found: list[Event] = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text(errors='replace').splitlines():
         try:
-            found.append(Event(**json.loads(line)))
-        except (ValueError, TypeError):
+            event = Event(**json.loads(line))
+        except (ValueError, TypeError, RecursionError):
             continue
+        texts = (event.kind, event.step, event.application, event.said)
+        if all(isinstance(text, str) for text in texts) and _is_time(event.at):  # pyright: ignore[reportUnnecessaryIsInstance]
+            found.append(event)
     return tuple(found)
+
+
+def _is_time(at: object) -> bool:
+    return type(at) in (int, float) and 0 <= cast('float', at) < _LATEST
 
 
 def folder() -> pathlib.Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import getpass
 import json
@@ -10,21 +11,29 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Generator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import jubilant
 
 from lifecycle import declared, record
 from lifecycle.problem import clean
-from lifecycle.world import Kept, WorldError
+from lifecycle.world import Kept, NotYetError, WorldError
+
+_T = TypeVar('_T')
+_R = TypeVar('_R')
 
 LOOK_S = 60.0
 """For a command that only looks."""
 ASK_S = 120.0
 """For a command that asks for something."""
+BEAT_S = 30.0
+NOT_YET = 'not all units run'
+"""With these words a charm says that its action is refused as long as other units run another release."""
 _SETTLE_S = 15.0
 _UNITS_AT_ONCE = 50
+AT_ONCE = 8
+"""So many commands that only look are under way at once."""
 # Without the file, a mark that is no declaration; never more of it than is read.
 _MARK = '#none'
 _CAT = f'test -e lifecycle.yaml || {{ echo "{_MARK}"; exit 0; }}; head -c {declared.MOST_BYTES + 1} lifecycle.yaml'
@@ -34,6 +43,13 @@ class Client(jubilant.Juju):
     """jubilant, whose commands end within `within` seconds and are left alone by an interrupt of the terminal."""
 
     within: float = LOOK_S
+    meanwhile: Callable[[], object] | None = None
+    """What is called every `BEAT_S` while a command is under way."""
+
+    def __init__(self, *, model: str | None, cli_binary: str, running: set[subprocess.Popen[str]]):
+        super().__init__(model=model, cli_binary=cli_binary)
+        self.running = running
+        """What is under way, of all clients that share this."""
 
     @contextlib.contextmanager
     def limited(self, within: float) -> Generator[None]:
@@ -47,7 +63,9 @@ class Client(jubilant.Juju):
             yield
         except jubilant.CLIError as error:
             said = clean(str(error.stderr or '').strip() or f'exit code {error.returncode}')
-            raise WorldError(f'juju {_verb(error)}: {_why(error) or said}') from None
+            why = _why(error) or said
+            kind = NotYetError if NOT_YET in why else WorldError
+            raise kind(f'juju {_verb(error)}: {why}') from None
         except OSError as error:
             raise WorldError(f'juju cannot be run: {error.strerror}') from None
 
@@ -74,8 +92,9 @@ class Client(jubilant.Juju):
             errors='replace',
             start_new_session=True,
         )
+        self.running.add(process)
         try:
-            stdout, stderr = process.communicate(stdin, timeout=self.within)
+            stdout, stderr = _result(process, stdin, self.within, self.meanwhile)
         except subprocess.TimeoutExpired:
             _end(process)
             raise WorldError(f'juju {args[0]} did not end within {self.within:g} s') from None
@@ -85,9 +104,26 @@ class Client(jubilant.Juju):
                 process.communicate(timeout=0.1 if args[0] in ('run', 'exec') else _SETTLE_S)
             _end(process)
             raise
+        finally:
+            self.running.discard(process)
         if process.returncode:
             raise jubilant.CLIError(process.returncode, [self.cli_binary, *args], stdout, stderr)
         return stdout, stderr
+
+
+def _result(
+    process: subprocess.Popen[str],
+    stdin: str | None,
+    within: float,
+    meanwhile: Callable[[], object] | None,
+) -> tuple[str, str]:
+    ends = time.monotonic() + within
+    while meanwhile is not None and (left := ends - time.monotonic()) > BEAT_S:
+        try:
+            return process.communicate(stdin, timeout=min(BEAT_S, left))
+        except subprocess.TimeoutExpired:
+            meanwhile()
+    return process.communicate(stdin, timeout=max(ends - time.monotonic(), 0.0))
 
 
 def _verb(error: jubilant.CLIError) -> str:
@@ -117,8 +153,26 @@ class Live:
     """A model of a Juju controller, as `lifecycle.world.World` wants it."""
 
     def __init__(self, model: str | None, program: str = 'juju'):
-        self._client = Client(model=model, cli_binary=program)
+        self._model, self._program = model, program
+        self._running: set[subprocess.Popen[str]] = set()
         self._kept = False
+
+    def _client(self) -> Client:
+        """One for a command: it is told how long that may take."""
+        return Client(model=self._model, cli_binary=self._program, running=self._running)
+
+    def _each(self, ask: Callable[[_T], _R], every: Iterable[_T]) -> list[_R]:
+        """The answers to *ask* of each, some at once; when one fails or somebody interrupts, none goes on."""
+        with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+            asked = [pool.submit(ask, one) for one in every]
+            try:
+                return [one.result() for one in asked]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in list(self._running):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                raise
 
     def now(self) -> float:
         """Seconds since the epoch."""
@@ -138,24 +192,37 @@ class Live:
 
     def show_units(self, names: Sequence[str]) -> Mapping[str, Any]:
         """`juju show-unit --format json`; a unit that has gone meanwhile is left out."""
+        some = [names[at : at + _UNITS_AT_ONCE] for at in range(0, len(names), _UNITS_AT_ONCE)]
+        return {name: one for said in self._each(self._shown, some) for name, one in said.items()}
+
+    def _shown(self, names: Sequence[str]) -> dict[str, Any]:
+        try:
+            return self._json('show-unit', *names, '--format', 'json')
+        except WorldError as error:
+            if 'not found' not in str(error):
+                raise
+        if len(names) == 1:
+            return {}
         found: dict[str, Any] = {}
-        for at in range(0, len(names), _UNITS_AT_ONCE):
-            some = names[at : at + _UNITS_AT_ONCE]
-            try:
-                found.update(self._json('show-unit', *some, '--format', 'json'))
-            except WorldError:
-                for name in some:  # One that has gone takes the answer of all with it.
-                    with contextlib.suppress(WorldError):
-                        found.update(self._json('show-unit', name, '--format', 'json'))
+        for name in names:  # One that has gone takes the answer of all with it.
+            found.update(self._shown([name]))
         return found
 
-    def declaration(self, unit: str) -> str | None:
-        """The text of `lifecycle.yaml` in the folder of the unit's charm; None when there is none."""
-        said = self._json('exec', '--format', 'json', '--unit', unit, '--wait', '60s', '--', _CAT)
+    def declarations(self, units: Sequence[str]) -> Mapping[str, str | WorldError | None]:
+        """The text of `lifecycle.yaml` in the folder of each unit's charm; None when there is none."""
+        return dict(zip(units, self._each(self._declaration, units), strict=True))
+
+    def _declaration(self, unit: str) -> str | WorldError | None:
+        try:
+            said = self._json(
+                'exec', '--format', 'json', '--unit', unit, '--wait', '60s', '--', _CAT
+            )
+        except WorldError as error:
+            return error
         task = next(iter(said.values()), None)
         text = _part(_part(task, 'results'), 'stdout')
         if not isinstance(text, str):
-            raise WorldError(f'juju exec on {unit}: no answer')
+            return WorldError(f'juju exec on {unit}: no answer')
         return None if text.strip() == _MARK else text
 
     def kept(self, revision: int | None = None) -> Kept | None:
@@ -177,11 +244,12 @@ class Live:
     def keep(self, content: Mapping[str, str], *, first: bool) -> None:
         """Write the record's secret; `first` makes it, and raises WorldError where it is there already."""
         info = 'what juju-lifecycle remembers of the upgrades of this model'
-        with self._client.limited(ASK_S):
+        client = self._client()
+        with client.limited(ASK_S):
             if first:
-                self._client.add_secret(record.NAME, content, info=info)
+                client.add_secret(record.NAME, content, info=info)
             else:
-                self._client.update_secret(record.NAME, content)
+                client.update_secret(record.NAME, content)
 
     def is_gone(self, who: str) -> bool:
         """Whether it is certain that a process that this once was (`me`) has ended: it was on this machine."""
@@ -213,8 +281,16 @@ class Live:
             except WorldError as second:
                 raise (error if 'not defined' in str(second) else second) from None
 
-    def option(self, application: str, name: str) -> str | None:
-        """An option's value; None when there is no such option."""
+    def options(self, applications: Sequence[str], name: str) -> Mapping[str, str | None]:
+        """An option's value by application; None when there is no such option."""
+
+        def ask(application: str) -> str | None:
+            return self._option(application, name)
+
+        values = self._each(ask, applications)
+        return dict(zip(applications, values, strict=True))
+
+    def _option(self, application: str, name: str) -> str | None:
         settings = self._json('config', application, '--format', 'json').get('settings')
         one = _part(settings, name)
         return None if one is None else str(_part(one, 'value') or '')
@@ -227,9 +303,13 @@ class Live:
         """Add one."""
         self._ask('add-unit', application)
 
-    def run_action(self, unit: str, action: str, within: float) -> None:
+    def run_action(
+        self, unit: str, action: str, within: float, meanwhile: Callable[[], object]
+    ) -> None:
         """Run an action to its end; WorldError when it fails or takes longer than so many seconds."""
-        said = self._client.ask(
+        client = self._client()
+        client.meanwhile = meanwhile
+        said = client.ask(
             'run',
             unit,
             action,
@@ -239,20 +319,24 @@ class Live:
             f'{within:.0f}s',
             within=within + 30.0,
         )
-        for task in _object(said).values():
+        tasks = _object(said)
+        if not tasks:
+            raise WorldError(f'{action} on {unit}: juju does not say what became of it')
+        for task in tasks.values():
             if _part(task, 'status') != 'completed':
                 why = clean(_part(task, 'message') or _part(task, 'status') or 'no answer')
-                raise WorldError(f'{action} on {unit}: {why}')
+                kind = NotYetError if NOT_YET in why else WorldError
+                raise kind(f'{action} on {unit}: {why}')
 
     def remove_unit(self, unit: str) -> None:
         """Ask for it to be removed."""
         self._ask('remove-unit', '--no-prompt', unit)
 
     def _ask(self, *args: str) -> None:
-        self._client.ask(*args, within=ASK_S)
+        self._client().ask(*args, within=ASK_S)
 
     def _json(self, *args: str) -> dict[str, Any]:
-        return _object(self._client.ask(*args, within=LOOK_S + 30.0))
+        return _object(self._client().ask(*args, within=LOOK_S + 30.0))
 
 
 def _runs(number: int) -> bool:

@@ -89,6 +89,15 @@ class Book:
             self.world.keep(record_.dump(record), first=False)
         return record
 
+    def alive(self) -> None:
+        """Say anew that this run is at work, while something takes long; a Juju that does not answer is left alone.
+
+        Raises:
+            ProblemError: another run took over.
+        """
+        with contextlib.suppress(WorldError):
+            self.read()
+
     def _before(self, revision: int) -> record_.Record | None:
         """The record of the revision before, if this run held it and still does: who wrote after it was told so."""
         found = self.world.kept(revision - 1) if revision > 1 else None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, cast
 
 from lifecycle import declared, observed
 from lifecycle import record as record_
@@ -29,24 +29,24 @@ def declarations(
         for unit in bare.applications[app].units
         for name in unit.subordinates
     }
-    return {
-        app.name: _declaration(world, app)
+    asked = {
+        app.name: min(app.units, key=lambda unit: (unit.failed, not unit.leader, unit.number)).name
         for app in bare.applications.values()
         if app.name in wanted | below and app.units
     }
+    texts = world.declarations(sorted(set(asked.values())))
+    return {app: _declaration(app, texts.get(unit)) for app, unit in asked.items()}
 
 
-def _declaration(world: World, app: observed.Application) -> declared.Declaration | ProblemError:
-    asked = min(app.units, key=lambda unit: (unit.failed, not unit.leader, unit.number))
+def _declaration(app: str, text: str | WorldError | None) -> declared.Declaration | ProblemError:
+    if isinstance(text, WorldError):
+        return ProblemError(f'{app}: its lifecycle.yaml cannot be read: {text}')
+    if text is None:
+        return declared.UNDECLARED
     try:
-        text = world.declaration(asked.name)
-        if text is None:
-            return declared.UNDECLARED
-        return declared.parse(text, f'{app.name}: lifecycle.yaml of its charm')
+        return declared.parse(text, f'{app}: lifecycle.yaml of its charm')
     except ProblemError as problem:
         return problem
-    except WorldError as error:
-        return ProblemError(f'{app.name}: its lifecycle.yaml cannot be read: {error}')
 
 
 def observe(
@@ -67,7 +67,8 @@ def observe(
     shown = world.show_units(names) if names else None
     if shown is not None and len(shown) < len(names):  # Some went between the two answers.
         said = world.status()
-    archives = {app: world.option(app, ORIGIN) for app in focus or known} if origins else {}
+    there = [app for app in focus or known if app in _names(said)]
+    archives = world.options(there, ORIGIN) if origins else None
     return observed.read(said, shown=shown, declarations=known, record=record, origins=archives)
 
 
@@ -80,3 +81,8 @@ def _asked(status: Mapping[str, Any], known: Declarations, focus: Iterable[str])
         if app.name in wanted and app.balancers
         for unit in app.units
     ]
+
+
+def _names(status: Mapping[str, Any]) -> Collection[str]:
+    found = status.get('applications')
+    return cast('dict[str, object]', found) if isinstance(found, dict) else ()

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from lifecycle import admission, declared
 from lifecycle import record as record_
-from lifecycle.problem import ProblemError, clean
+from lifecycle.problem import UNIT, ProblemError, clean
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -115,14 +115,16 @@ def read(
     Raises:
         ProblemError: it is no such status.
     """
-    apps, model = status.get('applications'), status.get('model')
+    whole = _mapping(status)
+    apps, model = whole.get('applications'), whole.get('model')
     if not isinstance(apps, dict) or not isinstance(model, dict):
         raise ProblemError('juju status: no status of a model: applications or model are missing')
-    bases = dict(_bases(_mapping(status.get('machines'))))
-    stored = _stored(_mapping(status.get('storage')))
+    bases = dict(_bases(_mapping(whole.get('machines'))))
+    stored = _stored(_mapping(whole.get('storage')))
     subordinates = _subordinates(cast('dict[str, Any]', apps))
     found: dict[str, Application] = {}
-    for name, said in sorted(cast('dict[str, dict[str, Any]]', apps).items()):
+    for name, one in sorted(cast('dict[str, object]', apps).items()):
+        said = _mapping(one)
         declaration = (declarations or {}).get(name, declared.UNDECLARED)
         unread = str(declaration) if isinstance(declaration, ProblemError) else ''
         known = declared.UNDECLARED if isinstance(declaration, ProblemError) else declaration
@@ -133,9 +135,11 @@ def read(
         )
         related = _related(_mapping(said.get('relations')))
         balancers = {e: len(related[e]) for e in known.behind if e in related}
-        units = (_unit(u, one, bases, shown or {}, balancers) for u, one in members.items())
+        units = [
+            _unit(u, _mapping(m), bases, _mapping(shown), balancers) for u, m in members.items()
+        ]
         found[name] = Application(
-            name=name,
+            name=clean(name, 100),
             charm=clean(said.get('charm-name') or said.get('charm', ''), 100),
             base=base_of(said.get('base')),
             subordinate=bool(said.get('subordinate-to')),
@@ -153,7 +157,7 @@ def base_of(said: object) -> str:
     """`debian@13` of what status says of a base; without the channel's risk."""
     base = _mapping(said)
     name, channel = str(base.get('name', '')), str(base.get('channel', '')).partition('/')[0]
-    return f'{name}@{channel}' if name and channel else ''
+    return clean(f'{name}@{channel}', 60) if name and channel else ''
 
 
 def _mapping(value: object) -> dict[str, Any]:
@@ -178,7 +182,8 @@ def _subordinates(apps: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Units of subordinates by their application; status has them below their principals."""
     found: dict[str, dict[str, Any]] = {}
     for app in apps.values():
-        for unit in _mapping(_mapping(app).get('units')).values():
+        for said in _mapping(_mapping(app).get('units')).values():
+            unit = _mapping(said)
             for name, one in _mapping(unit.get('subordinates')).items():
                 machine = {'machine': unit.get('machine', '')}
                 found.setdefault(name.partition('/')[0], {})[name] = {**machine, **_mapping(one)}
@@ -205,6 +210,8 @@ def _unit(
     shown: Mapping[str, Any],
     balancers: Mapping[str, int],
 ) -> Unit:
+    if not UNIT.fullmatch(name):
+        raise ProblemError(f'juju status: {clean(name, 60)}: is no name of a unit')
     workload, agent = _mapping(said.get('workload-status')), _mapping(said.get('juju-status'))
     relations = _mapping(shown.get(name)).get('relation-info')
     info = cast('list[Any]', relations) if isinstance(relations, list) else []
@@ -215,7 +222,7 @@ def _unit(
         workload=clean(workload.get('current', 'unknown'), 40),
         message=clean(workload.get('message', '')),
         agent=clean(agent.get('current', 'unknown'), 40),
-        dying='dying' in (said.get('life'), agent.get('life'), workload.get('life')),
-        subordinates=tuple(sorted(_mapping(said.get('subordinates')))),
+        dying='dying' in [said.get('life'), agent.get('life'), workload.get('life')],
+        subordinates=tuple(sorted(one for one in _mapping(said.get('subordinates')))),
         admission=admission.read(name, (_mapping(one) for one in info), balancers),
     )

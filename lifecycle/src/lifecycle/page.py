@@ -81,9 +81,8 @@ def _rows(story: Story) -> list[Row]:
 
 def _ticks(length: float) -> list[tuple[float, str]]:
     """Where the time is written: at most ten times."""
-    step = next(
-        (s for s in (1, 5, 15, 60, 300, 900, 3600, 4 * 3600) if length / s <= 10), 24 * 3600
-    )
+    steps = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
+    step = next((s for s in steps if length / s <= 10), int(length / 10))
     scale = _WIDTH / (length or 1.0)
     return [
         (round(_LABEL + at * scale, 1), _duration(at)) for at in range(0, int(length) + 1, step)

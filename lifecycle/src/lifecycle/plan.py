@@ -63,7 +63,7 @@ def plan(seen: Observed, target: Target, chosen: Sequence[str] = ()) -> Plan:
             left.append(Left(application=app.name, why=why))
             continue
         standing = done.standing(app, seen.record, base_for(app, seen.record, target))
-        make = ways.replace if way == 'replace' else ways.in_place
+        make = ways.replace if way == 'replace' or target.back else ways.in_place
         steps += _stated(make(standing, target), standing)
     return Plan(target=target, steps=tuple(_in_turn(steps)), left=tuple(left))
 
@@ -78,7 +78,7 @@ def base_for(app: Application, record: record_.Record, target: Target) -> str:
     if not target.back:
         return target.base
     started = record.started.get(app.name)
-    return started.base if started else ''
+    return started.base if started and not record.origin else ''
 
 
 def chosen_way(app: Application, record: record_.Record, target: Target) -> tuple[str, str]:
@@ -89,7 +89,7 @@ def chosen_way(app: Application, record: record_.Record, target: Target) -> tupl
 
 def _stays(app: Application, record: record_.Record, target: Target) -> str:
     base = base_for(app, record, target)
-    if target.back and not base:
+    if target.back and app.name not in record.started:
         return 'was not moved'
     if app.subordinate:
         return 'is a subordinate: it goes where its principals go'
@@ -110,7 +110,7 @@ def _unfit(app: Application, way: str, target: Target) -> str:
         return f'its charm cannot be moved by the way {way}; it can by {", ".join(app.declaration.ways)}'
     if way not in ('replace', 'in-place'):
         return f'its way is {way}, which juju-lifecycle does not carry out yet'
-    if way == 'in-place' and not target.origin:
+    if way == 'in-place' and not (target.origin or target.back):
         more = (
             f'; --way {app.name}=replace replaces its units'
             if 'replace' in app.declaration.ways

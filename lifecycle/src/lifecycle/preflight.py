@@ -39,6 +39,8 @@ def findings(seen: Observed, plan: Plan) -> tuple[Finding, ...]:
         app = seen.applications[left.application]
         if app.unread:
             found.append(_unread(app))
+        elif app.name in seen.record.started:
+            found.append(_stuck(app, left.why))
     skips = seen.record.skips
     return tuple(dataclasses.replace(one, skipped=skips.get(one.id, '')) for one in found)
 
@@ -55,6 +57,16 @@ def _unread(app: Application) -> Finding:
         blocking=True,
         sentence=app.unread,
         cure=f'mend it and run the command again, or name the applications to move without {app.name}',
+    )
+
+
+def _stuck(app: Application, why: str) -> Finding:
+    return Finding(
+        id=f'{app.name}.left',
+        application=app.name,
+        blocking=True,
+        sentence=f'{app.name} was begun and cannot go on: {why}',
+        cure='change that, and the same command goes on',
     )
 
 

@@ -17,3 +17,7 @@ def clean(text: object, most: int = 300) -> str:
         r'\s+', ' ', ''.join(c if c.isprintable() or c.isspace() else '?' for c in str(text))
     ).strip()
     return line if len(line) <= most else f'{line[: most - 1]}…'
+
+
+UNIT = re.compile(r'[a-z][a-z0-9-]{0,99}/[0-9]{1,9}')
+"""A unit's name."""

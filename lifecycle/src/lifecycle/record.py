@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from lifecycle.problem import ProblemError, clean
+from lifecycle.problem import UNIT, ProblemError, clean
 
 NAME = 'lifecycle'
 VERSION = 1
@@ -43,6 +43,8 @@ class Started:
     """How many it had: so many are admitted at every instant from then on."""
     old: tuple[str, ...]
     """Those that were not on the target."""
+    origin: str | None = None
+    """The archive that its option named; None when it has no such option, or that was not asked."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,6 +85,12 @@ class Record:
         ran = self.ran.get(application, ())
         return any(one.verb == verb and unit in ('', one.unit) for one in ran)
 
+    def has_begun(self, application: str, verb: str, unit: str = '') -> bool:
+        """Whether such an action was run, or may have been."""
+        return self.has_run(application, verb, unit) or self.has_run(
+            application, f'begin {verb}', unit
+        )
+
     @property
     def empty(self) -> bool:
         """Whether nothing was ever begun."""
@@ -101,6 +109,12 @@ def with_ran(record: Record, application: str, ran: Ran) -> Record:
     """*record*, in which an action was run."""
     before = record.ran.get(application, ())
     return dataclasses.replace(record, ran={**record.ran, application: (*before, ran)})
+
+
+def without(record: Record, application: str, verb: str) -> Record:
+    """*record*, in which no such action was run."""
+    ran = tuple(one for one in record.ran.get(application, ()) if one.verb != verb)
+    return dataclasses.replace(record, ran={**record.ran, application: ran})
 
 
 def with_skip(record: Record, step: str, reason: str) -> Record:
@@ -159,7 +173,14 @@ def load(content: Mapping[str, object]) -> Record:
         pieces.append(piece)
     try:
         return _record(cast('dict[str, Any]', json.loads(''.join(pieces))))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise ProblemError(
             f'the secret {NAME} of this model is no record of juju-lifecycle ({clean(error, 80)}): '
             f'look at it (juju show-secret {NAME} --reveal), and remove it if nothing is under way'
@@ -183,7 +204,10 @@ def _record(data: dict[str, Any]) -> Record:
         else None,
         started={
             str(app): Started(
-                base=str(one['base']), units=int(one['units']), old=tuple(map(str, one['old']))
+                base=str(one['base']),
+                units=int(one['units']),
+                old=tuple(map(_unit, one['old'])),
+                origin=None if one.get('origin') is None else str(one['origin']),
             )
             for app, one in data['started'].items()
         },
@@ -196,3 +220,9 @@ def _record(data: dict[str, Any]) -> Record:
         },
         skips={str(step): clean(reason, 500) for step, reason in data['skips'].items()},
     )
+
+
+def _unit(name: object) -> str:
+    if not isinstance(name, str) or not UNIT.fullmatch(name):
+        raise ValueError(f'{clean(name, 40)} is no name of a unit')
+    return name

@@ -11,6 +11,8 @@ Verb = Literal[
 State = Literal['done', 'next', 'waiting', 'skipped']
 RUN_ONCE = ('expand', 'upgrade', 'online', 'contract')
 """Verbs that are an action whose effect cannot be seen in the model: they are remembered in the record."""
+NO_WAY_BACK = ('upgrade', 'contract')
+"""Those among them that shut the way back, from their first instant on."""
 ORIGIN = 'openstack-origin'
 """The option of the archive that a charm's packages come from, as Charmed OpenStack has it."""
 NEW = 'NEW'

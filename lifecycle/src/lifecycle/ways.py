@@ -67,10 +67,11 @@ def in_place(seen: Standing, target: Target) -> Iterator[Step]:
 
 def _first(seen: Standing, target: Target) -> Step:
     app = seen.application.name
-    if target.origin:
-        command = f'juju config {app} {ORIGIN}={target.origin}'
+    if not seen.base:
+        origin = (seen.started.origin or '') if target.back else target.origin
+        command = f'juju config {app} {ORIGIN}={origin}'
         why = 'units that are added from now on have this release; those there are wait for their upgrade'
-        return _step(seen, 'origin', origin=target.origin, command=command, why=why)
+        return _step(seen, 'origin', origin=origin, command=command, why=why)
     command = f'juju set-application-base {app} {seen.base}'
     why = 'units that are added from now on have this base; those there are stay as they are'
     return _step(seen, 'base', command=command, why=why)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 
 class WorldError(Exception):
     """Juju did not do what it was asked; the text says what, and what Juju said. It holds no secret."""
+
+
+class NotYetError(WorldError):
+    """A charm refuses an action as long as other units are not as far; the text says which."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,8 +42,8 @@ class World(Protocol):
         """`juju show-unit --format json`; a unit that has gone meanwhile is left out."""
         ...
 
-    def declaration(self, unit: str) -> str | None:
-        """The text of `lifecycle.yaml` in the folder of the unit's charm; None when there is none."""
+    def declarations(self, units: Sequence[str]) -> Mapping[str, str | WorldError | None]:
+        """The text of `lifecycle.yaml` of each unit's charm, or why it cannot be read; None: there is none."""
         ...
 
     def kept(self, revision: int | None = None) -> Kept | None:
@@ -63,8 +67,8 @@ class World(Protocol):
         """Have the units that are added from now on have another base, which the charm may have *declared*."""
         ...
 
-    def option(self, application: str, name: str) -> str | None:
-        """An option's value; None when there is no such option."""
+    def options(self, applications: Sequence[str], name: str) -> Mapping[str, str | None]:
+        """An option's value by application; None when there is no such option."""
         ...
 
     def set_option(self, application: str, name: str, value: str) -> None:
@@ -75,8 +79,15 @@ class World(Protocol):
         """Add one."""
         ...
 
-    def run_action(self, unit: str, action: str, within: float) -> None:
-        """Run an action to its end; WorldError when it fails or takes longer than so many seconds."""
+    def run_action(
+        self, unit: str, action: str, within: float, meanwhile: Callable[[], object]
+    ) -> None:
+        """Run an action to its end; WorldError when it fails or takes longer than so many seconds.
+
+        NotYetError where the charm says that not all units are as far.
+
+        *meanwhile* is called at least once a minute until then.
+        """
         ...
 
     def remove_unit(self, unit: str) -> None:

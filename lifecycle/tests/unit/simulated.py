@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lifecycle.world import Kept, WorldError
+from lifecycle.world import Kept, NotYetError, WorldError
 
 DECLARED = """
 version: 1
@@ -42,6 +42,8 @@ class Unit:
     left: int = 3
     schema_needed: bool = False
     packages: str = 'distro'
+    told_lost: bool = False
+    """Somebody has been told that its agent is lost."""
 
 
 @dataclasses.dataclass
@@ -70,11 +72,20 @@ class Model:
     apps: dict[str, Application] = dataclasses.field(default_factory=dict[str, Application])
     clock: float = 1_000_000.0
     calls: int = 0
+    most_calls: int = 2000
     kill_at: int | None = None
     kill_after: bool = False
     """Killed once the call has been done, rather than before."""
     failures: list[str] = dataclasses.field(default_factory=list[str])
     """Actions that fail the next time, one entry each."""
+    refusals: list[str] = dataclasses.field(default_factory=list[str])
+    """Actions that the charm refuses the next time since other units are not as far, one entry each."""
+    takes_minutes: dict[str, int] = dataclasses.field(default_factory=dict[str, int])
+    """Of an action."""
+    by_hand: dict[int, tuple[str, int]] = dataclasses.field(
+        default_factory=dict[int, tuple[str, int]]
+    )
+    """What befalls a unit at a call: it is `removed` by somebody, or `lost` with its machine; which one counts on."""
     revisions: list[dict[str, str]] = dataclasses.field(default_factory=list[dict[str, str]])
     wrong: list[str] = dataclasses.field(default_factory=list[str])
     least: dict[str, int] = dataclasses.field(default_factory=dict[str, int])
@@ -152,11 +163,31 @@ class Model:
         if self.dead:
             raise KilledError
         self.calls += 1
-        assert self.calls < 2000, f'this run does not end: {self.asked[-9:]}'
+        assert self.calls < self.most_calls, f'this run does not end: {self.asked[-9:]}'
         self._tick()
+        self._befalls(*self.by_hand.pop(self.calls, ('', 0)))
         if self.kill_at == self.calls and not self.kill_after:
             self.dead = True
             raise KilledError
+
+    def _befalls(self, what: str, which: int) -> None:
+        every = [unit for app in self.apps.values() for unit in app.units]
+        if not what or not every:
+            return
+        unit = every[which % len(every)]
+        if what == 'lost':
+            unit.state, unit.left = 'lost', 0
+        else:
+            self.vanish(unit.name)
+        self.least = dict.fromkeys(self.apps, 0)  # That is not the engine's doing.
+
+    def vanish(self, name: str) -> None:
+        """It is removed by force, without a word to anybody."""
+        app = self.apps[name.partition('/')[0]]
+        gone = self._unit(name)
+        app.units.remove(gone)
+        if gone.leader and app.units:
+            app.units[0].leader = True
 
     def _end(self) -> None:
         if self.kill_at == self.calls and self.kill_after:
@@ -192,6 +223,8 @@ class Model:
         return {'model': {'name': 'sim'}, 'machines': machines, 'applications': applications}
 
     def _status_of(self, app: Application) -> dict[str, Any]:
+        for unit in app.units:
+            unit.told_lost = unit.told_lost or unit.state == 'lost'
         units = {
             unit.name: {
                 'machine': unit.machine,
@@ -201,7 +234,11 @@ class Model:
                     'message': unit.state,
                 },
                 'juju-status': {
-                    'current': 'executing' if unit.left and unit.state != 'ready' else 'idle',
+                    'current': 'lost'
+                    if unit.state == 'lost'
+                    else 'executing'
+                    if unit.left and unit.state != 'ready'
+                    else 'idle',
                     **({'life': 'dying'} if unit.state == 'dying' else {}),
                 },
             }
@@ -224,9 +261,9 @@ class Model:
             if unit.name in names
         }
 
-    def declaration(self, unit: str) -> str | None:
+    def declarations(self, units: Sequence[str]) -> Mapping[str, str | WorldError | None]:
         self._call()
-        return self.apps[unit.partition('/')[0]].declared
+        return {unit: self.apps[unit.partition('/')[0]].declared for unit in units}
 
     def kept(self, revision: int | None = None) -> Kept | None:
         self._call()
@@ -249,9 +286,9 @@ class Model:
         self.apps[application].base = base
         self._end()
 
-    def option(self, application: str, name: str) -> str | None:
+    def options(self, applications: Sequence[str], name: str) -> Mapping[str, str | None]:
         self._call()
-        return self.apps[application].origin if application in self.apps else None
+        return {name: self.apps[name].origin for name in applications}
 
     def set_option(self, application: str, name: str, value: str) -> None:
         self._call()
@@ -265,9 +302,19 @@ class Model:
         self._new(self.apps[application])
         self._end()
 
-    def run_action(self, unit: str, action: str, within: float) -> None:
+    def run_action(
+        self, unit: str, action: str, within: float, meanwhile: Callable[[], object]
+    ) -> None:
         self._call()
+        for _ in range(self.takes_minutes.get(action, 0)):
+            self.clock += 60.0
+            meanwhile()
+        if unit.partition('/')[2] != 'leader' and self._unit(unit).told_lost:
+            self.wrong.append(f'{action} was run on {unit}, which is lost: it does not end')
         self.asked.append(f'{action} {unit}')
+        if action in self.refusals:
+            self.refusals.remove(action)
+            raise NotYetError(f'{action} on {unit}: not all units run epoxy: x/0 runs zed')
         if action in self.failures:
             self.failures.remove(action)
             raise WorldError(f'{action} on {unit}: it fails this time')
@@ -334,6 +381,7 @@ _WORKLOAD = {
     'draining': 'maintenance',
     'paused': 'maintenance',
     'error': 'error',
+    'lost': 'unknown',
 }
 _WANTED = {'asked': 'drain', 'draining': 'drain', 'paused': 'maintenance', 'dying': 'maintenance'}
 _ACKED = {

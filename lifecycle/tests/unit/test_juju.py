@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import pytest
 
 from lifecycle import cli, juju
+from lifecycle.problem import ProblemError
 from lifecycle.world import WorldError
 
 PROGRAM = """#!{python}
@@ -28,7 +31,10 @@ with (here / 'asked').open('a') as asked:
     asked.write(json.dumps(words) + chr(10))
 for said in json.loads((here / 'answers').read_text()):
     if words[:len(said['words'])] == said['words']:
+        began = time.monotonic()
         time.sleep(said.get('sleeps', 0))
+        with (here / 'times').open('a') as times:
+            times.write(json.dumps([began, time.monotonic()]) + chr(10))
         print(said.get('out', ''))
         print(said.get('err', ''), file=sys.stderr)
         sys.exit(said.get('code', 0))
@@ -53,6 +59,12 @@ class Fake:
     def asked(self) -> list[list[str]]:
         return [json.loads(line) for line in (self.folder / 'asked').read_text().splitlines()]
 
+    @property
+    def at_once(self) -> int:
+        """How many commands were under way at once, at most."""
+        times = [json.loads(line) for line in (self.folder / 'times').read_text().splitlines()]
+        return max(sum(a <= at < b for a, b in times) for at, _ in times)
+
 
 @pytest.fixture
 def fake(tmp_path: pathlib.Path) -> Fake:
@@ -65,7 +77,7 @@ def said(words: str, out: object = '', **more: Any) -> dict[str, Any]:
 
 
 def test_a_command_that_does_not_end_is_ended(fake: Fake):
-    client = juju.Client(model='m', cli_binary=str(fake.program))
+    client = juju.Client(model='m', cli_binary=str(fake.program), running=set())
     fake.answers(said('status', sleeps=30))
     with pytest.raises(WorldError, match='juju status did not end within'):
         client.ask('status', within=0.3)
@@ -81,26 +93,42 @@ def test_an_action_that_fails_says_its_own_reason(fake: Fake):
     task = {'k/0': {'status': 'failed', 'message': 'keystone/1 still runs the older release'}}
     live = fake.answers(said('run', task, err='ERROR the following task failed', code=1))
     with pytest.raises(WorldError, match='keystone/1 still runs the older release'):
-        live.run_action('k/0', 'db-contract', 60)
+        live.run_action('k/0', 'db-contract', 60, lambda: None)
     assert fake.asked == [['run', 'k/0', 'db-contract', '--wait', '60s']]
 
 
 def test_an_action_that_was_not_completed_is_not_taken_for_one_that_was(fake: Fake):
     live = fake.answers(said('run', {'k/0': {'status': 'running'}}))
     with pytest.raises(WorldError, match='db-expand on k/0: running'):
-        live.run_action('k/0', 'db-expand', 60)
+        live.run_action('k/0', 'db-expand', 60, lambda: None)
 
 
 def test_a_charm_without_a_declaration_is_not_one_that_cannot_be_read(fake: Fake):
     live = fake.answers(
         said('exec', {'k/0': {'results': {'return-code': 0, 'stdout': '#none\n'}}})
     )
-    assert live.declaration('k/0') is None
+    assert live.declarations(['k/0']) == {'k/0': None}
     live = fake.answers(said('exec', {'k/0': {'results': {'stdout': 'version: 1\n'}}}))
-    assert live.declaration('k/0') == 'version: 1\n'
+    assert live.declarations(['k/0']) == {'k/0': 'version: 1\n'}
     live = fake.answers(said('exec', {'k/0': {'status': 'failed'}}))
-    with pytest.raises(WorldError, match='no answer'):
-        live.declaration('k/0')
+    assert 'no answer' in str(live.declarations(['k/0'])['k/0'])
+
+
+def test_units_are_asked_several_at_once_and_not_all(fake: Fake):
+    live = fake.answers(said('exec', {'x': {'results': {'stdout': 'version: 1\n'}}}, sleeps=1))
+    units = [f'k{number}/0' for number in range(juju.AT_ONCE + 3)]
+    found = live.declarations(units)
+    assert found == dict.fromkeys(units, 'version: 1\n')
+    assert 1 < fake.at_once <= juju.AT_ONCE
+
+
+def test_who_interrupts_does_not_wait_for_units_that_do_not_answer(fake: Fake):
+    live = fake.answers(said('exec', sleeps=50))
+    timer = threading.Timer(1.0, os.kill, [os.getpid(), signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        live.declarations([f'k/{number}' for number in range(20)])
+    assert len(fake.asked) <= juju.AT_ONCE
 
 
 def test_what_is_asked_of_a_charm_is_a_shell_line_that_works(tmp_path: pathlib.Path):
@@ -120,8 +148,44 @@ def test_a_unit_that_has_gone_is_left_out(fake: Fake):
     live = fake.answers(
         said('show-unit k/0 k/1', err='ERROR unit "k/1" not found', code=1),
         said('show-unit k/0', {'k/0': {}}),
+        said('show-unit k/1', err='ERROR unit "k/1" not found', code=1),
     )
     assert live.show_units(['k/0', 'k/1']) == {'k/0': {}}
+
+
+def test_units_that_juju_does_not_tell_of_are_not_taken_for_gone(fake: Fake):
+    live = fake.answers(said('show-unit', err='ERROR connection is shut down', code=1))
+    with pytest.raises(WorldError, match='connection is shut down'):
+        live.show_units(['k/0', 'k/1'])
+
+
+def test_an_action_that_juju_says_nothing_of_has_not_run(fake: Fake):
+    live = fake.answers(said('run', '{}'))
+    with pytest.raises(
+        WorldError, match='db-contract on k/0: juju does not say what became of it'
+    ):
+        live.run_action('k/0', 'db-contract', 60, lambda: None)
+
+
+def test_while_an_action_runs_its_caller_is_heard(fake: Fake, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(juju, 'BEAT_S', 0.2)
+    task = {'k/0': {'status': 'completed'}}
+    live = fake.answers(said('run', task, sleeps=1.5), said('status', {'model': {'name': 'm'}}))
+    heard: list[str] = []
+    live.run_action('k/0', 'db-online', 60, lambda: heard.append(live.model()))
+    assert len(heard) >= 2
+    assert set(heard) == {'m'}
+
+
+def test_what_is_said_while_an_action_runs_ends_it(fake: Fake, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(juju, 'BEAT_S', 0.2)
+    live = fake.answers(said('run', {}, sleeps=30))
+
+    def taken() -> None:
+        raise ProblemError('taken over')
+
+    with pytest.raises(ProblemError):
+        live.run_action('k/0', 'db-online', 60, taken)
 
 
 def test_the_record_is_a_secret_of_the_user(fake: Fake):

@@ -1,0 +1,62 @@
+"""The command line, on a model in memory."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+import simulated
+
+from lifecycle import cli, keeping
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> simulated.Model:
+    made = simulated.Model()
+    made.deploy('keystone', 2)
+
+    def live(_: str | None) -> simulated.Model:
+        return made
+
+    monkeypatch.setattr(cli, 'Live', live)
+    return made
+
+
+@pytest.mark.parametrize('step', ['nonsense', 'nova.drain.0', '.', 'keystone'])
+def test_what_is_no_step_of_this_model_is_not_skipped(
+    model: simulated.Model, capsys: pytest.CaptureFixture[str], step: str
+):
+    assert cli.main(['skip', step, '--reason', 'why']) == 1
+    assert 'no step or finding of an application of this model' in capsys.readouterr().err
+    assert model.revisions == []
+
+
+def test_nothing_is_skipped_while_somebody_is_at_work(
+    model: simulated.Model, capsys: pytest.CaptureFixture[str]
+):
+    keeping.Book(model, 'theirs').take()
+    model.begin('bob@there process 7')
+    model.gone = False
+    before = list(model.revisions)
+    assert cli.main(['skip', 'keystone.drain.0', '--reason', 'why']) == 1
+    assert 'ann@here process 1 is at work' in capsys.readouterr().err
+    assert model.revisions == before
+
+
+def test_a_skip_stays_in_the_record_and_nobody_is_at_work_after_it(model: simulated.Model):
+    assert cli.main(['skip', 'keystone.drain.0', '--reason', 'its machine is gone']) == 0
+    record = keeping.read(model)
+    assert record.skips == {'keystone.drain.0': 'its machine is gone'}
+    assert record.holder is None
+
+
+def test_a_page_that_cannot_be_written_does_not_hide_how_the_run_has_ended(
+    model: simulated.Model, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / 'j.html').mkdir()
+    model.apps['keystone'].declared = 'nonsense'
+    call = ['upgrade', '--to', 'debian@13', '--yes', '--journal', str(tmp_path / 'j.jsonl')]
+    assert cli.main(call) == 1
+    said = capsys.readouterr().err
+    assert 'must be a mapping that begins with' in said
+    assert 'no page: ' in said
