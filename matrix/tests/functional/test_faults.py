@@ -37,13 +37,20 @@ MODEL = 'faults'
 PROGRAMS = pathlib.Path(sys.executable).parent
 
 QUICK = (
+    *('worker-kill', 'worker-stop', 'worker-freeze'),
     *('kill', 'stop', 'freeze', 'memcached-flush', 'memcached-stop', 'memcached-freeze'),
     *('loadbalancer-stop', 'loadbalancer-freeze', 'kill-agent', 'sever-controller'),
     *('netsplit', 'netsplit-minority', 'netsplit-deaf', 'loss', 'latency', 'resets', 'dns-loss'),
     *('disk-full', 'clock-skew', 'reboot', 'hard-stop', 'remove-unit', 'add-unit'),
 )
 # The scripts of these are those of others above, with another service or more machines: `make test-all` has them.
-ALIKE = {'memcached-stop', 'loadbalancer-freeze', 'netsplit-minority'}
+ALIKE = {
+    'worker-kill',
+    'worker-stop',
+    'memcached-stop',
+    'loadbalancer-freeze',
+    'netsplit-minority',
+}
 ELSEWHERE = {'vip-loss', 'depose-leader', 'database-stop', 'database-freeze'}
 """Those with a test of their own below."""
 

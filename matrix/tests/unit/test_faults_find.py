@@ -132,8 +132,10 @@ def _write(folder: pathlib.Path, name: str, text: str) -> pathlib.Path:
 # Where a fault suits.
 
 
-def _suitable(told: facts.Facts, **more: bool) -> dict[str, tuple[selectors.Selector, ...]]:
-    found = facts.suitable(find.BUILT_IN, MODEL, told, **more)
+def _suitable(
+    told: facts.Facts, *, redundant: bool = False
+) -> dict[str, tuple[selectors.Selector, ...]]:
+    found = facts.suitable(find.BUILT_IN, MODEL, told, redundant=redundant)
     return {one.name: one.selectors for one in found}
 
 

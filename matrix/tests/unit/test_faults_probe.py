@@ -41,6 +41,65 @@ def test_services_of_a_trade_are_found_whether_they_listen_or_not() -> None:
     assert probe.services('mysql') == ''
 
 
+def test_workers_have_a_user_of_their_own_and_serve_no_other_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    users = {
+        'nova-compute.service': 64060,
+        'neutron-openvswitch-agent.service': 64054,
+        'rabbitmq-server.service': 110,
+        'memcached.service': 111,
+        'libvirtd.service': 0,
+        'cron.service': 0,
+        'systemd-timesyncd.service': 997,
+        'nobodys.service': 65534,
+    }
+    heard = [
+        ('neutron-openvswitch-agent.service', '127.0.0.1:6633'),
+        ('rabbitmq-server.service', '*:5672'),
+        ('rabbitmq-server.service', '[::ffff:127.0.0.1]:15672'),
+        ('memcached.service', '[::1]:11211'),
+    ]
+    asked: list[list[str]] = []
+
+    def users_of(names: list[str]) -> dict[str, int]:
+        asked.append(names)
+        return {name: users[name] for name in names if name != 'gone.service'}
+
+    monkeypatch.setattr(probe, 'running', lambda: [*users, 'gone.service'])
+    monkeypatch.setattr(probe, 'heard_at', lambda: heard)
+    monkeypatch.setattr(probe, 'users_of', users_of)
+    assert probe.workers('').splitlines() == [
+        'memcached.service ::1:11211',
+        'neutron-openvswitch-agent.service 127.0.0.1:6633',
+        'nova-compute.service -',
+    ]
+    assert probe.workers('nova-.*') == 'nova-compute.service -'
+    assert not any('systemd-timesyncd.service' in names for names in asked)
+
+
+def test_the_user_of_a_service_is_that_of_its_main_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    said = 'MainPID=7\nId=a.service\n\nMainPID=0\nId=b.service\n'
+
+    def run(argv: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        assert argv[:2] == ['systemctl', 'show']
+        assert argv[-2:] == ['a.service', 'b.service']
+        return subprocess.CompletedProcess(argv, 0, said, '')
+
+    def below(path: str) -> pathlib.Path:
+        return tmp_path / path.lstrip('/')
+
+    (tmp_path / 'proc/7').mkdir(parents=True)
+    monkeypatch.setattr(subprocess, 'run', run)
+    monkeypatch.setattr(probe, 'Path', below)
+    assert probe.users_of(['a.service', 'b.service']) == {
+        'a.service': (tmp_path / 'proc/7').stat().st_uid
+    }
+    assert probe.users_of([]) == {}
+
+
 @pytest.mark.parametrize(
     ('at', 'own'),
     [

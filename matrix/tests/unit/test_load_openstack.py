@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import cloudstage
 import linked
 import pytest
 from aiohttp import web
@@ -20,6 +21,12 @@ from matrix.load import load, openloop, openstack
 from matrix.plans import snapshot
 
 PASSWORD = 'right-one'
+_INNER = {
+    'compute': '/compute',
+    'network': '/network/v2.0',
+    'volumev3': '/volume',
+    'placement': '/placement',
+}
 
 
 @dataclasses.dataclass
@@ -32,9 +39,18 @@ class Cloud:
     port: int = 0
     forgets_tokens: bool = False
     loses_images: bool = False
+    inner: cloudstage.Cloud | None = None
+    """Nova, neutron, cinder and their placement."""
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
         path, method = request.path.rstrip('/'), request.method
+        for service, prefix in _INNER.items() if self.inner else ():
+            if path.startswith(f'{prefix}/') and request.headers.get('X-Auth-Token'):
+                assert self.inner is not None
+                body = json.loads(await request.read() or b'null')
+                rest = str(request.rel_url).removeprefix(prefix)
+                status, said = self.inner.answer(service, method, rest, body)
+                return web.json_response(said, status=status)
         self.asked[f'{method} {path.rpartition("/")[0]}'] += 1
         token = request.headers.get('X-Auth-Token', '')
         if path in {'', '/v3', '/v2', '/placement'}:
@@ -59,6 +75,8 @@ class Cloud:
         token = f'gAAAAAB-token-{len(self.tokens)}-0123456789'
         self.tokens.add(token)
         services = {'identity': '/v3', 'image': '', 'placement': '/placement'}
+        if self.inner:
+            services |= {'compute': '/compute', 'network': '/network', 'volumev3': '/volume'}
         catalogue = [
             {
                 'type': kind,
@@ -106,12 +124,13 @@ def _run(cloud: Cloud, seconds: float = 1.0, password: str = PASSWORD) -> list[j
         await web.TCPSite(runner, '127.0.0.1', 0).start()
         cloud.port = runner.addresses[0][1]
         at = _model(password, f'http://127.0.0.1:{cloud.port}')
-        what = openstack.OpenStack(at, 'r1')
+        what = openstack.OpenStack(at, 'r1', pause=0.02)
         try:
             async with openloop.clients(what, write=written.append, seed=1) as them:
                 task = asyncio.create_task(them.run(rate=60))
                 await asyncio.sleep(seconds)
                 await them.read_back(within=5)
+                await them.clear(within=3)
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
@@ -189,3 +208,50 @@ def test_a_keystone_of_any_name_is_found_by_its_charm() -> None:
     other = dataclasses.replace(linked.one_unit('identity'), charm='keystone')
     assert openstack.fits(snapshot.Model((other,)))
     assert not openstack.fits(snapshot.Model((linked.one_unit('mysql'),)))
+
+
+def test_where_servers_can_run_what_lasts_is_made_and_nothing_is_left_of_it() -> None:
+    inner = cloudstage.Cloud()
+    cloud = Cloud(inner=inner)
+    written = _run(cloud, 1.5)
+    ended = _ended(written)
+    for sort in cloudstage.EVERYTHING:
+        assert any(kind == f'{sort.name}.create' for kind, phase, _ in ended if phase == 'ok')
+    [said] = [one.value for one in written if isinstance(one, journal.Note) and one.kind == 'left']
+    assert isinstance(said, dict)
+    assert said['left'] == said['unseen'] == []
+    assert said['asked'] == ['network', 'compute', 'placement', 'volumev3']
+    assert not (inner.servers or inner.volumes or inner.networks or cloud.images)
+    [load_] = [
+        one.value for one in written if isinstance(one, journal.Note) and one.kind == 'load'
+    ]
+    assert isinstance(load_, dict)
+    assert ['server.create', 'server.look', 'server.delete'] in load_['keeps']  # pyright: ignore[reportOperatorIssue]
+    assert str(load_['sentence']).endswith(
+        'networks, ports, servers, volumes, attachments made, looked at and deleted'
+    )
+
+
+def test_a_load_that_is_cut_off_removes_what_lasts_as_far_as_it_goes() -> None:
+    inner = cloudstage.Cloud()
+
+    async def go() -> None:
+        cloud = Cloud(inner=inner)
+        runner = web.ServerRunner(web.Server(cloud.handle))
+        await runner.setup()
+        await web.TCPSite(runner, '127.0.0.1', 0).start()
+        cloud.port = runner.addresses[0][1]
+        what = openstack.OpenStack(_model(frontend=f'http://127.0.0.1:{cloud.port}'), 'r1')
+        try:
+            async with openloop.clients(what, write=lambda _: None, seed=1) as them:
+                task = asyncio.create_task(them.run(rate=60))
+                await asyncio.sleep(0.8)
+                assert inner.servers
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        finally:
+            await runner.cleanup()
+
+    asyncio.run(go())
+    assert not (inner.servers or inner.volumes or inner.networks)

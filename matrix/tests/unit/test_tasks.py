@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import pathlib
+import re
 from typing import Any
 
+import cloudstage
 import pytest
 from enginestage import on_virtual_clock
 from executionstage import Execution
 from faultstage import MODEL, Stage
+from hypothesis import given
+from hypothesis import strategies as st
 
 from matrix import model, tasks
 from matrix.faults import fault
 from matrix.grammar import problem, suite
 from matrix.history import journal
+from matrix.load import openloop
 from matrix.plans import plan, planfile, snapshot
 from matrix.tasks import planning
 
@@ -204,11 +209,104 @@ def test_a_made_plan_leaves_enough_units_alone_and_has_no_holes() -> None:
         for event in made.events:
             if event.fault == 'one':
                 assert event.targets in (('db/0',), ('db/1',))
-    only = planning.make(dataclasses.replace(asked, kinds=('on*',)), known, MODEL, facts, 1, '')
+    only = planning.make(
+        dataclasses.replace(asked, strikes=(planning.Strike(('on*',)),)),
+        known,
+        MODEL,
+        facts,
+        1,
+        '',
+    )
     assert {event.fault for event in only.events} == {'one'}
     assert len(only.events) == 6
     longer = planning.make(dataclasses.replace(asked, hold=2.0), known, MODEL, facts, 1, '')
     assert {event.hold for event in longer.events} == {2.0}
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    strikes=st.lists(
+        st.tuples(
+            st.lists(st.sampled_from(['all', 'one', 'o*']), max_size=2),
+            st.lists(st.sampled_from(['db', 'web']), max_size=2, unique=True),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+)
+def test_each_fault_strikes_only_whom_a_strike_names_for_it(
+    seed: int, strikes: list[tuple[list[str], list[str]]]
+) -> None:
+    stage = Stage()
+    known = [
+        stage.fault(kind=plan.Kind('all', plan_units(one=True)), spare=0),
+        stage.fault(kind=plan.Kind('one', plan_units(one=True)), spare=1),
+    ]
+    facts = {machine.id: frozenset[str]() for machine in MODEL.machines}
+    asked = planning.Wanted(
+        count=6,
+        strikes=tuple(planning.Strike(tuple(kinds), tuple(names)) for kinds, names in strikes),
+        redundant=False,
+    )
+    made = planning.make(asked, known, MODEL, facts, seed, '')
+    for event in made.events:
+        [target] = event.targets
+        application = target.partition('/')[0]
+        assert any(
+            strike.has(event.fault) and application in (strike.applications or ('db', 'web'))
+            for strike in asked.strikes
+        )
+    possible = any(
+        strike.has('all') or (strike.has('one') and 'db' in (strike.applications or ('db',)))
+        for strike in asked.strikes
+    )
+    assert (
+        bool(made.events) is possible
+    )  # One unit alone cannot be spared: 'one' does not strike web.
+
+
+def _wanted(**args: Any) -> planning.Wanted:
+    known = {name: Stage().fault() for name in ('worker-kill', 'worker-stop', 'stop')}
+    return planning.wanted(
+        args,
+        chaos_plan=None,
+        count=5,
+        redundant=True,
+        folder=pathlib.Path(),
+        known=known,
+        seed=1,
+    )
+
+
+def test_what_strikes_whom_is_read_from_a_suite() -> None:
+    said = [{'kinds': ['stop'], 'applications': 'mysql rabbitmq-server'}, {'kinds': 'worker-*'}]
+    assert _wanted(strikes=said).strikes == (
+        planning.Strike(('stop',), ('mysql', 'rabbitmq-server')),
+        planning.Strike(('worker-*',), ()),
+    )
+    assert _wanted(kinds='stop', applications='db').strikes == (
+        planning.Strike(('stop',), ('db',)),
+    )
+    assert _wanted().strikes == (planning.Strike(),)
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({'strikes': 'stop'}, "'strikes' is a list of mappings"),
+    ({'strikes': []}, "'strikes' is a list of mappings"),
+    ({'strikes': ['stop']}, "'strikes' is a list of mappings"),
+    ({'strikes': [{'kind': 'stop'}]}, "unknown key 'kind' in 'strikes'; did you mean 'kinds'"),
+    ({'strikes': [{'kinds': 'worker-kil'}]}, "there is no fault 'worker-kil'; did you mean"),
+    ({'strikes': [{'kinds': [1]}]}, "'kinds' is a list of names"),
+    ({'strikes': [{}], 'kinds': 'stop'}, "stand in each of 'strikes', or without them"),
+]
+
+
+@pytest.mark.parametrize(('args', 'said'), REFUSED)
+def test_what_strikes_whom_is_refused_where_it_says_nothing(
+    args: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(model.InfraFailure, match=re.escape(said)):
+        _wanted(**args)
 
 
 def plan_units(*, one: bool = False) -> tuple[Any, ...]:
@@ -268,6 +366,42 @@ def test_faults_wait_for_a_load_that_takes_its_time(tmp_path: pathlib.Path) -> N
     assert on_virtual_clock(go())[0] == []
     assert len(execution.faults()) == 3
     assert ['chaos: waits for the load to begin'] in execution.notes('waits')
+
+
+def test_the_first_fault_waits_for_what_lasts_and_in_the_end_it_is_let_go(
+    tmp_path: pathlib.Path,
+) -> None:
+    stage = Stage()
+    execution = Execution(
+        tmp_path, faults={'freeze': stage.fault()}, chaos_plan=_plan(tmp_path, {'at': 0})
+    )
+    rule = suite.RuleSpec('matrix.tasks.end_to_end', problem.Where('s.yaml', 1))
+    execution.context.test = suite.Test('t', (rule,), rule.where)
+    cloud = cloudstage.Cloud()
+    kept = cloudstage.Kept(cloud)
+
+    async def go() -> None:
+        async with openloop.clients(kept, write=execution.written.append, seed=1) as them:
+            execution.execution.clients.append(them)
+            execution.execution.loaded.set()
+            load = asyncio.ensure_future(them.run(rate=1))
+            await execution.task(tasks.chaos, control=3)
+            load.cancel()
+            await asyncio.gather(load, return_exceptions=True)
+
+    on_virtual_clock(go())
+    phases = ['settled', 'control', 'chaos', 'recovery', 'readback', 'clearing']
+    assert execution.notes('phase') == phases
+    done = [
+        one.kind
+        for one in execution.written[: execution.written.index(execution.faults()[0])]
+        if isinstance(one, journal.Operation) and one.phase == 'ok'
+    ]
+    assert {f'{one.name}.create' for one in cloudstage.EVERYTHING} <= {*done}
+    [left] = execution.notes('left')
+    assert isinstance(left, dict)
+    assert left['left'] == []
+    assert not (cloud.servers or cloud.volumes or cloud.networks)
 
 
 def test_a_fault_that_raises_makes_its_event_refused_and_the_others_go_on(

@@ -48,7 +48,12 @@ def words(output: str) -> frozenset[str]:
 
 
 def suitable(
-    faults: Iterable[fault.Fault], model: snapshot.Model, facts: Facts, *, redundant: bool = False
+    faults: Iterable[fault.Fault],
+    model: snapshot.Model,
+    facts: Facts,
+    *,
+    redundant: bool = False,
+    allowed: Mapping[str, frozenset[str]] | None = None,
 ) -> tuple[plan.Kind, ...]:
     """Kinds for `plan.generate` whose selectors choose only where the fault can land. Pure.
 
@@ -60,10 +65,15 @@ def suitable(
         model: the model.
         facts: what `look` found.
         redundant: strike only applications that keep an undisturbed unit.
+        allowed: the applications that each fault may strike, by its name; None: all.
     """
     found: list[plan.Kind] = []
     for one in faults:
-        able = _applications(one, model, facts, redundant=redundant)
+        able = [
+            name
+            for name in _applications(one, model, facts, redundant=redundant)
+            if allowed is None or name in allowed.get(one.kind.name, ())
+        ]
         everywhere = {each.name for each in model.applications}
         if able and {*able} == everywhere:
             found.append(one.kind)

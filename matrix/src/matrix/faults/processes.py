@@ -19,7 +19,10 @@ _UNABLE = """
 if [ -n "${PROCESS:-}" ]; then
     struck_pids | grep -q . || echo "no process is called $PROCESS"
 else
-    choose_service >/dev/null || { echo "no service there ${PATTERN:+of those: }${PATTERN:-listens}"; exit 0; }
+    choose_service >/dev/null || {
+        echo "no service there ${PATTERN:+of those: }${PATTERN:-${WHICH:-listens}}"
+        exit 0
+    }
     systemctl is-active --quiet "$SERVICE" || echo "$SERVICE does not run"
 fi
 """
@@ -126,8 +129,31 @@ TRADES = {
 """Services of a trade, as a regular expression over names of systemd units."""
 
 
+WORKER = 'worker'
+_WORKERS = {'among': 'workers', 'which': 'has a user of its own and serves no other machine'}
+"""What works from a queue listens nowhere: nova-compute, a scheduler, an agent of networks. It is known by that."""
+
+
 def _needs(trade: str) -> frozenset[str]:
-    return frozenset({trade}) if trade else frozenset({'service'})
+    return frozenset({trade or 'service'})
+
+
+def _of(trade: str) -> shell.Values:
+    if trade == WORKER:
+        return _WORKERS
+    return {'pattern': TRADES[trade]} if trade else {}
+
+
+def _kill(name: str, trade: str, sentence: str) -> fault.Fault:
+    return shell.fault_of(
+        kinds.unit(name, hold=(1.0, 10.0)),
+        sentence,
+        kinds.PROCESS,
+        _KILL,
+        defaults=_of(trade),
+        exclusive='process',
+        needs=_needs(trade),
+    )
 
 
 def _stop(name: str, trade: str, sentence: str) -> fault.Fault:
@@ -136,7 +162,7 @@ def _stop(name: str, trade: str, sentence: str) -> fault.Fault:
         sentence,
         kinds.PROCESS,
         _STOP,
-        defaults={'pattern': TRADES[trade]} if trade else {},
+        defaults=_of(trade),
         exclusive='process',
         needs=_needs(trade),
     )
@@ -148,7 +174,7 @@ def _freeze(name: str, trade: str, sentence: str) -> fault.Fault:
         sentence,
         kinds.PROCESS,
         _FREEZE,
-        defaults={'pattern': TRADES[trade]} if trade else {},
+        defaults=_of(trade),
         exclusive='process',
         needs=_needs(trade),
     )
@@ -181,16 +207,12 @@ echo "$SERVICE runs, and $VIP is on a machine again"
 )
 
 FAULTS: tuple[fault.Fault, ...] = (
-    shell.fault_of(
-        kinds.unit('kill', hold=(1.0, 10.0)),
-        'a service on {target} is killed',
-        kinds.PROCESS,
-        _KILL,
-        exclusive='process',
-        needs=_needs(''),
-    ),
+    _kill('kill', '', 'a service on {target} is killed'),
     _stop('stop', '', 'a service on {target} is stopped'),
     _freeze('freeze', '', 'a service on {target} is frozen: it accepts and does not answer'),
+    _kill('worker-kill', WORKER, 'a daemon on {target} that works for others is killed'),
+    _stop('worker-stop', WORKER, 'a daemon on {target} that works for others is stopped'),
+    _freeze('worker-freeze', WORKER, 'a daemon on {target} that works for others is frozen'),
     _stop('memcached-stop', 'memcached', 'memcached on {target} is stopped'),
     _freeze('memcached-freeze', 'memcached', 'memcached on {target} is frozen'),
     _stop('database-stop', 'database', 'the database on {target} is stopped'),

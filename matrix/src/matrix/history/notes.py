@@ -7,12 +7,18 @@ rule.create     the rule's task
 rule.done       {task, phase, message, gates}; `gates`: whether its failure counts
 state.change    {name, value}
 plan            the plan of the chaos that follows, as a file of the second format holds it
-phase           'settled', 'control' (load, no fault yet), 'chaos', 'recovery' (all healed), 'readback'
-load            {kinds, weights, rate, sentence, writes: [[write, read]], own}: what the load that starts now will do;
-                `own`: it is the bundle's, and says by itself what it does
+phase           'settled', 'control' (load, no fault yet), 'chaos', 'recovery' (all healed), 'readback',
+                'clearing' (what lasts is let go)
+load            {kinds, weights, rate, sentence, writes: [[write, read]], keeps: [[create, look, delete]], own}: what
+                the load that starts now will do; `keeps`: kinds of operation on what lasts; `own`: it is the
+                bundle's, and says by itself what it does
 load.late       {kind, seconds, not_sent}: the runner, not the bundle, was late, or why it did not send an operation
 load.end        {seconds, tried, worked, not_sent, gave_away: [kind]}: the load has ended; counts of operations, and the
                 kinds that had nothing to do when it was their turn
+left            {made: {sort: count}, asked: [service], unseen: [service], seconds, left: [{service, what, name, id,
+                how, state, because: [name]}]}: what was there after all that lasts had been let go. `unseen` did not
+                answer; `how`: 'stuck' (it cannot be deleted) or 'orphan' (of something that is gone); `because`: what
+                of unknown outcome explains it
 load.none       why there is no load
 refused         {event, fault, reason}: an event that could not be carried out
 units           {event, counts: {application: units}}: as it was before an event that changes the model
@@ -41,6 +47,7 @@ LOAD = 'load'
 LOAD_LATE = 'load.late'
 LOAD_END = 'load.end'
 LOAD_NONE = 'load.none'
+LEFT = 'left'
 NO_LOAD_WANTED = 'the bundle says that it has no load'
 REFUSED = 'refused'
 UNITS = 'units'

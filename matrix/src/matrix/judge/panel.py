@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from matrix.grammar import problem
 from matrix.history import journal, notes
-from matrix.judge import checks, expect, recovery, safety, service, trial, verdict
+from matrix.judge import checks, expect, keeping, recovery, safety, service, trial, verdict
 
 _FAIL, _UNKNOWN = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN
 
 # Of two failures, the one further up is the one to tell: what is lost says more than what was slow.
 _WEIGHT = (
-    'acknowledged', 'reads', 'tokens', 'owners', 'errors', 'load', 'fingerprint', 'quiet', 'latency', 'rules', 'faults',
+    'acknowledged', 'kept', 'reads', 'tokens', 'left', 'owners', 'errors', 'load', 'fingerprint', 'quiet', 'latency',
+    'rules', 'faults',
 )  # fmt: skip
 
 _Judge = Callable[[trial.Trial], verdict.Verdict]
@@ -139,6 +140,10 @@ def _of_load(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
             continue  # Whether it had to be, the load's own check says.
         yield f'acknowledged {write}', functools.partial(_pair, safety.acknowledged, write, read)
         yield f'reads of {write}', functools.partial(_pair, safety.reads, write, read)
+    for make, look, let_go in keeping.kinds(of):
+        yield f'kept {make.partition(".")[0]}', functools.partial(_life, make, look, let_go)
+    if keeping.kinds(of):
+        yield 'left', keeping.left
     if {safety.ISSUE, safety.VALIDATE} <= kinds:
         yield 'tokens', safety.tokens
 
@@ -161,6 +166,10 @@ def _of_model(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
         yield 'quiet', recovery.quiet
     if of.expect.effects:
         yield 'effects', recovery.effects
+
+
+def _life(make: str, look: str, let_go: str, of: trial.Trial) -> verdict.Verdict:
+    return keeping.kept(of, make, look, let_go)
 
 
 def _pair(

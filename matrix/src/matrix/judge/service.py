@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from matrix.history import journal, notes, periods
-from matrix.judge import expect, trial, verdict
+from matrix.judge import expect, keeping, trial, verdict
 from matrix.judge.stats import percentile
 
 _FAIL, _UNKNOWN, _PASS = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN, verdict.Outcome.PASS
@@ -292,9 +292,12 @@ def _seqs(some: Iterable[journal.Done]) -> tuple[int, ...]:
 def latency(of: trial.Trial) -> verdict.Verdict:
     """Answers come in time: the 99th percentile of each period stays within its budget.
 
+    What makes or deletes what lasts waits for work to be done: that has its own limit, and is not counted here.
+
     Where nothing is said: 5 s before any fault; after the faults five times as slow as before, or 2 s; and while they
     strike as long as it takes (a client's own timeout is an error).
     """
+    work = {kind for make, _, let_go in keeping.kinds(of) for kind in (make, let_go)}
     late = sum(one.invoke.late > _LATE for one in of.done)
     if late > len(of.done) * _MOST_LATE:
         sentence = f'the runner, not the bundle, was late with {late} of {len(of.done)} operations'
@@ -304,7 +307,10 @@ def latency(of: trial.Trial) -> verdict.Verdict:
         answered = [
             one
             for one in of.split[period]
-            if one.how == 'ok' and one.invoke.late <= _LATE and one.latency is not None
+            if one.how == 'ok'
+            and one.invoke.late <= _LATE
+            and one.latency is not None
+            and one.invoke.kind not in work
         ]
         if len(answered) < _ENOUGH:
             continue

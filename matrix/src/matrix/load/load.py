@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from matrix.grammar import located
 
@@ -61,4 +61,30 @@ class Load(Protocol):
 
     async def close(self) -> None:
         """Remove what it made."""
+        ...
+
+
+@runtime_checkable
+class Keeping(Load, Protocol):
+    """A load that makes what lasts, and that must not change: servers, volumes."""
+
+    @property
+    def keeps(self) -> tuple[tuple[str, str, str], ...]:
+        """Kinds of operation that make something, each with the kinds that look at it, and let it go.
+
+        What was seen of it (a mapping) is the value of both the first and the second; False: it is not there.
+        """
+        ...
+
+    @property
+    def begun(self) -> bool:
+        """Whether all is there that the faults are to meet."""
+        ...
+
+    def held(self) -> Sequence[tuple[str, located.Plain]]:
+        """Everything that is there to be looked at: the kind of operation that does, and what it is asked."""
+        ...
+
+    async def clear(self, *, within: float) -> located.Plain:
+        """Let go of everything, within so many seconds; the value of the note `left`, what is there nevertheless."""
         ...

@@ -33,6 +33,7 @@ LATE = 0.1
 _NUMBERS = itertools.count(1)  # No two operations of a process share an id.
 _DRAIN = 15.0  # seconds for what is in flight when the load is told to stop
 _CLOSE = 30.0  # seconds for removing what the load made
+_AGAIN = 5.0  # seconds until what lasts is looked at again, where it is not as it was
 _TRIES = 5  # of a read that nobody answers, before what it looked for counts as never read
 
 
@@ -52,6 +53,11 @@ class Clients:
     _written: dict[str, list[located.Plain]] = dataclasses.field(
         default_factory=lambda: collections.defaultdict(list)
     )
+    _first: dict[str, located.Plain] = dataclasses.field(default_factory=dict[str, located.Plain])
+    _seen: dict[str, located.Plain] = dataclasses.field(default_factory=dict[str, located.Plain])
+
+    def __post_init__(self) -> None:
+        self._keeping = self.load if isinstance(self.load, load.Keeping) else None
 
     async def run(
         self,
@@ -91,6 +97,41 @@ class Clients:
         finally:
             await self._end(drain, loop.time() - began, turns.gave_away)
 
+    @property
+    def begun(self) -> bool:
+        """Whether it has done some work, and all is there that the faults are to meet."""
+        return self.worked > 0 and (self._keeping is None or self._keeping.begun)
+
+    async def look_back(self, *, within: float = 120.0, again: float = _AGAIN) -> int:
+        """Look once more at everything that lasts; returns how many there were.
+
+        What is not as it was when it was made is looked at again every `again` seconds, until it is or the time is
+        over: after a fault a cloud may need a while to say right things. Every look is written down.
+        """
+        keeping = self._keeping
+        if keeping is None:
+            return 0
+        looks = {kind.name: kind for kind in self.kinds}
+        wanted = [(looks[kind], value) for kind, value in keeping.held() if kind in looks]
+
+        async def one(kind: load.Kind, value: located.Plain) -> None:
+            while (kind.name, value) in keeping.held():  # Else it has been let go meanwhile.
+                how = await self._once(kind, value, f'{self._name}.l{next(_NUMBERS)}', 0.0)
+                if how == 'ok' and self._seen.get(repr(value)) == self._first.get(repr(value)):
+                    return
+                await asyncio.sleep(again)
+
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within), asyncio.TaskGroup() as group:
+                for kind, value in wanted:
+                    group.create_task(one(kind, value))
+        return len(wanted)
+
+    async def clear(self, *, within: float = 300.0) -> None:
+        """Let go of everything that lasts, and note what is left of it. The rest of the load goes on."""
+        if self._keeping is not None and self.keeps:
+            self._say(notes.LEFT, await self._keeping.clear(within=within))
+
     async def read_back(self, *, within: float = 60.0) -> int:
         """Read every acknowledged write once more; returns how many there were. May be called while the load runs.
 
@@ -127,7 +168,13 @@ class Clients:
             'rate': rate,
             'sentence': self.load.sentence,
             'writes': [[write, read] for write, read in self.load.writes],
+            'keeps': [[*kinds] for kinds in self.keeps],
         }
+
+    @property
+    def keeps(self) -> tuple[tuple[str, str, str], ...]:
+        """Kinds of operation on what lasts: those that make it, look at it, let it go."""
+        return () if self._keeping is None else self._keeping.keeps
 
     def _say(self, kind: str, value: located.Plain) -> None:
         self.write(journal.Note(kind, value))
@@ -159,6 +206,11 @@ class Clients:
         self.write(journal.Operation(name, kind.name, 'ok', '', did.value, whom, did.request))
         if any(kind.name == write for write, _ in self.load.writes):
             self._written[kind.name].append(asked if did.value is None else did.value)
+        for make, look, _ in self.keeps:
+            if kind.name == make:
+                self._first[repr(asked)] = did.value
+            elif kind.name == look:
+                self._seen[repr(asked)] = did.value
         return 'ok'
 
     async def _end(self, drain: float, ran: float, gave_away: set[str]) -> None:

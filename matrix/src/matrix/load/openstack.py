@@ -1,7 +1,8 @@
 """A load on an OpenStack: what its users and services do all day.
 
-Tokens are issued and validated, the catalogue is read, images are created and read back, placement is asked. Each
-service is asked on every interface of the catalogue that can be reached from here, in turn.
+Tokens are issued and validated, the catalogue is read, images are created and read back, placement is asked; networks,
+ports, servers and volumes come and go (`lasting.py`). Each service is asked on every interface of the catalogue that
+can be reached from here, in turn.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import aiohttp
 
 from matrix.grammar import located
 from matrix.juju import link
-from matrix.load import client, load
+from matrix.load import client, ground, lasting, load, stock, sweep
 from matrix.plans import snapshot
 
 _INTERFACES = ('public', 'internal', 'admin')
@@ -48,10 +49,14 @@ class _Token:
 
 @dataclasses.dataclass
 class OpenStack:
-    """The cloud of a model, as the administrator uses it. Images and tokens are named for the run."""
+    """The cloud of a model, as the administrator uses it. What is made is named for the run.
+
+    `pause`: seconds between two looks at what is not ready yet.
+    """
 
     link: link.Link
     run: str
+    pause: float = lasting.POLL_S
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -62,15 +67,18 @@ class OpenStack:
         self._tokens: collections.deque[_Token] = collections.deque(maxlen=_HELD)
         self._images: list[str] = []
         self._begun: set[str] = set()
+        self._lasting = lasting.Lasting(self.run, self._service, pause=self.pause)
+        self._orphaned: frozenset[str] = frozenset()
 
     @property
     def sentence(self) -> str:
         """What it does, for people."""
         optional = {'image': 'images created and read back', 'placement': 'placement asked'}
         parts = ['tokens issued and validated', 'the catalogue read']
-        return ', '.join(
-            [*parts, *(said for kind, said in optional.items() if kind in self._urls)]
-        )
+        parts += [said for kind, said in optional.items() if kind in self._urls]
+        if sorts := [f'{one.name}s' for one in self._lasting.stock.sorts]:
+            parts.append(f'{", ".join(sorts)} made, looked at and deleted')
+        return ', '.join(parts)
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -82,6 +90,25 @@ class OpenStack:
     def writes(self) -> tuple[tuple[str, str], ...]:
         """An image that was created can be read."""
         return (('image.create', 'image.read'),) if 'image' in self._urls else ()
+
+    @property
+    def keeps(self) -> tuple[tuple[str, str, str], ...]:
+        """What lasts in this cloud."""
+        return lasting.keeps(self._lasting.stock.sorts)
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is one of each that stays."""
+        return self._lasting.stock.begun
+
+    def held(self) -> Sequence[tuple[str, located.Plain]]:
+        """What lasts, and is there."""
+        there = (one for one in self._lasting.stock.things if one.state == 'held')
+        return [(f'{one.sort}.look', one.name) for one in there]
+
+    async def clear(self, *, within: float) -> located.Plain:
+        """Delete what lasts, and look what is left of it."""
+        return await sweep.clear(self._lasting, self._orphaned, within=within)
 
     async def prepare(self) -> Sequence[load.Kind]:
         """Find the cloud and log in.
@@ -115,10 +142,23 @@ class OpenStack:
         if 'image' in self._urls:
             kinds.append(load.Kind('image.create', self._do_create, self._new_image, weight=0.3))
             kinds.append(load.Kind('image.read', self._do_read, self._some_image))
-        return kinds
+        return [*kinds, *await self._prepare_lasting()]
+
+    async def _prepare_lasting(self) -> list[load.Kind]:
+        at = self._lasting
+        sorts = await ground.sorts(self._service, self._urls)
+        at.stock = stock.Stock(self.run, sorts)
+        at.volumes = ground.volumes(self._urls) or at.volumes
+        if not sorts:
+            return []
+        await ground.lay(at)
+        before = await sweep.see(at)
+        known = {str(one.get('id')) for one in before.servers or ()}
+        self._orphaned = (before.allocations or frozenset()) - known
+        return at.kinds()
 
     async def close(self) -> None:
-        """Remove the images of this run, those of unknown outcome too."""
+        """Remove what this run made, that of unknown outcome too."""
         if self._client is None:
             return
         gate = asyncio.Semaphore(8)
@@ -129,6 +169,9 @@ class OpenStack:
                     await self._ask('DELETE', self._image(name), token=self._token())
 
         try:
+            if self._lasting.stock.sorts:
+                await sweep.drop(self._lasting)
+                await ground.lift(self._lasting)
             async with asyncio.TaskGroup() as group:
                 for name in self._begun:
                     group.create_task(remove(name))
@@ -218,6 +261,18 @@ class OpenStack:
             raise RuntimeError('not prepared')
         own = {'Content-Type': 'application/json', **({'X-Auth-Token': token} if token else {})}
         return await self._client.ask(method, url, headers={**own, **(headers or {})}, body=body)
+
+    async def _service(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> client.Response:
+        url = self._url(service) + path
+        sent = lasting.body_of(body)
+        return await self._ask(method, url, token=self._token(), headers=headers, body=sent)
 
     async def _issue(self, name: str) -> client.Response:
         domain = {'name': 'Default'}
@@ -323,7 +378,10 @@ def _catalogue(catalogue: Sequence[Any]) -> dict[str, list[str]]:
 
 
 def _versioned(service: str, url: str) -> str:
-    url, version = url.rstrip('/'), {'identity': '/v3', 'image': '/v2'}.get(service, '')
+    url, version = (
+        url.rstrip('/'),
+        {'identity': '/v3', 'image': '/v2', 'network': '/v2.0'}.get(service, ''),
+    )
     return url if url.endswith(version) else url + version
 
 

@@ -237,6 +237,7 @@ _STAGES = {
     'chaos': 'faults begin',
     'recovery': 'all is healed; waiting for the model to be as it was',
     'readback': 'reading back what was acknowledged',
+    'clearing': 'deleting what was made, and looking what is left',
 }
 
 

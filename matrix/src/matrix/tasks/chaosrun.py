@@ -28,7 +28,12 @@ _LONGEST = 900.0  # seconds for a model to come back, however much happens in it
 _STILL = 2.0  # seconds that it must stay as it was
 _LOAD_BEGINS = 120.0  # seconds for the load to get what it needs
 _FIRST_WORK = 60.0  # seconds for the load to do its first work
+_FIRST_MADE = (
+    420.0  # seconds for all to be there that lasts (a server takes a minute on a busy host)
+)
 _READ_BACK = 60.0  # seconds
+_LOOK_BACK = 180.0  # seconds for what lasts to be as it was
+_CLEAR = 300.0  # seconds for what lasts to be let go
 
 
 async def chaos(
@@ -109,6 +114,7 @@ class _Chaos:
         missing = await self.converge()
         here.phase('readback')
         await self.read_back()
+        await self.clear()
         if missing:
             raise model.TestFailure(self.task, missing)
         return True
@@ -151,8 +157,14 @@ class _Chaos:
                 while _waited_for(here) and not any(one.worked for one in here.clients):
                     here.waits(self.rule.name, 'waits for the first operation that works')
                     await asyncio.sleep(0.2)
+            async with asyncio.timeout(_FIRST_MADE):
+                while not all(one.begun for one in _of_ours(here)):
+                    here.waits(
+                        self.rule.name, 'waits until all is there that the faults are to meet'
+                    )
+                    await asyncio.sleep(0.5)
         except TimeoutError:
-            pass  # The checks say that nothing worked before the faults.
+            pass  # The checks say that nothing worked, or was there, before the faults.
         here.waits(self.rule.name, f'{seconds:g} s of load without a fault')
         await asyncio.sleep(seconds)
         here.waits(self.rule.name, '')
@@ -245,11 +257,25 @@ class _Chaos:
         """Let the load read what it wrote, and go on for a moment after everything is healed."""
         here = self.here
         here.waits(self.rule.name, 'reads back what was written')
-        for one in here.clients:
-            if isinstance(one, openloop.Clients):
-                await one.read_back(within=_READ_BACK)
+        for one in _of_ours(here):
+            await one.read_back(within=_READ_BACK)
+            await one.look_back(within=_LOOK_BACK)
         if here.clients:
             await asyncio.sleep(min(5.0, arguments.seconds(self.task, 'control', CONTROL)))
+
+    async def clear(self) -> None:
+        """Let the load delete what lasts, and look what is left."""
+        here = self.here
+        keeping = [one for one in _of_ours(here) if one.keeps]
+        if keeping:
+            here.phase('clearing')
+            here.waits(self.rule.name, 'deletes what the load made, and looks what is left')
+        for one in keeping:
+            await one.clear(within=_CLEAR)
+
+
+def _of_ours(here: execution.Execution) -> list[openloop.Clients]:
+    return [one for one in here.clients if isinstance(one, openloop.Clients)]
 
 
 def _waited_for(here: execution.Execution) -> bool:

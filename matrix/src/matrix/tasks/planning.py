@@ -6,6 +6,7 @@ import dataclasses
 import fnmatch
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from matrix import model
 from matrix.faults import facts, fault, inject
@@ -23,6 +24,18 @@ from matrix.tasks import arguments
 
 
 @dataclasses.dataclass(frozen=True)
+class Strike:
+    """Which faults (patterns of their names) may strike which applications; empty: all."""
+
+    kinds: tuple[str, ...] = ()
+    applications: tuple[str, ...] = ()
+
+    def has(self, fault_name: str) -> bool:
+        """Whether it is one of these faults."""
+        return not self.kinds or any(fnmatch.fnmatchcase(fault_name, glob) for glob in self.kinds)
+
+
+@dataclasses.dataclass(frozen=True)
 class Wanted:
     """What a chaos task asks for. `old` is the plan of the first format that `full` was made from."""
 
@@ -30,8 +43,7 @@ class Wanted:
     old: chaosplan.Plan | None = None
     count: int = 5
     gap: float = 30.0
-    kinds: tuple[str, ...] = ()
-    applications: tuple[str, ...] = ()
+    strikes: tuple[Strike, ...] = (Strike(),)
     hold: float | None = None
     redundant: bool = True
 
@@ -60,11 +72,42 @@ def wanted(
     return Wanted(
         count=arguments.integer(task, 'count', count),
         gap=arguments.seconds(task, 'gap', 30.0),
-        kinds=arguments.words(task, 'kinds'),
-        applications=arguments.words(task, 'applications'),
+        strikes=_strikes(task, known),
         hold=arguments.seconds(task, 'hold', 0.0) if 'hold' in args else None,
         redundant=bool(args.get('redundant', redundant)),
     )
+
+
+def _strikes(task: model.Task, known: Mapping[str, fault.Fault]) -> tuple[Strike, ...]:
+    """What `strikes` says, each a mapping of `kinds` and `applications`; without it, what these say themselves."""
+    said = task.args.get('strikes')
+    if said is None:
+        return (_strike(task),)
+    if 'kinds' in task.args or 'applications' in task.args:
+        raise model.InfraFailure(
+            f"{task.name}: 'kinds' and 'applications' stand in each of 'strikes', or without them"
+        )
+    if not isinstance(said, list) or not said or not all(isinstance(one, dict) for one in said):
+        raise model.InfraFailure(
+            f"{task.name}: 'strikes' is a list of mappings with 'kinds' and 'applications', this is {said!r}"
+        )
+    found: list[Strike] = []
+    for one in said:
+        inner = cast('dict[str, located.Plain]', one)
+        if wrong := sorted({*inner} - {'kinds', 'applications'}):
+            near = problem.suggestion(wrong[0], ('kinds', 'applications'))
+            raise model.InfraFailure(f"{task.name}: unknown key {wrong[0]!r} in 'strikes'{near}")
+        strike = _strike(model.Task(task.name, inner, task.gating))
+        for glob in strike.kinds:
+            if not fnmatch.filter(known, glob):
+                near = problem.suggestion(glob, known)
+                raise model.InfraFailure(f'{task.name}: there is no fault {glob!r}{near}')
+        found.append(strike)
+    return tuple(found)
+
+
+def _strike(task: model.Task) -> Strike:
+    return Strike(arguments.words(task, 'kinds'), arguments.words(task, 'applications'))
 
 
 def read(path: pathlib.Path, known: Mapping[str, fault.Fault], seed: int) -> Wanted:
@@ -119,14 +162,22 @@ def make(
 
     Only what can land somewhere and leaves enough units alone is part of it.
     """
-    chosen = [
-        one
+    every = frozenset(one.name for one in model.applications)
+    allowed = {
+        one.kind.name: frozenset(
+            name
+            for strike in wanted.strikes
+            if strike.has(one.kind.name)
+            for name in strike.applications or every
+        )
         for one in known
-        if not wanted.kinds
-        or any(fnmatch.fnmatchcase(one.kind.name, glob) for glob in wanted.kinds)
-    ]
-    here = _only(model, wanted.applications)
-    kinds = facts.suitable(chosen, here, machine_facts, redundant=wanted.redundant)
+    }
+    chosen = [one for one in known if allowed[one.kind.name]]
+    named = (strike.applications or every for strike in wanted.strikes)
+    here = _only(model, frozenset(name for some in named for name in some))
+    kinds = facts.suitable(
+        chosen, here, machine_facts, redundant=wanted.redundant, allowed=allowed
+    )
     if wanted.hold is not None:
         kinds = tuple(dataclasses.replace(one, hold=(wanted.hold, wanted.hold)) for one in kinds)
     spare = {one.kind.name: one.spare for one in chosen}
@@ -145,8 +196,8 @@ def _earlier(event: plan.Event, number: int, gap: float) -> float:
     return (int(event.id.removeprefix('e')) - 1 - number) * gap
 
 
-def _only(model: snapshot.Model, applications: tuple[str, ...]) -> snapshot.Model:
-    if not applications:
+def _only(model: snapshot.Model, applications: frozenset[str]) -> snapshot.Model:
+    if applications >= {one.name for one in model.applications}:
         return model
     chosen = tuple(one for one in model.applications if one.name in applications)
     machines = {unit.machine for one in chosen for unit in one.units}

@@ -39,7 +39,7 @@ pids_of() {  # Every process of the service $1; kernel's answer, not the service
 struck_pids() { if [ -n "${PROCESS:-}" ]; then pgrep -x -- "$PROCESS" || true; else pids_of "$SERVICE"; fi; }
 state_of() { sed 's/^.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null || true; }
 choose_service() {  # Keeps SERVICE, and LISTENS (host:port, where it listens); nothing where there is none.
-    found=$(probe services "${PATTERN:-}")
+    found=$(probe "${AMONG:-services}" "${PATTERN:-}")
     if [ -n "${SERVICE:-}" ]; then
         SERVICE=${SERVICE%.service}.service
         listens=$(printf '%s\n' "$found" | sed -n "s|^$SERVICE ||p" | head -n 1)

@@ -142,6 +142,51 @@ def services(pattern: str) -> str:
     return '\n'.join(f'{name} {at}' for name, at in sorted(found.items()))
 
 
+def workers(pattern: str) -> str:
+    """Lines `unit host:port`: services with a user of their own that serve no other machine (what works from a queue).
+
+    `host:port` is `-` where they do not listen at all. Where there is a `pattern`, those whose name it matches.
+    """
+    heard = dict(listening())
+    abroad = {name for name, at in heard_at() if not local(at)}
+    names = [
+        name
+        for name in running()
+        if not NOT_OURS.fullmatch(name)
+        and name not in abroad
+        and (not pattern or re.fullmatch(f'({pattern})\\.service', name))
+    ]
+    own_user = users_of(names)
+    found = {
+        name: heard.get(name, '-') for name in names if own_user.get(name, 0) not in (0, 65534)
+    }
+    return '\n'.join(f'{name} {at}' for name, at in sorted(found.items()))
+
+
+def users_of(names: list[str]) -> dict[str, int]:
+    """The user id of each service's main process; none where it has none."""
+    if not names:
+        return {}
+    said = subprocess.run(
+        ['systemctl', 'show', '--property=Id', '--property=MainPID', *names],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    found: dict[str, int] = {}
+    for block in said.split('\n\n'):
+        values = dict(line.split('=', 1) for line in block.splitlines() if '=' in line)
+        with contextlib.suppress(OSError):
+            found[values.get('Id', '')] = Path(f'/proc/{values.get("MainPID") or 0}').stat().st_uid
+    return found
+
+
+def local(at: str) -> bool:
+    """Whether only this machine itself reaches what listens there, as `ss` says it."""
+    host = at.rpartition(':')[0].partition('%')[0].strip('[]').removeprefix('::ffff:')
+    return host == '::1' or host.startswith('127.')
+
+
 def running() -> list[str]:
     """Every service that runs."""
     states = ('list-units', '--type=service', '--state=running', '--plain', '--no-legend')
@@ -152,12 +197,17 @@ def running() -> list[str]:
 
 
 def listening() -> list[tuple[str, str]]:
-    """Services and where they listen, in a steady order."""
+    """Services and where this machine reaches what they listen at, in a steady order."""
+    return [(name, own(at)) for name, at in heard_at()]
+
+
+def heard_at() -> list[tuple[str, str]]:
+    """Services and where they listen, as `ss` says it, in a steady order."""
     said = subprocess.run(['ss', '-ltnpH'], capture_output=True, text=True, check=False).stdout
     found: list[tuple[str, str]] = []
     for line in sorted(said.splitlines()):
         names = {unit(pid) for pid in re.findall(r'pid=(\d+)', line)} - {''}
-        found += [(name, own(line.split()[3])) for name in sorted(names)]
+        found += [(name, line.split()[3]) for name in sorted(names)]
     return found
 
 
@@ -185,6 +235,7 @@ def facts(**patterns: str) -> list[str]:
     names = running()
     words = ['python3']
     words += ['service'] if services('') else []
+    words += ['worker'] if workers('') else []
     words += [
         trade
         for trade, pattern in patterns.items()
@@ -244,7 +295,7 @@ LOOKS = {
     one.__name__: one
     for one in (
         *(reach, lost, delay, answer, resets, dns, skew, memcached),
-        *(services, virtual, holds, data, words),
+        *(services, workers, virtual, holds, data, words),
     )
 }
 
