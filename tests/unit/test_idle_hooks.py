@@ -108,11 +108,15 @@ class Juju:
         )
 
     def heard(
-        self, bag: dict[str, str], relation: str = 'public-backend', who: str = 'lb/0'
+        self,
+        bag: dict[str, str],
+        relation: str = 'public-backend',
+        who: str = 'lb/0',
+        unheeded: frozenset[str] = frozenset(),
     ) -> None:
         """A run found *bag*, and had nothing to do."""
-        digest = idle.digest(relation, 'api/0', bag)
-        idle.remember(self.charm_dir, {idle.key(7, who): digest})
+        digest = idle.digest(relation, 'api/0', bag, unheeded)
+        idle.remember(self.charm_dir, {idle.key(7, who): digest}, {relation: unheeded})
 
 
 @pytest.fixture
@@ -140,6 +144,28 @@ def test_what_is_new_asks_for_something(juju: Juju, bag: dict[str, str]) -> None
 def test_what_is_said_to_another_unit_by_name_asks_for_nothing(juju: Juju) -> None:
     juju.heard({'acks': ACKS})
     assert juju.changed({'acks': TO_ANOTHER})
+
+
+def test_what_a_run_does_not_heed_asks_for_nothing(juju: Juju) -> None:
+    juju.heard({'acks': ACKS, 'port': '1'}, unheeded=frozenset({'acks'}))
+    assert juju.changed({'acks': TO_ME, 'port': '1'})
+    assert juju.changed({'port': '1'})
+    assert not juju.changed({'acks': ACKS, 'port': '2'})
+    juju.heard({'acks': ACKS}, relation='peers', unheeded=frozenset({'acks'}))
+    assert juju.changed({'acks': TO_ANOTHER}, relation='peers')
+    assert not juju.changed(
+        {'acks': ACKS}, relation='peers', who='lb/1'
+    )  # Of whom nothing was heard.
+
+
+@pytest.mark.parametrize(
+    'memory', ['', '[]', '{}', '{"7 lb/0": "x"}', '{"heard": 1, "unheeded": {}}', 'null']
+)
+def test_a_memory_of_another_revision_counts_for_nothing(juju: Juju, memory: str) -> None:
+    juju.heard({'acks': ACKS})
+    (file,) = juju.charm_dir.iterdir()
+    file.write_text(memory)
+    assert not juju.changed({'acks': ACKS})
 
 
 def test_the_relations_with_load_balancers_are_those_of_their_interface() -> None:

@@ -63,6 +63,8 @@ class Charm(ops.CharmBase):
 
     def __init__(self, framework: ops.Framework):
         super().__init__(framework)
+        # Each line costs a program of Juju's; at DEBUG ops says which hook it is, as Juju does itself.
+        logging.getLogger().setLevel(logging.INFO)
         self._stored.set_default(configured=False, versions={}, shown_version='', memory='{}')
         self.here: Machine = self.machine or apply.LocalMachine(self.meta.name)
         for event in self.on.events().values():
@@ -138,14 +140,15 @@ class Charm(ops.CharmBase):
             return driven  # One that leaves has nobody left to tell.
         if dict(cast('Mapping[str, str]', self._stored.versions)) != driven.inputs.versions:
             self._stored.versions = dict(driven.inputs.versions)
-        good = self._read_options().good
+        good = self._read_options(inputs.facts).good
         self._keep({**desired.memory, **({options.MEMORY: good} if good else {})})
         news = self._publish(desired)
         refused = [state.Status('blocked', w) for w in driven.inputs.refused_options.values()]
         troubles = state.troubles(driven.inputs, desired.status)
         shown = self._show([*refused, *desired.status, *troubles])
         at_rest = not (news or driven.steps or shown == 'blocked')
-        idle.remember(self.charm_dir, self._heard(inputs) if at_rest else {})
+        heard = self._heard(inputs, desired.unheeded) if at_rest else {}
+        idle.remember(self.charm_dir, heard, desired.unheeded)
         return driven
 
     def _keep(self, memory: Mapping[str, object]) -> None:
@@ -157,16 +160,17 @@ class Charm(ops.CharmBase):
     def _memory(self) -> dict[str, Any]:
         return json.loads(str(self._stored.memory))
 
-    def _read_options(self) -> options.Read:
+    def _read_options(self, facts: Facts) -> options.Read:
         return options.read(
-            self.declared_options(self.here.facts()),
+            self.declared_options(facts),
             dict(self.config),
             self._memory().get(options.MEMORY, {}),
         )
 
     def inputs(self) -> state.Inputs:
         """Everything that the desired state depends on."""
-        chosen = self._read_options()
+        facts = self.here.facts()
+        chosen = self._read_options(facts)
         every = {
             name: tuple(self._relation(r) for r in found)
             for name in (*self.meta.requires, *self.meta.provides)
@@ -192,7 +196,7 @@ class Charm(ops.CharmBase):
                 networks=_Bindings(self.model, _networks),
                 region=str(chosen.values.get('region', 'RegionOne')),
             ),
-            facts=self.here.facts(),
+            facts=facts,
             relations=every,
             app_data=_OwnAppData(self) if leader else {},
             peers=peers,
@@ -228,16 +232,22 @@ class Charm(ops.CharmBase):
                 found[uri] = self.model.get_secret(id=uri).get_content(refresh=True)
         return found
 
-    def _heard(self, inputs: state.Inputs) -> dict[str, str]:
+    def _heard(
+        self, inputs: state.Inputs, unheeded: Mapping[str, frozenset[str]]
+    ) -> dict[str, str]:
         """What the databags say that *inputs* were read from; see :mod:`idle`."""
         out: dict[str, str] = {}
+
+        def note(number: int, name: str, who: str, bag: Mapping[str, str]) -> None:
+            keys = unheeded.get(name, frozenset())
+            out[idle.key(number, who)] = idle.digest(name, inputs.site.unit, bag, keys)
+
         for relation in (r for found in inputs.relations.values() for r in found):
             for who, bag in ((relation.app, relation.app_data), *relation.units.items()):
-                key = idle.key(relation.id, who)
-                out[key] = idle.digest(relation.name, inputs.site.unit, bag)
+                note(relation.id, relation.name, who, bag)
         for peer in self.model.relations[PEERS] if PEERS in self.meta.peers else ():
             for who, bag in ((self.app.name, inputs.peers), *inputs.peer_units.items()):
-                out[idle.key(peer.id, who)] = idle.digest(PEERS, inputs.site.unit, bag)
+                note(peer.id, PEERS, who, bag)
         return out
 
     def _publish(self, desired: state.Desired) -> bool:

@@ -105,6 +105,10 @@ class Place:
     """The VIPs in force."""
     coming_back: bool
     """They have taken it out, and wait to hear that it is well."""
+    unheeded: Mapping[str, frozenset[str]] = dataclasses.field(
+        default_factory=dict[str, frozenset[str]]
+    )
+    """What load balancers say that this unit need not hear: see :attr:`charmkit.state.Desired.unheeded`."""
     unit_data: Mapping[str | int, Databag] = dataclasses.field(
         default_factory=dict[str | int, Databag]
     )
@@ -153,6 +157,12 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         vips=str(inputs.options.get('vip') or ''),
         lifecycle=lifecycle,
         coming_back=_state(loadbalancer.last_lifecycle(balancers)) in ('drain', 'maintenance'),
+        unheeded=dict.fromkeys(
+            loadbalancer.ENDPOINTS,
+            _ALWAYS_UNHEEDED | _WHILE_READY
+            if lifecycle.state == 'ready' and not course.paused
+            else _ALWAYS_UNHEEDED,
+        ),
         peer_data={**vip.request(addresses), **running.write(runs)},
         unit_data={
             r.id: {
@@ -168,6 +178,12 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         },
         app_data={r.id: loadbalancer.app_request(apis, by_relation[r.id]) for r in balancers},
     )
+
+
+_ALWAYS_UNHEEDED = frozenset({running.ANSWER})
+"""Which releases are in rotation: an action asks when it needs to know."""
+_WHILE_READY = frozenset({'acks', 'grants'})
+"""How far a load balancer has come with a drain, or with taking the unit back: nothing follows from the latter."""
 
 
 def nowhere(inputs: state.Inputs, course: Course) -> Place:

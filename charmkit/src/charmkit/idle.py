@@ -9,7 +9,8 @@ drained. None leaves anything undone:
   nothing for as long as the other side has no units (or a peer relation, that an upgrade brought, no other unit),
   and is a hook like any other;
 * a relation-changed whose databag a run of a moment ago has found as it is now, and had nothing to do or to say: each
-  run reads the databags of all relations. What a load balancer says to other units by name does not count.
+  run reads the databags of all relations. What a load balancer says to other units by name does not count, nor what
+  that run has named as unheeded (:attr:`charmkit.state.Desired.unheeded`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import os
 import pathlib
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import cast
 
 FRESH_S = 60.0
@@ -28,8 +29,6 @@ FRESH_S = 60.0
 
 BY_UNIT = frozenset({'acks', 'grants'})
 """What load balancers tell units, by the unit's name (``relations.loadbalancer``): JSON objects."""
-RELEASES = 'releases'
-"""What load balancers know of releases in rotation (``relations.running``): an action reads it when it needs it."""
 BACKENDS = frozenset({'public-backend', 'internal-backend', 'admin-backend'})
 
 _MEMORY = '.heard'
@@ -42,11 +41,23 @@ def forget(charm_dir: pathlib.Path) -> None:
         remember(charm_dir, {})
 
 
-def remember(charm_dir: pathlib.Path, heard: Mapping[str, str]) -> None:
-    """A run has ended well. *heard*: :func:`digest` by :func:`key` of what it found, if it had nothing to do or say."""
+def remember(
+    charm_dir: pathlib.Path,
+    heard: Mapping[str, str],
+    unheeded: Mapping[str, Collection[str]] | None = None,
+) -> None:
+    """A run has ended well.
+
+    *heard*: :func:`digest` by :func:`key` of what it found, if it had nothing to do or say. *unheeded*: by relation,
+    keys of databags that were left out of it.
+    """
     fresh = charm_dir / f'{_MEMORY}.new'
+    known = {
+        'heard': dict(heard),
+        'unheeded': {name: sorted(keys) for name, keys in (unheeded or {}).items()},
+    }
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w') as file:
-        json.dump(dict(heard), file)
+        json.dump(known, file)
     fresh.replace(charm_dir / _MEMORY)
 
 
@@ -55,13 +66,14 @@ def key(relation_id: int | str, who: str) -> str:
     return f'{relation_id} {who}'
 
 
-def digest(relation: str, unit: str, databag: Mapping[str, str]) -> str:
-    """Stands for what *databag*, of the other side of *relation*, has to say to *unit*."""
+def digest(
+    relation: str, unit: str, databag: Mapping[str, str], unheeded: Collection[str] = ()
+) -> str:
+    """Stands for what *databag*, of the other side of *relation*, has to say to *unit*, but for the keys *unheeded*."""
     import hashlib  # Loads OpenSSL, which most hooks that end here do without.
 
-    said = dict(databag)
+    said = {name: value for name, value in databag.items() if name not in unheeded}
     if relation in BACKENDS:
-        said.pop(RELEASES, None)
         for name in BY_UNIT & said.keys():
             with contextlib.suppress(ValueError):
                 by_unit: object = json.loads(said[name])
@@ -91,13 +103,17 @@ def _heard(environment: Mapping[str, str], memory: pathlib.Path) -> bool:
     try:
         if not 0 <= time.time() - memory.stat().st_mtime < FRESH_S:
             return False
-        before = json.loads(memory.read_text()).get(key(relation_id, who))
+        known = json.loads(memory.read_text())
+        before = known['heard'].get(key(relation_id, who))
         if before is None:
             return False
+        unheeded = known['unheeded'].get(relation, ())
         databag = _relation_get(who, app=not unit)
-    except (OSError, ValueError):
-        return False  # ops will find out, and say it better.
-    return digest(relation, environment.get('JUJU_UNIT_NAME', ''), databag) == before
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return (
+            False  # ops will find out, and say it better; or the memory is of an earlier revision.
+        )
+    return digest(relation, environment.get('JUJU_UNIT_NAME', ''), databag, unheeded) == before
 
 
 def _relation_get(who: str, *, app: bool) -> dict[str, str]:

@@ -52,6 +52,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         host=host.merge(_always(spec, inputs.facts), source.host),
         unit_data={**_beside_told(spec, inputs, asked), **place.unit_data},
         app_data={**_settled(_app_requests(spec, inputs), place), **place.app_data},
+        unheeded=place.unheeded,
         version=_upstream(installed),
         memory={
             front.PAUSED: course.paused,

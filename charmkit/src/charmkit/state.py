@@ -127,6 +127,11 @@ class Desired:
     tasks: tuple[Task, ...] = ()
     """What is to be done or found out once all services are as desired, in this order. Their results come with the
     inputs of the next round of the same run, which may want others; what is published is what the last round says."""
+    unheeded: Mapping[str, frozenset[str]] = dataclasses.field(
+        default_factory=dict[str, frozenset[str]]
+    )
+    """By relation, keys of databags: what changes there asks this unit for nothing, as long as it rests as this run
+    leaves it. A relation-changed for no more than that ends at once (:mod:`charmkit.idle`); every run reads all."""
     memory: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
     """What later runs of this unit are to know: JSON values by name; those that are not named stay as they are."""
     results: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])

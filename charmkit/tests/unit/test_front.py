@@ -10,6 +10,8 @@ import pytest
 from charmkit import front, relations, service, state
 from charmkit.relations import keystone, mysql
 from charmkit.why import Hook, Why
+from hypothesis import given
+from hypothesis import strategies as st
 
 SPEC = service.ServiceSpec(
     name='demo',
@@ -116,6 +118,51 @@ def test_a_load_balancer_that_says_nothing_for_a_while_takes_nothing_back():
 
 def test_it_listens_where_its_bindings_are_and_nowhere_else():
     assert place().addresses == ('127.0.0.1', '10.0.0.2', '10.9.0.2', '203.0.113.2')
+
+
+_TOKENS = st.sampled_from(['t', 'u'])
+_STATES = st.sampled_from(['ready', 'down', 'draining', 'drained', 'granted', 'queued', 'refused'])
+_SAID = st.dictionaries(
+    st.sampled_from(['demo/0', 'demo/1']),
+    st.fixed_dictionaries({'token': _TOKENS, 'state': _STATES, 'sessions': st.integers(0, 2)}),
+)
+
+
+def answered(
+    acks: object, grants: object, rotation: object, status: object, wish: str
+) -> front.Place:
+    """The place of a unit that wants *wish*, where its load balancer has said all that."""
+    (relation,) = balancer(grants=grants, releases=rotation, status=status, lb_units=['lb/0'])[
+        'public-backend'
+    ]
+    told = {'lifecycle': json.dumps({'state': wish, 'token': 't'})}
+    heard = {'lb/0': {'acks': json.dumps(acks)}}
+    there = dataclasses.replace(relation, units=heard, my_data=told)
+    memory = {front.PAUSED: wish != 'ready'}
+    return place(relations={'public-backend': (there,)}, memory=memory, fresh='f' * 64)
+
+
+@given(_SAID, _SAID, _SAID, _SAID, st.dictionaries(st.just('demo'), st.just({})))
+def test_nothing_follows_for_a_ready_unit_from_what_it_does_not_heed(
+    acks: object, grants: object, other_acks: object, other_grants: object, rotation: object
+):
+    """So that no hook need run for it; the two below are what must be heeded."""
+    before = answered(acks, grants, {}, {}, 'ready')
+    assert before.lifecycle.state == 'ready'
+    assert before.unheeded['public-backend'] == {'acks', 'grants', 'releases'}
+    assert answered(other_acks, other_grants, rotation, {}, 'ready') == before
+
+
+def test_a_refusal_is_heeded():
+    refused = {'*': {'state': 'rejected', 'reason': 'no'}}
+    assert answered({}, {}, {}, refused, 'ready') != answered({}, {}, {}, {}, 'ready')
+
+
+def test_a_unit_that_drains_heeds_how_far_its_load_balancer_is():
+    asked = answered({}, {}, {}, {}, 'drain')
+    assert asked.unheeded['public-backend'] == {'releases'}
+    gone = {'demo/0': {'token': 't', 'state': 'drained', 'sessions': 0}}
+    assert answered(gone, {}, {}, {}, 'drain') != asked
 
 
 def test_it_tells_its_load_balancer_how_to_check_it():

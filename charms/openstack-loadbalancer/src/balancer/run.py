@@ -108,6 +108,7 @@ def _ended(why: Why, inputs: Inputs, known: decision.Known, end: Settled) -> Des
         app_data=written.app_data,
         ports=written.ports,
         status=statuses,
+        unheeded={decision.PEERS: _unheeded(known, now)},
         version=inputs.versions.get('haproxy', ''),
         memory={
             RELATIONS: departed.dump(_relations(inputs)),
@@ -120,6 +121,13 @@ def _ended(why: Why, inputs: Inputs, known: decision.Known, end: Settled) -> Des
         results=results,
         failure=failure,
     )
+
+
+def _unheeded(known: decision.Known, now: decision.Decision) -> frozenset[str]:
+    """What the other members acknowledge is for the leader, while a drain is under way or asked for."""
+    wanted = [x for x in now.lifecycles.values() if x is not None and x.state != 'ready']
+    drains = bool(now.locks or wanted)
+    return frozenset() if known.inputs.site.leader and drains else frozenset({'acks'})
 
 
 def _members_to_ask(known: decision.Known, now: decision.Decision) -> dict[str, str]:

@@ -20,6 +20,8 @@ from charmkit.proxy import haproxy, keepalived
 from charmkit.relations import loadbalancer
 from ops import testing
 
+from tests import quick_yaml
+
 ROOT = pathlib.Path(__file__).parents[2]
 spec = importlib.util.spec_from_file_location('loadbalancer_charm', ROOT / 'src' / 'charm.py')
 assert spec and spec.loader
@@ -202,6 +204,22 @@ def test_a_drain_is_granted_carried_out_and_acknowledged_in_one_hook(
     # On the disk too, for a start from nothing; and that alone was no reason to reload.
     assert 'disabled' in machine.file(haproxy.CONFIG)
     assert machine.steps.count('reload haproxy') + machine.steps.count('start haproxy') == 1
+
+
+@pytest.mark.parametrize(
+    ('leader', 'wish', 'unheeded'),
+    [(True, 'ready', ['acks']), (True, 'drain', []), (False, 'ready', ['acks']),
+     (False, 'drain', ['acks'])],
+)  # fmt: skip
+def test_what_other_members_acknowledge_is_for_the_leader_while_something_drains(
+    machine: machines.FakeMachine, tmp_path: pathlib.Path, leader: bool, wish: Any, unheeded: Any
+) -> None:
+    said = quick_yaml.load((ROOT / 'charmcraft.yaml').read_text())
+    there = testing.Context(charm.LoadBalancerCharm, said, charm_root=tmp_path)
+    r = keystone(states=(wish, 'ready'))
+    there.run(there.on.relation_changed(r), state(r, leader=leader))
+    memory = json.loads((tmp_path / '.heard').read_text())
+    assert memory['unheeded']['peers'] == unheeded
 
 
 @pytest.mark.parametrize(
