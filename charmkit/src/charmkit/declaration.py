@@ -42,6 +42,8 @@ class Declaration:
     """All that it can; the first is the usual one."""
     may_not_mix: tuple[str, ...] = ()
     """What stops units of two releases from working side by side, in words for the operator."""
+    mix_needs: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Its relations without which one unit cannot stand in for another, and why."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,8 @@ class Whole:
     behind: tuple[str, ...] = ()
     """Its relations to load balancers that admit and drain its units."""
     may_not_mix: tuple[str, ...] = ()
+    mix_needs: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Its relations without which one unit cannot stand in for another, and why."""
 
 
 def render(whole: Whole) -> str:
@@ -72,6 +76,7 @@ def render(whole: Whole) -> str:
         'actions': whole.actions,
         'behind': whole.behind,
         'may-not-mix': whole.may_not_mix,
+        **({'mix-needs': whole.mix_needs} if whole.mix_needs else {}),
     }
     return (
         '# What `juju lifecycle` must know of this charm. Written by python -m charmkit.generate.\n'

@@ -184,6 +184,7 @@ def whole(charm: type[ApiCharm | AgentCharm], *, subordinate: bool) -> declarati
         },
         behind=tuple(loadbalancer.ENDPOINTS) if api else (),
         may_not_mix=said.may_not_mix,
+        mix_needs=said.mix_needs,
     )
 
 

@@ -163,9 +163,10 @@ class GlanceCharm(charmkit.ApiCharm):
             contract=('glance-manage db contract',),
         ),
         lifecycle=charmkit.Declaration(
-            may_not_mix=(
-                'without the relation shared-store images are files of the unit that took them, and go with it',
-            ),
+            mix_needs={
+                'shared-store': 'images are files of the unit that took them, and go with it, '
+                'unless store-is-shared says that all units have them'
+            },
         ),
     )
 

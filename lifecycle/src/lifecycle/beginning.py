@@ -48,9 +48,10 @@ def survey(world: World, wish: Wish) -> Known:
     record = keeping.read(world)
     status = world.status()
     # What another upgrade left unfinished must be seen, too.
-    some = wish.chosen or wish.begun or wish.target.back
-    looked = {*wish.chosen, *record.started} if some else ()
-    declarations = look.declarations(world, status, looked)
+    begun_only = wish.begun or wish.target.back
+    looked = {*wish.chosen, *record.started} if wish.chosen or begun_only else ()
+    # Of all where something is begun: what stands beneath it, too.
+    declarations = look.declarations(world, status, looked if begun_only else ())
     origins = bool(wish.target.origin or record.origin)
     seen = look.observe(world, declarations, record, looked, status, origins=origins)
     begun = _begun(seen, wish.target, int(world.now()))
@@ -58,7 +59,10 @@ def survey(world: World, wish: Wish) -> Known:
     seen = dataclasses.replace(seen, record=begun)
     plan = plan_.plan(seen, wish.target, _scope(seen, wish))
     return Known(
-        declarations=declarations, seen=seen, plan=plan, findings=preflight.findings(seen, plan)
+        declarations=declarations,
+        seen=seen,
+        plan=plan,
+        findings=preflight.findings(seen, plan, look.checks(world, seen, plan)),
     )
 
 

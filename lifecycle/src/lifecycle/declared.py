@@ -8,6 +8,7 @@
     releases: {debian@12: zed, debian@13: epoxy}
     actions: {expand: db-expand, contract: db-contract, drain: pause, admit: resume}
     behind: [public-backend]         # its relations to load balancers that admit and drain its units
+    mix-needs: {shared-store: "…"}   # relations without which one unit cannot stand in for another, and why
     may-not-mix: []                  # what stops two releases or bases side by side, in words
 
 It comes from a machine, so it is untrusted: bounded, and read without anything that runs.
@@ -48,6 +49,8 @@ class Declaration:
     behind: tuple[str, ...] = ()
     """Its endpoints of relations to load balancers."""
     may_not_mix: tuple[str, ...] = ()
+    mix_needs: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Its relations without which units must not stand side by side, nor stand in for one another; and why."""
     written: bool = True
     """Whether the charm has the file; else this is what holds for any charm."""
 
@@ -177,6 +180,13 @@ def _actions(value: object, where: str) -> dict[str, str]:
     }
 
 
+def _reasons(value: object, where: str) -> dict[str, str]:
+    return {
+        _name(name, where): _texts([words], f'{where}: {clean(name, 40)}')[0]
+        for name, words in _mapping(value, where).items()
+    }
+
+
 _READ: Mapping[str, Any] = {
     'provides': _names,
     'after': _names,
@@ -185,5 +195,6 @@ _READ: Mapping[str, Any] = {
     'releases': _releases,
     'actions': _actions,
     'behind': _names,
+    'mix-needs': _reasons,
     'may-not-mix': _texts,
 }

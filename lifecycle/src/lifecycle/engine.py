@@ -25,6 +25,8 @@ PATIENCE_S = 900.0
 """Seconds for which an action that fails, or a Juju that does not answer, is tried again."""
 ERROR_S = 120.0
 """Seconds for which a unit may be in error: Juju runs its hook again."""
+PASSES_S = 600.0
+"""Seconds that hooks which are under way at the beginning are given."""
 LIMITS_S = {
     'base': 120.0,
     'origin': 120.0,
@@ -90,6 +92,7 @@ class Run:
         # Written before anything is refused: what is skipped after that is skipped in this upgrade.
         record = known.seen.record
         self.book.change(lambda now: dataclasses.replace(record, holder=now.holder))
+        known = self._passed(known)
         for one in (wrong := preflight.blocking(known.findings)):
             more = f' (and {len(wrong) - 1} more: juju lifecycle plan)' if len(wrong) > 1 else ''
             raise ProblemError(
@@ -102,6 +105,19 @@ class Run:
                 f'--until {self.wish.until}: no such step; juju lifecycle plan shows them'
             )
         self._say('begin', None, f'{len(steps)} steps to {self.wish.target}')
+
+    def _passed(self, known: Known) -> Known:
+        """What is known once nothing stands in the way any more that goes by itself, or that has not gone for long."""
+        ends = self.world.now() + PASSES_S
+        while self.world.now() < ends:
+            wrong = preflight.blocking(known.findings)
+            if not wrong or not all(one.passes for one in wrong):
+                break
+            self._waits(None, wrong[0].sentence)
+            self.world.sleep(POLL_S)
+            known = self._survey()
+        self.known = known
+        return known
 
     def _drive(self, application: str) -> bool:
         """Move one application; True when the run is to end with the step that the user named."""

@@ -4,149 +4,34 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import datetime
 import getpass
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
-import jubilant
-
 from lifecycle import declared, record
+from lifecycle.client import LOOK_S, NOT_YET, Client, part
 from lifecycle.problem import clean
 from lifecycle.world import Kept, NotYetError, WorldError
 
 _T = TypeVar('_T')
 _R = TypeVar('_R')
 
-LOOK_S = 60.0
-"""For a command that only looks."""
 ASK_S = 120.0
 """For a command that asks for something."""
-BEAT_S = 30.0
-NOT_YET = 'not all units run'
-"""With these words a charm says that its action is refused as long as other units run another release."""
-_SETTLE_S = 15.0
 _UNITS_AT_ONCE = 50
 AT_ONCE = 8
 """So many commands that only look are under way at once."""
 # Without the file, a mark that is no declaration; never more of it than is read.
 _MARK = '#none'
 _CAT = f'test -e lifecycle.yaml || {{ echo "{_MARK}"; exit 0; }}; head -c {declared.MOST_BYTES + 1} lifecycle.yaml'
-
-
-class Client(jubilant.Juju):
-    """jubilant, whose commands end within `within` seconds and are left alone by an interrupt of the terminal."""
-
-    within: float = LOOK_S
-    meanwhile: Callable[[], object] | None = None
-    """What is called every `BEAT_S` while a command is under way."""
-
-    def __init__(self, *, model: str | None, cli_binary: str, running: set[subprocess.Popen[str]]):
-        super().__init__(model=model, cli_binary=cli_binary)
-        self.running = running
-        """What is under way, of all clients that share this."""
-
-    @contextlib.contextmanager
-    def limited(self, within: float) -> Generator[None]:
-        """Commands in its body have so many seconds each.
-
-        Raises:
-            WorldError: one failed, or took longer.
-        """
-        self.within = within
-        try:
-            yield
-        except jubilant.CLIError as error:
-            said = clean(str(error.stderr or '').strip() or f'exit code {error.returncode}')
-            why = _why(error) or said
-            kind = NotYetError if NOT_YET in why else WorldError
-            raise kind(f'juju {_verb(error)}: {why}') from None
-        except OSError as error:
-            raise WorldError(f'juju cannot be run: {error.strerror}') from None
-
-    def ask(self, *args: str, within: float) -> str:
-        """Standard output of a command on the model.
-
-        Raises:
-            WorldError: it failed, or took longer than so many seconds.
-        """
-        with self.limited(within):
-            return self.cli(*args)
-
-    def _cli(
-        self, *args: str, include_model: bool = True, stdin: str | None = None, **_: Any
-    ) -> tuple[str, str]:
-        if include_model and self.model is not None:
-            args = (args[0], '--model', self.model, *args[1:])
-        process = subprocess.Popen(
-            [self.cli_binary, *args],
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding='utf-8',
-            errors='replace',
-            start_new_session=True,
-        )
-        self.running.add(process)
-        try:
-            stdout, stderr = _result(process, stdin, self.within, self.meanwhile)
-        except subprocess.TimeoutExpired:
-            _end(process)
-            raise WorldError(f'juju {args[0]} did not end within {self.within:g} s') from None
-        except BaseException:
-            # What was asked for is let happen, so that the next look sees it.
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.communicate(timeout=0.1 if args[0] in ('run', 'exec') else _SETTLE_S)
-            _end(process)
-            raise
-        finally:
-            self.running.discard(process)
-        if process.returncode:
-            raise jubilant.CLIError(process.returncode, [self.cli_binary, *args], stdout, stderr)
-        return stdout, stderr
-
-
-def _result(
-    process: subprocess.Popen[str],
-    stdin: str | None,
-    within: float,
-    meanwhile: Callable[[], object] | None,
-) -> tuple[str, str]:
-    ends = time.monotonic() + within
-    while meanwhile is not None and (left := ends - time.monotonic()) > BEAT_S:
-        try:
-            return process.communicate(stdin, timeout=min(BEAT_S, left))
-        except subprocess.TimeoutExpired:
-            meanwhile()
-    return process.communicate(stdin, timeout=max(ends - time.monotonic(), 0.0))
-
-
-def _verb(error: jubilant.CLIError) -> str:
-    words = cast('list[str]', error.cmd)
-    return ' '.join(word for word in words[1:2] if not word.startswith('-'))
-
-
-def _why(error: jubilant.CLIError) -> str:
-    """What an action says of why it failed: it stands in the answer, not in what the command complains of."""
-    try:
-        tasks: object = json.loads(str(error.stdout or ''))
-    except ValueError:
-        return ''
-    if not isinstance(tasks, dict):
-        return ''
-    said = (_part(one, 'message') for one in cast('dict[str, object]', tasks).values())
-    return '; '.join(clean(one) for one in said if one)
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
 
 
 class Live:
@@ -188,7 +73,7 @@ class Live:
 
     def model(self) -> str:
         """The model's name."""
-        return clean(_part(self.status().get('model'), 'name') or '', 100)
+        return clean(part(self.status().get('model'), 'name') or '', 100)
 
     def show_units(self, names: Sequence[str]) -> Mapping[str, Any]:
         """`juju show-unit --format json`; a unit that has gone meanwhile is left out."""
@@ -220,22 +105,51 @@ class Live:
         except WorldError as error:
             return error
         task = next(iter(said.values()), None)
-        text = _part(_part(task, 'results'), 'stdout')
+        text = part(part(task, 'results'), 'stdout')
         if not isinstance(text, str):
             return WorldError(f'juju exec on {unit}: no answer')
         return None if text.strip() == _MARK else text
+
+    def disks(self, units: Sequence[str]) -> Mapping[str, int]:
+        """Bytes left on the root file system of each unit's machine; one that does not answer is left out."""
+        free = zip(units, self._each(self._free, units), strict=True)
+        return {unit: left for unit, left in free if left is not None}
+
+    def _free(self, unit: str) -> int | None:
+        try:
+            said = self._json(
+                'exec', '--format', 'json', '--unit', unit, '--wait', '60s', '--', 'df -Pk /'
+            )
+        except WorldError:
+            return None
+        text = part(part(next(iter(said.values()), None), 'results'), 'stdout')
+        words = text.split() if isinstance(text, str) else []
+        # `Filesystem 1024-blocks Used Available Capacity Mounted on`, then the same as values (POSIX, df -P).
+        left = words[-3] if len(words) > 6 and words[-1] == '/' else ''
+        return int(left) * 1024 if re.fullmatch(r'[0-9]{1,15}', left) else None
+
+    def last_run(self, application: str, action: str) -> float | None:
+        """When an action has last ended well on a unit, in seconds since the epoch; None: Juju knows of none."""
+        wanted = ('--apps', application, '--actions', action, '--status', 'completed')
+        every = self._json('operations', '--utc', *wanted, '--limit', '50', '--format', 'json')
+        ends = [
+            _moment(part(part(one, 'timing'), 'completed'))
+            for one in every.values()
+            if str(part(one, 'summary')).split(' ')[0] == action
+        ]
+        return max((at for at in ends if at is not None), default=None)
 
     def kept(self, revision: int | None = None) -> Kept | None:
         """The record's secret, or a revision of it; None when there is none."""
         if not self._kept:
             listed = self._json('secrets', '--format', 'json').values()
-            self._kept = any(_part(one, 'name') == record.NAME for one in listed)
+            self._kept = any(part(one, 'name') == record.NAME for one in listed)
         if not self._kept:
             return None
         which = () if revision is None else ('--revision', str(revision))
         said = self._json('show-secret', record.NAME, '--reveal', *which, '--format', 'json')
         one = next(iter(said.values()), None)
-        data, number = _part(_part(one, 'content'), 'Data'), _part(one, 'revision')
+        data, number = part(part(one, 'content'), 'Data'), part(one, 'revision')
         return Kept(
             revision=revision or (number if isinstance(number, int) else 0),
             content=cast('dict[str, object]', data) if isinstance(data, dict) else {},
@@ -292,8 +206,8 @@ class Live:
 
     def _option(self, application: str, name: str) -> str | None:
         settings = self._json('config', application, '--format', 'json').get('settings')
-        one = _part(settings, name)
-        return None if one is None else str(_part(one, 'value') or '')
+        one = part(settings, name)
+        return None if one is None else str(part(one, 'value') or '')
 
     def set_option(self, application: str, name: str, value: str) -> None:
         """Give an option another value."""
@@ -323,8 +237,8 @@ class Live:
         if not tasks:
             raise WorldError(f'{action} on {unit}: juju does not say what became of it')
         for task in tasks.values():
-            if _part(task, 'status') != 'completed':
-                why = clean(_part(task, 'message') or _part(task, 'status') or 'no answer')
+            if part(task, 'status') != 'completed':
+                why = clean(part(task, 'message') or part(task, 'status') or 'no answer')
                 kind = NotYetError if NOT_YET in why else WorldError
                 raise kind(f'{action} on {unit}: {why}')
 
@@ -349,8 +263,13 @@ def _runs(number: int) -> bool:
     return True
 
 
-def _part(value: object, key: str) -> object:
-    return cast('dict[str, object]', value).get(key) if isinstance(value, dict) else None
+def _moment(text: object) -> float | None:
+    """Seconds since the epoch of `2026-11-29 12:00:00 +0000 UTC`, or with a T; None of anything else."""
+    try:
+        at = datetime.datetime.fromisoformat(str(text)[:19].replace('T', ' '))
+    except ValueError:
+        return None
+    return at.replace(tzinfo=datetime.UTC).timestamp()
 
 
 def _object(text: str) -> dict[str, Any]:

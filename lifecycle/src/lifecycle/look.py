@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
-from lifecycle import declared, observed
+from lifecycle import declared, observed, preflight
+from lifecycle import plan as plan_
 from lifecycle import record as record_
 from lifecycle.problem import ProblemError
 from lifecycle.step import ORIGIN
@@ -81,6 +82,28 @@ def _asked(status: Mapping[str, Any], known: Declarations, focus: Iterable[str])
         if app.name in wanted and app.balancers
         for unit in app.units
     ]
+
+
+def checks(world: World, seen: observed.Observed, plan: plan_.Plan) -> preflight.Checks:
+    """What *plan*'s preflight needs, of the applications that were not begun.
+
+    Raises:
+        WorldError: Juju does not answer.
+    """
+    fresh = [app for app in plan.applications if app not in seen.record.started]
+    if not fresh or plan.target.back:
+        return preflight.NONE
+    units = [unit.name for app in fresh for unit in seen.applications[app].units]
+    keep = {
+        app: seen.applications[app].declaration.actions['backup']
+        for app in preflight.keepers(seen, fresh)
+    }
+    return preflight.Checks(
+        now=world.now(),
+        free=world.disks(units),
+        actions=keep,
+        backups={app: world.last_run(app, action) for app, action in keep.items()},
+    )
 
 
 def _names(status: Mapping[str, Any]) -> Collection[str]:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from lifecycle import admission, declared
+from lifecycle import admission, bypass, declared
 from lifecycle import record as record_
 from lifecycle.problem import UNIT, ProblemError, clean
 
@@ -27,6 +27,12 @@ class Unit:
     subordinates: tuple[str, ...] = ()
     """Names of the units that live on it."""
     admission: admission.Admission = admission.UNBALANCED
+    doing: str = ''
+    """What its agent is at."""
+    addresses: tuple[str, ...] = ()
+    """By which it can be reached."""
+    mentions: tuple[bypass.Mention, ...] = ()
+    """Addresses that it tells others, and is told."""
 
     @property
     def number(self) -> int:
@@ -134,10 +140,9 @@ def read(
             else _mapping(said.get('units'))
         )
         related = _related(_mapping(said.get('relations')))
+        seen = _Seen(bases, _machines(whole.get('machines')), _mapping(shown), known.behind)
         balancers = {e: len(related[e]) for e in known.behind if e in related}
-        units = [
-            _unit(u, _mapping(m), bases, _mapping(shown), balancers) for u, m in members.items()
-        ]
+        units = [_unit(u, _mapping(m), seen, balancers) for u, m in members.items()]
         found[name] = Application(
             name=clean(name, 100),
             charm=clean(said.get('charm-name') or said.get('charm', ''), 100),
@@ -203,26 +208,48 @@ def _related(relations: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _unit(
-    name: str,
-    said: Mapping[str, Any],
-    bases: Mapping[str, str],
-    shown: Mapping[str, Any],
-    balancers: Mapping[str, int],
-) -> Unit:
+@dataclasses.dataclass(frozen=True)
+class _Seen:
+    """What is told of units elsewhere than below them."""
+
+    bases: Mapping[str, str]
+    machines: Mapping[str, Mapping[str, Any]]
+    shown: Mapping[str, Any]
+    behind: tuple[str, ...]
+
+
+def _machines(said: object) -> dict[str, Mapping[str, Any]]:
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, one in _mapping(said).items():
+        machine = _mapping(one)
+        found[name] = machine
+        found.update(_machines(machine.get('containers')))
+    return found
+
+
+def _unit(name: str, said: Mapping[str, Any], seen: _Seen, balancers: Mapping[str, int]) -> Unit:
     if not UNIT.fullmatch(name):
         raise ProblemError(f'juju status: {clean(name, 60)}: is no name of a unit')
     workload, agent = _mapping(said.get('workload-status')), _mapping(said.get('juju-status'))
-    relations = _mapping(shown.get(name)).get('relation-info')
-    info = cast('list[Any]', relations) if isinstance(relations, list) else []
+    relations = _mapping(seen.shown.get(name)).get('relation-info')
+    listed = cast('list[object]', relations) if isinstance(relations, list) else []
+    info = [_mapping(one) for one in listed]
+    machine = str(said.get('machine', ''))
+    addresses = _mapping(seen.machines.get(machine)).get('ip-addresses')
+    every = cast('list[object]', addresses) if isinstance(addresses, list) else []
     return Unit(
         name=name,
-        base=bases.get(str(said.get('machine', '')), ''),
+        base=seen.bases.get(machine, ''),
         leader=said.get('leader') is True,
         workload=clean(workload.get('current', 'unknown'), 40),
         message=clean(workload.get('message', '')),
         agent=clean(agent.get('current', 'unknown'), 40),
         dying='dying' in [said.get('life'), agent.get('life'), workload.get('life')],
         subordinates=tuple(sorted(one for one in _mapping(said.get('subordinates')))),
-        admission=admission.read(name, (_mapping(one) for one in info), balancers),
+        admission=admission.read(name, info, balancers),
+        doing=clean(agent.get('message', ''), 100),
+        addresses=tuple(
+            sorted({clean(one, 60) for one in (said.get('public-address'), *every) if one})
+        ),
+        mentions=bypass.mentions(name, info, seen.behind),
     )

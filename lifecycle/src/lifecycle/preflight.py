@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from lifecycle.observed import Application, Observed
 from lifecycle.plan import Plan, base_for
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Checks:
+    """What was asked beside the status."""
+
+    now: float = 0.0
+    """Seconds since the epoch."""
+    free: Mapping[str, int] = dataclasses.field(default_factory=dict[str, int])
+    """Bytes left on the root file system, by unit; one that did not answer is left out."""
+    backups: Mapping[str, float | None] = dataclasses.field(
+        default_factory=dict[str, float | None]
+    )
+    """When the action by which a charm takes backups has last ended well (seconds since the epoch), by application."""
+
+    actions: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """That action, by application."""
+
+
+NONE = Checks()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -19,11 +39,13 @@ class Finding:
     """Nothing is begun while it is there, unless it is skipped with a reason."""
     sentence: str
     cure: str
+    passes: bool = False
+    """It is of the kind that goes by itself soon: a run waits for that."""
     skipped: str = ''
     """Why it is accepted."""
 
 
-def findings(seen: Observed, plan: Plan) -> tuple[Finding, ...]:
+def findings(seen: Observed, plan: Plan, asked: Checks = NONE) -> tuple[Finding, ...]:
     """What stands in the way of *plan*: of the applications that were not begun yet, in its order."""
     found: list[Finding] = []
     for name in plan.applications:
@@ -33,8 +55,11 @@ def findings(seen: Observed, plan: Plan) -> tuple[Finding, ...]:
         base = base_for(app, seen.record, plan.target)
         in_place = any(step.in_place for step in plan.steps if step.application == name)
         found += (*_of_base(seen, app, base), *_of_units(app), *_of_balancers(app))
+        if not plan.target.back:
+            found += (*_of_company(app), *_of_bypasses(seen, app), *_of_disks(app, asked))
         if in_place and len(app.units) < 2:
             found.append(_alone(app))
+    found += _of_backups(asked)
     for left in plan.left:
         app = seen.applications[left.application]
         if app.unread:
@@ -127,6 +152,15 @@ def _of_units(app: Application) -> Iterator[Finding]:
                 sentence=f'{unit.name} is in error: {unit.message or unit.agent}',
                 cure=f'juju resolved {unit.name} once its cause is gone (juju debug-log --include {unit.name})',
             )
+        elif unit.agent == 'executing' and 'update-status' not in unit.doing:
+            yield Finding(
+                id=f'{app.name}.hook.{unit.number}',
+                application=app.name,
+                blocking=True,
+                passes=True,
+                sentence=f'{unit.name} is at work: {unit.doing or "a hook is under way"}',
+                cure='wait until it is idle',
+            )
         elif unit.agent not in ('idle', 'executing') or unit.workload != 'active':
             yield Finding(
                 id=f'{app.name}.status.{unit.number}',
@@ -173,3 +207,104 @@ def _of_balancers(app: Application) -> Iterator[Finding]:
             sentence=f'{app.name} has no action that drains a unit: what it has under way when it is removed is lost',
             cure='do it when nobody needs it',
         )
+
+
+def _of_company(app: Application) -> Iterator[Finding]:
+    ready = sum(unit.ready for unit in app.units)
+    if len(app.units) == 1 or (app.units and ready < 2):
+        yield Finding(
+            id=f'{app.name}.company',
+            application=app.name,
+            blocking=False,
+            sentence=f'{app.name} has {_many(ready)} ready: should that fail meanwhile, nothing serves',
+            cure=f'juju add-unit {app.name}, if its charm bears two',
+        )
+    for endpoint, why in app.declaration.mix_needs.items():
+        if not app.related.get(endpoint):
+            yield Finding(
+                id=f'{app.name}.mix-needs.{endpoint}',
+                application=app.name,
+                blocking=True,
+                sentence=f'{app.name}:{endpoint} is not related: {why}',
+                cure=f'juju integrate {app.name}:{endpoint} to what provides it',
+            )
+
+
+def _many(units: int) -> str:
+    return 'one unit' if units == 1 else f'{units or "no"} units'
+
+
+def _of_bypasses(seen: Observed, app: Application) -> Iterator[Finding]:
+    """Of *app*'s units that somebody is told by their own addresses, which go with them."""
+    if not app.balancers:
+        return  # That is a finding of its own.
+    owners = {address: unit.name for unit in app.units for address in unit.addresses}
+    told: dict[str, str] = {}
+    for other in seen.applications.values():
+        for unit in other.units:
+            for one in unit.mentions:
+                if one.host in owners:
+                    where = f'{unit.name} has {one.place} in {one.key} of {one.endpoint}'
+                    told.setdefault(
+                        f'{other.name}.{one.endpoint}',
+                        f'{where}: that is {owners[one.host]} itself',
+                    )
+    for place, said in sorted(told.items()):
+        yield Finding(
+            id=f'{app.name}.bypass.{place}',
+            application=app.name,
+            blocking=True,
+            sentence=f'{said}, not {" or ".join(app.balancers)}: who uses it is lost when that unit goes',
+            cure=f'have the address of the load balancer or a VIP told there (juju status --relations {app.name}; '
+            'juju show-unit), and what uses it take it up',
+        )
+
+
+LEAST_FREE = 2 * 1024**3
+"""Bytes that packages, their cache and a database's temporary tables may need."""
+
+
+def _of_disks(app: Application, asked: Checks) -> Iterator[Finding]:
+    for unit in app.units:
+        free = asked.free.get(unit.name)
+        if free is not None and free < LEAST_FREE:
+            yield Finding(
+                id=f'{app.name}.disk.{unit.number}',
+                application=app.name,
+                blocking=True,
+                sentence=f'the machine of {unit.name} has {free / 1024**3:.1f} GiB left on /, and '
+                f'{LEAST_FREE / 1024**3:.0f} may be needed',
+                cure=f'make room: juju exec --unit {unit.name} -- du -xh --max-depth=2 /var',
+            )
+
+
+OLDEST_BACKUP_S = 24 * 3600.0
+"""Seconds after which a backup is not what one would want to go back to."""
+
+
+def _of_backups(asked: Checks) -> Iterator[Finding]:
+    for app, at in asked.backups.items():
+        if at is None:
+            said = f'{app} was not backed up, as far as Juju remembers'
+        elif asked.now - at > OLDEST_BACKUP_S:
+            said = f'{app} was last backed up {(asked.now - at) / 3600:.0f} hours ago'
+        else:
+            continue
+        yield Finding(
+            id=f'{app}.backup',
+            application=app,
+            blocking=True,
+            sentence=f'{said}; once a database is contracted, a backup is the only way back',
+            cure=f'juju run {app}/leader {asked.actions.get(app, "backup")}, and copy it elsewhere',
+        )
+
+
+def keepers(seen: Observed, names: list[str]) -> list[str]:
+    """Applications that declare how their data are backed up, and that those of *names* stand on."""
+    needs = {word for name in names for word in seen.applications[name].declaration.after}
+    return [
+        app.name
+        for app in seen.applications.values()
+        if 'backup' in app.declaration.actions
+        and (app.name in names or needs.intersection(app.declaration.provides))
+    ]

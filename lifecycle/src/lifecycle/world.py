@@ -46,6 +46,14 @@ class World(Protocol):
         """The text of `lifecycle.yaml` of each unit's charm, or why it cannot be read; None: there is none."""
         ...
 
+    def disks(self, units: Sequence[str]) -> Mapping[str, int]:
+        """Bytes left on the root file system of each unit's machine; one that does not answer is left out."""
+        ...
+
+    def last_run(self, application: str, action: str) -> float | None:
+        """When an action has last ended well on a unit, in seconds since the epoch; None: Juju knows of none."""
+        ...
+
     def kept(self, revision: int | None = None) -> Kept | None:
         """The record's secret, or a revision of it; None when there is none."""
         ...

@@ -88,6 +88,8 @@ class Model:
     """What befalls a unit at a call: it is `removed` by somebody, or `lost` with its machine; which one counts on."""
     revisions: list[dict[str, str]] = dataclasses.field(default_factory=list[dict[str, str]])
     wrong: list[str] = dataclasses.field(default_factory=list[str])
+    free: int = 50 * 1024**3
+    backed_up: float | None = None
     least: dict[str, int] = dataclasses.field(default_factory=dict[str, int])
     contracted: list[str] = dataclasses.field(default_factory=list[str])
     asked: list[str] = dataclasses.field(default_factory=list[str])
@@ -264,6 +266,14 @@ class Model:
     def declarations(self, units: Sequence[str]) -> Mapping[str, str | WorldError | None]:
         self._call()
         return {unit: self.apps[unit.partition('/')[0]].declared for unit in units}
+
+    def disks(self, units: Sequence[str]) -> Mapping[str, int]:
+        self._call()
+        return {unit: self.free for unit in units}
+
+    def last_run(self, application: str, action: str) -> float | None:
+        self._call()
+        return self.backed_up
 
     def kept(self, revision: int | None = None) -> Kept | None:
         self._call()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from lifecycle import cli, juju
+from lifecycle import client as client_
 from lifecycle.problem import ProblemError
 from lifecycle.world import WorldError
 
@@ -77,7 +78,7 @@ def said(words: str, out: object = '', **more: Any) -> dict[str, Any]:
 
 
 def test_a_command_that_does_not_end_is_ended(fake: Fake):
-    client = juju.Client(model='m', cli_binary=str(fake.program), running=set())
+    client = client_.Client(model='m', cli_binary=str(fake.program), running=set())
     fake.answers(said('status', sleeps=30))
     with pytest.raises(WorldError, match='juju status did not end within'):
         client.ask('status', within=0.3)
@@ -112,6 +113,32 @@ def test_a_charm_without_a_declaration_is_not_one_that_cannot_be_read(fake: Fake
     assert live.declarations(['k/0']) == {'k/0': 'version: 1\n'}
     live = fake.answers(said('exec', {'k/0': {'status': 'failed'}}))
     assert 'no answer' in str(live.declarations(['k/0'])['k/0'])
+
+
+def test_room_on_a_disk_is_what_df_says(fake: Fake):
+    line = 'Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/x y 9 3 2048 60% /\n'
+    live = fake.answers(said('exec', {'k/0': {'results': {'stdout': line}}}))
+    assert live.disks(['k/0']) == {'k/0': 2048 * 1024}
+    live = fake.answers(said('exec', {'k/0': {'results': {'stdout': 'df: no such thing'}}}))
+    assert live.disks(['k/0']) == {}
+    live = fake.answers(said('exec', err='ERROR no agent', code=1))
+    assert live.disks(['k/0']) == {}
+
+
+def test_a_backup_is_as_old_as_the_last_operation_that_made_one(fake: Fake):
+    def of(summary: str, at: str) -> dict[str, Any]:
+        return {'summary': summary, 'status': 'completed', 'timing': {'completed': at}}
+
+    every = {
+        '3': of('backup run on mysql/0', '2026-11-28 12:00:00 +0000 UTC'),
+        '5': of('backup run on mysql/0', '2026-11-29T12:00:00Z'),
+        '7': of('list-backups run on mysql/0', '2026-11-30 12:00:00 +0000 UTC'),
+        '9': of('backup run on mysql/0', 'never'),
+    }
+    live = fake.answers(said('operations', every))
+    assert live.last_run('mysql', 'backup') == 1795953600.0
+    live = fake.answers(said('operations', {}))
+    assert live.last_run('mysql', 'backup') is None
 
 
 def test_units_are_asked_several_at_once_and_not_all(fake: Fake):
@@ -168,7 +195,7 @@ def test_an_action_that_juju_says_nothing_of_has_not_run(fake: Fake):
 
 
 def test_while_an_action_runs_its_caller_is_heard(fake: Fake, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(juju, 'BEAT_S', 0.2)
+    monkeypatch.setattr(client_, 'BEAT_S', 0.2)
     task = {'k/0': {'status': 'completed'}}
     live = fake.answers(said('run', task, sleeps=1.5), said('status', {'model': {'name': 'm'}}))
     heard: list[str] = []
@@ -178,7 +205,7 @@ def test_while_an_action_runs_its_caller_is_heard(fake: Fake, monkeypatch: pytes
 
 
 def test_what_is_said_while_an_action_runs_ends_it(fake: Fake, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(juju, 'BEAT_S', 0.2)
+    monkeypatch.setattr(client_, 'BEAT_S', 0.2)
     live = fake.answers(said('run', {}, sleeps=30))
 
     def taken() -> None:
