@@ -22,6 +22,8 @@ class Wish:
     chosen: tuple[str, ...] = ()
     ways: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """The ways that the user chose, by application."""
+    later: bool = False
+    """After another target that is not reached yet: only to be shown."""
     begun: bool = False
     """Of those alone that were begun."""
     until: str = ''
@@ -54,7 +56,8 @@ def survey(world: World, wish: Wish) -> Known:
     declarations = look.declarations(world, status, looked if begun_only else ())
     origins = bool(wish.target.origin or record.origin)
     seen = look.observe(world, declarations, record, looked, status, origins=origins)
-    begun = _begun(seen, wish.target, int(world.now()))
+    now = int(world.now())
+    begun = _fresh(wish.target, now) if wish.later else _begun(seen, wish.target, now)
     begun = dataclasses.replace(begun, ways={**begun.ways, **_fitting(seen, begun, wish)})
     seen = dataclasses.replace(seen, record=begun)
     plan = plan_.plan(seen, wish.target, _scope(seen, wish))
@@ -97,8 +100,8 @@ def _begun(seen: Observed, target: Target, now: int) -> record_.Record:
         ProblemError: another upgrade is under way, or there is no way back.
     """
     record = seen.record
-    there = Target(base=record.base, origin=record.origin, back=record.back)
-    if target == there or (target.back and record.back):
+    there = target_of(record)
+    if same(target, there) or (target.back and record.back):
         return record
     if target.back:
         return _turned(seen, now)
@@ -110,14 +113,46 @@ def _begun(seen: Observed, target: Target, now: int) -> record_.Record:
             f'{what} is under way, and {unfinished.id} comes next: end it first ({there.command})'
         )
     # What was accepted before anything was begun is meant for this.
-    begun = record_.Record(base=target.base, origin=target.origin, began=now, holder=record.holder)
+    begun = dataclasses.replace(_fresh(target, now), holder=record.holder)
     return begun if not record.empty else dataclasses.replace(begun, skips=record.skips)
+
+
+def _fresh(target: Target, now: int) -> record_.Record:
+    return record_.Record(
+        base=target.base,
+        origin=target.origin,
+        charms=target.charms,
+        digest=target.digest,
+        began=now,
+    )
+
+
+def target_of(record: record_.Record) -> Target:
+    """Where the upgrade that *record* is of goes."""
+    return Target(
+        base=record.base,
+        origin=record.origin,
+        charms=record.charms,
+        digest=record.digest,
+        back=record.back,
+    )
+
+
+def same(one: Target, other: Target) -> bool:
+    """Whether both are one target: charms are, wherever they lie."""
+    bare = dataclasses.replace(one, charms='', paths={})
+    return bare == dataclasses.replace(other, charms='', paths={})
 
 
 def _turned(seen: Observed, now: int) -> record_.Record:
     record = seen.record
     if not record.started:
         raise ProblemError('nothing was begun in this model: there is nothing to roll back')
+    if record.digest:
+        raise ProblemError(
+            'charms were refreshed: there is no rollback from that; --charms with a folder of the former ones is an '
+            'upgrade like any other'
+        )
     upgraded = sorted(
         one.unit
         for ran in record.ran.values()

@@ -20,6 +20,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 
 from lifecycle import (
+    charms,
     commandline,
     engine,
     journal,
@@ -27,11 +28,12 @@ from lifecycle import (
     observed,
     page,
     preflight,
+    sequence,
     shown,
     story,
 )
 from lifecycle import record as record_
-from lifecycle.beginning import Known, Wish, survey
+from lifecycle.beginning import Known, Wish, survey, target_of
 from lifecycle.journal import Event, Journal, folder
 from lifecycle.juju import Live
 from lifecycle.problem import ProblemError, clean
@@ -88,29 +90,42 @@ def _kept(text: str) -> str:
 
 def _plan(call: argparse.Namespace) -> int:
     world = Live(call.model)
-    wish = Wish(
-        target=_target(world, call),
-        chosen=tuple(call.applications),
-        ways=dict(call.way),
-    )
-    _show(survey(world, wish), call.format)
+    targets = sequence.in_turn(_targets(world, call), keeping.read(world))
+    wish = Wish(target=targets[0], chosen=tuple(call.applications), ways=dict(call.way))
+    shown_ = [survey(world, one) for one in sequence.wishes(wish, targets)]
+    if call.format == 'json' and len(shown_) > 1:
+        print(shown.all_as_json((one.seen, one.plan, one.findings) for one in shown_))
+        return 0
+    for one in shown_:
+        _show(one, call.format)
     return 0
 
 
-def _target(world: Live, call: argparse.Namespace) -> Target:
-    """That of the command line, or of the upgrade that is under way.
+def _targets(world: Live, call: argparse.Namespace) -> tuple[Target, ...]:
+    """Those of the command line, in their order, or that of the upgrade that is under way.
 
     Raises:
         ProblemError: there is neither.
     """
-    if call.to or call.origin:
-        return Target(base=call.to or '', origin=call.origin or '')
+    found: list[Target] = []
+    if call.charms:
+        lies = charms.find(call.charms)
+        found.append(Target(charms=lies.folder, digest=lies.digest, paths=lies.paths))
+    if call.to:
+        found.append(Target(base=call.to))
+    if call.origin:
+        found.append(Target(origin=call.origin))
+    if found:
+        return tuple(found)
     record = keeping.read(world)
-    if record.empty:
+    if record.empty or call.command == 'upgrade':
+        under_way = '' if record.empty else f' (under way: {target_of(record).command})'
         raise ProblemError(
-            'no upgrade was begun in this model: name a target, such as --to debian@13'
+            'name a target: --to debian@13, --origin cloud:noble-epoxy or --charms FOLDER, or several of them'
+            if call.command == 'upgrade'
+            else f'no upgrade was begun in this model: name a target, such as --to debian@13{under_way}'
         )
-    return Target(base=record.base, origin=record.origin, back=record.back)
+    return (target_of(record),)
 
 
 def _show(known: Known, how: str) -> None:
@@ -124,31 +139,35 @@ def _status(call: argparse.Namespace) -> int:
     if record.empty:
         print('{}' if call.format == 'json' else 'no upgrade was begun in this model')
         return 0
-    there = Target(base=record.base, origin=record.origin, back=record.back)
-    wish = Wish(target=there, begun=True)
+    wish = Wish(target=target_of(record), begun=True)
     _show(survey(world, wish), call.format)
     return 0
 
 
 def _upgrade(call: argparse.Namespace) -> int:
     world = Live(call.model)
-    return _run(call, world, _target(world, call), dict(call.way))
+    targets = sequence.in_turn(_targets(world, call), keeping.read(world))
+    return _run(call, world, targets, dict(call.way))
 
 
 def _rollback(call: argparse.Namespace) -> int:
     world = Live(call.model)
     record = keeping.read(world)
-    return _run(call, world, Target(base=record.base, origin=record.origin, back=True), {})
+    back = Target(base=record.base, origin=record.origin, digest=record.digest, back=True)
+    return _run(call, world, (back,), {})
 
 
-def _run(call: argparse.Namespace, world: Live, target: Target, ways: Mapping[str, str]) -> int:
-    wish = Wish(target=target, chosen=tuple(call.applications), ways=ways, until=call.until)
+def _run(
+    call: argparse.Namespace, world: Live, targets: Sequence[Target], ways: Mapping[str, str]
+) -> int:
+    wish = Wish(target=targets[0], chosen=tuple(call.applications), ways=ways, until=call.until)
     if call.dry_run or not call.yes:
-        known = survey(world, wish)
-        _show(known, 'table')
+        every = [survey(world, one) for one in sequence.wishes(wish, targets)]
+        for known in every:
+            _show(known, 'table')
         if call.dry_run:
             return 0
-        if known.plan.next is not None and not preflight.blocking(known.findings):
+        if any(known.plan.next for known in every) and not preflight.blocking(every[0].findings):
             _ask()
     nonce = secrets.token_hex(8)
     path = call.journal or folder() / _name(world, nonce)
@@ -160,7 +179,7 @@ def _run(call: argparse.Namespace, world: Live, target: Target, ways: Mapping[st
                 kept.write(event)
                 _say(event)
 
-            engine.run(world, wish, nonce, tell)
+            sequence.run(world, wish, targets, nonce, tell)
     finally:
         try:
             print(f'page: {_page(path)}', file=sys.stderr)

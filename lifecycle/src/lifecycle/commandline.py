@@ -40,11 +40,13 @@ def _made() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]
         one.add_argument('--model', '-m', help='the model; else the one that juju is switched to')
         each[name] = one
     for name in ('plan', 'upgrade'):
-        target = each[name].add_mutually_exclusive_group(required=name == 'upgrade')
+        target = each[name]
         what = 'the base to go to, such as debian@13'
         target.add_argument('--to', metavar='BASE', type=_base, help=what)
         what = 'the archive to take another release from, such as cloud:noble-epoxy'
         target.add_argument('--origin', metavar='ARCHIVE', type=_origin, help=what)
+        what = 'a folder with charms, packed or not: each application to the one of its name'
+        target.add_argument('--charms', metavar='FOLDER', type=pathlib.Path, help=what)
         what = 'how to move an application: replace or in-place'
         each[name].add_argument(
             '--way', metavar='APP=WAY', action='append', type=_way, default=[], help=what

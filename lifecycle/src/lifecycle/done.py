@@ -105,14 +105,13 @@ def _number(unit: str) -> int:
 def done(step: Step, seen: Standing) -> bool:
     """Whether *step* is done."""
     match step.verb:
-        case 'base':
-            return seen.application.base == step.base
+        case 'base' | 'origin':
+            there = seen.application
+            return there.base == step.base if step.verb == 'base' else there.origin == step.origin
         case 'add':
             return len(seen.new) >= step.number
         case 'admit':
             return sum(unit.name in seen.ready for unit in seen.new) >= step.number
-        case 'origin':
-            return seen.application.origin == step.origin
         case 'drain':
             return all(unit.drained for unit in seen.old if unit.name == step.unit)
         case 'resume':
@@ -121,7 +120,10 @@ def done(step: Step, seen: Standing) -> bool:
             return all(unit.name != step.unit for unit in seen.application.units)
         case 'upgrade':
             return seen.record.has_run(step.application, step.verb, step.unit)
-        case 'expand' | 'online' | 'contract':
+        case 'healthy':
+            well = all(unit.healthy or unit.dying for unit in seen.application.units)
+            return well and seen.record.has_run(step.application, 'refresh')
+        case 'expand' | 'online' | 'contract' | 'refresh':
             return seen.record.has_run(step.application, step.verb)
 
 

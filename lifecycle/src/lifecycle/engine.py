@@ -13,7 +13,7 @@ from lifecycle.beginning import Known, Wish, survey
 from lifecycle.declared import Declaration
 from lifecycle.journal import Event
 from lifecycle.keeping import Book
-from lifecycle.observed import Observed
+from lifecycle.observed import Observed, Unit
 from lifecycle.problem import ProblemError
 from lifecycle.step import NO_WAY_BACK, ORIGIN, RUN_ONCE, Step
 from lifecycle.world import NotYetError, World, WorldError
@@ -39,6 +39,8 @@ LIMITS_S = {
     'resume': 1800.0,
     'online': 7200.0,
     'contract': 3600.0,
+    'refresh': 900.0,
+    'healthy': 3600.0,
 }
 """Seconds after which a step that is not done ends the run, by verb."""
 
@@ -233,7 +235,7 @@ class Run:
 
     def _carry_out(self, step: Step, seen: Observed) -> bool:
         """Carry *step* out unless that was done; whether the model is to be looked at at once."""
-        if step.verb == 'admit' or self._was_issued(step, seen):
+        if step.verb in ('admit', 'healthy') or self._was_issued(step, seen):
             return False
         if step.application not in seen.record.started:
             standing = done.standing(seen.applications[step.application], seen.record, step.base)
@@ -280,6 +282,8 @@ class Run:
                 self.world.set_base(step.application, step.base, declared=declared)
             case 'origin':
                 self.world.set_option(step.application, ORIGIN, step.origin)
+            case 'refresh':
+                self.world.refresh(step.application, step.path)
             case 'add':
                 self.world.add_unit(step.application)
             case 'remove':
@@ -288,7 +292,7 @@ class Run:
                 self.world.run_action(
                     step.unit, step.action, LIMITS_S[step.verb], lambda: self._meanwhile(step)
                 )
-            case 'admit':
+            case 'admit' | 'healthy':
                 pass
 
     def _meanwhile(self, step: Step) -> None:
@@ -351,13 +355,21 @@ def _waiting_for(step: Step, seen: Observed) -> str:
     """What is not there yet, so that *step* is not done."""
     app = seen.applications[step.application]
     for unit in app.units:
-        of_it = unit.name == step.unit if step.unit else step.verb == 'admit' and not unit.ready
+        of_it = unit.name == step.unit if step.unit else _is_late(step, unit)
         if not of_it:
             continue
-        if unit.workload != 'active' and step.verb == 'admit':
+        if unit.workload != 'active' and step.verb in ('admit', 'healthy'):
             return f'{unit.name} is {unit.workload}: {unit.message or "it does not say why"}'
         return unit.admission.why or f'{unit.name} is {unit.workload}: {unit.message}'
     return ''
+
+
+def _is_late(step: Step, unit: Unit) -> bool:
+    return (
+        not unit.ready
+        if step.verb == 'admit'
+        else step.verb == 'healthy' and not (unit.healthy or unit.dying)
+    )
 
 
 def _overdue(step: Step, refused: str, seen: Observed) -> str:

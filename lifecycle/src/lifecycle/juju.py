@@ -26,6 +26,8 @@ _R = TypeVar('_R')
 
 ASK_S = 120.0
 """For a command that asks for something."""
+REFRESH_S = 600.0
+"""For a charm to be made ready and sent."""
 _UNITS_AT_ONCE = 50
 AT_ONCE = 8
 """So many commands that only look are under way at once."""
@@ -212,6 +214,10 @@ class Live:
     def set_option(self, application: str, name: str, value: str) -> None:
         """Give an option another value."""
         self._ask('config', application, f'{name}={value}')
+
+    def refresh(self, application: str, path: str) -> None:
+        """Give an application the charm that lies at *path*."""
+        self._client().ask('refresh', application, '--path', path, within=REFRESH_S)
 
     def add_unit(self, application: str) -> None:
         """Add one."""

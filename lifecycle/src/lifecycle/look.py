@@ -94,10 +94,14 @@ def checks(world: World, seen: observed.Observed, plan: plan_.Plan) -> preflight
     if not fresh or plan.target.back:
         return preflight.NONE
     units = [unit.name for app in fresh for unit in seen.applications[app].units]
-    keep = {
-        app: seen.applications[app].declaration.actions['backup']
-        for app in preflight.keepers(seen, fresh)
-    }
+    keep = (
+        {}
+        if plan.target.digest
+        else {
+            app: seen.applications[app].declaration.actions['backup']
+            for app in preflight.keepers(seen, fresh)
+        }
+    )
     return preflight.Checks(
         now=world.now(),
         free=world.disks(units),

@@ -29,6 +29,8 @@ class Unit:
     admission: admission.Admission = admission.UNBALANCED
     doing: str = ''
     """What its agent is at."""
+    upgrading: bool = False
+    """Its charm is not yet that of its application."""
     addresses: tuple[str, ...] = ()
     """By which it can be reached."""
     mentions: tuple[bypass.Mention, ...] = ()
@@ -52,6 +54,11 @@ class Unit:
             and self.workload == 'active'
             and self.admission.state in ('admitted', 'unbalanced')
         )
+
+    @property
+    def healthy(self) -> bool:
+        """Whether it serves, with its application's charm, and its agent is at rest."""
+        return self.ready and not self.upgrading and self.agent == 'idle'
 
     @property
     def drained(self) -> bool:
@@ -247,6 +254,7 @@ def _unit(name: str, said: Mapping[str, Any], seen: _Seen, balancers: Mapping[st
         dying='dying' in [said.get('life'), agent.get('life'), workload.get('life')],
         subordinates=tuple(sorted(one for one in _mapping(said.get('subordinates')))),
         admission=admission.read(name, info, balancers),
+        upgrading=bool(said.get('upgrading-from')),
         doing=clean(agent.get('message', ''), 100),
         addresses=tuple(
             sorted({clean(one, 60) for one in (said.get('public-address'), *every) if one})

@@ -63,6 +63,9 @@ def plan(seen: Observed, target: Target, chosen: Sequence[str] = ()) -> Plan:
             left.append(Left(application=app.name, why=why))
             continue
         standing = done.standing(app, seen.record, base_for(app, seen.record, target))
+        if target.digest:
+            steps += _stated(ways.refresh(standing, target), standing)
+            continue
         make = ways.replace if way == 'replace' or target.back else ways.in_place
         steps += _stated(make(standing, target), standing)
     return Plan(target=target, steps=tuple(_in_turn(steps)), left=tuple(left))
@@ -84,7 +87,16 @@ def base_for(app: Application, record: record_.Record, target: Target) -> str:
 def chosen_way(app: Application, record: record_.Record, target: Target) -> tuple[str, str]:
     """The way in which *app* is moved, and why it is not."""
     way = record.ways.get(app.name, app.declaration.way)
+    if target.digest:
+        return way, _without_charm(app, target)
     return way, _stays(app, record, target) or _unfit(app, way, target)
+
+
+def _without_charm(app: Application, target: Target) -> str:
+    if not app.units:
+        return 'has no units'
+    known = not target.paths or app.charm in target.paths  # Else it is not known what lies there.
+    return '' if known else f'{target.charms} has no charm {app.charm}'
 
 
 def _stays(app: Application, record: record_.Record, target: Target) -> str:

@@ -54,7 +54,11 @@ def findings(seen: Observed, plan: Plan, asked: Checks = NONE) -> tuple[Finding,
         app = seen.applications[name]
         base = base_for(app, seen.record, plan.target)
         in_place = any(step.in_place for step in plan.steps if step.application == name)
-        found += (*_of_base(seen, app, base), *_of_units(app), *_of_balancers(app))
+        found += _of_units(app)
+        if plan.target.digest:
+            found += _of_disks(app, asked)
+            continue
+        found += (*_of_base(seen, app, base), *_of_balancers(app))
         if not plan.target.back:
             found += (*_of_company(app), *_of_bypasses(seen, app), *_of_disks(app, asked))
         if in_place and len(app.units) < 2:

@@ -65,6 +65,10 @@ class Record:
     """The target, if it is a base."""
     origin: str = ''
     """The target, if it is an archive."""
+    charms: str = ''
+    """The target, if it is charms: their folder."""
+    digest: str = ''
+    """Of what lay there."""
     ways: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """The ways that the user chose, by application."""
     back: bool = False
@@ -94,7 +98,7 @@ class Record:
     @property
     def empty(self) -> bool:
         """Whether nothing was ever begun."""
-        return not (self.base or self.origin)
+        return not (self.base or self.origin or self.digest)
 
 
 EMPTY = Record()
@@ -194,6 +198,8 @@ def _record(data: dict[str, Any]) -> Record:
     return Record(
         base=str(data['base']),
         origin=str(data.get('origin', '')),
+        charms=str(data.get('charms', '')),
+        digest=str(data.get('digest', '')),
         ways={str(app): str(way) for app, way in data.get('ways', {}).items()},
         back=bool(data['back']),
         began=int(data['began']),

@@ -67,17 +67,32 @@ def _of_findings(findings: tuple[Finding, ...]) -> Iterator[str]:
 
 def as_json(seen: Observed, plan: Plan, findings: Iterable[Finding]) -> str:
     """A plan for programs."""
+    return json.dumps(_value(seen, plan, findings), indent=2, ensure_ascii=False)
+
+
+def all_as_json(plans: Iterable[tuple[Observed, Plan, Iterable[Finding]]]) -> str:
+    """Several plans, one after the other, for programs."""
+    values = [_value(*one) for one in plans]
+    return json.dumps({'version': 1, 'plans': values}, indent=2, ensure_ascii=False)
+
+
+def _value(seen: Observed, plan: Plan, findings: Iterable[Finding]) -> dict[str, Any]:
     holder = seen.record.holder
-    shown: dict[str, Any] = {
+    target = plan.target
+    return {
         'version': 1,
         'model': seen.model,
-        'target': {'base': plan.target.base, 'back': plan.target.back},
+        'target': {
+            'base': target.base,
+            'origin': target.origin,
+            'charms': target.charms,
+            'back': target.back,
+        },
         'at-work': holder.who if holder else None,
         'steps': [_dashed(dataclasses.asdict(step)) for step in plan.steps],
         'left': [dataclasses.asdict(one) for one in plan.left],
         'findings': [dataclasses.asdict(one) for one in findings],
     }
-    return json.dumps(shown, indent=2, ensure_ascii=False)
 
 
 def _dashed(said: dict[str, Any]) -> dict[str, Any]:

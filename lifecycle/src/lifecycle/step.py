@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Literal
 
 Verb = Literal[
     'base', 'origin', 'add', 'expand', 'admit', 'drain', 'remove', 'upgrade', 'resume', 'online', 'contract',
+    'refresh', 'healthy',
 ]  # fmt: skip
 State = Literal['done', 'next', 'waiting', 'skipped']
-RUN_ONCE = ('expand', 'upgrade', 'online', 'contract')
-"""Verbs that are an action whose effect cannot be seen in the model: they are remembered in the record."""
+RUN_ONCE = ('expand', 'upgrade', 'online', 'contract', 'refresh')
+"""Verbs whose effect cannot be seen in the model: they are remembered in the record."""
 NO_WAY_BACK = ('upgrade', 'contract')
 """Those among them that shut the way back, from their first instant on."""
 ORIGIN = 'openstack-origin'
@@ -27,19 +29,35 @@ class Target:
     """A base, such as `debian@13`."""
     origin: str = ''
     """An archive, such as `cloud:noble-epoxy`: another release on the same base."""
+    charms: str = ''
+    """A folder with charms: each application to the one of its name."""
+    digest: str = ''
+    """Of what lies in that folder."""
+    paths: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str], compare=False)
+    """Where the charms lie, by name."""
     back: bool = False
     """Each back to the base that it had, whatever `base` says."""
 
     def __str__(self) -> str:
         """As a user names it."""
-        return 'where they were' if self.back else self.base or self.origin
+        return (
+            'where they were'
+            if self.back
+            else self.base or self.origin or f'the charms in {self.charms}'
+        )
 
     @property
     def command(self) -> str:
         """What goes on to it."""
         if self.back:
             return 'juju lifecycle rollback'
-        way = f'--to {self.base}' if self.base else f'--origin {self.origin}'
+        way = (
+            f'--to {self.base}'
+            if self.base
+            else f'--origin {self.origin}'
+            if self.origin
+            else f'--charms {self.charms}'
+        )
         return f'juju lifecycle upgrade {way}'
 
 
@@ -60,6 +78,8 @@ class Step:
     """The base that its application goes to, if it goes to another."""
     origin: str = ''
     """The archive, likewise."""
+    path: str = ''
+    """Of the charm that it gets."""
     in_place: bool = False
     """The unit comes back."""
     command: str = ''

@@ -65,6 +65,17 @@ def in_place(seen: Standing, target: Target) -> Iterator[Step]:
     yield from _last(seen)
 
 
+def refresh(seen: Standing, target: Target) -> Iterator[Step]:
+    """All units to another revision of their charm at once; the next application once all are well."""
+    app = seen.application
+    path = target.paths.get(app.charm, f'{target.charms}/{app.charm}')
+    why = 'its units get the other revision of their charm, one hook each'
+    yield _step(
+        seen, 'refresh', path=path, command=f'juju refresh {app.name} --path {path}', why=why
+    )
+    yield _step(seen, 'healthy', why='wait until every unit is active and at rest with it')
+
+
 def _first(seen: Standing, target: Target) -> Step:
     app = seen.application.name
     if not seen.base:

@@ -83,6 +83,10 @@ class World(Protocol):
         """Give an option another value."""
         ...
 
+    def refresh(self, application: str, path: str) -> None:
+        """Give an application the charm that lies at *path*."""
+        ...
+
     def add_unit(self, application: str) -> None:
         """Add one."""
         ...

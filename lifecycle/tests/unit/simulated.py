@@ -80,6 +80,8 @@ class Model:
     """Actions that fail the next time, one entry each."""
     refusals: list[str] = dataclasses.field(default_factory=list[str])
     """Actions that the charm refuses the next time since other units are not as far, one entry each."""
+    spoilt: set[str] = dataclasses.field(default_factory=set[str])
+    """Applications whose units a refresh makes ill."""
     takes_minutes: dict[str, int] = dataclasses.field(default_factory=dict[str, int])
     """Of an action."""
     by_hand: dict[int, tuple[str, int]] = dataclasses.field(
@@ -304,6 +306,16 @@ class Model:
         self._call()
         self.asked.append(f'{name} {application} {value}')
         self.apps[application].origin = value
+        self._end()
+
+    def refresh(self, application: str, path: str) -> None:
+        self._call()
+        self.asked.append(f'refresh {application} {path}')
+        for unit in self.apps[application].units:
+            if unit.state == 'ready':
+                unit.state, unit.left = (
+                    ('error', 0) if application in self.spoilt else ('active', 4)
+                )
         self._end()
 
     def add_unit(self, application: str) -> None:
