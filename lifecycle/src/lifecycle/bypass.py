@@ -2,7 +2,8 @@
 
 No interface is known by name here. A value that holds a URL, or whose key ends with `_host`, names an address that
 somebody will use: endpoints of a catalogue, an `auth_url`. What a unit tells its load balancers and its peers is left
-out: they must know where it is.
+out: they must know where it is. So is an endpoint that `endpoint_types` keeps out of the catalogue (interface
+`keystone`, as these charms speak it).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ _URL = re.compile(
     r'([a-z][a-z0-9+.-]{1,15})://(?:[^\s/"\'@]{0,200}@)?(\[[0-9a-f:.]{2,45}\]|[a-z0-9.-]{1,253})(:[0-9]{1,5})?',
     re.IGNORECASE,
 )
+_ENDPOINT = re.compile(r'(.{0,60}?)(public|internal|admin)_url')
 _MOST_CHARACTERS = 64 * 1024
 _MOST = 200
 
@@ -48,9 +50,16 @@ def mentions(
         bags = [_object(one.get('application-data')), _data(one.get('local-unit'))]
         for bag in (*bags, *(_data(said) for said in related.values())):
             for key, value in bag.items():
-                if isinstance(value, str) and len(value) <= _MOST_CHARACTERS:
+                if isinstance(value, str) and len(value) <= _MOST_CHARACTERS and _used(key, bag):
                     found.update(_of_value(endpoint, clean(key, 60), value))
     return tuple(sorted(found)[:_MOST])
+
+
+def _used(key: str, bag: Mapping[str, Any]) -> bool:
+    """Whether the endpoint of that *key* is in the catalogue, where `endpoint_types` beside it says which are."""
+    endpoint = _ENDPOINT.fullmatch(key)
+    said = bag.get(f'{endpoint[1]}endpoint_types') if endpoint else None
+    return endpoint is None or not isinstance(said, str) or endpoint[2] in said.split(',')
 
 
 def _of_value(endpoint: str, key: str, value: str) -> Iterator[Mention]:

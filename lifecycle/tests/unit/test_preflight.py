@@ -59,6 +59,17 @@ def test_load_balancers_and_peers_must_know_where_a_unit_is():
     assert bypass.mentions('keystone/1', told('url', 'http://10.1.2.3/'), ()) == ()
 
 
+def test_an_endpoint_that_is_kept_out_of_the_catalogue_is_nobodys_way():
+    bag = {
+        'placement_public_url': 'http://10.1.2.3/',
+        'placement_internal_url': 'http://10.1.2.4/',
+        'placement_endpoint_types': 'internal,admin',
+    }
+    relation = told('region', 'R', **{'local-unit': {'data': bag}})
+    (one,) = bypass.mentions('placement/0', relation, ())
+    assert one.key == 'placement_internal_url'
+
+
 @given(st.text(max_size=300), st.text(max_size=20))
 def test_any_value_is_read(value: str, key: str):
     for one in bypass.mentions('glance/0', told(key, value), ()):
