@@ -25,6 +25,7 @@ from lifecycle import (
     engine,
     journal,
     keeping,
+    load,
     observed,
     page,
     preflight,
@@ -172,6 +173,7 @@ def _run(
     nonce = secrets.token_hex(8)
     path = call.journal or folder() / _name(world, nonce)
     print(f'journal: {path}', file=sys.stderr)
+    watch = load.Watch(call.load_journal) if call.load_journal else tuple[load.Request, ...]
     try:
         with Journal(path) as kept:
 
@@ -179,26 +181,31 @@ def _run(
                 kept.write(event)
                 _say(event)
 
-            sequence.run(world, wish, targets, nonce, tell)
+            sequence.run(world, wish, targets, nonce, tell, watch)
     finally:
         try:
-            print(f'page: {_page(path)}', file=sys.stderr)
+            print(f'page: {_page(path, load_journal=call.load_journal)}', file=sys.stderr)
         except OSError as error:  # It does not hide how the run has ended.
             print(f'no page: {error}', file=sys.stderr)
     return 0
 
 
-def _page(path: pathlib.Path, output: pathlib.Path | None = None) -> pathlib.Path:
+def _page(
+    path: pathlib.Path,
+    output: pathlib.Path | None = None,
+    load_journal: pathlib.Path | None = None,
+) -> pathlib.Path:
     assets = importlib.resources.files('lifecycle') / 'assets'
     template, style = assets / 'page.html.jinja', assets / 'page.css'
-    text = page.render(story.tell(journal.read(path)), template.read_text(), style.read_text())
+    told = story.tell(journal.read(path), load.read(load_journal) if load_journal else ())
+    text = page.render(told, template.read_text(), style.read_text())
     where = output or path.with_suffix('.html')
     where.write_text(text)
     return where
 
 
 def _report(call: argparse.Namespace) -> int:
-    print(_page(call.journal, call.output))
+    print(_page(call.journal, call.output, call.load_journal))
     return 0
 
 

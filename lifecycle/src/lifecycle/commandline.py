@@ -61,6 +61,7 @@ def _made() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]
     each['report'].add_argument('journal', type=pathlib.Path, metavar='JOURNAL', help=what)
     what = 'where the page is written; else beside the journal'
     each['report'].add_argument('--output', '-o', type=pathlib.Path, metavar='FILE', help=what)
+    _of_load(each['report'])
     what = 'the id of a step or finding, as the plan shows it'
     each['skip'].add_argument('step', metavar='STEP', help=what)
     each['skip'].add_argument('--reason', required=True, help='why it may be left out')
@@ -71,8 +72,16 @@ def _of_run(one: argparse.ArgumentParser) -> None:
     one.add_argument('--yes', '-y', action='store_true', help='do not ask before beginning')
     one.add_argument('--dry-run', action='store_true', help='show the plan, change nothing')
     one.add_argument('--until', metavar='STEP', default='', help='stop after this step')
+    _of_load(one)
     what = 'where the journal is written (JSON lines)'
     one.add_argument('--journal', type=pathlib.Path, metavar='FILE', help=what)
+
+
+def _of_load(one: argparse.ArgumentParser) -> None:
+    what = (
+        'what a load writes of its requests meanwhile (JSON lines): a run stops when one is lost'
+    )
+    one.add_argument('--load-journal', type=pathlib.Path, metavar='FILE', help=what)
 
 
 def _origin(text: str) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from lifecycle import done, look, observed, preflight
+from lifecycle import done, look, observed, preflight, waiting
 from lifecycle import plan as plan_
 from lifecycle import record as record_
 from lifecycle.beginning import Known, Wish, survey
 from lifecycle.declared import Declaration
 from lifecycle.journal import Event
 from lifecycle.keeping import Book
-from lifecycle.observed import Observed, Unit
+from lifecycle.load import Request
+from lifecycle.observed import Observed
 from lifecycle.problem import ProblemError
 from lifecycle.step import NO_WAY_BACK, ORIGIN, RUN_ONCE, Step
 from lifecycle.world import NotYetError, World, WorldError
@@ -27,22 +28,6 @@ ERROR_S = 120.0
 """Seconds for which a unit may be in error: Juju runs its hook again."""
 PASSES_S = 600.0
 """Seconds that hooks which are under way at the beginning are given."""
-LIMITS_S = {
-    'base': 120.0,
-    'origin': 120.0,
-    'add': 120.0,
-    'expand': 3600.0,
-    'admit': 3600.0,
-    'drain': 3600.0,
-    'remove': 1800.0,
-    'upgrade': 3600.0,
-    'resume': 1800.0,
-    'online': 7200.0,
-    'contract': 3600.0,
-    'refresh': 900.0,
-    'healthy': 3600.0,
-}
-"""Seconds after which a step that is not done ends the run, by verb."""
 
 
 class StoppedError(Exception):
@@ -58,6 +43,8 @@ class Run:
     wish: Wish
     tell: Callable[[Event], None]
     known: Known
+    watch: Callable[[], Sequence[Request]] = tuple
+    """What a load on the cloud has said of its requests since it was asked last."""
     _issued: dict[str, float] = dataclasses.field(default_factory=dict[str, float])
     """When a step was carried out, by its id."""
     _there: dict[str, set[str]] = dataclasses.field(default_factory=dict[str, set[str]])
@@ -66,6 +53,8 @@ class Run:
     """When a step, a unit or Juju first failed, by its name; until it works."""
     _refused: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Why the charm refuses the action of a step until other units are as far, by the step's id."""
+    _at_work: str = ''
+    """The step that was carried out last."""
     _told: str = ''
 
     def whole(self) -> None:
@@ -147,15 +136,16 @@ class Run:
             if step is None:
                 return False
             self._check(seen, step)
+            self._lost()
             self._in_time(step, began, seen)
             if step.note or not self._carry_out(step, seen):
-                self._waits(step, step.note or _waiting_for(step, seen))
+                self._waits(step, step.note or waiting.waiting_for(step, seen))
                 self.world.sleep(POLL_S)
 
     def _in_time(self, step: Step, began: dict[str, float], seen: Observed) -> None:
-        limit = LIMITS_S[step.verb]
+        limit = waiting.LIMITS_S[step.verb]
         if self.world.now() - began.setdefault(step.id, self.world.now()) > limit:
-            raise StoppedError(_overdue(step, self._refused.get(step.id, ''), seen))
+            raise StoppedError(waiting.overdue(step, self._refused.get(step.id, ''), seen))
 
     def _look(self, application: str) -> Observed:
         while True:
@@ -243,6 +233,7 @@ class Run:
         since = self._failed.get(step.id)
         if since is not None and self.world.now() - self._failed[f'{step.id} last'] < RETRY_S:
             return False
+        self._at_work = step.id
         if step.id not in self._refused:
             self._say('step', step, step.command)
         self._begin_to(step, seen)
@@ -256,7 +247,7 @@ class Run:
         except WorldError as error:
             self._failed[f'{step.id} last'] = self.world.now()
             if self._patience(step.id, PATIENCE_S):
-                raise StoppedError(_refused(step, error)) from None
+                raise StoppedError(waiting.refused(step, error)) from None
             self._say('failed', step, f'{error}; tried again in {RETRY_S:.0f} s')
             return False
         self._failed.pop(step.id, None)
@@ -290,14 +281,37 @@ class Run:
                 self.world.remove_unit(step.unit)
             case 'expand' | 'online' | 'contract' | 'drain' | 'upgrade' | 'resume':
                 self.world.run_action(
-                    step.unit, step.action, LIMITS_S[step.verb], lambda: self._meanwhile(step)
+                    step.unit,
+                    step.action,
+                    waiting.LIMITS_S[step.verb],
+                    lambda: self._meanwhile(step),
                 )
             case 'admit' | 'healthy':
                 pass
 
+    def _lost(self) -> None:
+        """Whether a request of the load was lost.
+
+        Raises:
+            StoppedError: one was; says during which step, and how to go on or back.
+        """
+        lost = [one for one in self.watch() if not one.ok]
+        if not lost:
+            return
+        during = self._at_work or 'the beginning'
+        said = (
+            f'{len(lost)} {"request was" if len(lost) == 1 else "requests were"} lost: {lost[0]}'
+        )
+        self.tell(Event(at=self.world.now(), kind='lost', step=self._at_work, said=said))
+        raise StoppedError(
+            f'{said}, during {during}. The same command goes on; back: `juju lifecycle rollback`, as long as no '
+            'database was contracted'
+        )
+
     def _meanwhile(self, step: Step) -> None:
         """While an action is under way: say that this run is at work, and see whether its unit still is."""
         self.book.alive()
+        self._lost()
         with contextlib.suppress(WorldError):
             self._check(observed.read(self.world.status()), step, step.unit)
 
@@ -327,8 +341,14 @@ class Run:
         )
 
 
-def run(world: World, wish: Wish, nonce: str, tell: Callable[[Event], None]) -> None:
-    """Do what is wished for; *nonce* is of this run alone.
+def run(
+    world: World,
+    wish: Wish,
+    nonce: str,
+    tell: Callable[[Event], None],
+    watch: Callable[[], Sequence[Request]] = tuple,
+) -> None:
+    """Do what is wished for; *nonce* is of this run alone, *watch* tells of a load's requests.
 
     Raises:
         ProblemError: it cannot be begun; says why, and what would help.
@@ -338,7 +358,7 @@ def run(world: World, wish: Wish, nonce: str, tell: Callable[[Event], None]) -> 
     book = Book(world, nonce)
     book.take()
     try:
-        work = Run(world, book, wish, tell, survey(world, wish))
+        work = Run(world, book, wish, tell, survey(world, wish), watch)
         try:
             work.whole()
         finally:
@@ -349,40 +369,3 @@ def run(world: World, wish: Wish, nonce: str, tell: Callable[[Event], None]) -> 
         raise
     finally:
         book.release()
-
-
-def _waiting_for(step: Step, seen: Observed) -> str:
-    """What is not there yet, so that *step* is not done."""
-    app = seen.applications[step.application]
-    for unit in app.units:
-        of_it = unit.name == step.unit if step.unit else _is_late(step, unit)
-        if not of_it:
-            continue
-        if unit.workload != 'active' and step.verb in ('admit', 'healthy'):
-            return f'{unit.name} is {unit.workload}: {unit.message or "it does not say why"}'
-        return unit.admission.why or f'{unit.name} is {unit.workload}: {unit.message}'
-    return ''
-
-
-def _is_late(step: Step, unit: Unit) -> bool:
-    return (
-        not unit.ready
-        if step.verb == 'admit'
-        else step.verb == 'healthy' and not (unit.healthy or unit.dying)
-    )
-
-
-def _overdue(step: Step, refused: str, seen: Observed) -> str:
-    why = refused or step.note or _waiting_for(step, seen) or 'Juju does not say why'
-    return (
-        f'{step.id} was not done within {LIMITS_S[step.verb] / 60:.0f} minutes: {why}. Look at it with `juju status '
-        f'{step.application}`; the same command goes on, or leaves it out after '
-        f'`juju lifecycle skip {step.id} --reason WHY`'
-    )
-
-
-def _refused(step: Step, error: WorldError) -> str:
-    return (
-        f'{step.id} does not work: {error}. By hand: `{step.command}`; the same command goes on, or leaves it out '
-        f'after `juju lifecycle skip {step.id} --reason WHY`'
-    )

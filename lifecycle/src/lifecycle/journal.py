@@ -8,7 +8,7 @@ import os
 import pathlib
 from typing import IO, cast
 
-KINDS = ('begin', 'step', 'done', 'waits', 'failed', 'stop', 'end')
+KINDS = ('begin', 'step', 'done', 'waits', 'failed', 'lost', 'stop', 'end')
 
 _LATEST = 1e11
 """Seconds since the epoch that no clock shows; a number beyond is not a time."""
@@ -21,7 +21,9 @@ class Event:
     at: float
     """Seconds since the epoch."""
     kind: str
-    """`begin`, `step` (carried out), `done` (seen to be), `waits`, `failed` (tried again), `stop`, `end`."""
+    """`begin`, `step` (carried out), `done` (seen to be), `waits`, `failed` (tried again), `lost` (requests of a load),
+    `stop`, `end`.
+    """
     step: str = ''
     application: str = ''
     said: str = ''

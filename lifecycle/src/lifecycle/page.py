@@ -19,6 +19,9 @@ from lifecycle.story import Band, Story
 
 _WIDTH, _ROW, _LABEL = 1000.0, 22.0, 300.0
 _LEAST = 2.0
+_LOAD = 90.0
+"""How high the strip of a load's requests is."""
+_MOST_DOTS = 3000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,11 +49,14 @@ def render(story: Story, template: str, style: str) -> str:
         began=f'{began:%Y-%m-%d %H:%M:%S} UTC',
         length=_duration(story.length),
         rows=_rows(story),
+        dots=_dots(story),
+        lost=sum(not one.ok for one in story.requests),
+        slowest=max((one.seconds for one in story.requests), default=0.0),
         ticks=_ticks(story.length),
         label=_LABEL,
         row=_ROW,
         width=_LABEL + _WIDTH,
-        height=_ROW * (len(story.bands) + 1),
+        height=_ROW * (len(story.bands) + 1) + (_LOAD if story.requests else 0.0),
         duration=_duration,
     )
 
@@ -76,6 +82,23 @@ def _rows(story: Story) -> list[Row]:
             round(max((band.end - band.start) * scale, _LEAST), 1),
         )
         for number, band in enumerate(sorted(story.bands, key=lambda one: (one.start, one.end)))
+    ]
+
+
+def _dots(story: Story) -> list[tuple[float, float, str]]:
+    """Where each request is drawn, the slower the higher, and how it ended: each lost one, of others some thousand."""
+    scale = _WIDTH / (story.length or 1.0)
+    slowest = max((one.seconds for one in story.requests), default=0.0) or 1.0
+    every = max(1, len(story.requests) // _MOST_DOTS)
+    top = _ROW * len(story.bands)
+    return [
+        (
+            round(_LABEL + max(one.at - story.began, 0.0) * scale, 1),
+            round(top + (_LOAD - 8.0) * (1.0 - one.seconds / slowest) + 4.0, 1),
+            'served' if one.ok else 'lost',
+        )
+        for number, one in enumerate(story.requests)
+        if not one.ok or number % every == 0
     ]
 
 

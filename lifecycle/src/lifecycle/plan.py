@@ -121,7 +121,8 @@ def _unfit(app: Application, way: str, target: Target) -> str:
     if way not in app.declaration.ways:
         return f'its charm cannot be moved by the way {way}; it can by {", ".join(app.declaration.ways)}'
     if way not in ('replace', 'in-place'):
-        return f'its way is {way}, which juju-lifecycle does not carry out yet'
+        why = ''.join(f'; {words}' for words in app.declaration.may_not_mix)
+        return f'its way is {way}, which juju-lifecycle does not carry out yet{why}'
     if way == 'in-place' and not (target.origin or target.back):
         more = (
             f'; --way {app.name}=replace replaces its units'

@@ -13,6 +13,7 @@ from lifecycle import engine
 from lifecycle import record as record_
 from lifecycle.beginning import Wish, same, survey, target_of
 from lifecycle.journal import Event
+from lifecycle.load import Request
 from lifecycle.problem import ProblemError
 from lifecycle.step import Target
 from lifecycle.world import World
@@ -32,9 +33,14 @@ def wishes(wish: Wish, targets: Sequence[Target]) -> Iterator[Wish]:
 
 
 def run(
-    world: World, wish: Wish, targets: Sequence[Target], nonce: str, tell: Callable[[Event], None]
+    world: World,
+    wish: Wish,
+    targets: Sequence[Target],
+    nonce: str,
+    tell: Callable[[Event], None],
+    watch: Callable[[], Sequence[Request]] = tuple,
 ) -> None:
-    """Do what is wished for, for each of *targets*; *nonce* is of this run alone.
+    """Do what is wished for, for each of *targets*; *nonce* is of this run alone, *watch* tells of a load's requests.
 
     Raises:
         ProblemError: it cannot be begun; says why, and what would help.
@@ -42,7 +48,7 @@ def run(
         WorldError: Juju does not answer.
     """
     if len(targets) == 1:
-        engine.run(world, dataclasses.replace(wish, target=targets[0]), nonce, tell)
+        engine.run(world, dataclasses.replace(wish, target=targets[0]), nonce, tell, watch)
         return
     every = [survey(world, one) for one in wishes(wish, targets)]
     steps = [{step.id for step in known.plan.steps} for known in every]
@@ -57,6 +63,7 @@ def run(
             dataclasses.replace(wish, target=target, until=until),
             f'{nonce}-{number}',
             tell,
+            watch,
         )
         if until:
             return

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from lifecycle.journal import Event
+from lifecycle.load import Request
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,11 @@ class Band:
     state: str
     """`done`, `failed` (an attempt at least), or `open`: the run ended before."""
     command: str = ''
+    requests: int = 0
+    """Of a load, that were under way meanwhile."""
+    lost: int = 0
+    slowest: float = 0.0
+    """Of their answers, in seconds."""
     said: tuple[str, ...] = ()
     """What it waited for, and what failed."""
 
@@ -36,6 +42,8 @@ class Story:
     """`end`, `stop`, or `cut off`: the journal says nothing of an end."""
     last: str
     bands: tuple[Band, ...]
+    requests: tuple[Request, ...] = ()
+    """Of a load, from the beginning to the end."""
 
     @property
     def applications(self) -> tuple[str, ...]:
@@ -43,23 +51,43 @@ class Story:
         return tuple(dict.fromkeys(band.application for band in self.bands))
 
 
-def tell(events: Sequence[Event]) -> Story:
-    """The story of *events*, as they were written."""
+def tell(events: Sequence[Event], requests: Iterable[Request] = ()) -> Story:
+    """The story of *events*, as they were written, and of a load's *requests* meanwhile."""
     began = events[0].at if events else 0.0
     length = max((event.at - began for event in events), default=0.0)
     ends = [event for event in events if event.kind in ('end', 'stop')]
     of_steps = [event for event in events if event.step]
     names = dict.fromkeys(event.step for event in of_steps)
     each = {name: [event for event in of_steps if event.step == name] for name in names}
+    meanwhile = tuple(
+        sorted(
+            (r for r in requests if r.at + r.seconds >= began and r.at <= began + length),
+            key=lambda one: one.at,
+        )
+    )
     return Story(
+        requests=meanwhile,
         began=began,
         length=length,
         title=next((event.said for event in events if event.kind == 'begin'), ''),
         outcome=ends[-1].kind if ends else 'cut off',
         last=ends[-1].said if ends else '',
         bands=tuple(
-            _band(name, said, began, length) for name, said in _many(each.items()) if said
+            _loaded(_band(name, said, began, length), began, meanwhile)
+            for name, said in _many(each.items())
+            if said
         ),
+    )
+
+
+def _loaded(band: Band, began: float, requests: Sequence[Request]) -> Band:
+    start, end = began + band.start, began + band.end
+    those = [one for one in requests if one.at <= end and one.at + one.seconds >= start]
+    return dataclasses.replace(
+        band,
+        requests=len(those),
+        lost=sum(not one.ok for one in those),
+        slowest=max((one.seconds for one in those), default=0.0),
     )
 
 
@@ -89,6 +117,6 @@ def _band(step: str, events: Sequence[Event], began: float, length: float) -> Ba
         said=tuple(
             event.said
             for event in events
-            if event.kind in ('waits', 'failed', 'done') and event.said
+            if event.kind in ('waits', 'failed', 'lost', 'done') and event.said
         ),
     )

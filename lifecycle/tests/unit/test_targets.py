@@ -168,3 +168,14 @@ def test_a_step_at_which_to_stop_must_be_one_of_some_target():
     assert model.asked == []
     upgraded(model, BASE, ARCHIVE, until='keystone.base')
     assert model.asked == ['base keystone debian@13']
+
+
+def test_what_is_not_moved_yet_says_what_its_charm_says_of_mixing():
+    model = cloud(rabbitmq=1)
+    model.apps[
+        'rabbitmq'
+    ].declared = 'version: 1\nway: own\nmay-not-mix: [4.0 does not start on what 3.10 has left]\n'
+    plan = beginning.survey(model, beginning.Wish(target=BASE)).plan
+    assert {one.application: one.why for one in plan.left}['rabbitmq'] == (
+        'its way is own, which juju-lifecycle does not carry out yet; 4.0 does not start on what 3.10 has left'
+    )
