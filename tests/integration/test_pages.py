@@ -152,11 +152,13 @@ def test_how_to_write_a_charm_up_to_its_test(tmp_path: pathlib.Path):
     charm = tmp_path / 'charms/barbican/src/charm.py'
     blocks = [body for language, body in _BLOCK.findall(part(page)) if language == 'python']
     charm.write_text(with_definitions(charm.read_text(), blocks))
-    pytest_ = [sys.executable, '-m', 'pytest', '-q']
+    generating = '-m charmkit.generate charms/barbican'
+    assert generating in script(part(page, '## 9. Its test', '## 10.'), tmp_path)
+    pytest_ = ['-m', 'pytest', '-q', 'charms/barbican']
     rules = 'tests/unit/test_charm_rules.py'
-    for argv in (['charms/barbican', '--snapshot-update'], ['charms/barbican', rules]):
+    for argv in (generating.split(), [*pytest_, '--snapshot-update'], [*pytest_, rules]):
         found = subprocess.run(
-            [*pytest_, *argv], cwd=tmp_path, capture_output=True, text=True, timeout=300
+            [sys.executable, *argv], cwd=tmp_path, capture_output=True, text=True, timeout=300
         )
         assert found.returncode == 0, found.stdout[-3000:] + found.stderr[-2000:]
     golden = (tmp_path / 'charms/barbican/tests/unit/__snapshots__/test_files.ambr').read_text()
