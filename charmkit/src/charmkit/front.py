@@ -159,9 +159,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         coming_back=_state(loadbalancer.last_lifecycle(balancers)) in ('drain', 'maintenance'),
         unheeded=dict.fromkeys(
             loadbalancer.ENDPOINTS,
-            _ALWAYS_UNHEEDED | _WHILE_READY
-            if lifecycle.state == 'ready' and not course.paused
-            else _ALWAYS_UNHEEDED,
+            _WHILE_READY if lifecycle.state == 'ready' and not course.paused else _ALWAYS,
         ),
         peer_data={**vip.request(addresses), **running.write(runs)},
         unit_data={
@@ -180,10 +178,10 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
     )
 
 
-_ALWAYS_UNHEEDED = frozenset({running.ANSWER})
-"""Which releases are in rotation: an action asks when it needs to know."""
-_WHILE_READY = frozenset({'acks', 'grants'})
-"""How far a load balancer has come with a drain, or with taking the unit back: nothing follows from the latter."""
+_ALWAYS = frozenset({running.ANSWER})
+"""Unheeded: which releases are in rotation: an action asks when it needs to know."""
+_WHILE_READY = _ALWAYS | {'acks', 'grants'}
+"""And how far a load balancer has come with a drain, or with taking the unit back: nothing follows from the latter."""
 
 
 def nowhere(inputs: state.Inputs, course: Course) -> Place:
