@@ -101,9 +101,12 @@ class Machine:
     def start(self) -> None:
         """Run it: a container that may do what a machine may."""
         host = runtimes.host('runc')
+        # In the default network its own podman would have the same one, and its containers no answers.
+        self.run('podman', 'network', 'create', f'--label={LABEL}=yes', self.name)
         self.run(
             *(*commands.podman(host), 'run', '--detach', '--privileged', f'--name={self.name}'),
             *(f'--hostname={self.folder.name}', f'--label={LABEL}=yes', '--systemd=false'),
+            f'--network={self.name}',
             *('--log-driver=none', '--pids-limit=-1', '--shm-size=512m'),
             f'--ulimit=nofile={host.files}:{host.files}',
             f'--ulimit=nproc={host.processes}:{host.processes}',
@@ -148,6 +151,9 @@ class Machine:
                 ['podman', 'rm', '--force', '--time=0', self.name], capture_output=True, check=True
             )
             _empty_cgroups(id_)
+        network = ('podman', 'network')
+        if not subprocess.run([*network, 'exists', self.name], check=False).returncode:
+            subprocess.run([*network, 'rm', self.name], capture_output=True, check=True)
         if self.folder.exists():
             subprocess.run(
                 ['rm', '-rf', '--one-file-system', self.folder], check=True, start_new_session=True
