@@ -55,6 +55,9 @@ def test_a_hook_that_asks_for_something_goes_on(tmp_path: pathlib.Path) -> None:
     [
         ('hooks/shared-db-relation-joined', True, True),
         ('hooks/shared-db-relation-created', True, False),
+        ('hooks/leader-elected', True, False),
+        ('hooks/leader-settings-changed', True, False),
+        ('hooks/start', False, False),
         ('hooks/shared-db-relation-changed', False, False),
         ('hooks/shared-db-relation-departed', False, False),
         ('hooks/shared-db-relation-broken', False, False),

@@ -5,9 +5,9 @@ drained. None leaves anything undone:
 
 * a relation-changed of the same unit follows each relation-joined at once (Juju's documentation of relation-joined),
   and finds all that it would have found;
-* a relation-created before the unit's first config-changed is followed by that. A later one may be followed by
-  nothing for as long as the other side has no units (or a peer relation, that an upgrade brought, no other unit),
-  and is a hook like any other;
+* a leader-elected, leader-settings-changed or relation-created before the unit's first config-changed is followed by
+  that. A later one may be followed by nothing for as long as the other side has no units (or a peer relation, that an
+  upgrade brought, no other unit), and is a hook like any other;
 * a relation-changed whose databag a run of a moment ago has found as it is now, and had nothing to do or to say: each
   run reads the databags of all relations. What a load balancer says to other units by name does not count, nor what
   that run has named as unheeded (:attr:`charmkit.state.Desired.unheeded`).
@@ -31,6 +31,7 @@ BY_UNIT = frozenset({'acks', 'grants'})
 """What load balancers tell units, by the unit's name (``relations.loadbalancer``): JSON objects."""
 BACKENDS = frozenset({'public-backend', 'internal-backend', 'admin-backend'})
 
+_BEFORE_CONFIGURED = frozenset({'leader-elected', 'leader-settings-changed'})
 _MEMORY = '.heard'
 """The file in the charm's directory, beside what ops keeps there. Where it is, a config-changed has done its work."""
 
@@ -90,7 +91,7 @@ def asks_for_nothing(environment: Mapping[str, str]) -> bool:
     if name.endswith('-relation-joined'):
         return True
     memory = pathlib.Path(environment.get('JUJU_CHARM_DIR', '.'), _MEMORY)
-    if name.endswith('-relation-created'):
+    if name in _BEFORE_CONFIGURED or name.endswith('-relation-created'):
         return not memory.exists()
     return name.endswith('-relation-changed') and _heard(environment, memory)
 
