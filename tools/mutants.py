@@ -116,6 +116,7 @@ GROUPS = {
         ignore=('test_handshake_machine.py', 'test_fuzz.py'),
     ),
     'glance': Group('charms/glance', ('src/*.py',)),
+    'lifecycle': Group('lifecycle', deciding('lifecycle', (ROOT / 'pyproject.toml').read_text())),
 }
 
 
@@ -179,7 +180,12 @@ def run(name: str, group: Group, asked: argparse.Namespace) -> Mapping[mutation.
             with log.open('w') as out:
                 command = [sys.executable, '-m', 'mutmut', 'run', '--max-children', str(CORES)]
                 code = subprocess.run(
-                    command, cwd=folder, stdout=out, stderr=out, env=_environment(), check=False
+                    command,
+                    cwd=folder,
+                    stdout=out,
+                    stderr=out,
+                    env=_environment(WORK / name),
+                    check=False,
                 ).returncode
             if code:
                 tail = log.read_text(errors='replace').replace('\r', '\n')[-3000:]
@@ -245,9 +251,12 @@ def _packages(folder: pathlib.Path) -> list[str]:
     return [f'src/{p.name}' for p in (folder / 'src').iterdir() if p.is_dir()]
 
 
-def _environment() -> dict[str, str]:
-    # With CI: as many examples as there.
-    own = {'HYPOTHESIS_STORAGE_DIRECTORY': str(WORK / 'hypothesis'), 'CI': 'true'}
+def _environment(copied: pathlib.Path) -> dict[str, str]:
+    own = {
+        'HYPOTHESIS_STORAGE_DIRECTORY': str(WORK / 'hypothesis'),
+        'CI': 'true',  # As many examples as there.
+        'PYTHONPATH': str(copied),  # What tests of several folders share is imported from there.
+    }
     return {**os.environ, **own}
 
 

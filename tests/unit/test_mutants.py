@@ -160,11 +160,13 @@ def may(units, least):
 TESTS = """
 from part import decide
 
+from tests import shared
+
 def test_as_many_as_are_wanted():
     assert decide.left(5, 3) == 2
 
 def test_one_may_go_where_there_are_enough():
-    assert decide.may(3, 1)
+    assert decide.may(shared.UNITS, 1)
 """
 
 
@@ -202,6 +204,7 @@ def test_what_no_test_notices_survives_and_what_hangs_is_ended(
         'part/src/part/__init__.py': '',
         'part/src/part/decide.py': DECIDES,
         'part/tests/unit/test_decide.py': TESTS,
+        'tests/shared.py': 'UNITS = 3\n',
     }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)

@@ -37,6 +37,12 @@ def test_later_wins_option_by_option():
     assert conf.merge({'a': {'x': 1, 'y': 1}}, {'a': {'x': 2}}) == {'a': {'x': 2, 'y': 1}}
 
 
+def test_web_pages_of_no_origin_are_left_to_the_service():
+    assert conf.cors([]) == {}
+    two = conf.cors(['https://a.example', 'https://b.example'])
+    assert two == {'cors': {'allowed_origin': 'https://a.example,https://b.example'}}
+
+
 def test_a_dollar_in_a_password_is_not_substituted():
     rendered = conf.render({'keystone_authtoken': {**conf.account(IDENTITY)}})
     assert 'password = pw$$1' in rendered

@@ -176,3 +176,39 @@ def test_an_answer_that_no_file_could_hold_is_no_answer(change: dict[str, str]):
     whole = {'db_host': '10.1.0.5', 'password': 'x', 'allowed_units': 'nova/0'}
     assert NEEDS[0].read((answered(whole),), SITE)
     assert NEEDS[0].read((answered(whole | change),), SITE) is None
+
+
+def test_what_a_unit_of_a_cluster_said_before_it_was_lost_counts_no_more():
+    def said(turn: str, host: str, allowed: str = 'nova/0') -> dict[str, str]:
+        return {
+            'db_host': host,
+            'password': 'x',
+            'allowed_units': allowed,
+            'db_host_turn': turn,
+        }
+
+    def found(*bags: dict[str, str]) -> str:
+        units = {f'mysql/{n}': bag for n, bag in enumerate(bags)}
+        relation = Relation(id=1, name='shared-db', app='mysql', units=units)
+        read = NEEDS[0].read((relation,), SITE)
+        return read.host if read else ''
+
+    assert found(said('1', '10.1.0.1'), said('2', '10.1.0.2')) == '10.1.0.2'
+    assert found(said('10', '10.1.0.1'), said('9', '10.1.0.2')) == '10.1.0.1'
+    assert found(said('1', '10.1.0.1'), said('1', '10.1.0.2')) == '10.1.0.1'
+    assert found(said('', '10.1.0.1'), said('1', '10.1.0.2')) == '10.1.0.2'
+    assert found(said('nonsense', '10.1.0.1'), said('1', '10.1.0.2')) == '10.1.0.2'
+    assert found(said('1', '10.1.0.1'), said('2', '10.1.0.2', 'nova/9')) == '10.1.0.1'
+
+
+def test_a_server_says_its_turn_only_where_there_are_several_and_something_is_granted():
+    (request,), _ = mysql.requests(asked(WHOLE))
+    assert mysql.answer('h', [request], {'a': 'x'}, turn=3)['db_host_turn'] == '3'
+    assert 'db_host_turn' not in mysql.answer('h', [request], {'a': 'x'})
+    assert mysql.answer('h', [], {}, turn=3) == {}
+
+
+def test_units_are_answered_in_the_order_of_their_numbers():
+    units = {name: WHOLE for name in ('nova/10', 'nova/9', 'nova/2')}
+    met, _ = mysql.requests(Relation(id=1, name='shared-db', app='nova', units=units))
+    assert [r.unit for r in met] == ['nova/2', 'nova/9', 'nova/10']
