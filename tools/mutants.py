@@ -225,6 +225,8 @@ def copy(group: Group, to: pathlib.Path) -> None:
         'pytest_add_cli_args': [
             '-m',
             'not slow',
+            # Some of the tests use some of the goldens: no failure, nor a mutant that was noticed.
+            '--snapshot-warn-unused',
             *(f'--ignore-glob=*{one}' for one in group.ignore),
         ],
         'pytest_add_cli_args_test_selection': group.tests,

@@ -167,6 +167,15 @@ def test_as_many_as_are_wanted():
 
 def test_one_may_go_where_there_are_enough():
     assert decide.may(shared.UNITS, 1)
+
+def test_it_is_as_the_golden_has_it(snapshot):
+    assert decide.left(4, 1) == snapshot
+"""
+GOLDEN = """\
+# serializer version: 1
+# name: test_it_is_as_the_golden_has_it
+  3
+# ---
 """
 
 
@@ -204,6 +213,7 @@ def test_what_no_test_notices_survives_and_what_hangs_is_ended(
         'part/src/part/__init__.py': '',
         'part/src/part/decide.py': DECIDES,
         'part/tests/unit/test_decide.py': TESTS,
+        'part/tests/unit/__snapshots__/test_decide.ambr': GOLDEN,
         'tests/shared.py': 'UNITS = 3\n',
     }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
