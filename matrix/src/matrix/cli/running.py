@@ -60,8 +60,14 @@ def heard(free: Callable[[], bool] = lambda: True) -> Callable[[journal.Entry], 
     return say
 
 
-def until_signalled(main: Coroutine[Any, Any, T]) -> T:
-    """Run it to its end. The first SIGINT or SIGTERM cancels it, so that it heals and ends in order; a third kills."""
+HEALING = 'ending: everything is healed first; twice more to leave at once'
+
+
+def until_signalled(main: Coroutine[Any, Any, T], saying: str = HEALING) -> T:
+    """Run it to its end. The first SIGINT or SIGTERM cancels it, so that it ends in order; a third kills.
+
+    *saying* is what the user is told at the first.
+    """
 
     async def go() -> T:
         loop = asyncio.get_running_loop()
@@ -71,10 +77,7 @@ def until_signalled(main: Coroutine[Any, Any, T]) -> T:
         def end() -> None:
             signals.append(1)
             if len(signals) == 1:
-                print(
-                    'ending: everything is healed first; twice more to leave at once',
-                    file=sys.stderr,
-                )
+                print(saying, file=sys.stderr)
                 task.cancel()
             elif len(signals) > 2:
                 os._exit(130)
