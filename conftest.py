@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 # Before pytest makes modules of the folders that have the same names.
 import charmkit as charmkit
 import hypothesis
@@ -16,6 +18,9 @@ from tests.examples import examples
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile('rambla', deadline=None, max_examples=examples(100))
 hypothesis.settings.load_profile('rambla')
+
+# Where control groups are of version 1, podman 5 says so at each command, among what a container's programs say.
+os.environ['PODMAN_IGNORE_CGROUPSV1_WARNING'] = '1'
 
 
 class Limits:
