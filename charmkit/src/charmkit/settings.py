@@ -18,7 +18,7 @@ _RULE = re.compile(r'[A-Za-z0-9_:.-]{1,128}')
 _CONTROL = re.compile(r'[\x00-\x08\x0b-\x1f\x7f]')
 _DEEPEST = 16
 _ATTRIBUTE = re.compile(r'%\([^()]*\)s')
-_TERM = re.compile(r'[@!]|[^()]*:[^()]*')
+_TERM = re.compile(r'[@!]|[^():]*:[^()]*')
 _SHAPE = re.compile(r'(?:[(!]*x\)*&)*[(!]*x\)*')
 """Of a check: x for a term, & for ``and`` and ``or``, ! for ``not``, and parentheses, which match."""
 OWN = frozenset(

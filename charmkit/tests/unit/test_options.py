@@ -132,6 +132,13 @@ def test_origins(text: str, good: bool):
     assert options.ORIGINS.good(text) == good
 
 
+@pytest.mark.timeout(20)
+def test_a_check_of_many_colons_is_read_in_bounded_time():
+    # With a pattern that backtracks it takes minutes.
+    with pytest.raises(ValueError, match='is neither kind:match'):
+        settings.rules(json.dumps({'a': ':' * 200_000 + '(x'}))
+
+
 @pytest.mark.parametrize(
     'check',
     [

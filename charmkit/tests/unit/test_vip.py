@@ -106,7 +106,7 @@ def test_what_the_load_balancer_filters_is_filtered_here_too():
     )
     text = content('haproxy.cfg', named)
     assert 'deny_status 404 if { path -i -m beg /healthcheck /server-info /server-status }' in text
-    (hosts,) = re.findall(r'deny_status 421 unless { req.hdr\(host\) -i (.*) }', text)
+    (hosts,) = re.findall(r'deny_status 421 unless { req.fhdr\(host\) -i (.*) }', text)
     assert {'203.0.113.99', '[fd00::99]:8778', 'cloud.example:8778'} < {*hosts.split()}
     assert 'evil.example' not in hosts
 

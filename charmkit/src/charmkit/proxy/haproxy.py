@@ -18,6 +18,8 @@ LISTS = '/etc/haproxy/lists'
 one configuration refers to is never changed by the next."""
 STATE_FILE = '/var/lib/haproxy/server-state'
 ADMIN_SOCKET = '/run/haproxy/admin.sock'
+MOST_THREADS = 64
+"""In one group of threads; haproxy refuses a configuration that asks for more."""
 REPEATED_UP_TO = 10_000
 """Requests a second to one backend above which reads that die are no longer repeated."""
 

@@ -41,7 +41,8 @@ def connection(f: config.Frontend, lists: Lists) -> Iterator[str]:
         sources = lists.words(f.proxy_protocol_from)
         yield f'tcp-request connection expect-proxy layer4 if {{ src {sources} }}'
     if f.mode == 'tcp' and f.allowed is not None:
-        yield from _refuse('tcp-request connection reject', f.allowed, lists)
+        # Of a session: only then is it known for whom the site's load balancer has connected.
+        yield from _refuse('tcp-request session reject', f.allowed, lists)
 
 
 def http(f: config.Frontend, lists: Lists) -> Iterator[str]:
@@ -55,7 +56,7 @@ def http(f: config.Frontend, lists: Lists) -> Iterator[str]:
         yield 'http-request set-src hdr_ip(x-forwarded-for,-1) if { var(txn.trusted) -m bool }'
     if f.allowed is not None:
         yield from _refuse('http-request deny deny_status 403', f.allowed, lists)
-    yield 'http-request deny deny_status 405 if { method TRACE }'
+    yield 'http-request deny deny_status 405 if { method TRACE CONNECT }'
     yield from _paths(f, lists)
     yield from _hosts(f, lists)
     if f.small_bodies:
@@ -73,28 +74,36 @@ def _paths(f: config.Frontend, lists: Lists) -> Iterator[str]:
     yield f'http-request deny deny_status 404 if {{ path -i -m beg {denied} }}'
     # What a server reads as the same path: it decodes, and leaves out empty and single-dot
     # segments. Few requests have any of it, so the others do not pay for that.
-    yield (
-        'http-request set-var(txn.path) path,url_dec,\'regsub("/([.]?/)+","/",g)\' '
-        'if { path -m sub % // /. }'
-    )
-    yield f'http-request deny deny_status 404 if {{ var(txn.path) -i -m beg {denied} }}'
+    odd = '{ path -m sub % // /. }'
+    yield f'http-request set-var(txn.path) path,url_dec if {odd}'
+    # What cannot be decoded, or ends early for a program in C, each server reads in its own way.
+    yield f'http-request deny deny_status 400 if {odd} !{{ var(txn.path) -m found }}'
+    yield 'http-request deny deny_status 400 if { path -m sub %00 }'
     if not f.literal_paths:
         # Clients resolve these themselves (RFC 3986, 5.2.4): who sends one goes round a filter.
         yield 'http-request deny deny_status 400 if { var(txn.path) -m sub /../ }'
         yield 'http-request deny deny_status 400 if { var(txn.path) -m end /.. }'
+    # A class of characters and no group: a group that repeats runs out of stack in a long path,
+    # and then nothing is replaced.
+    yield (
+        'http-request set-var(txn.path) var(txn.path),\'regsub("/[./]*/","/",g)\' '
+        'if { var(txn.path) -m found }'
+    )
+    yield f'http-request deny deny_status 404 if {{ var(txn.path) -i -m beg {denied} }}'
 
 
 def _hosts(f: config.Frontend, lists: Lists) -> Iterator[str]:
     """Who may be named; the port that links are to have; and what services are told of the client's way."""
     listening = f.binds[0].port
+    # The whole of the header: a part between commas may name another host than the rest.
     if f.strict_hosts:
         named = [n for h in f.hosts for n in _spellings(h, listening)]
-        yield f'http-request deny deny_status 421 unless {{ req.hdr(host) -i {lists.words(named)} }}'
+        yield f'http-request deny deny_status 421 unless {{ req.fhdr(host) -i {lists.words(named)} }}'
     secure = [n for h in f.hosts if h.scheme == 'https' for n in _spellings(h, listening)]
     if secure:
         yield (
             'http-request set-var(txn.secure) bool(true) '
-            f'if {{ req.hdr(host) -i {lists.words(secure)} }}'
+            f'if {{ req.fhdr(host) -i {lists.words(secure)} }}'
         )
     if f.forwarded_from:
         yield (
@@ -105,8 +114,8 @@ def _hosts(f: config.Frontend, lists: Lists) -> Iterator[str]:
     for port in dict.fromkeys(h.port for h in f.hosts if not h.is_default_port):
         bare = [bracketed(h.name) for h in f.hosts if h.port == port and not h.is_default_port]
         yield (
-            f'http-request set-header Host %[req.hdr(host)]:{port} '
-            f'if {{ req.hdr(host) -i {lists.words(bare)} }}'
+            f'http-request set-header Host %[req.fhdr(host)]:{port} '
+            f'if {{ req.fhdr(host) -i {lists.words(bare)} }}'
         )
     yield 'http-request del-header Forwarded'
     yield 'http-request del-header X-Forwarded- -m beg'

@@ -187,11 +187,16 @@ def _exposed(base: Behaviour, value: object, where: str, *, operator: bool) -> B
     denied = dict(base.denied_paths)
     for t, paths in validation.mapping(data.get('denied-paths'), f'{where} denied-paths').items():
         more = tuple(
-            validation.text(p, f'{where} denied-paths', validation.PATH)
+            validation.plain_path(p, f'{where} denied-paths')
             for p in validation.items(paths, f'{where} denied-paths')
         )
         denied[_type(t, where)] = (*denied.get(t, ()), *more)
     allowed = dict(base.allowed_cidrs)
+    if operator and 'allowed-cidrs' in data and not data['allowed-cidrs']:
+        raise validation.InvalidError(
+            f'{where} allowed-cidrs says nothing of any endpoint type; wanted: `{{public: []}}`, '
+            'which lets nobody in, or networks'
+        )
     for t, nets in validation.mapping(data.get('allowed-cidrs'), f'{where} allowed-cidrs').items():
         found = validation.items(nets, f'{where} allowed-cidrs')
         allowed[_type(t, where)] = tuple(

@@ -95,7 +95,7 @@ def _config(
         maxconn=opts.maxconn,
         # A quarter of the memory for each of two generations of workers, 64 KiB a connection.
         descriptors=max(4000, facts.memory_mib * 1024 // 4 // 64 * 2),
-        threads=facts.cpus,
+        threads=min(facts.cpus, haproxy.MOST_THREADS),
         proxy_protocol_from=opts.proxy_protocol_from,
         forwarded_from=opts.forwarded_from,
         strict_hosts=opts.exposure.strict_hosts,

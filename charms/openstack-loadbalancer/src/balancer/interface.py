@@ -7,6 +7,7 @@ data that is not what it may be refuses that relation; a unit's data refuses tha
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import ipaddress
 from collections.abc import Mapping
@@ -24,6 +25,8 @@ V1_TYPES: Mapping[str, str] = {
     'radosgw': 'object-store',
 }  # fmt: skip
 """Service types of names seen in version 1, which has no key for the type."""
+_MOST_SUBNETS = 64
+"""How many of a unit's ``egress-subnets`` are looked at."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -161,6 +164,8 @@ def _endpoint(item: object, version: int) -> Endpoint:
     if data.get('service-type') is not None:
         kind = validation.name(data['service-type'], f'{where} service-type')
     types = validation.items(data.get('endpoint-types'), f'{where} endpoint-types', at_most=8)
+    if types == [] and data.get('endpoint-types') is not None:
+        raise validation.InvalidError(f'{where} endpoint-types is empty')
     types = types or list(ENDPOINT_TYPES)
     for t in types:
         validation.one_of(t, f'{where} endpoint-types', ENDPOINT_TYPES)
@@ -186,7 +191,7 @@ def _endpoint(item: object, version: int) -> Endpoint:
         path=validation.text(data.get('path') or '', f'{where} path', validation.URL_PATH),
         protocol='http' if protocol == 'http' else 'tcp',
         hostnames={
-            validation.one_of(t, f'{where} hostnames', ENDPOINT_TYPES): validation.hostname(
+            validation.one_of(t, f'{where} hostnames', ENDPOINT_TYPES): validation.host(
                 h, f'{where} hostnames'
             )
             for t, h in hostnames.items()
@@ -221,29 +226,29 @@ def _servers(unit: str, bag: Databag, names: list[str], addresses: Addresses) ->
     twice = {s.service for s in servers if [x.service for x in servers].count(s.service) > 1}
     if twice:
         raise validation.InvalidError(f'{min(twice)}: is there twice')
+    own = _own(bag, addresses.trusted) if servers else ()
     for s in servers:
         if s.address in addresses.ours:
             raise validation.InvalidError(
                 f'{s.service}: {s.address} is an address of the load balancer itself'
             )
-        _must_be_its_own(s, bag, addresses.trusted)
+        if not any(ipaddress.ip_address(s.address) in network for network in own):
+            raise validation.InvalidError(
+                f"{s.service}: {s.address} is not the unit's own (its ingress-address is "
+                f'{validation.shown(bag.get("ingress-address", ""))}); '
+                'the option backend-networks can allow it'
+            )
     return servers
 
 
-def _must_be_its_own(server: Server, bag: Databag, trusted: tuple[str, ...]) -> None:
-    """An address belongs to the unit that names it: Juju says by which its relation reaches it."""
-    address = ipaddress.ip_address(server.address)
-    said = [bag.get('ingress-address', ''), *bag.get('egress-subnets', '').split(',')]
-    for text in (*said, *trusted):
-        try:
-            if address in ipaddress.ip_network(text.strip()):
-                return
-        except ValueError:
-            continue  # Juju may give a name here.
-    raise validation.InvalidError(
-        f"{server.service}: {server.address} is not the unit's own (its ingress-address is "
-        f'{validation.shown(said[0])}); the option backend-networks can allow it'
-    )
+def _own(bag: Databag, trusted: tuple[str, ...]) -> tuple[validation.Network, ...]:
+    """Where the addresses of a unit lie: Juju says by which its relation reaches it."""
+    egress = bag.get('egress-subnets', '').split(',', _MOST_SUBNETS)[:_MOST_SUBNETS]
+    found: list[validation.Network] = []
+    for text in (bag.get('ingress-address', ''), *egress, *trusted):
+        with contextlib.suppress(ValueError):  # Juju may give a name here.
+            found.append(ipaddress.ip_network(text.strip()))
+    return tuple(found)
 
 
 def _server(unit: str, item: object) -> Server:

@@ -24,6 +24,7 @@ PATH = re.compile(r'/[A-Za-z0-9._~/-]{0,255}')
 URL_PATH = re.compile(r'|/[A-Za-z0-9._~/%()$-]{0,255}')
 TOKEN = re.compile(r'[A-Za-z0-9._:/-]{1,100}')
 _LABEL = re.compile(r'[A-Za-z0-9][A-Za-z0-9-]{0,62}')
+_NUMBER = re.compile(r'[0-9]+|0[xX][0-9A-Fa-f]*')
 _STATUS = re.compile(r'([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?')
 _DURATION = re.compile(r'([1-9][0-9]{0,6})(ms|s|m|h|d)')
 _ADDRESS = re.compile(r'[0-9A-Fa-f:.]{2,45}')
@@ -43,7 +44,10 @@ class InvalidError(ValueError):
 
 def shown(value: object) -> str:
     """*value* for a message: short, and with nothing but printable ASCII."""
-    brief = _REPR.repr(value)
+    try:
+        brief = _REPR.repr(value)
+    except ValueError:  # Python writes no number of more than 4300 digits.
+        brief = 'a number with thousands of digits'
     text = brief.encode('ascii', 'backslashreplace').decode()
     text = ''.join(c if c.isprintable() else '?' for c in text)
     return text if len(text) <= 60 else f'{text[:57]}...'
@@ -103,10 +107,23 @@ def name(value: object, where: str) -> str:
     return found
 
 
+def plain_path(value: object, where: str) -> str:
+    """The beginning of a path, without empty and dot segments: those of requests are resolved first."""
+    found = text(value, where, PATH)
+    if {'', '.', '..'} & {*found.split('/')[1:-1]} or found.endswith(('/.', '/..')):
+        raise InvalidError(f'{where} has an empty or a dot segment: {shown(value)}')
+    return found
+
+
 def hostname(value: object, where: str) -> str:
-    """A DNS name (RFC 1123, section 2.1), without a dot at its end."""
+    """A DNS name (RFC 1123, section 2.1), without a dot at its end.
+
+    A name that ends in a number is none: programs read it as an IPv4 address, whose parts may be
+    hexadecimal and fewer than four (inet_aton; the URL standard, "ends in a number").
+    """
     labels = value.split('.') if isinstance(value, str) and len(value) <= 253 else []
-    if not labels or not all(_LABEL.fullmatch(x) and x[-1] != '-' for x in labels):
+    well = all(_LABEL.fullmatch(x) and x[-1] != '-' for x in labels)
+    if not labels or not well or _NUMBER.fullmatch(labels[-1]):
         raise InvalidError(f'{where} is not allowed: {shown(value)}')
     return str(value)
 

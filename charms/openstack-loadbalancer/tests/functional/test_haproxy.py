@@ -100,6 +100,8 @@ def test_forged_headers_do_not_reach_the_service(machine: Any) -> None:
         ['x-openstack-request-id', 'req-1'],
     ]
     assert (found['other host'], found['trace'], found['healthcheck']) == (421, 405, 404)
+    assert found['connect'] == 405
+    assert set(found['several hosts'].values()) == {421}, found['several hosts']
     assert {status for status in found['spellings'].values()} <= {404, 400}, found['spellings']
     assert found['double slash'] == 200
     # Services make links of it, and without the port they would lead to port 80.
@@ -127,6 +129,8 @@ def test_the_load_balancer_of_the_site_says_who_the_client_is_and_nobody_else(
         'it without the protocol': '',
         'protocol from others': '',
         'others without it': '10.66.0.1',
+        'connection for an allowed client': 200,
+        'connection for another': 0,
         'nobody is believed': '10.66.3.1',
         'nobody may speak it': '',
     }

@@ -14,7 +14,7 @@ import time
 import urllib.request
 from typing import Any
 
-from charmkit.relations import Relation
+from charmkit.relations import Relation, loadbalancer
 from unit import FRONT, PORT, load, result, serving
 
 
@@ -37,6 +37,11 @@ def headers() -> dict[str, Any]:
         }
         out['double slash'] = ask('//headers', {'Host': FRONT})[0]
         out['trace'] = ask('/', {'Host': FRONT}, 'TRACE')[0]
+        out['connect'] = ask(f'{FRONT}:{PORT}', {'Host': f'{FRONT}:{PORT}'}, 'CONNECT')[0]
+        out['several hosts'] = {
+            host: ask('/headers', {'Host': host})[0]
+            for host in (f'{FRONT},evil', f'evil,{FRONT}', f'evil, {FRONT}:{PORT}')
+        }
         out['links'] = {
             host: dict(json.loads(ask('/headers', {'Host': host})[1])).get('host')
             for host in (FRONT, f'{FRONT}:{PORT}')
@@ -57,6 +62,8 @@ def spellings(name: str) -> list[str]:
         f'/{name}', f'//{name}', f'/./{name}', f'/%2f{name}', f'/%2F{name}', f'/.//./{name}',
         f'/%{ord(name[0]):x}{name[1:]}', f'/{name.upper()}', f'/{name}?auto', f'/{name};x',
         f'/x/../{name}', f'/x/%2e%2e/{name}', f'/%2e/{name}', f'http://{FRONT}:{PORT}/{name}',
+        f'/{"./" * 3000}{name}', f'/{"/" * 6000}{name}', f'/%{ord(name[0]):x}{name[1:]}%zz',
+        f'//{name}%', f'/%00/{name}', f'/.%2f{name}/', f'/%2f/./{name}%00',
     ]  # fmt: skip
 
 
@@ -108,6 +115,17 @@ def poisoned() -> dict[str, Any]:
 OUTER = '10.66.3.1'
 """The site's load balancer, which stands in front of ours."""
 CLIENT = '192.0.2.7'
+_CONNECTIONS = loadbalancer.Api(
+    name='keystone',
+    type='identity',
+    frontend_port=PORT,
+    backend_port=9000,
+    options={
+        'protocol': 'tcp',
+        'exposure': {'allowed-cidrs': {'public': [f'{CLIENT}/32']}},
+    },
+)
+"""A service whose connections are passed on as they are, for one client."""
 
 
 def client_seen(source: str, head: dict[str, str], first: bytes = b'') -> str:
@@ -132,6 +150,10 @@ def behind_another() -> dict[str, Any]:
         out['it without the protocol'] = client_seen(OUTER, said)
         out['protocol from others'] = client_seen(FRONT, said, proxy)
         out['others without it'] = client_seen(FRONT, said)
+    with serving(1, options={'proxy-protocol-from': f'{OUTER}/32'}, service=_CONNECTIONS):
+        for who, client in (('an allowed client', CLIENT), ('another', '198.51.100.7')):
+            line = f'PROXY TCP4 {client} {FRONT} 40000 {PORT}\r\n'.encode()
+            out[f'connection for {who}'] = ask('/', {'Host': 'x'}, source=OUTER, first=line)[0]
     with serving(1):
         out['nobody is believed'] = client_seen(OUTER, said)
         out['nobody may speak it'] = client_seen(OUTER, said, proxy)

@@ -166,6 +166,14 @@ def test_a_new_unit_serves_nothing_yet_and_is_active(
     assert machine.service('keepalived') == 'stopped'
 
 
+def test_a_machine_of_many_processors_gets_as_many_threads_as_haproxy_takes(
+    ctx: Any, machine: machines.FakeMachine
+) -> None:
+    machine.cpus = 128
+    ctx.run(ctx.on.start(), state())
+    assert '    nbthread 64\n' in machine.file(haproxy.CONFIG)
+
+
 def test_what_it_serves_it_tells(ctx: Any, machine: machines.FakeMachine) -> None:
     r = keystone()
     out = ctx.run(ctx.on.relation_changed(r), state(r))

@@ -126,8 +126,12 @@ def test_version_1_is_read_too() -> None:
         ({'balance': 'random(2)'}, 'balance is none of'),
         ({'retry': 'all'}, 'retry is none of'),
         ({'exposure': {'denied-paths': {'public': ['/a }']}}}, 'denied-paths'),
+        ({'exposure': {'denied-paths': {'public': ['/a//b']}}}, 'an empty or a dot segment'),
         ({'exposure': {'allowed-cidrs': {'public': ['any']}}}, 'is not a network'),
         ({'hostnames': {'public': 'a b'}}, 'hostnames is not allowed'),
+        ({'hostnames': {'public': '127.0.0.1'}}, 'hostnames cannot be the address of a machine'),
+        ({'hostnames': {'public': '0x7f.0x1'}}, 'hostnames is not allowed'),
+        ({'endpoint-types': []}, 'endpoint-types is empty'),
         ({'endpoint-types': ['everything']}, 'endpoint-types is none of'),
         ({'min-ready': -1}, 'min-ready'),
         ({'maxconn': {'server': 10**9}}, 'maxconn server'),
@@ -375,11 +379,11 @@ def test_services_are_told_of_the_scheme_and_links_keep_the_port() -> None:
         hostnames={'public': exposure.Outside(name='cloud.example', scheme='https', port=443)},
     )
     config = rendered(what)
-    assert 'set-header Host %[req.hdr(host)]:5000 if { req.hdr(host) -i 10.1.0.100 ' in config
+    assert 'set-header Host %[req.fhdr(host)]:5000 if { req.fhdr(host) -i 10.1.0.100 ' in config
     (bare,) = [x for x in config.splitlines() if 'set-header Host' in x]
     assert 'cloud.example' not in bare, 'its clients leave the port out'
     assert 'add-header X-Forwarded-Proto https if { var(txn.secure) -m bool }' in config
-    assert 'if { req.hdr(host) -i cloud.example:443 cloud.example:5000 cloud.example }' in config
+    assert 'if { req.fhdr(host) -i cloud.example:443 cloud.example:5000 cloud.example }' in config
 
 
 def test_a_list_that_is_too_long_for_a_line_is_a_file_named_by_its_content() -> None:
@@ -420,6 +424,31 @@ def test_ready_is_asked_on_public_addresses_by_none_but_the_sites_own_load_balan
     assert 'connection reject unless { src 192.0.2.0/24 }' in outer
     nobody = rendered(what, unit=dataclasses.replace(unit, ready_from=()))
     assert '10.1.0.5' not in nobody
+
+
+def test_who_may_connect_is_decided_when_it_is_known_who_connects() -> None:
+    one = loadbalancer.Api(
+        name='nfs', type='nfs', frontend_port=2049, backend_port=1,
+        options={'protocol': 'tcp', 'exposure': {'allowed-cidrs': {'public': ['10.0.0.0/8']}}},
+    )  # fmt: skip
+    outer = dataclasses.replace(UNIT, proxy_protocol_from=('192.0.2.1/32',))
+    config = rendered(laid_out(relation(service=one)), unit=outer)
+    # Before the PROXY protocol was read it is the site's load balancer that connects.
+    assert 'tcp-request session reject unless { src 10.0.0.0/8 }' in config
+
+
+def test_a_request_names_one_host_and_a_path_that_can_be_read() -> None:
+    config = rendered(laid_out(relation()))
+    assert 'req.hdr(host)' not in config
+    assert 'deny_status 421 unless { req.fhdr(host) -i ' in config
+    lines = [x.strip() for x in config.splitlines() if 'txn.path' in x or '%00' in x]
+    decoded, undecodable, nul, *_, collapsed, hidden = lines
+    assert decoded.startswith('http-request set-var(txn.path) path,url_dec if ')
+    assert undecodable.endswith('!{ var(txn.path) -m found }')
+    assert 'deny_status 400' in nul
+    # A group that repeats gives up in a long path, and what is hidden would be reached.
+    assert 'regsub("/[./]*/","/",g)' in collapsed
+    assert hidden.startswith('http-request deny deny_status 404 if { var(txn.path) -i -m beg ')
 
 
 def test_connections_that_are_passed_on_may_be_silent_for_as_long_as_any() -> None:
@@ -474,6 +503,8 @@ def test_an_address_that_is_no_machines_refuses_the_unit(address: Any) -> None:
         ({'ingress-address': '10.9.0.8', 'egress-subnets': '10.8.0.0/24,10.9.0.0/24'}, (), True),
         ({'ingress-address': 'node7.maas', 'egress-subnets': '10.9.0.7/32'}, (), True),
         ({'ingress-address': ''}, (), False),
+        ({'ingress-address': '', 'egress-subnets': ',' * 63 + '10.9.0.7/32'}, (), True),
+        ({'ingress-address': '', 'egress-subnets': ',' * 64 + '10.9.0.7/32'}, (), False),
         ({'ingress-address': '10.9.0.8'}, ('10.9.0.0/16',), True),
     ],
 )
@@ -517,6 +548,9 @@ WRONG = [
     ('service-options', 'image: {timeouts: {sever: 5s}}'),
     ('service-options', 'image: {maxconn: 5}'),
     ('service-options', 'image: {exposure: {denied: []}}'),
+    ('service-options', 'image: {maxconn: {server: 0x' + 'f' * 5000 + '}}'),
+    ('service-options', 'image: {exposure: {allowed-cidrs: }}'),
+    ('service-options', 'image: {exposure: {allowed-cidrs: {}}}'),
     ('service-options', 'image: {urls: {public: "ftp://x"}}'),
     ('service-options', 'image: {urls: {everyone: "http://x"}}'),
     ('service-options', '- a list'),

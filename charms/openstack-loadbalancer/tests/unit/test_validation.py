@@ -26,6 +26,7 @@ GOOD: list[tuple[Check, Any, object]] = [
     (v.name, LONGEST_NAME, LONGEST_NAME),
     (v.hostname, 'Cloud-1.example', 'Cloud-1.example'),
     (v.hostname, LONGEST_HOST, LONGEST_HOST),
+    *((v.plain_path, path, path) for path in ('/', '/a', '/a/', '/a/.b/c..d')),
     (v.host, 'cloud.example', 'cloud.example'),
     (v.host, '10.0.0.1', '10.0.0.1'),
     (v.host, '2001:DB8:0::5', '2001:db8::5'),
@@ -56,12 +57,21 @@ BAD: list[tuple[Check, Any, str]] = [
     (v.name, 'a' * 64, 'x is not allowed: '),
     (v.name, 'a\n', r"x is not allowed: 'a\n'"),
     (v.name, 3, 'x is not allowed: 3'),
+    *(
+        (v.plain_path, path, f'x has an empty or a dot segment: {path!r}')
+        for path in ('//a', '/a//b', '/a/./b', '/a/../b', '/a/.', '/..')
+    ),
+    (v.plain_path, '/a b', "x is not allowed: '/a b'"),
     (v.hostname, 'a-.example', "x is not allowed: 'a-.example'"),
     (v.hostname, 'a..b', "x is not allowed: 'a..b'"),
     (v.hostname, '', "x is not allowed: ''"),
     (v.hostname, None, 'x is not allowed: None'),
     (v.hostname, LONGEST_HOST + 'a', 'x is not allowed: '),
     (v.hostname, 'a.' * 126 + 'aa', 'x is not allowed: '),
+    (v.hostname, '10.0.0.1', "x is not allowed: '10.0.0.1'"),
+    (v.hostname, '0x7f000001', "x is not allowed: '0x7f000001'"),
+    (v.host, 'cloud.0X1', "x is not allowed: 'cloud.0X1'"),
+    (v.host, '2130706433', "x is not an IP address: '2130706433'"),
     (v.host, '10.0.0.300', "x is not an IP address: '10.0.0.300'"),
     (v.status, 99, 'x is not allowed: 99'),
     (v.status, 600, 'x is not allowed: 600'),
@@ -175,3 +185,12 @@ def test_a_text_is_read_up_to_its_limit() -> None:
 )
 def test_what_is_shown_is_short_and_printable(value: object, shown: str) -> None:
     assert v.shown(value) == shown
+
+
+def test_a_number_that_python_does_not_write_is_refused_in_words() -> None:
+    # YAML has hexadecimal numbers of any length.
+    said = is_refused(lambda: v.port(16**5000, 'x'))
+    assert said == 'x is not a number from 1 to 65535: a number with thousands of digits'
+    assert is_refused(lambda: v.text([{'a': 16**5000}], 'x', v.NAME)).startswith(
+        'x is not allowed'
+    )
