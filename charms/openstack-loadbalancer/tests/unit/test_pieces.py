@@ -37,29 +37,6 @@ def relation(*units: str, i: int = 1) -> Relation:
     )
 
 
-@pytest.mark.parametrize(
-    ('first', 'address'),
-    [
-        ('10.1.0.9', '10.1.0.5'),
-        ('2001:db8::9', '2001:db8::5'),
-        ('10.2.0.9', '10.2.0.5'),
-    ],
-)
-def test_a_unit_advertises_from_its_own_address_beside_the_first_vip(
-    first: str, address: str
-) -> None:
-    """Of the interface that the VIP is on, and of the VIP's family: from another one nobody would hear it."""
-    rest = [vip for vip in ('10.1.0.9', '2001:db8::9', '10.2.0.9') if vip != first]
-    vips = [one for vip in (first, *rest) for one in vrrp.locate([vip], NETWORKS)[0]]
-    what = vrrp.instance(
-        'lb/0', vips, NETWORKS, {'lb/1': ['10.1.0.6']}, router_id=51, advert_s=0.2
-    )
-    assert what.address == address
-    assert what.vips[0].address == first
-    assert what.others == ('lb/1',)
-    assert what.peers == ('10.1.0.6',)
-
-
 def test_a_relation_that_is_removed_lingers_for_its_time() -> None:
     gone = departed.departed([relation('nova/0')], [], [], now=100, linger_s=60)
     assert [r.units for r in departed.served([], gone)] == [{'nova/0': {}}]
