@@ -51,6 +51,8 @@ class Text:
     body: str
     script: bool = False
     """A whole file that begins with ``#!``."""
+    pipefail: bool = False
+    """It is run under ``pipefail``, though it does not say so itself."""
 
 
 def texts(root: pathlib.Path) -> Iterator[Text]:
@@ -72,14 +74,21 @@ def pieces(name: str, text: str) -> Iterator[Text]:
     elif name.endswith('.sh'):
         yield Text(name, 1, text)
     elif name.endswith('Makefile'):
-        kept = [line if line.startswith('\t') else '' for line in text.splitlines()]
+        kept = [
+            line if line.startswith(('\t', '.SHELLFLAGS')) else '' for line in text.splitlines()
+        ]
         yield Text(name, 1, '\n'.join(kept))
     elif name.endswith('.md'):
         for found in re.finditer(r'^```(?:sh|bash|console|shell)\n(.*?)^```', text, re.M | re.S):
-            yield Text(name, text[: found.start(1)].count('\n') + 1, found[1])
+            # Pages are followed under it (tests/integration/test_pages.py), and readers may have it set.
+            line = text[: found.start(1)].count('\n') + 1
+            yield Text(name, line, found[1], pipefail=True)
+    elif name.endswith(('.yaml', '.yml')) and 'pipefail' in text:
+        yield Text(name, 1, text)
     elif name.endswith('.py') and re.search(r'pipefail|\|\|\s*(?:true|:)', text):
         for line, said in _strings(ast.parse(text)):
-            yield Text(name, line, said)
+            # One string may go on in another.
+            yield Text(name, line, said, pipefail='pipefail' in text)
 
 
 def _strings(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -106,9 +115,7 @@ def _strings(tree: ast.AST) -> Iterator[tuple[int, str]]:
 def wrong(text: Text) -> Iterator[str]:
     """What is wrong with a piece of shell: where, and what would be right."""
     lines = _joined(text.body)
-    pipefail = 'pipefail' in text.body and bool(
-        re.search(r'set -\S*o pipefail|-o pipefail', text.body)
-    )
+    pipefail = text.pipefail or bool(re.search(r'-\S*o pipefail|SHELLFLAGS.*pipefail', text.body))
     for number, line in lines:
         where = f'{text.where}:{text.line + number}: {line.strip()}'
         if line.lstrip().startswith('#'):

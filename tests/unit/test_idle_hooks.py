@@ -12,7 +12,7 @@ import time
 
 import pytest
 from charmkit import idle, relations
-from charmkit.relations import loadbalancer
+from charmkit.relations import drains, loadbalancer
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -232,8 +232,8 @@ def test_what_is_said_to_others_changes_nothing_for_a_unit(
         wish = loadbalancer.Lifecycle(state='drain', token=token)
         return (
             [idle.digest('public-backend', 'api/0', bag) for bag in (app, unit)],
-            loadbalancer.drain([relation], 'api/0', wish),
-            loadbalancer.in_rotation([relation], 'api/0', wish),
+            drains.drain([relation], 'api/0', wish),
+            drains.in_rotation([relation], 'api/0', wish),
         )
 
     assert seen(acks, grants) == seen({**acks, 'api/1': other}, {**grants, 'api/1': other})

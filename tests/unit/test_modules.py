@@ -1,11 +1,13 @@
-"""The modules of all charms are imported side by side when all tests run in one process: each has a name of its own."""
+"""The modules of all charms are imported side by side in one process: each has its own name. Any holds one idea."""
 
 from __future__ import annotations
 
 import collections
 import pathlib
 
-ROOT = pathlib.Path(__file__).parents[2] / 'charms'
+MOST_LINES = 400
+REPOSITORY = pathlib.Path(__file__).parents[2]
+ROOT = REPOSITORY / 'charms'
 
 
 def twice(folders: list[pathlib.Path]) -> dict[str, list[str]]:
@@ -29,3 +31,21 @@ def test_two_that_have_would_be_found(tmp_path: pathlib.Path):
         (tmp_path / charm / 'src/accounts.py').touch()
         (tmp_path / charm / 'src/charm.py').touch()
     assert twice(sorted(tmp_path.glob('*/src'))) == {'accounts': ['keystone', 'rabbitmq-server']}
+
+
+def too_long(files: list[pathlib.Path]) -> dict[str, int]:
+    """Modules of as many lines as one may not have, by path."""
+    found = {str(path): len(path.read_text().splitlines()) for path in files}
+    return {path: lines for path, lines in found.items() if lines >= MOST_LINES}
+
+
+def test_every_module_holds_one_idea_in_under_400_lines():
+    sources = [*REPOSITORY.glob('*/src/**/*.py'), *ROOT.glob('*/src/**/*.py')]
+    assert len(sources) > 300
+    assert too_long([*sources, *(REPOSITORY / 'tools').glob('**/*.py')]) == {}
+
+
+def test_one_that_has_more_would_be_found(tmp_path: pathlib.Path):
+    for name, lines in {'short.py': 399, 'long.py': 400}.items():
+        (tmp_path / name).write_text('x = 1\n' * lines)
+    assert too_long(sorted(tmp_path.iterdir())) == {str(tmp_path / 'long.py'): 400}

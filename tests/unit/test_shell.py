@@ -10,11 +10,12 @@ import pytest
 from tests import shells
 
 ROOT = pathlib.Path(__file__).parents[2]
+THESE = ('tests/unit/test_shell.py', 'tests/shells.py')
 STRICT = '#!/usr/bin/env bash\nset -euo pipefail\n'
 
 
 def test_no_shell_line_takes_another_programs_answer():
-    ours = (text for text in shells.texts(ROOT) if text.where != 'tests/unit/test_shell.py')
+    ours = (text for text in shells.texts(ROOT) if text.where not in THESE)
     found = [said for text in ours for said in shells.wrong(text)]
     assert not found
 
@@ -86,3 +87,19 @@ def test_a_reader_that_closes_early_makes_a_wrong_answer():
         for text in (piped, whole)
     ]
     assert answers == ['no', 'yes']
+
+
+@pytest.mark.parametrize(
+    ('name', 'text'),
+    [
+        ('x.py', "ask = 'juju status | head -n 1'\nrun(f'set -euo pipefail; {ask}')\n"),
+        ('x.py', "run(['bash', '-o', 'pipefail', '-c', 'juju status | grep -q x'])\n"),
+        ('x.md', '```sh\njuju status | head -n 1\n```\n'),
+        ('Makefile', '.SHELLFLAGS := -eo pipefail -c\nx:\n\tls | head -n 1\n'),
+        ('ci.yaml', 'script:\n  - set -o pipefail\n  - ls | grep -q x\n'),
+        ('x.sh', "set -euo pipefail\ncat > y <<'EOF'\nls | grep -q x\nEOF\n"),
+    ],
+    ids=lambda text: text.partition('\n')[0],
+)
+def test_pipefail_that_is_set_elsewhere_counts(name: str, text: str):
+    assert [said for piece in shells.pieces(name, text) for said in shells.wrong(piece)]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from . import (
         apache,
         conf,
+        forms,
         host,
         idle,
         l2agent,
@@ -67,6 +68,7 @@ __all__ = [
     'apache',
     'cinder',
     'conf',
+    'forms',
     'glance',
     'host',
     'idle',

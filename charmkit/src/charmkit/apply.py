@@ -10,7 +10,6 @@ import json
 import logging
 import pathlib
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
@@ -28,7 +27,7 @@ from . import (
     run,
     wires,
 )
-from .machine import Facts, Finished, HttpRequest, HttpResponse
+from .machine import Facts, Finished, HttpRequest, HttpResponse, Sink
 
 _log = logging.getLogger(__name__)
 
@@ -124,6 +123,16 @@ class LocalMachine:
         return run.finished(
             argv, user=user, stdin=stdin, environment=environment, timeout_s=timeout_s
         )
+
+    def stream(
+        self, *argv: str, source: Iterable[bytes] = (), sink: Sink | None = None
+    ) -> Finished:
+        """Run a program whose input or output is more than a text."""
+        return run.streamed(argv, source, sink)
+
+    def progress(self, line: str) -> None:
+        """Show *line* to the operator whose action is under way: Juju's hook tool does."""
+        run.progress(line)
 
     def http(self, request: HttpRequest) -> HttpResponse:
         """Make a request, by no proxy; whatever goes wrong is a response."""
@@ -265,7 +274,7 @@ def _services(services: Iterable[host.Service]) -> tuple[frozenset[str], frozens
         up = field['ActiveState'] in ('active', 'reloading', 'activating')
         up = up and not field['SubState'].startswith('auto-restart')
         if s.state == 'running':
-            up = up and field['UnitFileState'] != 'disabled' and _answers_within(s.probe, 1)
+            up = up and field['UnitFileState'] != 'disabled' and wires.answers_within(s.probe, 1)
         if up:
             active.add(s.name)
     return frozenset(active), frozenset(stale)
@@ -329,7 +338,7 @@ def _tell_systemd(step: host.Step, desired: host.Host) -> str:
     if done.returncode:
         said = ' '.join(done.stderr.split())
         return f'systemctl {verb}: {said or f"ended with {done.returncode}"}'
-    if not _answers_within(service.probe, health.COMES_UP_S):
+    if not wires.answers_within(service.probe, health.COMES_UP_S):
         return f'nothing answers on {service.probe}'
     if service.stays_s:
         time.sleep(service.stays_s)
@@ -346,7 +355,7 @@ def _answers_late(service: host.Service) -> bool:
     seen = _shown('ActiveState,ActiveEnterTimestampMonotonic', _unit(service.name))[0]
     began = int(seen['ActiveEnterTimestampMonotonic'] or 0) / 1e6
     recent = seen['ActiveState'] == 'active' and time.monotonic() - began < _STARTING_S
-    return recent and _answers_within(service.probe, health.COMES_UP_S)
+    return recent and wires.answers_within(service.probe, health.COMES_UP_S)
 
 
 _STARTING_S = 5 * health.COMES_UP_S
@@ -355,25 +364,6 @@ _STARTING_S = 5 * health.COMES_UP_S
 
 def _unit(name: str) -> str:
     return name if '.' in name else f'{name}.service'
-
-
-def _answers_within(probe: str, seconds: float) -> bool:
-    """Whether something accepts connections at ``host:port``; True where there is no probe."""
-    if not probe:
-        return True
-    address, _, port = probe.rpartition(':')
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            with socket.create_connection((address, int(port)), timeout=seconds):
-                return True
-        except ConnectionRefusedError:
-            # Nobody listens: at a start that may change, otherwise it is the answer.
-            if seconds <= 1 or time.monotonic() > end:
-                return False
-            time.sleep(0.1)
-        except OSError:
-            return False
 
 
 def _change_path(step: host.Step, desired: host.Host) -> str:

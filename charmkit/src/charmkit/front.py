@@ -20,6 +20,7 @@ from .relations import (
     EndpointType,
     Relation,
     Site,
+    drains,
     host_in_url,
     loadbalancer,
     running,
@@ -123,7 +124,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
     inputs, homeless = (inputs, ()) if balancers else _housed(inputs)
     apis = [o.api for o in offered.every(spec, inputs) if o.api]
     lifecycle = _lifecycle(balancers, inputs, course)
-    drain = loadbalancer.drain(balancers, inputs.site.unit, lifecycle)
+    drain = drains.drain(balancers, inputs.site.unit, lifecycle)
     addresses = listen(inputs)
     own = () if balancers else vip.placed(inputs)[0]
     apps = {
@@ -156,7 +157,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         settled=not inputs.unsettled,
         vips=str(inputs.options.get('vip') or ''),
         lifecycle=lifecycle,
-        coming_back=_state(loadbalancer.last_lifecycle(balancers)) in ('drain', 'maintenance'),
+        coming_back=_state(drains.last_lifecycle(balancers)) in ('drain', 'maintenance'),
         unheeded=dict.fromkeys(
             loadbalancer.ENDPOINTS,
             _WHILE_READY if lifecycle.state == 'ready' and not course.paused else _ALWAYS,
@@ -168,7 +169,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
                     apis,
                     by_relation[r.id],
                     offered.addresses_on(inputs.site, r.name),
-                    loadbalancer.lifecycle_for(r, balancers, inputs.site.unit, lifecycle),
+                    drains.lifecycle_for(r, balancers, inputs.site.unit, lifecycle),
                 ),
                 **running.write(runs),
             }
@@ -227,14 +228,13 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
 
 
 def _balancers(inputs: state.Inputs) -> list[Relation]:
-    """Every relation to a load balancer."""
     return [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
 
 
 def serves_clients(inputs: state.Inputs) -> bool:
     """Whether load balancers send clients to this unit, or have not yet seen the last of them."""
     balancers = _balancers(inputs)
-    return _state(loadbalancer.last_lifecycle(balancers)) in ('ready', 'drain')
+    return _state(drains.last_lifecycle(balancers)) in ('ready', 'drain')
 
 
 def _state(lifecycle: loadbalancer.Lifecycle | None) -> str:
@@ -244,8 +244,8 @@ def _state(lifecycle: loadbalancer.Lifecycle | None) -> str:
 def _lifecycle(
     balancers: list[Relation], inputs: state.Inputs, course: Course
 ) -> loadbalancer.Lifecycle:
-    lifecycle = loadbalancer.next_lifecycle(
-        loadbalancer.last_lifecycle(balancers),
+    lifecycle = drains.next_lifecycle(
+        drains.last_lifecycle(balancers),
         balancers,
         unit=inputs.site.unit,
         paused=course.paused,
@@ -385,7 +385,7 @@ def _status(
     course: Course,
     balancers: list[Relation],
     lifecycle: loadbalancer.Lifecycle,
-    drain: loadbalancer.Drain,
+    drain: drains.Drain,
     out: bool,
 ) -> state.Status | None:
     if course.paused and out:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from . import host
@@ -72,6 +72,9 @@ class UnreachableError(Exception):
     """Nobody answers on a Unix socket; the message says which one, and why."""
 
 
+Sink = Callable[[bytes], object]
+
+
 class Machine(Protocol):
     """What a run needs of a machine."""
 
@@ -112,6 +115,20 @@ class Machine(Protocol):
         timeout_s: float = 60.0,
     ) -> Finished:
         """Run a program to its end. Secrets go into *stdin* or *environment*, never into *argv*."""
+        ...
+
+    def stream(
+        self, *argv: str, source: Iterable[bytes] = (), sink: Sink | None = None
+    ) -> Finished:
+        """Run a program whose input or output is more than a text: *source* goes in, what comes out goes to *sink*.
+
+        It gets its whole input before its output is taken, if there is a *sink*. The result's output is what it said of
+        errors.
+        """
+        ...
+
+    def progress(self, line: str) -> None:
+        """Show *line* to the operator whose action is under way."""
         ...
 
     def http(self, request: HttpRequest) -> HttpResponse:

@@ -8,12 +8,11 @@ what would, and the last good one stays in force.
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
-from . import settings
+from . import forms, settings
 
 MEMORY = 'options-in-force'
 """The name in the unit's memory of the last good values."""
@@ -130,45 +129,7 @@ def one_of(*words: str) -> Kind:
     return Kind('string', f'one of {", ".join(words)}', lambda value: value in words)
 
 
-# Linear: a label has no part that another could match too.
-_LABEL = re.compile(r'[a-z0-9-]{1,63}', re.IGNORECASE)
 _REGION = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,254}')
-
-
-def is_hostname(text: str) -> bool:
-    """Whether *text* is a host name (RFC 1123), or an IPv4 address, which looks like one."""
-    labels = text.removesuffix('.').split('.')
-    return len(text) <= 253 and all(
-        _LABEL.fullmatch(label) and label[0] != '-' and label[-1] != '-' for label in labels
-    )
-
-
-def is_unicast(text: str) -> bool:
-    """Whether *text* is an address that a unit can have in a network."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    mapped = isinstance(address, ipaddress.IPv6Address) and (
-        address.scope_id or address.ipv4_mapped
-    )
-    return not (
-        mapped
-        or address.is_unspecified
-        or address.is_loopback
-        or address.is_multicast
-        or address.is_link_local
-        or address.is_reserved
-    )
-
-
-def is_network(text: str) -> bool:
-    """Whether *text* is a network in CIDR form, or one address."""
-    try:
-        ipaddress.ip_network(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _whole(word: str) -> tuple[str, ...]:
@@ -212,17 +173,17 @@ def _each(
 HOSTNAME = Kind(
     'string',
     'a host name, without scheme and port',
-    lambda text: not text or is_hostname(text),
+    lambda text: not text or forms.is_hostname(text),
 )
 ADDRESSES = Kind(
     'string',
     'addresses of unicast, each once, separated by spaces',
-    _each(is_unicast, most=6),
+    _each(forms.is_unicast, most=6),
 )
 NETWORKS = Kind(
     'string',
     'networks (CIDR) or addresses, separated by spaces',
-    _each(is_network, most=64),
+    _each(forms.is_network, most=64),
 )
 REGION = Kind(
     'string',
@@ -236,28 +197,16 @@ REGIONS = Kind(
 )
 
 
-def is_origin(text: str) -> bool:
-    """Whether *text* is a scheme, a host and maybe a port, and nothing more."""
-    scheme, _, rest = text.partition('://')
-    host, _, port = rest.partition(':')
-    return (
-        scheme in ('http', 'https')
-        and is_hostname(host)
-        and (not port or (port.isascii() and port.isdecimal() and 0 < int(port[:6]) < 65536))
-        and not rest.endswith(':')
-    )
-
-
 ORIGINS = Kind(
     'string',
     'origins such as https://dashboard.example.com, separated by spaces',
-    _each(is_origin, most=32),
+    _each(forms.is_origin, most=32),
 )
 
 HOSTNAMES = Kind(
     'string',
     'host names, without scheme and port, separated by spaces',
-    _each(is_hostname, most=64),
+    _each(forms.is_hostname, most=64),
 )
 SECTIONS = Kind(
     'string',
@@ -277,7 +226,12 @@ DEBUG = Option('debug', SWITCH, False, 'Log at debug level.')
 ORIGIN = (
     Option(
         'openstack-origin',
-        Kind('string', 'an archive, in one line', lambda text: text.isprintable()),
+        Kind(
+            'string',
+            'distro, cloud:SUITE-RELEASE, or deb URL SUITE COMPONENT…, without a password',
+            forms.is_archive,
+            confidential=True,
+        ),
         'distro',
         "The archive that OpenStack's packages come from: `distro`, Ubuntu's cloud archive such as "
         '`cloud:noble-epoxy`, or a line of sources.list, `deb URL SUITE COMPONENT`. A new unit takes its '
@@ -285,7 +239,13 @@ ORIGIN = (
     ),
     Option(
         'openstack-origin-key',
-        Kind('string', '', longest=64_000),
+        Kind(
+            'string',
+            'an ASCII-armoured public key, from its BEGIN line to its END line',
+            forms.is_public_key,
+            longest=64_000,
+            confidential=True,
+        ),
         '',
         'The ASCII-armoured public key that signs the archive of a `deb` line.',
     ),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from . import host
+from . import forms, host
 
 OPTION = 'openstack-origin'
 KEY_OPTION = 'openstack-origin-key'
@@ -19,11 +19,6 @@ DISTRO = 'distro'
 LIST = '/etc/apt/sources.list.d/openstack.list'
 KEYRING = '/etc/apt/keyrings/openstack.asc'
 _CLOUD_KEYRING = '/usr/share/keyrings/ubuntu-cloud-keyring.gpg'
-_CLOUD = re.compile(r'cloud:([a-z]{3,20})-([a-z]{3,20})(/proposed)?')
-_LINE = re.compile(
-    r'deb (?P<url>https?://[A-Za-z0-9.:\[\]/_~+%-]{1,500}) '
-    r'(?P<where>[A-Za-z0-9./_-]{1,100}(?: [A-Za-z0-9._-]{1,60}){0,8})'
-)
 _SUITES = {'ubuntu@22.04': 'jammy', 'ubuntu@24.04': 'noble', 'ubuntu@26.04': 'resolute'}
 
 
@@ -52,7 +47,7 @@ def read(text: str, key: str, base: str) -> Origin:
     text, key = text.strip(), key.strip()
     if text in ('', DISTRO):
         return Origin(DISTRO)
-    if cloud := _CLOUD.fullmatch(text):
+    if cloud := forms.CLOUD_ARCHIVE.fullmatch(text):
         suite, release, proposed = cloud.groups()
         if _SUITES.get(base) != suite:
             raise ValueError(
@@ -62,7 +57,7 @@ def read(text: str, key: str, base: str) -> Origin:
         where = f'{suite}-{pocket}/{release} main'
         line = f'deb [signed-by={_CLOUD_KEYRING}] http://ubuntu-cloud.archive.canonical.com/ubuntu {where}'
         return Origin(text, line, packages=frozenset({'ubuntu-cloud-keyring'}))
-    if found := _LINE.fullmatch(text):
+    if found := forms.ARCHIVE.fullmatch(text):
         if not key.startswith('-----BEGIN PGP PUBLIC KEY BLOCK-----'):
             raise ValueError(
                 f'{KEY_OPTION} must hold the ASCII-armoured public key that signs {found["url"]}'

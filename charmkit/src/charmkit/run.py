@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import subprocess
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import host, machine
 
 _OUTPUT_SHOWN = 2000
+_PIECE = 1 << 20
 
 
 class CommandError(Exception):
@@ -80,13 +83,7 @@ def finished(
         account = pwd.getpwnam(user)
     except KeyError:
         return machine.Finished(127, f'there is no user {user}')
-    own = {
-        'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-        'LANG': 'C.UTF-8',
-        'HOME': account.pw_dir,
-        'USER': account.pw_name,
-        **(environment or {}),
-    }
+    own = {**_own(account), **(environment or {})}
     other: dict[str, Any] = {}
     if account.pw_uid != os.geteuid():
         groups = os.getgrouplist(account.pw_name, account.pw_gid)
@@ -110,6 +107,63 @@ def finished(
         return machine.Finished(-1, said)
     except OSError as e:
         return machine.Finished(127, str(e))
+    return machine.Finished(_status(done.returncode), done.stdout)
+
+
+def streamed(
+    argv: Sequence[str], source: Iterable[bytes], sink: machine.Sink | None
+) -> machine.Finished:
+    """Run *argv* as root, with *source* as its input; what it puts out goes to *sink* piece by piece, else nowhere.
+
+    What it says of errors is the output. Status 127 when there is no such program. An exception of *source* or *sink*
+    ends it.
+    """
+    with tempfile.TemporaryFile() as errors:
+        try:
+            child = subprocess.Popen(
+                argv,
+                env=_own(pwd.getpwuid(0)),
+                cwd='/',
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE if sink else subprocess.DEVNULL,
+                stderr=errors,
+            )
+        except OSError as e:
+            return machine.Finished(127, str(e))
+        with child:
+            assert child.stdin is not None  # noqa: S101 -- a pipe was asked for.
+            try:
+                # When it stops reading, its own words say why.
+                with contextlib.suppress(BrokenPipeError):
+                    for piece in source:
+                        child.stdin.write(piece)
+                with contextlib.suppress(BrokenPipeError):
+                    child.stdin.close()
+                while sink and child.stdout and (piece := child.stdout.read(_PIECE)):
+                    sink(piece)
+            except BaseException:
+                child.kill()
+                raise
+            status = child.wait()
+        errors.seek(0)
+        return machine.Finished(_status(status), errors.read().decode(errors='replace'))
+
+
+def progress(line: str) -> None:
+    """Show *line* to the operator whose action this is (Juju's hook tool ``action-log``); outside of one, nobody."""
+    with contextlib.suppress(OSError):
+        subprocess.run(('action-log', '--', line), check=False, capture_output=True)
+
+
+def _own(account: pwd.struct_passwd) -> dict[str, str]:
+    return {
+        'PATH': '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+        'LANG': 'C.UTF-8',
+        'HOME': account.pw_dir,
+        'USER': account.pw_name,
+    }
+
+
+def _status(returncode: int) -> int:
     # Of one that a signal ended (memory ran out, say) a shell says 128 and the signal's number.
-    status = done.returncode if done.returncode >= 0 else 128 - done.returncode
-    return machine.Finished(status, done.stdout)
+    return returncode if returncode >= 0 else 128 - returncode

@@ -12,10 +12,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from . import host
-from .machine import Facts, Finished, HttpRequest, HttpResponse, UnreachableError
+from .machine import Facts, Finished, HttpRequest, HttpResponse, Sink, UnreachableError
 
 
 @dataclasses.dataclass
@@ -50,6 +50,8 @@ class FakeMachine:
     """What programs say, by their arguments and input; None: nothing, and they succeed."""
     sockets: Callable[[str, str], str] | None = None
     """Who answers on Unix sockets, by path and text; None: nobody."""
+    shown: list[str] = dataclasses.field(default_factory=list[str])
+    """What was shown to an operator while an action was under way."""
     kept: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
     """The files that tasks have written, by path."""
 
@@ -109,6 +111,23 @@ class FakeMachine:
         """What :attr:`shell` says."""
         self.programs.append(argv)
         return self.shell(argv, stdin) if self.shell else Finished(0)
+
+    def stream(
+        self, *argv: str, source: Iterable[bytes] = (), sink: Sink | None = None
+    ) -> Finished:
+        """What :attr:`shell` says, given the whole input: its output is what comes out, or what is said of an error."""
+        self.programs.append(argv)
+        given = b''.join(source).decode(errors='replace')
+        done = self.shell(argv, given) if self.shell else Finished(0)
+        if done.status:
+            return done
+        if sink:
+            sink(done.output.encode())
+        return Finished(0)
+
+    def progress(self, line: str) -> None:
+        """Remember it."""
+        self.shown.append(line)
 
     def http(self, request: HttpRequest) -> HttpResponse:
         """What :attr:`web` says."""

@@ -1,4 +1,4 @@
-"""What crosses a wire: a request over HTTP, and one exchange over a Unix socket."""
+"""What crosses a wire: a request over HTTP, one exchange over a Unix socket, and whether somebody listens."""
 
 from __future__ import annotations
 
@@ -82,3 +82,22 @@ def ask(path: str, text: str, timeout_s: float) -> str:
     except OSError as e:
         raise UnreachableError(f'{path}: {e}') from e
     return out.decode(errors='replace')
+
+
+def answers_within(probe: str, seconds: float) -> bool:
+    """Whether something accepts connections at ``host:port``; True where there is no probe."""
+    if not probe:
+        return True
+    address, _, port = probe.rpartition(':')
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with socket.create_connection((address, int(port)), timeout=seconds):
+                return True
+        except ConnectionRefusedError:
+            # Nobody listens: at a start that may change, otherwise it is the answer.
+            if seconds <= 1 or time.monotonic() > end:
+                return False
+            time.sleep(0.1)
+        except OSError:
+            return False

@@ -343,3 +343,30 @@ def systemd(shown: Mapping[str, str]) -> Callable[..., subprocess.CompletedProce
         return subprocess.CompletedProcess(argv, 0, said, '')
 
     return ran
+
+
+def test_a_program_gets_all_of_a_stream_and_what_it_puts_out_is_handed_on():
+    got: list[bytes] = []
+    pieces = [bytes([n]) * 300_000 for n in range(9)]
+    done = run.streamed(('sh', '-c', 'cat > /dev/null; echo done'), pieces, got.append)
+    assert (done.status, b''.join(got)) == (0, b'done\n')
+    done = run.streamed(('wc', '-c'), pieces, got.append)
+    assert b''.join(got) == b'done\n2700000\n'
+    got.clear()
+    done = run.streamed(('sh', '-c', 'head -c 3000000 /dev/zero'), (), got.append)
+    assert len(b''.join(got)) == 3_000_000
+
+
+def test_a_program_that_stops_reading_a_stream_has_the_last_word():
+    endless = (b'x' * 100_000 for _ in range(10_000))
+    done = run.streamed(('sh', '-c', 'head -c 9 > /dev/null; echo no >&2; exit 3'), endless, None)
+    assert (done.status, done.output) == (3, 'no\n')
+    assert run.streamed(('no-such-program',), (), None).status == 127
+
+
+def test_a_stream_that_breaks_ends_the_program():
+    def breaks(_: bytes) -> None:
+        raise OSError(28, 'No space left on device')
+
+    with pytest.raises(OSError, match='No space left'):
+        run.streamed(('sh', '-c', 'yes'), (), breaks)

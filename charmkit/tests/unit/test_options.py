@@ -9,7 +9,7 @@ from typing import Any
 
 import hypothesis
 import pytest
-from charmkit import options, settings
+from charmkit import forms, options, settings
 from hypothesis import strategies as st
 
 BY_NAME = {option.name: option for option in options.declared()}
@@ -51,6 +51,12 @@ def test_what_is_right_is_in_force(name: str, good: Any):
         ('os-public-hostname', 'a..b'),
         ('os-public-hostname', 'x' * 64 + '.example'),
         ('os-public-hostname', 'cloud\nListen 1'),
+        ('os-public-hostname', '1.5'),
+        ('os-public-hostname', '65536'),
+        ('os-public-hostname', '0.0.0.1'),
+        ('os-public-hostname', '127.0.0.1'),
+        ('os-public-hostname', '999.1.1.1'),
+        ('os-public-hostname', 'cloud.1'),
         ('vip', '10.0.0.300'),
         ('vip', '127.0.0.1'),
         ('vip', '::ffff:10.0.0.1'),
@@ -65,13 +71,11 @@ def test_what_is_right_is_in_force(name: str, good: Any):
         ('region', 'two regions'),
         ('region', 'x' * 256),
         ('region', 'a\nb'),
-        ('openstack-origin', 'distro\nor another'),
+        ('vip', '0.0.0.9'),
     ],
 )
 def test_what_is_wrong_is_named_and_the_last_good_value_stays(name: str, bad: Any):
-    good = {'os-public-hostname': 'good.example', 'vip': '10.0.0.9', 'region': 'West'}.get(
-        name, 'distro' if name == 'openstack-origin' else 3
-    )
+    good = {'os-public-hostname': 'good.example', 'vip': '10.0.0.9', 'region': 'West'}.get(name, 3)
     found = read({name: bad}, {name: good})
     assert found.values[name] == good
     assert found.good[name] == good, 'and it is kept for the next time'
@@ -81,6 +85,58 @@ def test_what_is_wrong_is_named_and_the_last_good_value_stays(name: str, bad: An
     assert words.endswith(f'wanted: {BY_NAME[name].kind.wants}')
     assert found.unsettled == frozenset()
     assert '\n' not in words
+
+
+KEY = '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ==\n-----END PGP PUBLIC KEY BLOCK-----\n'
+
+
+@pytest.mark.parametrize(
+    ('name', 'bad'),
+    [
+        ('openstack-origin', 'distro\nor another'),
+        ('openstack-origin', 'nonsense'),
+        ('openstack-origin', 'deb http://h/ubuntu'),
+        ('openstack-origin', 'deb https://me:s3cret@h/ubuntu noble main'),
+        ('openstack-origin', 'cloud:noble'),
+        ('openstack-origin-key', 's3cret'),
+        ('openstack-origin-key', KEY.replace('mQ', '\x00')),
+        ('openstack-origin-key', KEY.partition('\n-----END')[0]),
+    ],
+)
+def test_what_names_no_archive_is_refused_and_not_quoted(name: str, bad: str):
+    good = {'openstack-origin': 'deb http://h/debian trixie main', 'openstack-origin-key': KEY}
+    found = read({name: bad}, {name: good[name]})
+    assert found.values[name] == good[name]
+    (words,) = found.refused.values()
+    assert words.startswith(f'option {name}: this will not do, the last good one stays in force')
+    assert 's3cret' not in words
+    assert read(good).refused == {}
+
+
+@pytest.mark.parametrize(
+    ('text', 'right'),
+    [
+        ('https://h.example', True),
+        ('http://h:8080/a/b?c=d%20e#f', True),
+        ('http://[fd00::5]:8443/', True),
+        ('http://h:99999', False),
+        ('http://h:x', False),
+        ('http://h:/', False),
+        ('http://a b', False),
+        ('http://"x', False),
+        ('http://[fd00::5', False),
+        ('http://[::1]/', False),
+        ('http://me:pw@h/', False),
+        ('http:///path', False),
+        ('//h', False),
+        ('javascript:alert(1)', False),
+        ('http://h\n', False),
+    ],
+)
+def test_a_web_address_has_a_host_that_can_be_reached(text: str, right: bool):
+    assert forms.is_web_address(text) is right
+    if text.count('/') == 2:
+        assert forms.is_origin(text) is right
 
 
 def test_the_message_for_a_name_with_a_port():

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from charmkit.relations import Relation, loadbalancer
+from charmkit.relations import Relation, drains, loadbalancer
 from charmkit.relations.loadbalancer import Lifecycle
 
 READY = Lifecycle(state='ready', token='r')
@@ -51,7 +51,7 @@ def following(
     healthy: bool = True,
     wish: Lifecycle | None = None,
 ) -> Lifecycle:
-    return loadbalancer.next_lifecycle(
+    return drains.next_lifecycle(
         current,
         found,
         unit='demo/0',
@@ -144,8 +144,8 @@ def test_what_a_unit_leaves_out_has_the_usual_values():
     assert loadbalancer.read_lifecycle({}) is None
 
 
-def drained(*found: Relation, lifecycle: Lifecycle = DRAIN) -> loadbalancer.Drain:
-    return loadbalancer.drain(found, 'demo/0', lifecycle)
+def drained(*found: Relation, lifecycle: Lifecycle = DRAIN) -> drains.Drain:
+    return drains.drain(found, 'demo/0', lifecycle)
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_of_several_load_balancers_the_one_furthest_from_done_counts():
 
 
 def told(relation: Relation, *every: Relation, lifecycle: Lifecycle = DRAIN) -> Lifecycle:
-    return loadbalancer.lifecycle_for(relation, every, 'demo/0', lifecycle)
+    return drains.lifecycle_for(relation, every, 'demo/0', lifecycle)
 
 
 def test_load_balancers_are_told_of_a_drain_in_turn():
@@ -248,14 +248,14 @@ def test_one_that_knows_no_drain_is_not_waited_for_and_one_that_is_silent_is():
 
 def test_what_the_unit_last_wanted_is_what_it_told_the_one_that_is_told_first():
     first, second = answered('a', mine=DRAIN), answered('b', mine=READY)
-    assert loadbalancer.last_lifecycle([second, first]) == DRAIN
-    assert loadbalancer.last_lifecycle([second, answered('a')]) == READY
-    assert loadbalancer.last_lifecycle([answered('a')]) is None
+    assert drains.last_lifecycle([second, first]) == DRAIN
+    assert drains.last_lifecycle([second, answered('a')]) == READY
+    assert drains.last_lifecycle([answered('a')]) is None
 
 
 def test_a_unit_is_in_rotation_once_every_load_balancer_unit_says_so_with_its_token():
     def rotating(*found: Relation) -> bool:
-        return loadbalancer.in_rotation(found, 'demo/0', READY)
+        return drains.in_rotation(found, 'demo/0', READY)
 
     here = answered(acks={'lb/0': ('r', 'ready', 0), 'lb/1': ('r', 'ready', 0)})
     assert rotating(here)

@@ -9,21 +9,15 @@ import gzip
 import hashlib
 import os
 import pathlib
-import subprocess
-import tempfile
 import threading
-import time
 import zlib
 from collections.abc import Callable, Generator
-from typing import IO, Protocol
 
 import charmkit
 import grants
 import mariadb
 import server
 
-REACH: tuple[str, ...] = ()
-"""What goes before each of MariaDB's programs to run it where the server is: nothing, here."""
 Say = Callable[[str], object]
 
 _END = b'-- Dump completed'
@@ -31,14 +25,6 @@ _CHUNK = 1 << 20
 _SAY_EVERY_S = 10.0
 _LOCK_WAIT_S = 120
 """How long a restore waits for a table; the server's own limit is a day."""
-
-
-class _Source(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
-class _Target(Protocol):
-    def write(self, data: bytes, /) -> object: ...
 
 
 class BackupError(Exception):
@@ -85,7 +71,7 @@ class Make:
         """Do it."""
         at = datetime.datetime.fromtimestamp(self.now, datetime.UTC)
         try:
-            return make(machine, pathlib.Path(mariadb.BACKUPS), at, _say).results()
+            return make(machine, pathlib.Path(mariadb.BACKUPS), at, machine.progress).results()
         except (BackupError, server.ServerError) as e:
             return Failed(f'No backup was made: {e}')
 
@@ -100,7 +86,7 @@ class Restore:
     def carry_out(self, machine: charmkit.Machine) -> dict[str, str] | Failed:
         """Do it."""
         try:
-            restore(machine, pathlib.Path(self.path), _say)
+            restore(machine, pathlib.Path(self.path), machine.progress)
         except (BackupError, server.ServerError) as e:
             return Failed(str(e))
         return {'restored': self.path}
@@ -117,10 +103,24 @@ class List:
         return '\n'.join(found(pathlib.Path(mariadb.BACKUPS)))
 
 
-def _say(line: str) -> None:
-    """Tell the operator who runs the action: `juju` shows it while it is under way."""
-    with contextlib.suppress(OSError):
-        subprocess.run(['action-log', line], check=False)
+@dataclasses.dataclass
+class _Progress:
+    """How far a copy has come: the operator hears of it now and then."""
+
+    machine: charmkit.Machine
+    say: Say
+    done: str
+    copied: int = 0
+    at: float = 0.0
+
+    def more(self, piece: bytes) -> bytes:
+        """Count *piece*, and give it back."""
+        self.copied += len(piece)
+        self.at = self.at or self.machine.now()
+        if self.machine.now() - self.at > _SAY_EVERY_S:
+            self.at = self.machine.now()
+            self.say(f'{self.done} {self.copied >> 20} MiB')
+        return piece
 
 
 def make(
@@ -135,7 +135,7 @@ def make(
         BackupError: when there is nothing to dump, the dump fails, or the disk is full.
         server.ServerError: when the server does not answer.
     """
-    began = time.monotonic()
+    began = machine.now()
     names = tuple(
         sorted(
             {r['name'] for r in server.query(machine, grants.DATABASES)}
@@ -151,7 +151,7 @@ def make(
     aside = path.with_name(f'.{path.name}.partial')
     say(f'dumping {len(names)} databases to {path}')
     try:
-        _dump(names, aside, say)
+        _dump(machine, names, aside, say)
         check(aside)
         sha256 = _sha256(aside)
         aside.rename(path)
@@ -159,31 +159,25 @@ def make(
         raise BackupError(f'{path}: {e.strerror or e}') from e
     finally:
         aside.unlink(missing_ok=True)
-    return Backup(path, names, path.stat().st_size, sha256, time.monotonic() - began)
+    return Backup(path, names, path.stat().st_size, sha256, machine.now() - began)
 
 
-def _dump(names: tuple[str, ...], path: pathlib.Path, say: Say) -> None:
+def _dump(machine: charmkit.Machine, names: tuple[str, ...], path: pathlib.Path, say: Say) -> None:
     argv = (
-        *REACH, 'mariadb-dump', '--protocol=socket', '--single-transaction', '--quick', '--routines',
-        '--events', '--triggers', '--hex-blob', '--add-drop-database', '--databases', *names,
+        'mariadb-dump', '--protocol=socket', '--single-transaction', '--quick', '--routines', '--events',
+        '--triggers', '--hex-blob', '--add-drop-database', '--databases', *names,
     )  # fmt: skip
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with (
-        open(handle, 'wb') as raw,
-        tempfile.TemporaryFile() as errors,
-        subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=errors) as dump,
-    ):
-        assert dump.stdout is not None  # noqa: S101 -- a pipe was asked for.
-        try:
-            with gzip.open(raw, 'wb', compresslevel=1) as out:
-                _copy(dump.stdout, out, say, 'dumped')
-            raw.flush()
-            os.fsync(raw.fileno())
-        except BaseException:
-            dump.kill()
-            raise
-        if dump.wait():
-            raise BackupError(_said(errors))
+    with open(handle, 'wb') as raw:
+        with gzip.open(raw, 'wb', compresslevel=1) as out:
+            progress = _Progress(machine, say, 'dumped')
+            done = machine.stream(
+                *argv, sink=lambda piece: (out.write(piece), progress.more(piece))
+            )
+        if done.status:
+            raise BackupError(done.output.strip())
+        raw.flush()
+        os.fsync(raw.fileno())
 
 
 def check(path: pathlib.Path) -> None:
@@ -217,21 +211,13 @@ def restore(machine: charmkit.Machine, path: pathlib.Path, say: Say) -> None:
     check(path)
     say(f'restoring {path}')
     patience = f'--init-command=SET lock_wait_timeout={_LOCK_WAIT_S}'
-    argv = (*REACH, *server.CLIENT, '--binary-mode', patience)
-    with (
-        _clients_kept_off(machine),
-        gzip.open(path, 'rb') as dump,
-        tempfile.TemporaryFile() as errors,
-        subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=errors) as client,
-    ):
-        assert client.stdin is not None  # noqa: S101 -- a pipe was asked for.
-        # When the client stops reading, its own words, below, say why.
-        with contextlib.suppress(BrokenPipeError):
-            _copy(dump, client.stdin, say, 'restored')
-        with contextlib.suppress(BrokenPipeError):
-            client.stdin.close()
-        if client.wait():
-            raise BackupError(f'{path} was restored in part ({_said(errors)}): restore again')
+    with _clients_kept_off(machine), gzip.open(path, 'rb') as dump:
+        progress = _Progress(machine, say, 'restored')
+        pieces = map(progress.more, iter(lambda: dump.read(_CHUNK), b''))
+        done = machine.stream(*server.CLIENT, '--binary-mode', patience, source=pieces)
+    if done.status:
+        said = done.output.strip()
+        raise BackupError(f'{path} was restored in part ({said}): restore again')
 
 
 @contextlib.contextmanager
@@ -265,21 +251,6 @@ def found(folder: pathlib.Path) -> list[str]:
         f'{path.name} {path.stat().st_size} {_sha256(path)}'
         for path in sorted(folder.glob('[!.]*.sql.gz'))
     ]
-
-
-def _copy(source: _Source, target: _Target, say: Say, done: str) -> None:
-    copied, said = 0, time.monotonic()
-    while chunk := source.read(_CHUNK):
-        target.write(chunk)
-        copied += len(chunk)
-        if time.monotonic() - said > _SAY_EVERY_S:
-            said = time.monotonic()
-            say(f'{done} {copied >> 20} MiB')
-
-
-def _said(errors: IO[bytes]) -> str:
-    errors.seek(0)
-    return errors.read().decode(errors='replace').strip()
 
 
 def _sha256(path: pathlib.Path) -> str:

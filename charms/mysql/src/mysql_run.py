@@ -67,6 +67,9 @@ def _refusal(why: charmkit.Why, inputs: charmkit.Inputs) -> str:
             return f'file is {file[:80]!r}: give the name of a backup (see list-backups), or the whole path of a file'
     if action(why, 'take-over') and not inputs.site.leader:
         return 'Only the leader can take over: see `juju status` for which unit it is'
+    alone = not cluster_run.is_cluster(inputs)
+    if action(why, 'take-over') and alone and mariadb.server_unit(inputs) == inputs.site.unit:
+        return 'The databases are on this unit already: there is nothing to take over'
     if rotate := action(why, 'rotate-password'):
         return _rotation_refused(rotate, inputs)
     if isinstance(why, charmkit.Action) and why.name in _ANYWHERE:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import charmkit
 import galera_node
-from charmkit.relations import Databag, loadbalancer, mysql
+from charmkit.relations import Databag, drains, loadbalancer, mysql
 
 ENDPOINT = 'internal-backend'
 
@@ -46,7 +46,7 @@ def unit_data(inputs: charmkit.Inputs, *, backup: bool) -> dict[str | int, Datab
     relations = inputs.of(ENDPOINT)
     if not relations:
         return {}
-    last = loadbalancer.last_lifecycle(relations)
+    last = drains.last_lifecycle(relations)
     ready = last or loadbalancer.Lifecycle(
         state='ready', token=charmkit.state.password(inputs, ENDPOINT)
     )

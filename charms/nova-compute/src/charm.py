@@ -17,7 +17,18 @@ import hypervisor
 import in_cloud
 import moving
 import ops
-from charmkit import cinder, conf, host, neutron, nova, options, rabbitmq, relations, subordinate
+from charmkit import (
+    cinder,
+    conf,
+    forms,
+    host,
+    neutron,
+    nova,
+    options,
+    rabbitmq,
+    relations,
+    subordinate,
+)
 from charmkit.relations import running
 
 BROKER = rabbitmq.need('nova')
@@ -34,7 +45,12 @@ OPTIONS = (
     ),
     options.Option(
         'default-availability-zone',
-        options.Kind('string', 'a name', lambda text: bool(text.strip()) and text.isprintable()),
+        options.Kind(
+            'string',
+            'a name of at most 255 characters, in one line, without a colon',
+            lambda text: bool(text) and forms.is_line(text) and ':' not in text,
+            longest=255,
+        ),
         'nova',
         "The availability zone that is told to the controller for this application's nodes.",
     ),

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from urllib.parse import urlsplit
 
-from charmkit import options
+from charmkit import forms, options
 from charmkit.options import SWITCH, Kind, Option, Value
 from charmkit.relations import host_in_url
 
@@ -28,20 +27,18 @@ _PORTS = {
 """Rules of security groups that are offered by name, beside Horizon's own for all of a protocol."""
 
 
-def _is_url(text: str) -> bool:
-    parts = urlsplit(text)
-    return not text or (
-        parts.scheme in ('http', 'https') and bool(parts.hostname) and text.isprintable()
-    )
-
-
 def _is_types(text: str) -> bool:
     words = text.split(',')
     return len(words) <= 2 and len({*words}) == len(words) and {*words} <= {*_TYPES}
 
 
-_TEXT = Kind('string', 'text in one line', lambda text: text.isprintable(), longest=255)
-_URL = Kind('string', 'a URL that begins with http:// or https://', _is_url, longest=2000)
+_TEXT = Kind('string', 'text in one line, without blanks around it', forms.is_line, longest=255)
+_URL = Kind(
+    'string',
+    'a URL that begins with http:// or https://',
+    lambda text: not text or forms.is_web_address(text),
+    longest=2000,
+)
 
 
 @dataclasses.dataclass(frozen=True)

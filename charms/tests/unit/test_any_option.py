@@ -92,3 +92,28 @@ def test_whatever_is_typed_is_refused_by_name_or_can_be_done(
     done = driven(name, read)
     if option not in TEXTS:
         hostile.judge(done)
+
+
+@pytest.mark.parametrize(
+    ('name', 'option', 'bad'),
+    [
+        ('nova-compute', 'default-availability-zone', ''),
+        ('nova-compute', 'default-availability-zone', ' nova'),
+        ('nova-compute', 'default-availability-zone', 'nova:compute-1'),
+        ('nova-compute', 'default-availability-zone', 'z' * 256),
+        ('cinder', 'default-volume-type', ' '),
+        ('cinder', 'default-volume-type', 'fast\n'),
+        ('glance', 'web-download-hosts', '127.0.0.1'),
+        ('glance', 'web-download-hosts', 'images.example 1.5'),
+        ('heat', 'openstack-origin', 'ppa:x/y'),
+        ('heat', 'cors-allowed-origins', 'https://1.5'),
+        ('placement', 'os-admin-hostname', '0.0.0.1'),
+    ],
+)
+def test_what_looks_right_and_is_not_leaves_the_last_good_value(name: str, option: str, bad: str):
+    every = declared(name)
+    good = options.read(every, {}, {})
+    after = options.read(every, {option: bad}, good.good)
+    assert after.refused.keys() == {option}
+    assert after.values == good.values
+    assert driven(name, after).desired.host == driven(name, good).desired.host

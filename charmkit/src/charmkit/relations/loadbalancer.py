@@ -6,9 +6,9 @@ another load balancer, or all three to one. On each of them
 - the leader writes :func:`app_request`: the services, and the endpoint type that is asked for;
 - every unit writes :func:`unit_request`: where it serves, and its :class:`Lifecycle`;
 - :func:`read` gives the :class:`Reply`: the frontends to register in the catalogue
-  (:func:`urls`), what was refused and why, and how far a drain has come (:func:`drain`).
+  (:func:`urls`), what was refused and why, and what :mod:`.drains` needs to know how far a drain has come.
 
-A unit's :class:`Lifecycle` is what :func:`next_lifecycle` says next. It stops serving only when that is
+A unit's :class:`Lifecycle` is what :func:`.drains.next_lifecycle` says next. It stops serving only when that is
 ``maintenance``: every load balancer unit has then seen its last request end.
 
 The first version of the interface (upstream's ``openstack-loadbalancer``) is a subset: its load
@@ -36,10 +36,6 @@ no drain, fails its health check, waits this long, and then until its own connec
 """
 
 State = Literal['ready', 'drain', 'maintenance', 'gone']
-DrainState = Literal['drained', 'unsupported', 'draining', 'timeout', 'queued', 'asked', 'refused']
-_WORST_LAST: tuple[DrainState, ...] = (
-    'drained', 'unsupported', 'draining', 'timeout', 'queued', 'asked', 'refused',
-)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,20 +133,6 @@ class Reply:
     """Where its requests come from: forwarded headers are to be believed from there only."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Drain:
-    """How far a drain has come, over all load balancers."""
-
-    state: DrainState
-    reason: str = ''
-    sessions: int = 0
-
-    @property
-    def proceed(self) -> bool:
-        """The unit may stop: nothing is sent to it any more, and nothing is under way."""
-        return self.state == 'drained'
-
-
 def app_request(services: Iterable[Api], endpoint_type: EndpointType) -> Databag:
     """What the leader writes into the application's databag of one relation."""
     endpoints = [
@@ -228,40 +210,6 @@ def read_lifecycle(bag: Databag) -> Lifecycle | None:
         force=bool(data.get('force', False)),
         beat=wire.number(data.get('beat'), 0),
     )
-
-
-def next_lifecycle(
-    current: Lifecycle | None,
-    relations: Iterable[Relation],
-    *,
-    unit: str,
-    paused: bool,
-    healthy: bool,
-    fresh_token: str,
-    wish: Lifecycle | None = None,
-) -> Lifecycle:
-    """The lifecycle that follows *current*: ready, drain, maintenance, and ready again.
-
-    A paused unit drains, and goes to ``maintenance`` when every load balancer has let it: from
-    then on, and not before, it may stop. A unit that is to serve again is ``ready`` once
-    *healthy*: its own health check passes locally. *current* is what the unit last wrote
-    (:func:`read_lifecycle`), the same on all its relations; it comes back as it is, token and
-    all, when nothing is to change. *fresh_token* is any string never used before. *wish* holds
-    the reason, deadline and force of a new drain.
-    """
-    state = current.state if current else 'ready'
-    if current and paused and state == 'drain':
-        if drain(relations, unit, current).proceed:
-            return dataclasses.replace(current, state='maintenance', token=fresh_token)
-        if wish and wish.force and not current.force:
-            return dataclasses.replace(wish, state='drain', token=fresh_token)
-        return current
-    if paused and state == 'ready':
-        new = wish or Lifecycle(state='drain', token='', reason='paused')
-        return dataclasses.replace(new, state='drain', token=fresh_token)
-    if current is None or (not paused and state != 'ready' and healthy):
-        return Lifecycle(state='ready', token=fresh_token)
-    return current
 
 
 def read(relation: Relation) -> Reply | None:
@@ -342,102 +290,6 @@ def complaints(relations: Iterable[Relation]) -> tuple[str, ...]:
         if len(apps) > 1:
             out.append(f'{endpoint} has several load balancers: {", ".join(apps)}')
     return tuple(out)
-
-
-def last_lifecycle(relations: Iterable[Relation]) -> Lifecycle | None:
-    """What this unit last wanted: what it wrote to the load balancer that is told first."""
-    said = (read_lifecycle(r.my_data) for r in sorted(relations, key=_turn))
-    return next((x for x in said if x), None)
-
-
-def lifecycle_for(
-    relation: Relation, relations: Iterable[Relation], unit: str, lifecycle: Lifecycle
-) -> Lifecycle:
-    """What the load balancer of *relation*, one of *relations*, is told when *lifecycle* holds.
-
-    A wish to drain is told in turn, by the load balancers' names: to each once those before it
-    have granted it. Told all at once, two load balancers could each grant another unit, and the
-    two units would wait for one another for ever.
-    """
-    if lifecycle.state != 'drain' or lifecycle.force:
-        return lifecycle
-    before = (r for r in relations if r.app < relation.app and r.units)
-    if all(_granted(r, unit, lifecycle) for r in before):
-        return lifecycle
-    still = dataclasses.replace(lifecycle, state='ready', token=f'before-{lifecycle.token}')
-    return read_lifecycle(relation.my_data) or still
-
-
-def _turn(relation: Relation) -> tuple[str, int]:
-    return relation.app, relation.id
-
-
-def _granted(relation: Relation, unit: str, lifecycle: Lifecycle) -> bool:
-    answer = read(relation)
-    if answer is None or answer.version < 2:
-        return answer is not None
-    grant = answer.grants.get(unit)
-    return grant is not None and (grant.state, grant.token) == ('granted', lifecycle.token)
-
-
-def drain(relations: Iterable[Relation], unit: str, lifecycle: Lifecycle) -> Drain:
-    """How far the drain that *lifecycle* asks for has come, on every load balancer.
-
-    *relations* are all those of :data:`ENDPOINTS`; without any, nobody sends requests through a
-    load balancer and the unit may proceed. In ``maintenance`` the drain is done already.
-    """
-    if lifecycle.state in ('maintenance', 'gone'):
-        return Drain(state='drained')
-    relations = tuple(relations)
-    # One whose turn has not come says nothing, and one before it has not granted.
-    each = [
-        _drain_of(relation, unit, lifecycle)
-        for relation in relations
-        if lifecycle_for(relation, relations, unit, lifecycle).token == lifecycle.token
-    ]
-    return max(each, key=lambda d: _WORST_LAST.index(d.state), default=Drain(state='drained'))
-
-
-def in_rotation(relations: Iterable[Relation], unit: str, lifecycle: Lifecycle) -> bool:
-    """Every load balancer unit sends requests here again, after a change to ``ready``."""
-    return all(
-        _acked(answer, unit, lifecycle.token, {'ready'})
-        for answer in map(read, relations)
-        if answer is not None and answer.version >= 2
-    )
-
-
-def _drain_of(relation: Relation, unit: str, lifecycle: Lifecycle) -> Drain:
-    answer = read(relation)
-    if not relation.units:
-        return Drain(state='drained')
-    if answer is None:
-        return Drain(state='asked', reason=f'{relation.app} has not answered')
-    if answer.version < 2:
-        return Drain(state='unsupported', reason=f'{relation.app} knows no drain')
-    token = lifecycle.token
-    if answer.lb_units and _acked(answer, unit, token, {'drained', 'forced'}):
-        return Drain(state='drained')
-    mine = [acks[unit] for acks in answer.acks.values() if unit in acks]
-    sessions = sum(a.sessions for a in mine if a.token == token)
-    grant = answer.grants.get(unit)
-    if (grant is None or grant.token != token) and not any(a.token == token for a in mine):
-        return Drain(state='asked', reason=f'{relation.app} has not decided yet')
-    if grant is not None and grant.token == token and grant.state == 'refused':
-        return Drain(state='refused', reason=f'{relation.app}: {grant.reason}')
-    if grant is not None and grant.token == token and grant.state == 'queued':
-        return Drain(state='queued', reason=f'{relation.app}: {grant.reason}')
-    late = any(a.token == token and a.state == 'timeout' for a in mine)
-    return Drain(
-        state='timeout' if late else 'draining',
-        reason=f'{relation.app}: {sessions} requests under way',
-        sessions=sessions,
-    )
-
-
-def _acked(answer: Reply, unit: str, token: str, states: set[str]) -> bool:
-    acks = [answer.acks.get(lb_unit, {}).get(unit) for lb_unit in answer.lb_units]
-    return all(a is not None and a.token == token and a.state in states for a in acks)
 
 
 def _frontend(data: Mapping[str, Any]) -> Frontend:

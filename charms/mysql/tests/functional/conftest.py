@@ -6,11 +6,11 @@ import dataclasses
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-import backups
 import pytest
-from charmkit.machine import Finished
+from charmkit import run
+from charmkit.machine import Finished, Sink
 
 from tools import systems
 
@@ -48,6 +48,16 @@ class Machine:
         )
         return Finished(done.returncode, done.stdout)
 
+    def stream(
+        self, *argv: str, source: Iterable[bytes] = (), sink: Sink | None = None
+    ) -> Finished:
+        """The same, of what is more than a text."""
+        return run.streamed(('podman', 'exec', '-i', self.name, *argv), source, sink)
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
     def read(self, path: str) -> str | None:
         """The text at *path*."""
         return self.run('cat', path).stdout
@@ -75,12 +85,6 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
         yield machine
     finally:
         systems.remove(name)
-
-
-@pytest.fixture(autouse=True)
-def reached(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lead the charm's own code to the server in the container."""
-    monkeypatch.setattr(backups, 'REACH', ('podman', 'exec', '-i', machine.name))
 
 
 def install(machine: Machine) -> None:

@@ -8,15 +8,15 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import charmkit
 import cluster_run
 import mariadb
 import mysql_run
-from charmkit import drive, host, wires
-from charmkit.machine import Facts, Finished, HttpRequest, HttpResponse
+from charmkit import drive, host, run, wires
+from charmkit.machine import Facts, Finished, HttpRequest, HttpResponse, Sink
 from charmkit.relations import Relation, Site, mysql
 
 from tools import systems
@@ -51,6 +51,19 @@ class Member:
     def unit_secret(self, unit: str) -> str:
         return unit
 
+    def within(self, *argv: str) -> tuple[str, ...]:
+        self.pid = self.pid or systems.podman('inspect', '--format', '{{.State.Pid}}', self.name)
+        enters = ('nsenter', '--target', self.pid, '--mount', '--uts', '--ipc', '--net', '--pid')
+        return (*enters, '--wdns=/', '--', *argv)
+
+    def stream(
+        self, *argv: str, source: Iterable[bytes] = (), sink: Sink | None = None
+    ) -> Finished:
+        return run.streamed(self.within(*argv), source, sink)
+
+    def progress(self, line: str) -> None:
+        print(line)
+
     def program(
         self,
         *argv: str,
@@ -59,12 +72,10 @@ class Member:
         user: str = 'root',
         timeout_s: float = 60.0,
     ) -> Finished:
-        self.pid = self.pid or systems.podman('inspect', '--format', '{{.State.Pid}}', self.name)
-        within = ('nsenter', '--target', self.pid, '--mount', '--uts', '--ipc', '--net', '--pid')
         who = () if user == 'root' else ('runuser', '-u', user, '--')
         try:
             done = subprocess.run(
-                (*within, '--wdns=/', '--', *who, *argv),
+                self.within(*who, *argv),
                 input=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import datetime
 import gzip
 import pathlib
 
 import backups
 import pytest
 import server
+from charmkit import apply
+from charmkit.machine import Finished
 from charmkit.testing import FakeMachine
 
-MACHINE = FakeMachine()
+MACHINE = apply.LocalMachine('mysql')
+"""The programs are this machine's own."""
 BIG = b'SELECT 1;\n' * 400_000 + b'-- Dump completed on 2026-11-22\n'
+
+
+@pytest.fixture(autouse=True)
+def nobody_connected(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(server, 'disconnect_clients', lambda _: None)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
 
 
 @pytest.fixture
@@ -66,3 +75,34 @@ def test_only_whole_backups_are_listed(dump: pathlib.Path):
     (dump.parent / '.y.sql.gz.partial').write_bytes(b'')
     (line,) = backups.found(dump.parent)
     assert line.startswith('x.sql.gz ')
+
+
+def test_a_backup_is_made_and_restored_by_nothing_but_the_seam(tmp_path: pathlib.Path):
+    got: list[str] = []
+
+    def shell(argv: tuple[str, ...], stdin: str) -> Finished:
+        if argv[0] == 'mariadb-dump':
+            return Finished(0, BIG.decode())
+        got.append(stdin)
+        return Finished(0, 'name\nnova\n' if 'schemata' in stdin else '')
+
+    machine = FakeMachine(shell=shell)
+    at = datetime.datetime(2026, 11, 29, tzinfo=datetime.UTC)
+    made = backups.make(machine, tmp_path, at, machine.progress)
+    assert made.databases == ('nova',)
+    assert gzip.decompress(made.path.read_bytes()) == BIG
+    backups.restore(machine, made.path, machine.progress)
+    assert got[-1] == BIG.decode()
+    assert machine.shown == [f'dumping 1 databases to {made.path}', f'restoring {made.path}']
+
+
+def test_a_dump_that_fails_leaves_no_file_and_says_why(tmp_path: pathlib.Path):
+    def shell(argv: tuple[str, ...], _: str) -> Finished:
+        if argv[0] == 'mariadb-dump':
+            return Finished(2, 'Got error: 1049: Unknown database')
+        return Finished(0, 'name\nnova\n')
+
+    at = datetime.datetime(2026, 11, 29, tzinfo=datetime.UTC)
+    with pytest.raises(backups.BackupError, match='Unknown database'):
+        backups.make(FakeMachine(shell=shell), tmp_path, at, lambda _: None)
+    assert list(tmp_path.iterdir()) == []

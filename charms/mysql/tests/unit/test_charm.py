@@ -154,6 +154,11 @@ def test_a_leader_that_is_not_the_server_does_not_take_its_place_unasked(
     assert machine.service('mariadb') == 'running'
 
 
+def test_what_is_on_this_unit_already_is_not_taken_over(ctx: testing.Context[Any]):
+    with pytest.raises(testing.ActionFailed, match='on this unit already: there is nothing'):
+        ctx.run(ctx.on.action('take-over'), served(nova()))
+
+
 def test_the_first_unit_serves_on_beside_a_second(ctx: testing.Context[Any]):
     out = ctx.run(ctx.on.update_status(), served(nova(), peers={1: {}}))
     assert out.unit_status == testing.ActiveStatus('mysql/1 has no part: a cluster takes 3 units')

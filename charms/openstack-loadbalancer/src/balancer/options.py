@@ -143,7 +143,11 @@ def _networks(value: object, name: str) -> tuple[str, ...]:
 
 
 def _addresses(value: object, name: str) -> tuple[str, ...]:
-    return tuple(str(validation.address(a, name)) for a in _text(value, name).split())
+    found = tuple(str(validation.address(a, name)) for a in _text(value, name).split())
+    twice = next((a for a in found if found.count(a) > 1), '')
+    if twice:
+        raise validation.InvalidError(f'{name} has {twice} twice')
+    return found
 
 
 def _outside(value: object, name: str) -> dict[str, tuple[exposure.Outside, ...]]:

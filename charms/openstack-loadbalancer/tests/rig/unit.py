@@ -15,7 +15,7 @@ from typing import Any
 
 from balancer import run
 from charmkit import apply, drive, state
-from charmkit.relations import Databag, Network, Relation, Site, loadbalancer
+from charmkit.relations import Databag, Network, Relation, Site, drains, loadbalancer
 from charmkit.why import Hook, Why
 
 HERE = pathlib.Path(__file__).parent
@@ -168,7 +168,7 @@ class Rig:
 
     def step(self, b: Backend, *, healthy: bool = True) -> bool:
         """Move *b*'s lifecycle as its charm would; whether it moved."""
-        after = loadbalancer.next_lifecycle(
+        after = drains.next_lifecycle(
             b.lifecycle,
             self.seen_by(b),
             unit=b.unit,
@@ -199,7 +199,7 @@ class Rig:
         b.paused = False
         self.until(b, 'ready')
         end = time.monotonic() + timeout_s
-        while not loadbalancer.in_rotation(self.seen_by(b), b.unit, b.lifecycle):
+        while not drains.in_rotation(self.seen_by(b), b.unit, b.lifecycle):
             self.hook()
             if time.monotonic() > end:
                 raise TimeoutError(f'{b.unit} is not in rotation: {self.acks}')

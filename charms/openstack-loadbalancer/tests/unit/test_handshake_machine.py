@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import hypothesis.strategies as st
 import pytest
 from balancer import handshake, reply, rotation
-from charmkit.relations import Databag, Relation, loadbalancer
+from charmkit.relations import Databag, Relation, drains, loadbalancer
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -328,7 +328,7 @@ class Handshake(RuleBasedStateMachine):
         relations = [self.relation()]
         if self.trusting and x.lifecycle.state == 'drain':
             relations = [] if x.unit in self.granted() else relations
-        x.lifecycle = loadbalancer.next_lifecycle(
+        x.lifecycle = drains.next_lifecycle(
             x.lifecycle,
             relations,
             unit=x.unit,
@@ -414,7 +414,7 @@ class Handshake(RuleBasedStateMachine):
         for _ in range(8):
             self.everyone_runs()
         for x in self.behind.values():
-            assert loadbalancer.in_rotation([self.relation()], x.unit, x.lifecycle), x
+            assert drains.in_rotation([self.relation()], x.unit, x.lifecycle), x
         assert not self.granted()
 
 

@@ -538,6 +538,8 @@ def test_every_row_of_the_table_renders_to_one_check() -> None:
 WRONG = [
     ('vip', '10.0.0.300'),
     ('vip', '127.0.0.1'),
+    ('vip', '10.0.0.9 10.0.0.9'),
+    ('hostnames', 'public=1.5'),
     ('vip', 'fd00::1%eth0'),
     ('endpoint-types', 'public private'),
     ('endpoint-types', ''),

@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 from balancer import handshake, reply
-from charmkit.relations import Databag, Relation, loadbalancer
+from charmkit.relations import Databag, Relation, drains, loadbalancer
 
 UNITS = ('nova/0', 'nova/1', 'nova/2')
 BALANCERS = ('lb-internal', 'lb-public')
@@ -68,11 +68,11 @@ class Cloud:
             relations.append(
                 Relation(id=i, name='x', app=name, app_data=app, units=units, my_data=mine)
             )
-        now = loadbalancer.next_lifecycle(
-            loadbalancer.last_lifecycle(relations), relations, unit=unit, paused=unit in self.paused,
+        now = drains.next_lifecycle(
+            drains.last_lifecycle(relations), relations, unit=unit, paused=unit in self.paused,
             healthy=True, fresh_token=str(next(self.tokens)),
         )  # fmt: skip
-        said = {r.app: loadbalancer.lifecycle_for(r, relations, unit, now) for r in relations}
+        said = {r.app: drains.lifecycle_for(r, relations, unit, now) for r in relations}
         for name, lifecycle in said.items():
             self.told[name][unit] = lifecycle
 
@@ -117,6 +117,6 @@ def test_told_all_at_once_they_would_wait_for_one_another(monkeypatch: pytest.Mo
     ) -> loadbalancer.Lifecycle:
         return lifecycle
 
-    monkeypatch.setattr(loadbalancer, 'lifecycle_for', at_once)
+    monkeypatch.setattr(drains, 'lifecycle_for', at_once)
     cloud = pause_two_in_opposite_orders()
     assert [cloud.state(u) for u in UNITS] == ['drain', 'drain', 'ready']

@@ -11,31 +11,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from . import charm as charm_
+from .agent import Agent as Agent
+from .agent import Hook as Hook
+from .agent import KnownRelation as KnownRelation
+from .parts import Life as Life
+from .parts import drop as drop
+from .parts import frozen_map as frozen_map
+from .parts import put as put
+from .places import Address as Address
+from .places import Machine as Machine
+from .places import Space as Space
+from .places import interface as interface
 from .refusal import Refused as Refused
-
-K = TypeVar('K')
-V = TypeVar('V')
-
-Life = Literal['alive', 'dying', 'dead']
-
-
-def frozen_map() -> dict[Any, Any]:
-    """An empty mapping, for the default of a field."""
-    return {}
-
-
-def put(mapping: Mapping[K, V], key: K, value: V) -> dict[K, V]:
-    """A copy of *mapping* in which *key* is *value*."""
-    return {**mapping, key: value}
-
-
-def drop(mapping: Mapping[K, V], *keys: K) -> dict[K, V]:
-    """A copy of *mapping* without *keys*; a key that is absent is no error."""
-    gone = set(keys)
-    return {k: v for k, v in mapping.items() if k not in gone}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,56 +36,6 @@ class Status:
     message: str = ''
     since: float = 0.0
     data: Mapping[str, Any] = dataclasses.field(default_factory=frozen_map)
-
-
-@dataclasses.dataclass(frozen=True)
-class Space:
-    """A network of the model. Machines in two spaces have an address in each; spaces cannot reach one another."""
-
-    name: str
-    subnet4: str
-    """IPv4 subnet in CIDR form; the gateway is its first host."""
-    subnet6: str = ''
-
-
-@dataclasses.dataclass(frozen=True)
-class Address:
-    """Where a machine is in one space. Static: it survives restarts of machine and host."""
-
-    space: str
-    ipv4: str
-    ipv6: str = ''
-    mac: str = ''
-
-
-def interface(number: int) -> str:
-    """Name of the interface of a machine's address: machines are made so."""
-    return f'eth{number}'
-
-
-@dataclasses.dataclass(frozen=True)
-class Machine:
-    """A machine: wanted from the moment it is in the model, there once ``phase`` is ``started``."""
-
-    id: str
-    base: charm_.Base
-    life: Life = 'alive'
-    phase: Literal['pending', 'started', 'down', 'failed'] = 'pending'
-    """``pending``: to be made. ``started``: agent connected. ``down``: agent lost. ``failed``: could not be made."""
-    message: str = ''
-    """Progress or error of making it, for people (shown as the message of ``machine-status``)."""
-    since: float = 0.0
-    constraints: Mapping[str, Any] = dataclasses.field(default_factory=frozen_map)
-    addresses: tuple[Address, ...] = ()
-    layer: str = ''
-    """Key of the install layer that it is made from; empty for a bare base (see ``core.layers``)."""
-    boots: int = 0
-    """How often its system has started; a unit that has seen fewer runs an extra ``start``."""
-    hostname: str = ''
-    exclusive: bool = True
-    """False once a unit was placed here by ``--to``: no install layer is taken from it."""
-    given: Mapping[str, bool] = dataclasses.field(default_factory=frozen_map)
-    """Devices and kernel modules that it was to have at its last start, and whether the host has them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,99 +74,6 @@ class Relation:
     ever_in_scope: bool = False
     linked: bool = False
     """Of a relation to a consumed application: it has been made in the other model too."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Hook:
-    """One event for one unit.
-
-    ``kind`` is the hook without the name of endpoint or storage: ``install``, ``relation-changed``,
-    ``storage-attached``, ``secret-rotate``, ``action``, ``exec`` … (``core.hooks.name`` gives the full name).
-    """
-
-    kind: str
-    relation: int | None = None
-    endpoint: str = ''
-    remote_app: str = ''
-    remote_unit: str = ''
-    departing_unit: str = ''
-    storage: str = ''
-    secret: str = ''
-    secret_revision: int = 0
-    secret_label: str = ''
-    task: str = ''
-    """Id of the task, for ``action`` and ``exec``."""
-    base: str = ''
-    version: int = 0
-    """Version of what a hook tells of: the remote databag, the leader settings, the charm."""
-    digest: str = ''
-    """Digest of configuration, trust and addresses that a ``config-changed`` tells of."""
-
-
-@dataclasses.dataclass(frozen=True)
-class KnownRelation:
-    """What a unit's agent has told its charm about one relation so far."""
-
-    created: bool = False
-    members: Mapping[str, int] = dataclasses.field(default_factory=frozen_map)
-    """Remote units joined, with the version of their databag that the charm was last told of."""
-    applications: Mapping[str, int] = dataclasses.field(default_factory=frozen_map)
-    """Version of the remote application's databag that the charm was last told of."""
-    read: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=frozen_map)
-    """Remote units' settings as first read since their last ``joined`` or ``changed``: Juju caches them so."""
-    changed_pending: str = ''
-    """Remote unit whose ``joined`` has run and whose first ``changed`` must follow at once."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Agent:
-    """How far a unit's agent has come: everything that must survive its death."""
-
-    deployed: str = ''
-    """URL of the charm that is unpacked on the machine."""
-    installed: bool = False
-    started: bool = False
-    stopped: bool = False
-    removed: bool = False
-    hook: Hook | None = None
-    """The hook in hand; with ``step`` it says where it stands. Never an action or command: see ``task``."""
-    step: Literal['idle', 'queued', 'running', 'failed'] = 'idle'
-    then: Hook | None = None
-    """What was queued or had failed when a reboot's ``start`` came before it: runs behind it."""
-    task: str = ''
-    """Id of the action or command in hand. It may run while a hook has failed."""
-    context: str = ''
-    """Id of the context of what is in hand: what ends in another context is not of this unit's life."""
-    upgrading: bool = False
-    config_seen: str = ''
-    """Digest of configuration, trust and addresses at the last ``config-changed``."""
-    leader_seen: bool | None = dataclasses.field(default=None, metadata={'was': 'leader_told'})
-    """What the charm was last told about being the leader; None: nothing yet."""
-    leader_settings_seen: int = dataclasses.field(
-        default=-1, metadata={'was': 'leader_settings_told'}
-    )
-    """Version of the leader settings that ``leader-settings-changed`` last told of."""
-    charm_seen: int = dataclasses.field(default=0, metadata={'was': 'charm_told'})
-    """``Application.charm_modified`` at the last ``upgrade-charm`` (or at the first unpacking)."""
-    hooks: int = 0
-    """How many hooks have ended; makes what is left to chance differ from hook to hook."""
-    relations: Mapping[int, KnownRelation] = dataclasses.field(default_factory=frozen_map)
-    storage_attached: frozenset[str] = frozenset()
-    secrets_seen: Mapping[str, int] = dataclasses.field(
-        default_factory=frozen_map, metadata={'was': 'secrets_told'}
-    )
-    """Latest revision of each consumed secret that ``secret-changed`` has told of."""
-    revisions_seen: frozenset[tuple[str, int]] = dataclasses.field(
-        default=frozenset(), metadata={'was': 'revisions_told'}
-    )
-    """Owned revisions (uri, revision) for which ``secret-remove`` has run."""
-    boots_seen: int = 0
-    update_status_at: float = 0.0
-    retries: int = 0
-    retry_at: float = 0.0
-    """When a failed hook runs again; 0: not by itself."""
-    resolved: Literal['', 'retry', 'skip'] = ''
-    reboot: Literal['', 'after', 'now'] = ''
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,17 +9,26 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 from . import charm as charm_
 from . import model as model_
-
-Strings = Mapping[str, str]
-Anything = Mapping[str, Any]
-
-
-def _map() -> dict[Any, Any]:
-    return {}
+from .modelrequests import AddMachine as AddMachine
+from .modelrequests import AddOffer as AddOffer
+from .modelrequests import AddRemote as AddRemote
+from .modelrequests import AddSecret as AddSecret
+from .modelrequests import AddSpace as AddSpace
+from .modelrequests import Anything, Strings, empty
+from .modelrequests import DestroyModel as DestroyModel
+from .modelrequests import GrantSecret as GrantSecret
+from .modelrequests import RemoveMachine as RemoveMachine
+from .modelrequests import RemoveOffer as RemoveOffer
+from .modelrequests import RemoveRemote as RemoveRemote
+from .modelrequests import RemoveSecret as RemoveSecret
+from .modelrequests import RemoveSpace as RemoveSpace
+from .modelrequests import RetryProvisioning as RetryProvisioning
+from .modelrequests import SetModelConfig as SetModelConfig
+from .modelrequests import SetSshKeys as SetSshKeys
+from .modelrequests import UpdateSecret as UpdateSecret
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,13 +50,13 @@ class Deploy:
     application: str = ''
     base: str = ''
     num_units: int = 1
-    options: Anything = dataclasses.field(default_factory=_map)
-    constraints: Anything = dataclasses.field(default_factory=_map)
-    bindings: Strings = dataclasses.field(default_factory=_map)
-    storage: Strings = dataclasses.field(default_factory=_map)
+    options: Anything = dataclasses.field(default_factory=empty)
+    constraints: Anything = dataclasses.field(default_factory=empty)
+    bindings: Strings = dataclasses.field(default_factory=empty)
+    storage: Strings = dataclasses.field(default_factory=empty)
     """Directives as typed: ``pool,size,count`` in any order."""
     attach_storage: tuple[str, ...] = ()
-    resources: Mapping[str, model_.Resource] = dataclasses.field(default_factory=_map)
+    resources: Mapping[str, model_.Resource] = dataclasses.field(default_factory=empty)
     to: tuple[str, ...] = ()
     trust: bool = False
     force: bool = False
@@ -60,9 +69,9 @@ class Refresh:
     application: str
     charm: str
     base: str = ''
-    options: Anything = dataclasses.field(default_factory=_map)
-    resources: Mapping[str, model_.Resource] = dataclasses.field(default_factory=_map)
-    storage: Strings = dataclasses.field(default_factory=_map)
+    options: Anything = dataclasses.field(default_factory=empty)
+    resources: Mapping[str, model_.Resource] = dataclasses.field(default_factory=empty)
+    storage: Strings = dataclasses.field(default_factory=empty)
     trust: bool | None = None
     force_units: bool = False
     force_base: bool = False
@@ -139,15 +148,7 @@ class SetConfig:
     """``juju config APP k=v… --reset a,b``: values arrive as typed and get the option's type here."""
 
     application: str
-    options: Anything = dataclasses.field(default_factory=_map)
-    reset: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SetModelConfig:
-    """``juju model-config k=v… --reset a,b``."""
-
-    options: Anything = dataclasses.field(default_factory=_map)
+    options: Anything = dataclasses.field(default_factory=empty)
     reset: tuple[str, ...] = ()
 
 
@@ -181,7 +182,7 @@ class Expose:
     """``juju expose`` and, with ``undo``, ``juju unexpose``."""
 
     application: str
-    endpoints: Anything = dataclasses.field(default_factory=_map)
+    endpoints: Anything = dataclasses.field(default_factory=empty)
     undo: bool = False
 
 
@@ -194,47 +195,6 @@ class Bind:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class AddSpace:
-    """``juju add-space NAME [CIDR…]``; without a CIDR the controller gives it one."""
-
-    name: str
-    subnet4: str = ''
-    subnet6: str = ''
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RemoveSpace:
-    """``juju remove-space``."""
-
-    name: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class AddMachine:
-    """``juju add-machine``. Answer: ``{"machines": [ids]}``."""
-
-    base: str = ''
-    constraints: Anything = dataclasses.field(default_factory=_map)
-    count: int = 1
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RemoveMachine:
-    """``juju remove-machine``."""
-
-    machines: tuple[str, ...]
-    force: bool = False
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RetryProvisioning:
-    """``juju retry-provisioning MACHINE…|--all``: machines that could not be made are tried again."""
-
-    machines: tuple[str, ...] = ()
-    all: bool = False
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Run:
     """``juju run UNIT… ACTION``. Answer: ``{"operation": id, "tasks": {unit: task id}}``.
 
@@ -243,7 +203,7 @@ class Run:
 
     receivers: tuple[str, ...]
     action: str
-    parameters: Anything = dataclasses.field(default_factory=_map)
+    parameters: Anything = dataclasses.field(default_factory=empty)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -274,43 +234,6 @@ class Resolved:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class AddSecret:
-    """``juju add-secret``. Answer: ``{"id": …}``."""
-
-    name: str
-    content: Strings = dataclasses.field(repr=False)
-    info: str = ''
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class UpdateSecret:
-    """``juju update-secret``; ``id`` is a name, an id or a URI."""
-
-    id: str
-    content: Strings | None = dataclasses.field(default=None, repr=False)
-    name: str = ''
-    info: str | None = None
-    auto_prune: bool | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RemoveSecret:
-    """``juju remove-secret``; revision 0: all of it."""
-
-    id: str
-    revision: int = 0
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class GrantSecret:
-    """``juju grant-secret`` and, with ``revoke``, ``juju revoke-secret``."""
-
-    id: str
-    applications: tuple[str, ...]
-    revoke: bool = False
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class AddStorage:
     """``juju add-storage UNIT name=directive``. Answer: ``{"storage": [ids]}``."""
 
@@ -337,58 +260,11 @@ class AttachStorage:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class AddOffer:
-    """``juju offer APP:ep,ep NAME``."""
-
-    application: str
-    endpoints: tuple[str, ...]
-    name: str = ''
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RemoveOffer:
-    """``juju remove-offer``."""
-
-    name: str
-    force: bool = False
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class AddRemote:
-    """The consuming side of ``juju consume``; the controller has looked the offer up."""
-
-    remote: model_.RemoteApplication
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RemoveRemote:
-    """``juju remove-saas``."""
-
-    name: str
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class SetSshKeys:
-    """``juju add-ssh-key`` and ``juju remove-ssh-key``: add whole keys, remove by key, comment or fingerprint."""
-
-    add: tuple[str, ...] = ()
-    remove: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
 class Annotate:
     """Annotations of an application, from a bundle."""
 
     application: str
     annotations: Strings
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class DestroyModel:
-    """``juju destroy-model``: everything in it becomes dying; it is gone once it is empty."""
-
-    destroy_storage: bool = False
-    force: bool = False
 
 
 Request = (

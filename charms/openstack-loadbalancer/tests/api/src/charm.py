@@ -13,7 +13,7 @@ import pathlib
 import charmkit
 import ops
 from charmkit import front, health, host
-from charmkit.relations import loadbalancer
+from charmkit.relations import drains, loadbalancer
 
 PORT = 9000
 UNIT = """\
@@ -33,8 +33,8 @@ class ApiCharm(charmkit.Charm):
         """A service, and what it asks for; it says that it is back once it answers."""
         found = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
         course = front.course(why, inputs)
-        before = loadbalancer.last_lifecycle(found)
-        now = loadbalancer.next_lifecycle(
+        before = drains.last_lifecycle(found)
+        now = drains.next_lifecycle(
             before, found, unit=inputs.site.unit, paused=course.paused,
             healthy=course.healthy, fresh_token=inputs.fresh, wish=course.drain,
         )  # fmt: skip
@@ -59,7 +59,7 @@ class ApiCharm(charmkit.Charm):
                 asked = json.loads(bag['endpoints'])
                 asked[0]['frontend-port'] = inputs.options['bad-port']
                 bag['endpoints'] = json.dumps(asked)
-        drain = loadbalancer.drain(found, inputs.site.unit, now)
+        drain = drains.drain(found, inputs.site.unit, now)
         return charmkit.Desired(
             host=host.Host(
                 files=(
@@ -78,7 +78,7 @@ class ApiCharm(charmkit.Charm):
                     services,
                     loadbalancer.ENDPOINTS[r.name],
                     [inputs.site.address],
-                    loadbalancer.lifecycle_for(r, found, inputs.site.unit, now),
+                    drains.lifecycle_for(r, found, inputs.site.unit, now),
                 )
                 for r in found
             },
