@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-import yaml
 from charmkit.relations import Relation
 
 from charms import conftest as shared
+from tests import quick_yaml
 
 CHARMS = pathlib.Path(__file__).parents[2]
 ENDPOINTS = ('public', 'internal', 'admin')
@@ -103,9 +103,14 @@ def database(name: str) -> Bag:
     return bag
 
 
+def _meta(name: str) -> Mapping[str, Any]:
+    """What the charm *name* declares. Read once for each text: hundreds of examples ask for it."""
+    return quick_yaml.read((CHARMS / name / 'charmcraft.yaml').read_text())
+
+
 def endpoints(name: str) -> dict[str, tuple[str, str]]:
     """The endpoints of the charm *name*: by each one's name, its role and its interface."""
-    meta = yaml.safe_load((CHARMS / name / 'charmcraft.yaml').read_text())
+    meta = _meta(name)
     return {
         endpoint: (role, declared['interface'])
         for role in ('requires', 'provides')
@@ -115,7 +120,7 @@ def endpoints(name: str) -> dict[str, tuple[str, str]]:
 
 def bindings(name: str) -> tuple[str, ...]:
     """The bindings of the charm *name* that are no endpoints."""
-    meta = yaml.safe_load((CHARMS / name / 'charmcraft.yaml').read_text())
+    meta = _meta(name)
     return tuple(meta.get('extra-bindings', {}))
 
 
