@@ -27,7 +27,8 @@ UNSHARED = 'waiting for the leader to share its keys'
 
 WIDEN = '/etc/keystone/utf8mb4.py'
 """Run after each migration of the schema; see :mod:`utf8mb4`."""
-_WIDEN = pathlib.Path(__file__).with_name('utf8mb4.py').read_text(encoding='utf-8')
+_PROGRAMS = {WIDEN: 'utf8mb4.py', settings.UNBLOCKED: 'unblocked.py'}
+"""What migrations run, by path: modules of the charm that need what keystone's package brings."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +55,11 @@ def refusal(inputs: charmkit.Inputs) -> str:
     return '' if shared(inputs) else UNSHARED
 
 
+def _program(path: str, module: str) -> host.File:
+    text = pathlib.Path(__file__).with_name(module).read_text(encoding='utf-8')
+    return host.File(path=path, content=text, group=keys.USER, mode=0o640)
+
+
 def machine(ready: service.Ready) -> host.Host:
     """Keys on disk, files of domains; and on the leader, credentials in their newest encryption."""
     inputs = ready.inputs
@@ -63,9 +69,7 @@ def machine(ready: service.Ready) -> host.Host:
     made = settings.made_domains(inputs)
     parts = [keys.on_disk(kind, ring) for kind, ring in known.rings.items()]
     parts.append(cache.desired(inputs.facts.memory_mib))
-    parts.append(
-        host.Host(files=(host.File(path=WIDEN, content=_WIDEN, group=keys.USER, mode=0o640),))
-    )
+    parts.append(host.Host(files=tuple(_program(*item) for item in _PROGRAMS.items())))
     parts.append(
         domains.desired(
             {n: ini for n, ini in settings.directories(inputs).items() if n in made},

@@ -54,8 +54,10 @@ def brought(inputs: charmkit.Inputs) -> dict[str, str]:
 
 
 _PATIENCE_S = 30
+UNBLOCKED = '/etc/keystone/unblocked.py'
+"""Where the program lies that has what keystone leaves open ended in the way of a migration."""
 EXPAND = migration.Migration(
-    argv=('keystone-manage', 'db_sync', '--expand'),
+    argv=('python3', UNBLOCKED, 'keystone-manage', 'db_sync', '--expand'),
     # oslo.config reads it over its files. Whatever holds a table, nobody waits behind the migration for longer:
     # it gives up, also when this hook was killed, and may be run again.
     environment={

@@ -221,31 +221,32 @@ def _accounts(want: Desired, seen: Observed, keys: Keys) -> Iterator[Statement]:
         ways = ' OR '.join(f"{NATIVE} USING '{h}'" for h in hashes)
         yield Statement(
             f'{verb} user {account.user}@{account.host}',
-            f'{verb.upper()} USER {exists} {_sql(account)} IDENTIFIED VIA {ways};',
+            f'{verb.upper()} USER {exists} {written(account)} IDENTIFIED VIA {ways};',
         )
 
 
 def _grant(g: Grant) -> Statement:
     return Statement(
         f'grant {g.database} to {g.account.user}@{g.account.host}',
-        f'GRANT ALL PRIVILEGES ON {_pattern(g.database)}.* TO {_sql(g.account)};',
+        f'GRANT ALL PRIVILEGES ON {_pattern(g.database)}.* TO {written(g.account)};',
     )
 
 
 def _revoke(g: Grant) -> Statement:
     return Statement(
         f'revoke {g.database} from {g.account.user}@{g.account.host}',
-        f'REVOKE ALL PRIVILEGES ON {_pattern(g.database)}.* FROM {_sql(g.account)};',
+        f'REVOKE ALL PRIVILEGES ON {_pattern(g.database)}.* FROM {written(g.account)};',
     )
 
 
 def _drop(account: Account) -> Statement:
     return Statement(
-        f'drop user {account.user}@{account.host}', f'DROP USER IF EXISTS {_sql(account)};'
+        f'drop user {account.user}@{account.host}', f'DROP USER IF EXISTS {written(account)};'
     )
 
 
-def _sql(account: Account) -> str:
+def written(account: Account) -> str:
+    """*account* as SQL names it."""
     return f'{quoted(account.user)}@{quoted(account.host)}'
 
 

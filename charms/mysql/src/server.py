@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import charmkit
 import generations
 import grants
+import idle_sessions
 import own_accounts
 from charmkit import host
 from charmkit.machine import Finished
@@ -32,6 +33,9 @@ _LOOK = {
     'accounts': grants.ACCOUNTS,
     'privileges': grants.PRIVILEGES,
     'tables': generations.TABLES,
+    'routine': idle_sessions.ROUTINE,
+    'executors': idle_sessions.EXECUTORS,
+    'rights': idle_sessions.RIGHTS,
     'settings': _SETTINGS,
 }
 _THREE_BYTES = 'UTF8_IS_UTF8MB3'
@@ -88,15 +92,15 @@ class Converge:
     def carry_out(self, machine: charmkit.Machine) -> Report:
         """Do it. A statement that is refused hinders no other one."""
         try:
-            seen, settings = _observe(machine, self.known)
-            statements = [*self._accounts(seen)]
+            seen, settings, ends = _observe(machine, self.known)
+            statements = [*self._accounts(seen, ends)]
             refused = execute(machine, statements)
             if statements:
-                seen, settings = _observe(machine, self.known)
+                seen, settings, _ = _observe(machine, self.known)
             after = [*self._marks(seen), *self._characters(seen, settings)]
             refused += execute(machine, after)
             if after:
-                seen, settings = _observe(machine, self.known)
+                seen, settings, _ = _observe(machine, self.known)
         except ServerError as e:
             return Report(refused=str(e))
         on = (k for k in ('read_only', 'innodb_read_only') if settings.get(k, '0') not in _OFF)
@@ -107,11 +111,16 @@ class Converge:
             done=tuple(s.summary for s in (*statements, *after)),
         )
 
-    def _accounts(self, seen: grants.Observed) -> Iterator[grants.Statement]:
+    def _accounts(
+        self, seen: grants.Observed, ends: idle_sessions.Observed
+    ) -> Iterator[grants.Statement]:
         if self.makes:
             if self.own:
                 yield from own_accounts.statements(seen, self.sst_password)
             yield from grants.plan(self.want, seen, self.keys)
+            # Where nobody asks for a database nobody needs it.
+            if self.want.accounts:
+                yield from idle_sessions.plan(self.want.accounts, ends, seen.accounts)
 
     def _marks(self, seen: grants.Observed) -> Iterator[grants.Statement]:
         if not self.makes:
@@ -172,7 +181,7 @@ def answer(machine: charmkit.Machine, sql: str) -> str:
 
 def _observe(
     machine: charmkit.Machine, known: Mapping[str, generations.Known] | None = None
-) -> tuple[grants.Observed, Row]:
+) -> tuple[grants.Observed, Row, idle_sessions.Observed]:
     """The databases, accounts and grants that there are, and the settings: all in one session."""
     sql = ''.join(f"SELECT '{name}' AS `-- {name}`; {look}\n" for name, look in _LOOK.items())
     found: dict[str, list[str]] = {name: [] for name in _LOOK}
@@ -189,7 +198,8 @@ def _observe(
     seen = grants.observed(
         rows['databases'], rows['accounts'], rows['privileges'], rows['tables'], known
     )
-    return seen, settings[0] if settings else {}
+    ends = idle_sessions.observed(rows['routine'], rows['executors'], rows['rights'])
+    return seen, settings[0] if settings else {}, ends
 
 
 def execute(machine: charmkit.Machine, statements: Iterable[grants.Statement]) -> list[str]:

@@ -18,6 +18,6 @@ def init_command(parameters: str) -> str:
 def test_the_expansion_waits_for_a_table_for_a_while_only_and_is_no_other_command():
     of = shared.load('keystone').KeystoneCharm.spec.migrations
     (command,) = migration.run(of.expand, 'keystone', 'k')
-    assert command.name == 'keystone-manage db_sync --expand'
+    assert command.name == 'python3 /etc/keystone/unblocked.py keystone-manage db_sync --expand'
     given = command.environment['OS_DATABASE__CONNECTION_PARAMETERS']
     assert init_command(given) == 'SET SESSION lock_wait_timeout=30'

@@ -48,6 +48,11 @@ class Server:
     """Variables that the cluster's look shows, too."""
     active: str = 'active'
     start: str = 'first'
+    routine: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """What the procedure that ends idle sessions is made of."""
+    executors: set[tuple[str, str]] = dataclasses.field(default_factory=set[tuple[str, str]])
+    global_rights: set[str] = dataclasses.field(default_factory=set[str])
+    """Of the account that the procedure runs as."""
     joins: tuple[str, ...] = ()
     """Whom it finds when it is started."""
 
@@ -109,6 +114,11 @@ class Server:
             'tables': [
                 {'name': n, 'ids': ','.join(map(str, ids))} for n, ids in self.tables.items()
             ],
+            'routine': [self.routine] if self.routine else [],
+            'executors': [{'User': u, 'Host': h} for u, h in sorted(self.executors)],
+            'rights': [
+                {'privilege': right, 'locked': '1'} for right in sorted(self.global_rights)
+            ],
             'settings': [
                 {
                     'old_mode': self.old_mode,
@@ -136,6 +146,17 @@ class Server:
             r"CREATE USER IF NOT EXISTS 'nobody'@'localhost' IDENTIFIED VIA (\w+);", sql
         ):
             self.accounts['nobody', 'localhost'] = (f'{m[1]}:',)
+        elif m := re.match(
+            rf"CREATE USER IF NOT EXISTS {_ACCOUNT} IDENTIFIED VIA \w+ USING '(invalid)' ACCOUNT LOCK;",
+            sql,
+        ):
+            self.accounts[m[1], m[2]] = (m[3],)
+        elif m := re.match(r"GRANT (CONNECTION ADMIN, PROCESS) ON \*\.\* TO 'charm-", sql):
+            self.global_rights |= {*m[1].split(', ')}
+        elif m := re.match(r"SET SESSION sql_mode = '(\w+)'; EXECUTE IMMEDIATE '(.*)';", sql):
+            self.routine = _routine(m[2].replace("''", "'"), m[1])
+        elif m := re.match(rf'GRANT EXECUTE ON PROCEDURE mysql\.\w+ TO {_ACCOUNT};', sql):
+            self.executors.add((m[1], m[2]))
         elif m := re.match(rf'(?:CREATE|ALTER) USER IF (?:NOT )?EXISTS {_ACCOUNT} (.*);', sql):
             self.accounts[m[1], m[2]] = tuple(re.findall(r"USING '(\*[0-9A-F]{40})'", m[3]))
         elif m := re.match(rf'GRANT ALL PRIVILEGES ON `(.+?)`\.\* TO {_ACCOUNT};', sql):
@@ -144,6 +165,7 @@ class Server:
             del self.rights[m[2], m[3], m[1].replace('\\', '')]
         elif m := re.match(rf'DROP USER IF EXISTS {_ACCOUNT};', sql):
             self.accounts.pop((m[1], m[2]), None)
+            self.executors.discard((m[1], m[2]))
             self.rights = {k: v for k, v in self.rights.items() if k[:2] != (m[1], m[2])}
         elif re.match(
             'SET GLOBAL (wsrep_sst_auth|max_connections|innodb_buffer_pool_size) = ', sql
@@ -154,6 +176,19 @@ class Server:
         else:
             return f'ERROR 1064 (42000) at line 1: syntax: {sql}'
         return ''
+
+
+def _routine(made: str, mode: str) -> dict[str, str]:
+    m = re.fullmatch(
+        rf'CREATE OR REPLACE DEFINER={_ACCOUNT} PROCEDURE mysql\.\w+\((.*?)\) '
+        r'MODIFIES SQL DATA SQL SECURITY (\w+) (BEGIN .* END)',
+        made,
+    )
+    assert m, made
+    return {
+        'definer': f'{m[1]}@{m[2]}', 'security_type': m[4], 'sql_mode': mode,
+        'parameters': m[3], 'body': m[5],
+    }  # fmt: skip
 
 
 def _priv(ways: tuple[str, ...]) -> str:

@@ -232,6 +232,10 @@ def test_a_request_that_goes_bad_loses_nothing(
     assert said(hook(ctx, out)) == said(settled)
 
 
+ENDS_SESSIONS = ('charm-sessions', 'localhost')
+"""Nobody logs in to it."""
+
+
 def test_a_unit_that_departs_loses_its_account(
     ctx: Ctx, settled: testing.State, database: sql.Server
 ):
@@ -239,7 +243,8 @@ def test_a_unit_that_departs_loses_its_account(
     left = dataclasses.replace(relation, remote_units_data={})
     peer = settled.get_relations('peers')[0]
     out = hook(ctx, dataclasses.replace(settled, relations={left, peer}))
-    assert database.accounts == {}
+    assert database.accounts.keys() == {ENDS_SESSIONS}
+    assert database.executors == {ENDS_SESSIONS}
     assert 'db_host' not in said(out)
 
 
@@ -327,4 +332,5 @@ def test_a_user_whose_password_was_rotated_is_dropped_when_it_leaves(
     out = rotate(ctx, settled)
     peer = out.get_relations('peers')[0]
     hook(ctx, dataclasses.replace(out, relations={peer}))
-    assert database.accounts == {}
+    assert database.accounts.keys() == {ENDS_SESSIONS}
+    assert database.executors == {ENDS_SESSIONS}
