@@ -22,7 +22,6 @@ SOCKET = 'mysql+pymysql://keystone:pw@/keystone?unix_socket=/run/mysqld/mysqld.s
 """By way of another account than the keystone that serves, as another unit's is."""
 CONFIG = """\
 [DEFAULT]
-log_dir = /var/log/keystone
 [database]
 connection = mysql+pymysql://keystone:pw@{address}/keystone
 [fernet_tokens]
