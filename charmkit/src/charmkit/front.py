@@ -137,7 +137,8 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
     by_relation: dict[int, EndpointType] = {
         r.id: loadbalancer.ENDPOINTS[r.name] for r in balancers
     }
-    urls = _urls(spec, inputs)
+    given = balanced(spec, inputs)
+    urls = {o.service: _urls_of(o, inputs, given[o.service]) for o in offered.every(spec, inputs)}
     runs = mixture.here(spec, inputs)
     return Place(
         site=dataclasses.replace(
@@ -145,7 +146,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
             urls=urls,
             hosts=_hosts(urls, inputs, balancers),
             listening=offered.listening(spec, inputs.site, balancers),
-            unregistered=_unregistered(spec, inputs, balancers),
+            unregistered=_unregistered(given, inputs, balancers),
         ),
         addresses=addresses,
         out_of_service=out,
@@ -258,11 +259,6 @@ def _lifecycle(
     return lifecycle
 
 
-def _urls(spec: spec_.ServiceSpec, inputs: state.Inputs) -> dict[str, dict[str, str]]:
-    given = balanced(spec, inputs)
-    return {o.service: _urls_of(o, inputs, given[o.service]) for o in offered.every(spec, inputs)}
-
-
 def balanced(spec: spec_.ServiceSpec, inputs: state.Inputs) -> dict[str, dict[str, str]]:
     """URLs that load balancers give, by service and endpoint type.
 
@@ -271,15 +267,16 @@ def balanced(spec: spec_.ServiceSpec, inputs: state.Inputs) -> dict[str, dict[st
     balancers = _balancers(inputs)
     related = {loadbalancer.ENDPOINTS[r.name] for r in balancers}
     kept: Mapping[str, Mapping[EndpointType, str]] = inputs.memory.get(BALANCED) or {}
+    said = loadbalancer.urls(balancers)
     found: dict[str, dict[str, str]] = {}
     for service in (o.service for o in offered.every(spec, inputs)):
         before = {t: u for t, u in kept.get(service, {}).items() if t in related}
-        found[service] = {**before, **loadbalancer.urls(balancers, service)}
+        found[service] = {**before, **said.get(service, {})}
     return found
 
 
 def _unregistered(
-    spec: spec_.ServiceSpec, inputs: state.Inputs, balancers: Iterable[Relation]
+    given: Mapping[str, Mapping[str, str]], inputs: state.Inputs, balancers: Iterable[Relation]
 ) -> frozenset[EndpointType]:
     """Endpoint types that nobody balances, where some load balancer serves another one.
 
@@ -287,7 +284,7 @@ def _unregistered(
     cloud's services find one another, and without it none of them could check a token.
     """
     related = {loadbalancer.ENDPOINTS[r.name] for r in balancers}
-    if not any(balanced(spec, inputs).values()):
+    if not any(given.values()):
         return frozenset()
     return frozenset(
         t

@@ -257,21 +257,22 @@ def read(relation: Relation) -> Reply | None:
     )
 
 
-def urls(relations: Iterable[Relation], service: str) -> dict[EndpointType, str]:
-    """The URL of *service* by endpoint type, where a load balancer serves it.
+def urls(relations: Iterable[Relation]) -> dict[str, dict[EndpointType, str]]:
+    """The URLs by service and endpoint type, where a load balancer serves it.
 
     Over several relations the type's own one wins: public URLs are taken from
     ``public-backend`` alone. A type that is absent is the unit's own to serve.
     """
-    found: dict[EndpointType, str] = {}
+    found: dict[str, dict[EndpointType, str]] = {}
     for relation in sorted(relations, key=lambda r: r.id):
         endpoint_type = ENDPOINTS.get(relation.name)
-        answer = read(relation)
+        answer = read(relation) if endpoint_type else None
         if answer is None or endpoint_type is None:
             continue
-        frontend = answer.frontends.get(service, {}).get(endpoint_type)
-        if frontend is not None and frontend.url:
-            found.setdefault(endpoint_type, frontend.url)
+        for service, frontends in answer.frontends.items():
+            frontend = frontends.get(endpoint_type)
+            if frontend is not None and frontend.url:
+                found.setdefault(service, {}).setdefault(endpoint_type, frontend.url)
     return found
 
 
