@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pathlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import settings
@@ -76,8 +78,8 @@ def statements(*hosts: str) -> str:
     """What the mysql charm says to a server that has none of it."""
     sys.path.insert(0, str(MYSQL))
     try:
-        import grants
-        import idle_sessions
+        grants: Any = importlib.import_module('grants')
+        idle_sessions: Any = importlib.import_module('idle_sessions')
     finally:
         sys.path.remove(str(MYSQL))
     callers = [grants.Account('keystone', host) for host in hosts]

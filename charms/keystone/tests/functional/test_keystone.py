@@ -11,7 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import catalogue
@@ -134,7 +134,7 @@ class Machine:
 
 
 @contextlib.contextmanager
-def removed(name: str) -> Iterator[None]:
+def removed(name: str) -> Generator[None]:
     """The container *name* is gone afterwards."""
     try:
         yield

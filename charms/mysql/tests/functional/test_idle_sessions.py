@@ -6,7 +6,7 @@ import contextlib
 import datetime
 import pathlib
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import cast
 
 import backups
@@ -65,7 +65,7 @@ def wanted(machine: Machine) -> list[mysql.Request]:
 
 
 @contextlib.contextmanager
-def left_open(machine: Machine, user: str, database: str = 'held') -> Iterator[None]:
+def left_open(machine: Machine, user: str, database: str = 'held') -> Generator[None]:
     """A session of *user*'s at the machine's own address, that has read a table and does nothing more."""
     argv = (
         'podman', 'exec', '-i', '--env', f'MYSQL_PWD={KEYS.password(user)}', machine.name, 'mariadb',
@@ -86,7 +86,7 @@ def left_open(machine: Machine, user: str, database: str = 'held') -> Iterator[N
 
 
 @contextlib.contextmanager
-def altering(machine: Machine, user: str = 'held') -> Iterator[subprocess.Popen[str]]:
+def altering(machine: Machine, user: str = 'held') -> Generator[subprocess.Popen[str]]:
     """A change of the table that waits for a lock, from another account of *user*'s."""
     argv = (
         'podman', 'exec', '--env', f'MYSQL_PWD={KEYS.password(user)}', machine.name, 'mariadb',

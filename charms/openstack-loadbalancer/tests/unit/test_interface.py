@@ -370,7 +370,7 @@ def test_what_is_registered_is_name_outside_vip_or_vip(given: dict[str, Any], ur
     assert found['protocol'] == url.partition(':')[0]
     bag = {'frontends': json.dumps({'keystone': {'public': found}})}
     seen = Relation(id=1, name='public-backend', app='lb', app_data=bag)
-    assert loadbalancer.urls([seen], 'keystone') == {'public': url}
+    assert loadbalancer.urls([seen]) == {'keystone': {'public': url}}
 
 
 def test_services_are_told_of_the_scheme_and_links_keep_the_port() -> None:

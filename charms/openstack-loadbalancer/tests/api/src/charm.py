@@ -90,7 +90,7 @@ class ApiCharm(charmkit.Charm):
                     else []
                 ),
                 charmkit.Status('active', ' '.join(
-                    f'{t}={u}' for t, u in loadbalancer.urls(found, inputs.site.app).items()
+                    f'{t}={u}' for t, u in loadbalancer.urls(found).get(inputs.site.app, {}).items()
                 )),
             ),
         )  # fmt: skip
