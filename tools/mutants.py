@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import mutation
 
@@ -148,6 +148,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument('--seed', type=int, default=0, help='which sample')
     parser.add_argument('--again', action='store_true', help='run what survived once more')
     parser.add_argument('--show', action='store_true', help='say what is known, and run nothing')
+    parser.add_argument('--jobs', type=int, default=CORES, help='this many processes at once')
     parser.add_argument(
         '--threshold', type=float, default=THRESHOLD, help='the share to be killed'
     )
@@ -159,7 +160,7 @@ def run(name: str, group: Group, asked: argparse.Namespace) -> Mapping[mutation.
     folder = WORK / name / group.folder
     if not asked.show:
         copy(group, WORK / name)
-        _inside(folder, _generate)
+        _inside(folder, lambda: _generate(asked.jobs))
     metas = sorted((folder / 'mutants').rglob('*.py.meta'))
     every = [one for meta in metas for one in _mutants(meta, folder)]
     chosen = [
@@ -169,31 +170,44 @@ def run(name: str, group: Group, asked: argparse.Namespace) -> Mapping[mutation.
     ]
     if asked.sample:
         chosen = [*mutation.sample(chosen, asked.sample, asked.seed)]
-    names = {one.name for one in chosen}
-    codes = _codes(metas)
     if not asked.show:
-        _park(metas, names, again=asked.again)
-        waiting = sum(code is None for code in _codes(metas).values())
-        if waiting:
-            print(f'{name}: {waiting} mutants to run', flush=True)
-            log = WORK / f'{name}.log'
-            with log.open('w') as out:
-                command = [sys.executable, '-m', 'mutmut', 'run', '--max-children', str(CORES)]
-                code = subprocess.run(
-                    command,
-                    cwd=folder,
-                    stdout=out,
-                    stderr=out,
-                    env=_environment(WORK / name),
-                    check=False,
-                ).returncode
-            if code:
-                tail = log.read_text(errors='replace').replace('\r', '\n')[-3000:]
-                print(f'{tail}\nERROR mutmut ended with {code}: see {log}', file=sys.stderr)
-                raise SystemExit(2)
-        codes = _codes(metas)
-        _park(metas, None)
+        _run(name, folder, metas, chosen, asked)
+    codes = _codes(metas)
     return {one: mutation.outcome(codes.get(one.name)) for one in chosen}
+
+
+def _run(
+    name: str,
+    folder: pathlib.Path,
+    metas: Iterable[pathlib.Path],
+    chosen: Sequence[mutation.Mutant],
+    asked: argparse.Namespace,
+) -> None:
+    """Have mutmut run what is chosen and not known yet.
+
+    It is given them by name, and runs no other. When the way that tests are run has changed, it forgets what it knew
+    of all of them, and runs those that were named: those that it knew before are named the second time.
+    """
+    log = WORK / f'{name}.log'
+    for again in (asked.again, False):
+        waiting = mutation.waiting(chosen, _codes(metas), again=again)
+        if not waiting:
+            return
+        print(f'{name}: {len(waiting)} mutants to run', flush=True)
+        command = [sys.executable, '-m', 'mutmut', 'run', '--max-children', str(asked.jobs)]
+        with log.open('w') as out:
+            code = subprocess.run(
+                [*command, *waiting],
+                cwd=folder,
+                stdout=out,
+                stderr=out,
+                env=_environment(WORK / name),
+                check=False,
+            ).returncode
+        if code:
+            tail = log.read_text(errors='replace').replace('\r', '\n')[-3000:]
+            print(f'{tail}\nERROR mutmut ended with {code}: see {log}', file=sys.stderr)
+            raise SystemExit(2)
 
 
 def copy(group: Group, to: pathlib.Path) -> None:
@@ -277,7 +291,7 @@ def _at(folder: pathlib.Path, do: object) -> None:
         do()
 
 
-def _generate() -> None:
+def _generate(jobs: int) -> None:
     from mutmut import __main__ as mutmut
     from mutmut.utils import file_utils
 
@@ -285,7 +299,7 @@ def _generate() -> None:
     with open(os.devnull, 'w') as nowhere, contextlib.redirect_stdout(nowhere):
         file_utils.copy_src_dir()
         file_utils.copy_also_copy_files()
-        mutmut.create_mutants(CORES)
+        mutmut.create_mutants(jobs)
 
 
 def _mutants(meta: pathlib.Path, folder: pathlib.Path) -> Iterator[mutation.Mutant]:
@@ -302,21 +316,6 @@ def _codes(metas: Iterable[pathlib.Path]) -> dict[str, int | None]:
         for meta in metas
         for name, code in json.loads(meta.read_text())['exit_code_by_key'].items()
     }
-
-
-def _park(metas: Iterable[pathlib.Path], names: set[str] | None, *, again: bool = False) -> None:
-    """Keep mutmut from running any but *names*; None: nothing is kept any more."""
-    for meta in metas:
-        value = json.loads(meta.read_text())
-        codes: dict[str, int | None] = value['exit_code_by_key']
-        for name, code in codes.items():
-            if code == mutation.PARKED:
-                codes[name] = code = None
-            if names is not None and name in names and again:
-                codes[name] = None if mutation.outcome(code) in ('survived', 'no tests') else code
-            elif names is not None and name not in names and code is None:
-                codes[name] = mutation.PARKED
-        meta.write_text(json.dumps(value, indent=4))
 
 
 if __name__ == '__main__':

@@ -19,8 +19,8 @@ _KILLED = {1, 2, 3}
 """Exit codes of pytest: tests failed, were interrupted, or could not be loaded."""
 _NO_TESTS = {5, 33}
 LEFT_OUT = object()
-PARKED = 34
-"""mutmut's exit code of a mutant that is not to be run."""
+_SKIPPED = 34
+"""mutmut's exit code of a mutant that is not to be run: it was not."""
 _ENTRY = re.compile(r'^- `(?P<key>[^`]+)`: (?P<why>.+)$', re.MULTILINE)
 
 
@@ -154,16 +154,22 @@ def _constant(text: str) -> object:
 
 
 def outcome(code: int | None) -> str:
-    """``killed``, ``timeout``, ``survived``, ``no tests``, ``parked`` or ``not run``, of mutmut's exit code."""
-    if code is None:
+    """``killed``, ``timeout``, ``survived``, ``no tests`` or ``not run``, of mutmut's exit code."""
+    if code is None or code == _SKIPPED:
         return 'not run'
     if code == 0:
         return 'survived'
-    if code == PARKED:
-        return 'parked'
     if code in _NO_TESTS:
         return 'no tests'
     return 'killed' if code in _KILLED else 'timeout'
+
+
+def waiting(
+    chosen: Iterable[Mutant], codes: Mapping[str, int | None], *, again: bool = False
+) -> tuple[str, ...]:
+    """mutmut's names of those that are to be run: what is not known, and *again* what no test noticed."""
+    wanted = {'not run', 'survived', 'no tests'} if again else {'not run'}
+    return tuple(one.name for one in chosen if outcome(codes.get(one.name)) in wanted)
 
 
 def sample(found: Sequence[Mutant], count: int, seed: int) -> tuple[Mutant, ...]:

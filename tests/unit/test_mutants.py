@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import pathlib
 import subprocess
 import sys
@@ -105,7 +106,7 @@ def x_f__mutmut_4(a): return cast('int', a - 1)
         (1, 'killed'),
         (2, 'killed'),
         (33, 'no tests'),
-        (34, 'parked'),
+        (34, 'not run'),
         (-24, 'timeout'),
         (36, 'timeout'),
     ],
@@ -115,10 +116,17 @@ def test_exit_codes_are_outcomes(code: int | None, outcome: str) -> None:
 
 
 def test_a_mutant_that_hangs_is_noticed_and_one_that_no_test_runs_is_not() -> None:
-    score = mutation.score(['killed', 'timeout', 'survived', 'no tests', 'parked', 'not run'])
+    score = mutation.score(['killed', 'timeout', 'survived', 'no tests', 'not run'])
     assert score == mutation.Score(1, 1, 1, 1)
     assert score.rate == 0.5
     assert mutation.score([]).rate == 1.0
+
+
+def test_what_is_known_is_not_run_again_unless_no_test_noticed_it() -> None:
+    unknown, left, survived, untested, killed, *_ = found = mutation.mutants('a.b', SOURCE)[:5]
+    codes = {left.name: 34, survived.name: 0, untested.name: 33, killed.name: 1}
+    assert mutation.waiting(found, codes) == (unknown.name, left.name)
+    assert mutation.waiting(found, codes, again=True) == tuple(one.name for one in found[:4])
 
 
 def test_a_sample_is_the_same_for_the_same_seed() -> None:
@@ -199,11 +207,8 @@ def test_charmkits_mutants_are_of_the_modules_that_decide(monkeypatch: pytest.Mo
         mutants.deciding('matrix', (root / 'pyproject.toml').read_text())
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_what_no_test_notices_survives_and_what_hangs_is_ended(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _tree(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, pathlib.Path]:
+    """The tool, put to a small tree of its own, and that tree."""
     tools = str(pathlib.Path(__file__).parents[2] / 'tools')
     monkeypatch.setattr(sys, 'path', [tools, *sys.path])
     mutants: Any = importlib.import_module('mutants')
@@ -221,7 +226,16 @@ def test_what_no_test_notices_survives_and_what_hangs_is_ended(
     subprocess.run(['git', 'init', '-q'], cwd=root, check=True)
     monkeypatch.setattr(mutants, 'ROOT', root)
     monkeypatch.setattr(mutants, 'WORK', tmp_path / 'work')
-    asked = argparse.Namespace(module='*', sample=0, seed=0, again=False, show=False)
+    return mutants, root
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_what_no_test_notices_survives_and_what_hangs_is_ended(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mutants, root = _tree(tmp_path, monkeypatch)
+    asked = argparse.Namespace(module='*', sample=0, seed=0, again=False, show=False, jobs=2)
     group = mutants.Group('part', ('src/part/*.py',))
     came = {one.key: said for one, said in mutants.run('g', group, asked).items()}
     assert came['part.decide:may units - 1 >= least → units - 1 > least'] == 'survived'
@@ -233,3 +247,28 @@ def test_what_no_test_notices_survives_and_what_hangs_is_ended(
     asked.again = True
     came = {one.key: said for one, said in mutants.run('g', group, asked).items()}
     assert came['part.decide:may units - 1 >= least → units - 1 > least'] == 'killed'
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_sample_stays_a_sample_when_the_tests_are_run_in_another_way(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then mutmut forgets what it knew, of all mutants: those that were not to be run as well."""
+    mutants, _ = _tree(tmp_path, monkeypatch)
+    asked = argparse.Namespace(
+        module='part.decide', sample=2, seed=1, again=False, show=False, jobs=1
+    )
+    before = mutants.run('g', mutants.Group('part', ('src/part/*.py',)), asked)
+    asked.sample = 4
+    tests = ('tests/unit/test_decide.py',)
+    after = mutants.run('g', mutants.Group('part', ('src/part/*.py',), tests), asked)
+    assert 0 < len({*before} & {*after}) < len(after) == 4
+    assert 'not run' not in after.values()
+    known = [
+        code
+        for meta in (tmp_path / 'work').rglob('*.py.meta')
+        for code in json.loads(meta.read_text())['exit_code_by_key'].values()
+        if code is not None
+    ]
+    assert len(known) == 4
