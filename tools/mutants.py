@@ -162,12 +162,9 @@ def run(name: str, group: Group, asked: argparse.Namespace) -> Mapping[mutation.
         copy(group, WORK / name)
         _inside(folder, lambda: _generate(asked.jobs))
     metas = sorted((folder / 'mutants').rglob('*.py.meta'))
-    every = [one for meta in metas for one in _mutants(meta, folder)]
-    chosen = [
-        one
-        for one in every
-        if fnmatch.fnmatchcase(one.module, asked.module) and not mutation.says_nothing(one)
-    ]
+    wanted = [m for m in metas if fnmatch.fnmatchcase(_module(m, folder), asked.module)]
+    every = [one for meta in wanted for one in _mutants(meta, folder)]
+    chosen = [one for one in every if not mutation.says_nothing(one)]
     if asked.sample:
         chosen = [*mutation.sample(chosen, asked.sample, asked.seed)]
     if not asked.show:
@@ -302,10 +299,14 @@ def _generate(jobs: int) -> None:
         mutmut.create_mutants(jobs)
 
 
-def _mutants(meta: pathlib.Path, folder: pathlib.Path) -> Iterator[mutation.Mutant]:
+def _module(meta: pathlib.Path, folder: pathlib.Path) -> str:
     path = meta.with_suffix('')
     parts = path.relative_to(folder / 'mutants' / 'src').with_suffix('').parts
-    module = '.'.join(part for part in parts if part != '__init__')
+    return '.'.join(part for part in parts if part != '__init__')
+
+
+def _mutants(meta: pathlib.Path, folder: pathlib.Path) -> Iterator[mutation.Mutant]:
+    path, module = meta.with_suffix(''), _module(meta, folder)
     known = json.loads(meta.read_text())['exit_code_by_key']
     return (one for one in mutation.mutants(module, path.read_text()) if one.name in known)
 

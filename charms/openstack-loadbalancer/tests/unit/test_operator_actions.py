@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from balancer import actions, decision, handshake, layout, options, reply, rotation, tasks
+from balancer import actions, decision, handshake, options, reply, rotation, tasks
 from charmkit import Action, Desired, Inputs, Status
 from charmkit.relations import Databag, Relation, Site, loadbalancer
 from charmkit.why import Hook

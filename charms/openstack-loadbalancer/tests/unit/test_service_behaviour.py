@@ -180,6 +180,8 @@ def test_who_says_what_is_asked_for_has_it_asked_where_there_was_only_a_connecti
 
 # What may not be.
 
+NO_NETWORK = 'is not a network such as 10.0.0.0/24'
+
 
 @pytest.mark.parametrize(
     ('data', 'said'),
@@ -198,7 +200,7 @@ def test_who_says_what_is_asked_for_has_it_asked_where_there_was_only_a_connecti
         ({'exposure': {'denied-paths': {'all': ['/a']}}}, "image exposure is none of public, internal, admin: 'all'"),
         ({'exposure': {'allowed-cidrs': [1]}}, 'image exposure allowed-cidrs is not an object: [1]'),
         ({'exposure': {'allowed-cidrs': {'public': 'x'}}}, "image exposure allowed-cidrs is not a list: 'x'"),
-        ({'exposure': {'allowed-cidrs': {'public': ['x']}}}, "image exposure allowed-cidrs is not a network such as 10.0.0.0/24: 'x'"),
+        ({'exposure': {'allowed-cidrs': {'public': ['x']}}}, f"image exposure allowed-cidrs {NO_NETWORK}: 'x'"),
         ({'exposure': {'allowed-cidrs': {'all': []}}}, "image exposure is none of public, internal, admin: 'all'"),
         ({'exposure': {'public': 'yes'}}, "image exposure public is neither true nor false: 'yes'"),
         ({'check': '/x'}, "image check is not an object: '/x'"),
@@ -240,7 +242,8 @@ def test_sixteen_statuses_are_not_too_many() -> None:
         ),
         (
             {'check': {'status': 200}},
-            "image check has no 'status'; there are expect, fall, host, interval-ms, method, path, port, rise, timeout-ms",
+            "image check has no 'status'; there are expect, fall, "
+            'host, interval-ms, method, path, port, rise, timeout-ms',
         ),
         (
             {'timeouts': {'sever': '1s'}},
