@@ -90,9 +90,11 @@ OUT = server(admin=FORCED_DRAIN)
 BUSY = server(2, admin=FORCED_DRAIN)
 
 
-def look(*workers: rotation.Worker, number: int = 1, at: float = AT, **course: Any) -> Looked:
+def look(
+    *workers: rotation.Worker, number: int = 1, at: float = AT, began: float = AT, **course: Any
+) -> Looked:
     return Looked(
-        look=number, at=at, workers=workers, mark='m', course=Course(**{'began': AT, **course})
+        look=number, at=at, workers=workers, mark='m', course=Course(began=began, **course)
     )
 
 

@@ -224,6 +224,14 @@ def test_a_unit_that_goes_or_comes_says_its_status_and_other_runs_say_nothing() 
     assert actions.outcome(Hook(name='drain-self'), SERVED, status) == ('', {})
 
 
+def test_an_action_that_names_no_unit_is_about_none() -> None:
+    """Juju sees to it that it does, for the actions that need one."""
+    assert actions.outcome(act('release-grant'), SERVED, []) == ('', {'unit': '', 'grant': 'none'})
+    known = inputs()
+    said = actions.refused(act('drain-backend'), known, SERVED)
+    assert said == ' is not served here; there are: nova/0, nova/1'
+
+
 # What only looks.
 
 
