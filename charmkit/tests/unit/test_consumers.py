@@ -119,3 +119,66 @@ def test_a_unit_says_which_has_not_reached_the_queue_and_where_that_is():
     )
     well = dataclasses.replace(READY, seen={consumers.NAME: ()})
     assert state.summary(api.run(SPEC, Hook('update-status'), well).status).kind == 'active'
+
+
+def test_processes_are_those_that_are_named_each_once():
+    assert consumers.pids(OPEN + OPEN) == ('41', '42', '7')
+    assert consumers.pids('pid=12345678901 upid=5 pid=,') == ()
+
+
+@pytest.mark.parametrize(
+    ('said', 'since'),
+    [
+        ('Id=a.service\nActiveState=active\nActiveEnterTimestamp=@7\n', {'a': 7.0}),
+        ('ActiveEnterTimestamp=@7\n\n\nActiveState=active\nId=b', {}),
+        ('Id=a.service\nActiveState=active\nActiveEnterTimestamp=\n', {}),
+        ('Id=a.service\nActiveState=active\n', {}),
+        ('Id=a.service\nActiveState=activating\nActiveEnterTimestamp=@7\n', {}),
+        ('Id=a.service\nActiveEnterTimestamp=@7\n', {}),
+        ('Id=a.service\nActiveState=active\nActiveEnterTimestamp=@\u0667\n', {}),
+        ('Id=a=b.service\nActiveState=active\nActiveEnterTimestamp=@7\nnonsense\n', {'a=b': 7.0}),
+        (
+            'Id=a.service\nActiveState=active\nActiveEnterTimestamp=@7\n\n'
+            'Id=b.service\nActiveState=failed\nActiveEnterTimestamp=@8\n\n'
+            'ActiveEnterTimestamp=@9\nActiveState=active\nId=c.service\n',
+            {'a': 7.0, 'c': 9.0},
+        ),
+    ],
+)
+def test_since_when_services_are_up_is_said_by_systemd(said: str, since: dict[str, float]):
+    assert consumers.up_since(said) == since
+
+
+def test_a_daemon_is_known_by_a_whole_part_of_its_control_group():
+    since = dict.fromkeys(('a', 'b', 'c', 'young'), NOW - 180) | {'young': NOW - 179.9}
+    groups = ['0::/system.slice/a.service/x\n1:name=systemd:/system.slice/not-b.service']
+    names = ('young', 'c', 'unknown', 'b', 'a')
+    assert consumers.unreached(names, since, groups, NOW) == ('c', 'b')
+
+
+def test_brokers_are_named_in_order_and_once():
+    units = {f'q/{n}': {'hostname': f'10.0.0.{9 - n}', 'password': 'p'} for n in range(2)}
+    (relation,) = READY.relations['amqp']
+    several = dataclasses.replace(
+        READY,
+        relations={'amqp': (dataclasses.replace(relation, units=units),)},
+        seen={consumers.NAME: ('nova-conductor', 'nova-scheduler')},
+    )
+    said = [s.message for s in api.run(SPEC, Hook('update-status'), several).status]
+    assert [x for x in said if 'message queue' in x] == [
+        f'{name} has no connection to the message queue (10.0.0.8 10.0.0.9): see /var/log/nova'
+        for name in ('nova-conductor', 'nova-scheduler')
+    ]
+
+
+def test_five_looks_two_seconds_apart_must_find_none():
+    assert looked('', '', '', '', OPEN, nova_conductor=LONG_AGO) == ()
+    assert looked('', '', '', '', '', OPEN, nova_conductor=LONG_AGO) == ('nova-conductor',)
+    machine = FakeMachine(shell=Programs(shown(nova_conductor=LONG_AGO), ['']))
+    before = machine.clock
+    assert consumers.Look(('nova-conductor',)).carry_out(machine) == ('nova-conductor',)
+    assert machine.clock - before == 10
+    well = FakeMachine(shell=Programs(shown(nova_conductor=LONG_AGO), [OPEN]), kept=dict(CGROUPS))
+    assert consumers.Look(('nova-conductor',)).carry_out(well) == ()
+    assert well.clock == before
+    assert consumers.Look(()).name == 'queue'

@@ -197,7 +197,7 @@ def test_a_unit_that_is_drained_everywhere_goes_into_maintenance() -> None:
         ('drain', True),
         ('maintenance', True),
         ('gone', False),
-    ],  # fmt: skip
+    ],
 )
 def test_a_unit_that_was_out_comes_back_when_it_is_well(wish: str, back: bool) -> None:
     waits = place(balancer(wish=wish))
@@ -391,8 +391,12 @@ def test_an_address_of_version_6_is_in_brackets() -> None:
 
 def test_forwarded_addresses_are_believed_of_load_balancers_else_of_the_units_haproxy() -> None:
     proxy = {'trusted-cidrs': ['10.0.0.5', 'fd00::/64', '0.0.0.0/0', '::/0', 'x']}
-    both = (balancer(proxy=proxy), balancer('admin-backend', i=6, proxy={'trusted-cidrs': ['10.0.0.4/32']}))  # fmt: skip
-    assert front.trusted(known(*both)) == ('10.0.0.4/32', '10.0.0.5/32', 'fd00::/64')
+    other = balancer('admin-backend', i=6, proxy={'trusted-cidrs': ['10.0.0.4/32']})
+    assert front.trusted(known(balancer(proxy=proxy), other)) == (
+        '10.0.0.4/32',
+        '10.0.0.5/32',
+        'fd00::/64',
+    )
     silent = dataclasses.replace(balancer(), app_data={})
     assert front.trusted(known(silent, options={'vip': '10.0.0.9'})) == ()
     peers = {'demo/1': {'addresses': '["10.0.0.3"]'}}

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from balancer import behaviour, exposure, handshake, interface, layout, reply
+from balancer import behaviour, handshake, interface, layout, reply
 from balancer.exposure import Exposure, Outside
 from balancer.reply import Context, Member
 from charmkit.relations import running
