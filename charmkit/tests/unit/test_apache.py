@@ -7,7 +7,7 @@ import re
 
 import hypothesis
 import pytest
-from charmkit import apache, limits
+from charmkit import apache, host, limits
 from hypothesis import strategies as st
 
 SITE = apache.VirtualHost(
@@ -186,3 +186,81 @@ def test_another_path_leads_to_the_application_as_well():
         *(True, True, True),
         *(False, False),
     ]
+
+
+def test_everything_of_apaches_is_where_it_belongs_and_is_taken_up():
+    want = apache.desired([SITE], running=True, version='1:2', linger_s=7)
+    assert want.packages == {'apache2', 'libapache2-mod-wsgi-py3', 'logrotate'}
+    assert want.directories == (
+        host.Directory(path='/var/log/openstack-apache', owner='root', group='adm', mode=0o750),
+    )
+    assert [(f.path, f.mode, f.notify) for f in want.files] == [
+        ('/usr/local/lib/charmkit/apache-check', 0o755, ()),
+        ('/usr/local/lib/charmkit/health.wsgi', 0o644, ('apache2',)),
+        ('/usr/local/lib/charmkit/trial_wsgi.py', 0o644, ()),
+        ('/etc/apache2/ports.conf', 0o644, ('apache2',)),
+        ('/etc/apache2/conf-enabled/openstack.conf', 0o644, ('apache2',)),
+        ('/etc/logrotate.d/openstack-apache', 0o644, ()),
+        ('/etc/systemd/system/apache2.service.d/openstack.conf', 0o644, ()),
+        ('/etc/apache2/sites-enabled/demo-api.conf', 0o644, ('apache2',)),
+    ]
+    assert [(x.path, x.target, x.notify) for x in want.links] == [
+        (f'/etc/apache2/mods-enabled/{m}.load', f'../mods-available/{m}.load', ('apache2',))
+        for m in ('rewrite', 'remoteip', 'reqtimeout', 'wsgi')
+    ]
+    notified = {a.path for a in want.absent if a.notify == ('apache2',)}
+    assert {a.path for a in want.absent} - notified == {'/etc/logrotate.d/apache2'}
+    assert len(notified) == 1 + 5 + 2 * 5 + 1
+    server, group = want.services
+    assert server == host.Service(
+        'apache2', 'running', 'reload', linger_s=7, configured_by=apache.DROP_IN
+    )
+    trial = host.Command(
+        name='trial of demo-api',
+        argv=('python3', apache.TRIAL, '/usr/bin/demo', '/healthcheck'),
+        key='',
+        user='demo',
+        timeout_s=60,
+    )
+    assert group == host.Service(
+        'wsgi:demo-api', 'running', part_of='apache2', version='1:2', trial=trial
+    )
+    stopped = apache.desired([SITE], running=False).services
+    assert [(s.state, s.version, s.linger_s) for s in stopped] == [('stopped', '', 0)] * 2
+
+
+def test_sites_of_one_port_listen_on_the_addresses_of_both_and_others_on_their_own():
+    two = dataclasses.replace(SITE, name='two', addresses=('10.0.0.2',))
+    three = dataclasses.replace(SITE, name='three', port=9, addresses=('10.0.0.3', '10.0.0.2'))
+    files = {f.path: f.content for f in apache.desired([SITE, two, three], running=True).files}
+
+    def listens(name: str) -> list[str]:
+        text = files[f'/etc/apache2/sites-enabled/{name}.conf']
+        return re.findall('^Listen (.*)$', text, re.MULTILINE)
+
+    assert listens('two') == ['10.0.0.2:8778', '127.0.0.1:8778', '[2001:db8::2]:8778']
+    assert listens('three') == ['10.0.0.2:9', '10.0.0.3:9']
+
+
+def test_a_drain_is_a_file_that_is_there_or_not():
+    assert apache.drain(True) == host.Host(
+        files=(host.File(path='/run/openstack-drain', content='going out of service\n'),)
+    )
+    assert apache.drain(False) == host.Host(absent=(host.Absent(path='/run/openstack-drain'),))
+
+
+@pytest.mark.parametrize(
+    ('cpus', 'memory_mib', 'processes'),
+    [(1, 8192, 2), (3, 8192, 3), (8, 3 * 280, 2), (8, 3 * 280 - 1, 1), (8, 3 * 420, 3), (99, 10**6, 16)],
+)  # fmt: skip
+def test_a_process_has_a_processor_and_a_third_of_the_memory(
+    cpus: int, memory_mib: int, processes: int
+):
+    assert apache.size(cpus, memory_mib, one_thread=False) == apache.Size(processes, 8)
+    assert apache.size(cpus, memory_mib, one_thread=False, threads=1).threads == 1
+    assert apache.size(cpus, memory_mib, one_thread=True, bulk=True).threads == 1
+
+
+def test_a_process_shows_as_much_of_its_name_as_fits():
+    assert apache.shown('0123456789abcdefg') == '0123456789abcdef'
+    assert apache.group('demo') == 'wsgi:demo'
