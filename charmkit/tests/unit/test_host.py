@@ -247,3 +247,127 @@ def test_what_a_package_brings_and_must_not_be_there_goes_in_the_same_pass():
         'remove /etc/p/default',
     ]
     assert host.plan(want, host.Observed(packages={'p': '1'})) == ()
+
+
+# Stamps and digests.
+
+
+def test_a_stamp_is_all_that_can_drift():
+    file = host.File(path='/x', content='a', owner='o', group='g', mode=0o600)
+    assert file.digest == host.digest('a') == host.digest(b'a') == 'ca978112ca1bbdca'
+    assert file.stamp == 'ca978112ca1bbdca o:g 0600'
+    assert host.File(path='/x', content='a').stamp == 'ca978112ca1bbdca root:root 0644'
+    assert host.Directory(path='/x').stamp == 'directory root:root 0755'
+    assert host.Directory(path='/x', owner='o', group='g', mode=0o7).stamp == 'directory o:g 0007'
+    assert host.Link(path='/x', target='/y').stamp == 'link /y'
+    assert host.digest('é') == host.digest('é'.encode())
+
+
+NOTIFY = ('a',)
+ALL = host.Host(
+    directories=(host.Directory(path='/d'),),
+    files=(
+        host.File(path='/f', content='1', notify=NOTIFY),
+        host.File(path='/g', content='1', notify=('b',)),
+        host.File(path='/r', content='1', revision='r1', notify=('b', 'a')),
+    ),
+    links=(host.Link(path='/l', target='/t', notify=NOTIFY),),
+    absent=(host.Absent(path='/n', notify=NOTIFY), host.Absent(path='/m')),
+    services=(host.Service('a', version='v1'), host.Service('b', version='v2')),
+)
+
+
+def test_what_a_service_is_started_with_is_what_notifies_it_and_its_version():
+    assert list(ALL.paths()) == ['/d', '/f', '/g', '/r', '/l', '/n', '/m']
+    assert ALL.configuration_of('a') == {'/f', '/r', '/l', '/n'}
+    assert ALL.configuration_of('c') == frozenset()
+    lines = sorted([f'/f:{host.digest("1")}', '/r:r1', '/l:link /t', '/n:-', 'version:v1'])
+    assert ALL.config_digest('a') == host.digest('\n'.join(lines))
+    assert ALL.config_digest('c') == host.digest('')
+    plain = dataclasses.replace(ALL, services=(host.Service('a'),))
+    assert plain.config_digest('a') != ALL.config_digest('a')
+    turned = dataclasses.replace(ALL, files=ALL.files[::-1])
+    assert turned.config_digest('a') == ALL.config_digest('a')
+
+
+# Several hosts as one.
+
+
+def test_what_several_want_alike_is_wanted_once_and_the_rest_in_order():
+    command = host.Command(name='c', argv=('true',), key='1')
+    first = host.Host(packages=frozenset({'p'}), commands=(command,), upgrade=None)
+    upgrade = host.Upgrade(packages=('p',), key='1')
+    other = dataclasses.replace(
+        ALL,
+        packages=frozenset({'q'}),
+        commands=(command, dataclasses.replace(command, name='d')),
+        upgrade=upgrade,
+    )
+    late = host.Host(upgrade=host.Upgrade(packages=('x',), key='2'))
+    assert host.merge(first, other, ALL, late) == dataclasses.replace(
+        other, packages=frozenset({'p', 'q'})
+    )
+    assert host.merge() == host.Host()
+
+
+@pytest.mark.parametrize(
+    ('more', 'named'),
+    [
+        (host.Host(files=(host.File(path='/f', content='2'),)), '/f'),
+        (host.Host(links=(host.Link(path='/f', target='/x'),)), '/f'),
+        (host.Host(absent=(host.Absent(path='/d'), host.Absent(path='/l'))), '/d, /l'),
+        (host.Host(services=(host.Service('a', 'stopped'),)), 'a'),
+    ],
+)
+def test_what_is_wanted_in_two_ways_is_refused_by_name(more: host.Host, named: str):
+    with pytest.raises(ValueError, match=f'^wanted in two ways: {named}$'):
+        host.merge(ALL, more)
+
+
+# Steps.
+
+
+def test_an_upgrade_is_done_once_for_each_key_after_what_is_missing():
+    want = host.Host(
+        packages=frozenset({'b', 'a'}), upgrade=host.Upgrade(packages=('b', 'a'), key='1')
+    )
+    assert steps(want, host.Observed(packages={'a': '1'})) == ['install b', 'upgrade b a']
+    there = {'a': '1', 'b': '1'}
+    done = host.Observed(packages=there, commands={'upgrade': '1'})
+    assert steps(want, done) == []
+    assert steps(want, host.Observed(packages=there, commands={'upgrade': '0'})) == ['upgrade b a']
+
+
+def test_what_says_where_packages_come_from_is_written_before_them_and_once():
+    early = host.File(path='/etc/apt/x.list', content='deb', before_packages=True)
+    want = host.Host(packages=frozenset({'a'}), files=(early, host.File(path='/f', content='')))
+    assert steps(want, host.Observed()) == ['write /etc/apt/x.list', 'install a', 'write /f']
+    seen = host.Observed(
+        packages={'a': '1'}, paths={early.path: early.stamp, '/f': want.files[1].stamp}
+    )
+    assert steps(want, seen) == []
+
+
+def test_a_mask_is_lifted_when_the_service_is_wanted():
+    want = host.Host(services=(host.Service('a', 'stopped'), host.Service('b', 'masked')))
+    seen = host.Observed(masked=frozenset({'a', 'b', 'c'}), active=frozenset({'a'}))
+    assert steps(want, seen) == ['unmask a', 'stop a']
+
+
+def test_commands_run_before_and_after_services_as_they_say():
+    before = host.Command(name='x', argv=('true',), key='1')
+    after = host.Command(name='y', argv=('true',), key='1', when='after')
+    want = host.Host(commands=(after, before), services=(host.Service('a'),))
+    assert steps(want, host.Observed()) == ['run x', 'start a', 'run y']
+
+
+def test_only_what_is_written_for_systemd_is_read_by_it():
+    want = host.Host(
+        files=(host.File(path='/etc/systemd/system.conf', content=''),),
+        absent=(host.Absent(path='/etc/systemd/system/x.timer'),),
+    )
+    assert steps(want, host.Observed()) == ['write /etc/systemd/system.conf']
+    seen = host.Observed(
+        paths={'/etc/systemd/system/x.timer': '-', '/etc/systemd/system.conf': want.files[0].stamp}
+    )
+    assert steps(want, seen) == ['remove /etc/systemd/system/x.timer', 'daemon-reload systemd']
