@@ -126,7 +126,10 @@ def main(argv: list[str]) -> int:
     known = mutation.argued(ARGUED.read_text()) if ARGUED.exists() else {}
     bad: list[str] = []
     for name in asked.group or GROUPS:
-        results = run(name, GROUPS[name], asked)
+        group = GROUPS[name]
+        if asked.tests:
+            group = dataclasses.replace(group, tests=tuple(asked.tests))
+        results = run(name, group, asked)
         text = '\n'.join(mutation.report(results, known))
         (WORK / f'{name}.txt').write_text(text + '\n')
         print(f'\n{name}\n{text}', flush=True)
@@ -148,6 +151,11 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument('--seed', type=int, default=0, help='which sample')
     parser.add_argument('--again', action='store_true', help='run what survived once more')
     parser.add_argument('--show', action='store_true', help='say what is known, and run nothing')
+    parser.add_argument(
+        '--tests',
+        action='append',
+        help='a file of tests in the folder of the group, not all of them: for a quick look',
+    )
     parser.add_argument('--jobs', type=int, default=CORES, help='this many processes at once')
     parser.add_argument(
         '--threshold', type=float, default=THRESHOLD, help='the share to be killed'

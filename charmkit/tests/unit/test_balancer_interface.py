@@ -226,14 +226,17 @@ def test_a_types_url_is_that_of_its_own_relation_and_of_the_oldest() -> None:
     public = served('public-backend', 3, public='http://new', internal='http://wrong')
     older = served('public-backend', 2, public='http://old')
     admin = served('admin-backend', 1, admin='http://admin', public='http://wrong')
-    assert loadbalancer.urls([public, older, admin], 'nova') == {
-        'public': 'http://old',
-        'admin': 'http://admin',
+    assert loadbalancer.urls([public, older, admin]) == {
+        'nova': {'public': 'http://old', 'admin': 'http://admin'}
     }
-    assert loadbalancer.urls([public], 'glance') == {}
     silent, other = relation(i=1), served('website', 1, public='http://x')
-    assert loadbalancer.urls([silent, other, public], 'nova') == {'public': 'http://new'}
-    assert loadbalancer.urls([served('public-backend', 1, public='')], 'nova') == {}
+    assert loadbalancer.urls([silent, other, public]) == {'nova': {'public': 'http://new'}}
+    assert loadbalancer.urls([served('public-backend', 1, public='')]) == {}
+    glance = relation(i=4, frontends={'glance': {'public': {'url': 'http://g'}}})
+    assert loadbalancer.urls([public, glance]) == {
+        'nova': {'public': 'http://new'},
+        'glance': {'public': 'http://g'},
+    }
 
 
 def test_what_is_refused_and_what_is_doubled_is_told_in_order() -> None:

@@ -60,7 +60,8 @@ def known(*balancers: relations.Relation, **more: Any) -> state.Inputs:
     by_name: dict[str, tuple[relations.Relation, ...]] = {}
     for r in balancers:
         by_name[r.name] = (*by_name.get(r.name, ()), r)
-    return state.Inputs(**{'site': SITE, 'relations': by_name, 'fresh': FRESH, **more})
+    given: dict[str, Any] = {'site': SITE, 'relations': by_name, 'fresh': FRESH, **more}
+    return state.Inputs(**given)
 
 
 def place(*balancers: relations.Relation, why: Why = HOOK, **more: Any) -> front.Place:

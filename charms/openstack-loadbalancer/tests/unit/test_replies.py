@@ -171,6 +171,9 @@ def test_grants_are_those_of_the_applications_units_and_name_the_members_in_orde
 
 # Frontends.
 
+NONE = frozenset[str]()
+NOTHING = set[str]()
+NOBODY = list[frozenset[str]]()
 SERVES = Member(served=BOTH, addresses={'public': ('10.1.0.5',), 'internal': ('10.2.0.5',)})
 
 
@@ -222,11 +225,11 @@ def test_the_reply_is_whole() -> None:
         ([BOTH, BOTH], {}, {'public', 'internal'}),
         ([BOTH, frozenset({'keystone.public'})], {}, {'public'}),
         ([frozenset({'keystone.public'}), BOTH], {}, {'public'}),
-        ([BOTH, frozenset()], {}, set()),
-        ([], {}, set()),
-        ([BOTH, frozenset()], {'keystone': {'internal': {}}}, {'internal'}),
-        ([BOTH, frozenset()], {'glance': {'internal': {}}}, set()),
-        ([], {'keystone': {'public': {}}}, {'public'}),
+        ([BOTH, NONE], {}, NOTHING),
+        (NOBODY, {}, NOTHING),
+        ([BOTH, NONE], {'keystone': {'internal': {}}}, {'internal'}),
+        ([BOTH, NONE], {'glance': {'internal': {}}}, NOTHING),
+        (NOBODY, {'keystone': {'public': {}}}, {'public'}),
     ],
 )
 def test_a_frontend_is_told_when_all_members_serve_it_and_stays_told(
