@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from charmkit import state
 from charmkit.proxy import haproxy
 from charmkit.relations import Relation, loadbalancer, unit_order, wire
 
-from . import departed, handshake, interface, layout, options, reply, rotation, vrrp
+from . import departed, handshake, interface, joining, layout, options, reply, rotation, vrrp
 
 ENDPOINTS = ('backend', 'loadbalancer')
 PEERS = 'peers'
+RELATIONS = 'relations'
+"""The name in the unit's memory of the relations of the run before."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,10 @@ class Decision:
     addresses: Mapping[str, tuple[str, ...]]
     """This unit's own, by endpoint type."""
     admitted: bool
+    awaited: tuple[str, ...]
+    """Members that this unit waits for until it may hold VIPs."""
+    joined: bool
+    """This unit may hold VIPs."""
     serving: bool
     """This unit wants clients."""
 
@@ -109,6 +115,8 @@ def decide(known: Known) -> Decision:
         for key in found
     }
     admitted = inputs.site.unit in members
+    before = _has_joined(inputs)
+    awaited = () if before else _awaited(inputs, members, servers)
     serving = admitted and not known.out_of_service
     wants[haproxy.SELF, 'self'] = 'ready' if serving else 'maint'
     return Decision(
@@ -127,8 +135,22 @@ def decide(known: Known) -> Decision:
         wants=wants,
         addresses=layout.own_addresses(around),
         admitted=admitted,
+        awaited=awaited,
+        joined=before or (admitted and not awaited),
         serving=serving,
     )
+
+
+def _has_joined(inputs: state.Inputs) -> bool:
+    # A unit of an earlier revision did without, and holds VIPs for long.
+    return bool(inputs.memory.get(joining.JOINED, RELATIONS in inputs.memory))
+
+
+def _awaited(
+    inputs: state.Inputs, members: Iterable[str], served: Collection[str]
+) -> tuple[str, ...]:
+    known = {unit: reply.read_member(bag) for unit, bag in inputs.peer_units.items()}
+    return joining.waits_for(inputs.site.unit, members, known, served)
 
 
 def clock_time(seconds: float) -> str:

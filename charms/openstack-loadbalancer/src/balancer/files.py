@@ -118,7 +118,7 @@ def ready_url(known: decision.Known) -> str:
 
 def _keepalived(known: decision.Known, now: decision.Decision) -> host.Host:
     opts = now.opts
-    if not now.vips:
+    if not (now.vips and now.joined):
         return host.Host(
             absent=(host.Absent(path=keepalived.PATH),),
             services=(

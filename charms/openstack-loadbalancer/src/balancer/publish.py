@@ -33,6 +33,7 @@ def published(
     inputs, now = known.inputs, end.decision
     frontends = frozenset(f.name for f in now.layout.frontends)
     before = reply.read_member(inputs.my_peer_data)
+    every = {unit: reply.read_member(bag) for unit, bag in inputs.peer_units.items()}
     mine = reply.Member(
         addresses=now.addresses,
         served=frontends if in_force else frontends & before.served,
@@ -40,8 +41,10 @@ def published(
         metrics=_metrics(known, now),
         in_service=now.serving,
         ready_url=files.ready_url(known),
+        advertises_to=before.advertises_to
+        if 'keepalived' in inputs.failed
+        else frozenset(u for u, m in every.items() if any(m.addresses.values())),
     )
-    every = {unit: reply.read_member(bag) for unit, bag in inputs.peer_units.items()}
     every[inputs.site.unit] = mine
     context = reply.Context(
         layout=now.layout,
@@ -156,6 +159,10 @@ def statuses(known: decision.Known, end: Settled, *, in_force: bool) -> tuple[St
         out.append(Status('maintenance', 'out of service (resume-self brings it back)'))
     if not now.admitted:
         out.append(Status('waiting', 'waiting for the leader to admit this unit'))
+    elif now.vips and not now.joined:
+        out.append(
+            Status('waiting', f'no VIPs here until they know of this unit: {_some(now.awaited)}')
+        )
     dead = [b.name for b in now.layout.backends if not _any_up(b.name, end.workers)]
     if dead:
         out.append(Status('waiting', f'no unit answers its check: {_some(dead)}'))

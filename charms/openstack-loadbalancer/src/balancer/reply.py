@@ -33,6 +33,8 @@ class Member:
     """It wants clients: it was admitted, and no operator has taken it out."""
     ready_url: str = ''
     """Where the other units may ask whether it is ready; empty: nowhere."""
+    advertises_to: frozenset[str] = frozenset()
+    """Units that its keepalived speaks to, or would: see :mod:`balancer.joining`."""
 
 
 def write_member(member: Member) -> Databag:
@@ -44,6 +46,7 @@ def write_member(member: Member) -> Databag:
         'metrics': member.metrics,
         'in-service': '' if member.in_service else 'no',
         'ready-url': member.ready_url,
+        'advertises-to': wire.dump(sorted(member.advertises_to, key=unit_order)),
     }
 
 
@@ -57,6 +60,7 @@ def read_member(bag: Databag) -> Member:
         metrics=bag.get('metrics', ''),
         in_service=bag.get('in-service', '') != 'no',
         ready_url=bag.get('ready-url', ''),
+        advertises_to=frozenset(wire.texts(wire.load_array(bag.get('advertises-to', '')))),
     )
 
 

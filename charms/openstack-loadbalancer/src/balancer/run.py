@@ -9,13 +9,25 @@ from charmkit import Action, Desired, Inputs, Status, Why
 from charmkit.proxy import haproxy
 from charmkit.relations import ENDPOINT_TYPES, Relation, wire
 
-from . import actions, blame, decision, departed, files, options, publish, reply, settling, tasks
+from . import (
+    actions,
+    blame,
+    decision,
+    departed,
+    files,
+    joining,
+    options,
+    publish,
+    reply,
+    settling,
+    tasks,
+)
 from . import vrrp as vrrp_
 from .settling import Settled
 
-RELATIONS, GONE, DRAINS, OPTIONS = 'relations', 'gone', 'drains', 'options'
+GONE, DRAINS, OPTIONS = 'gone', 'drains', 'options'
 OUT_OF_SERVICE = 'out-of-service'
-"""Names in the unit's memory: the relations of the run before, what has departed since, since when
+"""Names in the unit's memory: what has departed, since when
 each unit is drained, the last good options, and whether the operator has taken this unit out."""
 
 
@@ -63,7 +75,7 @@ def know(why: Why, inputs: Inputs) -> decision.Known:
     networks = {t: vrrp_.interfaces(inputs, t, opts.vips) for t in ENDPOINT_TYPES}
     scraped = vrrp_.interfaces(inputs, 'metrics-endpoint', opts.vips)
     gone = departed.departed(
-        departed.load(wire.text(inputs.memory.get(RELATIONS)) or '[]'),
+        departed.load(wire.text(inputs.memory.get(decision.RELATIONS)) or '[]'),
         _relations(inputs),
         departed.load_gone(wire.text(inputs.memory.get(GONE))),
         now=inputs.now,
@@ -111,10 +123,11 @@ def _ended(why: Why, inputs: Inputs, known: decision.Known, end: Settled) -> Des
         unheeded={decision.PEERS: _unheeded(known, now)},
         version=inputs.versions.get('haproxy', ''),
         memory={
-            RELATIONS: departed.dump(_relations(inputs)),
+            decision.RELATIONS: departed.dump(_relations(inputs)),
             GONE: departed.dump_gone(known.gone),
             DRAINS: {u: list(x) for u, x in end.course.drains.items()},
             OUT_OF_SERVICE: known.out_of_service,
+            joining.JOINED: now.joined,
             **({OPTIONS: dict(known.effective.raw)} if known.effective.complete else {}),
             **blame.memory(known, inputs, in_force=in_force),
         },
@@ -125,6 +138,8 @@ def _ended(why: Why, inputs: Inputs, known: decision.Known, end: Settled) -> Des
 
 def _unheeded(known: decision.Known, now: decision.Decision) -> frozenset[str]:
     """What the other members acknowledge is for the leader, while a drain is under way or asked for."""
+    if not now.joined:
+        return frozenset()  # It waits for what they say.
     wanted = [x for x in now.lifecycles.values() if x is not None and x.state != 'ready']
     drains = bool(now.locks or wanted)
     return frozenset() if known.inputs.site.leader and drains else frozenset({'acks'})

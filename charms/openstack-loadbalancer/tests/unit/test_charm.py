@@ -225,7 +225,10 @@ def test_what_other_members_acknowledge_is_for_the_leader_while_something_drains
     said = quick_yaml.load((ROOT / 'charmcraft.yaml').read_text())
     there = testing.Context(charm.LoadBalancerCharm, said, charm_root=tmp_path)
     r = keystone(states=(wish, 'ready'))
-    there.run(there.on.relation_changed(r), state(r, leader=leader))
+    before = there.run(there.on.config_changed(), state())
+    relations = {r, *before.relations}
+    joined = dataclasses.replace(before, leader=leader, relations=relations)
+    there.run(there.on.relation_changed(r), joined)
     memory = json.loads((tmp_path / '.heard').read_text())
     assert memory['unheeded']['peers'] == unheeded
 

@@ -1,0 +1,157 @@
+"""A unit that comes holds no VIP until the others speak to it and it serves what they serve."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from balancer import joining, reply
+from charmkit.proxy import keepalived
+from charmkit.relations import loadbalancer
+from hypothesis import given
+from hypothesis import strategies as st
+from ops import testing
+
+from .test_charm import HERE, ctx, keystone, machine, machines, state
+
+__all__ = ['ctx', 'machine']  # fixtures
+
+ME, OTHER = 'openstack-loadbalancer/0', 'openstack-loadbalancer/7'
+VIP = {'vip': '10.1.0.100'}
+SPEAKS = {'addresses': '{"public": ["10.1.0.6"]}', 'advertises-to': json.dumps([ME])}
+ACKS = json.dumps({'keystone/0': {'token': 't', 'state': 'ready', 'sessions': 0}})
+
+
+def joining_unit(
+    said: dict[str, str], *relations: testing.RelationBase, leader: bool = False
+) -> testing.State:
+    """A unit that its leader has admitted, beside another that says *said*."""
+    peers = testing.PeerRelation(
+        'peers',
+        id=1000,
+        peers_data={7: said},
+        local_app_data={'members': json.dumps([ME, OTHER])},
+    )
+    return testing.State(
+        leader=leader, relations={peers, *relations}, networks=HERE, config=dict(VIP)
+    )
+
+
+@pytest.mark.parametrize('leader', [False, True])
+@pytest.mark.parametrize(
+    'said',
+    [
+        {},
+        {**SPEAKS, 'advertises-to': ''},
+        {**SPEAKS, 'advertises-to': '["openstack-loadbalancer/70"]'},
+        {**SPEAKS, 'acks': ACKS},
+    ],
+    ids=['silent', 'of an earlier revision', 'speaks to another', 'serves more'],
+)
+def test_a_unit_that_others_do_not_know_takes_no_vip_from_them(
+    ctx: Any, machine: machines.FakeMachine, said: dict[str, str], leader: bool
+):
+    out = ctx.run(ctx.on.config_changed(), joining_unit(said, leader=leader))
+    assert machine.service('keepalived') == 'stopped'
+    assert keepalived.PATH not in machine.seen.paths
+    assert out.unit_status == testing.WaitingStatus(
+        f'no VIPs here until they know of this unit: {OTHER}'
+    )
+
+
+def test_before_the_leader_has_admitted_it_it_takes_none_either(
+    ctx: Any, machine: machines.FakeMachine
+):
+    ctx.run(ctx.on.config_changed(), state(leader=False, config=dict(VIP)))
+    assert machine.service('keepalived') == 'stopped'
+
+
+@pytest.mark.parametrize('said', [SPEAKS, {**SPEAKS, 'acks': ACKS}])
+def test_once_they_speak_to_it_and_it_serves_what_they_do_it_takes_part(
+    ctx: Any, machine: machines.FakeMachine, said: dict[str, str]
+):
+    ctx.run(ctx.on.config_changed(), joining_unit(said, keystone()))
+    assert machine.service('keepalived') == 'running'
+    assert '10.1.0.6' in machine.file(keepalived.PATH)
+
+
+def test_who_is_there_alone_waits_for_nobody(ctx: Any, machine: machines.FakeMachine):
+    ctx.run(ctx.on.config_changed(), state(config=dict(VIP)))
+    assert machine.service('keepalived') == 'running'
+
+
+def test_one_that_takes_part_goes_on_whatever_becomes_of_the_others(
+    ctx: Any, machine: machines.FakeMachine
+):
+    before = ctx.run(ctx.on.config_changed(), joining_unit(SPEAKS))
+    silent = dataclasses.replace(before.get_relation(1000), peers_data={7: {}, 8: {}})
+    ctx.run(ctx.on.update_status(), dataclasses.replace(before, relations={silent}))
+    assert machine.service('keepalived') == 'running'
+
+
+def test_one_that_was_excluded_goes_on_and_its_check_says_no(
+    ctx: Any, machine: machines.FakeMachine
+):
+    before = ctx.run(ctx.on.config_changed(), joining_unit(SPEAKS))
+    alone = dataclasses.replace(
+        before.get_relation(1000), local_app_data={'members': json.dumps([OTHER])}
+    )
+    ctx.run(ctx.on.update_status(), dataclasses.replace(before, relations={alone}))
+    assert machine.service('keepalived') == 'running'
+
+
+def test_a_unit_of_an_earlier_revision_does_not_drop_its_vips(
+    ctx: Any, machine: machines.FakeMachine
+):
+    before = ctx.run(ctx.on.config_changed(), joining_unit(SPEAKS))
+    stored = next(s for s in before.stored_states if 'memory' in s.content)
+    memory = json.loads(stored.content['memory'])
+    del memory[joining.JOINED]
+    earlier = dataclasses.replace(stored, content={**stored.content, 'memory': json.dumps(memory)})
+    silent = dataclasses.replace(before.get_relation(1000), peers_data={7: {}})
+    ctx.run(
+        ctx.on.upgrade_charm(),
+        dataclasses.replace(
+            before,
+            relations={silent},
+            stored_states={earlier, *(s for s in before.stored_states if s is not stored)},
+        ),
+    )
+    assert machine.service('keepalived') == 'running'
+
+
+def test_it_says_whom_its_keepalived_speaks_to_also_before_it_takes_part(
+    ctx: Any, machine: machines.FakeMachine
+):
+    known = {'addresses': '{"public": ["10.1.0.6"]}'}
+    out = ctx.run(ctx.on.config_changed(), joining_unit(known))
+    said = out.get_relation(1000).local_unit_data
+    assert json.loads(said['advertises-to']) == [OTHER]
+    out = ctx.run(ctx.on.config_changed(), joining_unit({}))
+    assert json.loads(out.get_relation(1000).local_unit_data['advertises-to']) == []
+
+
+def member(to: set[str], units: set[str]) -> reply.Member:
+    """What another unit says that speaks to *to*, and has *units* behind it."""
+    acks = {u: loadbalancer.Ack(token='', state='ready') for u in units}
+    return reply.Member(advertises_to=frozenset(to), acks=acks)
+
+
+NAMES = st.sets(st.sampled_from([f'lb/{n}' for n in range(5)]))
+MEMBERS = st.dictionaries(
+    st.sampled_from([f'lb/{n}' for n in range(5)]),
+    st.builds(member, NAMES, st.sets(st.sampled_from(['a/0', 'a/1']))),
+)
+
+
+@given(NAMES, MEMBERS, st.sets(st.sampled_from(['a/0', 'a/1'])))
+def test_it_waits_for_exactly_those_who_would_hold_a_vip_beside_it_or_serve_more(
+    members: set[str], known: dict[str, reply.Member], served: set[str]
+):
+    awaited = joining.waits_for('lb/0', sorted(members), known, served)
+    assert 'lb/0' not in awaited
+    for name in members - {'lb/0'}:
+        speaks = name in known and 'lb/0' in known[name].advertises_to
+        assert (name in awaited) == (not speaks or bool({*known[name].acks} - served))
