@@ -65,7 +65,14 @@ class Charm(ops.CharmBase):
         super().__init__(framework)
         # Each line costs a program of Juju's; at DEBUG ops says which hook it is, as Juju does itself.
         logging.getLogger().setLevel(logging.INFO)
-        self._stored.set_default(configured=False, versions={}, shown_version='', memory='{}')
+        self._stored.set_default(
+            configured=False,
+            versions={},
+            shown_version='',
+            memory='{}',
+            dying=False,
+            stopped=False,
+        )
         self.here: Machine = self.machine or apply.LocalMachine(self.meta.name)
         for event in self.on.events().values():
             kind = event.event_type
@@ -96,16 +103,28 @@ class Charm(ops.CharmBase):
         return host.Host()
 
     def _on_hook(self, event: ops.HookEvent) -> None:
+        if self._is_over(event):
+            return
         if isinstance(event, ops.InstallEvent):
             outcome = drive.reconcile(self.here, self.prepared(self.here.facts()))
             for name, reason in (*outcome.failed.items(), *outcome.refused.items()):
                 _log.error('%s: %s', name, reason)
-        elif isinstance(event, _BEFORE_CONFIGURED) and not self._stored.configured:
-            _log.debug('%s: config-changed follows, and does it all at once', event)
-        else:
+        elif self._stored.configured or not isinstance(event, _BEFORE_CONFIGURED):
             self._carry_out(_hook(event))
-            if not self._stored.configured:
-                self._stored.configured = True
+            now = (True, isinstance(event, ops.StopEvent))
+            if now != (self._stored.configured, self._stored.stopped):
+                self._stored.configured, self._stored.stopped = now
+
+    def _is_over(self, event: ops.HookEvent) -> bool:
+        """Whether the unit was stopped for good: what a program of its own asks for then brings nothing back."""
+        departing = getattr(event, 'departing_unit', None)
+        if isinstance(departing, ops.Unit) and departing.name == self.unit.name:
+            self._stored.dying = True
+        return bool(self._stored.stopped) and not isinstance(event, ops.StartEvent)
+
+    def _leads(self) -> bool:
+        # One that is being removed sees its relations go, and would say for all that nobody is there.
+        return not self._stored.dying and self.unit.is_leader()
 
     def _on_action(self, event: ops.ActionEvent) -> None:
         names = {name.replace('-', '_'): name for name in self.meta.actions}
@@ -179,7 +198,7 @@ class Charm(ops.CharmBase):
         peer = self.model.get_relation(PEERS) if PEERS in self.meta.peers else None
         peers = dict(peer.data[self.app]) if peer else {}
         peer_units = {u.name: dict(peer.data[u]) for u in peer.units} if peer else {}
-        leader = self.unit.is_leader()
+        leader = self._leads()
         addresses = _Bindings(self.model, lambda n: str(n.ingress_address))
         bags = [peers, *peer_units.values()]
         for relation in (r for found in every.values() for r in found):
@@ -209,6 +228,7 @@ class Charm(ops.CharmBase):
             versions=dict(cast('Mapping[str, str]', self._stored.versions)),
             memory=self._memory(),
             now=self.here.now(),
+            dying=bool(self._stored.dying),
             unit_secret=self.here.unit_secret(self.unit.name),
             fresh=secrets.token_hex(32),
         )
@@ -254,7 +274,7 @@ class Charm(ops.CharmBase):
         """Say what others are to know; whether there was news."""
         uris: dict[str, str] = {}
         news = False
-        leader = self.unit.is_leader()
+        leader = self._leads()
         if leader:
             for label, secret in desired.secrets.items():
                 uris[label], fresh = self._keep_secret(label, secret)

@@ -152,7 +152,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         out_of_service=out,
         announced=lifecycle.state == 'maintenance' if balancers else not inputs.options.get('vip'),
         status=_status(course, balancers, lifecycle, drain, out) or _misplaced(homeless),
-        host=vip.desired(inputs, own, addresses, apps, leaving=course.leaving)
+        host=vip.desired(inputs, own, addresses, apps, leaving=course.leaving or inputs.dying)
         if own
         else vip.absent(),
         settled=not inputs.unsettled,

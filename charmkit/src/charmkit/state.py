@@ -59,6 +59,8 @@ class Inputs:
     """The same as it was when the run began."""
     memory: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
     """What this unit's earlier runs kept (:attr:`Desired.memory`): JSON values by name."""
+    dying: bool = False
+    """This unit is being removed: its relations go one by one, and it leads no more."""
     now: float = 0.0
     """When the run began, in seconds since the epoch."""
     refused: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])

@@ -118,7 +118,9 @@ def ready_url(known: decision.Known) -> str:
 
 def _keepalived(known: decision.Known, now: decision.Decision) -> host.Host:
     opts = now.opts
-    if not (now.vips and now.joined):
+    if (
+        not (now.vips and now.joined) or known.inputs.dying
+    ):  # One that goes passes its VIPs on first.
         return host.Host(
             absent=(host.Absent(path=keepalived.PATH),),
             services=(

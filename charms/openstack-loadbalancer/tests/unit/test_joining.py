@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ops import testing
 
-from .test_charm import HERE, ctx, keystone, machine, machines, state
+from .test_charm import HERE, charm, ctx, keystone, machine, machines, state
 
 __all__ = ['ctx', 'machine']  # fixtures
 
@@ -155,3 +155,24 @@ def test_it_waits_for_exactly_those_who_would_hold_a_vip_beside_it_or_serve_more
     for name in members - {'lb/0'}:
         speaks = name in known and 'lb/0' in known[name].advertises_to
         assert (name in awaited) == (not speaks or bool({*known[name].acks} - served))
+
+
+def test_a_leader_that_is_removed_passes_its_vips_on_and_leaves_the_others_admitted(
+    machine: machines.FakeMachine,
+):
+    third = testing.Context(charm.LoadBalancerCharm, unit_id=3)
+    speaks = {**SPEAKS, 'advertises-to': '["openstack-loadbalancer/3"]'}
+    before = third.run(third.on.config_changed(), joining_unit(speaks, leader=True))
+    assert machine.service('keepalived') == 'running'
+    peers = before.get_relation(1000)
+    members = json.loads(peers.local_app_data['members'])
+    assert members == ['openstack-loadbalancer/3', OTHER]
+    nobody = dataclasses.replace(peers, peers_data={})
+    out = third.run(
+        third.on.relation_departed(nobody, remote_unit=7, departing_unit=3),
+        dataclasses.replace(before, relations={nobody}),
+    )
+    assert json.loads(out.get_relation(1000).local_app_data['members']) == members
+    assert 'keepalived' not in machine.seen.active
+    third.run(third.on.update_status(), third.run(third.on.stop(), out))
+    assert 'keepalived' not in machine.seen.active
