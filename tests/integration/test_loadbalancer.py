@@ -11,6 +11,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -308,3 +309,35 @@ def test_the_operator_has_the_last_word_on_how_a_service_is_treated(juju: jubila
     until(juju, 'lb/1', lambda m: 'timeouts server is not a time' in m)
     juju.config('lb', {'service-options': ''})
     settle(juju)
+
+
+def test_a_unit_that_comes_and_a_leader_that_goes_leave_the_vip_to_who_serves(
+    juju: jubilant.Juju,
+) -> None:
+    juju.config('lb', {'vip': f'{vip(juju)} {vip(juju, 6)}', 'external-vips': '', 'hostnames': ''})
+    settle(juju)
+    owner(juju)
+    seen: list[int] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.wait(0.05):
+            seen.append(answered(f'http://{vip(juju)}:5000/'))
+
+    client = threading.Thread(target=ask)
+    client.start()
+    try:
+        juju.add_unit('lb')
+        settle(juju)
+        assert {*seen} == {200}
+        leader = next(u for u, s in juju.status().get_units('lb').items() if s.leader)
+        juju.remove_unit(leader)
+        juju.wait(lambda s: leader not in s.get_units('lb'))
+        settle(juju)
+    finally:
+        stop.set()
+        client.join()
+    assert owner(juju) != leader
+    lost = [one for one in seen if one != 200]
+    assert 503 not in lost
+    assert len(lost) < 5  # Those under way in the moment in which the VIP goes from unit to unit.
