@@ -42,9 +42,9 @@ def converge(machine: Machine, *requests: mysql.Request) -> server.Report:
 
 @pytest.fixture(autouse=True)
 def clients(machine: Machine) -> Iterator[None]:
-    if machine.run('test', '-e', '/etc/mysql/mariadb.conf.d/90-charm.cnf').returncode:
+    if machine.run('test', '-e', '/etc/mysql/mariadb.conf.d/80-idle-sessions.cnf').returncode:
         text = f'[mariadbd]\nskip-name-resolve\nbind-address = {LOCAL},{machine.address}\n'
-        configure(machine, text, '/etc/mysql/mariadb.conf.d/90-charm.cnf')
+        configure(machine, text, '/etc/mysql/mariadb.conf.d/80-idle-sessions.cnf')
     converge(machine, *wanted(machine))
     machine.root('CREATE OR REPLACE TABLE held.t (i INT); CREATE OR REPLACE TABLE other.t (i INT)')
     yield
