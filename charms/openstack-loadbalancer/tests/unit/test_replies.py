@@ -77,6 +77,7 @@ def test_a_member_is_read_as_it_was_written() -> None:
         metrics='10.0.0.1:8404',
         in_service=False,
         ready_url='http://10.0.0.1:8405/ready',
+        advertises_to=frozenset({'lb/10', 'lb/2'}),
     )
     bag = reply.write_member(member)
     assert reply.read_member(bag) == member
@@ -87,6 +88,7 @@ def test_a_member_is_read_as_it_was_written() -> None:
         'metrics': '10.0.0.1:8404',
         'in-service': 'no',
         'ready-url': 'http://10.0.0.1:8405/ready',
+        'advertises-to': '["lb/2", "lb/10"]',
     }
     assert reply.write_member(Member())['in-service'] == ''
 
