@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Collection, Iterable, Mapping
+import functools
+from collections.abc import Iterable, Mapping
 
 from charmkit import state
 from charmkit.proxy import haproxy
@@ -49,6 +50,11 @@ class Known:
     out_of_service: bool = False
     """The operator took this unit out (``drain-self``)."""
     orders: Orders = dataclasses.field(default_factory=Orders)
+
+    @functools.cached_property
+    def others(self) -> Mapping[str, reply.Member]:
+        """What the other load balancer units say, by unit."""
+        return {u: reply.read_member(bag) for u, bag in self.inputs.peer_units.items()}
 
     @property
     def relations(self) -> tuple[Relation, ...]:
@@ -116,7 +122,7 @@ def decide(known: Known) -> Decision:
     }
     admitted = inputs.site.unit in members
     before = _has_joined(inputs)
-    awaited = () if before else _awaited(inputs, members, servers)
+    awaited = () if before else joining.waits_for(inputs.site.unit, members, known.others, servers)
     serving = admitted and not known.out_of_service
     wants[haproxy.SELF, 'self'] = 'ready' if serving else 'maint'
     return Decision(
@@ -146,13 +152,6 @@ def _has_joined(inputs: state.Inputs) -> bool:
     return bool(inputs.memory.get(joining.JOINED, RELATIONS in inputs.memory))
 
 
-def _awaited(
-    inputs: state.Inputs, members: Iterable[str], served: Collection[str]
-) -> tuple[str, ...]:
-    known = {unit: reply.read_member(bag) for unit, bag in inputs.peer_units.items()}
-    return joining.waits_for(inputs.site.unit, members, known, served)
-
-
 def clock_time(seconds: float) -> str:
     """A time of day, from seconds since the epoch."""
     return f'{datetime.datetime.fromtimestamp(seconds, datetime.UTC):%H:%M:%S} UTC'
@@ -176,7 +175,6 @@ def _surroundings(known: Known, located: Iterable[vrrp.Vip]) -> layout.Surroundi
 
 def ours(known: Known) -> frozenset[str]:
     """The load balancer's own addresses, as far as this unit knows them: nobody behind it has one of these."""
-    bags = (reply.read_member(bag) for bag in known.inputs.peer_units.values())
     exposure = known.effective.options.exposure
     return frozenset(
         vrrp.spelt(a)
@@ -185,7 +183,7 @@ def ours(known: Known) -> frozenset[str]:
             *(i.address for found in known.networks.values() for i in found),
             *known.effective.options.vips,
             *(x.name for found in exposure.external_vips.values() for x in found),
-            *(a for m in bags for found in m.addresses.values() for a in found),
+            *(a for m in known.others.values() for found in m.addresses.values() for a in found),
         )
     )
 

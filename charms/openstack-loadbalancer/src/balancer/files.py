@@ -9,7 +9,7 @@ from charmkit import host
 from charmkit.proxy import config, haproxy, keepalived
 from charmkit.proxy import programs as beside
 
-from . import configuration, decision, programs, reply, vrrp
+from . import configuration, decision, programs, vrrp
 
 WATCH_UNIT = '/etc/systemd/system/openstack-loadbalancer-watch.service'
 WATCH_SERVICE = 'openstack-loadbalancer-watch'
@@ -82,8 +82,7 @@ def _config(
         for a in (*(a for found in own.values() for a in found), *known.metrics_addresses)
         if a not in outside
     )
-    peers = [reply.read_member(bag) for bag in known.inputs.peer_units.values()]
-    asking = (a for m in peers for found in m.addresses.values() for a in found)
+    asking = (a for m in known.others.values() for found in m.addresses.values() for a in found)
     unit = configuration.Unit(
         name=known.inputs.site.unit,
         inside=tuple(inside),
@@ -118,9 +117,8 @@ def ready_url(known: decision.Known) -> str:
 
 def _keepalived(known: decision.Known, now: decision.Decision) -> host.Host:
     opts = now.opts
-    if (
-        not (now.vips and now.joined) or known.inputs.dying
-    ):  # One that goes passes its VIPs on first.
+    # One that goes passes its VIPs on first.
+    if known.inputs.dying or not (now.vips and now.joined):
         return host.Host(
             absent=(host.Absent(path=keepalived.PATH),),
             services=(
@@ -128,12 +126,14 @@ def _keepalived(known: decision.Known, now: decision.Decision) -> host.Host:
                 host.Service(beside.CHECK_SERVICE, state='stopped'),
             ),
         )
-    members = {u: reply.read_member(b) for u, b in known.inputs.peer_units.items()}
     instance = vrrp.instance(
         known.inputs.site.unit,
         now.vips,
         known.networks,
-        {u: tuple(a for found in m.addresses.values() for a in found) for u, m in members.items()},
+        {
+            u: tuple(a for found in m.addresses.values() for a in found)
+            for u, m in known.others.items()
+        },
         router_id=opts.vrrp_id,
         advert_s=opts.advert_s,
     )

@@ -33,7 +33,6 @@ def published(
     inputs, now = known.inputs, end.decision
     frontends = frozenset(f.name for f in now.layout.frontends)
     before = reply.read_member(inputs.my_peer_data)
-    every = {unit: reply.read_member(bag) for unit, bag in inputs.peer_units.items()}
     mine = reply.Member(
         addresses=now.addresses,
         served=frontends if in_force else frontends & before.served,
@@ -43,9 +42,9 @@ def published(
         ready_url=files.ready_url(known),
         advertises_to=before.advertises_to
         if 'keepalived' in inputs.failed
-        else frozenset(u for u, m in every.items() if any(m.addresses.values())),
+        else frozenset(u for u, m in known.others.items() if any(m.addresses.values())),
     )
-    every[inputs.site.unit] = mine
+    every = {**known.others, inputs.site.unit: mine}
     context = reply.Context(
         layout=now.layout,
         around=now.around,

@@ -18,7 +18,6 @@ from . import (
     joining,
     options,
     publish,
-    reply,
     settling,
     tasks,
 )
@@ -150,8 +149,7 @@ def _members_to_ask(known: decision.Known, now: decision.Decision) -> dict[str, 
     exposure = now.opts.exposure
     if not known.inputs.site.leader or now.opts.vips or exposure.external_vips:
         return {}
-    others = {u: reply.read_member(b) for u, b in known.inputs.peer_units.items()}
-    return {u: m.ready_url for u, m in others.items() if m.ready_url and u in now.members}
+    return {u: m.ready_url for u, m in known.others.items() if m.ready_url and u in now.members}
 
 
 def _relations(inputs: Inputs) -> tuple[Relation, ...]:

@@ -92,7 +92,7 @@ def _granted(
     inputs = known.inputs
     if not inputs.site.leader:
         return now, None
-    others = {u: reply.read_member(bag).acks for u, bag in inputs.peer_units.items()}
+    others = {u: m.acks for u, m in known.others.items()}
     locks = handshake.decide(
         candidates(now, workers),
         now.locks,
