@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from . import host, mixture, offered, state, vip
 from . import spec as spec_
+from .proxy import joining
 from .relations import (
     ENDPOINT_TYPES,
     Databag,
@@ -43,8 +44,6 @@ class Course:
     """What the pause action asks for: reason, deadline, force."""
 
 
-VIP = 'vip'
-"""The name in the unit's memory of the last VIPs that were in networks of it."""
 PAUSED = 'paused'
 """The name in the unit's memory of whether it is paused."""
 BALANCED = 'balanced'
@@ -95,7 +94,8 @@ class Place:
     """Whoever sends clients here knows that this unit stops: a load balancer has drained it, or
     there is none. Others must be left to notice that its health check fails."""
     status: state.Status | None
-    host: host.Host
+    vrrp: vip.Part
+    """Its own haproxy and keepalived, where there is no load balancer."""
     peer_data: Databag
     """What this unit says to its peers."""
     lifecycle: loadbalancer.Lifecycle
@@ -109,7 +109,7 @@ class Place:
     unheeded: Mapping[str, frozenset[str]] = dataclasses.field(
         default_factory=dict[str, frozenset[str]]
     )
-    """What load balancers say that this unit need not hear: see :attr:`charmkit.state.Desired.unheeded`."""
+    """What load balancers and peers say that this unit need not hear: see :attr:`charmkit.state.Desired.unheeded`."""
     unit_data: Mapping[str | int, Databag] = dataclasses.field(
         default_factory=dict[str | int, Databag]
     )
@@ -121,7 +121,7 @@ class Place:
 def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Place:
     """Work it out for the service *spec*."""
     balancers = _balancers(inputs)
-    inputs, homeless = (inputs, ()) if balancers else _housed(inputs)
+    inputs, homeless = (inputs, ()) if balancers else vip.housed(inputs)
     apis = [o.api for o in offered.every(spec, inputs) if o.api]
     lifecycle = _lifecycle(balancers, inputs, course)
     drain = drains.drain(balancers, inputs.site.unit, lifecycle)
@@ -140,6 +140,9 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
     given = balanced(spec, inputs)
     urls = {o.service: _urls_of(o, inputs, given[o.service]) for o in offered.every(spec, inputs)}
     runs = mixture.here(spec, inputs)
+    mine = vip.part(
+        inputs, own, addresses, apps, time_passes=course.time_passes, leaving=course.leaving
+    )
     return Place(
         site=dataclasses.replace(
             inputs.site,
@@ -151,19 +154,22 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         addresses=addresses,
         out_of_service=out,
         announced=lifecycle.state == 'maintenance' if balancers else not inputs.options.get('vip'),
-        status=_status(course, balancers, lifecycle, drain, out) or _misplaced(homeless),
-        host=vip.desired(inputs, own, addresses, apps, leaving=course.leaving or inputs.dying)
-        if own
-        else vip.absent(),
+        status=_status(course, balancers, lifecycle, drain, out)
+        or vip.misplaced(homeless)
+        or mine.status,
+        vrrp=mine,
         settled=not inputs.unsettled,
         vips=str(inputs.options.get('vip') or ''),
         lifecycle=lifecycle,
         coming_back=_state(drains.last_lifecycle(balancers)) in ('drain', 'maintenance'),
-        unheeded=dict.fromkeys(
-            loadbalancer.ENDPOINTS,
-            _WHILE_READY if lifecycle.state == 'ready' and not course.paused else _ALWAYS,
-        ),
-        peer_data={**vip.request(addresses), **running.write(runs)},
+        unheeded={
+            **dict.fromkeys(
+                loadbalancer.ENDPOINTS,
+                _WHILE_READY if lifecycle.state == 'ready' and not course.paused else _ALWAYS,
+            ),
+            'peers': joining.UNHEEDED,
+        },
+        peer_data={**vip.request(addresses), **mine.unit_data, **running.write(runs)},
         unit_data={
             r.id: {
                 **loadbalancer.unit_request(
@@ -194,7 +200,7 @@ def nowhere(inputs: state.Inputs, course: Course) -> Place:
         out_of_service=course.paused,
         announced=True,
         status=_PAUSED if course.paused else None,
-        host=host.Host(),
+        vrrp=vip.Part(machine=host.Host(), memory={}),
         peer_data={},
         lifecycle=loadbalancer.Lifecycle(state='ready', token=''),
         settled=True,
@@ -297,7 +303,7 @@ def _urls_of(
     one: offered.Offered, inputs: state.Inputs, given: Mapping[str, str]
 ) -> dict[str, str]:
     # The units' own haproxy has Apache's applications alone.
-    vips = [] if one.daemon else str(inputs.options.get('vip') or '').split()
+    vips = () if one.daemon else vip.asked(inputs)
     urls: dict[str, str] = {}
     for t in ENDPOINT_TYPES:
         scheme, netloc = 'http', ''
@@ -318,7 +324,7 @@ def _hosts(
     urls: Mapping[str, Mapping[str, str]], inputs: state.Inputs, balancers: Iterable[Relation]
 ) -> dict[str, tuple[str, ...]]:
     """By service: the names and addresses of its *urls*, of its load balancers and VIPs, and this unit's own."""
-    own = {*str(inputs.options.get('vip') or '').split(), *listen(inputs)}
+    own = {*vip.asked(inputs), *listen(inputs)}
     answers = [answer for answer in map(loadbalancer.read, balancers) if answer]
     found: dict[str, tuple[str, ...]] = {}
     for service, by_type in urls.items():
@@ -329,10 +335,10 @@ def _hosts(
     return found
 
 
-def _vip_on(site: Site, binding: str, vips: list[str]) -> str:
+def _vip_on(site: Site, binding: str, vips: tuple[str, ...]) -> str:
     """The VIP that lies in the binding's networks, or else the first."""
     near = [vip for vip in vips if site.is_near(binding, vip)]
-    return (near or vips or [''])[0]
+    return (near or [*vips] or [''])[0]
 
 
 def listen(
@@ -346,33 +352,8 @@ def listen(
         types = ENDPOINT_TYPES
     related = (r.name for r in _balancers(inputs) if loadbalancer.ENDPOINTS[r.name] in types)
     found = {a for b in (*types, *related) for a in offered.addresses_on(inputs.site, b)}
-    return ('127.0.0.1', *sorted(found - {'127.0.0.1'}))
-
-
-def _housed(inputs: state.Inputs) -> tuple[state.Inputs, tuple[str, ...]]:
-    """*inputs* with VIPs that are in networks of this unit, the last ones that were; and those that are not."""
-    _, homeless = vip.placed(inputs)
-    if not homeless:
-        return inputs, ()
-    kept = dataclasses.replace(
-        inputs, options={**inputs.options, 'vip': str(inputs.memory.get(VIP, ''))}
-    )
-    if not kept.options['vip'] or vip.placed(kept)[1]:
-        kept = dataclasses.replace(
-            inputs,
-            options={**inputs.options, 'vip': ''},
-            unsettled=inputs.unsettled | {'vip'},
-        )
-    return kept, homeless
-
-
-def _misplaced(homeless: tuple[str, ...]) -> state.Status | None:
-    if not homeless:
-        return None
-    return state.Status(
-        'blocked',
-        f'option vip: in no network of this unit, and not told to anybody: {" ".join(homeless)}',
-    )
+    # Nor on a VIP that it happens to hold.
+    return ('127.0.0.1', *sorted(found - {'127.0.0.1', *vip.asked(inputs)}))
 
 
 _PAUSED = state.Status('maintenance', 'paused: run the resume action to serve again')

@@ -9,8 +9,9 @@ drained. None leaves anything undone:
   that. A later one may be followed by nothing for as long as the other side has no units (or a peer relation, that an
   upgrade brought, no other unit), and is a hook like any other;
 * a relation-changed whose databag a run of a moment ago has found as it is now, and had nothing to do or to say: each
-  run reads the databags of all relations. What a load balancer says to other units by name does not count, nor what
-  that run has named as unheeded (:attr:`charmkit.state.Desired.unheeded`).
+  run reads the databags of all relations. What a load balancer says to other units by name does not count, nor whom
+  else another unit speaks to (:mod:`charmkit.proxy.joining`), nor what that run has named as unheeded
+  (:attr:`charmkit.state.Desired.unheeded`).
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ FRESH_S = 60.0
 
 BY_UNIT = frozenset({'acks', 'grants'})
 """What load balancers tell units, by the unit's name (``relations.loadbalancer``): JSON objects."""
+NAMING_UNITS = frozenset({'advertises-to'})
+"""What units tell one another: JSON arrays of units' names, of which each looks for its own."""
 BACKENDS = frozenset({'public-backend', 'internal-backend', 'admin-backend'})
 
 _BEFORE_CONFIGURED = frozenset({'leader-elected', 'leader-settings-changed'})
@@ -74,12 +77,13 @@ def digest(
     import hashlib  # Loads OpenSSL, which most hooks that end here do without.
 
     said = {name: value for name, value in databag.items() if name not in unheeded}
-    if relation in BACKENDS:
-        for name in BY_UNIT & said.keys():
-            with contextlib.suppress(ValueError):
-                by_unit: object = json.loads(said[name])
-                if isinstance(by_unit, dict):
-                    said[name] = json.dumps(cast('dict[str, object]', by_unit).get(unit))
+    for name in (BY_UNIT if relation in BACKENDS else NAMING_UNITS) & said.keys():
+        with contextlib.suppress(ValueError):
+            told: object = json.loads(said[name])
+            if isinstance(told, dict) and name in BY_UNIT:
+                said[name] = json.dumps(cast('dict[str, object]', told).get(unit))
+            elif isinstance(told, list) and name in NAMING_UNITS:
+                said[name] = json.dumps(unit in told)
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

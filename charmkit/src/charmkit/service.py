@@ -20,6 +20,7 @@ from . import (
     offered,
     releases,
     state,
+    vip,
     written,
 )
 from .relations import Databag, Need, keystone, loadbalancer
@@ -57,7 +58,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         memory={
             front.PAUSED: course.paused,
             front.BALANCED: front.balanced(spec, inputs),
-            front.VIP: place.vips,
+            vip.IN_FORCE: place.vips,
             **source.memory,
         },
         status=source.status,
@@ -66,7 +67,11 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         goes_on = _goes_on(found, why, inputs, course)
         return dataclasses.replace(
             outset,
-            host=outset.host if goes_on else host.merge(outset.host, _idle(spec)),
+            host=host.merge(
+                outset.host, place.vrrp.unready, host.Host() if goes_on else _idle(spec)
+            ),
+            unit_data={**outset.unit_data, **vip.over(inputs.my_peer_data, place.vrrp.unit_data)},
+            app_data={**outset.app_data, **vip.over(inputs.peers, place.vrrp.app_data)},
             status=(*(map(_said_before, unmet) if goes_on else unmet), *source.status),
             memory={**outset.memory, SERVED: goes_on},
         )
@@ -102,7 +107,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             _served(spec, inputs, place, serving=serving, version=installed)
             if spec.apps
             else host.Host(),
-            place.host,
+            place.vrrp.machine,
             spec.machine(ready),
         ),
         unit_data={
@@ -110,7 +115,10 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             **(_offered(spec, ready, asked) if decision.usable and place.settled else {}),
             'peers': {**decision.unit_data, **place.peer_data},
         },
-        app_data={**outset.app_data, 'peers': {**decision.app_data, **values.app_data}},
+        app_data={
+            **outset.app_data,
+            'peers': {**decision.app_data, **values.app_data, **place.vrrp.app_data},
+        },
         secrets=values.secrets,
         ports=frozenset(x.port for x in (*spec.apps, *spec.served)),
         status=(
@@ -127,7 +135,12 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             *(spec.tasks(ready) if decision.usable else ()),
             *consumers.tasks(spec, ready, running),
         ),
-        memory={**outset.memory, SERVED: decision.usable and not refusal, **spec.memory(ready)},
+        memory={
+            **outset.memory,
+            SERVED: decision.usable and not refusal,
+            **place.vrrp.memory,
+            **spec.memory(ready),
+        },
     )
 
 

@@ -2,8 +2,9 @@
 
 Each unit's haproxy serves the VIP's address alone (Apache has the unit's own) and sends requests
 to every unit whose ``/healthcheck`` passes; keepalived decides which unit holds the VIP. The
-units learn one another's addresses from the peer relation. What it filters, limits and checks is
-what the load balancer does (:mod:`charmkit.proxy`).
+units learn one another's addresses from the peer relation, and a new one holds the VIP once the
+others speak to it. What it filters, limits and checks is what the load balancer does, and so is
+who may hold VIPs (:mod:`charmkit.proxy`).
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from . import host, limits, state
-from .proxy import config, haproxy, keepalived, programs
-from .relations import ENDPOINT_TYPES, Databag, Network, address_in, unit_order, wire
+from .proxy import config, haproxy, joining, keepalived, programs
+from .relations import ENDPOINT_TYPES, JUJUS_OWN, Databag, Network, address_in, unit_order, wire
 
 KEY = 'addresses'
 """What each unit says to its peers: where it serves."""
 READY_PORT = 8799
+IN_FORCE = 'vip'
+"""The name in the unit's memory of the last VIPs that were in networks of it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,10 +55,14 @@ class Vip:
 
 def placed(inputs: state.Inputs) -> tuple[tuple[Vip, ...], tuple[str, ...]]:
     """Each address of the option ``vip`` in its network, and those that belong in none."""
-    here = [n for t in ENDPOINT_TYPES for n in inputs.site.networks.get(t, ())]
+    wanted = asked(inputs)
+    every = (n for t in ENDPOINT_TYPES for n in inputs.site.networks.get(t, ()))
+    here = [
+        n for n in every if n.address not in wanted
+    ]  # One that this unit holds shows among them.
     vips: list[Vip] = []
     homeless: list[str] = []
-    for address in str(inputs.options.get('vip') or '').split():
+    for address in wanted:
         near = [n for n in here if address_in(address, n.subnet)]
         if near:
             vips.append(Vip(address=address, network=near[0]))
@@ -63,20 +71,130 @@ def placed(inputs: state.Inputs) -> tuple[tuple[Vip, ...], tuple[str, ...]]:
     return tuple(vips), tuple(homeless)
 
 
+def housed(inputs: state.Inputs) -> tuple[state.Inputs, tuple[str, ...]]:
+    """*inputs* with VIPs that are in networks of this unit, the last ones that were; and those that are not."""
+    _, homeless = placed(inputs)
+    if not homeless:
+        return inputs, ()
+    kept = dataclasses.replace(
+        inputs, options={**inputs.options, 'vip': str(inputs.memory.get(IN_FORCE, ''))}
+    )
+    if not kept.options['vip'] or placed(kept)[1]:
+        kept = dataclasses.replace(
+            inputs,
+            options={**inputs.options, 'vip': ''},
+            unsettled=inputs.unsettled | {'vip'},
+        )
+    return kept, homeless
+
+
+def misplaced(homeless: tuple[str, ...]) -> state.Status | None:
+    """What the operator hears of VIPs that are in no network of this unit."""
+    if not homeless:
+        return None
+    return state.Status(
+        'blocked',
+        f'option vip: in no network of this unit, and not told to anybody: {" ".join(homeless)}',
+    )
+
+
+def asked(inputs: state.Inputs) -> tuple[str, ...]:
+    """The addresses of the option ``vip``."""
+    return tuple(str(inputs.options.get('vip') or '').split())
+
+
 def request(addresses: Iterable[str]) -> Databag:
-    """What this unit says to its peers."""
+    """Where this unit serves, for its peers."""
     return {KEY: wire.dump([a for a in addresses if not a.startswith('127.')])}
 
 
 def addresses(inputs: state.Inputs) -> tuple[str, ...]:
     """Where the haproxy of any unit asks from: the addresses that each unit serves on, and the VIPs."""
     here = (a for t in ENDPOINT_TYPES for a in inputs.site.all_addresses.get(t, ()))
-    theirs = (
-        a
-        for bag in inputs.peer_units.values()
-        for a in wire.texts(wire.load_array(bag.get(KEY, '')))
+    theirs = (a for found in others(inputs).values() for a in found)
+    return (*here, *theirs, *asked(inputs))
+
+
+def others(inputs: state.Inputs) -> dict[str, tuple[str, ...]]:
+    """Where each other unit serves, as it says; nowhere, as long as it says nothing."""
+    return {
+        name: wire.texts(wire.load_array(bag.get(KEY, '')))
+        for name, bag in inputs.peer_units.items()
+    }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Part:
+    """This unit's part in who holds the VIPs, and what follows from it."""
+
+    machine: host.Host
+    unready: host.Host = dataclasses.field(default_factory=host.Host)
+    """What of it holds also for a unit that lacks something to serve with."""
+    unit_data: Databag = dataclasses.field(default_factory=dict[str, str])
+    """For its peers, also from such a unit."""
+    app_data: Databag = dataclasses.field(default_factory=dict[str, str])
+    """From the leader, to them."""
+    status: state.Status | None = None
+    memory: Mapping[str, Any] = dataclasses.field(
+        default_factory=lambda: {joining.JOINED: False, joining.SEEN: []}
     )
-    return (*here, *theirs, *str(inputs.options.get('vip') or '').split())
+    """Of a unit that lacks nothing: what is not at work has not joined."""
+
+
+def part(
+    inputs: state.Inputs,
+    vips: tuple[Vip, ...],
+    addresses: tuple[str, ...],
+    apps: Mapping[str, App],
+    *,
+    time_passes: bool,
+    leaving: bool,
+) -> Part:
+    """Work it out for *vips*, none where load balancers stand before the units; arguments as of :func:`desired`."""
+    leaving = leaving or inputs.dying
+    unready = keepalived.ABSENT if leaving else host.Host()
+    if not vips:
+        return Part(machine=absent(), unready=unready)
+    unit = inputs.site.unit
+    found = joining.decide(
+        unit,
+        joining.members(unit, inputs.peers, inputs.peer_units, leader=inputs.site.leader),
+        {name: joining.read(bag) for name, bag in inputs.peer_units.items()},
+        peers=inputs.peers,
+        before=_has_joined(inputs),
+        seen=wire.texts(inputs.memory.get(joining.SEEN)),
+        time_passes=time_passes,
+    )
+    speaks_to = frozenset(name for name, where in others(inputs).items() if where)
+    if 'keepalived' in inputs.failed:
+        speaks_to = joining.read(inputs.my_peer_data).advertises_to
+    said = joining.Said(advertises_to=speaks_to, takes_part=found.joined and not leaving)
+    return Part(
+        machine=desired(inputs, vips, addresses, apps, holds=found.joined and not leaving),
+        unready=unready,
+        unit_data={**request(addresses), **joining.write(said)},
+        app_data={joining.MEMBERS: wire.dump(list(found.members))},
+        status=state.Status('waiting', found.waiting) if found.waiting else None,
+        memory=found.memory,
+    )
+
+
+def over(said: Databag, more: Databag) -> dict[str | int, Databag]:
+    """For the peer relation, of a unit that lacks something: *more* over what is *said*, as the rest is not known.
+
+    It begins to take part when it lacks nothing.
+    """
+    kept = {k: v for k, v in said.items() if k not in JUJUS_OWN}
+    begins = joining.TAKES_PART in more and not said.get(joining.TAKES_PART)
+    return (
+        {'peers': {**kept, **more, **({joining.TAKES_PART: ''} if begins else {})}} if more else {}
+    )
+
+
+def _has_joined(inputs: state.Inputs) -> bool:
+    # A unit of an earlier revision did without: its keepalived runs since it had all that it needs.
+    earlier = bool(inputs.memory.get(IN_FORCE)) and bool(inputs.memory.get('served'))
+    return bool(inputs.memory.get(joining.JOINED, earlier))
 
 
 def desired(
@@ -85,15 +203,11 @@ def desired(
     addresses: tuple[str, ...],
     apps: Mapping[str, App],
     *,
-    leaving: bool = False,
+    holds: bool = True,
 ) -> host.Host:
-    """A haproxy for *apps* (by name) on *vips*, and keepalived to hold them."""
+    """A haproxy for *apps* (by name) on *vips*, and keepalived if this unit is one of those that may hold them."""
     unit = inputs.site.unit
-    others = {
-        name: wire.texts(wire.load_array(bag.get(KEY, '')))
-        for name, bag in inputs.peer_units.items()
-    }
-    units = {unit: tuple(a for a in addresses if not a.startswith('127.')), **others}
+    units = {unit: tuple(a for a in addresses if not a.startswith('127.')), **others(inputs)}
     hosts = _hosts(inputs, vips)
     text = haproxy.render(haproxy_config(unit, vips, units, apps, hosts))
     files = host.Host(
@@ -107,30 +221,16 @@ def desired(
                 check=('haproxy', '-c', '-f', '{path}'),
                 notify=('haproxy',),
             ),
-            host.File(
-                path=keepalived.PATH,
-                content=keepalived.render(_instance(unit, vips, units)),
-                mode=0o640,
-                notify=('keepalived',),
-            ),
         ),
-        services=(
-            host.Service('haproxy', on_change='reload'),
-            host.Service('keepalived', 'stopped' if leaving else 'running', 'reload'),
-        ),
+        services=(host.Service('haproxy', on_change='reload'),),
     )
-    return host.merge(files, programs.beside_haproxy(), programs.beside_keepalived(READY_PORT))
+    instance = _instance(unit, vips, units) if holds else None
+    return host.merge(files, programs.beside_haproxy(), keepalived.desired(instance, READY_PORT))
 
 
 def absent() -> host.Host:
     """Neither of them, for a unit that a load balancer stands before."""
-    return host.Host(
-        services=(
-            host.Service('keepalived', 'stopped'),
-            host.Service(programs.CHECK_SERVICE, 'stopped'),
-            host.Service('haproxy', 'stopped'),
-        )
-    )
+    return host.merge(keepalived.ABSENT, host.Host(services=(host.Service('haproxy', 'stopped'),)))
 
 
 def haproxy_config(

@@ -245,8 +245,9 @@ def test_what_a_load_balancer_refuses_is_told() -> None:
 def test_what_need_not_be_heard_of_each_load_balancer() -> None:
     def heeds_not(*balancers: relations.Relation, **more: Any) -> Any:
         found = place(*balancers, **more).unheeded
-        assert set(found) == {'public-backend', 'internal-backend', 'admin-backend'}
-        (one,) = set(found.values())
+        assert set(found) == {'public-backend', 'internal-backend', 'admin-backend', 'peers'}
+        assert found['peers'] == {'takes-part'}
+        (one,) = {keys for name, keys in found.items() if name != 'peers'}
         return one
 
     assert heeds_not(balancer(wish='ready')) == {'acks', 'grants', 'releases'}
@@ -271,7 +272,7 @@ def test_it_says_where_it_is_on_the_binding_of_each_load_balancer() -> None:
     assert json.loads(found.app_data[5]['endpoints'])[0]['endpoint-types'] == ['public']
     assert json.loads(found.app_data[6]['endpoints'])[0]['endpoint-types'] == ['internal']
     assert {'release', 'base', 'lifecycle', 'endpoints'} == set(found.unit_data[5])
-    assert found.host == vip.absent()
+    assert found.vrrp.machine == vip.absent()
 
 
 def test_peers_hear_where_it_serves_and_what_it_runs() -> None:
@@ -289,7 +290,7 @@ def test_an_agent_has_no_clients() -> None:
         out_of_service=False,
         announced=True,
         status=None,
-        host=host.Host(),
+        vrrp=vip.Part(machine=host.Host(), memory={}),
         peer_data={},
         lifecycle=loadbalancer.Lifecycle(state='ready', token=''),
         settled=True,
@@ -314,15 +315,15 @@ def test_a_vip_brings_a_haproxy_that_knows_each_application() -> None:
     size = front.offered.size(bulk, bulk.apps[0], inputs).requests
     assert found.vips == '10.0.0.9'
     assert found.settled
-    assert found.host == vip.desired(
+    assert found.vrrp.machine == vip.desired(
         inputs,
         vip.placed(inputs)[0],
         found.addresses,
         {'demo-api': vip.App(8778, limits.BULK, size)},
     )
-    left = front.place(bulk, inputs, front.course(Hook('stop'), inputs)).host
+    left = front.place(bulk, inputs, front.course(Hook('stop'), inputs)).vrrp.machine
     assert {s.name: s.state for s in left.services}['keepalived'] == 'stopped'
-    assert {s.name: s.state for s in found.host.services}['keepalived'] == 'running'
+    assert {s.name: s.state for s in found.vrrp.machine.services}['keepalived'] == 'running'
 
 
 NOWHERE = '192.0.2.9'
@@ -334,9 +335,9 @@ MISPLACED = state.Status(
 @pytest.mark.parametrize(
     ('kept', 'vips', 'settled'),
     [
-        ({front.VIP: '10.0.0.9'}, '10.0.0.9', True),
-        ({front.VIP: '192.0.2.8'}, '', False),
-        ({front.VIP: ''}, '', False),
+        ({vip.IN_FORCE: '10.0.0.9'}, '10.0.0.9', True),
+        ({vip.IN_FORCE: '192.0.2.8'}, '', False),
+        ({vip.IN_FORCE: ''}, '', False),
         ({}, '', False),
     ],
 )
@@ -351,7 +352,7 @@ def test_a_vip_in_no_network_is_told_to_nobody_and_the_last_good_one_stays(
 
 def test_where_load_balancers_are_no_vip_is_wanted_nor_missed() -> None:
     found = place(balancer(), options={'vip': NOWHERE})
-    assert (found.status, found.settled, found.host) == (None, True, vip.absent())
+    assert (found.status, found.settled, found.vrrp.machine) == (None, True, vip.absent())
 
 
 def test_an_option_that_others_are_told_of_and_that_is_bad_is_not_settled() -> None:

@@ -32,11 +32,11 @@ APP = vip.App(8778, requests_at_once=16)
 def desired(
     inputs: state.Inputs = INPUTS,
     *,
-    leaving: bool = False,
+    holds: bool = True,
     app: vip.App = APP,
 ) -> host.Host:
     vips, _ = vip.placed(inputs)
-    return vip.desired(inputs, vips, ADDRESSES, {'demo-api': app}, leaving=leaving)
+    return vip.desired(inputs, vips, ADDRESSES, {'demo-api': app}, holds=holds)
 
 
 def content(name: str, inputs: state.Inputs = INPUTS) -> str:
@@ -87,13 +87,14 @@ def test_the_first_unit_has_the_highest_priority_and_all_know_the_others():
     assert 'fd00::99/64 dev eth1' in text.split('virtual_ipaddress_excluded')[1]
 
 
-def test_a_unit_that_leaves_lets_go_of_the_vip_and_serves_on():
-    leaving = desired(leaving=True)
-    assert {s.name: s.state for s in leaving.services} == {
+def test_a_unit_that_may_not_hold_the_vip_serves_all_the_same():
+    without = desired(holds=False)
+    assert {s.name: s.state for s in without.services} == {
         'haproxy': 'running',
         'keepalived': 'stopped',
-        'openstack-haproxy-ready': 'running',
+        'openstack-haproxy-ready': 'stopped',
     }
+    assert [a.path for a in without.absent] == ['/etc/keepalived/keepalived.conf']
 
 
 def test_what_a_unit_says_to_its_peers_is_where_they_reach_it():

@@ -182,7 +182,9 @@ def test_the_first_unit_migrates_the_databases(snapshot: SnapshotAssertion):
 
 def test_units_behind_a_vip_of_their_own(snapshot: SnapshotAssertion):
     vips = {'vip': '203.0.113.99 10.0.0.99 fd00::99', 'os-public-hostname': 'cloud.example'}
-    inputs = dataclasses.replace(migrated(), options=vips, peer_units=PEERS)
+    inputs = dataclasses.replace(
+        migrated(), options=vips, peer_units=PEERS, memory={'joined': True}
+    )
     assert shown(run(inputs)) == snapshot
 
 

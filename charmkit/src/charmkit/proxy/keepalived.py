@@ -15,6 +15,7 @@ import dataclasses
 import ipaddress
 from collections.abc import Iterable, Sequence
 
+from .. import host
 from ..relations import unit_order
 from . import programs
 
@@ -48,6 +49,30 @@ class Instance:
     """The other units' names."""
     router_id: int
     advert_s: float = 0.2
+
+
+def desired(what: Instance | None, ready_port: int) -> host.Host:
+    """Keepalived with *what*, and what tells it whether haproxy is ready; without a part neither runs.
+
+    *ready_port* answers ``/ready`` on loopback.
+    """
+    if what is None:
+        return ABSENT
+    mine = host.Host(
+        files=(host.File(path=PATH, content=render(what), mode=0o640, notify=('keepalived',)),),
+        services=(host.Service('keepalived', on_change='reload'),),
+    )
+    return host.merge(programs.beside_keepalived(ready_port), mine)
+
+
+ABSENT = host.Host(
+    absent=(host.Absent(path=PATH),),
+    services=(
+        host.Service('keepalived', 'stopped'),
+        host.Service(programs.CHECK_SERVICE, 'stopped'),
+    ),
+)
+"""A unit that holds no VIPs, passes them on, or is no part of it yet."""
 
 
 def render(what: Instance) -> str:

@@ -45,7 +45,7 @@ def beside_haproxy(*, before_reload: str = '') -> host.Host:
     )
 
 
-def beside_keepalived(ready_port: int, *, running: bool = True) -> host.Host:
+def beside_keepalived(ready_port: int) -> host.Host:
     """What tells keepalived whether the local haproxy is ready. *ready_port* answers ``/ready`` on loopback."""
     unit = f'/etc/systemd/system/{CHECK_SERVICE}.service'
     return host.Host(
@@ -62,7 +62,7 @@ def beside_keepalived(ready_port: int, *, running: bool = True) -> host.Host:
             ),
             host.File(path=KEEPALIVED_DROP_IN, content=_KEEPALIVED),
         ),
-        services=(host.Service(CHECK_SERVICE, 'running' if running else 'stopped'),),
+        services=(host.Service(CHECK_SERVICE),),
     )
 
 

@@ -8,10 +8,10 @@ import functools
 from collections.abc import Iterable, Mapping
 
 from charmkit import state
-from charmkit.proxy import haproxy
-from charmkit.relations import Relation, loadbalancer, unit_order, wire
+from charmkit.proxy import haproxy, joining
+from charmkit.relations import Relation, loadbalancer, wire
 
-from . import departed, handshake, interface, joining, layout, options, reply, rotation, vrrp
+from . import departed, handshake, interface, layout, options, reply, rotation, vrrp
 
 ENDPOINTS = ('backend', 'loadbalancer')
 PEERS = 'peers'
@@ -50,6 +50,8 @@ class Known:
     out_of_service: bool = False
     """The operator took this unit out (``drain-self``)."""
     orders: Orders = dataclasses.field(default_factory=Orders)
+    time_passes: bool = False
+    """No event brought this run about."""
 
     @functools.cached_property
     def others(self) -> Mapping[str, reply.Member]:
@@ -73,7 +75,6 @@ class Decision:
     around: layout.Surroundings
     vips: tuple[vrrp.Vip, ...]
     homeless_vips: tuple[str, ...]
-    members: tuple[str, ...]
     excluded: frozenset[str]
     holds: Mapping[str, loadbalancer.Lifecycle]
     locks: Mapping[str, handshake.Lock]
@@ -84,13 +85,15 @@ class Decision:
     wants: Mapping[rotation.ServerKey, rotation.Want]
     addresses: Mapping[str, tuple[str, ...]]
     """This unit's own, by endpoint type."""
-    admitted: bool
-    awaited: tuple[str, ...]
-    """Members that this unit waits for until it may hold VIPs."""
-    joined: bool
-    """This unit may hold VIPs."""
+    vrrp: joining.Part
+    """This unit's part in who holds VIPs."""
     serving: bool
     """This unit wants clients."""
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The load balancer units that are admitted."""
+        return self.vrrp.members
 
 
 def decide(known: Known) -> Decision:
@@ -120,10 +123,17 @@ def decide(known: Known) -> Decision:
         for unit, found in servers.items()
         for key in found
     }
-    admitted = inputs.site.unit in members
-    before = _has_joined(inputs)
-    awaited = () if before else joining.waits_for(inputs.site.unit, members, known.others, servers)
-    serving = admitted and not known.out_of_service
+    part = joining.decide(
+        inputs.site.unit,
+        members,
+        {u: m.vrrp for u, m in known.others.items()},
+        peers=inputs.peers,
+        before=_has_joined(inputs),
+        seen=wire.texts(inputs.memory.get(joining.SEEN)),
+        ahead=[u for u, m in known.others.items() if not m.acks.keys() <= servers.keys()],
+        time_passes=known.time_passes,
+    )
+    serving = part.admitted and not known.out_of_service
     wants[haproxy.SELF, 'self'] = 'ready' if serving else 'maint'
     return Decision(
         opts=opts,
@@ -132,7 +142,6 @@ def decide(known: Known) -> Decision:
         around=around,
         vips=located,
         homeless_vips=homeless,
-        members=members,
         excluded=excluded,
         holds=holds,
         locks=locks,
@@ -140,9 +149,7 @@ def decide(known: Known) -> Decision:
         servers=servers,
         wants=wants,
         addresses=layout.own_addresses(around),
-        admitted=admitted,
-        awaited=awaited,
-        joined=before or (admitted and not awaited),
+        vrrp=part,
         serving=serving,
     )
 
@@ -201,11 +208,17 @@ def _parsed(
 def _members(known: Known) -> tuple[tuple[str, ...], frozenset[str]]:
     inputs = known.inputs
     excluded = frozenset(wire.texts(wire.load_array(inputs.peers.get('excluded', ''))))
-    if not inputs.site.leader:
-        return wire.texts(wire.load_array(inputs.peers.get('members', ''))), excluded
-    everyone = {inputs.site.unit, *inputs.peer_units}
-    excluded = ((excluded | known.orders.exclude) - known.orders.include) & everyone
-    return tuple(sorted(everyone - excluded, key=unit_order)), excluded
+    if inputs.site.leader:
+        everyone = {inputs.site.unit, *inputs.peer_units}
+        excluded = ((excluded | known.orders.exclude) - known.orders.include) & everyone
+    found = joining.members(
+        inputs.site.unit,
+        inputs.peers,
+        inputs.peer_units,
+        leader=inputs.site.leader,
+        excluded=excluded,
+    )
+    return found, excluded
 
 
 def _holds(known: Known) -> dict[str, loadbalancer.Lifecycle]:

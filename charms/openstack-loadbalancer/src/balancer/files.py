@@ -118,14 +118,8 @@ def ready_url(known: decision.Known) -> str:
 def _keepalived(known: decision.Known, now: decision.Decision) -> host.Host:
     opts = now.opts
     # One that goes passes its VIPs on first.
-    if known.inputs.dying or not (now.vips and now.joined):
-        return host.Host(
-            absent=(host.Absent(path=keepalived.PATH),),
-            services=(
-                host.Service('keepalived', state='stopped'),
-                host.Service(beside.CHECK_SERVICE, state='stopped'),
-            ),
-        )
+    if known.inputs.dying or not (now.vips and now.vrrp.joined):
+        return keepalived.desired(None, opts.ready_port)
     instance = vrrp.instance(
         known.inputs.site.unit,
         now.vips,
@@ -137,15 +131,4 @@ def _keepalived(known: decision.Known, now: decision.Decision) -> host.Host:
         router_id=opts.vrrp_id,
         advert_s=opts.advert_s,
     )
-    mine = host.Host(
-        files=(
-            host.File(
-                path=keepalived.PATH,
-                content=keepalived.render(instance),
-                mode=0o640,
-                notify=('keepalived',),
-            ),
-        ),
-        services=(host.Service('keepalived', on_change='reload'),),
-    )
-    return host.merge(beside.beside_keepalived(opts.ready_port), mine)
+    return keepalived.desired(instance, opts.ready_port)

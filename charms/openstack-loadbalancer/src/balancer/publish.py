@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from charmkit import Status
+from charmkit.proxy import joining
 from charmkit.relations import Databag, loadbalancer, running, unit_order, wire
 
 from . import decision, files, handshake, interface, observability, reply, rotation, stats
@@ -40,9 +41,12 @@ def published(
         metrics=_metrics(known, now),
         in_service=now.serving,
         ready_url=files.ready_url(known),
-        advertises_to=before.advertises_to
-        if 'keepalived' in inputs.failed
-        else frozenset(u for u, m in known.others.items() if any(m.addresses.values())),
+        vrrp=joining.Said(
+            advertises_to=before.vrrp.advertises_to
+            if 'keepalived' in inputs.failed
+            else frozenset(u for u, m in known.others.items() if any(m.addresses.values())),
+            takes_part=bool(now.vips) and now.vrrp.joined and not inputs.dying,
+        ),
     )
     every = {**known.others, inputs.site.unit: mine}
     context = reply.Context(
@@ -125,7 +129,7 @@ def _free(lifecycle: loadbalancer.Lifecycle) -> handshake.Lock:
 
 def _peers(known: decision.Known, now: decision.Decision) -> Databag:
     return {
-        'members': wire.dump(list(now.members)),
+        joining.MEMBERS: wire.dump(list(now.members)),
         'excluded': wire.dump(sorted(now.excluded)),
         'locks': handshake.dump(now.locks),
         'holds': wire.dump({u: loadbalancer.write_lifecycle(h) for u, h in now.holds.items()}),
@@ -156,12 +160,10 @@ def statuses(known: decision.Known, end: Settled, *, in_force: bool) -> tuple[St
         out.append(Status('blocked', f'haproxy has not taken up its configuration: {failed}'))
     if known.out_of_service:
         out.append(Status('maintenance', 'out of service (resume-self brings it back)'))
-    if not now.admitted:
-        out.append(Status('waiting', 'waiting for the leader to admit this unit'))
-    elif now.vips and not now.joined:
-        out.append(
-            Status('waiting', f'no VIPs here until they know of this unit: {_some(now.awaited)}')
-        )
+    if not now.vrrp.admitted:
+        out.append(Status('waiting', joining.NOT_ADMITTED))
+    elif now.vips and now.vrrp.waiting:
+        out.append(Status('waiting', now.vrrp.waiting))
     dead = [b.name for b in now.layout.backends if not _any_up(b.name, end.workers)]
     if dead:
         out.append(Status('waiting', f'no unit answers its check: {_some(dead)}'))

@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from charmkit.proxy import joining
 from charmkit.relations import Databag, host_in_url, loadbalancer, running, unit_order, wire
 
 from . import exposure as exposure_
@@ -33,8 +34,8 @@ class Member:
     """It wants clients: it was admitted, and no operator has taken it out."""
     ready_url: str = ''
     """Where the other units may ask whether it is ready; empty: nowhere."""
-    advertises_to: frozenset[str] = frozenset()
-    """Units that its keepalived speaks to, or would: see :mod:`balancer.joining`."""
+    vrrp: joining.Said = dataclasses.field(default_factory=joining.Said)
+    """Of who holds VIPs."""
 
 
 def write_member(member: Member) -> Databag:
@@ -46,7 +47,7 @@ def write_member(member: Member) -> Databag:
         'metrics': member.metrics,
         'in-service': '' if member.in_service else 'no',
         'ready-url': member.ready_url,
-        'advertises-to': wire.dump(sorted(member.advertises_to, key=unit_order)),
+        **joining.write(member.vrrp),
     }
 
 
@@ -60,7 +61,7 @@ def read_member(bag: Databag) -> Member:
         metrics=bag.get('metrics', ''),
         in_service=bag.get('in-service', '') != 'no',
         ready_url=bag.get('ready-url', ''),
-        advertises_to=frozenset(wire.texts(wire.load_array(bag.get('advertises-to', '')))),
+        vrrp=joining.read(bag),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from charmkit import Action, Desired, Inputs, Status, Why
-from charmkit.proxy import haproxy
+from charmkit.proxy import haproxy, joining
 from charmkit.relations import ENDPOINT_TYPES, Relation, wire
 
 from . import (
@@ -15,7 +15,6 @@ from . import (
     decision,
     departed,
     files,
-    joining,
     options,
     publish,
     settling,
@@ -91,6 +90,7 @@ def know(why: Why, inputs: Inputs) -> decision.Known:
         guilty={**blame.remembered(inputs, effective.raw), **verdict.guilty},
         out_of_service=actions.out_of_service(why, bool(inputs.memory.get(OUT_OF_SERVICE))),
         orders=actions.orders(why),
+        time_passes=why.time_passes,
     )
 
 
@@ -126,7 +126,7 @@ def _ended(why: Why, inputs: Inputs, known: decision.Known, end: Settled) -> Des
             GONE: departed.dump_gone(known.gone),
             DRAINS: {u: list(x) for u, x in end.course.drains.items()},
             OUT_OF_SERVICE: known.out_of_service,
-            joining.JOINED: now.joined,
+            **now.vrrp.memory,
             **({OPTIONS: dict(known.effective.raw)} if known.effective.complete else {}),
             **blame.memory(known, inputs, in_force=in_force),
         },
@@ -137,11 +137,12 @@ def _ended(why: Why, inputs: Inputs, known: decision.Known, end: Settled) -> Des
 
 def _unheeded(known: decision.Known, now: decision.Decision) -> frozenset[str]:
     """What the other members acknowledge is for the leader, while a drain is under way or asked for."""
-    if not now.joined:
-        return frozenset()  # It waits for what they say.
+    if not now.vrrp.joined:
+        return joining.UNHEEDED  # It waits for what they say.
     wanted = [x for x in now.lifecycles.values() if x is not None and x.state != 'ready']
     drains = bool(now.locks or wanted)
-    return frozenset() if known.inputs.site.leader and drains else frozenset({'acks'})
+    heeded = known.inputs.site.leader and drains
+    return joining.UNHEEDED if heeded else joining.UNHEEDED | {'acks'}
 
 
 def _members_to_ask(known: decision.Known, now: decision.Decision) -> dict[str, str]:

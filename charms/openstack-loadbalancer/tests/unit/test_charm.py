@@ -216,8 +216,8 @@ def test_a_drain_is_granted_carried_out_and_acknowledged_in_one_hook(
 
 @pytest.mark.parametrize(
     ('leader', 'wish', 'unheeded'),
-    [(True, 'ready', ['acks']), (True, 'drain', []), (False, 'ready', ['acks']),
-     (False, 'drain', ['acks'])],
+    [(True, 'ready', ['acks', 'takes-part']), (True, 'drain', ['takes-part']),
+     (False, 'ready', ['acks', 'takes-part']), (False, 'drain', ['acks', 'takes-part'])],
 )  # fmt: skip
 def test_what_other_members_acknowledge_is_for_the_leader_while_something_drains(
     machine: machines.FakeMachine, tmp_path: pathlib.Path, leader: bool, wish: Any, unheeded: Any

@@ -7,11 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from balancer import joining, reply
-from charmkit.proxy import keepalived
-from charmkit.relations import loadbalancer
-from hypothesis import given
-from hypothesis import strategies as st
+from charmkit.proxy import joining, keepalived
 from ops import testing
 
 from .test_charm import HERE, charm, ctx, keystone, machine, machines, state
@@ -25,14 +21,17 @@ ACKS = json.dumps({'keystone/0': {'token': 't', 'state': 'ready', 'sessions': 0}
 
 
 def joining_unit(
-    said: dict[str, str], *relations: testing.RelationBase, leader: bool = False
+    said: dict[str, str],
+    *relations: testing.RelationBase,
+    leader: bool = False,
+    unit: str = ME,
 ) -> testing.State:
     """A unit that its leader has admitted, beside another that says *said*."""
     peers = testing.PeerRelation(
         'peers',
         id=1000,
         peers_data={7: said},
-        local_app_data={'members': json.dumps([ME, OTHER])},
+        local_app_data={'members': json.dumps([unit, OTHER])},
     )
     return testing.State(
         leader=leader, relations={peers, *relations}, networks=HERE, config=dict(VIP)
@@ -102,6 +101,41 @@ def test_one_that_was_excluded_goes_on_and_its_check_says_no(
     assert machine.service('keepalived') == 'running'
 
 
+@pytest.mark.parametrize(
+    ('unit', 'said', 'runs'),
+    [
+        (7, {'takes-part': 'yes'}, False),
+        (7, {}, True),
+        (7, {'takes-part': 'yes', 'advertises-to': json.dumps([OTHER])}, True),
+        (0, {'takes-part': 'yes'}, True),
+    ],
+    ids=['left alone', 'by one that holds none', 'not left', 'by one that comes after it'],
+)
+def test_one_that_the_first_of_them_speaks_to_no_more_steps_back(
+    machine: machines.FakeMachine, unit: int, said: dict[str, str], runs: bool
+):
+    one = testing.Context(charm.LoadBalancerCharm, unit_id=unit)
+    other = 7 - unit
+    peers = testing.PeerRelation(
+        'peers',
+        id=1000,
+        peers_data={other: {**SPEAKS, 'advertises-to': json.dumps([ME, OTHER])}},
+        local_app_data={'members': json.dumps([ME, OTHER])},
+    )
+    before = one.run(
+        one.on.config_changed(),
+        testing.State(relations={peers}, networks=HERE, config=dict(VIP)),
+    )
+    assert before.get_relation(1000).local_unit_data['takes-part'] == 'yes'
+    after = dataclasses.replace(
+        before.get_relation(1000),
+        peers_data={other: {**SPEAKS, 'advertises-to': '[]', **said}},
+    )
+    out = one.run(one.on.update_status(), dataclasses.replace(before, relations={after}))
+    assert (machine.service('keepalived') == 'running') is runs
+    assert out.get_relation(1000).local_unit_data.get('takes-part', '') == ('yes' if runs else '')
+
+
 def test_a_unit_of_an_earlier_revision_does_not_drop_its_vips(
     ctx: Any, machine: machines.FakeMachine
 ):
@@ -133,36 +167,13 @@ def test_it_says_whom_its_keepalived_speaks_to_also_before_it_takes_part(
     assert json.loads(out.get_relation(1000).local_unit_data['advertises-to']) == []
 
 
-def member(to: set[str], units: set[str]) -> reply.Member:
-    """What another unit says that speaks to *to*, and has *units* behind it."""
-    acks = {u: loadbalancer.Ack(token='', state='ready') for u in units}
-    return reply.Member(advertises_to=frozenset(to), acks=acks)
-
-
-NAMES = st.sets(st.sampled_from([f'lb/{n}' for n in range(5)]))
-MEMBERS = st.dictionaries(
-    st.sampled_from([f'lb/{n}' for n in range(5)]),
-    st.builds(member, NAMES, st.sets(st.sampled_from(['a/0', 'a/1']))),
-)
-
-
-@given(NAMES, MEMBERS, st.sets(st.sampled_from(['a/0', 'a/1'])))
-def test_it_waits_for_exactly_those_who_would_hold_a_vip_beside_it_or_serve_more(
-    members: set[str], known: dict[str, reply.Member], served: set[str]
-):
-    awaited = joining.waits_for('lb/0', sorted(members), known, served)
-    assert 'lb/0' not in awaited
-    for name in members - {'lb/0'}:
-        speaks = name in known and 'lb/0' in known[name].advertises_to
-        assert (name in awaited) == (not speaks or bool({*known[name].acks} - served))
-
-
 def test_a_leader_that_is_removed_passes_its_vips_on_and_leaves_the_others_admitted(
     machine: machines.FakeMachine,
 ):
     third = testing.Context(charm.LoadBalancerCharm, unit_id=3)
     speaks = {**SPEAKS, 'advertises-to': '["openstack-loadbalancer/3"]'}
-    before = third.run(third.on.config_changed(), joining_unit(speaks, leader=True))
+    coming = joining_unit(speaks, leader=True, unit='openstack-loadbalancer/3')
+    before = third.run(third.on.config_changed(), coming)
     assert machine.service('keepalived') == 'running'
     peers = before.get_relation(1000)
     members = json.loads(peers.local_app_data['members'])

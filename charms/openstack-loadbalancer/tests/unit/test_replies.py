@@ -10,6 +10,7 @@ import pytest
 from balancer import behaviour, handshake, interface, layout, reply
 from balancer.exposure import Exposure, Outside
 from balancer.reply import Context, Member
+from charmkit.proxy import joining
 from charmkit.relations import running
 from charmkit.relations.loadbalancer import Ack, Lifecycle
 
@@ -77,7 +78,7 @@ def test_a_member_is_read_as_it_was_written() -> None:
         metrics='10.0.0.1:8404',
         in_service=False,
         ready_url='http://10.0.0.1:8405/ready',
-        advertises_to=frozenset({'lb/10', 'lb/2'}),
+        vrrp=joining.Said(advertises_to=frozenset({'lb/10', 'lb/2'}), takes_part=True),
     )
     bag = reply.write_member(member)
     assert reply.read_member(bag) == member
@@ -89,6 +90,7 @@ def test_a_member_is_read_as_it_was_written() -> None:
         'in-service': 'no',
         'ready-url': 'http://10.0.0.1:8405/ready',
         'advertises-to': '["lb/2", "lb/10"]',
+        'takes-part': 'yes',
     }
     assert reply.write_member(Member())['in-service'] == ''
 
