@@ -14,6 +14,7 @@ from ..core import context as context_
 from ..core import environment, hooks, lifecycle, operations
 from ..core import model as model_
 from ..machines import link as link_
+from ..machines import protocol
 from . import engine as engine_
 from . import installcache, unitfolder
 from .provision import Provision
@@ -72,12 +73,29 @@ class HookRun:
             )
 
     async def attach_storage(self, uuid: str, operation: operations.AttachStorage) -> None:
-        """Make the folder that a storage instance is."""
+        """Have the agent make the folder that a storage instance is: where the machine's links and mounts lead.
+
+        Its mode is Juju's (source: ``ensureDir`` of internal/storage/provider/common.go).
+
+        Raises:
+            protocol.MachineError: the machine cannot have a folder there.
+        """
         model = self._engine.models[uuid]
         folder = self._unit_folder(model, model.units[operation.unit])
-        storage = model.storage[operation.storage]
-        location = folder.root / storage.location.lstrip('/')
-        await asyncio.to_thread(location.mkdir, parents=True, exist_ok=True)
+        link = self._provision.link(uuid, folder.machine)
+        if link is None:
+            return  # Its machine is down; asked again once it is back.
+        place = folder.prefix + model.storage[operation.storage].location
+        script = 'umask 022 && exec mkdir -p -- "$1"'
+        try:
+            ended, _, said = await link.capture(
+                ('/bin/sh', '-c', script, 'sh', place), env={'PATH': environment.AGENT_PATH}
+            )
+        except link_.LinkLost:
+            return
+        if ended.returncode:
+            text = said.decode(errors='replace').strip()
+            raise protocol.MachineError(f'storage {operation.storage} has no place: {text}')
         now = self._engine.clock()
         self._engine.update(uuid, lambda m: lifecycle.storage_attached(m, operation.storage, now))
 

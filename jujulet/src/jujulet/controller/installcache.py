@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Mapping
+from typing import Any
 
 from .. import codec
 from ..core import context as context_
 from ..core import layers, lifecycle, modelconfig, operations
 from ..core import model as model_
-from ..machines import protocol
+from ..machines import files, protocol
 from . import engine as engine_
 from .toolsockets import ToolSockets
 
@@ -85,8 +87,8 @@ class InstallCache:
         wanted = layers.family(model, unit.name)
         for key, body in self._engine.store.layers().items():
             if key in there and body['family'] == wanted:
-                recording = codec.decode(layers.Recording, body['recording'])
-                if self._replayed(model, unit, recording):
+                recording = _recording(body)
+                if recording and self._replayed(model, unit, recording):
                     return key
         return ''
 
@@ -106,8 +108,8 @@ class InstallCache:
         body = self._engine.store.layers().get(key) if key else None
         if body is None:
             return False
-        recording = codec.decode(layers.Recording, body['recording'])
-        replayed = layers.replay(model, context, recording, self._engine.clock())
+        recording = _recording(body)
+        replayed = recording and layers.replay(model, context, recording, self._engine.clock())
         if replayed is None:
             return False
         model, context = replayed
@@ -128,19 +130,17 @@ class InstallCache:
         family = layers.family(model, unit)
         key = secrets.token_hex(16)
         machines = self._engine.machines_of(uuid)
-        mark = (
-            machines.root(uuid, machine)
-            / f'var/lib/juju/agents/unit-{unit.replace("/", "-")}/.layer'
-        )
+        root = machines.root(uuid, machine)
+        mark = f'var/lib/juju/agents/unit-{unit.replace("/", "-")}/.layer'
         try:
-            mark.touch()
+            files.write(root, mark, '')
             await machines.keep_layer(uuid, machine, key)
             self._completing[family] = (key, self._engine.clock() + COMPLETION_S)
         except (OSError, protocol.MachineError) as error:
             logger.warning('no layer was kept of %s: %s', unit, error)
             return
         finally:
-            mark.unlink(missing_ok=True)
+            files.remove(root, mark)
         charm = model.charm_of(model.units[unit].application)
         self._engine.store.put_layer(
             key,
@@ -150,6 +150,14 @@ class InstallCache:
                 'about': {'charm': charm.name, 'base': str(model.machines[machine].base)},
             },
         )
+
+
+def _recording(body: Mapping[str, Any]) -> layers.Recording | None:
+    """What was recorded of a layer's hook; None if another version did so and says more than this one knows."""
+    try:
+        return codec.decode(layers.Recording, body['recording'])
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def _fit(model: model_.Model, unit: model_.Unit) -> bool:

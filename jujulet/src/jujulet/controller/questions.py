@@ -54,7 +54,6 @@ class Questions:
             'follow-log': self.follow_log,
             'wait-task': self.wait_task,
             'shell': self.shell,
-            'machine-root': self.machine_root,
             'cache': self.cache,
             'drop-cache': self.drop_cache,
             'doctor': self.doctor,
@@ -245,11 +244,6 @@ class Questions:
             raise model_.Refused(f'machine {machine} is not started')
         machines = self._engine.machines_of(found.uuid)
         return list(machines.enter(found.uuid, machine, tuple(argv), user=user, tty=tty))
-
-    async def machine_root(self, model: str, target: str) -> str:
-        """Where the file system of a machine is on this host."""
-        found, machine = self._place(model, target)
-        return str(self._engine.machines_of(found.uuid).root(found.uuid, machine))
 
     async def cache(self) -> list[Any]:
         """Layers of the install cache."""

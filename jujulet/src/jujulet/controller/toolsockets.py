@@ -75,9 +75,8 @@ class ToolSockets:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await self._serve(uuid, unit, reader, writer)
 
-        with short_path(path) as name:
+        with short_path(path) as name:  # Its mode is not touched: see link.listen.
             self._servers[uuid, unit] = await asyncio.start_unix_server(serve, name)
-        path.chmod(0o600)
 
     async def listen_all(self, uuid: str, machine: str) -> None:
         """Open the sockets of every unit on *machine* that has a charm: they are anew after a restart."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import os
 import signal as signals
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -253,6 +252,5 @@ async def listen(
 
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
-    server = await asyncio.start_unix_server(greet, path, limit=messages.LIMIT)
-    os.chmod(path, 0o600)
-    return server
+    # Its mode is not touched: the machine may have put a link in its place by then. Its folder is for its owner alone.
+    return await asyncio.start_unix_server(greet, path, limit=messages.LIMIT)

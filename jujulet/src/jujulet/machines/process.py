@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from . import program
+from . import files, program, protocol
 from .places import Places, private
 from .protocol import Layer, MachineError, MachineSpec, unknown
 
@@ -58,18 +58,16 @@ class ProcessMachines:
         if spec.layer:
             layer = self.places.use_layer(spec.layer)
             shutil.copytree(layer / 'root', fresh, symlinks=True)
+        fresh.mkdir(exist_ok=True)
         for part in ('agents', 'tools', 'agent'):
-            (fresh / 'var/lib/juju' / part).mkdir(parents=True, exist_ok=True)
-        (fresh / 'var/log/juju').mkdir(parents=True, exist_ok=True)
-        (fresh / 'etc').mkdir(exist_ok=True)
-        (fresh / 'etc/hostname').write_text(f'{spec.hostname}\n')
+            files.make_folder(fresh, f'var/lib/juju/{part}')
+        files.make_folder(fresh, 'var/log/juju')
+        files.write(fresh, 'etc/hostname', f'{spec.hostname}\n')
         fresh.rename(root)
 
     async def _launch(self, model: str, machine: str) -> None:
         root, run = self.root(model, machine), self.run_dir(model, machine)
-        link = root / 'var/lib/juju/run'
-        link.unlink(missing_ok=True)
-        link.symlink_to(run)
+        files.link(root, protocol.RUN, str(run), anew=True)
         script = await asyncio.to_thread(program.install, self.places.state)
         mark = self._mark(model, machine)
         argv = (

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import fnmatch
 import hashlib
 import os
 import shutil
 from pathlib import Path
 
+from . import files
 from .protocol import MachineError
 from .tools import run
 
@@ -142,10 +144,15 @@ def _divided(path: str) -> bool:
 
 
 def _strip(root: Path) -> None:
-    """Remove what was the machine's own."""
-    found = [root / name for name in OWN]
-    found += (root / 'etc/ssh').glob('ssh_host_*')
-    found += (root / 'etc/systemd/system').glob('jujud-machine-*.service')
-    found += (root / 'etc/systemd/system/multi-user.target.wants').glob('jujud-machine-*.service')
-    for path in found:
-        path.unlink(missing_ok=True)
+    """Remove what was the machine's own, which had the say over where its paths lead."""
+    wanted = 'etc/systemd/system/multi-user.target.wants'
+    found = list(OWN)
+    found += _matching(root, 'etc/ssh', 'ssh_host_*')
+    found += _matching(root, 'etc/systemd/system', 'jujud-machine-*.service')
+    found += _matching(root, wanted, 'jujud-machine-*.service')
+    for name in found:
+        files.remove(root, name)
+
+
+def _matching(root: Path, folder: str, pattern: str) -> list[str]:
+    return [f'{folder}/{n}' for n in fnmatch.filter(files.names(root, folder), pattern)]
