@@ -68,19 +68,24 @@ class Controller:
             return True
         return False
 
+    def start(self, *words: str) -> None:
+        """Start it, with *words* for it; nothing if it runs. Raises Unreachable."""
+        if not self.running():
+            self._start(*words).close()
+
     def _connected(self) -> socket.socket:
         with contextlib.suppress(OSError):
             return _connect(self.folder)
         return self._start()
 
-    def _start(self) -> socket.socket:
+    def _start(self, *words: str) -> socket.socket:
         """Start the daemon, and connect once it listens.
 
         It holds a lock and ends at once, content, when another one holds it: one that starts too, and is soon there, or
         one that is about to end, and must be waited for.
         """
         deadline = time.monotonic() + START_TIMEOUT_S
-        daemon = self._launch()
+        daemon = self._launch(*words)
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError):
                 return _connect(self.folder)
@@ -89,7 +94,7 @@ class Controller:
                 break
             if ended == 0:
                 time.sleep(0.1)
-                daemon = self._launch()
+                daemon = self._launch(*words)
             time.sleep(0.02)
         log = paths.log(self.folder)
         tail = log.read_text(errors='replace').strip().splitlines()[-1:]
@@ -97,12 +102,12 @@ class Controller:
             f'the controller did not start{": " + tail[0] if tail else ""} (all of it: {log})'
         )
 
-    def _launch(self) -> subprocess.Popen[bytes]:
+    def _launch(self, *words: str) -> subprocess.Popen[bytes]:
         import subprocess  # Late: most commands find the controller running, and are to be quick.
 
         with open(paths.log(self.folder), 'ab', opener=_private) as log:
             return subprocess.Popen(
-                [sys.executable, '-m', 'jujulet.controller', str(self.folder)],
+                [sys.executable, '-m', 'jujulet.controller', str(self.folder), *words],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

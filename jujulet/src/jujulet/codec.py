@@ -17,6 +17,10 @@ from typing import Any, TypeVar
 T = TypeVar('T')
 
 
+class Unknown(ValueError):  # noqa: N818 -- what the key is
+    """A key that its kind does not have: what was said would be lost."""
+
+
 def encode(value: Any) -> Any:
     """*value* as what ``json.dumps`` takes."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -59,7 +63,11 @@ def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
 
 
 def decode(kind: type[T], data: Any) -> T:
-    """*data*, as ``encode`` made it, as a value of *kind*. TypeError or ValueError if it is no such thing."""
+    """*data*, as ``encode`` made it, as a value of *kind*. TypeError or ValueError if it is no such thing.
+
+    Raises:
+        Unknown: it says something that *kind* has no field for.
+    """
     return typing.cast('T', _decoder(kind)(data))
 
 
@@ -113,17 +121,19 @@ def _collection_decoder(
 
 def _dataclass_decoder(kind: type) -> collections.abc.Callable[[Any], Any]:
     decoders: dict[str, collections.abc.Callable[[Any], Any]] = {}
-    renamed = {
+    renamed: dict[str, str] = {
         field.metadata['was']: field.name
         for field in dataclasses.fields(kind)
         if 'was' in field.metadata
     }
 
-    def decode_dataclass(data: Any) -> Any:
+    def decode_dataclass(data: collections.abc.Mapping[str, Any]) -> Any:
         if not decoders:  # Late, so that a class may hold itself.
             hints = typing.get_type_hints(kind)
             decoders.update({f.name: _decoder(hints[f.name]) for f in dataclasses.fields(kind)})
-        named = {renamed.get(key, key): value for key, value in data.items()}
-        return kind(**{k: decoders[k](v) for k, v in named.items() if k in decoders})
+        named: dict[str, Any] = {renamed.get(key, key): value for key, value in data.items()}
+        for key in named.keys() - decoders.keys():
+            raise Unknown(f'{kind.__name__} has no "{key}"')
+        return kind(**{k: decoders[k](v) for k, v in named.items()})
 
     return decode_dataclass

@@ -128,8 +128,9 @@ def test_a_field_that_has_its_default_is_not_stored():
     assert codec.encode(model.Hook('install')) == {'kind': 'install'}
 
 
-def test_a_field_of_a_later_version_is_passed_over():
-    assert codec.decode(model.Hook, {'kind': 'install', 'later': 1}) == model.Hook('install')
+def test_a_field_of_a_later_version_is_an_error():
+    with pytest.raises(codec.Unknown, match='Hook has no "later"'):
+        codec.decode(model.Hook, {'kind': 'install', 'later': 1})
 
 
 @pytest.mark.parametrize(
@@ -156,3 +157,45 @@ def test_what_was_stored_under_a_fields_old_name_is_read(
 ):
     assert codec.decode(kind, old) == new
     assert codec.decode(kind, codec.encode(new)) == new
+
+
+def test_a_key_that_this_version_does_not_know_is_not_dropped_in_silence(tmp_path: pathlib.Path):
+    path = tmp_path / 'db'
+    store = store_.Store(path)
+    store.save(None, MODEL)
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            "UPDATE entity SET body = json_set(body, '$.colour', 'red') WHERE kind = 'units'"
+        )
+    with pytest.raises(store_.Damaged, match=r'Unit has no "colour".*another version'):
+        store.load()
+    store.close()
+
+
+@pytest.mark.parametrize('content', [b'no database', b'SQLite format 3\0' + b'x' * 5000])
+def test_a_file_that_is_no_store_is_said_to_be_damaged(tmp_path: pathlib.Path, content: bytes):
+    path = tmp_path / 'db'
+    path.write_bytes(content)
+    with pytest.raises(store_.Damaged, match='is damaged'):
+        store_.Store(path)
+    assert path.read_bytes() == content
+
+
+def test_a_store_of_an_older_format_is_copied_and_becomes_the_next(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / 'db'
+    store_.Store(path).close()
+    monkeypatch.setattr(store_, 'SCHEMA_VERSION', 3)
+    steps = {1: 'CREATE TABLE one (x);', 2: 'ALTER TABLE one ADD y;'}
+    monkeypatch.setattr(store_, 'MIGRATIONS', steps)
+    store_.Store(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute('PRAGMA user_version').fetchone() == (3,)
+        assert [row[1] for row in db.execute('PRAGMA table_info(one)')] == ['x', 'y']
+    with contextlib.closing(sqlite3.connect(tmp_path / 'db.version-1')) as db:
+        assert db.execute('PRAGMA user_version').fetchone() == (1,)
+
+
+def test_every_format_before_this_one_has_a_step_to_the_next():
+    assert set(store_.MIGRATIONS) == set(range(1, store_.SCHEMA_VERSION))

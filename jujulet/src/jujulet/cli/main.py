@@ -50,8 +50,15 @@ def run(argv: Sequence[str], controller: client.Controller) -> int:
             raise
         return _error(_os_error(error), 1)
     except ValueError as error:
+        from .. import codec
         from ..core import charm
 
+        if isinstance(error, codec.Unknown):
+            return _error(
+                f'the controller that runs is another version than this command ({error}): '
+                'run `jujulet controller stop`, then the command again',
+                1,
+            )
         if not isinstance(error, charm.Invalid):
             raise
         return _error(str(error), 1)

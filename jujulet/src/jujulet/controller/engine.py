@@ -124,6 +124,11 @@ class Engine:
         self.models[model.uuid] = model
         self.changed.fire()
 
+    def take(self, model: model_.Model) -> None:
+        """Keep a model that came from elsewhere, new or in place of the one of its uuid."""
+        self.store.save(self.models.get(model.uuid), model)
+        self.models[model.uuid] = model
+
     def log(self, uuid: str, entity: str, level: str, module: str, *messages: str) -> None:
         """Append to a model's debug log."""
         if uuid in self.models:

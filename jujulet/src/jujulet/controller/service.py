@@ -8,24 +8,92 @@ import logging
 import os
 import pathlib
 import signal
+import sqlite3
 import sys
+import time
+from typing import Literal, cast
 
 from .. import paths
-from ..core import operations
+from ..core import adoption, operations
 from ..machines import podman, process
-from . import engine, hookrun, installcache, provision, questions, server, store, toolsockets
+from . import (
+    backups,
+    engine,
+    hookrun,
+    installcache,
+    provision,
+    questions,
+    server,
+    store,
+    strangers,
+    toolsockets,
+)
 
 logger = logging.getLogger(__name__)
 
 
-async def serve(folder: pathlib.Path) -> None:
-    """Serve *folder* until SIGTERM, SIGINT or the question ``stop-controller``. Machines are left running."""
-    store_ = store.Store(paths.database(folder))
+def opened(folder: pathlib.Path) -> store.Store:
+    """The store of *folder*.
+
+    Raises:
+        store.Unusable: it is damaged, or another version's. The text names the last good copy.
+    """
+    try:
+        found = store.Store(paths.database(folder))
+        found.load()
+        return found
+    except store.Damaged as error:
+        backup = backups.good(folder)
+        if backup is None:
+            raise store.Unusable(f'{error}; there is no backup of it') from None
+        made = time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(backup.made))
+        raise store.Unusable(
+            f'{error}; the last good backup is of {made}: `jujulet restore {backup.path}`'
+        ) from None
+
+
+def meet_strangers(folder: pathlib.Path, engine_: engine.Engine, strangers_: Strangers) -> None:
+    """Do with machines that the store does not know as was said.
+
+    Raises:
+        store.Unusable: nothing was said, and there are some.
+    """
+    known = {(u, i) for u, m in engine_.models.items() for i in m.machines}
+    found = strangers.find(folder, known)
+    if found and strangers_ == 'refuse':
+        raise strangers.refuse(folder, found)
+    if found and strangers_ == 'adopt':
+        before = dict(engine_.models)
+        for uuid, model in adoption.adopted(before, found, engine_.clock()).items():
+            if model is not before.get(uuid):
+                engine_.take(model)
+
+
+Strangers = Literal['refuse', 'adopt', 'remove']
+"""What becomes of machines that the store does not know."""
+
+
+async def serve(folder: pathlib.Path, strangers_: Strangers = 'refuse') -> None:
+    """Serve *folder* until SIGTERM, SIGINT or the question ``stop-controller``. Machines are left running.
+
+    Raises:
+        store.Unusable: it is not to be worked with as it is.
+    """
+    store_ = opened(folder)
     machines = {
         'container': podman.PodmanMachines(folder),
         'process': process.ProcessMachines(folder),
     }
     engine_ = engine.Engine(store_, machines)
+    meet_strangers(folder, engine_, strangers_)
+    if engine_.models:
+        try:
+            backups.make_own(folder, engine_.clock())
+        except (
+            OSError,
+            sqlite3.Error,
+        ) as error:  # A full disk: models go on, and this is heard of.
+            logger.warning('no backup of the store was made: %s', error)
     cache = installcache.InstallCache(engine_)
     provision_ = provision.Provision(engine_, cache)
     sockets = toolsockets.ToolSockets(engine_)
@@ -64,7 +132,10 @@ async def _begin(engine_: engine.Engine, provision_: provision.Provision) -> Non
 
 
 def main() -> int:
-    """Run the controller of the folder that is the one argument. Exit code 1: it could not start."""
+    """Run the controller of the folder that is the first argument; the second may say what strangers become.
+
+    Exit code 1: it could not start.
+    """
     folder = pathlib.Path(sys.argv[1])
     logging.basicConfig(
         level=logging.INFO,
@@ -78,8 +149,8 @@ def main() -> int:
         except BlockingIOError:
             return 0  # Another one was quicker: whoever started us will find that one.
         try:
-            asyncio.run(serve(folder))
-        except store.NewerStore as error:
+            asyncio.run(serve(folder, cast('Strangers', (*sys.argv[2:], 'refuse')[0])))
+        except store.Unusable as error:
             print(error, file=sys.stderr)
             return 1
     return 0

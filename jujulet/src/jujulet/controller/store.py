@@ -50,8 +50,20 @@ class LogLine(NamedTuple):
     id: int = 0
 
 
-class NewerStore(Exception):  # noqa: N818 -- it is a condition that the user must hear of
+class Unusable(Exception):  # noqa: N818 -- it is a condition that the user must hear of
+    """The store, or what is beside it, is not what the controller can work with. The text says why and what helps."""
+
+
+class NewerStore(Unusable):
     """The file was written by a newer jujulet than this one."""
+
+
+class Damaged(Unusable):
+    """The file is no store, or a part of it cannot be read."""
+
+
+MIGRATIONS: Mapping[int, str] = {}
+"""By the version that a file has: the SQL that makes the next of it. The file is copied beside it before."""
 
 
 def _collections() -> dict[str, tuple[type, type]]:
@@ -73,11 +85,27 @@ class Store:
     """The open file. Used by one thread of one process."""
 
     def __init__(self, path: pathlib.Path):
-        """Open *path*, making it if need be. NewerStore if a newer version wrote it."""
+        """Open *path*, making it if need be.
+
+        Raises:
+            NewerStore: a newer version wrote it.
+            Damaged: SQLite finds it is not whole.
+        """
+        self._path = path
         self._db = sqlite3.connect(path, isolation_level=None)
+        try:
+            self._open(path)
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise Damaged(f'{path} is damaged ({error})') from None
+
+    def _open(self, path: pathlib.Path) -> None:
         path.chmod(0o600)
         self._db.execute('PRAGMA journal_mode = WAL')
         self._db.execute('PRAGMA synchronous = NORMAL')
+        said = self._db.execute('PRAGMA quick_check(1)').fetchone()[0]
+        if said != 'ok':
+            raise sqlite3.DatabaseError(said)
         version = self._db.execute('PRAGMA user_version').fetchone()[0]
         if version > SCHEMA_VERSION:
             self._db.close()
@@ -89,17 +117,32 @@ class Store:
             self._db.executescript(
                 f'BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;'
             )
+            version = SCHEMA_VERSION
+        while version < SCHEMA_VERSION:
+            step = MIGRATIONS[version]
+            self._db.execute('VACUUM INTO ?', (f'{path}.version-{version}',))
+            version += 1
+            self._db.executescript(f'BEGIN; {step} PRAGMA user_version = {version}; COMMIT;')
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
     def load(self) -> list[model_.Model]:
-        """All models, as last saved."""
+        """All models, as last saved.
+
+        Raises:
+            Damaged: a row is not what this version writes: it says more, or less.
+        """
         rows: dict[str, dict[str, dict[str, Any]]] = {}
         for uuid, kind, key, body in self._db.execute('SELECT * FROM entity'):
             rows.setdefault(uuid, {}).setdefault(kind, {})[key] = json.loads(body)
-        return [_decode(kinds) for kinds in rows.values()]
+        try:
+            return [_decode(kinds) for kinds in rows.values()]
+        except (ValueError, TypeError, KeyError) as error:
+            raise Damaged(
+                f'{self._path} holds what this jujulet does not know ({error}): it was written by another version'
+            ) from None
 
     def save(
         self, old: model_.Model | None, new: model_.Model | None, lines: Iterable[LogLine] = ()

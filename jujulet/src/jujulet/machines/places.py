@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import aside
+from .. import aside, codec
 from .protocol import Layer, LayerGone, MachineError, MachineSpec
 
 ROOM = 60
@@ -113,6 +113,10 @@ class Places:
             'layer': spec.layer,
             'hostname': spec.hostname,
             'address': spec.addresses[0].ipv4 if spec.addresses else '127.0.1.1',
+            # Should the store be lost, this is all that is known of it.
+            'model_name': spec.model_name,
+            'addresses': codec.encode(spec.addresses),
+            'spaces': codec.encode([spec.spaces[a.space] for a in spec.addresses]),
         }
         write(folder / 'machine.json', said)
 
@@ -128,9 +132,9 @@ class Places:
         except (OSError, ValueError, KeyError, TypeError):
             return Given()
 
-    def known(self) -> dict[tuple[str, str], dict[str, str]]:
+    def known(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Every machine that has a folder here: (model, machine) and what :meth:`keep_spec` wrote."""
-        found: dict[tuple[str, str], dict[str, str]] = {}
+        found: dict[tuple[str, str], dict[str, Any]] = {}
         for path in sorted((self.state / 'machines').glob('*/machine.json')):
             try:
                 said = json.loads(path.read_text())
