@@ -292,6 +292,9 @@ def test_what_is_written_over_http_is_read_back() -> None:
             return web.Response(status=404)
         return web.Response(body=kept[request.path])
 
+    async def liar(request: web.BaseRequest) -> web.Response:
+        return web.Response(body=request.path.encode())
+
     async def go() -> list[journal.What]:
         async with _serving(handler) as port:
             said = _spec(
@@ -302,13 +305,27 @@ def test_what_is_written_over_http_is_read_back() -> None:
             )  # fmt: skip
             what = http.Http(said.http, _model(port), 'r1')
             assert what.writes == (('put', 'get'),)
-            written = await _load(what, 0.4, rate=50)
+            written = await _load(what, 0.6, rate=50)
             kept.clear()  # And now everything is lost.
             return [*written, *await _load(what, 0.1, rate=50)]
 
+    async def lied() -> list[journal.What]:
+        async with _serving(liar) as port:
+            said = _spec(
+                [
+                    {'name': 'put', 'url': f'http://{{web}}:{port}/{{key}}', 'method': 'PUT', 'body': '{key}'},
+                    {'name': 'get', 'url': f'http://{{web/0}}:{port}/{{key}}', 'reads': 'put'},
+                ]
+            )  # fmt: skip
+            return await _load(http.Http(said.http, _model(port), 'r1'), 0.6, rate=50)
+
     written = _run(go())
     ok = [one for one in _ops(written) if one.phase == 'ok']
-    assert {one.kind for one in ok} == {'put', 'get'}
+    assert {one.kind for one in ok} == {'put', 'get', 'get of nothing'}
+    assert all(one.value is True for one in ok if one.kind == 'get of nothing')
+    lies = [one for one in _ops(_run(lied())) if one.kind == 'get of nothing']
+    assert [one.value for one in lies if one.phase == 'ok']
+    assert all(one.value is False for one in lies if one.phase == 'ok')
     answers = collections.Counter(one.value for one in ok if one.kind == 'get')
     assert answers[True] >= 5
     assert answers[False] >= 1

@@ -123,7 +123,9 @@ def test_a_bundle_that_nobody_used_is_unknown_unless_it_says_so() -> None:
 
 def test_a_plan_of_which_nothing_was_carried_out_is_unknown() -> None:
     assert _judge(_test('t', PLAN)).outcome is UNKNOWN
-    assert _judge(_test('t', c.note(2, 'plan', {'events': []}))).outcome is PASS
+    nothing = c.note(2, 'plan', {'events': []})
+    assert _judge(_test('t', nothing)).outcome is UNKNOWN
+    assert _judge(_test('t', c.note(1, 'control.run'), nothing, QUIET)).outcome is PASS
 
 
 def test_what_a_bundle_expects_is_in_the_journal_and_may_be_wrong() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from matrix.blame import suspects
 from matrix.history import journal
+from matrix.judge import verdict
 from matrix.plans import streams
 
 
@@ -116,3 +117,57 @@ def test_failures_that_end_with_their_fault_are_no_lasting_damage() -> None:
     first, *_ = suspects.rank(run(BANDS, 'd'))
     assert first.event == 'd'
     assert not any('lasts' in why for one in suspects.rank(run(BANDS, 'a')) for why in one.why)
+
+
+def _seqs(entries: list[journal.Entry], start: float, end: float) -> list[int]:
+    return [
+        one.seq
+        for one in entries
+        if isinstance(one.what, journal.Operation)
+        and one.what.phase == 'invoke'
+        and start <= one.at < end
+    ]
+
+
+def test_what_failed_before_any_fault_is_laid_to_none() -> None:
+    entries = run(BANDS, 'a')
+    found = suspects.rank(entries, _seqs(entries, 5, 8), check='errors')
+    assert all(one.score < 0 and one.why == (suspects.BEFORE,) for one in found)
+    assert suspects.before_any_fault(entries, _seqs(entries, 5, 8))
+    assert not suspects.before_any_fault(entries, _seqs(entries, 25, 30))
+
+
+@given(st.integers(0, 20), st.sampled_from(sorted(BANDS)))
+def test_who_is_suspected_saw_more_failures_than_there_were_otherwise(
+    seed: int, culprit: str
+) -> None:
+    entries = run(BANDS, culprit, seed=seed, noise=0.05, seconds=160)
+    done = journal.operations(entries)
+
+    def rate(bad: list[journal.Done]) -> float:
+        return sum(one.how != 'ok' for one in bad) / max(1, len(bad))
+
+    for one in suspects.rank(entries):
+        start, end = BANDS[one.event]
+        inside = [d for d in done if start <= d.at <= end + suspects.TAIL]
+        outside = [d for d in done if not start <= d.at <= end + suspects.TAIL]
+        # Half a case of smoothing, and the moment at which an operation is felt: hence the small slack.
+        assert one.score <= 0 or rate(inside) > rate(outside) - 0.01
+
+
+def test_each_check_has_its_own_suspects() -> None:
+    entries = run(BANDS, 'a')
+    failed = verdict.Outcome.FAIL
+    found = suspects.of_checks(
+        entries,
+        [
+            verdict.Verdict('errors', failed, '', tuple(_seqs(entries, 20, 35))),
+            verdict.Verdict('latency', failed, '', tuple(_seqs(entries, 141, 149))),
+            verdict.Verdict('load', verdict.Outcome.PASS, ''),
+        ],
+    )
+    assert {name: ranked[0].event for name, ranked in found.items()} == {
+        'errors': 'a',
+        'latency': 'd',
+    }
+    assert {one.check for one in found['latency']} == {'latency'}

@@ -750,7 +750,7 @@ def refused(event: str) -> c.Line:
             'e1 was never armed; e2 was never armed (and 1 more)',
         ),
         ((plan('e1', 'e2'),), UNKNOWN, 'e1 was never armed; e2 was never armed'),
-        ((), UNKNOWN, 'there was no fault to prove'),
+        ((), UNKNOWN, 'the plan has no fault: nothing was broken'),
     ],
 )
 def test_faults(parts: tuple[c.Line, ...], outcome: verdict.Outcome, sentence: str) -> None:

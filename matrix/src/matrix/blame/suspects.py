@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from matrix.history import journal, periods
+from matrix.judge import verdict
 
 TAIL = 10.0
 """Seconds after its heal in which a fault still counts: connections and caches outlive it."""
@@ -21,15 +22,23 @@ _TOO_LATE = -5.0
 _BAD = frozenset({'error', 'blocked', 'lost', 'failed', 'down'})
 
 
+BEFORE = 'it failed before any fault struck'
+"""Why no fault is suspected of something."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Suspect:
-    """One fault of the run, how strongly it is suspected (log-odds; above 0 is suspicion), and why."""
+    """One fault of the run, how strongly it is suspected (log-odds; above 0 is suspicion), and why.
+
+    `check` is the check whose failure it is suspected of; '' where all that failed was looked at.
+    """
 
     event: str
     kind: str
     targets: tuple[str, ...]
     score: float
     why: tuple[str, ...]
+    check: str = ''
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,16 +48,51 @@ class _Trouble:
     bad: tuple[float, ...]
     good: tuple[float, ...]
     ills: tuple[tuple[float, str, str], ...]
+    start: float
+    end: float
 
 
-def rank(entries: Sequence[journal.Entry], evidence: Iterable[int] = ()) -> tuple[Suspect, ...]:
+def of_checks(
+    entries: Sequence[journal.Entry], verdicts: Iterable[verdict.Verdict]
+) -> dict[str, tuple[Suspect, ...]]:
+    """For each check that failed, every fault that was armed, the likeliest cause of that failure first."""
+    return {
+        one.check: rank(entries, one.evidence, check=one.check)
+        for one in verdicts
+        if one.outcome is verdict.Outcome.FAIL
+    }
+
+
+def before_any_fault(entries: Sequence[journal.Entry], evidence: Iterable[int]) -> bool:
+    """Whether what shows a failure was there before the first fault was armed: then no fault brought it about."""
+    first = min((band.start for band in periods.bands(entries)), default=math.inf)
+    seqs = frozenset(evidence)
+    if not seqs or first == math.inf:
+        return False
+    done = {one.seq: one for one in journal.operations(entries)}
+    return any(_felt(entry, done) < first for entry in entries if entry.seq in seqs)
+
+
+def _felt(entry: journal.Entry, done: Mapping[int, journal.Done]) -> float:
+    """When an entry's failure was there: an operation's when it ended, for one that waits may meet a fault."""
+    one = done.get(entry.seq)
+    if one is None:
+        return entry.at
+    return math.inf if one.ended_at is None else one.ended_at
+
+
+def rank(
+    entries: Sequence[journal.Entry], evidence: Iterable[int] = (), *, check: str = ''
+) -> tuple[Suspect, ...]:
     """Every fault that was armed, the likeliest cause first.
 
     Args:
         entries: the journal of one run.
         evidence: `seq` of the entries that show the failure (`verdict.Verdict.evidence`); without it every operation
             that was not ok counts.
+        check: the check that says so.
     """
+    evidence = tuple(evidence)
     bands = periods.bands(entries)
     done = journal.operations(entries)
     outbreak = _outbreak(done, bands)
@@ -58,7 +102,12 @@ def rank(entries: Sequence[journal.Entry], evidence: Iterable[int] = ()) -> tupl
         for one in entries
         if isinstance(one.what, journal.Fault) and one.what.targets
     }
-    found = [_suspect(band, targets.get(band.id, ()), trouble, outbreak) for band in bands]
+    if before_any_fault(entries, evidence):
+        return tuple(
+            Suspect(one.id, one.kind, targets.get(one.id, ()), _TOO_LATE, (BEFORE,), check)
+            for one in bands
+        )
+    found = [_suspect(band, targets.get(band.id, ()), trouble, outbreak, check) for band in bands]
     # Of equal suspicion, the one that came last before the trouble: causes are near.
     order = {band.id: index for index, band in enumerate(bands)}
     return tuple(sorted(found, key=lambda one: (-one.score, -order[one.event])))
@@ -107,20 +156,27 @@ def _trouble(
     bad = tuple(
         one.at if one.ended_at is None or outbreak is not None else one.ended_at for one in failed
     )
-    return _Trouble(bad, tuple(good), tuple(ills))
+    times = [entry.at for entry in entries] or [0.0]
+    return _Trouble(bad, tuple(good), tuple(ills), times[0], times[-1])
 
 
 def _suspect(
-    band: periods.Band, targets: tuple[str, ...], trouble: _Trouble, outbreak: float | None
+    band: periods.Band,
+    targets: tuple[str, ...],
+    trouble: _Trouble,
+    outbreak: float | None,
+    check: str,
 ) -> Suspect:
     if outbreak is not None and band.start > outbreak:
         late = f'it began {band.start - outbreak:.1f} s after the damage, which lasts, was done'
-        return Suspect(band.id, band.kind, targets, _TOO_LATE, (late,))
+        return Suspect(band.id, band.kind, targets, _TOO_LATE, (late,), check)
     end = math.inf if band.healed is None else band.healed + TAIL
     bad = _within(trouble.bad, band.start, end)
     good = _within(trouble.good, band.start, end)
-    score = _odds(bad, good) - _odds(len(trouble.bad) - bad, len(trouble.good) - good)
+    odds = _odds(bad, good) - _odds(len(trouble.bad) - bad, len(trouble.good) - good)
+    ills = [one for one in trouble.ills if band.start <= one[0] <= end]
     why: list[str] = []
+    score = odds if trouble.bad else 0.0
     if bad:
         why.append(f'{bad} of {len(trouble.bad)} failures while it bit or within {TAIL:g} s after')
         onset = min(at for at in trouble.bad if band.start <= at <= end) - band.start
@@ -128,15 +184,24 @@ def _suspect(
         why.append(f'the first came {onset:.1f} s after it began')
     elif trouble.bad:
         why.append('nothing failed while it bit')
-    ills = [one for one in trouble.ills if band.start <= one[0] <= end]
-    on_targets = [one for one in ills if one[1] in targets]
     if ills:
+        on_targets = [one for one in ills if one[1] in targets]
         score += 1.0 if on_targets else 0.5
         at, of, message = (on_targets or ills)[0]
         why.append(f'{of} said {message!r} {at - band.start:.1f} s after it began')
     if band.landed is None:
         why.append('it was not seen to land')
-    return Suspect(band.id, band.kind, targets, round(score, 3), tuple(why))
+    # What did not fail more while it bit, it is not suspected of, however soon after its beginning that came.
+    if not (odds > 0 if trouble.bad else _denser(ills, trouble, band.start, end)):
+        score = min(score, 0.0)
+    return Suspect(band.id, band.kind, targets, round(score, 3), tuple(why), check)
+
+
+def _denser(ills: Sequence[object], trouble: _Trouble, start: float, end: float) -> bool:
+    """Whether units fell ill more often from `start` to `end` than otherwise."""
+    inside = max(min(end, trouble.end) - max(start, trouble.start), 1e-9)
+    outside = max(trouble.end - trouble.start - inside, 1e-9)
+    return len(ills) / inside > (len(trouble.ills) - len(ills)) / outside
 
 
 def _within(moments: Iterable[float], start: float, end: float) -> int:

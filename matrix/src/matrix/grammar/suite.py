@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from matrix.grammar import located, problem
@@ -55,6 +55,14 @@ class RuleSpec:
     until: Statement | None = None
     on: str | None = None
     periodic: float | None = None
+    lines: Mapping[str, problem.Where] = dataclasses.field(
+        default_factory=dict[str, problem.Where]
+    )
+    """Where each argument stands."""
+
+    def at(self, argument: str) -> problem.Where:
+        """Where an argument stands; the rule itself, where that is not known."""
+        return self.lines.get(argument, self.where)
 
     @property
     def state(self) -> str:

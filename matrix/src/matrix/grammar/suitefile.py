@@ -70,6 +70,9 @@ class _Reading:
         if not isinstance(rules, located.Sequence):
             self.wrong(value.where, "a test needs 'rules', a list")
             return None
+        if not rules.items:
+            self.wrong(rules.where, "a test needs 'rules': without any, nothing is checked")
+            return None
         read = [self.rule(item) for item in rules.items]
         return suite.Test(
             name=self.text(value, 'name') or f'unnamed-{value.where.line}',
@@ -99,6 +102,7 @@ class _Reading:
             task=task,
             args=args,
             where=value.where,
+            lines=_lines(value),
             gating=self.gating(value),
             after=self.statement(value, 'after'),
             during=self.statement(value, 'while'),
@@ -161,6 +165,12 @@ class _Reading:
             )
             return None
         return seconds
+
+
+def _lines(rule: located.Mapping) -> dict[str, problem.Where]:
+    do = rule.get('do')
+    entries = do.entries if isinstance(do, located.Mapping) else ()
+    return {entry.key: entry.where for entry in entries}
 
 
 def _number(value: located.Value) -> float | None:

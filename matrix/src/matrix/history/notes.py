@@ -11,7 +11,8 @@ phase           'settled', 'control' (load, no fault yet), 'chaos', 'recovery' (
                 'clearing' (what lasts is let go)
 load            {kinds, weights, rate, sentence, writes: [[write, read]], keeps: [[create, look, delete]], own}: what
                 the load that starts now will do; `keeps`: kinds of operation on what lasts; `own`: it is the
-                bundle's, and says by itself what it does
+                bundle's, and says by itself what it does; `nothing`: [[read, control]], a kind of operation that reads
+                what was never written, and is `ok` with a true value when it rightly finds nothing
 load.late       {kind, seconds, not_sent}: the runner, not the bundle, was late, or why it did not send an operation
 load.end        {seconds, tried, worked, not_sent, gave_away: [kind]}: the load has ended; counts of operations, and the
                 kinds that had nothing to do when it was their turn
@@ -20,6 +21,8 @@ left            {made: {sort: count}, asked: [service], unseen: [service], secon
                 answer; `how`: 'stuck' (it cannot be deleted) or 'orphan' (of something that is gone); `because`: what
                 of unknown outcome explains it
 load.none       why there is no load
+short           {asked, planned, why}: the plan has fewer events than were asked for, or none
+control.run     the plan that follows has no event on purpose: what fails in it, no fault has broken
 refused         {event, fault, reason}: an event that could not be carried out
 units           {event, counts: {application: units}}: as it was before an event that changes the model
 fingerprint     {moment: 'before' | 'after', applications: {...}}
@@ -29,7 +32,10 @@ log             {unit, lines}: an excerpt of a unit's log, at the moment of a fa
 waits           [sentence, …]: why each rule that is not over does not go on
 model           the name of the model that the next test runs in
 replay          {number, events: [id], faults: [words], how, sentence, seconds}: a run of a part of the plan
-not again       {replays, in_time}: the failure did not come again, so nothing was shrunk
+search          what the search for the smallest plan may do, and for how long
+not again       {replays, in_time, shown, dead, broken, reason, why}: the failure did not come again. Nothing was shrunk;
+                counts of replays: that could have shown it, in which the service was dead before any fault, that could
+                not be carried out (`reason`: of the last); `why`: why nothing was looked for
 lost            Juju does not answer any more, and why
 run.end         {ending, code}: the last entry
 """
@@ -50,6 +56,8 @@ LOAD_NONE = 'load.none'
 LEFT = 'left'
 NO_LOAD_WANTED = 'the bundle says that it has no load'
 REFUSED = 'refused'
+SHORT = 'short'
+CONTROL_RUN = 'control.run'
 UNITS = 'units'
 FINGERPRINT = 'fingerprint'
 EXPECT = 'expect'
@@ -59,5 +67,6 @@ WAITS = 'waits'
 MODEL = 'model'
 REPLAY = 'replay'
 NOT_AGAIN = 'not again'
+SEARCH = 'search'
 LOST = 'lost'
 RUN_END = 'run.end'

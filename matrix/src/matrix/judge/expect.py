@@ -12,7 +12,7 @@ _PERIODS = ('before', 'during', 'after')
 _BUDGET_KEYS = ('errors', 'p99')
 KEYS = (
     *_PERIODS, 'ha', 'ran', 'unavailable', 'recovery', 'owners', 'owners-under-fault', 'stale', 'effects',
-    'changes', 'ignore', 'owners-struck',
+    'changes', 'ignore', 'owners-struck', 'operations',
 )  # fmt: skip
 
 
@@ -46,6 +46,7 @@ class Expect:
         effects: what must be seen to happen at least once.
         changes: applications that need not look after the chaos as they did before.
         ignore: names of checks that do not count.
+        operations: a load must say of single operations what became of them: one that does not proves nothing.
     """
 
     before: Budget = Budget()
@@ -61,6 +62,7 @@ class Expect:
     effects: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    operations: bool = True
 
 
 def read(value: located.Value | None, *, otherwise: Expect | None = None) -> Expect:
@@ -122,6 +124,7 @@ def _expect(mapping: located.Mapping, before: Expect, reading: fields.Fields) ->
         effects=_words(mapping, 'effects', before.effects, reading),
         changes=_words(mapping, 'changes', before.changes, reading),
         ignore=_words(mapping, 'ignore', before.ignore, reading),
+        operations=bool(reading.truth(mapping, 'operations', default=before.operations)),
     )
 
 

@@ -18,6 +18,12 @@ _WEIGHT = (
     'rules', 'faults',
 )  # fmt: skip
 
+# Of several reasons not to know, the one that explains the others: without load nothing else can be seen.
+_WEIGHT_OF_UNKNOWN = (
+    'journal', 'expect', 'rules', 'load', 'faults', '', 'acknowledged', 'reads', 'kept', 'tokens', 'left', 'owners',
+    'effects', 'latency', 'fingerprint', 'quiet', 'errors',
+)  # fmt: skip
+
 _Judge = Callable[[trial.Trial], verdict.Verdict]
 
 
@@ -155,7 +161,7 @@ def _tried(of: trial.Trial, write: str) -> bool:
 
 
 def _of_model(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
-    planned = bool(of.strikes or of.values(notes.REFUSED) or _events(of))
+    planned = bool(of.strikes or of.values(notes.REFUSED) or of.values(notes.PLAN))
     if planned:
         yield 'faults', recovery.faults
     if of.values(notes.FINGERPRINT):
@@ -181,15 +187,15 @@ def _pair(
     return check(of, write, read_back)
 
 
-def _events(of: trial.Trial) -> bool:
-    return any(trial.mapping(value).get('events') for value in of.values(notes.PLAN))
-
-
 def worst(verdicts: Sequence[verdict.Verdict]) -> verdict.Verdict | None:
     """The verdict to tell: the worst outcome, and of equal ones what weighs most."""
 
     def rank(one: verdict.Verdict) -> tuple[int, int]:
         name = one.check.partition(' ')[0]
+        if one.outcome is _UNKNOWN:
+            # A check of somebody's own has the place of ''.
+            found = name if name in _WEIGHT_OF_UNKNOWN else ''
+            return (-one.outcome, _WEIGHT_OF_UNKNOWN.index(found))
         return (-one.outcome, _WEIGHT.index(name) if name in _WEIGHT else 0)
 
     return min(verdicts, key=rank, default=None)

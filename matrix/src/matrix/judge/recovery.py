@@ -13,6 +13,9 @@ from matrix.judge import trial, verdict
 _FAIL, _UNKNOWN, _PASS = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN, verdict.Outcome.PASS
 
 _ILL = frozenset({'error'})
+_PROVE = frozenset({'matrix.tasks.chaos', 'matrix.tasks.end_to_end'})
+_NO_FAULTS = frozenset({'sleep'})
+"""Kinds of fault that break nothing, as their name says."""
 _ILL_AGENT = frozenset({'error', 'lost', 'failed'})
 
 
@@ -31,9 +34,22 @@ def rules(of: trial.Trial) -> verdict.Verdict:
             said.append(f'{sentence} (which does not count)')
     if not of.notes.get(notes.TEST_COMPLETE):
         return verdict.Verdict('rules', _UNKNOWN, 'the test did not come to its end')
+    if never := _never_ran(of):
+        return verdict.Verdict('rules', _UNKNOWN, never)
     count = len(of.notes.get(notes.RULE_DONE, ()))
     found = [f'{count} rule{"s" * (count != 1)} done', *said]
     return verdict.Verdict('rules', _PASS, '; '.join(found))
+
+
+def _never_ran(of: trial.Trial) -> str:
+    """What was to break, use or check the bundle, and was skipped; '' where nothing was."""
+    for _, value in of.notes.get(notes.RULE_DONE, ()):
+        done = trial.mapping(value)
+        task = str(done.get('task') or '')
+        checks = task in _PROVE or not task.startswith('matrix.')
+        if checks and done.get('phase') == 'skipped' and done.get('gates', True) is not False:
+            return f'{task.rpartition(".")[2] or task} never ran: {done.get("message")}'
+    return ''
 
 
 def _did(phase: str) -> str:
@@ -73,8 +89,16 @@ def faults(of: trial.Trial) -> verdict.Verdict:
     if wrong:
         more = f' (and {len(wrong) - 2} more)' if len(wrong) > 2 else ''
         return verdict.Verdict('faults', _UNKNOWN, '; '.join(wrong[:2]) + more)
+    if of.notes.get(notes.SHORT):
+        short = trial.mapping(of.values(notes.SHORT)[-1])
+        sentence = f'only {short.get("planned")} of {short.get("asked")} faults could be planned: {short.get("why")}'
+        return verdict.Verdict('faults', _UNKNOWN, sentence)
     if not bands:
-        return verdict.Verdict('faults', _UNKNOWN, 'there was no fault to prove')
+        if of.notes.get(notes.CONTROL_RUN):
+            return verdict.Verdict('faults', _PASS, 'no fault was injected, as was asked')
+        return verdict.Verdict('faults', _UNKNOWN, 'the plan has no fault: nothing was broken')
+    if all(strike.band.kind in _NO_FAULTS for strike in of.strikes):
+        return verdict.Verdict('faults', _UNKNOWN, 'nothing was broken: the plan only waits')
     kinds = collections.Counter(strike.band.kind for strike in of.strikes)
     what = ', '.join(kind if n == 1 else f'{n} {kind}' for kind, n in kinds.items())
     return verdict.Verdict('faults', _PASS, f'{what}: each was seen to land and to heal')

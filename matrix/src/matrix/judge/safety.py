@@ -25,6 +25,8 @@ def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict
     back had begun, or in a test without faults, may be unread.
     """
     name = f'acknowledged {write}'
+    if lies := _finds_nothing_too(of, read_back):
+        return verdict.Verdict(name, _UNKNOWN, lies)
     healed = max((one.band.healed or 0.0 for one in of.strikes), default=0.0)
     written = _written(of, write)
     found: dict[str, bool] = {}
@@ -64,6 +66,27 @@ def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict
     return verdict.Verdict(name, _PASS, f'{count} acknowledged writes were read back{more}')
 
 
+def _finds_nothing_too(of: trial.Trial, read_back: str) -> str:
+    """Why a read proves nothing: its like found what was never written. '' when it did not."""
+    controls = {
+        str(pair[1])
+        for value in of.values(notes.LOAD)
+        for pair in cast('Sequence[Sequence[object]]', trial.mapping(value).get('nothing') or ())
+        if len(pair) == 2 and pair[0] == read_back
+    }
+    found = [
+        one
+        for one in of.done
+        if one.invoke.kind in controls and one.how == 'ok' and not _found(one)
+    ]
+    if not found:
+        return ''
+    return (
+        f'{read_back} proves nothing: it also found what was never written, {_times(found)}, '
+        f'first {found[0].invoke.value!r} at {found[0].at:.1f} s'
+    )
+
+
 def readback(of: trial.Trial) -> float:
     """The second at which reading back began; without it: infinity."""
     begun = [entry.at for entry, value in of.notes.get(notes.PHASE, ()) if value == 'readback']
@@ -88,6 +111,8 @@ def _during(of: trial.Trial, one: journal.Done) -> str:
 def reads(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict:
     """A read that began after a write was acknowledged finds it: nothing stale is served."""
     name = f'reads of {write}'
+    if lies := _finds_nothing_too(of, read_back):
+        return verdict.Verdict(name, _UNKNOWN, lies)
     written = _written(of, write)
     looked = [
         one

@@ -60,10 +60,8 @@ def load(of: trial.Trial) -> verdict.Verdict:
     plans = _plans(of)
     if not of.done:
         if any(one.own for one in plans):
-            sentence = (
-                "the bundle's own load went on to the end; it says nothing of single operations"
-            )
-            return verdict.Verdict('load', _PASS, sentence)
+            sentence = "the bundle's own load said of no single operation what became of it"
+            return verdict.Verdict('load', _UNKNOWN if of.expect.operations else _PASS, sentence)
         return verdict.Verdict('load', _UNKNOWN, 'the load did nothing')
     for period in ('before', 'after'):
         if never := _never_worked(of, period):
@@ -300,7 +298,10 @@ def latency(of: trial.Trial) -> verdict.Verdict:
     work = {kind for make, _, let_go in keeping.kinds(of) for kind in (make, let_go)}
     late = sum(one.invoke.late > _LATE for one in of.done)
     if late > len(of.done) * _MOST_LATE:
-        sentence = f'the runner, not the bundle, was late with {late} of {len(of.done)} operations'
+        sentence = (
+            'this host was too slow to tell how slow the bundle is: '
+            f'it began {late} of {len(of.done)} operations late'
+        )
         return verdict.Verdict('latency', _UNKNOWN, sentence)
     found: dict[periods.Period, float] = {}
     for period in periods.periods(tuple(one.band for one in of.strikes)):

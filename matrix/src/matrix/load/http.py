@@ -17,6 +17,7 @@ from matrix.load import client, load, spec
 from matrix.plans import snapshot
 
 _PROBE_S = 3.0
+_CONTROL = 0.1  # of the reads of an endpoint: how many more look for what was never written
 _PLACE = re.compile(r'\{([a-z][a-z0-9-]*(?:/\d+)?)\}')
 
 
@@ -45,8 +46,13 @@ class Http:
         """Endpoints that write, each with the one that reads back what it wrote."""
         return tuple((one.reads, one.name) for one in self.endpoints if one.reads)
 
+    @property
+    def nothing(self) -> tuple[tuple[str, str], ...]:
+        """Kinds that read back, each with the kind that reads what was never written: one that finds it, lies."""
+        return tuple((one.name, _of_nothing(one)) for one in self.endpoints if one.reads)
+
     async def prepare(self) -> Sequence[load.Kind]:
-        """One kind for each endpoint.
+        """One kind for each endpoint, and one for each that reads back: of what was never written.
 
         Raises:
             load.Refused: an endpoint names a unit or application that is not there.
@@ -54,7 +60,8 @@ class Http:
         self._client = client.Client()
         for one in self.endpoints:
             self._address(one, self.link.now())
-        return [self._kind(one) for one in self.endpoints]
+        reading = [one for one in self.endpoints if one.reads]
+        return [*map(self._kind, self.endpoints), *map(self._control, reading)]
 
     async def close(self) -> None:
         """Close the connections; what was written goes with the model."""
@@ -74,6 +81,18 @@ class Http:
             return await self._do(endpoint, str(value))
 
         return load.Kind(endpoint.name, do, asked, endpoint.weight, endpoint.timeout)
+
+    def _control(self, endpoint: spec.Endpoint) -> load.Kind:
+        async def do(value: located.Plain) -> load.Did:
+            did = await self._do(endpoint, str(value))
+            return dataclasses.replace(did, value=did.value is False)
+
+        def never_written() -> located.Plain:
+            known = self._keys.get(endpoint.reads)
+            return f'{self.run}-never-{next(self._numbers)}' if known else None
+
+        weight = endpoint.weight * _CONTROL
+        return load.Kind(_of_nothing(endpoint), do, never_written, weight, endpoint.timeout)
 
     def _known_key(self, write: str) -> located.Plain:
         keys = self._keys.get(write)
@@ -133,6 +152,10 @@ class Http:
         written = next((one for one in self.endpoints if one.name == endpoint.reads), None)
         expected = written.body.replace('{key}', key).encode() if written else b''
         return load.Did(expected in response.body, request=response.request)
+
+
+def _of_nothing(endpoint: spec.Endpoint) -> str:
+    return f'{endpoint.name} of nothing'
 
 
 async def discover(model: link.Link) -> tuple[spec.Endpoint, ...]:

@@ -86,6 +86,8 @@ def _spec(mapping: located.Mapping, before: Spec, reading: fields.Fields) -> Spe
         if one.reads and one.reads not in names:
             near = problem.suggestion(one.reads, names)
             reading.wrong(where, f'no endpoint {one.reads!r} to read back{near}')
+        if one.reads and one.reads in names:
+            _tells_apart(http[names.index(one.reads)], read[names.index(one.reads)][0], reading)
         if names.count(one.name) > 1:
             reading.wrong(where, f'two endpoints are called {one.name!r}')
     use = reading.choice(mapping, 'use', USES, 'http' if http else before.use)
@@ -97,6 +99,16 @@ def _spec(mapping: located.Mapping, before: Spec, reading: fields.Fields) -> Spe
         else 'even',
         http=http or before.http,
     )
+
+
+def _tells_apart(write: Endpoint, where: problem.Where, reading: fields.Fields) -> None:
+    """What is read back must be told from what other writes, or nobody, left there."""
+    if '{key}' not in write.body:
+        reading.wrong(
+            where,
+            f'the body of {write.name!r} does not tell one write from another, so reading it back proves nothing: '
+            "put '{key}' into its 'body'",
+        )
 
 
 def _endpoint(value: located.Value, number: int, reading: fields.Fields) -> Endpoint | None:

@@ -57,6 +57,11 @@ def write(plan: Plan) -> str:
     return yaml.safe_dump({'actions': actions}, sort_keys=False, default_flow_style=None)
 
 
+def places(document: located.Value) -> tuple[problem.Where, ...]:
+    """Where each action of a document stands."""
+    return tuple(value.where for value in _actions(document, []))
+
+
 def _actions(
     document: located.Value, problems: list[problem.Problem]
 ) -> tuple[located.Value, ...]:

@@ -20,7 +20,7 @@ from matrix.blame import suspects
 from matrix.history import journal, notes, redact
 from matrix.judge import panel, verdict
 from matrix.juju import link
-from matrix.report import lanes, write
+from matrix.report import lanes, words, write
 
 _NEAR = 12.0  # seconds around a failure whose lines go into the journal
 _MOST_LINES = 400  # of a unit, into the journal; its file holds all that was taken
@@ -56,7 +56,7 @@ class Dump:
     @property
     def sentence(self) -> str:
         """Whether it is whole, for people."""
-        taken = f'{len(self.files)} log(s) taken at the moment of the failure'
+        taken = f'{words.count(len(self.files), "log")} taken at the moment of the failure'
         return f'{taken}; not taken: {"; ".join(self.wrong)}' if self.wrong else taken
 
 

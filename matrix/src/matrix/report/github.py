@@ -51,10 +51,12 @@ def _annotation(
         'title': f'{test.name}: {one.check} {words.OUTCOMES[one.outcome]}',
     }
     keys = ','.join(f'{key}={_property(value)}' for key, value in properties.items())
-    suspects = [f'{s.event} {s.kind} {", ".join(s.targets)}' for s in test.suspects if s.score > 0]
+    suspects = [f'{s.event} {s.kind} {", ".join(s.targets)}' for s in test.suspected(one.check)]
     said = one.sentence
     if one.outcome is verdict.Outcome.FAIL and suspects:
-        said += f' (suspected: {"; ".join(suspects[:2])})'
+        said += f' (suspected: {"; ".join(suspects)})'
+    elif one.outcome is verdict.Outcome.FAIL and test.blame.get(one.check):
+        said += f' (no fault is suspected: {story.innocent(test.blame[one.check])})'
     return f'::{_LEVELS[one.outcome]} {keys}::{_data(words.short(said, 1000))}'
 
 
@@ -112,7 +114,7 @@ def _rows(test: story.Test) -> Iterator[str]:
 def _faults(test: story.Test) -> Iterator[str]:
     if test.faults:
         yield '\n| fault | on | from | proven | suspicion |\n|---|---|--:|---|---|'
-    why = {one.event: one for one in test.suspects if one.score > 0}
+    why = {one.event: one for one in test.suspected()}
     for one in test.faults:
         suspect = f'{why[one.id].score:.1f}: {"; ".join(why[one.id].why)}' if one.id in why else ''
         proof = one.proof if one.proven and one.proof else 'yes' if one.proven else '**no**'

@@ -51,7 +51,8 @@ def values(report: story.Story) -> Mapping[str, Any]:
             ('began', report.began[:19].replace('T', ' ')),
             ('took', words.moment(report.length)),
         ],
-        'suspected': [one for one in worst.suspects if one.score > 0][:3] if worst else [],
+        'suspected': worst.suspected() if worst else [],
+        'innocent': worst.innocent if worst else '',
         'why_none': why[:1].upper() + why[1:],
         'bad': packed.errors(one for test in report.tests for one in test.operations),
         'most_rows': _MOST_ROWS,
@@ -67,7 +68,12 @@ def _yaml(value: located.Plain) -> str:
     return yaml.safe_dump(value, sort_keys=False, default_flow_style=None, width=100)
 
 
+def _sentence(value: str) -> str:
+    return f'{value[:1].upper()}{value[1:]}.' if value else ''
+
+
 FILTERS: dict[str, Callable[..., str]] = {
+    'sentence': _sentence,
     'took': words.took,
     'moment': words.moment,
     'count_of': words.count,

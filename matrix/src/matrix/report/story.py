@@ -24,6 +24,9 @@ _ENDINGS: dict[verdict.Ending, verdict.Outcome] = {
 
 
 Judged = panel.Judged
+Blame = Mapping[str, tuple[suspects.Suspect, ...]]
+"""For each check that failed, every fault that was armed, the likeliest cause first."""
+_NO_BLAME: Blame = {}
 text, mapping = words.text, words.mapping
 
 _CONTROL = 'it fails without any fault'
@@ -111,10 +114,21 @@ class Test:
     faults: tuple[Fault, ...] = ()
     rows: tuple[Row, ...] = ()
     suspects: tuple[suspects.Suspect, ...] = ()
+    blame: Blame = dataclasses.field(default_factory=lambda: _NO_BLAME)
     operations: tuple[journal.Done, ...] = ()
     refused: tuple[str, ...] = ()
     load: str = ''
     plan: located.Plain = None
+
+    def suspected(self, check: str = '') -> tuple[suspects.Suspect, ...]:
+        """The faults that are suspected of a check's failure; without a name, of the one that decides."""
+        found = self.blame.get(check, ()) if check else self.suspects
+        return tuple(one for one in found if one.score > 0)
+
+    @property
+    def innocent(self) -> str:
+        """Why no fault is suspected of what decides; '' where one is, or nothing is known."""
+        return innocent(self.suspects)
 
     @property
     def outcome(self) -> verdict.Outcome:
@@ -155,6 +169,15 @@ class Story:
         return text(self.run.get('bundle')).rstrip('/').rpartition('/')[2] or 'bundle'
 
 
+def innocent(ranked: Sequence[suspects.Suspect]) -> str:
+    """Why no fault is suspected; '' where one is, or none was armed."""
+    if not ranked or any(one.score > 0 for one in ranked):
+        return ''
+    if any(suspects.BEFORE in one.why for one in ranked):
+        return suspects.BEFORE
+    return 'nothing failed more while a fault struck than otherwise'
+
+
 def tell(
     read: journal.Journal,
     judged: Sequence[Judged],
@@ -191,7 +214,7 @@ def tell(
         logs=lanes.logs(entries),
         smallest=smallest,
         replays=tuple(_replays(entries)),
-        not_again=_not_again(last(entries, NOT_AGAIN)),
+        not_again=not_again(last(entries, NOT_AGAIN)),
         folder=folder,
         damaged=len(read.problems),
     )
@@ -248,8 +271,8 @@ def _test(part: tuple[journal.Entry, ...], judged: Mapping[str, Judged]) -> Test
     operations = journal.operations(part)
     bands = periods.bands(part)
     said = judged.get(name, Judged(name))
-    bad = [one for one in said.verdicts if one.outcome is verdict.Outcome.FAIL]
-    evidence = frozenset(seq for one in bad for seq in one.evidence)
+    blame = suspects.of_checks(part, said.verdicts) if bands else {}
+    decides = panel.worst(said.verdicts)
     load = last(part, notes.LOAD)
     return Test(
         name=name,
@@ -260,7 +283,8 @@ def _test(part: tuple[journal.Entry, ...], judged: Mapping[str, Judged]) -> Test
         stages=lanes.stages(part),
         faults=faults(part, name),
         rows=rows(operations, bands) if operations else (),
-        suspects=_suspects(part, evidence) if bands and bad else (),
+        suspects=blame.get(decides.check, ()) if decides is not None else (),
+        blame=blame,
         operations=operations,
         refused=tuple(_refused(part)),
         load=text(mapping(load).get('sentence')) or text(last(part, notes.LOAD_NONE)),
@@ -295,26 +319,32 @@ def replayed(value: located.Plain) -> str:
     return f'replay {text(held.get("number"))} with {tried}: {text(held.get("how"))}'
 
 
-def _not_again(value: located.Plain) -> str:
+def not_again(value: located.Plain) -> str:
+    """Why a search found nothing, in words; '' of nothing."""
     if value is None:
         return ''
     held = mapping(value)
+    if held.get('why'):
+        return text(held.get('why'))
+    tried, shown, dead, broken = (
+        number if isinstance(number := held.get(key), int) else 0
+        for key in ('replays', 'shown', 'dead', 'broken')
+    )
     late = '' if held.get('in_time', True) else ', and the time for it was over'
-    return f'the failure did not come again in {text(held.get("replays"))} replay(s){late}'
+    if shown or 'shown' not in held:
+        found = words.count(shown or tried, 'replay')
+        return f'the failure did not come again in {found} that could have shown it{late}'
+    because = [
+        f'in {words.count(dead, "replay")} the service did not work before any fault' if dead else '',
+        f'{words.count(broken, "replay")} could not be carried out ({text(held.get("reason"))})' if broken else '',
+        'the time for it was over' if late else '',
+    ]  # fmt: skip
+    said = '; '.join(one for one in because if one) or 'none was made'
+    return f'nobody knows whether the failure comes again: {said}'
 
 
 def _words(value: located.Plain) -> tuple[str, ...]:
     return tuple(text(one) for one in value) if isinstance(value, list) else ()
-
-
-def _suspects(
-    part: Sequence[journal.Entry], evidence: frozenset[int]
-) -> tuple[suspects.Suspect, ...]:
-    """By what the checks hold against the run; damage that lasts after its fault shows in all that failed."""
-    found = suspects.rank(part, evidence)
-    if any(one.score > 0 for one in found):
-        return found
-    return suspects.rank(part)
 
 
 def _end_of(part: Sequence[journal.Entry]) -> float:

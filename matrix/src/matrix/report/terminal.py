@@ -128,9 +128,15 @@ def _faults(one: story.Test) -> Iterator[str]:
 
 
 def _suspects(one: story.Test) -> Iterator[str]:
-    for n, suspect in enumerate([one for one in one.suspects if one.score > 0][:2]):
+    if one.innocent:
+        yield f'  suspects  none: {words.short(one.innocent, _WIDTH - 18)}'
+    found = one.suspected()
+    for n, suspect in enumerate(found[:2]):
         said = f'{suspect.event} {suspect.kind} {", ".join(suspect.targets)}: {suspect.why[0]}'
         yield f'  {"suspects" if n == 0 else "":<9} {words.short(said, _WIDTH - 12)}'
+    if len(found) > 2:
+        rest = ', '.join(f'{one.event} {one.kind} {", ".join(one.targets)}' for one in found[2:])
+        yield f'            {words.short(f"and {rest}", _WIDTH - 12)}'
 
 
 def _smallest(report: story.Story) -> Iterator[str]:
@@ -220,10 +226,10 @@ def _noted(kind: str, value: located.Plain) -> str:
             return f'{" ".join(parts)} was not carried out: {story.text(held.get("reason"))}'
         case story.REPLAY:
             return story.replayed(value)
-        case story.NOT_AGAIN:
-            return 'the failure did not come again'
         case story.SMALLEST:
             return f'the smallest plan is written: {story.text(held.get("command"))}'
+        case story.NOT_AGAIN | notes.SEARCH:
+            return story.not_again(value) if kind == story.NOT_AGAIN else story.text(value)
         case notes.RULE_DONE:
             said = story.text(held.get('message'))
             return f'{story.text(held.get("task"))}: {story.text(held.get("phase"))}{f", {said}" if said else ""}'

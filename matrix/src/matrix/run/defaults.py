@@ -8,7 +8,7 @@ from matrix.grammar import located
 from matrix.run import prepare
 
 _NAMES = ('test.yaml', 'tests.yaml')
-_KEYS = ('matrix', 'load', 'expect')
+KEYS = ('matrix', 'load', 'expect')
 
 
 def read(folder: pathlib.Path) -> located.Mapping | None:
@@ -24,7 +24,7 @@ def read(folder: pathlib.Path) -> located.Mapping | None:
         if not path.is_file():
             continue
         document = located.load(prepare.read_text(path, 'the file'), str(path))
-        if isinstance(document, located.Mapping) and any(document.get(key) for key in _KEYS):
+        if isinstance(document, located.Mapping) and any(document.get(key) for key in KEYS):
             return document
     return None
 

@@ -15,7 +15,8 @@ class Options:
     """Every decision of the command line and of the bundle's tests/test.yaml; names as their flags.
 
     `ha` is None where it is to be told from the model. `chaos_plan` stands for every chaos task.
-    `with_chaos` leaves out tests without any. `words` is the command line again, to be kept with the run.
+    `with_chaos` leaves out tests without any; `control`: the plan has no event on purpose.
+    `words` is the command line again, to be kept with the run.
     """
 
     path: pathlib.Path = pathlib.Path()
@@ -51,4 +52,5 @@ class Options:
     model_config: tuple[tuple[str, str], ...] = ()
     deadline: float = 3600.0
     with_chaos: bool = False
+    control: bool = False
     words: tuple[str, ...] = ()

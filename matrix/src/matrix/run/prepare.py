@@ -9,10 +9,9 @@ import pathlib
 
 from matrix import model, utils
 from matrix.faults import fault, find
-from matrix.grammar import catalogue, fields, lint, located, problem, suite, suitefile
+from matrix.grammar import catalogue, fields, located, problem, suite, suitefile
 from matrix.judge import checks, expect, others
-from matrix.load import spec
-from matrix.run import bundlefile, options
+from matrix.run import bundlefile, inspection, options
 from matrix.tasks import bundlecode, planning
 
 OWN = 'matrix.yaml'
@@ -58,18 +57,20 @@ def prepare(
         kind = ' with chaos' if asked.with_chaos else ''
         message = f'no test{kind} is called {said}' if said else f'there is no test{kind} to run'
         raise problem.RefusedError([problem.Problem(problem.Where(str(bundle.file), 1), message)])
-    problems = lint.check(chosen)
-    if errors := [one for one in problems if one.severity == 'error']:
+    there = inspection.known(bundle, known, own)
+    problems = inspection.of_suite(chosen, there, bundle.folder)
+    more = [*inspection.of_extra(extra, there)]
+    if asked.chaos_plan is not None and asked.chaos_plan.is_file():
+        more += inspection.of_plan(
+            read_text(asked.chaos_plan, 'the plan'), str(asked.chaos_plan), there
+        )
+    if errors := [one for one in (*problems, *more) if one.severity == 'error']:
         raise problem.RefusedError(errors)
     _check_tasks(chosen, bundle)
     _check_plans(asked, bundle, chosen, known, seed)
     _check_files(asked, bundle)
-    spec.read(None if extra is None else extra.get('load'))
-    expect.read(None if extra is None else extra.get('expect'))
     for test in chosen.tests:
         expect.read(_expected(extra, test))
-        for rule in test.rules:
-            spec.of_args(rule.args, rule.where)
     ha = bundle.ha if asked.ha is None else asked.ha
     return Prepared(asked, bundle, chosen, known, own, seed, ha, extra, problems)
 
@@ -81,15 +82,20 @@ def has_chaos(test: suite.Test) -> bool:
 
 def expected(prepared: Prepared, test: suite.Test) -> located.Plain:
     """What a test allows and asks for: by its rules, else by tests/test.yaml; None where nothing is said."""
-    return _plain(_expected(prepared.extra, test))
+    return _plain(_expected(prepared.extra, test, strict_compat=prepared.options.strict_compat))
 
 
 def _plain(value: located.Value | None) -> located.Plain:
     return None if value is None else located.plain(value)
 
 
-def _expected(extra: located.Mapping | None, test: suite.Test) -> located.Value | None:
+def _expected(
+    extra: located.Mapping | None, test: suite.Test, *, strict_compat: bool = False
+) -> located.Value | None:
     found = _plain(None if extra is None else extra.get('expect'))
+    if strict_compat:
+        # A load of 0.10 never said what it did.
+        found = expect.both({'operations': False}, found or {})
     where = test.where if extra is None else extra.where
     for rule in test.rules:
         if (said := rule.args.get('expect')) is not None:

@@ -29,14 +29,21 @@ Replay = Callable[[plan.Plan, pathlib.Path], Awaitable[panel.Judged]]
 class Found:
     """The smallest plan, and what is known of it.
 
-    `control` says that the test fails without any fault; `in_time` that nothing was left out for want of time.
+    `control` says that the test fails without any fault; `in_time` that nothing was left out for want of time;
+    `necessary` names the events without each of which it was seen not to fail. `shown`, `dead` and `broken` count
+    replays: that could have shown the failure, in which the service did not work before any fault, and that could not
+    be carried out, the last for this `reason`.
     """
 
     plan: plan.Plan
     replays: int
     reproduced: bool
-    minimal: bool
     in_time: bool
+    necessary: tuple[str, ...] = ()
+    shown: int = 0
+    dead: int = 0
+    broken: int = 0
+    reason: str = ''
 
     @property
     def control(self) -> bool:
@@ -44,9 +51,9 @@ class Found:
         return self.reproduced and not self.plan.events
 
     @property
-    def necessary(self) -> tuple[str, ...]:
-        """Events without each of which it did not fail."""
-        return tuple(one.id for one in self.plan.events) if self.minimal else ()
+    def minimal(self) -> bool:
+        """Whether each of its events was seen to be needed."""
+        return len(self.necessary) == len(self.plan.events)
 
 
 @dataclasses.dataclass
@@ -60,8 +67,11 @@ class Search:
     until: float
     now: Callable[[], float] = time.monotonic
     out_of_time: bool = False
-    unsure: bool = False
     number: int = 0
+    shown: int = 0
+    dead: int = 0
+    broken: int = 0
+    reason: str = ''
 
     async def smallest(
         self, full: plan.Plan, suspects: tuple[str, ...], kinds: dict[str, plan.Kind]
@@ -69,6 +79,8 @@ class Search:
         """Search until it is found, or time is over. A cancelled search ends the replay that runs."""
         loop = asyncio.get_running_loop()
         known = self._known()
+        self.shown = len(known)
+        self.unsure: set[str] = set()
         running: list[concurrent.futures.Future[verdict.Signature | None]] = []
 
         def run(candidate: plan.Plan) -> verdict.Signature | None:
@@ -76,10 +88,14 @@ class Search:
             if key in known:
                 return known[key]
             if self.out_of_time:
+                self.unsure.add(key)
                 return None
+            broken = self.broken
             future = asyncio.run_coroutine_threadsafe(self._once(compact.compact(candidate)), loop)
             running[:] = [future]
             known[key] = future.result()
+            if self.out_of_time or self.broken > broken:
+                self.unsure.add(key)
             return known[key]
 
         searching = loop.run_in_executor(
@@ -100,9 +116,24 @@ class Search:
             compact.compact(found.plan) if found.reproduced else full,
             self.number,
             found.reproduced,
-            found.minimal and not self.out_of_time and not self.unsure,
             not self.out_of_time,
+            self._needed(found.plan, known) if found.reproduced else (),
+            self.shown,
+            self.dead,
+            self.broken,
+            self.reason,
         )
+
+    def _needed(
+        self, smallest: plan.Plan, known: dict[str, verdict.Signature | None]
+    ) -> tuple[str, ...]:
+        """The events without which it was seen not to fail alike: what could not be carried out showed nothing."""
+        found: list[str] = []
+        for event in smallest.events:
+            key = text_of(compact.compact(plan.without(smallest, frozenset({event.id}))))
+            if key in known and key not in self.unsure and known[key] != self.signature:
+                found.append(event.id)
+        return tuple(found)
 
     async def alike(self, candidate: plan.Plan, setting: str) -> bool:
         """Whether a plan fails alike in another setting, which the replay knows of; `setting` is its words."""
@@ -128,9 +159,19 @@ class Search:
             self.out_of_time = True
             return None
         alike = self.signature in judged.signatures
+        self._count(judged, alike)
         self._keep(folder, text_of(candidate) + setting, alike, judged)
         self._say(candidate, setting, alike, judged, self.now() - began)
         return self.signature if alike else judged.signature
+
+    def _count(self, judged: panel.Judged, alike: bool) -> None:
+        if judged.ending in {'infrastructure', 'no-model'}:
+            self.broken += 1
+            self.reason = judged.sentence
+        elif not alike and was_dead(judged):
+            self.dead += 1
+        else:
+            self.shown += 1
 
     def _say(
         self,
@@ -153,7 +194,6 @@ class Search:
 
     def _keep(self, folder: pathlib.Path, key: str, alike: bool, judged: panel.Judged) -> None:
         if judged.ending in {'infrastructure', 'no-model'}:
-            self.unsure = True
             return  # It says nothing of the plan: another search asks again.
         chosen = self.signature if alike else judged.signature
         value = {
@@ -177,6 +217,14 @@ class Search:
             except (OSError, ValueError, KeyError, TypeError):
                 continue  # It did not come to its end.
         return found
+
+
+def was_dead(judged: panel.Judged) -> bool:
+    """Whether the service failed before any fault of this replay: it says nothing of faults."""
+    return any(
+        one.outcome is verdict.Outcome.FAIL and 'before any fault' in one.sentence
+        for one in judged.verdicts
+    )
 
 
 def text_of(one: plan.Plan) -> str:

@@ -87,6 +87,10 @@ async def smallest(
     if judged.signature is None or found is None or not found.events:
         return None
     worst = judged.worst
+    if worst is not None and suspects.before_any_fault(part.entries, worst.evidence):
+        why = f'{suspects.BEFORE}, so that no fault was looked for'
+        write(journal.Note(notes.NOT_AGAIN, {'why': why}))
+        return None
     ranked = suspects.rank(part.entries, () if worst is None else worst.evidence)
     before = _before(part.entries)
     kinds = {name: one.kind for name, one in prepared.faults.items()}
@@ -98,7 +102,13 @@ async def smallest(
         write,
         time.monotonic() + seconds,
     )
-    _LOG.info('looking for the smallest plan that fails alike, for at most %d s', seconds)
+    said = f'looking for the smallest plan that fails alike, for at most {seconds:g} s'
+    if replay_model.another is None:
+        said += (
+            f': faults strike model {replay_model.name} again, which is yours; no other is made, and it is not '
+            'destroyed (--no-shrink leaves it alone)'
+        )
+    write(journal.Note(notes.SEARCH, said))
     result = await search.smallest(found, tuple(one.event for one in ranked), kinds)
     if result.reproduced:
         # Nobody waits long for what is nice to know: a short search has time left for it.
@@ -110,9 +120,15 @@ async def smallest(
         path.write_text(planfile.write(result.plan))
         write(journal.Note('smallest', _note(result, path, prepared, test, chosen)))
     else:
-        write(
-            journal.Note(notes.NOT_AGAIN, {'replays': result.replays, 'in_time': result.in_time})
-        )
+        again: located.Plain = {
+            'replays': result.replays,
+            'in_time': result.in_time,
+            'shown': result.shown,
+            'dead': result.dead,
+            'broken': result.broken,
+            'reason': result.reason,
+        }
+        write(journal.Note(notes.NOT_AGAIN, again))
     return result
 
 
@@ -247,7 +263,9 @@ class _Replaying:
             await self.ready()
         except link.LinkError as error:
             return outcome.not_run(self.test.name, str(error), 'infrastructure'), ()
-        own = dataclasses.replace(self.prepared, options=self.options(folder), seed=candidate.seed)
+        own = dataclasses.replace(
+            self.prepared, options=self.options(folder, candidate), seed=candidate.seed
+        )
         with writing.opened(folder / rundir.JOURNAL, lambda _: None) as write:
             write(journal.Note(notes.RUN, run_note(own)))
             try:
@@ -267,7 +285,7 @@ class _Replaying:
         self.last = journalfile.read(folder / rundir.JOURNAL).entries
         return judged, self.last
 
-    def options(self, folder: pathlib.Path) -> options.Options:
+    def options(self, folder: pathlib.Path, candidate: plan.Plan) -> options.Options:
         asked = self.prepared.options
         over = asked.overlay
         if text := setting.overlay(self.setting):
@@ -277,6 +295,7 @@ class _Replaying:
         return dataclasses.replace(
             asked,
             chaos_plan=folder / 'plan.yaml',
+            control=not candidate.events,
             chaos_output=None,
             overlay=over,
             rate=asked.rate if self.setting.rate is None else self.setting.rate,

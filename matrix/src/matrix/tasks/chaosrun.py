@@ -24,6 +24,7 @@ PATIENCE = 120.0
 """Seconds without a change after which a model that is not as it was before is given up."""
 
 _LOAD = 'matrix.tasks.end_to_end'
+_SHORT = 'nothing more can be struck that leaves enough alone; see the kinds and applications of the chaos'
 _LONGEST = 900.0  # seconds for a model to come back, however much happens in it
 _STILL = 2.0  # seconds that it must stay as it was
 _LOAD_BEGINS = 120.0  # seconds for the load to get what it needs
@@ -103,6 +104,15 @@ class _Chaos:
         )
         now = await here.link.fresh()
         full = asked.full or await self.made(asked, now)
+        if here.options.control:
+            self.note(notes.CONTROL_RUN, None)
+        elif asked.full is None and len(full.events) < asked.count:
+            short: located.Plain = {
+                'asked': asked.count,
+                'planned': len(full.events),
+                'why': _SHORT,
+            }
+            self.note(notes.SHORT, short)
         self.keep(full, asked.old)
         here.before = observe.fingerprint(now)
         self.note(notes.FINGERPRINT, {'moment': 'before', 'applications': here.before})

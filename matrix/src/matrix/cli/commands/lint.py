@@ -5,15 +5,22 @@ from __future__ import annotations
 import argparse
 import pathlib
 
-from matrix.grammar import lint, located, problem, suitefile
-from matrix.plans import chaosplan, planfile
+from matrix.cli import flags
+from matrix.faults import find
+from matrix.grammar import located, problem, suitefile
+from matrix.judge import others
+from matrix.run import bundlefile, defaults, inspection
 
-HELP = 'Say what is wrong with suites and plans, with file and line.'
+HELP = (
+    'Say what is wrong with suites, plans and tests/test.yaml, with file and line: the same that a run would refuse. '
+    'The bundle is the one that a file stands beside, or the one of -p.'
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add its arguments."""
     parser.add_argument('files', nargs='+', type=pathlib.Path, metavar='FILE')
+    parser.add_argument('-p', '--path', type=pathlib.Path, help='the bundle: its folder or file')
     parser.add_argument(
         '--strict-compat',
         action='store_true',
@@ -22,37 +29,70 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(call: argparse.Namespace) -> int:
-    """Print every problem."""
-    found = [one for path in call.files for one in check(path, strict_compat=call.strict_compat)]
+    """Print every problem.
+
+    Raises:
+        problem.RefusedError: there is no bundle where -p says.
+    """
+    bundle = None if call.path is None else bundlefile.find(call.path)
+    found = [
+        one
+        for path in call.files
+        for one in check(path, bundle=bundle, strict_compat=call.strict_compat)
+    ]
     for one in found:
         print(one)
     return 1 if any(one.severity == 'error' for one in found) else 0
 
 
-def check(path: pathlib.Path, *, strict_compat: bool = False) -> tuple[problem.Problem, ...]:
-    """Every problem of one file, which may be a suite or a plan of either format."""
+def check(
+    path: pathlib.Path,
+    *,
+    bundle: bundlefile.Bundle | None = None,
+    strict_compat: bool = False,
+) -> tuple[problem.Problem, ...]:
+    """Every problem of one file: a suite, a plan of either format, or what tests/test.yaml is."""
     try:
         text = path.read_text(encoding='utf-8')
     except (OSError, UnicodeDecodeError) as error:
         reason = (error.strerror or str(error)) if isinstance(error, OSError) else 'not UTF-8 text'
         return (problem.Problem(problem.Where(str(path), 1), f'cannot be read: {reason}'),)
     try:
-        return _check(text, str(path), strict_compat=strict_compat)
+        return _check(text, path, bundle or _beside(path), strict_compat=strict_compat)
     except problem.RefusedError as refused:
         return refused.problems
 
 
-def _check(text: str, source: str, *, strict_compat: bool) -> tuple[problem.Problem, ...]:
-    document = located.load(text, source)
-    keys = (
-        {entry.key for entry in document.entries}
-        if isinstance(document, located.Mapping)
-        else set[str]()
-    )
-    if planfile.is_second_format(document):
-        planfile.read(text, source)
-        return ()
-    if 'tests' not in keys and not {'actions', 'chaos', 'glitch'}.isdisjoint(keys):
-        chaosplan.read(text, source)
-        return ()
-    return lint.check(suitefile.read(text, source, strict_compat=strict_compat))
+def _beside(path: pathlib.Path) -> bundlefile.Bundle | None:
+    """The bundle that a file is of: BUNDLE/tests/FILE, or BUNDLE.yaml beside BUNDLE/tests/FILE; None: there is none."""
+    for folder in (path.resolve().parent, path.resolve().parent.parent):
+        for place in (folder, folder.with_suffix('.yaml')):
+            try:
+                return bundlefile.find(place)
+            except problem.RefusedError:
+                continue
+    return None
+
+
+def _check(
+    text: str, path: pathlib.Path, bundle: bundlefile.Bundle | None, *, strict_compat: bool
+) -> tuple[problem.Problem, ...]:
+    document = located.load(text, str(path))
+    entries = document.entries if isinstance(document, located.Mapping) else ()
+    keys = {entry.key for entry in entries}
+    folder = None if bundle is None else bundle.folder
+    there = inspection.known(bundle, find.faults(folder), others.find(folder))
+    if _is_plan(document, keys):
+        return inspection.of_plan(text, str(path), there)
+    if isinstance(document, located.Mapping) and keys & {*defaults.KEYS} and 'tests' not in keys:
+        flags.of_bundle(document.get('matrix'), folder or path.parent)
+        return inspection.of_extra(document, there)
+    read = suitefile.read(text, str(path), strict_compat=strict_compat)
+    return inspection.of_suite(read, there, folder)
+
+
+def _is_plan(document: located.Value, keys: set[str]) -> bool:
+    """Whether a document is a plan, of either format."""
+    said = document.get('format') if isinstance(document, located.Mapping) else None
+    second = isinstance(said, located.Scalar) and said.value == 'v2'
+    return second or ('tests' not in keys and not {'actions', 'chaos', 'glitch'}.isdisjoint(keys))

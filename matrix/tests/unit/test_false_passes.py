@@ -1,0 +1,314 @@
+# ruff: noqa: E501  # a table is read by its lines
+"""Ways to make a run pass that proves nothing: none of them does. Beside each stands the honest run, which passes.
+
+A way is either a journal that the panel judges, or something that a run is asked for and refuses before it begins.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable
+
+import pytest
+from chronicle import Line, fault, note, of_parts, op, ops, units
+
+from matrix import cli
+from matrix.grammar import located, problem
+from matrix.history import journal
+from matrix.judge import panel, verdict
+from matrix.run import bundlefile, defaults, options, prepare
+
+PASS = verdict.Outcome.PASS
+_CHAOS = 'matrix.tasks.chaos'
+_LOAD: located.Plain = {'kinds': ['get'], 'weights': [1], 'rate': 2, 'sentence': 'gets', 'writes': []}  # fmt: skip
+_PAIR: located.Plain = {**_LOAD, 'kinds': ['put', 'get'], 'weights': [1, 1], 'rate': 4, 'writes': [['put', 'get']]}  # pyright: ignore[reportGeneralTypeIssues]  # fmt: skip
+
+
+def planned(*names: str, kind: str = 'freeze') -> Line:
+    """The plan of these events."""
+    events: list[located.Plain] = [{'id': name, 'fault': kind, 'targets': ['api/0']} for name in names]  # fmt: skip
+    return note(9, 'plan', {'format': 'v2', 'seed': 1, 'bundle': '', 'events': events})
+
+
+def done(task: str = _CHAOS, phase: str = 'complete', at: float = 69, message: str = '') -> Line:
+    """A rule that is over."""
+    return note(at, 'rule.done', {'task': task, 'phase': phase, 'message': message, 'gates': True})
+
+
+def fingerprints(*moments: str) -> Line:
+    """The model as it was looked at."""
+    found: Line = []
+    for moment in moments:
+        value: located.Plain = {'moment': moment, 'applications': {'api': {'units': ['a', 'a']}}}
+        found += note(8 if moment == 'before' else 68, 'fingerprint', value)
+    return found
+
+
+STATUS: Line = [(0.2, journal.Status('api/0', 'active'))]
+END: Line = [*note(70, 'test.complete', 'test')]
+START: Line = [*note(0, 'test.start', 'test'), *units(api=2)]
+LOADED: Line = [*note(0.3, 'load', _LOAD), *ops(0.5, 68), *note(69, 'load.end', {'seconds': 68.7})]
+STRUCK: Line = [*planned('e1'), *fault()]
+MODEL: Line = [*STATUS, *fingerprints('before', 'after'), *done()]
+
+
+def writes(read: Callable[[int], bool], *, control: bool | None = None) -> Line:
+    """A load that writes and reads back, where each read finds what `read` says of its number."""
+    found: Line = [*note(0.3, 'load', {**_PAIR, 'nothing': [['get', 'get of nothing']]})]  # pyright: ignore[reportGeneralTypeIssues]  # fmt: skip
+    for n in range(130):
+        at = 0.5 + n / 2
+        found += op(at, 'put', value=f'k{n}', answer=f'k{n}')
+        found += op(at + 0.2, 'get', value=f'k{n}', answer=read(n))
+        found += op(66 + n / 100, 'get', value=f'k{n}', answer=read(n))
+        if control is not None and n % 10 == 0:
+            found += op(at + 0.3, 'get of nothing', value=f'no{n}', answer=control)
+    return [*found, *note(69, 'load.end', {'seconds': 68.7})]
+
+
+def judged(*parts: Line) -> panel.Judgement:
+    """What the panel says of a journal that has been written and read again."""
+    return panel.judge(of_parts(*parts))
+
+
+def expects(**said: located.Plain) -> Line:
+    """What the test is held to."""
+    return note(0.1, 'expect', dict(said))
+
+
+def _mute() -> Line:
+    said: located.Plain = {'kinds': [], 'rate': 0, 'sentence': 'own', 'writes': [], 'own': True}
+    return [*note(0.3, 'load', said), *note(69, 'load.end', {'seconds': 68.7})]
+
+
+HONEST: dict[str, tuple[Line, ...]] = {
+    'a fault under load': (START, LOADED, STRUCK, MODEL, END),
+    'writes that are read back': (START, writes(lambda _: True, control=True), STRUCK, MODEL, END),
+    'a test without chaos': (note(0, 'test.start', 'test'), STATUS, done('matrix.tasks.deploy'), END),
+    'no fault, as was asked': (
+        START, LOADED, planned(), note(9, 'control.run'), MODEL, END,
+    ),
+}  # fmt: skip
+
+WAYS: dict[str, tuple[tuple[Line, ...], str]] = {
+    'a plan of nothing': ((START, LOADED, planned(), MODEL, END), 'no fault'),
+    'a plan shorter than was asked': (
+        (START, LOADED, STRUCK, note(9, 'short', {'asked': 5, 'planned': 1, 'why': 'nothing else can land'}), MODEL, END),
+        '1 of 5 faults',
+    ),
+    'chaos that is skipped': (
+        (START, LOADED, STATUS, done(phase='skipped', message='until x held before it could start'), END),
+        'never ran',
+    ),
+    'a load that is skipped': (
+        (START, STRUCK, MODEL, done('matrix.tasks.end_to_end', 'skipped', message='until x held'), END),
+        'never ran',
+    ),
+    'a check of the bundle that is skipped': (
+        (note(0, 'test.start', 'test'), STATUS, done('tests.mine.check', 'skipped', message='until x held'), END),
+        'never ran',
+    ),
+    'a plan that strikes nobody': (
+        (START, LOADED, planned('e1', kind='sleep'), fault(kind='sleep'), MODEL, END),
+        'nothing was broken',
+    ),
+    'a load that says nothing': ((START, _mute(), STRUCK, MODEL, END), 'no single operation'),
+    'a load that did nothing': (
+        (START, note(0.3, 'load', _LOAD), STRUCK, MODEL, END), 'the load did nothing',
+    ),
+    'no load where one was asked': (
+        (START, note(0.3, 'load.none', 'no port speaks HTTP'), STRUCK, MODEL, END), 'no port',
+    ),
+    'a load that ended before the faults': (
+        (START, note(0.3, 'load', _LOAD), ops(0.5, 9), note(69, 'load.end', {'seconds': 68.7}), STRUCK, MODEL, END),
+        'no operation ran while faults struck|only 0%|0 of',
+    ),
+    'a load that rests while faults strike': (
+        (START, note(0.3, 'load', _LOAD), ops(0.5, 9), ops(51, 68), note(69, 'load.end', {'seconds': 68.7}), STRUCK, MODEL, END),
+        'while faults struck',
+    ),
+    'half of a load': (
+        (START, note(0.3, 'load', {**_LOAD, 'rate': 5}), ops(0.5, 68), note(69, 'load.end', {'seconds': 68.7}), STRUCK, MODEL, END),  # pyright: ignore[reportGeneralTypeIssues]
+        'of the planned operations',
+    ),
+    'a kind that never ran': (
+        (START, note(0.3, 'load', {**_LOAD, 'kinds': ['get', 'put'], 'weights': [1, 1]}), ops(0.5, 68), note(69, 'load.end', {'seconds': 68.7}), STRUCK, MODEL, END),  # pyright: ignore[reportGeneralTypeIssues]
+        'no put ran',
+    ),
+    'a runner that is too slow': (
+        (START, note(0.3, 'load', _LOAD), ops(0.5, 68, late=0.5), note(69, 'load.end', {'seconds': 68.7}), STRUCK, MODEL, END),
+        'too slow',
+    ),
+    'a fault that is refused': (
+        (START, LOADED, planned('e1'), note(10, 'refused', {'event': 'e1', 'fault': 'freeze', 'reason': 'no nft'}), MODEL, END),
+        'no nft',
+    ),
+    'a fault that never comes': ((START, LOADED, planned('e1'), MODEL, END), 'never armed'),
+    'a fault that is not seen to land': (
+        (START, LOADED, planned('e1'), fault(landed=None), MODEL, END), 'not seen to land',
+    ),
+    'a fault that is not seen to heal': (
+        (START, LOADED, planned('e1'), fault(healed=None), MODEL, END), 'not seen to heal',
+    ),
+    'a fault that healed before it landed': (
+        (START, LOADED, planned('e1'), fault(landed=21, healed=20), MODEL, END), 'not seen to heal',
+    ),
+    'one fault of two': (
+        (START, LOADED, planned('e1', 'e2'), fault(), MODEL, END), 'e2',
+    ),
+    'a server that stores nothing': (
+        (START, writes(lambda _: False), STRUCK, MODEL, END), 'lost',
+    ),
+    'a server that finds everything': (
+        (START, writes(lambda _: True, control=False), STRUCK, MODEL, END), 'never written',
+    ),
+    'writes that nobody reads': (
+        (START, note(0.3, 'load', _PAIR), ops(0.5, 68), *(op(n / 2 + 0.6, 'put', value=f'k{n}') for n in range(130)), note(69, 'load.end', {'seconds': 68.7}), STRUCK, MODEL, END),
+        'never read back',
+    ),
+    'an effect that nobody saw': (
+        (START, expects(effects=['leader']), LOADED, STRUCK, MODEL, END), 'leader',
+    ),
+    'everything ignored': (
+        (START, expects(ignore=['rules', 'load', 'errors', 'latency', 'faults', 'fingerprint', 'quiet']), LOADED, STRUCK, MODEL, END),
+        'nothing was checked',
+    ),
+    'a model that is looked at once': (
+        (START, LOADED, STRUCK, STATUS, fingerprints('before'), done(), END), 'before and after',
+    ),
+    'statuses that nobody saw': (
+        (START, LOADED, STRUCK, fingerprints('before', 'after'), done(), END), 'was ever seen',
+    ),
+    'a test that did not end': ((START, LOADED, STRUCK, MODEL), 'did not come to its end'),
+    'an empty journal': ((), 'nothing ran'),
+    'a VIP that nobody was seen to hold': (
+        (START, LOADED, STRUCK, note(5, 'owners', {'address': '10.0.0.9', 'units': [], 'unseen': []}), MODEL, END),
+        'nobody was ever seen',
+    ),
+    'tokens that nobody shows': (
+        (START, note(0.3, 'load', {**_LOAD, 'kinds': ['token.issue', 'token.validate'], 'weights': [1, 1]}), ops(0.5, 68, 'token.issue', answer='t'), ops(0.7, 68, 'token.validate', 'info'), note(69, 'load.end', {'seconds': 68.7}), STRUCK, MODEL, END),  # pyright: ignore[reportGeneralTypeIssues]
+        'token.validate failed',
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('name', HONEST)
+def test_an_honest_run_passes(name: str) -> None:
+    found = judged(*HONEST[name])
+    assert found.outcome is PASS, found.tests
+
+
+def test_there_are_thirty_ways_and_none_passes() -> None:
+    passed = [name for name, (parts, _) in WAYS.items() if judged(*parts).outcome is PASS]
+    assert (len(WAYS) >= 30, passed) == (True, [])
+
+
+@pytest.mark.parametrize('name', WAYS)
+def test_the_headline_says_what_could_not_be_believed(name: str) -> None:
+    parts, said = WAYS[name]
+    sentence = judged(*parts).sentence
+    assert any(one in sentence for one in said.split('|')), sentence
+
+
+# What is refused before anything is deployed, by the run and by `lint` alike.
+
+_BUNDLE = 'applications: {web: {charm: ./web, num_units: 2}, db: {charm: ./db}}\n'
+_SUITE = 'tests:\n- name: t\n  rules:\n'
+_RULE = '  - do:\n      task: matrix.tasks.chaos\n'
+_PLAN_FILE = 'format: v2\nseed: 1\nevents:\n- {id: e1, fault: FAULT, at: 1, hold: 1, selectors: [], targets: [TARGET]}\n'
+_PUT = 'load:\n  http:\n  - {name: put, url: "http://{web}/{key}", method: PUT BODY}\n  - {name: get, url: "http://{web}/{key}", reads: put}\n'
+
+REFUSED: dict[str, tuple[dict[str, str], str]] = {
+    'a test without rules': (
+        {'matrix.yaml': 'tests:\n- name: t\n  rules: []\n'}, "matrix.yaml:3: error: a test needs 'rules'",
+    ),
+    'an unknown kind': (
+        {'matrix.yaml': f'{_SUITE}{_RULE}      kinds: [freze]\n'},
+        "matrix.yaml:6: error: there is no fault 'freze'; did you mean 'freeze'?",
+    ),
+    'an unknown application': (
+        {'matrix.yaml': f'{_SUITE}{_RULE}      applications: webb\n'},
+        "matrix.yaml:6: error: the bundle has no application 'webb'; did you mean 'web'?",
+    ),
+    'an unknown application among strikes': (
+        {'matrix.yaml': f'{_SUITE}{_RULE}      strikes:\n      - {{applications: [dbb], kinds: [kill]}}\n'},
+        "matrix.yaml:6: error: the bundle has no application 'dbb'; did you mean 'db'?",
+    ),
+    'a count that is no number': (
+        {'matrix.yaml': f'{_SUITE}{_RULE}      count: many\n'}, "matrix.yaml:6: error: 'count' is a whole number from 1",
+    ),
+    'a count of nothing': (
+        {'matrix.yaml': f'{_SUITE}{_RULE}      count: 0\n'}, "matrix.yaml:6: error: 'count' is a whole number from 1",
+    ),
+    'a gap that is no time': (
+        {'matrix.yaml': f'{_SUITE}{_RULE}      gap: soon\n'}, "matrix.yaml:6: error: 'gap' is a number of seconds",
+    ),
+    'a truth that is none': (
+        {'matrix.yaml': f'{_SUITE}{_RULE}      serial: perhaps\n'}, "matrix.yaml:6: error: 'serial' is true or false",
+    ),
+    'a plan that is not there': (
+        {'matrix.yaml': f'{_SUITE}{_RULE}      plan: "{{bundle}}/tests/plann.yaml"\n', 'plan.yaml': 'actions: []\n'},
+        "matrix.yaml:6: error: the plan {bundle}/tests/plann.yaml cannot be read: No such file or directory; did you mean 'plan.yaml'?",
+    ),
+    'a plan with an unknown fault': (
+        {'matrix.yaml': f'{_SUITE}{_RULE}      plan: tests/p.yaml\n', 'p.yaml': _PLAN_FILE.replace('FAULT', 'kil').replace('TARGET', 'web/0')},
+        "p.yaml:4: error: there is no fault 'kil'; did you mean 'kill'?",
+    ),
+    'a plan that strikes what the bundle lacks': (
+        {'matrix.yaml': f'{_SUITE}{_RULE}      plan: tests/p.yaml\n', 'p.yaml': _PLAN_FILE.replace('FAULT', 'kill').replace('TARGET', 'wob/0')},
+        "p.yaml:4: error: the bundle has no application 'wob'; did you mean 'web'?",
+    ),
+    'a check to ignore that there is not': (
+        {'test.yaml': 'expect:\n  ignore: [latencies]\n'},
+        "test.yaml:2: error: there is no check 'latencies' to ignore; did you mean 'latency'?",
+    ),
+    'an effect that can never come': (
+        {'test.yaml': 'expect: {effects: [failover]}\n'}, "test.yaml:1: error: nothing ever says 'failover'",
+    ),
+    'changes of what the bundle lacks': (
+        {'test.yaml': 'expect: {changes: [wep]}\n'},
+        "test.yaml:1: error: the bundle has no application 'wep'; did you mean 'web'?",
+    ),
+    'writes without a body': (
+        {'test.yaml': _PUT.replace(' BODY', '')}, "test.yaml:3: error: the body of 'put' does not tell one write from another",
+    ),
+    'writes with one body for all': (
+        {'test.yaml': _PUT.replace(' BODY', ', body: x')}, "test.yaml:3: error: the body of 'put' does not tell",
+    ),
+    'an action on what the bundle lacks': (
+        {'matrix.yaml': f'{_SUITE}  - do: {{task: matrix.tasks.run_action, application: webs, action: x}}\n'},
+        "matrix.yaml:4: error: the bundle has no application 'webs'; did you mean 'web'?",
+    ),
+}  # fmt: skip
+
+
+def _bundle(folder: pathlib.Path, files: dict[str, str]) -> bundlefile.Bundle:
+    (folder / 'tests').mkdir()
+    (folder / 'bundle.yaml').write_text(_BUNDLE)
+    for name, text in files.items():
+        (folder / 'tests' / name).write_text(text)
+    return bundlefile.find(folder)
+
+
+@pytest.mark.parametrize('name', REFUSED)
+def test_a_run_and_lint_refuse_the_same(
+    name: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files, said = REFUSED[name]
+    bundle = _bundle(tmp_path, files)
+    with pytest.raises(problem.RefusedError) as refused:
+        prepare.prepare(options.Options(), bundle, defaults.read(bundle.folder), 1)
+    assert said in str(refused.value)
+    assert cli.main(['lint', *(str(tmp_path / 'tests' / one) for one in files)]) == 1
+    assert said in capsys.readouterr().out
+
+
+def test_what_is_right_is_refused_by_neither(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = f'{_SUITE}{_RULE}      kinds: [freeze, net*]\n      applications: web db\n      count: 3\n      gap: 5\n      plan: tests/p.yaml\n'
+    plan = _PLAN_FILE.replace('FAULT', 'kill').replace('TARGET', 'web/0')
+    extra = _PUT.replace(' BODY', ', body: "{key}"') + 'expect: {ignore: [latency, acknowledged put], effects: [leader], changes: [db]}\n'  # fmt: skip
+    bundle = _bundle(tmp_path, {'matrix.yaml': good, 'p.yaml': plan, 'test.yaml': extra})
+    prepare.prepare(options.Options(), bundle, defaults.read(bundle.folder), 1)
+    files = [str(one) for one in (tmp_path / 'tests').iterdir()]
+    assert (cli.main(['lint', *files]), capsys.readouterr().out) == (0, '')
