@@ -312,3 +312,16 @@ def test_what_is_right_is_refused_by_neither(
     prepare.prepare(options.Options(), bundle, defaults.read(bundle.folder), 1)
     files = [str(one) for one in (tmp_path / 'tests').iterdir()]
     assert (cli.main(['lint', *files]), capsys.readouterr().out) == (0, '')
+
+
+def test_a_model_that_is_destroyed_is_nobodys_failure() -> None:
+    gone = note(30, 'lost', 'model m is gone: somebody destroyed it while the test ran')
+    failing = ops(31, 60, how='fail')
+    found = judged(START, LOADED, STRUCK, MODEL, failing, gone, END)
+    assert (found.outcome, found.tests[0].ending) == (verdict.Outcome.UNKNOWN, 'infrastructure')
+    assert 'is gone' in found.sentence
+    served = judged(START, note(0.3, 'load', _LOAD), ops(0.5, 68, how='fail'), STRUCK, MODEL, END)
+    assert (served.outcome, 'before any fault' in served.sentence) == (
+        verdict.Outcome.FAIL,
+        True,
+    )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
+from faultstage import MODEL, FakeLink, run
+
+from matrix.faults import inject, units
 from matrix.history import journal, notes
 from matrix.judge import recovery, trial, verdict
+from matrix.plans import plan, snapshot
 
 
 def _unit(machine: str, message: str = 'ready') -> dict[str, Any]:
@@ -39,3 +44,24 @@ def test_a_unit_less_or_one_that_says_something_else_is_not() -> None:
     found = _outcome(before, other)
     assert found.outcome is verdict.Outcome.FAIL
     assert '3 backends' in found.sentence
+
+
+def test_a_hook_that_fails_on_what_is_removed_ends_the_wait() -> None:
+    stuck = dataclasses.replace(
+        MODEL.applications[0].units[1], agent_status='error', message='hook failed: "stop"'
+    )
+    model = snapshot.Model(
+        (
+            dataclasses.replace(
+                MODEL.applications[0], units=(MODEL.applications[0].units[0], stuck)
+            ),
+        ),
+        MODEL.machines,
+    )
+    written: list[journal.What] = []
+    event = plan.Event('e1', 'remove-unit', 0, 0, (), ('db/1',))
+    at = FakeLink(state=model)
+    driven = run(inject.drive(units.REMOVE, event, at, written.append, pause=0.01))
+    assert driven.outcome == 'unproven'
+    assert 'db/1 is being removed and is in error: hook failed: "stop"' in driven.sentence
+    assert at.asked == ['remove db/1', 'add db 1']

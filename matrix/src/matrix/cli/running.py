@@ -46,7 +46,10 @@ def carry_out(one: prepare.Prepared, directory: pathlib.Path, juju: str) -> allt
         screen.beside(screen.wanted(one.options.skin), directory) as free,
         writing.opened(directory / rundir.JOURNAL, heard(free)) as opened,
     ):
-        return until_signalled(alltests.run(one, directory, opened, juju))
+        ran = until_signalled(alltests.run(one, directory, opened, juju))
+    if opened.full:
+        raise OSError(f'{opened.full} ({directory}); the run was ended, and all is healed')
+    return ran
 
 
 def heard(free: Callable[[], bool] = lambda: True) -> Callable[[journal.Entry], None]:
@@ -118,10 +121,13 @@ def logs(asked: options.Options, directory: pathlib.Path) -> Generator[None]:
         root.addHandler(handler)
     before = root.level
     root.setLevel(asked.log_level.upper())
+    # A log that cannot be written (a full disk) must not bury what is said in tracebacks.
+    loud, logging.raiseExceptions = logging.raiseExceptions, False
     try:
         yield
     finally:
         root.setLevel(before)
+        logging.raiseExceptions = loud
         for handler in (file, screen):
             root.removeHandler(handler)
             handler.close()

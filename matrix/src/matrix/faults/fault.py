@@ -29,6 +29,10 @@ class Injection:
     memory: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
 
 
+class HopelessError(link.LinkError):
+    """What is waited for cannot come any more; says why. Ends the wait for a proof."""
+
+
 Proof = str
 """One sentence of what was seen; empty: not seen (yet)."""
 

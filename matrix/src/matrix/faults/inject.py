@@ -10,6 +10,7 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
+import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Literal, TypeVar
@@ -23,6 +24,9 @@ from matrix.plans import plan, snapshot
 Write = Callable[[journal.What], object]
 Outcome = Literal['refused', 'unproven', 'unhealed', 'healed']
 _T = TypeVar('_T')
+
+HURRY = 60.0
+"""Seconds that the proof of a heal is still waited for once the run is told to end: a machine's own timer goes on."""
 
 LATE = 20.0
 """Seconds beyond its time that one look for a proof may take."""
@@ -198,6 +202,7 @@ class _Drive:
     pause: float
     ready: bool = False
     healed: str = ''
+    deadline: float = math.inf
 
     async def run(self) -> Driven:
         event = self.here.event
@@ -209,7 +214,9 @@ class _Drive:
                     self.say('landed', landed)
                     await asyncio.sleep(event.hold)
         except link.LinkError as error:
-            return _refused(self.one, event, self.write, str(error))
+            driven = _refused(self.one, event, self.write, str(error))
+            unproven = isinstance(error, fault.HopelessError)
+            return dataclasses.replace(driven, outcome='unproven') if unproven else driven
         if not landed:
             reason = f'it was not seen to land within {self.one.within[0]:g} s'
             return dataclasses.replace(
@@ -228,25 +235,50 @@ class _Drive:
             self.say('armed')
             yield
         finally:
-            await _to_its_end(self.heal())
+            await _to_its_end(self.heal(), self.hurry)
 
     async def heal(self) -> None:
         """Heal, again and again until that is seen or its time is over; the machine's own timer comes after that."""
-        deadline = self.now() + self.one.within[1]
-        while not self.healed and self.now() < deadline:
+        self.deadline = self.now() + self.one.within[1]
+        while not self.healed and self.now() < self.deadline:
             try:
                 await self.one.heal(self.here)
+            except fault.HopelessError:
+                return
             except link.LinkError:
                 await asyncio.sleep(self.pause)
                 continue
             if not self.ready:
                 return  # What was not armed was not injected either: there is nothing to see.
-            self.healed = await self.proof(self.one.healed, deadline - self.now())
+            try:
+                self.healed = await self.proof(
+                    self.one.healed, self.deadline - self.now(), healing=True
+                )
+            except fault.HopelessError as error:
+                self.write(
+                    journal.Note(
+                        notes.REFUSED,
+                        {
+                            'event': self.here.event.id,
+                            'fault': self.one.kind.name,
+                            'reason': str(error),
+                        },
+                    )
+                )
+                return
         if self.healed:
             self.say('healed', self.healed)
 
+    def hurry(self) -> None:
+        """Somebody wants to end: the heal has been ordered, and is not waited for any longer than this."""
+        self.deadline = min(self.deadline, self.now() + HURRY)
+
     async def proof(
-        self, look: Callable[[fault.Injection], Awaitable[fault.Proof]], within: float
+        self,
+        look: Callable[[fault.Injection], Awaitable[fault.Proof]],
+        within: float,
+        *,
+        healing: bool = False,
     ) -> fault.Proof:
         """What is seen, as soon as something is; nothing, when the time is over."""
         deadline = self.now() + within
@@ -255,8 +287,12 @@ class _Drive:
                 # A look that began in time may end late: a busy machine is slow to be asked.
                 async with asyncio.timeout(max(0.0, deadline - self.now()) + LATE):
                     seen = await look(self.here)
+            except fault.HopelessError:
+                raise
             except (link.LinkError, TimeoutError):
                 seen = ''  # A machine that cannot be asked proves nothing.
+            if healing:
+                deadline = min(deadline, self.deadline)
             if seen or self.now() >= deadline:
                 return seen
             await asyncio.sleep(self.pause)
@@ -266,7 +302,7 @@ class _Drive:
         self.write(journal.Fault(event.id, self.one.kind.name, phase, self.here.targets, proof))
 
 
-async def _to_its_end(work: Awaitable[_T]) -> _T:
+async def _to_its_end(work: Awaitable[_T], hurry: Callable[[], None]) -> _T:
     """Wait for work that a cancelled task must not leave half done; the cancellation goes on afterwards."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
@@ -277,6 +313,7 @@ async def _to_its_end(work: Awaitable[_T]) -> _T:
             if task.cancelled():
                 raise
             cancelled = error
+            hurry()
     if cancelled is not None:
         raise cancelled
     return task.result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 from matrix.faults import fault, kinds
 from matrix.plans import plan, snapshot
@@ -85,6 +86,7 @@ async def _as_before(injection: fault.Injection) -> fault.Proof:
         for unit in one.units
         if one.name in {target.partition('/')[0] for target in injection.targets}
     ]
+    _none_failed(injection.memory.get('leaving', '').split(), model)
     names = dict.fromkeys(one.partition('/')[0] for one in injection.targets)
     if any(len(units(model, name)) != len(_before(injection, name)) for name in names):
         return ''
@@ -102,7 +104,21 @@ async def _remove(injection: fault.Injection) -> None:
 async def _gone(injection: fault.Injection) -> fault.Proof:
     model = await injection.link.fresh()
     left = [one for one in injection.targets if one in units(model, one.partition('/')[0])]
+    _none_failed(left, model)
     return '' if left else f'{", ".join(injection.targets)} gone from the model'
+
+
+def _none_failed(leaving: Iterable[str], model: snapshot.Model) -> None:
+    """Nothing, where each unit that is removed can still go.
+
+    Raises:
+        fault.HopelessError: a hook of one failed: it stays until somebody resolves that.
+    """
+    for one in model.applications:
+        for unit in one.units:
+            if unit.name in leaving and 'error' in {unit.agent_status, unit.workload_status}:
+                said = unit.message or unit.agent_message or 'a hook failed'
+                raise fault.HopelessError(f'{unit.name} is being removed and is in error: {said}')
 
 
 async def _make_up(injection: fault.Injection) -> None:

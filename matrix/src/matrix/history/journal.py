@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import zlib
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeAlias, cast
 
@@ -102,6 +103,7 @@ _KINDS: dict[str, type[Any]] = {
     'effect': Effect,
     'note': Note,
 }
+_HEAD = 200  # characters within which the head of an entry ends
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 # Asked for once: a journal has hundreds of thousands of lines.
 _FIELDS = {kind: {one.name: one for one in dataclasses.fields(kind)} for kind in _KINDS.values()}
@@ -112,8 +114,17 @@ _PHASES = {
 }
 
 
-def to_line(entry: Entry, known: redact.Secrets) -> str:
-    """The entry as one line of JSON with its newline, and without secrets."""
+AFTER = 'after'
+"""The key by which an entry names the line before it: that line's checksum."""
+
+
+def checksum(line: str) -> str:
+    """What tells one line of a journal from another (CRC-32), in eight hexadecimal digits."""
+    return f'{zlib.crc32(line.rstrip(chr(10)).encode()):08x}'
+
+
+def to_line(entry: Entry, known: redact.Secrets, after: str = '') -> str:
+    """The entry as one line of JSON with its newline, and without secrets; `after`: checksum of the line before."""
     values = {
         name: value
         for name, field in _FIELDS[type(entry.what)].items()
@@ -121,6 +132,8 @@ def to_line(entry: Entry, known: redact.Secrets) -> str:
     }
     safe = cast('dict[str, located.Plain]', redact.plain(values, known))
     head = {'seq': entry.seq, 'at': entry.at, 'wall': entry.wall, 'is': _NAMES[type(entry.what)]}
+    if after:
+        head[AFTER] = after
     return json.dumps({**head, **safe}, ensure_ascii=True, allow_nan=False) + '\n'
 
 
@@ -137,6 +150,7 @@ def from_line(line: str) -> Entry:
     if not isinstance(read, dict):
         raise ValueError('not an object')
     fields = cast('dict[str, Any]', read)
+    fields.pop(AFTER, None)
     kind = _KINDS.get(str(fields.pop('is', '')))
     if kind is None:
         raise ValueError(f"'is' must be one of {', '.join(_KINDS)}")
@@ -205,19 +219,37 @@ def read(text: str, source: str) -> Journal:
     """
     entries: list[Entry] = []
     problems: list[problem.Problem] = []
+    before = ''
     for number, line in enumerate(text.split('\n'), start=1):
         if not line:
             continue
+        where = problem.Where(source, number)
         try:
             entry = from_line(line)
-            if entries and entry.seq <= entries[-1].seq:
-                raise ValueError(f'entry {entry.seq} stands after entry {entries[-1].seq}')
+            last = entries[-1].seq if entries else 0
+            if entries and entry.seq <= last:
+                raise ValueError(f'entry {entry.seq} stands after entry {last}')
+            if missing := _missing(entry.seq, last, line, before):
+                problems.append(problem.Problem(where, missing))
             entries.append(entry)
         except ValueError as error:
-            problems.append(
-                problem.Problem(problem.Where(source, number), f'not an entry: {error}')
-            )
+            problems.append(problem.Problem(where, f'not an entry: {error}'))
+        before = line
     return Journal(tuple(entries), tuple(problems))
+
+
+def _missing(seq: int, last: int, line: str, before: str) -> str:
+    """What does not fit between a line and the one before it; '' when all does."""
+    if seq > last + 1:
+        some = (
+            f'entry {last + 1} is' if seq == last + 2 else f'entries {last + 1} to {seq - 1} are'
+        )
+        return f'{some} missing'
+    mark = line.find(f'"{AFTER}": "')
+    named = line[mark + len(AFTER) + 5 :][:8] if mark > 0 else ''
+    if named and mark < _HEAD and named != checksum(before):
+        return 'it does not follow the line before it: lines were changed, or are of another run'
+    return ''
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

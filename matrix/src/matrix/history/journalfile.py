@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import types
@@ -36,14 +37,29 @@ class Writer:
             os.write(self._file, b'\n')  # What follows a torn line must not be torn with it.
         entries = journal.read(before, str(path)).entries
         self._seq = entries[-1].seq if entries else 0
+        lines = before.rstrip('\n').rpartition('\n')
+        self._after = journal.checksum(lines[2]) if lines[2] else ''
+        self.full = ''
 
     def write(self, what: journal.What) -> journal.Entry:
-        """Append one entry and return it."""
+        """Append one entry and return it.
+
+        Where the disk has no room, `full` says so, and nothing is written from then on: a journal with a hole in it
+        would be worse evidence than one that ends.
+        """
         entry = journal.Entry(self._seq + 1, round(self._now(), 6), self._wall(), what)
-        line = journal.to_line(entry, self._secrets).encode()
-        while line:
-            line = line[os.write(self._file, line) :]
+        if self.full:
+            return entry
+        text = journal.to_line(entry, self._secrets, self._after)
+        line = text.encode()
+        try:
+            while line:
+                line = line[os.write(self._file, line) :]
+        except OSError as error:
+            self.full = f'the journal cannot be written any more: {error.strerror or error}'
+            return entry
         self._seq = entry.seq
+        self._after = journal.checksum(text)
         return entry
 
     def hide(self, secrets: redact.Secrets) -> None:
@@ -52,7 +68,8 @@ class Writer:
 
     def close(self) -> None:
         """Put everything on the disk."""
-        os.fsync(self._file)
+        with contextlib.suppress(OSError):  # A disk that is full was told already.
+            os.fsync(self._file)
         os.close(self._file)
 
     def __enter__(self) -> Self:

@@ -33,9 +33,9 @@ waits           [sentence, …]: why each rule that is not over does not go on
 model           the name of the model that the next test runs in
 replay          {number, events: [id], faults: [words], how, sentence, seconds}: a run of a part of the plan
 search          what the search for the smallest plan may do, and for how long
-not again       {replays, in_time, shown, dead, broken, reason, why}: the failure did not come again. Nothing was shrunk;
-                counts of replays: that could have shown it, in which the service was dead before any fault, that could
-                not be carried out (`reason`: of the last); `why`: why nothing was looked for
+not again       {replays, in_time, shown, dead, broken, reason, why}: the failure did not come again; counts of replays:
+                that could have shown it, in which the service was dead before any fault, that could not be carried
+                out (`reason`: of the last); `why`: why nothing was looked for
 lost            Juju does not answer any more, and why
 run.end         {ending, code}: the last entry
 """
@@ -69,4 +69,6 @@ REPLAY = 'replay'
 NOT_AGAIN = 'not again'
 SEARCH = 'search'
 LOST = 'lost'
+GONE = 'is gone: somebody destroyed it'
+"""In a note `lost`: the model itself is no more."""
 RUN_END = 'run.end'

@@ -109,6 +109,10 @@ def _test(
         sentence = f'what is expected cannot be read: {error}'
         found = verdict.Verdict('expect', _UNKNOWN, sentence)
         return Judged(name, (found,), sentence)
+    if gone := _gone(of):
+        # Whatever failed then, the bundle had no part in it.
+        lost = verdict.Verdict('rules', _UNKNOWN, gone)
+        return Judged(name, (lost,), gone, ending='infrastructure')
     own: dict[str, checks.Check] = {
         check: functools.partial(_ask, one, of)
         for check, one in _applying(of)
@@ -117,6 +121,12 @@ def _test(
     others = {check: one for check, one in more.items() if check not in of.expect.ignore}
     verdicts = checks.run({**own, **others}, part)
     return Judged(name, verdicts, _sentence(of, verdicts), ending=_ending(of, verdicts))
+
+
+def _gone(of: trial.Trial) -> str:
+    """That the model was destroyed in the middle of the test; '' when it was not."""
+    said = [str(one) for one in of.values(notes.LOST)]
+    return next((one for one in said if notes.GONE in one), '')
 
 
 def _ask(one: _Judge, of: trial.Trial, _: journal.Journal) -> verdict.Verdict:

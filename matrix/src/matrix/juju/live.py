@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 import jubilant
 
+from matrix.history import notes
 from matrix.juju import client, link, observe
 from matrix.plans import snapshot
 
@@ -25,6 +26,10 @@ _LOST = 120.0  # seconds without an answer
 _HICCUP = 20.0  # seconds without an answer that are borne
 _QUICK = 0.7  # seconds between two questions while the model changes
 _ROOT = '[ "$(id -u)" = 0 ] && exec sh -s; exec sudo -n sh -s'
+GONE = f'{notes.GONE} while the test ran'
+_NO_MODEL = re.compile(
+    r'model\b.*\b(not found|does not exist|been removed|no longer)', re.IGNORECASE
+)
 _NAME = re.compile(r'[A-Za-z_][A-Za-z0-9_]*\Z')
 
 
@@ -46,6 +51,7 @@ class Live:
         self._asked = 0  # how many questions were begun
         self._answered = 0  # the newest question that has an answer
         self._trouble = ''
+        self._gone = False  # it was there, and Juju says that it is not any more
         self._failed = 0.0  # seconds since the last answer, when there was trouble
         self._news = asyncio.Condition()
         self._hurry = asyncio.Event()
@@ -197,7 +203,7 @@ class Live:
             self._trouble = await self._ask()
             if not self._trouble:
                 answered, self._ever = loop.time(), True
-            self._failed = loop.time() - answered
+            self._failed = _LOST if self._gone else loop.time() - answered
             async with self._news:
                 self._answered = question
                 self._news.notify_all()
@@ -211,6 +217,9 @@ class Live:
                 await self.carry(lambda juju: juju.status(), 60, 'status', pool=self._asking)
             )
         except link.LinkError as error:
+            if self._ever and _NO_MODEL.search(str(error)):
+                self._gone = True
+                return f'model {self._model} {GONE}'
             return str(error)
         except Exception as error:  # The asker goes on, whatever it is told.
             return f'status: what Juju said was not understood: {error!r}'

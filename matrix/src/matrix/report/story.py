@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from matrix.blame import suspects
 from matrix.grammar import located
 from matrix.history import journal, notes, periods
 from matrix.judge import checks, panel, verdict
-from matrix.report import lanes, rulings, words
+from matrix.report import lanes, rulings, searched, words
 
 _ENDINGS: dict[verdict.Ending, verdict.Outcome] = {
     'passed': verdict.Outcome.PASS,
@@ -27,41 +27,10 @@ Judged = panel.Judged
 Blame = Mapping[str, tuple[suspects.Suspect, ...]]
 """For each check that failed, every fault that was armed, the likeliest cause first."""
 _NO_BLAME: Blame = {}
+Smallest = searched.Smallest
+REPLAY, NOT_AGAIN, SMALLEST = searched.REPLAY, searched.NOT_AGAIN, searched.SMALLEST
+replayed, not_again = searched.replayed, searched.not_again
 text, mapping = words.text, words.mapping
-
-_CONTROL = 'it fails without any fault'
-
-
-@dataclasses.dataclass(frozen=True)
-class Smallest:
-    """The smallest plan that still fails: its file's text, its events in words, and the command that replays it.
-
-    `replays` is how many runs it took; `necessary` names the events without which a run passed.
-    """
-
-    text: str
-    events: tuple[str, ...]
-    command: str
-    replays: int = 0
-    necessary: tuple[str, ...] = ()
-    minimal: bool = True
-
-    @property
-    def sentence(self) -> str:
-        """How many faults still fail, and how sure that is."""
-        n = len(self.events)
-        said = (
-            f'{words.count(n, "fault")} still {"fails" if n == 1 else "fail"}' if n else _CONTROL
-        )
-        found = f', found in {words.count(self.replays, "replay")}' if self.replays else ''
-        without = f'; without {" or ".join(self.necessary)} it passed' if self.necessary else ''
-        sure = '' if self.minimal else '; it is not sure that each of them is needed'
-        return f'{said}{found}{without}{sure if n > 1 else ""}'
-
-
-REPLAY, NOT_AGAIN = 'replay', 'not again'
-SMALLEST = 'smallest'
-"""The note of a smallest plan: {plan (its text), events (in words), command, replays, necessary (ids)}."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,7 +169,7 @@ def tell(
     end = entries[-1].at if entries else 0.0
     tests += [Test(one.test, end, end, one) for one in judged if one.test not in known]
     ran = [one for one in tests if not one.judged.skipped]
-    smallest = smallest or _smallest(mapping(last(entries, SMALLEST)))
+    smallest = smallest or searched.smallest(mapping(last(entries, SMALLEST)))
     ending = mapping(last(entries, notes.RUN_END))
     return Story(
         run=mapping(last(entries, notes.RUN)),
@@ -213,7 +182,7 @@ def tell(
         lanes=lanes.lanes(entries),
         logs=lanes.logs(entries),
         smallest=smallest,
-        replays=tuple(_replays(entries)),
+        replays=tuple(searched.replays(entries)),
         not_again=not_again(last(entries, NOT_AGAIN)),
         folder=folder,
         damaged=len(read.problems),
@@ -290,61 +259,6 @@ def _test(part: tuple[journal.Entry, ...], judged: Mapping[str, Judged]) -> Test
         load=text(mapping(load).get('sentence')) or text(last(part, notes.LOAD_NONE)),
         plan=last(part, notes.PLAN),
     )
-
-
-def _smallest(value: Mapping[str, located.Plain]) -> Smallest | None:
-    if not value:
-        return None
-    replays = value.get('replays')
-    return Smallest(
-        text=text(value.get('plan')),
-        events=_words(value.get('events')),
-        command=text(value.get('command')),
-        replays=replays if isinstance(replays, int) else 0,
-        necessary=_words(value.get('necessary')),
-        minimal=value.get('minimal') is not False,
-    )
-
-
-def _replays(entries: Iterable[journal.Entry]) -> Iterator[str]:
-    for entry in entries:
-        if _is(entry, REPLAY):
-            yield replayed(cast('journal.Note', entry.what).value)
-
-
-def replayed(value: located.Plain) -> str:
-    """One replay, in words."""
-    held = mapping(value)
-    tried = ', '.join(_words(held.get('faults'))) or 'no fault'
-    return f'replay {text(held.get("number"))} with {tried}: {text(held.get("how"))}'
-
-
-def not_again(value: located.Plain) -> str:
-    """Why a search found nothing, in words; '' of nothing."""
-    if value is None:
-        return ''
-    held = mapping(value)
-    if held.get('why'):
-        return text(held.get('why'))
-    tried, shown, dead, broken = (
-        number if isinstance(number := held.get(key), int) else 0
-        for key in ('replays', 'shown', 'dead', 'broken')
-    )
-    late = '' if held.get('in_time', True) else ', and the time for it was over'
-    if shown or 'shown' not in held:
-        found = words.count(shown or tried, 'replay')
-        return f'the failure did not come again in {found} that could have shown it{late}'
-    because = [
-        f'in {words.count(dead, "replay")} the service did not work before any fault' if dead else '',
-        f'{words.count(broken, "replay")} could not be carried out ({text(held.get("reason"))})' if broken else '',
-        'the time for it was over' if late else '',
-    ]  # fmt: skip
-    said = '; '.join(one for one in because if one) or 'none was made'
-    return f'nobody knows whether the failure comes again: {said}'
-
-
-def _words(value: located.Plain) -> tuple[str, ...]:
-    return tuple(text(one) for one in value) if isinstance(value, list) else ()
 
 
 def _end_of(part: Sequence[journal.Entry]) -> float:

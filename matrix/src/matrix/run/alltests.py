@@ -33,6 +33,10 @@ async def run(
     `juju` is its version.
     """
     session = live.Session(prepared.options.controller)
+    task = asyncio.current_task()
+    if task is not None:
+        # Without a journal nothing that follows could be believed.
+        write.on_full = task.cancel
     write(journal.Note(notes.RUN, {**shrinking.run_note(prepared), **_versions(juju)}))
     made = models.Models(
         prepared.options, session, prepare.spaces_of(prepared.options, prepared.bundle)

@@ -13,7 +13,10 @@ from matrix.history import journal, journalfile, redact
 
 
 class Journal:
-    """Appends entries, and keeps out of them what loads say is secret. `seq` is that of the newest."""
+    """Appends entries, and keeps out of them what loads say is secret. `seq` is that of the newest.
+
+    `full` says why nothing can be written any more, and `on_full` is called at that moment, once.
+    """
 
     def __init__(
         self,
@@ -27,11 +30,16 @@ class Journal:
         self._sources: list[Any] = []
         self._known: frozenset[str] = frozenset()
         self.seq = 0
+        self.full = ''
+        self.on_full: Callable[[], object] = lambda: None
 
     def __call__(self, what: journal.What) -> journal.Entry:
         """Append one entry."""
         self._refresh()
         entry = self._writer.write(what)
+        if self._writer.full and not self.full:
+            self.full = self._writer.full
+            self.on_full()
         self.seq = entry.seq
         self._heard(entry)
         return entry

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import AsyncGenerator
 
 from matrix import model
-from matrix.faults import find, inject
+from matrix.faults import find, inject, lock
 from matrix.grammar import located, problem
 from matrix.history import journal, notes
 from matrix.juju import link, observe, watching, wellbeing
@@ -51,7 +51,7 @@ async def chaos(
     """
     here = execution.of(context)
     try:
-        async with _owners(here):
+        async with lock.held(here.link), _owners(here):
             has_load = any(one.task == _LOAD for one in context.test.rules)
             return await _Chaos(here, rule, task, context.bus, has_load).run()
     except link.LinkError as error:

@@ -1,0 +1,75 @@
+"""One run at a time breaks a model: a lease on its machines, which ends by itself when its runner is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import getpass
+import os
+import secrets
+import socket
+from collections.abc import AsyncGenerator
+
+from matrix.faults import shell
+from matrix.juju import link
+
+LEASE = 180.0
+"""Seconds that a lease lasts without being renewed."""
+
+_RENEW = 60.0  # seconds
+_OWNER = secrets.token_hex(8)  # of this process: its replays are of the same run
+
+
+class HeldError(link.LinkError):
+    """Another run breaks this model now."""
+
+
+@contextlib.asynccontextmanager
+async def held(at: link.Link, *, owner: str = _OWNER) -> AsyncGenerator[None]:
+    """Hold the lease of a model inside.
+
+    Raises:
+        HeldError: another run has it; says whose it is, and since when.
+        link.LinkError: no machine can be asked.
+    """
+    machines = sorted((one.id for one in at.now().machines), key=lambda name: (len(name), name))
+    # The first machine decides between two that come at once; then the others, for the first may restart.
+    for some in (machines[:1], machines[1:]):
+        said = await asyncio.gather(
+            *(_ask(at, one, owner, 'take') for one in some), return_exceptions=True
+        )
+        for one in said:
+            if isinstance(one, HeldError):
+                await _all(at, machines, owner, 'drop')
+                raise one
+    renewing = asyncio.create_task(_renew(at, machines, owner), name='lease')
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
+        await asyncio.shield(_all(at, machines, owner, 'drop'))
+
+
+async def _renew(at: link.Link, machines: list[str], owner: str) -> None:
+    while True:
+        await asyncio.sleep(_RENEW)
+        await _all(at, machines, owner, 'take')
+
+
+async def _all(at: link.Link, machines: list[str], owner: str, what: str) -> None:
+    # A machine that is frozen, cut off or gone holds no lease; the others do.
+    await asyncio.gather(*(_ask(at, one, owner, what) for one in machines), return_exceptions=True)
+
+
+async def _ask(at: link.Link, machine: str, owner: str, what: str) -> None:
+    whose = f'{getpass.getuser()}@{socket.gethostname()} (process {os.getpid()})'
+    variables = {'OWNER': owner, 'WHOSE': whose, 'LEASE': f'{LEASE:.0f}', 'WHAT': what}
+    ran = await at.script(machine, shell.read('lease.sh'), env=variables, within=20.0)
+    _, found, said = ran.output.partition('held ')
+    if found:
+        since, _, who = said.strip().partition(' ')
+        raise HeldError(
+            f'another run breaks model {at.model}: that of {who}, since {since}. Wait for it; when it was killed, its '
+            f'lease ends {LEASE:.0f} s later, or at once by: juju matrix heal -m {at.model}'
+        )

@@ -1,0 +1,17 @@
+# Take (or renew), or drop, the lease of a model on this machine. Prints `held SINCE WHOSE` when another has it.
+place=${PLACE:-/run/matrix.lease}
+exec 8>>"$place"
+flock 8
+now=$(date +%s)
+owner= until=0 since= whose=
+read -r owner until since whose <"$place" || true
+if [ "${until:-0}" -gt "$now" ] && [ "$owner" != "$OWNER" ]; then
+    [ "$WHAT" = drop ] || echo "held $since $whose"
+    exit 0
+fi
+case $WHAT in
+    take)
+        [ "$owner" = "$OWNER" ] && [ "${until:-0}" -gt "$now" ] || since=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+        echo "$OWNER $((now + LEASE)) $since $WHOSE" >"$place" ;;
+    drop) : >"$place" ;;
+esac
