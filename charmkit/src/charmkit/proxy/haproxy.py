@@ -184,6 +184,10 @@ def _frontend(f: config.Frontend, lists: rules.Lists) -> str:
     lines += rules.connection(f, lists)
     if f.mode == 'http':
         lines += rules.http(f, lists)
+        # A unit that gives its VIPs away: a client whose connection ends makes the next one elsewhere.
+        lines.append(
+            f'http-after-response set-header connection close if {{ nbsrv({SELF}) lt 1 }}'
+        )
     lines.append(f'default_backend {f.backend}')
     return f'frontend {f.name} from {f.mode}\n' + ''.join(f'    {line}\n' for line in lines)
 

@@ -11,7 +11,17 @@ from charmkit import state
 from charmkit.proxy import haproxy, joining
 from charmkit.relations import Relation, loadbalancer, wire
 
-from . import departed, handshake, interface, layout, options, reply, rotation, vrrp
+from . import (
+    departed,
+    handover,
+    handshake,
+    interface,
+    layout,
+    options,
+    reply,
+    rotation,
+    vrrp,
+)
 
 ENDPOINTS = ('backend', 'loadbalancer')
 PEERS = 'peers'
@@ -87,6 +97,10 @@ class Decision:
     """This unit's own, by endpoint type."""
     vrrp: joining.Part
     """This unit's part in who holds VIPs."""
+    handover: handover.Handover | None
+    """How far this unit has come with giving its VIPs away."""
+    passes_on: str
+    """The unit whose connections this one passes on; '' when none."""
     serving: bool
     """This unit wants clients."""
 
@@ -133,7 +147,9 @@ def decide(known: Known) -> Decision:
         ahead=[u for u, m in known.others.items() if not m.acks.keys() <= servers.keys()],
         time_passes=known.time_passes,
     )
-    serving = part.admitted and not known.out_of_service
+    giving, passes_on = _handed_over(known, members)
+    away = known.out_of_service and (giving is None or bool(giving.moved))
+    serving = part.admitted and not away
     wants[haproxy.SELF, 'self'] = 'ready' if serving else 'maint'
     return Decision(
         opts=opts,
@@ -150,6 +166,8 @@ def decide(known: Known) -> Decision:
         wants=wants,
         addresses=layout.own_addresses(around),
         vrrp=part,
+        handover=giving,
+        passes_on=passes_on,
         serving=serving,
     )
 
@@ -157,6 +175,29 @@ def decide(known: Known) -> Decision:
 def _has_joined(inputs: state.Inputs) -> bool:
     # A unit of an earlier revision did without, and holds VIPs for long.
     return bool(inputs.memory.get(joining.JOINED, RELATIONS in inputs.memory))
+
+
+def _handed_over(known: Known, members: Iterable[str]) -> tuple[handover.Handover | None, str]:
+    """How far this unit has come with giving its VIPs away, and for whom it passes on."""
+    inputs, opts, unit = known.inputs, known.effective.options, known.inputs.site.unit
+    holds = handover.holds(opts.vips, inputs.facts.interfaces)
+    there = {u: m for u, m in known.others.items() if u in members}
+    found = inputs.seen.get('connections')
+    place = handover.Place(
+        holds=holds,
+        others=tuple(u for u, m in there.items() if m.in_service and unit in m.vrrp.advertises_to),
+        heed=frozenset(u for u, m in there.items() if m.heeds == unit),
+        connections=found if isinstance(found, int) else 0,
+    )
+    giving = handover.following(
+        handover.load(inputs.memory.get(handover.HANDOVER)),
+        place,
+        away=known.out_of_service,
+        now=inputs.now,
+        timeout_s=opts.handover_s,
+    )
+    before = wire.text(inputs.memory.get(handover.PASSES_ON))
+    return giving, handover.former(before, known.others, holds=holds)
 
 
 def clock_time(seconds: float) -> str:

@@ -6,16 +6,16 @@ import math
 from collections.abc import Mapping
 
 from charmkit import host
-from charmkit.proxy import config, haproxy, keepalived
+from charmkit.proxy import config, haproxy, keepalived, passing
 from charmkit.proxy import programs as beside
 
-from . import configuration, decision, programs, vrrp
+from . import configuration, decision, handover, programs, vrrp
 
 WATCH_UNIT = '/etc/systemd/system/openstack-loadbalancer-watch.service'
 WATCH_SERVICE = 'openstack-loadbalancer-watch'
 
 PREPARED = host.Host(
-    packages=frozenset({'haproxy', 'keepalived', 'iproute2'}),
+    packages=frozenset({'haproxy', 'keepalived', 'iproute2', passing.PACKAGE}),
     services=(host.Service('keepalived', state='stopped'),),
 )
 """What a machine needs before its place is known."""
@@ -58,7 +58,13 @@ def desired(known: decision.Known, now: decision.Decision, *, wake_at: float = 0
         services=(host.Service('haproxy', on_change='reload'), host.Service(WATCH_SERVICE)),
     )
     return host.merge(
-        beside.beside_haproxy(before_reload=programs.SAVE_PATH), wanted, _keepalived(known, now)
+        beside.beside_haproxy(before_reload=programs.SAVE_PATH),
+        wanted,
+        _keepalived(known, now),
+        passing.beside(
+            handover.kept(now.handover, now.vips),
+            handover.passed_on(known.others.get(now.passes_on), now.vips, known.networks),
+        ),
     )
 
 

@@ -34,6 +34,8 @@ class Options:
     drain_wait_s: float
     vrrp_id: int
     advert_s: float
+    handover_s: float
+    """How long connections stay with a unit that gives its VIPs away."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -109,6 +111,7 @@ def _options(v: Mapping[str, Any]) -> Options:
         drain_wait_s=v['drain-wait'],
         vrrp_id=v['vrrp-id'],
         advert_s=v['vrrp-advert-ms'] / 1000,
+        handover_s=v['handover-timeout'],
     )
 
 
@@ -218,6 +221,7 @@ _READERS: Mapping[str, tuple[_Reader, Any]] = {
     'drain-lease': (_number(60, 86_400), 1800),
     'linger': (_number(0, 86_400), 120),
     'drain-wait': (_number(0, 600), 2),
+    'handover-timeout': (_number(0, 86_400), 300),
     'vrrp-id': (_number(1, 255), 51),
     'vrrp-advert-ms': (_number(50, 10_000), 200),
 }

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from charmkit import Status
-from charmkit.proxy import joining
+from charmkit.proxy import joining, passing
 from charmkit.relations import Databag, loadbalancer, running, unit_order, wire
 
 from . import decision, files, handshake, interface, observability, reply, rotation, stats
@@ -47,6 +47,8 @@ def published(
             else frozenset(u for u, m in known.others.items() if any(m.addresses.values())),
             takes_part=bool(now.vips) and now.vrrp.joined and not inputs.dying,
         ),
+        hands_over=now.handover is not None,
+        heeds='' if passing.PASSER in inputs.failed else now.passes_on,
     )
     every = {**known.others, inputs.site.unit: mine}
     context = reply.Context(
@@ -159,7 +161,8 @@ def statuses(known: decision.Known, end: Settled, *, in_force: bool) -> tuple[St
         failed = known.inputs.failed.get('haproxy', 'see journalctl -u haproxy')
         out.append(Status('blocked', f'haproxy has not taken up its configuration: {failed}'))
     if known.out_of_service:
-        out.append(Status('maintenance', 'out of service (resume-self brings it back)'))
+        away = Status('maintenance', 'out of service (resume-self brings it back)')
+        out += [*_handing_over(known, now)] or [away]
     if not now.vrrp.admitted:
         out.append(Status('waiting', joining.NOT_ADMITTED))
     elif now.vips and now.vrrp.waiting:
@@ -169,6 +172,21 @@ def statuses(known: decision.Known, end: Settled, *, in_force: bool) -> tuple[St
         out.append(Status('waiting', f'no unit answers its check: {_some(dead)}'))
     out.append(Status('active', _summary(now)))
     return tuple(out)
+
+
+def _handing_over(known: decision.Known, now: decision.Decision) -> Iterator[Status]:
+    """How far the unit has come with giving its VIPs away."""
+    if now.handover is None:
+        return
+    if failed := known.inputs.failed.get(passing.KEEPER):
+        yield Status('waiting', f'connections that clients have here may break: {failed}')
+    if not now.handover.moved:
+        yield Status('waiting', 'hands its VIPs over once the other units are ready for that')
+        return
+    until = decision.clock_time(now.handover.moved + now.opts.handover_s)
+    count = known.inputs.seen.get('connections')
+    what = 'its connections' if count is None else f'{count} connections'
+    yield Status('waiting', f'has passed its VIPs on, and keeps {what} until {until} at most')
 
 
 def _any_up(backend: str, workers: Iterable[rotation.Worker]) -> bool:

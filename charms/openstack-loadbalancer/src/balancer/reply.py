@@ -36,6 +36,10 @@ class Member:
     """Where the other units may ask whether it is ready; empty: nowhere."""
     vrrp: joining.Said = dataclasses.field(default_factory=joining.Said)
     """Of who holds VIPs."""
+    hands_over: bool = False
+    """It gives its VIPs away: the others are to pass on what comes for its connections (:mod:`balancer.handover`)."""
+    heeds: str = ''
+    """The unit whose connections it passes on, or would if it got the VIPs."""
 
 
 def write_member(member: Member) -> Databag:
@@ -48,6 +52,8 @@ def write_member(member: Member) -> Databag:
         'in-service': '' if member.in_service else 'no',
         'ready-url': member.ready_url,
         **joining.write(member.vrrp),
+        'hands-over': 'yes' if member.hands_over else '',
+        'heeds': member.heeds,
     }
 
 
@@ -62,6 +68,8 @@ def read_member(bag: Databag) -> Member:
         in_service=bag.get('in-service', '') != 'no',
         ready_url=bag.get('ready-url', ''),
         vrrp=joining.read(bag),
+        hands_over=bag.get('hands-over', '') == 'yes',
+        heeds=bag.get('heeds', ''),
     )
 
 

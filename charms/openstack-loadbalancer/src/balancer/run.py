@@ -15,6 +15,7 @@ from . import (
     decision,
     departed,
     files,
+    handover,
     options,
     publish,
     settling,
@@ -35,7 +36,7 @@ def run(why: Why, inputs: Inputs) -> Desired:
         return Desired(host=files.LEAVING)
     if 'listening' not in inputs.seen:
         # Where another program listens nothing can be served: that is known before anything is tried.
-        return Desired(tasks=(tasks.Listening(),), read_only=True)
+        return Desired(tasks=(tasks.Listening(), *_connections(inputs)), read_only=True)
     known = know(why, inputs)
     now = decision.decide(known)
     if isinstance(why, Action):
@@ -44,7 +45,9 @@ def run(why: Why, inputs: Inputs) -> Desired:
         if why.name in actions.LOOKS:
             return actions.looked(why, inputs, now)
     looked = inputs.seen.get('servers')
-    wake_at = settling.due(now, tasks.Course(drains=_drains(inputs)), _until(known), inputs.now)
+    wake_at = settling.due(
+        now, tasks.Course(drains=_drains(inputs)), _until(known, now), inputs.now
+    )
     host = files.desired(known, now, wake_at=wake_at)
     found = blame.findings(known, now, inputs)
     if found is not None:
@@ -58,6 +61,12 @@ def run(why: Why, inputs: Inputs) -> Desired:
     if not isinstance(step, Settled):
         return Desired(host=host, tasks=(step,))
     return _ended(why, inputs, known, step)
+
+
+def _connections(inputs: Inputs) -> tuple[tasks.Connections, ...]:
+    """Of a unit that has given its VIPs away, those that it still has are counted."""
+    giving = handover.load(inputs.memory.get(handover.HANDOVER))
+    return (tasks.Connections(),) if giving and giving.moved else ()
 
 
 def know(why: Why, inputs: Inputs) -> decision.Known:
@@ -97,7 +106,7 @@ def know(why: Why, inputs: Inputs) -> decision.Known:
 def _ended(why: Why, inputs: Inputs, known: decision.Known, end: Settled) -> Desired:
     """What is kept, told and shown once haproxy is as it is wanted, as far as that goes."""
     now = end.decision
-    wake_at = settling.due(now, end.course, _until(known), inputs.now)
+    wake_at = settling.due(now, end.course, _until(known, now), inputs.now)
     # Grants of this very run: a start of haproxy from nothing must know of them too.
     host = files.desired(known, now, wake_at=wake_at)
     text = files.rendered(known, now)
@@ -127,6 +136,8 @@ def _ended(why: Why, inputs: Inputs, known: decision.Known, end: Settled) -> Des
             DRAINS: {u: list(x) for u, x in end.course.drains.items()},
             OUT_OF_SERVICE: known.out_of_service,
             **now.vrrp.memory,
+            handover.HANDOVER: handover.dump(now.handover),
+            handover.PASSES_ON: now.passes_on,
             **({OPTIONS: dict(known.effective.raw)} if known.effective.complete else {}),
             **blame.memory(known, inputs, in_force=in_force),
         },
@@ -157,8 +168,9 @@ def _relations(inputs: Inputs) -> tuple[Relation, ...]:
     return tuple(r for name in decision.ENDPOINTS for r in inputs.of(name))
 
 
-def _until(known: decision.Known) -> list[float]:
-    return [g.until for g in known.gone]
+def _until(known: decision.Known, now: decision.Decision) -> list[float]:
+    giving = handover.due(now.handover, known.inputs.now, now.opts.handover_s)
+    return [*(g.until for g in known.gone), *giving]
 
 
 def _drains(inputs: Inputs) -> dict[str, tuple[str, float]]:

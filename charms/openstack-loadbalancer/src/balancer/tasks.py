@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from charmkit.machine import HttpRequest, Machine, UnreachableError
-from charmkit.proxy import haproxy
+from charmkit.proxy import haproxy, passing
 
 from . import handshake, layout, programs, rotation, stats
 
@@ -158,6 +158,35 @@ class Listening:
             # Whose it is can be hidden in a container: then what haproxy was given is haproxy's.
             if x.program != 'haproxy' and (x.program or (x.address, x.port) not in ours)
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class Connections:
+    """Count the connections of clients to VIPs that this unit keeps. Result: how many."""
+
+    name: str = 'connections'
+
+    def carry_out(self, machine: Machine) -> int:
+        """Ask the kernel, by *machine* (``ss`` of iproute2)."""
+        kept = (machine.read(passing.KEPT) or '').splitlines()
+        vips = frozenset(line.partition(' ')[0] for line in kept)
+        shown = machine.program('ss', '-Hatn')
+        return connections(shown.output if not shown.status else '', vips)
+
+
+_OVER = frozenset({'LISTEN', 'TIME-WAIT', 'FIN-WAIT-2', 'UNCONN', 'CLOSED'})
+"""States in which a connection has nothing more to say."""
+
+
+def connections(text: str, vips: frozenset[str]) -> int:
+    """How many connections to *vips* there are in the output of ``ss -Hatn`` that have not ended."""
+    count = 0
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) < 5 or fields[0] in _OVER:
+            continue
+        count += fields[3].rpartition(':')[0].strip('[]') in vips
+    return count
 
 
 def listeners(text: str) -> tuple[layout.Listener, ...]:

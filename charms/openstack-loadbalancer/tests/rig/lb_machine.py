@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -14,12 +15,13 @@ from tools import systems
 
 ROOT = pathlib.Path(__file__).parents[4]
 CHARM = '/rambla/charms/openstack-loadbalancer'
-PACKAGES = 'haproxy keepalived iproute2 python3 wrk'
+PACKAGES = 'haproxy keepalived iproute2 nftables python3 wrk'
 
 
 def image(base: str) -> str:
     """The image of *base* with the packages of the charm, built once."""
-    name = f'localhost/rambla-lb-test:{base}'
+    made_of = hashlib.sha256(PACKAGES.encode()).hexdigest()[:8]
+    name = f'localhost/rambla-lb-test:{base}-{made_of}'
     there = subprocess.run(('podman', 'image', 'exists', name), check=False)
     if there.returncode:
         steps = (

@@ -16,6 +16,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any
 
 import lb_machine
 
@@ -52,7 +53,9 @@ def pair(base: str, boot: Boot) -> Generator[Pair]:
     machines: dict[str, lb_machine.Machine] = {}
     try:
         for unit, (v4, v6) in ADDRESSES.items():
-            machines[unit] = boot(base, '--network', f'{network}:ip={v4},ip={v6}')
+            # As a machine of LXD has it: what the kernel is told of its own networks it takes.
+            writable = '--security-opt=unmask=/proc/sys'
+            machines[unit] = boot(base, writable, '--network', f'{network}:ip={v4},ip={v6}')
         for unit, m in machines.items():
             apply(unit, m)
         time.sleep(SETTLED_S)
@@ -65,15 +68,16 @@ def pair(base: str, boot: Boot) -> Generator[Pair]:
         )
 
 
-def apply(unit: str, machine: lb_machine.Machine) -> None:
-    """Have *machine* do what the charm of *unit* decides."""
+def apply(unit: str, machine: lb_machine.Machine, **more: Any) -> dict[str, Any]:
+    """Have *machine* do what the charm of *unit* decides; what it says. *more*: as tests/rig/vip.py has it."""
     plan = {
         'unit': unit, 'interface': 'eth0', 'vips': VIPS,
         'addresses': dict(zip(ADDRESSES[unit], SUBNETS, strict=True)),
-        'peers': {u: a for u, a in ADDRESSES.items() if u != unit},
+        'peers': {u: a for u, a in ADDRESSES.items() if u != unit}, **more,
     }  # fmt: skip
     done = machine.run('python3', f'{lb_machine.CHARM}/tests/rig/vip.py', json.dumps(plan))
     assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def owner(machines: Pair, vip: str = VIPS[0]) -> str:

@@ -192,7 +192,7 @@ DIRECTIVES = {
     'hard-stop-after', 'mworker-max-reloads', 'server-state-file', 'localpeer', 'defaults', 'mode',
     'option', 'retries', 'timeout', 'load-server-state-from-file', 'default-server', 'frontend',
     'bind', 'monitor-uri', 'monitor', 'http-request', 'backend', 'server', 'default_backend',
-    'balance', 'retry-on', 'http-check', 'hash-type', 'tcp-request',
+    'balance', 'retry-on', 'http-check', 'hash-type', 'tcp-request', 'http-after-response',
 }  # fmt: skip
 
 

@@ -79,6 +79,8 @@ def test_a_member_is_read_as_it_was_written() -> None:
         in_service=False,
         ready_url='http://10.0.0.1:8405/ready',
         vrrp=joining.Said(advertises_to=frozenset({'lb/10', 'lb/2'}), takes_part=True),
+        hands_over=True,
+        heeds='lb/7',
     )
     bag = reply.write_member(member)
     assert reply.read_member(bag) == member
@@ -91,6 +93,8 @@ def test_a_member_is_read_as_it_was_written() -> None:
         'ready-url': 'http://10.0.0.1:8405/ready',
         'advertises-to': '["lb/2", "lb/10"]',
         'takes-part': 'yes',
+        'hands-over': 'yes',
+        'heeds': 'lb/7',
     }
     assert reply.write_member(Member())['in-service'] == ''
 
