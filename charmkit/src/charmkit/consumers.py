@@ -35,12 +35,12 @@ class Look:
 
     def carry_out(self, machine: Machine) -> tuple[str, ...]:
         """Look, by *machine*; again while some have none."""
-        left = self.daemons
-        for _ in range(_LOOKS):
-            left = tuple(d for d in _without(machine, self.daemons) if d in left)
+        left = _without(machine, self.daemons)
+        for _ in range(_LOOKS - 1):
             if not left:
                 break
             machine.sleep(_PAUSE_S)
+            left = tuple(d for d in _without(machine, self.daemons) if d in left)
         return left
 
 

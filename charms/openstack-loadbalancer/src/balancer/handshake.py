@@ -148,7 +148,7 @@ def _kept(
         )
     if c.lifecycle.beat != lock.beat:
         return dataclasses.replace(lock, since=now, beat=c.lifecycle.beat, expired=False)
-    if now - lock.since > policy.lease_s + c.lifecycle.deadline_s:
+    if now - lock.since >= policy.lease_s + c.lifecycle.deadline_s:
         return dataclasses.replace(lock, expired=True)
     return lock
 

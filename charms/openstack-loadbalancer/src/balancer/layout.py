@@ -183,7 +183,7 @@ def _claims(
             out += refuse(f'{endpoint.service} is never served on a public network')
         elif not _addresses(t, around):
             out += refuse(_why_no_address(t, around.bindings))
-        elif taken := _in_the_way(endpoint.port, t, around):
+        elif taken := in_the_way(endpoint.port, _addresses(t, around), around.listeners):
             out += refuse(taken)
         else:
             out.append(_Claim(request, endpoint, t, how, named))
@@ -210,9 +210,11 @@ def _refusal(
     )
 
 
-def _in_the_way(port: int, t: str, around: Surroundings) -> str:
-    for address in _addresses(t, around):
-        for other in around.listeners:
+def in_the_way(port: int, addresses: Iterable[str], listeners: Iterable[Listener]) -> str:
+    """Which of *listeners* keeps haproxy from *port* on one of *addresses*, in words; '' when none does."""
+    listeners = tuple(listeners)
+    for address in addresses:
+        for other in listeners:
             if other.is_in_the_way(address, port):
                 who = other.program or 'another program'
                 return f'port {port} is used by {who} on this unit ({address})'

@@ -51,36 +51,47 @@ class Effective:
     """False: one is wrong, and no good value of it was ever known. Then nothing may be served by guess."""
 
 
-def read(given: Mapping[str, Any], good: Mapping[str, Any]) -> Effective:
-    """*given* as Juju has them, and in place of those that are not what they may be, *good*."""
+def read(
+    given: Mapping[str, Any],
+    good: Mapping[str, Any],
+    held: Callable[[str, int], str] = lambda _, __: '',
+) -> Effective:
+    """*given* as Juju has them, and in place of those that are not what they may be, *good*.
+
+    *held* says of the port of an option which other program has it on this unit, in words; '' when none does.
+    """
     raw: dict[str, Any] = {}
     problems: list[str] = []
     complete = True
     for name, (reader, default) in _READERS.items():
         value = given.get(name, default)
         try:
-            reader(value, name)
+            _free(name, reader(value, name), held)
             raw[name] = value
             continue
         except validation.InvalidError as e:
             problem = str(e)
         try:
             raw[name] = good[name]
-            reader(raw[name], name)
+            _free(name, reader(raw[name], name), held)
             problems.append(f'{problem}; its last good value is in force')
         except (KeyError, validation.InvalidError):
             raw[name], complete = default, False
             problems.append(f'{problem}; nothing is served until it is right')
     if raw['ready-port'] == raw['metrics-port']:
         problems.append('ready-port and metrics-port are the same')
-        both = {n: good.get(n, _READERS[n][1]) for n in ('ready-port', 'metrics-port')}
-        raw.update(both)
+        raw.update({n: good.get(n, _READERS[n][1]) for n in PORTS})
     return Effective(
         options=_options({n: reader(raw[n], n) for n, (reader, _) in _READERS.items()}),
         raw=raw,
         problems=tuple(problems),
         complete=complete,
     )
+
+
+def _free(name: str, value: Any, held: Callable[[str, int], str]) -> None:
+    if name in PORTS and (who := held(name, value)):
+        raise validation.InvalidError(f'{name}: {who}')
 
 
 def _options(v: Mapping[str, Any]) -> Options:
@@ -228,6 +239,9 @@ _READERS: Mapping[str, tuple[_Reader, Any]] = {
 """How each option is read, and its default."""
 
 NAMES = tuple(_READERS)
+METRICS_PORT = 'metrics-port'
+PORTS = ('ready-port', METRICS_PORT)
+"""Options that are ports which haproxy listens on for itself."""
 
 
 def kept(text: object) -> Mapping[str, Any]:

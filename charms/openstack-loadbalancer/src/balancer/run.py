@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from charmkit import Action, Desired, Inputs, Status, Why
@@ -16,6 +16,7 @@ from . import (
     departed,
     files,
     handover,
+    layout,
     options,
     publish,
     settling,
@@ -45,9 +46,8 @@ def run(why: Why, inputs: Inputs) -> Desired:
         if why.name in actions.LOOKS:
             return actions.looked(why, inputs, now)
     looked = inputs.seen.get('servers')
-    wake_at = settling.due(
-        now, tasks.Course(drains=_drains(inputs)), _until(known, now), inputs.now
-    )
+    course = tasks.Course(drains=_drains(inputs))
+    wake_at = settling.due(now, course, _until(known, now), began=inputs.now, looked=inputs.now)
     host = files.desired(known, now, wake_at=wake_at)
     found = blame.findings(known, now, inputs)
     if found is not None:
@@ -71,11 +71,12 @@ def _connections(inputs: Inputs) -> tuple[tasks.Connections, ...]:
 
 def know(why: Why, inputs: Inputs) -> decision.Known:
     """All that the run knows, in one value."""
-    good = options.kept(inputs.memory.get(OPTIONS)) or options.kept(
-        wire.load_object(inputs.peers.get('options', ''))
-    )
+    own = options.kept(inputs.memory.get(OPTIONS))
+    good = own or options.kept(wire.load_object(inputs.peers.get('options', '')))
     verdict = blame.verdict(inputs)
-    effective = options.read(inputs.options, good)
+    seen = inputs.seen.get('listening')
+    listeners = cast('tuple[layout.Listener, ...]', seen) if isinstance(seen, tuple) else ()
+    effective = options.read(inputs.options, good, _held(inputs, listeners, own))
     if verdict.options:
         effective = options.without(inputs.options, good, verdict.options)
     opts = effective.options
@@ -88,13 +89,12 @@ def know(why: Why, inputs: Inputs) -> decision.Known:
         now=inputs.now,
         linger_s=opts.linger_s,
     )
-    listeners = inputs.seen.get('listening')
     return decision.Known(
         inputs=inputs,
         effective=effective,
         networks=networks,
         metrics_addresses=tuple(dict.fromkeys(i.address for i in scraped)),
-        listeners=cast('tuple[Any, ...]', listeners) if isinstance(listeners, tuple) else (),
+        listeners=listeners,
         gone=gone,
         guilty={**blame.remembered(inputs, effective.raw), **verdict.guilty},
         out_of_service=actions.out_of_service(why, bool(inputs.memory.get(OUT_OF_SERVICE))),
@@ -103,10 +103,34 @@ def know(why: Why, inputs: Inputs) -> decision.Known:
     )
 
 
+def _held(
+    inputs: Inputs, listeners: tuple[layout.Listener, ...], own: Mapping[str, Any]
+) -> Callable[[str, int], str]:
+    """Which other program has the port of an option, where haproxy is to listen for itself.
+
+    *own* are the options that are in force on this unit: haproxy has their ports.
+    """
+
+    def held(name: str, port: int) -> str:
+        if own.get(name) == port:
+            return ''
+        metrics = _addresses(inputs, 'metrics-endpoint')
+        if name == options.METRICS_PORT:
+            return layout.in_the_way(port, metrics, listeners)
+        every = ('127.0.0.1', *_addresses(inputs, *ENDPOINT_TYPES), *metrics)
+        return layout.in_the_way(port, dict.fromkeys(every), listeners)
+
+    return held
+
+
+def _addresses(inputs: Inputs, *bindings: str) -> tuple[str, ...]:
+    return tuple(i.address for b in bindings for i in vrrp_.interfaces(inputs, b, ()))
+
+
 def _ended(why: Why, inputs: Inputs, known: decision.Known, end: Settled) -> Desired:
     """What is kept, told and shown once haproxy is as it is wanted, as far as that goes."""
     now = end.decision
-    wake_at = settling.due(now, end.course, _until(known, now), inputs.now)
+    wake_at = settling.due(now, end.course, _until(known, now), began=inputs.now, looked=end.at)
     # Grants of this very run: a start of haproxy from nothing must know of them too.
     host = files.desired(known, now, wake_at=wake_at)
     text = files.rendered(known, now)

@@ -24,6 +24,8 @@ class Settled:
     acks: Acks
     course: Course
     look: int
+    at: float
+    """When the last of them was; seconds since the epoch."""
     workers: tuple[rotation.Worker, ...]
     mark: str
     """Of the configuration that haproxy has."""
@@ -32,7 +34,9 @@ class Settled:
 def first(now: Decision, drains: Mapping[str, tuple[str, float]], at: float) -> Servers:
     """The first look at haproxy, *at* so many seconds since the epoch; *drains* are those of earlier runs."""
     course = Course(drains=_noted(now, drains, at), began=at)
-    return Servers(wants=now.wants, cut=_cut(now, course, at), course=course)
+    cut = _cut(now, course, at)
+    course = dataclasses.replace(course, cut=frozenset(cut))
+    return Servers(wants=now.wants, cut=cut, course=course)
 
 
 def following(known: Known, seen: Looked, *, wait_s: float) -> Servers | Settled:
@@ -61,21 +65,25 @@ def following(known: Known, seen: Looked, *, wait_s: float) -> Servers | Settled
         drains=_noted(after, course.drains, seen.at),
     )
     late = seen.at - course.began > wait_s
+    cut = _cut(after, course, seen.at)
+    # A deadline that was over by this look, and not by the one before, is not left to the next run.
+    over = rotation.sessions({*cut} - course.cut, workers) > 0
     if seen.look < _MOST_LOOKS and (
-        after.wants != now.wants or (_waits(after, acks) and not late)
+        after.wants != now.wants or (_waits(after, acks) and not late) or over
     ):
         return Servers(
             wants=after.wants,
-            cut=_cut(after, course, seen.at),
+            cut=cut,
             look=seen.look + 1,
             pause_s=_POLL_S,
-            course=course,
+            course=dataclasses.replace(course, cut=course.cut | {*cut}),
         )
     return Settled(
         decision=after,
         acks=acks,
         course=course,
         look=seen.look,
+        at=seen.at,
         workers=workers,
         mark=seen.mark,
     )
@@ -135,12 +143,15 @@ def up(now: Decision, workers: Iterable[rotation.Worker]) -> dict[str, bool]:
     }
 
 
-def due(now: Decision, course: Course, gone: Iterable[float], at: float) -> float:
+def due(
+    now: Decision, course: Course, gone: Iterable[float], *, began: float, looked: float
+) -> float:
     """When the charm must look again though nothing happens (seconds since the epoch); 0: never.
 
-    *gone* is until when what has departed is served.
+    *gone* is until when what has departed is served, as of when the run *began*. What was decided by looks at haproxy
+    is as of when the last one *looked*.
     """
-    times = [*gone]
+    times: list[float] = []
     for unit, (_, since) in course.drains.items():
         lifecycle = now.lifecycles.get(unit)
         if lifecycle is not None:
@@ -149,7 +160,8 @@ def due(now: Decision, course: Course, gone: Iterable[float], at: float) -> floa
         lifecycle = now.lifecycles.get(unit)
         if lifecycle is not None and lock.state == 'granted' and not lock.expired:
             times.append(lock.since + now.opts.lease_s + lifecycle.deadline_s)
-    return min((t for t in times if t > at), default=0)
+    ahead = (*(t for t in times if t > looked), *(t for t in gone if t > began))
+    return min(ahead, default=0)
 
 
 def _waits(now: Decision, acks: Acks) -> bool:

@@ -18,7 +18,6 @@ class Process:
 
     pid: int
     current: bool
-    reloads: int
 
 
 def processes(text: str) -> tuple[Process, ...]:
@@ -36,8 +35,7 @@ def processes(text: str) -> tuple[Process, ...]:
             continue
         fields = line.split()
         if len(fields) >= 3 and fields[0].isdigit() and fields[1] == 'worker':
-            reloads = next((int(f) for f in fields[2:4] if f.isdigit()), 0)
-            out.append(Process(pid=int(fields[0]), current=current, reloads=reloads))
+            out.append(Process(pid=int(fields[0]), current=current))
     return tuple(out)
 
 

@@ -34,6 +34,8 @@ class Course:
     """How many looks in a row have found nothing under way on a unit."""
     began: float = 0.0
     """When the first look was made; seconds since the epoch."""
+    cut: frozenset[rotation.ServerKey] = frozenset()
+    """Where all that was under way has been ended, since a deadline was over."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

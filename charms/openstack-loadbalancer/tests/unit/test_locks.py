@@ -202,10 +202,10 @@ def test_a_lease_lasts_its_time_and_that_of_the_drain_and_then_frees_the_lock() 
             locks={'a/0': granted(NOW - seconds)}, policy=policy,
         )  # fmt: skip
 
-    assert after(1300)['a/0'] == granted(NOW - 1300)
-    assert after(1300)['a/1'].state == 'queued'
-    assert after(1301)['a/0'] == granted(NOW - 1301, expired=True)
-    assert after(1301)['a/1'].state == 'granted'
+    assert after(1299)['a/0'] == granted(NOW - 1299)
+    assert after(1299)['a/1'].state == 'queued'
+    assert after(1300)['a/0'] == granted(NOW - 1300, expired=True)
+    assert after(1300)['a/1'].state == 'granted'
 
 
 @pytest.mark.parametrize('state', ['drain', 'maintenance', 'ready'])

@@ -256,7 +256,7 @@ def test_a_grant_keeps_to_the_operators_options(options_: dict[str, Any], state:
 
 def test_a_lease_lasts_as_long_as_the_operator_says() -> None:
     units = {'nova/0': wish('drain', deadline_s=100), 'nova/1': READY}
-    for lease, expired in ((1000, True), (1001, False)):
+    for lease, expired in ((1000, True), (1001, True), (1002, False)):
         of = known(units, locks={'nova/0': granted(AT - 1101)})
         of = dataclasses.replace(of, effective=options.read({'drain-lease': lease}, {}))
         step = settling.following(of, look(worker(nova_0=BUSY, nova_1=WELL)), wait_s=0)
@@ -298,6 +298,45 @@ def test_a_drain_that_came_to_its_deadline_was_forced(age: int, state: str) -> N
     assert settled(of, once).acks['nova/0'].state == 'draining'
 
 
+FORCED = wish('drain', on_deadline='force', deadline_s=30)
+
+
+@pytest.mark.parametrize('waited', [0, WAIT_S + 99])
+def test_a_deadline_that_is_over_between_two_looks_is_not_left_to_the_next_run(
+    waited: float,
+) -> None:
+    of = known({'nova/0': FORCED, 'nova/1': READY}, locks={'nova/0': granted()})
+    drains = {'nova/0': ('t', AT - 30)}
+    seen = look(worker(nova_0=BUSY, nova_1=WELL), drains=drains, began=AT - waited)
+    step = another(of, seen)
+    assert step.cut == (key('nova/0'),)
+    assert step.course.cut == {key('nova/0')}
+    # What goes on although it was cut is not cut for ever: the unit hears that its time is over.
+    again = look(worker(nova_0=BUSY, nova_1=WELL), drains=drains, cut=step.course.cut)
+    assert settled(of, again).acks['nova/0'] == Ack(token='t', state='timeout', sessions=2)
+
+
+@pytest.mark.parametrize(
+    ('lifecycle', 'age', 'server_'),
+    [(FORCED, 29, BUSY), (FORCED, 30, OUT), (wish('drain', deadline_s=30), 30, BUSY)],
+    ids=['not over', 'nothing under way', 'not to be forced'],
+)
+def test_and_nothing_else_is(lifecycle: Lifecycle, age: int, server_: ServerState) -> None:
+    of = known({'nova/0': lifecycle, 'nova/1': READY}, locks={'nova/0': granted()})
+    seen = look(
+        worker(nova_0=server_, nova_1=WELL),
+        drains={'nova/0': ('t', AT - age)},
+        began=AT - WAIT_S - 1,
+    )
+    assert isinstance(settling.following(of, seen, wait_s=WAIT_S), Settled)
+
+
+def test_what_the_first_look_cuts_it_notes() -> None:
+    of = known({'nova/0': FORCED, 'nova/1': READY}, locks={'nova/0': granted()})
+    step = settling.first(decision.decide(of), {'nova/0': ('t', AT - 30)}, AT)
+    assert (step.cut, step.course.cut) == ((key('nova/0'),), {key('nova/0')})
+
+
 def test_requests_on_an_old_worker_count() -> None:
     of = known({'nova/0': DRAIN, 'nova/1': READY}, locks={'nova/0': granted()})
     workers = (worker(nova_0=OUT, nova_1=WELL), worker(nova_0=BUSY, nova_1=WELL, current=False))
@@ -331,6 +370,7 @@ def test_the_end_says_what_it_was_made_of() -> None:
         acks={'nova/0': Ack(token='t', state='ready')},
         course=Course(began=AT),
         look=7,
+        at=AT,
         workers=(worker(nova_0=WELL),),
         mark='m',
     )
@@ -436,11 +476,30 @@ def test_the_charm_looks_again_when_the_next_deadline_lease_or_linger_ends(
 ) -> None:
     units = {'nova/0': SOON, 'nova/1': READY}
     now = decision.decide(known(units, locks={'nova/0': lock} if lock else {}))
-    assert settling.due(now, Course(drains=drains), gone, AT) == when
+    assert settling.due(now, Course(drains=drains), gone, began=AT, looked=AT) == when
 
 
 def test_a_unit_that_knows_no_drain_has_no_deadline() -> None:
     now = decision.decide(known({'nova/0': None, 'nova/1': SOON}))
     held = dataclasses.replace(now, locks={'nova/0': granted(), 'nova/1': granted()})
     drains = {'nova/0': ('t', AT), 'nova/1': ('t', AT)}
-    assert settling.due(held, Course(drains=drains), [], AT) == AT + 100
+    assert settling.due(held, Course(drains=drains), [], began=AT, looked=AT) == AT + 100
+
+
+def test_what_the_looks_have_dealt_with_is_not_waited_for_and_what_they_have_not_seen_is() -> None:
+    now = decision.decide(known({'nova/0': SOON, 'nova/1': READY}))
+    drains = {'nova/0': ('t', AT - 95)}
+
+    def due(looked: float, *gone: float) -> float:
+        return settling.due(now, Course(drains=drains), gone, began=AT, looked=looked)
+
+    assert due(AT + 5) == 0
+    assert due(AT + 4) == AT + 5
+    assert due(AT + 5, AT + 3) == AT + 3  # That was decided as the run began.
+
+
+def test_a_lease_ends_at_the_time_that_was_said() -> None:
+    of = known({'nova/0': SOON, 'nova/1': READY}, locks={'nova/0': granted(AT - 1900)})
+    assert settling.due(decision.decide(of), Course(), [], began=AT, looked=AT) == 0
+    step = settling.following(of, look(worker(nova_0=BUSY, nova_1=WELL)), wait_s=0)
+    assert (step.course.locks or {})['nova/0'].expired

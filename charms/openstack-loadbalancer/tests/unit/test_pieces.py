@@ -223,7 +223,7 @@ def test_a_unit_is_ready_when_its_check_has_passed_and_not_before(
     stat = f'# pxname,svname,status,scur,qcur,check_status,\nb,s,UP,0,0,{check},\n'
     state = '1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n'
     worker = stats.worker(
-        stats.Process(pid=1, current=True, reloads=0), stat, state + '3 b 1 s 10.0.0.1 2 0\n'
+        stats.Process(pid=1, current=True), stat, state + '3 b 1 s 10.0.0.1 2 0\n'
     )
     ready = frozenset({('b', 's')} if said == 'ready' else ())
     wish = loadbalancer.Lifecycle(state='ready', token='t')

@@ -15,27 +15,27 @@ HEADING = '#<PID>          <type>          <reloads>       <uptime>        <vers
     ('said', 'found'),
     [
         ('', ()),
-        ('30 worker 2 0d00h00m01s 2.6.12\n', ((30, True, 2),)),  # Before any heading: current.
-        ('30 worker 2\n', ((30, True, 2),)),
-        ('30 worker [relative 3] 4 2.6\n', ((30, True, 0),)),
-        ('30 worker - 4 0d00h00m01s\n', ((30, True, 4),)),
-        ('30 worker - - 5\n', ((30, True, 0),)),
+        ('30 worker 2 0d00h00m01s 2.6.12\n', ((30, True),)),  # Before any heading: current.
+        ('30 worker 2\n', ((30, True),)),
+        ('30 worker [relative 3] 4 2.6\n', ((30, True),)),
+        ('30 worker - 4 0d00h00m01s\n', ((30, True),)),
+        ('30 worker - - 5\n', ((30, True),)),
         ('30 worker\n', ()),
         ('1 master 2 0d00h00m01s 2.6.12\n', ()),
         ('30 program 2 0d00h00m01s 2.6.12\n', ()),
         ('x30 worker 2 0d00h00m01s\n', ()),
-        ('# workers\n\n30 worker 0 1s\n31 worker 1 1s\n', ((30, True, 0), (31, True, 1))),
-        ('# old workers\n20 worker 1 1s\n# workers\n30 worker 0 1s\n', ((20, False, 1), (30, True, 0))),
-        ('# programs\n9 worker 1 1s\n', ((9, False, 1),)),
-        (f'{HEADING}9 worker 1 1s\n', ((9, True, 1),)),
-        (f'# old workers\n{HEADING}9 worker 1 1s\n', ((9, False, 1),)),
+        ('# workers\n\n30 worker 0 1s\n31 worker 1 1s\n', ((30, True), (31, True))),
+        ('# old workers\n20 worker 1 1s\n# workers\n30 worker 0 1s\n', ((20, False), (30, True))),
+        ('# programs\n9 worker 1 1s\n', ((9, False),)),
+        (f'{HEADING}9 worker 1 1s\n', ((9, True),)),
+        (f'# old workers\n{HEADING}9 worker 1 1s\n', ((9, False),)),
     ],
 )  # fmt: skip
 def test_workers_are_told_from_all_else_and_the_current_from_the_old(
-    said: str, found: tuple[tuple[int, bool, int], ...]
+    said: str, found: tuple[tuple[int, bool], ...]
 ) -> None:
     assert stats.processes(said) == tuple(
-        Process(pid=pid, current=current, reloads=reloads) for pid, current, reloads in found
+        Process(pid=pid, current=current) for pid, current in found
     )
 
 
@@ -68,7 +68,7 @@ def test_administrative_states_are_found_under_their_heading_wherever_it_puts_th
 
 def worker(*rows: str, states: str = '3 b 1 s 10.0.0.1 2 0\n') -> rotation.Worker:
     stat = '\n'.join(('# pxname,svname,status,scur,qcur,check_status,', *rows))
-    process = Process(pid=7, current=False, reloads=1)
+    process = Process(pid=7, current=False)
     return stats.worker(process, stat, f'1\n{STATE_HEADING}{states}')
 
 
@@ -112,7 +112,7 @@ def test_only_servers_that_both_tables_have_are_a_workers_servers() -> None:
 
 
 def test_a_table_without_checks_has_all_of_them_passed() -> None:
-    process = Process(pid=7, current=True, reloads=0)
+    process = Process(pid=7, current=True)
     stat = '# pxname,svname,status,scur,qcur,\nb,s,UP,0,0,\n'
     seen = stats.worker(process, stat, f'{STATE_HEADING}3 b 1 s 10.0.0.1 2 0\n')
     assert seen.current
