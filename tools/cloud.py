@@ -6,9 +6,14 @@ must be seen. openstacksdk takes more than a second to be imported, so it is not
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import dataclasses
+import functools
 import json
+import pathlib
+import shutil
+import tempfile
 import threading
 import time
 import urllib.request
@@ -32,21 +37,26 @@ class Cloud:
     urls: dict[str, dict[str, str]]
     """Service name → endpoint type → URL."""
     password: str = dataclasses.field(repr=False)
+    ca: str = ''
+    """What clients are to trust, PEM; '' where no endpoint has TLS, or whose everybody trusts."""
 
 
 def find(juju: jubilant.Juju) -> Cloud:
     """The cloud that is deployed in a model. RuntimeError if an endpoint is not there yet."""
     status = juju.status()
     urls: dict[str, dict[str, str]] = {}
+    trusted: dict[str, None] = {}
     for name, app in status.apps.items():
         if any(f'{kind}-backend' in app.relations for kind in TYPES):
-            urls |= _frontends(juju, next(iter(app.units)), name)
+            urls |= _frontends(juju, next(iter(app.units)), name, trusted)
     task = juju.run('keystone/leader', 'get-admin-password')
-    return Cloud(urls, str(task.results['password']))
+    return Cloud(urls, str(task.results['password']), ''.join(trusted))
 
 
-def _frontends(juju: jubilant.Juju, unit: str, application: str) -> dict[str, dict[str, str]]:
-    """The endpoints of the services that an application has: one, or several as nova's."""
+def _frontends(
+    juju: jubilant.Juju, unit: str, application: str, trusted: dict[str, None]
+) -> dict[str, dict[str, str]]:
+    """The endpoints of the services that an application has: one, or several. *trusted* gets what to trust."""
     found: dict[str, dict[str, str]] = {}
     for relation in juju.show_unit(unit).relation_info:
         kind = relation.endpoint.removesuffix('-backend')
@@ -55,6 +65,8 @@ def _frontends(juju: jubilant.Juju, unit: str, application: str) -> dict[str, di
         for service, of_type in json.loads(relation.app_data.get('frontends', '{}')).items():
             if kind in of_type:
                 found.setdefault(service, {})[kind] = of_type[kind]['url']
+                if ca := str(of_type[kind].get('ca', '')).strip():
+                    trusted[f'{ca}\n'] = None
     if not found:
         raise RuntimeError(f'{application} has no endpoint behind a load balancer yet')
     return found
@@ -66,9 +78,21 @@ def identity_url(cloud: Cloud) -> str:
     return url if url.endswith('/v3') else f'{url}/v3'
 
 
-def login(cloud: Cloud) -> dict[str, Any]:
-    """How the administrator logs in, as openstacksdk wants it said."""
+@functools.cache
+def ca_file(ca: str) -> str:
+    """The path of a file with *ca*, for as long as this program runs."""
+    folder = tempfile.mkdtemp(prefix='rambla-')
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = pathlib.Path(folder, 'ca.pem')
+    path.write_text(ca)
+    return str(path)
+
+
+def login(cloud: Cloud, ca: str = '') -> dict[str, Any]:
+    """How the administrator logs in, as openstacksdk wants it said; *ca*: the file with what is to be trusted."""
+    trust = {'cacert': ca or ca_file(cloud.ca)} if cloud.ca else {}
     return {
+        **trust,
         'auth': {
             'auth_url': identity_url(cloud),
             'username': 'admin',
@@ -82,9 +106,9 @@ def login(cloud: Cloud) -> dict[str, Any]:
     }
 
 
-def clouds_yaml(cloud: Cloud) -> str:
-    """What openstacksdk and the ``openstack`` command read."""
-    return yaml.safe_dump({'clouds': {'rambla': login(cloud)}}, sort_keys=False)
+def clouds_yaml(cloud: Cloud, ca: str = '') -> str:
+    """What openstacksdk and the ``openstack`` command read; *ca*: the file with what is to be trusted."""
+    return yaml.safe_dump({'clouds': {'rambla': login(cloud, ca)}}, sort_keys=False)
 
 
 def warm() -> None:

@@ -32,8 +32,9 @@ def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[Step]:
     """Everything to prove of the cloud in this model, in order."""
     client, where = cloud_.connect(cloud), cloud_.identity_url(cloud)
     yield Step('a token through the public endpoint', lambda: token(client, where))
-    yield Step('an image uploaded, and read back byte for byte', lambda: image(client))
     now = juju.status()
+    if 'glance' in now.apps:
+        yield Step('an image uploaded, and read back byte for byte', lambda: image(client))
     spaces = {b for app in now.apps.values() for b in app.endpoint_bindings.values()}
     if 'dmz' in spaces:
         yield Step(
@@ -114,7 +115,8 @@ def asking(urls: Sequence[str]) -> str:
 
     URLs are the catalogue's: what follows ``%(`` or ``$(``, where a client fills in its project, is not asked for.
     """
-    ask = "curl --silent --globoff --max-time 5 --output /dev/null --write-out '%{http_code}'"
+    # Who is reached is the question, not whether it is who it says: the proof's other steps verify that.
+    ask = "curl --silent --insecure --globoff --max-time 5 --output /dev/null --write-out '%{http_code}'"
     asked = (
         f'(code=$({ask} {shlex.quote(re.split(r"[%$][(]", url, maxsplit=1)[0])}); echo {n} "$code") &'
         for n, url in enumerate(urls)

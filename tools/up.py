@@ -169,9 +169,12 @@ def _failed(model: str, why: str) -> int:
 
 
 def _farewell(found: cloud_.Cloud) -> None:
-    path = ROOT / 'clouds.yaml'
+    path, ca = ROOT / 'clouds.yaml', ROOT / 'ca.pem'
+    ca.unlink(missing_ok=True)
+    if found.ca:
+        ca.write_text(found.ca)  # clouds.yaml names it.
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w') as file:
-        file.write(cloud_.clouds_yaml(found))
+        file.write(cloud_.clouds_yaml(found, str(ca)))
     width = shutil.get_terminal_size().columns
     print('\n' + '─' * min(width, 80))
     for service, urls in sorted(found.urls.items()):

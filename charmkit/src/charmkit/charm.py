@@ -200,7 +200,8 @@ class Charm(ops.CharmBase):
         peer_units = {u.name: dict(peer.data[u]) for u in peer.units} if peer else {}
         leader = self._leads()
         addresses = _Bindings(self.model, lambda n: str(n.ingress_address))
-        bags = [peers, *peer_units.values()]
+        given = {k: v for k, v in chosen.values.items() if isinstance(v, str)}  # Secrets, too.
+        bags = [given, peers, *peer_units.values()]
         for relation in (r for found in every.values() for r in found):
             bags += [relation.app_data, *relation.units.values()]
         return state.Inputs(

@@ -52,7 +52,7 @@ class Inputs:
     secrets: Mapping[str, Mapping[str, str]] = dataclasses.field(
         default_factory=dict[str, Mapping[str, str]], repr=False
     )
-    """Content of each Juju secret whose ``secret:`` URI stands in a databag, by that URI."""
+    """Content of each Juju secret whose ``secret:`` URI stands in a databag or an option, by that URI."""
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Version of each installed package that the charm last asked for."""
     versions_before: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])

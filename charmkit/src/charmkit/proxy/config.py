@@ -45,6 +45,19 @@ class Host:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Tls:
+    """TLS that ends at a frontend."""
+
+    folders: tuple[str, ...]
+    """Of certificates; a client's name for the server chooses among them."""
+    minimum: Literal['1.2', '1.3'] = '1.2'
+    plain_too: bool = False
+    """Clients may speak HTTP without TLS on the same port as well, for as long as they change over."""
+    strict_transport_s: int = 0
+    """How long browsers that came by a host name are to come by TLS alone (RFC 6797), seconds; 0: it is not said."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Frontend:
     """Where one service is served, and what may pass."""
 
@@ -71,6 +84,8 @@ class Frontend:
     """Networks that begin each connection with the PROXY protocol."""
     forwarded_from: tuple[str, ...] = ()
     """Networks whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed."""
+    tls: Tls | None = None
+    """None: whoever comes speaks HTTP."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -149,6 +164,8 @@ class Config:
     frontends: tuple[Frontend, ...] = ()
     backends: tuple[Backend, ...] = ()
     metrics: tuple[Bind, ...] = ()
+    ends: tuple[str, ...] = ()
+    """What there are certificates for: when they end is in :data:`haproxy.ENDS`, and shown at ``/certificates``."""
     maxconn: int = 0
     """Connections at once; 0: as many as descriptors and memory allow."""
     descriptors: int = 40_000

@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 
 from .. import limits
-from . import config, rules
+from . import config, rules, secure
 
 SELF = 'lb_self'
 """The backend whose one server says whether this unit wants clients (``/ready``)."""
@@ -16,6 +16,8 @@ CONFIG = '/etc/haproxy/haproxy.cfg'
 LISTS = '/etc/haproxy/lists'
 """The folder of lists that are too long for a line. A file's name is made of its content: what
 one configuration refers to is never changed by the next."""
+ENDS = '/etc/haproxy/certificate-ends.map'
+"""When certificates end: what they are for, and seconds since the epoch, a line each. haproxy is told of changes."""
 STATE_FILE = '/var/lib/haproxy/server-state'
 ADMIN_SOCKET = '/run/haproxy/admin.sock'
 MOST_THREADS = 64
@@ -55,8 +57,8 @@ def render(what: config.Config) -> Rendered:
         _global(what),
         _defaults(what),
         _ready(what.ready, lists),
-        *_metrics(what.metrics),
-        *(_frontend(f, lists) for f in what.frontends),
+        *_metrics(what.metrics, what.ends),
+        *(section for f in what.frontends for section in _frontends(f, lists)),
         *(_backend(b) for b in what.backends),
     ]
     text = '# Written by the charm: changes are lost.\n' + '\n'.join(sections)
@@ -89,7 +91,7 @@ global
 {most}{threads}    hard-stop-after {_HARD_STOP_S}s
     mworker-max-reloads 50
 {states}    localpeer {what.unit.replace('/', '-')}
-"""
+{secure.defaults(what.frontends)}"""
 
 
 def _defaults(what: config.Config) -> str:
@@ -152,17 +154,32 @@ frontend ready.outside from http
     return out
 
 
-def _metrics(binds: tuple[config.Bind, ...]) -> Iterator[str]:
+def _metrics(binds: tuple[config.Bind, ...], ends: tuple[str, ...]) -> Iterator[str]:
     if binds:
         yield f"""\
 frontend metrics from http
 {_binds(binds)}    http-request set-log-level silent
     http-request use-service prometheus-exporter if {{ path /metrics }}
-    stats enable
+{_ends(ends)}    stats enable
     stats uri /stats
     stats hide-version
     http-request return status 404 unless {{ path /stats }} or {{ path -m beg /stats; }}
 """
+
+
+def _ends(ends: tuple[str, ...]) -> str:
+    """What haproxy's own exporter has none of it. Source of the form: Prometheus' text format, 0.0.4."""
+    if not ends:
+        return ''
+    head = '# TYPE loadbalancer_certificate_not_after_seconds gauge\\n'
+    rows = ''.join(
+        f'loadbalancer_certificate_not_after_seconds{{type=\\"{t}\\"}} %[str({t}),map({ENDS},0)]\\n'
+        for t in ends
+    )
+    return (
+        '    http-request return status 200 content-type "text/plain; version=0.0.4" '
+        f'lf-string "{head}{rows}" if {{ path /certificates }}\n'
+    )
 
 
 def _binds(binds: Iterator[config.Bind] | tuple[config.Bind, ...]) -> str:
@@ -176,12 +193,27 @@ def _bind(b: config.Bind) -> str:
     return f'bind {b.address}:{b.port}{moves}'
 
 
-def _frontend(f: config.Frontend, lists: rules.Lists) -> str:
-    lines = [_bind(b) for b in f.binds]
-    if f.maxconn:
-        lines.append(f'maxconn {f.maxconn}')
-    lines.append(f'timeout client {f.client_ms}ms')
-    lines += rules.connection(f, lists)
+def _frontends(f: config.Frontend, lists: rules.Lists) -> Iterator[str]:
+    """One section; three and two backends where both schemes are taken on its port."""
+    binds = [_bind(b) for b in f.binds]
+    limits_ = (f'maxconn {f.maxconn}',) if f.maxconn else ()
+    timeout = f'timeout client {f.client_ms}ms'
+    connection = (*limits_, timeout, *rules.connection(f, lists))
+    if f.tls is None:
+        yield _frontend(f, (*binds, *connection), lists)
+    elif not f.tls.plain_too:
+        ends = secure.ending(f.tls)
+        yield _frontend(f, (*(f'{b} {ends}' for b in binds), *connection), lists)
+    else:
+        plain = secure.without(f)
+        silent = f'timeout client {secure.SILENT_S}s'
+        yield from secure.told_apart(f, (*binds, *limits_, silent, *rules.connection(f, lists)))
+        yield _frontend(f, (secure.inner(f.name, secure.ending(f.tls)), *limits_, timeout), lists)
+        yield _frontend(plain, (secure.inner(plain.name), *limits_, timeout), lists)
+
+
+def _frontend(f: config.Frontend, first: tuple[str, ...], lists: rules.Lists) -> str:
+    lines = [*first]
     if f.mode == 'http':
         lines += rules.http(f, lists)
         # A unit that gives its VIPs away: a client whose connection ends makes the next one elsewhere.

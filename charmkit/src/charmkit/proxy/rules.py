@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from collections.abc import Iterable, Iterator
 
 from . import config
@@ -100,12 +101,14 @@ def _hosts(f: config.Frontend, lists: Lists) -> Iterator[str]:
         named = [n for h in f.hosts for n in _spellings(h, listening)]
         yield f'http-request deny deny_status 421 unless {{ req.fhdr(host) -i {lists.words(named)} }}'
     secure = [n for h in f.hosts if h.scheme == 'https' for n in _spellings(h, listening)]
-    if secure:
+    if f.tls is not None:
+        yield from _strict_transport(f.tls, f.hosts, lists)
+    elif secure:
         yield (
             'http-request set-var(txn.secure) bool(true) '
             f'if {{ req.fhdr(host) -i {lists.words(secure)} }}'
         )
-    if f.forwarded_from:
+    if f.forwarded_from and f.tls is None:
         yield (
             'http-request set-var(txn.secure) bool(true) if { var(txn.trusted) -m bool } '
             '{ req.hdr(x-forwarded-proto) -i https }'
@@ -124,11 +127,33 @@ def _hosts(f: config.Frontend, lists: Lists) -> Iterator[str]:
     # Nothing of the kind is left, so to add is to set, and takes less time. Host, with its port,
     # goes on as the client sent it: it needs no copy in X-Forwarded-Host.
     yield 'option forwardfor'
-    if secure or f.forwarded_from:
+    if f.tls is not None:
+        yield 'http-request add-header X-Forwarded-Proto https'
+    elif secure or f.forwarded_from:
         yield 'http-request add-header X-Forwarded-Proto https if { var(txn.secure) -m bool }'
         yield 'http-request add-header X-Forwarded-Proto http unless { var(txn.secure) -m bool }'
     else:
         yield 'http-request add-header X-Forwarded-Proto http'
+
+
+def _strict_transport(
+    tls: config.Tls, hosts: Iterable[config.Host], lists: Lists
+) -> Iterator[str]:
+    """Browsers take it from names alone, and so does whoever reads it (RFC 6797, 8.1.1)."""
+    names = [n for h in hosts if not _is_address(h.name) for n in _spellings(h, h.port)]
+    if names and tls.strict_transport_s:
+        yield f'http-request set-var(txn.named) bool(true) if {{ req.fhdr(host) -i {lists.words(names)} }}'
+        yield (
+            f'http-response set-header Strict-Transport-Security max-age={tls.strict_transport_s} '
+            'if { var(txn.named) -m bool }'
+        )
+
+
+def _is_address(name: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(name))
+    except ValueError:
+        return False
 
 
 def _spellings(h: config.Host, listening: int) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from charmkit.proxy import config
 
-from . import layout
+from . import layout, tls
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,6 +34,7 @@ class Unit:
     strict_hosts: bool = True
     log_requests: bool = False
     in_service: bool = True
+    tls: tls.Tls = dataclasses.field(default_factory=tls.Tls)
 
 
 def configuration(
@@ -55,6 +56,7 @@ def configuration(
         backends=tuple(
             _backend(b, (disabled or {}).get(b.name, frozenset())) for b in what.backends
         ),
+        ends=tuple(unit.tls.shown),
         metrics=tuple(config.Bind(a, unit.metrics_port) for a in unit.metrics_addresses),
         maxconn=unit.maxconn,
         descriptors=unit.descriptors,
@@ -68,6 +70,8 @@ def _frontend(f: layout.Frontend, unit: Unit) -> config.Frontend:
     how = f.behaviour
     denied = {path for t in f.types for path in how.denied_paths.get(t, ())}
     hidden = config.HIDDEN_PATHS if 'public' in f.types else config.SERVER_PATHS
+    ends = unit.tls.of(f.types) if f.protocol == 'http' else None
+    hosts = [h.seen('https' if ends else 'http') for h in f.hosts]
     return config.Frontend(
         name=f.name,
         binds=tuple(config.Bind(a, f.port, moves=a in f.vips) for a in f.addresses),
@@ -75,7 +79,7 @@ def _frontend(f: layout.Frontend, unit: Unit) -> config.Frontend:
         mode=f.protocol,
         client_ms=how.client_ms,
         maxconn=how.frontend_maxconn,
-        hosts=tuple(config.Host(h.name, h.port or f.port, h.scheme) for h in f.hosts),
+        hosts=tuple(config.Host(h.name, h.port or f.port, h.scheme) for h in hosts),
         strict_hosts=unit.strict_hosts,
         denied_paths=tuple(sorted({*denied, *hidden})),
         allowed=_allowed(f),
@@ -84,6 +88,7 @@ def _frontend(f: layout.Frontend, unit: Unit) -> config.Frontend:
         small_bodies=how.small_bodies,
         proxy_protocol_from=unit.proxy_protocol_from,
         forwarded_from=unit.forwarded_from,
+        tls=ends,
     )
 
 

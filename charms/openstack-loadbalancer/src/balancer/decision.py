@@ -20,6 +20,7 @@ from . import (
     options,
     reply,
     rotation,
+    tls,
     vrrp,
 )
 
@@ -62,6 +63,7 @@ class Known:
     orders: Orders = dataclasses.field(default_factory=Orders)
     time_passes: bool = False
     """No event brought this run about."""
+    tls: tls.Tls = dataclasses.field(default_factory=tls.Tls)
 
     @functools.cached_property
     def others(self) -> Mapping[str, reply.Member]:

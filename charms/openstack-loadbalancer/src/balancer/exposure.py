@@ -20,6 +20,13 @@ class Outside:
     scheme: Literal['http', 'https'] = 'http'
     port: int = 0
     """0: the port of the service."""
+    spelt: bool = False
+    """The operator has said the scheme; where not, it is what this load balancer serves."""
+
+    def seen(self, scheme: Literal['http', 'https']) -> Outside:
+        """Of the *scheme* that is served, if nothing else was said."""
+        said = self.spelt or self.scheme == 'https'
+        return self if said else dataclasses.replace(self, scheme=scheme)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,6 +74,7 @@ def outside(value: object, where: str) -> Outside:
         name=validation.host(name, where),
         scheme='https' if scheme == 'https' else 'http',
         port=validation.port(port, where) if colon else 0,
+        spelt=bool(found),
     )
 
 
@@ -80,7 +88,8 @@ def urls(data: Mapping[str, Any], where: str) -> dict[str, Outside]:
     for t, value in validation.mapping(data.get('urls'), f'{where} urls', ENDPOINT_TYPES).items():
         found = outside(value, f'{where} urls')
         default = 443 if found.scheme == 'https' else 80
-        out[t] = dataclasses.replace(found, port=found.port or default)
+        # Without a scheme it is that of its port: whoever stands in front serves it otherwise.
+        out[t] = dataclasses.replace(found, port=found.port or default, spelt=True)
     return out
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from charmkit import host
 from charmkit.proxy import config, haproxy, keepalived, passing
 from charmkit.proxy import programs as beside
+from charmkit.relations import ENDPOINT_TYPES
 
-from . import configuration, decision, handover, programs, vrrp
+from . import configuration, credentials, decision, handover, programs, vrrp
 
 WATCH_UNIT = '/etc/systemd/system/openstack-loadbalancer-watch.service'
 WATCH_SERVICE = 'openstack-loadbalancer-watch'
@@ -28,7 +29,12 @@ def desired(known: decision.Known, now: decision.Decision, *, wake_at: float = 0
     text = rendered(known, now)
     wanted = host.Host(
         packages=PREPARED.packages,
-        directories=(host.Directory(path=programs.FOLDER), host.Directory(path=haproxy.LISTS)),
+        directories=(
+            host.Directory(path=programs.FOLDER),
+            host.Directory(path=haproxy.LISTS),
+            *_certificate_folders(known),
+        ),
+        absent=_no_certificates(known),
         files=(
             host.File(path=programs.SAVE_PATH, content=programs.SAVE, mode=0o755),
             host.File(
@@ -44,6 +50,7 @@ def desired(known: decision.Known, now: decision.Decision, *, wake_at: float = 0
             ),
             host.File(path=programs.WAKE_AT, content=f'{math.ceil(wake_at)}\n'),
             # Before the text that refers to them.
+            *_certificates(known),
             *(host.File(path=path, content=items) for path, items in text.lists.items()),
             host.File(
                 path=haproxy.CONFIG,
@@ -66,6 +73,28 @@ def desired(known: decision.Known, now: decision.Decision, *, wake_at: float = 0
             handover.passed_on(known.others.get(now.passes_on), now.vips, known.networks),
         ),
     )
+
+
+def _certificate_folders(known: decision.Known) -> Iterator[host.Directory]:
+    if shown := known.tls.shown:
+        yield host.Directory(path=credentials.FOLDER, mode=0o700)
+        for t in shown:
+            yield host.Directory(path=f'{credentials.FOLDER}/{t}', mode=0o700)
+
+
+def _certificates(known: decision.Known) -> Iterator[host.File]:
+    # haproxy is told of a new one while it runs (runtime_certificates): no reload.
+    for t, c in known.tls.shown.items():
+        if c.pem:
+            yield host.File(path=credentials.path(t), content=c.pem, mode=0o600)
+    if known.tls.shown:
+        yield host.File(path=haproxy.ENDS, content=credentials.ends(known.tls.shown))
+
+
+def _no_certificates(known: decision.Known) -> tuple[host.Absent, ...]:
+    gone = (t for t in ENDPOINT_TYPES if t not in known.tls.shown)
+    ends = () if known.tls.shown else (haproxy.ENDS,)
+    return tuple(host.Absent(path=p) for p in (*map(credentials.path, gone), *ends))
 
 
 def rendered(known: decision.Known, now: decision.Decision) -> haproxy.Rendered:
@@ -106,6 +135,7 @@ def _config(
         strict_hosts=opts.exposure.strict_hosts,
         log_requests=opts.log_requests,
         in_service=now.serving,
+        tls=known.tls,
     )
     return configuration.configuration(now.layout, unit, disabled)
 

@@ -24,9 +24,11 @@ def scrape_unit(site: Site, addresses: Sequence[str]) -> Databag:
     }
 
 
-def scrape_app(port: int, app: str) -> Databag:
+def scrape_app(port: int, app: str, *, certificates: bool = False) -> Databag:
     """What is to be asked of every unit, and the alert rules."""
-    jobs = [{'metrics_path': '/metrics', 'static_configs': [{'targets': [f'*:{port}']}]}]
+    where = [{'targets': [f'*:{port}']}]
+    paths = ('/metrics', *(('/certificates',) if certificates else ()))
+    jobs = [{'metrics_path': path, 'static_configs': where} for path in paths]
     return {
         'scrape_jobs': json.dumps(jobs, sort_keys=True),
         'scrape_metadata': json.dumps({'application': app, 'charm_name': _CHARM}, sort_keys=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from charmkit import settings
 from charmkit.relations import ENDPOINT_TYPES
@@ -36,6 +36,10 @@ class Options:
     advert_s: float
     handover_s: float
     """How long connections stay with a unit that gives its VIPs away."""
+    tls_minimum: Literal['1.2', '1.3'] = '1.2'
+    tls_transition_s: float = 3600
+    tls_secret: str = ''
+    """The URI of the secret with the operator's own certificate; '': there is none."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -123,6 +127,9 @@ def _options(v: Mapping[str, Any]) -> Options:
         vrrp_id=v['vrrp-id'],
         advert_s=v['vrrp-advert-ms'] / 1000,
         handover_s=v['handover-timeout'],
+        tls_minimum=v['tls-minimum'],
+        tls_transition_s=v['tls-transition'],
+        tls_secret=v['tls-secret'],
     )
 
 
@@ -146,6 +153,17 @@ def _types(value: object, name: str) -> tuple[str, ...]:
     if not given:
         raise validation.InvalidError(f'{name} is empty')
     return tuple(t for t in ENDPOINT_TYPES if t in given)
+
+
+def _tls(value: object, name: str) -> str:
+    return validation.one_of(value, name, ('1.2', '1.3'))
+
+
+def _secret(value: object, name: str) -> str:
+    found = _text(value, name)
+    if found and not found.startswith('secret:'):
+        raise validation.InvalidError(f'{name} is no secret: {validation.shown(value)}')
+    return found
 
 
 def _families(value: object, name: str) -> str:
@@ -235,6 +253,9 @@ _READERS: Mapping[str, tuple[_Reader, Any]] = {
     'handover-timeout': (_number(0, 86_400), 300),
     'vrrp-id': (_number(1, 255), 51),
     'vrrp-advert-ms': (_number(50, 10_000), 200),
+    'tls-minimum': (_tls, '1.2'),
+    'tls-transition': (_number(0, 2_592_000), 3600),
+    'tls-secret': (_secret, ''),
 }
 """How each option is read, and its default."""
 

@@ -6,11 +6,24 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from charmkit import Status
+from charmkit import Secret, Status
 from charmkit.proxy import joining, passing
 from charmkit.relations import Databag, loadbalancer, running, unit_order, wire
 
-from . import decision, files, handshake, interface, observability, reply, rotation, stats
+from . import (
+    asking,
+    credentials,
+    decision,
+    files,
+    handshake,
+    interface,
+    observability,
+    reply,
+    rotation,
+    schemes,
+    stats,
+    told,
+)
 from .settling import Settled
 
 
@@ -21,6 +34,7 @@ class Published:
     unit_data: Mapping[str | int, Databag]
     app_data: Mapping[str | int, Databag]
     ports: frozenset[int]
+    secrets: Mapping[str, Secret]
 
 
 def published(
@@ -41,6 +55,7 @@ def published(
         metrics=_metrics(known, now),
         in_service=now.serving,
         ready_url=files.ready_url(known),
+        secure=told.secure(known, now) if in_force else before.secure,
         vrrp=joining.Said(
             advertises_to=before.vrrp.advertises_to
             if 'keepalived' in inputs.failed
@@ -51,17 +66,32 @@ def published(
         heeds='' if passing.PASSER in inputs.failed else now.passes_on,
     )
     every = {**known.others, inputs.site.unit: mine}
+    clients = told.clients(known, now, {u: every[u] for u in now.members if u in every})
     context = reply.Context(
         layout=now.layout,
         around=now.around,
         members={unit: every[unit] for unit in now.members if unit in every},
         locks=now.locks,
         not_ready=not_ready,
+        schemes=clients,
+        trusted={t: c.ca for t, c in known.tls.credentials.by_type.items()},
         rotation=tuple(in_rotation(now)),
     )
     bags = {r.id: r.my_data for r in known.relations}
     unit_data: dict[str | int, Databag] = {decision.PEERS: reply.write_member(mine)}
-    app_data: dict[str | int, Databag] = {decision.PEERS: _peers(known, now)}
+    asks = (
+        asking.ask(inputs, told.names(known, now, every), told.late(known))
+        if inputs.site.leader
+        else asking.NOTHING
+    )
+    app_data: dict[str | int, Databag] = {
+        decision.PEERS: {
+            **_peers(known, now),
+            **asks.peers,
+            schemes.TOLD: schemes.dump(clients),
+        },
+        **({credentials.RELATION: asks.relation} if inputs.of(credentials.RELATION) else {}),
+    }
     for asked in now.asked:
         if asked.relation in bags:
             idle = _not_served(known, now, asked)
@@ -80,13 +110,16 @@ def published(
             )
     for relation in inputs.of('metrics-endpoint'):
         unit_data[relation.id] = observability.scrape_unit(inputs.site, known.metrics_addresses)
-        app_data[relation.id] = observability.scrape_app(now.opts.metrics_port, inputs.site.app)
+        app_data[relation.id] = observability.scrape_app(
+            now.opts.metrics_port, inputs.site.app, certificates=bool(known.tls.shown)
+        )
     for relation in inputs.of('grafana-dashboard'):
         app_data[relation.id] = observability.dashboards()
     return Published(
         unit_data=unit_data,
         app_data=app_data,
         ports=frozenset(f.port for f in now.layout.frontends),
+        secrets=asks.secrets,
     )
 
 
@@ -153,6 +186,7 @@ def statuses(known: decision.Known, end: Settled, *, in_force: bool) -> tuple[St
     now = end.decision
     out = [Status('blocked', text) for text in known.effective.problems]
     out += [Status('blocked', text) for text in reply.refusals(now.asked, now.layout)]
+    out += told.statuses(known, now)
     if now.homeless_vips:
         out.append(
             Status('blocked', f'VIP in no network of a binding: {", ".join(now.homeless_vips)}')

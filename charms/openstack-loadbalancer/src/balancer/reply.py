@@ -11,7 +11,7 @@ from charmkit.proxy import joining
 from charmkit.relations import Databag, host_in_url, loadbalancer, running, unit_order, wire
 
 from . import exposure as exposure_
-from . import handshake, interface, layout
+from . import handshake, interface, layout, schemes
 from .exposure import Outside
 
 
@@ -34,6 +34,8 @@ class Member:
     """It wants clients: it was admitted, and no operator has taken it out."""
     ready_url: str = ''
     """Where the other units may ask whether it is ready; empty: nowhere."""
+    secure: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """How it serves frontends that end TLS, by name: ``both`` or ``https``; any other takes ``http``."""
     vrrp: joining.Said = dataclasses.field(default_factory=joining.Said)
     """Of who holds VIPs."""
     hands_over: bool = False
@@ -51,6 +53,7 @@ def write_member(member: Member) -> Databag:
         'metrics': member.metrics,
         'in-service': '' if member.in_service else 'no',
         'ready-url': member.ready_url,
+        'secure': wire.dump(dict(member.secure)) if member.secure else '',
         **joining.write(member.vrrp),
         'hands-over': 'yes' if member.hands_over else '',
         'heeds': member.heeds,
@@ -67,6 +70,9 @@ def read_member(bag: Databag) -> Member:
         metrics=bag.get('metrics', ''),
         in_service=bag.get('in-service', '') != 'no',
         ready_url=bag.get('ready-url', ''),
+        secure={
+            name: wire.text(how) for name, how in wire.load_object(bag.get('secure', '')).items()
+        },
         vrrp=joining.read(bag),
         hands_over=bag.get('hands-over', '') == 'yes',
         heeds=bag.get('heeds', ''),
@@ -147,6 +153,10 @@ class Context:
     locks: Mapping[str, handshake.Lock]
     not_ready: frozenset[str] = frozenset()
     """Members that were asked and are not ready for clients."""
+    schemes: Mapping[str, schemes.Told] | None = None
+    """What clients are told, by endpoint type; None: ``http``. One that is absent is not told of yet."""
+    trusted: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """By endpoint type, the certificate that clients are to trust, PEM; '' where nobody says."""
     rotation: tuple[tuple[str, str, running.Running], ...] = ()
     """Units in rotation, each with a service that it is behind, and what it runs."""
 
@@ -178,7 +188,9 @@ def app_reply(
             frontends[endpoint.service] = {
                 t: _frontend(endpoint, t, context)
                 for t, name in there.items()
-                if name and (name in everywhere or (endpoint.service, t) in told)
+                if name
+                and (name in everywhere or (endpoint.service, t) in told)
+                and (endpoint.protocol != 'http' or _may_be_told(t, context))
             }
     trusted = sorted(
         {a for m in context.members.values() for own in m.addresses.values() for a in own}
@@ -234,8 +246,9 @@ def _frontend(endpoint: interface.Endpoint, t: str, context: Context) -> dict[st
         default = 443 if reached.scheme == 'https' else 80
         url = f'{reached.scheme}://{host}{"" if port == default else f":{port}"}{endpoint.path}'
     versions = {ipaddress.ip_address(a).version for a in addresses}
-    names = exposure_.registered(t, endpoint, exposure, _named(endpoint, exposure))
+    names = exposure_.registered(t, endpoint, exposure, named(endpoint, exposure))
     secure = reached is not None and reached.scheme == 'https'
+    ca = context.trusted.get(t, '') if secure and _scheme(endpoint, t, context) == 'https' else ''
     return {
         'ip': list(addresses),
         'port': (reached.port if reached else 0) or endpoint.port,
@@ -244,21 +257,35 @@ def _frontend(endpoint: interface.Endpoint, t: str, context: Context) -> dict[st
         'url': url,
         'families': [f'ipv{v}' for v in sorted(versions)],
         'tls': 'terminate' if secure else 'none',
+        **({'ca': ca} if ca else {}),
     }
+
+
+def _may_be_told(t: str, context: Context) -> bool:
+    """Where TLS is wanted, and clients were told of nothing yet, they wait for the certificate."""
+    return context.schemes is None or t in context.schemes
+
+
+def _scheme(endpoint: interface.Endpoint, t: str, context: Context) -> schemes.Scheme:
+    """What this load balancer serves, as clients are told."""
+    told = (context.schemes or {}).get(t)
+    return told.scheme if told and endpoint.protocol == 'http' else 'http'
 
 
 def _reached(endpoint: interface.Endpoint, t: str, context: Context) -> Outside | None:
     """What the catalogue is to say: a name, or an outside VIP, or our own VIP, or a unit in service."""
     exposure = context.around.exposure
-    names = exposure_.registered(t, endpoint, exposure, _named(endpoint, exposure))
+    names = exposure_.registered(t, endpoint, exposure, named(endpoint, exposure))
+    scheme = _scheme(endpoint, t, context)
     outside = (*names, *exposure.external_vips.get(t, ()))
     if outside:
-        return outside[0]
+        return outside[0].seen(scheme)
     addresses = published_addresses(t, context)
-    return Outside(name=addresses[0]) if addresses else None
+    return Outside(name=addresses[0]).seen(scheme) if addresses else None
 
 
-def _named(endpoint: interface.Endpoint, exposure: exposure_.Exposure) -> dict[str, Outside]:
+def named(endpoint: interface.Endpoint, exposure: exposure_.Exposure) -> dict[str, Outside]:
+    """The operator's own URLs of *endpoint*, by endpoint type."""
     out: dict[str, Outside] = {}
     for key in dict.fromkeys((endpoint.type, endpoint.service)):
         out.update(exposure_.urls(exposure.service_options.get(key, {}), 'service-options'))

@@ -12,6 +12,7 @@ from charmkit.relations import ENDPOINT_TYPES, Relation, wire
 from . import (
     actions,
     blame,
+    credentials,
     decision,
     departed,
     files,
@@ -19,8 +20,11 @@ from . import (
     layout,
     options,
     publish,
+    runtime_certificates,
     settling,
     tasks,
+    tls,
+    told,
 )
 from . import vrrp as vrrp_
 from .settling import Settled
@@ -100,6 +104,12 @@ def know(why: Why, inputs: Inputs) -> decision.Known:
         out_of_service=actions.out_of_service(why, bool(inputs.memory.get(OUT_OF_SERVICE))),
         orders=actions.orders(why),
         time_passes=why.time_passes,
+        tls=tls.know(
+            inputs,
+            secret=opts.tls_secret,
+            minimum=opts.tls_minimum,
+            transition_s=opts.tls_transition_s,
+        ),
     )
 
 
@@ -146,11 +156,13 @@ def _ended(why: Why, inputs: Inputs, known: decision.Known, end: Settled) -> Des
         tasks=(
             tasks.SaveStates(end.look),
             tasks.Tidy(frozenset(text.lists)),
+            *_certificates(known),
             *((tasks.MembersReady(members),) if members else ()),
         ),
         unit_data=written.unit_data,
         app_data=written.app_data,
         ports=written.ports,
+        secrets=written.secrets,
         status=statuses,
         unheeded={decision.PEERS: _unheeded(known, now)},
         version=inputs.versions.get('haproxy', ''),
@@ -162,12 +174,23 @@ def _ended(why: Why, inputs: Inputs, known: decision.Known, end: Settled) -> Des
             **now.vrrp.memory,
             handover.HANDOVER: handover.dump(now.handover),
             handover.PASSES_ON: now.passes_on,
+            credentials.IN_FORCE: credentials.memory(known.tls.credentials, known.tls.modes),
             **({OPTIONS: dict(known.effective.raw)} if known.effective.complete else {}),
             **blame.memory(known, inputs, in_force=in_force),
         },
         results=results,
         failure=failure,
     )
+
+
+def _certificates(known: decision.Known) -> tuple[runtime_certificates.Certificates, ...]:
+    """What a running haproxy is to show: its files alone are read when it starts."""
+    wanted = {
+        credentials.path(t): runtime_certificates.Shown(c.fingerprint, t, c.not_after, c.pem)
+        for t, c in known.tls.credentials.by_type.items()
+        if known.tls.modes[t] != 'http'
+    }
+    return (runtime_certificates.Certificates(wanted=wanted),) if wanted else ()
 
 
 def _unheeded(known: decision.Known, now: decision.Decision) -> frozenset[str]:
@@ -194,7 +217,7 @@ def _relations(inputs: Inputs) -> tuple[Relation, ...]:
 
 def _until(known: decision.Known, now: decision.Decision) -> list[float]:
     giving = handover.due(now.handover, known.inputs.now, now.opts.handover_s)
-    return [*(g.until for g in known.gone), *giving]
+    return [*(g.until for g in known.gone), *giving, *told.changes(known)]
 
 
 def _drains(inputs: Inputs) -> dict[str, tuple[str, float]]:

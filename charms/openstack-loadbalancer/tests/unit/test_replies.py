@@ -90,6 +90,7 @@ def test_a_member_is_read_as_it_was_written() -> None:
         'acks': '{"nova/0": {"sessions": 3, "state": "drained", "token": "t"}}',
         'metrics': '10.0.0.1:8404',
         'in-service': 'no',
+        'secure': '',
         'ready-url': 'http://10.0.0.1:8405/ready',
         'advertises-to': '["lb/2", "lb/10"]',
         'takes-part': 'yes',

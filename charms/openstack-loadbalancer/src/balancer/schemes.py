@@ -1,0 +1,91 @@
+"""When clients come by TLS, when without, and when both ways are open. Pure.
+
+Something is told to clients only when every unit serves it, and taken away only when clients have had time to hear
+of what is in its place. So from HTTP to TLS: every unit takes both on the same port; then the catalogue says
+``https``; then, after ``tls-transition``, HTTP is refused. Back it goes the same way.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from charmkit.relations import wire
+
+Scheme = Literal['http', 'https']
+Mode = Literal['http', 'both', 'https']
+TOLD = 'schemes'
+"""In the application's peer data: what clients are told, by endpoint type."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """What clients of an endpoint type are told, and since when (seconds since the epoch; 0: never anything else)."""
+
+    scheme: Scheme
+    since: float = 0.0
+
+
+def load(text: str) -> dict[str, Told]:
+    """What :func:`dump` wrote."""
+    return {
+        t: Told(
+            'https' if x.get('scheme') == 'https' else 'http', float(wire.number(x.get('since')))
+        )
+        for t, x in wire.objects(wire.load_object(text))
+    }
+
+
+def dump(told: Mapping[str, Told]) -> str:
+    """For the peers."""
+    return wire.dump({t: {'scheme': x.scheme, 'since': int(x.since)} for t, x in told.items()})
+
+
+def mode(*, wanted: bool, ready: bool, told: Told | None, now: float, transition_s: float) -> Mode:
+    """How a type is served. *wanted*: the operator wants TLS; *ready*: this unit has a certificate for it."""
+    if not ready:
+        return 'http'
+    over = told is None or now >= told.since + transition_s
+    if wanted:
+        # As long as nobody was told anything, a unit that was upgraded cannot know what clients use.
+        return 'https' if told and told.scheme == 'https' and over else 'both'
+    return 'http' if (told is None or told.scheme == 'http') and over else 'both'
+
+
+def together(modes: Iterable[Mode]) -> Mode:
+    """Of types that share their addresses, which cannot be told apart."""
+    found = set(modes)
+    if len(found) == 1:
+        return found.pop()
+    return 'http' if 'http' in found else 'both'
+
+
+def ends(
+    modes: Mapping[str, Mode], told: Mapping[str, Told], transition_s: float
+) -> dict[str, float]:
+    """By type, until when both ways are open, where that is known; seconds since the epoch."""
+    return {t: told[t].since + transition_s for t, m in modes.items() if m == 'both' and t in told}
+
+
+def next_told(
+    before: Told | None,
+    *,
+    wanted: bool,
+    everywhere: Mapping[Scheme, bool],
+    spoken: bool,
+    now: float,
+) -> Told | None:
+    """What clients of a type are to be told; None: nothing yet.
+
+    *everywhere*: by scheme, whether every unit takes it; *spoken*: clients were told of the type before anybody noted
+    the scheme, so it was ``http``.
+    """
+    if before is None and spoken:
+        before = Told('http')
+    scheme: Scheme = 'https' if wanted else 'http'
+    if before is None:
+        return Told(scheme) if everywhere[scheme] else None
+    if before.scheme != scheme and everywhere[scheme]:
+        return Told(scheme, now)
+    return before

@@ -1,0 +1,86 @@
+"""All that one run knows of TLS at the edge: certificates, and how each endpoint type is served. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from charmkit import Inputs
+from charmkit.proxy import config
+from charmkit.relations import ENDPOINT_TYPES
+
+from . import credentials, schemes
+
+STRICT_TRANSPORT_S = 365 * 86_400
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tls:
+    """TLS on this unit."""
+
+    credentials: credentials.Credentials = dataclasses.field(
+        default_factory=credentials.Credentials
+    )
+    told: Mapping[str, schemes.Told] = dataclasses.field(default_factory=dict[str, schemes.Told])
+    """What clients are told, by endpoint type, as the leader has noted it."""
+    modes: Mapping[str, schemes.Mode] = dataclasses.field(default_factory=dict[str, schemes.Mode])
+    minimum: Literal['1.2', '1.3'] = '1.2'
+    transition_s: float = 0.0
+
+    @property
+    def shown(self) -> Mapping[str, credentials.Credential]:
+        """By endpoint type, the certificates that this unit shows clients or is about to."""
+        found = self.credentials
+        return {
+            t: c
+            for t, c in found.by_type.items()
+            if found.configured or self.modes.get(t, 'http') != 'http'
+        }
+
+    def mode(self, types: Iterable[str]) -> schemes.Mode:
+        """How a frontend of *types* is served."""
+        return schemes.together(self.modes.get(t, 'http') for t in types)
+
+    def of(self, types: Iterable[str]) -> config.Tls | None:
+        """For haproxy."""
+        types = tuple(types)
+        mode = self.mode(types)
+        if mode == 'http':
+            return None
+        return config.Tls(
+            folders=tuple(f'{credentials.FOLDER}/{t}' for t in types),
+            minimum=self.minimum,
+            plain_too=mode == 'both',
+            # While one may have to go back, no browser is told not to.
+            strict_transport_s=STRICT_TRANSPORT_S if mode == 'https' else 0,
+        )
+
+    @property
+    def both_until(self) -> Mapping[str, float]:
+        """By type, until when HTTP and TLS are both taken; seconds since the epoch."""
+        return schemes.ends(self.modes, self.told, self.transition_s)
+
+
+def know(
+    inputs: Inputs, *, secret: str, minimum: Literal['1.2', '1.3'], transition_s: float
+) -> Tls:
+    """From the operator's options and what is there."""
+    found = credentials.read(inputs, secret)
+    told = schemes.load(inputs.peers.get(schemes.TOLD, ''))
+    return Tls(
+        credentials=found,
+        told=told,
+        modes={
+            t: schemes.mode(
+                wanted=found.configured,
+                ready=t in found.by_type,
+                told=told.get(t),
+                now=inputs.now,
+                transition_s=transition_s,
+            )
+            for t in ENDPOINT_TYPES
+        },
+        minimum=minimum,
+        transition_s=transition_s,
+    )

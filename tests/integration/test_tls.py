@@ -1,0 +1,214 @@
+"""bundles/tls.yaml: clients that verify, certificates that are replaced under load, and the way to TLS and back."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import ssl
+import threading
+import time
+import urllib.parse
+from collections.abc import Generator
+from typing import Any
+
+import jubilant
+import pytest
+
+from .conftest import BUNDLES, Model, settle
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(2400)]
+
+CERTIFICATE = '/etc/haproxy/certificates/public/certificate.pem'
+
+
+@pytest.fixture(
+    scope='module', params=['debian@12', pytest.param('debian@13', marks=pytest.mark.slow)]
+)
+def juju(request: pytest.FixtureRequest, model: Model) -> Generator[jubilant.Juju]:
+    with model(request.param) as juju:
+        juju.deploy(BUNDLES / 'tls.yaml')
+        settle(juju)
+        yield juju
+
+
+def frontend(juju: jubilant.Juju) -> dict[str, Any]:
+    """What keystone was told of its public endpoint."""
+    for relation in juju.show_unit('keystone/0').relation_info:
+        if relation.endpoint == 'public-backend':
+            return json.loads(relation.app_data['frontends'])['keystone']['public']
+    raise AssertionError('there is no public-backend')
+
+
+def trusting(juju: jubilant.Juju) -> ssl.SSLContext:
+    """A client that trusts the authority, and nobody else."""
+    root = juju.run('ca/0', 'get-ca').results['ca-certificate']
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=root)
+    return context
+
+
+class Client:
+    """Asks keystone for its versions."""
+
+    def __init__(self, url: str, context: ssl.SSLContext | None):
+        found = urllib.parse.urlsplit(url)
+        assert found.hostname
+        self.connection = (
+            http.client.HTTPSConnection(found.hostname, found.port, timeout=20, context=context)
+            if context
+            else http.client.HTTPConnection(found.hostname, found.port, timeout=20)
+        )
+
+    def ask(self) -> tuple[int, dict[str, Any]]:
+        self.connection.request('GET', '/v3')
+        answer = self.connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    def serial(self) -> str:
+        """Of the certificate that is shown."""
+        self.connection.close()
+        self.ask()
+        given: Any = self.connection.sock.getpeercert()
+        return given['serialNumber']
+
+
+@contextlib.contextmanager
+def load(url: str, context: ssl.SSLContext | None) -> Generator[dict[str, Any]]:
+    """Clients on connections of their own each time, and on one that is kept; what is lost is told."""
+    stop = threading.Event()
+    found: dict[str, Any] = {'sent': 0, 'lost': [], 'serials': set()}
+
+    def ask(*, keep: bool) -> None:
+        client = Client(url, context)
+        while not stop.is_set():
+            found['sent'] += 1
+            try:
+                status, _ = client.ask()
+                if context:
+                    given: Any = client.connection.sock and client.connection.sock.getpeercert()
+                    found['serials'] |= {given['serialNumber']} if given else set()
+                if status != 200:
+                    found['lost'].append(f'{status}')
+            except (OSError, http.client.HTTPException) as e:
+                found['lost'].append(repr(e))
+                client = Client(url, context)
+            if not keep:
+                client.connection.close()
+
+    threads = [threading.Thread(target=ask, kwargs={'keep': n % 2 == 0}) for n in range(4)]
+    for t in threads:
+        t.start()
+    try:
+        time.sleep(1)
+        yield found
+        time.sleep(1)
+    finally:
+        stop.set()
+        for t in threads:
+            t.join()
+
+
+def workers(juju: jubilant.Juju) -> str:
+    """haproxy's processes: a reload makes another."""
+    return juju.cli('ssh', 'lb/0', 'pgrep -x haproxy | sort')
+
+
+def until(what: Any, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end, what
+        time.sleep(1)
+
+
+def test_clients_that_verify_are_served_and_others_are_not(juju: jubilant.Juju) -> None:
+    said = frontend(juju)
+    assert said['url'].startswith('https://')
+    status, versions = Client(said['url'], trusting(juju)).ask()
+    assert status == 200
+    # Links are those of the way that the client came.
+    assert versions['version']['links'][0]['href'].startswith(said['url'])
+    with pytest.raises(ssl.SSLCertVerificationError):
+        Client(said['url'], ssl.create_default_context()).ask()
+    with pytest.raises((OSError, http.client.HTTPException)):
+        Client(said['url'].replace('https', 'http'), None).ask()
+
+
+def test_old_versions_of_tls_are_refused(juju: jubilant.Juju) -> None:
+    context = trusting(juju)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    assert Client(frontend(juju)['url'], context).ask()[0] == 200
+    said = juju.cli(
+        'ssh', 'lb/0', 'openssl s_client -tls1_1 -cipher ALL:@SECLEVEL=0 -connect '
+        f'{urllib.parse.urlsplit(frontend(juju)["url"]).netloc} </dev/null 2>&1 || true'
+    )  # fmt: skip
+    assert 'Cipher is (NONE)' in said or 'alert' in said, said
+
+
+def test_keys_are_for_root_alone_and_in_no_databag_log_or_argument(juju: jubilant.Juju) -> None:
+    mode = juju.exec(f'stat -c %a:%U {CERTIFICATE}', unit='lb/0').stdout.strip()
+    assert mode == '600:root'
+    for unit in ('lb/0', 'ca/0', 'keystone/0'):
+        shown = juju.cli('show-unit', unit)
+        assert 'BEGIN CERTIFICATE' in shown or unit == 'keystone/0'
+        assert 'PRIVATE KEY' not in shown
+    assert 'PRIVATE KEY' not in juju.debug_log(limit=0)
+    found = juju.exec(
+        "grep -rl 'PRIVATE KE[Y]' /etc /var/log /var/lib/juju /run 2>/dev/null | sort", unit='lb/0'
+    ).stdout.split()
+    # The distribution's own examples aside.
+    ours = [f for f in found if '/etc/ssl/' not in f]
+    assert all(f.startswith('/etc/haproxy/certificates/') for f in ours), ours
+
+
+def test_no_request_is_lost_while_certificates_are_replaced(
+    juju: jubilant.Juju,
+) -> None:
+    url, context = frontend(juju)['url'], trusting(juju)
+    before, serial = workers(juju), Client(url, context).serial()
+    serials = {serial}
+    with load(url, context) as found:
+        for what in ('certificates', 'issuer', 'certificates'):
+            juju.run('ca/0', 'renew', {'what': what})
+            until(lambda: Client(url, context).serial() not in serials)
+            serials.add(Client(url, context).serial())
+    assert found['lost'] == []
+    assert found['sent'] > 100
+    assert len(found['serials']) == 4
+    assert workers(juju) == before, 'haproxy was reloaded'
+
+
+def test_what_is_revoked_is_replaced_with_another_key(juju: jubilant.Juju) -> None:
+    url, context = frontend(juju)['url'], trusting(juju)
+    key = 'openssl x509 -noout -pubkey -in ' + CERTIFICATE
+    before, serial = juju.exec(key, unit='lb/0').stdout, Client(url, context).serial()
+    juju.run('ca/0', 'revoke', {'serial': serial})
+    until(lambda: Client(url, context).serial() != serial)
+    assert juju.exec(key, unit='lb/0').stdout != before
+
+
+def test_the_way_to_http_and_back_loses_nothing(juju: jubilant.Juju) -> None:
+    url, context = frontend(juju)['url'], trusting(juju)
+    juju.config('lb', {'tls-transition': '20'})
+    settle(juju)
+    with load(url, context) as found:
+        juju.remove_relation('lb:certificates', 'ca:certificates')
+        until(lambda: frontend(juju)['url'].startswith('http://'))
+    assert found['lost'] == []
+    plain = frontend(juju)['url']
+    with load(plain, None) as found:
+        until(
+            lambda: 'ssl crt' not in juju.exec('cat /etc/haproxy/haproxy.cfg', unit='lb/0').stdout
+        )
+        juju.integrate('lb:certificates', 'ca:certificates')
+        until(lambda: frontend(juju)['url'].startswith('https://'))
+    assert found['lost'] == [] and found['sent'] > 100
+    until(lambda: not _answers(plain))
+    assert Client(url, trusting(juju)).ask()[0] == 200
+
+
+def _answers(url: str) -> bool:
+    try:
+        return Client(url, None).ask()[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
