@@ -165,7 +165,7 @@ def undocumented(page: str, charmcraft: dict[str, Any]) -> list[str]:
     rows = {line.rpartition(' | ')[0] for line in page.splitlines() if line.startswith('| `')}
     wanted: list[str] = []
     for name, option in charmcraft['config']['options'].items():
-        default = option['default']
+        default = option.get('default', '')
         shown = str(default).lower() if isinstance(default, bool) else str(default)
         wanted.append(f'| `{name}` | {f"`{shown}`" if shown else ""}')
     for name, action in charmcraft['actions'].items():

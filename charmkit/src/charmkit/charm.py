@@ -200,8 +200,7 @@ class Charm(ops.CharmBase):
         peer_units = {u.name: dict(peer.data[u]) for u in peer.units} if peer else {}
         leader = self._leads()
         addresses = _Bindings(self.model, lambda n: str(n.ingress_address))
-        given = {k: v for k, v in chosen.values.items() if isinstance(v, str)}  # Secrets, too.
-        bags = [given, peers, *peer_units.values()]
+        bags = [chosen.values, peers, *peer_units.values()]
         for relation in (r for found in every.values() for r in found):
             bags += [relation.app_data, *relation.units.values()]
         return state.Inputs(
@@ -244,8 +243,8 @@ class Charm(ops.CharmBase):
             my_data=dict(r.data[self.unit]),
         )
 
-    def _secrets(self, bags: Iterable[Mapping[str, str]]) -> dict[str, dict[str, str]]:
-        uris = {v for bag in bags for v in bag.values() if v.startswith('secret:')}
+    def _secrets(self, bags: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+        uris = {v for bag in bags for v in bag.values() if str(v).startswith('secret:')}
         found: dict[str, dict[str, str]] = {}
         for uri in sorted(uris):
             # One that was not granted yet, or is gone, counts as not there.
