@@ -70,8 +70,8 @@ class Client:
         """Of the certificate that is shown."""
         self.connection.close()
         self.ask()
-        given: Any = self.connection.sock.getpeercert()
-        return given['serialNumber']
+        sock: Any = self.connection.sock
+        return sock.getpeercert()['serialNumber']
 
 
 @contextlib.contextmanager
@@ -87,8 +87,9 @@ def load(url: str, context: ssl.SSLContext | None) -> Generator[dict[str, Any]]:
             try:
                 status, _ = client.ask()
                 if context:
-                    given: Any = client.connection.sock and client.connection.sock.getpeercert()
-                    found['serials'] |= {given['serialNumber']} if given else set()
+                    sock: Any = client.connection.sock
+                    if sock:
+                        found['serials'].add(sock.getpeercert()['serialNumber'])
                 if status != 200:
                     found['lost'].append(f'{status}')
             except (OSError, http.client.HTTPException) as e:

@@ -205,7 +205,7 @@ def test_names_that_may_not_be_certified_are_refused_by_name(
 
 
 def test_names_that_the_operator_allows_are_certified(ctx: Ctx) -> None:
-    allowed = {'allowed-domains': 'example.com', 'allowed-networks': '10.1.0.0/16'}
+    allowed: dict[str, Any] = {'allowed-domains': 'example.com', 'allowed-networks': '10.1.0.0/16'}
     out = configured(ctx, state(asks(csr('a.example.com', 'example.com', '10.1.2.3')), **allowed))
     assert len(answer(out)) == 1
 

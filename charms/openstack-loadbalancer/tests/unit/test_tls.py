@@ -218,7 +218,6 @@ def test_browsers_that_come_by_a_name_are_told_to_stay_with_tls(
     )
     assert 'Strict-Transport-Security max-age=31536000 if { var(txn.named) -m bool }' in text
     assert urls(out)['public'] == 'https://cloud.example.com:5000/v3'
-    assert 'Strict' not in haproxy.render.__doc__ + ''.join(binds(machine))
 
 
 def test_what_clients_are_to_trust_is_told(ctx: Ctx) -> None:
