@@ -98,7 +98,7 @@ def run(
     """
     programs = environment()
     images = offered(cloud)
-    features = tempest_conf.features(images, compliance)
+    features = tempest_conf.features(images, compliance) | tempest_servers.features(there)
     here = [one for one in results.known(KNOWN.read_text()) if one.holds(base, features)]
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)

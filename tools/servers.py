@@ -96,12 +96,15 @@ def swept(proof: Proof) -> str:
 
 
 def host(proof: Proof) -> str:
-    """Hypervisors that are up, and in placement: as many as there are units."""
+    """Hypervisors that nova shows and has up, and in placement: as many as there are units.
+
+    It shows those alone whose hosts are mapped to a cell: on others no server can be made, though their service is up.
+    """
     compute, units = proof.client.compute, len(moves.nodes(proof.juju.status()))
     with blamed('compute', 'looking for a compute host'):
         up = until(
             lambda: _as_many(units, _up_nodes(compute)),
-            f'{units} nova-compute have not all been up',
+            f'{units} nova-compute have not all been mapped to a cell and up',
             SETTLE_S,
         )
     with blamed('placement', 'looking for the compute hosts in placement'):
@@ -116,7 +119,7 @@ def host(proof: Proof) -> str:
             'the agents of the networks have not all lived',
             SETTLE_S,
         )
-    return f'{", ".join(s.host for s in up)}; {len(found)} in placement; {", ".join(agents)}'
+    return f'{", ".join(sorted(_host_of(h) for h in up))}; {len(found)} in placement; {", ".join(agents)}'
 
 
 def _as_many(count: int, found: Iterable[Any]) -> list[Any]:
@@ -126,7 +129,12 @@ def _as_many(count: int, found: Iterable[Any]) -> list[Any]:
 
 
 def _up_nodes(compute: Any) -> Iterator[Any]:
-    return (s for s in compute.services() if s.binary == 'nova-compute' and s.state == 'up')
+    return (h for h in compute.hypervisors(details=True) if h.state == 'up')
+
+
+def _host_of(hypervisor: Any) -> str:
+    """What nova calls the host."""
+    return str(hypervisor.service_details['host'])
 
 
 def _living(proof: Proof, computes: int) -> list[str]:

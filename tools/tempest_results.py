@@ -16,6 +16,8 @@ from typing import Any, Literal, cast
 import yaml
 
 Ending = Literal['pass', 'fail', 'skip']
+_SHOWN = 300
+"""Letters of what a failure says that are told."""
 _ATTRIBUTES = re.compile(r'\[[^\[\]]*\]$')
 _OF_CLASS = re.compile(r'(?:setUp|tearDown)Class \(([\w.]+)\)')
 
@@ -138,7 +140,7 @@ def outcomes(junit: str) -> Iterator[Outcome]:
 
 def _last_line(text: str | None) -> str:
     lines = [line.strip() for line in (text or '').splitlines() if line.strip(' -}')]
-    return lines[-1] if lines else 'it said nothing'
+    return lines[-1][:_SHOWN] if lines else 'it said nothing'
 
 
 def judge(listed: Iterable[str], ended: Iterable[Outcome], here: Iterable[Known]) -> Verdict:

@@ -143,3 +143,39 @@ def test_only_what_carries_the_proofs_name_is_removed():
 def test_waiting_ends_and_says_what_was_waited_for():
     with pytest.raises(TimeoutError, match='no answer came within 0 s'):
         servers.until(lambda: None, 'no answer came', 0)
+
+
+def hypervisor(host: str, state: str = 'up') -> Any:
+    return types.SimpleNamespace(state=state, service_details={'host': host})
+
+
+def a_cloud(*hypervisors: Any) -> servers.Proof:
+    """One compute node whose service is up, and all that networks need."""
+    agents = [
+        types.SimpleNamespace(agent_type=kind, is_alive=True)
+        for kind in ('DHCP agent', 'L3 agent', 'Metadata agent', *['Open vSwitch agent'] * 2)
+    ]
+    service = types.SimpleNamespace(binary='nova-compute', state='up', host='node-1')
+    found = proof(
+        compute__services=answering([service]),
+        compute__hypervisors=answering(list(hypervisors)),
+        network__agents=answering(agents),
+        placement__resource_providers=answering(['node-1']),
+    )
+    status = types.SimpleNamespace(get_units=answering({'nova-compute/0': None}))
+    found.juju.status = answering(status)  # type: ignore[method-assign]
+    return found
+
+
+def test_a_compute_host_takes_servers_once_nova_shows_its_hypervisor():
+    said = servers.host(a_cloud(hypervisor('node-1')))
+    assert said.startswith('node-1; 1 in placement; DHCP agent')
+
+
+@pytest.mark.parametrize('shown', [(), (hypervisor('node-1', 'down'),)])
+def test_a_service_that_is_up_on_a_host_that_is_not_mapped_is_waited_for_in_vain(
+    shown: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(servers, 'SETTLE_S', 0.0)
+    with pytest.raises(servers.Failed, match='1 nova-compute have not all been mapped to a cell'):
+        servers.host(a_cloud(*shown))

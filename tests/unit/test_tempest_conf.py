@@ -118,7 +118,21 @@ def test_features_are_named_as_the_list_of_what_is_known_names_them():
     )
     named = {one.without for one in results.known(KNOWN.read_text()) if one.without}
     features = tempest_conf.features(every, {'lockout_duration': 5})
-    assert named - {'compute', 'a second glance'} == features
+    servers = dataclasses.replace(SERVERS, extensions=('metering', 'standard-attr-tag'))
+    with_servers = tempest_servers.features(servers) - {'tag', 'standard-attr-tag'}
+    nowhere = {'a second glance'}
+    assert named - nowhere == features | with_servers
+
+
+def test_what_a_cloud_of_one_compute_node_is_without_is_not_among_its_features():
+    one = dataclasses.replace(SERVERS, computes=1, resizes=False)
+    assert tempest_servers.features(one) == {'compute', 'router', 'security-group'}
+    assert tempest_servers.features(None) == frozenset()
+
+
+def test_tags_are_looked_for_by_the_name_that_tempest_has_for_them():
+    assert tempest_servers.aliases(('standard-attr-tag', 'a')) == ['a', 'standard-attr-tag', 'tag']
+    assert tempest_servers.aliases(('a',)) == ['a']
 
 
 SERVERS = tempest_servers.Servers(
@@ -147,13 +161,17 @@ def test_servers_networks_and_volumes_are_tested_where_a_cloud_has_them():
     assert conf['compute']['flavor_ref'] != conf['compute']['flavor_ref_alt']
     assert conf['network']['public_network_id'] == 'out'
     assert conf['network-feature-enabled']['api_extensions'] == 'router,security-group'
+    assert conf['volume']['catalog_type'] == 'volumev3'
 
 
 def test_servers_are_moved_only_where_they_have_somewhere_to_go():
     images = tempest_conf.offered(METHODS, {}, SCHEMA, {}, cache=False, format_enforced=False)
     for computes, moved in ((1, False), (2, True)):
-        conf = written(images, there=dataclasses.replace(SERVERS, computes=computes))
-        features = conf['compute-feature-enabled']
+        there = dataclasses.replace(SERVERS, computes=computes, resizes=moved)
+        features = written(images, there=there)['compute-feature-enabled']
         assert {
             features.getboolean(f) for f in ('resize', 'cold_migration', 'live_migration')
         } == {moved}
+    stays = written(images, there=dataclasses.replace(SERVERS, computes=1))
+    assert stays.getboolean('compute-feature-enabled', 'resize')
+    assert not stays.getboolean('compute-feature-enabled', 'cold_migration')

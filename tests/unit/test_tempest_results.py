@@ -47,6 +47,12 @@ def test_each_outcome_is_read_with_its_reason():
     ]
 
 
+def test_what_a_failure_says_is_told_in_few_words():
+    text = f'<testsuite><testcase classname="a" name="b"><failure>{"x" * 9000}</failure></testcase></testsuite>'
+    (ended,) = results.outcomes(text)
+    assert len(ended.detail) == 300
+
+
 def test_what_ends_as_is_known_is_explained():
     verdict = judge(known(B, 'fail'), known(C, 'skip'), known('tempest.api.image', 'skip'))
     assert verdict.faults == ()

@@ -199,6 +199,31 @@ def test_a_host_name_that_is_none_is_refused_by_name():
     assert [r.unit for r in refused] == ['nova-compute/1']
 
 
+SERVICES = tuple(f'{n * 8}-2222-4333-8444-555555555555' for n in '123')
+
+
+def test_a_compute_tells_its_service_and_hears_which_are_mapped_whoever_of_the_controller_says_it():
+    (compute,), _ = known(u1=nova.present(dataclasses.replace(COMPUTE, service=SERVICES[0])))
+    assert compute.service == SERVICES[0]
+    first, second = (
+        nova.tell(dataclasses.replace(CONTROLLER, mapped=frozenset(some)))
+        for some in (SERVICES[:1], SERVICES[1:])
+    )
+    for bags in ((first, second), ({}, second, first), (first, {nova.MAPPED: ' '.join(SERVICES)})):
+        found = heard(*bags)
+        assert found and found.mapped == frozenset(SERVICES)
+    found = heard(nova.tell(CONTROLLER))
+    assert found and found.mapped == frozenset()
+
+
+@pytest.mark.parametrize('said', ['x', SERVICES[0].replace('4', 'A'), f'{SERVICES[0]}0', '; reboot'])
+def test_a_service_that_is_no_uuid_is_left_out_on_both_sides(said: str):
+    (compute,), refused = known(u1={'hostname': 'node-1', 'service_id': said})
+    assert (compute.service, refused) == ('', ())
+    found = heard({**nova.tell(CONTROLLER), nova.MAPPED: f'{said} {SERVICES[1]}'})
+    assert found and found.mapped == {SERVICES[1]}
+
+
 def test_no_password_is_shown():
     assert 'account-pw' not in repr(CONTROLLER)
 

@@ -13,6 +13,7 @@ import charmkit
 import nova_actions
 import nova_cells
 import nova_control as control
+import nova_hosts
 import nova_paste
 import ops
 from charmkit import host, neutron, nova, relations
@@ -27,8 +28,14 @@ def consoles(ready: charmkit.Ready) -> bool:
     return ready.inputs.options['console-access-protocol'] != 'none'
 
 
+def computes(ready: charmkit.Ready) -> tuple[nova.Compute, ...]:
+    """The nodes that have said who they are."""
+    return ready[control.COMPUTES] if ready.has(control.COMPUTES) else ()
+
+
 def to_computes(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
     """What compute nodes are told."""
+    found = computes(ready)
     network = ready[control.NETWORK] if ready.has(control.NETWORK) else neutron.Api(url='')
     page = ready.inputs.site.urls[control.CONSOLE]['public'] + PAGE
     controller = nova.Controller(
@@ -40,8 +47,8 @@ def to_computes(ready: charmkit.Ready, _: relations.Relation) -> relations.Datab
         console=nova.Console(protocol='novnc', url=page) if consoles(ready) else None,
         cross_az_attach=control.is_on(ready, control.ACROSS),
         resize_to_same_host=control.is_on(ready, control.RESIZE),
+        mapped=nova_hosts.mapped(ready.inputs, nova_hosts.registered(found)),
     )
-    found = ready[control.COMPUTES] if ready.has(control.COMPUTES) else ()
     return nova.tell(nova.with_keys(controller, found))
 
 
@@ -140,6 +147,9 @@ class NovaCloudControllerCharm(charmkit.ApiCharm):
         ),
         chosen=(control.SHARED,),
         machine=machine,
+        tasks=lambda r: nova_hosts.tasks(r.inputs, nova_hosts.registered(computes(r))),
+        memory=lambda r: nova_hosts.memory(r.inputs, nova_hosts.registered(computes(r))),
+        notes=lambda r: nova_hosts.notes(r.inputs),
         lifecycle=charmkit.Declaration(after=('image', 'placement', 'volumev3', 'network')),
         migrations=charmkit.migration.Commands(
             sync=from_nothing,

@@ -6,6 +6,7 @@ import dataclasses
 
 import charmkit
 import nova_cells
+import nova_hosts
 import older_computes
 from charmkit import cinder, conf, keystone, mysql, neutron, nova, options, rabbitmq
 
@@ -20,7 +21,6 @@ VOLUMES = cinder.volumes()
 CONSOLE, CONSOLE_PORT = 'novnc', 6080
 SHARED = 'metadata-secret'
 """What metadata agents and nova share."""
-DISCOVER_S = 30
 ACROSS, RESIZE = 'cross-az-attach', 'allow-resize-to-same-host'
 OPTIONS = (
     options.Option(
@@ -70,7 +70,7 @@ def nova_conf(ready: charmkit.Ready) -> conf.Ini:
             'scheduler': {
                 'workers': workers,
                 # Two that discover the same host at once get in each other's way.
-                'discover_hosts_in_cells_interval': DISCOVER_S if site.leader else -1,
+                'discover_hosts_in_cells_interval': nova_hosts.EVERY_S if site.leader else -1,
             },
             'vnc': {
                 'novncproxy_host': site.listening[CONSOLE],

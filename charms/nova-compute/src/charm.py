@@ -7,6 +7,7 @@ from charmkit import idle
 
 idle.exit_if_idle()  # Hooks that ask for nothing end here, before ops is loaded.
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,7 @@ import hypervisor
 import in_cloud
 import moving
 import ops
+import standing
 from charmkit import (
     cinder,
     conf,
@@ -145,7 +147,9 @@ def to_controller(ready: charmkit.Ready, _: relations.Relation) -> relations.Dat
     """Who this node is, and what it runs."""
     zone = str(ready.inputs.options['default-availability-zone'])
     runs = running.Running(ready.release.name, ready.inputs.facts.base)
-    return {**moving.present(ready, node(ready.inputs).name, zone), **running.write(runs)}
+    known = '' if in_cloud.removed(ready.inputs) else standing.service(ready.inputs)
+    own = moving.present(ready, node(ready.inputs).name, zone, known)
+    return {**own, **running.write(runs)}
 
 
 def node(inputs: charmkit.Inputs) -> in_cloud.Node:
@@ -158,6 +162,15 @@ def node(inputs: charmkit.Inputs) -> in_cloud.Node:
     )
 
 
+def look(inputs: charmkit.Inputs) -> standing.Look | None:
+    """How nova is asked whether servers can be made here; None while it has told no account."""
+    own, controller = node(inputs), CONTROLLER.read(inputs.of(CONTROLLER.relation), inputs.site)
+    if controller is None:
+        return None
+    hostname = inputs.facts.hostname or own.name
+    return standing.Look(own.name, hostname, controller.identity, controller.mapped)
+
+
 def runs(ready: charmkit.Ready) -> bool:
     """Whether nova-compute is to run: it is known how guests do, and the unit is in the cloud."""
     return acceleration.decided(ready) and not in_cloud.removed(ready.inputs)
@@ -166,17 +179,21 @@ def runs(ready: charmkit.Ready) -> bool:
 def tasks(ready: charmkit.Ready) -> tuple[charmkit.Task, ...]:
     """What is to be found out on the machine, and of nova."""
     of_nova = in_cloud.tasks(node(ready.inputs), ready.inputs)
-    return (moving.Keys(), *acceleration.tasks(ready), *of_nova)
+    wanted = standing.tasks(look(ready.inputs), ready.inputs) if runs(ready) else ()
+    return (moving.Keys(), *acceleration.tasks(ready), *of_nova, *wanted)
 
 
 def memory(ready: charmkit.Ready) -> Mapping[str, Any]:
     """What later runs are to know."""
-    return {**acceleration.memory(ready), **in_cloud.memory(ready.inputs)}
+    out = in_cloud.removed(ready.inputs)
+    stands = standing.nothing() if out else standing.memory(ready.inputs)
+    return {**acceleration.memory(ready), **in_cloud.memory(ready.inputs), **stands}
 
 
 def notes(ready: charmkit.Ready) -> tuple[charmkit.Status, ...]:
     """What the operator should know."""
-    return (*in_cloud.notes(ready.inputs), *acceleration.notes(ready))
+    waits = standing.notes(ready.inputs) if runs(ready) else ()
+    return (*in_cloud.notes(ready.inputs), *waits, *acceleration.notes(ready))
 
 
 class NovaComputeCharm(charmkit.AgentCharm):
@@ -222,7 +239,17 @@ class NovaComputeCharm(charmkit.AgentCharm):
         ordinary = functools.partial(super().run, why)
         if isinstance(why, charmkit.Action) and why.name in in_cloud.ACTIONS:
             return in_cloud.answer(why, node(inputs), inputs, ordinary)
-        return ordinary(inputs)
+        desired = ordinary(inputs)
+        if not standing.serves(inputs):
+            return desired
+        again = standing.tasks(look(inputs), inputs, again=why.time_passes)
+        others = tuple(t for t in desired.tasks if t.name != standing.LOOK)
+        return dataclasses.replace(
+            desired,
+            tasks=(*others, *again),
+            # That others are mapped is nothing to it.
+            unheeded={**desired.unheeded, CONTROLLER.relation: frozenset({nova.MAPPED})},
+        )
 
 
 if __name__ == '__main__':  # pragma: nocover

@@ -49,8 +49,8 @@ class Keys:
         }
 
 
-def present(ready: charmkit.Ready, name: str, zone: str) -> relations.Databag:
-    """What this node, *name* to nova, tells its controller, once its keys were read."""
+def present(ready: charmkit.Ready, name: str, zone: str, service: str) -> relations.Databag:
+    """What this node tells its controller, once its keys were read; *name* and *service* (a UUID) are nova's for it."""
     keys = ready.inputs.seen.get(NAME)
     found: Mapping[str, str] = cast('Mapping[str, str]', keys) if isinstance(keys, Mapping) else {}
     site = ready.inputs.site
@@ -62,6 +62,7 @@ def present(ready: charmkit.Ready, name: str, zone: str) -> relations.Databag:
             zone=zone,
             ssh_key=found.get('user', ''),
             host_keys=tuple(filter(None, found.get('hosts', '').split('\n'))),
+            service=service,
         )
     )
 

@@ -7,8 +7,9 @@ unit databags. The controller tells the account that computes use (``auth_*``, `
 so on, with ``nova_authorized_keys_max_index``. A compute tells ``hostname``, ``private-address`` (where guests are
 migrated to), ``availability_zone``, ``migration_auth_type`` and ``nova_ssh_public_key``.
 
-One key is ours: a compute adds ``ssh_host_keys``, its own host keys, one a line. The controller of Charmed OpenStack
-asks the network for them instead.
+Three keys are ours. A compute adds ``ssh_host_keys``, its own host keys, one a line (the controller of Charmed
+OpenStack asks the network for them instead), and ``service_id``, the UUID of its service once nova has it. The
+controller's leader adds ``mapped_service_ids``: those whose hosts it has mapped to a cell.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ MIGRATION = 'migration'
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,252}')
 _ZONE = re.compile(r'[A-Za-z0-9][A-Za-z0-9 ._-]{0,254}')
 _HOST = re.compile(r'[A-Za-z0-9.:-]{1,253}')
+_UUID = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 _KEYMAP = re.compile(r'[a-z]{2}(-[a-z]{2})?')
 # Nothing before the type: options there would be commands.
 _KEY = re.compile(
@@ -48,6 +50,8 @@ _KEY = re.compile(
 _KNOWN_HOST = re.compile(rf'[A-Za-z0-9._,:\[\]-]{{1,600}} {_KEY.pattern}')
 _MOST_KEYS = 4096
 _MOST_HOST_KEYS = 8
+MAPPED = 'mapped_service_ids'
+_SERVICE = 'service_id'
 _YES = ('yes', 'true', '1')
 
 
@@ -86,6 +90,8 @@ class Controller:
     """Public keys of all computes' ``nova`` users."""
     known_hosts: tuple[str, ...] = ()
     """Lines for ``known_hosts``: names and host keys of all computes."""
+    mapped: frozenset[str] = frozenset()
+    """UUIDs of services whose hosts are mapped to a cell: servers can be made there."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -103,11 +109,20 @@ class Compute:
     """The public key of its ``nova`` user."""
     host_keys: tuple[str, ...] = ()
     """Of its SSH server."""
+    service: str = ''
+    """The UUID of its service; '' while nova has none, or it does not say."""
 
 
 def need() -> Need[Controller]:
     """The controller of this compute node. What the node tells it is an :class:`charmkit.Offer` (:func:`present`)."""
-    return Need(RELATION, lambda _: {}, first(_told), 'an account')
+
+    def read(relations: tuple[Relation, ...], site: Site) -> Controller | None:
+        found = first(_told)(relations, site)
+        said = ' '.join(bag.get(MAPPED, '') for r in relations for bag in r.answers()).split()
+        mapped = frozenset(filter(_UUID.fullmatch, said))
+        return dataclasses.replace(found, mapped=mapped) if found else None
+
+    return Need(RELATION, lambda _: {}, read, 'an account')
 
 
 def present(compute: Compute) -> Databag:
@@ -121,6 +136,7 @@ def present(compute: Compute) -> Databag:
             'migration_auth_type': 'ssh' if compute.ssh_key else '',
             'nova_ssh_public_key': compute.ssh_key,
             'ssh_host_keys': '\n'.join(compute.host_keys),
+            _SERVICE: compute.service,
         }.items()
         if value
     }
@@ -264,6 +280,7 @@ def known(
                     zone=_matching(_ZONE, bag.get('availability_zone', '')),
                     ssh_key=_matching(_KEY, key),
                     host_keys=tuple(filter(_KEY.fullmatch, lines[:_MOST_HOST_KEYS])),
+                    service=_matching(_UUID, bag.get(_SERVICE, '')),
                 )
             )
     return tuple(found), tuple(refused)
@@ -331,6 +348,7 @@ def tell(controller: Controller) -> Databag:
         'dns_domain': controller.dns_domain,
         'cross_az_attach': str(controller.cross_az_attach),
         'allow_resize_to_same_host': str(controller.resize_to_same_host),
+        MAPPED: ' '.join(sorted(controller.mapped)),
         **_numbers('nova_authorized_keys', controller.authorized_keys),
         **_numbers('nova_known_hosts', controller.known_hosts),
     }

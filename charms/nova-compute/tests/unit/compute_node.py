@@ -8,6 +8,8 @@ from charmkit import testing as machines
 from charmkit.machine import Finished
 from ops import testing
 
+from .played_nova import Nova
+
 NAME = 'nova-compute'
 USER_KEY = f'ssh-ed25519 {"A" * 68} nova'
 HOST_KEY = f'ssh-ed25519 {"B" * 68}'
@@ -59,7 +61,8 @@ def without_kvm(argv: tuple[str, ...], _: str) -> Finished:
 
 
 def ready(machine: machines.FakeMachine) -> machines.FakeMachine:
-    """*machine* as one that has no KVM, and keys."""
+    """*machine* as one that has no KVM, and keys, and that nova has mapped."""
+    machine.web = Nova()
     machine.shell = without_kvm
     machine.kept['/var/lib/nova/.ssh/id_ed25519.pub'] = f'{USER_KEY}\n'
     machine.kept['/etc/ssh/ssh_host_ed25519_key.pub'] = f'{HOST_KEY} root@here\n'
