@@ -19,6 +19,7 @@ LOGS = {
     'cinder': ('cinder', '/var/log/cinder'),
     'dashboard': ('openstack-dashboard', '/var/log/apache2'),
     'placement': ('placement', '/var/log/apache2'),
+    'keystone': ('keystone', '/var/log/keystone'),
 }
 """By service: application, and where on its units it writes."""
 

@@ -14,6 +14,7 @@ import cloud as cloud_
 import jubilant
 import moves
 import servers
+import tempest_needs
 from blame import blamed
 from leftovers import NAME, sweep
 from steps import Proof
@@ -42,6 +43,8 @@ class Servers:
     """Whether there is cinder."""
     console: bool
     """Whether a server's console can be asked for."""
+    newest: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """The newest microversion of ``compute`` and of ``volume``."""
     resizes: bool = True
     """Whether a server can be resized: there is another node, or it may stay on its own."""
 
@@ -60,17 +63,21 @@ def made(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Generator[Servers]:
             larger = compute.create_flavor(name=f'{NAME}-larger', ram=192, vcpus=1, disk=2)
         with blamed('neutron', 'asking for its extensions'):
             extensions = tuple(sorted(e.alias for e in proof.client.network.extensions()))
-        yield Servers(
-            image=proof.made['image'],
-            flavor=proof.made['flavor'],
-            larger_flavor=str(larger.id),
-            external=proof.made['external'],
-            extensions=extensions,
-            computes=len(moves.nodes(juju.status())),
-            volumes=proof.client.has_service('block-storage'),
-            resizes=len(moves.nodes(juju.status())) > 1 or moves.stays_on_its_host(juju),
-            console=juju.config('nova-cloud-controller').get('console-access-protocol') != 'none',
-        )
+        computes = len(moves.nodes(juju.status()))
+        with tempest_needs.made(proof):
+            yield Servers(
+                image=proof.made['image'],
+                flavor=proof.made['flavor'],
+                larger_flavor=str(larger.id),
+                external=proof.made['external'],
+                extensions=extensions,
+                computes=computes,
+                volumes=proof.client.has_service('block-storage'),
+                newest=_newest(proof),
+                resizes=computes > 1 or moves.stays_on_its_host(juju),
+                console=juju.config('nova-cloud-controller').get('console-access-protocol')
+                != 'none',
+            )
     finally:
         sweep(proof.client)
 
@@ -94,6 +101,19 @@ def aliases(extensions: Iterable[str]) -> list[str]:
     return sorted(every | ({'tag'} if 'standard-attr-tag' in every else set()))
 
 
+def _newest(proof: Proof) -> dict[str, str]:
+    """As each API says it of itself."""
+    client = proof.client
+    found = {'compute': client.compute.get_endpoint_data()}
+    if client.has_service('block-storage'):
+        found['volume'] = client.block_storage.get_endpoint_data()
+    return {
+        name: '.'.join(map(str, data.max_microversion))
+        for name, data in found.items()
+        if data is not None and data.max_microversion
+    }
+
+
 def sections(there: Servers | None) -> Sections:
     """Tempest's sections of servers, networks and volumes; None: the cloud runs none."""
     if there is None:
@@ -111,7 +131,7 @@ def sections(there: Servers | None) -> Sections:
             'min_compute_nodes': there.computes,
             'build_timeout': BUILD_S,
             'build_interval': 2,
-            'max_microversion': 'latest',
+            'max_microversion': there.newest.get('compute', 'latest'),
         },
         'compute-feature-enabled': {
             'resize': there.resizes,
@@ -119,9 +139,13 @@ def sections(there: Servers | None) -> Sections:
             'live_migration': several,
             'block_migration_for_live_migration': several,
             'vnc_console': there.console,
+            'stable_rescue': True,
             'attach_encrypted_volume': False,  # cinder has no encryption here.
         },
-        'network': {'public_network_id': there.external},
+        'network': {
+            'public_network_id': there.external,
+            'floating_network_name': NAME,
+        },
         'network-feature-enabled': {
             'api_extensions': ','.join(aliases(there.extensions)),
             'ipv6_subnet_attributes': True,
@@ -134,7 +158,7 @@ def sections(there: Servers | None) -> Sections:
             'catalog_type': 'volumev3',  # By itself Tempest looks for block-storage.
             'storage_protocol': 'nfs',
             'build_timeout': BUILD_S,
-            'max_microversion': 'latest',
+            'max_microversion': there.newest.get('volume', 'latest'),
         },
         'volume-feature-enabled': {
             'backup': False,  # There is no cinder-backup.

@@ -144,6 +144,7 @@ SERVERS = tempest_servers.Servers(
     computes=2,
     volumes=True,
     console=True,
+    newest={'compute': '2.93', 'volume': '3.70'},
 )
 
 
@@ -162,6 +163,8 @@ def test_servers_networks_and_volumes_are_tested_where_a_cloud_has_them():
     assert conf['network']['public_network_id'] == 'out'
     assert conf['network-feature-enabled']['api_extensions'] == 'router,security-group'
     assert conf['volume']['catalog_type'] == 'volumev3'
+    assert conf['compute']['max_microversion'] == '2.93'
+    assert conf['volume']['max_microversion'] == '3.70'
 
 
 def test_servers_are_moved_only_where_they_have_somewhere_to_go():

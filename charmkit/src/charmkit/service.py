@@ -75,7 +75,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             status=(*(map(_said_before, unmet) if goes_on else unmet), *source.status),
             memory={**outset.memory, SERVED: goes_on},
         )
-    ready = Ready(inputs, found, release, values.values)
+    ready = Ready(inputs, found, release, values.values, why.time_passes)
     decision = migration.decide(
         spec.migrations,
         inputs,

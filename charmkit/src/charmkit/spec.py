@@ -23,6 +23,8 @@ class Ready:
     """What is installed here."""
     chosen: Mapping[str, str] = dataclasses.field(repr=False, default_factory=dict[str, str])
     """Random values that all units of the application share (:attr:`ServiceSpec.chosen`), by name."""
+    time_passes: bool = False
+    """Nothing has happened but time: what changes by it alone is looked for now."""
 
     def __getitem__(self, need: Need[T]) -> T:
         return self.found[need]  # type: ignore[return-value]

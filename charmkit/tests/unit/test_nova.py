@@ -216,7 +216,9 @@ def test_a_compute_tells_its_service_and_hears_which_are_mapped_whoever_of_the_c
     assert found and found.mapped == frozenset()
 
 
-@pytest.mark.parametrize('said', ['x', SERVICES[0].replace('4', 'A'), f'{SERVICES[0]}0', '; reboot'])
+@pytest.mark.parametrize(
+    'said', ['x', SERVICES[0].replace('4', 'A'), f'{SERVICES[0]}0', '; reboot']
+)
 def test_a_service_that_is_no_uuid_is_left_out_on_both_sides(said: str):
     (compute,), refused = known(u1={'hostname': 'node-1', 'service_id': said})
     assert (compute.service, refused) == ('', ())

@@ -8,17 +8,15 @@ from charmkit import idle
 idle.exit_if_idle()  # Hooks that ask for nothing end here, before ops is loaded.
 
 import charmkit
+import cinder_storage as storage
 import ops
-from charmkit import cinder, conf, forms, glance, host, keystone, mysql, options, rabbitmq
+from charmkit import cinder, conf, forms, glance, keystone, mysql, options, rabbitmq
 
 PATH = '/v3/%(tenant_id)s'
 DB = mysql.need('cinder')
 AMQP = rabbitmq.need('cinder')
 IDENTITY = keystone.need(cinder.NAME, PATH)
 IMAGES = glance.need(optional=True)
-BACKENDS = cinder.backends()
-SECTIONS = cinder.sections()
-HOME = '/var/lib/cinder'
 ONLINE = 'cinder-manage db online_data_migrations'
 VOLUME_TYPE = options.Option(
     'default-volume-type',
@@ -27,20 +25,6 @@ VOLUME_TYPE = options.Option(
     'The type of a volume for which none is given. It must be there: make it with `openstack volume '
     'type create`. Empty takes the one that cinder makes by itself.',
 )
-
-
-def backends(ready: charmkit.Ready) -> dict[str, dict[str, str]]:
-    """The sections of this unit's storage: one that any unit can reach is served under the application's name."""
-    if not (ready.has(BACKENDS) and ready.has(SECTIONS)):
-        return {}
-    theirs = conf.merge(*(c.sections.get(cinder.CONF, {}) for c in ready[SECTIONS]))
-    return {
-        b.name: {'backend_host': ready.inputs.site.app}
-        if b.stateless and 'backend_host' not in theirs[b.name]
-        else {}
-        for b in ready[BACKENDS]
-        if b.name in theirs
-    }
 
 
 def cinder_conf(ready: charmkit.Ready) -> conf.Ini:
@@ -56,9 +40,9 @@ def cinder_conf(ready: charmkit.Ready) -> conf.Ini:
             'DEFAULT': {
                 'auth_strategy': 'keystone',
                 'my_ip': ready.inputs.site.address,
-                'state_path': HOME,
+                'state_path': storage.HOME,
                 'rootwrap_config': '/etc/cinder/rootwrap.conf',
-                'enabled_backends': ','.join(backends(ready)),
+                'enabled_backends': ','.join(storage.backends(ready)),
                 'glance_catalog_info': 'image:glance:internalURL',
                 **({'glance_api_servers': ready[IMAGES].url} if ready.has(IMAGES) else {}),
                 **({'default_volume_type': str(volume_type)} if volume_type else {}),
@@ -67,16 +51,10 @@ def cinder_conf(ready: charmkit.Ready) -> conf.Ini:
             'nova': {**account, 'interface': 'internal'},
             # What a user began goes on when his token has run out meanwhile.
             'service_user': {**account, 'send_service_user_token': True},
-            'oslo_concurrency': {'lock_path': f'{HOME}/lock'},
+            'oslo_concurrency': {'lock_path': f'{storage.HOME}/lock'},
         },
-        backends(ready),
+        storage.backends(ready),
     )
-
-
-def locks(_: charmkit.Ready) -> host.Host:
-    """Where the unit's processes wait for one another."""
-    lock = host.Directory(path=f'{HOME}/lock', owner='cinder', group='cinder', mode=0o750)
-    return host.Host(directories=(lock,))
 
 
 class CinderCharm(charmkit.ApiCharm):
@@ -87,8 +65,8 @@ class CinderCharm(charmkit.ApiCharm):
         user='cinder',
         packages=('cinder-api', 'cinder-scheduler', 'cinder-volume', 'python3-pymysql'),
         masked=('cinder-api',),
-        needs=(DB, AMQP, IDENTITY, IMAGES, BACKENDS),
-        sections=(SECTIONS,),
+        needs=(DB, AMQP, IDENTITY, IMAGES, storage.BACKENDS),
+        sections=(storage.SECTIONS,),
         apps=(
             charmkit.WsgiApp(
                 'cinder-api',
@@ -102,12 +80,15 @@ class CinderCharm(charmkit.ApiCharm):
         daemons=(
             charmkit.Daemon('cinder-scheduler', consumes=True),
             charmkit.Daemon(
-                'cinder-volume', when=lambda ready: bool(backends(ready)), consumes=True
+                storage.DAEMON, when=lambda ready: bool(storage.backends(ready)), consumes=True
             ),
         ),
         options=(VOLUME_TYPE,),
         config={cinder.CONF: cinder_conf},
-        machine=locks,
+        machine=storage.locks,
+        tasks=lambda ready: storage.tasks(ready, ready[IDENTITY]),
+        memory=storage.memory,
+        notes=storage.notes,
         lifecycle=charmkit.Declaration(after=('image', 'placement')),
         migrations=charmkit.migration.Commands(
             sync=('cinder-manage db sync', ONLINE),

@@ -179,8 +179,9 @@ def runs(ready: charmkit.Ready) -> bool:
 def tasks(ready: charmkit.Ready) -> tuple[charmkit.Task, ...]:
     """What is to be found out on the machine, and of nova."""
     of_nova = in_cloud.tasks(node(ready.inputs), ready.inputs)
-    wanted = standing.tasks(look(ready.inputs), ready.inputs) if runs(ready) else ()
-    return (moving.Keys(), *acceleration.tasks(ready), *of_nova, *wanted)
+    asked = look(ready.inputs) if runs(ready) else None
+    stands = standing.tasks(asked, ready.inputs, again=ready.time_passes)
+    return (moving.Keys(), *acceleration.tasks(ready), *of_nova, *stands)
 
 
 def memory(ready: charmkit.Ready) -> Mapping[str, Any]:
@@ -209,6 +210,7 @@ class NovaComputeCharm(charmkit.AgentCharm):
             'libvirt-clients',
             'qemu-system-x86',
             'qemu-utils',
+            'genisoimage',  # Without it no server that wants a configuration drive is made.
             'openssh-server',
         ),
         needs=(BROKER, CONTROLLER, NETWORK),
@@ -242,14 +244,9 @@ class NovaComputeCharm(charmkit.AgentCharm):
         desired = ordinary(inputs)
         if not standing.serves(inputs):
             return desired
-        again = standing.tasks(look(inputs), inputs, again=why.time_passes)
-        others = tuple(t for t in desired.tasks if t.name != standing.LOOK)
-        return dataclasses.replace(
-            desired,
-            tasks=(*others, *again),
-            # That others are mapped is nothing to it.
-            unheeded={**desired.unheeded, CONTROLLER.relation: frozenset({nova.MAPPED})},
-        )
+        others = frozenset({nova.MAPPED})  # That they are mapped is nothing to it.
+        unheeded = {**desired.unheeded, CONTROLLER.relation: others}
+        return dataclasses.replace(desired, unheeded=unheeded)
 
 
 if __name__ == '__main__':  # pragma: nocover

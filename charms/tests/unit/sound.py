@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from charmkit.machine import HttpRequest, HttpResponse
 from charmkit.relations import Relation
 
 from charms import conftest as shared
@@ -185,3 +187,39 @@ def charm(name: str) -> Any:
     if source not in sys.path:
         sys.path.insert(0, source)
     return getattr(shared.load(name), ''.join(map(str.title, name.split('-'))) + 'Charm')
+
+
+class Cloud:
+    """What answers over HTTP where all is well: APIs are healthy, and have all that a unit asks them for."""
+
+    def __init__(self) -> None:
+        self._host = ''
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.url.endswith('/healthcheck'):
+            return HttpResponse(200)
+        if request.url.endswith('/auth/tokens'):
+            return self._token()
+        if (host := re.search(r'binary=nova-compute&host=([^&]+)', request.url)) is not None:
+            self._host = host[1]
+        for end, found in self._answers().items():
+            if end in request.url:
+                return HttpResponse(200, body=json.dumps(found))
+        return HttpResponse(0, 'Connection refused')
+
+    def _answers(self) -> dict[str, Any]:
+        nova = {'id': '1' * 8 + '-2222-4333-8444-555555555555', 'status': 'enabled'}
+        node = {'id': 'a-node', 'state': 'up', 'service': {'host': self._host}}
+        return {
+            'binary=nova-compute': {'services': [nova]},
+            'binary=cinder-volume': {'services': [{'host': 'cinder@lvm', 'state': 'up'}]},
+            '/os-hypervisors/detail': {'hypervisors': [node]},
+            '/inventories': {'inventories': {'VCPU': {}}},
+        }
+
+    def _token(self) -> HttpResponse:
+        endpoint = {'interface': 'internal', 'region_id': 'RegionOne', 'url': 'http://10.0.0.9'}
+        types = ('compute', 'placement', 'volumev3')
+        catalog = [{'type': each, 'endpoints': [endpoint]} for each in types]
+        body = json.dumps({'token': {'catalog': catalog}})
+        return HttpResponse(201, headers={'x-subject-token': 'a-token'}, body=body)

@@ -149,7 +149,9 @@ def machines_are_gone() -> Iterator[None]:
 
 def course(name: str) -> tuple[Course, machines.FakeMachine]:
     machine = machines.FakeMachine(
-        interfaces=CARDS, links={c: f'02:00:00:00:00:0{c[-1]}' for c in CARDS.values()}
+        interfaces=CARDS,
+        links={c: f'02:00:00:00:00:0{c[-1]}' for c in CARDS.values()},
+        web=sound.Cloud(),
     )
     sound.charm(name).machine = machine
     bound = {*sound.endpoints(name), *sound.bindings(name)}

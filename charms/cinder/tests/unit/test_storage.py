@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import configparser
+import json
 from typing import Any
 
 import pytest
 from charmkit import cinder
 from charmkit import testing as machines
+from charmkit.machine import HttpRequest, HttpResponse
 from ops import testing
 
 from charms import conftest as shared
@@ -128,3 +130,92 @@ def test_a_volume_type_of_two_lines_will_not_do(ctx: testing.Context[Any]):
     out = run(ctx, default_volume_type='a\nb')
     assert out.unit_status.name == 'blocked'
     assert 'default-volume-type' in out.unit_status.message
+
+
+class Services:
+    """The services that cinder tells of, with keystone before it."""
+
+    def __init__(self, **states: str):
+        self.states = {name.replace('_at_', '@'): state for name, state in states.items()}
+        self.questions = 0
+        self.comes_after = 1_000_000
+        self.away = False
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.url.endswith('/healthcheck'):
+            return HttpResponse(200)
+        if request.url.endswith('/auth/tokens'):
+            here = {'interface': 'internal', 'region_id': 'RegionOne', 'url': 'http://cinder/v3/p'}
+            body = {'token': {'catalog': [{'type': 'volumev3', 'endpoints': [here]}]}}
+            return HttpResponse(201, headers={'x-subject-token': 'a-token'}, body=json.dumps(body))
+        assert request.url == 'http://cinder/v3/p/os-services?binary=cinder-volume'
+        if self.away:
+            return HttpResponse(503)
+        self.questions += 1
+        up = self.questions > self.comes_after
+        found = [
+            {'host': host, 'state': 'up' if up else state} for host, state in self.states.items()
+        ]
+        return HttpResponse(200, body=json.dumps({'services': found}))
+
+
+FAST = 'waiting for storage to come up: fast: see /var/log/cinder/cinder-volume.log'
+
+
+@pytest.mark.parametrize(
+    ('stateless', 'states', 'message'),
+    [
+        (True, {'cinder_at_fast': 'up'}, ''),
+        (False, {'machine-0_at_fast': 'up'}, ''),
+        (True, {'cinder_at_fast': 'down'}, FAST),
+        (True, {'other_at_fast': 'up'}, FAST),
+        (True, {}, FAST),
+    ],
+)
+def test_a_unit_whose_storage_cinder_does_not_have_up_waits_for_it_and_names_it(
+    ctx: testing.Context[Any],
+    machine: machines.FakeMachine,
+    stateless: bool,
+    states: dict[str, str],
+    message: str,
+):
+    machine.web = Services(**states)
+    began = machine.clock
+    out = run(ctx, storage(**cinder.present('fast', OPTIONS, stateless=stateless)))
+    assert out.unit_status.message == message
+    assert out.unit_status.name == ('waiting' if message else 'active')
+    assert (machine.clock - began >= 60) == bool(message)
+
+
+def test_storage_that_comes_up_a_moment_after_its_daemon_is_waited_for(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    machine.web = played = Services(cinder_at_fast='down')
+    played.comes_after = 4
+    out = run(ctx, storage(**cinder.present('fast', OPTIONS, stateless=True)))
+    assert out.unit_status == testing.ActiveStatus()
+
+
+def test_storage_that_is_up_is_asked_for_only_as_time_passes_and_found_down_then(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    machine.web = played = Services(cinder_at_fast='up')
+    out = run(ctx, storage(**cinder.present('fast', OPTIONS, stateless=True)))
+    played.questions = 0
+    out = ctx.run(ctx.on.config_changed(), out)
+    assert played.questions == 0
+    played.states['cinder@fast'] = 'down'
+    out = ctx.run(ctx.on.update_status(), out)
+    assert out.unit_status == testing.WaitingStatus(FAST)
+    played.states['cinder@fast'] = 'up'
+    out = ctx.run(ctx.on.config_changed(), out)
+    assert out.unit_status == testing.ActiveStatus()
+
+
+def test_a_cinder_that_does_not_say_is_no_proof_against_storage(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    machine.web = played = Services()
+    played.away = True
+    out = run(ctx, storage(**cinder.present('fast', OPTIONS, stateless=True)))
+    assert out.unit_status == testing.ActiveStatus()

@@ -1,0 +1,87 @@
+"""What Tempest needs is made, and taken away again; what was there before stays."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+import types
+from typing import Any
+
+import pytest
+
+sys.path.insert(
+    0, str(pathlib.Path(__file__).parents[2] / 'tools')
+)  # As `python tools/run_tempest.py` has it.
+
+from tools import servers, tempest_needs
+
+
+class Cloud:
+    """One that remembers what is made in it."""
+
+    def __init__(self, *roles: str, pools: tuple[str, ...] = ()):
+        self.said: list[str] = []
+        self.roles = [types.SimpleNamespace(id=f'id-of-{r}', name=r) for r in roles]
+        self.pools = list(pools)
+        self.client = types.SimpleNamespace(
+            image=types.SimpleNamespace(update_image=self._told('image')),
+            network=types.SimpleNamespace(
+                update_network=self._told('network'),
+                create_subnet_pool=lambda name, **_: self.pools.append(name),
+                delete_subnet_pool=self.pools.remove,
+                subnet_pools=lambda name: [p for p in self.pools if p == name],
+            ),
+            identity=types.SimpleNamespace(
+                roles=lambda: iter(self.roles),
+                create_role=self._create,
+                delete_role=self._delete,
+                put=lambda path: self.said.append(path),
+            ),
+        )
+
+    def _told(self, what: str) -> Any:
+        return lambda uuid, **said: self.said.append(f'{what} {uuid} {said}')
+
+    def _create(self, name: str) -> Any:
+        self.roles.append(types.SimpleNamespace(id=f'id-of-{name}', name=name))
+        return self.roles[-1]
+
+    def _delete(self, uuid: str) -> None:
+        self.roles = [r for r in self.roles if r.id != uuid]
+
+    def proof(self) -> servers.Proof:
+        made = {'image': 'i', 'external': 'e'}
+        return servers.Proof(types.SimpleNamespace(), self.client, made)  # type: ignore[arg-type]
+
+    def names(self) -> list[str]:
+        return [r.name for r in self.roles]
+
+
+def test_the_image_is_for_all_and_a_project_without_a_network_can_have_one():
+    cloud = Cloud('member', 'admin')
+    with tempest_needs.made(cloud.proof()):
+        assert cloud.pools == ['rambla-proof']
+        assert cloud.names() == ['member', 'admin', 'manager']
+    assert cloud.said == [
+        "image i {'visibility': 'public'}",
+        "network e {'is_default': True}",
+        '/roles/id-of-manager/implies/id-of-member',
+    ]
+    assert cloud.names() == ['member', 'admin']
+    assert cloud.pools == []
+
+
+def test_a_role_that_keystone_has_made_stays():
+    cloud = Cloud('member', 'manager')
+    with tempest_needs.made(cloud.proof()):
+        pass
+    assert cloud.names() == ['member', 'manager']
+
+
+def test_it_is_taken_away_when_the_run_is_stopped_and_what_another_has_left_before():
+    cloud = Cloud('member', pools=('rambla-proof', 'mine'))
+    with pytest.raises(KeyboardInterrupt), tempest_needs.made(cloud.proof()):
+        assert cloud.pools == ['mine', 'rambla-proof']
+        raise KeyboardInterrupt
+    assert cloud.pools == ['mine']
+    assert cloud.names() == ['member']
