@@ -1,7 +1,7 @@
 """What Tempest's own tests need of a cloud beside servers' image, flavor and external network: made, and taken away.
 
-Source: what DevStack, which Tempest is tested against, makes of it: the role ``manager``, and a default pool of subnets
-and a default external network, out of which neutron makes a network for a project that has none.
+Source: what DevStack, which Tempest is tested against, makes of it: a second image, the role ``manager``, and a default
+pool of subnets and a default external network, out of which neutron makes a network for a project that has none.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Generator
 from typing import Any
 
 from blame import blamed
+from guest import build
 from leftovers import NAME
 from steps import Proof
 
@@ -24,9 +25,20 @@ def made(proof: Proof) -> Generator[None]:
     """Make it; what was there before stays. Raises Failed, which names the service and its log."""
     swept(proof)
     image, network = proof.client.image, proof.client.network
-    with blamed('glance', 'showing the image to all'):
+    with blamed('glance', 'showing the image to all, and a second one'):
         # Tempest's tests are users of projects of their own.
         image.update_image(proof.made['image'], visibility='public')
+        other = image.create_image(
+            f'{NAME}-other',
+            filename=str(build.ensure(lambda _: None)),
+            disk_format='raw',
+            container_format='bare',
+            allow_duplicates=True,
+            visibility='public',
+            hw_disk_bus='virtio',
+            hw_vif_model='virtio',
+        )
+        proof.made['other image'] = other.id
     with blamed('neutron', 'making a default pool of subnets'):
         network.update_network(proof.made['external'], is_default=True)
         network.create_subnet_pool(

@@ -117,6 +117,17 @@ def _entry(number: int, entry: Any) -> Iterator[Known]:
         yield Known(str(test), 'skip', ' '.join(why.split()), *where)
 
 
+def that_matter(here: Iterable[Known], suites: str, listed: Iterable[str]) -> list[Known]:
+    """What is known of whole *suites* (a regular expression of names' beginnings); '': of the tests *listed* alone.
+
+    Of whole suites a test that is not listed any more matters, too: it was renamed.
+    """
+    if suites:
+        return [one for one in here if re.match(suites, one.test)]
+    tests = [*listed]
+    return [one for one in here if any(one.covers(test) for test in tests)]
+
+
 def plain(name: str) -> str:
     """A test's dotted name, as stestr lists it, without its attributes in brackets."""
     of_class = _OF_CLASS.fullmatch(name.strip())

@@ -43,6 +43,8 @@ class Servers:
     """Whether there is cinder."""
     console: bool
     """Whether a server's console can be asked for."""
+    other_image: str = ''
+    """Another one; '' when there is none."""
     newest: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """The newest microversion of ``compute`` and of ``volume``."""
     resizes: bool = True
@@ -67,6 +69,7 @@ def made(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Generator[Servers]:
         with tempest_needs.made(proof):
             yield Servers(
                 image=proof.made['image'],
+                other_image=proof.made['other image'],
                 flavor=proof.made['flavor'],
                 larger_flavor=str(larger.id),
                 external=proof.made['external'],
@@ -125,7 +128,7 @@ def sections(there: Servers | None) -> Sections:
         },
         'compute': {
             'image_ref': there.image,
-            'image_ref_alt': there.image,
+            'image_ref_alt': there.other_image or there.image,
             'flavor_ref': there.flavor,
             'flavor_ref_alt': there.larger_flavor,
             'min_compute_nodes': there.computes,
@@ -140,6 +143,7 @@ def sections(there: Servers | None) -> Sections:
             'block_migration_for_live_migration': several,
             'vnc_console': there.console,
             'stable_rescue': True,
+            'hostname_fqdn_sanitization': True,
             'attach_encrypted_volume': False,  # cinder has no encryption here.
         },
         'network': {

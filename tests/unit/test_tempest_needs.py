@@ -16,6 +16,14 @@ sys.path.insert(
 from tools import servers, tempest_needs
 
 
+@pytest.fixture(autouse=True)
+def an_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ensure(_: object) -> pathlib.Path:
+        return pathlib.Path('guest.raw')
+
+    monkeypatch.setattr(tempest_needs.build, 'ensure', ensure)
+
+
 class Cloud:
     """One that remembers what is made in it."""
 
@@ -24,23 +32,38 @@ class Cloud:
         self.roles = [types.SimpleNamespace(id=f'id-of-{r}', name=r) for r in roles]
         self.pools = list(pools)
         self.client = types.SimpleNamespace(
-            image=types.SimpleNamespace(update_image=self._told('image')),
+            image=types.SimpleNamespace(
+                update_image=self._told('image'), create_image=self._uploaded
+            ),
             network=types.SimpleNamespace(
                 update_network=self._told('network'),
-                create_subnet_pool=lambda name, **_: self.pools.append(name),
+                create_subnet_pool=self._pooled,
                 delete_subnet_pool=self.pools.remove,
-                subnet_pools=lambda name: [p for p in self.pools if p == name],
+                subnet_pools=self._found,
             ),
             identity=types.SimpleNamespace(
                 roles=lambda: iter(self.roles),
                 create_role=self._create,
                 delete_role=self._delete,
-                put=lambda path: self.said.append(path),
+                put=self.said.append,
             ),
         )
 
     def _told(self, what: str) -> Any:
-        return lambda uuid, **said: self.said.append(f'{what} {uuid} {said}')
+        def told(uuid: str, **said: Any) -> None:
+            self.said.append(f'{what} {uuid} {said}')
+
+        return told
+
+    def _uploaded(self, name: str, **said: Any) -> Any:
+        self.said.append(f'{name} {said["visibility"]}')
+        return types.SimpleNamespace(id='other')
+
+    def _pooled(self, name: str, **_: Any) -> None:
+        self.pools.append(name)
+
+    def _found(self, name: str) -> list[str]:
+        return [p for p in self.pools if p == name]
 
     def _create(self, name: str) -> Any:
         self.roles.append(types.SimpleNamespace(id=f'id-of-{name}', name=name))
@@ -64,6 +87,7 @@ def test_the_image_is_for_all_and_a_project_without_a_network_can_have_one():
         assert cloud.names() == ['member', 'admin', 'manager']
     assert cloud.said == [
         "image i {'visibility': 'public'}",
+        'rambla-proof-other public',
         "network e {'is_default': True}",
         '/roles/id-of-manager/implies/id-of-member',
     ]

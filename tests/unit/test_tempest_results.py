@@ -105,6 +105,16 @@ def test_a_known_test_that_is_not_there_any_more_is_a_fault():
     assert any('was it renamed?' in fault for fault in judge(known(gone, 'skip')).faults)
 
 
+def test_what_is_known_of_suites_that_are_not_run_does_not_matter():
+    every = [
+        results.Known(name, 'skip', 'it') for name in ('a.image.X', 'a.image.Gone', 'a.volume.Y')
+    ]
+    run = ['a.image.X.test_one']
+    whole = results.that_matter(every, r'^a\.(identity|image)\.', run)
+    assert [one.test for one in whole] == ['a.image.X', 'a.image.Gone']
+    assert [one.test for one in results.that_matter(every, '', run)] == ['a.image.X']
+
+
 def test_a_name_does_not_cover_a_longer_one():
     assert not known(A, 'fail').covers(f'{A}_again')
     assert known('tempest.api.identity.Things', 'fail').covers(A)
