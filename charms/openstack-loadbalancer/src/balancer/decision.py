@@ -146,7 +146,7 @@ def decide(known: Known) -> Decision:
         peers=inputs.peers,
         before=_has_joined(inputs),
         seen=wire.texts(inputs.memory.get(joining.SEEN)),
-        ahead=[u for u, m in known.others.items() if not m.acks.keys() <= servers.keys()],
+        ahead=[u for u, m in known.others.items() if _is_ahead(m, what, servers, known.tls)],
         time_passes=known.time_passes,
     )
     giving, passes_on = _handed_over(known, members)
@@ -172,6 +172,14 @@ def decide(known: Known) -> Decision:
         passes_on=passes_on,
         serving=serving,
     )
+
+
+def _is_ahead(
+    member: reply.Member, what: layout.Layout, servers: Mapping[str, object], here: tls.Tls
+) -> bool:
+    """Whether *member* serves what this unit does not serve yet: a unit behind it, or a frontend by TLS."""
+    plain = {f.name for f in what.frontends if here.mode(f.types) == 'http'}
+    return not (member.acks.keys() <= servers.keys() and plain.isdisjoint(member.secure))
 
 
 def _has_joined(inputs: state.Inputs) -> bool:

@@ -35,6 +35,8 @@ class Published:
     app_data: Mapping[str | int, Databag]
     ports: frozenset[int]
     secrets: Mapping[str, Secret]
+    news: bool = False
+    """Clients are told of another scheme than before: what follows from that is for the next run."""
 
 
 def published(
@@ -120,6 +122,7 @@ def published(
         app_data=app_data,
         ports=frozenset(f.port for f in now.layout.frontends),
         secrets=asks.secrets,
+        news=clients != known.tls.told,
     )
 
 

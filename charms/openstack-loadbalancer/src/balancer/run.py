@@ -33,6 +33,7 @@ GONE, DRAINS, OPTIONS = 'gone', 'drains', 'options'
 OUT_OF_SERVICE = 'out-of-service'
 """Names in the unit's memory: what has departed, since when
 each unit is drained, the last good options, and whether the operator has taken this unit out."""
+_SOON_S = 5.0
 
 
 def run(why: Why, inputs: Inputs) -> Desired:
@@ -140,15 +141,16 @@ def _addresses(inputs: Inputs, *bindings: str) -> tuple[str, ...]:
 def _ended(why: Why, inputs: Inputs, known: decision.Known, end: Settled) -> Desired:
     """What is kept, told and shown once haproxy is as it is wanted, as far as that goes."""
     now = end.decision
-    wake_at = settling.due(now, end.course, _until(known, now), began=inputs.now, looked=end.at)
-    # Grants of this very run: a start of haproxy from nothing must know of them too.
-    host = files.desired(known, now, wake_at=wake_at)
     text = files.rendered(known, now)
     members = _members_to_ask(known, now)
     found = inputs.seen.get('members')
     not_ready = cast('frozenset[str]', found) if isinstance(found, frozenset) else frozenset[str]()
     in_force = end.mark == haproxy.mark(text.text) and 'haproxy' not in inputs.failed
     written = publish.published(known, end, in_force=in_force, not_ready=not_ready)
+    times = [*_until(known, now), *((inputs.now + _SOON_S,) if written.news else ())]
+    wake_at = settling.due(now, end.course, times, began=inputs.now, looked=end.at)
+    # Grants of this very run: a start of haproxy from nothing must know of them too.
+    host = files.desired(known, now, wake_at=wake_at)
     statuses = publish.statuses(known, end, in_force=in_force)
     failure, results = actions.outcome(why, now, statuses)
     return Desired(

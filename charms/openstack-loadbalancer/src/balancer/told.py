@@ -11,8 +11,6 @@ from . import asking, credentials, interface, layout, reply, runtime_certificate
 from . import exposure as exposure_
 from .decision import Decision, Known, clock_time
 
-_SOON_S = 5.0
-
 
 def secure(known: Known, now: Decision) -> dict[str, str]:
     """How this unit serves each frontend that ends TLS."""
@@ -115,8 +113,6 @@ def late(known: Known) -> frozenset[str]:
 def changes(known: Known) -> Iterator[float]:
     """When something changes by time alone; seconds since the epoch."""
     yield from known.tls.both_until.values()
-    if any(at <= known.inputs.now for at in known.tls.both_until.values()):
-        yield known.inputs.now + _SOON_S
 
 
 def statuses(known: Known, now: Decision) -> Iterator[Status]:

@@ -188,7 +188,11 @@ def test_while_it_is_waited_for_clients_are_told_of_nothing(ctx: Ctx) -> None:
 def test_where_nothing_was_served_before_tls_is_all_that_is_taken(
     ctx: Ctx, machine: machines.FakeMachine
 ) -> None:
-    out = again(ctx, secured(ctx))
+    out = secured(ctx)
+    assert binds(machine, 'keystone.public.plain')
+    assert float(machine.file(usual.programs.WAKE_AT)) == machine.clock + 5
+    out = again(ctx, out)
+    assert machine.file(usual.programs.WAKE_AT) == '0\n'
     assert urls(out)['public'] == 'https://10.1.0.5:5000/v3'
     folder = f'{credentials.FOLDER}/public'
     assert binds(machine) == [
@@ -302,6 +306,29 @@ def test_https_is_told_only_when_every_unit_serves_it(
     assert urls(out)['public'].startswith('http://')
     out = again(ctx, with_other(out, secure=json.dumps({'keystone.public': 'both'})))
     assert urls(out)['public'].startswith('https://')
+
+
+@pytest.mark.parametrize('secure', [True, False])
+def test_a_unit_that_comes_holds_no_vip_before_it_serves_tls_as_the_others_do(
+    ctx: Ctx, machine: machines.FakeMachine, secure: bool
+) -> None:
+    other = {
+        'addresses': json.dumps({'public': ['10.1.0.6']}),
+        'served': json.dumps(['keystone.public']),
+        'acks': '{}',
+        'advertises-to': json.dumps(['openstack-loadbalancer/0']),
+        'secure': json.dumps({'keystone.public': 'https'}) if secure else '',
+    }
+    said = {'members': json.dumps(['openstack-loadbalancer/0', 'openstack-loadbalancer/1'])}
+    peers = testing.PeerRelation('peers', id=1000, peers_data={1: other}, local_app_data=said)
+    state = testing.State(
+        relations={usual.keystone(), certificates(), peers},
+        networks=usual.HERE,
+        config={'vip': '10.1.0.100'},
+    )
+    out = again(ctx, state)
+    assert ('no VIPs here' in out.unit_status.message) == secure
+    assert machine.service('keepalived') == ('stopped' if secure else 'running')
 
 
 @pytest.mark.parametrize(
