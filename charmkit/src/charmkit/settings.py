@@ -62,6 +62,8 @@ def sections(text: str) -> dict[str, dict[str, str]]:
             raise ValueError(f'line {number} is neither [section] nor key = value in one')
         if (section, key) in OWN or (section.lower(), key) in OWN:
             raise ValueError(f"line {number}: {key} in [{section}] is the charm's own")
+        if key in found.get(section, {}):  # The last one alone would count, without a word.
+            raise ValueError(f'line {number}: {key} is in [{section}] already')
         found.setdefault(section, {})[key] = value.strip()
     return found
 
@@ -72,10 +74,15 @@ def yaml_map(text: str) -> dict[str, Any]:
     Raises:
         ValueError: saying what it is instead, without quoting it: there may be a password in it.
     """
+    return yaml_lines(text)[0]
+
+
+def yaml_lines(text: str) -> tuple[dict[str, Any], dict[str, int]]:
+    """What :func:`yaml_map` makes of *text*, and in which line, from 1 on, each of its names is. Raises the same."""
     import yaml  # It costs each hook a hundredth of a second, and most charms have no such text.
 
     if not text.strip():
-        return {}
+        return {}, {}
     try:
         depth = 0
         tokens = cast('Iterator[Any]', yaml.scan(text))  # pyright: ignore[reportUnknownMemberType]
@@ -89,13 +96,37 @@ def yaml_map(text: str) -> dict[str, Any]:
             depth += _opens(kind)
             if depth > _DEEPEST:  # PyYAML's time grows with the square of it.
                 raise ValueError(f'line {line} is nested too deeply')
-        data: object = yaml.safe_load(text)
+        loader = cast('Any', yaml.SafeLoader(text))
+        node = loader.get_single_node()
+        lines = _lines(node)
+        data: object = loader.construct_document(node) if node is not None else None
     except yaml.YAMLError as e:
         mark = getattr(e, 'problem_mark', None)
         raise ValueError(f'line {mark.line + 1 if mark else 1} is not YAML') from None
     if not isinstance(data, Mapping):
         raise ValueError('it is no map of names to values')
-    return {str(key): value for key, value in cast('Mapping[object, Any]', data).items()}
+    found = {str(key): value for key, value in cast('Mapping[object, Any]', data).items()}
+    return found, lines
+
+
+def _lines(node: Any) -> dict[str, int]:
+    """The line of each name in the map *node*; nothing for another kind. No map in it may have a name twice.
+
+    YAML forbids that, and PyYAML takes the last one without a word.
+    """
+    found: dict[str, int] = {}
+    if getattr(node, 'id', '') == 'sequence':
+        for each in node.value:
+            _lines(each)
+    elif getattr(node, 'id', '') == 'mapping':
+        for key, value in node.value:
+            _lines(value)
+            line = int(key.start_mark.line) + 1
+            name = str(key.value) if key.id == 'scalar' else ''
+            if key.id == 'scalar' and name in found:
+                raise ValueError(f'line {line}: {name[:40]!r} is in line {found[name]} already')
+            found[name] = line
+    return found
 
 
 def _opens(token: str) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from charmkit.proxy.config import Check, Mode
-from charmkit.relations import ENDPOINT_TYPES, Databag, Relation, loadbalancer, running
+from charmkit.relations import ENDPOINT_TYPES, Databag, Relation, loadbalancer, running, wire
 
 from . import behaviour, validation
 
@@ -101,6 +101,14 @@ class Refusal:
     reason: str
     service: str = ''
     """Empty: all of the relation."""
+
+
+def names(relation: Relation) -> frozenset[str]:
+    """What the services of *relation* call themselves and their types, whether or not they may be served."""
+    said = wire.load_array(relation.app_data.get('endpoints', ''))[:64]
+    each = (dict(wire.objects({'': x})).get('', {}) for x in said)
+    found = (wire.text(e.get(k)) for e in each for k in ('service-name', 'service-type'))
+    return frozenset(found) - {''}
 
 
 def parse(relation: Relation, addresses: Addresses = Addresses()) -> Request | Refusal:

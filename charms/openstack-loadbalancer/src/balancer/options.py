@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import difflib
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, cast
 
 from charmkit import settings
 from charmkit.relations import ENDPOINT_TYPES
 
-from . import behaviour, exposure, validation
+from . import behaviour, exposure, interface, validation
 
 _MOST_YAML = 65_536
+SERVICE_OPTIONS = 'service-options'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,10 +61,13 @@ def read(
     given: Mapping[str, Any],
     good: Mapping[str, Any],
     held: Callable[[str, int], str] = lambda _, __: '',
+    services: Collection[str] = (),
 ) -> Effective:
     """*given* as Juju has them, and in place of those that are not what they may be, *good*.
 
     *held* says of the port of an option which other program has it on this unit, in words; '' when none does.
+    *services* are names and types of services that are related. What is meant for another one changes nothing: a name
+    that neither they nor the table of types have is told.
     """
     raw: dict[str, Any] = {}
     problems: list[str] = []
@@ -82,6 +87,11 @@ def read(
         except (KeyError, validation.InvalidError):
             raw[name], complete = default, False
             problems.append(f'{problem}; nothing is served until it is right')
+    if unknown := _unknown(raw[SERVICE_OPTIONS], services):
+        before = good.get(SERVICE_OPTIONS) or raw[SERVICE_OPTIONS]
+        what = 'all else of it' if before == raw[SERVICE_OPTIONS] else 'its last good value'
+        raw[SERVICE_OPTIONS] = before
+        problems.append(f'{unknown}; {what} is in force')
     if raw['ready-port'] == raw['metrics-port']:
         problems.append('ready-port and metrics-port are the same')
         raw.update({n: good.get(n, _READERS[n][1]) for n in PORTS})
@@ -91,6 +101,22 @@ def read(
         problems=tuple(problems),
         complete=complete,
     )
+
+
+def _named(text: object) -> dict[str, int]:
+    """The services that a good value names, each with its line."""
+    return settings.yaml_lines(_text(text, SERVICE_OPTIONS))[1]
+
+
+def _unknown(text: object, services: Collection[str]) -> str:
+    """The first name in *text* that no service and no type of services has, in words for the operator."""
+    known = {*services, *behaviour.TABLE, *interface.V1_TYPES}
+    for name, line in _named(text).items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f': did you mean {near[0]}?' if near else ', nor is any of that type related'
+            return f'{SERVICE_OPTIONS}: line {line}: no service is called {validation.shown(name)}{hint}'
+    return ''
 
 
 def _free(name: str, value: Any, held: Callable[[str, int], str]) -> None:

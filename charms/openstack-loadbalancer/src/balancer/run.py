@@ -17,6 +17,7 @@ from . import (
     departed,
     files,
     handover,
+    interface,
     layout,
     options,
     publish,
@@ -81,7 +82,8 @@ def know(why: Why, inputs: Inputs) -> decision.Known:
     verdict = blame.verdict(inputs)
     seen = inputs.seen.get('listening')
     listeners = cast('tuple[layout.Listener, ...]', seen) if isinstance(seen, tuple) else ()
-    effective = options.read(inputs.options, good, _held(inputs, listeners, own))
+    related = frozenset[str]().union(*(interface.names(r) for r in _relations(inputs)))
+    effective = options.read(inputs.options, good, _held(inputs, listeners, own), related)
     if verdict.options:
         effective = options.without(inputs.options, good, verdict.options)
     opts = effective.options
