@@ -86,6 +86,8 @@ class Frontend:
     """Networks whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed."""
     tls: Tls | None = None
     """None: whoever comes speaks HTTP."""
+    changed_over: bool = False
+    """Both schemes were taken here: a worker from before a reload may still have connections to hand on."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -200,10 +200,12 @@ def _frontends(f: config.Frontend, lists: rules.Lists) -> Iterator[str]:
     timeout = f'timeout client {f.client_ms}ms'
     connection = (*limits_, timeout, *rules.connection(f, lists))
     if f.tls is None:
-        yield _frontend(f, (*binds, *connection), lists)
+        late = (secure.inner(f'{f.name}{secure.PLAIN}'),) if f.changed_over else ()
+        yield _frontend(f, (*binds, *late, *connection), lists)
     elif not f.tls.plain_too:
         ends = secure.ending(f.tls)
-        yield _frontend(f, (*(f'{b} {ends}' for b in binds), *connection), lists)
+        late = (secure.inner(f.name, ends),) if f.changed_over else ()
+        yield _frontend(f, (*(f'{b} {ends}' for b in binds), *late, *connection), lists)
     else:
         plain = secure.without(f)
         silent = f'timeout client {secure.SILENT_S}s'

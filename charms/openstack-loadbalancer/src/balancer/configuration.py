@@ -89,6 +89,7 @@ def _frontend(f: layout.Frontend, unit: Unit) -> config.Frontend:
         proxy_protocol_from=unit.proxy_protocol_from,
         forwarded_from=unit.forwarded_from,
         tls=ends,
+        changed_over=f.protocol == 'http' and unit.tls.changed_over(f.types),
     )
 
 

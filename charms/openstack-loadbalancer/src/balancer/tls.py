@@ -56,6 +56,12 @@ class Tls:
             strict_transport_s=STRICT_TRANSPORT_S if mode == 'https' else 0,
         )
 
+    def changed_over(self, types: Iterable[str]) -> bool:
+        """Whether both schemes were taken for *types* before this, as far as can be known."""
+        types = tuple(types)
+        back = any(self.told[t].since for t in types if t in self.told)
+        return self.mode(types) == 'https' or (self.mode(types) == 'http' and back)
+
     @property
     def both_until(self) -> Mapping[str, float]:
         """By type, until when HTTP and TLS are both taken; seconds since the epoch."""
