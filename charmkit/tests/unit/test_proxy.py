@@ -100,6 +100,16 @@ INSTANCE = keepalived.Instance(
 )
 
 
+def test_everything_that_it_can_say_of_tls(snapshot: SnapshotAssertion):
+    tls = config.Tls(folders=('/certificates/public', '/certificates/admin'), minimum='1.3')
+    ends = dataclasses.replace(RICH, tls=dataclasses.replace(tls, strict_transport_s=3600))
+    both = dataclasses.replace(RICH, name='both', tls=dataclasses.replace(tls, plain_too=True))
+    over = dataclasses.replace(PLAIN, name='over', tls=tls, changed_over=True)
+    back = dataclasses.replace(PLAIN, name='back', changed_over=True)
+    what = dataclasses.replace(WHOLE, frontends=(ends, both, over, back), ends=('public', 'admin'))
+    assert text(what) == snapshot
+
+
 def test_who_holds_the_vips(snapshot: SnapshotAssertion):
     assert keepalived.render(INSTANCE) == snapshot
 
