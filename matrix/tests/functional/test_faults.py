@@ -42,6 +42,7 @@ QUICK = (
     *('loadbalancer-stop', 'loadbalancer-freeze', 'kill-agent', 'sever-controller'),
     *('netsplit', 'netsplit-minority', 'netsplit-deaf', 'loss', 'latency', 'resets', 'dns-loss'),
     *('disk-full', 'clock-skew', 'reboot', 'hard-stop', 'remove-unit', 'add-unit'),
+    *('memory-squeeze', 'descriptors-squeeze', 'restart-storm', 'disk-slow'),
 )
 # The scripts of these are those of others above, with another service or more machines: `make test-all` has them.
 ALIKE = {
@@ -51,7 +52,15 @@ ALIKE = {
     'loadbalancer-freeze',
     'netsplit-minority',
 }
-ELSEWHERE = {'vip-loss', 'depose-leader', 'database-stop', 'database-freeze'}
+ELSEWHERE = {
+    *('vip-loss', 'depose-leader', 'database-stop', 'database-freeze'),
+    *(
+        'config-change',
+        'refresh',
+        'unrelate',
+        'action',
+    ),  # tests/integration: they are Juju's alone
+}
 """Those with a test of their own below."""
 
 

@@ -13,7 +13,7 @@ from faultstage import FakeLink, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matrix.faults import fault, find, inject, kinds, shell
+from matrix.faults import changes, fault, find, inject, kinds, shell
 from matrix.faults.scripts import delay
 from matrix.juju import link
 from matrix.plans import plan
@@ -38,7 +38,7 @@ def _says(output: str, code: int = 0):
 
 def test_every_script_of_every_fault_is_one_that_a_shell_can_read() -> None:
     at = FakeLink()
-    for one in find.BUILT_IN:
+    for one in (one for one in find.BUILT_IN if one not in changes.FAULTS):  # Those have none.
         injection = dataclasses.replace(_injection(at), parameters={})
         for step in (one.unable, one.arm, one.inject, one.landed, one.heal, one.healed):
             with contextlib.suppress(link.LinkError):

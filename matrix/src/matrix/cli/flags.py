@@ -61,6 +61,12 @@ def pair(text: str) -> tuple[str, str]:
     return key, value
 
 
+def replacement(text: str) -> tuple[str, str]:
+    """`APPLICATION=PATH`, its path whole."""
+    name, path = pair(text)
+    return name, str(pathlib.Path(path).resolve())
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add every flag. One that was not given leaves nothing behind, so that a bundle's own defaults can."""
     parser.argument_default = argparse.SUPPRESS
@@ -73,6 +79,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help='act as 0.10 did, where we differ',
     )
     ours.add_argument('--seed', type=seed, help='make the same plan and load again')
+    ours.add_argument(
+        '--seeds', type=count, metavar='N',
+        help='so many runs, each with the seed after the one before; their plans cover more and more',
+    )  # fmt: skip
     ours.add_argument(
         '--unknown-is',
         '--unknown_is',
@@ -108,6 +118,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     ours.add_argument(
         '--model-config', '--model_config', action='append', type=pair, metavar='KEY=VALUE',
         help='configure a new model',
+    )  # fmt: skip
+    ours.add_argument(
+        '--replace', action='append', type=replacement, metavar='APPLICATION=PATH',
+        help='the fault `refresh` goes to this charm, and back',
     )  # fmt: skip
     ours.add_argument(
         '--deadline', type=seconds, metavar='TIME', help='the longest that a test may take (1h)'
@@ -205,7 +219,7 @@ def gather(call: argparse.Namespace, said: dict[str, Any]) -> options.Options:
     return options.Options(**found)
 
 
-_NOT_AGAIN = frozenset({'path', 'chaos_plan', 'chaos_output', 'seed', 'xunit', 'skin'})
+_NOT_AGAIN = frozenset({'path', 'chaos_plan', 'chaos_output', 'seed', 'seeds', 'xunit', 'skin'})
 """What belongs to one run alone."""
 
 

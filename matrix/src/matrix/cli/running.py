@@ -9,23 +9,65 @@ import os
 import pathlib
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
 from typing import Any, TypeVar
 
 from matrix.cli import screen
 from matrix.history import journal, journalfile
 from matrix.judge import panel
 from matrix.juju import live
-from matrix.report import story, terminal, write
-from matrix.run import alltests, options, prepare, rundir, writing
+from matrix.report import story, terminal, words, write
+from matrix.run import alltests, corpus, options, prepare, rundir, writing
 
 T = TypeVar('T')
 
 _LOG = logging.getLogger('matrix')
 
 
+def several(some: Iterable[prepare.Prepared]) -> int:
+    """Run one after another, sum them up, and return the worst exit code; interrupted, the others do not begin.
+
+    Raises:
+        link.LinkError: there is no Juju, or it does not answer.
+    """
+    lines: list[str] = []
+    codes: list[int] = []
+    directory: pathlib.Path | None = None
+    for one in some:
+        ran = ran_of(one)
+        directory = ran.directory
+        codes.append(ran.code)
+        report = story.tell(journalfile.read(directory / rundir.JOURNAL), ran.tests)
+        said = words.short(report.sentence, 90)
+        lines.append(f'  seed {one.seed:<12} {words.OUTCOMES[report.outcome]:8} {said}')
+        if ran.interrupted:
+            break
+    passed = sum(code == 0 for code in codes)
+    print(f'{passed} of {len(codes)} seeds passed')
+    print('\n'.join(lines))
+    if directory is not None:
+        found = corpus.coverage(corpus.of_newest(directory.parent))
+        tried, every = (sum(found.of(sort)[n] for sort in ('on', 'in', 'with')) for n in (0, 1))
+        if every:
+            print(f'  tried so far: {tried} of {every} (juju matrix coverage {directory.parent})')
+    return max(codes, key=_BAD.index, default=1)
+
+
+_BAD = (0, 1, 200, 101, 130)
+"""Exit codes, the worst last."""
+
+
 def run(one: prepare.Prepared) -> int:
     """Run it, tell it, and return its exit code.
+
+    Raises:
+        link.LinkError: there is no Juju, or it does not answer.
+    """
+    return ran_of(one).code
+
+
+def ran_of(one: prepare.Prepared) -> alltests.Ran:
+    """Run it and tell it.
 
     Raises:
         link.LinkError: there is no Juju, or it does not answer.
@@ -37,7 +79,7 @@ def run(one: prepare.Prepared) -> int:
     with logs(one.options, directory):
         ran = carry_out(one, directory, juju)
     tell(directory, ran.tests, one.options)
-    return ran.code
+    return ran
 
 
 def carry_out(one: prepare.Prepared, directory: pathlib.Path, juju: str) -> alltests.Ran:

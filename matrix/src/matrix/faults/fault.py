@@ -56,6 +56,8 @@ class Fault:
         needs: words that the facts of a target's machine must hold (`facts.py`) for a plan to strike there.
         reversible: False for what changes the model (a removed unit): the shrinker treats it as a barrier.
         within: seconds for `landed`, and for `healed`.
+        undo: the `juju` commands that undo what no machine can; written down before it bites.
+        asked: chosen by chance only where a suite names it.
     """
 
     kind: plan.Kind
@@ -72,3 +74,5 @@ class Fault:
     needs: frozenset[str] = frozenset()
     reversible: bool = True
     within: tuple[float, float] = (15.0, 60.0)
+    undo: Callable[[Injection], tuple[tuple[str, ...], ...]] | None = None
+    asked: bool = False

@@ -18,6 +18,7 @@ from typing import cast
 from matrix.faults import (
     agents,
     cache,
+    changes,
     clock,
     disk,
     fault,
@@ -25,6 +26,7 @@ from matrix.faults import (
     machines,
     network,
     processes,
+    squeeze,
     units,
 )
 from matrix.grammar import problem
@@ -40,7 +42,10 @@ BUILT_IN: tuple[fault.Fault, ...] = (
     *disk.FAULTS,
     *clock.FAULTS,
     *cache.FAULTS,
+    *changes.FAULTS,
+    *squeeze.FAULTS,
 )
+_ONLY_IN_PLANS = (*units.ONLY_IN_PLANS, *squeeze.ONLY_IN_PLANS)
 
 
 def faults(bundle: pathlib.Path | None = None) -> dict[str, fault.Fault]:
@@ -52,7 +57,7 @@ def faults(bundle: pathlib.Path | None = None) -> dict[str, fault.Fault]:
     Raises:
         problem.RefusedError: what does not load, each with file and line; or two faults share a name.
     """
-    found = {one.kind.name: one for one in (*BUILT_IN, *units.ONLY_IN_PLANS)}
+    found = {one.kind.name: one for one in (*BUILT_IN, *_ONLY_IN_PLANS)}
     problems: list[problem.Problem] = []
     for where, offered in (*_packages(problems), *_tests(bundle, problems)):
         for one in offered:
@@ -67,7 +72,7 @@ def faults(bundle: pathlib.Path | None = None) -> dict[str, fault.Fault]:
 
 def by_chance(known: Iterable[fault.Fault]) -> tuple[fault.Fault, ...]:
     """Those that a generated plan may use."""
-    only = {one.kind.name for one in units.ONLY_IN_PLANS}
+    only = {one.kind.name for one in _ONLY_IN_PLANS}
     return tuple(one for one in known if one.kind.name not in only)
 
 

@@ -67,7 +67,14 @@ async def amends(at: link.Link, entries: Iterable[journal.Entry]) -> Report:
     """
     healed: list[str] = []
     failed: list[str] = []
-    for application, count in counts(tuple(entries)).items():
+    entries = tuple(entries)
+    for event, command in undo(entries):
+        try:
+            await at.cli(*command, within=300.0)
+            healed.append(f'{event}: juju {" ".join(command)}')
+        except link.LinkError as error:
+            failed.append(f'{event}: {error}')
+    for application, count in counts(entries).items():
         try:
             sentence = await _to_count(at, application, count)
         except link.LinkError as error:
@@ -75,6 +82,20 @@ async def amends(at: link.Link, entries: Iterable[journal.Entry]) -> Report:
             continue
         healed += [sentence] if sentence else []
     return Report(tuple(healed), tuple(failed))
+
+
+def undo(entries: Iterable[journal.Entry]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The commands that undo each event that was not seen healed, the last event first. Pure."""
+    entries = tuple(entries)
+    unhealed = {one.id for one in open_faults(entries)}
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for entry in reversed(entries):
+        note = entry.what
+        if isinstance(note, journal.Note) and note.kind == notes.UNDO:
+            said = cast('dict[str, Any]', note.value)
+            if said['event'] in unhealed:
+                found += [(said['event'], tuple(map(str, one))) for one in said['commands']]
+    return tuple(found)
 
 
 def counts(entries: Iterable[journal.Entry]) -> dict[str, int]:

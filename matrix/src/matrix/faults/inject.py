@@ -149,7 +149,7 @@ async def _refusal(one: fault.Fault, here: fault.Injection) -> str:
                 return f'it would leave {application} with {count} unit(s), and {one.spare} must be left'
     try:
         return await one.unable(here)
-    except link.LinkError as error:
+    except (link.LinkError, ValueError) as error:
         return str(error)
 
 
@@ -232,6 +232,10 @@ class _Drive:
             self.ready = True
             if not self.one.reversible:
                 self.write(journal.Note(notes.UNITS, _counts(self.here)))
+            if self.one.undo is not None:
+                commands: located.Plain = [[*one] for one in self.one.undo(self.here)]
+                value: located.Plain = {'event': self.here.event.id, 'commands': commands}
+                self.write(journal.Note(notes.UNDO, value))
             self.say('armed')
             yield
         finally:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import getpass
 import os
+import re
 import secrets
 import socket
 from collections.abc import AsyncGenerator
@@ -64,7 +65,14 @@ async def _all(at: link.Link, machines: list[str], owner: str, what: str) -> Non
 
 async def _ask(at: link.Link, machine: str, owner: str, what: str) -> None:
     whose = f'{getpass.getuser()}@{socket.gethostname()} (process {os.getpid()})'
-    variables = {'OWNER': owner, 'WHOSE': whose, 'LEASE': f'{LEASE:.0f}', 'WHAT': what}
+    variables = {
+        'OWNER': owner,
+        'WHOSE': whose,
+        'LEASE': f'{LEASE:.0f}',
+        'WHAT': what,
+        # Machines that are plain processes share a /run: the model's name tells them apart.
+        'MODEL': re.sub('[^a-z0-9-]', '', at.model.rpartition(':')[2].rpartition('/')[2].lower()),
+    }
     ran = await at.script(machine, shell.read('lease.sh'), env=variables, within=20.0)
     _, found, said = ran.output.partition('held ')
     if found:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from matrix.faults import fault, kinds, shell
 
-_CHOOSE = """
+CHOOSE = """
 if [ -n "${PROCESS:-}" ]; then
     keep LISTENS -
 else
@@ -15,7 +15,7 @@ else
 fi
 struck_pids | grep -q . || { echo "${PROCESS:-$SERVICE} does not run"; exit 1; }
 """
-_UNABLE = """
+UNABLE = """
 if [ -n "${PROCESS:-}" ]; then
     struck_pids | grep -q . || echo "no process is called $PROCESS"
 else
@@ -26,7 +26,7 @@ else
     systemctl is-active --quiet "$SERVICE" || echo "$SERVICE does not run"
 fi
 """
-_SAYS_AS_BEFORE = """
+SAYS_AS_BEFORE = """
 now=$(answer)
 [ "$now" = "$BEFORE" ] || exit 0
 """
@@ -50,8 +50,8 @@ systemctl start "$SERVICE"
 """
 
 _KILL = shell.Scripts(
-    unable=_UNABLE,
-    prepare=_CHOOSE
+    unable=UNABLE,
+    prepare=CHOOSE
     + """
 keep OLD "$(struck_pids | tr '\\n' ' ')"
 keep BEFORE "$(answer)"
@@ -74,12 +74,12 @@ if [ -n "${SERVICE:-}" ]; then
 fi
 """,
     healed='struck_pids | grep -q . || exit 0\n'
-    + _SAYS_AS_BEFORE
+    + SAYS_AS_BEFORE
     + 'echo "${PROCESS:-$SERVICE} runs; asked, it is: $now"',
 )
 _STOP = shell.Scripts(
-    unable=_UNABLE,
-    prepare=_CHOOSE + 'keep BEFORE "$(answer)"\n',
+    unable=UNABLE,
+    prepare=CHOOSE + 'keep BEFORE "$(answer)"\n',
     inject=_HOLD_DOWN,
     landed="""
 [ -z "$(pids_of "$SERVICE")" ] || exit 0
@@ -89,12 +89,12 @@ echo "$SERVICE has no process; asked, it was: $BEFORE, is: $now"
 """,
     heal=_LET_UP,
     healed='systemctl is-active --quiet "$SERVICE" || exit 0\n'
-    + _SAYS_AS_BEFORE
+    + SAYS_AS_BEFORE
     + 'echo "$SERVICE runs; asked, it is: $now"',
 )
 _FREEZE = shell.Scripts(
-    unable=_UNABLE,
-    prepare=_CHOOSE + 'keep BEFORE "$(answer)"\n',
+    unable=UNABLE,
+    prepare=CHOOSE + 'keep BEFORE "$(answer)"\n',
     # Twice: a process may be born between the list and the signal.
     inject="""
 for again in 1 2; do
@@ -117,7 +117,7 @@ echo "${PROCESS:-$SERVICE}: $count process(es) stopped; asked, it was: $BEFORE, 
 struck_pids | grep -q . || exit 0
 for pid in $(struck_pids); do [ "$(state_of "$pid")" != T ] || exit 0; done
 """
-    + _SAYS_AS_BEFORE
+    + SAYS_AS_BEFORE
     + 'echo "${PROCESS:-$SERVICE} goes on; asked, it is: $now"',
 )
 

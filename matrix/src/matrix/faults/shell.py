@@ -81,6 +81,7 @@ def fault_of(
     exclusive: str = '',
     needs: frozenset[str] = frozenset(),
     within: tuple[float, float] = (15.0, 60.0),
+    asked: bool = False,
 ) -> fault.Fault:
     """The fault that does this; `defaults` are parameters that a plan need not say."""
     work = _Work(scripts, defaults or dict[str, Value](), within)
@@ -98,6 +99,7 @@ def fault_of(
         exclusive=exclusive,
         needs=needs | {'systemd', 'python3'},
         within=within,
+        asked=asked,
     )
 
 

@@ -27,7 +27,7 @@ HEALTH = frozenset({'busy', 'settling', 'healthy', 'unhealthy'})
 CHAOS = frozenset(
     {
         'plan', 'applications', 'kinds', 'count', 'gap', 'hold', 'serial', 'redundant', 'control', 'patience',
-        'expect', 'strikes',
+        'expect', 'strikes', 'cover',
     }
 )  # fmt: skip
 

@@ -18,7 +18,7 @@ CHECKS = (
 )  # fmt: skip
 """The checks of matrix that have one name."""
 
-FAMILIES = ('acknowledged', 'reads of', 'kept', 'history', 'session', 'probe', 'trend')
+FAMILIES = ('acknowledged', 'reads of', 'kept', 'history of', 'session of')
 """Those of which there is one for each kind of operation: `acknowledged put`."""
 
 EFFECTS = ('leader',)

@@ -21,10 +21,13 @@ left            {made: {sort: count}, asked: [service], unseen: [service], secon
                 answer; `how`: 'stuck' (it cannot be deleted) or 'orphan' (of something that is gone); `because`: what
                 of unknown outcome explains it
 load.none       why there is no load
+cells           {places: {kind: [application]}, phases: [phase]}: all that a plan of this chaos could be made of
+coverage        {runs, never: [sentence], on, in, with: [tried, all]}: what this run and those beside it have tried
 short           {asked, planned, why}: the plan has fewer events than were asked for, or none
 control.run     the plan that follows has no event on purpose: what fails in it, no fault has broken
 refused         {event, fault, reason}: an event that could not be carried out
 units           {event, counts: {application: units}}: as it was before an event that changes the model
+undo            {event, commands: [[word]]}: the `juju` commands that undo an event that no machine can
 fingerprint     {moment: 'before' | 'after', applications: {...}}
 expect          {…}: what this test allows and asks for, where it differs from what `judge.expect` has
 owners          {address, units, at, unseen}: who held a VIP at this second of the run, and which units did not say
@@ -58,7 +61,10 @@ NO_LOAD_WANTED = 'the bundle says that it has no load'
 REFUSED = 'refused'
 SHORT = 'short'
 CONTROL_RUN = 'control.run'
+CELLS = 'cells'
+COVERAGE = 'coverage'
 UNITS = 'units'
+UNDO = 'undo'
 FINGERPRINT = 'fingerprint'
 EXPECT = 'expect'
 OWNERS = 'owners'

@@ -8,20 +8,30 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from matrix.grammar import problem
 from matrix.history import journal, notes
-from matrix.judge import checks, expect, keeping, recovery, safety, service, trial, verdict
+from matrix.judge import (
+    checks,
+    expect,
+    histories,
+    keeping,
+    recovery,
+    safety,
+    service,
+    trial,
+    verdict,
+)
 
 _FAIL, _UNKNOWN = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN
 
 # Of two failures, the one further up is the one to tell: what is lost says more than what was slow.
 _WEIGHT = (
-    'acknowledged', 'kept', 'reads', 'tokens', 'left', 'owners', 'errors', 'load', 'fingerprint', 'quiet', 'latency',
-    'rules', 'faults',
+    'history', 'session', 'acknowledged', 'kept', 'reads', 'tokens', 'left', 'owners', 'errors', 'load',
+    'fingerprint', 'quiet', 'latency', 'rules', 'faults',
 )  # fmt: skip
 
 # Of several reasons not to know, the one that explains the others: without load nothing else can be seen.
 _WEIGHT_OF_UNKNOWN = (
-    'journal', 'expect', 'rules', 'load', 'faults', '', 'acknowledged', 'reads', 'kept', 'tokens', 'left', 'owners',
-    'effects', 'latency', 'fingerprint', 'quiet', 'errors',
+    'journal', 'expect', 'rules', 'load', 'faults', '', 'history', 'session', 'acknowledged', 'reads', 'kept',
+    'tokens', 'left', 'owners', 'effects', 'latency', 'fingerprint', 'quiet', 'errors',
 )  # fmt: skip
 
 _Judge = Callable[[trial.Trial], verdict.Verdict]
@@ -156,12 +166,21 @@ def _of_load(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
             continue  # Whether it had to be, the load's own check says.
         yield f'acknowledged {write}', functools.partial(_pair, safety.acknowledged, write, read)
         yield f'reads of {write}', functools.partial(_pair, safety.reads, write, read)
+    yield from _of_things(of)
     for make, look, let_go in keeping.kinds(of):
         yield f'kept {make.partition(".")[0]}', functools.partial(_life, make, look, let_go)
     if keeping.kinds(of):
         yield 'left', keeping.left
     if {safety.ISSUE, safety.VALIDATE} <= kinds:
         yield 'tokens', safety.tokens
+
+
+def _of_things(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
+    for name, said in histories.named(of).items():
+        if not of.expect.stale:
+            yield f'history of {name}', functools.partial(_thing, histories.history, name, said)
+        if any(one.invoke.process for one in of.done):
+            yield f'session of {name}', functools.partial(_thing, histories.session, name, said)
 
 
 def _tried(of: trial.Trial, write: str) -> bool:
@@ -186,6 +205,15 @@ def _of_model(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
 
 def _life(make: str, look: str, let_go: str, of: trial.Trial) -> verdict.Verdict:
     return keeping.kept(of, make, look, let_go)
+
+
+def _thing(
+    check: Callable[[trial.Trial, str, Mapping[str, object]], verdict.Verdict],
+    name: str,
+    said: Mapping[str, object],
+    of: trial.Trial,
+) -> verdict.Verdict:
+    return check(of, name, said)
 
 
 def _pair(

@@ -69,6 +69,7 @@ def _application_of(
         units=units,
         subordinate=bool(app.subordinate_to),
         charm=app.charm_name,
+        revision=app.charm_rev,
         status=app.app_status.current,
         message=app.app_status.message,
         relations=tuple(relations),

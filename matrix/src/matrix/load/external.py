@@ -14,7 +14,7 @@ import logging
 import pathlib
 import sys
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
 from matrix import model, programs
@@ -67,7 +67,9 @@ class Python:
         except Exception as error:
             why = f'{self.path.name} cannot be used: {type(error).__name__}: {error}'
             raise model.InfraFailure(why) from error
-        _announce(said, self.sentence, getattr(module, 'WRITES', ()))
+        _announce(
+            said, self.sentence, getattr(module, 'WRITES', ()), getattr(module, 'MODELS', {})
+        )
         token = record.current.set(said)
         try:
             await function(self.facade, log)
@@ -127,20 +129,21 @@ class _Lines:
 
     def take(self, line: dict[str, Any]) -> None:
         """One line. ValueError says what is wrong with it."""
-        if 'writes' in line:
-            _announce(self.said, self.sentence, line['writes'])
+        if 'writes' in line or 'models' in line:
+            _announce(self.said, self.sentence, line.get('writes', ()), line.get('models', {}))
             return
         kind, phase, name = (str(line.get(key, '')) for key in ('op', 'phase', 'id'))
         if not kind or phase not in {'invoke', 'ok', 'fail', 'info'} or not name:
             raise ValueError("an operation has 'op', 'id' and 'phase' (invoke, ok, fail or info)")
         endpoint, request, error = (str(line.get(key, '')) for key in _WORDS)
+        process = str(line.get('process', ''))
         own = f'own.{name}'
         if phase != 'invoke' and own not in self.open:
-            self.said.put(journal.Operation(own, kind, 'invoke', value=line.get('value')))
+            self.said.put(journal.Operation(own, kind, 'invoke', process, line.get('value')))
         (self.open.add if phase == 'invoke' else self.open.discard)(own)
         self.said.put(
             journal.Operation(
-                own, kind, cast('Any', phase), '', line.get('value'), endpoint, request, error
+                own, kind, cast('Any', phase), process, line.get('value'), endpoint, request, error
             )
         )
 
@@ -155,7 +158,12 @@ def _heard(text: str, lines: _Lines, log: logging.Logger) -> None:
         log.warning('not an operation (%s): %s', error, text[:200])
 
 
-def _announce(said: record.Record, sentence: str, writes: Iterable[object]) -> None:
+def _announce(
+    said: record.Record,
+    sentence: str,
+    writes: Iterable[object],
+    models: Mapping[str, located.Plain] | None = None,
+) -> None:
     pairs: list[located.Plain] = []
     for pair in writes:
         write, read = cast('tuple[object, object]', pair)
@@ -166,5 +174,6 @@ def _announce(said: record.Record, sentence: str, writes: Iterable[object]) -> N
         'sentence': sentence,
         'writes': pairs,
         'own': True,
+        'models': dict(models or {}),
     }
     said.write(journal.Note(notes.LOAD, value))

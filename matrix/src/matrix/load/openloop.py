@@ -168,6 +168,7 @@ class Clients:
             'rate': rate,
             'sentence': self.load.sentence,
             'writes': [[write, read] for write, read in self.load.writes],
+            'models': getattr(self.load, 'models', {}),
             'nothing': [[*pair] for pair in getattr(self.load, 'nothing', ())],
             'keeps': [[*kinds] for kinds in self.keeps],
         }

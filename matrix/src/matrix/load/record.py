@@ -63,7 +63,12 @@ current: contextvars.ContextVar[Record | None] = contextvars.ContextVar('record'
 
 @contextlib.contextmanager
 def operation(
-    kind: str, value: located.Plain = None, endpoint: str = '', *, swallow: bool = False
+    kind: str,
+    value: located.Plain = None,
+    endpoint: str = '',
+    *,
+    swallow: bool = False,
+    process: str = '',
 ) -> Generator[Operation]:
     """One operation, from the beginning of the block to its end.
 
@@ -71,12 +76,11 @@ def operation(
         kind: what is done; a word that stays the same.
         value: what is written, or asked for.
         endpoint: who is asked.
+        process: which client asks: what it sees is never to be less than it saw before.
         swallow: an exception ends the block and goes no further: the load goes on.
     """
     record, doing = current.get(), Operation(endpoint=endpoint)
-    invoke = journal.Operation(
-        f'own.{next(_NUMBERS)}', kind, 'invoke', value=value, endpoint=endpoint
-    )
+    invoke = journal.Operation(f'own.{next(_NUMBERS)}', kind, 'invoke', process, value, endpoint)
     if record is not None:
         record.put(invoke)
     try:

@@ -70,9 +70,9 @@ def generate(
         return Plan(seed, (), bundle)
     ordered = sorted(kinds, key=lambda kind: kind.name)
     swarm = [kind for kind in ordered if streams.stream(seed, 'swarm', kind.name).random() < 0.5]
-    events = [_event(seed, n, swarm or ordered, gap) for n in range(1, count + 1)]
-    found = (resolve(event, model, seed) for event in events)
-    return Plan(seed, tuple(event for event in found if event.targets), bundle)
+    events = [event(seed, n, swarm or ordered, gap) for n in range(1, count + 1)]
+    found = (resolve(one, model, seed) for one in events)
+    return Plan(seed, tuple(one for one in found if one.targets), bundle)
 
 
 def resolve(event: Event, model: snapshot.Model, seed: int) -> Event:
@@ -121,7 +121,8 @@ def weaker(event: Event, kind: Kind) -> tuple[Event, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _event(seed: int, number: int, kinds: Sequence[Kind], gap: float) -> Event:
+def event(seed: int, number: int, kinds: Sequence[Kind], gap: float) -> Event:
+    """The event of this number, of one of some kinds, without targets; about `gap` seconds after the one before."""
     name = f'e{number}'
     kind = streams.stream(seed, name, 'kind').choice(kinds)
     start = (number - 1 + streams.stream(seed, name, 'at').random()) * gap

@@ -35,6 +35,7 @@ class Application:
     units: tuple[Unit, ...] = ()
     subordinate: bool = False
     charm: str = ''
+    revision: int = 0
     status: str = 'active'
     message: str = ''
     relations: tuple[tuple[str, str], ...] = ()

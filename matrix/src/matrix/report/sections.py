@@ -72,8 +72,14 @@ def _sentence(value: str) -> str:
     return f'{value[:1].upper()}{value[1:]}.' if value else ''
 
 
+def _of(value: located.Plain) -> str:
+    found = value if isinstance(value, list) else []
+    return ' of '.join(str(one) for one in found)
+
+
 FILTERS: dict[str, Callable[..., str]] = {
     'sentence': _sentence,
+    'of': _of,
     'took': words.took,
     'moment': words.moment,
     'count_of': words.count,

@@ -126,6 +126,9 @@ class Story:
     not_again: str = ''
     folder: str = ''
     damaged: int = 0
+    coverage: Mapping[str, located.Plain] = dataclasses.field(
+        default_factory=dict[str, located.Plain]
+    )
 
     @property
     def worst(self) -> Test | None:
@@ -186,6 +189,7 @@ def tell(
         not_again=not_again(last(entries, NOT_AGAIN)),
         folder=folder,
         damaged=len(read.problems),
+        coverage=mapping(last(entries, notes.COVERAGE)),
     )
 
 

@@ -12,7 +12,17 @@ from matrix.grammar import located, suite
 from matrix.history import journal, journalfile, notes
 from matrix.judge import panel, verdict
 from matrix.juju import link, live
-from matrix.run import ending, models, onetest, outcome, prepare, rundir, shrinking, writing
+from matrix.run import (
+    corpus,
+    ending,
+    models,
+    onetest,
+    outcome,
+    prepare,
+    rundir,
+    shrinking,
+    writing,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,5 +152,8 @@ def _end(
         'ending': 'interrupted' if interrupted else ending.worst(endings),
         'code': code,
     }
+    beside = corpus.coverage(corpus.runs(directory.parent, prepared.bundle.digest))
+    if beside.possible:
+        write(journal.Note(notes.COVERAGE, corpus.note(beside)))
     write(journal.Note(notes.RUN_END, said))
     return Ran(directory, found, code, interrupted)

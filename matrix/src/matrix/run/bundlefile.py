@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import pathlib
+from collections.abc import Mapping
 
 from matrix.grammar import located, problem
 
@@ -27,6 +28,8 @@ class Bundle:
     spaces: frozenset[str] = frozenset()
     ha: bool = False
     spell: bool = False
+    charms: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """The path of each application's charm that lies on this machine."""
 
 
 def find(path: pathlib.Path) -> Bundle:
@@ -62,6 +65,7 @@ def find(path: pathlib.Path) -> Bundle:
         ),
         ha=any(_units(entry.value) > 1 for entry in applications.entries),
         spell=_is_spell(file.parent / 'metadata.yaml'),
+        charms=_charms(applications, file.resolve().parent),
     )
 
 
@@ -93,6 +97,16 @@ def _units(application: located.Value) -> int:
     said = application.get('num_units') if isinstance(application, located.Mapping) else None
     count = said.value if isinstance(said, located.Scalar) else None
     return count if isinstance(count, int) else 0
+
+
+def _charms(applications: located.Mapping, folder: pathlib.Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for entry in applications.entries:
+        charm = entry.value.get('charm') if isinstance(entry.value, located.Mapping) else None
+        said = charm.value if isinstance(charm, located.Scalar) else None
+        if isinstance(said, str) and said.startswith(('.', '/')):
+            found[entry.key] = str((folder / said).resolve())
+    return found
 
 
 def _spaces(application: located.Value) -> list[str]:

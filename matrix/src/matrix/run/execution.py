@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from matrix import model
-from matrix.faults import facts, fault, inject
+from matrix.faults import changes, facts, fault, inject
 from matrix.grammar import located
 from matrix.history import journal, notes
 from matrix.juju import link
@@ -66,7 +66,11 @@ class Execution:
         """What the machines are made of; asked once."""
         if self.facts is None:
             self.waits(task, 'looks at what the machines are made of')
-            self.facts = await facts.look(self.link)
+            found = dict(await facts.look(self.link))
+            local = frozenset({**self.bundle.charms, **dict(self.options.replace)})
+            for machine, said in (await changes.words(self.link, local)).items():
+                found[machine] = found.get(machine, frozenset()) | said
+            self.facts = found
             self.waits(task, '')
         return self.facts
 

@@ -16,6 +16,7 @@ class Options:
 
     `ha` is None where it is to be told from the model. `chaos_plan` stands for every chaos task.
     `with_chaos` leaves out tests without any; `control`: the plan has no event on purpose.
+    `replace` names another charm (its path) for an application, that `refresh` goes to; `seeds`: so many runs.
     `words` is the command line again, to be kept with the run.
     """
 
@@ -53,4 +54,6 @@ class Options:
     deadline: float = 3600.0
     with_chaos: bool = False
     control: bool = False
+    replace: tuple[tuple[str, str], ...] = ()
+    seeds: int | None = None
     words: tuple[str, ...] = ()

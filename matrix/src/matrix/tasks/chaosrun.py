@@ -13,7 +13,7 @@ from matrix.grammar import located, problem
 from matrix.history import journal, notes
 from matrix.juju import link, observe, watching, wellbeing
 from matrix.load import openloop, vips
-from matrix.plans import chaosplan, plan, planfile, snapshot
+from matrix.plans import chaosplan, covering, plan, planfile, snapshot
 from matrix.run import execution
 from matrix.tasks import arguments, planning
 
@@ -136,7 +136,17 @@ class _Chaos:
         here = self.here
         machine_facts = await here.look(self.rule.name)
         known = find.by_chance(here.faults.values())
-        return planning.make(asked, known, now, machine_facts, here.seed, here.bundle.digest)
+        kinds, part = planning.able(asked, known, now, machine_facts)
+        there = covering.places(kinds, [one.name for one in part.applications])
+        said: located.Plain = {
+            'places': {kind: [*some] for kind, some in there.items()},
+            'phases': [*asked.phases],
+        }
+        self.note(notes.CELLS, said)
+        # Of a large model it takes seconds, in which the load must go on.
+        return await asyncio.to_thread(
+            planning.make, asked, known, now, machine_facts, here.seed, here.bundle.digest
+        )
 
     def keep(self, full: plan.Plan, old: chaosplan.Plan | None) -> None:
         here = self.here
@@ -211,6 +221,7 @@ class _Chaos:
         if found is None:
             self.refuse(event, f'there is no fault {event.fault!r}')
             return
+        chosen = self.with_charm(chosen)
         biting.add(event.id)
         here.calm.clear()
         self.bus.dispatch(
@@ -231,6 +242,18 @@ class _Chaos:
             biting.discard(event.id)
             if not biting:
                 here.calm.set()
+
+    def with_charm(self, event: plan.Event) -> plan.Event:
+        """A refresh with the charm that the bundle has for its application, and that which it is replaced by."""
+        said = dict(event.parameters)
+        name = event.targets[0].partition('/')[0] if event.targets else ''
+        if event.fault != 'refresh' or said.keys() & {'path', 'revision'}:
+            return event
+        if path := self.here.bundle.charms.get(name):
+            said['path'] = path
+        if other := dict(self.here.options.replace).get(name):
+            said.setdefault('replacement', other)
+        return dataclasses.replace(event, parameters=tuple(said.items()))
 
     def refuse(self, event: plan.Event, reason: str) -> None:
         self.note(notes.REFUSED, {'event': event.id, 'fault': event.fault, 'reason': reason})

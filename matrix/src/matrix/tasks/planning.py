@@ -13,6 +13,7 @@ from matrix.faults import facts, fault, inject
 from matrix.grammar import located, problem
 from matrix.plans import (
     chaosplan,
+    covering,
     plan,
     planfile,
     selectors,
@@ -46,6 +47,13 @@ class Wanted:
     strikes: tuple[Strike, ...] = (Strike(),)
     hold: float | None = None
     redundant: bool = True
+    cover: bool = True
+    serial: bool = False
+
+    @property
+    def phases(self) -> tuple[covering.Phase, ...]:
+        """The phases in which a fault of this chaos may strike."""
+        return ('alone', 'after') if self.serial else covering.PHASES
 
 
 def wanted(
@@ -75,6 +83,8 @@ def wanted(
         strikes=_strikes(task, known),
         hold=arguments.seconds(task, 'hold', 0.0) if 'hold' in args else None,
         redundant=bool(args.get('redundant', redundant)),
+        cover=bool(args.get('cover', True)),
+        serial=bool(args.get('serial')),
     )
 
 
@@ -162,12 +172,38 @@ def make(
 
     Only what can land somewhere and leaves enough units alone is part of it.
     """
+    kinds, here = able(wanted, known, model, machine_facts)
+    spare = {one.kind.name: one.spare for one in known}
+    # More than are wanted, for those that cannot be: the first that can are taken.
+    made = plan.generate(seed, kinds, here, count=wanted.count * 4, gap=wanted.gap, bundle=bundle)
+    fitting = [one for one in made.events if _spares(one, model, spare[one.fault])]
+    if not wanted.cover:
+        return plan.Plan(seed, _closer(fitting[: wanted.count], wanted.gap), bundle)
+    names = [one.name for one in here.applications]
+    every = covering.rows(covering.places(kinds, names), wanted.count, phases=wanted.phases)
+    rows = covering.chosen(every, seed, wanted.count)
+    drawn = [
+        one
+        for one in covering.events(rows, kinds, here, seed, gap=wanted.gap)
+        if _spares(one, model, spare[one.fault])
+    ]
+    missing = wanted.count - len(drawn)
+    return plan.Plan(seed, (*drawn, *_later(fitting[:missing], drawn, wanted)), bundle)
+
+
+def able(
+    wanted: Wanted,
+    known: Sequence[fault.Fault],
+    model: snapshot.Model,
+    machine_facts: facts.Facts,
+) -> tuple[tuple[plan.Kind, ...], snapshot.Model]:
+    """The kinds that can land somewhere, narrowed to where they can, and the part of the model that may be struck."""
     every = frozenset(one.name for one in model.applications)
     allowed = {
         one.kind.name: frozenset(
             name
             for strike in wanted.strikes
-            if strike.has(one.kind.name)
+            if strike.has(one.kind.name) and (strike.kinds or not one.asked)
             for name in strike.applications or every
         )
         for one in known
@@ -180,15 +216,27 @@ def make(
     )
     if wanted.hold is not None:
         kinds = tuple(dataclasses.replace(one, hold=(wanted.hold, wanted.hold)) for one in kinds)
-    spare = {one.kind.name: one.spare for one in chosen}
-    # More than are wanted, for those that cannot be: the first that can are taken.
-    made = plan.generate(seed, kinds, here, count=wanted.count * 4, gap=wanted.gap, bundle=bundle)
-    fitting = [one for one in made.events if _spares(one, model, spare[one.fault])]
-    taken = tuple(
-        dataclasses.replace(one, at=round(one.at - _earlier(one, number, wanted.gap), 1))
-        for number, one in enumerate(fitting[: wanted.count])
+    return kinds, here
+
+
+def _closer(events: Sequence[plan.Event], gap: float) -> tuple[plan.Event, ...]:
+    return tuple(
+        dataclasses.replace(one, at=round(one.at - _earlier(one, number, gap), 1))
+        for number, one in enumerate(events)
     )
-    return plan.Plan(seed, taken, bundle)
+
+
+def _later(
+    more: Sequence[plan.Event], drawn: Sequence[plan.Event], wanted: Wanted
+) -> tuple[plan.Event, ...]:
+    """Events in place of rows that could not be, after all the others and by names of their own."""
+    over = max((one.at + one.hold for one in drawn), default=0.0)
+    return tuple(
+        dataclasses.replace(
+            one, id=f'm{number}', at=round(over + number * max(wanted.gap, covering.TAIL), 1)
+        )
+        for number, one in enumerate(more, 1)
+    )
 
 
 def _earlier(event: plan.Event, number: int, gap: float) -> float:

@@ -7,6 +7,7 @@ import dataclasses
 import secrets
 
 from matrix.cli import flags, running
+from matrix.grammar import problem
 from matrix.run import bundlefile, defaults, prepare
 
 HELP = (
@@ -31,4 +32,13 @@ def run(call: argparse.Namespace) -> int:
     asked = dataclasses.replace(asked, words=flags.words(call, bundle.file))
     # Random once, here; from then on everything follows from it.
     seed = secrets.randbelow(2**32) if asked.seed is None else asked.seed
-    return running.run(prepare.prepare(asked, bundle, extra, seed))
+    if asked.seeds is None:
+        return running.run(prepare.prepare(asked, bundle, extra, seed))
+    if asked.chaos_plan is not None or not asked.seeds:
+        message = 'with a plan all seeds are one' if asked.seeds else 'it is a number from 1'
+        raise problem.RefusedError(
+            [problem.Problem(problem.Where('--seeds', 1), f'--seeds: {message}')]
+        )
+    return running.several(
+        prepare.prepare(asked, bundle, extra, one) for one in range(seed, seed + asked.seeds)
+    )

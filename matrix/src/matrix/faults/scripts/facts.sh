@@ -28,6 +28,10 @@ if have iptables && iptables -w 10 -t mangle -N matrix-try 2>/dev/null; then
     iptables -w 10 -t mangle -F matrix-try
     iptables -w 10 -t mangle -X matrix-try
 fi
+# Of memory the service manager must have groups of its own, in either version of control groups.
+for file in /sys/fs/cgroup/system.slice/memory.max /sys/fs/cgroup/memory/system.slice/memory.limit_in_bytes; do
+    [ -w "$file" ] && word memory-group && break
+done
 grep -qw overlay /proc/filesystems && word overlay
 [ -n "$library" ] && word faketime
 [ -n "$PEERS" ] && word neighbours

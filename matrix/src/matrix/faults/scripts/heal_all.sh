@@ -14,5 +14,5 @@ for heal in /run/matrix/*/heal; do
     fi
 done
 rmdir /run/matrix 2>/dev/null || true
-rm -f /run/matrix.lease
+rm -f /run/matrix-lease-*
 exit $failed

@@ -1,10 +1,10 @@
 # Take (or renew), or drop, the lease of a model on this machine. Prints `held SINCE WHOSE` when another has it.
-place=${PLACE:-/run/matrix.lease}
+place=${PLACE:-/run/matrix-lease-$MODEL}
 exec 8>>"$place"
 flock 8
 now=$(date +%s)
 owner= until=0 since= whose=
-read -r owner until since whose <"$place" || true
+[ ! -s "$place" ] || read -r owner until since whose <"$place"
 if [ "${until:-0}" -gt "$now" ] && [ "$owner" != "$OWNER" ]; then
     [ "$WHAT" = drop ] || echo "held $since $whose"
     exit 0

@@ -1,0 +1,225 @@
+"""Checks of what users of Jepsen know: is the history of a register, counter, set, list or bank possible at all? Pure.
+
+A load says in its note which kinds of operation are done to which thing: `models: {NAME: {is: register, write: KIND,
+read: KIND, cas: KIND}}`. An operation is invoked with a mapping of `key` (where there are several) and what it is
+asked: `value` of write, add and append; `old` and `new` of cas; `from`, `to` and `amount` of transfer. A read's answer
+is what it read: a value, a number, a list, or for a bank a mapping from accounts to what they hold.
+"""
+
+from __future__ import annotations
+
+import collections
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import cast
+
+from matrix.history import journal, notes
+from matrix.judge import linear, things, trial, verdict
+
+_FAIL, _UNKNOWN, _PASS = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN, verdict.Outcome.PASS
+
+NAMES: Mapping[str, tuple[str, ...]] = {
+    'register': ('write', 'read', 'cas'),
+    'counter': ('add', 'read'),
+    'set': ('add', 'read'),
+    'list': ('append', 'read'),
+    'bank': ('transfer', 'read'),
+}
+"""What can be done to each thing."""
+
+_SHOWN = 6
+
+
+def named(of: trial.Trial) -> dict[str, Mapping[str, object]]:
+    """The things of a test's loads, by name."""
+    return {
+        name: said
+        for value in of.values(notes.LOAD)
+        for name, said in trial.mapping(trial.mapping(value).get('models')).items()
+        if isinstance(said, Mapping) and said.get('is') in NAMES
+    }
+
+
+def history(of: trial.Trial, name: str, said: Mapping[str, object]) -> verdict.Verdict:
+    """The history of a thing is one that it could have had, were each operation done at one moment within its time."""
+    check = f'history of {name}'
+    kind = str(said.get('is'))
+    model = _model(kind, said)
+    by_key = _calls(of, kind, said)
+    reads = sum(one.name == 'read' and one.sure for some in by_key.values() for one in some)
+    if not reads:
+        return verdict.Verdict(check, _UNKNOWN, f'nothing was read of {name}')
+    unknown: list[Hashable] = []
+    for key, calls in sorted(by_key.items(), key=lambda pair: str(pair[0])):
+        found = linear.check(calls, model)
+        if found.how == 'impossible':
+            return _impossible(check, kind, key, found.impossible)
+        if found.how == 'unknown':
+            unknown.append(key)
+    if unknown:
+        sentence = (
+            f'too much went on at once to tell whether the history of {unknown[0]!r} is possible'
+        )
+        return verdict.Verdict(check, _UNKNOWN, sentence)
+    count = sum(map(len, by_key.values()))
+    keys = f' on {len(by_key)} keys' if len(by_key) > 1 else ''
+    sentence = f'{count} operations{keys} are those of a {kind} that does one at a time'
+    return verdict.Verdict(check, _PASS, sentence)
+
+
+def _impossible(
+    check: str, kind: str, key: Hashable, calls: Sequence[linear.Call]
+) -> verdict.Verdict:
+    told = '; '.join(_told(one) for one in calls[-_SHOWN:])
+    more = f'{len(calls) - _SHOWN} before, ' if len(calls) > _SHOWN else ''
+    where = f' of {key!r}' if key is not None else ''
+    sentence = f'no {kind}{where} can do this, in whatever order: {more}{told}'
+    evidence = tuple(one.seq for one in calls)
+    signature = verdict.Signature('history', check.removeprefix('history of '), 'impossible')
+    return verdict.Verdict(check, _FAIL, sentence, evidence, signature)
+
+
+def _told(one: linear.Call) -> str:
+    asked = '' if one.name == 'read' else f' {_plainly(one.asked)}'
+    if not one.sure:
+        return f'{one.name}{asked} ({one.start:.2f} s, never answered)'
+    said = f' → {_plainly(one.answer)}' if one.name in {'read', 'cas', 'transfer'} else ''
+    return f'{one.name}{asked}{said} ({one.start:.2f} to {one.end:.2f} s)'
+
+
+def _plainly(value: Hashable) -> str:
+    if isinstance(value, frozenset):
+        return '{' + ', '.join(sorted(map(str, cast('frozenset[Hashable]', value)))) + '}'
+    return str(value)
+
+
+def _model(kind: str, said: Mapping[str, object]) -> linear.Model:
+    first = said.get('first')
+    match kind:
+        case 'counter':
+            return things.counter(first if isinstance(first, int) else 0)
+        case 'set':
+            return things.grow_only_set()
+        case 'list':
+            return things.appended()
+        case 'bank':
+            held = trial.mapping(first)
+            return things.bank({str(name): int(trial.number(n)) for name, n in held.items()})
+        case _:
+            return things.register(_frozen(first))
+
+
+def _calls(
+    of: trial.Trial, kind: str, said: Mapping[str, object]
+) -> dict[Hashable, list[linear.Call]]:
+    names = {str(said[name]): name for name in NAMES[kind] if said.get(name)}
+    found: dict[Hashable, list[linear.Call]] = collections.defaultdict(list)
+    for one in of.done:
+        name = names.get(one.invoke.kind)
+        # What certainly was not done, and a read that nobody answered, show nothing.
+        if name is None or one.how == 'fail' or (name == 'read' and one.how != 'ok'):
+            continue
+        asked = trial.mapping(one.invoke.value)
+        found[_frozen(asked.get('key'))].append(_call(one, name, kind, asked))
+    return found
+
+
+def _call(one: journal.Done, name: str, kind: str, asked: Mapping[str, object]) -> linear.Call:
+    parts = {'cas': ('old', 'new'), 'transfer': ('from', 'to', 'amount')}.get(name)
+    what = (
+        _frozen(asked.get('value'))
+        if parts is None
+        else tuple(_frozen(asked.get(p)) for p in parts)
+    )
+    end = math.inf if one.how != 'ok' or one.ended_at is None else one.ended_at
+    answer = None if one.end is None else _answer(one.end.value, name, kind)
+    return linear.Call(one.seq, one.at, end, name, what, answer, one.invoke.process)
+
+
+def _answer(value: object, name: str, kind: str) -> Hashable:
+    held = trial.mapping(value)
+    if 'value' in held and 'key' in held:
+        value = held['value']
+    if name != 'read':
+        return value is not False  # Of cas and transfer: whether it did.
+    if kind == 'set':
+        return frozenset(cast('tuple[Hashable, ...]', _frozen(value) or ()))
+    return _frozen(value)
+
+
+def _frozen(value: object) -> Hashable:
+    if isinstance(value, list | tuple):
+        return tuple(_frozen(one) for one in cast('Sequence[object]', value))
+    if isinstance(value, Mapping):
+        pairs = cast('Mapping[str, object]', value)
+        return tuple(sorted((str(key), _frozen(one)) for key, one in pairs.items()))
+    return cast('Hashable', value)
+
+
+def session(of: trial.Trial, name: str, said: Mapping[str, object]) -> verdict.Verdict:
+    """Each client sees what it wrote itself, and never less than it saw before; across a VIP, too.
+
+    Terry et al., Session Guarantees for Weakly Consistent Replicated Data, 1994: read your writes, monotonic reads.
+    """
+    check = f'session of {name}'
+    kind = str(said.get('is'))
+    looked = 0
+    for key, calls in _calls(of, kind, said).items():
+        for mine in _by_process(calls):
+            for earlier, later in _steps(mine):
+                looked += 1
+                if (why := _forgotten(kind, earlier, later, calls)) and not of.expect.stale:
+                    where = f' of {key!r}' if key is not None else ''
+                    sentence = f'client {later.process}{where} {why}: {_told(earlier)}, then {_told(later)}'
+                    signature = verdict.Signature('session', name, why)
+                    return verdict.Verdict(
+                        check, _FAIL, sentence, (earlier.seq, later.seq), signature
+                    )
+    if not looked:
+        return verdict.Verdict(check, _UNKNOWN, f'no client read {name} after it wrote or read it')
+    return verdict.Verdict(check, _PASS, f'{looked} reads of clients that had been there before')
+
+
+def _by_process(calls: Sequence[linear.Call]) -> Iterator[list[linear.Call]]:
+    found: dict[str, list[linear.Call]] = collections.defaultdict(list)
+    for one in calls:
+        if one.process and one.sure:
+            found[one.process].append(one)
+    for mine in found.values():
+        yield sorted(mine, key=lambda one: one.start)
+
+
+def _steps(mine: Sequence[linear.Call]) -> Iterator[tuple[linear.Call, linear.Call]]:
+    """Each read with the last write and the last read that were over before it began."""
+    for n, later in enumerate(mine):
+        if later.name != 'read':
+            continue
+        before = [one for one in mine[:n] if one.end <= later.start]
+        for wanted in ('read', 'write'):
+            found = [one for one in before if (one.name == 'read') == (wanted == 'read')]
+            if found:
+                yield found[-1], later
+
+
+def _forgotten(
+    kind: str, earlier: linear.Call, later: linear.Call, calls: Sequence[linear.Call]
+) -> str:
+    """How a later read has less than an earlier call of the same client; '' when it has not."""
+    own = earlier.name != 'read'
+    why = 'did not read its own write' if own else 'read what is older than it had read'
+    if kind in {'set', 'list'}:
+        had = {earlier.asked} if own else {*cast('Sequence[Hashable]', earlier.answer or ())}
+        return why if had - {*cast('Sequence[Hashable]', later.answer or ())} else ''
+    if kind == 'register' and earlier.name in {'read', 'write'}:
+        known = earlier.asked if own else earlier.answer
+        return why if later.answer != known and _older(later.answer, known, calls) else ''
+    return ''
+
+
+def _older(value: Hashable, than: Hashable, calls: Sequence[linear.Call]) -> bool:
+    """Whether every write of a value was over before every write of another began."""
+    first = [one for one in calls if one.name == 'write' and one.asked == value]
+    second = [one for one in calls if one.name == 'write' and one.asked == than]
+    if not second or any(one.name == 'cas' for one in calls):
+        return False
+    return max((one.end for one in first), default=-math.inf) < min(one.start for one in second)
