@@ -35,7 +35,7 @@ _THEIRS = ('grants', 'generations')
 def grants(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The module of the charm mysql that decides which databases there are."""
     kept = {name: sys.modules.pop(name) for name in _THEIRS if name in sys.modules}
-    monkeypatch.syspath_prepend(str(ROOT / 'mysql' / 'src'))
+    monkeypatch.setattr(sys, 'path', [str(ROOT / 'mysql' / 'src'), *sys.path])
     yield importlib.import_module('grants')
     for name in _THEIRS:
         sys.modules.pop(name, None)
