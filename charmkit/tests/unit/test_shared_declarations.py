@@ -186,13 +186,16 @@ def test_agents_have_one_configuration():
     assert 'dns_domain' not in l2agent.neutron_conf(agents(neutron.Settings()))['DEFAULT']
 
 
+TUNNELS = neutron.Settings(tunnels=('gre', 'vxlan'), l2_population=True, dvr=True)
+
+
 @pytest.mark.parametrize(
     ('said', 'end', 'driver'),
     [
-        (neutron.Settings(tunnels=('gre', 'vxlan'), l2_population=True, dvr=True), {'local_ip': '10.0.0.4'}, 'openvswitch'),
+        (TUNNELS, {'local_ip': '10.0.0.4'}, 'openvswitch'),
         (neutron.Settings(security_groups=False, polling_interval=9), {}, 'noop'),
     ],
-)  # fmt: skip
+)
 def test_the_agent_of_the_switch(said: neutron.Settings, end: dict[str, str], driver: str):
     made = openvswitch.Bridges(made=(), mappings=('a:br-a', 'b:br-b'), userspace=True)
     assert l2agent.agent_conf(agents(said), made) == {
@@ -237,7 +240,8 @@ def test_a_new_unit_takes_all_of_an_archive_of_its_own_and_later_not_what_is_ste
     assert first.host.upgrade.packages == ('demo', 'steady')
     assert first.host.upgrade.key.startswith('first ')
     kept = dict(first.memory)
-    later = archive.decide(('demo',), Action('openstack-upgrade', {}, '7'), known(OWN, memory=kept), ('steady',))  # fmt: skip
+    asked = Action('openstack-upgrade', {}, '7')
+    later = archive.decide(('demo',), asked, known(OWN, memory=kept), ('steady',))
     assert later.host.upgrade == host.Upgrade(packages=('demo',), key='openstack-upgrade 7')
     plain = archive.decide(('demo',), Hook('install'), known({}), ('steady',))
     assert plain.host == host.Host()
