@@ -14,7 +14,7 @@ from matrix.grammar import located, problem, suite
 
 CHECKS = (
     'rules', 'load', 'errors', 'latency', 'left', 'tokens', 'owners', 'faults', 'fingerprint', 'quiet', 'effects',
-    'journal',
+    'journal', 'thresholds',
 )  # fmt: skip
 """The checks of matrix that have one name."""
 

@@ -10,9 +10,10 @@ from matrix.grammar import fields, located, problem
 
 _PERIODS = ('before', 'during', 'after')
 _BUDGET_KEYS = ('errors', 'p99')
+PERCENTILES = ('errors', 'p50', 'p75', 'p90', 'p95', 'p99', 'p99.9')
 KEYS = (
     *_PERIODS, 'ha', 'ran', 'unavailable', 'recovery', 'owners', 'owners-under-fault', 'stale', 'effects',
-    'changes', 'ignore', 'owners-struck', 'operations',
+    'changes', 'ignore', 'owners-struck', 'operations', 'thresholds',
 )  # fmt: skip
 
 
@@ -46,6 +47,7 @@ class Expect:
         effects: what must be seen to happen at least once.
         changes: applications that need not look after the chaos as they did before.
         ignore: names of checks that do not count.
+        thresholds: for kinds of operation, the most of `errors` (a share) and of percentiles such as `p95` (seconds).
         operations: a load must say of single operations what became of them: one that does not proves nothing.
     """
 
@@ -63,6 +65,7 @@ class Expect:
     changes: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     operations: bool = True
+    thresholds: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = ()
 
 
 def read(value: located.Value | None, *, otherwise: Expect | None = None) -> Expect:
@@ -124,6 +127,7 @@ def _expect(mapping: located.Mapping, before: Expect, reading: fields.Fields) ->
         effects=_words(mapping, 'effects', before.effects, reading),
         changes=_words(mapping, 'changes', before.changes, reading),
         ignore=_words(mapping, 'ignore', before.ignore, reading),
+        thresholds=_thresholds(mapping, before.thresholds, reading),
         operations=bool(reading.truth(mapping, 'operations', default=before.operations)),
     )
 
@@ -136,6 +140,34 @@ def _budget(mapping: located.Mapping, key: str, before: Budget, reading: fields.
     errors = reading.number(inner, 'errors', -1.0, most=1.0)
     p99 = reading.number(inner, 'p99', -1.0)
     return Budget(before.errors if errors < 0 else errors, before.p99 if p99 < 0 else p99)
+
+
+def _thresholds(
+    mapping: located.Mapping,
+    before: tuple[tuple[str, tuple[tuple[str, float], ...]], ...],
+    reading: fields.Fields,
+) -> tuple[tuple[str, tuple[tuple[str, float], ...]], ...]:
+    value = mapping.get('thresholds')
+    if value is None:
+        return before
+    if not isinstance(value, located.Mapping):
+        message = f"'thresholds' is a mapping of kinds of operation, this is {located.kind(value)}"
+        reading.wrong(value.where, message)
+        return before
+    found: list[tuple[str, tuple[tuple[str, float], ...]]] = []
+    for entry in value.entries:
+        inner = reading.mapping(entry.value, PERCENTILES, f'the threshold of {entry.key!r}')
+        limits = () if inner is None else inner.entries
+        some = tuple(
+            (
+                one.key,
+                reading.number(inner, one.key, 0.0, most=1.0 if one.key == 'errors' else math.inf),
+            )
+            for one in limits
+            if inner is not None and one.key in PERCENTILES
+        )
+        found.append((entry.key, some))
+    return tuple(found)
 
 
 def _words(

@@ -16,6 +16,7 @@ from matrix.judge import (
     recovery,
     safety,
     service,
+    thresholds,
     trial,
     verdict,
 )
@@ -24,14 +25,14 @@ _FAIL, _UNKNOWN = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN
 
 # Of two failures, the one further up is the one to tell: what is lost says more than what was slow.
 _WEIGHT = (
-    'history', 'session', 'acknowledged', 'kept', 'reads', 'tokens', 'left', 'owners', 'errors', 'load',
+    'history', 'session', 'acknowledged', 'kept', 'reads', 'tokens', 'left', 'owners', 'errors', 'load', 'thresholds',
     'fingerprint', 'quiet', 'latency', 'rules', 'faults',
 )  # fmt: skip
 
 # Of several reasons not to know, the one that explains the others: without load nothing else can be seen.
 _WEIGHT_OF_UNKNOWN = (
     'journal', 'expect', 'rules', 'load', 'faults', '', 'history', 'session', 'acknowledged', 'reads', 'kept',
-    'tokens', 'left', 'owners', 'effects', 'latency', 'fingerprint', 'quiet', 'errors',
+    'tokens', 'left', 'owners', 'effects', 'latency', 'thresholds', 'fingerprint', 'quiet', 'errors',
 )  # fmt: skip
 
 _Judge = Callable[[trial.Trial], verdict.Verdict]
@@ -166,6 +167,8 @@ def _of_load(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
             continue  # Whether it had to be, the load's own check says.
         yield f'acknowledged {write}', functools.partial(_pair, safety.acknowledged, write, read)
         yield f'reads of {write}', functools.partial(_pair, safety.reads, write, read)
+    if of.expect.thresholds:
+        yield 'thresholds', thresholds.thresholds
     yield from _of_things(of)
     for make, look, let_go in keeping.kinds(of):
         yield f'kept {make.partition(".")[0]}', functools.partial(_life, make, look, let_go)

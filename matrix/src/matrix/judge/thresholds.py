@@ -1,0 +1,66 @@
+"""What tests/test.yaml allows each kind of operation: percentiles of latency, and a share of failures. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matrix.history import journal
+from matrix.judge import stats, trial, verdict
+
+LEAST = 20
+"""Answers of a kind, below which a percentile says nothing."""
+
+_FAIL, _UNKNOWN, _PASS = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN, verdict.Outcome.PASS
+
+
+def thresholds(of: trial.Trial) -> verdict.Verdict:
+    """Every kind that a threshold is set for stayed below it, over the whole test."""
+    said: list[str] = []
+    unknown = ''
+    for kind, limits in of.expect.thresholds:
+        some = [one for one in of.done if one.invoke.kind == kind]
+        for name, most in limits:
+            if name != 'errors' and len(_answers(some)) < LEAST:
+                unknown = (
+                    unknown
+                    or f'{kind} was answered {len(_answers(some))} times, too few for its {name}'
+                )
+                continue
+            if not some:
+                unknown = unknown or f'no {kind} ran'
+                continue
+            found = _figure(name, some)
+            if found > most:
+                return _exceeded(kind, name, found, most, some)
+            said.append(f'{kind} {name} {_shown(name, found)} of {_shown(name, most)}')
+    if unknown:
+        return verdict.Verdict('thresholds', _UNKNOWN, unknown)
+    return verdict.Verdict('thresholds', _PASS, ', '.join(said))
+
+
+def _exceeded(
+    kind: str, name: str, found: float, most: float, some: Sequence[journal.Done]
+) -> verdict.Verdict:
+    bad = (
+        [one for one in some if one.how != 'ok']
+        if name == 'errors'
+        else [one for one in some if one.how == 'ok' and (one.latency or 0.0) > most]
+    )
+    what = 'failed' if name == 'errors' else name
+    sentence = f'{kind}: {what} {_shown(name, found)}, allowed {_shown(name, most)}'
+    signature = verdict.Signature('thresholds', kind, name)
+    return verdict.Verdict('thresholds', _FAIL, sentence, tuple(one.seq for one in bad), signature)
+
+
+def _figure(name: str, some: Sequence[journal.Done]) -> float:
+    if name == 'errors':
+        return sum(one.how != 'ok' for one in some) / len(some)
+    return stats.percentile(_answers(some), float(name.removeprefix('p')) / 100)
+
+
+def _answers(some: Sequence[journal.Done]) -> list[float]:
+    return [one.latency for one in some if one.how == 'ok' and one.latency is not None]
+
+
+def _shown(name: str, value: float) -> str:
+    return f'{value:.1%}' if name == 'errors' else f'{value:.3g} s'

@@ -1,0 +1,56 @@
+# ruff: noqa: E501  # a table is read by its lines
+"""Thresholds by kind of operation: kept, exceeded, and not known; and what is no threshold is refused."""
+
+from __future__ import annotations
+
+import pytest
+from chronicle import Line, op, trial_of
+
+from matrix.grammar import located, problem
+from matrix.judge import expect, thresholds, verdict
+
+PASS, UNKNOWN, FAIL = verdict.Outcome.PASS, verdict.Outcome.UNKNOWN, verdict.Outcome.FAIL
+
+
+def gets(slow: int = 0, bad: int = 0) -> list[Line]:
+    """A hundred requests, of which some are slow and some fail."""
+    return [
+        op(n, took=2.0 if n < slow else 0.1, how='fail' if n >= 100 - bad else 'ok')
+        for n in range(100)
+    ]
+
+
+def judged(limits: str, *parts: Line) -> verdict.Verdict:
+    """What the check says, held to these limits."""
+    held = expect.read(located.load(f'thresholds: {limits}', 'test.yaml'))
+    return thresholds.thresholds(trial_of(*parts, expected=held))
+
+
+@pytest.mark.parametrize(
+    ('limits', 'parts', 'outcome', 'said'),
+    [
+        ('{get: {p95: 0.5, errors: 0.01}}', gets(slow=4, bad=1), PASS, 'get p95 0.1 s of 0.5 s, get errors 1.0% of 1.0%'),
+        ('{get: {p95: 0.5}}', gets(slow=6), FAIL, 'get: p95 2 s, allowed 0.5 s'),
+        ('{get: {errors: 0.01}}', gets(bad=2), FAIL, 'get: failed 2.0%, allowed 1.0%'),
+        ('{get: {p50: 1}}', gets()[:19], UNKNOWN, 'get was answered 19 times, too few for its p50'),
+        ('{put: {errors: 0.5}}', gets(), UNKNOWN, 'no put ran'),
+    ],
+)  # fmt: skip
+def test_a_threshold(limits: str, parts: list[Line], outcome: verdict.Outcome, said: str) -> None:
+    found = judged(limits, *parts)
+    assert (found.outcome, found.sentence) == (outcome, said)
+    assert bool(found.evidence) == (outcome is FAIL)
+
+
+@pytest.mark.parametrize(
+    ('limits', 'said'),
+    [
+        ('{get: {p96: 1}}', "unknown key 'p96' in the threshold of 'get'; did you mean 'p99'"),
+        ('{get: {p95: soon}}', "'p95' is a number"),
+        ('[get]', "'thresholds' is a mapping of kinds of operation, this is a list"),
+    ],
+)
+def test_what_is_no_threshold_is_refused(limits: str, said: str) -> None:
+    with pytest.raises(problem.RefusedError) as refused:
+        judged(limits)
+    assert said[:40] in str(refused.value)
