@@ -131,3 +131,14 @@ def test_clients_read_the_same_login_from_clouds_yaml(
     found = read.get_one('rambla')
     assert found.config['auth'] == cloud_.login(there)['auth']
     assert found.config['auth']['auth_url'] == 'http://10.0.0.1:5000/v3'
+
+
+def test_what_is_to_be_trusted_is_in_a_file_that_clients_are_told_of(tmp_path: pathlib.Path):
+    cloud = cloud_.Cloud({'keystone': {'public': 'https://10.0.0.1:5000'}}, PASSWORD, 'a root\n')
+    assert pathlib.Path(cloud_.login(cloud)['cacert']).read_text() == 'a root\n'
+    kept = str(tmp_path / 'ca.pem')
+    path = tmp_path / 'clouds.yaml'
+    path.write_text(cloud_.clouds_yaml(cloud, kept))
+    found = openstack.config.OpenStackConfig(config_files=[str(path)]).get_one('rambla')
+    assert found.get_requests_verify_args()[0] == kept
+    assert 'cacert' not in cloud_.login(dataclasses.replace(cloud, ca=''))
