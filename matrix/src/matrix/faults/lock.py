@@ -29,9 +29,10 @@ class HeldError(link.LinkError):
 async def held(at: link.Link, *, owner: str = _OWNER) -> AsyncGenerator[None]:
     """Hold the lease of a model inside.
 
+    A machine that cannot be asked holds no lease; the others do.
+
     Raises:
         HeldError: another run has it; says whose it is, and since when.
-        link.LinkError: no machine can be asked.
     """
     machines = sorted((one.id for one in at.now().machines), key=lambda name: (len(name), name))
     # The first machine decides between two that come at once; then the others, for the first may restart.

@@ -41,7 +41,6 @@ class Known:
         faults: names of faults, the bundle's own too.
         applications: those of the bundle; None: no bundle is known, so nothing is said of them.
         checks: names of checks of others.
-        effects: what the bundle's own code says of itself; None: it may say anything.
     """
 
     faults: frozenset[str] = frozenset()
