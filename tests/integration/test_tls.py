@@ -18,14 +18,12 @@ import pytest
 
 from .conftest import BUNDLES, Model, settle
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 CERTIFICATE = '/etc/haproxy/certificates/public/certificate.pem'
 
 
-@pytest.fixture(
-    scope='module', params=['debian@12', pytest.param('debian@13', marks=pytest.mark.slow)]
-)
+@pytest.fixture(scope='module', params=['debian@12', 'debian@13'])
 def juju(request: pytest.FixtureRequest, model: Model) -> Generator[jubilant.Juju]:
     with model(request.param) as juju:
         juju.deploy(BUNDLES / 'tls.yaml')
