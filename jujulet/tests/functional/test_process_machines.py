@@ -199,6 +199,35 @@ def test_losing_the_controller_kills_the_hook_and_the_agent_comes_back(state: Pa
     drive(scenario, state)
 
 
+def test_an_agent_that_dies_is_started_again_and_ends_what_the_dead_one_left(state: Path) -> None:
+    """A hook ran twice, side by side; and charms were told of a reboot that was none."""
+
+    async def scenario(machines: process.ProcessMachines) -> None:
+        async with listening(machines) as following:
+            await machines.ensure(spec(), quiet)
+            agent = await following()
+            daemon = await agent.capture(
+                ['sh', '-c', 'setsid sleep 600 >/dev/null 2>&1 & echo $!'], env=ENV
+            )
+            parent = await agent.capture(['sh', '-c', 'echo $PPID'], env=ENV)
+            pids: asyncio.Queue[int] = asyncio.Queue()
+            hook = asyncio.create_task(
+                agent.run(['sleep', '600'], env=ENV, started=lambda _, pid: pids.put_nowait(pid))
+            )
+            pid = await pids.get()
+            os.kill(int(parent[1]), signal.SIGKILL)
+            with pytest.raises(link.LinkLost):
+                await hook
+            assert runs(pid)
+            assert await machines.revive(MODEL, '0') == ''
+            again = await following()
+            await gone(pid)
+            assert again.boots == 1
+            assert runs(int(daemon[1]))
+
+    drive(scenario, state)
+
+
 def test_a_reboot_counts_and_kills(state: Path) -> None:
     async def scenario(machines: process.ProcessMachines) -> None:
         async with listening(machines) as following:

@@ -199,3 +199,28 @@ def test_a_store_of_an_older_format_is_copied_and_becomes_the_next(
 
 def test_every_format_before_this_one_has_a_step_to_the_next():
     assert set(store_.MIGRATIONS) == set(range(1, store_.SCHEMA_VERSION))
+
+
+def line(text: str) -> store_.LogLine:
+    return store_.LogLine(1.0, 'unit-a-0', 'DEBUG', 'unit.a/0.install', text)
+
+
+def test_a_log_keeps_its_newest_lines_within_a_bound(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(store_, 'LOG_MOST', 1000)
+    store = store_.Store(tmp_path / 'db')
+    store.save(None, MODEL)
+    store.log('other', [line('x' * 500)])
+    for number in range(100):
+        store.log(MODEL.uuid, [line(f'{number:03}' + 'x' * 97)])
+        kept = store.log_lines(MODEL.uuid)
+        assert sum(len(each.message) for each in kept) <= 1250
+    assert kept[-1].message.startswith('099')
+    assert len(kept) >= 10
+    assert len(store.log_lines('other')) == 1
+    store.close()
+    again = store_.Store(tmp_path / 'db')  # What was there before counts.
+    again.log(MODEL.uuid, [line('y' * 900)])
+    assert sum(len(each.message) for each in again.log_lines(MODEL.uuid)) <= 1250
+    again.close()

@@ -12,6 +12,7 @@ import posixpath
 import shutil
 import stat
 import zipfile
+import zlib
 
 from ..core import charm as charm_
 
@@ -83,30 +84,48 @@ def contents(zipped: zipfile.ZipFile, name: str) -> bytes:
     Raises:
         charm.Invalid: it is bigger than any charm's YAML or link.
     """
-    if zipped.getinfo(name).file_size > MOST_YAML:
+    size = zipped.getinfo(name).file_size
+    if size > MOST_YAML:
         raise charm_.Invalid(f'"{name}" in the charm is too big')
-    return zipped.read(name)
+    with zipped.open(
+        name
+    ) as entry:  # No more than it says: one that lies would fill the memory at once.
+        return entry.read(size + 1)
+
+
+LIES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What reading an entry raises that is not what the archive says of it, or is encrypted."""
 
 
 def unpack(path: pathlib.Path, folder: pathlib.Path) -> None:
-    """Unpack the charm at *path* into *folder*, which exists and is empty; links and executable bits are kept."""
+    """Unpack the charm at *path* into *folder*, which exists and is empty; links and executable bits are kept.
+
+    Raises:
+        charm.Invalid: an entry is not what the archive says of it.
+    """
     with zipfile.ZipFile(path) as zipped:
         check(zipped, path.name)
         for entry in zipped.infolist():
-            target = folder / entry.filename
-            if entry.is_dir():
-                target.mkdir(parents=True, exist_ok=True)
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if is_link(entry):
-                os.symlink(
-                    contents(zipped, entry.filename).decode(errors='surrogateescape'), target
-                )
-                continue
-            mode = entry.external_attr >> 16 if entry.create_system == 3 else 0o644
-            with zipped.open(entry) as source, target.open('xb') as file:
-                shutil.copyfileobj(source, file)
-            target.chmod(0o755 if mode & 0o111 else 0o644)
+            try:
+                _unpack(zipped, entry, folder / entry.filename)
+            except LIES as error:
+                raise charm_.Invalid(
+                    f'"{path.name}" is damaged at "{entry.filename}": {error}'
+                ) from None
+
+
+def _unpack(zipped: zipfile.ZipFile, entry: zipfile.ZipInfo, target: pathlib.Path) -> None:
+    if entry.is_dir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if is_link(entry):
+        os.symlink(contents(zipped, entry.filename).decode(errors='surrogateescape'), target)
+        return
+    mode = entry.external_attr >> 16 if entry.create_system == 3 else 0o644
+    with zipped.open(entry) as source, target.open('xb') as file:
+        shutil.copyfileobj(source, file)
+    target.chmod(0o755 if mode & 0o111 else 0o644)
 
 
 def write(folder: pathlib.Path, path: pathlib.Path) -> None:

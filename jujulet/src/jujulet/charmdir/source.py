@@ -12,7 +12,7 @@ import yaml
 
 from ..core import bases as bases_
 from ..core import charm as charm_
-from ..core import charmcraft, charmparse, lxdprofile
+from ..core import charmcraft, charmparse, lxdprofile, yamltext
 from . import archive
 
 MANIFEST = 'manifest.yaml'
@@ -59,7 +59,15 @@ def load_yaml(text: bytes, name: str, *, plain: bool = False) -> Any:
     """
     kind = 'BaseLoader' if plain else 'SafeLoader'
     try:
-        return yaml.load(text, Loader=getattr(yaml, f'C{kind}', getattr(yaml, kind)))  # noqa: S506
+        loader: Any = getattr(yaml, f'C{kind}', getattr(yaml, kind))(text)
+        try:
+            root = loader.get_single_node()
+            if root is None:
+                return None
+            yamltext.bounded(root)
+            return loader.construct_document(root)
+        finally:
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise charm_.Invalid(f'{name}:{line}: not valid YAML: {error.problem}') from None
@@ -158,6 +166,7 @@ def _packed(path: pathlib.Path) -> Source:
                 raise charm_.Invalid(f'"{path}" is not a charm: it has no metadata.yaml')
             files = _files(contents)
             charm = charmparse.parse(files, version=_version(contents))
-    except zipfile.BadZipFile:
-        raise charm_.Invalid(f'"{path}" is not a charm: not a zip file') from None
+    except archive.LIES as error:
+        said = f'damaged: {error}' if zipfile.is_zipfile(path) else 'not a zip file'
+        raise charm_.Invalid(f'"{path}" is not a charm: {said}') from None
     return Source(path, True, charm, files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from typing import Any
@@ -64,6 +65,9 @@ def _config(call: Call) -> None:
     for name, value in command.pairs([w for w in words if '=' in w]).items():
         options[name] = from_file(value)
     if options or reset:
+        for name in reset:
+            if name in options:
+                raise command.usage_error(f'cannot set and reset key "{name}" simultaneously')
         if wanted:
             raise command.usage_error('cannot set and retrieve values simultaneously')
         call.change(requests.SetConfig(application=application, options=options, reset=reset))
@@ -88,10 +92,16 @@ def _show_config(call: Call, application: str, wanted: list[str]) -> None:
     out.write(text + '\n')
 
 
+MOST = 5 << 20
+"""Bytes that the file of an option may have. Source: ``maxValueSize`` of cmd/juju/application/utils of Juju 3.6."""
+
+
 def from_file(value: str) -> str:
     """A value as typed; ``@path`` stands for the contents of a file, read now. Raises ``model.Refused``."""
     if not value.startswith('@') or len(value) < 2:
         return value
+    if os.path.getsize(value[1:]) > MOST:
+        raise model_.Refused('size of option file is larger than 5M')
     with open(value[1:], 'rb') as f:
         content = f.read()
     try:
@@ -103,7 +113,10 @@ def from_file(value: str) -> str:
 
 
 def config_file(path: str, application: str) -> dict[str, Any]:
-    """Options of *application* in a YAML file: under its name, or at the top. Raises ``model.Refused``."""
+    """Options of *application* in a YAML file: under its name, or as ``juju config`` prints them.
+
+    Source: ``parseCharmSettings`` of apiserver/facades/client/application/application.go. Raises ``model.Refused``.
+    """
     from . import models
 
     values = models.read_mapping(path)
@@ -116,7 +129,7 @@ def config_file(path: str, application: str) -> dict[str, Any]:
             for name, entry in values['settings'].items()
             if entry.get('source') == 'user'
         }
-    return values
+    raise model_.Refused(f'no settings found for "{application}"')
 
 
 def _constraints(call: Call) -> None:

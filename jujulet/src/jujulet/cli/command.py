@@ -163,6 +163,8 @@ def pairs(words: Sequence[str], *, what: str = 'key=value') -> dict[str, str]:
         key, equals, value = word.partition('=')
         if not equals or not key:
             raise usage_error(f'expected {what}, got {gnuflag.quote(word)}')
+        if key in found:
+            raise usage_error(f'key {gnuflag.quote(key)} specified more than once')
         found[key] = value
     return found
 

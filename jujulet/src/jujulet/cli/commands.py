@@ -56,6 +56,7 @@ ALIASES = {
     'add-relation': 'integrate',
     'run-action': 'run',
     'upgrade-charm': 'refresh',
+    'resolve': 'resolved',
     'list-models': 'models',
     'list-machines': 'machines',
     'list-actions': 'actions',

@@ -148,6 +148,10 @@ def _plugin(name: str, rest: list[str]) -> int:
 def _unknown(name: str) -> str:
     import difflib
 
+    from . import absent
+
+    if name in absent.REASONS:
+        return f'juju {name} is not provided by jujulet: {absent.REASONS[name]}'
     near = difflib.get_close_matches(name, commands.TABLE, n=1)
     hint = f'\n\nDid you mean:\n\t{near[0]}' if near else ''
     return f'juju: {gnuflag.quote(name)} is not a juju command. See "juju --help".{hint}'

@@ -53,24 +53,9 @@ def yaml(value: Any) -> str:
 
 def load_yaml(text: str) -> Any:
     """What YAML says, where a date is text, as it is for Juju. Raises ``ValueError`` with the line of the mistake."""
-    import yaml as yaml_
+    from ..core import yamltext
 
-    base: Any = getattr(yaml_, 'CSafeLoader', yaml_.SafeLoader)
-    loader: Any = type('Loader', (base,), {})
-    loader.yaml_implicit_resolvers = {
-        first: [(tag, shape) for tag, shape in known if not tag.endswith(':timestamp')]
-        for first, known in base.yaml_implicit_resolvers.items()
-    }
-    try:
-        value = yaml_.load(text, Loader=loader)  # noqa: S506 -- both bases are the safe ones
-        json.dumps(value)
-    except yaml_.YAMLError as error:
-        raise ValueError(' '.join(str(error).split())) from None
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(
-            f'it holds what is neither text, number, list nor mapping ({error})'
-        ) from None
-    return value
+    return yamltext.load(text)
 
 
 def colour() -> bool:

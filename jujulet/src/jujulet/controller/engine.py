@@ -9,21 +9,26 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import sqlite3
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
-from ..core import crossmodel, operations, schedule
+from ..core import crossmodel, operations, schedule, troubles
 from ..core import model as model_
 from ..machines import protocol
+from . import mishaps, turns
 from . import store as store_
-from . import turns
 
 logger = logging.getLogger(__name__)
 
 BACKOFF_S = 5.0
-"""How long a machine rests after something on it failed that should not be able to."""
+"""How long a model rests that could not be removed."""
+
+LONGEST_REST_S = 60.0
+"""How long a machine rests at most that could not be started, restarted or removed: nothing else is done with it."""
+
+_OF_MACHINES = (operations.StartMachine, operations.DestroyMachine, operations.RebootMachine)
 
 Carry = Callable[[str, Any], Awaitable[None]]
 """Carries out one operation of the model with that uuid, to its end."""
@@ -61,6 +66,8 @@ class Engine:
         self._refused: set[str] = set()
         """Models of which a hook waits for its turn."""
         self._started = False
+        self._attempts: dict[tuple[str, str], int] = {}
+        """By model and machine: how often in a row something with the machine itself went wrong."""
 
     def machines_of(self, uuid: str) -> protocol.Machines:
         """What makes the machines of a model."""
@@ -133,7 +140,11 @@ class Engine:
         """Append to a model's debug log."""
         if uuid in self.models:
             now = self.clock()
-            self.store.log(uuid, [store_.LogLine(now, entity, level, module, m) for m in messages])
+            lines = [store_.LogLine(now, entity, level, module, m) for m in messages]
+            try:
+                self.store.log(uuid, lines)
+            except sqlite3.Error as error:  # A full disk: what is logged is not worth a hook.
+                logger.error('%d lines of the log are lost: %s', len(lines), error)
             self.changed.fire()
 
     def occupied(self, uuid: str) -> frozenset[str]:
@@ -183,22 +194,37 @@ class Engine:
     async def _carry_out(self, uuid: str, machine: str, operation: operations.Operation) -> None:
         try:
             await self.carry[type(operation)](uuid, operation)
+            self._attempts.pop((uuid, machine), None)
+            if uuid in self.models:
+                self.update(uuid, lambda m: troubles.over(m, operation))
         except asyncio.CancelledError:
             raise
-        except Exception:
-            logger.exception('%s failed', operation)
-            self.log(
-                uuid,
-                f'machine-{machine}',
-                'ERROR',
-                'jujulet.controller',
-                *traceback.format_exc().rstrip().splitlines(),
-            )
-            await asyncio.sleep(BACKOFF_S)
+        except Exception as error:  # Whatever it was: nothing stays in hand for ever.
+            await self._stumble(uuid, machine, operation, error)
         finally:
             self._busy.get(uuid, set()).discard(machine)
             if uuid in self.models:
                 self.pump_soon(uuid)
+
+    async def _stumble(
+        self, uuid: str, machine: str, operation: operations.Operation, error: Exception
+    ) -> None:
+        """Tell of what should not be able to fail and has, and have it tried again after a while."""
+        said = mishaps.sentence(error)
+        logger.error('%s failed: %s', operation, said, exc_info=error)
+        self.log(uuid, f'machine-{machine}', 'ERROR', 'jujulet.controller', f'{operation}: {said}')
+        while uuid in self.models and uuid not in self.removing:
+            now = self.clock()
+            try:
+                self.update(uuid, lambda m, now=now: troubles.met(m, operation, said, now))
+                break
+            except sqlite3.Error as full:  # The disk is: until it is not, nothing else can go on.
+                logger.error('the store cannot be written: %s', full)
+                await asyncio.sleep(BACKOFF_S)
+        if isinstance(operation, _OF_MACHINES):
+            attempts = self._attempts.get((uuid, machine), 0) + 1
+            self._attempts[uuid, machine] = attempts
+            await asyncio.sleep(min(troubles.pause(attempts), LONGEST_REST_S))
 
     def start(self) -> None:
         """From now on, do what is due."""

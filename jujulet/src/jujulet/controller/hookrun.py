@@ -55,6 +55,11 @@ class HookRun:
         charm = model.charms[operation.url]
         base = model.machines[unit.machine].base
         source = paths.charms(self._folder) / charm.digest_on(base)
+        if not source.is_dir():
+            raise protocol.MachineError(
+                f'the charm of {unit.application} is no longer in {source.parent}: '
+                f'juju refresh {unit.application} --path FOLDER brings it back'
+            )
         await asyncio.to_thread(unitfolder.deploy, folder, source, model.juju_version)
         await self._put_resources(model, unit, folder)
         await self._sockets.listen(uuid, unit.name)
@@ -197,10 +202,16 @@ class HookRun:
         entity = f'unit-{unit.name.replace("/", "-")}'
         module = f'unit.{unit.name}.{hooks.name(hook)}'
 
+        said: dict[str, list[str]] = {'stdout': [], 'stderr': []}
+
         def line(stream: str, text: str) -> None:
-            self._engine.log(
-                uuid, entity, 'DEBUG' if stream == 'stdout' else 'WARNING', module, text
-            )
+            said[stream].append(text)
+
+        def write() -> None:
+            for stream, level in (('stdout', 'DEBUG'), ('stderr', 'WARNING')):
+                if said[stream]:
+                    self._engine.log(uuid, entity, level, module, *said[stream])
+                    said[stream].clear()
 
         lines = link_.Lines(line)
 
@@ -209,6 +220,7 @@ class HookRun:
                 captured[stream] += chunk
             if hook.kind != 'exec':
                 lines.feed(stream, chunk)
+                write()
 
         def started(number: int, _pid: int) -> None:
             self._sockets.kill[context.id] = lambda: link.kill(number, signal.SIGKILL)
@@ -226,8 +238,10 @@ class HookRun:
             )
         except link_.CannotRun as error:
             line('stderr', str(error))
+            write()
             return context_.Outcome(126, stderr=str(error).encode())
         lines.finish()
+        write()
         return context_.Outcome(
             code=ended.returncode,
             killed=ended.killed and not ended.timed_out,

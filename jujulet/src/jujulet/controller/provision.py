@@ -17,6 +17,9 @@ from . import installcache
 
 logger = logging.getLogger(__name__)
 
+AGENT_GRACE_S, AGENT_GRACE_MOST_S = 2.0, 60.0
+"""Seconds after which a machine that is not heard of is looked after: the first time, and later ones at most."""
+
 HELLO_TIMEOUT_S = 180.0
 """How long a machine's system may take from its start until its agent says hello."""
 
@@ -186,6 +189,27 @@ class Provision:
         if machine in self._machines(uuid):
             now = self._engine.clock()
             self._engine.update(uuid, lambda m: machines_.down(m, machine, now))
+            self._engine.spawn(self._look_after(uuid, machine), uuid)
+
+    async def _look_after(self, uuid: str, machine: str) -> None:
+        """Have an agent that has died started again, or say what keeps its machine away."""
+        pause = AGENT_GRACE_S
+        while True:
+            await asyncio.sleep(pause)
+            found = self._machines(uuid).get(machine)
+            if found is None or found.phase != 'down' or (uuid, machine) in self._links:
+                return
+            try:
+                said = await self._engine.machines_of(uuid).revive(uuid, machine)
+            except (protocol.MachineError, OSError) as error:
+                said = str(error)
+            if said and (uuid, machine) not in self._links:
+                self._tell(uuid, machine, said)
+            pause = min(pause * 2, AGENT_GRACE_MOST_S)
+
+    def _tell(self, uuid: str, machine: str, said: str) -> None:
+        now = self._engine.clock()
+        self._engine.update(uuid, lambda m: machines_.progress(m, machine, said, now))
 
     def _current(self, uuid: str, machine: str) -> protocol.MachineSpec | None:
         return (

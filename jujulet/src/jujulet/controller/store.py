@@ -34,6 +34,9 @@ CREATE INDEX log_model ON log (model, id);
 CREATE TABLE layer (key TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
 
+LOG_MOST = 20 << 20
+"""Bytes of text that the log of a model keeps at least; older lines go (source: ``model-logs-size`` of Juju, 20M)."""
+
 MODEL = 'model'
 """Kind of the one row that holds everything of a model that is in no collection."""
 
@@ -92,6 +95,8 @@ class Store:
             Damaged: SQLite finds it is not whole.
         """
         self._path = path
+        self._logged: dict[str, int] = {}
+        """Bytes of each model's log, as far as they were counted."""
         self._db = sqlite3.connect(path, isolation_level=None)
         try:
             self._open(path)
@@ -158,9 +163,13 @@ class Store:
                 self._write(old, new)
                 self._log(uuid, lines)
         except BaseException:
-            self._db.execute('ROLLBACK')
+            self._undo()
             raise
         self._db.execute('COMMIT')
+
+    def _undo(self) -> None:
+        if self._db.in_transaction:  # A full disk ends it by itself.
+            self._db.execute('ROLLBACK')
 
     def _write(self, old: model_.Model | None, new: model_.Model) -> None:
         puts: list[tuple[str, str, str, str]] = []
@@ -183,15 +192,39 @@ class Store:
         self._db.executemany('DELETE FROM entity WHERE model = ? AND kind = ? AND key = ?', drops)
 
     def _log(self, uuid: str, lines: Iterable[LogLine]) -> None:
+        lines = tuple(lines)
         self._db.executemany(
             'INSERT INTO log (model, at, entity, level, module, message) VALUES (?, ?, ?, ?, ?, ?)',
             [(uuid, x.at, x.entity, x.level, x.module, x.message) for x in lines],
         )
+        if uuid not in self._logged:
+            self._logged[uuid] = self._db.execute(
+                'SELECT total(length(message)) FROM log WHERE model = ?', (uuid,)
+            ).fetchone()[0]
+        else:
+            self._logged[uuid] += sum(len(x.message) for x in lines)
+        if self._logged[uuid] > LOG_MOST * 1.25:
+            self._shorten(uuid)
+
+    def _shorten(self, uuid: str) -> None:
+        """Drop the oldest lines of a model, down to :data:`LOG_MOST`."""
+        kept = 0
+        newest = 'SELECT id, length(message) FROM log WHERE model = ? ORDER BY id DESC'
+        for number, size in self._db.execute(newest, (uuid,)):
+            if kept + size > LOG_MOST:
+                self._db.execute('DELETE FROM log WHERE model = ? AND id <= ?', (uuid, number))
+                break
+            kept += size
+        self._logged[uuid] = kept
 
     def log(self, uuid: str, lines: Iterable[LogLine]) -> None:
         """Append *lines* to the debug log of a model."""
         self._db.execute('BEGIN IMMEDIATE')
-        self._log(uuid, lines)
+        try:
+            self._log(uuid, lines)
+        except BaseException:
+            self._undo()
+            raise
         self._db.execute('COMMIT')
 
     def log_lines(self, uuid: str, *, limit: int = 0, after: int = 0) -> list[LogLine]:

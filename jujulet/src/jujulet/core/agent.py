@@ -102,4 +102,10 @@ class Agent:
     retry_at: float = 0.0
     """When a failed hook runs again; 0: not by itself."""
     resolved: Literal['', 'retry', 'skip'] = ''
+    stumbles: int = 0
+    """Attempts in vain to carry out its next step, for a cause that is not the charm's (see ``core.troubles``)."""
+    rests_until: float = 0.0
+    """Nothing is begun for it before; 0: at any time."""
+    trouble: str = ''
+    """What keeps its next step from being carried out, one sentence; empty if nothing does."""
     reboot: Literal['', 'after', 'now'] = ''

@@ -64,6 +64,8 @@ def _for_machine(
 def _for_units(model: Model, machine: Machine, units: list[Unit], now: float) -> Operation | None:
     """Whoever has waited longest gets the machine."""
     for unit in sorted(units, key=lambda u: (u.agent_status.since, u.name)):
+        if unit.agent.rests_until > now:
+            continue
         step = resolver.next_step(model, unit, now)
         if step is None:
             continue
@@ -81,6 +83,7 @@ def _for_task(model: Model, machine: Machine) -> Operation | None:
 def wake_at(model: Model, now: float) -> float | None:
     """When ``due`` may answer differently though nothing has changed; None: not by time alone."""
     times = [resolver.wake_at(u) for u in model.units.values()]
+    times += [u.agent.rests_until for u in model.units.values()]
     times += leadership.wake_at(model) + secrets.wake_at(model)
     later = [t for t in times if t > now]
     return min(later) if later else None

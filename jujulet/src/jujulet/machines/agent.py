@@ -23,7 +23,10 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Optional  # noqa: UP035 -- as old as the agent
 
-from jujulet.machines import messages  # The agent is given this one module under the same name.
+from jujulet.machines import (  # The agent is given these two under the same name.
+    leftovers,
+    messages,
+)
 
 RETRY = 0.1
 CHUNK = 65536
@@ -104,8 +107,11 @@ def enter_program(message: dict[str, Any], fds: tuple[int, int, int], report: in
 class Agent:
     """One loop over the controller's connection and the programs' pipes."""
 
-    def __init__(self, socket_path: Path, greeting: messages.Message, mark: dict[str, str]):
+    def __init__(
+        self, socket_path: Path, state: Path, greeting: messages.Message, mark: dict[str, str]
+    ):
         self.path = socket_path
+        self.state = state
         self.greeting = greeting
         self.mark = mark
         self.selector = selectors.DefaultSelector()
@@ -220,6 +226,7 @@ class Agent:
         pid = os.fork()
         if pid == 0:
             enter_program(message, (in_read, out_write, err_write), report_write)
+        leftovers.keep(self.state, [*(p.pid for p in self.programs.values()), pid])
         close(in_read, out_write, err_write, report_write)
         reason = os.read(report_read, 4096).decode(errors='replace')
         close(report_read)
@@ -319,6 +326,7 @@ class Agent:
         self.programs.pop(program.number, None)
         if not reaped:
             self.orphans.add(program.pid)
+        leftovers.keep(self.state, [p.pid for p in self.programs.values()])
         if program.input >= 0:
             self.drop(program.input)
             program.input = -1
@@ -362,11 +370,13 @@ def main() -> None:
         '--mark', default='', help='NAME=VALUE in the environment of all that it runs'
     )
     options = parser.parse_args()
+    leftovers.end(options.state)
     boot = boot_identity(options.boot)
     boots = count_boot(options.state, boot)
     greeting = messages.hello(options.machine, boots, os.getpid(), boot)
     name, _, value = options.mark.partition('=')
-    Agent(options.run / 'agent.socket', greeting, {name: value} if name else {}).serve()
+    mark = {name: value} if name else {}
+    Agent(options.run / 'agent.socket', options.state, greeting, mark).serve()
 
 
 if __name__ == '__main__':

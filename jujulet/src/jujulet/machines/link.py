@@ -46,6 +46,10 @@ class _Run:
     started: Callable[[int, int], None] | None
 
 
+LONGEST_LINE = 4096
+"""Bytes of one line of a hook's output; what is longer becomes several (source: Juju's ``HookLogger``)."""
+
+
 class Lines:
     """Cuts the chunks of several streams into lines of text; give :meth:`feed` as ``output``."""
 
@@ -56,9 +60,13 @@ class Lines:
     def feed(self, stream: str, chunk: bytes) -> None:
         """More of one stream."""
         *complete, rest = (self._rest.get(stream, b'') + chunk).split(b'\n')
-        self._rest[stream] = rest
         for line in complete:
-            self._line(stream, line.decode(errors='replace').rstrip('\r'))
+            for part in _parts(line.removesuffix(b'\r')):
+                self._line(stream, part.decode(errors='replace'))
+        while len(rest) > LONGEST_LINE:
+            self._line(stream, rest[:LONGEST_LINE].decode(errors='replace'))
+            rest = rest[LONGEST_LINE:]
+        self._rest[stream] = rest
 
     def finish(self) -> None:
         """Nothing more comes: what stands after the last line end is a line too."""
@@ -66,6 +74,10 @@ class Lines:
             if rest:
                 self._line(stream, rest.decode(errors='replace'))
         self._rest = {}
+
+
+def _parts(line: bytes) -> list[bytes]:
+    return [line[at : at + LONGEST_LINE] for at in range(0, len(line), LONGEST_LINE)] or [b'']
 
 
 class AgentLink:

@@ -210,6 +210,14 @@ class PodmanMachines:
         await self.networks.steady()
         self._watch_started(model, machine)
 
+    async def revive(self, model: str, machine: str) -> str:
+        """Its own systemd starts the agent again; a container that does not run stays so until it is asked for."""
+        seen = await self._inspect(model, machine)
+        if seen is not None and recover.runs(seen):
+            return ''
+        state = 'stopped' if seen is not None else 'gone'
+        return f'its container is {state}: juju retry-provisioning {machine} starts it again'
+
     def given(self, model: str, machine: str) -> dict[str, bool]:
         """As it was written down when its container was made."""
         return self.places.given(model, machine).there

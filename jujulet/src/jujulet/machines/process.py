@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from .. import aside
 from . import files, program, protocol
 from .places import Places, private
 from .protocol import Layer, MachineError, MachineSpec, unknown
@@ -80,7 +81,7 @@ class ProcessMachines:
                 '--state',
                 str(root / 'var/lib/juju/agent'),
             ),
-            *('--boot', uuid.uuid4().hex, '--mark', mark),
+            *('--boot', self._boot(model, machine), '--mark', mark),
         )
         name, _, value = mark.partition('=')
         environment = {'PATH': os.environ.get('PATH', os.defpath), name: value}
@@ -95,6 +96,24 @@ class ProcessMachines:
             )
         if await started.wait():
             raise MachineError(f'the agent of machine {machine} does not start; see {log.name}')
+
+    def _boot(self, model: str, machine: str) -> str:
+        """What this start of the system is called: as the last one, unless it was stopped or the host has restarted."""
+        kernel = Path('/proc/sys/kernel/random/boot_id').read_text().strip()
+        path = self._boot_file(model, machine)
+        known = path.read_text() if path.exists() else ''
+        if not known.startswith(f'{kernel}:'):
+            known = f'{kernel}:{uuid.uuid4().hex}'
+            aside.write(path, known)
+        return known
+
+    def _boot_file(self, model: str, machine: str) -> Path:
+        return self.places.folder(model, machine) / 'boot'
+
+    async def revive(self, model: str, machine: str) -> str:
+        """Start its agent, which first ends what the dead one left."""
+        await self.start(model, machine)
+        return ''
 
     async def destroy(self, model: str, machine: str) -> None:
         """Kill all that carries its mark; remove its folder."""
@@ -118,6 +137,7 @@ class ProcessMachines:
     async def stop(self, model: str, machine: str) -> None:
         """Kill everything."""
         await self._kill(lambda mark: mark == self._mark(model, machine))
+        self._boot_file(model, machine).unlink(missing_ok=True)
 
     async def start(self, model: str, machine: str) -> None:
         """Start the agent."""

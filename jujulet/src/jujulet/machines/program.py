@@ -15,7 +15,10 @@ def sources() -> dict[str, str]:
     here = Path(__file__).parent
     return {
         SCRIPT: (here / 'agent.py').read_text(),
-        'jujulet/machines/messages.py': (here / 'messages.py').read_text(),
+        **{
+            f'jujulet/machines/{name}': (here / name).read_text()
+            for name in ('messages.py', 'leftovers.py')
+        },
     }
 
 

@@ -120,6 +120,13 @@ class Machines(Protocol):
         """Start a machine that was stopped."""
         ...
 
+    async def revive(self, model: str, machine: str) -> str:
+        """Start the agent of a machine that is not heard of, if that alone has died: no boot of its system.
+
+        The answer is empty, or what keeps it away and which command helps, for people.
+        """
+        ...
+
     def given(self, model: str, machine: str) -> dict[str, bool]:
         """Devices (by path) and kernel modules that it was to have at its last start, and whether the host has them."""
         ...

@@ -141,7 +141,7 @@ def test_an_action_gets_the_defaults_of_its_schema(world: World):
 
 
 def test_options_get_the_type_of_their_declaration(world: World):
-    world.ask(requests.SetConfig(application='a', options={'level': '7', 'text': 9}))
+    world.ask(requests.SetConfig(application='a', options={'level': '7', 'text': '9'}))
     assert world.model.applications['a'].options == {'level': 7, 'text': '9'}
     world.ask(requests.SetConfig(application='a', reset=('level',)))
     assert world.model.applications['a'].options == {'text': '9'}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from .. import charm as charm_
-from .. import charmparse
+from .. import charmparse, options
 from .. import model as model_
 from . import relations
 from .document import Invalid
@@ -13,14 +13,6 @@ from .nouns import Bundle, BundleApplication
 
 Finding = tuple[str, str]
 """Key of the application that it is about, and the problem."""
-
-_KINDS: Mapping[str, tuple[type, ...]] = {
-    'string': (str, int, float, bool),
-    'secret': (str,),
-    'int': (int,),
-    'float': (int, float),
-    'boolean': (bool,),
-}
 
 
 def check(
@@ -77,8 +69,11 @@ def _options(app: BundleApplication, charm: charm_.Charm) -> Iterator[Finding]:
         if option is None:
             hint = charmparse.near(key, sorted(charm.options))
             yield f'options.{key}', f'charm "{charm.name}" has no option "{key}"{hint}'
-        elif coerced(option, value) is None:
-            yield f'options.{key}', f'option "{key}" expected {option.type}, got "{value}"'
+            continue
+        try:
+            options.typed(option, value)
+        except model_.Refused as refused:
+            yield f'options.{key}', str(refused)
 
 
 def _bindings(
@@ -105,27 +100,3 @@ def _declared(
         if name not in declared:
             hint = charmparse.near(name, sorted(declared))
             yield f'{section}.{name}', f'charm "{charm.name}" has no {section} "{name}"{hint}'
-
-
-def coerced(option: charm_.Option, value: object) -> object:
-    """*value* as the option's type; None if it does not fit. A text is taken for the number that it spells."""
-    if isinstance(value, bool) and option.type not in ('boolean', 'string'):
-        return None
-    if option.type in ('string', 'secret'):
-        if isinstance(value, bool):
-            return 'true' if value else 'false'
-        return str(value) if isinstance(value, _KINDS[option.type]) else None
-    if isinstance(value, str):
-        return _spelt(option.type, value.strip())
-    if not isinstance(value, _KINDS[option.type]):
-        return None
-    return float(value) if option.type == 'float' and isinstance(value, int) else value
-
-
-def _spelt(kind: str, text: str) -> object:
-    if kind == 'boolean':
-        return {'true': True, 'false': False}.get(text.lower())
-    try:
-        return int(text) if kind == 'int' else float(text)
-    except ValueError:
-        return None

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import charm as charm_
 from .. import model as model_
-from .. import requests
+from .. import options, requests
 from . import check, placement, relations
 from .document import Invalid
 from .nouns import Bundle, BundleApplication, Placement
@@ -148,8 +148,7 @@ class _Plan:
         )
 
     def _options(self, app: BundleApplication) -> dict[str, Any]:
-        known = self.charms[app.name].options
-        return {key: check.coerced(known[key], value) for key, value in app.options.items()}
+        return options.validated(self.charms[app.name], app.options)
 
     def _update(self, app: BundleApplication, known: model_.Application) -> Iterator[Step]:
         charm = self.charms[app.name]
@@ -169,14 +168,15 @@ class _Plan:
                     requests.AttachResource(application=app.name, resource=resource),
                     f'attach resource {name} to {app.name}',
                 )
-        options = {
+        changed = {
             key: value
             for key, value in self._options(app).items()
-            if known.options.get(key, charm.options[key].default) != value
+            if known.options.get(key, charm.options[key].default)
+            != (charm.options[key].default if value is None else value)
         }
-        if options:
+        if changed:
             yield Step(
-                requests.SetConfig(application=app.name, options=options),
+                requests.SetConfig(application=app.name, options=changed),
                 f'set application options for {app.name}',
             )
         if app.constraints and dict(known.constraints) != dict(app.constraints):

@@ -57,12 +57,14 @@ def deploy(request: Deploy, model: Model, now: float) -> tuple[Model, dict[str, 
     _check_name(model, name)
     _check_count(charm, request)
     lxdprofile.check(charm, force=request.force)
+    given = dict(request.options)
+    trusted = options.trusted(charm, given)
     application = Application(
         name=name,
         charm=charm.url,
         base=_base(model, charm, request),
-        options=options.validated(charm, request.options),
-        trust=request.trust,
+        options=options.chosen(options.validated(charm, given)),
+        trust=request.trust if trusted is None else trusted,
         constraints=dict(request.constraints),
         bindings=bindings(model, charm, request.bindings),
         storage=storage.directives(charm, request.storage),

@@ -17,16 +17,15 @@ def set_config(request: SetConfig, model: Model, _now: float) -> tuple[Model, di
     application = found.application(model, request.application)
     charm = model.charms[application.charm]
     given = dict(request.options)
-    trust = application.trust
-    if 'trust' in given and 'trust' not in charm.options:
-        trust = str(given.pop('trust')).lower() == 'true'
+    trusted = options.trusted(charm, given)
+    trust = application.trust if trusted is None else trusted
     unknown = [n for n in request.reset if n not in charm.options and n != 'trust']
     if unknown:
         raise Refused(f'unknown option "{unknown[0]}"')
     if 'trust' in request.reset:
         trust = False
     values = options.validated(charm, given)
-    after = {**drop(application.options, *request.reset), **values}
+    after = options.chosen({**drop(application.options, *request.reset), **values})
     if after == dict(application.options) and trust == application.trust:
         return model, {}
     return edit.application(model, application.name, options=after, trust=trust), {}

@@ -28,7 +28,7 @@ def refresh(request: Refresh, model: Model, now: float) -> tuple[Model, dict[str
     after = dataclasses.replace(
         application,
         charm=charm.url,
-        options={**kept, **options.validated(charm, request.options)},
+        options=options.chosen({**kept, **options.validated(charm, request.options)}),
         resources=resources,
         storage=_storage(charm, application, request),
         base=_base(application, charm, request),

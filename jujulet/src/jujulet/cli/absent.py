@@ -1,0 +1,54 @@
+"""Commands of Juju 3.6 that are not here: each is answered in one line that says why, or what does it here.
+
+Source: the list of commands in cmd/juju/commands/main.go of Juju 3.6.
+"""
+
+from __future__ import annotations
+
+_WHY = {
+    'one user and one controller are all there is here': (
+        'add-user change-user-password disable-user enable-user grant grant-cloud register remove-user revoke '
+        'revoke-cloud show-user unregister migrate enable-ha enable-destroy-controller controller-config dashboard '
+        'upgrade-controller upgrade-model sync-agent-binary disable-command enable-command disabled-commands list-disabled-commands'
+    ),
+    'the controller goes with its models: juju destroy-model NAME, then jujulet controller stop': (
+        'destroy-controller kill-controller'
+    ),
+    'models have no defaults in common here: give juju add-model NAME --config KEY=VALUE': (
+        'model-defaults model-default'
+    ),
+    'here are no Kubernetes clouds': 'add-k8s remove-k8s update-k8s scale-application',
+    'Charmhub is not asked: deploy a charm by its path, or give it a name with jujulet alias NAME PATH': (
+        'download find info charm-resources list-charm-resources'
+    ),
+    'jujulet backup makes a backup, jujulet restore FILE puts it back': (
+        'create-backup download-backup'
+    ),
+    'clouds are localhost and processes, and need no credentials': (
+        'autoload-credentials show-credential show-credentials set-credential default-region update-public-clouds'
+    ),
+    'pools of storage are rootfs, tmpfs and loop': (
+        'create-storage-pool update-storage-pool remove-storage-pool import-filesystem'
+    ),
+    'secrets are kept in the model itself': (
+        'add-secret-backend list-secret-backends model-secret-backend remove-secret-backend secret-backends '
+        'show-secret-backend update-secret-backend'
+    ),
+    'a space is made with its subnets (juju add-space NAME CIDR ...) and keeps them': (
+        'move-to-space rename-space'
+    ),
+    'no firewall is set up: juju expose records what would be open': (
+        'firewall-rules list-firewall-rules set-firewall-rule'
+    ),
+    'keys are added as text: juju add-ssh-key "ssh-ed25519 ..."': 'import-ssh-key',
+    'juju export-bundle writes the model as a bundle to compare with': 'diff-bundle',
+    'hook tools are listed in the reference of jujulet': 'help-hook-commands help-action-commands hook-tool help-tool',
+    'images of bases are built with jujulet image BASE': 'cached-images remove-cached-images',
+    'the documentation is in docs/ of this repository': 'documentation',
+    'it was given up by Juju itself': (
+        'agree agreements budget payloads list-payloads plans sla set-meter-status set-wallet wallets create-wallet'
+    ),
+}
+
+REASONS: dict[str, str] = {name: why for why, names in _WHY.items() for name in names.split()}
+"""By the name of the command."""

@@ -1,0 +1,86 @@
+"""``juju config`` and ``--config`` take what Juju takes. Source: cmd/juju/config/config.go, cmd/juju/application."""
+
+from __future__ import annotations
+
+import pathlib
+
+import fakes
+import pytest
+
+
+@pytest.fixture
+def tiny(model: fakes.Juju, charm: pathlib.Path) -> fakes.Juju:
+    model('deploy', str(charm))
+    return model
+
+
+def error(juju: fakes.Juju, *words: str) -> tuple[int, str]:
+    found = juju.run(*words)
+    return found.code, found.err.strip()
+
+
+def test_a_file_names_the_application(tiny: fakes.Juju, tmp_path: pathlib.Path):
+    file = tmp_path / 'c.yaml'
+    file.write_text('greet: flat\n')
+    assert error(tiny, 'config', 'tiny', '--file', str(file)) == (
+        1,
+        'ERROR no settings found for "tiny"',
+    )
+    file.write_text('tiny: {greet: nested, count: "5"}\n')
+    tiny('config', 'tiny', '--file', str(file))
+    assert tiny('config', 'tiny', 'greet').out.strip() == 'nested'
+    assert tiny('config', 'tiny', 'count').out.strip() == '5'
+
+
+def test_a_number_in_a_file_is_no_text(tiny: fakes.Juju, tmp_path: pathlib.Path):
+    """``1.10`` became ``1.1``: a bundle passed here and failed there."""
+    file = tmp_path / 'c.yaml'
+    file.write_text('tiny: {greet: 1.10}\n')
+    assert error(tiny, 'config', 'tiny', '--file', str(file)) == (
+        1,
+        'ERROR option "greet" expected string, got 1.1',
+    )
+    tiny('config', 'tiny', 'greet=1.10')
+    assert tiny('config', 'tiny', 'greet').out.strip() == '1.10'
+
+
+def test_null_in_a_file_is_the_default(tiny: fakes.Juju, tmp_path: pathlib.Path):
+    tiny('config', 'tiny', 'greet=hi')
+    file = tmp_path / 'c.yaml'
+    file.write_text('tiny: {greet: null}\n')
+    tiny('config', 'tiny', '--file', str(file))
+    assert tiny('config', 'tiny', 'greet').out.strip() == 'hello'
+
+
+def test_one_key_is_not_set_and_reset(tiny: fakes.Juju):
+    assert error(tiny, 'config', 'tiny', 'greet=hi', '--reset', 'greet') == (
+        2,
+        'ERROR cannot set and reset key "greet" simultaneously',
+    )
+
+
+def test_one_key_is_given_once(tiny: fakes.Juju):
+    assert error(tiny, 'config', 'tiny', 'greet=a', 'greet=b') == (
+        2,
+        'ERROR key "greet" specified more than once',
+    )
+
+
+def test_the_file_of_a_value_has_a_bound(tiny: fakes.Juju, tmp_path: pathlib.Path):
+    big = tmp_path / 'big'
+    big.write_bytes(b'x' * ((5 << 20) + 1))
+    assert error(tiny, 'config', 'tiny', f'greet=@{big}') == (
+        1,
+        'ERROR size of option file is larger than 5M',
+    )
+
+
+def test_trust_is_an_option_of_jujus_own(model: fakes.Juju, charm: pathlib.Path):
+    model('deploy', str(charm), '--config', 'trust=true', '--config', 'greet=hi')
+    assert model.world().model.applications['tiny'].trust
+    model('config', 'tiny', 'trust=false')
+    assert not model.world().model.applications['tiny'].trust
+    assert error(model, 'config', 'tiny', 'trust=perhaps') == (
+        1,
+        'ERROR option "trust" expected boolean, got "perhaps"',
+    )
