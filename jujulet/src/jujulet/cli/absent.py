@@ -9,7 +9,8 @@ _WHY = {
     'one user and one controller are all there is here': (
         'add-user change-user-password disable-user enable-user grant grant-cloud register remove-user revoke '
         'revoke-cloud show-user unregister migrate enable-ha enable-destroy-controller controller-config dashboard '
-        'upgrade-controller upgrade-model sync-agent-binary disable-command enable-command disabled-commands list-disabled-commands'
+        'upgrade-controller upgrade-model sync-agent-binary disable-command enable-command disabled-commands '
+        'list-disabled-commands'
     ),
     'the controller goes with its models: juju destroy-model NAME, then jujulet controller stop': (
         'destroy-controller kill-controller'
