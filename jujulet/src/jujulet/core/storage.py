@@ -23,22 +23,33 @@ _SCALE = {letter: 1024**power for power, letter in enumerate('MGTPEZY')}
 
 
 def directive(meta: StorageMeta, text: str) -> dict[str, Any]:
-    """``pool,size,count`` in any order → all three. Raises Refused."""
+    """``pool,size,count`` in any order → all three. Raises Refused.
+
+    Without a count it is one if there is a size, else what the charm needs; without a size what the charm needs, else
+    1 GiB. Source: ``ParseConstraints`` of storage/constraints.go and ``storageConstraintsWithDefaults`` of
+    state/storage.go.
+    """
     out: dict[str, Any] = {
         'pool': 'rootfs',
-        'size': max(meta.minimum_size, DEFAULT_SIZE),
-        'count': meta.minimum,
+        'size': meta.minimum_size or DEFAULT_SIZE,
+        'count': 0,
     }
+    sized = False
     for word in filter(None, (w.strip() for w in text.split(','))):
         size = _SIZE.fullmatch(word)
         if re.fullmatch(r'-?\d+', word):
+            if int(word) <= 0:
+                raise Refused(f'cannot parse count: count must be greater than zero, got "{word}"')
             out['count'] = int(word)
         elif size:
+            sized = True
             out['size'] = int(float(size[1]) * _SCALE[size[2]])
         elif word in POOLS:
             out['pool'] = word
         else:
             raise Refused(f'pool "{word}" not found')
+    if not out['count']:
+        out['count'] = 1 if sized else meta.minimum
     _check(meta, out)
     return out
 
