@@ -199,6 +199,8 @@ class Provision:
             found = self._machines(uuid).get(machine)
             if found is None or found.phase != 'down' or (uuid, machine) in self._links:
                 return
+            if machine in self._engine.occupied(uuid):
+                continue  # It is being restarted, or goes.
             try:
                 said = await self._engine.machines_of(uuid).revive(uuid, machine)
             except (protocol.MachineError, OSError) as error:

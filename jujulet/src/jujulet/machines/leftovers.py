@@ -25,11 +25,12 @@ def begun(pid: int) -> str:
 
 
 def keep(state: Path, pids: Iterable[int]) -> None:
-    """Write down which programs run, each the leader of its process group."""
-    state.mkdir(parents=True, exist_ok=True)
+    """Write down which programs run, each the leader of its process group; on a full disk nothing is."""
     fresh = state / f'{NAME}.new'
-    fresh.write_text(json.dumps({str(pid): begun(pid) for pid in pids}))
-    fresh.replace(state / NAME)
+    with contextlib.suppress(OSError):
+        state.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(json.dumps({str(pid): begun(pid) for pid in pids}))
+        fresh.replace(state / NAME)
 
 
 def end(state: Path) -> None:

@@ -5,10 +5,12 @@ Source: ``ParseConstraints`` of storage/constraints.go, ``storageConstraintsWith
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import simulation
 
-from jujulet.core import charm, storage
+from jujulet.core import charm, requests, storage
 from jujulet.core.model import Refused
 
 OPTIONAL = charm.StorageMeta('data', 'filesystem', minimum=0, maximum=-1)
@@ -56,3 +58,76 @@ def test_an_optional_store_that_is_asked_for_by_its_size_is_made(world: simulati
         simulation.a_charm('a', storage={'data': OPTIONAL}), storage={'data': 'rootfs,2G'}
     )
     assert [s.size for s in world.model.storage.values()] == [2048]
+
+
+AT = charm.StorageMeta('data', location='/srv')
+MANY = charm.StorageMeta('data', minimum=0, maximum=3)
+
+
+@pytest.mark.parametrize(
+    ('before', 'after', 'said'),
+    [
+        (AT, dataclasses.replace(AT, kind='block'), 'type changed from "filesystem" to "block"'),
+        (AT, dataclasses.replace(AT, shared=True), 'shared changed from false to true'),
+        (AT, dataclasses.replace(AT, read_only=True), 'read-only changed from false to true'),
+        (AT, dataclasses.replace(AT, location='/x'), 'location changed from "/srv" to "/x"'),
+        (AT, dataclasses.replace(AT, maximum=-1), 'with location changed from single to multiple'),
+        (
+            MANY,
+            dataclasses.replace(MANY, maximum=2),
+            'range contracted: max decreased from 3 to 2',
+        ),
+        (
+            dataclasses.replace(MANY, maximum=-1),
+            MANY,
+            'range contracted: max decreased from <unbounded> to 3',
+        ),
+    ],
+)
+def test_a_refresh_may_not_make_other_storage_of_what_units_have(
+    world: simulation.World, before: charm.StorageMeta, after: charm.StorageMeta, said: str
+):
+    """Source: ``checkStorageUpgrade`` of state/application.go of Juju 3.6."""
+    assert refused(world, before, after) == f'existing storage "data" {said}'
+
+
+@pytest.mark.parametrize(
+    ('before', 'asked', 'said'),
+    [
+        (AT, '', 'required storage "data" removed'),
+        (MANY, '1', 'in-use storage "data" removed'),
+        (MANY, '', ''),
+    ],
+)
+def test_storage_goes_with_a_refresh_only_where_no_unit_has_it(
+    world: simulation.World, before: charm.StorageMeta, asked: str, said: str
+):
+    assert refused(world, before, None, asked) == said
+
+
+@pytest.mark.parametrize('after', [MANY, dataclasses.replace(MANY, maximum=-1, minimum_size=9)])
+def test_storage_may_become_more(world: simulation.World, after: charm.StorageMeta):
+    assert refused(world, MANY, after) == ''
+
+
+def refused(
+    world: simulation.World,
+    before: charm.StorageMeta,
+    after: charm.StorageMeta | None,
+    asked: str = '',
+) -> str:
+    """Why a refresh of a unit's charm from one store to another is refused; empty if it is not."""
+    world.deploy(
+        simulation.a_charm('a', storage={'data': before}), storage={'data': asked} if asked else {}
+    )
+    world.settle()
+    newer = simulation.a_charm('a', digest='2', storage={'data': after} if after else {})
+    url = world.ask(requests.AddCharm(charm=newer))['url']
+    try:
+        world.ask(requests.Refresh(application='a', charm=url))
+    except Refused as refusal:
+        why = f'cannot upgrade application "a" to charm "{url}": '
+        assert str(refusal).startswith(why)
+        return str(refusal).removeprefix(why)
+    world.settle()
+    return ''

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from .. import bases, edit, lxdprofile, options, storage
+from .. import bases, edit, lxdprofile, options, storage, storageupgrade
 from .. import charm as charm_
 from ..model import Application, Model, Refused
 from ..requests import AttachResource, Refresh
@@ -78,12 +78,8 @@ def _check(
                 new, end.name, end.interface
             ):
                 raise Refused(f'{why}would break relation "{_key(relation.endpoints)}"')
-    for name in old.storage:
-        if name not in new.storage and any(
-            s.name == name and s.owner.partition('/')[0] == application.name
-            for s in model.storage.values()
-        ):
-            raise Refused(f'{why}storage "{name}" removed')
+    if said := storageupgrade.problem(model, application.name, old, new):
+        raise Refused(f'{why}{said}')
 
 
 def _key(endpoints: Any) -> str:
