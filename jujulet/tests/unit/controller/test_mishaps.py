@@ -6,15 +6,19 @@ import asyncio
 import errno
 import pathlib
 import sqlite3
+import sys
 from collections.abc import Iterable
 
 import pytest
-import simulation
 
 from jujulet import paths
 from jujulet.controller import engine, mishaps, store
 from jujulet.core import lifecycle, model, operations
 from jujulet.machines import protocol
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / 'core'))
+
+import simulation
 
 ERRORS: dict[str, tuple[Exception, str]] = {
     'full': (OSError(errno.ENOSPC, 'No space left on device', '/x'), 'no space is left on the disk (/x)'),
