@@ -56,6 +56,7 @@ def test_two_that_are_written_at_once_are_two_files(tmp_path: pathlib.Path):
 OTHERWISE = {
     'aside.py': 'it is this',
     'machines/agent.py': "runs in a machine, by the machine's own Python alone",
+    'machines/leftovers.py': 'the agent has it: it is given nothing else of jujulet',
     'machines/files.py': 'follows no link that a machine made',
 }
 _MOVES = re.compile(

@@ -22,7 +22,7 @@ class _Loader(_BASE):
     """The safe loader; its keys are text: ``off: 1`` has the key ``off``."""
 
     def flatten_mapping(self, node: Any) -> None:
-        cast('Any', super()).flatten_mapping(node)
+        _BASE.flatten_mapping(self, node)
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
                 key.tag = _TEXT
