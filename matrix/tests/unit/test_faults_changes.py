@@ -232,7 +232,14 @@ def test_a_parameter_that_is_no_word_is_refused(value: str) -> None:
 def test_what_changes_the_meaning_of_a_bundle_is_done_only_where_a_suite_names_it() -> None:
     known = find.faults()
     asked = {name for name, one in known.items() if one.asked}
-    assert asked == {'unrelate', 'action', 'disk-slow', 'certificate-expired'}
+    squeezes = {
+        'memory-squeeze',
+        'descriptors-squeeze',
+        'restart-storm',
+        'disk-slow',
+        'certificate-expired',
+    }
+    assert asked == {'refresh', 'unrelate', 'action', *squeezes}
     assert 'certificate-expired' not in {one.kind.name for one in find.by_chance(known.values())}
     assert notes.UNDO == 'undo'
 

@@ -251,6 +251,7 @@ REFRESH = dataclasses.replace(
     undo=_refresh_undo,
     needs=frozenset({'local-charm'}),
     reversible=False,
+    asked=True,
     within=(600.0, 900.0),
 )
 

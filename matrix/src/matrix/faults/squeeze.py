@@ -66,6 +66,7 @@ free=$now
     defaults={'percent': 80},
     exclusive='process',
     needs=frozenset({'service', 'memory-group'}),
+    asked=True,
 )
 
 DESCRIPTORS = shell.fault_of(
@@ -120,6 +121,7 @@ done
     ),
     exclusive='process',
     needs=frozenset({'service'}),
+    asked=True,
 )
 
 STORM = shell.fault_of(
@@ -162,6 +164,7 @@ systemctl is-active --quiet "$SERVICE" || { systemctl reset-failed "$SERVICE" ||
     exclusive='process',
     needs=frozenset({'service'}),
     within=(60.0, 60.0),
+    asked=True,
 )
 
 _MEASURE = """
