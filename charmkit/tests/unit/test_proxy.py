@@ -128,3 +128,11 @@ def test_the_unit_with_the_lowest_number_comes_first(unit: str, priority: int):
     every = {'demo/1', 'demo/2', 'demo/10'}
     one = dataclasses.replace(INSTANCE, unit=unit, others=tuple(every - {unit}))
     assert f'priority {priority}\n' in keepalived.render(one)
+
+
+def test_keepalived_takes_up_its_file_and_without_a_part_it_has_none():
+    wanted = keepalived.desired(INSTANCE, 8799)
+    (file,) = [f for f in wanted.files if f.path == keepalived.PATH]
+    assert (file.notify, file.mode) == (('keepalived',), 0o640)
+    assert {s.name: (s.state, s.on_change) for s in wanted.services}['keepalived'] == ('running', 'reload')  # fmt: skip
+    assert keepalived.desired(None, 8799) == keepalived.ABSENT

@@ -33,7 +33,7 @@ from charmkit.relations import (
     running,
     subordinate,
 )
-from charmkit.why import Action, Hook
+from charmkit.why import Action, Hook, secret_due
 
 SITE = relations.Site(
     unit='demo/0',
@@ -151,8 +151,8 @@ def test_the_cache_of_a_service_is_the_units_own():
 
 
 def test_defaults_come_first_whatever_the_order():
-    lines = conf.render({'a': {'x': 1}, 'DEFAULT': {'y': 2}, 'Z': {'z': 3}}).splitlines()
-    assert [x for x in lines if x.startswith('[')] == ['[DEFAULT]', '[Z]', '[a]']
+    lines = conf.render({'a': {'x': 1}, 'A': {'w': 0}, 'DEFAULT': {'y': 2}}).splitlines()
+    assert [x for x in lines if x.startswith('[')] == ['[DEFAULT]', '[A]', '[a]']
 
 
 # Neutron's agents.
@@ -360,3 +360,10 @@ def test_a_section_without_a_name_is_refused_by_it(name: str):
     assert found is not None
     assert found[0].refused == f'/etc/x: section {name[:80]!r} is not a name'
     assert found[0].sections == {'/etc/x': {'good': {'a': 'b'}}}
+
+
+def test_what_is_not_said_is_not_known():
+    assert running.read({}) == running.Running()
+    assert secret_due(Hook('secret-rotate', 'seed')) == 'seed'
+    assert secret_due(Hook('config-changed', 'seed')) == ''
+    assert secret_due(Action('secret-rotate')) == ''
