@@ -21,8 +21,8 @@ LOOK = 'standing'
 """Of the task."""
 MEMORY = 'standing'
 """In the unit's memory: the service, and whether servers could be made when nova was asked last."""
-WAIT_S = 60.0
-"""How long a look waits for what comes by itself."""
+WAIT_S = 120.0
+"""How long a look waits for what comes by itself: a cloud that is being made may have no API yet."""
 _PAUSE_S = 2.0
 _NONE: Mapping[str, Any] = {}
 _LOG = '/var/log/nova/nova-compute.log'
