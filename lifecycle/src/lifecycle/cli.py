@@ -72,7 +72,8 @@ def _main(call: argparse.Namespace) -> int:
     except BrokenPipeError:
         raise
     except OSError as error:
-        print(f'ERROR {error}', file=sys.stderr)
+        said = f'{error.filename}: {error.strerror}' if error.filename else error
+        print(f'ERROR {said}', file=sys.stderr)
         return 1
     except Exception as error:  # Nobody shall have to read a traceback; who wants to, may.
         path = _kept(traceback.format_exc())
@@ -162,6 +163,7 @@ def _run(
     call: argparse.Namespace, world: Live, targets: Sequence[Target], ways: Mapping[str, str]
 ) -> int:
     wish = Wish(target=targets[0], chosen=tuple(call.applications), ways=ways, until=call.until)
+    watch = load.Watch(call.load_journal) if call.load_journal else tuple[load.Request, ...]
     if call.dry_run or not call.yes:
         every = [survey(world, one) for one in sequence.wishes(wish, targets)]
         for known in every:
@@ -173,7 +175,6 @@ def _run(
     nonce = secrets.token_hex(8)
     path = call.journal or folder() / _name(world, nonce)
     print(f'journal: {path}', file=sys.stderr)
-    watch = load.Watch(call.load_journal) if call.load_journal else tuple[load.Request, ...]
     try:
         with Journal(path) as kept:
 

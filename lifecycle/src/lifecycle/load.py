@@ -14,7 +14,7 @@ import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
-from lifecycle.problem import clean
+from lifecycle.problem import ProblemError, clean
 
 _MOST_BYTES = 8 * 1024 * 1024
 _LATEST = 1e11
@@ -76,8 +76,15 @@ class Watch:
     """Requests that are written into a file from now on."""
 
     def __init__(self, path: pathlib.Path):
+        """Raises ProblemError: there is no such file."""
         self._path = path
-        self._at = path.stat().st_size
+        try:
+            self._at = path.stat().st_size
+        except OSError as error:
+            raise ProblemError(
+                f'the journal of the load cannot be read: {path}: {error.strerror}. Start the load first '
+                f'(juju matrix load --journal {path})'
+            ) from None
         self._rest = b''
 
     def __call__(self) -> tuple[Request, ...]:

@@ -60,3 +60,20 @@ def test_a_page_that_cannot_be_written_does_not_hide_how_the_run_has_ended(
     said = capsys.readouterr().err
     assert 'must be a mapping that begins with' in said
     assert 'no page: ' in said
+
+
+@pytest.mark.parametrize('command', ['upgrade', 'report'])
+def test_a_journal_that_is_not_there_is_a_sentence_and_nothing_is_begun(
+    model: simulated.Model,
+    tmp_path: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+):
+    missing = tmp_path / 'load.jsonl'
+    what = [str(missing)] if command == 'report' else ['--to', 'debian@13', '--yes']
+    assert cli.main([command, *what, '--load-journal', str(missing)]) == 1
+    said = capsys.readouterr().err
+    assert f'{missing}: No such file or directory' in said
+    assert 'Errno' not in said
+    assert model.revisions == []
+    assert ('juju matrix load' in said) == (command == 'upgrade')
