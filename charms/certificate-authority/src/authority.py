@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from charmkit import x509 as certs
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import rsa, types
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DAY_S = 86_400
@@ -145,7 +145,7 @@ def revocations(authority: Authority, revoked: Mapping[str, float], now: float) 
 
 
 def _signing(
-    subject: x509.Name, issuer: x509.Name, key: certs.types.CertificatePublicKeyTypes, below: int
+    subject: x509.Name, issuer: x509.Name, key: types.CertificatePublicKeyTypes, below: int
 ) -> x509.CertificateBuilder:
     usage = x509.KeyUsage(
         digital_signature=False,

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import pathlib
 import sqlite3
+from collections.abc import Sequence
 
 import pytest
 
@@ -212,6 +213,7 @@ def test_a_log_keeps_its_newest_lines_within_a_bound(
     store = store_.Store(tmp_path / 'db')
     store.save(None, MODEL)
     store.log('other', [line('x' * 500)])
+    kept: Sequence[store_.LogLine] = []
     for number in range(100):
         store.log(MODEL.uuid, [line(f'{number:03}' + 'x' * 97)])
         kept = store.log_lines(MODEL.uuid)

@@ -10,6 +10,7 @@ import pytest
 from balancer import handover, reply, tasks, vrrp
 from balancer.handover import Handover, Place
 from charmkit import testing as machines
+from charmkit.machine import Finished
 from charmkit.proxy import passing
 from hypothesis import given
 from hypothesis import strategies as st
@@ -259,7 +260,7 @@ def test_a_unit_that_the_operator_takes_out_hands_its_vips_over_before_it_lets_t
     on(machine, 'lo')
     machine.clock += 4
     machine.kept[passing.KEPT] = wanted
-    machine.shell = lambda argv, _: machines.Finished(
+    machine.shell = lambda argv, _: Finished(
         0, f'ESTAB 0 0 {VIP}:5000 10.1.0.9:4000\n' if argv[0] == 'ss' else ''
     )
     kept = ctx.run(ctx.on.update_status(), state({**SPEAKS, 'heeds': ME}, moved))
