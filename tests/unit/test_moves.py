@@ -295,23 +295,29 @@ def test_a_console_that_does_not_open_names_the_proxys_log(monkeypatch: pytest.M
 @pytest.mark.parametrize('up', [0, 1, 2])
 def test_all_nodes_are_waited_for(monkeypatch: pytest.MonkeyPatch, up: int):
     found = [
-        types.SimpleNamespace(host=f'node-{n}', binary='nova-compute', state='up')
-        for n in range(up)
+        types.SimpleNamespace(service_details={'host': f'node-{n}'}, state=state)
+        for n, state in [*((n, 'up') for n in range(up)), (7, 'down')]
     ]
     agents = [types.SimpleNamespace(agent_type='Open vSwitch agent', is_alive=True)] * 3 + [
         types.SimpleNamespace(agent_type=f'{kind} agent', is_alive=True)
         for kind in ('DHCP', 'L3', 'Metadata')
     ]
     one = proof(Nova())
+
+    def hypervisors(*, details: bool) -> list[Any]:
+        return [*found] if details else []
+
     client: Any = types.SimpleNamespace(
-        compute=types.SimpleNamespace(services=lambda: found),
-        placement=types.SimpleNamespace(resource_providers=lambda: found),
+        compute=types.SimpleNamespace(hypervisors=hypervisors),
+        placement=types.SimpleNamespace(resource_providers=lambda: found[:2]),
         network=types.SimpleNamespace(agents=lambda: agents),
     )
     monkeypatch.setattr(servers, 'SETTLE_S', 0)
     asked = dataclasses.replace(one, client=client)
     if up < 2:
-        with pytest.raises(servers.Failed, match='2 nova-compute have not all been up'):
+        with pytest.raises(
+            servers.Failed, match='2 nova-compute have not all been mapped to a cell and up'
+        ):
             servers.host(asked)
     else:
         assert servers.host(asked).startswith('node-0, node-1; 2 in placement; ')
