@@ -15,7 +15,7 @@ import time
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import paths
+from . import paths, sources
 from .core import refusal
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class Controller:
 
     def follow(self, question: str, **args: Any) -> Iterator[Any]:
         """The answers to one question, as they come."""
-        line = json.dumps({'ask': question, 'args': args}).encode() + b'\n'
+        message = {'ask': question, 'args': args, 'code': sources.digest()}
+        line = json.dumps(message).encode() + b'\n'
         with self._connected() as connection, connection.makefile('rb') as replies:
             connection.sendall(line)
             for reply in replies:

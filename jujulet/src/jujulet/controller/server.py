@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
-from .. import paths
+from .. import paths, sources
 from ..client import short_path
 from ..core import model as model_
 
@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 
 LINE_LIMIT = 64 * 1024 * 1024
 """Bytes of one question; a bundle's options may hold whole files."""
+
+ANY_CODE = frozenset({'stop-controller', 'info'})
+"""Questions that commands of any version may ask."""
 
 Question = Callable[..., Awaitable[Any] | AsyncIterator[Any]]
 """A coroutine function answers once, an async generator as often as it likes."""
@@ -30,6 +33,7 @@ class Server:
         self._folder = folder
         self._questions = questions
         self._server: asyncio.Server | None = None
+        self._code = sources.digest()
 
     async def start(self) -> None:
         """Begin to listen. The folder is the user's own, so whoever connects is the user."""
@@ -75,10 +79,11 @@ class Server:
         try:
             message = json.loads(line)
             question = self._questions.get(message['ask'])
-            if question is None:
+            other = message.get('code') != self._code and message['ask'] not in ANY_CODE
+            if question is None or other:
                 raise model_.Refused(
-                    f'the controller that runs is another version than this command (it knows no '
-                    f'{message["ask"]!r}): run `jujulet controller stop`, then the command again'
+                    'the controller that runs is of another version than this command: run `jujulet controller stop`, '
+                    'then the command again; machines and what runs in them go on'
                 )
             reply = question(**message['args'])
             if isinstance(reply, AsyncIterator):
