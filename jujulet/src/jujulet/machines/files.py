@@ -28,6 +28,9 @@ MOST = 1_000_000
 LINKS = 40
 """Links that are followed for one name, as many as the kernel follows."""
 
+DEPTH = 200
+"""Directories in one another that are copied at most."""
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -330,13 +333,18 @@ def copy_tree(root: Path, name: str, target: str, without: Collection[str] = ())
     """Copy a directory of the machine's, owners too, to *target*; not the files whose paths below it are in *without*.
 
     Raises:
-        OSError: as :func:`write`, or there is no *name*.
+        OSError: as :func:`write`, or there is no *name*, or *target* is in it, or it is too deep.
     """
     with _folder(root, name) as source, _folder(root, target, make=True) as folder:
+        inner, outer = (os.readlink(f'/proc/self/fd/{one}') for one in (folder, source))
+        if f'{inner}/'.startswith(f'{outer}/'):  # The machine has laid it so.
+            raise OSError(errno.EINVAL, 'a directory cannot be copied into itself', name)
         _copy(source, folder, '', frozenset(without), owners=True)
 
 
 def _copy(source: int, target: int, path: str, without: frozenset[str], *, owners: bool) -> None:
+    if path.count('/') > DEPTH:
+        raise OSError(errno.ENAMETOOLONG, f'directories are more than {DEPTH} deep', path[:100])
     for name in os.listdir(source):
         here = f'{path}{name}'
         seen = os.lstat(name, dir_fd=source)

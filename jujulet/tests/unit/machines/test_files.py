@@ -151,6 +151,27 @@ def test_a_copy_within_a_machine_keeps_owners_and_leaves_out(root: Path) -> None
     assert (root / 'new/state').stat().st_uid == (root / 'old/state').stat().st_uid
 
 
+def test_a_directory_is_not_copied_into_itself(root: Path) -> None:
+    (root / 'kept/in').mkdir(parents=True)
+    (root / 'a').symlink_to('..')
+    with pytest.raises(OSError, match='into itself'):
+        files.copy_tree(root, 'a', 'kept/new')
+
+
+def test_what_is_too_deep_is_an_error_that_can_be_told(root: Path) -> None:
+    deep = root / 'old'
+    deep.mkdir()
+    here = os.open(deep, os.O_RDONLY)
+    for _ in range(files.DEPTH + 2):
+        os.mkdir('d', dir_fd=here)
+        below = os.open('d', os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    with pytest.raises(OSError, match='200 deep'):
+        files.copy_tree(root, 'old', 'new')
+
+
 WRITES: dict[str, Callable[[Path, str, Path], object]] = {
     'write': lambda root, name, source: files.write(root, name, 'x'),
     'put': lambda root, name, source: files.put(root, name, source / 'file'),
