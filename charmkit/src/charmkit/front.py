@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from . import host, mixture, offered, state, vip
+from . import host, mixture, offered, state, trust, vip
 from . import spec as spec_
 from .proxy import joining
 from .relations import (
@@ -106,6 +106,7 @@ class Place:
     """The VIPs in force."""
     coming_back: bool
     """They have taken it out, and wait to hear that it is well."""
+    trust: trust.Trust = dataclasses.field(default_factory=trust.Trust)
     unheeded: Mapping[str, frozenset[str]] = dataclasses.field(
         default_factory=dict[str, frozenset[str]]
     )
@@ -143,6 +144,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
     mine = vip.part(
         inputs, own, addresses, apps, time_passes=course.time_passes, leaving=course.leaving
     )
+    believed = trust.decide(trusted(inputs), inputs, now=out or course.time_passes)
     return Place(
         site=dataclasses.replace(
             inputs.site,
@@ -167,9 +169,15 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
                 loadbalancer.ENDPOINTS,
                 _WHILE_READY if lifecycle.state == 'ready' and not course.paused else _ALWAYS,
             ),
-            'peers': joining.UNHEEDED,
+            'peers': joining.UNHEEDED | believed.unheeded,
         },
-        peer_data={**vip.request(addresses), **mine.unit_data, **running.write(runs)},
+        peer_data={
+            **vip.request(addresses),
+            **mine.unit_data,
+            **believed.unit_data,
+            **running.write(runs),
+        },
+        trust=believed,
         unit_data={
             r.id: {
                 **loadbalancer.unit_request(

@@ -139,6 +139,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             **outset.memory,
             SERVED: decision.usable and not refusal,
             **place.vrrp.memory,
+            **place.trust.memory,
             **spec.memory(ready),
         },
     )
@@ -286,7 +287,7 @@ def _served(
     unannounced = not serving and not place.announced
     return host.merge(
         apache.desired(
-            _sites(spec, inputs),
+            _sites(spec, inputs, place),
             running=serving,
             version=version,
             linger_s=loadbalancer.NOTICE_S if unannounced else 0,
@@ -368,8 +369,9 @@ def _status(refusal: str, waiting: str, place: state.Status | None) -> tuple[sta
     return tuple(out)
 
 
-def _sites(spec: ServiceSpec, inputs: state.Inputs) -> list[apache.VirtualHost]:
-    trusted = front.trusted(inputs)
+def _sites(
+    spec: ServiceSpec, inputs: state.Inputs, place: front.Place
+) -> list[apache.VirtualHost]:
     return [
         apache.VirtualHost(
             name=app.name,
@@ -380,7 +382,7 @@ def _sites(spec: ServiceSpec, inputs: state.Inputs) -> list[apache.VirtualHost]:
             size=offered.size(spec, app, inputs),
             health=app.health,
             silence=app.silence,
-            trusted=trusted,
+            trusted=place.trust.networks,
             body_limit=app.body_limit,
             grace_s=app.grace_s,
             static=tuple(app.static.items()),

@@ -28,9 +28,7 @@ MOST = 1_000_000
 LINKS = 40
 """Links that are followed for one name, as many as the kernel follows."""
 
-DEPTH = 200
-"""Directories in one another that are copied at most."""
-
+DEPTH = 200  # Directories in one another that are copied at most.
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
