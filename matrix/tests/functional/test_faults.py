@@ -213,10 +213,15 @@ def test_a_fault_that_never_bites_is_never_said_to_have_landed(rig: facts.Facts)
     assert {*QUICK} - {*came_to} <= {'dns-loss'}
 
 
+OF_JUJU = {'option', 'relation', 'pause', 'local-charm'}
+"""What Juju says of an application, and no machine (:mod:`matrix.faults.changes`)."""
+
+
 def test_machines_show_what_faults_need_of_them(rig: facts.Facts) -> None:
     needed = frozenset(word for one in find.BUILT_IN for word in one.needs)
     for words in rig.values():
-        assert needed - words <= {'database', 'vip'}
+        assert needed - words <= {'database', 'vip', 'memory-group', *OF_JUJU}
+        assert not words & OF_JUJU
     assert sum('vip' in words for words in rig.values()) == 1
     assert not any('database' in words for words in rig.values())
 
