@@ -12,6 +12,7 @@ and loses its traffic (seen with Open vSwitch 3.1 and 3.5).
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import pathlib
@@ -43,9 +44,9 @@ def send_nothing_back(bridges: Iterable[str]) -> None:
     """
     for name in bridges:
         for port in sorted((_NET / name / 'brif').glob('*/hairpin_mode')):
-            # It may go at this moment, with its machine.
-            with contextlib.suppress(FileNotFoundError):
-                if port.read_text().strip() != '0':
+            if _said(port) not in ('', '0'):
+                # It may go at this moment, with its machine.
+                with contextlib.suppress(FileNotFoundError):
                     port.write_text('0')
 
 
@@ -56,14 +57,28 @@ def hold(bridges: Iterable[str]) -> None:
         OSError: the kernel refused.
     """
     for name in bridges:
-        try:
-            if (_NET / name / 'addr_assign_type').read_text().strip() == _SET:
-                continue
-            address = (_NET / name / 'address').read_text().strip()
-        except FileNotFoundError:
-            continue  # It comes with its first machine.
+        address = _said(_NET / name / 'address')
+        if not address or _said(_NET / name / 'addr_assign_type') in ('', _SET):
+            continue  # It comes with its first machine, and goes with its network.
         wanted = struct.pack(
             '16sH14s', name.encode(), _ARPHRD_ETHER, bytes.fromhex(address.replace(':', ''))
         )
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-            fcntl.ioctl(any_socket, _SIOCSIFHWADDR, wanted)
+            try:
+                fcntl.ioctl(any_socket, _SIOCSIFHWADDR, wanted)
+            except OSError as error:
+                if error.errno != errno.ENODEV:
+                    raise
+
+
+def _said(file: pathlib.Path) -> str:
+    """What the kernel says of an interface; '' when it is not there, or goes at this moment.
+
+    While it goes, its files say EINVAL (source: ``netdev_show`` in net/core/net-sysfs.c of Linux).
+    """
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENODEV, errno.EINVAL):
+            raise
+        return ''
