@@ -85,6 +85,8 @@ class Rig:
         for b in self.backends:
             b.start()
         self.out_of_service = False
+        self.secrets: dict[str, dict[str, str]] = {}
+        """Juju secrets, by URI."""
         self.extra: list[Relation] = []
         """Other relations, of whatever endpoint."""
 
@@ -145,6 +147,7 @@ class Rig:
             peers=self.peers,
             my_peer_data=self.peer_data,
             options=self.options,
+            secrets=self.secrets,
             memory={**self.memory, run.OUT_OF_SERVICE: self.out_of_service},
             now=self.machine.now(),
         )
