@@ -209,7 +209,14 @@ def test_a_compute_tells_its_service_and_hears_which_are_mapped_whoever_of_the_c
         nova.tell(dataclasses.replace(CONTROLLER, mapped=frozenset(some)))
         for some in (SERVICES[:1], SERVICES[1:])
     )
-    for bags in ((first, second), ({}, second, first), (first, {nova.MAPPED: ' '.join(SERVICES)})):
+    nothing: Databag = {}
+    told: Databag = {nova.MAPPED: ' '.join(SERVICES)}
+    both: tuple[tuple[Databag, ...], ...] = (
+        (first, second),
+        (nothing, second, first),
+        (first, told),
+    )
+    for bags in both:
         found = heard(*bags)
         assert found and found.mapped == frozenset(SERVICES)
     found = heard(nova.tell(CONTROLLER))
