@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import pytest
 from charmkit import testing as machines
 from charmkit.machine import Finished
 from ops import testing
+
+from charms import conftest as shared
 
 from .played_nova import Nova
 
@@ -68,3 +72,19 @@ def ready(machine: machines.FakeMachine) -> machines.FakeMachine:
     machine.kept['/etc/ssh/ssh_host_ed25519_key.pub'] = f'{HOST_KEY} root@here\n'
     machine.kept['/etc/ssh/ssh_host_ed25519_key'] = 'PRIVATE'
     return machine
+
+
+@pytest.fixture
+def node(machine: machines.FakeMachine) -> machines.FakeMachine:
+    return ready(machine)
+
+
+@pytest.fixture
+def nova(node: machines.FakeMachine) -> Nova:
+    node.web = played = Nova()
+    return played
+
+
+@pytest.fixture
+def ctx(nova: Nova) -> testing.Context[Any]:
+    return testing.Context(shared.load(NAME).NovaComputeCharm)

@@ -11,30 +11,14 @@ from charmkit import testing as machines
 from charmkit.machine import HttpRequest, HttpResponse
 from ops import testing
 
-from charms import conftest as shared
-
-from .compute_node import NAME, controller, plugin, queue, ready
+from .compute_node import controller, ctx, node, nova, plugin, queue
 from .played_nova import KEYSTONE, UUID, Nova
+
+__all__ = ['ctx', 'node', 'nova']  # fixtures
 
 pytestmark = pytest.mark.timeout(60)
 
 GONE = 'Unit was removed from the cloud: register-to-cloud brings it back'
-
-
-@pytest.fixture
-def node(machine: machines.FakeMachine) -> machines.FakeMachine:
-    return ready(machine)
-
-
-@pytest.fixture
-def nova(node: machines.FakeMachine) -> Nova:
-    node.web = played = Nova()
-    return played
-
-
-@pytest.fixture
-def ctx(nova: Nova) -> testing.Context[Any]:
-    return testing.Context(shared.load(NAME).NovaComputeCharm)
 
 
 @pytest.fixture

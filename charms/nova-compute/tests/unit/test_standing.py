@@ -10,30 +10,14 @@ import pytest
 from charmkit import testing as machines
 from ops import testing
 
-from charms import conftest as shared
-
-from .compute_node import NAME, controller, plugin, queue, ready
+from .compute_node import controller, ctx, node, nova, plugin, queue
 from .played_nova import UUID, Nova
+
+__all__ = ['ctx', 'node', 'nova']  # fixtures
 
 pytestmark = pytest.mark.timeout(60)
 
 UNMAPPED = 'waiting for nova to map this host to a cell'
-
-
-@pytest.fixture
-def node(machine: machines.FakeMachine) -> machines.FakeMachine:
-    return ready(machine)
-
-
-@pytest.fixture
-def nova(node: machines.FakeMachine) -> Nova:
-    node.web = played = Nova()
-    return played
-
-
-@pytest.fixture
-def ctx(nova: Nova) -> testing.Context[Any]:
-    return testing.Context(shared.load(NAME).NovaComputeCharm)
 
 
 @pytest.fixture
