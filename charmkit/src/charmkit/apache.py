@@ -126,11 +126,17 @@ def shown(name: str) -> str:
 
 
 def desired(
-    sites: Iterable[VirtualHost], *, running: bool, version: str = '', linger_s: float = 0
+    sites: Iterable[VirtualHost],
+    *,
+    running: bool,
+    version: str = '',
+    linger_s: float = 0,
+    held: bool = False,
 ) -> host.Host:
     """Apache serving *sites* and nothing else, or stopped.
 
-    *version* is of what they run. Before it stops it goes on for *linger_s* seconds.
+    *version* is of what they run. Before it stops it goes on for *linger_s* seconds. *held*: while it runs, it keeps
+    the configuration that it has.
     """
     sites = tuple(sites)
     notify = (SERVICE,)
@@ -180,7 +186,7 @@ def desired(
             host.Service(
                 SERVICE,
                 'running' if running else 'stopped',
-                'reload',
+                'hold' if held else 'reload',
                 linger_s=linger_s,
                 configured_by=DROP_IN,
             ),

@@ -92,7 +92,7 @@ class LocalMachine:
                 _prepare_systemd(step)
             case 'install' | 'upgrade':
                 self._install(step, desired)
-            case 'make' | 'write' | 'link' | 'remove':
+            case 'make' | 'check' | 'write' | 'link' | 'remove':
                 return _change_path(step, desired)
             case 'run':
                 command = next(c for c in desired.commands if c.name == step.target)
@@ -370,9 +370,10 @@ def _change_path(step: host.Step, desired: host.Host) -> str:
     match step.verb:
         case 'make':
             files.make(_find(desired.directories, step.target))
-        case 'write':
+        case 'check' | 'write':
+            put = files.put if step.verb == 'write' else files.check
             try:
-                files.put(_find(desired.files, step.target))
+                put(_find(desired.files, step.target))
             except files.RefusedError as e:
                 return e.output
         case 'link':

@@ -107,7 +107,7 @@ def reconcile(machine: Machine, desired: host.Host) -> Outcome:
         _log.info('%s', step)
         reason = machine.carry_out(step, effective)
         done.append(step)
-        if reason and step.verb == 'write':
+        if reason and step.verb in ('check', 'write'):
             done.pop()
             refused[step.target] = reason
             kept = tuple(f for f in effective.files if f.path != step.target)

@@ -85,6 +85,15 @@ def put(f: host.File) -> None:
     write(pathlib.Path(f.path), f.content, f.mode, f.owner, f.group, f.check)
 
 
+def check(f: host.File) -> None:
+    """Have a file's check look at it, and leave what is there.
+
+    Raises:
+        RefusedError: when the check does not accept it.
+    """
+    _aside(pathlib.Path(f.path), f.content, f.mode, f.owner, f.group, f.check).unlink()
+
+
 def write(
     path: pathlib.Path,
     content: str,
@@ -94,6 +103,12 @@ def write(
     check: tuple[str, ...] = (),
 ) -> None:
     """Put *content* at *path* in one step, so that no reader ever sees half of it."""
+    _aside(path, content, mode, owner, group, check).replace(path)
+
+
+def _aside(
+    path: pathlib.Path, content: str, mode: int, owner: str, group: str, check: tuple[str, ...]
+) -> pathlib.Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f'.{path.name}.new')
     aside.unlink(missing_ok=True)
@@ -113,4 +128,4 @@ def write(
         if done.returncode:
             aside.unlink()
             raise RefusedError(str(path), done.stdout)
-    aside.replace(path)
+    return aside

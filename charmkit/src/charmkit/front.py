@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from . import host, mixture, offered, state, trust, vip
+from . import host, mixture, offered, renewal, state, trust, vip
 from . import spec as spec_
 from .proxy import joining
 from .relations import (
@@ -42,12 +42,16 @@ class Course:
     """Its own health checks have passed in this run."""
     drain: loadbalancer.Lifecycle | None = None
     """What the pause action asks for: reason, deadline, force."""
+    renews: bool = False
+    """Apache is to take up another configuration (:mod:`charmkit.renewal`), out of rotation."""
 
 
 PAUSED = 'paused'
 """The name in the unit's memory of whether it is paused."""
 BALANCED = 'balanced'
 """Of the URLs that load balancers have given, by service and endpoint type."""
+SERVED = 'served'
+"""Whether it has had all that it needs, and has not been put out of service for want of it since."""
 HEALTH = 'health'
 """Of the task that asks the unit's own API."""
 
@@ -121,7 +125,7 @@ class Place:
 
 def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Place:
     """Work it out for the service *spec*."""
-    balancers = _balancers(inputs)
+    balancers = load_balancers(inputs)
     inputs, homeless = (inputs, ()) if balancers else vip.housed(inputs)
     apis = [o.api for o in offered.every(spec, inputs) if o.api]
     lifecycle = _lifecycle(balancers, inputs, course)
@@ -144,7 +148,9 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
     mine = vip.part(
         inputs, own, addresses, apps, time_passes=course.time_passes, leaving=course.leaving
     )
-    believed = trust.decide(trusted(inputs), inputs, now=out or course.time_passes)
+    believed = trust.decide(
+        trusted(inputs), inputs, now=out or course.time_passes or bool(balancers)
+    )
     return Place(
         site=dataclasses.replace(
             inputs.site,
@@ -222,7 +228,7 @@ def trusted(inputs: state.Inputs) -> tuple[str, ...]:
 
     Those of the load balancers; else, with a VIP, of the units' own haproxy; else nobody's.
     """
-    balancers = _balancers(inputs)
+    balancers = load_balancers(inputs)
     if balancers:
         answers = filter(None, map(loadbalancer.read, balancers))
         said = {cidr for answer in answers for cidr in answer.trusted_cidrs}
@@ -242,13 +248,14 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     return network if network.prefixlen else None
 
 
-def _balancers(inputs: state.Inputs) -> list[Relation]:
+def load_balancers(inputs: state.Inputs) -> list[Relation]:
+    """The relations with load balancers."""
     return [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
 
 
 def serves_clients(inputs: state.Inputs) -> bool:
     """Whether load balancers send clients to this unit, or have not yet seen the last of them."""
-    balancers = _balancers(inputs)
+    balancers = load_balancers(inputs)
     return _state(drains.last_lifecycle(balancers)) in ('ready', 'drain')
 
 
@@ -263,10 +270,10 @@ def _lifecycle(
         drains.last_lifecycle(balancers),
         balancers,
         unit=inputs.site.unit,
-        paused=course.paused,
+        paused=course.paused or course.renews,
         healthy=course.healthy,
         fresh_token=state.password(inputs, 'lifecycle'),
-        wish=course.drain,
+        wish=course.drain or (_RENEWAL if course.renews else None),
     )
     if course.time_passes and lifecycle.state != 'ready':
         return dataclasses.replace(lifecycle, beat=lifecycle.beat + 1)
@@ -278,7 +285,7 @@ def balanced(spec: spec_.ServiceSpec, inputs: state.Inputs) -> dict[str, dict[st
 
     One that says nothing for a while has not taken back what it said before: only a relation that ends does.
     """
-    balancers = _balancers(inputs)
+    balancers = load_balancers(inputs)
     related = {loadbalancer.ENDPOINTS[r.name] for r in balancers}
     kept: Mapping[str, Mapping[EndpointType, str]] = inputs.memory.get(BALANCED) or {}
     said = loadbalancer.urls(balancers)
@@ -358,12 +365,13 @@ def listen(
     """
     if inputs.options.get('vip'):  # The units' own haproxy asks each at any of its addresses.
         types = ENDPOINT_TYPES
-    related = (r.name for r in _balancers(inputs) if loadbalancer.ENDPOINTS[r.name] in types)
+    related = (r.name for r in load_balancers(inputs) if loadbalancer.ENDPOINTS[r.name] in types)
     found = {a for b in (*types, *related) for a in offered.addresses_on(inputs.site, b)}
     # Nor on a VIP that it happens to hold.
     return ('127.0.0.1', *sorted(found - {'127.0.0.1', *vip.asked(inputs)}))
 
 
+_RENEWAL = loadbalancer.Lifecycle(state='drain', token='', reason=renewal.REASON)
 _PAUSED = state.Status('maintenance', 'paused: run the resume action to serve again')
 
 
@@ -378,6 +386,9 @@ def _status(
         return _PAUSED
     if course.paused:
         return state.Status('maintenance', f'draining, {drain.state}: {drain.reason}')
+    if course.renews and not drain.proceed:
+        said = f'draining for a {renewal.REASON}, {drain.state}: {drain.reason}'
+        return state.Status('maintenance', said)
     if lifecycle.state != 'ready':
         return state.Status('waiting', 'waiting to be healthy before clients come back')
     if complaints := loadbalancer.complaints(balancers):

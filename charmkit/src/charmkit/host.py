@@ -16,6 +16,7 @@ Verb = Literal[
     'install',
     'upgrade',
     'make',
+    'check',
     'write',
     'link',
     'remove',
@@ -109,8 +110,9 @@ class Service:
 
     name: str
     state: Literal['running', 'stopped', 'masked'] = 'running'
-    on_change: Literal['restart', 'reload', 'recycle'] = 'restart'
-    """What makes it take up new files: ``recycle`` is for a WSGI process group (see *part_of*)."""
+    on_change: Literal['restart', 'reload', 'recycle', 'hold'] = 'restart'
+    """What makes it take up new files: ``recycle`` is for a WSGI process group (see *part_of*). With ``hold`` it takes
+    up none for now: those that are there stay as they are, and their checks say already what they think of the new."""
     part_of: str = ''
     """The service that this one lives in: a process group of Apache has ``apache2`` here. It
     comes and goes with it, and alone is only ever recycled."""
@@ -305,16 +307,31 @@ def _path_steps(desired: Host, observed: Observed) -> Iterator[Step]:
         ('write', desired.files),
         ('link', desired.links),
     )
+    held = _held(desired, observed)
     for verb, things in verbs:
         for thing in things:
             early = isinstance(thing, File) and thing.before_packages
-            if not early and observed.paths.get(thing.path) != thing.stamp:
+            if early or observed.paths.get(thing.path) == thing.stamp:
+                continue
+            if thing.path not in held:
                 yield Step(verb, thing.path)
+            elif isinstance(thing, File) and thing.check:
+                yield Step('check', thing.path)
     # What packages bring is not there yet when this is planned.
     coming = bool(desired.packages - observed.packages.keys())
     for thing in desired.absent:
-        if coming or thing.path in observed.paths:
+        if (coming or thing.path in observed.paths) and thing.path not in held:
             yield Step('remove', thing.path)
+
+
+def _held(desired: Host, observed: Observed) -> frozenset[str]:
+    """Paths that are to stay as they are for now; what is not there at all is not among them."""
+    holding = [
+        s.name for s in desired.services if s.on_change == 'hold' and s.name in observed.active
+    ]
+    found = frozenset[str]().union(*map(desired.configuration_of, holding))
+    gone = {x.path for x in desired.absent}
+    return frozenset(path for path in found if path in observed.paths or path in gone)
 
 
 def _reloads(desired: Host, observed: Observed) -> Iterator[Step]:
@@ -370,6 +387,5 @@ def _service_step(s: Service, wanted: str, observed: Observed) -> Step | None:
         case 'running' if not active:
             return Step('start', s.name)
         case 'running':
-            if observed.started_with.get(s.name) == wanted:
-                return None
-            return Step(s.on_change, s.name)
+            taken_up = observed.started_with.get(s.name) == wanted
+            return None if taken_up or s.on_change == 'hold' else Step(s.on_change, s.name)

@@ -13,17 +13,17 @@ from . import (
     consumers,
     daemons,
     front,
-    health,
     host,
     memcached,
     migration,
-    offered,
     releases,
+    renewal,
     state,
     vip,
+    webserver,
     written,
 )
-from .relations import Databag, Need, keystone, loadbalancer
+from .relations import Databag, Need, keystone
 from .spec import Daemon as Daemon
 from .spec import Offer as Offer
 from .spec import Ready as Ready
@@ -42,11 +42,17 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     spec = spec.on(release)
     source = archive.decide(spec.packages, why, inputs, spec.steady)
     course = front.course(why, inputs)
-    place = front.place(spec, inputs, course) if spec.apps else front.nowhere(inputs, course)
-    inputs = dataclasses.replace(inputs, site=place.site)
+    given = inputs
+    place = front.place(spec, given, course) if spec.apps else front.nowhere(given, course)
+    inputs = dataclasses.replace(given, site=place.site)
     found = _found(spec, inputs)
     values = chosen.decide(spec.chosen, inputs)
     unmet = [*_unmet(found, inputs), *values.status, *_unread(spec, inputs)]
+    renews = renewal.Renewal()
+    if spec.apps and not unmet:
+        renews = webserver.renew(spec, why, inputs, course, place)
+        if renews.drains:
+            place = front.place(spec, given, dataclasses.replace(course, renews=True))
     installed = inputs.versions.get(spec.packages[0], '')
     asked = _settled(_requests(spec, inputs), place)
     outset = state.Desired(
@@ -73,7 +79,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             unit_data={**outset.unit_data, **vip.over(inputs.my_peer_data, place.vrrp.unit_data)},
             app_data={**outset.app_data, **vip.over(inputs.peers, place.vrrp.app_data)},
             status=(*(map(_said_before, unmet) if goes_on else unmet), *source.status),
-            memory={**outset.memory, SERVED: goes_on},
+            memory={**outset.memory, front.SERVED: goes_on},
         )
     ready = Ready(inputs, found, release, values.values, why.time_passes)
     decision = migration.decide(
@@ -93,6 +99,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         paused=course.paused,
         out_of_service=place.out_of_service,
     )
+    asks = bool(spec.apps) and serving and not inputs.failed
     return dataclasses.replace(
         outset,
         host=host.merge(
@@ -104,7 +111,9 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             ),
             daemons.stop_times(spec),
             written.no_rules(spec, inputs),
-            _served(spec, inputs, place, serving=serving, version=installed)
+            webserver.serve(
+                spec, inputs, place, running=serving, version=installed, held=renews.held
+            )
             if spec.apps
             else host.Host(),
             place.vrrp.machine,
@@ -124,29 +133,27 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         status=(
             *_status(refusal, decision.message, place.status),
             *source.status,
-            *_unhealthy(inputs),
+            *webserver.unhealthy(inputs),
+            *renews.status,
             *consumers.notes(spec, ready),
             *_contributions(spec, ready),
             *_refusals(spec, inputs),
             *spec.notes(ready),
         ),
         tasks=(
-            *((_health(spec, inputs, place),) if _asks(spec, inputs, serving=serving) else ()),
+            *((webserver.ask(spec, inputs, place),) if asks else ()),
             *(spec.tasks(ready) if decision.usable else ()),
             *consumers.tasks(spec, ready, running),
         ),
         memory={
             **outset.memory,
-            SERVED: decision.usable and not refusal,
+            front.SERVED: decision.usable and not refusal,
             **place.vrrp.memory,
             **place.trust.memory,
+            **renews.memory,
             **spec.memory(ready),
         },
     )
-
-
-SERVED = 'served'
-"""In the unit's memory: it has had all that it needs, and has not been put out of service for want of it since."""
 
 
 def _goes_on(
@@ -160,12 +167,17 @@ def _goes_on(
         data is None and _due(need, inputs) and (need.lapses or not inputs.of(need.relation))
         for need, data in found.items()
     )
-    at_work = bool(inputs.memory.get(SERVED)) and not (course.paused or course.leaving)
+    at_work = bool(inputs.memory.get(front.SERVED)) and not (course.paused or course.leaving)
     return at_work and not gone and not isinstance(why, Action)
 
 
+def _idle(spec: ServiceSpec) -> host.Host:
+    agents = host.Host(services=tuple(host.Service(d.name, 'stopped') for d in spec.daemons))
+    return host.merge(webserver.idle(), agents) if spec.apps else agents
+
+
 def _unread(spec: ServiceSpec, inputs: state.Inputs) -> list[state.Status]:
-    said = spec.lacking(inputs) if inputs.memory.get(SERVED) else ''
+    said = spec.lacking(inputs) if inputs.memory.get(front.SERVED) else ''
     return [state.Status('waiting', said)] if said else []
 
 
@@ -201,20 +213,6 @@ def schema(spec: ServiceSpec, inputs: state.Inputs) -> migration.Schema | None:
     if _unmet(found, inputs) or values.status:
         return None
     return _schema(spec, release, Ready(inputs, found, release, values.values))
-
-
-def _health(spec: ServiceSpec, inputs: state.Inputs, place: front.Place) -> health.Health:
-    serves = {apache.SERVICE, *(apache.group(a.name) for a in spec.apps)}
-    patient = place.coming_back or not serves.isdisjoint(inputs.started)
-    return health.Health(
-        tuple(health.App(a.name, a.port, f'{apache.LOGS}/{a.name}-error.log') for a in spec.apps),
-        health.COMES_UP_S if patient else health.AT_REST_S,
-    )
-
-
-def _unhealthy(inputs: state.Inputs) -> list[state.Status]:
-    said = inputs.seen.get(front.HEALTH)
-    return [state.Status('blocked', said)] if isinstance(said, str) and said else []
 
 
 def _refusals(spec: ServiceSpec, inputs: state.Inputs) -> list[state.Status]:
@@ -264,41 +262,6 @@ def _always(spec: ServiceSpec, facts: state.Facts) -> host.Host:
         return own
     web = host.Host(packages=frozenset(apache.PACKAGES))
     return host.merge(own, web, memcached.desired(facts.memory_mib))
-
-
-def _idle(spec: ServiceSpec) -> host.Host:
-    """Out of service for want of something: it may have served until now, and nobody knows."""
-    agents = host.Host(services=tuple(host.Service(d.name, 'stopped') for d in spec.daemons))
-    if not spec.apps:
-        return agents
-    api = host.Service(
-        apache.SERVICE,
-        'stopped',
-        linger_s=loadbalancer.NOTICE_S,
-        configured_by=apache.DROP_IN,
-    )
-    return host.merge(apache.drain(True), host.Host(services=(api,)), agents)
-
-
-def _served(
-    spec: ServiceSpec, inputs: state.Inputs, place: front.Place, *, serving: bool, version: str
-) -> host.Host:
-    """Apache with the service's applications; as long as they are out of service, those who ask hear that."""
-    unannounced = not serving and not place.announced
-    return host.merge(
-        apache.desired(
-            _sites(spec, inputs, place),
-            running=serving,
-            version=version,
-            linger_s=loadbalancer.NOTICE_S if unannounced else 0,
-        ),
-        apache.drain(unannounced),
-    )
-
-
-def _asks(spec: ServiceSpec, inputs: state.Inputs, *, serving: bool) -> bool:
-    """Whether its own API is to be asked."""
-    return bool(spec.apps) and serving and not inputs.failed
 
 
 def _offered(
@@ -367,29 +330,6 @@ def _status(refusal: str, waiting: str, place: state.Status | None) -> tuple[sta
     if waiting:
         out.append(state.Status('waiting', waiting))
     return tuple(out)
-
-
-def _sites(
-    spec: ServiceSpec, inputs: state.Inputs, place: front.Place
-) -> list[apache.VirtualHost]:
-    return [
-        apache.VirtualHost(
-            name=app.name,
-            script=app.script,
-            port=app.port,
-            addresses=front.listen(inputs, app.types),
-            user=spec.user,
-            size=offered.size(spec, app, inputs),
-            health=app.health,
-            silence=app.silence,
-            trusted=place.trust.networks,
-            body_limit=app.body_limit,
-            grace_s=app.grace_s,
-            static=tuple(app.static.items()),
-            aliases=app.aliases,
-        )
-        for app in spec.apps
-    ]
 
 
 def _upstream(version: str) -> str:

@@ -90,7 +90,7 @@ class FakeMachine:
         self.steps.append(str(step))
         if step.target in self.failing:
             return 'it is to fail'
-        if step.verb == 'write':
+        if step.verb in ('check', 'write'):
             file = next(f for f in desired.files if f.path == step.target)
             if said := self.refusing(file):
                 return said
@@ -175,7 +175,7 @@ def after(  # noqa: C901 -- one case for each verb
     """The state of a perfect machine in state *seen* once *step* was done."""
     target = step.target
     match step.verb:
-        case 'try':
+        case 'try' | 'check':
             return seen
         case 'mask':
             return dataclasses.replace(seen, masked=seen.masked | {target})

@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 import yaml
-from charmkit import api, chosen, conf, generate, host, options, relations, service, state
+from charmkit import api, chosen, conf, front, generate, host, options, relations, service, state
 from charmkit.relations import Need, first
 from charmkit.why import Action, Hook
 
@@ -132,7 +132,7 @@ def test_an_agent_that_served_goes_on_with_what_was_said_before():
     assert state.summary(desired.status) == state.Status(
         'waiting', 'waiting for boss to grant boss; what it said before stays in force'
     )
-    assert api.run(SPEC, HOOK, served()).memory[service.SERVED], 'for more than one hook'
+    assert api.run(SPEC, HOOK, served()).memory[front.SERVED], 'for more than one hook'
 
 
 def test_an_agent_that_cannot_read_a_shared_secret_for_a_while_goes_on():
@@ -146,7 +146,7 @@ def test_an_agent_whose_relation_has_ended_stops():
     ended = {k: v for k, v in READY.relations.items() if k != 'boss'}
     desired = api.run(SPEC, HOOK, served(relations=ended))
     assert states(desired) == {'agentd': 'stopped'}
-    assert not desired.memory[service.SERVED]
+    assert not desired.memory[front.SERVED]
 
 
 def test_what_lapses_is_gone_when_it_is_no_longer_said():

@@ -455,7 +455,7 @@ def test_a_unit_that_goes_passes_its_vip_on_first(granted: Databag | None, why: 
         granted,
         why,
         dying=why.name != 'stop',
-        memory={joining.JOINED: True, service.SERVED: True},
+        memory={joining.JOINED: True, front.SERVED: True},
     )
     assert states(found)['keepalived'] == 'stopped'
     assert keepalived.PATH in {a.path for a in found.host.absent}

@@ -1,0 +1,102 @@
+"""Apache in front of a service's applications: what it serves, when it is renewed, and how it is asked. Pure."""
+
+from __future__ import annotations
+
+from . import apache, front, health, host, offered, renewal, state
+from .relations import loadbalancer
+from .spec import ServiceSpec
+from .why import Why
+
+
+def serve(
+    spec: ServiceSpec,
+    inputs: state.Inputs,
+    place: front.Place,
+    *,
+    running: bool,
+    version: str,
+    held: bool,
+) -> host.Host:
+    """Apache with the applications of *spec*; as long as they are out of service, those who ask hear that.
+
+    *held*: another configuration than the one in force waits for its time.
+    """
+    unannounced = not running and not place.announced
+    return host.merge(
+        apache.desired(
+            _virtual_hosts(spec, inputs, place),
+            running=running,
+            version=version,
+            linger_s=loadbalancer.NOTICE_S if unannounced else 0,
+            held=held,
+        ),
+        apache.drain(unannounced),
+    )
+
+
+def idle() -> host.Host:
+    """Out of service for want of something: it may have served until now, and nobody knows."""
+    api = host.Service(
+        apache.SERVICE,
+        'stopped',
+        linger_s=loadbalancer.NOTICE_S,
+        configured_by=apache.DROP_IN,
+    )
+    return host.merge(apache.drain(True), host.Host(services=(api,)))
+
+
+def renew(
+    spec: ServiceSpec, why: Why, inputs: state.Inputs, course: front.Course, place: front.Place
+) -> renewal.Renewal:
+    """Whether Apache takes up in this run what *spec* and *place* ask for, if that is not in force."""
+    wanted = apache.desired(_virtual_hosts(spec, inputs, place), running=True)
+    return renewal.decide(
+        wanted.config_digest(apache.SERVICE),
+        why,
+        inputs,
+        front.load_balancers(inputs),
+        clients=bool(inputs.memory.get(front.SERVED)) and not place.out_of_service,
+        paused=course.paused,
+        healthy=course.healthy,
+        refused=not wanted.configuration_of(apache.SERVICE).isdisjoint(inputs.refused),
+        failed=apache.SERVICE in inputs.failed,
+    )
+
+
+def ask(spec: ServiceSpec, inputs: state.Inputs, place: front.Place) -> health.Health:
+    """The unit's question to its own API."""
+    serves = {apache.SERVICE, *(apache.group(a.name) for a in spec.apps)}
+    patient = place.coming_back or not serves.isdisjoint(inputs.started)
+    return health.Health(
+        tuple(health.App(a.name, a.port, f'{apache.LOGS}/{a.name}-error.log') for a in spec.apps),
+        health.COMES_UP_S if patient else health.AT_REST_S,
+    )
+
+
+def unhealthy(inputs: state.Inputs) -> list[state.Status]:
+    """What the API has answered, if that is not well."""
+    said = inputs.seen.get(front.HEALTH)
+    return [state.Status('blocked', said)] if isinstance(said, str) and said else []
+
+
+def _virtual_hosts(
+    spec: ServiceSpec, inputs: state.Inputs, place: front.Place
+) -> list[apache.VirtualHost]:
+    return [
+        apache.VirtualHost(
+            name=app.name,
+            script=app.script,
+            port=app.port,
+            addresses=front.listen(inputs, app.types),
+            user=spec.user,
+            size=offered.size(spec, app, inputs),
+            health=app.health,
+            silence=app.silence,
+            trusted=place.trust.networks,
+            body_limit=app.body_limit,
+            grace_s=app.grace_s,
+            static=tuple(app.static.items()),
+            aliases=app.aliases,
+        )
+        for app in spec.apps
+    ]
