@@ -1,10 +1,11 @@
-"""`juju lifecycle`: keystone goes to the next base under load, behind two load balancers, and no request is lost."""
+"""keystone and two load balancers change under load, by options and by `juju lifecycle`, and no request is lost."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -74,16 +75,54 @@ def upgraded(juju: jubilant.Juju, journal: pathlib.Path, *what: str) -> str:
     return done.stdout
 
 
+def lost(journal: pathlib.Path) -> list[dict[str, object]]:
+    """What was lost of many requests."""
+    requests = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert len(requests) > 500
+    return [one for one in requests if not one['ok']]
+
+
+def bases(juju: jubilant.Juju, app: str) -> list[str]:
+    """Of the machines of its units."""
+    status = juju.status()
+    found = [status.machines[of.machine].base for of in status.get_units(app).values()]
+    return [f'{base.name}@{base.channel.partition("/")[0]}' for base in found if base]
+
+
+def processes(juju: jubilant.Juju, unit: str) -> list[str]:
+    """How many processes Apache's process group of keystone is to have there."""
+    vhost = '/etc/apache2/sites-enabled/keystone.conf'
+    return re.findall(r' processes=([0-9]+)', juju.exec('cat', vhost, unit=unit).stdout)
+
+
+def test_apache_takes_up_options_and_nothing_is_lost(
+    juju: jubilant.Juju, tmp_path: pathlib.Path
+) -> None:
+    journal = tmp_path / 'load.jsonl'
+    units = sorted(juju.status().get_units('keystone'))
+    with load(juju, journal):
+        juju.config('keystone', {'workers': 3})
+        settle(juju)
+        time.sleep(10)
+    assert {unit: processes(juju, unit) for unit in units} == {unit: ['3'] for unit in units}
+    assert lost(journal) == []
+
+
 def test_keystone_is_upgraded_and_nothing_is_lost(
     juju: jubilant.Juju, tmp_path: pathlib.Path
 ) -> None:
     journal = tmp_path / 'load.jsonl'
     with load(juju, journal):
         upgraded(juju, journal, 'keystone')
-    status = juju.status()
-    found = [status.machines[of.machine].base for of in status.get_units('keystone').values()]
-    bases = [f'{base.name}@{base.channel.partition("/")[0]}' for base in found if base]
-    assert bases == [NEXT, NEXT]
-    requests = [json.loads(line) for line in journal.read_text().splitlines()]
-    assert len(requests) > 500
-    assert [one for one in requests if not one['ok']] == []
+    assert bases(juju, 'keystone') == [NEXT, NEXT]
+    assert lost(journal) == []
+
+
+def test_load_balancers_are_upgraded_and_nothing_is_lost(
+    juju: jubilant.Juju, tmp_path: pathlib.Path
+) -> None:
+    journal = tmp_path / 'load.jsonl'
+    with load(juju, journal):
+        upgraded(juju, journal, 'lb')
+    assert bases(juju, 'lb') == [NEXT, NEXT]
+    assert lost(journal) == []
