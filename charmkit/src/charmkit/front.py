@@ -12,7 +12,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from . import host, mixture, offered, renewal, state, trust, vip
+from . import host, mixture, offered, renewal, state, vip
 from . import spec as spec_
 from .proxy import joining
 from .relations import (
@@ -110,7 +110,8 @@ class Place:
     """The VIPs in force."""
     coming_back: bool
     """They have taken it out, and wait to hear that it is well."""
-    trust: trust.Trust = dataclasses.field(default_factory=trust.Trust)
+    trusted: tuple[str, ...] = ()
+    """Networks (CIDR) whose word on a client's address counts."""
     unheeded: Mapping[str, frozenset[str]] = dataclasses.field(
         default_factory=dict[str, frozenset[str]]
     )
@@ -148,9 +149,6 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
     mine = vip.part(
         inputs, own, addresses, apps, time_passes=course.time_passes, leaving=course.leaving
     )
-    believed = trust.decide(
-        trusted(inputs), inputs, now=out or course.time_passes or bool(balancers)
-    )
     return Place(
         site=dataclasses.replace(
             inputs.site,
@@ -169,21 +167,22 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         settled=not inputs.unsettled,
         vips=str(inputs.options.get('vip') or ''),
         lifecycle=lifecycle,
+        trusted=trusted(inputs),
         coming_back=_state(drains.last_lifecycle(balancers)) in ('drain', 'maintenance'),
         unheeded={
             **dict.fromkeys(
                 loadbalancer.ENDPOINTS,
                 _WHILE_READY if lifecycle.state == 'ready' and not course.paused else _ALWAYS,
             ),
-            'peers': joining.UNHEEDED | believed.unheeded,
+            'peers': joining.UNHEEDED
+            if inputs.site.leader
+            else joining.UNHEEDED | {renewal.WAITS},
         },
         peer_data={
             **vip.request(addresses),
             **mine.unit_data,
-            **believed.unit_data,
             **running.write(runs),
         },
-        trust=believed,
         unit_data={
             r.id: {
                 **loadbalancer.unit_request(

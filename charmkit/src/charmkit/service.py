@@ -76,7 +76,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             host=host.merge(
                 outset.host, place.vrrp.unready, host.Host() if goes_on else _idle(spec)
             ),
-            unit_data={**outset.unit_data, **vip.over(inputs.my_peer_data, place.vrrp.unit_data)},
+            unit_data={**outset.unit_data, **vip.over(_told_peers(inputs), place.vrrp.unit_data)},
             app_data={**outset.app_data, **vip.over(inputs.peers, place.vrrp.app_data)},
             status=(*(map(_said_before, unmet) if goes_on else unmet), *source.status),
             memory={**outset.memory, front.SERVED: goes_on},
@@ -99,7 +99,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         paused=course.paused,
         out_of_service=place.out_of_service,
     )
-    asks = bool(spec.apps) and serving and not inputs.failed
+    asks = bool(spec.apps) and serving and not (inputs.failed or renews.leaves)
     return dataclasses.replace(
         outset,
         host=host.merge(
@@ -111,9 +111,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             ),
             daemons.stop_times(spec),
             written.no_rules(spec, inputs),
-            webserver.serve(
-                spec, inputs, place, running=serving, version=installed, held=renews.held
-            )
+            webserver.serve(spec, inputs, place, renews, running=serving, version=installed)
             if spec.apps
             else host.Host(),
             place.vrrp.machine,
@@ -122,11 +120,16 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         unit_data={
             **outset.unit_data,
             **(_offered(spec, ready, asked) if decision.usable and place.settled else {}),
-            'peers': {**decision.unit_data, **place.peer_data},
+            'peers': {**decision.unit_data, **place.peer_data, **renews.unit_data},
         },
         app_data={
             **outset.app_data,
-            'peers': {**decision.app_data, **values.app_data, **place.vrrp.app_data},
+            'peers': {
+                **decision.app_data,
+                **values.app_data,
+                **place.vrrp.app_data,
+                **renews.app_data,
+            },
         },
         secrets=values.secrets,
         ports=frozenset(x.port for x in (*spec.apps, *spec.served)),
@@ -141,6 +144,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             *spec.notes(ready),
         ),
         tasks=(
+            *renews.tasks,
             *((webserver.ask(spec, inputs, place),) if asks else ()),
             *(spec.tasks(ready) if decision.usable else ()),
             *consumers.tasks(spec, ready, running),
@@ -149,7 +153,6 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             **outset.memory,
             front.SERVED: decision.usable and not refusal,
             **place.vrrp.memory,
-            **place.trust.memory,
             **renews.memory,
             **spec.memory(ready),
         },
@@ -174,6 +177,10 @@ def _goes_on(
 def _idle(spec: ServiceSpec) -> host.Host:
     agents = host.Host(services=tuple(host.Service(d.name, 'stopped') for d in spec.daemons))
     return host.merge(webserver.idle(), agents) if spec.apps else agents
+
+
+def _told_peers(inputs: state.Inputs) -> dict[str, str]:
+    return {k: v for k, v in inputs.my_peer_data.items() if k != renewal.WAITS}
 
 
 def _unread(spec: ServiceSpec, inputs: state.Inputs) -> list[state.Status]:

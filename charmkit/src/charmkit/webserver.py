@@ -12,15 +12,12 @@ def serve(
     spec: ServiceSpec,
     inputs: state.Inputs,
     place: front.Place,
+    renews: renewal.Renewal,
     *,
     running: bool,
     version: str,
-    held: bool,
 ) -> host.Host:
-    """Apache with the applications of *spec*; as long as they are out of service, those who ask hear that.
-
-    *held*: another configuration than the one in force waits for its time.
-    """
+    """Apache with the applications of *spec*; as long as they are out of service, those who ask hear that."""
     unannounced = not running and not place.announced
     return host.merge(
         apache.desired(
@@ -28,9 +25,9 @@ def serve(
             running=running,
             version=version,
             linger_s=loadbalancer.NOTICE_S if unannounced else 0,
-            held=held,
+            held=renews.held,
         ),
-        apache.drain(unannounced),
+        apache.drain(unannounced or renews.fails),
     )
 
 
@@ -49,13 +46,17 @@ def renew(
     spec: ServiceSpec, why: Why, inputs: state.Inputs, course: front.Course, place: front.Place
 ) -> renewal.Renewal:
     """Whether Apache takes up in this run what *spec* and *place* ask for, if that is not in force."""
+    balancers = front.load_balancers(inputs)
     wanted = apache.desired(_virtual_hosts(spec, inputs, place), running=True)
     return renewal.decide(
         wanted.config_digest(apache.SERVICE),
         why,
         inputs,
-        front.load_balancers(inputs),
-        clients=bool(inputs.memory.get(front.SERVED)) and not place.out_of_service,
+        renewal.Clients(
+            served=bool(inputs.memory.get(front.SERVED)) and not place.out_of_service,
+            balancers=tuple(balancers),
+            vip=not balancers and bool(inputs.options.get('vip')),
+        ),
         paused=course.paused,
         healthy=course.healthy,
         refused=not wanted.configuration_of(apache.SERVICE).isdisjoint(inputs.refused),
@@ -92,7 +93,7 @@ def _virtual_hosts(
             size=offered.size(spec, app, inputs),
             health=app.health,
             silence=app.silence,
-            trusted=place.trust.networks,
+            trusted=place.trusted,
             body_limit=app.body_limit,
             grace_s=app.grace_s,
             static=tuple(app.static.items()),

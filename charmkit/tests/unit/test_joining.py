@@ -368,7 +368,7 @@ def test_a_unit_that_the_others_speak_to_takes_part():
     assert joining.read(found.unit_data['peers']) == joining.Said(
         advertises_to=frozenset({'demo/1'}), takes_part=True
     )
-    assert found.unheeded['peers'] == joining.UNHEEDED | {'trusts'}
+    assert found.unheeded['peers'] == joining.UNHEEDED | {'renews'}
 
 
 @pytest.mark.parametrize(

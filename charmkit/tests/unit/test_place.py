@@ -246,7 +246,7 @@ def test_what_need_not_be_heard_of_each_load_balancer() -> None:
     def heeds_not(*balancers: relations.Relation, **more: Any) -> Any:
         found = place(*balancers, **more).unheeded
         assert set(found) == {'public-backend', 'internal-backend', 'admin-backend', 'peers'}
-        assert found['peers'] == {'takes-part', 'trusts'}
+        assert found['peers'] == {'takes-part'}
         (one,) = {keys for name, keys in found.items() if name != 'peers'}
         return one
 
@@ -278,7 +278,7 @@ def test_it_says_where_it_is_on_the_binding_of_each_load_balancer() -> None:
 def test_peers_hear_where_it_serves_and_what_it_runs() -> None:
     found = place()
     assert json.loads(found.peer_data['addresses']) == ['10.0.0.2', '10.9.0.2', '203.0.113.2']
-    assert {'addresses', 'release', 'base', 'trusts'} == set(found.peer_data)
+    assert {'addresses', 'release', 'base'} == set(found.peer_data)
 
 
 def test_an_agent_has_no_clients() -> None:

@@ -10,7 +10,8 @@ import pytest
 from charmkit import apache, host, relations, renewal, service, state
 from charmkit.drive import drive
 from charmkit.machine import HttpResponse
-from charmkit.renewal import FAILED
+from charmkit.relations import loadbalancer
+from charmkit.renewal import FAILED, OVERDUE, TURN, WAITS
 from charmkit.testing import FakeMachine
 from charmkit.why import Action, Hook, Why
 
@@ -169,7 +170,6 @@ def test_what_never_served_takes_it_up_at_once() -> None:
         ({'versions': '[1]'}, CHANGED),
         ({'grant': 'queued'}, RESUME),
         ({'grant': 'granted', 'acks': ('draining', 'timeout')}, RESUME),
-        ({}, TIME),  # It does not respond.
     ],
 )
 def test_where_nobody_takes_over_or_the_operator_says_so_it_comes_at_once(
@@ -187,6 +187,23 @@ def test_where_nobody_takes_over_or_the_operator_says_so_it_comes_at_once(
     assert (unit.reloaded, lb.lifecycle['state']) == (True, 'ready')
 
 
+def test_a_load_balancer_that_does_not_respond_is_waited_for_twice() -> None:
+    unit, lb = Unit(), Balancer()
+    unit.in_rotation(lb)
+    changed(lb)
+    unit.run(lb)
+    lb.acks = ('', '')
+    for why, reloads in ((TIME, False), (CHANGED, False), (TIME, True)):
+        unit.run(lb, why)
+        assert unit.reloaded is reloads
+    assert (lb.lifecycle['state'], unit.memory[OVERDUE]) == ('ready', '')
+    lb.acks, lb.trusted = ('ready', 'ready'), '10.0.0.8/32'
+    for why in (CHANGED, TIME):
+        unit.run(lb, why)
+        assert not unit.reloaded
+        lb.acks = ('', '')
+
+
 @pytest.mark.parametrize('grant', ['queued', 'granted'])
 def test_time_that_passes_does_not_end_a_drain(grant: str) -> None:
     unit, lb = Unit(), Balancer()
@@ -194,8 +211,10 @@ def test_time_that_passes_does_not_end_a_drain(grant: str) -> None:
     changed(lb)
     unit.run(lb)
     lb.grant, lb.acks = grant, ('', '')
-    unit.run(lb, TIME)
-    assert (unit.reloaded, lb.lifecycle['state'], lb.lifecycle['beat']) == (False, 'drain', 1)
+    for beat in (1, 2, 3):
+        unit.run(lb, TIME)
+        found = (unit.reloaded, lb.lifecycle['state'], lb.lifecycle['beat'])
+        assert found == (False, 'drain', beat)
 
 
 def drained(refuses: bool = False, **more: Any) -> tuple[Unit, Balancer]:
@@ -311,6 +330,138 @@ def test_a_held_service_keeps_what_is_there_and_gets_what_is_not() -> None:
     assert 'write /etc/apache2/conf-enabled/openstack.conf' in steps
     stopped = {str(s) for s in host.plan(web, dataclasses.replace(there, active=frozenset()))}
     assert {'write /etc/apache2/ports.conf', 'start apache2'} <= stopped
+
+
+# VIPs of their own.
+
+
+@dataclasses.dataclass
+class Application:
+    """Three units with a VIP, which learn of one another what Juju would show them."""
+
+    units: dict[str, Unit] = dataclasses.field(
+        default_factory=lambda: {f'demo/{n}': Unit() for n in range(3)}
+    )
+    bags: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict[str, dict[str, str]])
+    app: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
+    leader: str = 'demo/1'
+    workers: int = 1
+    fallen: list[str] = dataclasses.field(default_factory=list[str])
+    """The units that failed their health check to others for a while, and then reloaded, in turn."""
+
+    def run(self, name: str, why: Why = CHANGED) -> state.Desired:
+        n = name.rpartition('/')[2]
+        unit = self.units[name]
+        network = relations.Network('eth0', f'10.0.0.{n}', '10.0.0.0/24')
+        address = f'10.0.0.{n}'
+        inputs = state.Inputs(
+            site=relations.Site(
+                unit=name,
+                leader=name == self.leader,
+                address=address,
+                networks={t: (network,) for t in ('public', 'internal', 'admin')},
+                all_addresses={t: (address,) for t in ('public', 'internal', 'admin')},
+            ),
+            options={'vip': '10.0.0.200', 'workers': self.workers},
+            versions={'demo-api': '1.0-1'},
+            memory=unit.memory,
+            peers=self.app,
+            my_peer_data=self.bags.get(name, {}),
+            peer_units={u: bag for u, bag in self.bags.items() if u != name},
+            fresh=f'{len(self.fallen):064}',
+        )
+        machine, slept = unit.machine, unit.machine.clock
+        before = len(machine.steps)
+        desired = drive(
+            machine, lambda w, i: service.desired_state(SPEC, w, i), why, inputs
+        ).desired
+        unit.memory |= desired.memory
+        unit.steps = [str(s) for s in machine.steps[before:]]
+        self.bags[name] = dict(desired.unit_data['peers'])
+        if name == self.leader:
+            self.app = dict(desired.app_data['peers'])
+        down = f'write {apache.DRAIN_FILE}'
+        if unit.reloaded and down in unit.steps and not machine.failing:
+            assert unit.steps.index(down) < unit.steps.index('reload apache2')
+            assert machine.clock - slept >= loadbalancer.NOTICE_S
+            assert unit.steps[-1] == f'remove {apache.DRAIN_FILE}'
+            self.fallen.append(name)
+        return desired
+
+    def settled(self) -> None:
+        for _ in range(4):
+            for name in self.units:
+                self.run(name)
+        self.fallen.clear()
+
+
+def test_units_with_a_vip_take_it_up_in_the_leaders_order_out_of_rotation() -> None:
+    app = Application()
+    app.settled()
+    app.workers = 3
+    said = app.run('demo/2')
+    assert (app.fallen, WAITS in app.bags['demo/2']) == ([], True)
+    assert said.status == (
+        state.Status('maintenance', 'waiting for its turn for a reload of Apache'),
+    )
+    app.run('demo/0')
+    assert app.fallen == []
+    app.run('demo/1')  # The leader says whose turn it is: the first of those that wait.
+    assert app.app[TURN].startswith('demo/0 ')
+    for name in ('demo/2', 'demo/1'):
+        app.run(name)
+    assert app.fallen == []
+    for name in ('demo/0', 'demo/1', 'demo/2', 'demo/1', 'demo/2'):
+        app.run(name)
+    assert sorted(app.fallen) == ['demo/0', 'demo/1', 'demo/2']
+    assert not any(WAITS in bag for bag in app.bags.values())
+    for name in app.units:
+        assert app.run(name).status == ()
+
+
+def test_a_unit_alone_with_its_vip_or_told_so_takes_it_up_at_once() -> None:
+    app = Application(units={'demo/1': Unit()})
+    app.settled()
+    app.workers = 3
+    app.run('demo/1')
+    assert (app.units['demo/1'].reloaded, app.fallen) == (True, [])
+    app = Application()
+    app.settled()
+    app.workers = 3
+    app.run('demo/2', RESUME)
+    assert app.units['demo/2'].reloaded
+
+
+def test_a_leader_that_does_not_respond_is_waited_for_twice() -> None:
+    app = Application()
+    app.settled()
+    app.workers = 3
+    for why, fallen in ((CHANGED, []), (TIME, []), (TIME, ['demo/2'])):
+        app.run('demo/2', why)
+        assert app.fallen == fallen
+
+
+def test_a_turn_of_before_is_none() -> None:
+    app = Application()
+    app.settled()
+    app.app = {**app.app, TURN: 'demo/2 something-else'}
+    app.workers = 3
+    app.run('demo/2')
+    assert app.fallen == []
+
+
+def test_a_unit_that_does_not_come_up_gives_its_turn_to_the_next() -> None:
+    app = Application()
+    app.settled()
+    app.workers = 3
+    app.run('demo/0')
+    app.run('demo/1')
+    app.units['demo/0'].machine.failing = frozenset({'apache2'})
+    app.run('demo/0')
+    assert WAITS not in app.bags['demo/0']
+    assert f'remove {apache.DRAIN_FILE}' in app.units['demo/0'].steps
+    app.run('demo/1')
+    assert app.fallen[-1] == 'demo/1'
 
 
 def at_once(*_: object) -> str:
