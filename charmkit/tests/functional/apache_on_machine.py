@@ -26,6 +26,7 @@ def main() -> None:
     for name, value in given.pop('limits', {}).items():
         setattr(limits, name, value)
     version = given.pop('version', '')
+    held = given.pop('held', False)
     fields: dict[str, Any] = {
         **DEFAULTS,
         **given,
@@ -36,7 +37,7 @@ def main() -> None:
     }
     site = apache.VirtualHost(**fields)
     desired = host.merge(
-        apache.desired([site], running=True, version=version), memcached.desired(4096)
+        apache.desired([site], running=True, version=version, held=held), memcached.desired(4096)
     )
     machine = apply.LocalMachine('demo')
     steps = host.plan(desired, machine.observe(desired))

@@ -116,6 +116,22 @@ def test_a_busy_service_is_not_dead(demo: containers.Machine):
     assert seen['/'] == 0, 'the twin: the service itself has no thread left, and does not answer'
 
 
+def test_a_configuration_that_is_held_is_looked_at_and_left_where_it_is(demo: containers.Machine):
+    vhost = '/etc/apache2/sites-enabled/demo-api.conf'
+    before = demo.sh(
+        f'cat {vhost}; systemctl show -p MainPID apache2; pgrep -f wsgi:demo-api || true'
+    )
+    assert desire(demo, size=(3, 2), held=True) == {'steps': [f'check {vhost}'], 'failed': {}}
+    unusable = desire(demo, size=(-1, 2), held=True)
+    assert unusable['failed'].keys() == {f'check {vhost}'}
+    assert demo.sh(look) == before
+    assert demo.sh('ls -A /etc/apache2/sites-enabled').split() == ['demo-api.conf']
+    taken_up = desire(demo, size=(3, 2))
+    assert taken_up == {'steps': [f'write {vhost}', 'reload apache2'], 'failed': {}}
+    assert ' processes=3 ' in demo.sh(f'cat {vhost}')
+    assert desire(demo)['failed'] == {}
+
+
 def test_bodies_in_chunks_are_taken(demo: containers.Machine):
     assert client(demo, does='upload', bytes=300_000, chunked=True)['body'] == 300_000
 
