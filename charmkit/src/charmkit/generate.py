@@ -88,7 +88,9 @@ ACTIONS = """\
         description: Drain even when no other unit is ready, and cut off at the deadline.
     additionalProperties: false
   resume:
-    description: Serve on this unit again, and tell the load balancer once it is healthy.
+    description: |
+      Serve on this unit again, and tell the load balancer once it is healthy. While the unit waits for a
+      reload of Apache: reload it now, whatever is under way.
     additionalProperties: false
   openstack-upgrade:
     description: |

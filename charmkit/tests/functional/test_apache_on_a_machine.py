@@ -118,9 +118,8 @@ def test_a_busy_service_is_not_dead(demo: containers.Machine):
 
 def test_a_configuration_that_is_held_is_looked_at_and_left_where_it_is(demo: containers.Machine):
     vhost = '/etc/apache2/sites-enabled/demo-api.conf'
-    before = demo.sh(
-        f'cat {vhost}; systemctl show -p MainPID apache2; pgrep -f wsgi:demo-api || true'
-    )
+    look = f'cat {vhost}; systemctl show -p MainPID apache2; pgrep -U demo'
+    before = demo.sh(look)
     assert desire(demo, size=(3, 2), held=True) == {'steps': [f'check {vhost}'], 'failed': {}}
     unusable = desire(demo, size=(-1, 2), held=True)
     assert unusable['failed'].keys() == {f'check {vhost}'}
