@@ -79,8 +79,8 @@ def api_charms(root: pathlib.Path) -> list[Folder]:
 
 
 def sites(root: pathlib.Path) -> list[Folder]:
-    """The folders of *root* that declare a SiteCharm."""
-    return _declaring(root, 'SiteCharm)')
+    """The folders of *root* that declare a WebsiteCharm."""
+    return _declaring(root, 'WebsiteCharm)')
 
 
 def _declaring(root: pathlib.Path, text: str) -> list[Folder]:
@@ -108,7 +108,7 @@ def loaded(folder: Folder) -> Generator[type[charmkit.ApiCharm]]:
             for thing in vars(module).values()
             if isinstance(thing, type)
             and issubclass(thing, charmkit.ApiCharm)
-            and thing not in (charmkit.ApiCharm, charmkit.SiteCharm)
+            and thing not in (charmkit.ApiCharm, charmkit.WebsiteCharm)
         ]
         yield found
     finally:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         relations,
         state,
     )
-    from .api import AgentCharm, ApiCharm, SiteCharm
+    from .api import AgentCharm, ApiCharm, WebsiteCharm
     from .charm import Charm
     from .declaration import Declaration
     from .machine import Facts, Machine, Task
@@ -60,7 +60,7 @@ __all__ = [
     'Secret',
     'Served',
     'ServiceSpec',
-    'SiteCharm',
+    'WebsiteCharm',
     'Status',
     'Task',
     'Why',
@@ -90,7 +90,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    'api': ('AgentCharm', 'ApiCharm', 'SiteCharm'),
+    'api': ('AgentCharm', 'ApiCharm', 'WebsiteCharm'),
     'charm': ('Charm',),
     'declaration': ('Declaration',),
     'machine': ('Facts', 'Machine', 'Task'),

@@ -116,7 +116,7 @@ def size(
 
 
 def group(name: str) -> str:
-    """The process group of the application *name*, as :class:`host.Service` names it."""
+    """The process group of the application *name*, as :class:`host.SystemdService` names it."""
     return f'wsgi:{name}'
 
 
@@ -154,7 +154,10 @@ def desired(
                 notify=notify,
             ),
             host.File(
-                path=_SERVER_CONF, content=_SERVER, check=_checked(_SERVER_CONF), notify=notify
+                path=_SERVER_CONF,
+                content=_SERVER,
+                check=_check(_SERVER_CONF),
+                notify=notify,
             ),
             host.File(path='/etc/logrotate.d/openstack-apache', content=_LOGROTATE),
             host.File(path=DROP_IN, content=_DROP_IN),
@@ -162,7 +165,7 @@ def desired(
                 host.File(
                     path=path,
                     content=_vhost(site, [a for port, a in listen if port == site.port]),
-                    check=_checked(path),
+                    check=_check(path),
                     notify=notify,
                 )
                 for site in sites
@@ -183,7 +186,7 @@ def desired(
             *(host.Absent(path=path, notify=notify) for path in _unwanted()),
         ),
         services=(
-            host.Service(
+            host.SystemdService(
                 SERVICE,
                 'running' if running else 'stopped',
                 'hold' if held else 'reload',
@@ -191,7 +194,7 @@ def desired(
                 configured_by=DROP_IN,
             ),
             *(
-                host.Service(
+                host.SystemdService(
                     group(site.name),
                     'running' if running else 'stopped',
                     part_of=SERVICE,
@@ -232,7 +235,7 @@ def _unwanted() -> Iterable[str]:
     yield '/etc/apache2/mods-enabled/reqtimeout.conf'  # Each site says its own.
 
 
-def _checked(path: str) -> tuple[str, ...]:
+def _check(path: str) -> tuple[str, ...]:
     return (CHECK, '{path}', path)
 
 
@@ -365,8 +368,8 @@ def _open(directory: str) -> str:
 def _rewritten(site: VirtualHost) -> str:
     # mod_alias is off: it would serve /icons. No path leads out of a directory.
     files = (f'^{path}/(?!.*\\.\\.)(.+)$ {directory}/$1 [L]' for path, directory in site.static)
-    also = (f'^{path}(?:/(.*))?$ /$1 [PT,L]' for path in site.aliases)
-    return ''.join(f'    RewriteRule {rule}\n' for rule in (*files, *also))
+    aliased = (f'^{path}(?:/(.*))?$ /$1 [PT,L]' for path in site.aliases)
+    return ''.join(f'    RewriteRule {rule}\n' for rule in (*files, *aliased))
 
 
 def _account(site: VirtualHost) -> str:

@@ -32,7 +32,7 @@ class ApiCharm(charm.Charm):
         return service.prepared(self.spec, facts)
 
 
-class SiteCharm(ApiCharm):
+class WebsiteCharm(ApiCharm):
     """Charm for a web site for people: served as an API is, but in no catalogue, and not configured by oslo.config.
 
     A subclass only sets :attr:`spec`. The actions are those of an API.
@@ -41,7 +41,7 @@ class SiteCharm(ApiCharm):
     @classmethod
     def declared_options(cls, facts: state.Facts | None = None) -> tuple[options.Option, ...]:
         """Those that every site has, and the service's own."""
-        return options.declared(*cls.spec.options, common=options.SITE)
+        return options.declared(*cls.spec.options, common=options.WEBSITE)
 
 
 class AgentCharm(charm.Charm):

@@ -180,7 +180,7 @@ class LocalMachine:
 
         What does not come up with its new files gets back those that it last came up with.
         """
-        reason = '' if self._is_coming_up(step, desired) else self._tell(step, desired)
+        reason = '' if self._is_coming_up(step, desired) else self._run_step(step, desired)
         if not reason:
             for each in desired.services:
                 if step.target in (each.name, each.part_of):
@@ -189,15 +189,15 @@ class LocalMachine:
         _log.error('%s: %s', step, reason)
         if not self._good.put_back(step.target, desired):
             return reason
-        again = _tell_systemd(step, desired)
+        again = _run_systemctl(step, desired)
         if again:
             return f'{reason}; nor with its last good files: {again}'
         return f'{reason}; its last good files are in force again'
 
-    def _tell(self, step: host.Step, desired: host.Host) -> str:
+    def _run_step(self, step: host.Step, desired: host.Host) -> str:
         if step.verb != 'reload':
             self._remember('tried_with', {step.target: desired.config_digest(step.target)})
-        return _tell_systemd(step, desired)
+        return _run_systemctl(step, desired)
 
     def _is_coming_up(self, step: host.Step, desired: host.Host) -> bool:
         """Whether it was started with these files a moment ago, did not answer in time then, and answers now.
@@ -210,7 +210,7 @@ class LocalMachine:
             step.verb != 'reload'
             and tried == desired.config_digest(step.target)
             and lastgood.in_place(step.target, desired)
-            and _answers_late(service)
+            and _accepts_late(service)
         )
 
     def _try(self, step: host.Step, desired: host.Host) -> str:
@@ -253,13 +253,13 @@ class LocalMachine:
         files.write(self._memory / 'state.json', text, mode=0o600)
 
 
-def _kept_from_starting(service: host.Service) -> bool:
+def _kept_from_starting(service: host.SystemdService) -> bool:
     """By us; or, where it is to run, by somebody's mask, which goes as any other drift does."""
     unit = _unit(service.name)
     return packages.held(unit) or (service.state != 'masked' and packages.is_masked(unit))
 
 
-def _services(services: Iterable[host.Service]) -> tuple[frozenset[str], frozenset[str]]:
+def _services(services: Iterable[host.SystemdService]) -> tuple[frozenset[str], frozenset[str]]:
     """Those that run (enabled at boot, and answering their probe), and those that systemd has old files of."""
     wanted = {_unit(s.name): s for s in services if not s.part_of}
     if not wanted:
@@ -274,7 +274,7 @@ def _services(services: Iterable[host.Service]) -> tuple[frozenset[str], frozens
         up = field['ActiveState'] in ('active', 'reloading', 'activating')
         up = up and not field['SubState'].startswith('auto-restart')
         if s.state == 'running':
-            up = up and field['UnitFileState'] != 'disabled' and wires.answers_within(s.probe, 1)
+            up = up and field['UnitFileState'] != 'disabled' and wires.accepts_within(s.probe, 1)
         if up:
             active.add(s.name)
     return frozenset(active), frozenset(stale)
@@ -318,7 +318,7 @@ def _prepare_systemd(step: host.Step) -> None:
             run.program('systemctl', 'daemon-reload')
 
 
-def _tell_systemd(step: host.Step, desired: host.Host) -> str:
+def _run_systemctl(step: host.Step, desired: host.Host) -> str:
     """Carry out *step* of a service; '' when it is up, else why it is not."""
     service = next(s for s in desired.services if s.name == step.target)
     # Enabling costs more than the start itself: systemd runs all its generators.
@@ -338,7 +338,7 @@ def _tell_systemd(step: host.Step, desired: host.Host) -> str:
     if done.returncode:
         said = ' '.join(done.stderr.split())
         return f'systemctl {verb}: {said or f"ended with {done.returncode}"}'
-    if not wires.answers_within(service.probe, health.COMES_UP_S):
+    if not wires.accepts_within(service.probe, health.COMES_UP_S):
         return f'nothing answers on {service.probe}'
     if service.stays_s:
         time.sleep(service.stays_s)
@@ -348,14 +348,14 @@ def _tell_systemd(step: host.Step, desired: host.Host) -> str:
     return ''
 
 
-def _answers_late(service: host.Service) -> bool:
+def _accepts_late(service: host.SystemdService) -> bool:
     """Whether one that was started a moment ago answers, if it is given as long again."""
     if not service.probe:
         return False
     seen = _shown('ActiveState,ActiveEnterTimestampMonotonic', _unit(service.name))[0]
     began = int(seen['ActiveEnterTimestampMonotonic'] or 0) / 1e6
     recent = seen['ActiveState'] == 'active' and time.monotonic() - began < _STARTING_S
-    return recent and wires.answers_within(service.probe, health.COMES_UP_S)
+    return recent and wires.accepts_within(service.probe, health.COMES_UP_S)
 
 
 _STARTING_S = 5 * health.COMES_UP_S

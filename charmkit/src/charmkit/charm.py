@@ -155,7 +155,7 @@ class Charm(ops.CharmBase):
         inputs = self.inputs()
         driven = drive.drive(self.here, self.run, why, inputs)
         desired = driven.desired
-        if desired.failure or desired.read_only or why.leaving:
+        if desired.failure or desired.read_only or why.removing:
             return driven  # One that leaves has nobody left to tell.
         if dict(cast('Mapping[str, str]', self._stored.versions)) != driven.inputs.versions:
             self._stored.versions = dict(driven.inputs.versions)

@@ -89,7 +89,9 @@ def unreached(
     )
 
 
-def tasks(spec: ServiceSpec, ready: Ready, services: Iterable[host.Service]) -> tuple[Look, ...]:
+def tasks(
+    spec: ServiceSpec, ready: Ready, services: Iterable[host.SystemdService]
+) -> tuple[Look, ...]:
     """The look at those daemons of *spec* that wait for messages, and are to run."""
     running = {s.name for s in services if s.state == 'running'} - ready.inputs.failed.keys()
     daemons = tuple(d.name for d in spec.daemons if d.consumes and d.name in running)

@@ -8,14 +8,14 @@ from .spec import Daemon, Ready, ServiceSpec
 
 def wanted(
     spec: ServiceSpec, ready: Ready, *, usable: bool, paused: bool, out_of_service: bool
-) -> tuple[host.Service, ...]:
+) -> tuple[host.SystemdService, ...]:
     """Which are to run on this unit: none while the service is not *usable*.
 
     A paused unit stops them at once; one that has clients of its own, when the unit is out of service.
     """
     version = ready.inputs.versions.get(spec.packages[0], '')
     return tuple(
-        host.Service(
+        host.SystemdService(
             d.name,
             'running',
             version=version,
@@ -23,7 +23,7 @@ def wanted(
             stays_s=0 if probe else _STAYS_S,
         )
         if usable and d.when(ready) and not (d.pauses and (out_of_service if d.serves else paused))
-        else host.Service(d.name, 'stopped', version=version)
+        else host.SystemdService(d.name, 'stopped', version=version)
         for d in spec.daemons
     )
 

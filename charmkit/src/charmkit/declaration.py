@@ -47,7 +47,7 @@ class Declaration:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Whole:
+class Document:
     """Everything that stands in the file."""
 
     provides: tuple[str, ...]
@@ -64,19 +64,19 @@ class Whole:
     """Its relations without which one unit cannot stand in for another, and why."""
 
 
-def render(whole: Whole) -> str:
+def render(document: Document) -> str:
     """The text of the file."""
     entries: Mapping[str, _Value] = {
         'version': VERSION,
-        'provides': whole.provides,
-        'after': whole.after,
-        'way': whole.ways[0],
-        'ways': whole.ways,
-        'releases': whole.releases,
-        'actions': whole.actions,
-        'behind': whole.behind,
-        'may-not-mix': whole.may_not_mix,
-        **({'mix-needs': whole.mix_needs} if whole.mix_needs else {}),
+        'provides': document.provides,
+        'after': document.after,
+        'way': document.ways[0],
+        'ways': document.ways,
+        'releases': document.releases,
+        'actions': document.actions,
+        'behind': document.behind,
+        'may-not-mix': document.may_not_mix,
+        **({'mix-needs': document.mix_needs} if document.mix_needs else {}),
     }
     return (
         '# What `juju lifecycle` must know of this charm. Written by python -m charmkit.generate.\n'

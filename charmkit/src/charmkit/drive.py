@@ -14,7 +14,7 @@ from .machine import Machine, Task
 from .why import Why
 
 _log = logging.getLogger(__name__)
-Run = Callable[[Why, state.Inputs], state.Desired]
+RunFunction = Callable[[Why, state.Inputs], state.Desired]
 
 _MOST_ROUNDS = 10_000
 """Tasks that wait for something ask again many times; one that never ends is a bug."""
@@ -46,7 +46,7 @@ class Driven:
     """All that was done to the machine."""
 
 
-def drive(machine: Machine, run: Run, why: Why, inputs: state.Inputs) -> Driven:
+def drive(machine: Machine, run: RunFunction, why: Why, inputs: state.Inputs) -> Driven:
     """Bring *machine* to what ``run(why, inputs)`` wants, and its tasks to their ends.
 
     What comes to light meanwhile (versions of packages, files that were refused, services that
@@ -76,7 +76,7 @@ def drive(machine: Machine, run: Run, why: Why, inputs: state.Inputs) -> Driven:
                 inputs = known
                 continue
         # One that leaves has lost its relations already: only its machine is left to be put in order.
-        tasks = () if why.leaving else desired.tasks
+        tasks = () if why.removing else desired.tasks
         waiting = [task for task in tasks if done.get(task.name) != task]
         if not waiting:
             return Driven(desired=desired, inputs=inputs, steps=tuple(steps))

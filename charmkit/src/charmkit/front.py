@@ -30,12 +30,12 @@ from .why import Action, Why, action
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Course:
+class ServiceIntent:
     """What this unit is about to do with its clients, as operator, Juju and its own health have it."""
 
     paused: bool = False
     """The pause action was run and resume was not since, or the unit is being removed."""
-    leaving: bool = False
+    removing: bool = False
     """It is being removed: its relations are gone already."""
     time_passes: bool = False
     healthy: bool = False
@@ -56,17 +56,17 @@ HEALTH = 'health'
 """Of the task that asks the unit's own API."""
 
 
-def course(why: Why, inputs: state.Inputs) -> Course:
+def intent(why: Why, inputs: state.Inputs) -> ServiceIntent:
     """What follows from why this run is."""
     pause = action(why, 'pause')
     paused = bool(inputs.memory.get(PAUSED, False))
-    if pause is not None or why.leaving:
+    if pause is not None or why.removing:
         paused = True
     elif action(why, 'resume') is not None:
         paused = False
-    return Course(
+    return ServiceIntent(
         paused=paused,
-        leaving=why.leaving,
+        removing=why.removing,
         time_passes=why.time_passes,
         healthy=inputs.seen.get(HEALTH) == '',
         drain=_drain_asked(pause) if pause is not None else None,
@@ -86,7 +86,7 @@ def _drain_asked(pause: Action) -> loadbalancer.Lifecycle:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Place:
+class ServingState:
     """Where this unit serves, and whether it does."""
 
     site: Site
@@ -124,12 +124,14 @@ class Place:
     )
 
 
-def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Place:
+def serving_state(
+    spec: spec_.ServiceSpec, inputs: state.Inputs, intent: ServiceIntent
+) -> ServingState:
     """Work it out for the service *spec*."""
     balancers = load_balancers(inputs)
     inputs, homeless = (inputs, ()) if balancers else vip.housed(inputs)
     apis = [o.api for o in offered.every(spec, inputs) if o.api]
-    lifecycle = _lifecycle(balancers, inputs, course)
+    lifecycle = _lifecycle(balancers, inputs, intent)
     drain = drains.drain(balancers, inputs.site.unit, lifecycle)
     addresses = listen(inputs)
     own = () if balancers else vip.placed(inputs)[0]
@@ -137,7 +139,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         app.name: vip.App(app.port, app.silence, offered.size(spec, app, inputs).requests)
         for app in spec.apps
     }
-    out = course.paused and (
+    out = intent.paused and (
         not balancers or lifecycle.state == 'maintenance' or drain.state == 'unsupported'
     )
     by_relation: dict[int, EndpointType] = {
@@ -147,9 +149,9 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
     urls = {o.service: _urls_of(o, inputs, given[o.service]) for o in offered.every(spec, inputs)}
     runs = mixture.here(spec, inputs)
     mine = vip.part(
-        inputs, own, addresses, apps, time_passes=course.time_passes, leaving=course.leaving
+        inputs, own, addresses, apps, time_passes=intent.time_passes, removing=intent.removing
     )
-    return Place(
+    return ServingState(
         site=dataclasses.replace(
             inputs.site,
             urls=urls,
@@ -160,7 +162,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         addresses=addresses,
         out_of_service=out,
         announced=lifecycle.state == 'maintenance' if balancers else not inputs.options.get('vip'),
-        status=_status(course, balancers, lifecycle, drain, out)
+        status=_status(intent, balancers, lifecycle, drain, out)
         or vip.misplaced(homeless)
         or mine.status,
         vrrp=mine,
@@ -172,7 +174,7 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
         unheeded={
             **dict.fromkeys(
                 loadbalancer.ENDPOINTS,
-                _WHILE_READY if lifecycle.state == 'ready' and not course.paused else _ALWAYS,
+                _WHILE_READY if lifecycle.state == 'ready' and not intent.paused else _ALWAYS,
             ),
             'peers': joining.UNHEEDED
             if inputs.site.leader
@@ -199,20 +201,20 @@ def place(spec: spec_.ServiceSpec, inputs: state.Inputs, course: Course) -> Plac
     )
 
 
-_ALWAYS = frozenset({running.ANSWER})
+_ALWAYS = frozenset({running.KEY})
 """Unheeded: which releases are in rotation: an action asks when it needs to know."""
 _WHILE_READY = _ALWAYS | {'acks', 'grants'}
 """And how far a load balancer has come with a drain, or with taking the unit back: nothing follows from the latter."""
 
 
-def nowhere(inputs: state.Inputs, course: Course) -> Place:
+def nowhere(inputs: state.Inputs, intent: ServiceIntent) -> ServingState:
     """For an agent, which has no clients: it stops when it is told to."""
-    return Place(
+    return ServingState(
         site=inputs.site,
         addresses=(),
-        out_of_service=course.paused,
+        out_of_service=intent.paused,
         announced=True,
-        status=_PAUSED if course.paused else None,
+        status=_PAUSED if intent.paused else None,
         vrrp=vip.Part(machine=host.Host(), memory={}),
         peer_data={},
         lifecycle=loadbalancer.Lifecycle(state='ready', token=''),
@@ -229,8 +231,8 @@ def trusted(inputs: state.Inputs) -> tuple[str, ...]:
     """
     balancers = load_balancers(inputs)
     if balancers:
-        answers = filter(None, map(loadbalancer.read, balancers))
-        said = {cidr for answer in answers for cidr in answer.trusted_cidrs}
+        replies = filter(None, map(loadbalancer.read, balancers))
+        said = {cidr for reply in replies for cidr in reply.trusted_cidrs}
     elif inputs.options.get('vip'):
         said = set(vip.addresses(inputs))
     else:
@@ -263,18 +265,18 @@ def _state(lifecycle: loadbalancer.Lifecycle | None) -> str:
 
 
 def _lifecycle(
-    balancers: list[Relation], inputs: state.Inputs, course: Course
+    balancers: list[Relation], inputs: state.Inputs, intent: ServiceIntent
 ) -> loadbalancer.Lifecycle:
     lifecycle = drains.next_lifecycle(
         drains.last_lifecycle(balancers),
         balancers,
         unit=inputs.site.unit,
-        paused=course.paused or course.renews,
-        healthy=course.healthy,
+        paused=intent.paused or intent.renews,
+        healthy=intent.healthy,
         fresh_token=state.password(inputs, 'lifecycle'),
-        wish=course.drain or (_RENEWAL if course.renews else None),
+        wish=intent.drain or (_RENEWAL if intent.renews else None),
     )
-    if course.time_passes and lifecycle.state != 'ready':
+    if intent.time_passes and lifecycle.state != 'ready':
         return dataclasses.replace(lifecycle, beat=lifecycle.beat + 1)
     return lifecycle
 
@@ -339,13 +341,13 @@ def _hosts(
 ) -> dict[str, tuple[str, ...]]:
     """By service: the names and addresses of its *urls*, of its load balancers and VIPs, and this unit's own."""
     own = {*vip.asked(inputs), *listen(inputs)}
-    answers = [answer for answer in map(loadbalancer.read, balancers) if answer]
+    replies = [reply for reply in map(loadbalancer.read, balancers) if reply]
     found: dict[str, tuple[str, ...]] = {}
     for service, by_type in urls.items():
-        frontends = [f for a in answers for f in a.frontends.get(service, {}).values()]
-        told = {host for f in frontends for host in (f.hostname, *f.addresses)}
+        frontends = [f for a in replies for f in a.frontends.get(service, {}).values()]
+        published = {host for f in frontends for host in (f.hostname, *f.addresses)}
         hosts = {urlsplit(url).hostname or '' for url in by_type.values()}
-        found[service] = tuple(sorted((own | told | hosts) - {''}))
+        found[service] = tuple(sorted((own | published | hosts) - {''}))
     return found
 
 
@@ -375,17 +377,17 @@ _PAUSED = state.Status('maintenance', 'paused: run the resume action to serve ag
 
 
 def _status(
-    course: Course,
+    intent: ServiceIntent,
     balancers: list[Relation],
     lifecycle: loadbalancer.Lifecycle,
     drain: drains.Drain,
     out: bool,
 ) -> state.Status | None:
-    if course.paused and out:
+    if intent.paused and out:
         return _PAUSED
-    if course.paused:
+    if intent.paused:
         return state.Status('maintenance', f'draining, {drain.state}: {drain.reason}')
-    if course.renews and not drain.proceed:
+    if intent.renews and not drain.proceed:
         said = f'draining for a {renewal.REASON}, {drain.state}: {drain.reason}'
         return state.Status('maintenance', said)
     if lifecycle.state != 'ready':

@@ -160,7 +160,9 @@ def metadata(text: str, name: str, charm: type[Charm], *, lifecycle: bool = Fals
     return text
 
 
-def whole(charm: type[ApiCharm | AgentCharm], *, subordinate: bool) -> declaration.Whole:
+def declaration_of(
+    charm: type[ApiCharm | AgentCharm], *, subordinate: bool
+) -> declaration.Document:
     """What a tool that upgrades a cloud must know of *charm*."""
     spec = charm.spec
     said, every = spec.lifecycle, spec.every_release
@@ -173,7 +175,7 @@ def whole(charm: type[ApiCharm | AgentCharm], *, subordinate: bool) -> declarati
         'contract': api and any(s.migrations.contract for s in every),
     }
     own: tuple[declaration.Way, ...] = ('stay',) if subordinate else said.ways
-    return declaration.Whole(
+    return declaration.Document(
         provides=(*types, *said.provides),
         after=tuple(
             dict.fromkeys((*declaration.FIRST, *(('identity',) if identity else ()), *said.after))
@@ -317,7 +319,7 @@ def stale(folders: Iterable[pathlib.Path]) -> dict[pathlib.Path, str]:
         if declares:
             subordinate = bool(re.search(r'^subordinate: true\b', text, re.MULTILINE))
             there = lifecycle.read_text() if lifecycle.is_file() else ''
-            said = declaration.render(whole(charm, subordinate=subordinate))
+            said = declaration.render(declaration_of(charm, subordinate=subordinate))
             if said != there:
                 out[lifecycle] = said
     return out

@@ -44,16 +44,16 @@ def _ask(app: App, machine: Machine, end: float) -> str:
     while True:
         url = f'http://{app.address}:{app.port}/healthcheck'
         request = HttpRequest(url=url, timeout_s=_ONE_S)
-        answer = machine.http(request)
-        if answer.status == _OK:
+        response = machine.http(request)
+        if response.status == _OK:
             return ''
         # One that is starting, or waits for its database, does not answer or says so; another answer stays what it is.
-        if 0 < answer.status < 500 or machine.now() >= end:
-            return f'{app.name} {_words(answer)} on port {app.port}: see {app.log}'
+        if 0 < response.status < 500 or machine.now() >= end:
+            return f'{app.name} {_words(response)} on port {app.port}: see {app.log}'
         machine.sleep(_PAUSE_S)
 
 
-def _words(answer: HttpResponse) -> str:
-    if not answer.status:
-        return f'does not answer /healthcheck ({answer.reason})'
-    return f'answers {answer.status} to /healthcheck'
+def _words(response: HttpResponse) -> str:
+    if not response.status:
+        return f'does not answer /healthcheck ({response.reason})'
+    return f'answers {response.status} to /healthcheck'

@@ -100,7 +100,7 @@ class Absent:
 
 
 @dataclasses.dataclass(frozen=True)
-class Service:
+class SystemdService:
     """A systemd unit, and what it should be doing.
 
     ``masked`` is for what a package would start by itself: it is kept from starting before the
@@ -178,7 +178,7 @@ class Host:
     links: tuple[Link, ...] = ()
     absent: tuple[Absent, ...] = ()
     commands: tuple[Command, ...] = ()
-    services: tuple[Service, ...] = ()
+    services: tuple[SystemdService, ...] = ()
     upgrade: Upgrade | None = None
 
     def paths(self) -> Iterator[str]:
@@ -376,7 +376,7 @@ def _trials(service: str, desired: Host, observed: Observed) -> Iterator[Step]:
             yield Step('try', part.name)
 
 
-def _service_step(s: Service, wanted: str, observed: Observed) -> Step | None:
+def _service_step(s: SystemdService, wanted: str, observed: Observed) -> Step | None:
     active = s.name in observed.active
     match s.state:
         case 'masked' | 'stopped':

@@ -79,11 +79,11 @@ def digest(
     said = {name: value for name, value in databag.items() if name not in unheeded}
     for name in (BY_UNIT if relation in BACKENDS else NAMING_UNITS) & said.keys():
         with contextlib.suppress(ValueError):
-            told: object = json.loads(said[name])
-            if isinstance(told, dict) and name in BY_UNIT:
-                said[name] = json.dumps(cast('dict[str, object]', told).get(unit))
-            elif isinstance(told, list) and name in NAMING_UNITS:
-                said[name] = json.dumps(unit in told)
+            value: object = json.loads(said[name])
+            if isinstance(value, dict) and name in BY_UNIT:
+                said[name] = json.dumps(cast('dict[str, object]', value).get(unit))
+            elif isinstance(value, list) and name in NAMING_UNITS:
+                said[name] = json.dumps(unit in value)
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

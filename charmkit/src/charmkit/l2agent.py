@@ -32,7 +32,7 @@ def bridges(
     # In userspace a tunnel ends on a bridge of the switch's own.
     tunnels = ready[SETTINGS].tunnels and not ready.inputs.facts.kernel_openvswitch
     return openvswitch.decide(
-        ready.inputs, bindings, reached_by=reached_by, also=(DATA,) if tunnels else ()
+        ready.inputs, bindings, reached_by=reached_by, extra=(DATA,) if tunnels else ()
     )
 
 

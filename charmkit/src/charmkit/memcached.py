@@ -35,7 +35,7 @@ def desired(memory_mib: int) -> host.Host:
                 notify=notify,
             ),
         ),
-        services=(host.Service(SERVICE, probe=f'{ADDRESS}:{PORT}'),),
+        services=(host.SystemdService(SERVICE, probe=f'{ADDRESS}:{PORT}'),),
     )
 
 

@@ -48,8 +48,8 @@ class Client:
         headers = {'X-Auth-Token': self.token}
         if self.version:
             headers['OpenStack-API-Version'] = self.version
-        answer = _request(self.machine, method, self.url + path, headers, body)
-        return _json(f'{method} {path.partition("?")[0]}', answer)
+        response = _request(self.machine, method, self.url + path, headers, body)
+        return _json(f'{method} {path.partition("?")[0]}', response)
 
 
 def login(
@@ -66,23 +66,23 @@ def login(
         'identity': {'methods': ['password'], 'password': {'user': user}},
         'scope': {'project': {'name': identity.project, 'domain': domain}},
     }
-    answer = _request(machine, 'POST', f'{identity.auth_url}/auth/tokens', {}, {'auth': wanted})
-    found = _json('POST /auth/tokens', answer)
-    token = answer.headers.get('x-subject-token', '')
+    response = _request(machine, 'POST', f'{identity.auth_url}/auth/tokens', {}, {'auth': wanted})
+    found = _json('POST /auth/tokens', response)
+    token = response.headers.get('x-subject-token', '')
     url = next(_endpoints(found, service_type, identity.region), '')
     if not token or not url:
         missing = (
             f'an internal endpoint of {service_type} in {identity.region}' if token else 'a token'
         )
         raise RefusedError(
-            'POST /auth/tokens', answer.status, f'but {missing} is not in the answer'
+            'POST /auth/tokens', response.status, f'but {missing} is not in the answer'
         )
     return Client(machine, url.rstrip('/'), token, version)
 
 
-def _endpoints(answer: Any, service_type: str, region: str) -> Iterator[str]:
+def _endpoints(response: Any, service_type: str, region: str) -> Iterator[str]:
     try:
-        for service in answer['token']['catalog']:
+        for service in response['token']['catalog']:
             for endpoint in service['endpoints'] if service['type'] == service_type else ():
                 at = endpoint.get('region_id') or endpoint.get('region')
                 if endpoint['interface'] == 'internal' and at == region:
@@ -107,13 +107,13 @@ def _request(
     )
 
 
-def _json(asked: str, answer: HttpResponse) -> Any:
-    if not http.HTTPStatus.OK <= answer.status < http.HTTPStatus.MULTIPLE_CHOICES:
-        raise RefusedError(asked, answer.status, _reason(answer.body) or answer.reason)
+def _json(asked: str, response: HttpResponse) -> Any:
+    if not http.HTTPStatus.OK <= response.status < http.HTTPStatus.MULTIPLE_CHOICES:
+        raise RefusedError(asked, response.status, _reason(response.body) or response.reason)
     try:
-        return json.loads(answer.body) if answer.body else None
+        return json.loads(response.body) if response.body else None
     except ValueError:
-        raise RefusedError(asked, answer.status, 'this is no JSON') from None
+        raise RefusedError(asked, response.status, 'this is no JSON') from None
 
 
 def _reason(body: str) -> str:

@@ -123,7 +123,7 @@ def decide(
     bindings: Mapping[str, str],
     *,
     reached_by: Iterable[str],
-    also: Iterable[str] = (),
+    extra: Iterable[str] = (),
 ) -> Bridges:
     """The bridges of a unit.
 
@@ -131,12 +131,12 @@ def decide(
         inputs: with the options ``data-port`` and ``bridge-mappings``.
         bindings: by bridge, the binding in whose network its card is.
         reached_by: the bindings by which the unit is reached itself.
-        also: bridges that are to be made though no physical network is on them.
+        extra: bridges that are to be made though no physical network is on them.
     """
     chosen = inputs.options
     mapped = str(chosen['bridge-mappings']).split()
     cards = dict(_pair(word) for word in str(chosen['data-port']).split())
-    wanted = dict.fromkeys([*(_pair(word)[1] for word in mapped), *also])
+    wanted = dict.fromkeys([*(_pair(word)[1] for word in mapped), *extra])
     own = _own_interfaces(inputs, reached_by)
     made: dict[str, Bridge] = {}
     taken: dict[str, str] = {}

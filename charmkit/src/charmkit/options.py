@@ -132,7 +132,7 @@ def one_of(*words: str) -> Kind:
 _REGION = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,254}')
 
 
-def _whole(word: str) -> tuple[str, ...]:
+def _one_word(word: str) -> tuple[str, ...]:
     return (word,)
 
 
@@ -141,7 +141,7 @@ def words(
     good: Callable[[str], bool],
     *,
     most: int = 64,
-    parts: Callable[[str], tuple[str, ...]] = _whole,
+    parts: Callable[[str], tuple[str, ...]] = _one_word,
 ) -> Kind:
     """Words separated by spaces, each one *good*; *wants* says what they are.
 
@@ -155,7 +155,7 @@ def _each(
     *,
     most: int,
     least: int = 0,
-    parts: Callable[[str], tuple[str, ...]] = _whole,
+    parts: Callable[[str], tuple[str, ...]] = _one_word,
 ) -> Callable[[str], bool]:
     def every(text: str) -> bool:
         words = text.split()
@@ -310,7 +310,7 @@ API = (
 
 
 _OF_APIS = ('region', 'cors-allowed-origins', 'policy-overrides', FLAGS.name)
-SITE = tuple(option for option in API if option.name not in _OF_APIS)
+WEBSITE = tuple(option for option in API if option.name not in _OF_APIS)
 """What the charm of a web site for people has: it is in no catalogue, and its files are not oslo.config's."""
 
 

@@ -41,43 +41,53 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         return state.Desired(status=(state.Status('blocked', str(e)),))
     spec = spec.on(release)
     source = archive.decide(spec.packages, why, inputs, spec.steady)
-    course = front.course(why, inputs)
+    intent = front.intent(why, inputs)
     given = inputs
-    place = front.place(spec, given, course) if spec.apps else front.nowhere(given, course)
-    inputs = dataclasses.replace(given, site=place.site)
+    serving_state = (
+        front.serving_state(spec, given, intent) if spec.apps else front.nowhere(given, intent)
+    )
+    inputs = dataclasses.replace(given, site=serving_state.site)
     found = _found(spec, inputs)
     values = chosen.decide(spec.chosen, inputs)
     unmet = [*_unmet(found, inputs), *values.status, *_unread(spec, inputs)]
     renews = renewal.Renewal()
     if spec.apps and not unmet:
-        renews = webserver.renew(spec, why, inputs, course, place)
+        renews = webserver.renew(spec, why, inputs, intent, serving_state)
         if renews.drains:
-            place = front.place(spec, given, dataclasses.replace(course, renews=True))
+            serving_state = front.serving_state(
+                spec, given, dataclasses.replace(intent, renews=True)
+            )
     installed = inputs.versions.get(spec.packages[0], '')
-    asked = _settled(_requests(spec, inputs), place)
+    asked = _settled(_requests(spec, inputs), serving_state)
     outset = state.Desired(
         host=host.merge(_always(spec, inputs.facts), source.host),
-        unit_data={**_beside_told(spec, inputs, asked), **place.unit_data},
-        app_data={**_settled(_app_requests(spec, inputs), place), **place.app_data},
-        unheeded=place.unheeded,
+        unit_data={**_keeping_published(spec, inputs, asked), **serving_state.unit_data},
+        app_data={
+            **_settled(_app_requests(spec, inputs), serving_state),
+            **serving_state.app_data,
+        },
+        unheeded=serving_state.unheeded,
         version=_upstream(installed),
         memory={
-            front.PAUSED: course.paused,
+            front.PAUSED: intent.paused,
             front.BALANCED: front.balanced(spec, inputs),
-            vip.IN_FORCE: place.vips,
+            vip.IN_FORCE: serving_state.vips,
             **source.memory,
         },
         status=source.status,
     )
     if unmet:
-        goes_on = _goes_on(found, why, inputs, course)
+        goes_on = _goes_on(found, why, inputs, intent)
         return dataclasses.replace(
             outset,
             host=host.merge(
-                outset.host, place.vrrp.unready, host.Host() if goes_on else _idle(spec)
+                outset.host, serving_state.vrrp.unready, host.Host() if goes_on else _idle(spec)
             ),
-            unit_data={**outset.unit_data, **vip.over(_told_peers(inputs), place.vrrp.unit_data)},
-            app_data={**outset.app_data, **vip.over(inputs.peers, place.vrrp.app_data)},
+            unit_data={
+                **outset.unit_data,
+                **vip.over(_told_peers(inputs), serving_state.vrrp.unit_data),
+            },
+            app_data={**outset.app_data, **vip.over(inputs.peers, serving_state.vrrp.app_data)},
             status=(*(map(_said_before, unmet) if goes_on else unmet), *source.status),
             memory={**outset.memory, front.SERVED: goes_on},
         )
@@ -91,13 +101,13 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         order=migration.order(spec.migrations, why, ready),
     )
     refusal = spec.refusal(inputs)
-    serving = decision.usable and not refusal and not place.out_of_service
+    serving = decision.usable and not refusal and not serving_state.out_of_service
     running = daemons.wanted(
         spec,
         ready,
         usable=decision.usable and not refusal,
-        paused=course.paused,
-        out_of_service=place.out_of_service,
+        paused=intent.paused,
+        out_of_service=serving_state.out_of_service,
     )
     asks = bool(spec.apps) and serving and not (inputs.failed or renews.leaves)
     return dataclasses.replace(
@@ -111,30 +121,32 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             ),
             daemons.stop_times(spec),
             written.no_rules(spec, inputs),
-            webserver.serve(spec, inputs, place, renews, running=serving, version=installed)
+            webserver.serve(
+                spec, inputs, serving_state, renews, running=serving, version=installed
+            )
             if spec.apps
             else host.Host(),
-            place.vrrp.machine,
+            serving_state.vrrp.machine,
             spec.machine(ready),
         ),
         unit_data={
             **outset.unit_data,
-            **(_offered(spec, ready, asked) if decision.usable and place.settled else {}),
-            'peers': {**decision.unit_data, **place.peer_data, **renews.unit_data},
+            **(_offered(spec, ready, asked) if decision.usable and serving_state.settled else {}),
+            'peers': {**decision.unit_data, **serving_state.peer_data, **renews.unit_data},
         },
         app_data={
             **outset.app_data,
             'peers': {
                 **decision.app_data,
                 **values.app_data,
-                **place.vrrp.app_data,
+                **serving_state.vrrp.app_data,
                 **renews.app_data,
             },
         },
         secrets=values.secrets,
         ports=frozenset(x.port for x in (*spec.apps, *spec.served)),
         status=(
-            *_status(refusal, decision.message, place.status),
+            *_status(refusal, decision.message, serving_state.status),
             *source.status,
             *webserver.unhealthy(inputs),
             *renews.status,
@@ -145,14 +157,14 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         ),
         tasks=(
             *renews.tasks,
-            *((webserver.ask(spec, inputs, place),) if asks else ()),
+            *((webserver.ask(spec, inputs, serving_state),) if asks else ()),
             *(spec.tasks(ready) if decision.usable else ()),
             *consumers.tasks(spec, ready, running),
         ),
         memory={
             **outset.memory,
             front.SERVED: decision.usable and not refusal,
-            **place.vrrp.memory,
+            **serving_state.vrrp.memory,
             **renews.memory,
             **spec.memory(ready),
         },
@@ -160,7 +172,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
 
 
 def _goes_on(
-    found: Mapping[Need[Any], object], why: Why, inputs: state.Inputs, course: front.Course
+    found: Mapping[Need[Any], object], why: Why, inputs: state.Inputs, intent: front.ServiceIntent
 ) -> bool:
     """Whether a unit that lacks something goes on with what it had: what is said no more is not gone.
 
@@ -170,12 +182,14 @@ def _goes_on(
         data is None and _due(need, inputs) and (need.lapses or not inputs.of(need.relation))
         for need, data in found.items()
     )
-    at_work = bool(inputs.memory.get(front.SERVED)) and not (course.paused or course.leaving)
+    at_work = bool(inputs.memory.get(front.SERVED)) and not (intent.paused or intent.removing)
     return at_work and not gone and not isinstance(why, Action)
 
 
 def _idle(spec: ServiceSpec) -> host.Host:
-    agents = host.Host(services=tuple(host.Service(d.name, 'stopped') for d in spec.daemons))
+    agents = host.Host(
+        services=tuple(host.SystemdService(d.name, 'stopped') for d in spec.daemons)
+    )
     return host.merge(webserver.idle(), agents) if spec.apps else agents
 
 
@@ -263,7 +277,7 @@ def _always(spec: ServiceSpec, facts: state.Facts) -> host.Host:
     """What is wanted from the first hook on, so that only configuration is left for later."""
     own = host.Host(
         packages=frozenset((*spec.packages, *spec.steady)),
-        services=tuple(host.Service(name, 'masked') for name in spec.masked),
+        services=tuple(host.SystemdService(name, 'masked') for name in spec.masked),
     )
     if not spec.apps:
         return own
@@ -279,26 +293,26 @@ def _offered(
     for offer in spec.offers:
         for relation in ready.inputs.of(offer.relation):
             before = out.get(relation.id, asked.get(relation.name, {}))
-            out[relation.id] = {**before, **offer.tell(ready, relation)}
+            out[relation.id] = {**before, **offer.databag(ready, relation)}
     return out
 
 
-def _beside_told(
+def _keeping_published(
     spec: ServiceSpec, inputs: state.Inputs, asked: Mapping[str | int, Databag]
 ) -> dict[str | int, Databag]:
     """What is asked, over what was offered before: one that is not ready takes nothing of that back."""
     out = dict(asked)
     for name in {offer.relation for offer in spec.offers} & asked.keys():
         del out[name]
-        out |= {r.id: {**r.told, **asked[name]} for r in inputs.of(str(name))}
+        out |= {r.id: {**r.published, **asked[name]} for r in inputs.of(str(name))}
     return out
 
 
 def _settled(
-    requests: Mapping[str | int, Databag], place: front.Place
+    requests: Mapping[str | int, Databag], serving_state: front.ServingState
 ) -> dict[str | int, Databag]:
     """Nothing of endpoints while it is not known what is right: what was said stays as it is."""
-    return {k: v for k, v in requests.items() if place.settled or k != keystone.RELATION}
+    return {k: v for k, v in requests.items() if serving_state.settled or k != keystone.RELATION}
 
 
 def _requests(spec: ServiceSpec, inputs: state.Inputs) -> dict[str | int, Databag]:
@@ -330,8 +344,10 @@ def _missing(need: Need[Any], inputs: state.Inputs) -> state.Status:
     return state.Status('waiting', f'waiting for {need.relation} to grant {need.name}'.rstrip())
 
 
-def _status(refusal: str, waiting: str, place: state.Status | None) -> tuple[state.Status, ...]:
-    out = [place] if place else []
+def _status(
+    refusal: str, waiting: str, front_status: state.Status | None
+) -> tuple[state.Status, ...]:
+    out = [front_status] if front_status else []
     if refusal:
         out.append(state.Status('blocked', refusal))
     if waiting:

@@ -131,7 +131,7 @@ class Offer:
 
     relation: str
     """The endpoint's name. It may be one of a need, too, where each side tells the other something."""
-    tell: Callable[[Ready, Relation], Databag]
+    databag: Callable[[Ready, Relation], Databag]
     """What goes into this unit's databag of one relation; keys that are not in it are taken back."""
 
 

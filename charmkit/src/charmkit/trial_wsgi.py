@@ -45,8 +45,8 @@ def trial(script: str, path: str) -> str:
 
     try:
         application = runpy.run_path(script, run_name='trial')['application']
-        answer = application(environ(path), start)
-        _ = b''.join(answer)
+        chunks = application(environ(path), start)
+        _ = b''.join(chunks)
     except BaseException as e:
         return words(f'{type(e).__name__}: {e}')
     status = statuses[-1] if statuses else 'nothing'

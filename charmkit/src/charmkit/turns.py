@@ -17,10 +17,10 @@ def whose(waiting: Iterable[str], recorded: str) -> str:
     return recorded if recorded in there or not there else there[0]
 
 
-def departed(why: Why, told: object, there: Iterable[str]) -> list[str]:
-    """Units that were removed, as this one was *told* before and by *why*; one that is *there* again is not."""
+def departed(why: Why, remembered: object, there: Iterable[str]) -> list[str]:
+    """Units that were removed, as this one was *remembered* before and by *why*; one that is *there* again is not."""
     gone = why.subject if isinstance(why, Hook) and why.name == 'peers-relation-departed' else ''
-    return sorted({*wire.texts(told), gone} - {*there, ''})
+    return sorted({*wire.texts(remembered), gone} - {*there, ''})
 
 
 def addresses(peer_units: Mapping[str, Databag]) -> dict[str, str]:

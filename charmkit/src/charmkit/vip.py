@@ -148,11 +148,11 @@ def part(
     apps: Mapping[str, App],
     *,
     time_passes: bool,
-    leaving: bool,
+    removing: bool,
 ) -> Part:
     """Work it out for *vips*, none where load balancers stand before the units; arguments as of :func:`desired`."""
-    leaving = leaving or inputs.dying
-    unready = keepalived.ABSENT if leaving else host.Host()
+    removing = removing or inputs.dying
+    unready = keepalived.ABSENT if removing else host.Host()
     if not vips:
         return Part(machine=absent(), unready=unready)
     unit = inputs.site.unit
@@ -168,9 +168,9 @@ def part(
     speaks_to = frozenset(name for name, where in others(inputs).items() if where)
     if 'keepalived' in inputs.failed:
         speaks_to = joining.read(inputs.my_peer_data).advertises_to
-    said = joining.Said(advertises_to=speaks_to, takes_part=found.joined and not leaving)
+    said = joining.Said(advertises_to=speaks_to, takes_part=found.joined and not removing)
     return Part(
-        machine=desired(inputs, vips, addresses, apps, holds=found.joined and not leaving),
+        machine=desired(inputs, vips, addresses, apps, holds=found.joined and not removing),
         unready=unready,
         unit_data={**request(addresses), **joining.write(said)},
         app_data={joining.MEMBERS: wire.dump(list(found.members))},
@@ -222,7 +222,7 @@ def desired(
                 notify=('haproxy',),
             ),
         ),
-        services=(host.Service('haproxy', on_change='reload'),),
+        services=(host.SystemdService('haproxy', on_change='reload'),),
     )
     instance = _instance(unit, vips, units) if holds else None
     return host.merge(files, programs.beside_haproxy(), keepalived.desired(instance, READY_PORT))
@@ -230,7 +230,9 @@ def desired(
 
 def absent() -> host.Host:
     """Neither of them, for a unit that a load balancer stands before."""
-    return host.merge(keepalived.ABSENT, host.Host(services=(host.Service('haproxy', 'stopped'),)))
+    return host.merge(
+        keepalived.ABSENT, host.Host(services=(host.SystemdService('haproxy', 'stopped'),))
+    )
 
 
 def haproxy_config(

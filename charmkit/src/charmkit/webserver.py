@@ -11,17 +11,17 @@ from .why import Why
 def serve(
     spec: ServiceSpec,
     inputs: state.Inputs,
-    place: front.Place,
+    serving_state: front.ServingState,
     renews: renewal.Renewal,
     *,
     running: bool,
     version: str,
 ) -> host.Host:
     """Apache with the applications of *spec*; as long as they are out of service, those who ask hear that."""
-    unannounced = not running and not place.announced
+    unannounced = not running and not serving_state.announced
     return host.merge(
         apache.desired(
-            _virtual_hosts(spec, inputs, place),
+            _virtual_hosts(spec, inputs, serving_state),
             running=running,
             version=version,
             linger_s=loadbalancer.NOTICE_S if unannounced else 0,
@@ -33,7 +33,7 @@ def serve(
 
 def idle() -> host.Host:
     """Out of service for want of something: it may have served until now, and nobody knows."""
-    api = host.Service(
+    api = host.SystemdService(
         apache.SERVICE,
         'stopped',
         linger_s=loadbalancer.NOTICE_S,
@@ -43,31 +43,37 @@ def idle() -> host.Host:
 
 
 def renew(
-    spec: ServiceSpec, why: Why, inputs: state.Inputs, course: front.Course, place: front.Place
+    spec: ServiceSpec,
+    why: Why,
+    inputs: state.Inputs,
+    intent: front.ServiceIntent,
+    serving_state: front.ServingState,
 ) -> renewal.Renewal:
-    """Whether Apache takes up in this run what *spec* and *place* ask for, if that is not in force."""
+    """Whether Apache takes up in this run what *spec* and *serving_state* ask for, if that is not in force."""
     balancers = front.load_balancers(inputs)
-    wanted = apache.desired(_virtual_hosts(spec, inputs, place), running=True)
+    wanted = apache.desired(_virtual_hosts(spec, inputs, serving_state), running=True)
     return renewal.decide(
         wanted.config_digest(apache.SERVICE),
         why,
         inputs,
         renewal.Clients(
-            served=bool(inputs.memory.get(front.SERVED)) and not place.out_of_service,
+            served=bool(inputs.memory.get(front.SERVED)) and not serving_state.out_of_service,
             balancers=tuple(balancers),
             vip=not balancers and bool(inputs.options.get('vip')),
         ),
-        paused=course.paused,
-        healthy=course.healthy,
+        paused=intent.paused,
+        healthy=intent.healthy,
         refused=not wanted.configuration_of(apache.SERVICE).isdisjoint(inputs.refused),
         failed=apache.SERVICE in inputs.failed,
     )
 
 
-def ask(spec: ServiceSpec, inputs: state.Inputs, place: front.Place) -> health.Health:
+def ask(
+    spec: ServiceSpec, inputs: state.Inputs, serving_state: front.ServingState
+) -> health.Health:
     """The unit's question to its own API."""
     serves = {apache.SERVICE, *(apache.group(a.name) for a in spec.apps)}
-    patient = place.coming_back or not serves.isdisjoint(inputs.started)
+    patient = serving_state.coming_back or not serves.isdisjoint(inputs.started)
     return health.Health(
         tuple(health.App(a.name, a.port, f'{apache.LOGS}/{a.name}-error.log') for a in spec.apps),
         health.COMES_UP_S if patient else health.AT_REST_S,
@@ -81,7 +87,7 @@ def unhealthy(inputs: state.Inputs) -> list[state.Status]:
 
 
 def _virtual_hosts(
-    spec: ServiceSpec, inputs: state.Inputs, place: front.Place
+    spec: ServiceSpec, inputs: state.Inputs, serving_state: front.ServingState
 ) -> list[apache.VirtualHost]:
     return [
         apache.VirtualHost(
@@ -93,7 +99,7 @@ def _virtual_hosts(
             size=offered.size(spec, app, inputs),
             health=app.health,
             silence=app.silence,
-            trusted=place.trusted,
+            trusted=serving_state.trusted,
             body_limit=app.body_limit,
             grace_s=app.grace_s,
             static=tuple(app.static.items()),

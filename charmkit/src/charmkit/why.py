@@ -17,7 +17,7 @@ class Hook:
     in a ``relation-departed`` (this one, when it is this one that is removed)."""
 
     @property
-    def leaving(self) -> bool:
+    def removing(self) -> bool:
         """The unit is being removed: its relations are gone already."""
         return self.name in ('stop', 'remove')
 
@@ -35,7 +35,7 @@ class Action:
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
     id: str = ''
     """Juju's, another one each time."""
-    leaving = False
+    removing = False
     time_passes = False
 
 

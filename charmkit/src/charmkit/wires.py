@@ -10,7 +10,7 @@ import urllib.request
 
 from .machine import HttpRequest, HttpResponse, UnreachableError
 
-_LARGEST_ANSWER = 64 * 2**20
+_LARGEST_RESPONSE = 64 * 2**20
 
 
 def http_response(request: HttpRequest) -> HttpResponse:
@@ -25,8 +25,8 @@ def http_response(request: HttpRequest) -> HttpResponse:
             headers=dict(request.headers),
             method=request.method,
         )
-        with opener.open(asked, timeout=request.timeout_s) as answer:
-            return _response(answer.status, answer.reason, answer, end)
+        with opener.open(asked, timeout=request.timeout_s) as raw:
+            return _response(raw.status, raw.reason, raw, end)
     except urllib.error.HTTPError as e:
         return _response(e.code, str(e.reason), e, end)
     except (OSError, http.client.HTTPException, ValueError) as e:
@@ -41,22 +41,22 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def _response(
-    status: int, reason: str, answer: http.client.HTTPResponse | urllib.error.HTTPError, end: float
+    status: int, reason: str, raw: http.client.HTTPResponse | urllib.error.HTTPError, end: float
 ) -> HttpResponse:
     body = bytearray()
     try:
-        while chunk := answer.read1(65536):
+        while chunk := raw.read1(65536):
             body += chunk
-            if len(body) > _LARGEST_ANSWER:
+            if len(body) > _LARGEST_RESPONSE:
                 return HttpResponse(0, 'the answer is longer than can be')
             # Each silence alone would be short enough: together they may not hold up a hook.
             if time.monotonic() > end:
                 return HttpResponse(0, 'the answer did not end in time')
     except (OSError, http.client.HTTPException) as e:
         return HttpResponse(0, f'the answer broke off: {e}')
-    if answer.length:  # Of what its Content-Length has promised.
-        return HttpResponse(0, f'the answer broke off: {answer.length} bytes are missing')
-    headers = {name.lower(): value for name, value in answer.headers.items()}
+    if raw.length:  # Of what its Content-Length has promised.
+        return HttpResponse(0, f'the answer broke off: {raw.length} bytes are missing')
+    headers = {name.lower(): value for name, value in raw.headers.items()}
     return HttpResponse(status, reason, headers, body.decode(errors='replace'))
 
 
@@ -77,14 +77,14 @@ def ask(path: str, text: str, timeout_s: float) -> str:
                 out += chunk
                 if time.monotonic() > end:
                     raise UnreachableError(f'{path}: the answer did not end in time')
-                if len(out) > _LARGEST_ANSWER:
+                if len(out) > _LARGEST_RESPONSE:
                     raise UnreachableError(f'{path}: it says more than can be')
     except OSError as e:
         raise UnreachableError(f'{path}: {e}') from e
     return out.decode(errors='replace')
 
 
-def answers_within(probe: str, seconds: float) -> bool:
+def accepts_within(probe: str, seconds: float) -> bool:
     """Whether something accepts connections at ``host:port``; True where there is no probe."""
     if not probe:
         return True

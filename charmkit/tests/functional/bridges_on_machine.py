@@ -26,7 +26,7 @@ inputs = state.Inputs(
 bridges = openvswitch.decide(inputs, {'br-ex': 'external'}, reached_by=('amqp',))
 wanted = host.merge(
     openvswitch.desired(bridges, ('neutron-openvswitch-agent',)),
-    host.Host(services=(host.Service(openvswitch.SERVICE),)),
+    host.Host(services=(host.SystemdService(openvswitch.SERVICE),)),
 )
 outcome = drive.reconcile(apply.LocalMachine('bridges'), wanted)
 said = {

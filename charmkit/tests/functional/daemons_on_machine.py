@@ -24,7 +24,7 @@ desired = host.Host(
         for name, script in given.items()
     ),
     services=tuple(
-        host.Service(name, stays_s=0 if name in probes else 3, probe=probes.get(name, ''))
+        host.SystemdService(name, stays_s=0 if name in probes else 3, probe=probes.get(name, ''))
         for name in given
     ),
 )

@@ -209,7 +209,7 @@ def test_what_cannot_be_read_is_waited_for_and_not_chosen_anew(inputs: state.Inp
 def test_what_it_prepares_is_its_packages_alone():
     prepared = service.prepared(SPEC, state.Facts(base='debian@12'))
     assert prepared == host.Host(
-        packages=frozenset({'agent-daemon'}), services=(host.Service('agentd', 'stopped'),)
+        packages=frozenset({'agent-daemon'}), services=(host.SystemdService('agentd', 'stopped'),)
     )
 
 

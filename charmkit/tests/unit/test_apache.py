@@ -212,7 +212,7 @@ def test_everything_of_apaches_is_where_it_belongs_and_is_taken_up():
     assert {a.path for a in want.absent} - notified == {'/etc/logrotate.d/apache2'}
     assert len(notified) == 1 + 5 + 2 * 5 + 1
     server, group = want.services
-    assert server == host.Service(
+    assert server == host.SystemdService(
         'apache2', 'running', 'reload', linger_s=7, configured_by=apache.DROP_IN
     )
     trial = host.Command(
@@ -222,7 +222,7 @@ def test_everything_of_apaches_is_where_it_belongs_and_is_taken_up():
         user='demo',
         timeout_s=60,
     )
-    assert group == host.Service(
+    assert group == host.SystemdService(
         'wsgi:demo-api', 'running', part_of='apache2', version='1:2', trial=trial
     )
     stopped = apache.desired([SITE], running=False).services

@@ -59,7 +59,7 @@ def inputs(
 
 
 def lifecycle(why: Why, of: state.Inputs) -> loadbalancer.Lifecycle:
-    return front.place(SPEC, of, front.course(why, of)).lifecycle
+    return front.serving_state(SPEC, of, front.intent(why, of)).lifecycle
 
 
 @pytest.mark.parametrize('before', ['drain', 'maintenance'])
@@ -71,7 +71,7 @@ def test_a_resumed_unit_is_ready_once_its_own_health_check_has_passed(
     found = lifecycle(Action('resume'), resumed)
     assert found.state == (after or before)
     assert (found.token == 't') is not bool(after)
-    place = front.place(SPEC, resumed, front.course(HOOK, resumed))
+    place = front.serving_state(SPEC, resumed, front.intent(HOOK, resumed))
     assert place.coming_back
     waits = state.Status('waiting', 'waiting to be healthy before clients come back')
     assert place.status == (None if after else waits)
@@ -79,8 +79,8 @@ def test_a_resumed_unit_is_ready_once_its_own_health_check_has_passed(
 
 def test_a_new_unit_is_ready_from_its_first_word() -> None:
     assert lifecycle(HOOK, inputs(balancer())).state == 'ready'
-    assert not front.place(
-        SPEC, inputs(balancer()), front.course(HOOK, inputs(balancer()))
+    assert not front.serving_state(
+        SPEC, inputs(balancer()), front.intent(HOOK, inputs(balancer()))
     ).coming_back
 
 
@@ -123,7 +123,7 @@ def test_it_stops_when_every_load_balancer_has_seen_the_last_of_its_clients(
     found: relations.Relation, stops: bool
 ) -> None:
     of = inputs(found, paused=True)
-    place = front.place(SPEC, of, front.course(HOOK, of))
+    place = front.serving_state(SPEC, of, front.intent(HOOK, of))
     assert place.out_of_service is stops
     assert place.lifecycle.state == ('maintenance' if stops else 'drain')
     assert place.announced is stops

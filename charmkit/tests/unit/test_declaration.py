@@ -27,7 +27,7 @@ def said(subordinate: bool = False, agent: bool = False, **fields: Any) -> dict[
         spec = dataclasses.replace(SPEC, apps=(), **fields)
 
     charm = Agent if agent else Api
-    whole = generate.whole(charm, subordinate=subordinate)
+    whole = generate.declaration_of(charm, subordinate=subordinate)
     return yaml.safe_load(declaration.render(whole))
 
 
@@ -75,13 +75,13 @@ def test_a_subordinate_goes_with_its_principal():
 
 @given(text=st.text(st.characters(exclude_categories=('C', 'Zl', 'Zp')), max_size=30))
 def test_a_word_is_that_word_to_whoever_reads_the_file(text: str):
-    whole = declaration.Whole(provides=(text,), after=(), ways=('own',), releases={'b@1': text})
+    whole = declaration.Document(provides=(text,), after=(), ways=('own',), releases={'b@1': text})
     read = yaml.safe_load(declaration.render(whole))
     assert (read['provides'], read['releases']) == ([text], {'b@1': text})
 
 
 def test_a_long_list_has_a_line_for_each():
-    whole = declaration.Whole(provides=(), after=('word',) * 30, ways=('own',), releases={})
+    whole = declaration.Document(provides=(), after=('word',) * 30, ways=('own',), releases={})
     text = declaration.render(whole)
     assert '  - word\n' in text
     assert yaml.safe_load(text)['after'] == ['word'] * 30

@@ -18,11 +18,11 @@ def config(content: str) -> host.File:
 
 
 def machine_with(content: str) -> host.Host:
-    service = host.Service('demo', on_change='reload')
+    service = host.SystemdService('demo', on_change='reload')
     return host.Host(files=(config(content),), services=(service,))
 
 
-def always(desired: state.Desired) -> drive.Run:
+def always(desired: state.Desired) -> drive.RunFunction:
     def run(_: Why, __: state.Inputs) -> state.Desired:
         return desired
 
@@ -138,7 +138,7 @@ def test_other_news_of_a_service_goes_on_beside_a_refused_file():
 
 def test_a_service_that_does_not_read_a_refused_file_is_not_held_up_by_it():
     def two(content: str, version: str) -> host.Host:
-        other = host.Service('other', version=version)
+        other = host.SystemdService('other', version=version)
         return host.merge(machine_with(content), host.Host(services=(other,)))
 
     machine = testing.FakeMachine()

@@ -305,7 +305,7 @@ def test_what_ends_again_and_again_does_not_run(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, seen: dict[str, str], up: bool
 ):
     monkeypatch.setattr(subprocess, 'run', systemd({**SHOWN, **seen}))
-    desired = host.Host(services=(host.Service('nova-scheduler'),))
+    desired = host.Host(services=(host.SystemdService('nova-scheduler'),))
     observed = apply.LocalMachine('demo', tmp_path).observe(desired)
     assert (observed.active == {'nova-scheduler'}) is up
 
@@ -326,7 +326,7 @@ def test_what_ends_soon_after_its_start_has_not_come_up(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, seen: dict[str, str], said: str
 ):
     monkeypatch.setattr(subprocess, 'run', systemd({**SHOWN, **seen}))
-    desired = host.Host(services=(host.Service('nova-scheduler', stays_s=0.01),))
+    desired = host.Host(services=(host.SystemdService('nova-scheduler', stays_s=0.01),))
     machine = apply.LocalMachine('demo', tmp_path)
     assert machine.carry_out(host.Step('start', 'nova-scheduler'), desired) == said
 

@@ -48,9 +48,11 @@ HOOK = Hook('config-changed')
 PAUSED = {front.PAUSED: True}
 
 
-def place(options: dict[str, str] | None = None, *, why: Why = HOOK, **more: Any) -> front.Place:
+def place(
+    options: dict[str, str] | None = None, *, why: Why = HOOK, **more: Any
+) -> front.ServingState:
     inputs = state.Inputs(site=SITE, options=options or {}, **more)
-    return front.place(SPEC, inputs, front.course(why, inputs))
+    return front.serving_state(SPEC, inputs, front.intent(why, inputs))
 
 
 def public(options: dict[str, str] | None = None, **more: Any) -> str:
@@ -130,7 +132,7 @@ _SAID = st.dictionaries(
 
 def answered(
     acks: object, grants: object, rotation: object, status: object, wish: str
-) -> front.Place:
+) -> front.ServingState:
     """The place of a unit that wants *wish*, where its load balancer has said all that."""
     (relation,) = balancer(grants=grants, releases=rotation, status=status, lb_units=['lb/0'])[
         'public-backend'

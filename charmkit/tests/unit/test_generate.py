@@ -104,7 +104,7 @@ def test_parts_beside_the_charms_own_stay():
     assert generate.metadata(before, 'demo', Demo) == before
 
 
-class Site(charmkit.SiteCharm):
+class Site(charmkit.WebsiteCharm):
     spec = Demo.spec
 
 

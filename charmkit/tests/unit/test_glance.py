@@ -17,11 +17,11 @@ def heard(*bags: Databag) -> glance.Images | None:
     'url', ['http://10.0.0.8:9292', 'https://images.example.com', 'http://[fd00::8]:9292']
 )
 def test_what_glance_tells_is_heard(url: str):
-    assert heard(glance.tell(glance.Images(url))) == glance.Images(url)
+    assert heard(glance.databag(glance.Images(url))) == glance.Images(url)
 
 
 def test_what_is_told_has_the_keys_of_charmed_openstack():
-    told = glance.tell(glance.Images('http://10.0.0.8:9292'))
+    told = glance.databag(glance.Images('http://10.0.0.8:9292'))
     assert told == {'glance-api-server': 'http://10.0.0.8:9292', 'glance-api-ready': 'yes'}
 
 

@@ -15,7 +15,7 @@ WANT = host.Host(
     packages=frozenset({'a', 'b'}),
     directories=(host.Directory(path='/etc/a.d'),),
     files=(CONF,),
-    services=(host.Service('a-own', 'masked'), host.Service('a')),
+    services=(host.SystemdService('a-own', 'masked'), host.SystemdService('a')),
 )
 
 
@@ -65,7 +65,7 @@ def test_a_service_that_died_is_started():
 
 
 def test_a_masked_service_that_runs_is_stopped_before_another_takes_its_port():
-    want = host.Host(services=(host.Service('new'), host.Service('old', 'masked')))
+    want = host.Host(services=(host.SystemdService('new'), host.SystemdService('old', 'masked')))
     seen = host.Observed(active=frozenset({'old'}))
     assert steps(want, seen) == ['mask old', 'stop old', 'start new']
 
@@ -86,9 +86,9 @@ APACHE = host.Host(
         host.File(path='/other', content='1', notify=('wsgi:b',)),
     ),
     services=(
-        host.Service('apache2', on_change='reload'),
-        host.Service('wsgi:a', part_of='apache2'),
-        host.Service('wsgi:b', part_of='apache2'),
+        host.SystemdService('apache2', on_change='reload'),
+        host.SystemdService('wsgi:a', part_of='apache2'),
+        host.SystemdService('wsgi:b', part_of='apache2'),
     ),
 )
 
@@ -126,7 +126,7 @@ TRIED = dataclasses.replace(
 def test_what_takes_up_new_files_with_its_server_is_tried_before(
     on_change: Literal['reload', 'restart'],
 ):
-    server = host.Service('apache2', on_change=on_change)
+    server = host.SystemdService('apache2', on_change=on_change)
     old = dataclasses.replace(TRIED, services=(server, *TRIED.services[1:]))
     both = dataclasses.replace(
         old, files=(*changed('/vhost').files[:1], *changed('/conf').files[1:])
@@ -147,7 +147,8 @@ def test_nothing_is_tried_before_its_server_starts_for_the_first_time():
 
 def test_process_groups_of_a_stopped_server_are_left_alone():
     want = dataclasses.replace(
-        changed('/conf'), services=(host.Service('apache2', 'stopped'), *APACHE.services[1:])
+        changed('/conf'),
+        services=(host.SystemdService('apache2', 'stopped'), *APACHE.services[1:]),
     )
     assert steps(want, applied(APACHE)) == ['write /conf', 'stop apache2']
 
@@ -183,7 +184,7 @@ hosts = st.builds(
     ).map(tuple),
     services=st.lists(
         st.builds(
-            host.Service,
+            host.SystemdService,
             names,
             st.sampled_from(['running', 'stopped', 'masked']),
             st.sampled_from(['restart', 'reload']),
@@ -226,13 +227,13 @@ def test_a_restart_forgotten_by_a_crash_would_be_seen(before: host.Host, want: h
 
 def test_what_is_written_for_systemd_is_read_by_it_before_anything_starts():
     drop_in = host.File(path='/etc/systemd/system/a.service.d/x.conf', content='[Service]\n')
-    want = host.Host(files=(drop_in,), services=(host.Service('a'),))
+    want = host.Host(files=(drop_in,), services=(host.SystemdService('a'),))
     steps = [str(s) for s in host.plan(want, host.Observed())]
     assert steps == [f'write {drop_in.path}', 'daemon-reload systemd', 'start a']
 
 
 def test_it_is_read_though_nothing_is_started_and_after_a_hook_that_died_before_that():
-    want = host.Host(services=(host.Service('a'),))
+    want = host.Host(services=(host.SystemdService('a'),))
     running = host.Observed(active=frozenset({'a'}), started_with={'a': want.config_digest('a')})
     assert host.plan(want, running) == ()
     stale = dataclasses.replace(running, stale=frozenset({'a'}))
@@ -273,7 +274,7 @@ ALL = host.Host(
     ),
     links=(host.Link(path='/l', target='/t', notify=NOTIFY),),
     absent=(host.Absent(path='/n', notify=NOTIFY), host.Absent(path='/m')),
-    services=(host.Service('a', version='v1'), host.Service('b', version='v2')),
+    services=(host.SystemdService('a', version='v1'), host.SystemdService('b', version='v2')),
 )
 
 
@@ -284,7 +285,7 @@ def test_what_a_service_is_started_with_is_what_notifies_it_and_its_version():
     lines = sorted([f'/f:{host.digest("1")}', '/r:r1', '/l:link /t', '/n:-', 'version:v1'])
     assert ALL.config_digest('a') == host.digest('\n'.join(lines))
     assert ALL.config_digest('c') == host.digest('')
-    plain = dataclasses.replace(ALL, services=(host.Service('a'),))
+    plain = dataclasses.replace(ALL, services=(host.SystemdService('a'),))
     assert plain.config_digest('a') != ALL.config_digest('a')
     turned = dataclasses.replace(ALL, files=ALL.files[::-1])
     assert turned.config_digest('a') == ALL.config_digest('a')
@@ -316,7 +317,7 @@ def test_what_several_want_alike_is_wanted_once_and_the_rest_in_order():
         (host.Host(files=(host.File(path='/f', content='2'),)), '/f'),
         (host.Host(links=(host.Link(path='/f', target='/x'),)), '/f'),
         (host.Host(absent=(host.Absent(path='/d'), host.Absent(path='/l'))), '/d, /l'),
-        (host.Host(services=(host.Service('a', 'stopped'),)), 'a'),
+        (host.Host(services=(host.SystemdService('a', 'stopped'),)), 'a'),
     ],
 )
 def test_what_is_wanted_in_two_ways_is_refused_by_name(more: host.Host, named: str):
@@ -349,7 +350,9 @@ def test_what_says_where_packages_come_from_is_written_before_them_and_once():
 
 
 def test_a_mask_is_lifted_when_the_service_is_wanted():
-    want = host.Host(services=(host.Service('a', 'stopped'), host.Service('b', 'masked')))
+    want = host.Host(
+        services=(host.SystemdService('a', 'stopped'), host.SystemdService('b', 'masked'))
+    )
     seen = host.Observed(masked=frozenset({'a', 'b', 'c'}), active=frozenset({'a'}))
     assert steps(want, seen) == ['unmask a', 'stop a']
 
@@ -357,7 +360,7 @@ def test_a_mask_is_lifted_when_the_service_is_wanted():
 def test_commands_run_before_and_after_services_as_they_say():
     before = host.Command(name='x', argv=('true',), key='1')
     after = host.Command(name='y', argv=('true',), key='1', when='after')
-    want = host.Host(commands=(after, before), services=(host.Service('a'),))
+    want = host.Host(commands=(after, before), services=(host.SystemdService('a'),))
     assert steps(want, host.Observed()) == ['run x', 'start a', 'run y']
 
 

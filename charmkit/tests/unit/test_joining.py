@@ -203,7 +203,7 @@ class Cloud:
             (address,),
             APPS,
             time_passes=time_passes,
-            leaving=False,
+            removing=False,
         )
         self.speaks.pop(n, None)
         for file in found.machine.files:

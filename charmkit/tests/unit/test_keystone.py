@@ -66,7 +66,7 @@ def test_what_is_answered_is_understood():
     need = keystone.need('glance')
     asked = keystone.request(relation(dict(need.request(SITE))))
     assert isinstance(asked, keystone.Request)
-    answer = keystone.answer(asked, URLS, 'North', ACCOUNT)
+    answer = keystone.response(asked, URLS, 'North', ACCOUNT)
     found = need.read((answered(answer),), SITE)
     assert found == keystone.Identity(
         auth_url='http://10.1.0.4:5000/v3',
@@ -121,7 +121,7 @@ def test_a_charm_may_only_ask_where_keystone_is():
     asked = keystone.request(relation({**none, 'requested_roles': 'Member'}))
     assert isinstance(asked, keystone.Request)
     assert asked.services == ()
-    answer = keystone.answer(asked, URLS, 'North', ACCOUNT)
+    answer = keystone.response(asked, URLS, 'North', ACCOUNT)
     assert answer['created_roles'] == 'Member'
     assert 'service_password' not in answer
 
@@ -219,16 +219,16 @@ def test_no_databag_breaks_it(bag: dict[str, str]):
 
 
 def test_who_only_asks_where_keystone_is_gets_no_account_and_no_place_in_the_catalogue():
-    need = keystone.place('member')
+    need = keystone.need_auth_endpoint('member')
     asked = keystone.request(relation(dict(need.request(SITE))))
     assert isinstance(asked, keystone.Request)
     assert (asked.services, asked.username, asked.roles) == ((), '', ('member',))
-    said = keystone.answer(asked, URLS, 'North', ACCOUNT)
+    said = keystone.response(asked, URLS, 'North', ACCOUNT)
     assert 's3cret' not in str(said)
     found = need.read((answered(said),), SITE)
-    assert found == keystone.Place('http://10.1.0.4:5000/v3', 'North')
+    assert found == keystone.AuthEndpoint('http://10.1.0.4:5000/v3', 'North')
 
 
 @pytest.mark.parametrize('bag', [{}, {'internal_host': '10.1.0.4'}, {'internal_port': '5000'}])
 def test_who_asks_where_keystone_is_waits_until_it_is_told(bag: dict[str, str]):
-    assert keystone.place().read((answered(bag),), SITE) is None
+    assert keystone.need_auth_endpoint().read((answered(bag),), SITE) is None

@@ -26,8 +26,8 @@ def want(root: pathlib.Path, *texts: str, vhost: str = '1') -> host.Host:
             ),
         ),
         services=(
-            host.Service('apache2', on_change='reload'),
-            host.Service(
+            host.SystemdService('apache2', on_change='reload'),
+            host.SystemdService(
                 GROUP,
                 part_of='apache2',
                 trial=host.Command(name='trial of demo', argv=('sh', '-c', trial), key=''),

@@ -32,7 +32,7 @@ def test_what_is_asked_for_is_what_is_granted_and_read():
     assert {(r.database, r.user, r.hosts) for r in granted} == {
         (name, 'nova', ('10.1.0.7',)) for name in ('nova', 'nova_api', 'nova_cell0')
     }
-    answer = mysql.answer('10.1.0.5', granted, {'nova': 's3cret'})
+    answer = mysql.response('10.1.0.5', granted, {'nova': 's3cret'})
     assert answer['novaapi_allowed_units'] == 'nova/0'
     found = [need.read((answered(answer),), SITE) for need in NEEDS]
     assert [d and d.name for d in found] == ['nova', 'nova_api', 'nova_cell0']
@@ -52,11 +52,11 @@ def test_every_unit_is_named_in_the_answer():
         id=1, name='shared-db', app='nova', units={'nova/10': bag, 'nova/2': bag, 'nova/3': {}}
     )
     granted, _ = mysql.requests(relation)
-    assert mysql.answer('h', granted, {'nova': 'x'})['allowed_units'] == 'nova/10 nova/2'
+    assert mysql.response('h', granted, {'nova': 'x'})['allowed_units'] == 'nova/10 nova/2'
 
 
 def test_nobody_asking_gets_no_answer():
-    assert mysql.answer('10.1.0.5', (), {}) == {}
+    assert mysql.response('10.1.0.5', (), {}) == {}
 
 
 def test_several_addresses_come_as_json():
@@ -157,7 +157,7 @@ def test_the_generation_of_each_database_is_told_and_read():
     bag = {k: v for need in NEEDS for k, v in need.request(SITE).items()}
     granted, _ = mysql.requests(asked(bag))
     generations = {'nova': 'g1', 'nova_api': 'g2'}
-    answer = mysql.answer('10.1.0.5', granted, {'nova': 'x'}, generations)
+    answer = mysql.response('10.1.0.5', granted, {'nova': 'x'}, generations)
     assert (answer['generation'], answer['novaapi_generation']) == ('g1', 'g2')
     found = [need.read((answered(answer),), SITE) for need in NEEDS]
     assert [d and d.generation for d in found] == ['g1', 'g2', '']
@@ -203,9 +203,9 @@ def test_what_a_unit_of_a_cluster_said_before_it_was_lost_counts_no_more():
 
 def test_a_server_says_its_turn_only_where_there_are_several_and_something_is_granted():
     (request,), _ = mysql.requests(asked(WHOLE))
-    assert mysql.answer('h', [request], {'a': 'x'}, turn=3)['db_host_turn'] == '3'
-    assert 'db_host_turn' not in mysql.answer('h', [request], {'a': 'x'})
-    assert mysql.answer('h', [], {}, turn=3) == {}
+    assert mysql.response('h', [request], {'a': 'x'}, turn=3)['db_host_turn'] == '3'
+    assert 'db_host_turn' not in mysql.response('h', [request], {'a': 'x'})
+    assert mysql.response('h', [], {}, turn=3) == {}
 
 
 def test_units_are_answered_in_the_order_of_their_numbers():

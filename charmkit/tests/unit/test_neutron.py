@@ -28,18 +28,18 @@ NOVA_CONF = {'/etc/nova/nova.conf': {'neutron': {'ovs_bridge': 'br-int'}}}
 
 
 def test_nova_reads_what_neutron_says():
-    assert neutron.api().read(said(neutron.tell_api(API)), SITE) == API
+    assert neutron.api().read(said(neutron.api_databag(API)), SITE) == API
 
 
 def test_agents_read_what_neutron_says():
-    bag = neutron.tell_settings(SETTINGS, '10.0.0.5')
+    bag = neutron.settings_databag(SETTINGS, '10.0.0.5')
     assert bag['addr'] == '10.0.0.5'
     assert bag['overlay-network-type'] == 'vxlan'
     assert neutron.plugin_api().read(said(bag), SITE) == SETTINGS
 
 
 def test_metadata_agents_read_what_nova_says():
-    bag = neutron.tell_metadata(METADATA, 'RegionOne')
+    bag = neutron.metadata_databag(METADATA, 'RegionOne')
     found = neutron.metadata().read(said(bag), SITE)
     assert found == METADATA
     assert found and found.url == 'http://[fd00::5]:8775'
@@ -54,7 +54,7 @@ def contributed(bag: Mapping[str, str], service: str) -> subordinate.Contributio
 
 
 def test_nova_compute_reads_what_the_agent_beside_it_says():
-    bag = neutron.tell_plugin(neutron.Plugin(host='node-1'), NOVA_CONF)
+    bag = neutron.plugin_databag(neutron.Plugin(host='node-1'), NOVA_CONF)
     assert neutron.plugin().read(said(bag), SITE) == neutron.Plugin('ovs', 'node-1')
     found = contributed(bag, 'nova-compute')
     assert found.sections == NOVA_CONF
@@ -70,11 +70,11 @@ def test_neutron_reads_what_a_subordinate_brings():
         mechanism_drivers='ovn',
         tenant_network_types='geneve,vlan',
     )
-    bag = neutron.tell_backend(backend, {'/etc/neutron/neutron.conf': {'ovn': {'a': 'b'}}})
+    bag = neutron.backend_databag(backend, {'/etc/neutron/neutron.conf': {'ovn': {'a': 'b'}}})
     assert neutron.backend().read(said({}, bag), SITE) == backend
     found = contributed(bag, 'neutron-api')
     assert found.sections == {'/etc/neutron/neutron.conf': {'ovn': {'a': 'b'}}}
-    told = neutron.tell_subordinate({'extension_drivers': ['port_security']})
+    told = neutron.subordinate_databag({'extension_drivers': ['port_security']})
     assert neutron.api_is_ready(told)
     assert json.loads(told['neutron_config_data']) == {'extension_drivers': ['port_security']}
 
@@ -120,7 +120,7 @@ def test_silence_is_no_answer(need: Need[Any]):
 
 @pytest.mark.parametrize('need', [neutron.api(), neutron.plugin_api()], ids=lambda n: n.relation)
 def test_neutron_that_is_not_ready_is_waited_for(need: Need[Any]):
-    bag = {**neutron.tell_api(API), **neutron.tell_settings(SETTINGS)}
+    bag = {**neutron.api_databag(API), **neutron.settings_databag(SETTINGS)}
     assert need.read(said(bag), SITE)
     assert need.read(said({**bag, 'neutron-api-ready': 'no'}), SITE) is None
 
@@ -140,7 +140,7 @@ def test_neutron_that_is_not_ready_is_waited_for(need: Need[Any]):
     ],
 )
 def test_an_url_that_is_none_is_no_answer(url: str):
-    bag = {**neutron.tell_api(API), 'neutron-url': url}
+    bag = {**neutron.api_databag(API), 'neutron-url': url}
     assert neutron.api().read(said(bag), SITE) is None
 
 
@@ -157,13 +157,13 @@ def test_an_url_that_is_none_is_no_answer(url: str):
     ],
 )
 def test_metadata_that_cannot_be_used_is_no_answer(key: str, value: str):
-    bag = {**neutron.tell_metadata(METADATA), key: value}
+    bag = {**neutron.metadata_databag(METADATA), key: value}
     assert neutron.metadata().read(said(bag), SITE) is None
 
 
 @pytest.mark.parametrize('value', ['0', '-1', '99999', 'two', '9' * 30])
 def test_a_number_that_will_not_do_leaves_the_usual_one(value: str):
-    bag = {**neutron.tell_settings(SETTINGS), 'report-interval': value}
+    bag = {**neutron.settings_databag(SETTINGS), 'report-interval': value}
     assert neutron.plugin_api().read(said(bag), SITE) == SETTINGS
 
 
@@ -175,11 +175,11 @@ def test_a_path_outside_of_neutrons_own_is_not_taken():
 
 KEYS = sorted(
     {
-        *neutron.tell_api(API),
-        *neutron.tell_settings(SETTINGS),
-        *neutron.tell_metadata(METADATA),
-        *neutron.tell_plugin(neutron.Plugin('ovs', 'h'), NOVA_CONF),
-        *neutron.tell_backend(neutron.Backend(name='a', core_plugin='b'), {}),
+        *neutron.api_databag(API),
+        *neutron.settings_databag(SETTINGS),
+        *neutron.metadata_databag(METADATA),
+        *neutron.plugin_databag(neutron.Plugin('ovs', 'h'), NOVA_CONF),
+        *neutron.backend_databag(neutron.Backend(name='a', core_plugin='b'), {}),
     }
 )
 

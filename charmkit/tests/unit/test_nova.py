@@ -61,7 +61,7 @@ def known(**units: Databag) -> tuple[tuple[nova.Compute, ...], tuple[Any, ...]]:
     ],
 )
 def test_a_compute_hears_what_the_controller_tells(controller: nova.Controller):
-    assert heard(nova.tell(controller)) == controller
+    assert heard(nova.databag(controller)) == controller
 
 
 def test_the_controller_hears_what_a_compute_tells():
@@ -69,7 +69,7 @@ def test_the_controller_hears_what_a_compute_tells():
 
 
 def test_what_is_told_has_the_keys_of_charmed_openstack():
-    told = nova.tell(CONTROLLER)
+    told = nova.databag(CONTROLLER)
     assert told['auth_host'] == '10.0.0.6'
     assert told['service_host'] == 'keystone.example.com'
     assert told['service_tenant_name'] == 'services'
@@ -111,7 +111,7 @@ def test_a_controller_of_charmed_openstack_is_understood():
 
 @pytest.mark.parametrize('key', ['auth_host', 'auth_port', 'service_username', 'service_password'])
 def test_without_an_account_a_compute_waits(key: str):
-    told = {k: v for k, v in nova.tell(CONTROLLER).items() if k != key}
+    told = {k: v for k, v in nova.databag(CONTROLLER).items() if k != key}
     assert heard(told) is None
 
 
@@ -126,11 +126,11 @@ def test_without_an_account_a_compute_waits(key: str):
     ],
 )
 def test_an_account_that_makes_no_sense_is_none(nonsense: dict[str, str]):
-    assert heard({**nova.tell(CONTROLLER), **nonsense}) is None
+    assert heard({**nova.databag(CONTROLLER), **nonsense}) is None
 
 
 def test_the_next_unit_is_asked_when_one_has_said_nothing():
-    assert heard({}, nova.tell(CONTROLLER)) == CONTROLLER
+    assert heard({}, nova.databag(CONTROLLER)) == CONTROLLER
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_the_next_unit_is_asked_when_one_has_said_nothing():
     ],
 )
 def test_a_detail_that_makes_no_sense_is_left_out(key: str, value: str, field: str, left: object):
-    found = heard({**nova.tell(CONTROLLER), key: value})
+    found = heard({**nova.databag(CONTROLLER), key: value})
     assert getattr(found, field) == left
 
 
@@ -155,7 +155,7 @@ def test_a_detail_that_makes_no_sense_is_left_out(key: str, value: str, field: s
 )
 def test_a_key_that_is_more_than_a_key_is_left_out_on_both_sides(line: str):
     controller = dataclasses.replace(CONTROLLER, authorized_keys=(line, KEY))
-    assert (found := heard(nova.tell(controller))) and found.authorized_keys == (KEY,)
+    assert (found := heard(nova.databag(controller))) and found.authorized_keys == (KEY,)
     (compute,), refused = known(u1={'hostname': 'node-1', 'nova_ssh_public_key': line})
     assert compute.ssh_key == ''
     assert bool(refused) == bool(line)
@@ -163,7 +163,7 @@ def test_a_key_that_is_more_than_a_key_is_left_out_on_both_sides(line: str):
 
 @pytest.mark.parametrize('most', ['-1', 'many', '9' * 40, ''])
 def test_a_count_that_makes_no_sense_brings_no_keys(most: str):
-    told = {**nova.tell(nova.with_keys(CONTROLLER, [COMPUTE]))}
+    told = {**nova.databag(nova.with_keys(CONTROLLER, [COMPUTE]))}
     found = heard({**told, 'nova_authorized_keys_max_index': most})
     assert found and found.authorized_keys == ()
 
@@ -184,7 +184,7 @@ def test_each_compute_may_reach_each_other():
 def test_a_compute_is_known_by_whatever_name_is_taken_from_it():
     odd = dataclasses.replace(COMPUTE, hostname='node_1.example', host_keys=(KEY,))
     (taken,), _ = known(u1=nova.present(odd))
-    told = heard(dict(nova.tell(nova.with_keys(CONTROLLER, [taken]))))
+    told = heard(dict(nova.databag(nova.with_keys(CONTROLLER, [taken]))))
     assert told and told.known_hosts == (f'node_1.example,10.0.0.10 {KEY}',)
 
 
@@ -206,7 +206,7 @@ def test_a_compute_tells_its_service_and_hears_which_are_mapped_whoever_of_the_c
     (compute,), _ = known(u1=nova.present(dataclasses.replace(COMPUTE, service=SERVICES[0])))
     assert compute.service == SERVICES[0]
     first, second = (
-        nova.tell(dataclasses.replace(CONTROLLER, mapped=frozenset(some)))
+        nova.databag(dataclasses.replace(CONTROLLER, mapped=frozenset(some)))
         for some in (SERVICES[:1], SERVICES[1:])
     )
     nothing: Databag = {}
@@ -219,7 +219,7 @@ def test_a_compute_tells_its_service_and_hears_which_are_mapped_whoever_of_the_c
     for bags in both:
         found = heard(*bags)
         assert found and found.mapped == frozenset(SERVICES)
-    found = heard(nova.tell(CONTROLLER))
+    found = heard(nova.databag(CONTROLLER))
     assert found and found.mapped == frozenset()
 
 
@@ -229,7 +229,7 @@ def test_a_compute_tells_its_service_and_hears_which_are_mapped_whoever_of_the_c
 def test_a_service_that_is_no_uuid_is_left_out_on_both_sides(said: str):
     (compute,), refused = known(u1={'hostname': 'node-1', 'service_id': said})
     assert (compute.service, refused) == ('', ())
-    found = heard({**nova.tell(CONTROLLER), nova.MAPPED: f'{said} {SERVICES[1]}'})
+    found = heard({**nova.databag(CONTROLLER), nova.MAPPED: f'{said} {SERVICES[1]}'})
     assert found and found.mapped == {SERVICES[1]}
 
 

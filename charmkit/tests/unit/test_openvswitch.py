@@ -142,7 +142,7 @@ def test_a_bridge_without_a_card_is_not_made():
 def test_a_bridge_that_no_network_is_on_is_made_only_when_asked_for():
     given = inputs(mappings='physnet1:br-ex')
     assert [b.name for b in decide(given).made] == ['br-ex']
-    assert [b.name for b in decide(given, also=('br-data',)).made] == ['br-ex', 'br-data']
+    assert [b.name for b in decide(given, extra=('br-data',)).made] == ['br-ex', 'br-data']
 
 
 def test_two_networks_may_be_on_one_bridge():
@@ -170,7 +170,9 @@ def test_the_kernel_carries_packets_where_it_can(kernel: bool):
 def test_what_the_switch_must_start_with_is_set_before_bridges_and_agents_and_once():
     wanted = host.merge(
         openvswitch.desired(decide(inputs()), ('an-agent',)),
-        host.Host(services=(host.Service(openvswitch.SERVICE), host.Service('an-agent'))),
+        host.Host(
+            services=(host.SystemdService(openvswitch.SERVICE), host.SystemdService('an-agent'))
+        ),
     )
     steps = [str(s) for s in host.plan(wanted, host.Observed())]
     assert steps.index('run userspace-tso') < steps.index(f'start {openvswitch.SERVICE}')

@@ -340,5 +340,5 @@ def test_words_are_of_a_kind_and_each_is_there_once(text: str, good: bool):
 
 
 def test_a_site_has_none_of_the_options_that_only_an_api_can_have():
-    left_out = {o.name for o in options.API} - {o.name for o in options.SITE}
+    left_out = {o.name for o in options.API} - {o.name for o in options.WEBSITE}
     assert left_out == {'region', 'cors-allowed-origins', 'policy-overrides', 'config-flags'}

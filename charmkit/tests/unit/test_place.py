@@ -64,9 +64,9 @@ def known(*balancers: relations.Relation, **more: Any) -> state.Inputs:
     return state.Inputs(**given)
 
 
-def place(*balancers: relations.Relation, why: Why = HOOK, **more: Any) -> front.Place:
+def place(*balancers: relations.Relation, why: Why = HOOK, **more: Any) -> front.ServingState:
     inputs = known(*balancers, **more)
-    return front.place(SPEC, inputs, front.course(why, inputs))
+    return front.serving_state(SPEC, inputs, front.intent(why, inputs))
 
 
 # What this unit is about to do.
@@ -90,7 +90,7 @@ def test_a_unit_is_paused_from_pause_to_resume_and_when_it_is_removed(
     why: Why, before: bool, paused: bool
 ) -> None:
     memory = {front.PAUSED: True} if before else {}
-    assert front.course(why, known(memory=memory)).paused is paused
+    assert front.intent(why, known(memory=memory)).paused is paused
 
 
 @pytest.mark.parametrize(
@@ -99,18 +99,18 @@ def test_a_unit_is_paused_from_pause_to_resume_and_when_it_is_removed(
 def test_a_unit_is_healthy_when_its_api_was_asked_and_answered(
     seen: dict[str, str], healthy: bool
 ) -> None:
-    assert front.course(HOOK, known(seen=seen)).healthy is healthy
+    assert front.intent(HOOK, known(seen=seen)).healthy is healthy
 
 
 def test_a_course_is_what_the_run_is_for() -> None:
     inputs = known()
-    plain = front.Course()
-    assert plain == front.Course(
-        paused=False, leaving=False, time_passes=False, healthy=False, drain=None
+    plain = front.ServiceIntent()
+    assert plain == front.ServiceIntent(
+        paused=False, removing=False, time_passes=False, healthy=False, drain=None
     )
-    assert front.course(HOOK, inputs) == plain
-    assert front.course(Hook('update-status'), inputs) == front.Course(time_passes=True)
-    assert front.course(Hook('stop'), inputs) == front.Course(paused=True, leaving=True)
+    assert front.intent(HOOK, inputs) == plain
+    assert front.intent(Hook('update-status'), inputs) == front.ServiceIntent(time_passes=True)
+    assert front.intent(Hook('stop'), inputs) == front.ServiceIntent(paused=True, removing=True)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_pause_drains_in_five_minutes_and_waits_unless_it_is_forced(
         on_deadline='wait',
         force=False,
     )
-    found = front.course(Action('pause', params), known()).drain
+    found = front.intent(Action('pause', params), known()).drain
     assert found == dataclasses.replace(wish, **more)
 
 
@@ -283,8 +283,8 @@ def test_peers_hear_where_it_serves_and_what_it_runs() -> None:
 
 def test_an_agent_has_no_clients() -> None:
     inputs = known(memory=PAUSED)
-    nowhere = front.nowhere(inputs, front.Course())
-    assert nowhere == front.Place(
+    nowhere = front.nowhere(inputs, front.ServiceIntent())
+    assert nowhere == front.ServingState(
         site=SITE,
         addresses=(),
         out_of_service=False,
@@ -298,7 +298,7 @@ def test_an_agent_has_no_clients() -> None:
         coming_back=False,
     )
     paused = state.Status('maintenance', 'paused: run the resume action to serve again')
-    stopped = front.nowhere(inputs, front.Course(paused=True))
+    stopped = front.nowhere(inputs, front.ServiceIntent(paused=True))
     assert stopped == dataclasses.replace(nowhere, out_of_service=True, status=paused)
 
 
@@ -311,7 +311,7 @@ def test_a_vip_brings_a_haproxy_that_knows_each_application() -> None:
         SPEC, apps=(dataclasses.replace(SPEC.apps[0], silence=limits.BULK),)
     )
     inputs = known(site=site, options={'vip': '10.0.0.9'})
-    found = front.place(bulk, inputs, front.course(HOOK, inputs))
+    found = front.serving_state(bulk, inputs, front.intent(HOOK, inputs))
     size = front.offered.size(bulk, bulk.apps[0], inputs).requests
     assert found.vips == '10.0.0.9'
     assert found.settled
@@ -321,7 +321,7 @@ def test_a_vip_brings_a_haproxy_that_knows_each_application() -> None:
         found.addresses,
         {'demo-api': vip.App(8778, limits.BULK, size)},
     )
-    left = front.place(bulk, inputs, front.course(Hook('stop'), inputs)).vrrp.machine
+    left = front.serving_state(bulk, inputs, front.intent(Hook('stop'), inputs)).vrrp.machine
     assert {s.name: s.state for s in left.services}['keepalived'] == 'stopped'
     assert {s.name: s.state for s in found.vrrp.machine.services}['keepalived'] == 'running'
 

@@ -30,7 +30,7 @@ def test_what_one_side_asks_the_other_understands_and_the_answer_comes_back():
     assert refused == ()
     assert request == rabbitmq.Request('nova/0', '', 'nova', 'openstack', True)
     account = rabbitmq.Account('nova.2', 'pw', 3)
-    bag = rabbitmq.answer('10.0.0.1', [request], {request: account})
+    bag = rabbitmq.response('10.0.0.1', [request], {request: account})
     broker = NEED.read(answered(bag), SITE)
     assert broker == rabbitmq.Broker(('10.0.0.1',), 'nova.2', 'openstack', 'pw')
 

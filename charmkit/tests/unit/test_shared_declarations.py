@@ -114,11 +114,11 @@ def test_a_plugin_and_its_settings_are_read_with_what_is_missing_left_empty():
 
 def test_what_is_in_rotation_is_told_by_service_and_release_in_the_order_of_units():
     zed, epoxy = running.Running('zed', 'debian@12'), running.Running('epoxy', 'debian@13')
-    told = running.answer(
+    told = running.response(
         [('a/10', 's', zed), ('a/2', 's', zed), ('a/3', 's', epoxy), ('b/0', 't', zed)]
     )
     assert {k: json.loads(v) for k, v in told.items()} == {
-        running.ANSWER: {'s': {'zed': ['a/2', 'a/10'], 'epoxy': ['a/3']}, 't': {'zed': ['b/0']}}
+        running.KEY: {'s': {'zed': ['a/2', 'a/10'], 'epoxy': ['a/3']}, 't': {'zed': ['b/0']}}
     }
 
 

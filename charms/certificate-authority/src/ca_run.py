@@ -25,7 +25,7 @@ _ROOT_WARNING_DAYS = 365
 
 def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     """What follows from *why* this run is and from *inputs*."""
-    if why.leaving:
+    if why.removing:
         return charmkit.Desired()
     if isinstance(why, charmkit.Action) and not inputs.site.leader and why.name != 'get-ca':
         return charmkit.Desired(

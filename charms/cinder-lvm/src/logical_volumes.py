@@ -81,7 +81,7 @@ OPTIONS = (
 
 def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     """What follows from *why* this run is and from *inputs*. A unit that goes leaves its volumes where they are."""
-    if why.leaving:
+    if why.removing:
         return charmkit.Desired()
     paths = tuple(map(_path, str(inputs.options.get('block-device') or '').split()))
     if not paths:
@@ -94,7 +94,7 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     made = said == ''
     return charmkit.Desired(
         host=host.merge(
-            PACKAGES, host.Host(services=(host.Service(TARGETS),)) if made else host.Host()
+            PACKAGES, host.Host(services=(host.SystemdService(TARGETS),)) if made else host.Host()
         ),
         unit_data={cinder.BACKENDS: backend(inputs, group, alias)} if made else {},
         status=(charmkit.Status('blocked', said),) if isinstance(said, str) and said else (),

@@ -51,7 +51,7 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     """What follows from *why* this run is and from *inputs*."""
     serves = bool(inputs.options.get('serve-directory'))
     shares = str(inputs.options.get('nfs-shares') or '').split()
-    if why.leaving:
+    if why.removing:
         return charmkit.Desired(host=_plain(stops=serves and bool(inputs.of(cinder.BACKENDS))))
     if serves:
         return _served(inputs) if inputs.of(cinder.BACKENDS) else _reaching(inputs)
@@ -60,7 +60,7 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
 
 def _plain(*, stops: bool) -> host.Host:
     """``mount.nfs`` is nfs-common's, and no directory is served."""
-    stopped = (host.Service(served.SERVICE, 'stopped'),) if stops else ()
+    stopped = (host.SystemdService(served.SERVICE, 'stopped'),) if stops else ()
     return host.Host(commands=(served.diverted(False),), services=stopped)
 
 

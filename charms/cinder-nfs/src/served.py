@@ -199,7 +199,7 @@ WantedBy=multi-user.target
             ),
         ),
         commands=(_made(HOST_KEY),),
-        services=(host.Service(SERVICE, probe=listen),),
+        services=(host.SystemdService(SERVICE, probe=listen),),
     )
 
 

@@ -110,7 +110,7 @@ def imports(hosts: list[str]) -> conf.Ini:
 
 def place(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
     """Where services find images."""
-    return glance.tell(glance.Images(ready.inputs.site.urls['glance']['internal']))
+    return glance.databag(glance.Images(ready.inputs.site.urls['glance']['internal']))
 
 
 def stores(_: charmkit.Ready) -> host.Host:

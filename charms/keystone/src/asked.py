@@ -21,13 +21,13 @@ class Registered:
     """What a relation has in the catalogue."""
 
     request: keystone.Request
-    left: tuple[keystone.Service, ...] = ()
+    left: tuple[keystone.CatalogService, ...] = ()
     """Services that its earlier requests registered elsewhere: they go with the relation."""
     users: tuple[str, ...] = ()
     """Every name that its account has had."""
 
     @property
-    def services(self) -> tuple[keystone.Service, ...]:
+    def services(self) -> tuple[keystone.CatalogService, ...]:
         """All that it has in the catalogue."""
         return (*self.request.services, *self.left)
 
@@ -43,7 +43,7 @@ class Decision:
     """Why what a relation asks for now is not done; its last good request may be in force."""
     broken: Mapping[int, Registered] = dataclasses.field(default_factory=dict[int, Registered])
     """What relations have registered that are there no longer."""
-    withdrawn: tuple[keystone.Service, ...] = ()
+    withdrawn: tuple[keystone.CatalogService, ...] = ()
     """Endpoints of services in force that a good request says are not to be any more."""
 
     @property
@@ -89,8 +89,8 @@ def decide(relations: Iterable[Relation], kept: Mapping[int, Registered]) -> Dec
 
 
 def withdrawn(
-    before: Iterable[keystone.Service], now: Iterable[keystone.Service]
-) -> Iterable[keystone.Service]:
+    before: Iterable[keystone.CatalogService], now: Iterable[keystone.CatalogService]
+) -> Iterable[keystone.CatalogService]:
     """Endpoint types that were registered *before* and that the same service *now* says are not to be."""
     said = {(s.name, s.region): dict(s.urls) for s in now}
     for service in before:
@@ -114,7 +114,7 @@ def _users(request: keystone.Request) -> tuple[str, ...]:
     return (request.username,) if request.username else ()
 
 
-def _places(services: Iterable[keystone.Service]) -> list[tuple[str, str]]:
+def _places(services: Iterable[keystone.CatalogService]) -> list[tuple[str, str]]:
     return [(s.name, s.region) for s in services]
 
 
@@ -144,7 +144,7 @@ def _fields(registered: Registered) -> dict[str, Any]:
     }
 
 
-def _service_fields(service: keystone.Service) -> dict[str, Any]:
+def _service_fields(service: keystone.CatalogService) -> dict[str, Any]:
     return {'name': service.name, 'region': service.region, 'urls': dict(service.urls)}
 
 
@@ -159,18 +159,18 @@ def _registered(relation: int, fields: Mapping[str, Any]) -> Registered:
     return Registered(request, _services(fields.get('left')), wire.texts(fields.get('users')))
 
 
-def dump_services(services: Iterable[keystone.Service]) -> str:
+def dump_services(services: Iterable[keystone.CatalogService]) -> str:
     """For :func:`load_services`."""
     return wire.dump([_service_fields(s) for s in services])
 
 
-def load_services(text: str) -> tuple[keystone.Service, ...]:
+def load_services(text: str) -> tuple[keystone.CatalogService, ...]:
     """What :func:`dump_services` wrote."""
     return _services(wire.load_array(text))
 
 
-def _services(value: object) -> tuple[keystone.Service, ...]:
-    found: list[keystone.Service] = []
+def _services(value: object) -> tuple[keystone.CatalogService, ...]:
+    found: list[keystone.CatalogService] = []
     items = cast('list[object]', value) if isinstance(value, list) else []
     for _, fields in wire.objects({str(n): item for n, item in enumerate(items)}):
         name, urls = wire.text(fields.get('name')), fields.get('urls')
@@ -180,5 +180,5 @@ def _services(value: object) -> tuple[keystone.Service, ...]:
                 (t, wire.text(said[t])) for t in ENDPOINT_TYPES if t in said
             )
             region = wire.text(fields.get('region'))
-            found.append(keystone.Service(name, keystone.TYPES[name], region, there))
+            found.append(keystone.CatalogService(name, keystone.TYPES[name], region, there))
     return tuple(found)

@@ -76,5 +76,5 @@ def desired(memory_mib: int) -> host.Host:
                 path=f'/etc/systemd/system/{SERVICE}.service', content=unit, notify=(SERVICE,)
             ),
         ),
-        services=(host.Service(SERVICE),),
+        services=(host.SystemdService(SERVICE),),
     )

@@ -54,7 +54,7 @@ class Account:
 class Desired:
     """What the related applications, and keystone itself, want to be there."""
 
-    services: frozenset[keystone.Service] = frozenset()
+    services: frozenset[keystone.CatalogService] = frozenset()
     accounts: frozenset[Account] = frozenset()
     roles: frozenset[str] = frozenset({ADMIN_ROLE, SERVICE_ROLE})
     admin_roles: frozenset[str] = frozenset()
@@ -65,7 +65,7 @@ class Desired:
     """Domains that are to exist, such as those whose users are in an LDAP directory."""
     registered: frozenset[tuple[Place, str]] = frozenset()
     """URLs that the charm has registered until now."""
-    gone: frozenset[keystone.Service] = frozenset()
+    gone: frozenset[keystone.CatalogService] = frozenset()
     """What is to go, with the URLs that it was registered with."""
     gone_users: frozenset[str] = frozenset()
     retired: frozenset[Account] = frozenset()
@@ -115,8 +115,8 @@ def desired(
     decision: asked.Decision,
     before: Mapping[int, asked.Registered],
     accounts: Mapping[str, Account],
-    own: tuple[keystone.Service, ...],
-    own_before: tuple[keystone.Service, ...] = (),
+    own: tuple[keystone.CatalogService, ...],
+    own_before: tuple[keystone.CatalogService, ...] = (),
 ) -> Desired:
     """What the requests in force, and keystone's *own* endpoints, need.
 
@@ -156,7 +156,7 @@ def names(user: str) -> tuple[str, str]:
     return user, f'{user}-2'
 
 
-def places(service: keystone.Service) -> Iterator[tuple[Place, str]]:
+def places(service: keystone.CatalogService) -> Iterator[tuple[Place, str]]:
     """Each place that *service* takes in the catalogue, and the URL there."""
     for kind, url in service.urls:
         yield (service.name, service.type, service.region, kind), url

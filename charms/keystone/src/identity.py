@@ -127,10 +127,10 @@ def desired_state(
     )
 
 
-def place(spec: service.ServiceSpec, inputs: charmkit.Inputs) -> front.Place:
+def place(spec: service.ServiceSpec, inputs: charmkit.Inputs) -> front.ServingState:
     """Where this unit is, with keystone's URLs filled in."""
     release = releases.of_base(inputs.facts.base)
-    return front.place(spec.on(release), inputs, front.Course())
+    return front.serving_state(spec.on(release), inputs, front.ServiceIntent())
 
 
 def _secret(inputs: charmkit.Inputs, label: str) -> Mapping[str, str]:

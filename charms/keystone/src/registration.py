@@ -36,8 +36,8 @@ class Plan:
     accounts: Mapping[str, catalogue.Account]
     """By the user name that a request builds."""
     rotations: renewal.Rotations
-    own: tuple[keystone.Service, ...]
-    own_before: tuple[keystone.Service, ...]
+    own: tuple[keystone.CatalogService, ...]
+    own_before: tuple[keystone.CatalogService, ...]
     database: str
     """Stands for the database, and for the data in it."""
 
@@ -72,13 +72,13 @@ def plan(
     )
 
 
-def own_services(site: Site, regions: Iterable[str]) -> tuple[keystone.Service, ...]:
+def own_services(site: Site, regions: Iterable[str]) -> tuple[keystone.CatalogService, ...]:
     """Keystone's own place in the catalogue."""
     urls = site.urls['keystone']
     where: tuple[tuple[EndpointType, str], ...] = tuple(
         (t, f'{urls[t]}/v3') for t in ENDPOINT_TYPES if t not in site.unregistered
     )
-    return tuple(keystone.Service('keystone', 'identity', r, where) for r in regions)
+    return tuple(keystone.CatalogService('keystone', 'identity', r, where) for r in regions)
 
 
 def task(
@@ -190,7 +190,7 @@ def answers(
         said: dict[str, str] = {}
         if relation.id in in_force and relation.id in known:
             request = in_force[relation.id].request
-            said |= keystone.answer(request, site.urls['keystone'], region, known[relation.id])
+            said |= keystone.response(request, site.urls['keystone'], region, known[relation.id])
         if relation.id in refused:
             said[keystone.REFUSED] = refused[relation.id].reason
         out[relation.id] = said

@@ -130,7 +130,7 @@ def desired_state(inputs: charmkit.Inputs, *, take_over: bool = False) -> charmk
             packages=PACKAGES,
             directories=(host.Directory(path=BACKUPS, mode=0o700),),
             files=(config_file(inputs), drop_in()),
-            services=(host.Service('mariadb', probe=f'{_address(inputs)}:{mysql.PORT}'),),
+            services=(host.SystemdService('mariadb', probe=f'{_address(inputs)}:{mysql.PORT}'),),
         ),
         ports=frozenset({mysql.PORT}),
         version=version(inputs),

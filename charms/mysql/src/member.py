@@ -82,8 +82,8 @@ def gone() -> host.Host:
     return host.Host(
         commands=(halt,),
         services=(
-            host.Service(galera_node.SERVICE, 'stopped'),
-            host.Service(HEALTH_SERVICE, 'stopped'),
+            host.SystemdService(galera_node.SERVICE, 'stopped'),
+            host.SystemdService(HEALTH_SERVICE, 'stopped'),
         ),
     )
 
@@ -102,7 +102,7 @@ def health_of(inputs: charmkit.Inputs) -> host.Host:
                 notify=(HEALTH_SERVICE,),
             ),
         ),
-        services=(host.Service(HEALTH_SERVICE, probe=f'{address(inputs)}:{port}'),),
+        services=(host.SystemdService(HEALTH_SERVICE, probe=f'{address(inputs)}:{port}'),),
     )
 
 

@@ -27,7 +27,7 @@ from charmkit.why import action
 
 def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     """What follows from *why* this run is and from *inputs*."""
-    if why.leaving and cluster_run.is_cluster(inputs):
+    if why.removing and cluster_run.is_cluster(inputs):
         return charmkit.Desired(host=member.gone())
     refusal = _refusal(why, inputs)
     if refusal:
@@ -285,7 +285,7 @@ def _reported(
     keys = converge.keys
     passwords = {r.user: keys.password(r.user) for each in asked.requests.values() for r in each}
     answers = {
-        relation: mysql.answer(
+        relation: mysql.response(
             place.db_host, requests, passwords, report.generations, turn=place.turn
         )
         for relation, requests in asked.requests.items()

@@ -66,7 +66,7 @@ def ml2_conf(ready: charmkit.Ready) -> conf.Ini:
 def tell_nova(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
     """Where the API is."""
     chosen = ready.inputs.options
-    return neutron.tell_api(
+    return neutron.api_databag(
         neutron.Api(
             url=ready.inputs.site.urls['neutron']['internal'],
             plugin=backend(ready).name or 'ovs',
@@ -79,13 +79,13 @@ def tell_nova(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag
 def tell_agents(ready: charmkit.Ready, relation: relations.Relation) -> relations.Databag:
     """What they have in common with the API."""
     address = ready.inputs.site.address_on(relation.name)
-    return neutron.tell_settings(networks.settings(ready.inputs.options), address)
+    return neutron.settings_databag(networks.settings(ready.inputs.options), address)
 
 
 def tell_subordinates(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
     """What the API would have without them."""
     chosen = ready.inputs.options
-    return neutron.tell_subordinate(
+    return neutron.subordinate_databag(
         {
             'extension_drivers': networks.extension_drivers(chosen),
             'tenant_network_types': networks.tenant_network_types(chosen),

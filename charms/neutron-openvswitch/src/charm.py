@@ -39,7 +39,7 @@ def notes(ready: charmkit.Ready) -> tuple[state.Status, ...]:
 
 def to_compute(_: charmkit.Ready, __: relations.Relation) -> relations.Databag:
     """That there is an agent; it goes by the machine's own name, as nova does."""
-    return neutron.tell_plugin(neutron.Plugin('ovs'), {})
+    return neutron.plugin_databag(neutron.Plugin('ovs'), {})
 
 
 class NeutronOpenvswitchCharm(charmkit.AgentCharm):

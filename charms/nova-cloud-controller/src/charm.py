@@ -49,7 +49,7 @@ def to_computes(ready: charmkit.Ready, _: relations.Relation) -> relations.Datab
         resize_to_same_host=control.is_on(ready, control.RESIZE),
         mapped=nova_hosts.mapped(ready.inputs, nova_hosts.registered(found)),
     )
-    return nova.tell(nova.with_keys(controller, found))
+    return nova.databag(nova.with_keys(controller, found))
 
 
 def to_gateways(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
@@ -61,7 +61,7 @@ def to_gateways(ready: charmkit.Ready, _: relations.Relation) -> relations.Datab
         port=at.port or {'https': 443}.get(at.scheme, 80),
         protocol='https' if at.scheme == 'https' else 'http',
     )
-    return neutron.tell_metadata(told, ready[control.IDENTITY].region)
+    return neutron.metadata_databag(told, ready[control.IDENTITY].region)
 
 
 def machine(ready: charmkit.Ready) -> host.Host:

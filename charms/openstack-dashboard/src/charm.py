@@ -17,7 +17,7 @@ import sessions
 from charmkit import host, keystone, mysql
 
 DB = mysql.need('horizon', optional=True)
-KEYSTONE = keystone.place('member')
+KEYSTONE = keystone.need_auth_endpoint('member')
 KEY = 'secret-key'
 APP = charmkit.WsgiApp(
     'horizon',
@@ -66,7 +66,7 @@ def migrate(ready: charmkit.Ready) -> tuple[str, ...]:
     return (f'{sessions.MANAGE} migrate --noinput sessions',) if ready.has(DB) else ()
 
 
-class DashboardCharm(charmkit.SiteCharm):
+class DashboardCharm(charmkit.WebsiteCharm):
     """Charm for the dashboard."""
 
     spec = charmkit.ServiceSpec(

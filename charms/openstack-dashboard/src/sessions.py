@@ -52,13 +52,13 @@ def clearing(*, kept: bool) -> host.Host:
     timer = f'{CLEAR}.timer'
     if not kept:
         gone = tuple(host.Absent(path=f'{_UNITS}.{kind}') for kind in ('service', 'timer'))
-        return host.Host(absent=gone, services=(host.Service(timer, 'stopped'),))
+        return host.Host(absent=gone, services=(host.SystemdService(timer, 'stopped'),))
     return host.Host(
         files=(
             host.File(path=f'{_UNITS}.service', content=_SERVICE),
             host.File(path=f'{_UNITS}.timer', content=_TIMER, notify=(timer,)),
         ),
-        services=(host.Service(timer),),
+        services=(host.SystemdService(timer),),
     )
 
 

@@ -65,9 +65,9 @@ def desired(inputs: charmkit.Inputs, *, stopped: bool = False) -> host.Host:
     )
 
 
-def _service(wanted: str) -> host.Service:
+def _service(wanted: str) -> host.SystemdService:
     # No probe: a node that waits for the majority listens nowhere, and starting it again would not help it.
-    return host.Service(SERVICE, 'running' if wanted == 'running' else 'stopped')
+    return host.SystemdService(SERVICE, 'running' if wanted == 'running' else 'stopped')
 
 
 def files(inputs: charmkit.Inputs) -> Iterator[host.File]:

@@ -34,7 +34,7 @@ LEAVING = 'leaving'
 
 def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     """What follows from *why* this run is and from *inputs*."""
-    if why.leaving:
+    if why.removing:
         return charmkit.Desired(host=node.desired(inputs, stopped=True))
     match why:
         case charmkit.Action(name='cluster-status'):
@@ -226,7 +226,7 @@ def _reported(
         mine = {**mine, WAITS: 'true'}
     address = inputs.site.address_on('amqp')
     answers = {
-        relation: rabbitmq.answer(address, requests, {r: held.account(r) for r in requests})
+        relation: rabbitmq.response(address, requests, {r: held.account(r) for r in requests})
         for relation, requests in found.requests.items()
         if report.member and all(amqp_users.holds(r, held, report.accounts) for r in requests)
     }

@@ -209,7 +209,7 @@ def _frontends(f: config.Frontend, lists: rules.Lists) -> Iterator[str]:
     else:
         plain = secure.without(f)
         silent = f'timeout client {secure.SILENT_S}s'
-        yield from secure.told_apart(f, (*binds, *limits_, silent, *rules.connection(f, lists)))
+        yield from secure.sniffing(f, (*binds, *limits_, silent, *rules.connection(f, lists)))
         yield _frontend(f, (secure.inner(f.name, secure.ending(f.tls)), *limits_, timeout), lists)
         yield _frontend(plain, (secure.inner(plain.name), *limits_, timeout), lists)
 

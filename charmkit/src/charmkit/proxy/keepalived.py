@@ -60,7 +60,7 @@ def desired(what: Instance | None, ready_port: int) -> host.Host:
         return ABSENT
     mine = host.Host(
         files=(host.File(path=PATH, content=render(what), mode=0o640, notify=('keepalived',)),),
-        services=(host.Service('keepalived', on_change='reload'),),
+        services=(host.SystemdService('keepalived', on_change='reload'),),
     )
     return host.merge(programs.beside_keepalived(ready_port), mine)
 
@@ -68,8 +68,8 @@ def desired(what: Instance | None, ready_port: int) -> host.Host:
 ABSENT = host.Host(
     absent=(host.Absent(path=PATH),),
     services=(
-        host.Service('keepalived', 'stopped'),
-        host.Service(programs.CHECK_SERVICE, 'stopped'),
+        host.SystemdService('keepalived', 'stopped'),
+        host.SystemdService(programs.CHECK_SERVICE, 'stopped'),
     ),
 )
 """A unit that holds no VIPs, passes them on, or is no part of it yet."""

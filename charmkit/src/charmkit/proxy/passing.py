@@ -76,8 +76,8 @@ def beside(kept: Iterable[Kept] = (), passed_on: Iterable[PassedOn] = ()) -> hos
             ),
         ),
         services=(
-            host.Service(KEEPER, 'running' if kept else 'stopped'),
-            host.Service(PASSER, 'running' if passed_on else 'stopped'),
+            host.SystemdService(KEEPER, 'running' if kept else 'stopped'),
+            host.SystemdService(PASSER, 'running' if passed_on else 'stopped'),
         ),
     )
 

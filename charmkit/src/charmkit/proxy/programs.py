@@ -62,7 +62,7 @@ def beside_keepalived(ready_port: int) -> host.Host:
             ),
             host.File(path=KEEPALIVED_DROP_IN, content=_KEEPALIVED),
         ),
-        services=(host.Service(CHECK_SERVICE),),
+        services=(host.SystemdService(CHECK_SERVICE),),
     )
 
 

@@ -60,7 +60,7 @@ def inner(name: str, ends: str = '') -> str:
     return f'bind abns@{name} accept-proxy{f" {ends}" if ends else ""}'
 
 
-def told_apart(f: config.Frontend, first: Iterable[str]) -> Iterator[str]:
+def sniffing(f: config.Frontend, first: Iterable[str]) -> Iterator[str]:
     """The frontend that looks at the first byte, and the ways to the two that serve. *first*: its first lines."""
     lines = (
         *first,

@@ -10,12 +10,12 @@ Write a module for an interface like this::
         def request(site: Site) -> Databag:
             return {'database': name, 'hostname': site.address_on('shared-db')}
 
-        def answered(bag: Databag, site: Site) -> Database | None:
+        def parse(bag: Databag, site: Site) -> Database | None:
             if site.unit not in bag.get('allowed_units', '').split():
                 return None                        # not answered yet: data, not an error
             return Database(name, bag['db_host'], bag['password'])
 
-        return Need('shared-db', request, first(answered), name)
+        return Need('shared-db', request, first(parse), name)
 
 The providing side of an interface gets whole :class:`Relation` values and answers with databags.
 """
@@ -58,11 +58,11 @@ class Relation:
     """What this unit wrote, with Juju's own keys such as ``ingress-address``."""
 
     @property
-    def told(self) -> Databag:
+    def published(self) -> Databag:
         """What this unit wrote, without those."""
         return {k: v for k, v in self.my_data.items() if k not in JUJUS_OWN}
 
-    def answers(self) -> Iterator[Databag]:
+    def remote_databags(self) -> Iterator[Databag]:
         """Each remote unit's data over its application's data; application data alone if no unit.
 
         The older interfaces answer in unit databags, the newer ones in the application's. Units
@@ -155,13 +155,13 @@ class Need(Generic[T]):
 
 
 def first(
-    answered: Callable[[Databag, Site], T | None],
+    parse: Callable[[Databag, Site], T | None],
 ) -> Callable[[tuple[Relation, ...], Site], T | None]:
-    """For :attr:`Need.read`: the first complete answer of one unit or application; *answered* reads one."""
+    """For :attr:`Need.read`: the first complete answer of one unit or application; *parse* reads one."""
 
     def read(relations: tuple[Relation, ...], site: Site) -> T | None:
-        found = (answered(bag, site) for relation in relations for bag in relation.answers())
-        return next((answer for answer in found if answer is not None), None)
+        found = (parse(bag, site) for relation in relations for bag in relation.remote_databags())
+        return next((value for value in found if value is not None), None)
 
     return read
 

@@ -95,10 +95,10 @@ def _turn(relation: Relation) -> tuple[str, int]:
 
 
 def _granted(relation: Relation, unit: str, lifecycle: Lifecycle) -> bool:
-    answer = read(relation)
-    if answer is None or answer.version < 2:
-        return answer is not None
-    grant = answer.grants.get(unit)
+    reply = read(relation)
+    if reply is None or reply.version < 2:
+        return reply is not None
+    grant = reply.grants.get(unit)
     return grant is not None and (grant.state, grant.token) == ('granted', lifecycle.token)
 
 
@@ -123,26 +123,26 @@ def drain(relations: Iterable[Relation], unit: str, lifecycle: Lifecycle) -> Dra
 def in_rotation(relations: Iterable[Relation], unit: str, lifecycle: Lifecycle) -> bool:
     """Every load balancer unit sends requests here again, after a change to ``ready``."""
     return all(
-        _acked(answer, unit, lifecycle.token, {'ready'})
-        for answer in map(read, relations)
-        if answer is not None and answer.version >= 2
+        _acked(reply, unit, lifecycle.token, {'ready'})
+        for reply in map(read, relations)
+        if reply is not None and reply.version >= 2
     )
 
 
 def _drain_of(relation: Relation, unit: str, lifecycle: Lifecycle) -> Drain:
-    answer = read(relation)
+    reply = read(relation)
     if not relation.units:
         return Drain(state='drained')
-    if answer is None:
+    if reply is None:
         return Drain(state='asked', reason=f'{relation.app} has not answered')
-    if answer.version < 2:
+    if reply.version < 2:
         return Drain(state='unsupported', reason=f'{relation.app} knows no drain')
     token = lifecycle.token
-    if answer.lb_units and _acked(answer, unit, token, {'drained', 'forced'}):
+    if reply.lb_units and _acked(reply, unit, token, {'drained', 'forced'}):
         return Drain(state='drained')
-    mine = [acks[unit] for acks in answer.acks.values() if unit in acks]
+    mine = [acks[unit] for acks in reply.acks.values() if unit in acks]
     sessions = sum(a.sessions for a in mine if a.token == token)
-    grant = answer.grants.get(unit)
+    grant = reply.grants.get(unit)
     if (grant is None or grant.token != token) and not any(a.token == token for a in mine):
         return Drain(state='asked', reason=f'{relation.app} has not decided yet')
     if grant is not None and grant.token == token and grant.state == 'refused':
@@ -157,6 +157,6 @@ def _drain_of(relation: Relation, unit: str, lifecycle: Lifecycle) -> Drain:
     )
 
 
-def _acked(answer: Reply, unit: str, token: str, states: set[str]) -> bool:
-    acks = [answer.acks.get(lb_unit, {}).get(unit) for lb_unit in answer.lb_units]
+def _acked(reply: Reply, unit: str, token: str, states: set[str]) -> bool:
+    acks = [reply.acks.get(lb_unit, {}).get(unit) for lb_unit in reply.lb_units]
     return all(a is not None and a.token == token and a.state in states for a in acks)

@@ -29,16 +29,16 @@ class Images:
 def need(*, optional: bool = False) -> Need[Images]:
     """Where glance is, once it serves; *optional* for a service that has a use for images, and serves without."""
 
-    def answered(bag: Databag, _: Site) -> Images | None:
+    def parse(bag: Databag, _: Site) -> Images | None:
         url = bag.get('glance-api-server', '').rstrip('/')
         # One that says nothing of being ready is of a charm older than the key.
         ready = bag.get('glance-api-ready', _READY) == _READY
         return Images(url) if ready and _is_url(url) else None
 
-    return Need(RELATION, lambda _: {}, first(answered), 'images', optional=optional)
+    return Need(RELATION, lambda _: {}, first(parse), 'images', optional=optional)
 
 
-def tell(images: Images) -> Databag:
+def databag(images: Images) -> Databag:
     """What a unit of glance says once it serves."""
     return {'glance-api-server': images.url, 'glance-api-ready': _READY}
 

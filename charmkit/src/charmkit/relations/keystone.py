@@ -124,7 +124,7 @@ def need(service: str, path: str = '', *, more: Mapping[str, str] | None = None)
                 out[f'{p}{_TYPES_KEY}'] = ','.join(types) or _NO_TYPES
         return out
 
-    def answered(bag: Databag, site: Site) -> Identity | None:
+    def parse(bag: Databag, site: Site) -> Identity | None:
         internal, public = (
             _own_url(bag, 'internal') or _own_url(bag, 'auth'),
             _own_url(bag, 'service'),
@@ -143,11 +143,11 @@ def need(service: str, path: str = '', *, more: Mapping[str, str] | None = None)
         )
         return found if all(map(wire.one_line, dataclasses.astuple(found))) else None
 
-    return Need(RELATION, request, first(answered), service, refusal=refusal)
+    return Need(RELATION, request, first(parse), service, refusal=refusal)
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
+class AuthEndpoint:
     """Where keystone is, for a charm that has no account and nothing in the catalogue."""
 
     auth_url: str
@@ -155,18 +155,18 @@ class Place:
     region: str
 
 
-def place(*roles: str) -> Need[Place]:
+def need_auth_endpoint(*roles: str) -> Need[AuthEndpoint]:
     """Where keystone is, and *roles* that are to exist there; nothing else."""
 
     def request(_: Site) -> Databag:
         return {**dict.fromkeys(_KEYS, _NO_VALUE), 'requested_roles': ','.join(roles)}
 
-    def answered(bag: Databag, site: Site) -> Place | None:
+    def parse(bag: Databag, site: Site) -> AuthEndpoint | None:
         url = _own_url(bag, 'internal') or _own_url(bag, 'auth')
-        found = Place(f'{url}/v3', bag.get('region') or site.region)
+        found = AuthEndpoint(f'{url}/v3', bag.get('region') or site.region)
         return found if url and all(map(wire.one_line, dataclasses.astuple(found))) else None
 
-    return Need(RELATION, request, first(answered), refusal=refusal)
+    return Need(RELATION, request, first(parse), refusal=refusal)
 
 
 def _own_url(bag: Databag, role: str) -> str:
@@ -184,7 +184,7 @@ def _own_url(bag: Databag, role: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class Service:
+class CatalogService:
     """A service that wants to be in the catalogue: its URLs by endpoint type."""
 
     name: str
@@ -199,7 +199,7 @@ class Request:
 
     relation: int
     app: str
-    services: tuple[Service, ...]
+    services: tuple[CatalogService, ...]
     """None for a charm that only asks where keystone is."""
     roles: tuple[str, ...] = ()
     """Roles that are to exist, and that its account is to have."""
@@ -271,7 +271,7 @@ class Account:
     admin_role: str
 
 
-def answer(request: Request, urls: Mapping[str, str], region: str, account: Account) -> Databag:
+def response(request: Request, urls: Mapping[str, str], region: str, account: Account) -> Databag:
     """What keystone publishes on the relation of *request*, once *account* and endpoints are there.
 
     *urls* are keystone's own by endpoint type, without a path.
@@ -311,7 +311,7 @@ def answer(request: Request, urls: Mapping[str, str], region: str, account: Acco
 
 def refusal(relations: tuple[Relation, ...], _: Site) -> str:
     """Why keystone does not do as it is asked now, in its words; '' when it does."""
-    said = (bag.get(REFUSED, '') for relation in relations for bag in relation.answers())
+    said = (bag.get(REFUSED, '') for relation in relations for bag in relation.remote_databags())
     return next((text[:500] for text in said if text), '')
 
 
@@ -332,7 +332,7 @@ def _lacking(asked: Mapping[str, Mapping[str, str]]) -> str:
     return ''
 
 
-def _service(values: Mapping[str, str]) -> Service:
+def _service(values: Mapping[str, str]) -> CatalogService:
     name, region = values['service'], values['region']
     if name not in TYPES or name == 'keystone':
         raise ValueError(f'service {name[:80]!r} is not one that keystone knows')
@@ -343,7 +343,7 @@ def _service(values: Mapping[str, str]) -> Service:
     if unknown := sorted(set(types) - set(ENDPOINT_TYPES)):
         raise ValueError(f'endpoint type {unknown[0][:80]!r} is none of {_in_words()}')
     urls = {t: _url(values[f'{t}_url']) for t in ENDPOINT_TYPES}
-    return Service(
+    return CatalogService(
         name, TYPES[name], region, tuple((t, urls[t]) for t in ENDPOINT_TYPES if t in types)
     )
 
@@ -353,7 +353,7 @@ def is_region(text: str) -> bool:
     return bool(_REGION.fullmatch(text)) and text == text.strip()
 
 
-def _check_places(services: tuple[Service, ...]) -> None:
+def _check_places(services: tuple[CatalogService, ...]) -> None:
     if len(services) > _MOST_SERVICES:
         raise ValueError(f'it asks for more than {_MOST_SERVICES} services')
     places = [(s.name, s.region) for s in services]

@@ -266,10 +266,10 @@ def urls(relations: Iterable[Relation]) -> dict[str, dict[EndpointType, str]]:
     found: dict[str, dict[EndpointType, str]] = {}
     for relation in sorted(relations, key=lambda r: r.id):
         endpoint_type = ENDPOINTS.get(relation.name)
-        answer = read(relation) if endpoint_type else None
-        if answer is None or endpoint_type is None:
+        reply = read(relation) if endpoint_type else None
+        if reply is None or endpoint_type is None:
             continue
-        for service, frontends in answer.frontends.items():
+        for service, frontends in reply.frontends.items():
             frontend = frontends.get(endpoint_type)
             if frontend is not None and frontend.url:
                 found.setdefault(service, {}).setdefault(endpoint_type, frontend.url)
@@ -282,8 +282,8 @@ def complaints(relations: Iterable[Relation]) -> tuple[str, ...]:
     by_type: dict[str, list[str]] = {}
     for relation in sorted(relations, key=lambda r: r.id):
         by_type.setdefault(relation.name, []).append(relation.app)
-        answer = read(relation)
-        for name, verdict in sorted(answer.status.items()) if answer else ():
+        reply = read(relation)
+        for name, verdict in sorted(reply.status.items()) if reply else ():
             if verdict.state == 'rejected':
                 what = 'the relation' if name == '*' else name
                 out.append(f'{relation.app} refuses {what}: {verdict.reason}')

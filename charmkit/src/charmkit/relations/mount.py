@@ -31,7 +31,7 @@ def need(relation: str, path: str) -> Need[Mount]:
         wanted = {'mountpoint': path, 'nodev': True, 'noexec': True, 'nosuid': True}
         return {k: wire.dump(v) for k, v in {**wanted, 'read_only': False}.items()}
 
-    def answered(bag: Databag, _: Site) -> Mount | None:
+    def parse(bag: Databag, _: Site) -> Mount | None:
         return Mount(path) if bag.get('mounted') == 'true' else None
 
-    return Need(relation, request, first(answered), path, request_app, optional=True, lapses=True)
+    return Need(relation, request, first(parse), path, request_app, optional=True, lapses=True)

@@ -61,7 +61,7 @@ def need(name: str, *, user: str = '', prefix: str = '', optional: bool = False)
         address = site.address_on('shared-db')
         return {f'{p}database': name, f'{p}username': user, f'{p}hostname': address}
 
-    def answered(bag: Databag, site: Site) -> Database | None:
+    def parse(bag: Databag, site: Site) -> Database | None:
         password, host = bag.get(f'{p}password', ''), bag.get('db_host', '')
         allowed = site.unit in bag.get(f'{p}allowed_units', '').split()
         if not (allowed and _PASSWORD.fullmatch(password) and _HOST.fullmatch(host)):
@@ -69,10 +69,10 @@ def need(name: str, *, user: str = '', prefix: str = '', optional: bool = False)
         return Database(name, user, host, password, bag.get(f'{p}generation', '')[:64])
 
     def read(relations: tuple[Relation, ...], site: Site) -> Database | None:
-        bags = (bag for relation in relations for bag in relation.answers())
+        bags = (bag for relation in relations for bag in relation.remote_databags())
         newest = sorted(bags, key=_turn, reverse=True)  # Stable: of equals, the first.
-        found = (answered(bag, site) for bag in newest)
-        return next((answer for answer in found if answer is not None), None)
+        found = (parse(bag, site) for bag in newest)
+        return next((value for value in found if value is not None), None)
 
     return Need('shared-db', request, read, name, optional=optional)
 
@@ -105,7 +105,7 @@ def requests(
     )
 
 
-def answer(
+def response(
     db_host: str,
     granted: Iterable[Request],
     passwords: Mapping[str, str],

@@ -80,7 +80,7 @@ class Api:
 def api(relation: str = 'neutron-api') -> Need[Api]:
     """Neutron's API, once it is ready."""
 
-    def answered(bag: Databag, _: Site) -> Api | None:
+    def parse(bag: Databag, _: Site) -> Api | None:
         url = bag.get('neutron-url', '')
         if bag.get('neutron-api-ready') != _YES or not _is_url(url):
             return None
@@ -92,10 +92,10 @@ def api(relation: str = 'neutron-api') -> Need[Api]:
             dns_domain=_domain(bag.get('dns-domain', '')),
         )
 
-    return Need(relation, _nothing, first(answered), 'neutron')
+    return Need(relation, _nothing, first(parse), 'neutron')
 
 
-def tell_api(api: Api) -> dict[str, str]:
+def api_databag(api: Api) -> dict[str, str]:
     """What neutron-api says to nova once it is ready."""
     said = {
         'neutron-url': api.url,
@@ -170,7 +170,7 @@ _NUMBERS = {
 def plugin_api(relation: str = 'neutron-plugin-api') -> Need[Settings]:
     """What the agents have in common with the API, once that is ready."""
 
-    def answered(bag: Databag, _: Site) -> Settings | None:
+    def parse(bag: Databag, _: Site) -> Settings | None:
         if bag.get('neutron-api-ready') != _YES:
             return None
         flags = {name: _true(bag.get(key, '')) for name, key in _FLAGS.items()}
@@ -191,10 +191,10 @@ def plugin_api(relation: str = 'neutron-plugin-api') -> Need[Settings]:
             **numbers,
         )
 
-    return Need(relation, _nothing, first(answered), 'its settings')
+    return Need(relation, _nothing, first(parse), 'its settings')
 
 
-def tell_settings(settings: Settings, address: str = '') -> dict[str, str]:
+def settings_databag(settings: Settings, address: str = '') -> dict[str, str]:
     """What neutron-api, which is reached at *address*, says to its agents once it is ready."""
     said = {key: str(getattr(settings, name)) for name, key in _FLAGS.items()}
     said |= {
@@ -235,7 +235,7 @@ class Metadata:
 def metadata(relation: str = 'quantum-network-service') -> Need[Metadata]:
     """Nova's metadata API, and the secret that it shares with the agents."""
 
-    def answered(bag: Databag, _: Site) -> Metadata | None:
+    def parse(bag: Databag, _: Site) -> Metadata | None:
         host = bag.get('nova-metadata-host', '').strip('[]')
         secret = bag.get('shared-metadata-secret', '')
         port = bag.get('nova-metadata-port', str(METADATA_PORT))
@@ -246,10 +246,10 @@ def metadata(relation: str = 'quantum-network-service') -> Need[Metadata]:
         secure = bag.get('nova-metadata-protocol', 'http') == 'https'
         return Metadata(host, secret, int(port), 'https' if secure else 'http')
 
-    return Need(relation, _nothing, first(answered), "nova's metadata")
+    return Need(relation, _nothing, first(parse), "nova's metadata")
 
 
-def tell_metadata(metadata: Metadata, region: str = '') -> dict[str, str]:
+def metadata_databag(metadata: Metadata, region: str = '') -> dict[str, str]:
     """What nova-cloud-controller says to neutron-gateway."""
     said = {
         'nova-metadata-host': metadata.host,
@@ -279,7 +279,7 @@ def plugin(relation: str = 'neutron-plugin') -> Need[Plugin]:
     What it has for nova-compute's files is ``subordinate.need(relation, 'nova-compute')``.
     """
 
-    def answered(bag: Databag, _: Site) -> Plugin | None:
+    def parse(bag: Databag, _: Site) -> Plugin | None:
         name, host = bag.get('neutron-plugin', ''), bag.get('host', '')
         if not (_NAME.fullmatch(name) or bag.get(subordinate.KEY)):
             return None
@@ -288,10 +288,10 @@ def plugin(relation: str = 'neutron-plugin') -> Need[Plugin]:
             host if forms.is_hostname(host) else '',
         )
 
-    return Need(relation, _nothing, first(answered), 'an agent')
+    return Need(relation, _nothing, first(parse), 'an agent')
 
 
-def tell_plugin(plugin: Plugin, sections: subordinate.Sections) -> dict[str, str]:
+def plugin_databag(plugin: Plugin, sections: subordinate.Sections) -> dict[str, str]:
     """What an agent says to the nova-compute beside it; *sections* are for nova-compute's files."""
     said = {
         'neutron-plugin': plugin.name,
@@ -371,7 +371,7 @@ def _backend(bag: Databag) -> Backend:
     return Backend(**good)
 
 
-def tell_backend(backend: Backend, sections: subordinate.Sections) -> dict[str, str]:
+def backend_databag(backend: Backend, sections: subordinate.Sections) -> dict[str, str]:
     """What a subordinate says to neutron-api; *sections* are for its files."""
     said = {key: getattr(backend, name) for name, (key, _) in _BACKEND.items()}
     said[subordinate.KEY] = _subordinate_configuration('neutron-api', sections)
@@ -383,6 +383,6 @@ def api_is_ready(bag: Mapping[str, str]) -> bool:
     return bag.get('neutron-api-ready') == _YES
 
 
-def tell_subordinate(facts: Mapping[str, object]) -> dict[str, str]:
+def subordinate_databag(facts: Mapping[str, object]) -> dict[str, str]:
     """What neutron-api says to its subordinates; *facts* are its own choices, such as ``extension_drivers``."""
     return {'neutron-api-ready': _YES, 'neutron_config_data': wire.dump(dict(facts))}

@@ -117,8 +117,10 @@ def need() -> Need[Controller]:
     """The controller of this compute node. What the node tells it is an :class:`charmkit.Offer` (:func:`present`)."""
 
     def read(relations: tuple[Relation, ...], site: Site) -> Controller | None:
-        found = first(_told)(relations, site)
-        said = ' '.join(bag.get(MAPPED, '') for r in relations for bag in r.answers()).split()
+        found = first(_parse)(relations, site)
+        said = ' '.join(
+            bag.get(MAPPED, '') for r in relations for bag in r.remote_databags()
+        ).split()
         mapped = frozenset(filter(_UUID.fullmatch, said))
         return dataclasses.replace(found, mapped=mapped) if found else None
 
@@ -142,7 +144,7 @@ def present(compute: Compute) -> Databag:
     }
 
 
-def _told(bag: Databag, site: Site) -> Controller | None:
+def _parse(bag: Databag, site: Site) -> Controller | None:
     identity = _identity(bag, site)
     if identity is None:
         return None
@@ -323,7 +325,7 @@ def with_keys(controller: Controller, found: Iterable[Compute]) -> Controller:
     )
 
 
-def tell(controller: Controller) -> Databag:
+def databag(controller: Controller) -> Databag:
     """What a unit of the controller tells its compute nodes."""
     identity = controller.identity
     internal, public = urlsplit(identity.auth_url), urlsplit(identity.public_url)

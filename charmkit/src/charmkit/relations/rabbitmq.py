@@ -57,15 +57,15 @@ def need(
         return {f'{p}username': user, f'{p}vhost': vhost, f'{p}takes-username': 'true'}
 
     def read(relations: tuple[Relation, ...], site: Site) -> Broker | None:
-        return next((b for r in relations if (b := _answered(r, site, user, vhost, p))), None)
+        return next((b for r in relations if (b := _parse(r, site, user, vhost, p))), None)
 
     return Need(relation, request, read, f'{relation} {prefix}'.strip())
 
 
-def _answered(relation: Relation, site: Site, user: str, vhost: str, p: str) -> Broker | None:
+def _parse(relation: Relation, site: Site, user: str, vhost: str, p: str) -> Broker | None:
     found: list[tuple[int, str, str]] = []
     hosts: list[str] = []
-    for bag in relation.answers():
+    for bag in relation.remote_databags():
         host = bag.get('hostname') or bag.get('private-address', '')
         name, password = bag.get(f'{p}username', user), bag.get(f'{p}password', '')
         if _HOST.fullmatch(host) and _NAME.fullmatch(name) and _PASSWORD.fullmatch(password):
@@ -130,7 +130,7 @@ def requests(
     )
 
 
-def answer(
+def response(
     address: str, granted: Iterable[Request], accounts: Mapping[Request, Account]
 ) -> dict[str, str]:
     """What a unit of the broker that is reached at *address* publishes on one relation once *granted* hold.

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from . import Databag, Relation, unit_order, wire
 
 UNKNOWN = '?'
-ANSWER = 'releases'
+KEY = 'releases'
 _WORD = re.compile(r'[a-z0-9][a-z0-9.@-]{0,40}')
 
 Rotation = Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -45,13 +45,13 @@ def _word(text: str) -> str:
     return text if _WORD.fullmatch(text) else UNKNOWN
 
 
-def answer(units: Iterable[tuple[str, str, Running]]) -> Databag:
+def response(units: Iterable[tuple[str, str, Running]]) -> Databag:
     """What a load balancer says: *units* are those in rotation, each with a service that it is behind."""
     found: dict[str, dict[str, set[str]]] = {}
     for unit, service, runs in units:
         found.setdefault(service, {}).setdefault(runs.release, set()).add(unit)
     return {
-        ANSWER: wire.dump(
+        KEY: wire.dump(
             {
                 service: {r: sorted(names, key=unit_order) for r, names in by_release.items()}
                 for service, by_release in found.items()
@@ -65,10 +65,10 @@ def in_rotation(relations: Iterable[Relation], services: Iterable[str]) -> Mappi
     wanted = frozenset(services)
     out: dict[str, dict[str, dict[str, tuple[str, ...]]]] = {}
     for relation in relations:
-        if ANSWER not in relation.app_data:
+        if KEY not in relation.app_data:
             continue
         here = out.setdefault(relation.app, {})
-        for service, by_release in wire.objects(wire.load_object(relation.app_data[ANSWER])):
+        for service, by_release in wire.objects(wire.load_object(relation.app_data[KEY])):
             if service in wanted:
                 there = here.setdefault(service, {})
                 for release, units in by_release.items():

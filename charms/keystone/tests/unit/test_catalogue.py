@@ -21,14 +21,18 @@ URL = 'http://127.0.0.1:5000'
 Kept = dict[int, asked.Registered]
 
 
-def service(name: str, host: str = '10.0.0.1', region: str = 'RegionOne') -> keystone.Service:
+def service(
+    name: str, host: str = '10.0.0.1', region: str = 'RegionOne'
+) -> keystone.CatalogService:
     urls: tuple[tuple[EndpointType, str], ...] = tuple(
         (t, f'http://{host}/{t}') for t in ENDPOINT_TYPES
     )
-    return keystone.Service(name, keystone.TYPES[name], region, urls)
+    return keystone.CatalogService(name, keystone.TYPES[name], region, urls)
 
 
-def registered(*services: keystone.Service, relation: int = 1, **more: Any) -> asked.Registered:
+def registered(
+    *services: keystone.CatalogService, relation: int = 1, **more: Any
+) -> asked.Registered:
     request = keystone.Request(relation=relation, app='app', services=services, **more)
     return asked.Registered(request, users=(request.username,) if services else ())
 
@@ -40,7 +44,7 @@ def account(name: str, *roles: str) -> catalogue.Account:
 def wanted(
     *now: asked.Registered,
     before: tuple[asked.Registered, ...] = (),
-    own: tuple[keystone.Service, ...] = (),
+    own: tuple[keystone.CatalogService, ...] = (),
     **more: Any,
 ) -> catalogue.Desired:
     """What is wanted when *now* is in force and *before* was: relations that are not there now are broken."""
@@ -76,7 +80,7 @@ services = st.builds(
 )
 
 
-def _without_rivals(found: list[list[keystone.Service]]) -> list[asked.Registered]:
+def _without_rivals(found: list[list[keystone.CatalogService]]) -> list[asked.Registered]:
     taken: set[tuple[str, str]] = set()
     kept: list[asked.Registered] = []
     for number, group in enumerate(found):

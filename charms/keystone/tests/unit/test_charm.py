@@ -97,7 +97,9 @@ def glance(**data: str) -> testing.Relation:
 
 def password(user: str, rotations: renewal.Rotations | None = None) -> str:
     """What the account in use of *user* is to have."""
-    request = keystone.Request(relation=1, app='', services=(keystone.Service(user, '', '', ()),))
+    request = keystone.Request(
+        relation=1, app='', services=(keystone.CatalogService(user, '', '', ()),)
+    )
     return renewal.accounts(SEED, rotations or {}, [request])[user].password
 
 

@@ -236,7 +236,7 @@ class Application:
         machine = cast('charmkit.Machine', self.members[unit])
         driven = drive.drive(machine, mysql_run.run, why, self.inputs(unit))
         desired = driven.desired
-        if desired.failure or desired.read_only or why.leaving:
+        if desired.failure or desired.read_only or why.removing:
             return desired
         words = charmkit.state.summary(
             [*desired.status, *charmkit.state.troubles(driven.inputs, desired.status)]

@@ -97,7 +97,7 @@ def test_each_of_several_databases_on_one_relation_is_reached_with_what_was_answ
     assert refused == ()
     converge(machine, grants.desired(granted))
     passwords = {user: KEYS.password(user) for user in ('nova', 'cells')}
-    answer = mysql.answer(machine.address, granted, passwords)
+    answer = mysql.response(machine.address, granted, passwords)
     answered = Relation(id=1, name='shared-db', app='mysql', units={'mysql/0': answer})
     found = [need.read((answered,), site) for need in COMPUTE]
     for database in found:

@@ -238,8 +238,8 @@ def test_a_client_believes_the_newest_answer():
     need = mysql.need('nova')
     site = charmkit.relations.Site(unit='nova/0', leader=True, address='10.0.0.7')
     request = mysql.Request('nova/0', '', 'nova', 'nova', ('10.0.0.7',))
-    old = mysql.answer('10.1.0.5', [request], {'nova': 'old'}, turn=1)
-    new = mysql.answer('10.1.0.6', [request], {'nova': 'new'}, turn=2)
+    old = mysql.response('10.1.0.5', [request], {'nova': 'old'}, turn=1)
+    new = mysql.response('10.1.0.6', [request], {'nova': 'new'}, turn=2)
     for turn in ('x', '-1', '9' * 99):
         bags = {'mysql/0': old, 'mysql/1': {**old, 'db_host_turn': turn}, 'mysql/2': new}
         relation = charmkit.relations.Relation(id=1, name='shared-db', app='mysql', units=bags)

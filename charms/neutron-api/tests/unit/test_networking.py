@@ -76,7 +76,7 @@ def test_nobody_is_told_anything_before_the_database_is_there(ctx: testing.Conte
 def test_a_subordinate_takes_the_place_of_open_vswitch(
     ctx: testing.Context[Any], machine: machines.FakeMachine
 ):
-    brought = neutron.tell_backend(
+    brought = neutron.backend_databag(
         neutron.Backend(
             name='ovn',
             service_plugins='ovn-router',

@@ -37,13 +37,13 @@ def networks(**at: str) -> set[testing.Network]:
 
 def settings(**said: Any) -> testing.Relation:
     """The API, which has told what all agents have alike."""
-    bag = neutron.tell_settings(neutron.Settings(**said), '10.0.0.9')
+    bag = neutron.settings_databag(neutron.Settings(**said), '10.0.0.9')
     return testing.Relation('neutron-plugin-api', remote_units_data={0: bag})
 
 
 def metadata() -> testing.Relation:
     """Nova, which has told where its metadata is."""
-    bag = neutron.tell_metadata(neutron.Metadata('10.0.0.8', SECRET))
+    bag = neutron.metadata_databag(neutron.Metadata('10.0.0.8', SECRET))
     return testing.Relation('quantum-network-service', remote_units_data={0: bag})
 
 

@@ -27,7 +27,7 @@ def compute() -> testing.SubordinateRelation:
 
 def state(*instead: testing.RelationBase, data: str = DATA, **options: Any) -> testing.State:
     """All relations have answered; *instead* takes the place of those of the same endpoint."""
-    told = neutron.tell_settings(neutron.Settings())
+    told = neutron.settings_databag(neutron.Settings())
     usual: tuple[testing.RelationBase, ...] = (
         shared.broker(),
         testing.Relation('neutron-plugin-api', remote_units_data={0: told}),

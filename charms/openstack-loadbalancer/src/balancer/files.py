@@ -17,10 +17,10 @@ WATCH_SERVICE = 'openstack-loadbalancer-watch'
 
 PREPARED = host.Host(
     packages=frozenset({'haproxy', 'keepalived', 'iproute2', passing.PACKAGE}),
-    services=(host.Service('keepalived', state='stopped'),),
+    services=(host.SystemdService('keepalived', state='stopped'),),
 )
 """What a machine needs before its place is known."""
-LEAVING = host.Host(services=(host.Service('keepalived', state='stopped'),))
+LEAVING = host.Host(services=(host.SystemdService('keepalived', state='stopped'),))
 """A unit that is removed lets go of its VIPs in order, and answers what it has to its end."""
 
 
@@ -62,7 +62,10 @@ def desired(known: decision.Known, now: decision.Decision, *, wake_at: float = 0
                 notify=('haproxy',),
             ),
         ),
-        services=(host.Service('haproxy', on_change='reload'), host.Service(WATCH_SERVICE)),
+        services=(
+            host.SystemdService('haproxy', on_change='reload'),
+            host.SystemdService(WATCH_SERVICE),
+        ),
     )
     return host.merge(
         beside.beside_haproxy(before_reload=programs.SAVE_PATH),

@@ -206,7 +206,7 @@ def app_reply(
             }
         ),
         **grants(asked.app, context.members, context.locks),
-        **running.answer(r for r in context.rotation if r[1] in _services(asked)),
+        **running.response(r for r in context.rotation if r[1] in _services(asked)),
     }
 
 

@@ -39,7 +39,7 @@ _SOON_S = 5.0
 
 def run(why: Why, inputs: Inputs) -> Desired:
     """Everything that is wanted of this unit."""
-    if why.leaving:
+    if why.removing:
         return Desired(host=files.LEAVING)
     if 'listening' not in inputs.seen:
         # Where another program listens nothing can be served: that is known before anything is tried.

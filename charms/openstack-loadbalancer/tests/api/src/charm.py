@@ -32,13 +32,13 @@ class ApiCharm(charmkit.Charm):
     def run(self, why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
         """A service, and what it asks for; it says that it is back once it answers."""
         found = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
-        course = front.course(why, inputs)
+        intent = front.intent(why, inputs)
         before = drains.last_lifecycle(found)
         now = drains.next_lifecycle(
-            before, found, unit=inputs.site.unit, paused=course.paused,
-            healthy=course.healthy, fresh_token=inputs.fresh, wish=course.drain,
+            before, found, unit=inputs.site.unit, paused=intent.paused,
+            healthy=intent.healthy, fresh_token=inputs.fresh, wish=intent.drain,
         )  # fmt: skip
-        away = before is not None and before.state != 'ready' and not course.paused
+        away = before is not None and before.state != 'ready' and not intent.paused
         app = health.App('api', PORT, 'journalctl -u api', inputs.site.address)
         services = [
             loadbalancer.Api(
@@ -47,7 +47,7 @@ class ApiCharm(charmkit.Charm):
                 min_ready=int(inputs.options['min-ready']),
             )
         ]  # fmt: skip
-        stopped = course.paused and now.state == 'maintenance'
+        stopped = intent.paused and now.state == 'maintenance'
         text = UNIT.format(address=inputs.site.address, port=PORT, unit=inputs.site.unit)
         serve = pathlib.Path(__file__).with_name('serve.py').read_text()
         app_data: dict[str | int, dict[str, str]] = {
@@ -68,10 +68,10 @@ class ApiCharm(charmkit.Charm):
                         path='/etc/systemd/system/api.service', content=text, notify=('api',)
                     ),
                 ),
-                services=(host.Service('api', 'stopped' if stopped else 'running'),),
+                services=(host.SystemdService('api', 'stopped' if stopped else 'running'),),
             ),
             tasks=(health.Health((app,), 5.0),) if away else (),
-            memory={} if course.leaving else {front.PAUSED: course.paused},
+            memory={} if intent.removing else {front.PAUSED: intent.paused},
             app_data=dict[str | int, charmkit.relations.Databag](app_data),
             unit_data={
                 r.id: loadbalancer.unit_request(
@@ -86,7 +86,7 @@ class ApiCharm(charmkit.Charm):
                 *(charmkit.Status('blocked', c) for c in loadbalancer.complaints(found)),
                 *(
                     [charmkit.Status('maintenance', f'{now.state}: {drain.state} {drain.reason}')]
-                    if course.paused
+                    if intent.paused
                     else []
                 ),
                 charmkit.Status('active', ' '.join(
