@@ -154,10 +154,7 @@ def desired(
                 notify=notify,
             ),
             host.File(
-                path=_SERVER_CONF,
-                content=_SERVER,
-                check=_check(_SERVER_CONF),
-                notify=notify,
+                path=_SERVER_CONF, content=_SERVER, check=_check(_SERVER_CONF), notify=notify
             ),
             host.File(path='/etc/logrotate.d/openstack-apache', content=_LOGROTATE),
             host.File(path=DROP_IN, content=_DROP_IN),
