@@ -16,29 +16,24 @@ _NAME = re.compile(r'[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*')
 
 
 def _remove(call: Call) -> None:
-    names = ', '.join(call.args)
-    if call['dry-run']:
-        _tell_what_goes(call)
-        return
-    call.confirm(f'This command will remove application(s) {names}\n\nContinue [y/N]? ')
-    call.change(
-        requests.RemoveApplication(
-            applications=call.args, destroy_storage=call['destroy-storage'], force=call['force']
-        )
-    )
-    for name in call.args:
-        call.say(f'removing application {name}')
-
-
-def _tell_what_goes(call: Call) -> None:
-    from ..core import listings
+    from ..core import listings, removal
 
     model = call.whole_model()
-    for name in call.args:
-        listings.found_application(model, name)
-        print(f'will remove application {name}')
-        for unit in model.units_of(name):
-            print(f'- will remove unit {unit.name}')
+    destroys = call['destroy-storage']
+    lines = [
+        line
+        for name in call.args
+        for line in removal.of_application(model, name, destroy_storage=destroys)
+    ]
+    if call['dry-run']:
+        for name in call.args:
+            listings.found_application(model, name)
+        print(*lines, sep='\n')
+        return
+    request = requests.RemoveApplication(
+        applications=call.args, destroy_storage=destroys, force=call['force']
+    )
+    call.remove(lines, model, request)
 
 
 def _show(call: Call) -> None:

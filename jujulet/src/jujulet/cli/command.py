@@ -131,6 +131,22 @@ class Call:
         if not self['quiet']:
             print(text, file=sys.stderr)
 
+    def remove(self, lines: Sequence[str], model: model_.Model, request: Any) -> None:
+        """Carry out a removal, of which *lines* say what goes. Raises ``model.Refused``.
+
+        They are shown before where the model's ``mode`` wants a question to be asked, else once it is done.
+        """
+        from ..core import modelconfig
+
+        asked = not self['no-prompt'] and modelconfig.requires_prompts(model)
+        if asked and lines:
+            print(*lines, sep='\n', flush=True)
+        if asked:
+            self.confirm('\nContinue [y/N]? ')
+        self.change(request)
+        if not asked:
+            print(*lines, sep='\n')
+
     def confirm(self, question: str, *, expected: str = 'y') -> None:
         """Go on only if the user agrees, or has said ``--no-prompt``. Raises ``model.Refused``."""
         if self['no-prompt']:

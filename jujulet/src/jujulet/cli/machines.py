@@ -31,14 +31,17 @@ def _add(call: Call) -> None:
 def _remove(call: Call) -> None:
     if call['keep-instance']:
         raise model_.Refused('machines are made for their model here: --keep-instance cannot be')
-    ids = ', '.join(call.args)
+    from ..core import removal
+
+    model = call.whole_model()
+    lines = [line for id_ in call.args for line in removal.of_machine(model, id_)]
     if call['dry-run']:
-        _tell_what_goes(call)
+        for id_ in call.args:
+            if id_ not in model.machines:
+                raise model_.Refused(f'machine {id_} not found')
+        print(*lines, sep='\n')
         return
-    call.confirm(f'This command will remove machine(s) {ids}\n\nContinue [y/N]? ')
-    call.change(requests.RemoveMachine(machines=call.args, force=call['force']))
-    for id_ in call.args:
-        call.say(f'removing machine {id_}')
+    call.remove(lines, model, requests.RemoveMachine(machines=call.args, force=call['force']))
 
 
 def _retry(call: Call) -> None:
@@ -54,17 +57,6 @@ def _upgrade(call: Call) -> None:
         'upgrade-machine is not provided here: a machine keeps the base that it was made from; '
         'replace its units: juju set-application-base, add-unit, remove-unit'
     )
-
-
-def _tell_what_goes(call: Call) -> None:
-    model = call.whole_model()
-    for id_ in call.args:
-        if id_ not in model.machines:
-            raise model_.Refused(f'machine {id_} not found')
-        print(f'will remove machine {id_}')
-        for unit in model.units.values():
-            if unit.machine == id_:
-                print(f'- will remove unit {unit.name}')
 
 
 def _machines(call: Call) -> None:

@@ -32,26 +32,28 @@ def _add_unit(call: Call) -> None:
 
 
 def _remove_unit(call: Call) -> None:
+    from ..core import removal
+
     names = list(call.args)
     if call.given('num-units'):
         names = _newest(call, names, call['num-units'])
     for name in names:
         check_unit(name)
+    model = call.whole_model()
+    destroys = call['destroy-storage']
+    lines = [
+        line for name in names for line in removal.of_unit(model, name, destroy_storage=destroys)
+    ]
     if call['dry-run']:
-        known = call.whole_model().units
         for name in names:
-            if name not in known:
+            if name not in model.units:
                 raise model_.Refused(f'unit "{name}" not found')
-            print(f'will remove unit {name}')
+        print(*lines, sep='\n')
         return
-    call.confirm(f'This command will remove unit(s) {", ".join(names)}\n\nContinue [y/N]? ')
-    call.change(
-        requests.RemoveUnit(
-            units=tuple(names), destroy_storage=call['destroy-storage'], force=call['force']
-        )
+    request = requests.RemoveUnit(
+        units=tuple(names), destroy_storage=destroys, force=call['force']
     )
-    for name in names:
-        call.say(f'removing unit {name}')
+    call.remove(lines, model, request)
 
 
 def _newest(call: Call, applications: list[str], count: int) -> list[str]:

@@ -48,6 +48,7 @@ DEFAULTS: Mapping[str, Any] = {
     'max-action-results-size': '5G',
     'max-status-history-age': '336h',
     'max-status-history-size': '5G',
+    'mode': 'requires-prompts',
     'no-proxy': '127.0.0.1,localhost,::1',
     'num-container-provision-workers': 4,
     'num-provision-workers': 16,
@@ -146,6 +147,24 @@ def _interval(_model: Model, name: str, value: str) -> None:
         raise Refused(f'{name} "{value}" cannot be {what} than {bound}')
 
 
+def _mode(_model: Model, _name: str, value: str) -> None:
+    unknown = sorted(_modes(value) - {_PROMPTS, 'strict'})
+    if unknown:
+        raise Refused(f'mode(s) "{", ".join(unknown)}" not valid')
+
+
+def _modes(value: str) -> frozenset[str]:
+    return frozenset(word for text in value.split(',') if (word := text.strip()))
+
+
+_PROMPTS = 'requires-prompts'
+
+
+def requires_prompts(model: Model) -> bool:
+    """Whether a client asks before it removes something."""
+    return _PROMPTS in _modes(str(get(model, 'mode')))
+
+
 def _base(_model: Model, _name: str, value: str) -> None:
     if not value:
         return
@@ -164,6 +183,7 @@ _CHECKS: Mapping[str, Callable[[Model, str, Any], None]] = {
     'update-status-hook-interval': _interval,
     'default-base': _base,
     'default-space': _space,
+    'mode': _mode,
 }
 
 

@@ -307,7 +307,7 @@ def offer(model: model_.Model, o: model_.Offer) -> dict[str, Any]:
         for mine, other in _seen_from(relation, o.application)
         if mine.name in o.endpoints and other.application in consumers
     ]
-    return {
+    found: dict[str, Any] = {
         'charm': model.applications[o.application].charm,
         'application': o.application,
         'endpoints': {
@@ -315,9 +315,12 @@ def offer(model: model_.Model, o: model_.Offer) -> dict[str, Any]:
             for name in sorted(o.endpoints)
             if name in ends
         },
-        'total-connected-count': len(connected),
-        'active-connected-count': sum(not r.suspended for r in connected),
     }
+    _put(
+        found, 'total-connected-count', len(connected)
+    )  # As Juju does, which leaves out what is 0.
+    _put(found, 'active-connected-count', sum(not r.suspended for r in connected))
+    return found
 
 
 def storage(model: model_.Model) -> dict[str, Any]:

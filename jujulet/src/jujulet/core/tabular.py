@@ -175,7 +175,8 @@ def _offers(status: Json, color: bool) -> str:
     rows: list[tuple[str, ...]] = []
     for name, offer in _sorted(status.get('offers', {})):
         charm, _, revision = offer['charm'].rpartition(':')[2].rpartition('-')
-        connected = f'{offer["active-connected-count"]}/{offer["total-connected-count"]}'
+        counts = (offer.get(f'{which}-connected-count', 0) for which in ('active', 'total'))
+        connected = '/'.join(map(str, counts))
         lead: tuple[str, ...] = (name, offer['application'], charm, revision, connected)
         for endpoint, end in _sorted(offer['endpoints']):
             rows.append((*lead, endpoint, end['interface'], end['role']))
