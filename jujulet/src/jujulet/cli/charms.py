@@ -79,17 +79,19 @@ def load(
     *,
     force: bool = False,
     also: Iterable[charm_.Base] = (),
+    fresh: bool = False,
 ) -> Loaded:
     """Make the charm at *path* ready to run and register it. Raises ``charm.Invalid``, ``model.Refused``.
 
     *also* are bases on which it is to run besides the one that is chosen: those of machines where it is already.
+    *fresh*: as another revision, whatever its content.
     """
     found = charmdir.read(path)
     chosen = bases.choose(
         found, bases.parse(base) if base else None, default_base(model), force=force
     )
     loaded = build(model, path, chosen, also, force=force)
-    url = call.change(requests.AddCharm(charm=loaded))['url']
+    url = call.change(requests.AddCharm(charm=loaded, fresh=fresh))['url']
     revision = int(url.rpartition('-')[2])
     return Loaded(dataclasses.replace(loaded, url=url, revision=revision), chosen)
 

@@ -102,9 +102,10 @@ def _refresh(call: Call) -> None:
         call['base'] or str(app.base),
         force=call['force-base'],
         also=charms.bases_of(model, name),
+        fresh=True,
     )
     charm = loaded.charm
-    reply = call.change(
+    call.change(
         requests.Refresh(
             application=name,
             charm=charm.url,
@@ -120,11 +121,7 @@ def _refresh(call: Call) -> None:
     )
     description = f'local charm "{charm.name}", revision {charm.revision}'
     charms.remark(call, charm)
-    call.say(
-        f'Added {description}, to the model'
-        if reply.get('changed', True)
-        else f'{description}: already up-to-date'
-    )
+    call.say(f'Added {description}, to the model')
 
 
 def _attach_resource(call: Call) -> None:

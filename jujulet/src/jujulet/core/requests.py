@@ -39,6 +39,8 @@ class AddCharm:
     """
 
     charm: charm_.Charm
+    fresh: bool = False
+    """Another revision whatever its content, as Juju's client makes one of each local charm that it uploads."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -55,11 +55,21 @@ def test_new_units_are_of_the_new_base_and_get_a_charm_made_for_it(
     assert shown['applications']['tiny']['charm'] == 'local:tiny-0'
 
 
-def test_a_refresh_to_the_same_folder_is_no_refresh(model: fakes.Juju, tiny: pathlib.Path):
+def test_a_refresh_is_another_revision_even_of_the_same_content(
+    model: fakes.Juju, tiny: pathlib.Path
+):
     model('set-application-base', 'tiny', 'debian@13')
     model('add-unit', 'tiny')
-    reply = model('refresh', 'tiny', '--path', str(tiny))
-    assert 'already up-to-date' in reply.err
+    before = model.world().model.applications['tiny'].charm_modified
+    for number in (1, 2):
+        reply = model('refresh', 'tiny', '--path', str(tiny))
+        assert reply.err == f'Added local charm "tiny", revision {number}, to the model\n'
+        application = model.world().model.applications['tiny']
+        assert application.charm == f'local:tiny-{number}'
+        assert application.charm_modified == before + number  # Units run upgrade-charm.
+    assert made_for(model) == {'debian@12', 'debian@13'}
+    model('deploy', str(tiny), 'other')
+    assert model.world().model.applications['other'].charm == 'local:tiny-2'
 
 
 def test_a_refresh_makes_the_charm_ready_for_every_base_in_use(

@@ -26,9 +26,10 @@ _NAME = re.compile(r'[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*')
 
 
 def add_charm(request: AddCharm, model: Model, _now: float) -> tuple[Model, dict[str, Any]]:
-    """Register a charm; the same content gets the same URL again."""
+    """Register a charm; the same content gets its newest URL again, unless a *fresh* one is asked for."""
     charm = request.charm
-    for known in model.charms.values():
+    newest = sorted(model.charms.values(), key=lambda known: -known.revision)
+    for known in () if request.fresh else newest:
         if known.name == charm.name and charm.digest in known.digests:
             return _again(model, known.url, charm), {'url': known.url}
     model, revision = edit.number(model, f'charm:{charm.name}')
