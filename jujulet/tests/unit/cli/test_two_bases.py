@@ -68,7 +68,7 @@ def test_a_refresh_is_another_revision_even_of_the_same_content(
         assert application.charm == f'local:tiny-{number}'
         assert application.charm_modified == before + number  # Units run upgrade-charm.
     assert made_for(model) == {'debian@12', 'debian@13'}
-    model('deploy', str(tiny), 'other')
+    model('deploy', str(tiny), 'other', '--base', 'debian@12')
     assert model.world().model.applications['other'].charm == 'local:tiny-2'
 
 
