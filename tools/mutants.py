@@ -81,7 +81,6 @@ GROUPS = {
             f'src/{name}.py'
             for name in (
                 'accounts',
-                'asked',
                 'cache',
                 'catalogue',
                 'compliance',
@@ -92,6 +91,7 @@ GROUPS = {
                 'plan',
                 'registration',
                 'renewal',
+                'request_ledger',
                 'settings',
             )
         ),

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from . import (
         apache,
         conf,
-        forms,
         host,
         idle,
         l2agent,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
         options,
         relations,
         state,
+        validators,
     )
     from .api import AgentCharm, ApiCharm, WebsiteCharm
     from .charm import Charm
@@ -68,7 +68,7 @@ __all__ = [
     'apache',
     'cinder',
     'conf',
-    'forms',
+    'validators',
     'glance',
     'host',
     'idle',

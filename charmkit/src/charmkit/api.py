@@ -5,7 +5,18 @@ from __future__ import annotations
 import dataclasses
 from typing import ClassVar
 
-from . import charm, front, host, memcached, migration, mixture, options, releases, service, state
+from . import (
+    charm,
+    front,
+    host,
+    memcached,
+    migration,
+    mixed_releases,
+    options,
+    releases,
+    service,
+    state,
+)
 from .why import Action, Why, action
 
 
@@ -116,7 +127,7 @@ def _early(
     """What must come before a migration of *kind*; '' when nothing is left."""
     if kind == 'expand':
         return ''
-    if mixed := mixture.refusal(spec, inputs, release.name):
+    if mixed := mixed_releases.refusal(spec, inputs, release.name):
         return mixed
     found = migration.found(inputs, wanted)
     if found is None or found.release < wanted.release:

@@ -17,6 +17,7 @@ from typing import Any
 
 from . import (
     bytecode,
+    clients,
     facts,
     files,
     health,
@@ -25,7 +26,6 @@ from . import (
     packages,
     processes,
     run,
-    wires,
 )
 from .machine import Facts, Finished, HttpRequest, HttpResponse, Sink
 
@@ -136,11 +136,11 @@ class LocalMachine:
 
     def http(self, request: HttpRequest) -> HttpResponse:
         """Make a request, by no proxy; whatever goes wrong is a response."""
-        return wires.http_response(request)
+        return clients.http_response(request)
 
     def ask(self, socket: str, text: str, timeout_s: float = 5.0) -> str:
         """The answer to *text* on a Unix socket. Raises UnreachableError."""
-        return wires.ask(socket, text, timeout_s)
+        return clients.ask(socket, text, timeout_s)
 
     def read(self, path: str) -> str | None:
         """The text at *path*; None when there is no such file."""
@@ -274,7 +274,7 @@ def _services(services: Iterable[host.SystemdService]) -> tuple[frozenset[str], 
         up = field['ActiveState'] in ('active', 'reloading', 'activating')
         up = up and not field['SubState'].startswith('auto-restart')
         if s.state == 'running':
-            up = up and field['UnitFileState'] != 'disabled' and wires.accepts_within(s.probe, 1)
+            up = up and field['UnitFileState'] != 'disabled' and clients.accepts_within(s.probe, 1)
         if up:
             active.add(s.name)
     return frozenset(active), frozenset(stale)
@@ -338,7 +338,7 @@ def _run_systemctl(step: host.Step, desired: host.Host) -> str:
     if done.returncode:
         said = ' '.join(done.stderr.split())
         return f'systemctl {verb}: {said or f"ended with {done.returncode}"}'
-    if not wires.accepts_within(service.probe, health.COMES_UP_S):
+    if not clients.accepts_within(service.probe, health.COMES_UP_S):
         return f'nothing answers on {service.probe}'
     if service.stays_s:
         time.sleep(service.stays_s)
@@ -355,7 +355,7 @@ def _accepts_late(service: host.SystemdService) -> bool:
     seen = _shown('ActiveState,ActiveEnterTimestampMonotonic', _unit(service.name))[0]
     began = int(seen['ActiveEnterTimestampMonotonic'] or 0) / 1e6
     recent = seen['ActiveState'] == 'active' and time.monotonic() - began < _STARTING_S
-    return recent and wires.accepts_within(service.probe, health.COMES_UP_S)
+    return recent and clients.accepts_within(service.probe, health.COMES_UP_S)
 
 
 _STARTING_S = 5 * health.COMES_UP_S

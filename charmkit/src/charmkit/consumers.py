@@ -27,7 +27,7 @@ _PID = re.compile(r'\bpid=([0-9]{1,10})\b')
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class ProbeConsumers:
     """Find those of *daemons* that have been up for a while and have no connection to a broker. The result: a tuple."""
 
     daemons: tuple[str, ...]
@@ -91,11 +91,11 @@ def unreached(
 
 def tasks(
     spec: ServiceSpec, ready: Ready, services: Iterable[host.SystemdService]
-) -> tuple[Look, ...]:
+) -> tuple[ProbeConsumers, ...]:
     """The look at those daemons of *spec* that wait for messages, and are to run."""
     running = {s.name for s in services if s.state == 'running'} - ready.inputs.failed.keys()
     daemons = tuple(d.name for d in spec.daemons if d.consumes and d.name in running)
-    return (Look(daemons),) if daemons else ()
+    return (ProbeConsumers(daemons),) if daemons else ()
 
 
 def notes(spec: ServiceSpec, ready: Ready) -> list[state.Status]:

@@ -12,9 +12,9 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
-from . import host, mixture, offered, renewal, state, vip
+from . import endpoints, host, mixed_releases, renewal, state, vip
 from . import spec as spec_
-from .proxy import joining
+from .proxy import vip_admission
 from .relations import (
     ENDPOINT_TYPES,
     Databag,
@@ -130,13 +130,13 @@ def serving_state(
     """Work it out for the service *spec*."""
     balancers = load_balancers(inputs)
     inputs, homeless = (inputs, ()) if balancers else vip.housed(inputs)
-    apis = [o.api for o in offered.every(spec, inputs) if o.api]
+    apis = [o.api for o in endpoints.every(spec, inputs) if o.api]
     lifecycle = _lifecycle(balancers, inputs, intent)
     drain = drains.drain(balancers, inputs.site.unit, lifecycle)
     addresses = listen(inputs)
     own = () if balancers else vip.placed(inputs)[0]
     apps = {
-        app.name: vip.App(app.port, app.silence, offered.size(spec, app, inputs).requests)
+        app.name: vip.App(app.port, app.silence, endpoints.size(spec, app, inputs).requests)
         for app in spec.apps
     }
     out = intent.paused and (
@@ -146,8 +146,10 @@ def serving_state(
         r.id: loadbalancer.ENDPOINTS[r.name] for r in balancers
     }
     given = balanced(spec, inputs)
-    urls = {o.service: _urls_of(o, inputs, given[o.service]) for o in offered.every(spec, inputs)}
-    runs = mixture.here(spec, inputs)
+    urls = {
+        o.service: _urls_of(o, inputs, given[o.service]) for o in endpoints.every(spec, inputs)
+    }
+    runs = mixed_releases.here(spec, inputs)
     mine = vip.part(
         inputs, own, addresses, apps, time_passes=intent.time_passes, removing=intent.removing
     )
@@ -156,7 +158,7 @@ def serving_state(
             inputs.site,
             urls=urls,
             hosts=_hosts(urls, inputs, balancers),
-            listening=offered.listening(spec, inputs.site, balancers),
+            listening=endpoints.listening(spec, inputs.site, balancers),
             unregistered=_unregistered(given, inputs, balancers),
         ),
         addresses=addresses,
@@ -176,9 +178,9 @@ def serving_state(
                 loadbalancer.ENDPOINTS,
                 _WHILE_READY if lifecycle.state == 'ready' and not intent.paused else _ALWAYS,
             ),
-            'peers': joining.UNHEEDED
+            'peers': vip_admission.UNHEEDED
             if inputs.site.leader
-            else joining.UNHEEDED | {renewal.WAITS},
+            else vip_admission.UNHEEDED | {renewal.WAITS},
         },
         peer_data={
             **vip.request(addresses),
@@ -190,7 +192,7 @@ def serving_state(
                 **loadbalancer.unit_request(
                     apis,
                     by_relation[r.id],
-                    offered.addresses_on(inputs.site, r.name),
+                    endpoints.addresses_on(inputs.site, r.name),
                     drains.lifecycle_for(r, balancers, inputs.site.unit, lifecycle),
                 ),
                 **running.write(runs),
@@ -291,7 +293,7 @@ def balanced(spec: spec_.ServiceSpec, inputs: state.Inputs) -> dict[str, dict[st
     kept: Mapping[str, Mapping[EndpointType, str]] = inputs.memory.get(BALANCED) or {}
     said = loadbalancer.urls(balancers)
     found: dict[str, dict[str, str]] = {}
-    for service in (o.service for o in offered.every(spec, inputs)):
+    for service in (o.service for o in endpoints.every(spec, inputs)):
         before = {t: u for t, u in kept.get(service, {}).items() if t in related}
         found[service] = {**before, **said.get(service, {})}
     return found
@@ -316,7 +318,7 @@ def _unregistered(
 
 
 def _urls_of(
-    one: offered.Offered, inputs: state.Inputs, given: Mapping[str, str]
+    one: endpoints.Offered, inputs: state.Inputs, given: Mapping[str, str]
 ) -> dict[str, str]:
     # The units' own haproxy has Apache's applications alone.
     vips = () if one.daemon else vip.asked(inputs)
@@ -367,7 +369,7 @@ def listen(
     if inputs.options.get('vip'):  # The units' own haproxy asks each at any of its addresses.
         types = ENDPOINT_TYPES
     related = (r.name for r in load_balancers(inputs) if loadbalancer.ENDPOINTS[r.name] in types)
-    found = {a for b in (*types, *related) for a in offered.addresses_on(inputs.site, b)}
+    found = {a for b in (*types, *related) for a in endpoints.addresses_on(inputs.site, b)}
     # Nor on a VIP that it happens to hold.
     return ('127.0.0.1', *sorted(found - {'127.0.0.1', *vip.asked(inputs)}))
 

@@ -10,7 +10,7 @@ drained. None leaves anything undone:
   upgrade brought, no other unit), and is a hook like any other;
 * a relation-changed whose databag a run of a moment ago has found as it is now, and had nothing to do or to say: each
   run reads the databags of all relations. What a load balancer says to other units by name does not count, nor whom
-  else another unit speaks to (:mod:`charmkit.proxy.joining`), nor what that run has named as unheeded
+  else another unit speaks to (:mod:`charmkit.proxy.vip_admission`), nor what that run has named as unheeded
   (:attr:`charmkit.state.Desired.unheeded`).
 """
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
-from . import forms, settings
+from . import settings, validators
 
 MEMORY = 'options-in-force'
 """The name in the unit's memory of the last good values."""
@@ -173,17 +173,17 @@ def _each(
 HOSTNAME = Kind(
     'string',
     'a host name, without scheme and port',
-    lambda text: not text or forms.is_hostname(text),
+    lambda text: not text or validators.is_hostname(text),
 )
 ADDRESSES = Kind(
     'string',
     'addresses of unicast, each once, separated by spaces',
-    _each(forms.is_unicast, most=6),
+    _each(validators.is_unicast, most=6),
 )
 NETWORKS = Kind(
     'string',
     'networks (CIDR) or addresses, separated by spaces',
-    _each(forms.is_network, most=64),
+    _each(validators.is_network, most=64),
 )
 REGION = Kind(
     'string',
@@ -200,13 +200,13 @@ REGIONS = Kind(
 ORIGINS = Kind(
     'string',
     'origins such as https://dashboard.example.com, separated by spaces',
-    _each(forms.is_origin, most=32),
+    _each(validators.is_origin, most=32),
 )
 
 HOSTNAMES = Kind(
     'string',
     'host names, without scheme and port, separated by spaces',
-    _each(forms.is_hostname, most=64),
+    _each(validators.is_hostname, most=64),
 )
 SECTIONS = Kind(
     'string',
@@ -229,7 +229,7 @@ ORIGIN = (
         Kind(
             'string',
             'distro, cloud:SUITE-RELEASE, or deb URL SUITE COMPONENT…, without a password',
-            forms.is_archive,
+            validators.is_archive,
             confidential=True,
         ),
         'distro',
@@ -242,7 +242,7 @@ ORIGIN = (
         Kind(
             'string',
             'an ASCII-armoured public key, from its BEGIN line to its END line',
-            forms.is_public_key,
+            validators.is_public_key,
             longest=64_000,
             confidential=True,
         ),

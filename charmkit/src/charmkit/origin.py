@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from . import forms, host
+from . import host, validators
 
 OPTION = 'openstack-origin'
 KEY_OPTION = 'openstack-origin-key'
@@ -47,7 +47,7 @@ def read(text: str, key: str, base: str) -> Origin:
     text, key = text.strip(), key.strip()
     if text in ('', DISTRO):
         return Origin(DISTRO)
-    if cloud := forms.CLOUD_ARCHIVE.fullmatch(text):
+    if cloud := validators.CLOUD_ARCHIVE.fullmatch(text):
         suite, release, proposed = cloud.groups()
         if _SUITES.get(base) != suite:
             raise ValueError(
@@ -57,7 +57,7 @@ def read(text: str, key: str, base: str) -> Origin:
         where = f'{suite}-{pocket}/{release} main'
         line = f'deb [signed-by={_CLOUD_KEYRING}] http://ubuntu-cloud.archive.canonical.com/ubuntu {where}'
         return Origin(text, line, packages=frozenset({'ubuntu-cloud-keyring'}))
-    if found := forms.ARCHIVE.fullmatch(text):
+    if found := validators.ARCHIVE.fullmatch(text):
         if not key.startswith('-----BEGIN PGP PUBLIC KEY BLOCK-----'):
             raise ValueError(
                 f'{KEY_OPTION} must hold the ASCII-armoured public key that signs {found["url"]}'

@@ -9,7 +9,7 @@ from typing import Any
 from . import (
     apache,
     archive,
-    chosen,
+    config_files,
     consumers,
     daemons,
     front,
@@ -18,10 +18,10 @@ from . import (
     migration,
     releases,
     renewal,
+    shared_secrets,
     state,
     vip,
     webserver,
-    written,
 )
 from .relations import Databag, Need, keystone
 from .spec import Daemon as Daemon
@@ -48,7 +48,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     )
     inputs = dataclasses.replace(given, site=serving_state.site)
     found = _found(spec, inputs)
-    values = chosen.decide(spec.chosen, inputs)
+    values = shared_secrets.decide(spec.chosen, inputs)
     unmet = [*_unmet(found, inputs), *values.status, *_unread(spec, inputs)]
     renews = renewal.Renewal()
     if spec.apps and not unmet:
@@ -115,12 +115,12 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         host=host.merge(
             outset.host,
             host.Host(
-                files=written.files(spec, ready),
+                files=config_files.files(spec, ready),
                 commands=decision.commands,
                 services=running,
             ),
             daemons.stop_times(spec),
-            written.no_rules(spec, inputs),
+            config_files.no_rules(spec, inputs),
             webserver.serve(
                 spec, inputs, serving_state, renews, running=serving, version=installed
             )
@@ -230,7 +230,7 @@ def schema(spec: ServiceSpec, inputs: state.Inputs) -> migration.Schema | None:
     release = release_of(spec, inputs)
     spec = spec.on(release)
     found = _found(spec, inputs)
-    values = chosen.decide(spec.chosen, inputs)
+    values = shared_secrets.decide(spec.chosen, inputs)
     if _unmet(found, inputs) or values.status:
         return None
     return _schema(spec, release, Ready(inputs, found, release, values.values))
@@ -243,7 +243,7 @@ def _refusals(spec: ServiceSpec, inputs: state.Inputs) -> list[state.Status]:
 
 
 def _contributions(spec: ServiceSpec, ready: Ready) -> list[state.Status]:
-    found = [(need, c) for need in spec.sections for c in written.contributed(ready, need)]
+    found = [(need, c) for need in spec.sections for c in config_files.contributed(ready, need)]
     return [
         *(state.Status('blocked', f'{c.app}: {c.refused}') for _, c in found if c.refused),
         *(

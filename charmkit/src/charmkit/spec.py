@@ -181,7 +181,7 @@ class ServiceSpec:
     """What it tells those that need something of it."""
     chosen: tuple[str, ...] = ()
     """Names of random values that its units share, such as a password that two services of other charms are to use.
-    The leader chooses each once (:mod:`charmkit.chosen`)."""
+    The leader chooses each once (:mod:`charmkit.shared_secrets`)."""
     masked: tuple[str, ...] = ()
     """What the packages would start by themselves: Apache serves here."""
     sections: tuple[Need[Any], ...] = ()

@@ -45,8 +45,8 @@ def trial(script: str, path: str) -> str:
 
     try:
         application = runpy.run_path(script, run_name='trial')['application']
-        chunks = application(environ(path), start)
-        _ = b''.join(chunks)
+        answer = application(environ(path), start)
+        _ = b''.join(answer)
     except BaseException as e:
         return words(f'{type(e).__name__}: {e}')
     status = statuses[-1] if statuses else 'nothing'

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import host, limits, state
-from .proxy import config, haproxy, joining, keepalived, programs
+from .proxy import config, haproxy, keepalived, programs, vip_admission
 from .relations import ENDPOINT_TYPES, JUJUS_OWN, Databag, Network, address_in, unit_order, wire
 
 KEY = 'addresses'
@@ -136,7 +136,7 @@ class Part:
     """From the leader, to them."""
     status: state.Status | None = None
     memory: Mapping[str, Any] = dataclasses.field(
-        default_factory=lambda: {joining.JOINED: False, joining.SEEN: []}
+        default_factory=lambda: {vip_admission.JOINED: False, vip_admission.SEEN: []}
     )
     """Of a unit that lacks nothing: what is not at work has not joined."""
 
@@ -156,24 +156,24 @@ def part(
     if not vips:
         return Part(machine=absent(), unready=unready)
     unit = inputs.site.unit
-    found = joining.decide(
+    found = vip_admission.decide(
         unit,
-        joining.members(unit, inputs.peers, inputs.peer_units, leader=inputs.site.leader),
-        {name: joining.read(bag) for name, bag in inputs.peer_units.items()},
+        vip_admission.members(unit, inputs.peers, inputs.peer_units, leader=inputs.site.leader),
+        {name: vip_admission.read(bag) for name, bag in inputs.peer_units.items()},
         peers=inputs.peers,
         before=_has_joined(inputs),
-        seen=wire.texts(inputs.memory.get(joining.SEEN)),
+        seen=wire.texts(inputs.memory.get(vip_admission.SEEN)),
         time_passes=time_passes,
     )
     speaks_to = frozenset(name for name, where in others(inputs).items() if where)
     if 'keepalived' in inputs.failed:
-        speaks_to = joining.read(inputs.my_peer_data).advertises_to
-    said = joining.Said(advertises_to=speaks_to, takes_part=found.joined and not removing)
+        speaks_to = vip_admission.read(inputs.my_peer_data).advertises_to
+    said = vip_admission.Said(advertises_to=speaks_to, takes_part=found.joined and not removing)
     return Part(
         machine=desired(inputs, vips, addresses, apps, holds=found.joined and not removing),
         unready=unready,
-        unit_data={**request(addresses), **joining.write(said)},
-        app_data={joining.MEMBERS: wire.dump(list(found.members))},
+        unit_data={**request(addresses), **vip_admission.write(said)},
+        app_data={vip_admission.MEMBERS: wire.dump(list(found.members))},
         status=state.Status('waiting', found.waiting) if found.waiting else None,
         memory=found.memory,
     )
@@ -185,16 +185,18 @@ def over(said: Databag, more: Databag) -> dict[str | int, Databag]:
     It begins to take part when it lacks nothing.
     """
     kept = {k: v for k, v in said.items() if k not in JUJUS_OWN}
-    begins = joining.TAKES_PART in more and not said.get(joining.TAKES_PART)
+    begins = vip_admission.TAKES_PART in more and not said.get(vip_admission.TAKES_PART)
     return (
-        {'peers': {**kept, **more, **({joining.TAKES_PART: ''} if begins else {})}} if more else {}
+        {'peers': {**kept, **more, **({vip_admission.TAKES_PART: ''} if begins else {})}}
+        if more
+        else {}
     )
 
 
 def _has_joined(inputs: state.Inputs) -> bool:
     # A unit of an earlier revision did without: its keepalived runs since it had all that it needs.
     earlier = bool(inputs.memory.get(IN_FORCE)) and bool(inputs.memory.get('served'))
-    return bool(inputs.memory.get(joining.JOINED, earlier))
+    return bool(inputs.memory.get(vip_admission.JOINED, earlier))
 
 
 def desired(

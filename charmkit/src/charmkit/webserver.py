@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import apache, front, health, host, offered, renewal, state
+from . import apache, endpoints, front, health, host, renewal, state
 from .relations import loadbalancer
 from .spec import ServiceSpec
 from .why import Why
@@ -96,7 +96,7 @@ def _virtual_hosts(
             port=app.port,
             addresses=front.listen(inputs, app.types),
             user=spec.user,
-            size=offered.size(spec, app, inputs),
+            size=endpoints.size(spec, app, inputs),
             health=app.health,
             silence=app.silence,
             trusted=serving_state.trusted,

@@ -7,7 +7,18 @@ import pathlib
 
 import pytest
 import yaml
-from charmkit import api, chosen, conf, front, generate, host, options, relations, service, state
+from charmkit import (
+    api,
+    conf,
+    front,
+    generate,
+    host,
+    options,
+    relations,
+    service,
+    shared_secrets,
+    state,
+)
 from charmkit.relations import Need, first
 from charmkit.why import Action, Hook
 
@@ -183,7 +194,7 @@ def kept(*, leader: bool, uri: str = 'secret:1', value: str = 'v') -> state.Inpu
 
 @pytest.mark.parametrize('leader', [True, False])
 def test_what_was_chosen_stays(leader: bool):
-    found = chosen.decide(('token',), kept(leader=leader))
+    found = shared_secrets.decide(('token',), kept(leader=leader))
     assert found.values == {'token': 'v'}
     assert found.app_data == {'token': 'secret:1'}
     assert bool(found.secrets) is leader
@@ -199,7 +210,7 @@ def test_what_was_chosen_stays(leader: bool):
     ],
 )
 def test_what_cannot_be_read_is_waited_for_and_not_chosen_anew(inputs: state.Inputs):
-    found = chosen.decide(('token',), inputs)
+    found = shared_secrets.decide(('token',), inputs)
     assert not found.values
     assert not found.secrets
     assert [s.kind for s in found.status] == ['waiting']

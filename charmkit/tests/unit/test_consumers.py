@@ -47,7 +47,7 @@ class Programs:
 
 def looked(*said: str, status: int = 0, **since: int) -> tuple[str, ...]:
     machine = FakeMachine(shell=Programs(shown(**since), [*said], status), kept=dict(CGROUPS))
-    return consumers.Look(tuple(n.replace('_', '-') for n in since)).carry_out(machine)
+    return consumers.ProbeConsumers(tuple(n.replace('_', '-') for n in since)).carry_out(machine)
 
 
 def test_a_daemon_is_there_by_any_of_its_processes_and_no_other_ones():
@@ -68,7 +68,7 @@ def test_one_that_is_back_after_a_moment_was_never_away():
 )
 def test_one_that_does_not_run_is_not_judged(units: str):
     machine = FakeMachine(shell=Programs(units, ['']))
-    assert consumers.Look(('nova-conductor',)).carry_out(machine) == ()
+    assert consumers.ProbeConsumers(('nova-conductor',)).carry_out(machine) == ()
 
 
 def test_what_cannot_be_seen_is_not_judged():
@@ -104,7 +104,7 @@ READY = state.Inputs(
 
 def test_those_that_wait_for_messages_and_are_to_run_are_looked_for():
     assert api.run(SPEC, Hook('update-status'), READY).tasks == (
-        consumers.Look(('nova-conductor',)),
+        consumers.ProbeConsumers(('nova-conductor',)),
     )
     assert api.run(SPEC, Action('pause'), READY).tasks == ()
     failed = dataclasses.replace(READY, failed={'nova-conductor': 'it ended'})
@@ -176,9 +176,9 @@ def test_five_looks_two_seconds_apart_must_find_none():
     assert looked('', '', '', '', '', OPEN, nova_conductor=LONG_AGO) == ('nova-conductor',)
     machine = FakeMachine(shell=Programs(shown(nova_conductor=LONG_AGO), ['']))
     before = machine.clock
-    assert consumers.Look(('nova-conductor',)).carry_out(machine) == ('nova-conductor',)
+    assert consumers.ProbeConsumers(('nova-conductor',)).carry_out(machine) == ('nova-conductor',)
     assert machine.clock - before == 8
     well = FakeMachine(shell=Programs(shown(nova_conductor=LONG_AGO), [OPEN]), kept=dict(CGROUPS))
-    assert consumers.Look(('nova-conductor',)).carry_out(well) == ()
+    assert consumers.ProbeConsumers(('nova-conductor',)).carry_out(well) == ()
     assert well.clock == before
-    assert consumers.Look(()).name == 'queue'
+    assert consumers.ProbeConsumers(()).name == 'queue'

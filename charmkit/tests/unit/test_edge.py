@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import pytest
-from charmkit import apply, facts, files, host, packages, releases, run, wires
+from charmkit import apply, clients, facts, files, host, packages, releases, run
 from charmkit.machine import HttpRequest, HttpResponse, UnreachableError
 
 ME = getpass.getuser()
@@ -209,12 +209,12 @@ def test_a_command_that_a_signal_ends_is_not_taken_for_one_that_took_too_long():
     'url', ['', 'keystone', 'ftp2://x', 'http://[::1', 'http://a..b/', 'http://h:x/']
 )
 def test_a_request_that_cannot_be_made_is_a_response_too(url: str):
-    answer = wires.http_response(HttpRequest(url=url, timeout_s=1))
+    answer = clients.http_response(HttpRequest(url=url, timeout_s=1))
     assert (answer.status, bool(answer.reason)) == (0, True)
 
 
 def test_a_body_that_cannot_be_encoded_is_a_response_too():
-    answer = wires.http_response(HttpRequest(url='http://127.0.0.1:1/', body='\ud800'))
+    answer = clients.http_response(HttpRequest(url='http://127.0.0.1:1/', body='\ud800'))
     assert answer.status == 0
 
 
@@ -249,7 +249,7 @@ HEAD = b'HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n'
 def test_an_answer_that_never_ends_holds_up_no_hook(status: int):
     with saying(HEAD % (status, 100), *[b'.'] * 20) as (address, port):
         request = HttpRequest(url=f'http://{address}:{port}/', timeout_s=0.5)
-        answer = wires.http_response(request)
+        answer = clients.http_response(request)
     assert answer == HttpResponse(0, 'the answer did not end in time')
 
 
@@ -257,7 +257,7 @@ def test_an_answer_that_never_ends_holds_up_no_hook(status: int):
 def test_an_answer_in_pieces_is_read_whole_and_half_of_one_is_none(status: int):
     for sent, body in ((b'0123456789', '0123456789'), (b'0123', '')):
         with saying(HEAD % (status, 10), sent[:3], sent[3:]) as (address, port):
-            answer = wires.http_response(HttpRequest(url=f'http://{address}:{port}/'))
+            answer = clients.http_response(HttpRequest(url=f'http://{address}:{port}/'))
         assert answer.body == body
         assert answer.status == (status if body else 0)
 
@@ -268,10 +268,10 @@ def test_a_socket_that_never_ends_its_answer_holds_up_no_hook(tmp_path: pathlib.
         saying(*[b'.'] * 20, family=socket.AF_UNIX, at=path),
         pytest.raises(UnreachableError, match='did not end in time'),
     ):
-        wires.ask(path, 'show info', 0.5)
+        clients.ask(path, 'show info', 0.5)
     path = str(tmp_path / 'other')
     with saying(b'a', b'b', family=socket.AF_UNIX, at=path):
-        assert wires.ask(path, 'show info', 5) == 'ab'
+        assert clients.ask(path, 'show info', 5) == 'ab'
 
 
 def test_a_program_or_a_user_that_is_not_there_is_words():

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from charmkit import front, idle, relations, service, state, vip
-from charmkit.proxy import joining, keepalived
+from charmkit.proxy import keepalived, vip_admission
 from charmkit.relations import Databag, mysql
 from charmkit.why import Hook
 from hypothesis import given
@@ -22,7 +22,7 @@ NAMES = [f'lb/{n}' for n in (0, 2, 10)]
 SAID = st.dictionaries(
     st.sampled_from(NAMES),
     st.builds(
-        joining.Said,
+        vip_admission.Said,
         advertises_to=st.frozensets(st.sampled_from(NAMES)),
         takes_part=st.booleans(),
     ),
@@ -32,16 +32,16 @@ SAID = st.dictionaries(
 def part(
     unit: str = 'lb/2',
     members: Sequence[str] = NAMES,
-    others: dict[str, joining.Said] | None = None,
+    others: dict[str, vip_admission.Said] | None = None,
     **more: Any,
-) -> joining.Part:
+) -> vip_admission.Part:
     given: dict[str, Any] = {'peers': {}, 'before': False, **more}
-    return joining.decide(unit, tuple(members), others or {}, **given)
+    return vip_admission.decide(unit, tuple(members), others or {}, **given)
 
 
 @given(st.sets(st.sampled_from(NAMES)), SAID, st.sets(st.sampled_from(NAMES)))
 def test_a_new_unit_waits_for_exactly_those_who_would_hold_a_vip_beside_it_or_serve_more(
-    members: set[str], others: dict[str, joining.Said], ahead: set[str]
+    members: set[str], others: dict[str, vip_admission.Said], ahead: set[str]
 ):
     found = part(members=sorted(members), others=others, ahead=ahead)
     for name in NAMES:
@@ -53,21 +53,21 @@ def test_a_new_unit_waits_for_exactly_those_who_would_hold_a_vip_beside_it_or_se
 
 @given(st.sets(st.sampled_from(NAMES)), SAID, st.sets(st.sampled_from(NAMES)))
 def test_one_that_has_joined_steps_back_before_the_first_of_those_that_left_it_alone(
-    members: set[str], others: dict[str, joining.Said], ahead: set[str]
+    members: set[str], others: dict[str, vip_admission.Said], ahead: set[str]
 ):
     found = part(members=sorted(members), others=others, ahead=ahead, before=True)
-    first = others.get('lb/0', joining.Said())
+    first = others.get('lb/0', vip_admission.Said())
     left = {'lb/0', 'lb/2'} <= members and first.takes_part
     assert found.joined == (not left or 'lb/2' in first.advertises_to)
     assert found.awaited == (() if found.joined else ('lb/0',))
 
 
 def test_who_has_stepped_back_waits_as_one_that_is_new():
-    first = joining.Said(takes_part=True)
+    first = vip_admission.Said(takes_part=True)
     gone = part(others={'lb/0': first}, before=True)
     assert gone.memory == {'joined': False, 'peers-seen': ['lb/0']}
     assert gone.waiting == 'no VIPs here until they know of this unit: lb/0'
-    back = {n: joining.Said(advertises_to=frozenset({'lb/2'})) for n in NAMES}
+    back = {n: vip_admission.Said(advertises_to=frozenset({'lb/2'})) for n in NAMES}
     assert part(others=back).joined
     assert part(others=back).memory == {'joined': True, 'peers-seen': []}
 
@@ -86,7 +86,7 @@ def test_who_has_stepped_back_waits_as_one_that_is_new():
 def test_one_that_leads_at_once_waits_for_those_whom_it_has_not_seen_yet(
     peers: Databag, seen: tuple[str, ...], time_passes: bool, awaited: tuple[str, ...]
 ):
-    members = joining.members('lb/2', peers, (), leader=True)
+    members = vip_admission.members('lb/2', peers, (), leader=True)
     assert members == ('lb/2',)
     found = part(members=members, peers=peers, seen=seen, time_passes=time_passes)
     assert found.awaited == awaited
@@ -95,9 +95,9 @@ def test_one_that_leads_at_once_waits_for_those_whom_it_has_not_seen_yet(
 
 def test_the_leader_admits_whom_it_sees_and_others_believe_it():
     peers = {'members': '["lb/0", "lb/10"]'}
-    led = joining.members('lb/10', peers, ['lb/2', 'lb/0'], leader=True, excluded={'lb/0'})
+    led = vip_admission.members('lb/10', peers, ['lb/2', 'lb/0'], leader=True, excluded={'lb/0'})
     assert led == ('lb/2', 'lb/10')
-    assert joining.members('lb/2', peers, ['lb/10'], leader=False) == ('lb/0', 'lb/10')
+    assert vip_admission.members('lb/2', peers, ['lb/10'], leader=False) == ('lb/0', 'lb/10')
 
 
 def test_the_words_name_five():
@@ -110,14 +110,18 @@ def test_the_words_name_five():
 
 
 @pytest.mark.parametrize(
-    'said', [joining.Said(), joining.Said(advertises_to=frozenset(NAMES), takes_part=True)]
+    'said',
+    [vip_admission.Said(), vip_admission.Said(advertises_to=frozenset(NAMES), takes_part=True)],
 )
-def test_what_is_said_is_read_as_it_was_written(said: joining.Said):
-    assert joining.read(joining.write(said)) == said
+def test_what_is_said_is_read_as_it_was_written(said: vip_admission.Said):
+    assert vip_admission.read(vip_admission.write(said)) == said
 
 
 def test_what_is_no_list_names_nobody():
-    assert joining.read({'advertises-to': '{"lb/2": 1}', 'takes-part': 'no'}) == joining.Said()
+    assert (
+        vip_admission.read({'advertises-to': '{"lb/2": 1}', 'takes-part': 'no'})
+        == vip_admission.Said()
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,17 +139,17 @@ def test_a_unit_hears_whether_another_speaks_to_it_and_of_nobody_else(
     before: object, after: object, alike: bool
 ):
     def heard(said: object) -> str:
-        bag = {joining.ADVERTISES_TO: json.dumps(said)}
-        return idle.digest('peers', 'lb/10', bag, joining.UNHEEDED)
+        bag = {vip_admission.ADVERTISES_TO: json.dumps(said)}
+        return idle.digest('peers', 'lb/10', bag, vip_admission.UNHEEDED)
 
     assert (heard(before) == heard(after)) is alike
-    assert {joining.ADVERTISES_TO} == idle.NAMING_UNITS
+    assert {vip_admission.ADVERTISES_TO} == idle.NAMING_UNITS
 
 
 # Units with a VIP of their own, in any order of what happens to them.
 
 APPS = {'demo-api': vip.App(8778)}
-Decide = Callable[..., joining.Part]
+Decide = Callable[..., vip_admission.Part]
 
 
 class Cloud:
@@ -267,20 +271,20 @@ def test_no_two_units_hold_a_vip_that_do_not_hear_one_another_and_in_the_end_all
     assert not cloud.divided()
 
 
-def at_once(*args: Any, **more: Any) -> joining.Part:
+def at_once(*args: Any, **more: Any) -> vip_admission.Part:
     return dataclasses.replace(RIGHT(*args, **more), joined=True)
 
 
-def without_unseen(*args: Any, **more: Any) -> joining.Part:
+def without_unseen(*args: Any, **more: Any) -> vip_admission.Part:
     return RIGHT(*args, **{**more, 'time_passes': True})
 
 
-def deaf(unit: str, members: Sequence[str], others: Any, **more: Any) -> joining.Part:
-    every = {n: joining.Said(advertises_to=frozenset({unit})) for n in others}
+def deaf(unit: str, members: Sequence[str], others: Any, **more: Any) -> vip_admission.Part:
+    every = {n: vip_admission.Said(advertises_to=frozenset({unit})) for n in others}
     return RIGHT(unit, members, every, **more)
 
 
-RIGHT: Decide = joining.decide
+RIGHT: Decide = vip_admission.decide
 
 
 def met(n: int, m: int) -> list[tuple[str, int, int]]:
@@ -310,7 +314,7 @@ def test_sabotaged_it_is_found_that_two_hold_it(
     steps: list[tuple[str, int, int]], sabotaged: Decide, monkeypatch: pytest.MonkeyPatch
 ):
     assert course(steps) is not None
-    monkeypatch.setattr(joining, 'decide', sabotaged)
+    monkeypatch.setattr(vip_admission, 'decide', sabotaged)
     assert course(steps) is None
 
 
@@ -330,7 +334,7 @@ SPEC = service.ServiceSpec(
 def said(*names: int, to_me: bool = True) -> dict[str, Databag]:
     """What other units say, once they know of this one."""
     to = frozenset({'demo/7'}) if to_me else frozenset[str]()
-    data = joining.write(joining.Said(advertises_to=to, takes_part=True))
+    data = vip_admission.write(vip_admission.Said(advertises_to=to, takes_part=True))
     return {f'demo/{n}': {vip.KEY: json.dumps([f'10.0.0.{n}']), **data} for n in names}
 
 
@@ -364,11 +368,11 @@ def states(found: state.Desired) -> dict[str, str]:
 def test_a_unit_that_the_others_speak_to_takes_part():
     found = desired()
     assert states(found) == {'haproxy': 'running', 'keepalived': 'running'}
-    assert found.memory[joining.JOINED] is True
-    assert joining.read(found.unit_data['peers']) == joining.Said(
+    assert found.memory[vip_admission.JOINED] is True
+    assert vip_admission.read(found.unit_data['peers']) == vip_admission.Said(
         advertises_to=frozenset({'demo/1'}), takes_part=True
     )
-    assert found.unheeded['peers'] == joining.UNHEEDED | {'renews'}
+    assert found.unheeded['peers'] == vip_admission.UNHEEDED | {'renews'}
 
 
 @pytest.mark.parametrize(
@@ -380,22 +384,22 @@ def test_one_that_they_do_not_speak_to_serves_and_says_whom_it_waits_for(
     found = desired(peer_units=others)
     assert states(found) == {'haproxy': 'running', 'keepalived': 'stopped'}
     assert state.Status('waiting', 'no VIPs here until they know of this unit: demo/1') in found.status  # fmt: skip
-    assert found.memory[joining.JOINED] is False
-    assert found.unit_data['peers'][joining.TAKES_PART] == ''
+    assert found.memory[vip_admission.JOINED] is False
+    assert found.unit_data['peers'][vip_admission.TAKES_PART] == ''
 
 
 def test_one_that_has_joined_goes_on_when_others_fall_silent():
-    found = desired(peer_units={'demo/1': {}}, memory={joining.JOINED: True})
+    found = desired(peer_units={'demo/1': {}}, memory={vip_admission.JOINED: True})
     assert states(found)['keepalived'] == 'running'
 
 
 def test_one_that_the_first_of_them_speaks_to_no_more_steps_back():
-    found = desired(peer_units=said(1, to_me=False), memory={joining.JOINED: True})
+    found = desired(peer_units=said(1, to_me=False), memory={vip_admission.JOINED: True})
     assert states(found)['keepalived'] == 'stopped'
-    assert found.memory[joining.JOINED] is False
+    assert found.memory[vip_admission.JOINED] is False
     later = desired(
         peer_units=said(9, to_me=False),
-        memory={joining.JOINED: True},
+        memory={vip_admission.JOINED: True},
         peers={'members': '["demo/7", "demo/9"]'},
     )
     assert states(later)['keepalived'] == 'running'
@@ -422,14 +426,17 @@ def test_the_leader_says_who_is_admitted():
         networks={'public': (relations.Network('eth0', '10.0.0.7', '10.0.0.0/24'),)},
     )
     found = desired(site=site, peer_units=said(10, 1))
-    assert found.app_data['peers'][joining.MEMBERS] == '["demo/1", "demo/7", "demo/10"]'
+    assert found.app_data['peers'][vip_admission.MEMBERS] == '["demo/1", "demo/7", "demo/10"]'
 
 
 def test_without_a_vip_nobody_hears_of_all_this_and_it_is_forgotten():
-    found = desired(options={}, memory={joining.JOINED: True})
-    assert not {joining.ADVERTISES_TO, joining.TAKES_PART} & found.unit_data['peers'].keys()
-    assert joining.MEMBERS not in found.app_data['peers']
-    assert found.memory[joining.JOINED] is False
+    found = desired(options={}, memory={vip_admission.JOINED: True})
+    assert (
+        not {vip_admission.ADVERTISES_TO, vip_admission.TAKES_PART}
+        & found.unit_data['peers'].keys()
+    )
+    assert vip_admission.MEMBERS not in found.app_data['peers']
+    assert found.memory[vip_admission.JOINED] is False
     assert 'peers' not in desired({}, options={}).unit_data
 
 
@@ -439,13 +446,15 @@ def test_a_unit_that_lacks_something_does_not_keep_the_others_waiting():
     assert found.unit_data['peers'] == {
         'migrated': 'kept',
         'addresses': '["10.0.0.7"]',
-        joining.ADVERTISES_TO: '["demo/1"]',
-        joining.TAKES_PART: '',
+        vip_admission.ADVERTISES_TO: '["demo/1"]',
+        vip_admission.TAKES_PART: '',
     }
-    takes = desired({}, my_peer_data={joining.TAKES_PART: 'yes'}, memory={joining.JOINED: True})
-    assert takes.unit_data['peers'][joining.TAKES_PART] == 'yes'
+    takes = desired(
+        {}, my_peer_data={vip_admission.TAKES_PART: 'yes'}, memory={vip_admission.JOINED: True}
+    )
+    assert takes.unit_data['peers'][vip_admission.TAKES_PART] == 'yes'
     assert found.app_data['peers']['of-a-migration'] == 'kept'
-    assert joining.JOINED not in found.memory, 'it joins when it serves'
+    assert vip_admission.JOINED not in found.memory, 'it joins when it serves'
 
 
 @pytest.mark.parametrize('granted', [GRANTED, {}, None], ids=['well', 'silent', 'gone'])
@@ -455,18 +464,18 @@ def test_a_unit_that_goes_passes_its_vip_on_first(granted: Databag | None, why: 
         granted,
         why,
         dying=why.name != 'stop',
-        memory={joining.JOINED: True, front.SERVED: True},
+        memory={vip_admission.JOINED: True, front.SERVED: True},
     )
     assert states(found)['keepalived'] == 'stopped'
     assert keepalived.PATH in {a.path for a in found.host.absent}
     said = found.unit_data.get('peers', {})
-    assert not joining.read(said).takes_part
+    assert not vip_admission.read(said).takes_part
 
 
 def test_one_whose_keepalived_does_not_run_says_what_it_said():
-    before = joining.write(joining.Said(advertises_to=frozenset({'demo/3'})))
+    before = vip_admission.write(vip_admission.Said(advertises_to=frozenset({'demo/3'})))
     found = desired(failed={'keepalived': 'no'}, my_peer_data=before)
-    assert joining.read(found.unit_data['peers']).advertises_to == {'demo/3'}
+    assert vip_admission.read(found.unit_data['peers']).advertises_to == {'demo/3'}
 
 
 def test_a_vip_that_the_unit_holds_is_not_taken_for_its_own_address():

@@ -9,7 +9,7 @@ from typing import Any
 
 import hypothesis
 import pytest
-from charmkit import forms, options, settings
+from charmkit import options, settings, validators
 from hypothesis import strategies as st
 
 BY_NAME = {option.name: option for option in options.declared()}
@@ -134,9 +134,9 @@ def test_what_names_no_archive_is_refused_and_not_quoted(name: str, bad: str):
     ],
 )
 def test_a_web_address_has_a_host_that_can_be_reached(text: str, right: bool):
-    assert forms.is_web_address(text) is right
+    assert validators.is_web_address(text) is right
     if text.count('/') == 2:
-        assert forms.is_origin(text) is right
+        assert validators.is_origin(text) is right
 
 
 def test_the_message_for_a_name_with_a_port():

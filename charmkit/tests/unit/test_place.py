@@ -312,7 +312,7 @@ def test_a_vip_brings_a_haproxy_that_knows_each_application() -> None:
     )
     inputs = known(site=site, options={'vip': '10.0.0.9'})
     found = front.serving_state(bulk, inputs, front.intent(HOOK, inputs))
-    size = front.offered.size(bulk, bulk.apps[0], inputs).requests
+    size = front.endpoints.size(bulk, bulk.apps[0], inputs).requests
     assert found.vips == '10.0.0.9'
     assert found.settled
     assert found.vrrp.machine == vip.desired(

@@ -9,7 +9,7 @@ import pytest
 from charmkit import (
     archive,
     conf,
-    forms,
+    config_files,
     host,
     l2agent,
     openvswitch,
@@ -20,7 +20,7 @@ from charmkit import (
     settings,
     spec,
     state,
-    written,
+    validators,
 )
 from charmkit.relations import (
     cinder,
@@ -315,7 +315,7 @@ def test_a_service_is_another_one_in_another_release():
 
 def test_a_file_is_taken_up_by_those_that_read_it_and_by_no_other():
     ready = service.Ready(known({}), {}, releases.ZED)
-    found = {f.path: f.notify for f in written.files(SPEC, ready)}
+    found = {f.path: f.notify for f in config_files.files(SPEC, ready)}
     assert found == {
         '/etc/demo/demo.conf': ('wsgi:demo-api', 'wsgi:demo-data', 'demo-worker'),
         '/etc/demo/api.conf': ('wsgi:demo-api',),
@@ -336,12 +336,12 @@ def test_what_does_not_run_and_what_was_refused_blocks():
     ('port', 'good'), [('0', False), ('1', True), ('65535', True), ('65536', False), ('', True)]
 )
 def test_ports_end_at_65535(port: str, good: bool):
-    assert forms.is_origin(f'https://a.example{":" if port else ""}{port}') is good
+    assert validators.is_origin(f'https://a.example{":" if port else ""}{port}') is good
 
 
 @pytest.mark.parametrize(('text', 'good'), [('a b', True), (' a', False), ('a\tb', False), ('a ', False)])  # fmt: skip
 def test_a_line_shows_all_that_it_has(text: str, good: bool):
-    assert forms.is_line(text) is good
+    assert validators.is_line(text) is good
 
 
 def test_comments_and_empty_lines_say_nothing():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from charmkit import conf, relations, releases, spec, state, written
+from charmkit import conf, config_files, relations, releases, spec, state
 from charmkit.relations import subordinate
 
 SECTIONS = subordinate.need('storage', 'demo')
@@ -22,7 +22,7 @@ def files(wanted: conf.Ini | str, **options: str) -> dict[str, str]:
         site=relations.Site(unit='demo/0', leader=True, address='10.0.0.2'), options=options
     )
     ready = spec.Ready(inputs, {SECTIONS: (theirs,)}, releases.ZED)
-    return {f.path: f.content for f in written.files(service, ready)}
+    return {f.path: f.content for f in config_files.files(service, ready)}
 
 
 def test_sections_are_rendered_with_what_others_have_for_them():

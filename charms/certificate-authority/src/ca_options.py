@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from charmkit import forms, options
+from charmkit import options, validators
 from charmkit.options import NETWORKS, Kind, Option, count
 
 
 def _is_called(text: str) -> bool:
-    return forms.is_line(text) and len(text) <= 40
+    return validators.is_line(text) and len(text) <= 40
 
 
 def every() -> tuple[Option, ...]:

@@ -126,7 +126,7 @@ def _led(
     refused: list[str] = []
     every = 0
     for relation in inputs.of(CERTIFICATES):
-        good, bad = _answered(relation, before[relation.id], ledger)
+        good, bad = _responses(relation, before[relation.id], ledger)
         every += sum(not i.revoked for i in good)
         app_data[relation.id] = certificates.provide(good, (r for _, r in bad))
         refused += [f'refused {who}: {r.reason}' for who, r in bad]
@@ -189,7 +189,7 @@ def _read(given: certificates.Issued) -> x509.Certificate:
     return one
 
 
-def _answered(
+def _responses(
     relation: charmkit.Relation, before: tuple[certificates.Issued, ...], ledger: _Ledger
 ) -> tuple[list[certificates.Issued], list[tuple[str, certificates.Refused]]]:
     good: list[certificates.Issued] = []

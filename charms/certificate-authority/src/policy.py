@@ -11,7 +11,7 @@ import dataclasses
 import ipaddress
 from collections.abc import Mapping
 
-from charmkit import forms, x509
+from charmkit import validators, x509
 from charmkit.relations import certificates
 
 _MOST_SHOWN = 60
@@ -70,14 +70,14 @@ def admitted(
 def _check_host(host: str, policy: Policy) -> None:
     if '*' in host:
         raise RefusedError(f'{_shown(host)} is a wildcard', 'wildcard_not_allowed')
-    if not forms.is_hostname(host) or host.endswith('.') or host == 'localhost':
+    if not validators.is_hostname(host) or host.endswith('.') or host == 'localhost':
         raise RefusedError(f'{_shown(host)} is no host name', 'domain_not_allowed')
     if policy.domains and not any(host == d or host.endswith(f'.{d}') for d in policy.domains):
         raise RefusedError(f'{_shown(host)} is not in allowed-domains', 'domain_not_allowed')
 
 
 def _check_address(address: str, policy: Policy) -> None:
-    if not forms.is_unicast(address):
+    if not validators.is_unicast(address):
         raise RefusedError(f'{address} is no address of a unit', 'ip_not_allowed')
     inside = (ipaddress.ip_address(address) in ipaddress.ip_network(n) for n in policy.networks)
     if policy.networks and not any(inside):

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 import charmkit
-import served
+import ssh_export
 import volume_shares
 from charmkit import host
 from charmkit.relations import Databag, cinder
@@ -18,7 +18,7 @@ _CLIENT = 'volumes are reached over SSH: mount.nfs is the one of this charm'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Found:
+class MachineState:
     """What the machine has."""
 
     nfs: bool = False
@@ -30,20 +30,20 @@ class Found:
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class ProbeMachine:
     """Find out what the machine has; the result is a :class:`Found`."""
 
     name: str = LOOK
 
-    def carry_out(self, machine: charmkit.Machine) -> Found:
+    def carry_out(self, machine: charmkit.Machine) -> MachineState:
         """Look, by *machine*; nothing is loaded."""
         known = (machine.read('/proc/filesystems') or '').splitlines()
         nfs = any(line.endswith(_NFS) for line in known)
-        return Found(
+        return MachineState(
             nfs=nfs or machine.program('modprobe', '--dry-run', '--quiet', 'nfs').status == 0,
-            fuse=machine.program('/bin/sh', '-c', f': <> {served.FUSE}').status == 0,
-            store_key=served.public(machine.read(f'{served.HOST_KEY}.pub')),
-            client_key=served.public(machine.read(f'{served.KEY}.pub')),
+            fuse=machine.program('/bin/sh', '-c', f': <> {ssh_export.FUSE}').status == 0,
+            store_key=ssh_export.public(machine.read(f'{ssh_export.HOST_KEY}.pub')),
+            client_key=ssh_export.public(machine.read(f'{ssh_export.KEY}.pub')),
         )
 
 
@@ -60,8 +60,8 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
 
 def _plain(*, stops: bool) -> host.Host:
     """``mount.nfs`` is nfs-common's, and no directory is served."""
-    stopped = (host.SystemdService(served.SERVICE, 'stopped'),) if stops else ()
-    return host.Host(commands=(served.diverted(False),), services=stopped)
+    stopped = (host.SystemdService(ssh_export.SERVICE, 'stopped'),) if stops else ()
+    return host.Host(commands=(ssh_export.diverted(False),), services=stopped)
 
 
 def _mounted(inputs: charmkit.Inputs, shares: list[str]) -> charmkit.Desired:
@@ -73,7 +73,7 @@ def _mounted(inputs: charmkit.Inputs, shares: list[str]) -> charmkit.Desired:
             host=_plain(stops=storage), status=(charmkit.Status('blocked', said),)
         )
     found = inputs.seen.get(LOOK)
-    known = isinstance(found, Found)
+    known = isinstance(found, MachineState)
     missing = known and not found.nfs
     said = "this machine's kernel has no NFS: no share can be mounted; the option serve-directory does without"
     name = _name(inputs)
@@ -85,10 +85,10 @@ def _mounted(inputs: charmkit.Inputs, shares: list[str]) -> charmkit.Desired:
         ),
         unit_data={
             **_peers(),
-            **(_told(inputs, shared=True) if known and not missing and storage else {}),
+            **(_published(inputs, shared=True) if known and not missing and storage else {}),
         },
         status=(charmkit.Status('blocked', said),) if missing else (),
-        tasks=(Look(),),
+        tasks=(ProbeMachine(),),
     )
 
 
@@ -96,44 +96,44 @@ def _served(inputs: charmkit.Inputs) -> charmkit.Desired:
     """Volumes are in a directory of this machine, a unit of cinder's."""
     own, peers = inputs.site.address_on('peers'), inputs.peer_units
     found = inputs.seen.get(LOOK)
-    ready = isinstance(found, Found) and bool(found.store_key)
-    ready = ready and served.SERVICE not in inputs.failed
+    ready = isinstance(found, MachineState) and bool(found.store_key)
+    ready = ready and ssh_export.SERVICE not in inputs.failed
     return charmkit.Desired(
         host=host.merge(
-            served.mounting(own, served.stores(peers)),
-            served.store(own, served.clients(peers)),
-            _shares(_name(inputs), [served.share(own)]),
+            ssh_export.mounting(own, ssh_export.stores(peers)),
+            ssh_export.store(own, ssh_export.clients(peers)),
+            _shares(_name(inputs), [ssh_export.share(own)]),
         ),
         unit_data={
             **(
                 _peers(
-                    **{served.STORE_ADDRESS: own, served.STORE_KEY: found.store_key},
+                    **{ssh_export.STORE_ADDRESS: own, ssh_export.STORE_KEY: found.store_key},
                 )
-                if isinstance(found, Found) and ready
+                if isinstance(found, MachineState) and ready
                 else {}
             ),
-            **(_told(inputs, shared=False) if ready else {}),
+            **(_published(inputs, shared=False) if ready else {}),
         },
-        ports=frozenset({served.PORT}),
+        ports=frozenset({ssh_export.PORT}),
         status=(charmkit.Status('active', _STORE),),
-        tasks=(Look(),),
+        tasks=(ProbeMachine(),),
     )
 
 
 def _reaching(inputs: charmkit.Inputs) -> charmkit.Desired:
     """Servers run here, and volumes are on units of cinder's."""
-    own, stores = inputs.site.address_on('peers'), served.stores(inputs.peer_units)
+    own, stores = inputs.site.address_on('peers'), ssh_export.stores(inputs.peer_units)
     found = inputs.seen.get(LOOK)
-    known = isinstance(found, Found)
+    known = isinstance(found, MachineState)
     return charmkit.Desired(
         host=host.merge(
-            served.mounting(own if own in stores else '', stores), served.client(stores)
+            ssh_export.mounting(own if own in stores else '', stores), ssh_export.client(stores)
         ),
-        unit_data=_peers(**{served.CLIENT_KEY: found.client_key})
+        unit_data=_peers(**{ssh_export.CLIENT_KEY: found.client_key})
         if known and found.client_key
         else {},
         status=_reached(own, stores, fuse=not known or found.fuse),
-        tasks=(Look(),),
+        tasks=(ProbeMachine(),),
     )
 
 
@@ -141,7 +141,7 @@ def _reached(own: str, stores: Mapping[str, str], *, fuse: bool) -> tuple[charmk
     if not stores:
         return (charmkit.Status('waiting', 'waiting for a unit of cinder to serve its directory'),)
     if not fuse and stores.keys() - {own}:
-        said = f'this machine has no {served.FUSE}: volumes cannot be attached to its servers'
+        said = f'this machine has no {ssh_export.FUSE}: volumes cannot be attached to its servers'
         return (charmkit.Status('blocked', said),)
     return (charmkit.Status('active', _CLIENT),)
 
@@ -160,7 +160,7 @@ def _shares(name: str, shares: list[str]) -> host.Host:
     return host.Host(files=(file,))
 
 
-def _told(inputs: charmkit.Inputs, *, shared: bool) -> dict[str | int, Databag]:
+def _published(inputs: charmkit.Inputs, *, shared: bool) -> dict[str | int, Databag]:
     """What cinder is told of the storage."""
     return {
         cinder.BACKENDS: volume_shares.backend(_name(inputs), inputs.options, shared=shared),

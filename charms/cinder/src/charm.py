@@ -10,7 +10,7 @@ idle.exit_if_idle()  # Hooks that ask for nothing end here, before ops is loaded
 import charmkit
 import cinder_storage as storage
 import ops
-from charmkit import cinder, conf, forms, glance, keystone, mysql, options, rabbitmq
+from charmkit import cinder, conf, glance, keystone, mysql, options, rabbitmq, validators
 
 PATH = '/v3/%(tenant_id)s'
 DB = mysql.need('cinder')
@@ -20,7 +20,7 @@ IMAGES = glance.need(optional=True)
 ONLINE = 'cinder-manage db online_data_migrations'
 VOLUME_TYPE = options.Option(
     'default-volume-type',
-    options.Kind('string', "a volume type's name, in one line", forms.is_line, longest=255),
+    options.Kind('string', "a volume type's name, in one line", validators.is_line, longest=255),
     '',
     'The type of a volume for which none is given. It must be there: make it with `openstack volume '
     'type create`. Empty takes the one that cinder makes by itself.',

@@ -23,7 +23,7 @@ _LOG = '/var/log/cinder/cinder-volume.log'
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class ProbeServices:
     """Ask which of *services* (``HOST@BACKEND``) are up; the result is a frozenset of them, or why it is not known."""
 
     services: frozenset[str]
@@ -80,14 +80,14 @@ def _theirs(ready: charmkit.Ready) -> conf.Ini:
     return conf.merge(*(c.sections.get(cinder.CONF, {}) for c in found))
 
 
-def tasks(ready: charmkit.Ready, identity: keystone.Identity) -> tuple[Look, ...]:
+def tasks(ready: charmkit.Ready, identity: keystone.Identity) -> tuple[ProbeServices, ...]:
     """Ask while some storage is not known to be up, where the daemon was started, and as time passes."""
     inputs, wanted = ready.inputs, services(ready)
     started = DAEMON in inputs.started
     known = wanted <= _kept(inputs) and not started and not ready.time_passes
     if not wanted or known or inputs.failed:
         return ()
-    return (Look(wanted, identity, WAIT_S if started else 0.0),)
+    return (ProbeServices(wanted, identity, WAIT_S if started else 0.0),)
 
 
 def memory(ready: charmkit.Ready) -> Mapping[str, Any]:

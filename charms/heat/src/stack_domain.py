@@ -71,14 +71,16 @@ class _Client:
         domain = {'name': account.domain}
         user = {'name': account.username, 'domain': domain, 'password': account.password}
         scope = {'project': {'name': account.project, 'domain': domain}}
-        answer = _login(machine, account.auth_url, user, scope)
-        token = answer.headers.get('x-subject-token', '')
+        response = _login(machine, account.auth_url, user, scope)
+        token = response.headers.get('x-subject-token', '')
         if not token:
-            raise _RefusedError(f'heat cannot log in to keystone: {answer.status} {answer.reason}')
+            raise _RefusedError(
+                f'heat cannot log in to keystone: {response.status} {response.reason}'
+            )
         return cls(machine, account.auth_url, token)
 
     def ask(self, method: str, path: str, body: Json | None = None) -> Json:
-        answer = self.machine.http(
+        response = self.machine.http(
             HttpRequest(
                 method=method,
                 url=f'{self.url}{path}',
@@ -86,9 +88,11 @@ class _Client:
                 body=json.dumps(body) if body is not None else '',
             )
         )
-        if not 200 <= answer.status < 300:
-            raise _RefusedError(f'{method} {path}: keystone says {answer.status} {answer.reason}')
-        return wire.load_object(answer.body)
+        if not 200 <= response.status < 300:
+            raise _RefusedError(
+                f'{method} {path}: keystone says {response.status} {response.reason}'
+            )
+        return wire.load_object(response.body)
 
     def find(self, kind: str, name: str, more: str = '') -> str:
         """The id of what is called *name*; '' when there is none."""

@@ -16,7 +16,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-import asked
+import request_ledger
 from charmkit.relations import EndpointType, keystone
 
 DOMAIN = 'service_domain'
@@ -37,7 +37,7 @@ OPTIONS = {
 """What no account that programs use may be subject to."""
 
 Json = Mapping[str, Any]
-Place = tuple[str, str, str, EndpointType]
+EndpointKey = tuple[str, str, str, EndpointType]
 """Name and type of a service, a region, and an endpoint type."""
 
 
@@ -63,7 +63,7 @@ class Desired:
     """With which the admin is made when there is none; '' where it has been made before."""
     domains: frozenset[str] = frozenset()
     """Domains that are to exist, such as those whose users are in an LDAP directory."""
-    registered: frozenset[tuple[Place, str]] = frozenset()
+    registered: frozenset[tuple[EndpointKey, str]] = frozenset()
     """URLs that the charm has registered until now."""
     gone: frozenset[keystone.CatalogService] = frozenset()
     """What is to go, with the URLs that it was registered with."""
@@ -112,8 +112,8 @@ class Step:
 
 
 def desired(
-    decision: asked.Decision,
-    before: Mapping[int, asked.Registered],
+    decision: request_ledger.Decision,
+    before: Mapping[int, request_ledger.Registered],
     accounts: Mapping[str, Account],
     own: tuple[keystone.CatalogService, ...],
     own_before: tuple[keystone.CatalogService, ...] = (),
@@ -133,11 +133,13 @@ def desired(
         accounts=frozenset(accounts[user] for user in users),
         roles=frozenset({ADMIN_ROLE, SERVICE_ROLE, *(role for r in every for role in r.roles)}),
         admin_roles=frozenset(role for r in every for role in r.admin_roles),
-        registered=frozenset((p, url) for s in (*known, *own_before) for p, url in places(s)),
+        registered=frozenset(
+            (p, url) for s in (*known, *own_before) for p, url in endpoint_keys(s)
+        ),
         gone=frozenset(
             {
                 *decision.withdrawn,
-                *asked.withdrawn(own_before, own),
+                *request_ledger.withdrawn(own_before, own),
                 *(s for r in decision.broken.values() for s in r.services),
             }
         ),
@@ -156,7 +158,7 @@ def names(user: str) -> tuple[str, str]:
     return user, f'{user}-2'
 
 
-def places(service: keystone.CatalogService) -> Iterator[tuple[Place, str]]:
+def endpoint_keys(service: keystone.CatalogService) -> Iterator[tuple[EndpointKey, str]]:
     """Each place that *service* takes in the catalogue, and the URL there."""
     for kind, url in service.urls:
         yield (service.name, service.type, service.region, kind), url

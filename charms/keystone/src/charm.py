@@ -8,9 +8,9 @@ from charmkit import idle
 idle.exit_if_idle()  # Hooks that ask for nothing end here, before ops is loaded.
 
 import charmkit
-import declared
 import identity
 import keys
+import keystone_options
 import keystone_run
 import ops
 import settings
@@ -42,7 +42,7 @@ class KeystoneCharm(charmkit.ApiCharm):
             contract=('keystone-manage db_sync --contract',),
         ),
         config={'/etc/keystone/keystone.conf': settings.keystone_conf},
-        options=declared.OPTIONS,
+        options=keystone_options.OPTIONS,
         machine=identity.machine,
         refusal=identity.refusal,
         lacking=identity.refusal,

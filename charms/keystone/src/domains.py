@@ -76,7 +76,7 @@ def related(relations: Iterable[Relation]) -> tuple[dict[str, str], tuple[str, .
     found: dict[str, str] = {}
     refused: list[str] = []
     for relation in relations:
-        for bag in relation.answers():
+        for bag in relation.remote_databags():
             name = bag.get('domain-name', '')
             if name and (not _NAME.fullmatch(name) or name.lower() in _RESERVED):
                 reason = f'{name[:80]!r} is no name that such a domain can have'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 
-from catalogue import MARK, Desired, Json, Observed, Place, Step, ours, places
+from catalogue import MARK, Desired, EndpointKey, Json, Observed, Step, endpoint_keys, ours
 
 
 def regions(want: Desired, seen: Observed) -> Iterator[Step]:
@@ -42,11 +42,11 @@ class Choice:
 
 def endpoints(want: Desired, seen: Observed) -> Iterator[Step]:
     """Endpoints to move, to enable, to make."""
-    for place, url in sorted(p for s in want.services for p in places(s)):
-        choice = _choice(want, seen, place, url)
+    for key, url in sorted(p for s in want.services for p in endpoint_keys(s)):
+        choice = _choice(want, seen, key, url)
         if choice is None or choice.taken:
             continue
-        name, _, region, kind = place
+        name, _, region, kind = key
         if choice.record is None:
             ids = {'service_id': choice.service['id'], 'region_id': region}
             body = {**ids, 'interface': kind, 'url': url}
@@ -64,10 +64,10 @@ def conflicts(want: Desired, seen: Observed) -> Iterator[str]:
         there = spelt.get(region.lower(), region)
         if region not in seen.regions and there != region:
             yield f'{name} is not registered in {region}: the region is spelt {there} in the catalogue'
-    for place, url in sorted(p for s in want.services for p in places(s)):
-        choice = _choice(want, seen, place, url)
+    for key, url in sorted(p for s in want.services for p in endpoint_keys(s)):
+        choice = _choice(want, seen, key, url)
         if choice and choice.taken and choice.record:
-            name, _, region, kind = place
+            name, _, region, kind = key
             yield (
                 f'{name} {kind} in {region} is {choice.record["url"]}, which the charm did not make: '
                 f'delete that endpoint to have {url}'
@@ -76,15 +76,15 @@ def conflicts(want: Desired, seen: Observed) -> Iterator[str]:
 
 def leftovers(want: Desired, seen: Observed) -> Iterator[Step]:
     """What is gone: endpoints with the URL that they were registered with, then an empty service."""
-    wanted = {place for s in want.services for place, _ in places(s)}
-    for place, url in sorted(p for s in want.gone for p in places(s)):
-        service = _service(seen, place[0], place[1])
-        if place in wanted or service is None or not ours(service):
+    wanted = {key for s in want.services for key, _ in endpoint_keys(s)}
+    for key, url in sorted(p for s in want.gone for p in endpoint_keys(s)):
+        service = _service(seen, key[0], key[1])
+        if key in wanted or service is None or not ours(service):
             continue
-        for record in _at(seen, service, place):
+        for record in _at(seen, service, key):
             if record['url'] == url:
                 path = f'/endpoints/{record["id"]}'
-                yield Step('DELETE', path, f'delete {place[0]} {place[3]} {url}')
+                yield Step('DELETE', path, f'delete {key[0]} {key[3]} {url}')
     kept = {(s.name, s.type) for s in want.services}
     for name, kind in sorted({(s.name, s.type) for s in want.gone} - kept):
         service = _service(seen, name, kind)
@@ -92,17 +92,17 @@ def leftovers(want: Desired, seen: Observed) -> Iterator[Step]:
             yield Step('DELETE', f'/services/{service["id"]}', f'delete service {name}')
 
 
-def _choice(want: Desired, seen: Observed, place: Place, url: str) -> Choice | None:
-    """What to do for *place*; None while its service or its region is not there."""
-    service = _service(seen, place[0], place[1])
-    if service is None or place[2] not in seen.regions:
+def _choice(want: Desired, seen: Observed, key: EndpointKey, url: str) -> Choice | None:
+    """What to do for *key*; None while its service or its region is not there."""
+    service = _service(seen, key[0], key[1])
+    if service is None or key[2] not in seen.regions:
         return None
-    there = _at(seen, service, place)
+    there = _at(seen, service, key)
     if equal := [r for r in there if r['url'] == url]:
         # Enabling an endpoint of somebody else's service would be touching it.
         usable = ours(service) or equal[0].get('enabled', True)
         return Choice(service, equal[0], taken=not usable)
-    known = {u for p, u in want.registered if p == place}
+    known = {u for p, u in want.registered if p == key}
     if mine := [r for r in there if r['url'] in known]:
         return Choice(service, mine[0])
     if ours(service):
@@ -117,9 +117,11 @@ def _service(seen: Observed, name: str, kind: str) -> Json | None:
     return min(found, key=lambda r: (not ours(r), str(r['id'])), default=None)
 
 
-def _at(seen: Observed, service: Mapping[str, object], place: Place) -> list[Json]:
-    key = (service['id'], place[2], place[3])
-    found = [r for r in seen.endpoints if (r['service_id'], r['region_id'], r['interface']) == key]
+def _at(seen: Observed, service: Mapping[str, object], key: EndpointKey) -> list[Json]:
+    wanted = (service['id'], key[2], key[3])
+    found = [
+        r for r in seen.endpoints if (r['service_id'], r['region_id'], r['interface']) == wanted
+    ]
     return sorted(found, key=lambda r: str(r['id']))
 
 

@@ -27,7 +27,7 @@ UNSHARED = 'waiting for the leader to share its keys'
 
 WIDEN = '/etc/keystone/utf8mb4.py'
 """Run after each migration of the schema; see :mod:`utf8mb4`."""
-_PROGRAMS = {WIDEN: 'utf8mb4.py', settings.UNBLOCKED: 'unblocked.py'}
+_PROGRAMS = {WIDEN: 'utf8mb4.py', settings.UNBLOCKED: 'unblocked_migration.py'}
 """What migrations run, by path: modules of the charm that need what keystone's package brings."""
 
 
@@ -127,7 +127,7 @@ def desired_state(
     )
 
 
-def place(spec: service.ServiceSpec, inputs: charmkit.Inputs) -> front.ServingState:
+def serving_state(spec: service.ServiceSpec, inputs: charmkit.Inputs) -> front.ServingState:
     """Where this unit is, with keystone's URLs filled in."""
     release = releases.of_base(inputs.facts.base)
     return front.serving_state(spec.on(release), inputs, front.ServiceIntent())

@@ -32,8 +32,8 @@ def run(
         return charmkit.Desired(
             failure=f'only the leader does {why.name}: see `juju status` for which unit it is'
         )
-    if leaves(why, inputs):
-        inputs = dataclasses.replace(inputs, memory={**inputs.memory, registration.LEAVING: True})
+    if departs(why, inputs):
+        inputs = dataclasses.replace(inputs, memory={**inputs.memory, registration.REMOVING: True})
     desired = identity.desired_state(spec, why, inputs, due(why))
     if desired.failure:
         return desired
@@ -42,13 +42,13 @@ def run(
         waiting = desired.app_data['peers'].get('due', '')
         results = {'rotated': 'no' if waiting else 'yes', 'waiting': waiting or 'none'}
         desired = dataclasses.replace(desired, results=results)
-    if inputs.memory.get(registration.LEAVING):
-        memory = {**desired.memory, registration.LEAVING: True}
+    if inputs.memory.get(registration.REMOVING):
+        memory = {**desired.memory, registration.REMOVING: True}
         desired = dataclasses.replace(desired, memory=memory)
     return desired
 
 
-def leaves(why: charmkit.Why, inputs: charmkit.Inputs) -> bool:
+def departs(why: charmkit.Why, inputs: charmkit.Inputs) -> bool:
     """Whether it is this unit that departs: its relations are broken one by one, and live on without it."""
     return (
         isinstance(why, Hook)
@@ -96,7 +96,7 @@ def _with_catalogue(
     renew = action(why, _ROTATE)
     if shared is None or not inputs.of('shared-db') or inputs.failed:
         return _failed(desired, 'keystone does not run yet') if renew else desired
-    place = identity.place(spec, inputs)
+    place = identity.serving_state(spec, inputs)
     site, settled = place.site, place.settled
     now = registration.plan(inputs, shared, site, shared.rotations, settled=settled)
     user = ''
@@ -127,12 +127,12 @@ def _with_catalogue(
                 desired = _renewed(desired, user, now, outcome)
     elif renew:
         return _failed(desired, 'no unit of keystone serves that could be asked')
-    answers: dict[str | int, charmkit.relations.Databag] = {}
+    responses: dict[str | int, charmkit.relations.Databag] = {}
     if settled:  # Else nobody is told where keystone is: what was said stays said.
-        answers = registration.answers(inputs, shared.seed, peers, site, now.decision.refused)
+        responses = registration.responses(inputs, shared.seed, peers, site, now.decision.refused)
     return dataclasses.replace(
         desired,
-        unit_data={**desired.unit_data, **answers},
+        unit_data={**desired.unit_data, **responses},
         app_data={**desired.app_data, 'peers': peers},
         status=(*desired.status, *status),
         tasks=(*desired.tasks, *work),

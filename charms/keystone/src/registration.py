@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-import asked
 import catalogue
 import charmkit
 import domains
 import renewal
+import request_ledger
 import settings
 import tasks
 from charmkit import host, state
@@ -21,7 +21,7 @@ ACCOUNTS = 'accounts'
 OWN = 'own'
 ADMIN_MADE = 'bootstrap'
 """The database in which the leader has seen to it that there is an admin."""
-LEAVING = 'leaving'
+REMOVING = 'leaving'
 """Under which a unit remembers that it is being removed: the relations that it loses live on."""
 VERIFIED = 'verified'
 """Under which the leader remembers the accounts that it has seen log in: it saves work, and proves nothing."""
@@ -31,8 +31,8 @@ VERIFIED = 'verified'
 class Plan:
     """What is to be registered now."""
 
-    decision: asked.Decision
-    before: Mapping[int, asked.Registered]
+    decision: request_ledger.Decision
+    before: Mapping[int, request_ledger.Registered]
     accounts: Mapping[str, catalogue.Account]
     """By the user name that a request builds."""
     rotations: renewal.Rotations
@@ -54,10 +54,10 @@ def plan(
 
     While it is not *settled* what to tell of keystone's own URLs, those stay that were registered.
     """
-    own_before = asked.load_services(inputs.peers.get(OWN, ''))
-    before = asked.load(inputs.peers.get(asked.KEY, ''))
-    decision = asked.decide(inputs.of(RELATION), before)
-    if inputs.memory.get(LEAVING):
+    own_before = request_ledger.load_services(inputs.peers.get(OWN, ''))
+    before = request_ledger.load(inputs.peers.get(request_ledger.KEY, ''))
+    decision = request_ledger.decide(inputs.of(RELATION), before)
+    if inputs.memory.get(REMOVING):
         decision = dataclasses.replace(
             decision, in_force={**before, **decision.in_force}, broken={}
         )
@@ -135,7 +135,7 @@ def statuses(now: Plan, outcome: tasks.Outcome) -> Iterable[state.Status]:
             yield state.Status('blocked', f'keystone refuses {name} with the password just set')
 
 
-def refusals(now: asked.Decision) -> list[state.Status]:
+def refusals(now: request_ledger.Decision) -> list[state.Status]:
     """Requests that are not met, by name, and what earlier ones left."""
     out: list[state.Status] = []
     for relation, refused in sorted(now.refused.items()):
@@ -163,16 +163,16 @@ def published(
     accounts = {relation: account for relation, account in known.items() if account}
     return {
         **peers,
-        asked.KEY: asked.dump(now.decision.in_force),
+        request_ledger.KEY: request_ledger.dump(now.decision.in_force),
         ACCOUNTS: dump_accounts(accounts),
         renewal.KEY: renewal.dump(now.rotations),
-        OWN: asked.dump_services(now.own),
+        OWN: request_ledger.dump_services(now.own),
         ADMIN_MADE: now.database,
         domains.KEY: ' '.join(sorted(settings.made_domains(inputs))),
     }
 
 
-def answers(
+def responses(
     inputs: charmkit.Inputs,
     seed: str,
     peers: Databag,
@@ -180,7 +180,7 @@ def answers(
     refused: Mapping[int, keystone.Refusal],
 ) -> dict[str | int, Databag]:
     """What this unit says on each relation, from what the leader has registered: every unit says the same."""
-    in_force = asked.load(peers.get(asked.KEY, ''))
+    in_force = request_ledger.load(peers.get(request_ledger.KEY, ''))
     requests = [r.request for r in in_force.values()]
     accounts = renewal.accounts(seed, renewal.load(peers.get(renewal.KEY, '')), requests)
     known = load_accounts(peers.get(ACCOUNTS, ''), {a.name: a.password for a in accounts.values()})

@@ -42,8 +42,8 @@ def login(machine: Machine, url: str, password: str) -> Client:
     default = {'id': 'default'}
     user = {'name': catalogue.CHARM, 'domain': default, 'password': password}
     scope = {'project': {'name': catalogue.ADMIN, 'domain': default}}
-    answer, token = request(machine, 'POST', url, '/auth/tokens', body=_auth(user, scope))
-    return Client(machine, url, _session(answer), token)
+    response, token = request(machine, 'POST', url, '/auth/tokens', body=_auth(user, scope))
+    return Client(machine, url, _session(response), token)
 
 
 def accepts(machine: Machine, url: str, name: str, domain: str, password: str) -> bool:
@@ -70,12 +70,12 @@ def resume(machine: Machine, url: str, token: str) -> Client | None:
         KeystoneError: when keystone does not answer.
     """
     try:
-        answer, _ = request(machine, 'GET', url, '/auth/tokens?nocatalog', token, subject=token)
+        response, _ = request(machine, 'GET', url, '/auth/tokens?nocatalog', token, subject=token)
     except KeystoneError as e:
         if e.status in (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.NOT_FOUND):
             return None
         raise
-    return Client(machine, url, _session(answer), token)
+    return Client(machine, url, _session(response), token)
 
 
 def observe(client: Client, *, thorough: bool = True) -> catalogue.Observed:
@@ -155,15 +155,17 @@ def request(
     wanted = HttpRequest(
         method=method, url=f'{url}/v3{path}', headers=headers, body=text, timeout_s=_TIMEOUT_S
     )
-    answer = machine.http(wanted)
+    response = machine.http(wanted)
     shown = path.partition('?')[0]
-    if not http.HTTPStatus.OK <= answer.status < http.HTTPStatus.MULTIPLE_CHOICES:
-        raise KeystoneError(method, shown, answer.status, _reason(answer.body) or answer.reason)
+    if not http.HTTPStatus.OK <= response.status < http.HTTPStatus.MULTIPLE_CHOICES:
+        raise KeystoneError(
+            method, shown, response.status, _reason(response.body) or response.reason
+        )
     try:
-        data = json.loads(answer.body) if answer.body else None
+        data = json.loads(response.body) if response.body else None
     except ValueError:
-        raise KeystoneError(method, shown, answer.status, 'this is no JSON') from None
-    return data, answer.headers.get('x-subject-token', '')
+        raise KeystoneError(method, shown, response.status, 'this is no JSON') from None
+    return data, response.headers.get('x-subject-token', '')
 
 
 def _auth(user: catalogue.Json, scope: object) -> catalogue.Json:
@@ -171,8 +173,8 @@ def _auth(user: catalogue.Json, scope: object) -> catalogue.Json:
     return {'auth': {'identity': identity, 'scope': scope}}
 
 
-def _session(answer: Any) -> catalogue.Session:
-    token = answer['token']
+def _session(response: Any) -> catalogue.Session:
+    token = response['token']
     user, project = token['user'], token['project']
     return catalogue.Session(user=user['id'], project=project['id'], domain=user['domain']['id'])
 
@@ -189,8 +191,8 @@ def _assignments(client: Client, query: str) -> frozenset[tuple[str, str, str]]:
 
 
 def _list(client: Client, kind: str, query: str = '') -> tuple[catalogue.Json, ...]:
-    answer, _ = request(client.machine, 'GET', client.url, f'/{kind}{query}', client.token)
-    return tuple(answer[kind])
+    response, _ = request(client.machine, 'GET', client.url, f'/{kind}{query}', client.token)
+    return tuple(response[kind])
 
 
 def _reason(body: str) -> str:

@@ -1,4 +1,4 @@
-"""keystone.conf: what goes into it, from the options that are in force (:mod:`declared`). Pure."""
+"""keystone.conf: what goes into it, from the options that are in force (:mod:`keystone_options`). Pure."""
 
 from __future__ import annotations
 

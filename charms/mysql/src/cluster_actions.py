@@ -12,7 +12,7 @@ import member
 from charmkit.relations import unit_order
 
 
-def answer(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
+def run_action(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
     """What one of them does."""
     match why.name:
         case 'cluster-status':
@@ -31,7 +31,7 @@ def status(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     if run.looked is None:
         return desired
     here, units = run.here, sorted((run.me, *inputs.peer_units), key=unit_order)
-    rows = {u: _answered(run.theirs.get(u)) for u in units}
+    rows = {u: _member_state(run.theirs.get(u)) for u in units}
     rows[run.me] = 'synced' if here.synced else 'primary' if here.primary else 'not primary'
     writer = run.writer()
     position = str(here.position or 'none')
@@ -52,10 +52,10 @@ def status(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     )  # fmt: skip
 
 
-def _answered(answer: galera.Answer | None) -> str:
-    if answer is None:
+def _member_state(member: galera.MemberStatus | None) -> str:
+    if member is None:
         return 'no answer'
-    return 'synced' if answer.synced else 'primary' if answer.primary else 'not primary'
+    return 'synced' if member.synced else 'primary' if member.primary else 'not primary'
 
 
 def rebooted(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
@@ -109,9 +109,9 @@ def rejoined(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
     task = galera_node.Discard()
     if failed := inputs.seen.get(task.name):
         return charmkit.Desired(failure=f'Not discarded: {failed}')
-    said = galera.Said(answered=run.said.answered, waits=True)
+    said = galera.PeerState(answered=run.said.answered, waits=True)
     desired = cluster_run.desired(run)
-    mine = {**desired.unit_data['peers'], cluster_run.SAID: galera.write_said(said)}
+    mine = {**desired.unit_data['peers'], cluster_run.PEER_STATE: galera.write_peer_state(said)}
     return dataclasses.replace(
         desired,
         host=member.desired(inputs, admitted=False),

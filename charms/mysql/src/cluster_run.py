@@ -25,8 +25,8 @@ ROUND = 'round'
 """There: the leader's question how far all members are, while there is one that is open; a number."""
 ROUNDS = 'rounds'
 """There: how many such questions there were."""
-SAID = 'galera'
-"""In a unit's data on the peer relation: :class:`galera.Said`."""
+PEER_STATE = 'galera'
+"""In a unit's data on the peer relation: :class:`galera.PeerState`."""
 DB_HOST = 'db-host'
 """There: where clients reach the unit."""
 REBOOT = 'reboot-cluster-from-complete-outage'
@@ -35,19 +35,19 @@ _LOOK = 'look'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Run:
+class MemberRun:
     """What a run of a member knows, and what it does first."""
 
     why: charmkit.Why
     inputs: charmkit.Inputs
-    looked: galera_node.Seen | None
-    now: galera_node.Seen | None
+    looked: galera_node.MemberProbe | None
+    now: galera_node.MemberProbe | None
     """After the step."""
     permit: galera.Permit | None
     step: galera.Step
-    said: galera.Said
+    said: galera.PeerState
     """What this unit says of itself at the end."""
-    found: galera.Farthest
+    found: galera.MostAdvanced
     round: int
     rounds: int
 
@@ -57,19 +57,19 @@ class Run:
         return self.inputs.site.unit
 
     @property
-    def here(self) -> galera.Here:
+    def here(self) -> galera.LocalState:
         """How this member is, after the step."""
-        return self.now.here if self.now else galera.Here()
+        return self.now.here if self.now else galera.LocalState()
 
     @property
-    def theirs(self) -> Mapping[str, galera.Answer]:
+    def theirs(self) -> Mapping[str, galera.MemberStatus]:
         """What others have answered, after the step."""
         return self.now.theirs if self.now else {}
 
     @property
     def admitted(self) -> bool:
         """Whether the server may know of the cluster."""
-        mine = galera.read_said(self.inputs.my_peer_data.get(SAID, ''))
+        mine = galera.read_peer_state(self.inputs.my_peer_data.get(PEER_STATE, ''))
         admits = self.step.verb in ('found', 'bootstrap', 'join', 'serve', 'restart')
         return bool(mine.turn) or admits or self.here.wsrep
 
@@ -120,20 +120,22 @@ def is_cluster(inputs: charmkit.Inputs) -> bool:
 
 def _founded(inputs: charmkit.Inputs) -> galera.Permit | None:
     server = mariadb.server_unit(inputs)
-    units = dict.fromkeys((inputs.site.unit, *inputs.peer_units), galera.Said())
+    units = dict.fromkeys((inputs.site.unit, *inputs.peer_units), galera.PeerState())
     if not mariadb.seed(inputs):
         return None
     return galera.permit(None, units, server=server, primary=False, settled=False)
 
 
-def others_said(inputs: charmkit.Inputs) -> dict[str, galera.Said]:
+def other_peers(inputs: charmkit.Inputs) -> dict[str, galera.PeerState]:
     """What the other units say of themselves."""
-    return {u: galera.read_said(bag.get(SAID, '')) for u, bag in inputs.peer_units.items()}
+    return {
+        u: galera.read_peer_state(bag.get(PEER_STATE, '')) for u, bag in inputs.peer_units.items()
+    }
 
 
-def look(inputs: charmkit.Inputs) -> galera_node.Look:
+def look(inputs: charmkit.Inputs) -> galera_node.ProbeMember:
     """The first task of each run."""
-    return galera_node.Look(
+    return galera_node.ProbeMember(
         me=inputs.site.unit,
         others=member.others(inputs),
         always=inputs.site.leader,
@@ -141,20 +143,20 @@ def look(inputs: charmkit.Inputs) -> galera_node.Look:
     )
 
 
-def read(why: charmkit.Why, inputs: charmkit.Inputs) -> Run:
+def read(why: charmkit.Why, inputs: charmkit.Inputs) -> MemberRun:
     """What this run knows, from what it has seen so far."""
     looked = inputs.seen.get(_LOOK)
     acted = inputs.seen.get('act')
-    mine = galera.read_said(inputs.my_peer_data.get(SAID, ''))
+    mine = galera.read_peer_state(inputs.my_peer_data.get(PEER_STATE, ''))
     rounds = _number(inputs.peers.get(ROUNDS, ''))
     asked = _number(inputs.peers.get(ROUND, ''))
-    if not isinstance(looked, galera_node.Seen):
-        return Run(
+    if not isinstance(looked, galera_node.MemberProbe):
+        return MemberRun(
             why=why, inputs=inputs, looked=None, now=None, permit=permitted(inputs), said=mine,
-            step=galera.Step('wait'), found=galera.Farthest(), round=asked, rounds=rounds,
+            step=galera.Step('wait'), found=galera.MostAdvanced(), round=asked, rounds=rounds,
         )  # fmt: skip
-    now = acted if isinstance(acted, galera_node.Seen) else looked
-    others = others_said(inputs)
+    now = acted if isinstance(acted, galera_node.MemberProbe) else looked
+    others = other_peers(inputs)
     me = inputs.site.unit
     primary = looked.here.primary or any(a.primary for a in looked.theirs.values())
     if inputs.site.leader:
@@ -163,31 +165,31 @@ def read(why: charmkit.Why, inputs: charmkit.Inputs) -> Run:
         elif action(why, REBOOT) and not asked:
             rounds = asked = rounds + 1
     before = galera.Want(me=me, permit=permitted(inputs), said=mine)
-    fresh = galera.say(before, galera.Step('wait'), looked.here, others, asked)
+    fresh = galera.report(before, galera.Step('wait'), looked.here, others, asked)
     units = {**others, me: fresh}
-    found = galera.farthest(units, asked) if asked else galera.Farthest()
+    found = galera.most_advanced(units, asked) if asked else galera.MostAdvanced()
     permit = permitted(inputs)
     if inputs.site.leader:
         permit = _decide(why, inputs, units, primary=primary, found=found, asked=asked)
         if permit != permitted(inputs):
             asked = 0
     want = galera.Want(me=me, permit=permit, said=mine)
-    waits = galera.say(want, galera.plan(want, looked.here, looked.theirs), looked.here, others)
+    waits = galera.report(want, galera.plan(want, looked.here, looked.theirs), looked.here, others)
     want = dataclasses.replace(want, turn=turn(inputs, waits) == me)
     step = galera.plan(want, looked.here, looked.theirs)
-    return Run(
+    return MemberRun(
         why=why, inputs=inputs, looked=looked, now=now, permit=permit, step=step,
-        said=galera.say(want, step, now.here, others, asked), found=found, round=asked, rounds=rounds,
+        said=galera.report(want, step, now.here, others, asked), found=found, round=asked, rounds=rounds,
     )  # fmt: skip
 
 
 def _decide(
     why: charmkit.Why,
     inputs: charmkit.Inputs,
-    units: Mapping[str, galera.Said],
+    units: Mapping[str, galera.PeerState],
     *,
     primary: bool,
-    found: galera.Farthest,
+    found: galera.MostAdvanced,
     asked: int,
 ) -> galera.Permit | None:
     before = permitted(inputs)
@@ -198,9 +200,9 @@ def _decide(
         force = bool(reboot and reboot.params.get('force'))
         chosen = str(reboot.params.get('unit', '')) if reboot else ''
         if chosen and force:
-            where = units.get(chosen, galera.Said())
+            where = units.get(chosen, galera.PeerState())
             if where.position and where.round == asked:
-                found = galera.Farthest(chosen, where.position, found.missing)
+                found = galera.MostAdvanced(chosen, where.position, found.missing)
         if found.unit and (force or not found.missing):
             return galera.forced(before, found, units)
         return before
@@ -208,16 +210,16 @@ def _decide(
     return galera.permit(before, units, server=server, primary=primary, settled=why.time_passes)
 
 
-def turn(inputs: charmkit.Inputs, mine: galera.Said) -> str:
+def turn(inputs: charmkit.Inputs, mine: galera.PeerState) -> str:
     """Whose turn it is to join, or to restart."""
     recorded = inputs.peers.get(NEXT, '')
     if not inputs.site.leader:
         return recorded
-    waiting = {u for u, said in others_said(inputs).items() if said.waits}
+    waiting = {u for u, said in other_peers(inputs).items() if said.waits}
     return turns.whose(waiting | ({inputs.site.unit} if mine.waits else set()), recorded)
 
 
-def over(run: Run) -> bool:
+def over(run: MemberRun) -> bool:
     """Whether the cluster is over: this unit alone is left, with all that there is."""
     inputs = run.inputs
     return (
@@ -230,7 +232,7 @@ def over(run: Run) -> bool:
     )
 
 
-def desired(run: Run) -> charmkit.Desired:
+def desired(run: MemberRun) -> charmkit.Desired:
     """The machine of a member, its step, and what it says; without clients."""
     inputs = run.inputs
     first = look(inputs)
@@ -251,7 +253,10 @@ def desired(run: Run) -> charmkit.Desired:
         ROUND: str(run.round or ''),
         ROUNDS: str(run.rounds or ''),
     }
-    mine = {SAID: galera.write_said(run.said), DB_HOST: inputs.site.address_on('shared-db')}
+    mine = {
+        PEER_STATE: galera.write_peer_state(run.said),
+        DB_HOST: inputs.site.address_on('shared-db'),
+    }
     backup = run.writer().unit != run.me
     return charmkit.Desired(
         host=member.desired(inputs, admitted=run.admitted),
@@ -265,7 +270,7 @@ def desired(run: Run) -> charmkit.Desired:
     )
 
 
-def db_host(run: Run) -> str:
+def db_host(run: MemberRun) -> str:
     """The address that all clients are told."""
     inputs = run.inputs
     if balanced := tcp_service.address(inputs):
@@ -276,7 +281,7 @@ def db_host(run: Run) -> str:
     return inputs.peer_units.get(unit, {}).get(DB_HOST, '')
 
 
-def statuses(run: Run) -> Iterator[charmkit.Status]:
+def statuses(run: MemberRun) -> Iterator[charmkit.Status]:
     """What the operator should know of the cluster."""
     if run.looked is None or run.now is None:
         return
@@ -301,7 +306,7 @@ def statuses(run: Run) -> Iterator[charmkit.Status]:
         yield charmkit.Status('waiting', step.reason or 'waits for a cluster to join')
 
 
-def _members(run: Run) -> Iterator[charmkit.Status]:
+def _members(run: MemberRun) -> Iterator[charmkit.Status]:
     units = {run.me, *run.inputs.peer_units}
     for unit in sorted(units - run.here.members, key=unit_order):
         yield charmkit.Status('active', f'{unit} is not in the cluster')
@@ -316,7 +321,7 @@ def _members(run: Run) -> Iterator[charmkit.Status]:
         )
 
 
-def _outage(run: Run) -> Iterator[charmkit.Status]:
+def _outage(run: MemberRun) -> Iterator[charmkit.Status]:
     """No component has a majority, as far as this unit can see."""
     silent = sorted({*run.inputs.peer_units} - run.theirs.keys(), key=unit_order)
     where = f'; {" ".join(silent)} do not answer' if silent else ''

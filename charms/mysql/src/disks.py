@@ -34,7 +34,7 @@ class Disk:
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class ProbeDisks:
     """Look at the file systems that hold *paths*; the result is a tuple of :class:`Disk`."""
 
     paths: tuple[str, ...]

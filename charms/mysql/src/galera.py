@@ -109,7 +109,7 @@ def write_permit(permit: Permit | None) -> str:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Said:
+class PeerState:
     """What a unit says of itself, in its data on the peer relation."""
 
     turn: int = 0
@@ -125,10 +125,13 @@ class Said:
     """Which question of the leader's *position* answers."""
 
 
-def read_said(text: str) -> Said:
+Peers = Mapping[str, PeerState]  # By unit.
+
+
+def read_peer_state(text: str) -> PeerState:
     """Understand what :func:`write_said` wrote; what is unreadable counts as not said."""
     data = wire.load_object(text)
-    return Said(
+    return PeerState(
         turn=wire.number(data.get('turn')),
         answered=wire.number(data.get('answered')),
         safe=data.get('safe') is True,
@@ -138,13 +141,13 @@ def read_said(text: str) -> Said:
     )
 
 
-def write_said(said: Said) -> str:
+def write_peer_state(said: PeerState) -> str:
     """*said* as a value of a databag."""
     return wire.dump(dataclasses.asdict(said))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Here:
+class LocalState:
     """What is on this unit's own machine."""
 
     alive: bool = False
@@ -170,7 +173,7 @@ class Here:
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
+class MemberStatus:
     """What a member says itself, at this moment, of its component."""
 
     primary: bool
@@ -184,7 +187,7 @@ class Want:
 
     me: str
     permit: Permit | None = None
-    said: Said = Said()
+    said: PeerState = PeerState()
     turn: bool = False
     """It may join, or restart, now."""
 
@@ -197,7 +200,7 @@ class Step:
     reason: str = ''
 
 
-def plan(want: Want, here: Here, theirs: Mapping[str, Answer]) -> Step:
+def plan(want: Want, here: LocalState, theirs: Mapping[str, MemberStatus]) -> Step:
     """What this unit does next; *theirs* are those that have answered."""
     member = want.said.turn > 0
     if here.primary and here.wsrep:
@@ -215,7 +218,7 @@ def plan(want: Want, here: Here, theirs: Mapping[str, Answer]) -> Step:
     return Step('wait', 'waits for the other members' if member else 'waits for a cluster to join')
 
 
-def _to(primary: Answer, want: Want, here: Here) -> Step:
+def _to(primary: MemberStatus, want: Want, here: LocalState) -> Step:
     """There is a Primary component, and this unit is not in it."""
     member = want.said.turn > 0
     if not member and here.data:
@@ -231,7 +234,7 @@ def _to(primary: Answer, want: Want, here: Here) -> Step:
     return Step('join') if want.turn else Step('wait', f'{_TURN} to join')
 
 
-def _permitted(permit: Permit, want: Want, here: Here) -> Step:
+def _permitted(permit: Permit, want: Want, here: LocalState) -> Step:
     """It is on this unit to start the cluster, and nobody is in sight who has one."""
     match permit.why:
         case 'found' if not here.state.uuid:
@@ -247,12 +250,12 @@ def _permitted(permit: Permit, want: Want, here: Here) -> Step:
     return Step('bootstrap') if good else Step('decline', 'is not as it was when it was chosen')
 
 
-def asks(here: Here) -> bool:
+def needs_peers(here: LocalState) -> bool:
     """Whether it matters what the others say."""
     return not (here.primary and here.wsrep)
 
 
-def say(want: Want, step: Step, here: Here, others: Mapping[str, Said], asked: int = 0) -> Said:
+def report(want: Want, step: Step, here: LocalState, others: Peers, asked: int = 0) -> PeerState:
     """What this unit says once *step* was done and *here* is how it is then.
 
     *asked* is the leader's question for positions, if there is one.
@@ -271,7 +274,7 @@ def say(want: Want, step: Step, here: Here, others: Mapping[str, Said], asked: i
     if permit and mine and permit.why == 'found' and step.verb == 'decline':
         turn = permit.turn  # It was in it.
     where = '' if primary or not turn else str(here.position or '')
-    return Said(
+    return PeerState(
         turn=turn,
         answered=answered,
         safe=bool(turn) and here.state.safe and not primary,
@@ -282,7 +285,7 @@ def say(want: Want, step: Step, here: Here, others: Mapping[str, Said], asked: i
 
 
 def permit(
-    before: Permit | None, units: Mapping[str, Said], *, server: str, primary: bool, settled: bool
+    before: Permit | None, units: Peers, *, server: str, primary: bool, settled: bool
 ) -> Permit | None:
     """The leave that the leader gives.
 
@@ -303,18 +306,18 @@ def permit(
     return before
 
 
-def _outstanding(before: Permit, units: Mapping[str, Said], *, settled: bool) -> bool:
+def _outstanding(before: Permit, units: Peers, *, settled: bool) -> bool:
     holder = units.get(before.unit)
     return not settled if holder is None else holder.answered < before.turn
 
 
-def current(before: Permit, units: Mapping[str, Said]) -> int:
+def current(before: Permit, units: Peers) -> int:
     """The turn of the cluster that there last was."""
     return max((said.turn for said in units.values()), default=0) or before.since
 
 
 @dataclasses.dataclass(frozen=True)
-class Farthest:
+class MostAdvanced:
     """What is known of how far all members are."""
 
     unit: str = ''
@@ -325,32 +328,32 @@ class Farthest:
     reason: str = ''
 
 
-def farthest(units: Mapping[str, Said], asked: int) -> Farthest:
+def most_advanced(units: Peers, asked: int) -> MostAdvanced:
     """The most advanced of the members that have answered the question *asked*."""
     members = {u: said for u, said in units.items() if said.turn}
-    told = {
+    positions = {
         u: where
         for u, said in members.items()
         if said.round == asked and asked and (where := position(said.position))
     }
-    missing = tuple(sorted(members.keys() - told.keys(), key=unit_order))
-    if not told:
-        return Farthest(missing=missing, reason='nobody has told how far it is')
+    missing = tuple(sorted(members.keys() - positions.keys(), key=unit_order))
+    if not positions:
+        return MostAdvanced(missing=missing, reason='nobody has told how far it is')
     newest = max(said.turn for said in members.values())
-    if len({where.uuid for where in told.values()}) > 1:
-        return Farthest(missing=missing, reason='members have the data of different clusters')
-    order = sorted(told, key=unit_order)
-    unit = max(order, key=lambda u: (told[u].seqno, members[u].turn, members[u].safe))
+    if len({where.uuid for where in positions.values()}) > 1:
+        return MostAdvanced(missing=missing, reason='members have the data of different clusters')
+    order = sorted(positions, key=unit_order)
+    unit = max(order, key=lambda u: (positions[u].seqno, members[u].turn, members[u].safe))
     if members[unit].turn < newest:
         # It may have written what was given up when the cluster was started without it; or it has just not said more.
-        return Farthest(
+        return MostAdvanced(
             missing=missing,
             reason=f'{unit} is farthest, but was not in the cluster when that was started last',
         )
-    return Farthest(unit, str(told[unit]), missing)
+    return MostAdvanced(unit, str(positions[unit]), missing)
 
 
-def forced(before: Permit, found: Farthest, units: Mapping[str, Said]) -> Permit:
+def forced(before: Permit, found: MostAdvanced, units: Peers) -> Permit:
     """Leave for the most advanced member, as the operator wants it."""
     return Permit(
         turn=before.turn + 1,

@@ -23,7 +23,7 @@ _OWN_FOLDERS = frozenset({*grants.SYSTEM_DATABASES, 'lost+found'})
 _WITHIN_S = 600.0
 """How long a hook waits for a member to take in what the cluster has; it goes on doing so after that."""
 _STOP_S = 900.0
-_ANSWER_S = 5.0
+_TIMEOUT_S = 5.0
 
 _LOOK = (
     "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_cluster_status', 'wsrep_cluster_state_uuid', "
@@ -51,11 +51,11 @@ def name(unit: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Seen:
+class MemberProbe:
     """A member and those that it could ask."""
 
-    here: galera.Here
-    theirs: Mapping[str, galera.Answer]
+    here: galera.LocalState
+    theirs: Mapping[str, galera.MemberStatus]
     """By unit; those that answered."""
     failed: str = ''
     """What was to be done and could not be, in words for the operator."""
@@ -66,7 +66,7 @@ class Seen:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Look:
+class ProbeMember:
     """Look at this unit's server, and ask the others where it matters; the result is a :class:`Seen`."""
 
     me: str
@@ -78,7 +78,7 @@ class Look:
     """Ask the others even while this one is well."""
     name: str = 'look'
 
-    def carry_out(self, machine: charmkit.Machine) -> Seen:
+    def carry_out(self, machine: charmkit.Machine) -> MemberProbe:
         """Look."""
         return look(machine, self)
 
@@ -88,10 +88,10 @@ class Act:
     """Take one step; the result is a :class:`Seen`, of what is after it."""
 
     step: galera.Step
-    look: Look
+    look: ProbeMember
     name: str = 'act'
 
-    def carry_out(self, machine: charmkit.Machine) -> Seen:
+    def carry_out(self, machine: charmkit.Machine) -> MemberProbe:
         """Take it, and wait until it has come to something."""
         _log.info('%s %s', self.step.verb, self.step.reason)
         failed = _act(machine, self.step)
@@ -153,7 +153,7 @@ class Settings:
             return str(e)
 
 
-def look(machine: charmkit.Machine, what: Look) -> Seen:
+def look(machine: charmkit.Machine, what: ProbeMember) -> MemberProbe:
     """How this unit's member is, and what others answer if that matters."""
     shown = _unit(machine)
     active = shown.get('ActiveState', '')
@@ -163,7 +163,7 @@ def look(machine: charmkit.Machine, what: Look) -> Seen:
     wsrep = said.get('wsrep_on') == 'ON' or (alive and not said and _is_set_up(machine))
     state = galera.grastate(machine.read(GRASTATE) or '')
     donor = said.get('wsrep_local_state') == _DONOR and said.get('wsrep_desync') == 'OFF'
-    here = galera.Here(
+    here = galera.LocalState(
         alive=alive,
         wsrep=wsrep,
         primary=wsrep and primary,
@@ -176,8 +176,10 @@ def look(machine: charmkit.Machine, what: Look) -> Seen:
         out=wsrep and said.get('wsrep_local_state') == _OUT,
         stale=any(said.get(k, v) != v for k, v in what.wanted.items()) and bool(said),
     )
-    theirs = ask(machine, what.others) if what.always or galera.asks(here) else {}
-    return Seen(here=here, theirs=theirs, settings=said, start=shown.get('InvocationID', ''))
+    theirs = ask(machine, what.others) if what.always or galera.needs_peers(here) else {}
+    return MemberProbe(
+        here=here, theirs=theirs, settings=said, start=shown.get('InvocationID', '')
+    )
 
 
 def _unit(machine: charmkit.Machine) -> dict[str, str]:
@@ -186,16 +188,16 @@ def _unit(machine: charmkit.Machine) -> dict[str, str]:
     return {k: v for k, _, v in (line.partition('=') for line in shown.output.splitlines())}
 
 
-def ask(machine: charmkit.Machine, others: Mapping[str, str]) -> dict[str, galera.Answer]:
+def ask(machine: charmkit.Machine, others: Mapping[str, str]) -> dict[str, galera.MemberStatus]:
     """What each of *others* says of itself; those that answer."""
-    found: dict[str, galera.Answer] = {}
+    found: dict[str, galera.MemberStatus] = {}
     for unit, address in sorted(others.items(), key=lambda item: unit_order(item[0])):
         url = f'http://{host_in_url(address)}:{HEALTH_PORT}/'
-        response = machine.http(seam.HttpRequest(url=url, timeout_s=_ANSWER_S))
+        response = machine.http(seam.HttpRequest(url=url, timeout_s=_TIMEOUT_S))
         data = wire.load_object(response.body) if response.status in (200, 503) else {}
         if isinstance(data.get('primary'), bool):
             uuid = wire.text(data.get('uuid'))
-            found[unit] = galera.Answer(data['primary'], response.status == 200, uuid)
+            found[unit] = galera.MemberStatus(data['primary'], response.status == 200, uuid)
     return found
 
 
@@ -246,7 +248,7 @@ def _wait(machine: charmkit.Machine, *, within_s: float) -> None:
 def _show(machine: charmkit.Machine, sql: str) -> dict[str, str]:
     """What ``SHOW`` shows; it does so in a component without a majority, too."""
     try:
-        lines = server.answer(machine, sql).splitlines()
+        lines = server.output(machine, sql).splitlines()
     except server.ServerError:
         return {}
     return {k: v for k, _, v in (line.partition('\t') for line in lines) if k != 'Variable_name'}
@@ -288,14 +290,14 @@ def _position(
     if state.seqno >= 0:
         return galera.position(f'{state.uuid}:{state.seqno}')
     if alive:
-        told = machine.program(
+        output = machine.program(
             'journalctl', '--unit', SERVICE, '--output=cat', '--no-pager', '--lines=5000', '--boot'
         ).output
     else:
-        told = machine.program(
+        output = machine.program(
             'mariadbd', '--user=mysql', '--wsrep-recover', '--disable-log-error', timeout_s=_STOP_S
         ).output
-    lines = [line for line in told.splitlines() if _RECOVERED in line]
+    lines = [line for line in output.splitlines() if _RECOVERED in line]
     return galera.position(lines[-1].rpartition(' ')[2].strip()) if lines else None
 
 

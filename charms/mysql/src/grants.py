@@ -141,20 +141,20 @@ def observed(
     known: Mapping[str, generations.Known] | None = None,
 ) -> Observed:
     """Understand the answers to the queries of this module, and to :data:`generations.TABLES`."""
-    whole: set[Grant] = set()
+    complete: set[Grant] = set()
     partial: set[Grant] = set()
     for row in rights:
         grant = Grant(Account(row['User'], row['Host']), row['Db'].replace('\\', ''))
-        (whole if _is_whole(row) else partial).add(grant)
+        (complete if _is_complete(row) else partial).add(grant)
     return Observed(
         databases=generations.databases(databases, tables, known),
         accounts={Account(row['User'], row['Host']): _ways_in(row['Priv']) for row in accounts},
-        grants=frozenset(whole | partial),
+        grants=frozenset(complete | partial),
         partial=frozenset(partial),
     )
 
 
-def _is_whole(row: Row) -> bool:
+def _is_complete(row: Row) -> bool:
     return all(v == 'Y' for k, v in row.items() if k.endswith('_priv') and k != 'Grant_priv')
 
 

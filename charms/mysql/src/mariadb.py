@@ -31,7 +31,7 @@ STOPPED_AT = 'stopped-at'
 UTF8 = 'utf8'
 """In the application's data on the peer relation: what ``utf8`` means on all servers, if it is ``utf8mb3``."""
 
-_TOLD_S = 3600.0
+_SHOWN_S = 3600.0
 """How long a status says that the server was found stopped."""
 _NOTE = '# Written by the charm: local changes are overwritten.'
 
@@ -222,7 +222,7 @@ def _status(inputs: charmkit.Inputs) -> tuple[state.Status, ...]:
 
 def _found_stopped(inputs: charmkit.Inputs) -> tuple[state.Status, ...]:
     at = stopped_at(inputs)
-    if not at or inputs.now - at > _TOLD_S:
+    if not at or inputs.now - at > _SHOWN_S:
         return ()
     when = datetime.datetime.fromtimestamp(at, datetime.UTC)
     return (

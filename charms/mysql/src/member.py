@@ -10,7 +10,7 @@ import galera_node
 import mariadb
 import own_accounts
 import tcp_service
-from charmkit import chosen, host, turns
+from charmkit import host, shared_secrets, turns
 from charmkit.relations import host_in_url, mysql, unit_order
 
 SST = 'sst-password'
@@ -23,9 +23,9 @@ HEALTH_UNIT = f'/etc/systemd/system/{HEALTH_SERVICE}.service'
 _NOTE = '# Written by the charm: local changes are overwritten.'
 
 
-def passwords(inputs: charmkit.Inputs) -> chosen.Chosen:
+def passwords(inputs: charmkit.Inputs) -> shared_secrets.Chosen:
     """The password of the copies, chosen by the leader once."""
-    return chosen.decide((SST,), inputs)
+    return shared_secrets.decide((SST,), inputs)
 
 
 def address(inputs: charmkit.Inputs) -> str:

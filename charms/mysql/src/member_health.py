@@ -106,13 +106,13 @@ class _Last:
 _LAST = _Last()
 
 
-class _Answers(http.server.BaseHTTPRequestHandler):
+class _Handler(http.server.BaseHTTPRequestHandler):
     timeout = 5
 
     def do_GET(self) -> None:
-        answer = _LAST.get()
-        body = json.dumps(answer, sort_keys=True).encode() + b'\n'
-        self.send_response(200 if answer['ok'] else 503)
+        reply = _LAST.get()
+        body = json.dumps(reply, sort_keys=True).encode() + b'\n'
+        self.send_response(200 if reply['ok'] else 503)
         self.send_header('Content-Type', 'application/json')
         self.send_header('Content-Length', str(len(body)))
         self.send_header('Connection', 'close')
@@ -132,7 +132,7 @@ class _Server(http.server.ThreadingHTTPServer):
     def __init__(self, address: str, port: int) -> None:
         six = ipaddress.ip_address(address).version == 6
         self.address_family = socket.AF_INET6 if six else socket.AF_INET
-        super().__init__((address, port), _Answers)
+        super().__init__((address, port), _Handler)
 
 
 def main(port: str, *addresses: str) -> None:

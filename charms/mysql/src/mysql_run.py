@@ -41,7 +41,7 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
                 read_only=True,
             )
         case charmkit.Action(name='backup'):
-            return _answered(
+            return _with_backup_results(
                 charmkit.Desired(tasks=(backups.Make(inputs.now),), read_only=True), inputs
             )
         case charmkit.Action(name='restore'):
@@ -49,11 +49,13 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
             desired = _served(why, inputs)
             restore = backups.Restore(path)
             # The grants come after it: it may have brought others.
-            return _answered(dataclasses.replace(desired, tasks=(restore, *desired.tasks)), inputs)
+            return _with_backup_results(
+                dataclasses.replace(desired, tasks=(restore, *desired.tasks)), inputs
+            )
         case charmkit.Action(name='rotate-password'):
             return _rotated(why, inputs)
         case charmkit.Action(name='cluster-status' | cluster_run.REBOOT | cluster_run.REJOIN):
-            return cluster_actions.answer(why, inputs)
+            return cluster_actions.run_action(why, inputs)
         case charmkit.Action(name='take-over'):
             return dataclasses.replace(_served(why, inputs), results={'server': inputs.site.unit})
         case _:
@@ -120,14 +122,14 @@ def _rotated(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
     desired = _served(why, inputs)
     report = inputs.seen.get(server.CONVERGE)
     looked = inputs.seen.get('look')
-    away = isinstance(looked, galera_node.Seen) and not looked.here.synced
+    away = isinstance(looked, galera_node.MemberProbe) and not looked.here.synced
     if inputs.failed or away or (isinstance(report, server.Report) and report.refused):
         said = report.refused if isinstance(report, server.Report) else 'the server does not run'
         return charmkit.Desired(failure=f'No password was rotated: {said}')
     return rotation.recorded(desired, why, inputs, _users(inputs))
 
 
-def _answered(desired: charmkit.Desired, inputs: charmkit.Inputs) -> charmkit.Desired:
+def _with_backup_results(desired: charmkit.Desired, inputs: charmkit.Inputs) -> charmkit.Desired:
     """With what the backup task, the first, has found."""
     found = inputs.seen.get(desired.tasks[0].name)
     if isinstance(found, backups.Failed):
@@ -152,18 +154,18 @@ def _served(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
         status = charmkit.Status('blocked', f'the server refused: {said}')
         desired = dataclasses.replace(desired, status=(*desired.status, status))
     writer = run.writer()
-    place = Place(
+    role = ServerRole(
         db_host=cluster_run.db_host(run) if writer.unit else '',
         turn=writer.turn,
         makes=run.makes() or action(why, 'restore') is not None,
         clustered=True,
         start=run.now.start if run.now else '',
     )
-    return _with_clients(desired, why, inputs, place)
+    return _with_clients(desired, why, inputs, role)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Place:
+class ServerRole:
     """What this server is to its clients."""
 
     db_host: str
@@ -208,20 +210,20 @@ def _single(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
         return desired
     writer = galera.read_writer(inputs.peers.get(mariadb.WRITER, ''))
     here = inputs.site.address_on('shared-db')
-    place = Place(db_host=tcp_service.address(inputs) or here, turn=writer.turn)
-    return _with_clients(desired, why, inputs, place)
+    role = ServerRole(db_host=tcp_service.address(inputs) or here, turn=writer.turn)
+    return _with_clients(desired, why, inputs, role)
 
 
 def _disks(desired: charmkit.Desired, inputs: charmkit.Inputs) -> dict[str, Any]:
     found = cast('tuple[disks.Disk, ...]', inputs.seen.get(disks.DISKS, ()))
     return {
-        'tasks': (*desired.tasks, disks.Look((mariadb.DATA, mariadb.BACKUPS))),
+        'tasks': (*desired.tasks, disks.ProbeDisks((mariadb.DATA, mariadb.BACKUPS))),
         'status': (*desired.status, *disks.statuses(found)),
     }
 
 
 def _with_clients(
-    desired: charmkit.Desired, why: charmkit.Why, inputs: charmkit.Inputs, place: Place
+    desired: charmkit.Desired, why: charmkit.Why, inputs: charmkit.Inputs, role: ServerRole
 ) -> charmkit.Desired:
     asked = mariadb.asked(inputs)
     every = [request for requests in asked.requests.values() for request in requests]
@@ -230,13 +232,11 @@ def _with_clients(
         grants.keys(mariadb.seed(inputs), rotation.of(why, inputs, _users(inputs)), inputs.now),
         inputs.fresh,
         emptied=action(why, 'restore') is not None,
-        makes=place.makes,
-        own=place.clustered or bool(inputs.of(tcp_service.ENDPOINT)),
-        sst_password=member.passwords(inputs).values.get(member.SST, '')
-        if place.clustered
-        else '',
-        known=_known(inputs, place) if place.clustered else None,
-        three_byte=mariadb.three_byte(inputs) if place.clustered else None,
+        makes=role.makes,
+        own=role.clustered or bool(inputs.of(tcp_service.ENDPOINT)),
+        sst_password=member.passwords(inputs).values.get(member.SST, '') if role.clustered else '',
+        known=_known(inputs, role) if role.clustered else None,
+        three_byte=mariadb.three_byte(inputs) if role.clustered else None,
     )
     desired = dataclasses.replace(
         desired,
@@ -246,29 +246,29 @@ def _with_clients(
     report = inputs.seen.get(server.CONVERGE)
     if not isinstance(report, server.Report):
         return desired
-    if place.clustered:
+    if role.clustered:
         desired = dataclasses.replace(
-            desired, memory={**desired.memory, KNOWN: _remembered(report, place)}
+            desired, memory={**desired.memory, KNOWN: _remembered(report, role)}
         )
-    return _reported(desired, report, converge, asked, inputs, place)
+    return _reported(desired, report, converge, asked, inputs, role)
 
 
 KNOWN = 'known'
 """In a member's memory: what its server had when each database bore its mark."""
 
 
-def _known(inputs: charmkit.Inputs, place: Place) -> dict[str, generations.Known]:
+def _known(inputs: charmkit.Inputs, role: ServerRole) -> dict[str, generations.Known]:
     kept: Mapping[str, Any] = inputs.memory.get(KNOWN, {})
-    if kept.get('start') != place.start:
+    if kept.get('start') != role.start:
         return {}
     marks = cast('Mapping[str, list[Any]]', kept['marks'])
     return {name: generations.Known(*fields) for name, fields in marks.items()}
 
 
-def _remembered(report: server.Report, place: Place) -> dict[str, object]:
+def _remembered(report: server.Report, role: ServerRole) -> dict[str, object]:
     marks = generations.remembered(report.seen.databases)
     return {
-        'start': place.start,
+        'start': role.start,
         'marks': {name: list(dataclasses.astuple(known)) for name, known in marks.items()},
     }
 
@@ -279,24 +279,24 @@ def _reported(
     converge: server.Converge,
     asked: mariadb.Asked,
     inputs: charmkit.Inputs,
-    place: Place,
+    role: ServerRole,
 ) -> charmkit.Desired:
     """With the answers that hold. Where one does not, what was said before stays said, and the status says why."""
     keys = converge.keys
     passwords = {r.user: keys.password(r.user) for each in asked.requests.values() for r in each}
-    answers = {
+    responses = {
         relation: mysql.response(
-            place.db_host, requests, passwords, report.generations, turn=place.turn
+            role.db_host, requests, passwords, report.generations, turn=role.turn
         )
         for relation, requests in asked.requests.items()
-        if place.db_host
+        if role.db_host
         and all(grants.holds(r, report.seen, keys) for r in tcp_service.through(inputs, requests))
         # Whoever only looks may see that a mark is of use no more before another one has set it anew.
-        and (place.makes or all(report.generations.get(r.database) for r in requests))
+        and (role.makes or all(report.generations.get(r.database) for r in requests))
     }
     old = converge.want.databases & {*report.seen.three_byte}
     machine = desired.host
-    if not (place.clustered or report.refused):  # A member has it before its server starts.
+    if not (role.clustered or report.refused):  # A member has it before its server starts.
         written = mariadb.characters(three_byte=bool(old))
         machine = dataclasses.replace(machine, files=(*machine.files, written))
     agreed = dict(desired.app_data.get('peers', {}))
@@ -306,7 +306,7 @@ def _reported(
         desired,
         host=machine,
         app_data={**desired.app_data, 'peers': agreed},
-        unit_data={**desired.unit_data, **answers},
+        unit_data={**desired.unit_data, **responses},
         status=(*desired.status, *_said(report, old)),
     )
 

@@ -19,7 +19,7 @@ from charmkit.machine import Finished
 _log = logging.getLogger(__name__)
 
 CLIENT = ('mariadb', '--protocol=socket', '--default-character-set=utf8mb4')
-_ANSWER_S = 60.0
+_TIMEOUT_S = 60.0
 _SESSION = ('--batch', '--init-command=SET lock_wait_timeout=20')
 """A client that is in the middle of a migration holds its database for itself; the server's own patience is a day."""
 _ESCAPED = re.compile(r'\\.')
@@ -170,7 +170,7 @@ def query(machine: charmkit.Machine, sql: str) -> list[dict[str, str]]:
     return _rows(_run(machine, sql).splitlines())
 
 
-def answer(machine: charmkit.Machine, sql: str) -> str:
+def output(machine: charmkit.Machine, sql: str) -> str:
     """What the client prints for *sql*, of several statements.
 
     Raises:
@@ -214,7 +214,7 @@ def execute(machine: charmkit.Machine, statements: Iterable[grants.Statement]) -
     for statement in every:
         _log.info('%s', statement.summary)
     sql = '\n'.join(s.sql for s in every)
-    done = machine.program(*CLIENT, *_SESSION, '--force', stdin=sql, timeout_s=_ANSWER_S)
+    done = machine.program(*CLIENT, *_SESSION, '--force', stdin=sql, timeout_s=_TIMEOUT_S)
     if done.status < 0:
         raise ServerError(_words(done))
     said = [line for line in done.output.splitlines() if line.startswith('ERROR')]
@@ -244,7 +244,7 @@ def disconnect_clients(machine: charmkit.Machine) -> None:
 
 
 def _run(machine: charmkit.Machine, sql: str) -> str:
-    done = machine.program(*CLIENT, *_SESSION, stdin=sql, timeout_s=_ANSWER_S)
+    done = machine.program(*CLIENT, *_SESSION, stdin=sql, timeout_s=_TIMEOUT_S)
     if done.status:
         raise ServerError(_words(done))
     return done.output
@@ -252,7 +252,7 @@ def _run(machine: charmkit.Machine, sql: str) -> str:
 
 def _words(done: Finished) -> str:
     if done.status < 0:
-        return f'no answer within {_ANSWER_S:.0f} s'
+        return f'no answer within {_TIMEOUT_S:.0f} s'
     said = ' '.join(done.output.split())[-500:]
     return said or f'the client ended with {done.status}'
 

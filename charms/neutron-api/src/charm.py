@@ -63,7 +63,7 @@ def ml2_conf(ready: charmkit.Ready) -> conf.Ini:
     return networks.ml2_conf(ready.inputs.options, backend(ready))
 
 
-def tell_nova(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
+def nova_databag(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
     """Where the API is."""
     chosen = ready.inputs.options
     return neutron.api_databag(
@@ -76,13 +76,13 @@ def tell_nova(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag
     )
 
 
-def tell_agents(ready: charmkit.Ready, relation: relations.Relation) -> relations.Databag:
+def agents_databag(ready: charmkit.Ready, relation: relations.Relation) -> relations.Databag:
     """What they have in common with the API."""
     address = ready.inputs.site.address_on(relation.name)
     return neutron.settings_databag(networks.settings(ready.inputs.options), address)
 
 
-def tell_subordinates(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
+def subordinates_databag(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
     """What the API would have without them."""
     chosen = ready.inputs.options
     return neutron.subordinate_databag(
@@ -122,9 +122,9 @@ class NeutronApiCharm(charmkit.ApiCharm):
         options=networks.OPTIONS,
         config={CONF: neutron_conf, ML2: ml2_conf},
         offers=(
-            charmkit.Offer('neutron-api', tell_nova),
-            charmkit.Offer('neutron-plugin-api', tell_agents),
-            charmkit.Offer(BACKEND.relation, tell_subordinates),
+            charmkit.Offer('neutron-api', nova_databag),
+            charmkit.Offer('neutron-plugin-api', agents_databag),
+            charmkit.Offer(BACKEND.relation, subordinates_databag),
         ),
         machine=workers.native,
         notes=notes,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from charmkit import conf, forms, neutron, options
+from charmkit import conf, neutron, options, validators
 
 TUNNELS = ('vxlan', 'gre')
 TENANT_TYPES = ('', 'vlan', 'flat', 'local', *TUNNELS)
@@ -67,7 +67,7 @@ KINDS = options.words('any of vxlan, gre', lambda w: w in TUNNELS)
 DOMAIN = options.Kind(
     'string',
     'a domain name that ends with a dot',
-    lambda text: not text or (text.endswith('.') and forms.is_hostname(text)),
+    lambda text: not text or (text.endswith('.') and validators.is_hostname(text)),
 )
 
 FAILOVER = 'allow-automatic-l3agent-failover'

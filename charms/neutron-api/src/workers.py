@@ -50,8 +50,8 @@ WantedBy=multi-user.target
 
 
 IN_USE = '/etc/neutron/in_use.py'
-"""Keeps a column for servers of an older release while the database is migrated; see :mod:`in_use`."""
-_IN_USE = pathlib.Path(__file__).with_name('in_use.py').read_text(encoding='utf-8')
+"""Keeps a column for servers of an older release while the database is migrated; see :mod:`subnet_migration`."""
+_IN_USE = pathlib.Path(__file__).with_name('subnet_migration.py').read_text(encoding='utf-8')
 
 
 def program() -> host.Host:

@@ -33,7 +33,7 @@ def computes(ready: charmkit.Ready) -> tuple[nova.Compute, ...]:
     return ready[control.COMPUTES] if ready.has(control.COMPUTES) else ()
 
 
-def to_computes(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
+def compute_databag(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
     """What compute nodes are told."""
     found = computes(ready)
     network = ready[control.NETWORK] if ready.has(control.NETWORK) else neutron.Api(url='')
@@ -52,16 +52,16 @@ def to_computes(ready: charmkit.Ready, _: relations.Relation) -> relations.Datab
     return nova.databag(nova.with_keys(controller, found))
 
 
-def to_gateways(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
+def gateway_databag(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
     """Where the metadata API is, for neutron's agents."""
     at = urlsplit(ready.inputs.site.urls[METADATA]['internal'])
-    told = neutron.Metadata(
+    settings = neutron.Metadata(
         host=at.hostname or '',
         secret=ready.chosen[control.SHARED],
         port=at.port or {'https': 443}.get(at.scheme, 80),
         protocol='https' if at.scheme == 'https' else 'http',
     )
-    return neutron.metadata_databag(told, ready[control.IDENTITY].region)
+    return neutron.metadata_databag(settings, ready[control.IDENTITY].region)
 
 
 def machine(ready: charmkit.Ready) -> host.Host:
@@ -142,8 +142,8 @@ class NovaCloudControllerCharm(charmkit.ApiCharm):
         options=control.OPTIONS,
         config={'/etc/nova/nova.conf': control.nova_conf, nova_paste.PATH: nova_paste.paste},
         offers=(
-            charmkit.Offer(control.COMPUTES.relation, to_computes),
-            charmkit.Offer('quantum-network-service', to_gateways),
+            charmkit.Offer(control.COMPUTES.relation, compute_databag),
+            charmkit.Offer('quantum-network-service', gateway_databag),
         ),
         chosen=(control.SHARED,),
         machine=machine,
@@ -167,7 +167,7 @@ class NovaCloudControllerCharm(charmkit.ApiCharm):
             return charmkit.Desired(failure='There are no tables of nova yet: see the status')
         identity = control.IDENTITY.read(inputs.of(control.IDENTITY.relation), inputs.site)
         computes = control.COMPUTES.read(inputs.of(control.COMPUTES.relation), inputs.site)
-        return nova_actions.answer(why, inputs, identity, computes or ())
+        return nova_actions.run_action(why, inputs, identity, computes or ())
 
 
 if __name__ == '__main__':  # pragma: nocover

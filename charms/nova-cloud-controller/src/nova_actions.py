@@ -102,7 +102,7 @@ def zones(computes: Iterable[nova.Compute]) -> tuple[tuple[str, str], ...]:
     return tuple((c.hostname, c.zone) for c in computes if c.zone not in ('', NOVAS_OWN))
 
 
-def answer(
+def run_action(
     why: charmkit.Action,
     inputs: charmkit.Inputs,
     identity: keystone.Identity | None,

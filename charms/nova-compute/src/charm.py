@@ -15,14 +15,13 @@ from typing import Any
 import acceleration
 import charmkit
 import hypervisor
-import in_cloud
-import moving
+import migration_keys
+import node_registration
+import node_status
 import ops
-import standing
 from charmkit import (
     cinder,
     conf,
-    forms,
     host,
     neutron,
     nova,
@@ -30,6 +29,7 @@ from charmkit import (
     rabbitmq,
     relations,
     subordinate,
+    validators,
 )
 from charmkit.relations import running
 
@@ -50,7 +50,7 @@ OPTIONS = (
         options.Kind(
             'string',
             'a name of at most 255 characters, in one line, without a colon',
-            lambda text: bool(text) and forms.is_line(text) and ':' not in text,
+            lambda text: bool(text) and validators.is_line(text) and ':' not in text,
             longest=255,
         ),
         'nova',
@@ -128,7 +128,7 @@ def driver_conf(ready: charmkit.Ready) -> conf.Ini:
             'virt_type': virt_type,
             'cpu_mode': mode,
             'live_migration_inbound_addr': address,
-            'live_migration_uri': moving.URI,
+            'live_migration_uri': migration_keys.URI,
         },
     }
 
@@ -137,64 +137,66 @@ def machine(ready: charmkit.Ready) -> host.Host:
     """libvirt, the way to other nodes, and the trial of KVM."""
     return host.merge(
         hypervisor.desired(ready),
-        moving.desired(ready[CONTROLLER], ready.inputs.versions.get(hypervisor.COMPUTE, '')),
-        in_cloud.machine(ready.inputs),
+        migration_keys.desired(
+            ready[CONTROLLER], ready.inputs.versions.get(hypervisor.COMPUTE, '')
+        ),
+        node_registration.machine(ready.inputs),
         host.Host(files=(acceleration.program(),)),
     )
 
 
-def to_controller(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
+def controller_databag(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
     """Who this node is, and what it runs."""
     zone = str(ready.inputs.options['default-availability-zone'])
     runs = running.Running(ready.release.name, ready.inputs.facts.base)
-    known = '' if in_cloud.removed(ready.inputs) else standing.service(ready.inputs)
-    own = moving.present(ready, node(ready.inputs).name, zone, known)
+    known = '' if node_registration.removed(ready.inputs) else node_status.service(ready.inputs)
+    own = migration_keys.present(ready, node(ready.inputs).name, zone, known)
     return {**own, **running.write(runs)}
 
 
-def node(inputs: charmkit.Inputs) -> in_cloud.Node:
+def node(inputs: charmkit.Inputs) -> node_registration.Node:
     """Who this node is to nova."""
     plugin = NETWORK.read(inputs.of(NETWORK.relation), inputs.site)
     controller = CONTROLLER.read(inputs.of(CONTROLLER.relation), inputs.site)
-    return in_cloud.Node(
+    return node_registration.Node(
         name=(plugin.host if plugin else '') or inputs.facts.hostname,
         identity=controller.identity if controller else None,
     )
 
 
-def look(inputs: charmkit.Inputs) -> standing.Look | None:
+def look(inputs: charmkit.Inputs) -> node_status.ProbeNode | None:
     """How nova is asked whether servers can be made here; None while it has told no account."""
     own, controller = node(inputs), CONTROLLER.read(inputs.of(CONTROLLER.relation), inputs.site)
     if controller is None:
         return None
     hostname = inputs.facts.hostname or own.name
-    return standing.Look(own.name, hostname, controller.identity, controller.mapped)
+    return node_status.ProbeNode(own.name, hostname, controller.identity, controller.mapped)
 
 
 def runs(ready: charmkit.Ready) -> bool:
     """Whether nova-compute is to run: it is known how guests do, and the unit is in the cloud."""
-    return acceleration.decided(ready) and not in_cloud.removed(ready.inputs)
+    return acceleration.decided(ready) and not node_registration.removed(ready.inputs)
 
 
 def tasks(ready: charmkit.Ready) -> tuple[charmkit.Task, ...]:
     """What is to be found out on the machine, and of nova."""
-    of_nova = in_cloud.tasks(node(ready.inputs), ready.inputs)
+    of_nova = node_registration.tasks(node(ready.inputs), ready.inputs)
     asked = look(ready.inputs) if runs(ready) else None
-    stands = standing.tasks(asked, ready.inputs, again=ready.time_passes)
-    return (moving.Keys(), *acceleration.tasks(ready), *of_nova, *stands)
+    stands = node_status.tasks(asked, ready.inputs, again=ready.time_passes)
+    return (migration_keys.Keys(), *acceleration.tasks(ready), *of_nova, *stands)
 
 
 def memory(ready: charmkit.Ready) -> Mapping[str, Any]:
     """What later runs are to know."""
-    out = in_cloud.removed(ready.inputs)
-    stands = standing.nothing() if out else standing.memory(ready.inputs)
-    return {**acceleration.memory(ready), **in_cloud.memory(ready.inputs), **stands}
+    out = node_registration.removed(ready.inputs)
+    stands = node_status.nothing() if out else node_status.memory(ready.inputs)
+    return {**acceleration.memory(ready), **node_registration.memory(ready.inputs), **stands}
 
 
 def notes(ready: charmkit.Ready) -> tuple[charmkit.Status, ...]:
     """What the operator should know."""
-    waits = standing.notes(ready.inputs) if runs(ready) else ()
-    return (*in_cloud.notes(ready.inputs), *waits, *acceleration.notes(ready))
+    waits = node_status.notes(ready.inputs) if runs(ready) else ()
+    return (*node_registration.notes(ready.inputs), *waits, *acceleration.notes(ready))
 
 
 class NovaComputeCharm(charmkit.AgentCharm):
@@ -224,7 +226,7 @@ class NovaComputeCharm(charmkit.AgentCharm):
             '/etc/nova/nova.conf': nova_conf,
             '/etc/nova/nova-compute.conf': driver_conf,
         },
-        offers=(charmkit.Offer(CONTROLLER.relation, to_controller),),
+        offers=(charmkit.Offer(CONTROLLER.relation, controller_databag),),
         lifecycle=charmkit.Declaration(
             provides=('hypervisor',),
             after=('network', 'compute'),
@@ -239,10 +241,10 @@ class NovaComputeCharm(charmkit.AgentCharm):
     def run(self, why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
         """What this unit is to be, and what becomes of its place in the cloud."""
         ordinary = functools.partial(super().run, why)
-        if isinstance(why, charmkit.Action) and why.name in in_cloud.ACTIONS:
-            return in_cloud.answer(why, node(inputs), inputs, ordinary)
+        if isinstance(why, charmkit.Action) and why.name in node_registration.ACTIONS:
+            return node_registration.run_action(why, node(inputs), inputs, ordinary)
         desired = ordinary(inputs)
-        if not standing.serves(inputs):
+        if not node_status.serves(inputs):
             return desired
         others = frozenset({nova.MAPPED})  # That they are mapped is nothing to it.
         unheeded = {**desired.unheeded, CONTROLLER.relation: others}

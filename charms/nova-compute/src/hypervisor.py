@@ -21,14 +21,14 @@ _OWN_UUID = 'host_uuid_source = "machine-id"\n'
 _IN_CONTAINER = 'cgroup_controllers = [ ]\nnamespaces = [ ]\n'
 # It would end while nobody is connected, and be taken for one that has died.
 _ALWAYS_THERE = 'LIBVIRTD_ARGS=""\n'
-_ANSWERS = 'until virsh --connect qemu:///system version >/dev/null 2>&1; do sleep 1; done'
+_RESPONDS = 'until virsh --connect qemu:///system version >/dev/null 2>&1; do sleep 1; done'
 _AFTER_LIBVIRT = f"""{_NOTE}[Unit]
 After={LIBVIRT}.service
 Wants={LIBVIRT}.service
 
 [Service]
 # Without libvirt it ends with 0, and nothing would start it again.
-ExecStartPre=/usr/bin/timeout 60 /bin/sh -c '{_ANSWERS}'
+ExecStartPre=/usr/bin/timeout 60 /bin/sh -c '{_RESPONDS}'
 Restart=always
 RestartSec=5
 TimeoutStartSec=180

@@ -22,7 +22,7 @@ _API, _VERSION = 'compute', 'compute 2.53'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Seen:
+class ServiceState:
     """What nova has of it."""
 
     service: str = ''
@@ -38,14 +38,14 @@ class Seen:
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class ProbeService:
     """Ask nova; the result is a :class:`Seen`."""
 
     host: str
     identity: keystone.Identity
     name: str = LOOK
 
-    def carry_out(self, machine: Machine) -> Seen:
+    def carry_out(self, machine: Machine) -> ServiceState:
         """Ask, by *machine*."""
         host = urllib.parse.quote(self.host, safe='')
         try:
@@ -53,16 +53,16 @@ class Look:
             found: Any = client.ask('GET', f'/os-services?binary={BINARY}&host={host}')
             there: Any = client.ask('GET', f'/servers?all_tenants=1&host={host}')
             service: Mapping[str, Any] = next(iter(found['services']), None) or {}
-            return Seen(
+            return ServiceState(
                 service=str(service.get('id', '')),
                 enabled=service.get('status') == 'enabled',
                 reason=str(service.get('disabled_reason') or ''),
                 servers=tuple(sorted(str(s['name']) for s in there['servers'])),
             )
         except openstack.RefusedError as e:
-            return Seen(refused=str(e))
+            return ServiceState(refused=str(e))
         except (KeyError, TypeError, AttributeError):
-            return Seen(refused='nova answers what nobody can read')
+            return ServiceState(refused='nova answers what nobody can read')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,13 +101,13 @@ class List:
     identity: keystone.Identity
     name: str = 'nodes'
 
-    def carry_out(self, machine: Machine) -> str | Seen:
+    def carry_out(self, machine: Machine) -> str | ServiceState:
         """Ask, by *machine*."""
         try:
             client = openstack.login(machine, self.identity, _API, _VERSION)
             found = client.ask('GET', f'/os-services?binary={BINARY}')
             return json.dumps(found['services'], sort_keys=True)
         except openstack.RefusedError as e:
-            return Seen(refused=str(e))
+            return ServiceState(refused=str(e))
         except (KeyError, TypeError):
-            return Seen(refused='nova answers what nobody can read')
+            return ServiceState(refused='nova answers what nobody can read')

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 
-from charmkit import forms, options
+from charmkit import options, validators
 from charmkit.options import SWITCH, Kind, Option, Value
 from charmkit.relations import host_in_url
 
@@ -32,11 +32,13 @@ def _is_types(text: str) -> bool:
     return len(words) <= 2 and len({*words}) == len(words) and {*words} <= {*_TYPES}
 
 
-_TEXT = Kind('string', 'text in one line, without blanks around it', forms.is_line, longest=255)
+_TEXT = Kind(
+    'string', 'text in one line, without blanks around it', validators.is_line, longest=255
+)
 _URL = Kind(
     'string',
     'a URL that begins with http:// or https://',
-    lambda text: not text or forms.is_web_address(text),
+    lambda text: not text or validators.is_web_address(text),
     longest=2000,
 )
 

@@ -40,7 +40,7 @@ class Observed:
 
     users: Mapping[str, User] = dataclasses.field(default_factory=dict[str, User])
     vhosts: frozenset[str] = frozenset()
-    whole: frozenset[tuple[str, str]] = frozenset()
+    complete: frozenset[tuple[str, str]] = frozenset()
     """User and virtual host, where the user may do all."""
     partial: frozenset[tuple[str, str]] = frozenset()
     """The same, where it may do some."""
@@ -119,32 +119,34 @@ def desired(requests: Iterable[rabbitmq.Request], held: Keys, ttl_ms: int = 0) -
 
 def observed(definitions: str) -> Observed:
     """Understand what ``rabbitmqctl export_definitions`` says (RabbitMQ's documentation of definitions)."""
-    told = wire.load_object(definitions)
+    output = wire.load_object(definitions)
     grants = {
         (wire.text(p.get('user')), wire.text(p.get('vhost'))): tuple(
             wire.text(p.get(key)) for key in ('configure', 'write', 'read')
         )
-        for p in _objects(told, 'permissions')
+        for p in _objects(output, 'permissions')
     }
     return Observed(
         {
             name: User(name, wire.text(u.get('password_hash')), wire.texts(u.get('tags')))
-            for u in _objects(told, 'users')
+            for u in _objects(output, 'users')
             if (name := wire.text(u.get('name')))
         },
-        frozenset(wire.text(v.get('name')) for v in _objects(told, 'vhosts')),
+        frozenset(wire.text(v.get('name')) for v in _objects(output, 'vhosts')),
         frozenset(pair for pair, rights in grants.items() if rights == _ALL),
         frozenset(pair for pair, rights in grants.items() if rights != _ALL),
         {
             wire.text(p.get('vhost')): _ttl(p.get('definition'))
-            for p in _objects(told, 'policies')
+            for p in _objects(output, 'policies')
             if p.get('name') == NOTIFICATIONS
         },
     )
 
 
-def _objects(told: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    return [cast('Mapping[str, Any]', x) for x in wire.items(told.get(key)) if isinstance(x, dict)]
+def _objects(output: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    return [
+        cast('Mapping[str, Any]', x) for x in wire.items(output.get(key)) if isinstance(x, dict)
+    ]
 
 
 def _ttl(definition: object) -> int:
@@ -175,7 +177,7 @@ def plan(want: Desired, seen: Observed, *, leader: bool) -> Change:
         for name, password in sorted(want.passwords.items())
         if name not in seen.users or (leader and not _right(seen.users[name], password))
     ]
-    permissions = sorted(want.permissions - seen.whole)
+    permissions = sorted(want.permissions - seen.complete)
     vhosts = sorted(want.vhosts - seen.vhosts)
     ttls = [
         v
@@ -188,7 +190,7 @@ def plan(want: Desired, seen: Observed, *, leader: bool) -> Change:
         *(f'let {u} into {v}' for u, v in permissions),
         *(f'limit notifications in {v}' for v in ttls),
     )
-    told: dict[str, list[dict[str, object]]] = {
+    definitions: dict[str, list[dict[str, object]]] = {
         'users': [
             {
                 **{'name': u.name, 'password_hash': u.password_hash, 'tags': [TAG], 'limits': {}},
@@ -205,7 +207,7 @@ def plan(want: Desired, seen: Observed, *, leader: bool) -> Change:
     }
     commands = _removals(want, seen) if leader else ()
     return Change(
-        json.dumps(told, sort_keys=True) if summary else '',
+        json.dumps(definitions, sort_keys=True) if summary else '',
         (*summary, *(' '.join(c) for c in commands)),
         commands,
     )
@@ -215,7 +217,7 @@ def _removals(want: Desired, seen: Observed) -> tuple[tuple[str, ...], ...]:
     ours = {name for name, u in seen.users.items() if TAG in u.tags}
     # The packages' own user has a password that everybody knows.
     gone = sorted(ours - want.passwords.keys()) + sorted({'guest'} & seen.users.keys())
-    left = (seen.whole | seen.partial) - want.permissions
+    left = (seen.complete | seen.partial) - want.permissions
     return (
         *(('delete_user', name) for name in gone),
         *(
@@ -238,7 +240,7 @@ def holds(request: rabbitmq.Request, held: Keys, seen: Observed) -> bool:
     return (
         user is not None
         and _right(user, account.password)
-        and (account.name, request.vhost) in seen.whole
+        and (account.name, request.vhost) in seen.complete
     )
 
 

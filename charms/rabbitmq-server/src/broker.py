@@ -18,7 +18,7 @@ DATA = '/var/lib/rabbitmq/mnesia'
 _BIN = '/usr/lib/rabbitmq/bin'
 """Where Debian has what its own wrappers call: those go through a shell once more."""
 _USER = 'rabbitmq'
-_ANSWER_S = 60.0
+_TIMEOUT_S = 60.0
 _JOIN_S = 600.0
 _START_S = 660.0
 _TRIES = 3
@@ -31,7 +31,7 @@ _IMPORT = 'umask 077; f=$(mktemp) && cat > "$f" && "$0" -q import_definitions "$
 class Report:
     """How the node, its cluster and its accounts are, after everything was done that could be done."""
 
-    here: membership.Seen = dataclasses.field(default_factory=membership.Seen)
+    here: membership.ClusterStatus = dataclasses.field(default_factory=membership.ClusterStatus)
     member: bool = False
     lost: bool = False
     """Others count this unit in, and it has nothing of theirs."""
@@ -131,7 +131,7 @@ class Ask:
 
     argv: tuple[str, ...]
     program: str = 'rabbitmqctl'
-    timeout_s: float = _ANSWER_S
+    timeout_s: float = _TIMEOUT_S
     name: str = 'ask'
 
     def carry_out(self, machine: charmkit.Machine) -> Finished:
@@ -166,7 +166,7 @@ class Forget:
     def carry_out(self, machine: charmkit.Machine) -> str:
         """'' when it is none any more, else why it is."""
         here = status(machine)
-        if not here.answers:
+        if not here.is_reachable:
             return 'this unit does not answer: run it on another one'
         if self.node not in here.members:
             return f'{self.node} is no member: {" ".join(sorted(here.members))} are'
@@ -176,7 +176,7 @@ class Forget:
 
 
 @dataclasses.dataclass(frozen=True)
-class Leave:
+class LeaveCluster:
     """Leave the cluster, as a unit that is removed does; what cannot be done the others do (``forget``)."""
 
     me: str
@@ -194,20 +194,20 @@ class Leave:
         return ''
 
 
-def status(machine: charmkit.Machine, node: str = '') -> membership.Seen:
+def status(machine: charmkit.Machine, node: str = '') -> membership.ClusterStatus:
     """What *node* says of its cluster; this unit's own where none is named."""
     where = ('-n', node) if node else ()
-    told = ctl(machine, *where, 'cluster_status', '--formatter', 'json')
-    return membership.Seen() if told.status else membership.seen(told.output)
+    output = ctl(machine, *where, 'cluster_status', '--formatter', 'json')
+    return membership.ClusterStatus() if output.status else membership.parse_status(output.output)
 
 
-def ctl(machine: charmkit.Machine, *argv: str, timeout_s: float = _ANSWER_S) -> Finished:
+def ctl(machine: charmkit.Machine, *argv: str, timeout_s: float = _TIMEOUT_S) -> Finished:
     """What ``rabbitmqctl`` says to *argv*, none of which may be secret."""
     return _run(machine, 'rabbitmqctl', '-q', *argv, timeout_s=timeout_s)
 
 
 def _run(
-    machine: charmkit.Machine, program: str, *argv: str, timeout_s: float = _ANSWER_S
+    machine: charmkit.Machine, program: str, *argv: str, timeout_s: float = _TIMEOUT_S
 ) -> Finished:
     return machine.program(f'{_BIN}/{program}', *argv, user=_USER, timeout_s=timeout_s)
 
@@ -226,19 +226,21 @@ def _words(done: Finished) -> str:
 
 def _look(
     machine: charmkit.Machine, want: membership.Want
-) -> tuple[membership.Seen, Mapping[str, membership.Seen]]:
+) -> tuple[membership.ClusterStatus, Mapping[str, membership.ClusterStatus]]:
     here = status(machine)
     theirs = (
-        {seed: status(machine, seed) for seed in want.seeds} if membership.asks(want, here) else {}
+        {seed: status(machine, seed) for seed in want.seeds}
+        if membership.needs_seeds(want, here)
+        else {}
     )
     return here, theirs
 
 
 def _accounts(machine: charmkit.Machine) -> tuple[amqp_users.Observed | None, str]:
-    told = ctl(machine, 'export_definitions', '-', '--format', 'json')
-    if told.status:
-        return None, _words(told)
-    line = next((x for x in told.output.splitlines() if x.startswith('{')), '')
+    output = ctl(machine, 'export_definitions', '-', '--format', 'json')
+    if output.status:
+        return None, _words(output)
+    line = next((x for x in output.output.splitlines() if x.startswith('{')), '')
     return amqp_users.observed(line), ''
 
 
@@ -248,7 +250,7 @@ def _change(machine: charmkit.Machine, change: amqp_users.Change) -> list[str]:
     refused: list[str] = []
     if change.definitions:
         argv = ('sh', '-c', _IMPORT, f'{_BIN}/rabbitmqctl')
-        done = machine.program(*argv, stdin=change.definitions, user=_USER, timeout_s=_ANSWER_S)
+        done = machine.program(*argv, stdin=change.definitions, user=_USER, timeout_s=_TIMEOUT_S)
         refused.append(_words(done))
     return refused + [_words(ctl(machine, *command)) for command in change.commands]
 
@@ -272,7 +274,7 @@ def _reset(machine: charmkit.Machine, me: str) -> str:
     machine.program('systemctl', 'stop', SERVICE, timeout_s=_START_S)
     old = f'{DATA}/{me}'
     aside = 'rm -rf "$0.forgotten" && mv "$0" "$0.forgotten" && rm -f "$0-feature_flags"'
-    machine.program('sh', '-c', aside, old, timeout_s=_ANSWER_S)
+    machine.program('sh', '-c', aside, old, timeout_s=_TIMEOUT_S)
     machine.program('systemctl', 'reset-failed', SERVICE)
     started = machine.program('systemctl', 'start', SERVICE, timeout_s=_START_S)
     return _words(started)

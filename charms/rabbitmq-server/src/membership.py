@@ -40,7 +40,7 @@ class Alarm:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Seen:
+class ClusterStatus:
     """What one node says of its cluster; nothing when it does not answer."""
 
     members: frozenset[str] = frozenset()
@@ -56,20 +56,20 @@ class Seen:
     """Feature flags that are ready for use and that nobody has enabled."""
 
     @property
-    def answers(self) -> bool:
+    def is_reachable(self) -> bool:
         """Whether the node answers at all."""
         return bool(self.members)
 
 
-def seen(told: str) -> Seen:
+def parse_status(output: str) -> ClusterStatus:
     """Understand what ``rabbitmqctl cluster_status --formatter json`` says (RabbitMQ 3.10 and 4.0)."""
-    line = next((x for x in told.splitlines() if x.startswith('{')), '')
+    line = next((x for x in output.splitlines() if x.startswith('{')), '')
     data = wire.load_object(line)
     versions = (
         wire.text(v.get('rabbitmq_version')) for _, v in wire.objects(_map(data, 'versions'))
     )
     flags = _objects(data, 'feature_flags')
-    return Seen(
+    return ClusterStatus(
         members=frozenset(
             (*wire.texts(data.get('disk_nodes')), *wire.texts(data.get('ram_nodes')))
         ),
@@ -136,13 +136,13 @@ class Step:
     """The node that it is about: whom to join, whom to forget."""
 
 
-def plan(want: Want, here: Seen, theirs: Mapping[str, Seen]) -> Step | None:
+def plan(want: Want, here: ClusterStatus, theirs: Mapping[str, ClusterStatus]) -> Step | None:
     """What this unit does next, if anything.
 
     *here* is what its own node says, *theirs* what the seeds say that were asked, by node: whoever alone is a member is
     asked for them (:func:`asks`).
     """
-    if not here.answers:
+    if not here.is_reachable:
         if seed := _seed(want, theirs):
             return Step('reset', seed)
         # It was joining when the hook before died; one that was a member may have stopped because it is in a minority.
@@ -160,16 +160,16 @@ def plan(want: Want, here: Seen, theirs: Mapping[str, Seen]) -> Step | None:
     return None
 
 
-def asks(want: Want, here: Seen) -> bool:
+def needs_seeds(want: Want, here: ClusterStatus) -> bool:
     """Whether it matters what the seeds say."""
     return here.members <= frozenset({want.me})
 
 
-def _seed(want: Want, theirs: Mapping[str, Seen]) -> str:
+def _seed(want: Want, theirs: Mapping[str, ClusterStatus]) -> str:
     """The first member of a cluster that this unit is not in, and should be; '' for none."""
     for name in want.seeds:
-        cluster = theirs.get(name, Seen())
-        if not cluster.answers or want.me in cluster.members or name not in cluster.up:
+        cluster = theirs.get(name, ClusterStatus())
+        if not cluster.is_reachable or want.me in cluster.members or name not in cluster.up:
             continue
         # Of two that are alone, each of which was a member, one joins the other.
         alone = (want.settled or want.founder) and len(cluster.members) == 1
@@ -178,14 +178,14 @@ def _seed(want: Want, theirs: Mapping[str, Seen]) -> str:
     return ''
 
 
-def lost(want: Want, here: Seen, theirs: Mapping[str, Seen]) -> bool:
+def lost(want: Want, here: ClusterStatus, theirs: Mapping[str, ClusterStatus]) -> bool:
     """Whether this unit stands alone though others count it in: what it had is gone."""
     return here.members == frozenset({want.me}) and any(
         want.me in cluster.members and len(cluster.members) > 1 for cluster in theirs.values()
     )
 
 
-def member(want: Want, here: Seen) -> bool:
+def member(want: Want, here: ClusterStatus) -> bool:
     """Whether this unit is in the cluster."""
     return want.me in here.members and (len(here.members) > 1 or want.founder or want.settled)
 

@@ -22,8 +22,8 @@ def cluster_status(inputs: charmkit.Inputs) -> charmkit.Desired:
     desired = charmkit.Desired(tasks=(_STATUS,), read_only=True)
     if not isinstance(found, Finished):
         return desired
-    seen = membership.seen(found.output)
-    if found.status or not seen.answers:
+    seen = membership.parse_status(found.output)
+    if found.status or not seen.is_reachable:
         return charmkit.Desired(failure=_last(found.output))
     return dataclasses.replace(
         desired,

@@ -28,7 +28,7 @@ REQUESTS = 'requests'
 DEPARTED = 'departed'
 """In the unit's memory: units of whose removal it was told."""
 PAUSED = 'paused'
-LEAVING = 'leaving'
+REMOVING = 'leaving'
 """In the unit's memory: it is being removed, and is not to come back."""
 
 
@@ -47,12 +47,12 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
             return _rotated(why, inputs)
         case charmkit.Action(name='pause'):
             return _paused(why, inputs)
-        case charmkit.Hook() if inputs.memory.get(LEAVING) or why.subject == inputs.site.unit:
+        case charmkit.Hook() if inputs.memory.get(REMOVING) or why.subject == inputs.site.unit:
             # It is this unit that is removed.
             return charmkit.Desired(
                 host=node.desired(inputs),
-                tasks=(broker.Leave(membership.node(inputs.site.unit)),),
-                memory={LEAVING: True},
+                tasks=(broker.LeaveCluster(membership.node(inputs.site.unit)),),
+                memory={REMOVING: True},
             )
         case _:
             return _served(why, inputs)
@@ -222,17 +222,17 @@ def _reported(
         json.dumps(sorted(report.here.members)) if report.member and report.here.members else ''
     )
     mine = {MEMBERS: members} if members else _my_peer_data(inputs)
-    if report.here.answers and not report.member:
+    if report.here.is_reachable and not report.member:
         mine = {**mine, WAITS: 'true'}
     address = inputs.site.address_on('amqp')
-    answers = {
+    responses = {
         relation: rabbitmq.response(address, requests, {r: held.account(r) for r in requests})
         for relation, requests in found.requests.items()
         if report.member and all(amqp_users.holds(r, held, report.accounts) for r in requests)
     }
     return dataclasses.replace(
         desired,
-        unit_data={**desired.unit_data, 'peers': mine, **answers},
+        unit_data={**desired.unit_data, 'peers': mine, **responses},
         status=(*desired.status, *statuses(report, inputs)),
     )
 
@@ -240,11 +240,11 @@ def _reported(
 def statuses(report: broker.Report, inputs: charmkit.Inputs) -> Iterator[charmkit.Status]:
     """What the operator should know of the cluster."""
     here, me = report.here, membership.node(inputs.site.unit)
-    if not here.answers and not inputs.failed:
+    if not here.is_reachable and not inputs.failed:
         yield charmkit.Status(
             'blocked', 'rabbitmq-server does not answer: see journalctl -u rabbitmq-server'
         )
-    if here.answers and inputs.failed:
+    if here.is_reachable and inputs.failed:
         yield charmkit.Status(
             'active', 'rabbitmq-server was started anew: the cluster had forgotten this unit'
         )
@@ -253,7 +253,7 @@ def statuses(report: broker.Report, inputs: charmkit.Inputs) -> Iterator[charmki
             'blocked',
             f'what {me} had of the cluster is gone: run forget-cluster-node node={me} on another unit',
         )
-    elif here.answers and not report.member and not report.refused:
+    elif here.is_reachable and not report.member and not report.refused:
         yield charmkit.Status('waiting', 'waiting for a member of the cluster to join')
     if report.refused:
         yield charmkit.Status('blocked', f'RabbitMQ refused: {report.refused[:300]}')
@@ -261,7 +261,7 @@ def statuses(report: broker.Report, inputs: charmkit.Inputs) -> Iterator[charmki
     yield from _absent(here, {inputs.site.unit, *inputs.peer_units})
 
 
-def _alarms(here: membership.Seen) -> Iterator[charmkit.Status]:
+def _alarms(here: membership.ClusterStatus) -> Iterator[charmkit.Status]:
     for alarm in sorted(here.alarms, key=lambda a: (a.node, a.resource)):
         yield charmkit.Status(
             'blocked', f'{alarm.node} is short of {alarm.resource}: publishers have to wait'
@@ -272,7 +272,7 @@ def _alarms(here: membership.Seen) -> Iterator[charmkit.Status]:
         )
 
 
-def _absent(here: membership.Seen, units: Iterable[str]) -> Iterator[charmkit.Status]:
+def _absent(here: membership.ClusterStatus, units: Iterable[str]) -> Iterator[charmkit.Status]:
     nodes = {membership.node(u) for u in units}
     down = sorted(here.members - here.up)
     if down and 2 * len(here.up) <= len(here.members):

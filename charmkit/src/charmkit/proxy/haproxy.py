@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 
 from .. import limits
-from . import config, rules, secure
+from . import config, rules, tls
 
 SELF = 'lb_self'
 """The backend whose one server says whether this unit wants clients (``/ready``)."""
@@ -91,7 +91,7 @@ global
 {most}{threads}    hard-stop-after {_HARD_STOP_S}s
     mworker-max-reloads 50
 {states}    localpeer {what.unit.replace('/', '-')}
-{secure.defaults(what.frontends)}"""
+{tls.defaults(what.frontends)}"""
 
 
 def _defaults(what: config.Config) -> str:
@@ -200,18 +200,18 @@ def _frontends(f: config.Frontend, lists: rules.Lists) -> Iterator[str]:
     timeout = f'timeout client {f.client_ms}ms'
     connection = (*limits_, timeout, *rules.connection(f, lists))
     if f.tls is None:
-        late = (secure.inner(f'{f.name}{secure.PLAIN}'),) if f.changed_over else ()
+        late = (tls.inner(f'{f.name}{tls.PLAIN}'),) if f.changed_over else ()
         yield _frontend(f, (*binds, *late, *connection), lists)
     elif not f.tls.plain_too:
-        ends = secure.ending(f.tls)
-        late = (secure.inner(f.name, ends),) if f.changed_over else ()
+        ends = tls.ending(f.tls)
+        late = (tls.inner(f.name, ends),) if f.changed_over else ()
         yield _frontend(f, (*(f'{b} {ends}' for b in binds), *late, *connection), lists)
     else:
-        plain = secure.without(f)
-        silent = f'timeout client {secure.SILENT_S}s'
-        yield from secure.sniffing(f, (*binds, *limits_, silent, *rules.connection(f, lists)))
-        yield _frontend(f, (secure.inner(f.name, secure.ending(f.tls)), *limits_, timeout), lists)
-        yield _frontend(plain, (secure.inner(plain.name), *limits_, timeout), lists)
+        plain = tls.without(f)
+        silent = f'timeout client {tls.SILENT_S}s'
+        yield from tls.sniffing(f, (*binds, *limits_, silent, *rules.connection(f, lists)))
+        yield _frontend(f, (tls.inner(f.name, tls.ending(f.tls)), *limits_, timeout), lists)
+        yield _frontend(plain, (tls.inner(plain.name), *limits_, timeout), lists)
 
 
 def _frontend(f: config.Frontend, first: tuple[str, ...], lists: rules.Lists) -> str:

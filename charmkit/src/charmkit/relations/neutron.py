@@ -31,7 +31,7 @@ from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urlsplit
 
-from .. import forms
+from .. import validators
 from . import Databag, Need, Relation, Site, first, host_in_url, subordinate, unit_order, wire
 
 API_PORT = 9696
@@ -55,7 +55,7 @@ def _nothing(_: Site) -> Databag:
 
 def _domain(text: str) -> str:
     """*text* if it is a domain; neutron ends it with a dot."""
-    return text if text and forms.is_hostname(text) else ''
+    return text if text and validators.is_hostname(text) else ''
 
 
 def _true(text: str) -> bool:
@@ -285,7 +285,7 @@ def plugin(relation: str = 'neutron-plugin') -> Need[Plugin]:
             return None
         return Plugin(
             name if _NAME.fullmatch(name) else 'ovs',
-            host if forms.is_hostname(host) else '',
+            host if validators.is_hostname(host) else '',
         )
 
     return Need(relation, _nothing, first(parse), 'an agent')

@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
-from .. import forms
+from .. import validators
 from . import (
     Databag,
     Need,
@@ -303,7 +303,7 @@ def _not_its_address(address: str, others: Iterable[Compute]) -> str:
     if not address:
         return ''
     if not _HOST.fullmatch(address) or not (
-        forms.is_unicast(address)
+        validators.is_unicast(address)
         or (':' not in address and address.strip('0123456789.') and address.lower() != 'localhost')
     ):
         return f'its address {address[:80]!r} is none that others reach'

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import served
+import ssh_export
 from charmkit import testing as machines
 from charmkit.machine import Finished
 from ops import testing
@@ -34,8 +34,8 @@ def lacking(name: str) -> Callable[[tuple[str, ...], str], Finished]:
 @pytest.fixture
 def machine(machine: machines.FakeMachine) -> machines.FakeMachine:
     machine.kept = {
-        f'{served.HOST_KEY}.pub': f'{STORE_KEY} cinder-nfs\n',
-        f'{served.KEY}.pub': f'{CLIENT_KEY} cinder-nfs\n',
+        f'{ssh_export.HOST_KEY}.pub': f'{STORE_KEY} cinder-nfs\n',
+        f'{ssh_export.KEY}.pub': f'{CLIENT_KEY} cinder-nfs\n',
         '/proc/filesystems': 'nodev\tsysfs\n\text4\nnodev\tnfs4\n',
     }
     return machine
@@ -54,8 +54,8 @@ def peers(**units: dict[str, str]) -> testing.PeerRelation:
 
 STORAGE = testing.SubordinateRelation('storage-backend', remote_app_name='cinder')
 COMPUTE = testing.SubordinateRelation('juju-info', remote_app_name='nova-compute')
-A_STORE = {served.STORE_ADDRESS: '10.0.0.7', served.STORE_KEY: STORE_KEY}
-A_CLIENT = {served.CLIENT_KEY: CLIENT_KEY}
+A_STORE = {ssh_export.STORE_ADDRESS: '10.0.0.7', ssh_export.STORE_KEY: STORE_KEY}
+A_CLIENT = {ssh_export.CLIENT_KEY: CLIENT_KEY}
 
 
 def run(ctx: Ctx, *relations: testing.RelationBase, **options: str | bool) -> testing.State:
@@ -149,25 +149,25 @@ def test_a_directory_belongs_to_its_unit_and_that_is_said(ctx: Ctx, machine: mac
     out = run(ctx, STORAGE, peers(u2=A_CLIENT), serve_directory=True)
     assert told(out)['stateless'] == 'False'
     assert machine.file(told(out)['nfs_shares_config']) == '10.0.0.5:/volumes\n'
-    assert machine.service(served.SERVICE) == 'running'
+    assert machine.service(ssh_export.SERVICE) == 'running'
     assert out.unit_status == testing.ActiveStatus(
         'volumes are in a directory of this machine, which compute nodes reach over SSH'
     )
     said = out.get_relations('peers')[0].local_unit_data
-    assert said[served.STORE_ADDRESS] == '10.0.0.5'
-    assert said[served.STORE_KEY] == STORE_KEY
+    assert said[ssh_export.STORE_ADDRESS] == '10.0.0.5'
+    assert said[ssh_export.STORE_KEY] == STORE_KEY
 
 
 def test_who_serves_a_directory_lets_in_the_keys_of_other_machines_alone(
     ctx: Ctx, machine: machines.FakeMachine
 ):
-    bad = {served.CLIENT_KEY: f'command="id" {CLIENT_KEY}\n{CLIENT_KEY}'}
+    bad = {ssh_export.CLIENT_KEY: f'command="id" {CLIENT_KEY}\n{CLIENT_KEY}'}
     run(ctx, STORAGE, peers(u1=bad, u2=A_CLIENT), serve_directory=True)
-    assert machine.file(f'{served.FOLDER}/authorized_keys') == f'restrict {CLIENT_KEY}\n'
+    assert machine.file(f'{ssh_export.FOLDER}/authorized_keys') == f'restrict {CLIENT_KEY}\n'
 
 
 def test_a_store_that_does_not_run_is_no_storage_yet(ctx: Ctx, machine: machines.FakeMachine):
-    machine.failing = frozenset({served.SERVICE})
+    machine.failing = frozenset({ssh_export.SERVICE})
     out = run(ctx, STORAGE, peers(), serve_directory=True)
     assert out.unit_status.name == 'blocked'
     assert told(out) == {}
@@ -175,9 +175,9 @@ def test_a_store_that_does_not_run_is_no_storage_yet(ctx: Ctx, machine: machines
 
 def test_a_compute_node_tells_its_key_and_knows_the_store(ctx: Ctx, machine: machines.FakeMachine):
     out = run(ctx, COMPUTE, peers(u1=A_STORE), serve_directory=True)
-    assert dict(out.get_relations('peers')[0].local_unit_data)[served.CLIENT_KEY] == CLIENT_KEY
-    known = machine.file(f'{served.FOLDER}/known_hosts')
-    assert known == f'[10.0.0.7]:{served.PORT} {STORE_KEY}\n'
+    assert dict(out.get_relations('peers')[0].local_unit_data)[ssh_export.CLIENT_KEY] == CLIENT_KEY
+    known = machine.file(f'{ssh_export.FOLDER}/known_hosts')
+    assert known == f'[10.0.0.7]:{ssh_export.PORT} {STORE_KEY}\n'
     assert out.unit_status == testing.ActiveStatus(
         'volumes are reached over SSH: mount.nfs is the one of this charm'
     )
@@ -203,12 +203,12 @@ def test_beside_the_store_on_its_own_machine_nothing_is_fetched_over_the_network
 ):
     """Both units write the same program there."""
     machine.shell = lacking('sh')
-    here = {served.STORE_ADDRESS: '10.0.0.5', served.STORE_KEY: STORE_KEY}
+    here = {ssh_export.STORE_ADDRESS: '10.0.0.5', ssh_export.STORE_KEY: STORE_KEY}
     out = run(ctx, COMPUTE, peers(u1=here), serve_directory=True)
     assert out.unit_status.name == 'active'
-    program = machine.file(served.MOUNT)
+    program = machine.file(ssh_export.MOUNT)
     run(ctx, STORAGE, peers(), serve_directory=True)
-    assert machine.file(served.MOUNT) == program
+    assert machine.file(ssh_export.MOUNT) == program
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_what_is_no_share_will_not_do(ctx: Ctx, shares: str):
 def program(tmp_path: Any) -> Any:
     """``mount.nfs`` of ours, with what it calls replaced by programs that say how they were called."""
     text = next(
-        f.content for f in served.mounting('10.0.0.5', {'fd00::7': STORE_KEY}).files
+        f.content for f in ssh_export.mounting('10.0.0.5', {'fd00::7': STORE_KEY}).files
     ).replace('/usr/local/lib/cinder-nfs/real', str(tmp_path / 'real'))
     for name in ('mount', 'sshfs'):
         (tmp_path / name).write_text('#!/bin/sh\necho "${0##*/} $*"\n')
@@ -263,7 +263,7 @@ def test_the_program_binds_what_is_here_and_fetches_the_rest(program: Any):
     )
     status, said = program('[fd00::7]:/volumes', '/mnt', '-o', 'rw')
     assert status == 0
-    assert said.startswith(f'sshfs -p {served.PORT} -o subtype=glusterfs,allow_other,')
+    assert said.startswith(f'sshfs -p {ssh_export.PORT} -o subtype=glusterfs,allow_other,')
     assert said.endswith('root@[fd00::7]:/volumes /mnt')
 
 

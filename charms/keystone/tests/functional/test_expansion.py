@@ -65,7 +65,7 @@ def newer(request: pytest.FixtureRequest, machine: Machine) -> Iterator[Machine]
         newer.shell(
             'tee', '/etc/keystone/keystone.conf', input=CONFIG.format(address=machine.address)
         )
-        source = pathlib.Path(settings.__file__).with_name('unblocked.py').read_text()
+        source = pathlib.Path(settings.__file__).with_name('unblocked_migration.py').read_text()
         newer.shell('tee', settings.UNBLOCKED, input=source)
         machine.shell(
             'mariadb', '-e',

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asked
 import pytest
+import request_ledger
 from charmkit.relations import Relation, keystone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,12 +19,12 @@ def relation(number: int = 1, app: str = 'glance', /, **changed: str) -> Relatio
     return Relation(id=number, name='identity-service', app=app, units={f'{app}/0': bag})
 
 
-def kept(*relations: Relation) -> dict[int, asked.Registered]:
-    return dict(asked.decide(relations, {}).in_force)
+def kept(*relations: Relation) -> dict[int, request_ledger.Registered]:
+    return dict(request_ledger.decide(relations, {}).in_force)
 
 
 def test_a_good_request_is_in_force():
-    decision = asked.decide([relation()], {})
+    decision = request_ledger.decide([relation()], {})
     assert [r.app for r in decision.requests] == ['glance']
     assert not decision.refused
     assert decision.in_force[1].users == ('glance',)
@@ -42,7 +42,7 @@ def test_a_good_request_is_in_force():
 )
 def test_a_bad_request_leaves_the_last_good_one_in_force(changed: dict[str, str], words: str):
     before = kept(relation())
-    decision = asked.decide([relation(**changed)], before)
+    decision = request_ledger.decide([relation(**changed)], before)
     assert decision.in_force == before
     assert words in decision.refused[1].reason
     assert not decision.broken
@@ -53,64 +53,66 @@ def test_units_that_say_nothing_take_nothing_back():
     before = kept(relation())
     empty = Relation(id=1, name='identity-service', app='glance', units={'glance/0': {}})
     for there in (empty, Relation(id=1, name='identity-service', app='glance')):
-        decision = asked.decide([there], before)
+        decision = request_ledger.decide([there], before)
         assert decision.in_force == before
         assert not decision.refused
 
 
 def test_only_a_broken_relation_is_gone():
     before = kept(relation())
-    decision = asked.decide([], before)
+    decision = request_ledger.decide([], before)
     assert decision.broken == before
     assert not decision.in_force
 
 
 def test_another_region_leaves_the_former_one_until_the_relation_is_broken():
-    moved = asked.decide([relation(region='RegionTwo')], kept(relation()))
+    moved = request_ledger.decide([relation(region='RegionTwo')], kept(relation()))
     assert [s.region for s in moved.in_force[1].services] == ['RegionTwo', 'RegionOne']
     assert not moved.withdrawn
-    back = asked.decide([relation()], moved.in_force)
+    back = request_ledger.decide([relation()], moved.in_force)
     assert [s.region for s in back.in_force[1].services] == ['RegionOne', 'RegionTwo']
 
 
 def test_an_endpoint_type_that_is_said_not_to_be_is_withdrawn():
-    decision = asked.decide([relation(endpoint_types='public,internal')], kept(relation()))
+    decision = request_ledger.decide(
+        [relation(endpoint_types='public,internal')], kept(relation())
+    )
     (service,) = decision.withdrawn
     assert service.urls == (('admin', 'http://a:9292'),)
     assert dict(decision.in_force[1].request.services[0].urls).keys() == {'public', 'internal'}
 
 
 def test_a_service_belongs_to_the_first_that_asks():
-    decision = asked.decide([relation(), relation(2, 'glance2')], {})
+    decision = request_ledger.decide([relation(), relation(2, 'glance2')], {})
     assert decision.refused[2].reason == 'glance has the service glance in RegionOne already'
     assert list(decision.in_force) == [1]
 
 
 def test_who_has_a_service_keeps_it_while_its_own_request_is_bad():
     before = kept(relation())
-    decision = asked.decide([relation(region=''), relation(2, 'glance2')], before)
+    decision = request_ledger.decide([relation(region=''), relation(2, 'glance2')], before)
     assert decision.in_force == before
     assert decision.refused.keys() == {1, 2}
 
 
 def test_a_service_is_free_once_its_relation_is_broken():
-    decision = asked.decide([relation(2, 'glance2')], kept(relation()))
+    decision = request_ledger.decide([relation(2, 'glance2')], kept(relation()))
     assert list(decision.in_force) == [2]
     assert list(decision.broken) == [1]
 
 
 def test_what_is_kept_is_understood():
-    before = asked.decide(
+    before = request_ledger.decide(
         [relation(region='RegionTwo', requested_roles='Creator'), relation(3, service='nova')],
         kept(relation()),
     ).in_force
-    assert asked.load(asked.dump(before)) == before
+    assert request_ledger.load(request_ledger.dump(before)) == before
 
 
 @given(st.text() | st.just('{"1": {"services": [3, {"name": "glance", "urls": 1}]}}'))
 def test_nothing_that_is_kept_breaks_it(text: str):
-    asked.load(text)
-    asked.load_services(text)
+    request_ledger.load(text)
+    request_ledger.load_services(text)
 
 
 names = st.sampled_from(['', 'glance', 'nova', 'None', 'keystone', 'x' * 70])
@@ -122,6 +124,6 @@ def test_no_request_takes_anything_from_another(bags: list[dict[str, str]]):
         Relation(id=n, name='identity-service', app='other', units={'other/0': bag})
         for n, bag in enumerate(bags, start=2)
     ]
-    decision = asked.decide([relation(), *others], kept(relation()))
+    decision = request_ledger.decide([relation(), *others], kept(relation()))
     assert decision.in_force[1] == kept(relation())[1]
     assert isinstance(keystone.request(relation()), keystone.Request)

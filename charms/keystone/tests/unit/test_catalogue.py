@@ -6,9 +6,9 @@ import dataclasses
 import itertools
 from typing import Any
 
-import asked
 import catalogue
 import plan
+import request_ledger
 import rest
 import tasks
 from charmkit.relations import ENDPOINT_TYPES, EndpointType, keystone
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 PASSWORD = 'p' * 32
 URL = 'http://127.0.0.1:5000'
-Kept = dict[int, asked.Registered]
+Kept = dict[int, request_ledger.Registered]
 
 
 def service(
@@ -32,9 +32,9 @@ def service(
 
 def registered(
     *services: keystone.CatalogService, relation: int = 1, **more: Any
-) -> asked.Registered:
+) -> request_ledger.Registered:
     request = keystone.Request(relation=relation, app='app', services=services, **more)
-    return asked.Registered(request, users=(request.username,) if services else ())
+    return request_ledger.Registered(request, users=(request.username,) if services else ())
 
 
 def account(name: str, *roles: str) -> catalogue.Account:
@@ -42,8 +42,8 @@ def account(name: str, *roles: str) -> catalogue.Account:
 
 
 def wanted(
-    *now: asked.Registered,
-    before: tuple[asked.Registered, ...] = (),
+    *now: request_ledger.Registered,
+    before: tuple[request_ledger.Registered, ...] = (),
     own: tuple[keystone.CatalogService, ...] = (),
     **more: Any,
 ) -> catalogue.Desired:
@@ -52,7 +52,7 @@ def wanted(
     kept: Kept = {r.request.relation: r for r in before}
     broken = {i: r for i, r in kept.items() if i not in in_force}
     accounts = {r.request.username: account(r.request.username, *r.request.roles) for r in now}
-    decision = asked.Decision(in_force=in_force, broken=broken)
+    decision = request_ledger.Decision(in_force=in_force, broken=broken)
     return dataclasses.replace(catalogue.desired(decision, kept, accounts, own), **more)
 
 
@@ -80,9 +80,9 @@ services = st.builds(
 )
 
 
-def _without_rivals(found: list[list[keystone.CatalogService]]) -> list[asked.Registered]:
+def _without_rivals(found: list[list[keystone.CatalogService]]) -> list[request_ledger.Registered]:
     taken: set[tuple[str, str]] = set()
-    kept: list[asked.Registered] = []
+    kept: list[request_ledger.Registered] = []
     for number, group in enumerate(found):
         keys = {(s.name, s.region) for s in group}
         if not keys & taken:
@@ -96,7 +96,7 @@ requests = st.lists(
 ).map(_without_rivals)
 
 
-def renumbered(found: list[asked.Registered]) -> list[asked.Registered]:
+def renumbered(found: list[request_ledger.Registered]) -> list[request_ledger.Registered]:
     """The same of other relations."""
     return [
         dataclasses.replace(
@@ -108,7 +108,7 @@ def renumbered(found: list[asked.Registered]) -> list[asked.Registered]:
 
 @given(requests, requests)
 def test_relations_that_come_and_go_leave_what_is_asked_for(
-    before: list[asked.Registered], later: list[asked.Registered]
+    before: list[request_ledger.Registered], later: list[request_ledger.Registered]
 ):
     server = FakeKeystone()
     converge(server, wanted(*before, own=(service('keystone'),)))
@@ -122,7 +122,9 @@ def test_relations_that_come_and_go_leave_what_is_asked_for(
 
 
 @given(requests, st.integers(0, 40))
-def test_it_settles_after_a_hook_that_died_anywhere(found: list[asked.Registered], steps: int):
+def test_it_settles_after_a_hook_that_died_anywhere(
+    found: list[request_ledger.Registered], steps: int
+):
     server = FakeKeystone()
     want = wanted(*found)
     seen = observe(server)

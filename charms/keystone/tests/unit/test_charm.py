@@ -345,7 +345,7 @@ def test_only_a_broken_relation_deletes(ctx: testing.Context[Any], server: FakeK
     out = ctx.run(ctx.on.relation_broken(first.get_relation(relation.id)), first)
     assert not server.user('glance')
     assert {name for name, *_ in server.urls()} == {'keystone'}
-    assert not registration.asked.load(shared_by(out)['requests'])
+    assert not registration.request_ledger.load(shared_by(out)['requests'])
 
 
 def test_a_region_in_another_spelling_is_told_and_hurts_nobody(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
-import asked
 import charmkit
 import identity
 import keystone_run
 import pytest
 import registration
+import request_ledger
 from charmkit import state
 from charmkit.relations import Relation, Site
 from charmkit.why import Hook
@@ -40,7 +40,7 @@ def plan(known: charmkit.Inputs, site: Site = SITE) -> registration.Plan:
 
 
 def kept() -> dict[str, str]:
-    return {asked.KEY: asked.dump(asked.decide([GLANCE], {}).in_force)}
+    return {request_ledger.KEY: request_ledger.dump(request_ledger.decide([GLANCE], {}).in_force)}
 
 
 @pytest.mark.parametrize(
@@ -53,14 +53,14 @@ def kept() -> dict[str, str]:
     ],
 )
 def test_juju_says_which_unit_departs(hook: Hook, leaves: bool):
-    assert keystone_run.leaves(hook, inputs()) == leaves
+    assert keystone_run.departs(hook, inputs()) == leaves
 
 
 def test_what_a_unit_that_is_removed_loses_is_not_gone():
     """Juju breaks its relations one by one, and they live on for the other units."""
     known = inputs(peers=kept())
     assert list(plan(known).decision.broken) == [3]
-    leaving = dataclasses.replace(known, memory={registration.LEAVING: True})
+    leaving = dataclasses.replace(known, memory={registration.REMOVING: True})
     decision = plan(leaving).decision
     assert not decision.broken
     assert list(decision.in_force) == [3]
@@ -77,7 +77,7 @@ def test_an_endpoint_type_without_a_load_balancer_is_not_registered():
 def test_a_refusal_is_told_to_who_asked():
     bad = dataclasses.replace(GLANCE, units={'glance/0': {'service': 'glance'}})
     known = inputs(bad, peers=kept())
-    said = registration.answers(
+    said = registration.responses(
         known, SHARED.seed, known.peers, SITE, plan(known).decision.refused
     )
     assert said[3]['refused'].startswith('it does not say region, public_url')

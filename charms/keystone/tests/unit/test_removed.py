@@ -95,7 +95,7 @@ def go(ctx: Any, machine: Machine, server: FakeKeystone) -> None:
         assert changes(machine) == []
         assert (server.urls(), server.user('glance')) == (catalogue, account)
         assert not server.user('nova')
-        assert registration.asked.load(shared_by(now)['requests']).keys() == {asks.id}
+        assert registration.request_ledger.load(shared_by(now)['requests']).keys() == {asks.id}
 
 
 def test_it_deletes_nothing_and_registers_nothing(
@@ -126,7 +126,7 @@ def test_sabotaged_one_that_does_not_know_that_it_goes_is_found_to_delete(
     ctx: Any, machine: Machine, server: FakeKeystone, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(charmkit.Charm, '_leads', leads_on)
-    monkeypatch.setattr(keystone_run, 'leaves', never)
+    monkeypatch.setattr(keystone_run, 'departs', never)
     before = led(ctx, glance())
     with pytest.raises(AssertionError):
         for _ in removed(ctx, before):

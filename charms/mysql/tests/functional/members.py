@@ -15,7 +15,7 @@ import charmkit
 import cluster_run
 import mariadb
 import mysql_run
-from charmkit import drive, host, run, wires
+from charmkit import clients, drive, host, run
 from charmkit.machine import Facts, Finished, HttpRequest, HttpResponse, Sink
 from charmkit.relations import Relation, Site, mysql
 
@@ -178,7 +178,9 @@ class Member:
 
     def state(self) -> str:
         """What its health says: ``ok``, or why not."""
-        answer = wires.http_response(HttpRequest(url=f'http://{self.address}:9200/', timeout_s=6))
+        answer = clients.http_response(
+            HttpRequest(url=f'http://{self.address}:9200/', timeout_s=6)
+        )
         return f'{answer.status} {answer.body or answer.reason}'
 
 

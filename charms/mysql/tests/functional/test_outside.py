@@ -232,7 +232,7 @@ def test_a_disk_is_seen(machine: Machine):
     by_hand(machine, 'mkdir -p /mnt/small && mount -t tmpfs -o size=1m,ro none /mnt/small')
     found = {
         d.path: d
-        for d in disks.Look(('/mnt/small', '/var/lib/mysql', '/no')).carry_out(seam(machine))
+        for d in disks.ProbeDisks(('/mnt/small', '/var/lib/mysql', '/no')).carry_out(seam(machine))
     }
     assert found['/mnt/small'].size == 1 << 20
     assert [d.read_only for d in found.values()] == [True, False]

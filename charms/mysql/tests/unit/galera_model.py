@@ -220,10 +220,10 @@ class World:
             self.app = {**dict(desired.app_data['peers']), mariadb.SEED: SEED, member.SST: SST}
         return desired
 
-    def _seen(self, unit: str, silent: Collection[str]) -> galera_node.Seen:
+    def _seen(self, unit: str, silent: Collection[str]) -> galera_node.MemberProbe:
         node = self.nodes[unit]
         where = galera.Position(node.uuid, node.seqno) if node.uuid else None
-        here = galera.Here(
+        here = galera.LocalState(
             alive=node.running,
             wsrep=node.running and node.wsrep,
             primary=node.primary,
@@ -235,13 +235,13 @@ class World:
             position=None if node.primary else where,
         )
         theirs = {
-            u: galera.Answer(n.primary, n.primary, n.uuid if n.primary else '')
+            u: galera.MemberStatus(n.primary, n.primary, n.uuid if n.primary else '')
             for u, n in self.nodes.items()
             if u != unit and u not in silent
         }
-        return galera_node.Seen(here=here, theirs=theirs)
+        return galera_node.MemberProbe(here=here, theirs=theirs)
 
-    def _act(self, unit: str, run: cluster_run.Run) -> None:
+    def _act(self, unit: str, run: cluster_run.MemberRun) -> None:
         node, verb = self.nodes[unit], run.step.verb
         if verb in ('serve', 'wait', 'decline', 'refuse', 'restart'):
             return

@@ -27,7 +27,7 @@ Ctx = testing.Context[Any]
 ALL = ('mysql-0', 'mysql-1', 'mysql-2')
 FOUNDED = galera.write_permit(galera.Permit(turn=1, unit='mysql/0', why='found'))
 WRITER = galera.write_writer(galera.Writer('mysql/0', 1, ('mysql/0', 'mysql/1', 'mysql/2')))
-IN = galera.write_said(galera.Said(turn=1, answered=1))
+IN = galera.write_peer_state(galera.PeerState(turn=1, answered=1))
 
 
 def network(name: str, *addresses: str) -> testing.Network:
@@ -113,9 +113,9 @@ def hook(ctx: Ctx, state: testing.State) -> testing.State:
     return ctx.run(ctx.on.update_status(), state)
 
 
-def mine(state: testing.State) -> galera.Said:
+def mine(state: testing.State) -> galera.PeerState:
     (peer,) = state.get_relations('peers')
-    return galera.read_said(dict(peer.local_unit_data).get('galera', ''))
+    return galera.read_peer_state(dict(peer.local_unit_data).get('galera', ''))
 
 
 def app(state: testing.State) -> dict[str, str]:
@@ -160,7 +160,7 @@ def test_the_unit_with_the_data_founds_the_cluster_when_there_are_three(
     out = hook(ctx, state)
     assert ('galera_new_cluster',) in machine.programs
     assert galera.read_permit(app(out)['cluster']) == galera.read_permit(FOUNDED)
-    assert mine(out) == galera.Said(turn=1, answered=1)
+    assert mine(out) == galera.PeerState(turn=1, answered=1)
     assert told(out)['db_host'] == '10.1.0.5'
     assert told(out)['db_host_turn'] == '1'
     assert database.accounts.keys() >= {('sst', 'localhost'), ('nobody', 'localhost')}
@@ -190,7 +190,7 @@ def test_a_unit_that_waits_for_its_turn_knows_nothing_of_the_cluster_yet(
     database.joins = ALL
     out = hook(second, cluster(nova(), leader=False, me=1, said='', next='mysql/1'))
     assert galera_node.CLUSTER in {f.path for f in machine.desired.files}
-    assert mine(out) == galera.Said(turn=1)
+    assert mine(out) == galera.PeerState(turn=1)
     assert out.unit_status == testing.ActiveStatus()
 
 
@@ -317,8 +317,8 @@ def test_the_operator_starts_the_cluster_from_the_member_that_is_farthest(
     def with_answers(*seqnos: int) -> testing.State:
         bags = {n: dict(b) for n, b in peer.peers_data.items()}
         for n, seqno in enumerate(seqnos, 1):
-            said = galera.Said(turn=1, answered=1, position=f'{sql.UUID}:{seqno}', round=1)
-            bags[n]['galera'] = galera.write_said(said)
+            said = galera.PeerState(turn=1, answered=1, position=f'{sql.UUID}:{seqno}', round=1)
+            bags[n]['galera'] = galera.write_peer_state(said)
         now = dataclasses.replace(peer, peers_data=cast('Any', bags))
         return dataclasses.replace(asked, relations={now})
 
@@ -383,7 +383,7 @@ def test_data_are_given_up_only_where_there_is_a_cluster_to_join(
     assert out.unit_status.message.startswith('mysql/1 has databases of its own and does not join')
     params = {'discard-data': True}
     out = second.run(second.on.action('rejoin-instance', params=params), state)
-    assert mine(out) == galera.Said(waits=True)
+    assert mine(out) == galera.PeerState(waits=True)
     assert any('mariadb-install-db' in word for argv in machine.programs for word in argv)
     others.clear()
     with pytest.raises(testing.ActionFailed, match='no cluster in sight'):
@@ -444,7 +444,7 @@ def test_a_unit_that_is_removed_stops_and_the_last_one_stands_alone(
     assert machine.service('mariadb') == 'running'
     assert galera_node.CLUSTER in {a.path for a in machine.desired.absent}
     assert told(out)['db_host'] == '10.1.0.5'
-    assert mine(out) == galera.Said()
+    assert mine(out) == galera.PeerState()
 
 
 def test_a_generation_outlives_a_change_of_members_and_not_a_restore(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import charmkit
 import cluster_run
@@ -177,8 +178,8 @@ def test_a_unit_with_databases_of_its_own_does_not_join():
 def test_a_permit_that_is_not_used_holds_up_every_other_one():
     held = galera.Permit(turn=2, unit='mysql/0', why='safe', since=1)
     units = {
-        'mysql/0': galera.Said(turn=1, answered=1),
-        'mysql/1': galera.Said(turn=1, safe=True),
+        'mysql/0': galera.PeerState(turn=1, answered=1),
+        'mysql/1': galera.PeerState(turn=1, safe=True),
     }
 
     def given_(**more: bool) -> galera.Permit | None:
@@ -202,53 +203,63 @@ def test_leave_to_start_is_declined_by_who_is_not_what_it_was(change: dict[str, 
     permit = galera.Permit(turn=3, unit='mysql/0', why='safe', since=2)
     state = galera.Grastate(uuid='x', safe=change.get('safe', True) is True)
     want = galera.Want(
-        me='mysql/0', permit=permit, said=galera.Said(turn=int(str(change.get('turn', 2))))
+        me='mysql/0', permit=permit, said=galera.PeerState(turn=int(str(change.get('turn', 2))))
     )
-    here = galera.Here(state=state)
-    good = dataclasses.replace(want, said=galera.Said(turn=2))
+    here = galera.LocalState(state=state)
+    good = dataclasses.replace(want, said=galera.PeerState(turn=2))
     assert (
-        galera.plan(good, galera.Here(state=galera.Grastate('x', -1, True)), {}).verb
+        galera.plan(good, galera.LocalState(state=galera.Grastate('x', -1, True)), {}).verb
         == 'bootstrap'
     )
     assert galera.plan(want, here, {}).verb == 'decline'
-    assert galera.say(want, galera.plan(want, here, {}), here, {}).answered == 3
+    assert galera.report(want, galera.plan(want, here, {}), here, {}).answered == 3
     # Once it has declined it stays so.
-    again = dataclasses.replace(good, said=galera.Said(turn=2, answered=3))
+    again = dataclasses.replace(good, said=galera.PeerState(turn=2, answered=3))
     assert (
-        galera.plan(again, galera.Here(state=galera.Grastate('x', -1, True)), {}).verb == 'start'
+        galera.plan(again, galera.LocalState(state=galera.Grastate('x', -1, True)), {}).verb
+        == 'start'
     )
 
 
 def test_a_member_that_is_forced_to_start_must_be_where_it_said():
     at = '11111111-2222-3333-4444-555555555555:7'
     permit = galera.Permit(turn=3, unit='mysql/0', why='forced', since=2, position=at)
-    want = galera.Want(me='mysql/0', permit=permit, said=galera.Said(turn=2))
-    there = galera.Here(position=galera.position(at))
+    want = galera.Want(me='mysql/0', permit=permit, said=galera.PeerState(turn=2))
+    there = galera.LocalState(position=galera.position(at))
     assert galera.plan(want, there, {}).verb == 'bootstrap'
-    moved = galera.Here(position=galera.position(at.replace(':7', ':8')))
+    moved = galera.LocalState(position=galera.position(at.replace(':7', ':8')))
     assert galera.plan(want, moved, {}).verb == 'decline'
-    assert galera.plan(want, galera.Here(), {}).verb == 'decline'
+    assert galera.plan(want, galera.LocalState(), {}).verb == 'decline'
     nowhere = dataclasses.replace(want, permit=dataclasses.replace(permit, position=''))
-    assert galera.plan(nowhere, galera.Here(), {}).verb == 'decline'
-    answer = galera.Answer(primary=True, synced=True, uuid='11111111')
+    assert galera.plan(nowhere, galera.LocalState(), {}).verb == 'decline'
+    answer = galera.MemberStatus(primary=True, synced=True, uuid='11111111')
     assert galera.plan(want, there, {'mysql/1': answer}).verb == 'start'
 
 
 def test_the_farthest_is_found_when_all_have_told():
     at = '11111111-2222-3333-4444-55555555555'
 
-    def said(seqno: int, uuid: str = '5', **more: int) -> galera.Said:
-        return galera.Said(**{'turn': 2, 'round': 4, 'position': f'{at}{uuid}:{seqno}', **more})  # pyright: ignore[reportArgumentType]
+    def said(seqno: int, uuid: str = '5', **more: int) -> galera.PeerState:
+        fields: dict[str, Any] = {'turn': 2, 'round': 4, 'position': f'{at}{uuid}:{seqno}', **more}
+        return galera.PeerState(**fields)
 
-    units = {'mysql/0': said(7), 'mysql/1': said(9), 'mysql/2': said(9), 'mysql/3': galera.Said()}
-    assert galera.farthest(units, 4) == galera.Farthest('mysql/1', f'{at}5:9')
+    units = {
+        'mysql/0': said(7),
+        'mysql/1': said(9),
+        'mysql/2': said(9),
+        'mysql/3': galera.PeerState(),
+    }
+    assert galera.most_advanced(units, 4) == galera.MostAdvanced('mysql/1', f'{at}5:9')
     units['mysql/2'] = said(9, round=3)  # What it told before, of another outage.
-    assert galera.farthest(units, 4).missing == ('mysql/2',)
-    assert galera.farthest(units, 5).unit == ''
+    assert galera.most_advanced(units, 4).missing == ('mysql/2',)
+    assert galera.most_advanced(units, 5).unit == ''
     units['mysql/2'] = said(10, turn=1)
-    assert 'was not in the cluster when that was started last' in galera.farthest(units, 4).reason
+    assert (
+        'was not in the cluster when that was started last'
+        in galera.most_advanced(units, 4).reason
+    )
     units['mysql/2'] = said(9, uuid='6')
-    assert 'different clusters' in galera.farthest(units, 4).reason
+    assert 'different clusters' in galera.most_advanced(units, 4).reason
 
 
 @pytest.mark.parametrize(
@@ -270,14 +281,14 @@ def test_what_a_member_wrote_when_it_stopped_is_understood(text: str, want: gale
 
 @pytest.mark.parametrize('text', ['', '[]', '{"turn": "x", "safe": 1}', '{"position": "/etc"}'])
 def test_nonsense_of_another_unit_says_nothing(text: str):
-    assert galera.read_said(text) == galera.Said()
+    assert galera.read_peer_state(text) == galera.PeerState()
     assert galera.read_permit(text) is None
 
 
 def test_what_is_said_is_read_again():
     at = '11111111-2222-3333-4444-555555555555:7'
-    said = galera.Said(turn=2, answered=3, safe=True, waits=True, position=at, round=5)
-    assert galera.read_said(galera.write_said(said)) == said
+    said = galera.PeerState(turn=2, answered=3, safe=True, waits=True, position=at, round=5)
+    assert galera.read_peer_state(galera.write_peer_state(said)) == said
     permit = galera.Permit(turn=3, unit='mysql/1', why='forced', since=2, position=at)
     assert galera.read_permit(galera.write_permit(permit)) == permit
     writer = galera.Writer('mysql/1', 4, ('mysql/1', 'mysql/2'))
@@ -324,14 +335,14 @@ def test_the_model_catches_a_member_that_starts_with_less_than_there_is():
         world.quiet()
 
 
-PRIMARY = galera.Answer(primary=True, synced=True, uuid='u')
-MEMBER = galera.Want(me='mysql/0', said=galera.Said(turn=2))
+PRIMARY = galera.MemberStatus(primary=True, synced=True, uuid='u')
+MEMBER = galera.Want(me='mysql/0', said=galera.PeerState(turn=2))
 STRANGER = galera.Want(me='mysql/0')
 
 
 def test_who_is_in_the_cluster_serves_whatever_leave_it_has():
     permit = galera.Permit(turn=3, unit='mysql/0', why='found')
-    here = galera.Here(alive=True, wsrep=True, primary=True, synced=True)
+    here = galera.LocalState(alive=True, wsrep=True, primary=True, synced=True)
     want = dataclasses.replace(MEMBER, permit=permit)
     assert galera.plan(want, here, {}).verb == 'serve'
     assert galera.plan(want, here, {'mysql/1': PRIMARY}).verb == 'serve'
@@ -341,13 +352,13 @@ def test_who_is_in_the_cluster_serves_whatever_leave_it_has():
 
 
 def test_who_runs_with_another_address_starts_anew_when_it_is_its_turn_and_others_stay():
-    here = galera.Here(
+    here = galera.LocalState(
         alive=True, wsrep=True, primary=True, synced=True, stale=True,
         members=frozenset({'mysql/0', 'mysql/1'}),
     )  # fmt: skip
     waits = galera.plan(MEMBER, here, {})
     assert waits.verb == 'serve'
-    assert galera.say(MEMBER, waits, here, {}).waits
+    assert galera.report(MEMBER, waits, here, {}).waits
     turn = dataclasses.replace(MEMBER, turn=True)
     assert galera.plan(turn, here, {}).verb == 'restart'
     assert galera.plan(turn, dataclasses.replace(here, synced=False), {}).verb == 'serve'
@@ -357,60 +368,60 @@ def test_who_runs_with_another_address_starts_anew_when_it_is_its_turn_and_other
 
 
 def test_a_member_with_the_data_of_another_cluster_does_not_join():
-    here = galera.Here(state=galera.Grastate('v'))
+    here = galera.LocalState(state=galera.Grastate('v'))
     assert galera.plan(MEMBER, here, {'mysql/1': PRIMARY}).verb == 'refuse'
-    same = galera.Here(state=galera.Grastate('u'))
+    same = galera.LocalState(state=galera.Grastate('u'))
     assert galera.plan(MEMBER, same, {'mysql/1': PRIMARY}).verb == 'start'
-    assert galera.plan(MEMBER, galera.Here(), {'mysql/1': PRIMARY}).verb == 'start'
+    assert galera.plan(MEMBER, galera.LocalState(), {'mysql/1': PRIMARY}).verb == 'start'
 
 
 def test_a_unit_joins_in_its_turn():
-    waits = galera.plan(STRANGER, galera.Here(), {'mysql/1': PRIMARY})
+    waits = galera.plan(STRANGER, galera.LocalState(), {'mysql/1': PRIMARY})
     assert waits.verb == 'wait'
-    assert galera.say(STRANGER, waits, galera.Here(), {}).waits
+    assert galera.report(STRANGER, waits, galera.LocalState(), {}).waits
     turn = dataclasses.replace(STRANGER, turn=True)
-    joins = galera.plan(turn, galera.Here(), {'mysql/1': PRIMARY})
+    joins = galera.plan(turn, galera.LocalState(), {'mysql/1': PRIMARY})
     assert joins.verb == 'join'
     # It waits on until it is in.
-    assert galera.say(turn, joins, galera.Here(), {}).waits
-    inside = galera.Here(alive=True, wsrep=True, primary=True)
-    assert not galera.say(turn, joins, inside, {}).waits
-    under_way = galera.Here(alive=True, wsrep=True)
+    assert galera.report(turn, joins, galera.LocalState(), {}).waits
+    inside = galera.LocalState(alive=True, wsrep=True, primary=True)
+    assert not galera.report(turn, joins, inside, {}).waits
+    under_way = galera.LocalState(alive=True, wsrep=True)
     assert galera.plan(turn, under_way, {'mysql/1': PRIMARY}).verb == 'wait'
 
 
 def test_who_has_founded_a_cluster_does_not_found_another_one():
     permit = galera.Permit(turn=1, unit='mysql/0', why='found')
     want = dataclasses.replace(STRANGER, permit=permit)
-    assert galera.plan(want, galera.Here(data=True), {}).verb == 'found'
+    assert galera.plan(want, galera.LocalState(data=True), {}).verb == 'found'
     for safe, verb in ((True, 'bootstrap'), (False, 'decline')):
-        here = galera.Here(data=True, state=galera.Grastate('u', -1, safe))
+        here = galera.LocalState(data=True, state=galera.Grastate('u', -1, safe))
         step = galera.plan(want, here, {})
         assert step.verb == verb
         # It was in it, so it may come back.
         if verb == 'decline':
-            assert galera.say(want, step, here, {}) == galera.Said(turn=1, answered=1)
+            assert galera.report(want, step, here, {}) == galera.PeerState(turn=1, answered=1)
 
 
 def test_a_permit_goes_to_the_one_that_is_safe_in_the_last_cluster():
     before = galera.Permit(turn=4, unit='mysql/0', why='safe', since=3)
     units = {
-        'mysql/0': galera.Said(turn=4, answered=4),
-        'mysql/1': galera.Said(turn=3, safe=True),
+        'mysql/0': galera.PeerState(turn=4, answered=4),
+        'mysql/1': galera.PeerState(turn=3, safe=True),
     }
 
     def next_() -> galera.Permit | None:
         return galera.permit(before, units, server='', primary=False, settled=True)
 
     assert next_() == before  # What it has may have been given up.
-    units['mysql/2'] = galera.Said(turn=4, safe=True)
+    units['mysql/2'] = galera.PeerState(turn=4, safe=True)
     assert next_() == galera.Permit(turn=5, unit='mysql/2', why='safe', since=4)
-    units['mysql/3'] = galera.Said(turn=4, safe=True)
+    units['mysql/3'] = galera.PeerState(turn=4, safe=True)
     assert next_() == before  # That cannot be: a person must look.
 
 
 def test_a_cluster_is_founded_where_the_data_is_or_not_at_all():
-    units = {f'mysql/{n}': galera.Said() for n in (1, 2, 3)}
+    units = {f'mysql/{n}': galera.PeerState() for n in (1, 2, 3)}
 
     def founded(server: str) -> galera.Permit | None:
         return galera.permit(None, units, server=server, primary=False, settled=True)
@@ -422,41 +433,41 @@ def test_a_cluster_is_founded_where_the_data_is_or_not_at_all():
 
 
 def test_which_cluster_a_member_was_in_is_known_when_nobody_has_leave_to_start_one():
-    inside = galera.Here(alive=True, wsrep=True, primary=True)
+    inside = galera.LocalState(alive=True, wsrep=True, primary=True)
     permit = galera.Permit(turn=5, unit='mysql/1', why='forced', since=4)
-    want = galera.Want(me='mysql/0', permit=permit, said=galera.Said(turn=3))
+    want = galera.Want(me='mysql/0', permit=permit, said=galera.PeerState(turn=3))
 
-    def turn(holder: galera.Said | None) -> int:
+    def turn(holder: galera.PeerState | None) -> int:
         others = {'mysql/1': holder} if holder else {}
-        return galera.say(want, galera.Step('serve'), inside, others).turn
+        return galera.report(want, galera.Step('serve'), inside, others).turn
 
-    assert turn(galera.Said(answered=4)) == 4
-    assert turn(galera.Said(answered=5)) == 5
+    assert turn(galera.PeerState(answered=4)) == 4
+    assert turn(galera.PeerState(answered=5)) == 5
     assert turn(None) == 5
     founded = dataclasses.replace(permit, why='found')
     want = dataclasses.replace(want, permit=founded)
-    assert turn(galera.Said(answered=4)) == 5
+    assert turn(galera.PeerState(answered=4)) == 5
 
 
 @pytest.mark.parametrize('verb', ['decline', 'join', 'refuse'])
 def test_who_does_something_else_has_declined(verb: galera.Verb):
     permit = galera.Permit(turn=5, unit='mysql/0', why='safe', since=4)
-    want = galera.Want(me='mysql/0', permit=permit, said=galera.Said(turn=3))
-    assert galera.say(want, galera.Step(verb), galera.Here(), {}).answered == 5
-    assert galera.say(want, galera.Step('wait'), galera.Here(), {}).answered == 0
+    want = galera.Want(me='mysql/0', permit=permit, said=galera.PeerState(turn=3))
+    assert galera.report(want, galera.Step(verb), galera.LocalState(), {}).answered == 5
+    assert galera.report(want, galera.Step('wait'), galera.LocalState(), {}).answered == 0
     theirs = dataclasses.replace(want, me='mysql/1')
-    assert galera.say(theirs, galera.Step(verb), galera.Here(), {}).answered == 0
+    assert galera.report(theirs, galera.Step(verb), galera.LocalState(), {}).answered == 0
 
 
 def test_only_a_member_that_is_out_is_safe_and_tells_how_far_it_is():
     at = galera.Position('11111111-2222-3333-4444-555555555555', 7)
-    out = galera.Here(state=galera.Grastate('u', 7, True), position=at)
-    said = galera.say(MEMBER, galera.Step('wait'), out, {}, asked=6)
+    out = galera.LocalState(state=galera.Grastate('u', 7, True), position=at)
+    said = galera.report(MEMBER, galera.Step('wait'), out, {}, asked=6)
     assert (said.safe, said.position, said.round) == (True, str(at), 6)
-    said = galera.say(STRANGER, galera.Step('wait'), out, {}, asked=6)
+    said = galera.report(STRANGER, galera.Step('wait'), out, {}, asked=6)
     assert (said.safe, said.position, said.round) == (False, '', 0)
     inside = dataclasses.replace(out, alive=True, wsrep=True, primary=True)
-    said = galera.say(MEMBER, galera.Step('serve'), inside, {}, asked=6)
+    said = galera.report(MEMBER, galera.Step('serve'), inside, {}, asked=6)
     assert (said.safe, said.position, said.round) == (False, '', 0)
-    lost = galera.Here(state=galera.Grastate('u', -1, True))
-    assert galera.say(MEMBER, galera.Step('wait'), lost, {}, asked=6).round == 0
+    lost = galera.LocalState(state=galera.Grastate('u', -1, True))
+    assert galera.report(MEMBER, galera.Step('wait'), lost, {}, asked=6).round == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hypothesis
-import in_use
+import subnet_migration
 from charmkit import migration
 from hypothesis import strategies as st
 
@@ -31,10 +31,10 @@ class Database:
                     self.kept = False
 
     def before(self, kind: str) -> None:
-        self.run(in_use.before(kind, has=self.has, kept=self.kept))
+        self.run(subnet_migration.before(kind, has=self.has, kept=self.kept))
 
     def meanwhile(self) -> None:
-        self.run(in_use.meanwhile(has=self.has, kept=self.kept))
+        self.run(subnet_migration.meanwhile(has=self.has, kept=self.kept))
 
 
 def test_what_an_expansion_drops_is_put_back_until_the_contraction():

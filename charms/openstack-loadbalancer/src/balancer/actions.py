@@ -117,10 +117,10 @@ def looked(why: Action, inputs: Inputs, now: decision.Decision) -> Desired:
             if isinstance(found, tasks.Unreachable):
                 return Desired(failure=found.reason)
             if not isinstance(found, tuple):
-                return Desired(read_only=True, tasks=(tasks.Look(),))
+                return Desired(read_only=True, tasks=(tasks.ProbeHaproxy(),))
             rows = publish.backends(now, cast('tuple[Any, ...]', found))
             results = {'backends': publish.table(rows), 'json': wire.dump(rows)}
-            return Desired(read_only=True, results=results, tasks=(tasks.Look(),))
+            return Desired(read_only=True, results=results, tasks=(tasks.ProbeHaproxy(),))
         case _:
             return _statistics(why, inputs)
 

@@ -72,7 +72,7 @@ def _at(path: str, *expect: str, method: str = 'GET') -> Check:
 
 _SLOW_MS = limits.SLOW.server_s * 1000
 _IDLE_MS = limits.IDLE_S * 1000
-_ANY_ANSWER = ('200-499',)
+_ANY_RESPONSE = ('200-499',)
 
 _API = Behaviour(small_bodies=True)
 _SLOW_API = Behaviour(server_ms=_SLOW_MS)
@@ -121,7 +121,7 @@ TABLE: Mapping[str, Behaviour] = {
     # It speaks websockets alone, and says 405 to all else.
     'serial': dataclasses.replace(_CONSOLE, check=_at('/', '405', '200', '400')),
 }
-UNKNOWN = Behaviour(check=_at('/', *_ANY_ANSWER))
+UNKNOWN = Behaviour(check=_at('/', *_ANY_RESPONSE))
 """For a service type that the table does not have: anything but a server's own error is health."""
 
 

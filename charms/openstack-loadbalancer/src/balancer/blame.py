@@ -33,7 +33,7 @@ def verdict(inputs: Inputs) -> tasks.Verdict:
 
 
 def findings(
-    known: decision.Known, now: decision.Decision, inputs: Inputs
+    known: decision.RunInputs, now: decision.Decision, inputs: Inputs
 ) -> tasks.Trial | tasks.Alerts | tasks.Verdict | None:
     """What is to be found out, or concluded, before this run can go on; None when nothing is."""
     if 'verdict' in inputs.seen:
@@ -60,7 +60,7 @@ def findings(
     return None
 
 
-def trial(known: decision.Known, now: decision.Decision) -> tasks.Trial:
+def trial(known: decision.RunInputs, now: decision.Decision) -> tasks.Trial:
     """The parts of a configuration, each by itself."""
     requests = [a for a in now.asked if isinstance(a, interface.Request)]
 
@@ -107,7 +107,7 @@ def remembered(inputs: Inputs, options: Mapping[str, Any]) -> dict[int, str]:
     }
 
 
-def memory(known: decision.Known, inputs: Inputs, *, in_force: bool) -> dict[str, Any]:
+def memory(known: decision.RunInputs, inputs: Inputs, *, in_force: bool) -> dict[str, Any]:
     """What later runs are to know."""
     before = cast('Mapping[str, Any]', inputs.memory.get(GUILTY) or {})
     raw = known.effective.raw
@@ -128,7 +128,7 @@ def memory(known: decision.Known, inputs: Inputs, *, in_force: bool) -> dict[str
     return {GUILTY: guilty, IN_FORCE: made_of(known, inputs)}
 
 
-def made_of(known: decision.Known, inputs: Inputs) -> dict[str, str]:
+def made_of(known: decision.RunInputs, inputs: Inputs) -> dict[str, str]:
     """What a configuration is made of: a digest by relation, and one of the options."""
     raw = known.effective.raw
     parts = {str(r.id): digest(r, raw) for r in _relations(inputs) if r.id not in known.guilty}
@@ -142,7 +142,7 @@ def digest(relation: Relation, options: Mapping[str, Any]) -> str:
 
 
 def _not_loaded(
-    known: decision.Known, now: decision.Decision, inputs: Inputs, alerts: tuple[str, ...]
+    known: decision.RunInputs, now: decision.Decision, inputs: Inputs, alerts: tuple[str, ...]
 ) -> tasks.Verdict:
     """Who is at fault when a configuration passes the check and cannot be loaded: who is named, or else who is new."""
     named: dict[int, str] = {}
@@ -156,7 +156,7 @@ def _not_loaded(
     return _by_novelty(known, inputs, alerts[-1] if alerts else inputs.failed['haproxy'])
 
 
-def _by_novelty(known: decision.Known, inputs: Inputs, said: str) -> tasks.Verdict:
+def _by_novelty(known: decision.RunInputs, inputs: Inputs, said: str) -> tasks.Verdict:
     before = cast('Mapping[str, str]', inputs.memory.get(IN_FORCE) or {})
     if not before:
         return tasks.Verdict(guilty={})

@@ -15,7 +15,7 @@ from typing import Any, cast
 from charmkit import Inputs
 from charmkit.relations import ENDPOINT_TYPES, wire
 
-from . import asking
+from . import certificate_requests
 
 IN_FORCE = 'certificates'
 """The name in the unit's memory of the certificates in force, by endpoint type."""
@@ -104,9 +104,9 @@ def read(inputs: Inputs, secret: str) -> Credentials:
     good: dict[str, Credential] = {}
     for t in ENDPOINT_TYPES:
         kept = _kept(inputs, t)
-        offers = [*_given(by_hand, t), *asking.answered(inputs, t)]
+        offers = [*_given(by_hand, t), *certificate_requests.issued(inputs, t)]
         for offer in (_Offer(*o) for o in offers):
-            found = kept if kept and kept.digest == offer.digest else _checked(offer, inputs.now)
+            found = kept if kept and kept.digest == offer.digest else _validated(offer, inputs.now)
             if isinstance(found, Credential):
                 good[t] = dataclasses.replace(
                     found, key=offer.key, ca=offer.ca, request=offer.request
@@ -130,7 +130,7 @@ def _given(content: Mapping[str, str], t: str) -> Iterator[tuple[str, str, str]]
             return
 
 
-def _checked(offer: _Offer, now: float) -> Credential | str:
+def _validated(offer: _Offer, now: float) -> Credential | str:
     """What is good of it, or what is wrong."""
     from charmkit import x509  # 60 ms, and seldom needed.
 

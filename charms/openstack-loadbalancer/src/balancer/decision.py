@@ -8,7 +8,7 @@ import functools
 from collections.abc import Iterable, Mapping
 
 from charmkit import state
-from charmkit.proxy import haproxy, joining
+from charmkit.proxy import haproxy, vip_admission
 from charmkit.relations import Relation, loadbalancer, wire
 
 from . import (
@@ -44,7 +44,7 @@ class Orders:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Known:
+class RunInputs:
     """All that one run knows."""
 
     inputs: state.Inputs
@@ -97,7 +97,7 @@ class Decision:
     wants: Mapping[rotation.ServerKey, rotation.Want]
     addresses: Mapping[str, tuple[str, ...]]
     """This unit's own, by endpoint type."""
-    vrrp: joining.Part
+    vrrp: vip_admission.Part
     """This unit's part in who holds VIPs."""
     handover: handover.Handover | None
     """How far this unit has come with giving its VIPs away."""
@@ -112,7 +112,7 @@ class Decision:
         return self.vrrp.members
 
 
-def decide(known: Known) -> Decision:
+def decide(known: RunInputs) -> Decision:
     """The decision."""
     inputs, opts = known.inputs, known.effective.options
     located, homeless = vrrp.locate(opts.vips, known.networks)
@@ -134,18 +134,18 @@ def decide(known: Known) -> Decision:
     locks = {u: lock for u, lock in locks.items() if u not in known.orders.release}
     wants: dict[rotation.ServerKey, rotation.Want] = {
         key: 'drain'
-        if _leaving(unit, known)
+        if _is_being_removed(unit, known)
         else rotation.want(lifecycles.get(unit), locks.get(unit))
         for unit, found in servers.items()
         for key in found
     }
-    part = joining.decide(
+    part = vip_admission.decide(
         inputs.site.unit,
         members,
         {u: m.vrrp for u, m in known.others.items()},
         peers=inputs.peers,
         before=_has_joined(inputs),
-        seen=wire.texts(inputs.memory.get(joining.SEEN)),
+        seen=wire.texts(inputs.memory.get(vip_admission.SEEN)),
         ahead=[u for u, m in known.others.items() if _is_ahead(m, what, servers, known.tls)],
         time_passes=known.time_passes,
     )
@@ -184,22 +184,22 @@ def _is_ahead(
 
 def _has_joined(inputs: state.Inputs) -> bool:
     # A unit of an earlier revision did without, and holds VIPs for long.
-    return bool(inputs.memory.get(joining.JOINED, RELATIONS in inputs.memory))
+    return bool(inputs.memory.get(vip_admission.JOINED, RELATIONS in inputs.memory))
 
 
-def _handed_over(known: Known, members: Iterable[str]) -> tuple[handover.Handover | None, str]:
+def _handed_over(known: RunInputs, members: Iterable[str]) -> tuple[handover.Handover | None, str]:
     """How far this unit has come with giving its VIPs away, and for whom it passes on."""
     inputs, opts, unit = known.inputs, known.effective.options, known.inputs.site.unit
     holds = handover.holds(opts.vips, inputs.facts.interfaces)
     there = {u: m for u, m in known.others.items() if u in members}
     found = inputs.seen.get('connections')
-    place = handover.Place(
+    place = handover.VipState(
         holds=holds,
         others=tuple(u for u, m in there.items() if m.in_service and unit in m.vrrp.advertises_to),
         heed=frozenset(u for u, m in there.items() if m.heeds == unit),
         connections=found if isinstance(found, int) else 0,
     )
-    giving = handover.following(
+    giving = handover.next_state(
         handover.load(inputs.memory.get(handover.HANDOVER)),
         place,
         away=known.out_of_service,
@@ -215,7 +215,7 @@ def clock_time(seconds: float) -> str:
     return f'{datetime.datetime.fromtimestamp(seconds, datetime.UTC):%H:%M:%S} UTC'
 
 
-def _surroundings(known: Known, located: Iterable[vrrp.Vip]) -> layout.Surroundings:
+def _surroundings(known: RunInputs, located: Iterable[vrrp.Vip]) -> layout.Surroundings:
     located = tuple(located)
     return layout.Surroundings(
         bindings={
@@ -227,11 +227,11 @@ def _surroundings(known: Known, located: Iterable[vrrp.Vip]) -> layout.Surroundi
         },
         exposure=known.effective.options.exposure,
         listeners=known.listeners,
-        leaving={g.relation.id: clock_time(g.until) for g in known.gone},
+        lingering={g.relation.id: clock_time(g.until) for g in known.gone},
     )
 
 
-def ours(known: Known) -> frozenset[str]:
+def ours(known: RunInputs) -> frozenset[str]:
     """The load balancer's own addresses, as far as this unit knows them: nobody behind it has one of these."""
     exposure = known.effective.options.exposure
     return frozenset(
@@ -256,13 +256,13 @@ def _parsed(
     return interface.parse(relation, addresses)
 
 
-def _members(known: Known) -> tuple[tuple[str, ...], frozenset[str]]:
+def _members(known: RunInputs) -> tuple[tuple[str, ...], frozenset[str]]:
     inputs = known.inputs
     excluded = frozenset(wire.texts(wire.load_array(inputs.peers.get('excluded', ''))))
     if inputs.site.leader:
         everyone = {inputs.site.unit, *inputs.peer_units}
         excluded = ((excluded | known.orders.exclude) - known.orders.include) & everyone
-    found = joining.members(
+    found = vip_admission.members(
         inputs.site.unit,
         inputs.peers,
         inputs.peer_units,
@@ -272,7 +272,7 @@ def _members(known: Known) -> tuple[tuple[str, ...], frozenset[str]]:
     return found, excluded
 
 
-def _holds(known: Known) -> dict[str, loadbalancer.Lifecycle]:
+def _holds(known: RunInputs) -> dict[str, loadbalancer.Lifecycle]:
     holds: dict[str, loadbalancer.Lifecycle] = {}
     kept = wire.load_object(known.inputs.peers.get('holds', ''))
     for unit, text in kept.items():
@@ -312,7 +312,7 @@ def _servers(what: layout.Layout) -> dict[str, tuple[rotation.ServerKey, ...]]:
     return out
 
 
-def _leaving(unit: str, known: Known) -> bool:
+def _is_being_removed(unit: str, known: RunInputs) -> bool:
     """It left a relation that has others left: it is not only served for a while yet, it is being removed."""
     there = {r.id: r for r in known.relations}
     return any(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from charmkit import host
-from charmkit.proxy import config, haproxy, keepalived, passing
+from charmkit.proxy import config, haproxy, keepalived, vip_handover
 from charmkit.proxy import programs as beside
 from charmkit.relations import ENDPOINT_TYPES
 
@@ -16,15 +16,15 @@ WATCH_UNIT = '/etc/systemd/system/openstack-loadbalancer-watch.service'
 WATCH_SERVICE = 'openstack-loadbalancer-watch'
 
 PREPARED = host.Host(
-    packages=frozenset({'haproxy', 'keepalived', 'iproute2', passing.PACKAGE}),
+    packages=frozenset({'haproxy', 'keepalived', 'iproute2', vip_handover.PACKAGE}),
     services=(host.SystemdService('keepalived', state='stopped'),),
 )
 """What a machine needs before its place is known."""
-LEAVING = host.Host(services=(host.SystemdService('keepalived', state='stopped'),))
+REMOVING = host.Host(services=(host.SystemdService('keepalived', state='stopped'),))
 """A unit that is removed lets go of its VIPs in order, and answers what it has to its end."""
 
 
-def desired(known: decision.Known, now: decision.Decision, *, wake_at: float = 0) -> host.Host:
+def desired(known: decision.RunInputs, now: decision.Decision, *, wake_at: float = 0) -> host.Host:
     """All of it. *wake_at* is when the charm must look again (seconds since the epoch; 0: never)."""
     text = rendered(known, now)
     wanted = host.Host(
@@ -71,21 +71,21 @@ def desired(known: decision.Known, now: decision.Decision, *, wake_at: float = 0
         beside.beside_haproxy(before_reload=programs.SAVE_PATH),
         wanted,
         _keepalived(known, now),
-        passing.beside(
+        vip_handover.beside(
             handover.kept(now.handover, now.vips),
             handover.passed_on(known.others.get(now.passes_on), now.vips, known.networks),
         ),
     )
 
 
-def _certificate_folders(known: decision.Known) -> Iterator[host.Directory]:
+def _certificate_folders(known: decision.RunInputs) -> Iterator[host.Directory]:
     if shown := known.tls.shown:
         yield host.Directory(path=credentials.FOLDER, mode=0o700)
         for t in shown:
             yield host.Directory(path=f'{credentials.FOLDER}/{t}', mode=0o700)
 
 
-def _certificates(known: decision.Known) -> Iterator[host.File]:
+def _certificates(known: decision.RunInputs) -> Iterator[host.File]:
     # haproxy is told of a new one while it runs (runtime_certificates): no reload.
     for t, c in known.tls.shown.items():
         if c.pem:
@@ -94,13 +94,13 @@ def _certificates(known: decision.Known) -> Iterator[host.File]:
         yield host.File(path=haproxy.ENDS, content=credentials.ends(known.tls.shown))
 
 
-def _no_certificates(known: decision.Known) -> tuple[host.Absent, ...]:
+def _no_certificates(known: decision.RunInputs) -> tuple[host.Absent, ...]:
     gone = (t for t in ENDPOINT_TYPES if t not in known.tls.shown)
     ends = () if known.tls.shown else (haproxy.ENDS,)
     return tuple(host.Absent(path=p) for p in (*map(credentials.path, gone), *ends))
 
 
-def rendered(known: decision.Known, now: decision.Decision) -> haproxy.Rendered:
+def rendered(known: decision.RunInputs, now: decision.Decision) -> haproxy.Rendered:
     """The configuration of haproxy."""
     disabled: dict[str, frozenset[str]] = {}
     for (backend, server), wanted in now.wants.items():
@@ -110,7 +110,7 @@ def rendered(known: decision.Known, now: decision.Decision) -> haproxy.Rendered:
 
 
 def _config(
-    known: decision.Known, now: decision.Decision, disabled: Mapping[str, frozenset[str]]
+    known: decision.RunInputs, now: decision.Decision, disabled: Mapping[str, frozenset[str]]
 ) -> config.Config:
     facts, opts = known.inputs.facts, now.opts
     own = {t: tuple(i.address for i in found) for t, found in known.networks.items()}
@@ -143,7 +143,7 @@ def _config(
     return configuration.configuration(now.layout, unit, disabled)
 
 
-def ready_url(known: decision.Known) -> str:
+def ready_url(known: decision.RunInputs) -> str:
     """Where the other load balancer units may ask this one whether it is ready; '' when nowhere."""
     addresses = [
         i.address for t in ('internal', 'admin', 'public') for i in known.networks.get(t, ())
@@ -154,7 +154,7 @@ def ready_url(known: decision.Known) -> str:
     return f'http://{host_}:{known.effective.options.ready_port}/ready'
 
 
-def _keepalived(known: decision.Known, now: decision.Decision) -> host.Host:
+def _keepalived(known: decision.RunInputs, now: decision.Decision) -> host.Host:
     opts = now.opts
     # One that goes passes its VIPs on first.
     if known.inputs.dying or not (now.vips and now.vrrp.joined):

@@ -3,8 +3,8 @@
 1. *Asked*: it says to the others that it hands over. Each gets ready to pass on to it what it will not know, and says
    that it heeds. Clients still come here.
 2. *Moved*: all heed, or some have not for :data:`ASK_S`. The unit keeps the VIPs for the connections that it has
-   (:mod:`charmkit.proxy.passing`) and stops being ready; keepalived gives the VIPs to another. Each response says that
-   its connection ends.
+   (:mod:`charmkit.proxy.vip_handover`) and stops being ready; keepalived gives the VIPs to another. Each response says
+   that its connection ends.
 3. Over: no connection is left, or the time for it has passed (option ``handover-timeout``).
 """
 
@@ -15,7 +15,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from charmkit.proxy import passing
+from charmkit.proxy import vip_handover
 from charmkit.relations import unit_order
 
 from . import reply, vrrp
@@ -41,7 +41,7 @@ class Handover:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Place:
+class VipState:
     """What matters to a handover of where a unit is."""
 
     holds: bool
@@ -69,25 +69,25 @@ def dump(handover: Handover | None) -> dict[str, float]:
     return dataclasses.asdict(handover) if handover else {}
 
 
-def following(
-    before: Handover | None, place: Place, *, away: bool, now: float, timeout_s: float
+def next_state(
+    before: Handover | None, vip_state: VipState, *, away: bool, now: float, timeout_s: float
 ) -> Handover | None:
     """How far it has come *now*. *away*: the operator wants the unit out of service."""
     if before is None:
-        return Handover(since=now) if away and place.holds and place.others else None
+        return Handover(since=now) if away and vip_state.holds and vip_state.others else None
     if not before.moved:
-        if not away or not place.holds:
+        if not away or not vip_state.holds:
             return None
         late = now - before.since >= ASK_S
-        return dataclasses.replace(before, moved=now) if late or _all_heed(place) else before
+        return dataclasses.replace(before, moved=now) if late or _all_heed(vip_state) else before
     settled = now - before.moved >= SETTLE_S
-    if (settled and not place.connections) or now - before.moved >= timeout_s:
+    if (settled and not vip_state.connections) or now - before.moved >= timeout_s:
         return None
     return before
 
 
-def _all_heed(place: Place) -> bool:
-    return set(place.others) <= place.heed
+def _all_heed(vip_state: VipState) -> bool:
+    return set(vip_state.others) <= vip_state.heed
 
 
 def due(handover: Handover | None, now: float, timeout_s: float) -> tuple[float, ...]:
@@ -105,13 +105,13 @@ def holds(vips: Iterable[str], interfaces: Mapping[str, str]) -> bool:
     return any(found.get(vrrp.spelt(v), 'lo') != 'lo' for v in vips)
 
 
-def kept(handover: Handover | None, vips: Iterable[vrrp.Vip]) -> tuple[passing.Kept, ...]:
+def kept(handover: Handover | None, vips: Iterable[vrrp.Vip]) -> tuple[vip_handover.Kept, ...]:
     """The VIPs that this unit keeps for the connections that it has."""
     if handover is None or not handover.moved:
         return ()
     by_address = {v.address: v for v in vips}
     return tuple(
-        passing.Kept(address=v.address, interface=v.interface) for v in by_address.values()
+        vip_handover.Kept(address=v.address, interface=v.interface) for v in by_address.values()
     )
 
 
@@ -130,7 +130,7 @@ def passed_on(
     member: reply.Member | None,
     vips: Iterable[vrrp.Vip],
     networks: Mapping[str, Iterable[vrrp.Interface]],
-) -> tuple[passing.PassedOn, ...]:
+) -> tuple[vip_handover.PassedOn, ...]:
     """What to pass on to *member*: each VIP in whose network it has an address."""
     if member is None:
         return ()
@@ -138,7 +138,7 @@ def passed_on(
     subnets = [
         ipaddress.ip_network(i.network, strict=False) for found in networks.values() for i in found
     ]
-    out: dict[str, passing.PassedOn] = {}
+    out: dict[str, vip_handover.PassedOn] = {}
     for vip in vips:
         address = ipaddress.ip_address(vip.address)
         network = next((n for n in subnets if address in n), None)
@@ -151,7 +151,7 @@ def passed_on(
             '',
         )
         if to:
-            out[vip.address] = passing.PassedOn(
+            out[vip.address] = vip_handover.PassedOn(
                 address=vip.address, interface=vip.interface, to=to
             )
     return tuple(out.values())

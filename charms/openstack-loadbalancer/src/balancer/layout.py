@@ -131,7 +131,7 @@ class Surroundings:
     """By endpoint type."""
     exposure: exposure_.Exposure = dataclasses.field(default_factory=exposure_.Exposure)
     listeners: tuple[Listener, ...] = ()
-    leaving: Mapping[int, str] = dataclasses.field(default_factory=dict[int, str])
+    lingering: Mapping[int, str] = dataclasses.field(default_factory=dict[int, str])
     """Relations that are gone and still served, and until when, in words."""
 
 
@@ -168,7 +168,7 @@ def _claims(
     exposure = around.exposure
     owner = owners.setdefault(endpoint.service, request)
     if owner.app != request.app:
-        until = around.leaving.get(owner.relation)
+        until = around.lingering.get(owner.relation)
         why = f', which has left, until {until}' if until else ' already'
         return refuse(f'service {endpoint.service} is served for application {owner.app}{why}')
     if endpoint.port in exposure.reserved_ports:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from charmkit.proxy import haproxy, programs, secure
+from charmkit.proxy import haproxy, programs, tls
 
 FOLDER = '/usr/local/lib/openstack-loadbalancer'
 SAVE_PATH = f'{FOLDER}/save-server-state'
@@ -36,7 +36,7 @@ if state.startswith('1'):
     with open('{haproxy.STATE_FILE}.new', 'w') as f:
         for line in state.splitlines():
             row = line.split()
-            if row[1:2] == ['{haproxy.SELF}'] or row[3:4] == ['{secure.HERE}']:
+            if row[1:2] == ['{haproxy.SELF}'] or row[3:4] == ['{tls.HERE}']:
                 continue
             if row[:1] == ['#']:
                 port, check = row.index('srv_port') - 1, row.index('srv_check_port') - 1

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from charmkit import Secret, Status
-from charmkit.proxy import joining, passing
+from charmkit.proxy import vip_admission, vip_handover
 from charmkit.relations import Databag, loadbalancer, running, unit_order, wire
 
 from . import (
-    asking,
+    certificate_requests,
     credentials,
     decision,
     files,
@@ -22,7 +22,7 @@ from . import (
     rotation,
     schemes,
     stats,
-    told,
+    tls_outputs,
 )
 from .settling import Settled
 
@@ -40,7 +40,7 @@ class Published:
 
 
 def published(
-    known: decision.Known, end: Settled, *, in_force: bool, not_ready: frozenset[str]
+    known: decision.RunInputs, end: Settled, *, in_force: bool, not_ready: frozenset[str]
 ) -> Published:
     """Everything to be written after haproxy is as *end* has it.
 
@@ -57,18 +57,18 @@ def published(
         metrics=_metrics(known, now),
         in_service=now.serving,
         ready_url=files.ready_url(known),
-        secure=told.secure(known, now) if in_force else before.secure,
-        vrrp=joining.Said(
+        secure=tls_outputs.secure(known, now) if in_force else before.secure,
+        vrrp=vip_admission.Said(
             advertises_to=before.vrrp.advertises_to
             if 'keepalived' in inputs.failed
             else frozenset(u for u, m in known.others.items() if any(m.addresses.values())),
             takes_part=bool(now.vips) and now.vrrp.joined and not inputs.dying,
         ),
         hands_over=now.handover is not None,
-        heeds='' if passing.PASSER in inputs.failed else now.passes_on,
+        heeds='' if vip_handover.PASSER in inputs.failed else now.passes_on,
     )
     every = {**known.others, inputs.site.unit: mine}
-    clients = told.clients(known, now, {u: every[u] for u in now.members if u in every})
+    clients = tls_outputs.clients(known, now, {u: every[u] for u in now.members if u in every})
     context = reply.Context(
         layout=now.layout,
         around=now.around,
@@ -82,15 +82,17 @@ def published(
     bags = {r.id: r.my_data for r in known.relations}
     unit_data: dict[str | int, Databag] = {decision.PEERS: reply.write_member(mine)}
     asks = (
-        asking.ask(inputs, told.names(known, now, every), told.late(known))
+        certificate_requests.desired(
+            inputs, tls_outputs.names(known, now, every), tls_outputs.late(known)
+        )
         if inputs.site.leader
-        else asking.NOTHING
+        else certificate_requests.NOTHING
     )
     app_data: dict[str | int, Databag] = {
         decision.PEERS: {
             **_peers(known, now),
             **asks.peers,
-            schemes.TOLD: schemes.dump(clients),
+            schemes.PUBLISHED: schemes.dump(clients),
         },
         **({credentials.RELATION: asks.relation} if inputs.of(credentials.RELATION) else {}),
     }
@@ -122,7 +124,7 @@ def published(
         app_data=app_data,
         ports=frozenset(f.port for f in now.layout.frontends),
         secrets=asks.secrets,
-        news=clients != known.tls.told,
+        news=clients != known.tls.published,
     )
 
 
@@ -141,7 +143,7 @@ def in_rotation(now: decision.Decision) -> Iterator[tuple[str, str, running.Runn
 
 
 def _not_served(
-    known: decision.Known,
+    known: decision.RunInputs,
     now: decision.Decision,
     asked: interface.Request | interface.Refusal,
 ) -> dict[str, loadbalancer.Lifecycle]:
@@ -165,9 +167,9 @@ def _free(lifecycle: loadbalancer.Lifecycle) -> handshake.Lock:
     )
 
 
-def _peers(known: decision.Known, now: decision.Decision) -> Databag:
+def _peers(known: decision.RunInputs, now: decision.Decision) -> Databag:
     return {
-        joining.MEMBERS: wire.dump(list(now.members)),
+        vip_admission.MEMBERS: wire.dump(list(now.members)),
         'excluded': wire.dump(sorted(now.excluded)),
         'locks': handshake.dump(now.locks),
         'holds': wire.dump({u: loadbalancer.write_lifecycle(h) for u, h in now.holds.items()}),
@@ -176,7 +178,7 @@ def _peers(known: decision.Known, now: decision.Decision) -> Databag:
     }
 
 
-def _metrics(known: decision.Known, now: decision.Decision) -> str:
+def _metrics(known: decision.RunInputs, now: decision.Decision) -> str:
     if not known.metrics_addresses:
         return ''
     first = known.metrics_addresses[0]
@@ -184,12 +186,12 @@ def _metrics(known: decision.Known, now: decision.Decision) -> str:
     return f'{host}:{now.opts.metrics_port}'
 
 
-def statuses(known: decision.Known, end: Settled, *, in_force: bool) -> tuple[Status, ...]:
+def statuses(known: decision.RunInputs, end: Settled, *, in_force: bool) -> tuple[Status, ...]:
     """What the operator should know, in the order of urgency."""
     now = end.decision
     out = [Status('blocked', text) for text in known.effective.problems]
     out += [Status('blocked', text) for text in reply.refusals(now.asked, now.layout)]
-    out += told.statuses(known, now)
+    out += tls_outputs.statuses(known, now)
     if now.homeless_vips:
         out.append(
             Status('blocked', f'VIP in no network of a binding: {", ".join(now.homeless_vips)}')
@@ -201,7 +203,7 @@ def statuses(known: decision.Known, end: Settled, *, in_force: bool) -> tuple[St
         away = Status('maintenance', 'out of service (resume-self brings it back)')
         out += [*_handing_over(known, now)] or [away]
     if not now.vrrp.admitted:
-        out.append(Status('waiting', joining.NOT_ADMITTED))
+        out.append(Status('waiting', vip_admission.NOT_ADMITTED))
     elif now.vips and now.vrrp.waiting:
         out.append(Status('waiting', now.vrrp.waiting))
     dead = [b.name for b in now.layout.backends if not _any_up(b.name, end.workers)]
@@ -211,11 +213,11 @@ def statuses(known: decision.Known, end: Settled, *, in_force: bool) -> tuple[St
     return tuple(out)
 
 
-def _handing_over(known: decision.Known, now: decision.Decision) -> Iterator[Status]:
+def _handing_over(known: decision.RunInputs, now: decision.Decision) -> Iterator[Status]:
     """How far the unit has come with giving its VIPs away."""
     if now.handover is None:
         return
-    if failed := known.inputs.failed.get(passing.KEEPER):
+    if failed := known.inputs.failed.get(vip_handover.KEEPER):
         yield Status('waiting', f'connections that clients have here may break: {failed}')
     if not now.handover.moved:
         yield Status('waiting', 'hands its VIPs over once the other units are ready for that')

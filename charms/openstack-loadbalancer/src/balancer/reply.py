@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from charmkit.proxy import joining
+from charmkit.proxy import vip_admission
 from charmkit.relations import Databag, host_in_url, loadbalancer, running, unit_order, wire
 
 from . import exposure as exposure_
@@ -36,7 +36,7 @@ class Member:
     """Where the other units may ask whether it is ready; empty: nowhere."""
     secure: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """How it serves frontends that end TLS, by name: ``both`` or ``https``; any other takes ``http``."""
-    vrrp: joining.Said = dataclasses.field(default_factory=joining.Said)
+    vrrp: vip_admission.Said = dataclasses.field(default_factory=vip_admission.Said)
     """Of who holds VIPs."""
     hands_over: bool = False
     """It gives its VIPs away: the others are to pass on what comes for its connections (:mod:`balancer.handover`)."""
@@ -54,7 +54,7 @@ def write_member(member: Member) -> Databag:
         'in-service': '' if member.in_service else 'no',
         'ready-url': member.ready_url,
         'secure': wire.dump(dict(member.secure)) if member.secure else '',
-        **joining.write(member.vrrp),
+        **vip_admission.write(member.vrrp),
         'hands-over': 'yes' if member.hands_over else '',
         'heeds': member.heeds,
     }
@@ -73,7 +73,7 @@ def read_member(bag: Databag) -> Member:
         secure={
             name: wire.text(how) for name, how in wire.load_object(bag.get('secure', '')).items()
         },
-        vrrp=joining.read(bag),
+        vrrp=vip_admission.read(bag),
         hands_over=bag.get('hands-over', '') == 'yes',
         heeds=bag.get('heeds', ''),
     )
@@ -153,7 +153,7 @@ class Context:
     locks: Mapping[str, handshake.Lock]
     not_ready: frozenset[str] = frozenset()
     """Members that were asked and are not ready for clients."""
-    schemes: Mapping[str, schemes.Told] | None = None
+    schemes: Mapping[str, schemes.PublishedScheme] | None = None
     """What clients are told, by endpoint type; None: ``http``. One that is absent is not told of yet."""
     trusted: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """By endpoint type, the certificate that clients are to trust, PEM; '' where nobody says."""
@@ -173,7 +173,7 @@ def app_reply(
     # A unit that has only just come knows of no member yet, not even of itself.
     served = [m.served for m in context.members.values()]
     everywhere = frozenset[str](served[0]).intersection(*served) if served else frozenset[str]()
-    told = {
+    published = {
         (service, t)
         for service, by_type in wire.objects(wire.load_object(before.get('frontends', '')))
         for t in by_type
@@ -189,8 +189,8 @@ def app_reply(
                 t: _frontend(endpoint, t, context)
                 for t, name in there.items()
                 if name
-                and (name in everywhere or (endpoint.service, t) in told)
-                and (endpoint.protocol != 'http' or _may_be_told(t, context))
+                and (name in everywhere or (endpoint.service, t) in published)
+                and (endpoint.protocol != 'http' or _may_be_published(t, context))
             }
     trusted = sorted(
         {a for m in context.members.values() for own in m.addresses.values() for a in own}
@@ -261,15 +261,15 @@ def _frontend(endpoint: interface.Endpoint, t: str, context: Context) -> dict[st
     }
 
 
-def _may_be_told(t: str, context: Context) -> bool:
+def _may_be_published(t: str, context: Context) -> bool:
     """Where TLS is wanted, and clients were told of nothing yet, they wait for the certificate."""
     return context.schemes is None or t in context.schemes
 
 
 def _scheme(endpoint: interface.Endpoint, t: str, context: Context) -> schemes.Scheme:
     """What this load balancer serves, as clients are told."""
-    told = (context.schemes or {}).get(t)
-    return told.scheme if told and endpoint.protocol == 'http' else 'http'
+    published = (context.schemes or {}).get(t)
+    return published.scheme if published and endpoint.protocol == 'http' else 'http'
 
 
 def _reached(endpoint: interface.Endpoint, t: str, context: Context) -> Outside | None:

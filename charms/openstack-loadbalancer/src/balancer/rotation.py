@@ -33,7 +33,7 @@ class ServerState:
     up: bool
     sessions: int
     """Requests under way and queued."""
-    checked: bool = True
+    check_done: bool = True
     """Its first check has ended: haproxy calls it up until then."""
 
 
@@ -49,7 +49,7 @@ class Worker:
 def believed(worker: Worker, ready: frozenset[ServerKey]) -> Worker:
     """*worker*, in which those that no check has seen yet are as they were said to be before: *ready*, or not up."""
     servers = {
-        p: s if s.checked else dataclasses.replace(s, up=p in ready)
+        p: s if s.check_done else dataclasses.replace(s, up=p in ready)
         for p, s in worker.servers.items()
     }
     return dataclasses.replace(worker, servers=servers)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from charmkit import Action, Desired, Inputs, Status, Why
-from charmkit.proxy import haproxy, joining
+from charmkit.proxy import haproxy, vip_admission
 from charmkit.relations import ENDPOINT_TYPES, Relation, wire
 
 from . import (
@@ -25,7 +25,7 @@ from . import (
     settling,
     tasks,
     tls,
-    told,
+    tls_outputs,
 )
 from . import vrrp as vrrp_
 from .settling import Settled
@@ -40,11 +40,11 @@ _SOON_S = 5.0
 def run(why: Why, inputs: Inputs) -> Desired:
     """Everything that is wanted of this unit."""
     if why.removing:
-        return Desired(host=files.LEAVING)
+        return Desired(host=files.REMOVING)
     if 'listening' not in inputs.seen:
         # Where another program listens nothing can be served: that is known before anything is tried.
         return Desired(tasks=(tasks.Listening(), *_connections(inputs)), read_only=True)
-    known = know(why, inputs)
+    known = gather(why, inputs)
     now = decision.decide(known)
     if isinstance(why, Action):
         if refused := actions.refused(why, inputs, now):
@@ -52,7 +52,7 @@ def run(why: Why, inputs: Inputs) -> Desired:
         if why.name in actions.LOOKS:
             return actions.looked(why, inputs, now)
     looked = inputs.seen.get('servers')
-    course = tasks.Course(drains=_drains(inputs))
+    course = tasks.DrainProgress(drains=_drains(inputs))
     wake_at = settling.due(now, course, _until(known, now), began=inputs.now, looked=inputs.now)
     host = files.desired(known, now, wake_at=wake_at)
     found = blame.findings(known, now, inputs)
@@ -61,7 +61,7 @@ def run(why: Why, inputs: Inputs) -> Desired:
     if isinstance(looked, tasks.Unreachable):
         status = Status('blocked', f'haproxy does not answer: {looked.reason}')
         return Desired(host=host, status=(status,))
-    if not isinstance(looked, tasks.Looked):
+    if not isinstance(looked, tasks.HaproxyState):
         return Desired(host=host, tasks=(settling.first(now, _drains(inputs), inputs.now),))
     step = settling.following(known, looked, wait_s=now.opts.drain_wait_s)
     if not isinstance(step, Settled):
@@ -75,7 +75,7 @@ def _connections(inputs: Inputs) -> tuple[tasks.Connections, ...]:
     return (tasks.Connections(),) if giving and giving.moved else ()
 
 
-def know(why: Why, inputs: Inputs) -> decision.Known:
+def gather(why: Why, inputs: Inputs) -> decision.RunInputs:
     """All that the run knows, in one value."""
     own = options.kept(inputs.memory.get(OPTIONS))
     good = own or options.kept(wire.load_object(inputs.peers.get('options', '')))
@@ -96,7 +96,7 @@ def know(why: Why, inputs: Inputs) -> decision.Known:
         now=inputs.now,
         linger_s=opts.linger_s,
     )
-    return decision.Known(
+    return decision.RunInputs(
         inputs=inputs,
         effective=effective,
         networks=networks,
@@ -107,7 +107,7 @@ def know(why: Why, inputs: Inputs) -> decision.Known:
         out_of_service=actions.out_of_service(why, bool(inputs.memory.get(OUT_OF_SERVICE))),
         orders=actions.orders(why),
         time_passes=why.time_passes,
-        tls=tls.know(
+        tls=tls.gather(
             inputs,
             secret=opts.tls_secret,
             minimum=opts.tls_minimum,
@@ -140,7 +140,7 @@ def _addresses(inputs: Inputs, *bindings: str) -> tuple[str, ...]:
     return tuple(i.address for b in bindings for i in vrrp_.interfaces(inputs, b, ()))
 
 
-def _ended(why: Why, inputs: Inputs, known: decision.Known, end: Settled) -> Desired:
+def _ended(why: Why, inputs: Inputs, known: decision.RunInputs, end: Settled) -> Desired:
     """What is kept, told and shown once haproxy is as it is wanted, as far as that goes."""
     now = end.decision
     text = files.rendered(known, now)
@@ -187,7 +187,7 @@ def _ended(why: Why, inputs: Inputs, known: decision.Known, end: Settled) -> Des
     )
 
 
-def _certificates(known: decision.Known) -> tuple[runtime_certificates.Certificates, ...]:
+def _certificates(known: decision.RunInputs) -> tuple[runtime_certificates.Certificates, ...]:
     """What a running haproxy is to show: its files alone are read when it starts."""
     wanted = {
         credentials.path(t): runtime_certificates.Shown(c.fingerprint, t, c.not_after, c.pem)
@@ -197,17 +197,17 @@ def _certificates(known: decision.Known) -> tuple[runtime_certificates.Certifica
     return (runtime_certificates.Certificates(wanted=wanted),) if wanted else ()
 
 
-def _unheeded(known: decision.Known, now: decision.Decision) -> frozenset[str]:
+def _unheeded(known: decision.RunInputs, now: decision.Decision) -> frozenset[str]:
     """What the other members acknowledge is for the leader, while a drain is under way or asked for."""
     if not now.vrrp.joined:
-        return joining.UNHEEDED  # It waits for what they say.
+        return vip_admission.UNHEEDED  # It waits for what they say.
     wanted = [x for x in now.lifecycles.values() if x is not None and x.state != 'ready']
     drains = bool(now.locks or wanted)
     heeded = known.inputs.site.leader and drains
-    return joining.UNHEEDED if heeded else joining.UNHEEDED | {'acks'}
+    return vip_admission.UNHEEDED if heeded else vip_admission.UNHEEDED | {'acks'}
 
 
-def _members_to_ask(known: decision.Known, now: decision.Decision) -> dict[str, str]:
+def _members_to_ask(known: decision.RunInputs, now: decision.Decision) -> dict[str, str]:
     """Where clients are sent to units by their own addresses, the leader asks whether each is there."""
     exposure = now.opts.exposure
     if not known.inputs.site.leader or now.opts.vips or exposure.external_vips:
@@ -219,9 +219,9 @@ def _relations(inputs: Inputs) -> tuple[Relation, ...]:
     return tuple(r for name in decision.ENDPOINTS for r in inputs.of(name))
 
 
-def _until(known: decision.Known, now: decision.Decision) -> list[float]:
+def _until(known: decision.RunInputs, now: decision.Decision) -> list[float]:
     giving = handover.due(now.handover, known.inputs.now, now.opts.handover_s)
-    return [*(g.until for g in known.gone), *giving, *told.changes(known)]
+    return [*(g.until for g in known.gone), *giving, *tls_outputs.changes(known)]
 
 
 def _drains(inputs: Inputs) -> dict[str, tuple[str, float]]:

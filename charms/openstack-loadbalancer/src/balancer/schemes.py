@@ -15,42 +15,51 @@ from charmkit.relations import wire
 
 Scheme = Literal['http', 'https']
 Mode = Literal['http', 'both', 'https']
-TOLD = 'schemes'
+PUBLISHED = 'schemes'
 """In the application's peer data: what clients are told, by endpoint type."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Told:
+class PublishedScheme:
     """What clients of an endpoint type are told, and since when (seconds since the epoch; 0: never anything else)."""
 
     scheme: Scheme
     since: float = 0.0
 
 
-def load(text: str) -> dict[str, Told]:
+def load(text: str) -> dict[str, PublishedScheme]:
     """What :func:`dump` wrote."""
     return {
-        t: Told(
+        t: PublishedScheme(
             'https' if x.get('scheme') == 'https' else 'http', float(wire.number(x.get('since')))
         )
         for t, x in wire.objects(wire.load_object(text))
     }
 
 
-def dump(told: Mapping[str, Told]) -> str:
+def dump(published: Mapping[str, PublishedScheme]) -> str:
     """For the peers."""
-    return wire.dump({t: {'scheme': x.scheme, 'since': int(x.since)} for t, x in told.items()})
+    return wire.dump(
+        {t: {'scheme': x.scheme, 'since': int(x.since)} for t, x in published.items()}
+    )
 
 
-def mode(*, wanted: bool, ready: bool, told: Told | None, now: float, transition_s: float) -> Mode:
+def mode(
+    *,
+    wanted: bool,
+    ready: bool,
+    published: PublishedScheme | None,
+    now: float,
+    transition_s: float,
+) -> Mode:
     """How a type is served. *wanted*: the operator wants TLS; *ready*: this unit has a certificate for it."""
     if not ready:
         return 'http'
-    over = told is None or now >= told.since + transition_s
+    over = published is None or now >= published.since + transition_s
     if wanted:
         # As long as nobody was told anything, a unit that was upgraded cannot know what clients use.
-        return 'https' if told and told.scheme == 'https' and over else 'both'
-    return 'http' if (told is None or told.scheme == 'http') and over else 'both'
+        return 'https' if published and published.scheme == 'https' and over else 'both'
+    return 'http' if (published is None or published.scheme == 'http') and over else 'both'
 
 
 def together(modes: Iterable[Mode]) -> Mode:
@@ -62,30 +71,34 @@ def together(modes: Iterable[Mode]) -> Mode:
 
 
 def ends(
-    modes: Mapping[str, Mode], told: Mapping[str, Told], transition_s: float
+    modes: Mapping[str, Mode], published: Mapping[str, PublishedScheme], transition_s: float
 ) -> dict[str, float]:
     """By type, until when both ways are open, where that is known; seconds since the epoch."""
-    return {t: told[t].since + transition_s for t, m in modes.items() if m == 'both' and t in told}
+    return {
+        t: published[t].since + transition_s
+        for t, m in modes.items()
+        if m == 'both' and t in published
+    }
 
 
-def next_told(
-    before: Told | None,
+def next_published(
+    before: PublishedScheme | None,
     *,
     wanted: bool,
     everywhere: Mapping[Scheme, bool],
     spoken: bool,
     now: float,
-) -> Told | None:
+) -> PublishedScheme | None:
     """What clients of a type are to be told; None: nothing yet.
 
     *everywhere*: by scheme, whether every unit takes it; *spoken*: clients were told of the type before anybody noted
     the scheme, so it was ``http``.
     """
     if before is None and spoken:
-        before = Told('http')
+        before = PublishedScheme('http')
     scheme: Scheme = 'https' if wanted else 'http'
     if before is None:
-        return Told(scheme) if everywhere[scheme] else None
+        return PublishedScheme(scheme) if everywhere[scheme] else None
     if before.scheme != scheme and everywhere[scheme]:
-        return Told(scheme, now)
+        return PublishedScheme(scheme, now)
     return before

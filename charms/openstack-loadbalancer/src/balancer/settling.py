@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from charmkit.relations import loadbalancer
 
 from . import handshake, reply, rotation
-from .decision import Decision, Known, decide
-from .tasks import Course, Looked, Servers
+from .decision import Decision, RunInputs, decide
+from .tasks import DrainProgress, HaproxyState, Servers
 
 _POLL_S = 0.1
 _MOST_LOOKS = 500
@@ -22,7 +22,7 @@ class Settled:
 
     decision: Decision
     acks: Acks
-    course: Course
+    course: DrainProgress
     look: int
     at: float
     """When the last of them was; seconds since the epoch."""
@@ -33,13 +33,13 @@ class Settled:
 
 def first(now: Decision, drains: Mapping[str, tuple[str, float]], at: float) -> Servers:
     """The first look at haproxy, *at* so many seconds since the epoch; *drains* are those of earlier runs."""
-    course = Course(drains=_noted(now, drains, at), began=at)
+    course = DrainProgress(drains=_noted(now, drains, at), began=at)
     cut = _cut(now, course, at)
     course = dataclasses.replace(course, cut=frozenset(cut))
     return Servers(wants=now.wants, cut=cut, course=course)
 
 
-def following(known: Known, seen: Looked, *, wait_s: float) -> Servers | Settled:
+def following(known: RunInputs, seen: HaproxyState, *, wait_s: float) -> Servers | Settled:
     """What comes after a look: another, while what is wanted has changed or something is about to end; else the end.
 
     *known* is as it was when the run began; *wait_s* is how long to wait for ends, in seconds.
@@ -90,7 +90,7 @@ def following(known: Known, seen: Looked, *, wait_s: float) -> Servers | Settled
 
 
 def _granted(
-    known: Known,
+    known: RunInputs,
     now: Decision,
     acks: Acks,
     workers: tuple[rotation.Worker, ...],
@@ -144,7 +144,7 @@ def up(now: Decision, workers: Iterable[rotation.Worker]) -> dict[str, bool]:
 
 
 def due(
-    now: Decision, course: Course, gone: Iterable[float], *, began: float, looked: float
+    now: Decision, course: DrainProgress, gone: Iterable[float], *, began: float, looked: float
 ) -> float:
     """When the charm must look again though nothing happens (seconds since the epoch); 0: never.
 
@@ -188,7 +188,7 @@ def _noted(
     return since
 
 
-def _cut(now: Decision, course: Course, at: float) -> tuple[rotation.ServerKey, ...]:
+def _cut(now: Decision, course: DrainProgress, at: float) -> tuple[rotation.ServerKey, ...]:
     return tuple(
         key
         for unit, keys in now.servers.items()
@@ -198,13 +198,13 @@ def _cut(now: Decision, course: Course, at: float) -> tuple[rotation.ServerKey, 
     )
 
 
-def _age(unit: str, course: Course, at: float) -> float:
+def _age(unit: str, course: DrainProgress, at: float) -> float:
     found = course.drains.get(unit)
     return max(0.0, at - found[1]) if found else 0.0
 
 
 def _acks(
-    now: Decision, workers: tuple[rotation.Worker, ...], course: Course, at: float
+    now: Decision, workers: tuple[rotation.Worker, ...], course: DrainProgress, at: float
 ) -> tuple[dict[str, loadbalancer.Ack], dict[str, int]]:
     """The acknowledgements; a server must be seen idle twice to count as drained.
 

@@ -71,7 +71,7 @@ def worker(process: Process, stat: str, state: str) -> rotation.Worker:
             admin=admin[key],
             # Drained or not, it passes its check; `no check` counts as passing.
             up=row['status'].partition(' ')[0] in ('UP', 'DRAIN', 'no'),
-            checked=not row.get('check_status', '').endswith('INI'),
+            check_done=not row.get('check_status', '').endswith('INI'),
             sessions=int(row['scur'] or 0) + int(row['qcur'] or 0),
         )
     return rotation.Worker(pid=process.pid, current=process.current, servers=servers)

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from charmkit.machine import HttpRequest, Machine, UnreachableError
-from charmkit.proxy import haproxy, passing
+from charmkit.proxy import haproxy, vip_handover
 
 from . import handshake, layout, programs, rotation, stats
 
@@ -21,7 +21,7 @@ _COMMANDS_AT_ONCE = 50
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Course:
+class DrainProgress:
     """What the looks at haproxy within one run have led to; each look hands it on to the next."""
 
     locks: Mapping[str, handshake.Lock] | None = None
@@ -39,7 +39,7 @@ class Course:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Looked:
+class HaproxyState:
     """What was found."""
 
     look: int
@@ -48,7 +48,7 @@ class Looked:
     workers: tuple[rotation.Worker, ...]
     mark: str
     """Of the configuration that the current worker has."""
-    course: Course
+    course: DrainProgress
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,19 +68,19 @@ class Servers:
     look: int = 0
     pause_s: float = 0.0
     """How long to wait before."""
-    course: Course = dataclasses.field(default_factory=Course)
+    course: DrainProgress = dataclasses.field(default_factory=DrainProgress)
     name: str = 'servers'
 
-    def carry_out(self, machine: Machine) -> Looked | Unreachable:
+    def carry_out(self, machine: Machine) -> HaproxyState | Unreachable:
         """Tell and look, by *machine*."""
         if self.pause_s:
             machine.sleep(self.pause_s)
         try:
             before = workers(machine)
-            told = [self._tell(worker, machine) for worker in before]
+            replies = [self._send(worker, machine) for worker in before]
             # Looked at after all was told: what is still sent to a server must show.
-            after = workers(machine) if any(told) else before
-            return Looked(
+            after = workers(machine) if any(replies) else before
+            return HaproxyState(
                 look=self.look,
                 at=machine.now(),
                 workers=after,
@@ -90,7 +90,7 @@ class Servers:
         except UnreachableError as e:
             return Unreachable(str(e))
 
-    def _tell(self, worker: rotation.Worker, machine: Machine) -> bool:
+    def _send(self, worker: rotation.Worker, machine: Machine) -> bool:
         commands = (*rotation.commands(self.wants, worker), *rotation.cuts(self.cut, worker))
         for start in range(0, len(commands), _COMMANDS_AT_ONCE):
             text = '; '.join(commands[start : start + _COMMANDS_AT_ONCE])
@@ -99,7 +99,7 @@ class Servers:
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class ProbeHaproxy:
     """Only look at every worker's servers. Result: the workers, or Unreachable."""
 
     name: str = 'look'
@@ -170,7 +170,7 @@ class Connections:
 
     def carry_out(self, machine: Machine) -> int:
         """Ask the kernel, by *machine* (``ss`` of iproute2)."""
-        kept = (machine.read(passing.KEPT) or '').splitlines()
+        kept = (machine.read(vip_handover.KEPT) or '').splitlines()
         vips = frozenset(line.partition(' ')[0] for line in kept)
         shown = machine.program('ss', '-Hatn')
         return connections(shown.output if not shown.status else '', vips)

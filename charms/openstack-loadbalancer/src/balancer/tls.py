@@ -22,7 +22,9 @@ class Tls:
     credentials: credentials.Credentials = dataclasses.field(
         default_factory=credentials.Credentials
     )
-    told: Mapping[str, schemes.Told] = dataclasses.field(default_factory=dict[str, schemes.Told])
+    published: Mapping[str, schemes.PublishedScheme] = dataclasses.field(
+        default_factory=dict[str, schemes.PublishedScheme]
+    )
     """What clients are told, by endpoint type, as the leader has noted it."""
     modes: Mapping[str, schemes.Mode] = dataclasses.field(default_factory=dict[str, schemes.Mode])
     minimum: Literal['1.2', '1.3'] = '1.2'
@@ -59,29 +61,29 @@ class Tls:
     def changed_over(self, types: Iterable[str]) -> bool:
         """Whether both schemes were taken for *types* before this, as far as can be known."""
         types = tuple(types)
-        back = any(self.told[t].since for t in types if t in self.told)
+        back = any(self.published[t].since for t in types if t in self.published)
         return self.mode(types) == 'https' or (self.mode(types) == 'http' and back)
 
     @property
     def both_until(self) -> Mapping[str, float]:
         """By type, until when HTTP and TLS are both taken; seconds since the epoch."""
-        return schemes.ends(self.modes, self.told, self.transition_s)
+        return schemes.ends(self.modes, self.published, self.transition_s)
 
 
-def know(
+def gather(
     inputs: Inputs, *, secret: str, minimum: Literal['1.2', '1.3'], transition_s: float
 ) -> Tls:
     """From the operator's options and what is there."""
     found = credentials.read(inputs, secret)
-    told = schemes.load(inputs.peers.get(schemes.TOLD, ''))
+    published = schemes.load(inputs.peers.get(schemes.PUBLISHED, ''))
     return Tls(
         credentials=found,
-        told=told,
+        published=published,
         modes={
             t: schemes.mode(
                 wanted=found.configured,
                 ready=t in found.by_type,
-                told=told.get(t),
+                published=published.get(t),
                 now=inputs.now,
                 transition_s=transition_s,
             )

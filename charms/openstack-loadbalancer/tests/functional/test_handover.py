@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import vip_pair
-from charmkit.proxy import passing
+from charmkit.proxy import vip_handover
 from vip_pair import VIPS, Pair, owner
 
 from tools import systems
@@ -188,7 +188,7 @@ def test_without_the_passing_on_what_is_under_way_would_break(
     with Clients(tmp_path) as clients:
         handing.ask()
         handing.heed()
-        assert pair[handing.taker].run('systemctl', 'stop', passing.PASSER).returncode == 0
+        assert pair[handing.taker].run('systemctl', 'stop', vip_handover.PASSER).returncode == 0
         handing.move()
         _, uploads = clients.end()
     assert uploads == [0, 0]

@@ -49,7 +49,7 @@ def many(services: int = 200, backends: int = 5, rounds: int = 3) -> dict[str, A
         frontends = 0
         for _ in range(rounds):
             began = time.monotonic()
-            known = run.know(Hook('config-changed'), r.inputs())
+            known = run.gather(Hook('config-changed'), r.inputs())
             host = files.desired(known, decision.decide(known))
             decided = time.monotonic()
             done = drive.reconcile(r.machine, host)

@@ -16,7 +16,7 @@ import sys
 
 from balancer import reply, run
 from charmkit import apply, drive, state
-from charmkit.proxy import joining
+from charmkit.proxy import vip_admission
 from charmkit.relations import Network, Relation, Site, loadbalancer
 from charmkit.why import Action, Hook
 
@@ -64,7 +64,9 @@ inputs = state.Inputs(
             **reply.write_member(
                 reply.Member(
                     addresses={'public': tuple(a)},
-                    vrrp=joining.Said(advertises_to=frozenset({plan['unit']}), takes_part=True),
+                    vrrp=vip_admission.Said(
+                        advertises_to=frozenset({plan['unit']}), takes_part=True
+                    ),
                 )
             ),
             **plan.get('said', {}).get(u, {}),

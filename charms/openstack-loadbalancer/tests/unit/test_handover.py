@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from balancer import handover, reply, tasks, vrrp
-from balancer.handover import Handover, Place
+from balancer.handover import Handover, VipState
 from charmkit import testing as machines
 from charmkit.machine import Finished
-from charmkit.proxy import passing
+from charmkit.proxy import vip_handover
 from hypothesis import given
 from hypothesis import strategies as st
 from ops import testing
@@ -21,11 +21,11 @@ from .test_charm import HERE, charm, ctx, machine
 __all__ = ['charm', 'ctx', 'machine']  # fixtures
 
 ME, OTHER = 'openstack-loadbalancer/0', 'openstack-loadbalancer/7'
-HOLDS = Place(holds=True, others=(OTHER,), heed=frozenset(), connections=0)
+HOLDS = VipState(holds=True, others=(OTHER,), heed=frozenset(), connections=0)
 AWAY: dict[str, Any] = {'away': True, 'timeout_s': 300.0}
 
 
-def with_(place: Place = HOLDS, **changes: Any) -> Place:
+def with_(place: VipState = HOLDS, **changes: Any) -> VipState:
     return dataclasses.replace(place, **changes)
 
 
@@ -33,7 +33,7 @@ def with_(place: Place = HOLDS, **changes: Any) -> Place:
 
 
 def test_who_holds_the_vips_asks_first():
-    assert handover.following(None, HOLDS, now=7, **AWAY) == Handover(since=7)
+    assert handover.next_state(None, HOLDS, now=7, **AWAY) == Handover(since=7)
 
 
 @pytest.mark.parametrize(
@@ -45,29 +45,29 @@ def test_who_holds_the_vips_asks_first():
     ],
     ids=['in service', 'holds none', 'alone'],
 )
-def test_without_a_reason_nothing_is_handed_over(place: Place, away: bool):
-    assert handover.following(None, place, away=away, now=7, timeout_s=300) is None
+def test_without_a_reason_nothing_is_handed_over(place: VipState, away: bool):
+    assert handover.next_state(None, place, away=away, now=7, timeout_s=300) is None
 
 
 def test_it_lets_go_once_all_heed():
     asked, third = Handover(since=7), 'openstack-loadbalancer/8'
     two = with_(others=(OTHER, third), heed=frozenset({OTHER}))
-    assert handover.following(asked, two, now=8, **AWAY) == asked
+    assert handover.next_state(asked, two, now=8, **AWAY) == asked
     all_ = with_(two, heed=frozenset({OTHER, third, 'openstack-loadbalancer/9'}))
-    assert handover.following(asked, all_, now=8, **AWAY) == Handover(since=7, moved=8)
+    assert handover.next_state(asked, all_, now=8, **AWAY) == Handover(since=7, moved=8)
 
 
 def test_it_does_not_wait_for_ever_for_one_that_says_nothing():
     asked = Handover(since=100)
-    assert handover.following(asked, HOLDS, now=119.9, **AWAY) == asked
-    assert handover.following(asked, HOLDS, now=120, **AWAY) == Handover(since=100, moved=120)
+    assert handover.next_state(asked, HOLDS, now=119.9, **AWAY) == asked
+    assert handover.next_state(asked, HOLDS, now=120, **AWAY) == Handover(since=100, moved=120)
 
 
 @pytest.mark.parametrize('change', [{'holds': False}, {}], ids=['lost them', 'wanted again'])
 def test_what_has_become_needless_before_it_moved_is_over(change: dict[str, Any]):
     place = with_(heed=frozenset({OTHER}), **change)
     away = bool(change)
-    assert handover.following(Handover(since=7), place, away=away, now=8, timeout_s=300) is None
+    assert handover.next_state(Handover(since=7), place, away=away, now=8, timeout_s=300) is None
 
 
 @pytest.mark.parametrize(
@@ -85,18 +85,18 @@ def test_it_is_over_when_no_connection_is_left_or_the_time_is(
 ):
     moved = Handover(since=90, moved=100)
     place = with_(holds=False, connections=connections)
-    got = handover.following(moved, place, now=now, **AWAY)
+    got = handover.next_state(moved, place, now=now, **AWAY)
     assert got == (None if over else moved)
 
 
 def test_one_that_is_wanted_again_keeps_its_connections_to_their_end():
     moved = Handover(since=90, moved=100)
     place = with_(holds=False, connections=3)
-    assert handover.following(moved, place, away=False, now=150, timeout_s=300) == moved
+    assert handover.next_state(moved, place, away=False, now=150, timeout_s=300) == moved
 
 
 PLACES = st.builds(
-    Place,
+    VipState,
     holds=st.booleans(),
     others=st.lists(st.sampled_from(['a/0', 'a/1', 'a/2']), unique=True).map(tuple),
     heed=st.frozensets(st.sampled_from(['a/0', 'a/1', 'a/2', 'a/3'])),
@@ -106,12 +106,12 @@ PLACES = st.builds(
 
 @given(st.lists(st.tuples(PLACES, st.booleans(), st.floats(0.1, 30)), max_size=60))
 def test_whatever_happens_it_moves_after_it_has_asked_and_comes_to_an_end(
-    course: list[tuple[Place, bool, float]],
+    course: list[tuple[VipState, bool, float]],
 ):
     state, now = None, 1000.0
     for place, away, pause in course:
         now += pause
-        before, state = state, handover.following(state, place, away=away, now=now, timeout_s=60)
+        before, state = state, handover.next_state(state, place, away=away, now=now, timeout_s=60)
         times = handover.due(state, now, 60)
         assert all(t > now - 60 for t in times)
         if state is None:
@@ -150,7 +150,7 @@ def test_only_what_has_moved_is_kept():
     vips = [vrrp.Vip(address='10.0.0.250', prefix=24, interface='eth0', type=t) for t in 'ab']
     assert handover.kept(None, vips) == handover.kept(Handover(since=1), vips) == ()
     kept = handover.kept(Handover(since=1, moved=2), vips)
-    assert kept == (passing.Kept(address='10.0.0.250', interface='eth0'),)
+    assert kept == (vip_handover.Kept(address='10.0.0.250', interface='eth0'),)
 
 
 def test_whose_connections_are_passed_on():
@@ -178,8 +178,8 @@ def test_packets_go_to_the_address_in_the_same_network_and_family():
         vrrp.Vip(address='10.8.0.250', prefix=24, interface='eth1', type='internal'),
     ]
     assert handover.passed_on(member, vips, networks) == (
-        passing.PassedOn(address='10.0.0.250', interface='eth0', to='10.0.0.3'),
-        passing.PassedOn(address='fd00::250', interface='eth0', to='fd00::3'),
+        vip_handover.PassedOn(address='10.0.0.250', interface='eth0', to='10.0.0.3'),
+        vip_handover.PassedOn(address='fd00::250', interface='eth0', to='fd00::3'),
     )
     assert handover.passed_on(None, vips, networks) == ()
 
@@ -244,7 +244,7 @@ def test_a_unit_that_the_operator_takes_out_hands_its_vips_over_before_it_lets_t
     asked = ctx.run(ctx.on.action('drain-self'), state(SPEAKS, served))
     assert says(asked) == {'hands-over': 'yes'}
     assert in_service(machine)
-    assert machine.service(passing.KEEPER) == 'stopped'
+    assert machine.service(vip_handover.KEEPER) == 'stopped'
     assert asked.unit_status == testing.WaitingStatus(
         'hands its VIPs over once the other units are ready for that'
     )
@@ -253,13 +253,13 @@ def test_a_unit_that_the_operator_takes_out_hands_its_vips_over_before_it_lets_t
     moved = ctx.run(ctx.on.update_status(), state({**SPEAKS, 'heeds': ME}, asked))
     assert says(moved) == {'hands-over': 'yes'}
     assert not in_service(machine)
-    assert machine.service(passing.KEEPER) == 'running'
+    assert machine.service(vip_handover.KEEPER) == 'running'
     wanted = machine.file('/usr/local/lib/openstack-haproxy/kept-vips')
     assert wanted == f'{VIP} eth0\n'
 
     on(machine, 'lo')
     machine.clock += 4
-    machine.kept[passing.KEPT] = wanted
+    machine.kept[vip_handover.KEPT] = wanted
     machine.shell = lambda argv, _: Finished(
         0, f'ESTAB 0 0 {VIP}:5000 10.1.0.9:4000\n' if argv[0] == 'ss' else ''
     )
@@ -270,7 +270,7 @@ def test_a_unit_that_the_operator_takes_out_hands_its_vips_over_before_it_lets_t
     machine.shell = None
     over = ctx.run(ctx.on.update_status(), state({**SPEAKS, 'heeds': ME}, kept))
     assert says(over) == {}
-    assert machine.service(passing.KEEPER) == 'stopped'
+    assert machine.service(vip_handover.KEEPER) == 'stopped'
     assert over.unit_status == testing.MaintenanceStatus(
         'out of service (resume-self brings it back)'
     )
@@ -291,23 +291,23 @@ def test_the_others_pass_on_to_who_hands_over_until_it_is_done(
     asked = {**SPEAKS, 'hands-over': 'yes'}
     heeds = ctx.run(ctx.on.update_status(), state(asked, served))
     assert says(heeds) == {'heeds': OTHER}
-    assert machine.service(passing.PASSER) == 'running'
+    assert machine.service(vip_handover.PASSER) == 'running'
     assert 'fwd ip to 10.1.0.6 device "eth0"' in machine.file(rules)
 
     on(machine, 'eth0')  # It has the VIPs now.
     still = ctx.run(ctx.on.update_status(), state(asked, heeds))
     assert says(still) == {'heeds': OTHER}
-    assert machine.service(passing.PASSER) == 'running'
+    assert machine.service(vip_handover.PASSER) == 'running'
 
     over = ctx.run(ctx.on.update_status(), state(SPEAKS, still))
     assert says(over) == {}
-    assert machine.service(passing.PASSER) == 'stopped'
+    assert machine.service(vip_handover.PASSER) == 'stopped'
 
 
 def test_one_that_cannot_pass_on_does_not_say_that_it_heeds(
     ctx: Any, machine: machines.FakeMachine
 ):
-    machine.failing = frozenset({passing.PASSER})
+    machine.failing = frozenset({vip_handover.PASSER})
     served = ctx.run(ctx.on.config_changed(), state(SPEAKS))
     out = ctx.run(ctx.on.update_status(), state({**SPEAKS, 'hands-over': 'yes'}, served))
     assert says(out) == {}

@@ -24,8 +24,8 @@ def worker(servers: dict[rotation.ServerKey, ServerState], *, current: bool = Tr
     return Worker(pid=7, current=current, servers=servers)
 
 
-def server(sessions: int = 0, admin: int = 0, *, up: bool = True, checked: bool = True) -> Any:
-    return ServerState(admin=admin, up=up, sessions=sessions, checked=checked)
+def server(sessions: int = 0, admin: int = 0, *, up: bool = True, check_done: bool = True) -> Any:
+    return ServerState(admin=admin, up=up, sessions=sessions, check_done=check_done)
 
 
 @pytest.mark.parametrize(
@@ -50,13 +50,13 @@ def test_a_unit_is_drained_when_its_own_wish_was_granted(
 
 
 def test_what_no_check_has_seen_is_up_when_it_was_ready_before() -> None:
-    fresh, well = server(4, 8, checked=False), server(up=False)
+    fresh, well = server(4, 8, check_done=False), server(up=False)
     seen = worker({X: fresh, Y: fresh, Z: well}, current=False)
     after = rotation.believed(seen, frozenset({X, Z}))
     assert after == worker(
         {
-            X: server(4, 8, up=True, checked=False),
-            Y: server(4, 8, up=False, checked=False),
+            X: server(4, 8, up=True, check_done=False),
+            Y: server(4, 8, up=False, check_done=False),
             Z: well,  # A check has seen it, and knows better.
         },
         current=False,

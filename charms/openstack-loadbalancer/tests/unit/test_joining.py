@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from charmkit.proxy import joining, keepalived
+from charmkit.proxy import keepalived, vip_admission
 from ops import testing
 
 from .test_charm import HERE, charm, ctx, keystone, machine, machines, state
@@ -142,7 +142,7 @@ def test_a_unit_of_an_earlier_revision_does_not_drop_its_vips(
     before = ctx.run(ctx.on.config_changed(), joining_unit(SPEAKS))
     stored = next(s for s in before.stored_states if 'memory' in s.content)
     memory = json.loads(stored.content['memory'])
-    del memory[joining.JOINED]
+    del memory[vip_admission.JOINED]
     earlier = dataclasses.replace(stored, content={**stored.content, 'memory': json.dumps(memory)})
     silent = dataclasses.replace(before.get_relation(1000), peers_data={7: {}})
     ctx.run(

@@ -10,7 +10,7 @@ import pytest
 from balancer import decision, handshake, options, reply, rotation, settling, vrrp
 from balancer.rotation import FORCED_DRAIN, ServerState
 from balancer.settling import Settled
-from balancer.tasks import Course, Looked, Servers
+from balancer.tasks import DrainProgress, HaproxyState, Servers
 from charmkit import Inputs
 from charmkit.relations import Databag, Relation, Site, loadbalancer
 from charmkit.relations.loadbalancer import Ack, Lifecycle
@@ -51,9 +51,9 @@ def known(
     locks: Mapping[str, handshake.Lock] | None = None,
     said: Mapping[str, Ack] | None = None,
     others: Mapping[str, Mapping[str, Ack]] | None = None,
-) -> decision.Known:
+) -> decision.RunInputs:
     """What unit lb/0 knows; *said* is what it acknowledged before, *others* what the other members do."""
-    return decision.Known(
+    return decision.RunInputs(
         inputs=Inputs(
             site=Site(unit='lb/0', leader=leader, address='10.1.0.5'),
             relations={'backend': (relation(units),)},
@@ -81,8 +81,8 @@ def worker(*, current: bool = True, **servers: ServerState) -> rotation.Worker:
     )
 
 
-def server(sessions: int = 0, *, admin: int = 0, up: bool = True, checked: bool = True) -> Any:
-    return ServerState(admin=admin, up=up, sessions=sessions, checked=checked)
+def server(sessions: int = 0, *, admin: int = 0, up: bool = True, check_done: bool = True) -> Any:
+    return ServerState(admin=admin, up=up, sessions=sessions, check_done=check_done)
 
 
 WELL = server()
@@ -92,19 +92,19 @@ BUSY = server(2, admin=FORCED_DRAIN)
 
 def look(
     *workers: rotation.Worker, number: int = 1, at: float = AT, began: float = AT, **course: Any
-) -> Looked:
-    return Looked(
-        look=number, at=at, workers=workers, mark='m', course=Course(began=began, **course)
+) -> HaproxyState:
+    return HaproxyState(
+        look=number, at=at, workers=workers, mark='m', course=DrainProgress(began=began, **course)
     )
 
 
-def settled(of: decision.Known, seen: Looked) -> Settled:
+def settled(of: decision.RunInputs, seen: HaproxyState) -> Settled:
     step = settling.following(of, seen, wait_s=WAIT_S)
     assert isinstance(step, Settled), step
     return step
 
 
-def another(of: decision.Known, seen: Looked) -> Servers:
+def another(of: decision.RunInputs, seen: HaproxyState) -> Servers:
     step = settling.following(of, seen, wait_s=WAIT_S)
     assert isinstance(step, Servers), step
     return step
@@ -116,7 +116,7 @@ def another(of: decision.Known, seen: Looked) -> Servers:
 def test_the_first_look_tells_haproxy_what_is_wanted_and_begins_the_course() -> None:
     now = decision.decide(known({'nova/0': READY}))
     assert now.wants[key('nova/0')] == 'ready'
-    assert settling.first(now, {}, AT) == Servers(wants=now.wants, course=Course(began=AT))
+    assert settling.first(now, {}, AT) == Servers(wants=now.wants, course=DrainProgress(began=AT))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_grant_is_told_to_haproxy_at_once_and_handed_on() -> None:
         wants={},
         look=1,
         pause_s=0.1,
-        course=Course(
+        course=DrainProgress(
             locks={'nova/0': granted(AT + 1)},
             drains={'nova/0': ('t', AT + 1)},
             began=AT + 1,  # The first look says when the wait begins.
@@ -355,7 +355,7 @@ def test_a_unit_that_knows_no_drain_is_not_answered() -> None:
 )
 def test_what_no_check_has_seen_yet_is_what_was_said_of_it(said: str, answer: str) -> None:
     of = known({'nova/0': READY}, said={'nova/0': Ack(token='t', state=said)})
-    end = settled(of, look(worker(nova_0=server(checked=False))))
+    end = settled(of, look(worker(nova_0=server(check_done=False))))
     assert end.acks['nova/0'].state == answer
     assert end.workers[0].servers[key('nova/0')].up is (answer == 'ready')
 
@@ -368,7 +368,7 @@ def test_the_end_says_what_it_was_made_of() -> None:
     assert settled(of, look(worker(nova_0=WELL), number=7)) == Settled(
         decision=decision.decide(of),
         acks={'nova/0': Ack(token='t', state='ready')},
-        course=Course(began=AT),
+        course=DrainProgress(began=AT),
         look=7,
         at=AT,
         workers=(worker(nova_0=WELL),),
@@ -476,14 +476,14 @@ def test_the_charm_looks_again_when_the_next_deadline_lease_or_linger_ends(
 ) -> None:
     units = {'nova/0': SOON, 'nova/1': READY}
     now = decision.decide(known(units, locks={'nova/0': lock} if lock else {}))
-    assert settling.due(now, Course(drains=drains), gone, began=AT, looked=AT) == when
+    assert settling.due(now, DrainProgress(drains=drains), gone, began=AT, looked=AT) == when
 
 
 def test_a_unit_that_knows_no_drain_has_no_deadline() -> None:
     now = decision.decide(known({'nova/0': None, 'nova/1': SOON}))
     held = dataclasses.replace(now, locks={'nova/0': granted(), 'nova/1': granted()})
     drains = {'nova/0': ('t', AT), 'nova/1': ('t', AT)}
-    assert settling.due(held, Course(drains=drains), [], began=AT, looked=AT) == AT + 100
+    assert settling.due(held, DrainProgress(drains=drains), [], began=AT, looked=AT) == AT + 100
 
 
 def test_what_the_looks_have_dealt_with_is_not_waited_for_and_what_they_have_not_seen_is() -> None:
@@ -491,7 +491,7 @@ def test_what_the_looks_have_dealt_with_is_not_waited_for_and_what_they_have_not
     drains = {'nova/0': ('t', AT - 95)}
 
     def due(looked: float, *gone: float) -> float:
-        return settling.due(now, Course(drains=drains), gone, began=AT, looked=looked)
+        return settling.due(now, DrainProgress(drains=drains), gone, began=AT, looked=looked)
 
     assert due(AT + 5) == 0
     assert due(AT + 4) == AT + 5
@@ -500,6 +500,6 @@ def test_what_the_looks_have_dealt_with_is_not_waited_for_and_what_they_have_not
 
 def test_a_lease_ends_at_the_time_that_was_said() -> None:
     of = known({'nova/0': SOON, 'nova/1': READY}, locks={'nova/0': granted(AT - 1900)})
-    assert settling.due(decision.decide(of), Course(), [], began=AT, looked=AT) == 0
+    assert settling.due(decision.decide(of), DrainProgress(), [], began=AT, looked=AT) == 0
     step = settling.following(of, look(worker(nova_0=BUSY, nova_1=WELL)), wait_s=0)
     assert (step.course.locks or {})['nova/0'].expired

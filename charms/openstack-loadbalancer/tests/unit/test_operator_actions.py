@@ -56,7 +56,7 @@ def inputs(
 
 def decided(known: Inputs, **more: Any) -> decision.Decision:
     return decision.decide(
-        decision.Known(inputs=known, effective=options.read({}, {}), networks=NETWORKS, **more)
+        decision.RunInputs(inputs=known, effective=options.read({}, {}), networks=NETWORKS, **more)
     )
 
 
@@ -277,9 +277,9 @@ def test_backends_are_listed_once_haproxy_was_looked_at() -> None:
         wants={('nova.public', 'nova/0'): 'drain', ('nova.public', 'nova/1'): 'ready'},
         locks=locks(nova_0=('granted', '')),
     )
-    assert listed(None, now) == Desired(read_only=True, tasks=(tasks.Look(),))
+    assert listed(None, now) == Desired(read_only=True, tasks=(tasks.ProbeHaproxy(),))
     shown = listed(WORKERS, now)
-    assert (shown.read_only, shown.tasks, shown.failure) == (True, (tasks.Look(),), '')
+    assert (shown.read_only, shown.tasks, shown.failure) == (True, (tasks.ProbeHaproxy(),), '')
     assert shown.results['backends'] == (
         'BACKEND      UNIT    WANTED  CHECK  SESSIONS  GRANT    RELEASE  BASE\n'
         'nova.public  nova/0  drain   up     5         granted  ?        ?\n'

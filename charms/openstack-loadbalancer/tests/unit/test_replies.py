@@ -10,7 +10,7 @@ import pytest
 from balancer import behaviour, handshake, interface, layout, reply
 from balancer.exposure import Exposure, Outside
 from balancer.reply import Context, Member
-from charmkit.proxy import joining
+from charmkit.proxy import vip_admission
 from charmkit.relations import running
 from charmkit.relations.loadbalancer import Ack, Lifecycle
 
@@ -78,7 +78,7 @@ def test_a_member_is_read_as_it_was_written() -> None:
         metrics='10.0.0.1:8404',
         in_service=False,
         ready_url='http://10.0.0.1:8405/ready',
-        vrrp=joining.Said(advertises_to=frozenset({'lb/10', 'lb/2'}), takes_part=True),
+        vrrp=vip_admission.Said(advertises_to=frozenset({'lb/10', 'lb/2'}), takes_part=True),
         hands_over=True,
         heeds='lb/7',
     )

@@ -75,17 +75,17 @@ def worker(*rows: str, states: str = '3 b 1 s 10.0.0.1 2 0\n') -> rotation.Worke
 @pytest.mark.parametrize(
     ('row', 'state'),
     [
-        ('UP,1,2,L7OK', ServerState(admin=0, up=True, sessions=3, checked=True)),
-        ('UP,,,L7OK', ServerState(admin=0, up=True, sessions=0, checked=True)),
-        ('UP 1/3,0,0,L7STS', ServerState(admin=0, up=True, sessions=0, checked=True)),
-        ('DRAIN,4,0,L7OK', ServerState(admin=0, up=True, sessions=4, checked=True)),
-        ('no check,0,5,', ServerState(admin=0, up=True, sessions=5, checked=True)),
-        ('DOWN,0,0,L4CON', ServerState(admin=0, up=False, sessions=0, checked=True)),
-        ('DOWN 1/2,0,0,L4CON', ServerState(admin=0, up=False, sessions=0, checked=True)),
-        ('MAINT,0,0,L7OK', ServerState(admin=0, up=False, sessions=0, checked=True)),
-        ('NOLB,0,0,L7OK', ServerState(admin=0, up=False, sessions=0, checked=True)),
-        ('UP,0,0,INI', ServerState(admin=0, up=True, sessions=0, checked=False)),
-        ('UP,0,0,* INI', ServerState(admin=0, up=True, sessions=0, checked=False)),
+        ('UP,1,2,L7OK', ServerState(admin=0, up=True, sessions=3, check_done=True)),
+        ('UP,,,L7OK', ServerState(admin=0, up=True, sessions=0, check_done=True)),
+        ('UP 1/3,0,0,L7STS', ServerState(admin=0, up=True, sessions=0, check_done=True)),
+        ('DRAIN,4,0,L7OK', ServerState(admin=0, up=True, sessions=4, check_done=True)),
+        ('no check,0,5,', ServerState(admin=0, up=True, sessions=5, check_done=True)),
+        ('DOWN,0,0,L4CON', ServerState(admin=0, up=False, sessions=0, check_done=True)),
+        ('DOWN 1/2,0,0,L4CON', ServerState(admin=0, up=False, sessions=0, check_done=True)),
+        ('MAINT,0,0,L7OK', ServerState(admin=0, up=False, sessions=0, check_done=True)),
+        ('NOLB,0,0,L7OK', ServerState(admin=0, up=False, sessions=0, check_done=True)),
+        ('UP,0,0,INI', ServerState(admin=0, up=True, sessions=0, check_done=False)),
+        ('UP,0,0,* INI', ServerState(admin=0, up=True, sessions=0, check_done=False)),
     ],
 )
 def test_a_server_is_up_while_its_check_passes_and_its_requests_are_those_under_way_and_queued(
@@ -116,7 +116,7 @@ def test_a_table_without_checks_has_all_of_them_passed() -> None:
     stat = '# pxname,svname,status,scur,qcur,\nb,s,UP,0,0,\n'
     seen = stats.worker(process, stat, f'{STATE_HEADING}3 b 1 s 10.0.0.1 2 0\n')
     assert seen.current
-    assert seen.servers['b', 's'].checked
+    assert seen.servers['b', 's'].check_done
 
 
 HEAD = '# pxname,svname,scur,stot,econ,eresp,hrsp_5xx,status,\n'

@@ -340,18 +340,20 @@ def test_a_unit_that_comes_holds_no_vip_before_it_serves_tls_as_the_others_do(
         (False, False, None, 0, 'http'),
         (True, False, None, 0, 'http'),
         (True, True, None, 0, 'both'),
-        (True, True, schemes.Told('http', 0), 999, 'both'),
-        (True, True, schemes.Told('https', 100), 100, 'both'),
-        (True, True, schemes.Told('https', 100), 159, 'both'),
-        (True, True, schemes.Told('https', 100), 160, 'https'),
-        (False, True, schemes.Told('https', 0), 999, 'both'),
-        (False, True, schemes.Told('http', 100), 159, 'both'),
-        (False, True, schemes.Told('http', 100), 160, 'http'),
-        (False, False, schemes.Told('https', 0), 999, 'http'),
+        (True, True, schemes.PublishedScheme('http', 0), 999, 'both'),
+        (True, True, schemes.PublishedScheme('https', 100), 100, 'both'),
+        (True, True, schemes.PublishedScheme('https', 100), 159, 'both'),
+        (True, True, schemes.PublishedScheme('https', 100), 160, 'https'),
+        (False, True, schemes.PublishedScheme('https', 0), 999, 'both'),
+        (False, True, schemes.PublishedScheme('http', 100), 159, 'both'),
+        (False, True, schemes.PublishedScheme('http', 100), 160, 'http'),
+        (False, False, schemes.PublishedScheme('https', 0), 999, 'http'),
     ],
 )
 def test_how_a_type_is_served(wanted: bool, ready: bool, told: Any, now: float, mode: str) -> None:
-    assert schemes.mode(wanted=wanted, ready=ready, told=told, now=now, transition_s=60) == mode
+    assert (
+        schemes.mode(wanted=wanted, ready=ready, published=told, now=now, transition_s=60) == mode
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from charmkit import testing as machines
-from charmkit.proxy import joining, keepalived
+from charmkit.proxy import keepalived, vip_admission
 from ops import testing
 
 from charms import conftest as shared
@@ -64,12 +64,12 @@ def test_once_they_speak_to_it_it_takes_part_and_goes_on_when_they_die(
 def test_sabotaged_it_takes_it_at_once(
     ctx: Any, machine: machines.FakeMachine, monkeypatch: pytest.MonkeyPatch
 ):
-    right = joining.decide
+    right = vip_admission.decide
 
-    def at_once(*args: Any, **more: Any) -> joining.Part:
+    def at_once(*args: Any, **more: Any) -> vip_admission.Part:
         return dataclasses.replace(right(*args, **more), joined=True)
 
-    monkeypatch.setattr(joining, 'decide', at_once)
+    monkeypatch.setattr(vip_admission, 'decide', at_once)
     ctx.run(ctx.on.config_changed(), state(THERE))
     assert machine.service('keepalived') == 'running'
 

@@ -46,7 +46,7 @@ def seam(machine: Machine) -> charmkit.Machine:
     return cast('charmkit.Machine', machine)
 
 
-def seen(machine: Machine) -> membership.Seen:
+def seen(machine: Machine) -> membership.ClusterStatus:
     return broker.status(seam(machine))
 
 
@@ -58,7 +58,7 @@ def give(machines: list[Machine], keys: amqp_users.Keys = KEYS) -> broker.Report
 def whole(machines: list[Machine]) -> None:
     """All three are members, and run."""
     for machine in machines:
-        if not seen(machine).answers:
+        if not seen(machine).is_reachable:
             machine.sh('systemctl reset-failed rabbitmq-server; systemctl start rabbitmq-server')
     if len(seen(machines[0]).members) < 3:
         first = membership.Want(me=machines[0].node, founder=True, leader=True)
@@ -186,7 +186,7 @@ def test_who_is_removed_leaves_and_who_runs_is_not_forgotten(machines: list[Mach
         broker.Forget(third.node).carry_out(seam(first))
         == f'{third.node} runs: pause it, or remove its unit'
     )
-    assert broker.Leave(third.node).carry_out(seam(third)) == ''
+    assert broker.LeaveCluster(third.node).carry_out(seam(third)) == ''
     assert seen(first).members == {first.node, second.node}
     # A hook that died there: another one takes it back.
     report = third.converge(want(machines, 2, settled=False))

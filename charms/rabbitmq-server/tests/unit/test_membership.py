@@ -39,12 +39,12 @@ class World:
             known=frozenset(map(name, self.units)),
         )
 
-    def seen(self, number: int) -> membership.Seen:
+    def seen(self, number: int) -> membership.ClusterStatus:
         members = self.clusters.get(number)
         if members is None:
-            return membership.Seen()
+            return membership.ClusterStatus()
         up = {n for n in members if n in self.clusters and number in self.clusters[n]}
-        return membership.Seen(
+        return membership.ClusterStatus(
             members=frozenset(map(name, members)),
             up=frozenset(map(name, up)),
             versions=frozenset('4'),
@@ -57,7 +57,7 @@ class World:
             want, here = self.want(me), self.seen(me)
             theirs = (
                 {n: self.seen(int(n.rpartition('-')[2])) for n in want.seeds}
-                if membership.asks(want, here)
+                if membership.needs_seeds(want, here)
                 else {}
             )
             step = membership.plan(want, here, theirs)
@@ -151,7 +151,7 @@ def test_who_does_not_answer_and_is_a_member_is_left_alone():
     'text', ['', 'nonsense', '[]', '{"disk_nodes": 7, "alarms": [1], "partitions": []}']
 )
 def test_nonsense_is_no_cluster(text: str):
-    assert membership.seen(text) == membership.Seen()
+    assert membership.parse_status(text) == membership.ClusterStatus()
 
 
 def test_what_a_cluster_says_is_understood():
@@ -167,7 +167,7 @@ def test_what_a_cluster_says_is_understood():
             {'name': 'quorum_queue', 'state': 'enabled', 'stability': 'stable'},
         ],
     }
-    assert membership.seen('a warning\n' + json.dumps(told)) == membership.Seen(
+    assert membership.parse_status('a warning\n' + json.dumps(told)) == membership.ClusterStatus(
         members=frozenset({name(0), name(1)}),
         up=frozenset({name(0)}),
         alarms=(membership.Alarm(name(0), 'disk'),),

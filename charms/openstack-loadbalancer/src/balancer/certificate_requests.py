@@ -33,7 +33,7 @@ class Request:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Ask:
+class Desired:
     """What the leader asks for now."""
 
     relation: Databag
@@ -43,7 +43,7 @@ class Ask:
     secrets: Mapping[str, Secret]
 
 
-NOTHING = Ask(relation={}, peers={}, secrets={})
+NOTHING = Desired(relation={}, peers={}, secrets={})
 
 
 def requests(inputs: Inputs) -> dict[str, tuple[Request, ...]]:
@@ -58,7 +58,7 @@ def requests(inputs: Inputs) -> dict[str, tuple[Request, ...]]:
     return out
 
 
-def answered(inputs: Inputs, t: str) -> Iterator[tuple[str, str, str, str, str]]:
+def issued(inputs: Inputs, t: str) -> Iterator[tuple[str, str, str, str, str]]:
     """What was issued for *t*, the newest first: certificates, key, by whom, what to trust, and for which request."""
     keys = inputs.secrets.get(inputs.peers.get(KEYS, ''), {})
     given = _issued(inputs)
@@ -87,14 +87,14 @@ def _issued(inputs: Inputs) -> dict[str, tuple[str, certificates.Issued]]:
     }
 
 
-def ask(inputs: Inputs, names: Mapping[str, tuple[str, ...]], late: frozenset[str]) -> Ask:
+def desired(inputs: Inputs, names: Mapping[str, tuple[str, ...]], late: frozenset[str]) -> Desired:
     """What is to be asked: for each type its *names*; types that are *late* get another certificate all the same."""
     before = requests(inputs) if inputs.of(RELATION) else {}
     kept_keys = inputs.secrets.get(inputs.peers.get(KEYS, ''), {})
     if inputs.peers.get(KEYS) and not kept_keys:
         before_bag = {k: inputs.peers[k] for k in (REQUESTS, KEYS) if k in inputs.peers}
         said = [r.csr for found in before.values() for r in found]
-        return Ask(relation=certificates.request(said), peers=before_bag, secrets={})
+        return Desired(relation=certificates.request(said), peers=before_bag, secrets={})
     given = _issued(inputs)
     keys: dict[str, str] = {}
     after: dict[str, tuple[Request, ...]] = {}
@@ -112,7 +112,7 @@ def ask(inputs: Inputs, names: Mapping[str, tuple[str, ...]], late: frozenset[st
         return NOTHING
     shown = {t: [dataclasses.asdict(r) for r in found] for t, found in after.items()}
     secret = Secret(content=keys or {'none': 'none'}, description='keys of certificates')
-    return Ask(
+    return Desired(
         relation=certificates.request(r.csr for r in every),
         peers={REQUESTS: wire.dump(shown), KEYS: inputs.peers.get(KEYS) or secret_uri(KEYS)},
         secrets={KEYS: secret} if keys != dict(kept_keys) else {},
@@ -129,8 +129,8 @@ def _current(
     for request in found:
         if request.id in keys:
             out.append(request)
-            answer = given.get(request.csr.strip())
-            if answer and not answer[1].revoked:
+            reply = given.get(request.csr.strip())
+            if reply and not reply[1].revoked:
                 break
     return tuple(out)
 
@@ -138,8 +138,8 @@ def _current(
 def _is_over(
     request: Request, given: Mapping[str, tuple[str, certificates.Issued]], late: bool
 ) -> bool:
-    answer = given.get(request.csr.strip())
-    return answer is not None and (answer[1].revoked or late)
+    reply = given.get(request.csr.strip())
+    return reply is not None and (reply[1].revoked or late)
 
 
 def _fresh(inputs: Inputs, t: str, names: tuple[str, ...], keys: dict[str, str]) -> Request:

@@ -29,7 +29,7 @@ _LOG = '/var/log/nova/nova-compute.log'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Standing:
+class NodeStatus:
     """What nova and placement have of a node."""
 
     service: str = ''
@@ -50,7 +50,7 @@ class Standing:
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class ProbeNode:
     """Ask nova and placement; the result is a :class:`Standing`."""
 
     host: str
@@ -64,7 +64,7 @@ class Look:
     """Wait for a nova that does not answer, too."""
     name: str = LOOK
 
-    def carry_out(self, machine: Machine) -> Standing:
+    def carry_out(self, machine: Machine) -> NodeStatus:
         """Ask, by *machine*; again as long as it is known to come."""
         end = machine.now() + WAIT_S
         while True:
@@ -73,7 +73,7 @@ class Look:
                 return found
             machine.sleep(_PAUSE_S)
 
-    def _comes(self, found: Standing) -> bool:
+    def _comes(self, found: NodeStatus) -> bool:
         """Whether what is missing comes by itself; what is mapped by others does not, until the controller says it."""
         if found.refused:
             return self.patient
@@ -81,7 +81,7 @@ class Look:
             return found.service in self.mapped
         return not found.serves
 
-    def _asked(self, machine: Machine) -> Standing:
+    def _asked(self, machine: Machine) -> NodeStatus:
         host = urllib.parse.quote(self.host, safe='')
         try:
             nova = openstack.login(machine, self.identity, 'compute', 'compute 2.53')
@@ -90,16 +90,16 @@ class Look:
             node: Mapping[str, Any] = (
                 _hypervisor(nova, self.host, self.hostname) if service else _NONE
             )
-            return Standing(
+            return NodeStatus(
                 service=service,
                 listed=bool(node),
                 up=node.get('state') == 'up',
                 offered=bool(node) and _is_offered(machine, self.identity, str(node['id'])),
             )
         except openstack.RefusedError as e:
-            return Standing(refused=str(e))
+            return NodeStatus(refused=str(e))
         except (KeyError, TypeError, AttributeError):
-            return Standing(refused='nova answers what nobody can read')
+            return NodeStatus(refused='nova answers what nobody can read')
 
 
 def _hypervisor(nova: openstack.Client, host: str, hostname: str) -> Mapping[str, Any]:
@@ -128,7 +128,9 @@ def _is_offered(machine: Machine, identity: keystone.Identity, node: str) -> boo
     return bool(found['inventories'])
 
 
-def tasks(look: Look | None, inputs: charmkit.Inputs, *, again: bool = False) -> tuple[Look, ...]:
+def tasks(
+    look: ProbeNode | None, inputs: charmkit.Inputs, *, again: bool = False
+) -> tuple[ProbeNode, ...]:
     """Whether to *look*: while servers cannot be made yet, where nova-compute has been started, or *again*.
 
     None: nova has told no account.
@@ -165,12 +167,12 @@ def nothing() -> Mapping[str, Any]:
 def notes(inputs: charmkit.Inputs) -> tuple[charmkit.Status, ...]:
     """What servers are still waiting for."""
     found = inputs.seen.get(LOOK)
-    if serves(inputs) or not isinstance(found, Standing):
+    if serves(inputs) or not isinstance(found, NodeStatus):
         return ()
     return (charmkit.Status('waiting', _missing(found)),)
 
 
-def _missing(found: Standing) -> str:
+def _missing(found: NodeStatus) -> str:
     if found.refused:
         return f'it is not known whether servers can be made here: {found.refused}'
     if not found.service:
@@ -184,7 +186,7 @@ def _missing(found: Standing) -> str:
 
 def _now(inputs: charmkit.Inputs) -> Mapping[str, object]:
     found = inputs.seen.get(LOOK)
-    if not isinstance(found, Standing) or found.refused:
+    if not isinstance(found, NodeStatus) or found.refused:
         return _kept(inputs)
     return {'service': found.service, 'serves': found.serves}
 

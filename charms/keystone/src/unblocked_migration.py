@@ -27,7 +27,7 @@ from oslo_db import options
 IDLE_MS = 3000
 """A session that has done nothing for so long is not in the middle of a request: those pause for a password's hash."""
 _LOOK_S = 0.5
-_ANSWER_S = 10
+_TIMEOUT_S = 10
 _CALL = 'CALL mysql.charm_end_idle_sessions(:name, :idle)'
 
 
@@ -59,7 +59,7 @@ def _clear_until_it_ends(migration: subprocess.Popen[bytes]) -> None:
     if url.get_backend_name() != 'mysql':
         return
     # Whatever becomes of the database, this must not outlive the migration by much.
-    patience = {'connect_timeout': _ANSWER_S, 'read_timeout': _ANSWER_S}
+    patience = {'connect_timeout': _TIMEOUT_S, 'read_timeout': _TIMEOUT_S}
     engine = sqlalchemy.create_engine(url, isolation_level='AUTOCOMMIT', connect_args=patience)
     name = url.database
     with engine.connect() as db:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from . import offered, releases, spec, state
+from . import endpoints, releases, spec, state
 from .relations import loadbalancer, running, unit_order
 
 
@@ -41,7 +41,7 @@ def _of_peers(inputs: state.Inputs, release: str) -> Iterator[str]:
 
 def _of_balancers(spec: spec.ServiceSpec, inputs: state.Inputs, release: str) -> Iterator[str]:
     relations = [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
-    services = [o.service for o in offered.every(spec, inputs) if o.api]
+    services = [o.service for o in endpoints.every(spec, inputs) if o.api]
     for balancer, by_service in sorted(running.in_rotation(relations, services).items()):
         left: dict[str, str] = {}
         for by_release in by_service.values():

@@ -13,7 +13,17 @@ from typing import Any
 
 import charmkit
 from charmkit import host, keystone
-from nova_service import BINARY, DISABLED, ENABLED, LOOK, REMOVED, Change, List, Look, Seen
+from nova_service import (
+    BINARY,
+    DISABLED,
+    ENABLED,
+    LOOK,
+    REMOVED,
+    Change,
+    List,
+    ProbeService,
+    ServiceState,
+)
 
 MEMORY = 'in-cloud'
 """In the unit's memory: ``disabled`` or ``removed`` by an action, else nothing."""
@@ -55,7 +65,7 @@ def tasks(node: Node, inputs: charmkit.Inputs) -> tuple[charmkit.Task, ...]:
     """Where an action has disabled it, nova is asked whether it still is: others may have enabled it."""
     if inputs.memory.get(MEMORY) != DISABLED or node.identity is None:
         return ()
-    return (Look(node.name, node.identity),)
+    return (ProbeService(node.name, node.identity),)
 
 
 def memory(inputs: charmkit.Inputs) -> Mapping[str, Any]:
@@ -78,7 +88,7 @@ def _state(inputs: charmkit.Inputs) -> str:
     """``disabled``, ``removed`` or nothing, as this run has it."""
     kept, seen = str(inputs.memory.get(MEMORY, '')), inputs.seen.get(LOOK)
     changed = f'service {DISABLED}' in inputs.seen  # Since it was looked at.
-    back = isinstance(seen, Seen) and seen.enabled and not changed
+    back = isinstance(seen, ServiceState) and seen.enabled and not changed
     return '' if back else kept
 
 
@@ -95,7 +105,7 @@ ACTIONS = (
 )
 
 
-def answer(
+def run_action(
     why: charmkit.Action, node: Node, inputs: charmkit.Inputs, ordinary: Ordinary
 ) -> charmkit.Desired:
     """What the action of :data:`ACTIONS` does."""
@@ -107,13 +117,13 @@ def answer(
         return _fails('Nova is not known yet: cloud-compute has told no account')
     if why.name == 'list-compute-nodes':
         return _listed(List(node.identity), node, inputs)
-    look = Look(node.name, node.identity)
+    look = ProbeService(node.name, node.identity)
     if why.name == 'instance-count':
         return _counted(look, inputs)
     if removed(inputs):
         return _fails(f'{GONE}: run register-to-cloud first')
     seen = inputs.seen.get(look.name)
-    if not isinstance(seen, Seen):
+    if not isinstance(seen, ServiceState):
         return _with(ordinary(inputs), look)
     if trouble := _unknown(node.name, seen):
         return _fails(trouble)
@@ -122,7 +132,7 @@ def answer(
     return _changed(why, look, seen, inputs, ordinary)
 
 
-def _unknown(name: str, seen: Seen) -> str:
+def _unknown(name: str, seen: ServiceState) -> str:
     """Why nova says nothing of the node; '' when it does."""
     if seen.refused:
         return f'Nova does not tell of {name}: {seen.refused}'
@@ -130,7 +140,11 @@ def _unknown(name: str, seen: Seen) -> str:
 
 
 def _changed(
-    why: charmkit.Action, look: Look, seen: Seen, inputs: charmkit.Inputs, ordinary: Ordinary
+    why: charmkit.Action,
+    look: ProbeService,
+    seen: ServiceState,
+    inputs: charmkit.Inputs,
+    ordinary: Ordinary,
 ) -> charmkit.Desired:
     """Enable or disable it."""
     enable = why.name == 'enable'
@@ -145,7 +159,7 @@ def _changed(
 
 
 def _removed(
-    look: Look, seen: Seen, inputs: charmkit.Inputs, ordinary: Ordinary
+    look: ProbeService, seen: ServiceState, inputs: charmkit.Inputs, ordinary: Ordinary
 ) -> charmkit.Desired:
     """Hold new servers off, see that none is there, stop the daemon, and have nova forget it: in this order.
 
@@ -160,7 +174,7 @@ def _removed(
     if refused := inputs.seen.get(hold.name):
         return _fails(f'Nova refuses: {refused}')
     then = inputs.seen.get(again.name)
-    if not isinstance(then, Seen):
+    if not isinstance(then, ServiceState):
         return _with(ordinary(inputs), look, *held, again)
     if then.refused or then.servers:
         why = _occupied(then) if then.servers else f'Nova does not tell: {then.refused}'
@@ -190,9 +204,9 @@ def _registered(inputs: charmkit.Inputs, ordinary: Ordinary) -> charmkit.Desired
     return dataclasses.replace(_as(ordinary, inputs, ''), results={'message': said})
 
 
-def _counted(look: Look, inputs: charmkit.Inputs) -> charmkit.Desired:
+def _counted(look: ProbeService, inputs: charmkit.Inputs) -> charmkit.Desired:
     seen = inputs.seen.get(look.name)
-    if not isinstance(seen, Seen):
+    if not isinstance(seen, ServiceState):
         return charmkit.Desired(read_only=True, tasks=(look,))
     if seen.refused:
         return _fails(f'Nova does not tell of {look.host}: {seen.refused}')
@@ -202,7 +216,7 @@ def _counted(look: Look, inputs: charmkit.Inputs) -> charmkit.Desired:
 
 def _listed(every: List, node: Node, inputs: charmkit.Inputs) -> charmkit.Desired:
     found = inputs.seen.get(every.name)
-    if isinstance(found, Seen):
+    if isinstance(found, ServiceState):
         return _fails(f'Nova does not tell of its nodes: {found.refused}')
     results = {'node-name': node.name, 'compute-nodes': str(found)} if found else {}
     return charmkit.Desired(read_only=True, tasks=(every,), results=results)
@@ -211,7 +225,7 @@ def _listed(every: List, node: Node, inputs: charmkit.Inputs) -> charmkit.Desire
 _SHOWN = 5
 
 
-def _occupied(seen: Seen) -> str:
+def _occupied(seen: ServiceState) -> str:
     names = ', '.join(seen.servers[:_SHOWN]) + (', …' if len(seen.servers) > _SHOWN else '')
     return (
         f'This unit cannot be removed from the cloud: {len(seen.servers)} servers are on it ({names}). '

@@ -62,14 +62,14 @@ _SSHFS = (
 
 def stores(peers: Mapping[str, Databag]) -> dict[str, str]:
     """By address: the host key of each unit that serves a directory."""
-    told = ((bag.get(STORE_ADDRESS, ''), bag.get(STORE_KEY, '')) for bag in peers.values())
-    return {a: k for a, k in sorted(told) if _ADDRESS.fullmatch(a) and _KEY.fullmatch(k)}
+    published = ((bag.get(STORE_ADDRESS, ''), bag.get(STORE_KEY, '')) for bag in peers.values())
+    return {a: k for a, k in sorted(published) if _ADDRESS.fullmatch(a) and _KEY.fullmatch(k)}
 
 
 def clients(peers: Mapping[str, Databag]) -> list[str]:
     """The public keys of the machines that may reach it."""
-    told = sorted(bag.get(CLIENT_KEY, '') for bag in peers.values())
-    return [key for key in told if _KEY.fullmatch(key)]
+    published = sorted(bag.get(CLIENT_KEY, '') for bag in peers.values())
+    return [key for key in published if _KEY.fullmatch(key)]
 
 
 def share(address: str) -> str:

@@ -7,34 +7,42 @@ from collections.abc import Iterator, Mapping
 from charmkit import Status
 from charmkit.relations import ENDPOINT_TYPES, wire
 
-from . import asking, credentials, interface, layout, reply, runtime_certificates, schemes
+from . import (
+    certificate_requests,
+    credentials,
+    interface,
+    layout,
+    reply,
+    runtime_certificates,
+    schemes,
+)
 from . import exposure as exposure_
-from .decision import Decision, Known, clock_time
+from .decision import Decision, RunInputs, clock_time
 
 
-def secure(known: Known, now: Decision) -> dict[str, str]:
+def secure(known: RunInputs, now: Decision) -> dict[str, str]:
     """How this unit serves each frontend that ends TLS."""
     found = {f.name: known.tls.mode(f.types) for f in now.layout.frontends if f.protocol == 'http'}
     return {name: mode for name, mode in found.items() if mode != 'http'}
 
 
 def clients(
-    known: Known, now: Decision, members: Mapping[str, reply.Member]
-) -> dict[str, schemes.Told]:
+    known: RunInputs, now: Decision, members: Mapping[str, reply.Member]
+) -> dict[str, schemes.PublishedScheme]:
     """What clients are told from now on, by endpoint type; the leader decides it, others take it as it was noted."""
     if not known.inputs.site.leader:
-        return dict(known.tls.told)
+        return dict(known.tls.published)
     spoken = _spoken(known)
     names = names_of_clients(known, now)
-    out: dict[str, schemes.Told] = {}
+    out: dict[str, schemes.PublishedScheme] = {}
     for t in ENDPOINT_TYPES:
         mine = [f for f in now.layout.frontends if t in f.types and f.protocol == 'http']
         if not mine and t not in spoken:
             continue  # Nobody was told anything.
         credential = known.tls.credentials.by_type.get(t)
         good = credential is not None and all(map(credential.covers, names.get(t, ())))
-        after = schemes.next_told(
-            known.tls.told.get(t),
+        after = schemes.next_published(
+            known.tls.published.get(t),
             wanted=known.tls.credentials.configured,
             everywhere={
                 'https': good
@@ -54,7 +62,7 @@ def _takes(member: reply.Member, frontend: layout.Frontend, scheme: schemes.Sche
     return frontend.name in member.served and how in (scheme, 'both')
 
 
-def _spoken(known: Known) -> frozenset[str]:
+def _spoken(known: RunInputs) -> frozenset[str]:
     """Types that clients were told of."""
     return frozenset(
         t
@@ -64,7 +72,7 @@ def _spoken(known: Known) -> frozenset[str]:
     )
 
 
-def names_of_clients(known: Known, now: Decision) -> dict[str, tuple[str, ...]]:
+def names_of_clients(known: RunInputs, now: Decision) -> dict[str, tuple[str, ...]]:
     """By type, the names and addresses that the catalogue has: a certificate must be for these."""
     exposure = now.opts.exposure
     out: dict[str, tuple[str, ...]] = {}
@@ -82,7 +90,7 @@ def names_of_clients(known: Known, now: Decision) -> dict[str, tuple[str, ...]]:
 
 
 def names(
-    known: Known, now: Decision, every: Mapping[str, reply.Member]
+    known: RunInputs, now: Decision, every: Mapping[str, reply.Member]
 ) -> dict[str, tuple[str, ...]]:
     """By type that is served, all that its certificate is to be for: names, VIPs, or the units' own addresses."""
     exposure = now.opts.exposure
@@ -101,7 +109,7 @@ def names(
     return out
 
 
-def late(known: Known) -> frozenset[str]:
+def late(known: RunInputs) -> frozenset[str]:
     """Types whose certificate the provider has let come near its end."""
     return frozenset(
         t
@@ -110,15 +118,15 @@ def late(known: Known) -> frozenset[str]:
     )
 
 
-def changes(known: Known) -> Iterator[float]:
+def changes(known: RunInputs) -> Iterator[float]:
     """When something changes by time alone; seconds since the epoch."""
     yield from known.tls.both_until.values()
 
 
-def statuses(known: Known, now: Decision) -> Iterator[Status]:
+def statuses(known: RunInputs, now: Decision) -> Iterator[Status]:
     """What the operator should know of certificates, and of clients that change over."""
     found = known.tls.credentials
-    for text in (*found.problems, *asking.refused(known.inputs)):
+    for text in (*found.problems, *certificate_requests.refused(known.inputs)):
         yield Status('blocked', text)
     ended, soon = credentials.ageing(found, known.inputs.now)
     for text in ended:
