@@ -46,9 +46,9 @@ def until(found: Callable[[], Any], what: str, seconds: float, pause: float = 1.
     """Ask until there is an answer. TimeoutError with what there was at last."""
     end = time.monotonic() + seconds
     while True:
-        answer = found()
-        if answer:
-            return answer
+        response = found()
+        if response:
+            return response
         if time.monotonic() > end:
             raise TimeoutError(f'{what} within {seconds:.0f} s')
         time.sleep(pause)

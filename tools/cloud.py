@@ -157,15 +157,15 @@ def token(cloud: Cloud) -> str:
 def status(cloud: Cloud, url: str) -> int:
     """The HTTP status that a client without a token gets for *url*. RuntimeError when nobody answers."""
     with plainly(f'no answer from {url}'):
-        answer = connect(cloud).session.get(url, authenticated=False, raise_exc=False)
-    return answer.status_code
+        response = connect(cloud).session.get(url, authenticated=False, raise_exc=False)
+    return response.status_code
 
 
 def page(url: str, seconds: float) -> str:
     """What a web server answers within that time; empty where nobody does, or answers otherwise than with 200."""
     try:
-        with urllib.request.urlopen(url, timeout=seconds) as answer:  # noqa: S310 -- ours: http
-            return str(answer.read(1 << 20), errors='replace') if answer.status == 200 else ''
+        with urllib.request.urlopen(url, timeout=seconds) as response:  # noqa: S310 -- ours: http
+            return str(response.read(1 << 20), errors='replace') if response.status == 200 else ''
     except OSError:
         return ''
 

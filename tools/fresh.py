@@ -28,7 +28,7 @@ from collections.abc import Generator, Sequence
 from jujulet.core import charm
 from jujulet.machines import aptsources, commands, images, protocol, runtimes
 
-from . import carried
+from . import environment_options
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDER = ROOT / 'build/fresh'
@@ -93,8 +93,8 @@ class Machine:
             *(str(self.root), str(listed)),
         )
         self.root.chmod(0o755)
-        carried.keyrings(self.root, aptsources.keyrings(sources))
-        carried.configuration(self.root, dict(os.environ))
+        environment_options.keyrings(self.root, aptsources.keyrings(sources))
+        environment_options.configuration(self.root, dict(os.environ))
         self.run('git', 'clone', '--quiet', '--no-hardlinks', str(ROOT), f'{self.root}{CLONE}')
         self.start()
 
@@ -115,7 +115,7 @@ class Machine:
 
     def do(self, script: str) -> int:
         """Run a script in the clone, its output shown and kept: its exit code."""
-        text = f'set -euo pipefail\nset -a; . {carried.ENVIRONMENT}; set +a\ncd {CLONE}\n{script}'
+        text = f'set -euo pipefail\nset -a; . {environment_options.ENVIRONMENT}; set +a\ncd {CLONE}\n{script}'
         return self.run('podman', 'exec', self.name, '/bin/bash', '-c', text, check=False)
 
     def run(self, *argv: str, check: bool = True) -> int:

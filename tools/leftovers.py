@@ -26,8 +26,8 @@ def _usages(client: openstack.connection.Connection) -> dict[str, int]:
     """What placement says is used of all compute hosts."""
     total: dict[str, int] = {}
     for provider in client.placement.resource_providers():  # type: ignore[attr-defined]
-        answer = client.placement.get(f'/resource_providers/{provider.id}/usages')
-        for name, number in answer.json()['usages'].items():
+        response = client.placement.get(f'/resource_providers/{provider.id}/usages')
+        for name, number in response.json()['usages'].items():
             total[name] = total.get(name, 0) + int(number)
     return total
 

@@ -17,7 +17,7 @@ LIVE, RESIZED = 'the server moved to another compute node as it runs', 'the serv
 ALONE = 'there is one compute node'
 MOVE_S = 600.0
 """How long a move may take, on a busy host whose processors the guest only has emulated."""
-ANSWER_S = 120.0
+TIMEOUT_S = 120.0
 _BAD = ('error', 'failed', 'cancelled')
 Page = Callable[[int, str], str]
 """What the guest answers within so many seconds, by path; empty where nothing comes."""
@@ -72,7 +72,7 @@ def live(proof: Proof, page: Page) -> str:
         there = until(lambda: _moved(proof, source), 'the server did not move', MOVE_S)
         took = time.monotonic() - began
         before = watched.answers
-        until(lambda: watched.answers > before, 'the server did not answer afterwards', ANSWER_S)
+        until(lambda: watched.answers > before, 'the server did not answer afterwards', TIMEOUT_S)
     with blamed('compute', 'looking at the server that has moved', units):
         if boot != (now := page(10, '/cgi-bin/disk?boot')):
             raise RuntimeError(f'it was started anew: its boot was {boot!r}, and is {now!r}')
@@ -117,7 +117,7 @@ def _port(proof: Proof, host: str) -> None:
         until(
             lambda: network.get_port(port).binding_host_id == host,
             f'the port was not bound on {host}',
-            ANSWER_S,
+            TIMEOUT_S,
         )
 
 
@@ -150,7 +150,7 @@ def resized(proof: Proof, page: Page) -> str:
         compute.resize_server(uuid, larger.id)
         until(lambda: _is(proof, 'VERIFY_RESIZE'), 'the server was not resized', MOVE_S)
         compute.confirm_server_resize(uuid)
-        until(lambda: _is(proof, 'ACTIVE'), 'the resize was not confirmed', ANSWER_S)
+        until(lambda: _is(proof, 'ACTIVE'), 'the resize was not confirmed', TIMEOUT_S)
         there = str(compute.get_server(uuid).compute_host)
         if there == source:
             raise Failed(f'it was resized on {source}, and was to go to another node')

@@ -36,7 +36,7 @@ ASK_S = 120.0
 """How long one request may take: neutron does much before it answers."""
 CONSOLE = 'its console, opened through the load balancer'
 LISTED = 'the dashboard, logged in, with the server in its list'
-ANSWER_S = 30.0
+TIMEOUT_S = 30.0
 """How long the console may take to say something."""
 POOL = (100, 199)
 """Hosts of the external network's subnet that floating addresses are taken from: machines have those below."""
@@ -69,7 +69,7 @@ def steps(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Iterator[Step]:
     if 'horizon' in cloud.urls:
         yield step(LISTED, functools.partial(listed, cloud=cloud))
     yield step('its floating address, refused before it is allowed', refused)
-    yield step('its floating address, answering HTTP in the DMZ', answers)
+    yield step('its floating address, answering HTTP in the DMZ', responds)
     if 'cinder' in now.apps:
         yield step('a volume attached, written and read back', volume)
     alone = moves.ALONE if len(moves.nodes(now)) < 2 else ''
@@ -280,7 +280,7 @@ def opened(proof: Proof, cloud: cloud_.Cloud) -> str:
         where = served or 'no console'
         raise Failed(f'the console is at {made.url}, and the load balancer serves {where}')
     with blamed('console', f'opening {made.url.partition("?")[0]}'):
-        said = console.banner(made.url, ANSWER_S)
+        said = console.banner(made.url, TIMEOUT_S)
     return f'{served}: {said}'
 
 
@@ -306,7 +306,7 @@ def refused(proof: Proof) -> str:
     return f'{floating.floating_ip_address} does not answer'
 
 
-def answers(proof: Proof) -> str:
+def responds(proof: Proof) -> str:
     """With a rule, a machine in the DMZ and this host get the guest's page."""
     network, group = proof.client.network, proof.made['group']
     with blamed('neutron', 'allowing HTTP'):

@@ -134,7 +134,7 @@ def units(*names: str) -> Callable[[str], dict[str, Any]]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(moves, 'MOVE_S', 0)
-    monkeypatch.setattr(moves, 'ANSWER_S', 3)
+    monkeypatch.setattr(moves, 'TIMEOUT_S', 3)
 
 
 def test_a_server_that_moved_as_it_ran_is_believed():

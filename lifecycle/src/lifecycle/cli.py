@@ -24,7 +24,6 @@ from lifecycle import (
     commandline,
     engine,
     journal,
-    keeping,
     load,
     observed,
     page,
@@ -32,13 +31,14 @@ from lifecycle import (
     sequence,
     shown,
     story,
+    upgrade_lock,
 )
 from lifecycle import record as record_
-from lifecycle.beginning import Known, Wish, survey, target_of
-from lifecycle.journal import Event, Journal, folder
+from lifecycle.journal import Journal, JournalEntry, folder
 from lifecycle.juju import Live
 from lifecycle.problem import ProblemError, clean
 from lifecycle.step import Target
+from lifecycle.upgrade_request import Survey, UpgradeRequest, survey, target_of
 from lifecycle.world import WorldError
 
 _NOT_UNDERSTOOD = 2
@@ -92,8 +92,8 @@ def _kept(text: str) -> str:
 
 def _plan(call: argparse.Namespace) -> int:
     world = Live(call.model)
-    targets = sequence.in_turn(_targets(world, call), keeping.read(world))
-    wish = Wish(target=targets[0], chosen=tuple(call.applications), ways=dict(call.way))
+    targets = sequence.in_turn(_targets(world, call), upgrade_lock.read(world))
+    wish = UpgradeRequest(target=targets[0], chosen=tuple(call.applications), ways=dict(call.way))
     shown_ = [survey(world, one) for one in sequence.wishes(wish, targets)]
     if call.format == 'json' and len(shown_) > 1:
         print(shown.all_as_json((one.seen, one.plan, one.findings) for one in shown_))
@@ -119,7 +119,7 @@ def _targets(world: Live, call: argparse.Namespace) -> tuple[Target, ...]:
         found.append(Target(origin=call.origin))
     if found:
         return tuple(found)
-    record = keeping.read(world)
+    record = upgrade_lock.read(world)
     if record.empty or call.command == 'upgrade':
         under_way = '' if record.empty else f' (under way: {target_of(record).command})'
         raise ProblemError(
@@ -130,31 +130,31 @@ def _targets(world: Live, call: argparse.Namespace) -> tuple[Target, ...]:
     return (target_of(record),)
 
 
-def _show(known: Known, how: str) -> None:
+def _show(known: Survey, how: str) -> None:
     show = shown.as_json if how == 'json' else shown.table
     print(show(known.seen, known.plan, known.findings))
 
 
 def _status(call: argparse.Namespace) -> int:
     world = Live(call.model)
-    record = keeping.read(world)
+    record = upgrade_lock.read(world)
     if record.empty:
         print('{}' if call.format == 'json' else 'no upgrade was begun in this model')
         return 0
-    wish = Wish(target=target_of(record), begun=True)
+    wish = UpgradeRequest(target=target_of(record), begun=True)
     _show(survey(world, wish), call.format)
     return 0
 
 
 def _upgrade(call: argparse.Namespace) -> int:
     world = Live(call.model)
-    targets = sequence.in_turn(_targets(world, call), keeping.read(world))
+    targets = sequence.in_turn(_targets(world, call), upgrade_lock.read(world))
     return _run(call, world, targets, dict(call.way))
 
 
 def _rollback(call: argparse.Namespace) -> int:
     world = Live(call.model)
-    record = keeping.read(world)
+    record = upgrade_lock.read(world)
     back = Target(base=record.base, origin=record.origin, digest=record.digest, back=True)
     return _run(call, world, (back,), {})
 
@@ -162,7 +162,9 @@ def _rollback(call: argparse.Namespace) -> int:
 def _run(
     call: argparse.Namespace, world: Live, targets: Sequence[Target], ways: Mapping[str, str]
 ) -> int:
-    wish = Wish(target=targets[0], chosen=tuple(call.applications), ways=ways, until=call.until)
+    wish = UpgradeRequest(
+        target=targets[0], chosen=tuple(call.applications), ways=ways, until=call.until
+    )
     watch = load.Watch(call.load_journal) if call.load_journal else tuple[load.Request, ...]
     if call.dry_run or not call.yes:
         every = [survey(world, one) for one in sequence.wishes(wish, targets)]
@@ -178,7 +180,7 @@ def _run(
     try:
         with Journal(path) as kept:
 
-            def tell(event: Event) -> None:
+            def tell(event: JournalEntry) -> None:
                 kept.write(event)
                 _say(event)
 
@@ -198,8 +200,8 @@ def _page(
 ) -> pathlib.Path:
     assets = importlib.resources.files('lifecycle') / 'assets'
     template, style = assets / 'page.html.jinja', assets / 'page.css'
-    told = story.tell(journal.read(path), load.read(load_journal) if load_journal else ())
-    text = page.render(told, template.read_text(), style.read_text())
+    summary = story.summarise(journal.read(path), load.read(load_journal) if load_journal else ())
+    text = page.render(summary, template.read_text(), style.read_text())
     where = output or path.with_suffix('.html')
     where.write_text(text)
     return where
@@ -224,7 +226,7 @@ def _ask() -> None:
         raise ProblemError('nothing was begun')
 
 
-def _say(event: Event) -> None:
+def _say(event: JournalEntry) -> None:
     at = time.strftime('%H:%M:%S', time.localtime(event.at))
     about = f' {event.step}' if event.step else ''
     said = f': {event.said}' if event.said else ''
@@ -239,7 +241,7 @@ def _skip(call: argparse.Namespace) -> int:
             f'{clean(call.step, 60)}: no step or finding of an application of this model; '
             'juju lifecycle plan shows them'
         )
-    book = keeping.Book(world, secrets.token_hex(8))
+    book = upgrade_lock.Book(world, secrets.token_hex(8))
     book.take()  # Two that write at once would lose what one of them wrote.
     try:
         book.change(lambda record: record_.with_skip(record, call.step, call.reason))

@@ -6,17 +6,17 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from lifecycle import done, look, observed, preflight, waiting
+from lifecycle import look, observed, preflight, progress, waiting
 from lifecycle import plan as plan_
 from lifecycle import record as record_
-from lifecycle.beginning import Known, Wish, survey
 from lifecycle.declared import Declaration
-from lifecycle.journal import Event
-from lifecycle.keeping import Book
+from lifecycle.journal import JournalEntry
 from lifecycle.load import Request
 from lifecycle.observed import Observed
 from lifecycle.problem import ProblemError
 from lifecycle.step import NO_WAY_BACK, ORIGIN, RUN_ONCE, Step
+from lifecycle.upgrade_lock import Book
+from lifecycle.upgrade_request import Survey, UpgradeRequest, survey
 from lifecycle.world import NotYetError, World, WorldError
 
 POLL_S = 3.0
@@ -35,14 +35,14 @@ class StoppedError(Exception):
 
 
 @dataclasses.dataclass
-class Run:
+class UpgradeRun:
     """One run of the engine; `tell` hears of everything."""
 
     world: World
     book: Book
-    wish: Wish
-    tell: Callable[[Event], None]
-    known: Known
+    wish: UpgradeRequest
+    report: Callable[[JournalEntry], None]
+    known: Survey
     watch: Callable[[], Sequence[Request]] = tuple
     """What a load on the cloud has said of its requests since it was asked last."""
     _issued: dict[str, float] = dataclasses.field(default_factory=dict[str, float])
@@ -55,9 +55,9 @@ class Run:
     """Why the charm refuses the action of a step until other units are as far, by the step's id."""
     _at_work: str = ''
     """The step that was carried out last."""
-    _told: str = ''
+    _last_reported: str = ''
 
-    def whole(self) -> None:
+    def run_all(self) -> None:
         """Do all of it.
 
         Raises:
@@ -79,7 +79,7 @@ class Run:
                 )
         self._say('end', None, 'everything is done')
 
-    def _begin(self, known: Known) -> None:
+    def _begin(self, known: Survey) -> None:
         # Written before anything is refused: what is skipped after that is skipped in this upgrade.
         record = known.seen.record
         self.book.change(lambda now: dataclasses.replace(record, holder=now.holder))
@@ -97,7 +97,7 @@ class Run:
             )
         self._say('begin', None, f'{len(steps)} steps to {self.wish.target}')
 
-    def _passed(self, known: Known) -> Known:
+    def _passed(self, known: Survey) -> Survey:
         """What is known once nothing stands in the way any more that goes by itself, or that has not gone for long."""
         ends = self.world.now() + PASSES_S
         while self.world.now() < ends:
@@ -182,7 +182,7 @@ class Run:
         self._waits(None, str(error))
         self.world.sleep(POLL_S)
 
-    def _survey(self) -> Known:
+    def _survey(self) -> Survey:
         while True:
             try:
                 return survey(self.world, self.wish)
@@ -228,7 +228,9 @@ class Run:
         if step.verb in ('admit', 'healthy') or self._was_issued(step, seen):
             return False
         if step.application not in seen.record.started:
-            standing = done.standing(seen.applications[step.application], seen.record, step.base)
+            standing = progress.progress_of(
+                seen.applications[step.application], seen.record, step.base
+            )
             self._remember(lambda r: record_.with_started(r, step.application, standing.started))
         since = self._failed.get(step.id)
         if since is not None and self.world.now() - self._failed[f'{step.id} last'] < RETRY_S:
@@ -302,7 +304,7 @@ class Run:
         said = (
             f'{len(lost)} {"request was" if len(lost) == 1 else "requests were"} lost: {lost[0]}'
         )
-        self.tell(Event(at=self.world.now(), kind='lost', step=self._at_work, said=said))
+        self.report(JournalEntry(at=self.world.now(), kind='lost', step=self._at_work, said=said))
         raise StoppedError(
             f'{said}, during {during}. The same command goes on; back: `juju lifecycle rollback`, as long as no '
             'database was contracted'
@@ -324,14 +326,14 @@ class Run:
                     self.book.change(lambda r: record_.without(r, app, f'begin {verb}'))  # noqa: B023  # Called at once.
 
     def _waits(self, step: Step | None, why: str) -> None:
-        if why and why != self._told:
+        if why and why != self._last_reported:
             self._say('waits', step, why)
-            self._told = why
+            self._last_reported = why
 
     def _say(self, kind: str, step: Step | None, said: str) -> None:
-        self._told = ''
-        self.tell(
-            Event(
+        self._last_reported = ''
+        self.report(
+            JournalEntry(
                 at=self.world.now(),
                 kind=kind,
                 step=step.id if step else '',
@@ -343,9 +345,9 @@ class Run:
 
 def run(
     world: World,
-    wish: Wish,
+    wish: UpgradeRequest,
     nonce: str,
-    tell: Callable[[Event], None],
+    report: Callable[[JournalEntry], None],
     watch: Callable[[], Sequence[Request]] = tuple,
 ) -> None:
     """Do what is wished for; *nonce* is of this run alone, *watch* tells of a load's requests.
@@ -358,14 +360,14 @@ def run(
     book = Book(world, nonce)
     book.take()
     try:
-        work = Run(world, book, wish, tell, survey(world, wish), watch)
+        work = UpgradeRun(world, book, wish, report, survey(world, wish), watch)
         try:
-            work.whole()
+            work.run_all()
         finally:
             work.unsay()
     except (ProblemError, StoppedError, WorldError, KeyboardInterrupt) as error:
         said = str(error) or 'interrupted'
-        tell(Event(at=world.now(), kind='stop', said=said))
+        report(JournalEntry(at=world.now(), kind='stop', said=said))
         raise
     finally:
         book.release()

@@ -15,7 +15,7 @@ _LATEST = 1e11
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Event:
+class JournalEntry:
     """One thing that happened."""
 
     at: float
@@ -43,18 +43,18 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def write(self, event: Event) -> None:
+    def write(self, event: JournalEntry) -> None:
         """Append it."""
         self._file.write(json.dumps(dataclasses.asdict(event)) + '\n')
         self._file.flush()
 
 
-def read(path: pathlib.Path) -> tuple[Event, ...]:
+def read(path: pathlib.Path) -> tuple[JournalEntry, ...]:
     """All events of a file; a last line that was cut off is left out."""
-    found: list[Event] = []
+    found: list[JournalEntry] = []
     for line in path.read_text(errors='replace').splitlines():
         try:
-            event = Event(**json.loads(line))
+            event = JournalEntry(**json.loads(line))
         except (ValueError, TypeError, RecursionError):
             continue
         texts = (event.kind, event.step, event.application, event.said)

@@ -93,5 +93,5 @@ class Watch:
             file.seek(self._at)
             new = file.read(_MOST_BYTES)
         self._at += len(new)
-        *whole, self._rest = (self._rest + new).split(b'\n')
-        return tuple(parse(line.decode(errors='replace') for line in whole))
+        *lines, self._rest = (self._rest + new).split(b'\n')
+        return tuple(parse(line.decode(errors='replace') for line in lines))

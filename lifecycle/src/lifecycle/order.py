@@ -43,5 +43,5 @@ def _circle(waits: Mapping[str, set[str]]) -> str:
     while (following := min(waits[path[-1]])) not in path:
         path.append(following)
     circle = [*path[path.index(following) :], following]
-    told = ' comes after '.join(circle)
-    return f'the charms say of one another that they come first: {told} (`after` in their lifecycle.yaml)'
+    reported = ' comes after '.join(circle)
+    return f'the charms say of one another that they come first: {reported} (`after` in their lifecycle.yaml)'

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
-from lifecycle import done, order, ways
+from lifecycle import order, progress, ways
 from lifecycle import record as record_
 from lifecycle.observed import Application, Observed
 from lifecycle.problem import ProblemError
@@ -62,7 +62,7 @@ def plan(seen: Observed, target: Target, chosen: Sequence[str] = ()) -> Plan:
         if why:
             left.append(Left(application=app.name, why=why))
             continue
-        standing = done.standing(app, seen.record, base_for(app, seen.record, target))
+        standing = progress.progress_of(app, seen.record, base_for(app, seen.record, target))
         if target.digest:
             steps += _stated(ways.refresh(standing, target), standing)
             continue
@@ -135,15 +135,15 @@ def _unfit(app: Application, way: str, target: Target) -> str:
     return ''
 
 
-def _stated(steps: Iterable[Step], seen: done.Standing) -> Iterator[Step]:
+def _stated(steps: Iterable[Step], seen: progress.Progress) -> Iterator[Step]:
     for step in steps:
         reason = seen.record.skips.get(step.id)
-        if done.done(step, seen):
+        if progress.done(step, seen):
             yield dataclasses.replace(step, state='done')
         elif reason is not None:
             yield dataclasses.replace(step, state='skipped', note=reason)
         else:
-            yield dataclasses.replace(step, note=done.held(step, seen))
+            yield dataclasses.replace(step, note=progress.held(step, seen))
 
 
 def _in_turn(steps: Iterable[Step]) -> Iterator[Step]:

@@ -243,17 +243,17 @@ def _of_bypasses(seen: Observed, app: Application) -> Iterator[Finding]:
     if not app.balancers:
         return  # That is a finding of its own.
     owners = {address: unit.name for unit in app.units for address in unit.addresses}
-    told: dict[str, str] = {}
+    mentioned: dict[str, str] = {}
     for other in seen.applications.values():
         for unit in other.units:
             for one in unit.mentions:
                 if one.host in owners:
                     where = f'{unit.name} has {one.place} in {one.key} of {one.endpoint}'
-                    told.setdefault(
+                    mentioned.setdefault(
                         f'{other.name}.{one.endpoint}',
                         f'{where}: that is {owners[one.host]} itself',
                     )
-    for place, said in sorted(told.items()):
+    for place, said in sorted(mentioned.items()):
         yield Finding(
             id=f'{app.name}.bypass.{place}',
             application=app.name,

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 from lifecycle import engine
 from lifecycle import record as record_
-from lifecycle.beginning import Wish, same, survey, target_of
-from lifecycle.journal import Event
+from lifecycle.journal import JournalEntry
 from lifecycle.load import Request
 from lifecycle.problem import ProblemError
 from lifecycle.step import Target
+from lifecycle.upgrade_request import UpgradeRequest, same, survey, target_of
 from lifecycle.world import World
 
 
@@ -26,7 +26,7 @@ def in_turn(targets: Sequence[Target], record: record_.Record) -> tuple[Target, 
     return (*targets[at:], *targets[:at])
 
 
-def wishes(wish: Wish, targets: Sequence[Target]) -> Iterator[Wish]:
+def wishes(wish: UpgradeRequest, targets: Sequence[Target]) -> Iterator[UpgradeRequest]:
     """*wish* of each of *targets*, to be shown."""
     for number, target in enumerate(targets):
         yield dataclasses.replace(wish, target=target, later=number > 0)
@@ -34,10 +34,10 @@ def wishes(wish: Wish, targets: Sequence[Target]) -> Iterator[Wish]:
 
 def run(
     world: World,
-    wish: Wish,
+    wish: UpgradeRequest,
     targets: Sequence[Target],
     nonce: str,
-    tell: Callable[[Event], None],
+    report: Callable[[JournalEntry], None],
     watch: Callable[[], Sequence[Request]] = tuple,
 ) -> None:
     """Do what is wished for, for each of *targets*; *nonce* is of this run alone, *watch* tells of a load's requests.
@@ -48,7 +48,7 @@ def run(
         WorldError: Juju does not answer.
     """
     if len(targets) == 1:
-        engine.run(world, dataclasses.replace(wish, target=targets[0]), nonce, tell, watch)
+        engine.run(world, dataclasses.replace(wish, target=targets[0]), nonce, report, watch)
         return
     every = [survey(world, one) for one in wishes(wish, targets)]
     steps = [{step.id for step in known.plan.steps} for known in every]
@@ -62,7 +62,7 @@ def run(
             world,
             dataclasses.replace(wish, target=target, until=until),
             f'{nonce}-{number}',
-            tell,
+            report,
             watch,
         )
         if until:

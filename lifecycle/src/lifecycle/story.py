@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from lifecycle.journal import Event
+from lifecycle.journal import JournalEntry
 from lifecycle.load import Request
 
 
@@ -51,7 +51,7 @@ class Story:
         return tuple(dict.fromkeys(band.application for band in self.bands))
 
 
-def tell(events: Sequence[Event], requests: Iterable[Request] = ()) -> Story:
+def summarise(events: Sequence[JournalEntry], requests: Iterable[Request] = ()) -> Story:
     """The story of *events*, as they were written, and of a load's *requests* meanwhile."""
     began = events[0].at if events else 0.0
     length = max((event.at - began for event in events), default=0.0)
@@ -91,10 +91,12 @@ def _loaded(band: Band, began: float, requests: Sequence[Request]) -> Band:
     )
 
 
-def _many(items: Iterable[tuple[str, list[Event]]]) -> Iterable[tuple[str, list[Event]]]:
+def _many(
+    items: Iterable[tuple[str, list[JournalEntry]]],
+) -> Iterable[tuple[str, list[JournalEntry]]]:
     """Each step as often as it was done: one that came undone has several bands."""
     for name, said in items:
-        part: list[Event] = []
+        part: list[JournalEntry] = []
         for event in said:
             part.append(event)
             if event.kind == 'done':
@@ -103,7 +105,7 @@ def _many(items: Iterable[tuple[str, list[Event]]]) -> Iterable[tuple[str, list[
         yield name, part
 
 
-def _band(step: str, events: Sequence[Event], began: float, length: float) -> Band:
+def _band(step: str, events: Sequence[JournalEntry], began: float, length: float) -> Band:
     done = events[-1].kind == 'done'
     failed = any(event.kind == 'failed' for event in events)
     commands = [event.said for event in events if event.kind == 'step' and event.said]

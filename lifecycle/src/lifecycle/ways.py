@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from lifecycle.done import Standing
+from lifecycle.progress import Progress
 from lifecycle.step import NEW, ORIGIN, Step, Target, Verb
 
 _ONLINE = 'data are brought into their new form, while clients are served'
@@ -15,7 +15,7 @@ _CONTRACT = (
 _EXPAND = 'the database gets what the new units need, and keeps what the old ones do'
 
 
-def replace(seen: Standing, target: Target) -> Iterator[Step]:
+def replace(seen: Progress, target: Target) -> Iterator[Step]:
     """Each unit by a new one: nothing goes before its replacement serves, and the leader last."""
     app, actions = seen.application.name, seen.application.declaration.actions
     yield _first(seen, target)
@@ -42,7 +42,7 @@ def replace(seen: Standing, target: Target) -> Iterator[Step]:
         yield from _last(seen)
 
 
-def in_place(seen: Standing, target: Target) -> Iterator[Step]:
+def in_place(seen: Progress, target: Target) -> Iterator[Step]:
     """One unit after the other: out of rotation, its packages upgraded, back into rotation; the leader last."""
     actions = seen.application.declaration.actions
     there = {unit.name for unit in seen.new}
@@ -65,7 +65,7 @@ def in_place(seen: Standing, target: Target) -> Iterator[Step]:
     yield from _last(seen)
 
 
-def refresh(seen: Standing, target: Target) -> Iterator[Step]:
+def refresh(seen: Progress, target: Target) -> Iterator[Step]:
     """All units to another revision of their charm at once; the next application once all are well."""
     app = seen.application
     path = target.paths.get(app.charm, f'{target.charms}/{app.charm}')
@@ -76,7 +76,7 @@ def refresh(seen: Standing, target: Target) -> Iterator[Step]:
     yield _step(seen, 'healthy', why='wait until every unit is active and at rest with it')
 
 
-def _first(seen: Standing, target: Target) -> Step:
+def _first(seen: Progress, target: Target) -> Step:
     app = seen.application.name
     if not seen.base:
         origin = (seen.started.origin or '') if target.back else target.origin
@@ -88,7 +88,7 @@ def _first(seen: Standing, target: Target) -> Step:
     return _step(seen, 'base', command=command, why=why)
 
 
-def _last(seen: Standing) -> Iterator[Step]:
+def _last(seen: Progress) -> Iterator[Step]:
     leader = f'{seen.application.name}/leader'
     verbs: tuple[tuple[Verb, str], ...] = (('online', _ONLINE), ('contract', _CONTRACT))
     for verb, why in verbs:
@@ -101,7 +101,7 @@ _PURPOSE = {'resume': 'admit'}
 _OF_UNIT = ('drain', 'upgrade', 'resume')
 
 
-def _action(seen: Standing, verb: Verb, unit: str, why: str, *, in_place: bool = False) -> Step:
+def _action(seen: Progress, verb: Verb, unit: str, why: str, *, in_place: bool = False) -> Step:
     action = seen.application.declaration.actions[_PURPOSE.get(verb, verb)]
     part = _number(unit) if verb in _OF_UNIT else ''
     command = f'juju run {unit} {action}'
@@ -110,7 +110,7 @@ def _action(seen: Standing, verb: Verb, unit: str, why: str, *, in_place: bool =
     )
 
 
-def _step(seen: Standing, verb: Verb, part: object = '', **more: object) -> Step:
+def _step(seen: Progress, verb: Verb, part: object = '', **more: object) -> Step:
     app = seen.application.name
     name = f'{app}.{verb}{f".{part}" if part != "" else ""}'
     known = Step(id=name, application=app, verb=verb, base=seen.base)
@@ -121,7 +121,7 @@ def _number(unit: str) -> str:
     return unit.rpartition('/')[2]
 
 
-def _admitted(seen: Standing) -> str:
+def _admitted(seen: Progress) -> str:
     balancers = seen.application.balancers
     if balancers:
         send = 'sends' if len(balancers) == 1 else 'send'

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_engine import BACK, FORWARD, cloud, moved, run
 
-from lifecycle import beginning, done, engine, keeping, preflight
+from lifecycle import engine, preflight, progress, upgrade_lock, upgrade_request
 from lifecycle import record as record_
-from lifecycle.journal import Event
+from lifecycle.journal import JournalEntry
 from lifecycle.problem import ProblemError
 from lifecycle.step import Step, Target
 from lifecycle.world import WorldError
@@ -56,7 +56,7 @@ def test_units_that_others_remove_and_machines_that_are_lost_are_made_good(
     model.by_hand.clear()  # What would befall a unit while this looks.
     assert model.wrong == []
     assert set(moved(model)) <= {'debian@13'}
-    started = keeping.read(model).started
+    started = upgrade_lock.read(model).started
     assert {name: len(model.apps[name].units) for name in started} == {
         name: one.units for name, one in started.items()
     }
@@ -65,7 +65,7 @@ def test_units_that_others_remove_and_machines_that_are_lost_are_made_good(
 def test_no_action_is_run_on_a_unit_whose_agent_is_lost():
     model = cloud(keystone=2)
 
-    def tell(event: Event) -> None:
+    def tell(event: JournalEntry) -> None:
         if event.kind == 'step' and event.step == 'keystone.expand':
             model._unit('keystone/1').state = 'lost'  # pyright: ignore[reportPrivateUsage]
 
@@ -79,7 +79,7 @@ def test_an_action_whose_unit_is_lost_meanwhile_is_not_waited_for():
     model = cloud(keystone=2)
     model.takes_minutes = {'pause': 60}
 
-    def tell(event: Event) -> None:
+    def tell(event: JournalEntry) -> None:
         if event.kind == 'step' and event.step == 'keystone.drain.1':
             model._unit('keystone/1').state = 'lost'  # pyright: ignore[reportPrivateUsage]
 
@@ -94,19 +94,19 @@ def test_who_has_a_long_action_run_is_at_work_all_the_time():
     model = cloud(keystone=1)
     model.takes_minutes = {'db-online': 40}
     leases: list[bool] = []
-    kept = keeping.Book.alive
+    kept = upgrade_lock.Book.alive
 
-    def alive(book: keeping.Book) -> None:
+    def alive(book: upgrade_lock.Book) -> None:
         kept(book)
-        holder = keeping.read(model).holder
+        holder = upgrade_lock.read(model).holder
         leases.append(holder is not None and holder.until > model.clock)
 
-    told: list[Event] = []
-    keeping.Book.alive = alive  # type: ignore[method-assign]
+    told: list[JournalEntry] = []
+    upgrade_lock.Book.alive = alive  # type: ignore[method-assign]
     try:
         engine.run(model, FORWARD, 'n', told.append)
     finally:
-        keeping.Book.alive = kept  # type: ignore[method-assign]
+        upgrade_lock.Book.alive = kept  # type: ignore[method-assign]
     assert len(leases) == 40
     assert all(leases)
 
@@ -114,20 +114,20 @@ def test_who_has_a_long_action_run_is_at_work_all_the_time():
 def test_a_run_that_is_taken_over_during_an_action_ends_there():
     model = cloud(keystone=1)
     model.takes_minutes = {'db-online': 3}
-    other = keeping.Book(model, 'other')
-    kept = keeping.Book.alive
+    other = upgrade_lock.Book(model, 'other')
+    kept = upgrade_lock.Book.alive
 
-    def alive(book: keeping.Book) -> None:
+    def alive(book: upgrade_lock.Book) -> None:
         model.clock += record_.LEASE_S + 1
         other.take()
         kept(book)
 
-    keeping.Book.alive = alive  # type: ignore[method-assign]
+    upgrade_lock.Book.alive = alive  # type: ignore[method-assign]
     try:
         with pytest.raises(ProblemError, match='has taken over'):
             run(model)
     finally:
-        keeping.Book.alive = kept  # type: ignore[method-assign]
+        upgrade_lock.Book.alive = kept  # type: ignore[method-assign]
 
 
 def test_a_juju_that_is_away_for_a_while_ends_no_run_even_where_something_is_to_be_remembered():
@@ -152,7 +152,7 @@ def test_the_way_back_is_the_way_that_was_chosen():
     app = model.apps['neutron']
     assert app.declared is not None
     app.declared = app.declared.replace('way: replace', 'way: in-place')
-    chosen = beginning.Wish(
+    chosen = upgrade_request.UpgradeRequest(
         target=FORWARD.target, ways={'neutron': 'replace'}, until='neutron.remove.1'
     )
     run(model, chosen)
@@ -163,14 +163,16 @@ def test_the_way_back_is_the_way_that_was_chosen():
 
 def test_an_application_that_was_removed_meanwhile_keeps_nobody_from_going_back():
     model = cloud(keystone=2, glance=1)
-    run(model, beginning.Wish(target=FORWARD.target, until='glance.admit.1'))
+    run(model, upgrade_request.UpgradeRequest(target=FORWARD.target, until='glance.admit.1'))
     keystone = model.apps['keystone']
     keystone.schema = 'both'
-    record = dataclasses.replace(keeping.read(model), ran={})
+    record = dataclasses.replace(upgrade_lock.read(model), ran={})
     model.keep(record_.dump(record), first=False)
     del model.apps['keystone']
-    beginning.survey(model, beginning.Wish(target=FORWARD.target, begun=True))
-    run(model, beginning.Wish(target=Target(back=True), until='glance.base'))
+    upgrade_request.survey(
+        model, upgrade_request.UpgradeRequest(target=FORWARD.target, begun=True)
+    )
+    run(model, upgrade_request.UpgradeRequest(target=Target(back=True), until='glance.base'))
     del model.least['keystone']
     run(model, BACK)
     assert set(moved(model)) == {'debian@12'}
@@ -178,7 +180,7 @@ def test_an_application_that_was_removed_meanwhile_keeps_nobody_from_going_back(
 
 def test_what_was_begun_and_cannot_go_on_is_not_called_done():
     model = cloud(keystone=2)
-    run(model, beginning.Wish(target=FORWARD.target, until='keystone.admit.1'))
+    run(model, upgrade_request.UpgradeRequest(target=FORWARD.target, until='keystone.admit.1'))
     app = model.apps['keystone']
     assert app.declared is not None
     app.declared = app.declared.replace('way: replace', 'way: own').replace(
@@ -190,34 +192,34 @@ def test_what_was_begun_and_cannot_go_on_is_not_called_done():
 
 def test_a_finding_of_what_is_stuck_can_be_accepted():
     model = cloud(keystone=2)
-    run(model, beginning.Wish(target=FORWARD.target, until='keystone.admit.1'))
+    run(model, upgrade_request.UpgradeRequest(target=FORWARD.target, until='keystone.admit.1'))
     model.apps['keystone'].declared = 'version: 1\nway: stay\n'
-    book = keeping.Book(model, 'skips')
+    book = upgrade_lock.Book(model, 'skips')
     book.take()
     book.change(lambda record: record_.with_skip(record, 'keystone.left', 'it goes away'))
     book.release()
-    known = beginning.survey(model, FORWARD)
+    known = upgrade_request.survey(model, FORWARD)
     assert preflight.blocking(known.findings) == ()
 
 
 def test_an_engine_that_runs_actions_on_lost_units_is_caught():
     model = cloud(keystone=2)
-    kept = done.held
+    kept = progress.held
 
-    def careless(step: Step, seen: done.Standing) -> str:
+    def careless(step: Step, seen: progress.Progress) -> str:
         said = kept(step, seen)
         return '' if 'is in error' in said else said
 
-    def tell(event: Event) -> None:
+    def tell(event: JournalEntry) -> None:
         if event.kind == 'step' and event.step == 'keystone.expand':
             model._unit('keystone/1').state = 'lost'  # pyright: ignore[reportPrivateUsage]
 
-    done.held = careless
+    progress.held = careless
     try:
         with pytest.raises(engine.StoppedError):
             engine.run(model, FORWARD, 'n', tell)
     finally:
-        done.held = kept
+        progress.held = kept
     assert any('which is lost' in one for one in model.wrong)
 
 
@@ -250,7 +252,7 @@ def test_where_the_contraction_was_refused_there_is_a_way_back():
     model = cloud(keystone=1)
     model.refusals = ['db-contract'] * 5
 
-    def tell(event: Event) -> None:
+    def tell(event: JournalEntry) -> None:
         if event.step == 'keystone.contract' and event.kind == 'waits':
             raise KeyboardInterrupt
 

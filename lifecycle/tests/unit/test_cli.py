@@ -7,7 +7,7 @@ import pathlib
 import pytest
 import simulated
 
-from lifecycle import cli, keeping
+from lifecycle import cli, upgrade_lock
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_what_is_no_step_of_this_model_is_not_skipped(
 def test_nothing_is_skipped_while_somebody_is_at_work(
     model: simulated.Model, capsys: pytest.CaptureFixture[str]
 ):
-    keeping.Book(model, 'theirs').take()
+    upgrade_lock.Book(model, 'theirs').take()
     model.begin('bob@there process 7')
     model.gone = False
     before = list(model.revisions)
@@ -45,7 +45,7 @@ def test_nothing_is_skipped_while_somebody_is_at_work(
 
 def test_a_skip_stays_in_the_record_and_nobody_is_at_work_after_it(model: simulated.Model):
     assert cli.main(['skip', 'keystone.drain.0', '--reason', 'its machine is gone']) == 0
-    record = keeping.read(model)
+    record = upgrade_lock.read(model)
     assert record.skips == {'keystone.drain.0': 'its machine is gone'}
     assert record.holder is None
 

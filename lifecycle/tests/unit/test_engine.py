@@ -11,14 +11,14 @@ import simulated
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifecycle import beginning, done, engine, keeping, ways
+from lifecycle import engine, progress, upgrade_lock, upgrade_request, ways
 from lifecycle import record as record_
-from lifecycle.journal import Event
+from lifecycle.journal import JournalEntry
 from lifecycle.problem import ProblemError
 from lifecycle.step import Step, Target
 
-FORWARD = beginning.Wish(target=Target(base='debian@13'))
-BACK = beginning.Wish(target=Target(back=True))
+FORWARD = upgrade_request.UpgradeRequest(target=Target(base='debian@13'))
+BACK = upgrade_request.UpgradeRequest(target=Target(back=True))
 _numbers = itertools.count()
 
 
@@ -29,15 +29,17 @@ def cloud(**units: int) -> simulated.Model:
     return model
 
 
-def run(model: simulated.Model, wish: beginning.Wish = FORWARD) -> list[Event]:
-    said: list[Event] = []
+def run(
+    model: simulated.Model, wish: upgrade_request.UpgradeRequest = FORWARD
+) -> list[JournalEntry]:
+    said: list[JournalEntry] = []
     engine.run(model, wish, f'nonce-{next(_numbers)}', said.append)
     return said
 
 
 def ends(model: simulated.Model) -> object:
     """What matters of how a run has ended."""
-    record = keeping.read(model)
+    record = upgrade_lock.read(model)
     return (
         {
             name: (
@@ -98,7 +100,7 @@ def test_a_second_command_finds_nothing_to_do():
 
 
 def till_the_end(
-    model: simulated.Model, wish: beginning.Wish, kills: list[tuple[int, bool]]
+    model: simulated.Model, wish: upgrade_request.UpgradeRequest, kills: list[tuple[int, bool]]
 ) -> None:
     """A run that is killed at each of *kills* and begun again each time."""
     for at, after in kills:
@@ -144,12 +146,12 @@ def test_turned_back_anywhere_it_ends_where_it_was(
         run(model)
     except simulated.KilledError:
         model.begin()
-    if not keeping.read(model).started:
+    if not upgrade_lock.read(model).started:
         return
     if model.contracted:  # Even if it was killed before it could say so.
         with pytest.raises(ProblemError, match='its database was contracted'):
             run(model, BACK)
-    if any('contract' in one.verb for ran in keeping.read(model).ran.values() for one in ran):
+    if any('contract' in one.verb for ran in upgrade_lock.read(model).ran.values() for one in ran):
         return
     till_the_end(model, BACK, kills)
     assert model.wrong == []
@@ -174,7 +176,7 @@ def test_there_is_no_way_back_from_where_nobody_went():
 
 # --- In place: another release on the same base.
 
-IN_PLACE = beginning.Wish(
+IN_PLACE = upgrade_request.UpgradeRequest(
     target=Target(origin='cloud:noble-epoxy'), ways={'keystone': 'in-place', 'glance': 'in-place'}
 )
 
@@ -204,7 +206,9 @@ def test_units_are_upgraded_in_place_one_after_the_other():
     ]
 
 
-IN_PLACE_KEYSTONE = beginning.Wish(target=IN_PLACE.target, ways={'keystone': 'in-place'})
+IN_PLACE_KEYSTONE = upgrade_request.UpgradeRequest(
+    target=IN_PLACE.target, ways={'keystone': 'in-place'}
+)
 
 
 @given(
@@ -225,7 +229,7 @@ def test_killed_anywhere_in_place_it_ends_as_the_one_that_was_not(
 
 def test_another_release_is_had_by_new_units_too():
     model = cloud(keystone=2)
-    run(model, beginning.Wish(target=IN_PLACE.target))
+    run(model, upgrade_request.UpgradeRequest(target=IN_PLACE.target))
     assert model.wrong == []
     assert [(u.name, u.packages) for u in model.apps['keystone'].units] == [
         ('keystone/2', 'cloud:noble-epoxy'),
@@ -238,7 +242,7 @@ def test_one_unit_alone_is_not_upgraded_in_place_unless_that_is_accepted():
     model.least = {'keystone': 0}
     with pytest.raises(ProblemError, match=r'skip keystone\.alone --reason WHY'):
         run(model, IN_PLACE_KEYSTONE)
-    record = keeping.read(model)
+    record = upgrade_lock.read(model)
     model.keep(record_.dump(record_.with_skip(record, 'keystone.alone', 'at night')), first=False)
     run(model, IN_PLACE_KEYSTONE)
     assert model.wrong == []
@@ -257,14 +261,14 @@ def test_another_archive_is_turned_back_from_as_long_as_no_package_was_upgraded(
 ):
     model = of_two('keystone', 'glance')
     model.kill_at, model.kill_after = turned, after
-    wish = IN_PLACE if in_place else beginning.Wish(target=IN_PLACE.target)
+    wish = IN_PLACE if in_place else upgrade_request.UpgradeRequest(target=IN_PLACE.target)
     try:
         run(model, wish)
     except simulated.KilledError:
         model.begin()
-    if not keeping.read(model).started:
+    if not upgrade_lock.read(model).started:
         return
-    ran = keeping.read(model).ran.values()
+    ran = upgrade_lock.read(model).ran.values()
     begun = any(one.verb.startswith('begin') for every in ran for one in every)
     assert begun or not any('upgrade ' in one for one in model.asked)
     if begun or model.contracted:
@@ -283,16 +287,16 @@ def test_a_way_that_a_charm_has_not_is_refused():
     with pytest.raises(
         ProblemError, match='--way keystone=own: the ways of keystone are: replace, in-place'
     ):
-        run(model, beginning.Wish(target=FORWARD.target, ways={'keystone': 'own'}))
+        run(model, upgrade_request.UpgradeRequest(target=FORWARD.target, ways={'keystone': 'own'}))
 
 
 def test_an_engine_that_upgrades_before_it_has_drained_is_caught():
-    def careless(step: Step, seen: done.Standing) -> bool:
+    def careless(step: Step, seen: progress.Progress) -> bool:
         return step.verb == 'drain' or kept(step, seen)
 
-    kept = done.done
+    kept = progress.done
     model = of_two('keystone')
-    with mock.patch.object(done, 'done', careless):
+    with mock.patch.object(progress, 'done', careless):
         run(model, IN_PLACE_KEYSTONE)
     assert any('was upgraded while it was ready' in one for one in model.wrong)
 
@@ -310,28 +314,28 @@ def test_another_target_waits_until_the_first_is_reached():
 # --- The test's own checks can fail: what an engine without its safeguards does, they find.
 
 
-def never(step: Step, seen: done.Standing) -> str:
+def never(step: Step, seen: progress.Progress) -> str:
     return ''
 
 
 def test_an_engine_that_removes_before_it_has_drained_is_caught():
-    def careless(step: Step, seen: done.Standing) -> bool:
+    def careless(step: Step, seen: progress.Progress) -> bool:
         return step.verb == 'drain' or kept(step, seen)
 
-    kept = done.done
+    kept = progress.done
     model = cloud(keystone=2)
-    with mock.patch.object(done, 'done', careless):
+    with mock.patch.object(progress, 'done', careless):
         run(model)
     assert any('was removed while it was ready' in one for one in model.wrong)
 
 
 def test_an_engine_that_does_not_wait_until_units_are_admitted_is_caught():
-    def careless(step: Step, seen: done.Standing) -> bool:
+    def careless(step: Step, seen: progress.Progress) -> bool:
         return step.verb == 'admit' or kept(step, seen)
 
-    kept = done.done
+    kept = progress.done
     model = cloud(keystone=2)
-    with mock.patch.object(done, 'done', careless), mock.patch.object(done, 'held', never):
+    with mock.patch.object(progress, 'done', careless), mock.patch.object(progress, 'held', never):
         run(model)
     assert any('units in rotation, 2 before' in one for one in model.wrong)
 
@@ -340,7 +344,7 @@ def test_an_engine_that_contracts_too_early_is_caught():
     model = cloud(keystone=2)
     original = ways.replace
 
-    def careless(seen: done.Standing, target: Target) -> Iterator[Step]:
+    def careless(seen: progress.Progress, target: Target) -> Iterator[Step]:
         steps = list(original(seen, target))
         yield from sorted(
             steps, key=lambda step: step.verb not in ('base', 'add', 'expand', 'admit', 'contract')
@@ -348,7 +352,7 @@ def test_an_engine_that_contracts_too_early_is_caught():
 
     with (
         mock.patch.object(ways, 'replace', careless),
-        mock.patch.object(done, 'held', never),
+        mock.patch.object(progress, 'held', never),
     ):
         run(model)
     assert any('was contracted while' in one for one in model.wrong)
@@ -357,12 +361,12 @@ def test_an_engine_that_contracts_too_early_is_caught():
 def test_the_guard_alone_keeps_a_unit_that_is_needed():
     """Were `admit` left out of the plan, draining would still wait until as many units are ready."""
 
-    def careless(step: Step, seen: done.Standing) -> bool:
+    def careless(step: Step, seen: progress.Progress) -> bool:
         return step.verb == 'admit' or kept(step, seen)
 
-    kept = done.done
+    kept = progress.done
     model = cloud(keystone=2)
-    with mock.patch.object(done, 'done', careless):
+    with mock.patch.object(progress, 'done', careless):
         run(model)
     assert model.wrong == []
 
@@ -386,23 +390,23 @@ def test_a_second_run_is_told_who_is_at_work():
 
 def test_a_run_that_was_taken_over_ends():
     model = cloud(keystone=2)
-    other = keeping.Book(model, 'other')
+    other = upgrade_lock.Book(model, 'other')
 
-    def tell(event: Event) -> None:
+    def tell(event: JournalEntry) -> None:
         if event.step == 'keystone.expand' and event.kind == 'step':
             model.clock += record_.LEASE_S + 1
             other.take()
 
     with pytest.raises(ProblemError, match='has taken over: this run ends here'):
         engine.run(model, FORWARD, 'mine', tell)
-    assert keeping.read(model).holder is not None
+    assert upgrade_lock.read(model).holder is not None
 
 
 def test_of_two_that_take_a_free_record_at_once_one_has_it():
     model = cloud(keystone=1)
-    keeping.Book(model, 'first').take()
-    keeping.Book(model, 'first').release()
-    one, two = keeping.Book(model, 'one'), keeping.Book(model, 'two')
+    upgrade_lock.Book(model, 'first').take()
+    upgrade_lock.Book(model, 'first').release()
+    one, two = upgrade_lock.Book(model, 'one'), upgrade_lock.Book(model, 'two')
     original = model.kept
 
     def kept(revision: int | None = None) -> object:

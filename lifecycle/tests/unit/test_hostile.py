@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifecycle import (
-    beginning,
     declared,
     journal,
     observed,
@@ -22,8 +21,9 @@ from lifecycle import (
     record,
     shown,
     story,
+    upgrade_request,
 )
-from lifecycle.journal import Event
+from lifecycle.journal import JournalEntry
 from lifecycle.problem import ProblemError
 from lifecycle.step import Target
 
@@ -135,7 +135,9 @@ def test_a_record_is_read_or_refused(data: st.DataObject):
     model = _model()
     model.revisions.append({'record-0': json.dumps(spoilt)})
     try:
-        known = beginning.survey(model, beginning.Wish(target=Target(base='debian@13')))
+        known = upgrade_request.survey(
+            model, upgrade_request.UpgradeRequest(target=Target(base='debian@13'))
+        )
     except ProblemError:
         return
     shown.table(known.seen, known.plan, known.findings).encode()
@@ -175,6 +177,6 @@ def test_a_journal_that_somebody_has_written_into_makes_a_page(
     lines = [json.dumps(_spoilt(data, event)) for _ in range(3)]
     path = tmp_path_factory.mktemp('j') / 'j.jsonl'
     path.write_text('\n'.join(lines))
-    told = story.tell(journal.read(path))
+    told = story.summarise(journal.read(path))
     page.render(told, '{{ story.title }} {% for row in rows %}{{ row.x }}{% endfor %}', '')
-    assert all(isinstance(one, Event) for one in journal.read(path))
+    assert all(isinstance(one, JournalEntry) for one in journal.read(path))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from test_engine import FORWARD, cloud
 
 from lifecycle import engine, load, page, story
-from lifecycle.journal import Event
+from lifecycle.journal import JournalEntry
 from lifecycle.load import Request
 
 
@@ -22,7 +22,7 @@ def line(at: float = 1.0, seconds: float = 0.5, *, ok: bool = True, **more: Any)
 
 def test_a_run_stops_when_a_request_is_lost_and_says_which_step_did_it():
     model = cloud(keystone=2)
-    said: list[Event] = []
+    said: list[JournalEntry] = []
 
     def watch() -> tuple[Request, ...]:
         good = Request(at=model.clock, seconds=0.1, ok=True)
@@ -71,14 +71,14 @@ def test_any_line_is_read_or_left_out(lines: list[str]):
 
 def told(requests: list[Request]) -> story.Story:
     events = [
-        Event(at=100.0, kind='begin', said='to debian@13'),
-        Event(at=101.0, kind='step', step='k.drain.0', application='k'),
-        Event(at=105.0, kind='done', step='k.drain.0', application='k'),
-        Event(at=106.0, kind='step', step='k.remove.0', application='k'),
-        Event(at=110.0, kind='done', step='k.remove.0', application='k'),
-        Event(at=120.0, kind='end'),
+        JournalEntry(at=100.0, kind='begin', said='to debian@13'),
+        JournalEntry(at=101.0, kind='step', step='k.drain.0', application='k'),
+        JournalEntry(at=105.0, kind='done', step='k.drain.0', application='k'),
+        JournalEntry(at=106.0, kind='step', step='k.remove.0', application='k'),
+        JournalEntry(at=110.0, kind='done', step='k.remove.0', application='k'),
+        JournalEntry(at=120.0, kind='end'),
     ]
-    return story.tell(events, requests)
+    return story.summarise(events, requests)
 
 
 def test_each_step_has_the_requests_that_were_under_way_meanwhile():

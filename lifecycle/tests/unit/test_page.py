@@ -12,7 +12,7 @@ import simulated
 import test_engine
 
 from lifecycle import journal, page, story
-from lifecycle.journal import Event
+from lifecycle.journal import JournalEntry
 
 ASSETS = pathlib.Path(page.__file__).parent / 'assets'
 
@@ -22,8 +22,8 @@ def rendered(told: story.Story) -> str:
     return page.render(told, template.read_text(), style.read_text())
 
 
-def event(at: float, kind: str, step: str = '', said: str = '') -> Event:
-    return Event(at=at, kind=kind, step=step, application=step.partition('.')[0], said=said)
+def event(at: float, kind: str, step: str = '', said: str = '') -> JournalEntry:
+    return JournalEntry(at=at, kind=kind, step=step, application=step.partition('.')[0], said=said)
 
 
 RUN = [
@@ -39,7 +39,7 @@ RUN = [
 
 
 def test_each_step_is_a_band_from_its_first_word_to_its_end():
-    told = story.tell(RUN)
+    told = story.summarise(RUN)
     assert [(b.step, b.start, b.end, b.state) for b in told.bands] == [
         ('k.base', 1, 3, 'done'),
         ('k.expand', 3, 20, 'failed'),
@@ -50,15 +50,15 @@ def test_each_step_is_a_band_from_its_first_word_to_its_end():
 
 def test_a_step_that_came_undone_has_two_bands():
     again = [*RUN[:3], event(110, 'step', 'k.base', 'again'), event(112, 'done', 'k.base')]
-    assert [(b.start, b.end) for b in story.tell(again).bands] == [(1, 3), (10, 12)]
+    assert [(b.start, b.end) for b in story.summarise(again).bands] == [(1, 3), (10, 12)]
 
 
 def test_a_page_is_the_same_each_time(snapshot: Any):
-    assert rendered(story.tell([*RUN, event(130, 'stop', said='interrupted')])) == snapshot
+    assert rendered(story.summarise([*RUN, event(130, 'stop', said='interrupted')])) == snapshot
 
 
 def test_a_journal_without_a_line_is_a_page():
-    assert 'Cut off' in rendered(story.tell([]))
+    assert 'Cut off' in rendered(story.summarise([]))
 
 
 class Tags(HTMLParser):
@@ -74,7 +74,7 @@ class Tags(HTMLParser):
 
 def test_what_comes_from_a_model_is_text_wherever_it_stands():
     evil = '</title><script>alert(1)</script><img src=x onerror=alert(1)> "\'><b> {{ 7 * 7 }}'
-    text = rendered(story.tell([event(1, kind, f'k.{evil}', evil) for kind in journal.KINDS]))
+    text = rendered(story.summarise([event(1, kind, f'k.{evil}', evil) for kind in journal.KINDS]))
     tags = Tags()
     tags.feed(text)
     assert tags.found.isdisjoint({'script', 'img', 'b'})
@@ -83,7 +83,7 @@ def test_what_comes_from_a_model_is_text_wherever_it_stands():
 
 
 def test_it_fetches_nothing():
-    text = rendered(story.tell(RUN))
+    text = rendered(story.summarise(RUN))
     assert re.findall(r'(?:https?:)?//|src=|href=|@import|url\(', text) == []
     assert 'default-src &#39;none&#39;' in text
 
@@ -94,7 +94,7 @@ def test_a_whole_run_is_told(tmp_path: pathlib.Path):
     with journal.Journal(path) as kept:
         for one in test_engine.run(model):
             kept.write(one)
-    told = story.tell(journal.read(path))
+    told = story.summarise(journal.read(path))
     assert told.outcome == 'end'
     assert {band.state for band in told.bands} == {'done'}
     assert {band.step for band in told.bands} >= {'keystone.base', 'keystone.remove.0'}
@@ -115,7 +115,7 @@ def test_what_is_killed_leaves_a_journal_that_says_how_far_it_came():
     model = simulated.Model()
     model.deploy('keystone', 2)
     model.kill_at = 60
-    said: list[Event] = []
+    said: list[JournalEntry] = []
     with contextlib.suppress(simulated.KilledError):
         test_engine.engine.run(model, test_engine.FORWARD, 'x', said.append)
-    assert story.tell(said).outcome == 'cut off'
+    assert story.summarise(said).outcome == 'cut off'

@@ -12,16 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_engine import FORWARD, cloud, run
 
-from lifecycle import beginning, bypass, declared, engine, observed, plan, preflight
-from lifecycle.journal import Event
+from lifecycle import bypass, declared, engine, observed, plan, preflight, upgrade_request
+from lifecycle.journal import JournalEntry
 from lifecycle.problem import ProblemError
 from lifecycle.step import Target
 
 HOUR = 3600.0
 
 
-def ids(model: simulated.Model, wish: beginning.Wish = FORWARD) -> dict[str, preflight.Finding]:
-    return {one.id: one for one in beginning.survey(model, wish).findings}
+def ids(
+    model: simulated.Model, wish: upgrade_request.UpgradeRequest = FORWARD
+) -> dict[str, preflight.Finding]:
+    return {one.id: one for one in upgrade_request.survey(model, wish).findings}
 
 
 # --- Who is told where a unit is, rather than its load balancer.
@@ -173,7 +175,7 @@ def with_database(backed_up: float | None) -> simulated.Model:
     ],
 )
 def test_a_database_that_others_stand_on_is_to_be_backed_up_first(age: float | None, says: str):
-    chosen = beginning.Wish(target=FORWARD.target, chosen=('keystone',))
+    chosen = upgrade_request.UpgradeRequest(target=FORWARD.target, chosen=('keystone',))
     found = ids(with_database(age), chosen).get('mysql.backup')
     assert (found.sentence if found else '').startswith(says)
     assert (found is None) == (not says)
@@ -188,7 +190,9 @@ def test_a_database_that_nobody_stands_on_needs_no_backup():
 
 def test_what_was_begun_is_not_asked_for_a_backup_again():
     model = with_database(HOUR)
-    wish = beginning.Wish(target=FORWARD.target, chosen=('keystone',), until='keystone.admit.1')
+    wish = upgrade_request.UpgradeRequest(
+        target=FORWARD.target, chosen=('keystone',), until='keystone.admit.1'
+    )
     run(model, wish)
     model.backed_up = None
     assert 'mysql.backup' not in ids(model, wish)
@@ -212,11 +216,11 @@ def test_going_back_asks_for_none_of_this():
     model = cloud(keystone=2)
     with pytest.raises(KeyboardInterrupt):
 
-        def tell(event: Event) -> None:
+        def tell(event: JournalEntry) -> None:
             if event.step == 'keystone.drain.1':
                 raise KeyboardInterrupt
 
         engine.run(model, FORWARD, 'n', tell)
     model.free = 0
-    run(model, beginning.Wish(target=Target(back=True)))
+    run(model, upgrade_request.UpgradeRequest(target=Target(back=True)))
     assert model.wrong == []

@@ -10,8 +10,8 @@ import simulated
 from hypothesis import given
 from test_engine import IN_PLACE, KILLS, cloud
 
-from lifecycle import beginning, charms, engine, keeping, sequence
-from lifecycle.journal import Event
+from lifecycle import charms, engine, sequence, upgrade_lock, upgrade_request
+from lifecycle.journal import JournalEntry
 from lifecycle.problem import ProblemError
 from lifecycle.step import Target
 
@@ -23,11 +23,11 @@ BASE = Target(base='debian@13')
 ARCHIVE = IN_PLACE.target
 
 
-def upgraded(model: simulated.Model, *targets: Target, until: str = '') -> list[Event]:
+def upgraded(model: simulated.Model, *targets: Target, until: str = '') -> list[JournalEntry]:
     model.begin(f'ann@here process {next(_numbers)}')
-    said: list[Event] = []
-    wish = beginning.Wish(target=targets[0], until=until)
-    turned = sequence.in_turn(targets, keeping.read(model))
+    said: list[JournalEntry] = []
+    wish = upgrade_request.UpgradeRequest(target=targets[0], until=until)
+    turned = sequence.in_turn(targets, upgrade_lock.read(model))
     sequence.run(model, wish, turned, f'n{next(_numbers)}', said.append)
     return said
 
@@ -56,7 +56,13 @@ def test_killed_anywhere_every_application_has_its_charm_in_the_end(kills: list[
         model.begin(f'ann@here process {next(_numbers)}')
         model.kill_at, model.kill_after = at, after
         try:
-            sequence.run(model, beginning.Wish(target=CHARMS), [CHARMS], f'k{at}', lambda _: None)
+            sequence.run(
+                model,
+                upgrade_request.UpgradeRequest(target=CHARMS),
+                [CHARMS],
+                f'k{at}',
+                lambda _: None,
+            )
         except simulated.KilledError:
             continue
     upgraded(model, CHARMS)
@@ -83,8 +89,10 @@ def test_other_charms_in_the_folder_are_another_target():
 
 def test_an_application_whose_charm_does_not_lie_there_keeps_its_own():
     model = of_refreshes()
-    wish = beginning.Wish(target=Target(charms='/c', digest='1', paths={'glance': '/c/glance'}))
-    plan = beginning.survey(model, wish).plan
+    wish = upgrade_request.UpgradeRequest(
+        target=Target(charms='/c', digest='1', paths={'glance': '/c/glance'})
+    )
+    plan = upgrade_request.survey(model, wish).plan
     assert plan.applications == ('glance',)
     assert ('keystone', '/c has no charm keystone') in [(o.application, o.why) for o in plan.left]
 
@@ -149,9 +157,9 @@ def test_killed_in_either_of_two_targets_both_are_reached(kills: list[tuple[int,
         model.begin(f'ann@here process {next(_numbers)}')
         model.kill_at, model.kill_after = at, after
         try:
-            turned = sequence.in_turn((BASE, ARCHIVE), keeping.read(model))
+            turned = sequence.in_turn((BASE, ARCHIVE), upgrade_lock.read(model))
             model.kill_at = model.calls + at
-            wish = beginning.Wish(target=BASE)
+            wish = upgrade_request.UpgradeRequest(target=BASE)
             sequence.run(model, wish, turned, f'k{next(_numbers)}', lambda _: None)
         except simulated.KilledError:
             continue
@@ -175,7 +183,7 @@ def test_what_is_not_moved_yet_says_what_its_charm_says_of_mixing():
     model.apps[
         'rabbitmq'
     ].declared = 'version: 1\nway: own\nmay-not-mix: [4.0 does not start on what 3.10 has left]\n'
-    plan = beginning.survey(model, beginning.Wish(target=BASE)).plan
+    plan = upgrade_request.survey(model, upgrade_request.UpgradeRequest(target=BASE)).plan
     assert {one.application: one.why for one in plan.left}['rabbitmq'] == (
         'its way is own, which juju-lifecycle does not carry out yet; 4.0 does not start on what 3.10 has left'
     )

@@ -127,7 +127,7 @@ def _strike(
 ) -> Struck:
     async def strike(at: live.Live) -> Struck:
         written: list[journal.What] = []
-        event = plan.Event(
+        event = plan.FaultEvent(
             'e1', one.kind.name, 0, hold, (), (target or _unit(at),), tuple(parameters.items())
         )
         driving = asyncio.create_task(inject.drive(one, event, at, written.append, pause=0.1))
@@ -161,8 +161,8 @@ def _sabotaged(one: fault.Fault) -> fault.Fault:
     return dataclasses.replace(one, inject=nothing, within=(1.0, 60.0))
 
 
-def _event(target: str) -> plan.Event:
-    return plan.Event('e1', 'x', 0, 0, (), (target,))
+def _event(target: str) -> plan.FaultEvent:
+    return plan.FaultEvent('e1', 'x', 0, 0, (), (target,))
 
 
 def _target(name: str) -> str:
@@ -195,7 +195,7 @@ def test_a_fault_that_never_bites_is_never_said_to_have_landed(rig: facts.Facts)
         async def one(number: int, name: str) -> tuple[inject.Outcome, frozenset[str]]:
             written: list[journal.What] = []
             target = 'site' if name == 'add-unit' else units[number % len(units)]
-            event = plan.Event(f'e{number}', name, 0, 0, (), (target,))
+            event = plan.FaultEvent(f'e{number}', name, 0, 0, (), (target,))
             broken = _sabotaged(find.faults()[name])
             driven = await inject.drive(broken, event, at, written.append, busy=busy, pause=0.3)
             faults = (one for one in written if isinstance(one, journal.Fault))
@@ -253,7 +253,7 @@ test -e /run/rival-was-here
 def test_a_service_is_stopped_though_its_charm_restarts_it(rig: facts.Facts) -> None:
     """systemd then says "Job canceled" to whoever stops it, each time."""
 
-    async def script(at: live.Live, text: str) -> link.Ran:
+    async def script(at: live.Live, text: str) -> link.ScriptResult:
         return await at.script(_unit(at), text)
 
     began = asyncio.run(_with_link(lambda at: script(at, RIVAL)))
@@ -386,7 +386,7 @@ async def main():
     async with live.opened({model!r}) as at:
         async with asyncio.TaskGroup() as group:
             for number, name in enumerate(sys.argv[2:]):
-                event = plan.Event(f'e{{number}}', name, 0, float(sys.argv[1]), (), ({unit!r},),
+                event = plan.FaultEvent(f'e{{number}}', name, 0, float(sys.argv[1]), (), ({unit!r},),
                                    (('service', 'site'),) if name == 'freeze' else ())
                 def write(what):
                     print(what.phase, flush=True)

@@ -42,7 +42,7 @@ def on_virtual_clock(main: Coroutine[Any, Any, T]) -> tuple[T, float]:
         return result, runner.get_loop().time()
 
 
-Tasks = dict[str, Callable[[runner.Doings], Awaitable[object]]]
+Tasks = dict[str, Callable[[runner.RuleActions], Awaitable[object]]]
 
 
 async def sleep(seconds: float) -> bool:
@@ -72,7 +72,7 @@ class Ran:
         self.got: list[object] = []
 
         async def body(
-            rule: suite.RuleSpec, event: progress.BusEvent | None, doings: runner.Doings
+            rule: suite.RuleSpec, event: progress.BusEvent | None, doings: runner.RuleActions
         ) -> object:
             self.calls.append(rule.state)
             if event is not None:

@@ -28,8 +28,8 @@ def _unit(name: str, machine: str) -> snapshot.Unit:
     return snapshot.Unit(name, machine)
 
 
-def _well(_target: str, _text: str, _env: Mapping[str, str]) -> link.Ran:
-    return link.Ran(0, '')
+def _well(_target: str, _text: str, _env: Mapping[str, str]) -> link.ScriptResult:
+    return link.ScriptResult(0, '')
 
 
 def _machine(number: int) -> snapshot.Machine:
@@ -49,7 +49,7 @@ MODEL = snapshot.Model(
 class FakeLink:
     """A model that is as it is told."""
 
-    answer: Callable[[str, str, Mapping[str, str]], link.Ran] = _well
+    answer: Callable[[str, str, Mapping[str, str]], link.ScriptResult] = _well
     state: snapshot.Model = MODEL
     model: str = 'm'
     ran: list[tuple[str, str, Mapping[str, str]]] = dataclasses.field(
@@ -68,7 +68,7 @@ class FakeLink:
 
     async def script(
         self, target: str, text: str, *, env: Mapping[str, str] | None = None, within: float = 30.0
-    ) -> link.Ran:
+    ) -> link.ScriptResult:
         self.ran.append((target, text, env or {}))
         return self.answer(target, text, env or {})
 
@@ -143,9 +143,9 @@ class Stage:
         return dataclasses.replace(made, **more)  # pyright: ignore[reportArgumentType]
 
     async def drive(
-        self, event: plan.Event | None = None, busy: inject.Busy | None = None, **more: object
-    ) -> inject.Driven:
-        event = event or plan.Event('e1', 'freeze', 0, 0.01, (), ('db/0',))
+        self, event: plan.FaultEvent | None = None, busy: inject.Busy | None = None, **more: object
+    ) -> inject.FaultResult:
+        event = event or plan.FaultEvent('e1', 'freeze', 0, 0.01, (), ('db/0',))
         return await inject.drive(
             self.fault(**more), event, FakeLink(), self.written.append, busy=busy, pause=0.01
         )

@@ -34,7 +34,7 @@ class Linked:
 
     async def script(
         self, target: str, text: str, *, env: Mapping[str, str] | None = None, within: float = 30
-    ) -> link.Ran:
+    ) -> link.ScriptResult:
         raise link.LinkError('no machine')
 
     async def run_action(

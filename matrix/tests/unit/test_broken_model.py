@@ -20,7 +20,7 @@ FAILED = panel.Judged(
     (verdict.Verdict('errors', verdict.Outcome.FAIL, 'get failed', signature=SIGNATURE),),
     ending='failed',
 )
-EVENT = plan.Event('e1', 'kill', 1.0, 5.0, (), ('a/0',))
+EVENT = plan.FaultEvent('e1', 'kill', 1.0, 5.0, (), ('a/0',))
 ONE, NONE = plan.Plan(1, (EVENT,)), plan.Plan(1, ())
 REFUSED = panel.Judged(
     't',

@@ -65,7 +65,7 @@ _SAMPLE = re.compile(r'[a-z_]+\{([a-z]+="([^"\\\n]|\\["\\n])*",?)*\} (\+?[0-9.e+
 def test_a_run_is_text_that_prometheus_reads(hostile: str) -> None:
     read = rehearsal.run(200, hostile=hostile)
     judged = panel.Judged('end_to_end', rehearsal.verdicts(read), 'lost', ending='failed')
-    text = metrics.render(story.tell(read, [judged]))
+    text = metrics.render(story.summarise(read, [judged]))
     lines = text.splitlines()
     assert lines[-1] == '# EOF'
     assert all(line.startswith('# ') or _SAMPLE.fullmatch(line) for line in lines)

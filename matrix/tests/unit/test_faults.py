@@ -45,13 +45,13 @@ def test_a_fault_that_cannot_be_is_refused_and_touches_nothing() -> None:
 
 def test_nothing_to_strike_is_refused() -> None:
     stage = Stage()
-    nobody = plan.Event('e1', 'freeze', 0, 0, ())
+    nobody = plan.FaultEvent('e1', 'freeze', 0, 0, ())
     assert asyncio.run(stage.drive(nobody)).sentence == 'there is nothing to strike'
 
 
 def test_units_that_must_be_spared_are() -> None:
     stage = Stage()
-    only = plan.Event('e1', 'freeze', 0, 0, (), ('web/0',))
+    only = plan.FaultEvent('e1', 'freeze', 0, 0, (), ('web/0',))
     driven = asyncio.run(stage.drive(only, spare=1))
     assert driven.sentence == 'it would leave web with 0 unit(s), and 1 must be left'
     assert stage.done == []
@@ -61,8 +61,8 @@ def test_a_neighbour_on_the_same_machine_is_not_what_is_aimed_at() -> None:
     beside = snapshot.Application('agent', (snapshot.Unit('agent/0', '0'),))
     model = dataclasses.replace(MODEL, applications=(*MODEL.applications, beside))
 
-    async def drive(target: str) -> inject.Driven:
-        event = plan.Event('e1', 'freeze', 0, 0, (), (target,))
+    async def drive(target: str) -> inject.FaultResult:
+        event = plan.FaultEvent('e1', 'freeze', 0, 0, (), (target,))
         one = Stage().fault(spare=1)
         return await inject.drive(one, event, FakeLink(state=model), lambda _: None, pause=0.01)
 
@@ -118,7 +118,7 @@ def test_a_look_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize('moment', ['arm', 'inject', 'landed', 'hold'])
 def test_a_cancelled_fault_is_healed_before_the_cancellation_goes_on(moment: str) -> None:
     stage = Stage(hangs=moment)
-    event = plan.Event('e1', 'freeze', 0, 60 if moment == 'hold' else 0, (), ('db/0',))
+    event = plan.FaultEvent('e1', 'freeze', 0, 60 if moment == 'hold' else 0, (), ('db/0',))
 
     async def main() -> None:
         task = asyncio.create_task(stage.drive(event))
@@ -142,7 +142,7 @@ def test_a_second_cancellation_does_not_stop_the_heal() -> None:
         stage.done.append('heal ends')
 
     async def main() -> None:
-        event = plan.Event('e1', 'freeze', 0, 60, (), ('db/0',))
+        event = plan.FaultEvent('e1', 'freeze', 0, 60, (), ('db/0',))
         task = asyncio.create_task(stage.drive(event, heal=slow))
         while 'landed' not in stage.phases:
             await asyncio.sleep(0.01)
@@ -169,7 +169,7 @@ def test_when_one_of_a_group_fails_all_others_are_healed() -> None:
     async def main() -> None:
         async with asyncio.TaskGroup() as group:
             for number, one in enumerate(stages):
-                event = plan.Event(f'e{number}', 'freeze', 0, 60, (), ('db/0',))
+                event = plan.FaultEvent(f'e{number}', 'freeze', 0, 60, (), ('db/0',))
                 group.create_task(one.drive(event))
             group.create_task(broken())
 
@@ -182,7 +182,7 @@ def test_exclusive_faults_wait_for_each_other_on_one_machine_and_on_no_other() -
     async def overlap(second: str, word: str) -> bool:
         stages, busy = (Stage(), Stage()), inject.Busy()
         events = [
-            plan.Event(f'e{number}', 'freeze', 0, 0.1, (), (target,))
+            plan.FaultEvent(f'e{number}', 'freeze', 0, 0.1, (), (target,))
             for number, target in enumerate(('db/0', second))
         ]
         tasks = [
@@ -207,7 +207,9 @@ def test_exclusive_faults_of_many_machines_never_wait_in_a_circle() -> None:
         await asyncio.gather(
             *(
                 Stage().drive(
-                    plan.Event(f'e{number}', 'freeze', 0, 0.01, (), order), busy, exclusive='x'
+                    plan.FaultEvent(f'e{number}', 'freeze', 0, 0.01, (), order),
+                    busy,
+                    exclusive='x',
                 )
                 for number, order in enumerate(orders)
             )
@@ -217,15 +219,15 @@ def test_exclusive_faults_of_many_machines_never_wait_in_a_circle() -> None:
 
 
 def test_peers_are_the_addresses_of_all_machines_that_are_not_struck() -> None:
-    event = plan.Event('e1', 'netsplit', 0, 1, (), ('db/0', '1'))
+    event = plan.FaultEvent('e1', 'netsplit', 0, 1, (), ('db/0', '1'))
     assert inject.injection(event, FakeLink()).peers == ('10.0.0.2', 'fd00::2')
 
 
 def test_a_network_is_cut_from_addresses_that_juju_does_not_show() -> None:
-    def answer(target: str, _text: str, _env: Mapping[str, str]) -> link.Ran:
+    def answer(target: str, _text: str, _env: Mapping[str, str]) -> link.ScriptResult:
         if target == '1':
             raise link.LinkError('gone')
-        return link.Ran(0, '10.0.0.2\n10.0.0.240\n10.0.0.0\n')
+        return link.ScriptResult(0, '10.0.0.2\n10.0.0.240\n10.0.0.0\n')
 
     seen: list[tuple[str, ...]] = []
 
@@ -234,7 +236,7 @@ def test_a_network_is_cut_from_addresses_that_juju_does_not_show() -> None:
 
     async def drive(*needs: str) -> None:
         one = Stage().fault(needs=frozenset(needs), inject=look)
-        event = plan.Event('e1', 'freeze', 0, 0, (), ('db/0',))
+        event = plan.FaultEvent('e1', 'freeze', 0, 0, (), ('db/0',))
         await inject.drive(one, event, FakeLink(answer), lambda _: None, pause=0.01)
 
     asyncio.run(drive('neighbours'))

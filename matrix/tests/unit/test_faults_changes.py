@@ -94,10 +94,10 @@ class Juju(FakeLink):
 
 def drive(
     one: fault.Fault, at: Juju, target: str = 'web', **parameters: Any
-) -> tuple[inject.Driven, list[journal.What]]:
+) -> tuple[inject.FaultResult, list[journal.What]]:
     """What one event comes to."""
     written: list[journal.What] = []
-    event = plan.Event('e1', one.kind.name, 0, 0, (), (target,), tuple(parameters.items()))
+    event = plan.FaultEvent('e1', one.kind.name, 0, 0, (), (target,), tuple(parameters.items()))
     quick = dataclasses.replace(one, within=(0.1, 0.1))
     return run(inject.drive(quick, event, at, written.append, pause=0.01)), written
 

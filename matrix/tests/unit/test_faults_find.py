@@ -57,7 +57,7 @@ def test_the_example_of_the_reference_is_a_fault(tmp_path: pathlib.Path) -> None
     _write(tmp_path, 'own.py', example)
     own = find.faults(tmp_path)['drain-queue']
     at = FakeLink()
-    injection = inject.injection(plan.Event('e1', 'drain-queue', 0, 5, (), ('db/0',)), at)
+    injection = inject.injection(plan.FaultEvent('e1', 'drain-queue', 0, 5, (), ('db/0',)), at)
     for step in (own.unable, own.arm, own.inject, own.landed, own.heal, own.healed):
         with contextlib.suppress(link.LinkError):
             run(step(injection))
@@ -185,11 +185,11 @@ def test_a_minority_is_less_than_half_of_one_application() -> None:
 
 
 def test_machines_are_asked_once_each_and_one_that_cannot_be_asked_has_nothing() -> None:
-    def answer(target: str, _text: str, env: Mapping[str, str]) -> link.Ran:
+    def answer(target: str, _text: str, env: Mapping[str, str]) -> link.ScriptResult:
         if target == '1':
             raise link.LinkError('gone')
         assert '10.0.0.1' in env['PEERS']
-        return link.Ran(0, 'fact nft\nnoise\nfact systemd\n')
+        return link.ScriptResult(0, 'fact nft\nnoise\nfact systemd\n')
 
     at = FakeLink(answer)
     told = run(facts.look(at))
@@ -200,7 +200,7 @@ def test_machines_are_asked_once_each_and_one_that_cannot_be_asked_has_nothing()
 
 def test_what_changes_units_goes_through_juju_and_makes_up_for_it() -> None:
     at = FakeLink()
-    event = plan.Event('e1', 'remove-unit', 0, 1, (), ('db/0',))
+    event = plan.FaultEvent('e1', 'remove-unit', 0, 1, (), ('db/0',))
     injection = fault.Injection(event, ('db/0',), (), at, {})
     run(units.REMOVE.arm(injection))
     run(units.REMOVE.inject(injection))
@@ -218,7 +218,7 @@ def test_what_changes_units_goes_through_juju_and_makes_up_for_it() -> None:
 
 def test_a_plan_that_wants_no_amends_gets_none() -> None:
     at = FakeLink()
-    event = plan.Event('e1', 'add-unit', 0, 1, (), ('db',))
+    event = plan.FaultEvent('e1', 'add-unit', 0, 1, (), ('db',))
     injection = fault.Injection(event, ('db',), (), at, {'for_good': True, 'count': 2})
     run(units.ADD.arm(injection))
     run(units.ADD.inject(injection))

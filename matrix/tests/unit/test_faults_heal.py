@@ -35,10 +35,14 @@ def _armed(
     return [journal.Fault(event, kind, phase, ('db/0',)) for phase in phases]
 
 
-def _answer(target: str, _text: str, _env: Mapping[str, str]) -> link.Ran:
+def _answer(target: str, _text: str, _env: Mapping[str, str]) -> link.ScriptResult:
     if target == '2':
         raise link.LinkError('it cannot be reached')
-    return link.Ran(0, 'healed e1\nhealed e2\n') if target == '0' else link.Ran(1, 'failed e3\n')
+    return (
+        link.ScriptResult(0, 'healed e1\nhealed e2\n')
+        if target == '0'
+        else link.ScriptResult(1, 'failed e3\n')
+    )
 
 
 def test_every_machine_is_asked_and_says_what_it_undid() -> None:

@@ -25,13 +25,13 @@ FAULT = shell.fault_of(kinds.unit('x'), '{target}', '#000', SCRIPTS, defaults={'
 def _injection(
     at: FakeLink, *targets: str, **parameters: float | int | str | bool
 ) -> fault.Injection:
-    event = plan.Event('e1', 'x', 0, 4, (), targets or ('db/0',), tuple(parameters.items()))
+    event = plan.FaultEvent('e1', 'x', 0, 4, (), targets or ('db/0',), tuple(parameters.items()))
     return inject.injection(event, at)
 
 
 def _says(output: str, code: int = 0):
-    def answer(_target: str, _text: str, _env: Mapping[str, str]) -> link.Ran:
-        return link.Ran(code, output)
+    def answer(_target: str, _text: str, _env: Mapping[str, str]) -> link.ScriptResult:
+        return link.ScriptResult(code, output)
 
     return answer
 
@@ -110,8 +110,8 @@ def test_the_heal_and_its_timer_are_there_before_anything_else_is_done() -> None
 
 
 def test_what_a_machine_keeps_is_told_to_what_runs_there_later_and_nowhere_else() -> None:
-    def answer(target: str, _text: str, _env: Mapping[str, str]) -> link.Ran:
-        return link.Ran(0, f'keep SERVICE=service of {target}\nnot for keeping')
+    def answer(target: str, _text: str, _env: Mapping[str, str]) -> link.ScriptResult:
+        return link.ScriptResult(0, f'keep SERVICE=service of {target}\nnot for keeping')
 
     at = FakeLink(answer)
     injection = _injection(at, 'db/0', 'web/0')
@@ -143,8 +143,8 @@ def test_a_proof_is_what_a_script_that_ended_well_printed(
 
 
 def test_what_one_of_two_machines_does_not_show_is_not_proven() -> None:
-    def answer(target: str, _text: str, _env: Mapping[str, str]) -> link.Ran:
-        return link.Ran(0, 'seen' if target == 'db/0' else '')
+    def answer(target: str, _text: str, _env: Mapping[str, str]) -> link.ScriptResult:
+        return link.ScriptResult(0, 'seen' if target == 'db/0' else '')
 
     assert run(FAULT.landed(_injection(FakeLink(answer), 'db/0', 'db/1'))) == ''
     assert run(FAULT.landed(_injection(FakeLink(_says('seen')), 'db/0', 'db/1'))) != ''
@@ -157,7 +157,7 @@ def test_a_check_that_fails_without_a_word_is_no_leave_to_strike() -> None:
 
 
 def test_an_event_whose_name_is_a_path_is_refused() -> None:
-    event = plan.Event('../etc', 'x', 0, 4, (), ('db/0',))
+    event = plan.FaultEvent('../etc', 'x', 0, 4, (), ('db/0',))
     assert 'cannot name an event' in run(FAULT.unable(inject.injection(event, FakeLink())))
 
 

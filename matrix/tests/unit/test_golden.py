@@ -16,13 +16,13 @@ from matrix.judge import verdict
 _FOLDER = pathlib.Path(__file__).parent / 'golden'
 
 
-async def _health(doings: runner.Doings) -> bool:
+async def _health(doings: runner.RuleActions) -> bool:
     healthy = asyncio.get_running_loop().time() > 30
     doings.set_state('health.status', 'healthy' if healthy else 'busy')
     return True
 
 
-async def _fails(_: runner.Doings) -> bool:
+async def _fails(_: runner.RuleActions) -> bool:
     raise model.TestFailure(None, 'no')
 
 
@@ -41,7 +41,7 @@ def _run(
 ) -> tuple[list[tuple[float, str]], verdict.Ending, float]:
     began: list[tuple[float, str]] = []
 
-    async def body(rule: suite.RuleSpec, event: object, doings: runner.Doings) -> object:
+    async def body(rule: suite.RuleSpec, event: object, doings: runner.RuleActions) -> object:
         began.append((asyncio.get_running_loop().time(), rule.state))
         task = _TASKS.get(rule.state)
         return True if task is None else await task(doings)

@@ -10,7 +10,7 @@ import pytest
 
 from matrix.history import journal, notes
 from matrix.judge import panel, verdict
-from matrix.load import ground, lasting, load, stock, sweep
+from matrix.load import lasting, load, prerequisites, stock, sweep
 
 PASS, FAIL, UNKNOWN = verdict.Outcome.PASS, verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN
 
@@ -147,7 +147,7 @@ def test_a_thing_that_is_gone_when_it_is_to_be_deleted_is_a_failure() -> None:
         kept = cloudstage.Kept(cloud)
         kinds = {one.name: one for one in await kept.prepare()}
         await kinds['network.create'].do('matrix-r1-network-1')
-        assert isinstance(await kinds['network.look'].do('matrix-r1-network-1'), load.Did)
+        assert isinstance(await kinds['network.look'].do('matrix-r1-network-1'), load.Result)
         cloud.networks.clear()
         with pytest.raises(load.Refused, match='http 404'):
             await kinds['network.delete'].do('matrix-r1-network-1')
@@ -165,7 +165,7 @@ def test_a_control_plane_without_computes_or_volumes_is_asked_for_neither() -> N
                 return await cloud.ask('compute', 'GET', '/servers/none')
             return await cloud.ask(service, method, path)
 
-        return [one.name for one in await ground.sorts(ask, services)]  # pyright: ignore[reportArgumentType]
+        return [one.name for one in await prerequisites.sorts(ask, services)]  # pyright: ignore[reportArgumentType]
 
     all_ = {'compute', 'network', 'image', 'placement', 'volumev3'}
     assert asyncio.run(sorts({'identity', 'image'})) == []
@@ -179,11 +179,11 @@ def test_the_ground_of_servers_is_laid_and_lifted() -> None:
     async def go() -> list[str]:
         cloud = cloudstage.Cloud()
         at = lasting.Lasting('r1', cloud.ask)
-        await ground.lay(at)
+        await prerequisites.create(at)
         assert cloud.asked == []
         at.stock = stock.Stock('r1', cloudstage.EVERYTHING)
-        await ground.lay(at)
-        await ground.lift(at)
+        await prerequisites.create(at)
+        await prerequisites.delete(at)
         return [one.replace(at.image, 'I').replace(at.flavor, 'F') for one in cloud.asked]
 
     assert asyncio.run(go()) == [

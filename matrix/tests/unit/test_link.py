@@ -27,8 +27,8 @@ def _juju(folder: pathlib.Path, text: str) -> str:
     return str(path)
 
 
-def _script(program: str, text: str = 'true', **more: object) -> link.Ran:
-    async def go() -> link.Ran:
+def _script(program: str, text: str = 'true', **more: object) -> link.ScriptResult:
+    async def go() -> link.ScriptResult:
         at = live.Live('m', program=program)
         try:
             return await at.script('db/0', text, **more)  # type: ignore[arg-type]
@@ -41,7 +41,7 @@ def _script(program: str, text: str = 'true', **more: object) -> link.Ran:
 def test_a_script_and_its_secrets_go_over_standard_input_alone(tmp_path: pathlib.Path) -> None:
     program = _juju(tmp_path, 'exec sh -s')
     ran = _script(program, 'echo "$WORD"; cat; echo bad >&2; exit 3', env={'WORD': "it's $x `y`"})
-    assert ran == link.Ran(3, "it's $x `y`\nbad\n")
+    assert ran == link.ScriptResult(3, "it's $x `y`\nbad\n")
     calls = (tmp_path / 'calls').read_text()
     assert calls.startswith('ssh --model m db/0 ')
     assert "it's" not in calls
@@ -52,7 +52,7 @@ def test_what_is_said_on_the_way_is_not_what_the_script_said(tmp_path: pathlib.P
     program = _juju(
         tmp_path, 'echo "Warning: a new key" >&2; sh -s; echo "Connection closed." >&2'
     )
-    assert _script(program, 'echo 7; echo bad >&2') == link.Ran(0, '7\nbad\n')
+    assert _script(program, 'echo 7; echo bad >&2') == link.ScriptResult(0, '7\nbad\n')
 
 
 def test_a_machine_that_cannot_be_reached_is_told_with_the_reason(tmp_path: pathlib.Path) -> None:

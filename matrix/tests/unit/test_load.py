@@ -34,7 +34,7 @@ def _run(coroutine: Awaitable[Any]) -> Any:
 class Kinds:
     """A load of one kind that does what it is told."""
 
-    do: Callable[[located.Plain], Awaitable[load.Did]]
+    do: Callable[[located.Plain], Awaitable[load.Result]]
     asked: Callable[[], located.Plain] = lambda: 'k'
     timeout: float = 0.3
     sentence: str = 'a load of a test'
@@ -75,11 +75,11 @@ def _note(written: Sequence[journal.What], kind: str) -> Any:
     return next(one.value for one in written if isinstance(one, journal.Note) and one.kind == kind)
 
 
-async def _at_once(_: located.Plain) -> load.Did:
-    return load.Did('done')
+async def _at_once(_: located.Plain) -> load.Result:
+    return load.Result('done')
 
 
-async def _never(_: located.Plain) -> load.Did:
+async def _never(_: located.Plain) -> load.Result:
     await asyncio.Event().wait()
     raise AssertionError
 
@@ -122,11 +122,11 @@ def test_what_is_not_sent_is_said() -> None:
 
 
 def test_latency_counts_from_the_planned_moment() -> None:
-    async def stalls(_: located.Plain) -> load.Did:
+    async def stalls(_: located.Plain) -> load.Result:
         import time
 
         time.sleep(0.15)  # The runner itself stands still: operations after this start late.
-        return load.Did()
+        return load.Result()
 
     written = _run(_load(Kinds(stalls, timeout=5), 0.5, rate=50))
     late = [one.late for one in _ops(written) if one.phase == 'invoke']
@@ -179,11 +179,11 @@ def test_random_arrivals_are_those_of_the_seed() -> None:
 def test_acknowledged_writes_are_read_back_again_until_someone_answers() -> None:
     tries: collections.Counter[str] = collections.Counter()
 
-    async def get(value: located.Plain) -> load.Did:
+    async def get(value: located.Plain) -> load.Result:
         tries[str(value)] += 1
         if tries[str(value)] == 1:
             raise load.Refused('http 503')
-        return load.Did(True)
+        return load.Result(True)
 
     numbers = iter(range(1000))
 
@@ -217,8 +217,8 @@ def test_acknowledged_writes_are_read_back_again_until_someone_answers() -> None
     assert min(tries.values()) == 2
 
 
-async def _echo(value: located.Plain) -> load.Did:
-    return load.Did(value)
+async def _echo(value: located.Plain) -> load.Result:
+    return load.Result(value)
 
 
 def test_what_the_load_made_is_removed_even_when_it_cannot_begin() -> None:

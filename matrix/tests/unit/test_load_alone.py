@@ -26,7 +26,7 @@ from matrix.history import journal, redact
 from matrix.juju import link, live
 from matrix.load import load, outcome, requests, spec
 from matrix.plans import snapshot
-from matrix.run import alone
+from matrix.run import load_only
 
 NOTHING = redact.secrets(())
 
@@ -116,7 +116,7 @@ def test_what_is_counted_is_what_is_handed_on():
 class Cloud:
     """A load that does what it is told, of things that last if it `keeps` any."""
 
-    do: Callable[[located.Plain], Awaitable[load.Did]]
+    do: Callable[[located.Plain], Awaitable[load.Result]]
     keeps: tuple[tuple[str, str, str], ...] = ()
     writes: tuple[tuple[str, str], ...] = ()
     secrets: frozenset[str] = frozenset({'s3cret', 'abc'})
@@ -139,19 +139,19 @@ class Cloud:
         return {'left': [left]}
 
 
-async def _well(_: located.Plain) -> load.Did:
-    return load.Did('x')
+async def _well(_: located.Plain) -> load.Result:
+    return load.Result('x')
 
 
-async def _refused(_: located.Plain) -> load.Did:
+async def _refused(_: located.Plain) -> load.Result:
     raise load.Refused('http 409 of s3cret')
 
 
-def _alone(what: load.Load, lines: list[str]) -> alone.Alone:
-    return alone.Alone(what, lambda line, _: lines.append(line), lambda: 5.0)
+def _alone(what: load.Load, lines: list[str]) -> load_only.Alone:
+    return load_only.Alone(what, lambda line, _: lines.append(line), lambda: 5.0)
 
 
-def _run(one: alone.Alone, **more: Any) -> None:
+def _run(one: load_only.Alone, **more: Any) -> None:
     asyncio.run(one.run(spec.Spec(rate=200), seed=1, **more))
 
 
@@ -205,7 +205,7 @@ def test_a_load_that_cannot_begin_says_why():
 
 def test_a_load_of_a_bundles_own_may_not_change_the_model():
     with pytest.raises(link.LinkError, match='a load by itself deploys nothing'):
-        asyncio.run(_awaited(alone.refuses('deploys')('bundle.yaml')))
+        asyncio.run(_awaited(load_only.refuses('deploys')('bundle.yaml')))
 
 
 async def _awaited(what: Awaitable[None]) -> None:

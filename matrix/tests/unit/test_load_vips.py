@@ -19,8 +19,8 @@ from matrix.plans import snapshot
 VIP = '10.0.0.9'
 
 
-def _look(at: float, *addresses: str) -> vips.Look:
-    return vips.Look(at, frozenset(('eth0', one, False) for one in addresses))
+def _look(at: float, *addresses: str) -> vips.VipSample:
+    return vips.VipSample(at, frozenset(('eth0', one, False) for one in addresses))
 
 
 def _model() -> snapshot.Model:
@@ -44,7 +44,7 @@ def test_a_visit_tells_when_addresses_changed() -> None:
 
 def test_a_virtual_address_is_one_that_juju_does_not_show_beside_one_that_it_does() -> None:
     looks = {
-        'lb/0': vips.Look(
+        'lb/0': vips.VipSample(
             1,
             frozenset(
                 {
@@ -57,12 +57,14 @@ def test_a_virtual_address_is_one_that_juju_does_not_show_beside_one_that_it_doe
         )
     }
     assert vips.virtual(looks, _model()) == {VIP}
-    named = {'lb/1': vips.Look(1, frozenset({('eth1', '10.9.0.2', False)}))}
+    named = {'lb/1': vips.VipSample(1, frozenset({('eth1', '10.9.0.2', False)}))}
     assert vips.virtual(named, _model()) == set()
     assert vips.virtual(named, _model(), ['10.9.0.2/24']) == {'10.9.0.2'}
 
 
-def _owners(timelines: Mapping[str, list[vips.Look]], **more: Any) -> list[tuple[object, object]]:
+def _owners(
+    timelines: Mapping[str, list[vips.VipSample]], **more: Any
+) -> list[tuple[object, object]]:
     found: list[Any] = [one.value for one in vips.owners(timelines, VIP, **more)]
     return [(one['at'], one['units']) for one in found]
 
@@ -114,14 +116,18 @@ class Machines(linked.Linked):
 
     async def script(
         self, target: str, text: str, *, env: Mapping[str, str] | None = None, within: float = 30
-    ) -> link.Ran:
+    ) -> link.ScriptResult:
         self.scripts.append(text)
         self.visits += target == 'lb/0'
         if target == 'lb/0':
             if self.visits > 3:
                 raise link.LinkError('gone')
-            return link.Ran(0, f'now 10 eth0|10.0.0.1 {self.vip if self.visits < 3 else ""}\n')
-        return link.Ran(0, f'now 20 eth0|10.0.0.2 {self.vip if self.visits >= 3 else ""}\n')
+            return link.ScriptResult(
+                0, f'now 10 eth0|10.0.0.1 {self.vip if self.visits < 3 else ""}\n'
+            )
+        return link.ScriptResult(
+            0, f'now 20 eth0|10.0.0.2 {self.vip if self.visits >= 3 else ""}\n'
+        )
 
     async def cli(self, *args: str, within: float = 60) -> str:
         return '{"settings": {}}'
@@ -147,7 +153,7 @@ def test_the_watch_goes_on_while_a_machine_cannot_be_reached_and_leaves_nothing_
     assert ['lb/0'] in [one['units'] for one in said]
     assert said[-1]['units'] == ['lb/1']
     assert said[-1]['unseen'] == ['lb/0']
-    assert machines.scripts[-1] == vips.LEAVE
+    assert machines.scripts[-1] == vips.CLEAN_UP
 
 
 def test_a_model_without_virtual_addresses_needs_no_watch() -> None:
@@ -157,6 +163,6 @@ def test_a_model_without_virtual_addresses_needs_no_watch() -> None:
 
 
 def test_the_scripts_are_ones_that_a_shell_takes() -> None:
-    for script in (vips.ONCE, vips.VISIT, vips.LEAVE):
+    for script in (vips.ONCE, vips.VISIT, vips.CLEAN_UP):
         ran = subprocess.run(['sh', '-n'], input=script, text=True, capture_output=True)
         assert (ran.returncode, ran.stderr) == (0, '')

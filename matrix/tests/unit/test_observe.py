@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from matrix.grammar import located
 from matrix.history import journal
-from matrix.juju import facade, observe, wellbeing
+from matrix.juju import facade, model_health, observe
 from matrix.plans import snapshot
 
 _UNIT = {
@@ -149,7 +149,7 @@ def test_a_model_is_well_at_work_unready_or_ill(
     changes: dict[str, str], kind: str, said: str
 ) -> None:
     first, _ = _with(_seen(), **changes).applications
-    look = wellbeing.look(snapshot.Model((first,), _seen().machines))
+    look = model_health.look(snapshot.Model((first,), _seen().machines))
     assert look.well == (kind == 'well')
     assert look.sentence == said
     if kind != 'well':
@@ -158,17 +158,17 @@ def test_a_model_is_well_at_work_unready_or_ill(
 
 def test_a_machine_that_is_down_is_ill_and_a_model_without_units_is_not_well() -> None:
     down = snapshot.Model(_seen().applications[:1], (snapshot.Machine('0', 'down'),))
-    assert wellbeing.look(down).ill == ('machine 0 is down',)
-    assert wellbeing.look(snapshot.Model()).unready == ('there is no unit',)
+    assert model_health.look(down).ill == ('machine 0 is down',)
+    assert model_health.look(snapshot.Model()).unready == ('there is no unit',)
 
 
 @given(st.sampled_from(['running update-status hook', '']))
 def test_update_status_does_not_unsettle(message: str) -> None:
     agent = 'executing' if message else 'idle'
-    assert wellbeing.settled(
+    assert model_health.settled(
         _with(_seen(), agent_status=agent, agent_message=message)
-    ) == wellbeing.settled(_seen())
-    assert wellbeing.settled(_with(_seen(), message='other')) != wellbeing.settled(_seen())
+    ) == model_health.settled(_seen())
+    assert model_health.settled(_with(_seen(), message='other')) != model_health.settled(_seen())
 
 
 def test_custom_tasks_see_the_model_as_libjuju_showed_it() -> None:
@@ -178,8 +178,8 @@ def test_custom_tasks_see_the_model_as_libjuju_showed_it() -> None:
 
     from matrix.juju import link
 
-    def answer(target: str, text: str, env: object) -> link.Ran:
-        return link.Ran(0 if text == 'true' else 3, 'said')
+    def answer(target: str, text: str, env: object) -> link.ScriptResult:
+        return link.ScriptResult(0 if text == 'true' else 3, 'said')
 
     fake = FakeLink(answer=answer, state=_seen(), model='c:admin/m')
 

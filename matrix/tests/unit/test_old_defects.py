@@ -28,7 +28,7 @@ from matrix.faults import fault
 from matrix.grammar import located, problem, suite, suitefile
 from matrix.history import journal
 from matrix.judge import panel, verdict
-from matrix.juju import wellbeing
+from matrix.juju import model_health
 from matrix.plans import chaosplan, plan, snapshot
 from matrix.run import bundlefile, defaults, prepare
 from matrix.tasks import bundlecode, executable, healthy
@@ -47,7 +47,7 @@ def _program(folder: pathlib.Path, text: str) -> pathlib.Path:
 async def _execute(folder: pathlib.Path, path: pathlib.Path) -> bool:
     context = Execution(folder).context
     rule = suite.RuleSpec('tests/task', problem.Where('s.yaml', 4), args={'word': 'hello'})
-    doings = runner.Doings(0, lambda _: None, lambda: {'deploy': 'complete'})
+    doings = runner.RuleActions(0, lambda _: None, lambda: {'deploy': 'complete'})
     return await executable.run(path, context, rule, progress.BusEvent('x', 3), doings)
 
 
@@ -84,7 +84,7 @@ def test_defect_3_a_task_that_is_not_async_runs_too(
 
 
 def test_defect_4_on_delivers_every_event_even_while_its_task_runs() -> None:
-    async def send(doings: runner.Doings) -> bool:
+    async def send(doings: runner.RuleActions) -> bool:
         for number in range(4):
             doings.dispatch('app.tick', number)
             await asyncio.sleep(1)
@@ -146,14 +146,14 @@ def test_defect_8_a_load_that_breaks_is_never_a_pass(
 def test_defect_9_a_failed_rule_cancels_the_others_and_none_outlives_the_test() -> None:
     cleaned: list[float] = []
 
-    async def load(_: runner.Doings) -> bool:
+    async def load(_: runner.RuleActions) -> bool:
         try:
             return await sleep(1000)
         finally:
             await asyncio.sleep(2)
             cleaned.append(asyncio.get_running_loop().time())
 
-    async def bad(_: runner.Doings) -> bool:
+    async def bad(_: runner.RuleActions) -> bool:
         await asyncio.sleep(1)
         return False
 
@@ -223,7 +223,7 @@ def test_defect_11_nothing_waits_for_ever(unit: dict[str, str], seconds: float) 
     while True:
         course = healthy.go_on(course, now, seen)
         status, left = healthy.judge(
-            course, now, wellbeing.look(seen), stability=30, patience=healthy.PATIENCE
+            course, now, model_health.look(seen), stability=30, patience=healthy.PATIENCE
         )
         if status == 'unhealthy':
             break

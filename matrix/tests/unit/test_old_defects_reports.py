@@ -17,13 +17,13 @@ from matrix.report import crashdump, junit, story
 def test_defect_1_the_xunit_file_counts_what_ran_and_what_failed() -> None:
     read = rehearsal.run(300)
     judged = panel.Judged('end_to_end', rehearsal.verdicts(read), 'lost', ending='failed')
-    root = ET.fromstring(junit.render(story.tell(read, [judged])))  # noqa: S314
+    root = ET.fromstring(junit.render(story.summarise(read, [judged])))  # noqa: S314
     suite = root.findall('testsuite')[1]
     assert (suite.get('tests'), suite.get('failures'), suite.get('errors')) == ('4', '1', '1')
 
 
 def test_defect_1_a_run_of_which_nothing_is_known_is_no_empty_success() -> None:
-    root = ET.fromstring(junit.render(story.tell(rehearsal.run(50), ())))  # noqa: S314
+    root = ET.fromstring(junit.render(story.summarise(rehearsal.run(50), ())))  # noqa: S314
     assert all(int(one.get('errors', '0')) == 1 for one in root.findall('testsuite'))
 
 

@@ -22,7 +22,7 @@ class Machines:
 
     folder: pathlib.Path
 
-    def __call__(self, target: str, text: str, env: Mapping[str, str]) -> link.Ran:
+    def __call__(self, target: str, text: str, env: Mapping[str, str]) -> link.ScriptResult:
         place = str(self.folder / target)
         done = subprocess.run(
             ['sh'],
@@ -32,7 +32,7 @@ class Machines:
             text=True,
             check=False,
         )
-        return link.Ran(done.returncode, done.stdout + done.stderr)
+        return link.ScriptResult(done.returncode, done.stdout + done.stderr)
 
 
 def test_a_second_run_is_told_whose_the_first_is_and_comes_in_after_it(

@@ -173,7 +173,7 @@ def test_who_is_struck_for_leading_is_whoever_leads(value: bool, target: str, st
         selectors.Selector('leader', (('value', value),)),
         selectors.Selector('one'),
     )
-    event = plan.Event('e1', 'depose-leader', 0.0, 1.0, steps, (target,))
+    event = plan.FaultEvent('e1', 'depose-leader', 0.0, 1.0, steps, (target,))
     assert plan.resolve(event, model, 1).targets == (struck,)
 
 
@@ -225,7 +225,7 @@ def test_two_events_of_one_name_are_refused() -> None:
 
 LOST = verdict.Signature('acknowledged writes', 'put', 'lost')
 SLOW = verdict.Signature('service level', error='slow')
-_EVENT = plan.Event('e', 'freeze', 0, 20, (DB,), ('db/0', 'db/1'), (('percent', 80),))
+_EVENT = plan.FaultEvent('e', 'freeze', 0, 20, (DB,), ('db/0', 'db/1'), (('percent', 80),))
 
 
 def _of(count: int) -> plan.Plan:
@@ -326,7 +326,7 @@ def test_events_become_as_mild_as_the_failure_allows() -> None:
 
 @given(_SEEDS)
 def test_milder_forms_come_to_an_end(seed: int) -> None:
-    event: plan.Event = made_plan(seed).events[0] if made_plan(seed).events else _EVENT
+    event: plan.FaultEvent = made_plan(seed).events[0] if made_plan(seed).events else _EVENT
     for _ in range(100):
         forms = plan.weaker(event, KINDS[event.fault])
         assert event not in forms

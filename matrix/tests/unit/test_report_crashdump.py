@@ -44,11 +44,11 @@ class Fake:
 
     async def script(
         self, target: str, text: str, *, env: Mapping[str, str] | None = None, within: float = 30
-    ) -> link.Ran:
+    ) -> link.ScriptResult:
         self.asked.append(target)
         if target in self.lost:
             raise link.LinkError(f'{target} cannot be reached, password=hunter2hunter2')
-        return link.Ran(0, self.output)
+        return link.ScriptResult(0, self.output)
 
     async def cli(self, *args: str, within: float = 60) -> str:
         self.asked.append(args[0])

@@ -30,7 +30,7 @@ def told(hostile: str = '', verdicts: tuple[verdict.Verdict, ...] | None = None)
         panel.Judged('later', skipped='a test before it failed', ending='passed'),
     )
     smallest = story.Smallest(f'format: v2{hostile}\n', ('e3',), f'juju matrix replay{hostile}')
-    return story.tell(read, judged, smallest=smallest, folder='matrix-runs/x')
+    return story.summarise(read, judged, smallest=smallest, folder='matrix-runs/x')
 
 
 # What Ant's schema of JUnit's XML allows and demands of each element.

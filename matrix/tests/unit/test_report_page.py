@@ -36,7 +36,7 @@ def told(count: int = 800, hostile: str = '') -> story.Story:
         panel.Judged(f'other{hostile}', skipped=f'no {hostile}', ending='passed'),
     )
     smallest = story.Smallest(f'a: b{hostile}\n', (f'e3{hostile}',), f'juju matrix{hostile}', 3)
-    return story.tell(read, judged, smallest=smallest, folder='x')
+    return story.summarise(read, judged, smallest=smallest, folder='x')
 
 
 class Seen(html.parser.HTMLParser):
@@ -169,7 +169,7 @@ def test_light_and_dark_and_by_keyboard() -> None:
 
 def test_a_run_without_load_faults_or_end_has_a_page_too() -> None:
     for read in (journal.Journal(()), journal.Journal(rehearsal.run(50).entries[:12])):
-        drawn = data(page.render(story.tell(read, ()), write.assets()))
+        drawn = data(page.render(story.summarise(read, ()), write.assets()))
         assert drawn['count'] == 0
         assert drawn['length'] > 0
 
@@ -260,7 +260,7 @@ def test_a_hundred_thousand_operations_make_a_page_of_less_than_three_megabytes(
     read = rehearsal.run(100_000)
     judged = panel.Judged('end_to_end', rehearsal.verdicts(read), 'lost', ending='failed')
     with write.calm():
-        text = page.render(story.tell(read, [judged]), write.assets())
+        text = page.render(story.summarise(read, [judged]), write.assets())
     assert len(text.encode()) < 3_000_000
     assert data(text)['count'] == 100_000
 

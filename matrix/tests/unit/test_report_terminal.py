@@ -24,7 +24,7 @@ def told(read: journal.Journal | None = None) -> story.Story:
         panel.Judged('deployment', ending='passed'),
         panel.Judged('end_to_end', rehearsal.verdicts(read), 'images were lost', ending='failed'),
     )
-    return story.tell(read, judged, smallest=SMALL, folder='matrix-runs/x')
+    return story.summarise(read, judged, smallest=SMALL, folder='matrix-runs/x')
 
 
 def test_a_failure_is_understood_from_the_terminal_alone() -> None:
@@ -50,7 +50,7 @@ def test_it_stays_within_fifteen_lines_however_much_there_is_to_say() -> None:
         verdict.Verdict(f'check {n}', verdict.Outcome.FAIL, 'x\n' * 50) for n in range(40)
     )
     judged = panel.Judged('end_to_end', many, 'a\nb', ending='failed')
-    text = terminal.summary(story.tell(read, [judged], smallest=SMALL, folder='f'))
+    text = terminal.summary(story.summarise(read, [judged], smallest=SMALL, folder='f'))
     assert len(text.splitlines()) <= terminal.MOST
     assert 'evidence' in text
 
@@ -58,20 +58,20 @@ def test_it_stays_within_fifteen_lines_however_much_there_is_to_say() -> None:
 def test_a_run_that_did_not_end_says_so() -> None:
     read = rehearsal.run(500)
     cut = journal.Journal(read.entries[:700])
-    text = terminal.summary(story.tell(cut, ()))
+    text = terminal.summary(story.summarise(cut, ()))
     assert '? UNKNOWN' in text
     assert 'the run did not end' in text
 
 
 def test_a_sentence_is_no_command_to_githubs_runner() -> None:
     judged = panel.Judged('end_to_end', sentence='::set-env name=x::y', ending='failed')
-    lines = terminal.summary(story.tell(rehearsal.run(100), [judged])).splitlines()
+    lines = terminal.summary(story.summarise(rehearsal.run(100), [judged])).splitlines()
     assert not any(line.strip().startswith('::') for line in lines)
     assert '"::set-env name=x::y"' in lines[1]
 
 
 def test_an_empty_journal_is_no_pass() -> None:
-    text = terminal.summary(story.tell(journal.Journal(()), ()))
+    text = terminal.summary(story.summarise(journal.Journal(()), ()))
     assert '? UNKNOWN' in text
     assert 'no test ran' in text
 
@@ -82,7 +82,7 @@ def test_a_check_that_does_not_gate_is_shown_and_does_not_count() -> None:
         panel.Judged('deployment', ending='passed'),
         panel.Judged('end_to_end', rehearsal.verdicts(read), 'not gating', ending='passed'),
     )
-    text = terminal.summary(story.tell(read, judged))
+    text = terminal.summary(story.summarise(read, judged))
     assert '✔ PASSED' in text
     assert 'service level' in text
 
@@ -138,6 +138,6 @@ def test_a_run_that_passed_says_what_it_lost_and_to_which_fault() -> None:
         panel.Judged('deployment', (), 'every rule did what it should', ending='passed'),
         panel.Judged('end_to_end', (errors,), '1 fault landed; 9 of 10 worked', ending='passed'),
     )
-    text = terminal.summary(story.tell(rehearsal.run(100), tests))
+    text = terminal.summary(story.summarise(rehearsal.run(100), tests))
     assert '1 fault landed; 9 of 10 worked' in text
     assert '  explained 1 failed while loss struck api/0\n' in text

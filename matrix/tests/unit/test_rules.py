@@ -55,7 +55,7 @@ def test_until_cancels_what_runs_and_counts_it_as_done() -> None:
 
 
 def test_a_state_that_holds_for_no_time_at_all_is_still_seen() -> None:
-    async def flicker(doings: runner.Doings) -> bool:
+    async def flicker(doings: runner.RuleActions) -> bool:
         doings.set_state('health.status', 'healthy')
         doings.set_state('health.status', 'busy')
         return True
@@ -79,12 +79,12 @@ def test_a_rule_hears_what_no_rule_sent() -> None:
     heard: list[object] = []
 
     async def body(
-        rule: suite.RuleSpec, event: progress.BusEvent | None, _: runner.Doings
+        rule: suite.RuleSpec, event: progress.BusEvent | None, _: runner.RuleActions
     ) -> object:
         heard.append((rule.state, None if event is None else event.payload))
         return await sleep(1)
 
-    def ready(send: runner.Said) -> None:
+    def ready(send: runner.OnBusEvent) -> None:
         asyncio.get_running_loop().call_soon(send, progress.BusEvent('model.change', 'm'))
 
     test = rules_test('{do: a}\n{do: b, on: model.*}')
@@ -95,7 +95,7 @@ def test_a_rule_hears_what_no_rule_sent() -> None:
 
 
 def test_a_rule_does_not_hear_itself() -> None:
-    async def shout(doings: runner.Doings) -> bool:
+    async def shout(doings: runner.RuleActions) -> bool:
         doings.dispatch('x')
         return True
 
@@ -113,7 +113,7 @@ def test_a_rule_does_not_hear_itself() -> None:
     ],
 )
 def test_gating_says_whose_failure_counts(gating: str, ha: bool, ending: verdict.Ending) -> None:
-    async def bad(_: runner.Doings) -> bool:
+    async def bad(_: runner.RuleActions) -> bool:
         raise model.TestFailure(None, 'no')
 
     ran = Ran(f'{{do: bad, gating: {gating}}}', {'bad': bad}, ha=ha)
@@ -121,7 +121,7 @@ def test_gating_says_whose_failure_counts(gating: str, ha: bool, ending: verdict
 
 
 def test_strict_compat_lets_the_others_end_by_themselves() -> None:
-    async def bad(_: runner.Doings) -> bool:
+    async def bad(_: runner.RuleActions) -> bool:
         return False
 
     ran = Ran('{do: a}\n{do: bad}', {'a': lambda _: sleep(50), 'bad': bad}, strict=True)
@@ -130,7 +130,7 @@ def test_strict_compat_lets_the_others_end_by_themselves() -> None:
 
 @pytest.mark.parametrize('error', [model.InfraFailure('gone'), KeyError('x')])
 def test_any_other_exception_breaks_the_run_whatever_its_gating(error: Exception) -> None:
-    async def bad(_: runner.Doings) -> bool:
+    async def bad(_: runner.RuleActions) -> bool:
         raise error
 
     ran = Ran('{do: bad, gating: false}', {'bad': bad})
@@ -138,7 +138,7 @@ def test_any_other_exception_breaks_the_run_whatever_its_gating(error: Exception
 
 
 def test_a_task_that_cancels_itself_has_not_passed() -> None:
-    async def bad(_: runner.Doings) -> bool:
+    async def bad(_: runner.RuleActions) -> bool:
         raise asyncio.CancelledError
 
     assert Ran('{do: bad}', {'bad': bad}).ending == 'infrastructure'
@@ -165,7 +165,7 @@ def test_a_test_that_takes_too_long_fails_with_its_reasons() -> None:
 
 
 def test_the_default_suite_runs_its_course() -> None:
-    async def health(doings: runner.Doings) -> bool:
+    async def health(doings: runner.RuleActions) -> bool:
         now = asyncio.get_running_loop().time()
         doings.set_state('health.status', 'healthy' if now > 30 else 'settling')
         return True
@@ -220,8 +220,8 @@ def test_every_test_ends_and_leaves_nothing_running(
     paces = {name: data.draw(st.sampled_from([0, 1, 5])) for name in 'abcd'}
     fails = data.draw(st.sampled_from(['', 'a', 'b']))
 
-    def task(name: str) -> Callable[[runner.Doings], Awaitable[object]]:
-        async def go(_: runner.Doings) -> bool:
+    def task(name: str) -> Callable[[runner.RuleActions], Awaitable[object]]:
+        async def go(_: runner.RuleActions) -> bool:
             await asyncio.sleep(paces[name])
             return name != fails
 

@@ -387,7 +387,8 @@ def test_a_compact_plan_keeps_order_and_overlaps_and_wastes_no_time(
     events: list[tuple[float, float]],
 ) -> None:
     whole = plan.Plan(
-        1, tuple(plan.Event(f'e{n}', 'x', at, hold, ()) for n, (at, hold) in enumerate(events))
+        1,
+        tuple(plan.FaultEvent(f'e{n}', 'x', at, hold, ()) for n, (at, hold) in enumerate(events)),
     )
     small = compact.compact(whole)
     assert [one.id for one in small.events] == [one.id for one in whole.events]
@@ -437,7 +438,7 @@ class Replays:
 
 def _of(count: int) -> plan.Plan:
     return plan.Plan(
-        3, tuple(plan.Event(f'e{n}', 'freeze', 30.0 * n, 5, ()) for n in range(count))
+        3, tuple(plan.FaultEvent(f'e{n}', 'freeze', 30.0 * n, 5, ()) for n in range(count))
     )
 
 

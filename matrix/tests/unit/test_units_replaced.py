@@ -59,7 +59,7 @@ def test_a_hook_that_fails_on_what_is_removed_ends_the_wait() -> None:
         MODEL.machines,
     )
     written: list[journal.What] = []
-    event = plan.Event('e1', 'remove-unit', 0, 0, (), ('db/1',))
+    event = plan.FaultEvent('e1', 'remove-unit', 0, 0, (), ('db/1',))
     at = FakeLink(state=model)
     driven = run(inject.drive(units.REMOVE, event, at, written.append, pause=0.01))
     assert driven.outcome == 'unproven'

@@ -123,25 +123,25 @@ class Control:
 
     # What a turn does.
 
-    async def _issue(self, value: located.Plain) -> load.Did:
+    async def _issue(self, value: located.Plain) -> load.Result:
         answer = await self._ask('POST', '/tokens')
         client.check('POST', answer.status, (201,))
         self._tokens[str(value)] = answer.json()['token']
         self._fresh.append(str(value))
-        return load.Did(value)
+        return load.Result(value)
 
-    async def _validate(self, value: located.Plain) -> load.Did:
+    async def _validate(self, value: located.Plain) -> load.Result:
         answer = await self._ask('GET', f'/tokens/{self._tokens[str(value)]}')
-        return load.Did(_there(answer))
+        return load.Result(_there(answer))
 
-    async def _create(self, value: located.Plain) -> load.Did:
+    async def _create(self, value: located.Plain) -> load.Result:
         await self._put(str(value))
         self._readable.append(str(value))
-        return load.Did(value)
+        return load.Result(value)
 
-    async def _update(self, value: located.Plain) -> load.Did:
+    async def _update(self, value: located.Plain) -> load.Result:
         await self._put(str(value))
-        return load.Did(value)
+        return load.Result(value)
 
     async def _put(self, item: str) -> None:
         name, _, version = item.partition('@')
@@ -149,16 +149,16 @@ class Control:
         answer = await self._ask('PUT', f'/items/{name}', json.dumps(body).encode())
         client.check('PUT', answer.status, (200,))
 
-    async def _read(self, value: located.Plain) -> load.Did:
+    async def _read(self, value: located.Plain) -> load.Result:
         name, _, version = str(value).partition('@')
         answer = await self._ask('GET', f'/items/{name}')
         if not _there(answer):
-            return load.Did(False)
+            return load.Result(False)
         found: dict[str, Any] = answer.json()
         if version == '1' and value not in self._read_once and found['version'] == 1:
             self._read_once.append(str(value))
         right = found['value'] == f'{name}@{found["version"]}'
-        return load.Did(right and found['version'] >= int(version))
+        return load.Result(right and found['version'] >= int(version))
 
     async def _ask(self, method: str, path: str, body: bytes | None = None) -> client.Response:
         if self._client is None:

@@ -18,7 +18,7 @@ _NAME = re.compile(r'[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*')
 def _remove(call: Call) -> None:
     from ..core import listings, removal
 
-    model = call.whole_model()
+    model = call.fetch_model()
     destroys = call['destroy-storage']
     lines = [
         line
@@ -43,7 +43,7 @@ def _show(call: Call) -> None:
     if wrong:
         plural = '' if len(wrong) == 1 else 's'
         raise command.usage_error(f'application name{plural} {", ".join(wrong)} not valid')
-    model = call.whole_model()
+    model = call.fetch_model()
     value: dict[str, Any] = {}
     for name in call.args:
         value.update(listings.application(model, name))
@@ -75,7 +75,7 @@ def _config(call: Call) -> None:
 def _show_config(call: Call, application: str, wanted: list[str]) -> None:
     from ..core import listings
 
-    value = listings.config(call.whole_model(), application)
+    value = listings.config(call.fetch_model(), application)
     if not wanted:
         call.show(value)
         return
@@ -130,7 +130,7 @@ def config_file(path: str, application: str) -> dict[str, Any]:
 def _constraints(call: Call) -> None:
     from ..core import constraints, listings
 
-    values = listings.found_application(call.whole_model(), call.args[0]).constraints
+    values = listings.found_application(call.fetch_model(), call.args[0]).constraints
     call.show(dict(values), lambda _: constraints.render(values) + '\n' if values else '')
 
 
@@ -160,7 +160,7 @@ def _set_base(call: Call) -> None:
             raise model_.Refused(f'series "{text}" not valid')
     base = bases.parse(text)
     request = requests.SetApplicationBase(application=name, base=str(base), force=call['force'])
-    model = call.whole_model()
+    model = call.fetch_model()
     _, reply = change.apply(model, request, time.time())  # Refused before anything is made for it.
     ready = [
         charms.prepare(call, model, each, [base], force=call['force'])

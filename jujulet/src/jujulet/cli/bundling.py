@@ -29,7 +29,7 @@ def deploy(call: Call, path: pathlib.Path) -> int | None:
         ],
         read=lambda name: pathlib.Path(name).read_bytes(),
     )
-    model = call.whole_model()
+    model = call.fetch_model()
     steps = _plan(call, model, found)
     described = bundle.describe(steps, dry_run=call['dry-run'])
     if call['dry-run']:

@@ -78,19 +78,19 @@ def load(
     base: str = '',
     *,
     force: bool = False,
-    also: Iterable[charm_.Base] = (),
+    extra: Iterable[charm_.Base] = (),
     fresh: bool = False,
 ) -> Loaded:
     """Make the charm at *path* ready to run and register it. Raises ``charm.Invalid``, ``model.Refused``.
 
-    *also* are bases on which it is to run besides the one that is chosen: those of machines where it is already.
+    *extra* are bases on which it is to run besides the one that is chosen: those of machines where it is already.
     *fresh*: as another revision, whatever its content.
     """
     found = charmdir.read(path)
     chosen = bases.choose(
         found, bases.parse(base) if base else None, default_base(model), force=force
     )
-    loaded = build(model, path, chosen, also, force=force)
+    loaded = build(model, path, chosen, extra, force=force)
     url = call.change(requests.AddCharm(charm=loaded, fresh=fresh))['url']
     revision = int(url.rpartition('-')[2])
     return Loaded(dataclasses.replace(loaded, url=url, revision=revision), chosen)
@@ -100,14 +100,14 @@ def build(
     model: model_.Model,
     path: pathlib.Path,
     base: charm_.Base,
-    also: Iterable[charm_.Base] = (),
+    extra: Iterable[charm_.Base] = (),
     *,
     force: bool = False,
 ) -> charm_.Charm:
-    """The charm at *path*, made ready to run on *base* and on each of *also*. Raises ``charm.Invalid``."""
+    """The charm at *path*, made ready to run on *base* and on each of *extra*. Raises ``charm.Invalid``."""
     first, *others = (
         charmdir.load(path, each, paths.root(), force, python(model))
-        for each in dict.fromkeys((base, *also))
+        for each in dict.fromkeys((base, *extra))
     )
     builds = {name: digest for each in (first, *others) for name, digest in each.builds.items()}
     return dataclasses.replace(first, builds=builds)

@@ -115,7 +115,7 @@ class Call:
         """Change the model. Raises ``model.Refused``."""
         return self.controller.change(self.model, request)
 
-    def whole_model(self) -> model_.Model:
+    def fetch_model(self) -> model_.Model:
         """All of the model, as a value."""
         from .. import codec  # Only some commands need it, and it costs.
         from ..core import model as model_

@@ -35,7 +35,7 @@ def _deploy_charm(call: Call) -> int | None:
             raise command.usage_error(
                 f'options provided but not supported when deploying a charm: --{flag}'
             )
-    model = call.whole_model()
+    model = call.fetch_model()
     name = (*call.args, '')[1]
     path = charms.locate(call.args[0])
     loaded = charms.load(call, model, path, call['base'] or call['series'], force=call['force'])
@@ -87,7 +87,7 @@ def _refresh(call: Call) -> None:
     from . import charms
 
     name = call.args[0]
-    model = call.whole_model()
+    model = call.fetch_model()
     app = listings.found_application(model, name)
     given = call['path'] or call['switch']
     if not given:
@@ -101,7 +101,7 @@ def _refresh(call: Call) -> None:
         path,
         call['base'] or str(app.base),
         force=call['force-base'],
-        also=charms.bases_of(model, name),
+        extra=charms.bases_of(model, name),
         fresh=True,
     )
     charm = loaded.charm
@@ -129,7 +129,7 @@ def _attach_resource(call: Call) -> None:
     from . import charms
 
     name, *words = call.args
-    model = call.whole_model()
+    model = call.fetch_model()
     app = listings.found_application(model, name)
     kept = charms.resources(model.charms[app.charm], command.pairs(words, what='name=path'))
     for resource in kept.values():
@@ -139,7 +139,7 @@ def _attach_resource(call: Call) -> None:
 def _resources(call: Call) -> None:
     from ..core import listings, table
 
-    value = listings.resources(call.whole_model(), call.args[0])
+    value = listings.resources(call.fetch_model(), call.args[0])
 
     def as_table(colour: bool) -> str:
         rows = [(r['name'], r['origin'], r['revision']) for r in value['resources']]
@@ -154,7 +154,7 @@ def _export(call: Call) -> None:
     from ..core import export
     from . import out
 
-    text = out.yaml(export.bundle(call.whole_model()))
+    text = out.yaml(export.bundle(call.fetch_model()))
     if call['filename']:
         with open(call['filename'], 'w', encoding='utf-8') as f:
             f.write(text)

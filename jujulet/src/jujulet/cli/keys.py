@@ -23,7 +23,7 @@ def fingerprint(key: str) -> str:
 
 
 def _list(call: Call) -> None:
-    model = call.whole_model()
+    model = call.fetch_model()
     print(f'Keys used in model: {model.owner}/{model.name}')
     for key in model.ssh_keys:
         print(key if call['full'] else fingerprint(key))

@@ -33,7 +33,7 @@ def _remove(call: Call) -> None:
         raise model_.Refused('machines are made for their model here: --keep-instance cannot be')
     from ..core import removal
 
-    model = call.whole_model()
+    model = call.fetch_model()
     lines = [line for id_ in call.args for line in removal.of_machine(model, id_)]
     if call['dry-run']:
         for id_ in call.args:
@@ -62,7 +62,7 @@ def _upgrade(call: Call) -> None:
 def _machines(call: Call) -> None:
     from ..core import listings
 
-    value = listings.machines(call.whole_model(), call.args)
+    value = listings.machines(call.fetch_model(), call.args)
     call.show(value, lambda colour: tabular.machines_table(value['machines'], colour))
 
 

@@ -173,7 +173,7 @@ def _model_config(call: Call) -> None:
             raise command.usage_error('cannot set and retrieve model values simultaneously')
         call.change(requests.SetModelConfig(options=options, reset=reset))
         return
-    values = listings.model_settings(call.whole_model())
+    values = listings.model_settings(call.fetch_model())
     _show_settings(call, values, wanted)
 
 
@@ -195,7 +195,7 @@ def _show_settings(call: Call, values: Mapping[str, Any], wanted: list[str]) -> 
 def _model_constraints(call: Call) -> None:
     from ..core import constraints
 
-    values = call.whole_model().constraints
+    values = call.fetch_model().constraints
     call.show(dict(values), lambda _: constraints.render(values) + '\n' if values else '')
 
 

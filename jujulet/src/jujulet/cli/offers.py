@@ -80,7 +80,7 @@ def _consume(call: Call) -> None:
 def _offers(call: Call) -> None:
     value = {
         name: offer
-        for name, offer in listings.offers(call.whole_model()).items()
+        for name, offer in listings.offers(call.fetch_model()).items()
         if (not call.args or name == call.args[0])
         and call['application'] in ('', offer['application'])
         and (

@@ -16,7 +16,7 @@ def _integrate(call: Call) -> None:
 
 def integrate(call: Call, request: requests.Integrate) -> dict[str, Any]:
     """Relate two applications; a subordinate is made ready for the bases of its principal's machines first."""
-    model = call.whole_model()
+    model = call.fetch_model()
     names = [text.partition(':')[0] for text in (request.a, request.b)]
     if all(name in model.applications for name in names):
         from . import charms

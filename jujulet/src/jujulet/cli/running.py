@@ -89,7 +89,7 @@ def _exec(call: Call) -> int | None:
             'You must specify a target, either through --all, --machine, --application or --unit'
         )
     if call['all']:
-        machines = tuple(sorted(call.whole_model().machines))
+        machines = tuple(sorted(call.fetch_model().machines))
     text = words[0] if len(words) == 1 else shlex.join(words)
     wait = call['wait'] or EXEC_WAIT_S
     reply = call.change(

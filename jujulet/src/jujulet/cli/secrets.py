@@ -97,7 +97,7 @@ def _revoke(call: Call) -> None:
 
 
 def _secrets(call: Call) -> None:
-    value = secretshow.listing(call.whole_model(), call['owner'])
+    value = secretshow.listing(call.fetch_model(), call['owner'])
     call.show(value, lambda colour: secretshow.listing_table(value, colour))
 
 
@@ -106,7 +106,7 @@ def _show(call: Call) -> None:
         raise command.usage_error('specify either --revisions or --revision but not both')
     if call['revisions'] and call['reveal']:
         raise command.usage_error('specify either --revisions or --reveal but not both')
-    model: model_.Model = call.whole_model()
+    model: model_.Model = call.fetch_model()
     value: dict[str, Any] = secretshow.details(
         model,
         secretshow.find(model, call.args[0]),

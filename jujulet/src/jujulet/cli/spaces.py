@@ -9,7 +9,7 @@ from .command import Call, Command, Flag
 
 
 def _spaces(call: Call) -> None:
-    value = listings.spaces(call.whole_model())
+    value = listings.spaces(call.fetch_model())
     call.show(value, lambda colour: listings.spaces_table(value, colour))
 
 
@@ -33,7 +33,7 @@ def _reload(call: Call) -> None:
 
 
 def _show(call: Call) -> None:
-    model = call.whole_model()
+    model = call.fetch_model()
     name = call.args[0]
     if name not in model.spaces:
         raise model_.Refused(f'cannot retrieve space "{name}": space {name} not found')

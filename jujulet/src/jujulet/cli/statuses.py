@@ -65,7 +65,7 @@ def _status_log(call: Call) -> None:
     from ..core import listings
 
     rows = listings.status_log(
-        call.whole_model(), call.args[0], kind=call['type'], limit=call['n'] or 20
+        call.fetch_model(), call.args[0], kind=call['type'], limit=call['n'] or 20
     )
     call.show(rows, lambda colour: listings.status_log_table(rows, colour))
 

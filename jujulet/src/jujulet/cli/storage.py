@@ -11,7 +11,7 @@ from .command import Call, Command, Flag
 
 
 def _storage(call: Call) -> None:
-    value = status.storage(call.whole_model())
+    value = status.storage(call.fetch_model())
     if call['filesystem']:
         value = {k: v for k, v in value.items() if k == 'filesystems'}
     if call['volume']:
@@ -22,7 +22,7 @@ def _storage(call: Call) -> None:
 
 
 def _show(call: Call) -> None:
-    known = status.storage(call.whole_model()).get('storage', {})
+    known = status.storage(call.fetch_model()).get('storage', {})
     value: dict[str, Any] = {}
     for id_ in call.args:
         if id_ not in known:

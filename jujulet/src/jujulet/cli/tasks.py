@@ -12,7 +12,7 @@ from .command import Call, Command, Flag
 def _actions(call: Call) -> None:
     from ..core import listings
 
-    model = call.whole_model()
+    model = call.fetch_model()
     listings.found_application(model, call.args[0])
     value = taskshow.actions(model, call.args[0], schema=call['schema'])
     if not value:
@@ -28,7 +28,7 @@ def _show_action(call: Call) -> None:
     from ..core import listings
 
     application, name = call.args
-    model = call.whole_model()
+    model = call.fetch_model()
     listings.found_application(model, application)
     declared = taskshow.actions(model, application, schema=True)
     if name not in declared:
@@ -37,7 +37,7 @@ def _show_action(call: Call) -> None:
 
 
 def _operations(call: Call) -> None:
-    rows = taskshow.operations(call.whole_model())
+    rows = taskshow.operations(call.fetch_model())
     wanted_states = command.commas(call['status'])
     wanted_actions = command.commas(call['actions'])
     wanted_units = {*command.commas(call['units']), *command.commas(call['machines'])}
@@ -64,19 +64,19 @@ def _operations(call: Call) -> None:
 
 
 def _show_operation(call: Call) -> None:
-    model = call.whole_model()
+    model = call.fetch_model()
     id_ = call.args[0]
     if id_ not in model.operations:
         raise model_.Refused(f'operation "{id_}" not found')
     if call['wait']:
         call.ask('wait-task', ids=list(model.operations[id_].tasks), timeout=call['wait'])
-        model = call.whole_model()
+        model = call.fetch_model()
     row = taskshow.operation(model, model.operations[id_])
     call.show({k: v for k, v in row.items() if k != 'id'})
 
 
 def _show_task(call: Call) -> None:
-    model = call.whole_model()
+    model = call.fetch_model()
     id_ = call.args[0]
     task = model.tasks.get(id_)
     if task is None:
@@ -89,7 +89,7 @@ def _show_task(call: Call) -> None:
 
 def _cancel(call: Call) -> None:
     call.change(requests.CancelTask(ids=call.args))
-    model = call.whole_model()
+    model = call.fetch_model()
     call.show([taskshow.task(model.tasks[i]) for i in call.args if i in model.tasks])
 
 

@@ -39,7 +39,7 @@ def _remove_unit(call: Call) -> None:
         names = _newest(call, names, call['num-units'])
     for name in names:
         check_unit(name)
-    model = call.whole_model()
+    model = call.fetch_model()
     destroys = call['destroy-storage']
     lines = [
         line for name in names for line in removal.of_unit(model, name, destroy_storage=destroys)
@@ -62,7 +62,7 @@ def _newest(call: Call, applications: list[str], count: int) -> list[str]:
         raise command.usage_error('--num-units needs one application and a positive number')
     from ..core import listings
 
-    model = call.whole_model()
+    model = call.fetch_model()
     listings.found_application(model, applications[0])
     alive = [u.name for u in model.units_of(applications[0]) if u.life == 'alive']
     return alive[-count:]
@@ -73,7 +73,7 @@ def _show_unit(call: Call) -> None:
 
     for name in call.args:
         check_unit(name)
-    model = call.whole_model()
+    model = call.fetch_model()
     value: dict[str, object] = {}
     for name in call.args:
         value.update(

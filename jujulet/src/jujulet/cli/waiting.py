@@ -36,7 +36,7 @@ def _wait_for(call: Call) -> None:
         facts = waitquery.facts(call.controller.ask('status', model=model), kind, name)
         try:
             if facts is not None and waitquery.holds(query, facts):
-                _tell(call, kind, name, facts)
+                _report(call, kind, name, facts)
                 return
         except waitquery.Invalid as error:
             raise command.usage_error(str(error)) from None
@@ -45,7 +45,7 @@ def _wait_for(call: Call) -> None:
         time.sleep(0.2)
 
 
-def _tell(call: Call, kind: str, name: str, facts: dict[str, Any]) -> None:
+def _report(call: Call, kind: str, name: str, facts: dict[str, Any]) -> None:
     if call['summary'] is not False:
         call.say(
             f'{kind} "{name}" found' + (f', {facts["status"]}' if facts.get('status') else '')

@@ -206,10 +206,10 @@ class Provision:
             except (protocol.MachineError, OSError) as error:
                 said = str(error)
             if said and (uuid, machine) not in self._links:
-                self._tell(uuid, machine, said)
+                self._report_progress(uuid, machine, said)
             pause = min(pause * 2, AGENT_GRACE_MOST_S)
 
-    def _tell(self, uuid: str, machine: str, said: str) -> None:
+    def _report_progress(self, uuid: str, machine: str, said: str) -> None:
         now = self._engine.clock()
         self._engine.update(uuid, lambda m: machines_.progress(m, machine, said, now))
 

@@ -12,7 +12,7 @@ from typing import Any
 from .. import codec, paths
 from ..core import adoption, bases, charm
 from ..core import model as model_
-from ..machines import places
+from ..machines import state_folders
 from . import backups
 from .store import Unusable
 
@@ -22,13 +22,15 @@ UNKNOWN = charm.Base('debian', '12')
 
 def find(folder: pathlib.Path, known: Collection[tuple[str, str]]) -> list[adoption.Found]:
     """Machines that have a folder here and are not among *known*, (model, machine)."""
-    at = places.Places(folder)
+    at = state_folders.StateFolders(folder)
     return [
         _read(at, names, said) for names, said in at.known().items() if names not in set(known)
     ]
 
 
-def _read(at: places.Places, names: tuple[str, str], said: Mapping[str, Any]) -> adoption.Found:
+def _read(
+    at: state_folders.StateFolders, names: tuple[str, str], said: Mapping[str, Any]
+) -> adoption.Found:
     model, machine = names
     try:
         base = bases.parse(str(said.get('base', '')))
@@ -55,12 +57,12 @@ def refuse(folder: pathlib.Path, found: Collection[adoption.Found]) -> Unusable:
     names = ', '.join(sorted(f'{each.hostname or each.machine}' for each in found)[:5])
     more = f' and {len(found) - 5} more' if len(found) > 5 else ''
     backup = backups.good(folder)
-    also = (
+    others = (
         f', `jujulet restore {backup.path}` brings back the last good copy of it' if backup else ''
     )
     verb = 'is' if len(found) == 1 else 'are'
     return Unusable(
         f'{folder / "machines"} has {len(found)} machine{"s" * (len(found) != 1)} ({names}{more}) that {verb} not in '
         f'the store {store}, so nothing is done: `jujulet recover --adopt` takes them up as far as they tell, '
-        f'`jujulet recover --remove` removes them{also}'
+        f'`jujulet recover --remove` removes them{others}'
     )

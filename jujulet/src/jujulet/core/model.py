@@ -21,11 +21,11 @@ from .parts import Life as Life
 from .parts import drop as drop
 from .parts import frozen_map as frozen_map
 from .parts import put as put
-from .places import Address as Address
-from .places import Machine as Machine
-from .places import Space as Space
-from .places import interface as interface
 from .refusal import Refused as Refused
+from .topology import Address as Address
+from .topology import Machine as Machine
+from .topology import Space as Space
+from .topology import interface as interface
 
 
 @dataclasses.dataclass(frozen=True)

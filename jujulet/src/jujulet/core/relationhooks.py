@@ -162,7 +162,7 @@ def left(model: Model, name: str, rid: int) -> Model:
     return edit.agent(model, name, relations=drop(unit.agent.relations, rid))
 
 
-def may_leave(model: Model, unit: Unit, relation: Relation) -> bool:
+def can_skip_departure(model: Model, unit: Unit, relation: Relation) -> bool:
     """Whether a unit can leave a scope without a hook: the relation ends and its charm never heard of it."""
     if unit.name not in relation.units:
         return False

@@ -23,7 +23,7 @@ def settle(model: Model, now: float) -> Model:
 
 def _settle_one(model: Model, name: str, rid: int, now: float) -> Model:
     unit, relation = model.units[name], model.relations[rid]
-    if relationhooks.may_leave(model, unit, relation):
+    if relationhooks.can_skip_departure(model, unit, relation):
         return relationhooks.left(model, name, rid)
     if _may_enter(model, unit, relation):
         return _enter(model, unit, relation, now)

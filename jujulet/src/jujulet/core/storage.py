@@ -155,12 +155,12 @@ def settle(model: Model) -> Model:
     gone: list[str] = []
     for each in model.storage.values():
         unit = model.units.get(each.owner)
-        if unit is None or (each.life != 'alive' and not _told(unit, each.id)):
+        if unit is None or (each.life != 'alive' and not _hook_ran(unit, each.id)):
             gone.append(each.id)
     return edit.without(model, 'storage', *gone) if gone else model
 
 
-def _told(unit: Unit, sid: str) -> bool:
+def _hook_ran(unit: Unit, sid: str) -> bool:
     agent = unit.agent
     telling = agent.step == 'running' and agent.hook == Hook('storage-attached', storage=sid)
     return telling or sid in agent.storage_attached

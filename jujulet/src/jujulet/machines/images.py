@@ -19,8 +19,8 @@ from pathlib import Path
 from jujulet.core import charm
 
 from . import aptsources, mending
-from .places import private
 from .protocol import MachineError
+from .state_folders import private
 from .tools import Failed, run
 
 PACKAGES = (

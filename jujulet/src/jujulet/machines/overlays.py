@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import commands, taking
-from .places import Places, write
 from .protocol import Layer, LayerGone, MachineError, MachineSpec
+from .state_folders import StateFolders, write
 from .tools import Failed, run
 
 
@@ -24,7 +24,7 @@ class Stack:
 class Overlays:
     """The overlays and layers of one state directory."""
 
-    def __init__(self, places: Places):
+    def __init__(self, places: StateFolders):
         self.places = places
 
     # Stacks

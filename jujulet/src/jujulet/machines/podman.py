@@ -18,8 +18,8 @@ from typing import Any, Literal
 
 from . import commands, devices, images, inside, kernel, overlays, recover, runtimes, taking
 from .networks import Networks
-from .places import Given, Places, private
 from .protocol import Layer, MachineError, MachineSpec, unknown
+from .state_folders import Given, StateFolders, private
 from .tools import Failed, insist, run
 
 REBOOTED = 129
@@ -36,7 +36,7 @@ class PodmanMachines:
 
     def __init__(self, state: Path):
         private(state)
-        self.places = Places(state.absolute())
+        self.places = StateFolders(state.absolute())
         self.overlays = overlays.Overlays(self.places)
         self.bases = images.Bases(self.places.state)
         self.networks = Networks(self.places.token)
@@ -110,7 +110,7 @@ class PodmanMachines:
         self.places.keep_given(spec.model, spec.id, given)
         await self.networks.steady()
         self._watch_started(spec.model, spec.id)
-        await asyncio.to_thread(self._tell_neighbours, spec.model)
+        await asyncio.to_thread(self._update_hosts, spec.model)
 
     async def _can_have(self, spec: MachineSpec) -> Given:
         """Which of its devices and kernel modules the host has. Modules are loaded, as LXD does."""
@@ -126,7 +126,7 @@ class PodmanMachines:
             if model == spec.model
         ]
 
-    def _tell_neighbours(self, model: str) -> None:
+    def _update_hosts(self, model: str) -> None:
         known = {names: said for names, said in self.places.known().items() if names[0] == model}
         names = [(said['hostname'], said['address']) for said in known.values()]
         for (_, machine), said in known.items():
@@ -141,7 +141,7 @@ class PodmanMachines:
         await self._remove_container(model, machine)
         await self.overlays.unmount(model, machine)
         self._discard(model, machine)
-        await asyncio.to_thread(self._tell_neighbours, model)
+        await asyncio.to_thread(self._update_hosts, model)
 
     def _discard(self, model: str, machine: str) -> None:
         self._throw_away(self.places.folder(model, machine))

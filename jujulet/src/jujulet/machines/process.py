@@ -19,8 +19,8 @@ from typing import Literal
 
 from .. import aside
 from . import files, program, protocol
-from .places import Places, private
 from .protocol import Layer, MachineError, MachineSpec, unknown
+from .state_folders import StateFolders, private
 
 MARK = 'JUJULET_MACHINE'
 
@@ -31,7 +31,7 @@ class ProcessMachines:
     kind: Literal['container', 'process'] = 'process'
 
     def __init__(self, state: Path):
-        self.places = Places(state, kept='copies')
+        self.places = StateFolders(state, kept='copies')
         private(state)
         self.current: Callable[[str, str], MachineSpec | None] = unknown
 

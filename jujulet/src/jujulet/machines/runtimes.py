@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from . import commands
-from .places import write
 from .protocol import MachineError
+from .state_folders import write
 from .tools import Failed, run
 
 KNOWN = ('runc', 'crun')

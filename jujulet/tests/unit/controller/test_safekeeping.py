@@ -10,7 +10,7 @@ import pytest
 from jujulet import paths
 from jujulet.controller import backups, engine, service, store, strangers
 from jujulet.core import charm, consistency, model
-from jujulet.machines import places, protocol
+from jujulet.machines import protocol, state_folders
 
 UUID = '5a0c0000-0000-4000-8000-000000000001'
 MODEL = model.Model(uuid=UUID, name='t', created=12.5)
@@ -51,7 +51,7 @@ def started(folder: pathlib.Path, what: service.Strangers = 'refuse') -> dict[st
 def test_machines_that_the_store_does_not_know_stop_the_controller(
     tmp_path: pathlib.Path, how: str
 ):
-    places.Places(tmp_path).keep_spec(spec('0'))
+    state_folders.StateFolders(tmp_path).keep_spec(spec('0'))
     if how != 'missing':
         stored(tmp_path, *([MODEL] if how == 'of another time' else []))
     with pytest.raises(store.Unusable) as told:
@@ -60,12 +60,12 @@ def test_machines_that_the_store_does_not_know_stop_the_controller(
     assert '1 machine (juju-000001-0) that is not in the store' in said
     assert '`jujulet recover --adopt`' in said
     assert '`jujulet recover --remove`' in said
-    assert places.Places(tmp_path).known()
+    assert state_folders.StateFolders(tmp_path).known()
 
 
 def test_a_store_that_knows_all_machines_starts(tmp_path: pathlib.Path):
     """The twin: what is refused above is refused for its strangers alone."""
-    places.Places(tmp_path).keep_spec(spec('0'))
+    state_folders.StateFolders(tmp_path).keep_spec(spec('0'))
     known = model.Machine('0', charm.Base('debian', '13'))
     stored(tmp_path, model.Model(uuid=UUID, name='t', machines={'0': known}))
     assert started(tmp_path)[UUID].machines == {'0': known}
@@ -73,7 +73,7 @@ def test_a_store_that_knows_all_machines_starts(tmp_path: pathlib.Path):
 
 def test_adopted_machines_are_as_far_there_as_they_tell(tmp_path: pathlib.Path):
     for machine in ('0', '7'):
-        places.Places(tmp_path).keep_spec(spec(machine))
+        state_folders.StateFolders(tmp_path).keep_spec(spec(machine))
     found = started(tmp_path, 'adopt')[UUID]
     assert found.name == 't'
     assert sorted(found.machines) == ['0', '7']
@@ -87,12 +87,12 @@ def test_adopted_machines_are_as_far_there_as_they_tell(tmp_path: pathlib.Path):
 
 def test_a_machine_is_adopted_into_the_model_that_is_there(tmp_path: pathlib.Path):
     stored(tmp_path, MODEL)
-    places.Places(tmp_path).keep_spec(spec('0'))
+    state_folders.StateFolders(tmp_path).keep_spec(spec('0'))
     assert started(tmp_path, 'adopt')[UUID].machines.keys() == {'0'}
 
 
 def test_a_machine_of_an_older_version_tells_less_and_is_adopted_too(tmp_path: pathlib.Path):
-    folder = places.Places(tmp_path).folder(UUID, '3')
+    folder = state_folders.StateFolders(tmp_path).folder(UUID, '3')
     folder.mkdir(parents=True)
     (folder / 'machine.json').write_text(f'{{"model": "{UUID}", "machine": "3"}}')
     found = started(tmp_path, 'adopt')[UUID]
@@ -153,6 +153,6 @@ def test_a_backup_named_in_the_refusal_is_one_that_is_whole(tmp_path: pathlib.Pa
     stored(tmp_path, MODEL)
     kept = backups.make_own(tmp_path, 1e9)
     paths.database(tmp_path).unlink()
-    places.Places(tmp_path).keep_spec(spec('0'))
+    state_folders.StateFolders(tmp_path).keep_spec(spec('0'))
     found = strangers.find(tmp_path, ())
     assert f'`jujulet restore {kept}`' in str(strangers.refuse(tmp_path, found))

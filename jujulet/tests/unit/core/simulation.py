@@ -282,7 +282,7 @@ class World:
         """Names of the hooks of a unit in order, those that failed marked with ``!``."""
         return [e.name + ('' if e.ok else '!') for e in self.trace if e.unit == unit]
 
-    def told(self, unit: str) -> list[str]:
+    def hooks_run(self, unit: str) -> list[str]:
         """Hooks of a unit with their remote units: ``db-relation-joined b/0``."""
         return [f'{e.name} {e.hook.remote_unit}'.rstrip() for e in self.trace if e.unit == unit]
 

@@ -63,8 +63,8 @@ def pair() -> Pair:
 
 def test_each_side_joins_the_units_of_the_other(pair: Pair):
     name = crossmodel.stand_in(pair.here.model.uuid, 'web')
-    assert 'db-relation-joined mine/0' in pair.here.told('web/0')
-    joined = {t for t in pair.there.told('sql/0') if 'joined' in t}
+    assert 'db-relation-joined mine/0' in pair.here.hooks_run('web/0')
+    joined = {t for t in pair.there.hooks_run('sql/0') if 'joined' in t}
     assert joined == {f'db-relation-joined {name}/{n}' for n in (0, 1)}
 
 
@@ -84,7 +84,7 @@ def test_a_unit_that_goes_departs_on_the_other_side(pair: Pair):
     pair.here.ask(requests.RemoveUnit(units=('web/0',)))
     pair.settle()
     name = crossmodel.stand_in(pair.here.model.uuid, 'web')
-    assert f'db-relation-departed {name}/0' in pair.there.told('sql/0')
+    assert f'db-relation-departed {name}/0' in pair.there.hooks_run('sql/0')
 
 
 @pytest.mark.parametrize('side', ['here', 'there'])
@@ -105,7 +105,7 @@ def test_it_can_be_related_again(pair: Pair):
     pair.here.trace.clear()
     pair.here.integrate('web', 'mine')
     pair.settle()
-    assert 'db-relation-joined mine/0' in pair.here.told('web/0')
+    assert 'db-relation-joined mine/0' in pair.here.hooks_run('web/0')
 
 
 def test_a_suspended_relation_is_broken_and_resumes(pair: Pair):
@@ -113,11 +113,11 @@ def test_a_suspended_relation_is_broken_and_resumes(pair: Pair):
     pair.here.trace.clear()
     pair.there.ask(requests.SuspendRelation(ids=(rid,)))
     pair.settle()
-    assert pair.here.told('web/0') == ['db-relation-departed mine/0', 'db-relation-broken']
+    assert pair.here.hooks_run('web/0') == ['db-relation-departed mine/0', 'db-relation-broken']
     pair.here.trace.clear()
     pair.there.ask(requests.SuspendRelation(ids=(rid,), resume=True))
     pair.settle()
-    told = pair.here.told('web/0')
+    told = pair.here.hooks_run('web/0')
     assert 'db-relation-joined mine/0' in told
     assert 'db-relation-created' not in told
 

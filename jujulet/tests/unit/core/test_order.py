@@ -28,7 +28,7 @@ def test_peers_hear_of_one_another_after_their_start(world: World):
     world.settle()
     world.ask(requests.AddUnit(application='a'))
     world.settle()
-    assert world.told('a/1') == [
+    assert world.hooks_run('a/1') == [
         'install',
         'p-relation-created',
         'leader-settings-changed',

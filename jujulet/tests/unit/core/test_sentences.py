@@ -149,7 +149,7 @@ def test_many_commits_while_busy_are_one_changed(world: World):
     for n in range(5):
         world.set(_written(world, rid, 'b/0', {'n': str(n)}))
     world.settle()
-    assert world.told('a/0') == ['db-relation-changed b/0']
+    assert world.hooks_run('a/0') == ['db-relation-changed b/0']
     assert world.model.relations[rid].units['b/0'].version == bag.version + 5
 
 
@@ -179,9 +179,9 @@ def test_application_changed_comes_before_joined_and_only_if_ever_written(world:
     world.settle()
     world.integrate('a', 'b')
     world.settle()
-    told = world.told('a/0')
+    told = world.hooks_run('a/0')
     assert told.index('db-relation-changed') < told.index('db-relation-joined b/0')
-    assert 'db-relation-changed' not in world.told('b/0')
+    assert 'db-relation-changed' not in world.hooks_run('b/0')
 
 
 def test_a_leader_is_not_told_of_its_own_peer_writes_and_others_are(world: World):
@@ -193,8 +193,8 @@ def test_a_leader_is_not_told_of_its_own_peer_writes_and_others_are(world: World
     world.scripts['a'] = says('a/0', application_settings={0: {'k': 'v'}})
     world.ask(requests.SetConfig(application='a', options={'level': 7}))
     world.settle()
-    assert world.told('a/0') == ['config-changed']
-    assert sorted(world.told('a/1')) == ['config-changed', 'p-relation-changed']
+    assert world.hooks_run('a/0') == ['config-changed']
+    assert sorted(world.hooks_run('a/1')) == ['config-changed', 'p-relation-changed']
 
 
 def test_nothing_of_a_failed_hook_is_kept(world: World):
@@ -252,7 +252,7 @@ def test_settings_of_a_departed_unit_stay_readable(world: World):
     world.ask(requests.RemoveUnit(units=('b/0',)))
     world.settle()
     assert relations.remote_settings(world.model, 'a/0', rid, 'b/0')[1] is not None
-    assert world.told('a/0')[-1] == 'db-relation-departed b/0'
+    assert world.hooks_run('a/0')[-1] == 'db-relation-departed b/0'
 
 
 def test_scope_brings_juju_s_own_settings(world: World):
@@ -328,7 +328,7 @@ def test_changes_coalesce_while_a_unit_is_in_error(world: World):
     world.scripts.clear()
     world.ask(requests.Resolved(all=True))
     world.settle()
-    assert world.told('a/0')[1:] == ['config-changed', 'db-relation-changed b/0']
+    assert world.hooks_run('a/0')[1:] == ['config-changed', 'db-relation-changed b/0']
 
 
 def test_a_refresh_runs_upgrade_charm_then_config_changed(world: World):
@@ -676,13 +676,13 @@ def test_an_application_that_goes_takes_its_relations_and_machines(world: World)
     rid = related(world)
     world.ask(requests.RemoveApplication(applications=('b',)))
     world.settle()
-    assert world.told('b/0') == [
+    assert world.hooks_run('b/0') == [
         'db-relation-departed a/0',
         'db-relation-broken',
         'stop',
         'remove',
     ]
-    assert world.told('a/0') == ['db-relation-departed b/0', 'db-relation-broken']
+    assert world.hooks_run('a/0') == ['db-relation-departed b/0', 'db-relation-broken']
     assert rid not in world.model.relations
     assert list(world.model.machines) == ['0']
 
@@ -716,7 +716,7 @@ def test_a_dying_unit_departs_from_everyone_then_breaks_then_stops(world: World)
     world.trace.clear()
     world.ask(requests.RemoveUnit(units=('a/0',)))
     world.settle()
-    assert world.told('a/0') == [
+    assert world.hooks_run('a/0') == [
         'db-relation-departed b/0',
         'db-relation-departed b/1',
         'db-relation-broken',
@@ -731,7 +731,7 @@ def test_others_hear_that_a_unit_departs_as_soon_as_it_is_dying(world: World):
     world.ask(requests.RemoveUnit(units=('a/0',)))
     world.settle()
     assert 'a/0' in world.model.units
-    assert world.told('b/0') == ['db-relation-departed a/0']
+    assert world.hooks_run('b/0') == ['db-relation-departed a/0']
 
 
 def test_peers_depart_and_are_never_broken(world: World):
@@ -740,8 +740,8 @@ def test_peers_depart_and_are_never_broken(world: World):
     world.trace.clear()
     world.ask(requests.RemoveUnit(units=('a/0',)))
     world.settle()
-    assert world.told('a/0') == ['p-relation-departed a/1', 'stop', 'remove']
-    assert world.told('a/1')[0] == 'p-relation-departed a/0'
+    assert world.hooks_run('a/0') == ['p-relation-departed a/1', 'stop', 'remove']
+    assert world.hooks_run('a/1')[0] == 'p-relation-departed a/0'
 
 
 @pytest.mark.parametrize('crash_at', range(14))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jujulet.core import charm
-from jujulet.machines import overlays, places, protocol
+from jujulet.machines import overlays, protocol, state_folders
 
 MODEL = '3f9a01d2-0000-4000-8000-000000000001'
 
@@ -25,7 +25,7 @@ def kept(tmp_path: Path) -> overlays.Overlays:
     for number, name in enumerate(('debian-12-old', 'debian-12-new', 'debian-13-only')):
         (tmp_path / 'bases' / name).mkdir(parents=True)
         os.utime(tmp_path / 'bases' / name, (number, number))
-    at = places.Places(tmp_path)
+    at = state_folders.StateFolders(tmp_path)
     for key, below in (('lower', []), ('upper', ['lower.000001'])):
         folder = tmp_path / 'layers' / f'{key}.000001'
         (folder / 'root').mkdir(parents=True)
@@ -90,6 +90,6 @@ def test_layers_are_listed_by_looking_at_each_once(
         return plain(path, *args)
 
     monkeypatch.setattr(Path, 'read_text', counted)
-    monkeypatch.setattr(places.Places, 'find_layer', None)
+    monkeypatch.setattr(state_folders.StateFolders, 'find_layer', None)
     assert {layer.key for layer in kept.layers()} == {'lower', 'upper'}
     assert sorted(read) == ['lower.000001', 'upper.000001']

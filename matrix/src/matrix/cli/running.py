@@ -37,7 +37,7 @@ def several(some: Iterable[prepare.Prepared]) -> int:
         ran = ran_of(one)
         directory = ran.directory
         codes.append(ran.code)
-        report = story.tell(journalfile.read(directory / rundir.JOURNAL), ran.tests)
+        report = story.summarise(journalfile.read(directory / rundir.JOURNAL), ran.tests)
         said = words.short(report.sentence, 90)
         lines.append(f'  seed {one.seed:<12} {words.OUTCOMES[report.outcome]:8} {said}')
         if ran.interrupted:
@@ -66,7 +66,7 @@ def run(one: prepare.Prepared) -> int:
     return ran_of(one).code
 
 
-def ran_of(one: prepare.Prepared) -> alltests.Ran:
+def ran_of(one: prepare.Prepared) -> alltests.RunResult:
     """Run it and tell it.
 
     Raises:
@@ -78,11 +78,11 @@ def ran_of(one: prepare.Prepared) -> alltests.Ran:
         print(warning, file=sys.stderr)
     with logs(one.options, directory):
         ran = carry_out(one, directory, juju)
-    tell(directory, ran.tests, one.options)
+    report_results(directory, ran.tests, one.options)
     return ran
 
 
-def carry_out(one: prepare.Prepared, directory: pathlib.Path, juju: str) -> alltests.Ran:
+def carry_out(one: prepare.Prepared, directory: pathlib.Path, juju: str) -> alltests.RunResult:
     """Run it in its folder, heard on the terminal."""
     with (
         screen.beside(screen.wanted(one.options.skin), directory) as free,
@@ -134,10 +134,12 @@ def until_signalled(main: Coroutine[Any, Any, T], saying: str = HEALING) -> T:
     return asyncio.run(go())
 
 
-def tell(directory: pathlib.Path, tests: Sequence[panel.Judged], asked: options.Options) -> None:
+def report_results(
+    directory: pathlib.Path, tests: Sequence[panel.Judged], asked: options.Options
+) -> None:
     """The summary on the terminal, and every report."""
     read = journalfile.read(directory / rundir.JOURNAL)
-    report = story.tell(read, tests, folder=str(directory))
+    report = story.summarise(read, tests, folder=str(directory))
     wrong = write.everything(directory, report, xunit=asked.xunit)
     painted = sys.stdout.isatty() and not os.environ.get('NO_COLOR')
     print(terminal.summary(report, painted=painted), end='')

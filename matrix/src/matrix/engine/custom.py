@@ -27,7 +27,7 @@ def body(context: model.Context) -> runner.Body:
     """
 
     async def run(
-        rule: suite.RuleSpec, event: progress.BusEvent | None, doings: runner.Doings
+        rule: suite.RuleSpec, event: progress.BusEvent | None, doings: runner.RuleActions
     ) -> object:
         try:
             task = utils.resolve_dotpath(rule.task)
@@ -41,7 +41,7 @@ def body(context: model.Context) -> runner.Body:
 class _Live(Mapping[str, str]):
     """The states as they are whenever they are looked at."""
 
-    def __init__(self, doings: runner.Doings):
+    def __init__(self, doings: runner.RuleActions):
         self._doings = doings
 
     def __getitem__(self, name: str) -> str:
@@ -59,7 +59,7 @@ async def call(
     context: model.Context,
     rule: suite.RuleSpec,
     event: progress.BusEvent | None,
-    doings: runner.Doings,
+    doings: runner.RuleActions,
 ) -> object:
     """Call one task function and return what it returns."""
     loop = asyncio.get_running_loop()

@@ -15,11 +15,11 @@ from matrix import model
 from matrix.engine import progress, rules
 from matrix.grammar import located, suite
 
-Said = Callable[[progress.BusEvent], None]
+OnBusEvent = Callable[[progress.BusEvent], None]
 
 
 @dataclasses.dataclass(frozen=True)
-class Doings:
+class RuleActions:
     """What the task of one rule may do to its test: set states and send events."""
 
     rule: int
@@ -40,7 +40,7 @@ class Doings:
         return self.board()
 
 
-Body = Callable[[suite.RuleSpec, progress.BusEvent | None, Doings], Awaitable[object]]
+Body = Callable[[suite.RuleSpec, progress.BusEvent | None, RuleActions], Awaitable[object]]
 
 
 async def run(
@@ -48,9 +48,9 @@ async def run(
     body: Body,
     *,
     policy: progress.Policy,
-    said: Said,
+    said: OnBusEvent,
     deadline: float | None = None,
-    ready: Callable[[Said], None] = lambda send: None,
+    ready: Callable[[OnBusEvent], None] = lambda send: None,
 ) -> progress.State:
     """Run a test to its end; no task of it outlives this call.
 
@@ -82,7 +82,7 @@ async def run(
 class _Running:
     group: asyncio.TaskGroup
     body: Body
-    said: Said
+    said: OnBusEvent
     state: progress.State
 
     def __post_init__(self) -> None:
@@ -133,7 +133,7 @@ class _Running:
     async def once(self, index: int, event: progress.BusEvent | None) -> progress.Ended:
         rule = self.state.test.rules[index]
         try:
-            doings = Doings(index, self.happen, lambda: dict(self.state.board))
+            doings = RuleActions(index, self.happen, lambda: dict(self.state.board))
             result = await self.body(rule, event, doings)
         except model.TestFailure as failure:
             return progress.Ended(index, 'failed', failure.message)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from matrix.faults import fault, kinds, rules, shell
+from matrix.faults import fault, kinds, nftables, shell
 from matrix.plans import snapshot
 
 _FIND = """
@@ -101,7 +101,7 @@ def _deposing() -> fault.Fault:
 # What an agent does without a network to its controller (a local Juju's is a socket) cannot be cut: there the agent
 # is frozen, which is the same for the workload, and the proof says so.
 _SEVER = shell.Scripts(
-    unable=_UNABLE + rules.NFT,
+    unable=_UNABLE + nftables.NFT,
     prepare=_PREPARE
     + """
 controllers=$(ss -tnpH state established | awk -v p="pid=$OLD," 'index($0, p) {print $4}' \\
@@ -112,15 +112,15 @@ keep CONTROLLERS "${controllers% }"
 if [ -z "$CONTROLLERS" ]; then kill -STOP "$OLD"; exit 0; fi
 nft -f - <<RULES
 table inet $(table) {{
-    {rules.ALIVE}
+    {nftables.ALIVE}
     chain out {{
         type filter hook output priority -150;
-        {rules.DEAD}
+        {nftables.DEAD}
         tcp dport 17070 counter drop
     }}
     chain in {{
         type filter hook input priority -150;
-        {rules.DEAD}
+        {nftables.DEAD}
         tcp sport 17070 counter drop
     }}
 }}
@@ -140,7 +140,7 @@ echo "$CONTROLLERS cannot be reached, $count packets dropped"
     heal="""
 if [ -z "$CONTROLLERS" ]; then kill -CONT "$OLD" 2>/dev/null || true; exit 0; fi
 """
-    + rules.DELETE,
+    + nftables.DELETE,
     healed="""
 if [ -n "$CONTROLLERS" ]; then
     no_table || exit 0

@@ -21,7 +21,7 @@ class Injection:
     `memory` is the event's own, kept from one question to the next (a process id before the kill, for the proof).
     """
 
-    event: plan.Event
+    event: plan.FaultEvent
     targets: tuple[str, ...]
     peers: tuple[str, ...]
     link: link.Link

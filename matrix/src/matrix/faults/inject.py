@@ -33,14 +33,14 @@ LATE = 20.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Driven:
+class FaultResult:
     """What an event came to.
 
     `refused`: it was not carried out; `unproven`: nobody saw it land; `unhealed`: it landed, and was not seen healed;
     `healed`: all of it was seen. `sentence` is the proof of landing, or why there is none.
     """
 
-    event: plan.Event
+    event: plan.FaultEvent
     outcome: Outcome
     sentence: str
 
@@ -60,7 +60,7 @@ class Busy:
             yield
 
 
-def injection(event: plan.Event, at: link.Link) -> fault.Injection:
+def injection(event: plan.FaultEvent, at: link.Link) -> fault.Injection:
     """The event at work in the model as it is now."""
     model = at.now()
     hit = machines(event.targets, model)
@@ -105,14 +105,14 @@ _ADDRESSES = 'ip -o addr show scope global 2>/dev/null | awk \'{sub(/[/].*/, "",
 
 async def drive(
     one: fault.Fault,
-    event: plan.Event,
+    event: plan.FaultEvent,
     at: link.Link,
     write: Write,
     *,
     busy: Busy | None = None,
     now: Callable[[], float] = time.monotonic,
     pause: float = 0.5,
-) -> Driven:
+) -> FaultResult:
     """Carry out one event, and write down what is seen.
 
     Args:
@@ -171,11 +171,11 @@ def _left(here: fault.Injection) -> dict[str, int]:
     }
 
 
-def _refused(one: fault.Fault, event: plan.Event, write: Write, reason: str) -> Driven:
+def _refused(one: fault.Fault, event: plan.FaultEvent, write: Write, reason: str) -> FaultResult:
     write(
         journal.Note(notes.REFUSED, {'event': event.id, 'fault': one.kind.name, 'reason': reason})
     )
-    return Driven(event, 'refused', reason)
+    return FaultResult(event, 'refused', reason)
 
 
 def _counts(here: fault.Injection) -> dict[str, located.Plain]:
@@ -204,7 +204,7 @@ class _Drive:
     healed: str = ''
     deadline: float = math.inf
 
-    async def run(self) -> Driven:
+    async def run(self) -> FaultResult:
         event = self.here.event
         try:
             async with self.armed():
@@ -222,7 +222,7 @@ class _Drive:
             return dataclasses.replace(
                 _refused(self.one, event, self.write, reason), outcome='unproven'
             )
-        return Driven(event, 'healed' if self.healed else 'unhealed', landed)
+        return FaultResult(event, 'healed' if self.healed else 'unhealed', landed)
 
     @contextlib.asynccontextmanager
     async def armed(self) -> AsyncGenerator[None]:

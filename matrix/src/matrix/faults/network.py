@@ -6,7 +6,7 @@ neighbour discovery and the machine's talk with itself are left alone.
 
 from __future__ import annotations
 
-from matrix.faults import fault, kinds, rules, shell
+from matrix.faults import fault, kinds, nftables, shell
 
 _HAS_PEERS = """
 [ -n "$PEERS" ] || { echo 'no other machine is in the model'; exit 0; }
@@ -21,7 +21,7 @@ def _split(direction: str) -> shell.Scripts:
     """Drops what comes from the peers; with 'both', what goes to them as well."""
     verdict = 'drop' if direction == 'both' else 'comment "leaves"'
     return shell.Scripts(
-        unable=rules.NFT + _HAS_PEERS,
+        unable=nftables.NFT + _HAS_PEERS,
         prepare=_REACHED,
         inject=f"""
 elements() {{ for one in $PEERS; do case $one in *:*) kind=6 ;; *) kind=4 ;; esac
@@ -32,18 +32,18 @@ six=$(elements 6)
 [ -z "$six" ] || six="elements = {{ $six }}"
 nft -f - <<RULES
 table inet $(table) {{
-    {rules.ALIVE}
+    {nftables.ALIVE}
     set four {{ type ipv4_addr; $four; }}
     set six {{ type ipv6_addr; $six; }}
     chain in {{
         type filter hook input priority -150;
-        {rules.SPARED}
+        {nftables.SPARED}
         ip saddr @four counter drop
         ip6 saddr @six counter drop
     }}
     chain out {{
         type filter hook output priority -150;
-        {rules.SPARED_OUT}
+        {nftables.SPARED_OUT}
         ip daddr @four counter {verdict}
         ip6 daddr @six counter {verdict}
         ip daddr 224.0.0.0/4 counter {verdict}
@@ -68,7 +68,7 @@ said="$said, $sent have left"
 """
         )
         + 'echo "$said"\n',
-        heal=rules.DELETE,
+        heal=nftables.DELETE,
         healed="""
 no_table || exit 0
 [ "$(probe reach 2 9 $REACHED)" = "$REACHED" ] || exit 0
@@ -83,7 +83,7 @@ def _incoming(*lines: str) -> str:
     return f"""
 nft -f - <<RULES
 table inet $(table) {{
-    {rules.ALIVE}
+    {nftables.ALIVE}
     chain in {{
         type filter hook input priority -150;
         {body}
@@ -94,16 +94,16 @@ RULES
 
 
 _LOSS = shell.Scripts(
-    unable=rules.NFT + _HAS_PEERS,
+    unable=nftables.NFT + _HAS_PEERS,
     prepare=_REACHED,
-    inject=_incoming(rules.SPARED, 'numgen random mod 100 < $PERCENT counter drop'),
+    inject=_incoming(nftables.SPARED, 'numgen random mod 100 < $PERCENT counter drop'),
     landed="""
 lost=$(probe lost 0.4 9 40 ${REACHED%% *})
 count=$(dropped)
 [ "$lost" -gt 0 ] && [ "$count" -gt 0 ] || exit 0
 echo "$lost of 40 connections were not answered within 0.4 s; $count packets dropped"
 """,
-    heal=rules.DELETE,
+    heal=nftables.DELETE,
     healed="""
 no_table || exit 0
 [ "$(probe lost 1 9 40 ${REACHED%% *})" = 0 ] || exit 0
@@ -113,7 +113,7 @@ echo 'all of 40 connections were answered'
 
 # On a port of a service that listens here, for all who ask for it, this machine included.
 _RESETS = shell.Scripts(
-    unable=rules.NFT
+    unable=nftables.NFT
     + """
 [ -n "${PORT:-}" ] || choose_service >/dev/null || echo 'no service listens there'
 """,
@@ -122,7 +122,7 @@ if [ -n "${PORT:-}" ]; then keep LISTENS "127.0.0.1:$PORT"; else choose_service;
 [ "$(answer)" = answered ] || { echo "what listens on port $PORT did not answer before the fault"; exit 1; }
 """,
     inject=_incoming(
-        rules.DEAD,
+        nftables.DEAD,
         'tcp dport $PORT numgen random mod 100 < $PERCENT counter reject with tcp reset',
     ),
     landed="""
@@ -131,7 +131,7 @@ count=$(dropped)
 [ "$seen" -gt 0 ] && [ "$count" -gt 0 ] || exit 0
 echo "$seen of 20 connections to port $PORT were reset; $count packets refused"
 """,
-    heal=rules.DELETE,
+    heal=nftables.DELETE,
     healed="""
 no_table || exit 0
 [ "$(probe resets "${LISTENS%:*}" "$PORT" 10)" = 0 ] || exit 0
@@ -140,7 +140,7 @@ echo "none of 10 connections to port $PORT was reset"
 )
 
 _DNS = shell.Scripts(
-    unable=rules.NFT
+    unable=nftables.NFT
     + """
 server=$(sed -n 's/^nameserver *//p' /etc/resolv.conf | head -n 1)
 [ -n "$server" ] || { echo 'it has no name server'; exit 0; }
@@ -152,10 +152,10 @@ server=$(sed -n 's/^nameserver *//p' /etc/resolv.conf | head -n 1)
 if [ "$REFUSE" = 1 ]; then what='counter reject'; else what='counter drop'; fi
 nft -f - <<RULES
 table inet $(table) {{
-    {rules.ALIVE}
+    {nftables.ALIVE}
     chain out {{
         type filter hook output priority -150;
-        {rules.DEAD}
+        {nftables.DEAD}
         meta l4proto {{ tcp, udp }} th dport 53 $what
     }}
 }}
@@ -167,7 +167,7 @@ count=$(dropped)
 [ "$count" -gt 0 ] || exit 0
 echo "$SERVER answered before and does not now; $count packets dropped"
 """,
-    heal=rules.DELETE,
+    heal=nftables.DELETE,
     healed="""
 no_table || exit 0
 [ "$(probe dns "$SERVER" 3)" = answered ] || exit 0

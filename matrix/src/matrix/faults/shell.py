@@ -166,12 +166,12 @@ class _Work:
         *,
         seconds: float = 30.0,
         quiet: bool = False,
-    ) -> dict[str, link.Ran]:
+    ) -> dict[str, link.ScriptResult]:
         """Run a script for every target at once, each whole or not at all: a shell reads a group to its end first."""
         noise = ' 2>/dev/null' if quiet else ''
         script = f'{{\n{read("common.sh")}\n{text}\n}} </dev/null{noise}\n'
 
-        async def one(target: str) -> link.Ran:
+        async def one(target: str) -> link.ScriptResult:
             variables = {**environment(injection, target, self.defaults), **(more or {})}
             return await injection.link.script(target, script, env=variables, within=seconds)
 
@@ -234,7 +234,7 @@ def _validated(name: str, value: str) -> str:
     return value
 
 
-def _all_well(ran: Mapping[str, link.Ran], what: str) -> None:
+def _all_well(ran: Mapping[str, link.ScriptResult], what: str) -> None:
     wrong = [
         f'{target} {what}: {_last(one.output) or f"exit code {one.code}"}'
         for target, one in ran.items()
@@ -244,7 +244,7 @@ def _all_well(ran: Mapping[str, link.Ran], what: str) -> None:
         raise link.LinkError('; '.join(wrong))
 
 
-def _proof(ran: Mapping[str, link.Ran]) -> fault.Proof:
+def _proof(ran: Mapping[str, link.ScriptResult]) -> fault.Proof:
     """What was seen at every target; nothing, if at one of them nothing was."""
     said = {target: '' if one.code else _last(one.output) for target, one in ran.items()}
     if not said or not all(said.values()):

@@ -58,7 +58,7 @@ def read(text: str, source: str) -> Imported:
     for entry in document.entries:
         reading.rest(entry)
     if not classes:
-        reading.leave_out(document.where, 'it has no tests')
+        reading.drop_part(document.where, 'it has no tests')
     return Imported(
         matrix_yaml=_suite(name, source, functions, classes),
         test_yaml=yaml.safe_dump({'matrix': {'model_prefix': f'zaza-{name}'}}, sort_keys=False),
@@ -72,7 +72,7 @@ def read(text: str, source: str) -> Imported:
 class _Reading:
     left: list[problem.Problem] = dataclasses.field(default_factory=list[problem.Problem])
 
-    def leave_out(self, where: problem.Where, message: str) -> None:
+    def drop_part(self, where: problem.Where, message: str) -> None:
         self.left.append(problem.Problem(where, message, 'warning'))
 
     def dotted(self, value: located.Value | None) -> Iterator[str]:
@@ -88,13 +88,13 @@ class _Reading:
                     if entry.key == _DEFAULT or len(value.entries) == 1:
                         yield from self.dotted(entry.value)
                     else:
-                        self.leave_out(
+                        self.drop_part(
                             entry.where, f'for the model {entry.key!r}: a test here has one model'
                         )
             case None | located.Scalar(value=None):
                 return
             case _:
-                self.leave_out(value.where, f'{located.kind(value)} is not a dotted name')
+                self.drop_part(value.where, f'{located.kind(value)} is not a dotted name')
 
     def bundles(self, value: located.Value | None) -> Iterator[str]:
         """Names of bundles: plain, under an alias, several at once, or with an environment."""
@@ -107,7 +107,7 @@ class _Reading:
             case located.Mapping():
                 if len(value.entries) > 1:
                     said = 'these bundles are for several models at once: a test here has one'
-                    self.leave_out(value.where, said)
+                    self.drop_part(value.where, said)
                 for entry in value.entries:
                     yield from self.bundles(entry.value)
             case _:
@@ -115,12 +115,12 @@ class _Reading:
 
     def rest(self, entry: located.Entry) -> None:
         if entry.key in _LEFT:
-            self.leave_out(entry.where, f'{entry.key}: {_LEFT[entry.key]}')
+            self.drop_part(entry.where, f'{entry.key}: {_LEFT[entry.key]}')
             return
         if entry.key not in ('charm_name', 'configure', 'tests', *_BUNDLES):
             known = (*_LEFT, *_BUNDLES, 'charm_name', 'configure', 'tests')
             near = problem.suggestion(entry.key, known)
-            self.leave_out(entry.where, f'{entry.key}: not known here{near}')
+            self.drop_part(entry.where, f'{entry.key}: not known here{near}')
 
 
 def _suite(name: str, source: str, functions: list[str], classes: list[str]) -> str:

@@ -70,20 +70,20 @@ def history(of: trial.Trial, name: str, said: Mapping[str, object]) -> verdict.V
 def _impossible(
     check: str, kind: str, key: Hashable, calls: Sequence[linear.Call]
 ) -> verdict.Verdict:
-    told = '; '.join(_told(one) for one in calls[-_SHOWN:])
+    described = '; '.join(_text(one) for one in calls[-_SHOWN:])
     more = f'{len(calls) - _SHOWN} before, ' if len(calls) > _SHOWN else ''
     where = f' of {key!r}' if key is not None else ''
-    sentence = f'no {kind}{where} can do this, in whatever order: {more}{told}'
+    sentence = f'no {kind}{where} can do this, in whatever order: {more}{described}'
     evidence = tuple(one.seq for one in calls)
     signature = verdict.Signature('history', check.removeprefix('history of '), 'impossible')
     return verdict.Verdict(check, _FAIL, sentence, evidence, signature)
 
 
-def _told(one: linear.Call) -> str:
+def _text(one: linear.Call) -> str:
     asked = '' if one.name == 'read' else f' {_plainly(one.asked)}'
     if not one.sure:
         return f'{one.name}{asked} ({one.start:.2f} s, never answered)'
-    said = f' → {_plainly(one.answer)}' if one.name in {'read', 'cas', 'transfer'} else ''
+    said = f' → {_plainly(one.response)}' if one.name in {'read', 'cas', 'transfer'} else ''
     return f'{one.name}{asked}{said} ({one.start:.2f} to {one.end:.2f} s)'
 
 
@@ -132,11 +132,11 @@ def _call(one: journal.Done, name: str, kind: str, asked: Mapping[str, object]) 
         else tuple(_frozen(asked.get(p)) for p in parts)
     )
     end = math.inf if one.how != 'ok' or one.ended_at is None else one.ended_at
-    answer = None if one.end is None else _answer(one.end.value, name, kind)
-    return linear.Call(one.seq, one.at, end, name, what, answer, one.invoke.process)
+    response = None if one.end is None else _response(one.end.value, name, kind)
+    return linear.Call(one.seq, one.at, end, name, what, response, one.invoke.process)
 
 
-def _answer(value: object, name: str, kind: str) -> Hashable:
+def _response(value: object, name: str, kind: str) -> Hashable:
     held = trial.mapping(value)
     if 'value' in held and 'key' in held:
         value = held['value']
@@ -170,7 +170,7 @@ def session(of: trial.Trial, name: str, said: Mapping[str, object]) -> verdict.V
                 looked += 1
                 if (why := _forgotten(kind, earlier, later, calls)) and not of.expect.stale:
                     where = f' of {key!r}' if key is not None else ''
-                    sentence = f'client {later.process}{where} {why}: {_told(earlier)}, then {_told(later)}'
+                    sentence = f'client {later.process}{where} {why}: {_text(earlier)}, then {_text(later)}'
                     signature = verdict.Signature('session', name, why)
                     return verdict.Verdict(
                         check, _FAIL, sentence, (earlier.seq, later.seq), signature
@@ -208,11 +208,11 @@ def _forgotten(
     own = earlier.name != 'read'
     why = 'did not read its own write' if own else 'read what is older than it had read'
     if kind in {'set', 'list'}:
-        had = {earlier.asked} if own else {*cast('Sequence[Hashable]', earlier.answer or ())}
-        return why if had - {*cast('Sequence[Hashable]', later.answer or ())} else ''
+        had = {earlier.asked} if own else {*cast('Sequence[Hashable]', earlier.response or ())}
+        return why if had - {*cast('Sequence[Hashable]', later.response or ())} else ''
     if kind == 'register' and earlier.name in {'read', 'write'}:
-        known = earlier.asked if own else earlier.answer
-        return why if later.answer != known and _older(later.answer, known, calls) else ''
+        known = earlier.asked if own else earlier.response
+        return why if later.response != known and _older(later.response, known, calls) else ''
     return ''
 
 

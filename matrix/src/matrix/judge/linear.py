@@ -23,7 +23,7 @@ MOST = 2_000_000
 class Call:
     """One operation. `seq` tells it from the others; `end` is infinite where nobody knows whether it was done.
 
-    `asked` is what it was asked (a value, or several as a tuple), `answer` what it said; None where it did not.
+    `asked` is what it was asked (a value, or several as a tuple), `response` what it said; None where it did not.
     """
 
     seq: int
@@ -31,7 +31,7 @@ class Call:
     end: float
     name: str
     asked: Hashable = None
-    answer: Hashable = None
+    response: Hashable = None
     process: str = ''
 
     @property
@@ -70,12 +70,12 @@ class Found:
 class _Entry:
     """A call or its answer in the list of what happened."""
 
-    __slots__ = ('after', 'answer', 'before', 'bit', 'call')
+    __slots__ = ('after', 'before', 'bit', 'call', 'response')
 
     def __init__(self, call: Call, bit: int, answer: _Entry | None):
         self.call = call
         self.bit = bit
-        self.answer = answer  # Of a call; None of an answer, and of what was never answered.
+        self.response = answer  # Of a call; None of an answer, and of what was never answered.
         self.before: _Entry | None = None
         self.after: _Entry | None = None
 
@@ -158,7 +158,7 @@ def _linked(calls: Sequence[Call]) -> _Entry:
 
 
 def _lift(entry: _Entry) -> None:
-    for one in (entry, entry.answer):
+    for one in (entry, entry.response):
         if one is not None and one.before is not None:
             one.before.after = one.after
             if one.after is not None:
@@ -166,7 +166,7 @@ def _lift(entry: _Entry) -> None:
 
 
 def _unlift(entry: _Entry) -> None:
-    for one in (entry.answer, entry):
+    for one in (entry.response, entry):
         if one is not None and one.before is not None:
             one.before.after = one
             if one.after is not None:

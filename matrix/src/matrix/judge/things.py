@@ -18,11 +18,11 @@ def register(first: Hashable = None) -> linear.Model:
             case 'write':
                 return True, call.asked
             case 'read':
-                return not call.sure or call.answer == state, state
+                return not call.sure or call.response == state, state
             case 'cas':
                 old, new = cast('tuple[Hashable, Hashable]', call.asked)
                 fits = state == old
-                said = fits if not call.sure else bool(call.answer)
+                said = fits if not call.sure else bool(call.response)
                 return said == fits, new if fits else state
             case _:
                 return False, state
@@ -36,10 +36,10 @@ def register(first: Hashable = None) -> linear.Model:
         if call.name == 'cas':
             return (
                 frozenset({cast('tuple[Hashable, Hashable]', call.asked)[0]})
-                if call.answer
+                if call.response
                 else frozenset()
             )
-        return frozenset({call.answer}) if call.name == 'read' else frozenset()
+        return frozenset({call.response}) if call.name == 'read' else frozenset()
 
     return linear.Model('register', first, step, made, seen)
 
@@ -51,7 +51,7 @@ def counter(first: int = 0) -> linear.Model:
         now = cast('int', state)
         if call.name == 'add':
             return True, now + cast('int', call.asked)
-        return not call.sure or call.answer == now, now
+        return not call.sure or call.response == now, now
 
     def made(call: linear.Call) -> frozenset[Hashable]:
         return frozenset({'sum'}) if call.name == 'add' else frozenset()
@@ -69,7 +69,7 @@ def grow_only_set() -> linear.Model:
         now = cast('frozenset[Hashable]', state)
         if call.name == 'add':
             return True, now | {call.asked}
-        return not call.sure or call.answer == now, now
+        return not call.sure or call.response == now, now
 
     return linear.Model('set', frozenset[Hashable](), step, _added('add'), _elements)
 
@@ -81,7 +81,7 @@ def appended() -> linear.Model:
         now = cast('tuple[Hashable, ...]', state)
         if call.name == 'append':
             return True, (*now, call.asked)
-        return not call.sure or call.answer == now, now
+        return not call.sure or call.response == now, now
 
     return linear.Model('list', (), step, _added('append'), _elements)
 
@@ -94,7 +94,7 @@ def _added(name: str):
 
 
 def _elements(call: linear.Call) -> frozenset[Hashable]:
-    return frozenset(cast('tuple[Hashable, ...]', call.answer or ()))
+    return frozenset(cast('tuple[Hashable, ...]', call.response or ()))
 
 
 def bank(accounts: Mapping[str, int]) -> linear.Model:
@@ -103,10 +103,10 @@ def bank(accounts: Mapping[str, int]) -> linear.Model:
     def step(state: linear.State, call: linear.Call) -> _Pair:
         now = dict(cast('tuple[tuple[str, int], ...]', state))
         if call.name == 'read':
-            return not call.sure or call.answer == state, state
+            return not call.sure or call.response == state, state
         source, target, amount = cast('tuple[str, str, int]', call.asked)
         enough = now.get(source, 0) >= amount
-        if call.sure and bool(call.answer) != enough:
+        if call.sure and bool(call.response) != enough:
             return False, state
         if enough:
             now[source] = now.get(source, 0) - amount

@@ -20,10 +20,10 @@ def thresholds(of: trial.Trial) -> verdict.Verdict:
     for kind, limits in of.expect.thresholds:
         some = [one for one in of.done if one.invoke.kind == kind]
         for name, most in limits:
-            if name != 'errors' and len(_answers(some)) < LEAST:
+            if name != 'errors' and len(_latencies(some)) < LEAST:
                 unknown = (
                     unknown
-                    or f'{kind} was answered {len(_answers(some))} times, too few for its {name}'
+                    or f'{kind} was answered {len(_latencies(some))} times, too few for its {name}'
                 )
                 continue
             if not some:
@@ -55,10 +55,10 @@ def _exceeded(
 def _figure(name: str, some: Sequence[journal.Done]) -> float:
     if name == 'errors':
         return sum(one.how != 'ok' for one in some) / len(some)
-    return stats.percentile(_answers(some), float(name.removeprefix('p')) / 100)
+    return stats.percentile(_latencies(some), float(name.removeprefix('p')) / 100)
 
 
-def _answers(some: Sequence[journal.Done]) -> list[float]:
+def _latencies(some: Sequence[journal.Done]) -> list[float]:
     return [one.latency for one in some if one.how == 'ok' and one.latency is not None]
 
 

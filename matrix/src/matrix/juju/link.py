@@ -14,7 +14,7 @@ class LinkError(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class Ran:
+class ScriptResult:
     """What a script on a machine came to."""
 
     code: int
@@ -49,7 +49,7 @@ class Link(Protocol):
         *,
         env: Mapping[str, str] | None = None,
         within: float = 30.0,
-    ) -> Ran:
+    ) -> ScriptResult:
         """Run a shell script as root on a unit's machine (or a machine by id), over ssh: not through the unit's agent.
 
         Script and environment go over standard input, so neither shows in a process list. Never raises for what the

@@ -112,12 +112,12 @@ class Live:
         *,
         env: Mapping[str, str] | None = None,
         within: float = 30.0,
-    ) -> link.Ran:
+    ) -> link.ScriptResult:
         """Run a shell script as root on a machine, over ssh; see `link.Link`."""
         mark = f'ended-{secrets.token_hex(8)}'
         stdin_text = wrapped(text, env or {}, mark)
 
-        def call(juju: client.Client) -> link.Ran:
+        def call(juju: client.Client) -> link.ScriptResult:
             try:
                 output, errors = juju.both('ssh', target, _ROOT, stdin=stdin_text)
             except jubilant.CLIError as error:
@@ -126,7 +126,7 @@ class Live:
             if not found:
                 raise link.LinkError(f'{target} cannot be reached: {_last(errors or output)}')
             # Errors of the way there, such as ssh's own warnings, are not what the script said.
-            return link.Ran(int(code), before.removesuffix('\n')[-_MOST_OUTPUT:])
+            return link.ScriptResult(int(code), before.removesuffix('\n')[-_MOST_OUTPUT:])
 
         return await self.carry(call, within, f'a script on {target}')
 

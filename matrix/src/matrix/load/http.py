@@ -77,13 +77,13 @@ class Http:
             else (lambda: self._whom(endpoint))
         )
 
-        async def do(value: located.Plain) -> load.Did:
+        async def do(value: located.Plain) -> load.Result:
             return await self._do(endpoint, str(value))
 
         return load.Kind(endpoint.name, do, asked, endpoint.weight, endpoint.timeout)
 
     def _control(self, endpoint: spec.Endpoint) -> load.Kind:
-        async def do(value: located.Plain) -> load.Did:
+        async def do(value: located.Plain) -> load.Result:
             did = await self._do(endpoint, str(value))
             return dataclasses.replace(did, value=did.value is False)
 
@@ -128,7 +128,7 @@ class Http:
 
         return _PLACE.sub(one, endpoint.url)
 
-    async def _do(self, endpoint: spec.Endpoint, value: str) -> load.Did:
+    async def _do(self, endpoint: spec.Endpoint, value: str) -> load.Result:
         if self._client is None:
             raise RuntimeError('not prepared')
         keyed = bool(endpoint.reads) or '{key}' in endpoint.url + endpoint.body
@@ -143,15 +143,15 @@ class Http:
         client.check(endpoint.method, response.status, endpoint.expect)
         if keyed:
             self._keys.setdefault(endpoint.name, []).append(key)
-        return load.Did(value or None, request=response.request)
+        return load.Result(value or None, request=response.request)
 
-    def _read(self, endpoint: spec.Endpoint, key: str, response: client.Response) -> load.Did:
+    def _read(self, endpoint: spec.Endpoint, key: str, response: client.Response) -> load.Result:
         if response.status in {404, 410}:
-            return load.Did(False, request=response.request)
+            return load.Result(False, request=response.request)
         client.check(endpoint.method, response.status, endpoint.expect)
         written = next((one for one in self.endpoints if one.name == endpoint.reads), None)
         expected = written.body.replace('{key}', key).encode() if written else b''
-        return load.Did(expected in response.body, request=response.request)
+        return load.Result(expected in response.body, request=response.request)
 
 
 def _of_nothing(endpoint: spec.Endpoint) -> str:

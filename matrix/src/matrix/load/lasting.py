@@ -26,8 +26,8 @@ SERVER = stock.Sort('server', ('network',), most=2)
 VOLUME = stock.Sort('volume', most=2)
 ATTACHMENT = stock.Sort('attachment', ('server', 'volume'), most=2, alone=frozenset({'volume'}))
 
-UNANSWERED = (aiohttp.ClientError, OSError, TimeoutError, client.UnclearError)
-ANSWER_S = 30.0
+TRANSIENT_STATUSES = (aiohttp.ClientError, OSError, TimeoutError, client.UnclearError)
+TIMEOUT_S = 30.0
 """Seconds for a single answer, where nobody else has a limit."""
 
 POLL_S = 2.0
@@ -106,13 +106,13 @@ class Lasting:
             found = of(self.stock, sort)
             return found.name if found else None
 
-        async def make(value: located.Plain) -> load.Did:
+        async def make(value: located.Plain) -> load.Result:
             return await self._make(sort, str(value))
 
-        async def let_go(value: located.Plain) -> load.Did:
+        async def let_go(value: located.Plain) -> load.Result:
             return await self._let_go(str(value))
 
-        async def look(value: located.Plain) -> load.Did:
+        async def look(value: located.Plain) -> load.Result:
             return await self._look(str(value))
 
         work = _WORK_S[sort]
@@ -124,7 +124,7 @@ class Lasting:
 
     # The three operations.
 
-    async def _make(self, sort: str, name: str) -> load.Did:
+    async def _make(self, sort: str, name: str) -> load.Result:
         thing = stock.to_make(self.stock, sort)
         if thing is None or thing.name != name:
             raise load.Refused('nothing to stand on')
@@ -143,9 +143,9 @@ class Lasting:
         finally:
             self.busy -= 1
         self.stock = stock.become(self.stock, name, 'held')
-        return load.Did(facts)
+        return load.Result(facts)
 
-    async def _look(self, name: str) -> load.Did:
+    async def _look(self, name: str) -> load.Result:
         thing = self.stock.thing(name)
         self.busy += 1
         try:
@@ -153,9 +153,9 @@ class Lasting:
         finally:
             self.busy -= 1
         self.stock = stock.looked(self.stock, name)
-        return load.Did(False if facts is None else facts)
+        return load.Result(False if facts is None else facts)
 
-    async def _let_go(self, name: str) -> load.Did:
+    async def _let_go(self, name: str) -> load.Result:
         thing = self.stock.thing(name)
         self.stock = stock.become(self.stock, name, 'going')
         service, path = self._place(thing)
@@ -176,7 +176,7 @@ class Lasting:
         finally:
             self.busy -= 1
         self.stock = stock.become(self.stock, name, 'gone')
-        return load.Did(True)
+        return load.Result(True)
 
     def _place(self, thing: stock.Thing) -> tuple[str, str]:
         """The service that has it, and the path to it."""
@@ -198,8 +198,8 @@ class Lasting:
     async def _until(self, there: Callable[[], Awaitable[bool]]) -> None:
         """Wait; that somebody does not answer meanwhile is for those who look. The operation has a limit."""
         while True:
-            with contextlib.suppress(*UNANSWERED, load.Refused):
-                async with asyncio.timeout(ANSWER_S):
+            with contextlib.suppress(*TRANSIENT_STATUSES, load.Refused):
+                async with asyncio.timeout(TIMEOUT_S):
                     if await there():
                         return
             await asyncio.sleep(self.pause)

@@ -14,7 +14,7 @@ class Refused(Exception):  # noqa: N818  # what the service did, not what went w
 
 
 @dataclasses.dataclass(frozen=True)
-class Did:
+class Result:
     """What an operation came to: its value, who answered, and the service's own id of the request."""
 
     value: located.Plain = None
@@ -31,7 +31,7 @@ class Kind:
     """
 
     name: str
-    do: Callable[[located.Plain], Awaitable[Did]]
+    do: Callable[[located.Plain], Awaitable[Result]]
     asked: Callable[[], located.Plain] = lambda: ''
     weight: float = 1.0
     timeout: float = 10.0

@@ -22,7 +22,7 @@ import aiohttp
 
 from matrix.grammar import located
 from matrix.juju import link
-from matrix.load import client, ground, lasting, load, stock, sweep
+from matrix.load import client, lasting, load, prerequisites, stock, sweep
 from matrix.plans import snapshot
 
 _INTERFACES = ('public', 'internal', 'admin')
@@ -32,7 +32,7 @@ _HELD = 200  # tokens that are kept for validation; the oldest go first
 _OLDEST_S = 1800.0  # a token is not used for longer, unless it says that it ends sooner
 _MOST_IMAGES = 300
 _CONTENT = 1024  # bytes of an image
-_UNANSWERED = (aiohttp.ClientError, OSError, TimeoutError, client.UnclearError)
+_TRANSIENT = (aiohttp.ClientError, OSError, TimeoutError, client.UnclearError)
 
 
 def fits(model: snapshot.Model) -> bool:
@@ -146,12 +146,12 @@ class OpenStack:
 
     async def _prepare_lasting(self) -> list[load.Kind]:
         at = self._lasting
-        sorts = await ground.sorts(self._service, self._urls)
+        sorts = await prerequisites.sorts(self._service, self._urls)
         at.stock = stock.Stock(self.run, sorts)
-        at.volumes = ground.volumes(self._urls) or at.volumes
+        at.volumes = prerequisites.volumes(self._urls) or at.volumes
         if not sorts:
             return []
-        await ground.lay(at)
+        await prerequisites.create(at)
         before = await sweep.see(at)
         known = {str(one.get('id')) for one in before.servers or ()}
         self._orphaned = (before.allocations or frozenset()) - known
@@ -165,13 +165,13 @@ class OpenStack:
 
         async def remove(name: str) -> None:
             async with gate:
-                with contextlib.suppress(*_UNANSWERED):
+                with contextlib.suppress(*_TRANSIENT):
                     await self._ask('DELETE', self._image(name), token=self._token())
 
         try:
             if self._lasting.stock.sorts:
                 await sweep.drop(self._lasting)
-                await ground.lift(self._lasting)
+                await prerequisites.delete(self._lasting)
             async with asyncio.TaskGroup() as group:
                 for name in self._begun:
                     group.create_task(remove(name))
@@ -193,26 +193,26 @@ class OpenStack:
 
     # What a turn does.
 
-    async def _do_issue(self, value: located.Plain) -> load.Did:
+    async def _do_issue(self, value: located.Plain) -> load.Result:
         response = await self._issue(str(value))
-        return load.Did(value, request=response.request)
+        return load.Result(value, request=response.request)
 
-    async def _do_validate(self, value: located.Plain) -> load.Did:
+    async def _do_validate(self, value: located.Plain) -> load.Result:
         text = next((one.text for one in self._tokens if one.name == value), '')
         url = f'{self._url("identity")}/auth/tokens'
         response = await self._ask('GET', url, token=text, headers={'X-Subject-Token': text})
         if response.status in {401, 404}:  # It asks for itself: it is not known here.
-            return load.Did(False, request=response.request)
+            return load.Result(False, request=response.request)
         client.check('GET', response.status, (200,))
-        return load.Did(True, request=response.request)
+        return load.Result(True, request=response.request)
 
-    async def _do_catalogue(self, _: located.Plain) -> load.Did:
+    async def _do_catalogue(self, _: located.Plain) -> load.Result:
         return await self._read(f'{self._url("identity")}/auth/catalog')
 
-    async def _do_placement(self, _: located.Plain) -> load.Did:
+    async def _do_placement(self, _: located.Plain) -> load.Result:
         return await self._read(f'{self._url("placement")}/resource_providers')
 
-    async def _do_create(self, value: located.Plain) -> load.Did:
+    async def _do_create(self, value: located.Plain) -> load.Result:
         name, token = str(value), self._token()
         self._begun.add(name)
         asked = {
@@ -230,23 +230,23 @@ class OpenStack:
         )
         client.check('PUT', response.status, (204,))
         self._images.append(name)
-        return load.Did(value, request=response.request)
+        return load.Result(value, request=response.request)
 
-    async def _do_read(self, value: located.Plain) -> load.Did:
+    async def _do_read(self, value: located.Plain) -> load.Result:
         name = str(value)
         response = await self._ask('GET', f'{self._image(name)}/file', token=self._token())
         if response.status in {204, 404}:
-            return load.Did(False, request=response.request)
+            return load.Result(False, request=response.request)
         client.check('GET', response.status, (200,))
-        return load.Did(response.body == _content(name), request=response.request)
+        return load.Result(response.body == _content(name), request=response.request)
 
     # How it is asked.
 
-    async def _read(self, url: str) -> load.Did:
+    async def _read(self, url: str) -> load.Result:
         response = await self._ask('GET', url, token=self._token())
         client.check('GET', response.status, (200,))
         response.json()
-        return load.Did(request=response.request)
+        return load.Result(request=response.request)
 
     async def _ask(
         self,
@@ -337,7 +337,7 @@ class OpenStack:
             try:
                 async with asyncio.timeout(_PROBE_S):
                     response = await self._ask('GET', f'{url.rstrip("/")}/')
-            except _UNANSWERED:
+            except _TRANSIENT:
                 return False
             return response.status < 500
 

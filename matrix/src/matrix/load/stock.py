@@ -102,7 +102,7 @@ def to_let_go(stock: Stock, sort: str) -> Thing | None:
     able = (
         one
         for one in stock.of(sort, 'held')
-        if not one.stays and one.looks >= LOOKS and not _carried(stock, one)
+        if not one.stays and one.looks >= LOOKS and not _required_by(stock, one)
     )
     return next(able, None)
 
@@ -144,7 +144,7 @@ def _changed(stock: Stock, name: str, **to: object) -> Stock:
     return dataclasses.replace(stock, things=things)
 
 
-def _carried(stock: Stock, thing: Thing) -> tuple[Thing, ...]:
+def _required_by(stock: Stock, thing: Thing) -> tuple[Thing, ...]:
     """What stands on it, or may."""
     return tuple(one for one in stock.things if thing.name in one.on and one.state != 'gone')
 
@@ -161,6 +161,6 @@ def _foundation(stock: Stock, sort: Sort, below: str, *, stays: bool) -> Thing |
         able = [
             one
             for one in able
-            if not any(other.sort == sort.name for other in _carried(stock, one))
+            if not any(other.sort == sort.name for other in _required_by(stock, one))
         ]
-    return min(able, key=lambda one: len(_carried(stock, one)), default=None)
+    return min(able, key=lambda one: len(_required_by(stock, one)), default=None)

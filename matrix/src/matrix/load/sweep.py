@@ -114,8 +114,8 @@ async def _delete(at: lasting.Lasting, one: leftovers.Left, *, force: bool) -> N
     """What comes of it, the next look shows."""
     service = at.volumes if one.what == 'volume' else one.service
     path = f'/{one.what}s/{one.id}'
-    with contextlib.suppress(*lasting.UNANSWERED):
-        async with asyncio.timeout(lasting.ANSWER_S):
+    with contextlib.suppress(*lasting.TRANSIENT_STATUSES):
+        async with asyncio.timeout(lasting.TIMEOUT_S):
             if force and one.what == 'volume':
                 reset = {'status': 'error', 'attach_status': 'detached'}
                 await at.ask(service, 'POST', f'{path}/action', {'os-reset_status': reset})
@@ -136,11 +136,11 @@ async def _list(
 ) -> tuple[leftovers.Listed, ...] | None:
     """What a service lists; None where it does not say."""
     try:
-        async with asyncio.timeout(lasting.ANSWER_S):
+        async with asyncio.timeout(lasting.TIMEOUT_S):
             response = await at.ask(service, 'GET', path, None, headers)
         client.check('GET', response.status, (200,))
         return tuple(response.json()[key])
-    except (*lasting.UNANSWERED, load.Refused, KeyError, TypeError):
+    except (*lasting.TRANSIENT_STATUSES, load.Refused, KeyError, TypeError):
         return None
 
 

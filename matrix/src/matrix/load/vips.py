@@ -63,7 +63,7 @@ mv "$here/log" "$here/taken" 2>/dev/null && cat "$here/taken" && rm "$here/taken
 echo "$word $(cut -d' ' -f1 /proc/uptime) $(look)"
 """
 )
-LEAVE = r"""
+CLEAN_UP = r"""
 here=/run/matrix-vips
 kill "$(cat "$here/pid" 2>/dev/null)" 2>/dev/null
 rm -rf "$here"
@@ -71,7 +71,7 @@ rm -rf "$here"
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class VipSample:
     """What one machine had from one second of the run on.
 
     Each of `addresses` is an interface, an address, and whether the network gave it. `new`: nobody looked just before,
@@ -87,7 +87,7 @@ class Look:
         return any(one == address for _, one, _ in self.addresses)
 
 
-def read(output: str, now: float) -> tuple[Look, ...]:
+def read(output: str, now: float) -> tuple[VipSample, ...]:
     """What a visit found, in order; `now` is the second of the run at which it ended. Pure."""
     found: list[tuple[float, frozenset[tuple[str, str, bool]], bool]] = []
     up = 0.0
@@ -104,11 +104,11 @@ def read(output: str, now: float) -> tuple[Look, ...]:
             )
             found.append((up, addresses, words[0] == 'new'))
     # The last line was written when the visit ended; the others so much before.
-    return tuple(Look(round(now - (up - at), 2), had, new) for at, had, new in found)
+    return tuple(VipSample(round(now - (up - at), 2), had, new) for at, had, new in found)
 
 
 def virtual(
-    looks: Mapping[str, Look], model: snapshot.Model, said: Iterable[str] = ()
+    looks: Mapping[str, VipSample], model: snapshot.Model, said: Iterable[str] = ()
 ) -> frozenset[str]:
     """The virtual addresses: those that are said to be (`vip` options), and those that Juju does not show. Pure.
 
@@ -127,7 +127,7 @@ def virtual(
 
 
 def owners(
-    timelines: Mapping[str, Sequence[Look]],
+    timelines: Mapping[str, Sequence[VipSample]],
     address: str,
     *,
     since: float = 0.0,
@@ -165,7 +165,7 @@ def owners(
     return tuple(found)
 
 
-def _held(looks: Sequence[Look], address: str, moment: float) -> bool:
+def _held(looks: Sequence[VipSample], address: str, moment: float) -> bool:
     if not looks or looks[-1].at < moment:
         return False
     known = sum(look.at <= moment for look in looks)
@@ -201,7 +201,7 @@ async def watch(
     }
     if not addresses:
         return
-    timelines: dict[str, list[Look]] = {}
+    timelines: dict[str, list[VipSample]] = {}
     try:
         while True:
             units = [
@@ -223,15 +223,15 @@ async def watch(
     finally:
         with contextlib.suppress(link.LinkError, TimeoutError):
             async with asyncio.timeout(_WITHIN_S):
-                await _visits(at, list(timelines), LEAVE, now)
+                await _visits(at, list(timelines), CLEAN_UP, now)
 
 
 async def _visits(
     at: link.Link, units: Sequence[str], script: str, now: Callable[[], float]
-) -> dict[str, tuple[Look, ...]]:
+) -> dict[str, tuple[VipSample, ...]]:
     gate = asyncio.Semaphore(3)  # The link is there for others, too.
 
-    async def visit(unit: str) -> tuple[str, tuple[Look, ...]] | None:
+    async def visit(unit: str) -> tuple[str, tuple[VipSample, ...]] | None:
         async with gate:
             try:
                 ran = await at.script(unit, script, within=_WITHIN_S)

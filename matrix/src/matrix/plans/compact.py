@@ -17,7 +17,7 @@ def compact(full: plan.Plan) -> plan.Plan:
     """The same events in the same order: those that overlapped still do, and long pauses are short."""
     moved = 0.0  # by how many seconds events come earlier
     end = FIRST - LONGEST
-    found: list[plan.Event] = []
+    found: list[plan.FaultEvent] = []
     for event in sorted(full.events, key=lambda one: one.at):
         moved = max(moved, event.at - end - LONGEST)
         at = round(event.at - moved, 1)

@@ -201,10 +201,10 @@ def events(
     seed: int,
     *,
     gap: float,
-) -> tuple[plan.Event, ...]:
+) -> tuple[plan.FaultEvent, ...]:
     """The events of a plan's rows, with their targets; a row that nobody can be struck for is left out."""
     by = {kind.name: kind for kind in kinds}
-    found: list[plan.Event] = []
+    found: list[plan.FaultEvent] = []
     for number, row in enumerate(chosen_rows, 1):
         kind = by[row.kind]
         event = plan.event(seed, number, (narrowed(kind, row.application),), gap)
@@ -215,7 +215,9 @@ def events(
     return tuple(found)
 
 
-def _moment(row: Row, before: Sequence[plan.Event], event: plan.Event, gap: float) -> float:
+def _moment(
+    row: Row, before: Sequence[plan.FaultEvent], event: plan.FaultEvent, gap: float
+) -> float:
     if not before:
         return min(event.at, gap)
     last = before[-1]

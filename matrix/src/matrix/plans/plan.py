@@ -13,7 +13,7 @@ from matrix.plans import selectors, snapshot, streams
 
 
 @dataclasses.dataclass(frozen=True)
-class Event:
+class FaultEvent:
     """One fault. `at` is seconds after the bundle settled, `hold` seconds until it is healed."""
 
     id: str
@@ -30,7 +30,7 @@ class Plan:
     """Events in the order of their ids; `bundle` is the digest of the bundle that it was made for."""
 
     seed: int
-    events: tuple[Event, ...]
+    events: tuple[FaultEvent, ...]
     bundle: str = ''
 
 
@@ -75,7 +75,7 @@ def generate(
     return Plan(seed, tuple(one for one in found if one.targets), bundle)
 
 
-def resolve(event: Event, model: snapshot.Model, seed: int) -> Event:
+def resolve(event: FaultEvent, model: snapshot.Model, seed: int) -> FaultEvent:
     """The event with targets in this model: those it had, where all exist, else others like them.
 
     Who is struck for leading is whoever leads: what was deposed in one replay does not lead in the next.
@@ -92,7 +92,7 @@ def resolve(event: Event, model: snapshot.Model, seed: int) -> Event:
     return dataclasses.replace(event, targets=tuple(one.name for one in chosen))
 
 
-def _lead_as_asked(event: Event, model: snapshot.Model) -> bool:
+def _lead_as_asked(event: FaultEvent, model: snapshot.Model) -> bool:
     leaders = {unit.name for one in model.applications for unit in one.units if unit.leader}
     asked = [bool(step.get('value', True)) for step in event.selectors if step.name == 'leader']
     return all((target in leaders) is wanted for target in event.targets for wanted in asked)
@@ -103,7 +103,7 @@ def without(plan: Plan, ids: frozenset[str]) -> Plan:
     return dataclasses.replace(plan, events=tuple(one for one in plan.events if one.id not in ids))
 
 
-def weaker(event: Event, kind: Kind) -> tuple[Event, ...]:
+def weaker(event: FaultEvent, kind: Kind) -> tuple[FaultEvent, ...]:
     """Milder forms of an event, the mildest first: the shortest hold, one target, least parameters."""
     least, _ = kind.hold
     holds = (least, round((event.hold + least) / 2, 1))
@@ -121,12 +121,12 @@ def weaker(event: Event, kind: Kind) -> tuple[Event, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def event(seed: int, number: int, kinds: Sequence[Kind], gap: float) -> Event:
+def event(seed: int, number: int, kinds: Sequence[Kind], gap: float) -> FaultEvent:
     """The event of this number, of one of some kinds, without targets; about `gap` seconds after the one before."""
     name = f'e{number}'
     kind = streams.stream(seed, name, 'kind').choice(kinds)
     start = (number - 1 + streams.stream(seed, name, 'at').random()) * gap
-    return Event(
+    return FaultEvent(
         id=name,
         fault=kind.name,
         at=round(start, 1),

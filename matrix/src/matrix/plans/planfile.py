@@ -76,7 +76,7 @@ def read(text: str, source: str) -> plan.Plan:
     return plan.Plan(seed, tuple(event for event in found if event is not None), bundle)
 
 
-def _event(value: located.Value, problems: list[problem.Problem]) -> plan.Event | None:
+def _event(value: located.Value, problems: list[problem.Problem]) -> plan.FaultEvent | None:
     if not isinstance(value, located.Mapping):
         message = f'an event is a mapping, this is {located.kind(value)}'
         problems.append(problem.Problem(value.where, message))
@@ -97,7 +97,7 @@ def _event(value: located.Value, problems: list[problem.Problem]) -> plan.Event 
         problems.append(problem.Problem(value.where, "an event needs 'selectors', a list"))
     if len(problems) > before:
         return None
-    return plan.Event(
+    return plan.FaultEvent(
         name, fault, float(at), float(hold), steps, tuple(targets), tuple(parameters.items())
     )
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from matrix.judge import verdict
 from matrix.plans import plan
 
-Run = Callable[[plan.Plan], verdict.Signature | None]
+RunPlan = Callable[[plan.Plan], verdict.Signature | None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Shrunk:
 
 def shrink(
     full: plan.Plan,
-    run: Run,
+    run: RunPlan,
     *,
     signature: verdict.Signature,
     suspects: Sequence[str] = (),
@@ -64,14 +64,14 @@ def shrink(
 
 @dataclasses.dataclass
 class _Trial:
-    run: Run
+    run: RunPlan
     signature: verdict.Signature
     budget: int
     runs: int = 0
     refused: bool = False
 
     def __post_init__(self) -> None:
-        self.known: dict[tuple[plan.Event, ...], bool] = {}
+        self.known: dict[tuple[plan.FaultEvent, ...], bool] = {}
 
     def fails(self, candidate: plan.Plan) -> bool:
         if candidate.events not in self.known:
@@ -122,6 +122,6 @@ def _milder(smallest: plan.Plan, kinds: Mapping[str, plan.Kind], trial: _Trial) 
     return smallest
 
 
-def _with(full: plan.Plan, index: int, event: plan.Event) -> plan.Plan:
+def _with(full: plan.Plan, index: int, event: plan.FaultEvent) -> plan.Plan:
     events = (*full.events[:index], event, *full.events[index + 1 :])
     return dataclasses.replace(full, events=events)

@@ -26,7 +26,7 @@ def events(full: chaosplan.Plan, seed: int) -> plan.Plan:
     Of the documented wrapper, `interval` is the pause in seconds after an action; `inflight` says how many targets
     are struck at once, and here all that were chosen are.
     """
-    found: list[plan.Event] = []
+    found: list[plan.FaultEvent] = []
     at = 0.0
     for number, action in enumerate(full.actions, 1):
         arguments = dict(action.args)
@@ -35,7 +35,7 @@ def events(full: chaosplan.Plan, seed: int) -> plan.Plan:
         )
         good = (('for_good', True),) if action.name in _FOR_GOOD else ()
         found.append(
-            plan.Event(
+            plan.FaultEvent(
                 id=f'a{number}',
                 fault=_KINDS[action.name],
                 at=round(at, 1),

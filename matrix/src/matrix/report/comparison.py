@@ -69,7 +69,7 @@ def compare(before: Sequence[journal.Entry], after: Sequence[journal.Entry]) -> 
     found: list[Line] = []
     for kind, period in sorted(first.keys() & second.keys()):
         old, new = first[kind, period], second[kind, period]
-        a, b = _answers(old), _answers(new)
+        a, b = _latencies(old), _latencies(new)
         chance = kolmogorov(a, b) if min(len(a), len(b)) >= LEAST else 1.0
         bad = _two_shares(_bad(old), len(old), _bad(new), len(new))
         found.append(Line(kind, period, _figures(old, a), _figures(new, b), chance, bad))
@@ -86,7 +86,7 @@ def _by_kind(
     return found
 
 
-def _answers(some: Sequence[journal.Done]) -> list[float]:
+def _latencies(some: Sequence[journal.Done]) -> list[float]:
     return sorted(one.latency for one in some if one.how == 'ok' and one.latency is not None)
 
 

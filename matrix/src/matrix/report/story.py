@@ -150,7 +150,7 @@ def innocent(ranked: Sequence[suspects.Suspect]) -> str:
     return 'nothing failed more while a fault struck than otherwise'
 
 
-def tell(
+def summarise(
     read: journal.Journal,
     judged: Sequence[Judged],
     *,

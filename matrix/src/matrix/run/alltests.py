@@ -26,7 +26,7 @@ from matrix.run import (
 
 
 @dataclasses.dataclass(frozen=True)
-class Ran:
+class RunResult:
     """A run that is over."""
 
     directory: pathlib.Path
@@ -37,7 +37,7 @@ class Ran:
 
 async def run(
     prepared: prepare.Prepared, directory: pathlib.Path, write: writing.Journal, juju: str
-) -> Ran:
+) -> RunResult:
     """Run every test; models that it makes are gone afterwards, unless they are to be kept.
 
     `juju` is its version.
@@ -144,7 +144,7 @@ def _end(
     found: tuple[panel.Judged, ...],
     *,
     interrupted: bool = False,
-) -> Ran:
+) -> RunResult:
     endings: list[verdict.Ending] = [one.ending for one in found]
     code = verdict.exit_code(endings, unknown_is=prepared.options.unknown_is)
     code = ending.INTERRUPTED if interrupted else code
@@ -156,4 +156,4 @@ def _end(
     if beside.possible:
         write(journal.Note(notes.COVERAGE, corpus.note(beside)))
     write(journal.Note(notes.RUN_END, said))
-    return Ran(directory, found, code, interrupted)
+    return RunResult(directory, found, code, interrupted)

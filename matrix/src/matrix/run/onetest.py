@@ -37,13 +37,13 @@ async def run(
     first = write.seq + 1
     expected = prepare.expected(prepared, test)
     async with live.opened(name, interval=prepared.options.interval) as on:
-        sends: list[runner.Said] = []
+        sends: list[runner.OnBusEvent] = []
 
         def changed() -> None:
             for send in sends:
                 send(progress.BusEvent('model.change', on.model))
 
-        def ready(send: runner.Said) -> None:
+        def ready(send: runner.OnBusEvent) -> None:
             sends.append(send)
             # Once the test has begun, and its rules listen.
             asyncio.get_running_loop().call_soon(send, progress.BusEvent('model.new', on.model))
@@ -106,7 +106,7 @@ def _body(prepared: prepare.Prepared, test: suite.Test, here: execution.Executio
     dotted = custom.body(context)
 
     async def run(
-        rule: suite.RuleSpec, event: progress.BusEvent | None, doings: runner.Doings
+        rule: suite.RuleSpec, event: progress.BusEvent | None, doings: runner.RuleActions
     ) -> object:
         if '/' in rule.task:
             path = prepared.bundle.folder / rule.task

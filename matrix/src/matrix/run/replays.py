@@ -232,7 +232,7 @@ def text_of(one: plan.Plan) -> str:
     return planfile.write(one)
 
 
-def in_words(event: plan.Event) -> str:
+def in_words(event: plan.FaultEvent) -> str:
     """An event for people: `freeze store/1 for 12 s`."""
     parameters = ', '.join(f'{key} {value}' for key, value in event.parameters)
     with_ = f' ({parameters})' if parameters else ''

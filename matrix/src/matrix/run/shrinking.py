@@ -14,7 +14,7 @@ from matrix.faults import heal
 from matrix.grammar import located, suite
 from matrix.history import journal, journalfile, notes
 from matrix.judge import panel, trial, verdict
-from matrix.juju import link, live, observe, watching, wellbeing
+from matrix.juju import link, live, model_health, observe, watching
 from matrix.plans import plan, planfile, snapshot
 from matrix.run import (
     onetest,
@@ -335,7 +335,7 @@ class _Replaying:
 
     def as_before(self, seen: snapshot.Model) -> bool:
         now = observe.fingerprint(seen)
-        return wellbeing.look(seen).well and not observe.differences(self.before, now)
+        return model_health.look(seen).well and not observe.differences(self.before, now)
 
 
 def broken_before(judged: panel.Judged, entries: tuple[journal.Entry, ...]) -> bool:

@@ -17,7 +17,7 @@ import types
 from collections.abc import Generator, Sequence
 
 _LOG = logging.getLogger('matrix.bundle')
-_TOLD: set[tuple[str, int]] = set()
+_WARNED: set[tuple[str, int]] = set()
 _TAKES_LOOP = frozenset(
     {
         'sleep', 'wait', 'wait_for', 'gather', 'shield', 'as_completed', 'Lock', 'Event', 'Condition', 'Semaphore',
@@ -55,9 +55,9 @@ def compiled(text: bytes, path: str) -> types.CodeType:
     old = _Old()
     tree = old.visit(tree)
     for line in old.lines:
-        if (path, line) in _TOLD:
+        if (path, line) in _WARNED:
             continue
-        _TOLD.add((path, line))
+        _WARNED.add((path, line))
         _LOG.warning(
             "%s:%d: 'loop=' is left out: asyncio has not taken it since Python 3.10", path, line
         )

@@ -11,7 +11,7 @@ from matrix import model
 from matrix.faults import find, inject, lock
 from matrix.grammar import located, problem
 from matrix.history import journal, notes
-from matrix.juju import link, observe, watching, wellbeing
+from matrix.juju import link, model_health, observe, watching
 from matrix.load import openloop, vips
 from matrix.plans import chaosplan, covering, plan, planfile, snapshot
 from matrix.run import execution
@@ -195,7 +195,7 @@ class _Chaos:
         one_at_a_time = asyncio.Lock()
         biting: set[str] = set()
 
-        async def one(event: plan.Event) -> None:
+        async def one(event: plan.FaultEvent) -> None:
             if not serial:
                 await self.event(event, began, full.seed, biting)
                 return
@@ -206,7 +206,9 @@ class _Chaos:
             for event in ordered:
                 group.create_task(one(event), name=event.id)
 
-    async def event(self, event: plan.Event, began: float, seed: int, biting: set[str]) -> None:
+    async def event(
+        self, event: plan.FaultEvent, began: float, seed: int, biting: set[str]
+    ) -> None:
         here = self.here
         loop = asyncio.get_running_loop()
         await asyncio.sleep(max(0.0, began + event.at - loop.time()))
@@ -243,7 +245,7 @@ class _Chaos:
             if not biting:
                 here.calm.set()
 
-    def with_charm(self, event: plan.Event) -> plan.Event:
+    def with_charm(self, event: plan.FaultEvent) -> plan.FaultEvent:
         """A refresh with the charm that the bundle has for its application, and that which it is replaced by."""
         said = dict(event.parameters)
         name = event.targets[0].partition('/')[0] if event.targets else ''
@@ -255,7 +257,7 @@ class _Chaos:
             said.setdefault('replacement', other)
         return dataclasses.replace(event, parameters=tuple(said.items()))
 
-    def refuse(self, event: plan.Event, reason: str) -> None:
+    def refuse(self, event: plan.FaultEvent, reason: str) -> None:
         self.note(notes.REFUSED, {'event': event.id, 'fault': event.fault, 'reason': reason})
 
     async def converge(self) -> str:
@@ -268,7 +270,7 @@ class _Chaos:
         async with watching.watch(here.link) as watch:
             while True:
                 now = loop.time()
-                look, after = wellbeing.look(seen), observe.fingerprint(seen)
+                look, after = model_health.look(seen), observe.fingerprint(seen)
                 other = observe.differences(here.before or {}, after)
                 done = look.well and not other
                 quiet = now - changed
@@ -277,13 +279,13 @@ class _Chaos:
                 here.waits(self.rule.name, _missing(look, other))
                 left = (_STILL if done else min(patience, _LONGEST)) - quiet
                 before, seen = seen, await watch.next(max(0.1, left))
-                if wellbeing.settled(seen) != wellbeing.settled(before):
+                if model_health.settled(seen) != model_health.settled(before):
                     changed = loop.time()
         here.waits(self.rule.name, '')
         self.note(
             notes.FINGERPRINT, {'moment': 'after', 'applications': observe.fingerprint(seen)}
         )
-        look = wellbeing.look(seen)
+        look = model_health.look(seen)
         return f'the model did not come back: {look.sentence}' if not look.well else ''
 
     async def read_back(self) -> None:
@@ -315,7 +317,7 @@ def _waited_for(here: execution.Execution) -> bool:
     return any(isinstance(one, openloop.Clients) or one.tried for one in here.clients)
 
 
-def _missing(look: wellbeing.Look, other: tuple[str, ...]) -> str:
+def _missing(look: model_health.ModelHealth, other: tuple[str, ...]) -> str:
     if not look.well:
         return f'waits for the model to come back; {look.sentence}'
     return f'waits for the model to be as it was; {"; ".join(other[:3])}' if other else ''

@@ -22,7 +22,7 @@ async def run(
     context: model.Context,
     rule: suite.RuleSpec,
     event: progress.BusEvent | None,
-    doings: runner.Doings,
+    doings: runner.RuleActions,
 ) -> bool:
     """Run it to its end; a cancelled call leaves none of its processes behind.
 
@@ -47,8 +47,8 @@ async def run(
             ) as process,
             asyncio.TaskGroup() as group,
         ):
-            told = program_input(context, rule, event, doings)
-            group.create_task(_tell(process.stdin, told))
+            written = program_input(context, rule, event, doings)
+            group.create_task(_write_input(process.stdin, written))
             group.create_task(programs.follow(process.stdout, log.info))
             group.create_task(programs.follow(process.stderr, complain))
             code = await process.wait()
@@ -66,7 +66,7 @@ def program_input(
     context: model.Context,
     rule: suite.RuleSpec,
     event: progress.BusEvent | None,
-    doings: runner.Doings,
+    doings: runner.RuleActions,
 ) -> dict[str, located.Plain]:
     """What the program reads: its arguments and event, the states, and where it is."""
     happened: located.Plain = None
@@ -85,7 +85,9 @@ def program_input(
     }
 
 
-async def _tell(stream: asyncio.StreamWriter | None, what: dict[str, located.Plain]) -> None:
+async def _write_input(
+    stream: asyncio.StreamWriter | None, what: dict[str, located.Plain]
+) -> None:
     if stream is None:
         return
     with contextlib.suppress(ConnectionError):  # It need not listen.

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 
 from matrix import model
-from matrix.juju import link, watching, wellbeing
+from matrix.juju import link, model_health, watching
 from matrix.plans import snapshot
 from matrix.run import execution
 from matrix.tasks import arguments
@@ -31,15 +31,20 @@ class Course:
 
 def go_on(course: Course, now: float, seen: snapshot.Model) -> Course:
     """The course with one more look at the model. Pure; `now` is in seconds."""
-    settled = wellbeing.settled(seen)
+    settled = model_health.settled(seen)
     still_since = course.still_since if settled == course.settled else now
-    ill = bool(wellbeing.look(seen).ill)
+    ill = bool(model_health.look(seen).ill)
     ill_since = (now if course.ill_since is None else course.ill_since) if ill else None
     return Course(settled, still_since, ill_since)
 
 
 def judge(
-    course: Course, now: float, look: wellbeing.Look, *, stability: float, patience: float
+    course: Course,
+    now: float,
+    look: model_health.ModelHealth,
+    *,
+    stability: float,
+    patience: float,
 ) -> tuple[str, float]:
     """The value of `health.status`, and the seconds after which it may be another though nothing changes. Pure.
 
@@ -78,7 +83,7 @@ async def health(
     course = Course(still_since=loop.time())
     if context.states.get('health.status') == 'healthy':
         # It was healthy when last looked at: only a change begins the time anew.
-        course = Course(wellbeing.settled(here.link.now()), loop.time() - stability)
+        course = Course(model_health.settled(here.link.now()), loop.time() - stability)
     try:
         async with watching.watch(here.link) as watch:
             seen = await watch.next(0)
@@ -86,7 +91,7 @@ async def health(
                 if not here.calm.is_set():
                     course = Course(still_since=loop.time())
                 course = go_on(course, loop.time(), seen)
-                look = wellbeing.look(seen)
+                look = model_health.look(seen)
                 status, left = judge(
                     course, loop.time(), look, stability=stability, patience=patience
                 )
@@ -116,7 +121,7 @@ def _will_plan(context: model.Context, here: execution.Execution) -> bool:
     )
 
 
-def _reason(status: str, left: float, look: wellbeing.Look) -> str:
+def _reason(status: str, left: float, look: model_health.ModelHealth) -> str:
     if status == 'settling':
         return f'waits {left:.0f} s more without a change'
     return '' if status == 'healthy' else f'waits for a healthy model; {look.sentence}'

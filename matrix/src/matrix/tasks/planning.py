@@ -219,7 +219,7 @@ def able(
     return kinds, here
 
 
-def _closer(events: Sequence[plan.Event], gap: float) -> tuple[plan.Event, ...]:
+def _closer(events: Sequence[plan.FaultEvent], gap: float) -> tuple[plan.FaultEvent, ...]:
     return tuple(
         dataclasses.replace(one, at=round(one.at - _earlier(one, number, gap), 1))
         for number, one in enumerate(events)
@@ -227,8 +227,8 @@ def _closer(events: Sequence[plan.Event], gap: float) -> tuple[plan.Event, ...]:
 
 
 def _later(
-    more: Sequence[plan.Event], drawn: Sequence[plan.Event], wanted: Wanted
-) -> tuple[plan.Event, ...]:
+    more: Sequence[plan.FaultEvent], drawn: Sequence[plan.FaultEvent], wanted: Wanted
+) -> tuple[plan.FaultEvent, ...]:
     """Events in place of rows that could not be, after all the others and by names of their own."""
     over = max((one.at + one.hold for one in drawn), default=0.0)
     return tuple(
@@ -239,7 +239,7 @@ def _later(
     )
 
 
-def _earlier(event: plan.Event, number: int, gap: float) -> float:
+def _earlier(event: plan.FaultEvent, number: int, gap: float) -> float:
     """Seconds that an event moves forward, so that those left out leave no holes."""
     return (int(event.id.removeprefix('e')) - 1 - number) * gap
 
@@ -252,7 +252,7 @@ def _only(model: snapshot.Model, applications: frozenset[str]) -> snapshot.Model
     return snapshot.Model(chosen, tuple(one for one in model.machines if one.id in machines))
 
 
-def _spares(event: plan.Event, model: snapshot.Model, spare: int) -> bool:
+def _spares(event: plan.FaultEvent, model: snapshot.Model, spare: int) -> bool:
     struck_machines = {*inject.machines(event.targets, model)}
     for one in model.applications:
         hit = [
@@ -267,7 +267,9 @@ def _spares(event: plan.Event, model: snapshot.Model, spare: int) -> bool:
     return True
 
 
-def now(event: plan.Event, model: snapshot.Model, seed: int, *, strict_compat: bool) -> plan.Event:
+def now(
+    event: plan.FaultEvent, model: snapshot.Model, seed: int, *, strict_compat: bool
+) -> plan.FaultEvent:
     """The event with whom it strikes in this model, when its turn has come. Pure.
 
     Raises:

@@ -16,7 +16,7 @@ from matrix import model as model_
 from matrix.cli import flags, running
 from matrix.juju import facade, live
 from matrix.load import discover, requests, spec
-from matrix.run import alone, bundlefile, defaults
+from matrix.run import bundlefile, defaults, load_only
 from matrix.tasks import bundlecode
 
 HELP = (
@@ -105,20 +105,20 @@ async def _load(
     said: spec.Spec,
     folder: pathlib.Path | None,
     seed: int,
-    told: alone.Told,
-) -> alone.Alone | discover.NoLoad:
+    on_request: load_only.OnRequest,
+) -> load_only.Alone | discover.NoLoad:
     async with live.opened(call.model) as at:
         found = await discover.find(
             at,
             bundle=folder or pathlib.Path(os.devnull),
             said=said,
             run=f'load-{secrets.token_hex(3)}',
-            facade=facade.Model(at, alone.refuses('deploys'), alone.refuses('removes')),
+            facade=facade.Model(at, load_only.refuses('deploys'), load_only.refuses('removes')),
             load_file=bundlecode.load_file,
         )
         if isinstance(found, discover.NoLoad):
             return found
-        one = alone.Alone(found, told, time.time)
+        one = load_only.Alone(found, on_request, time.time)
         saying = asyncio.create_task(_say(one.tally))
         try:
             await one.run(said, seed=seed, seconds=call.seconds)

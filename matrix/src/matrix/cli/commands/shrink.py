@@ -42,7 +42,7 @@ def run(call: argparse.Namespace) -> int:
         raise _refused(path, f'the suite has no test {judged.test!r} any more')
     with running.logs(prepared.options, directory), writing.opened(path, running.heard()) as write:
         found = running.until_signalled(_search(prepared, test, judged, part, directory, write))
-    running.tell(directory, panel.judge(journalfile.read(path)).tests, prepared.options)
+    running.report_results(directory, panel.judge(journalfile.read(path)).tests, prepared.options)
     return 0 if found else 1
 
 

@@ -40,7 +40,7 @@ async def sorts(ask: lasting.Ask, services: Collection[str]) -> tuple[stock.Sort
     return tuple(found)
 
 
-async def lay(at: lasting.Lasting) -> None:
+async def create(at: lasting.Lasting) -> None:
     """Make the image and the flavor of servers, where there are to be any.
 
     Raises:
@@ -70,21 +70,21 @@ async def lay(at: lasting.Lasting) -> None:
     client.check('POST', response.status, (200,))
 
 
-async def lift(at: lasting.Lasting) -> None:
+async def delete(at: lasting.Lasting) -> None:
     """Remove image and flavor."""
     for service, path in (('image', '/images/'), ('compute', '/flavors/')):
         made = at.image if service == 'image' else at.flavor
         if made:
-            with contextlib.suppress(*lasting.UNANSWERED):
+            with contextlib.suppress(*lasting.TRANSIENT_STATUSES):
                 await at.ask(service, 'DELETE', path + made)
 
 
 async def _up(ask: lasting.Ask, service: str, binary: str) -> bool:
     """Whether one of a service's daemons is up, as it says itself."""
     try:
-        async with asyncio.timeout(lasting.ANSWER_S):
+        async with asyncio.timeout(lasting.TIMEOUT_S):
             response = await ask(service, 'GET', f'/os-services?binary={binary}')
         client.check('GET', response.status, (200,))
         return any(one['state'] == 'up' for one in response.json()['services'])
-    except (*lasting.UNANSWERED, load.Refused, KeyError, TypeError):
+    except (*lasting.TRANSIENT_STATUSES, load.Refused, KeyError, TypeError):
         return False

@@ -15,7 +15,7 @@ _ROUTINE = 'update-status'  # A hook that comes by itself, and says nothing of h
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
+class ModelHealth:
     """What was seen: `ill` is wrong, `at_work` goes on by itself, `unready` is neither and waits. Sentences."""
 
     ill: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class Look:
         return '; '.join(found[:3]) + more
 
 
-def look(model: snapshot.Model) -> Look:
+def look(model: snapshot.Model) -> ModelHealth:
     """How a model is now. A model without units has nothing to be well."""
     ill: list[str] = []
     at_work: list[str] = []
@@ -66,7 +66,7 @@ def look(model: snapshot.Model) -> Look:
         for one in model.applications
         if units and not one.units and one.status not in _WELL
     ]
-    return Look(tuple(ill), tuple(at_work), tuple(unready))
+    return ModelHealth(tuple(ill), tuple(at_work), tuple(unready))
 
 
 def _machine(one: snapshot.Machine) -> str:

@@ -10,7 +10,7 @@ from lifecycle.step import Step
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Standing:
+class Progress:
     """How far one application has come on its way to a base."""
 
     application: Application
@@ -56,7 +56,7 @@ class Standing:
         return self.new[0] if self.new else None
 
 
-def standing(application: Application, record: record_.Record, base: str) -> Standing:
+def progress_of(application: Application, record: record_.Record, base: str) -> Progress:
     """How far *application* has come on its way to *base*, or to another archive where that is empty."""
     known = record.started.get(application.name)
     old = tuple(unit for unit in application.units if _is_old(unit, base, known, record))
@@ -67,7 +67,7 @@ def standing(application: Application, record: record_.Record, base: str) -> Sta
         origin=application.origin,
     )
     names = {unit.name for unit in old}
-    return Standing(
+    return Progress(
         application=application,
         record=record,
         base=base,
@@ -102,7 +102,7 @@ def _number(unit: str) -> int:
     return int(unit.rpartition('/')[2])
 
 
-def done(step: Step, seen: Standing) -> bool:
+def done(step: Step, seen: Progress) -> bool:
     """Whether *step* is done."""
     match step.verb:
         case 'base' | 'origin':
@@ -127,7 +127,7 @@ def done(step: Step, seen: Standing) -> bool:
             return seen.record.has_run(step.application, step.verb)
 
 
-def held(step: Step, seen: Standing) -> str:
+def held(step: Step, seen: Progress) -> str:
     """Why *step* may not be carried out yet; empty when it may."""
     app = step.application
     if step.verb in ('drain', 'remove'):

@@ -19,7 +19,7 @@ from matrix.load import discover, load, openloop, record, requests, spec
 CLEAR_S = 120.0
 """How long servers, volumes and networks of the load may take to go when it ends."""
 
-Told: TypeAlias = Callable[[str, requests.Request], object]
+OnRequest: TypeAlias = Callable[[str, requests.Request], object]
 """What is given each request: its line of JSON, and the request."""
 
 _LOG = logging.getLogger('matrix')
@@ -30,7 +30,7 @@ class Alone:
     """One load, and what became of its requests."""
 
     found: load.Load | discover.Own
-    told: Told
+    on_request: OnRequest
     now: Callable[[], float]
     """Seconds since the epoch."""
     left: tuple[str, ...] = ()
@@ -81,7 +81,7 @@ class Alone:
     def _hand_on(self, request: requests.Request) -> None:
         secrets = getattr(self.found, 'secrets', frozenset[str]())
         known = redact.secrets(one for one in secrets if len(one) >= redact.SHORTEST)
-        self.told(request.line(known), request)
+        self.on_request(request.line(known), request)
 
 
 def _left(value: object) -> tuple[str, ...]:

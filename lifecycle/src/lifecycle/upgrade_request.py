@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from lifecycle import done, keeping, look, preflight
+from lifecycle import look, preflight, progress, upgrade_lock
 from lifecycle import plan as plan_
 from lifecycle import record as record_
 from lifecycle.observed import Application, Observed
@@ -15,7 +15,7 @@ from lifecycle.world import World
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Wish:
+class UpgradeRequest:
     """What is asked of a run."""
 
     target: Target
@@ -31,7 +31,7 @@ class Wish:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Known:
+class Survey:
     """What a run knows at its beginning."""
 
     declarations: look.Declarations
@@ -40,14 +40,14 @@ class Known:
     findings: tuple[preflight.Finding, ...]
 
 
-def survey(world: World, wish: Wish) -> Known:
+def survey(world: World, wish: UpgradeRequest) -> Survey:
     """What a run would do now, and what stands in the way; nothing is changed.
 
     Raises:
         ProblemError: there can be no plan; says why.
         WorldError: Juju does not answer.
     """
-    record = keeping.read(world)
+    record = upgrade_lock.read(world)
     status = world.status()
     # What another upgrade left unfinished must be seen, too.
     begun_only = wish.begun or wish.target.back
@@ -61,7 +61,7 @@ def survey(world: World, wish: Wish) -> Known:
     begun = dataclasses.replace(begun, ways={**begun.ways, **_fitting(seen, begun, wish)})
     seen = dataclasses.replace(seen, record=begun)
     plan = plan_.plan(seen, wish.target, _scope(seen, wish))
-    return Known(
+    return Survey(
         declarations=declarations,
         seen=seen,
         plan=plan,
@@ -69,13 +69,13 @@ def survey(world: World, wish: Wish) -> Known:
     )
 
 
-def _scope(seen: Observed, wish: Wish) -> Sequence[str]:
+def _scope(seen: Observed, wish: UpgradeRequest) -> Sequence[str]:
     if wish.chosen or not (wish.target.back or wish.begun):
         return wish.chosen
     return tuple(app for app in seen.record.started if app in seen.applications)
 
 
-def _fitting(seen: Observed, record: record_.Record, wish: Wish) -> Mapping[str, str]:
+def _fitting(seen: Observed, record: record_.Record, wish: UpgradeRequest) -> Mapping[str, str]:
     """The ways that the user chose.
 
     Raises:
@@ -195,4 +195,4 @@ def _goes_back(
     """Names of the units that must go: those that are not as all were."""
     if record.origin:
         return tuple(unit.name for unit in app.units if unit.name not in started.old)
-    return tuple(unit.name for unit in done.standing(app, record_.EMPTY, started.base).old)
+    return tuple(unit.name for unit in progress.progress_of(app, record_.EMPTY, started.base).old)

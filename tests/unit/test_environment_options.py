@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tools import carried, fresh
+from tools import environment_options, fresh
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -35,13 +35,13 @@ def test_variables_that_say_how_to_reach_the_world_are_taken_and_no_others():
         'JUJULET_DATA': '/var/tmp/mine',
         'PYTHONPATH': '/opt',
     }
-    assert carried.environment(given).keys() == {
+    assert environment_options.environment(given).keys() == {
         'https_proxy', 'NO_PROXY', 'PIP_CERT', 'UV_DEFAULT_INDEX',
     }  # fmt: skip
 
 
 def test_of_pip_the_index_and_the_way_to_it_are_taken():
-    found = carried.pip_options(PIP.format(certificate='/etc/ca.pem'))
+    found = environment_options.pip_options(PIP.format(certificate='/etc/ca.pem'))
     assert found == {
         'index-url': 'https://install.example/simple',
         'cert': '/etc/ca.pem',
@@ -51,9 +51,12 @@ def test_of_pip_the_index_and_the_way_to_it_are_taken():
 
 def test_what_lies_on_this_hosts_disk_stays_unless_it_is_a_file_that_goes_along():
     files = {'/etc/ca.pem': '/etc/carried/0-ca.pem'}
-    assert carried.elsewhere('/etc/ca.pem', files) == '/etc/carried/0-ca.pem'
-    assert carried.elsewhere('/opt/wheels', files) == ''
-    assert carried.elsewhere('https://a/simple file:///opt/b', files) == 'https://a/simple'
+    assert environment_options.elsewhere('/etc/ca.pem', files) == '/etc/carried/0-ca.pem'
+    assert environment_options.elsewhere('/opt/wheels', files) == ''
+    assert (
+        environment_options.elsewhere('https://a/simple file:///opt/b', files)
+        == 'https://a/simple'
+    )
 
 
 def test_a_machine_has_it_in_files_of_its_own_that_others_cannot_read(
@@ -68,7 +71,9 @@ def test_a_machine_has_it_in_files_of_its_own_that_others_cannot_read(
 
     monkeypatch.setattr(subprocess, 'run', run)
     proxy = "http://user:it's secret@proxy:3128"
-    carried.configuration(root, {'https_proxy': proxy, 'SSL_CERT_FILE': str(certificate)})
+    environment_options.configuration(
+        root, {'https_proxy': proxy, 'SSL_CERT_FILE': str(certificate)}
+    )
     environment = root / 'etc/carried/environment'
     assert {
         environment.stat().st_mode & 0o777,

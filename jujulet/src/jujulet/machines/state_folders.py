@@ -33,7 +33,7 @@ class Given:
 
 
 @dataclasses.dataclass(frozen=True)
-class Places:
+class StateFolders:
     """Paths below one state directory. Nothing is made but where a method says so."""
 
     state: Path
