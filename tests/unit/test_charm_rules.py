@@ -9,10 +9,11 @@ import json
 import pathlib
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
 
 import pytest
+import yaml
 from charmkit import generate, host, releases
 from ops import testing
 
@@ -350,3 +351,32 @@ def _windows(folder: work.Folder) -> dict[tuple[str, ...], str]:
             if len(recent) == COPIED_LINES:
                 found[tuple(recent)] = path.name
     return found
+
+
+def unlimited(declared: Mapping[str, Any]) -> list[str]:
+    """Numbers that an action of a charm takes as large, and as far below nothing, as the operator types them."""
+    found: list[str] = []
+    actions: Mapping[str, Any] = declared.get('actions') or {}
+    for action, what in actions.items():
+        params = cast(
+            'dict[str, dict[str, Any]]', cast('dict[str, Any]', what or {}).get('params') or {}
+        )
+        for name, schema in params.items():
+            number = schema.get('type') in ('integer', 'number')
+            if number and not {'minimum', 'maximum'} <= {*schema}:
+                found.append(f'{action} {name}')
+    return found
+
+
+@pytest.mark.parametrize(
+    'folder', sorted(ROOT.glob('*/charmcraft.yaml')), ids=lambda p: p.parent.name
+)
+def test_numbers_that_actions_take_have_limits(folder: pathlib.Path):
+    assert unlimited(yaml.safe_load(folder.read_text())) == []
+
+
+def test_a_number_without_a_limit_is_found():
+    one = {
+        'actions': {'wait': {'params': {'hours': {'type': 'integer', 'minimum': 1}}}, 'go': None}
+    }
+    assert unlimited(one) == ['wait hours']

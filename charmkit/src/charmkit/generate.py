@@ -80,6 +80,8 @@ ACTIONS = """\
         description: Shown to whoever waits.
       deadline:
         type: integer
+        minimum: 1
+        maximum: 86400
         default: 300
         description: Seconds after which requests under way are given up, or cut off with force.
       force:

@@ -9,10 +9,11 @@ from typing import Any, cast
 from charmkit import Action, Desired, Inputs, Status, Why, state
 from charmkit.relations import loadbalancer, wire
 
-from . import decision, handshake, publish, reply, stats, tasks
+from . import decision, handshake, publish, reply, standby, stats, tasks
 
 LOOKS = frozenset({'list-backends', 'show-grants', 'stats'})
 """Actions that change nothing."""
+_OF_SELF = ('drain-self', 'resume-self')
 _LEADERS = frozenset(
     {'drain-backend', 'resume-backend', 'release-grant', 'exclude-unit', 'include-unit'}
 )
@@ -50,15 +51,18 @@ def _hold(why: Action) -> loadbalancer.Lifecycle:
     )
 
 
-def out_of_service(why: Why, before: bool) -> bool:
-    """Whether the operator has taken this unit out; *before*: it was so until now."""
-    if isinstance(why, Action) and why.name in ('drain-self', 'resume-self'):
-        return why.name == 'drain-self'
-    return before
+def wish(why: Why, memory: Mapping[str, Any], *, out: bool) -> standby.Wish:
+    """What the operator wants of this unit; *out*: it was to be out of service until now."""
+    if isinstance(why, Action) and why.name in _OF_SELF:
+        forced = bool(why.params.get('force', False))
+        return standby.wish(memory, out=why.name == 'drain-self', forced=forced)
+    return standby.wish(memory, out=out, forced=None)
 
 
 def refused(why: Action, inputs: Inputs, now: decision.Decision) -> str:
     """Why an action cannot do what it is for, as far as that is known beforehand; '' when it can."""
+    if why.name == 'drain-self' and now.stays:
+        return f'{standby.NOBODY}: clients would reach nobody (force=true does it all the same)'
     if why.name not in _LEADERS:
         return ''
     if not inputs.site.leader:
@@ -101,7 +105,7 @@ def outcome(
             return '', {'unit': unit, 'grant': said}
         case 'exclude-unit' | 'include-unit':
             return '', {'excluded': ' '.join(sorted(now.excluded)) or 'none'}
-        case 'drain-self' | 'resume-self':
+        case _ if why.name in _OF_SELF:
             return '', {'status': state.summary(statuses).message}
         case _:
             return '', {}

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import functools
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 from charmkit import state
 from charmkit.proxy import haproxy, vip_admission
@@ -20,12 +21,15 @@ from . import (
     options,
     reply,
     rotation,
+    standby,
     tls,
     vrrp,
 )
 
 ENDPOINTS = ('backend', 'loadbalancer')
 PEERS = 'peers'
+STANDBY = 'standby'
+"""The name of the task that asks the others whether they are ready, for a unit that is to go out of service."""
 RELATIONS = 'relations'
 """The name in the unit's memory of the relations of the run before."""
 
@@ -58,8 +62,8 @@ class RunInputs:
     """Relations whose configuration haproxy itself would not take, and what it said."""
     locks: Mapping[str, handshake.Lock] | None = None
     """The leader's newest decision; None: what the peers' databag says."""
-    out_of_service: bool = False
-    """The operator took this unit out (``drain-self``)."""
+    wish: standby.Wish = dataclasses.field(default_factory=standby.Wish)
+    """Whether the operator wants this unit out (``drain-self``)."""
     orders: Orders = dataclasses.field(default_factory=Orders)
     time_passes: bool = False
     """No event brought this run about."""
@@ -69,6 +73,12 @@ class RunInputs:
     def others(self) -> Mapping[str, reply.Member]:
         """What the other load balancer units say, by unit."""
         return {u: reply.read_member(bag) for u, bag in self.inputs.peer_units.items()}
+
+    @property
+    def silent(self) -> frozenset[str]:
+        """The others that were asked whether they are ready, and are not."""
+        found = self.inputs.seen.get(STANDBY)
+        return cast('frozenset[str]', found) if isinstance(found, frozenset) else frozenset()
 
     @property
     def relations(self) -> tuple[Relation, ...]:
@@ -101,10 +111,16 @@ class Decision:
     """This unit's part in who holds VIPs."""
     handover: handover.Handover | None
     """How far this unit has come with giving its VIPs away."""
+    awaits: tuple[str, ...]
+    """While it gives them away: the units that have not said that they pass its connections on."""
     passes_on: str
     """The unit whose connections this one passes on; '' when none."""
     serving: bool
     """This unit wants clients."""
+    stays: bool = False
+    """The operator wants it out, and no other unit is in service."""
+    counts_on: frozenset[str] = frozenset()
+    """Those beside which it has gone out of service."""
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -149,8 +165,9 @@ def decide(known: RunInputs) -> Decision:
         ahead=[u for u, m in known.others.items() if _is_ahead(m, what, servers, known.tls)],
         time_passes=known.time_passes,
     )
-    giving, passes_on = _handed_over(known, members)
-    away = known.out_of_service and (giving is None or bool(giving.moved))
+    leaves, beside = _leave(known, members)
+    giving, passes_on, awaits = _handed_over(known, members, beside, leaves=leaves)
+    away = leaves and (giving is None or bool(giving.moved))
     serving = part.admitted and not away
     wants[haproxy.SELF, 'self'] = 'ready' if serving else 'maint'
     return Decision(
@@ -169,8 +186,11 @@ def decide(known: RunInputs) -> Decision:
         addresses=layout.own_addresses(around),
         vrrp=part,
         handover=giving,
+        awaits=awaits,
         passes_on=passes_on,
         serving=serving,
+        stays=known.wish.out and not leaves,
+        counts_on=(known.wish.counts_on or beside) if away else frozenset(),
     )
 
 
@@ -187,27 +207,42 @@ def _has_joined(inputs: state.Inputs) -> bool:
     return bool(inputs.memory.get(vip_admission.JOINED, RELATIONS in inputs.memory))
 
 
-def _handed_over(known: RunInputs, members: Iterable[str]) -> tuple[handover.Handover | None, str]:
-    """How far this unit has come with giving its VIPs away, and for whom it passes on."""
+def _leave(known: RunInputs, members: Iterable[str]) -> tuple[bool, frozenset[str]]:
+    """Whether this unit may be out of service, and which others are in service then."""
+    there = {u: m for u, m in known.others.items() if u in members}
+    beside = standby.in_service(there, known.silent)
+    giving = handover.load(known.inputs.memory.get(handover.HANDOVER)) is not None
+    unit = known.inputs.site.unit
+    return standby.may_go(unit, known.wish, there, beside, under_way=giving), beside
+
+
+def _handed_over(
+    known: RunInputs, members: Iterable[str], beside: frozenset[str], *, leaves: bool
+) -> tuple[handover.Handover | None, str, tuple[str, ...]]:
+    """How far this unit has come with giving its VIPs away, for whom it passes on, and for whom it waits.
+
+    *beside*: the others that are in service; *leaves*: this unit is to go out of it.
+    """
     inputs, opts, unit = known.inputs, known.effective.options, known.inputs.site.unit
     holds = handover.holds(opts.vips, inputs.facts.interfaces)
     there = {u: m for u, m in known.others.items() if u in members}
     found = inputs.seen.get('connections')
     place = handover.VipState(
         holds=holds,
-        others=tuple(u for u, m in there.items() if m.in_service and unit in m.vrrp.advertises_to),
+        others=tuple(u for u, m in there.items() if u in beside and unit in m.vrrp.advertises_to),
         heed=frozenset(u for u, m in there.items() if m.heeds == unit),
         connections=found if isinstance(found, int) else 0,
     )
     giving = handover.next_state(
         handover.load(inputs.memory.get(handover.HANDOVER)),
         place,
-        away=known.out_of_service,
+        away=leaves,
         now=inputs.now,
         timeout_s=opts.handover_s,
     )
     before = wire.text(inputs.memory.get(handover.PASSES_ON))
-    return giving, handover.former(before, known.others, holds=holds)
+    awaits = tuple(u for u in place.others if u not in place.heed) if giving else ()
+    return giving, handover.former(before, known.others, holds=holds), awaits
 
 
 def clock_time(seconds: float) -> str:

@@ -5,7 +5,8 @@
 2. *Moved*: all heed, or some have not for :data:`ASK_S`. The unit keeps the VIPs for the connections that it has
    (:mod:`charmkit.proxy.vip_handover`) and stops being ready; keepalived gives the VIPs to another. Each response says
    that its connection ends.
-3. Over: no connection is left, or the time for it has passed (option ``handover-timeout``).
+3. Over: no connection is left, the time for it has passed (option ``handover-timeout``), or the unit is in service
+   again and has the VIPs back.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ def next_state(
         late = now - before.since >= ASK_S
         return dataclasses.replace(before, moved=now) if late or _all_heed(vip_state) else before
     settled = now - before.moved >= SETTLE_S
-    if (settled and not vip_state.connections) or now - before.moved >= timeout_s:
+    # Where the VIPs are, connections need nobody to keep them. The next time that it goes it asks anew.
+    back = vip_state.holds and not away
+    if (settled and (back or not vip_state.connections)) or now - before.moved >= timeout_s:
         return None
     return before
 

@@ -27,6 +27,9 @@ V1_TYPES: Mapping[str, str] = {
 """Service types of names seen in version 1, which has no key for the type."""
 _MOST_SUBNETS = 64
 """How many of a unit's ``egress-subnets`` are looked at."""
+_LONGEST_S = 86_400
+"""The longest deadline that a drain is given; the shortest is one second."""
+_ANY = 10**18
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -291,6 +294,8 @@ def _lifecycle(text: str) -> loadbalancer.Lifecycle | None:
     states = ('ready', 'drain', 'maintenance', 'gone')
     validation.one_of(data.get('state'), 'lifecycle state', states)
     validation.text(data.get('token'), 'lifecycle token', validation.TOKEN)
-    validation.integer(data.get('deadline-s', 300), 'lifecycle deadline-s', 1, 86_400)
+    deadline = validation.integer(data.get('deadline-s', 300), 'lifecycle deadline-s', -_ANY, _ANY)
     validation.integer(data.get('beat', 0), 'lifecycle beat', 0, 2**31)
-    return loadbalancer.read_lifecycle({'lifecycle': text})
+    found = loadbalancer.read_lifecycle({'lifecycle': text})
+    # What the unit wishes is plain, however far it has gone with it: refused, it would be out at once.
+    return found and dataclasses.replace(found, deadline_s=min(max(deadline, 1), _LONGEST_S))

@@ -15,12 +15,14 @@ from . import (
     credentials,
     decision,
     files,
+    handover,
     handshake,
     interface,
     observability,
     reply,
     rotation,
     schemes,
+    standby,
     stats,
     tls_outputs,
 )
@@ -66,6 +68,7 @@ def published(
         ),
         hands_over=now.handover is not None,
         heeds='' if vip_handover.PASSER in inputs.failed else now.passes_on,
+        counts_on=now.counts_on,
     )
     every = {**known.others, inputs.site.unit: mine}
     clients = tls_outputs.clients(known, now, {u: every[u] for u in now.members if u in every})
@@ -199,9 +202,19 @@ def statuses(known: decision.RunInputs, end: Settled, *, in_force: bool) -> tupl
     if not in_force:
         failed = known.inputs.failed.get('haproxy', 'see journalctl -u haproxy')
         out.append(Status('blocked', f'haproxy has not taken up its configuration: {failed}'))
-    if known.out_of_service:
+    if now.stays:
+        out.append(
+            Status(
+                'waiting',
+                f'would go out of service, but {standby.NOBODY} (resume-self calls it off)',
+            )
+        )
+    elif known.wish.out:
         away = Status('maintenance', 'out of service (resume-self brings it back)')
         out += [*_handing_over(known, now)] or [away]
+    if now.passes_on and vip_handover.PASSER in known.inputs.failed:
+        what = f'connections break that {now.passes_on} hands over: they cannot be passed on'
+        out.append(Status('blocked', what))
     if not now.vrrp.admitted:
         out.append(Status('waiting', vip_admission.NOT_ADMITTED))
     elif now.vips and now.vrrp.waiting:
@@ -220,12 +233,17 @@ def _handing_over(known: decision.RunInputs, now: decision.Decision) -> Iterator
     if failed := known.inputs.failed.get(vip_handover.KEEPER):
         yield Status('waiting', f'connections that clients have here may break: {failed}')
     if not now.handover.moved:
-        yield Status('waiting', 'hands its VIPs over once the other units are ready for that')
+        late = decision.clock_time(now.handover.since + handover.ASK_S)
+        who = f'waits until {late} for {_some(now.awaits)}' if now.awaits else 'all are ready'
+        yield Status('waiting', f'hands its VIPs over: {who}')
         return
     until = decision.clock_time(now.handover.moved + now.opts.handover_s)
     count = known.inputs.seen.get('connections')
-    what = 'its connections' if count is None else f'{count} connections'
-    yield Status('waiting', f'has passed its VIPs on, and keeps {what} until {until} at most')
+    what = 'its connections' if count is None else f'its {count} connections'
+    broken = f'; those break that {_some(now.awaits)} should pass on' if now.awaits else ''
+    yield Status(
+        'waiting', f'has given its VIPs away, and keeps {what} until {until} at most{broken}'
+    )
 
 
 def _any_up(backend: str, workers: Iterable[rotation.Worker]) -> bool:

@@ -42,6 +42,8 @@ class Member:
     """It gives its VIPs away: the others are to pass on what comes for its connections (:mod:`balancer.handover`)."""
     heeds: str = ''
     """The unit whose connections it passes on, or would if it got the VIPs."""
+    counts_on: frozenset[str] = frozenset()
+    """Units beside which it has gone out of service (:mod:`balancer.standby`)."""
 
 
 def write_member(member: Member) -> Databag:
@@ -57,6 +59,7 @@ def write_member(member: Member) -> Databag:
         **vip_admission.write(member.vrrp),
         'hands-over': 'yes' if member.hands_over else '',
         'heeds': member.heeds,
+        'counts-on': wire.dump(sorted(member.counts_on)) if member.counts_on else '',
     }
 
 
@@ -76,6 +79,7 @@ def read_member(bag: Databag) -> Member:
         vrrp=vip_admission.read(bag),
         hands_over=bag.get('hands-over', '') == 'yes',
         heeds=bag.get('heeds', ''),
+        counts_on=frozenset(wire.texts(wire.load_array(bag.get('counts-on', '')))),
     )
 
 

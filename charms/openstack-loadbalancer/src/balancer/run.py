@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -21,8 +22,10 @@ from . import (
     layout,
     options,
     publish,
+    reply,
     runtime_certificates,
     settling,
+    standby,
     tasks,
     tls,
     tls_outputs,
@@ -43,7 +46,8 @@ def run(why: Why, inputs: Inputs) -> Desired:
         return Desired(host=files.REMOVING)
     if 'listening' not in inputs.seen:
         # Where another program listens nothing can be served: that is known before anything is tried.
-        return Desired(tasks=(tasks.Listening(), *_connections(inputs)), read_only=True)
+        first = (tasks.Listening(), *_connections(inputs), *_standby(why, inputs))
+        return Desired(tasks=first, read_only=True)
     known = gather(why, inputs)
     now = decision.decide(known)
     if isinstance(why, Action):
@@ -75,6 +79,17 @@ def _connections(inputs: Inputs) -> tuple[tasks.Connections, ...]:
     return (tasks.Connections(),) if giving and giving.moved else ()
 
 
+def _standby(why: Why, inputs: Inputs) -> tuple[tasks.MembersReady, ...]:
+    """A unit that goes out of service asks whom it leaves its clients to, until it is out."""
+    wish = actions.wish(why, inputs.memory, out=bool(inputs.memory.get(OUT_OF_SERVICE)))
+    giving = handover.load(inputs.memory.get(handover.HANDOVER))
+    if not wish.out or wish.forced or (wish.counts_on and not giving):
+        return ()
+    bags = {u: reply.read_member(bag) for u, bag in inputs.peer_units.items()}
+    urls = {u: m.ready_url for u, m in bags.items() if m.in_service and m.ready_url}
+    return (tasks.MembersReady(urls, decision.STANDBY),) if urls else ()
+
+
 def gather(why: Why, inputs: Inputs) -> decision.RunInputs:
     """All that the run knows, in one value."""
     own = options.kept(inputs.memory.get(OPTIONS))
@@ -104,7 +119,7 @@ def gather(why: Why, inputs: Inputs) -> decision.RunInputs:
         listeners=listeners,
         gone=gone,
         guilty={**blame.remembered(inputs, effective.raw), **verdict.guilty},
-        out_of_service=actions.out_of_service(why, bool(inputs.memory.get(OUT_OF_SERVICE))),
+        wish=actions.wish(why, inputs.memory, out=bool(inputs.memory.get(OUT_OF_SERVICE))),
         orders=actions.orders(why),
         time_passes=why.time_passes,
         tls=tls.gather(
@@ -174,7 +189,8 @@ def _ended(why: Why, inputs: Inputs, known: decision.RunInputs, end: Settled) ->
             decision.RELATIONS: departed.dump(_relations(inputs)),
             GONE: departed.dump_gone(known.gone),
             DRAINS: {u: list(x) for u, x in end.course.drains.items()},
-            OUT_OF_SERVICE: known.out_of_service,
+            OUT_OF_SERVICE: known.wish.out,
+            **dataclasses.replace(known.wish, counts_on=now.counts_on).memory,
             **now.vrrp.memory,
             handover.HANDOVER: handover.dump(now.handover),
             handover.PASSES_ON: now.passes_on,
@@ -221,7 +237,8 @@ def _relations(inputs: Inputs) -> tuple[Relation, ...]:
 
 def _until(known: decision.RunInputs, now: decision.Decision) -> list[float]:
     giving = handover.due(now.handover, known.inputs.now, now.opts.handover_s)
-    return [*(g.until for g in known.gone), *giving, *tls_outputs.changes(known)]
+    stays = [known.inputs.now + standby.LOOK_S] if now.stays else []
+    return [*(g.until for g in known.gone), *giving, *stays, *tls_outputs.changes(known)]
 
 
 def _drains(inputs: Inputs) -> dict[str, tuple[str, float]]:

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from balancer import run
+from balancer import run, standby
 from charmkit import apply, drive, state
 from charmkit.relations import Databag, Network, Relation, Site, drains, loadbalancer
 from charmkit.why import Hook, Why
@@ -148,7 +148,11 @@ class Rig:
             my_peer_data=self.peer_data,
             options=self.options,
             secrets=self.secrets,
-            memory={**self.memory, run.OUT_OF_SERVICE: self.out_of_service},
+            memory={
+                **self.memory,
+                run.OUT_OF_SERVICE: self.out_of_service,
+                standby.FORCED: self.out_of_service,  # It stands alone.
+            },
             now=self.machine.now(),
         )
 

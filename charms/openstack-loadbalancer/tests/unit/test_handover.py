@@ -95,6 +95,19 @@ def test_one_that_is_wanted_again_keeps_its_connections_to_their_end():
     assert handover.next_state(moved, place, away=False, now=150, timeout_s=300) == moved
 
 
+@pytest.mark.parametrize(
+    ('now', 'holds', 'away'), [(103, True, False), (102, True, False), (103, True, True)]
+)
+def test_it_is_over_once_the_vips_are_back_at_one_that_is_wanted_again(
+    now: float, holds: bool, away: bool
+):
+    """Else it would go without asking the next time, and cut at the first time's end."""
+    moved = Handover(since=90, moved=100)
+    place = with_(holds=holds, connections=3)
+    got = handover.next_state(moved, place, away=away, now=now, timeout_s=300)
+    assert got == (None if (now, away) == (103, False) else moved)
+
+
 PLACES = st.builds(
     VipState,
     holds=st.booleans(),
@@ -246,7 +259,7 @@ def test_a_unit_that_the_operator_takes_out_hands_its_vips_over_before_it_lets_t
     assert in_service(machine)
     assert machine.service(vip_handover.KEEPER) == 'stopped'
     assert asked.unit_status == testing.WaitingStatus(
-        'hands its VIPs over once the other units are ready for that'
+        f'hands its VIPs over: waits until 08:00:20 UTC for {OTHER}'
     )
 
     on(machine, 'eth0')
@@ -265,7 +278,8 @@ def test_a_unit_that_the_operator_takes_out_hands_its_vips_over_before_it_lets_t
     )
     kept = ctx.run(ctx.on.update_status(), state({**SPEAKS, 'heeds': ME}, moved))
     assert says(kept) == {'hands-over': 'yes'}
-    assert 'keeps 1 connections' in kept.unit_status.message
+    assert 'keeps its 1 connections' in kept.unit_status.message
+    assert 'break' not in kept.unit_status.message
 
     machine.shell = None
     over = ctx.run(ctx.on.update_status(), state({**SPEAKS, 'heeds': ME}, kept))
@@ -311,3 +325,13 @@ def test_one_that_cannot_pass_on_does_not_say_that_it_heeds(
     served = ctx.run(ctx.on.config_changed(), state(SPEAKS))
     out = ctx.run(ctx.on.update_status(), state({**SPEAKS, 'hands-over': 'yes'}, served))
     assert says(out) == {}
+    assert f'connections break that {OTHER} hands over' in out.unit_status.message
+
+
+def test_who_did_not_get_ready_in_time_is_named(ctx: Any, machine: machines.FakeMachine):
+    on(machine, 'eth0')
+    served = ctx.run(ctx.on.config_changed(), state(SPEAKS))
+    asked = ctx.run(ctx.on.action('drain-self'), state(SPEAKS, served))
+    machine.clock += handover.ASK_S
+    moved = ctx.run(ctx.on.update_status(), state(SPEAKS, asked))
+    assert moved.unit_status.message.endswith(f'; those break that {OTHER} should pass on')

@@ -615,3 +615,19 @@ def test_a_configuration_that_differs_in_disabled_servers_has_the_same_shape() -
     assert haproxy.mark(plain) == haproxy.mark(away)
     more = rendered(laid_out(relation(timeouts={'server': '9s'})))
     assert haproxy.mark(more) != haproxy.mark(plain)
+
+
+@pytest.mark.parametrize(
+    ('asked', 'given_'), [(0, 1), (-5, 1), (1, 1), (86_400, 86_400), (10**12, 86_400)]
+)
+def test_a_deadline_beyond_all_measure_is_the_nearest_that_there_is(asked: int, given_: int):
+    """A unit that is refused is out of rotation at once, whatever else would be left."""
+    drain = loadbalancer.Lifecycle(state='drain', token='t', deadline_s=asked)
+    r = relation()
+    bag = {
+        **r.units['keystone/0'],
+        **loadbalancer.unit_request([KEYSTONE], 'public', ['10.9.1.1'], drain),
+    }
+    got = parsed(dataclasses.replace(r, units={**r.units, 'keystone/0': bag}))
+    assert not got.refused_units
+    assert got.lifecycles['keystone/0'] == dataclasses.replace(drain, deadline_s=given_)

@@ -118,10 +118,13 @@ def test_the_operators_drain_waits_five_minutes_and_cuts_nothing_unless_told(
 
 @pytest.mark.parametrize('before', [False, True])
 def test_a_unit_is_out_of_service_from_drain_self_to_resume_self(before: bool) -> None:
-    assert actions.out_of_service(act('drain-self'), before) is True
-    assert actions.out_of_service(act('resume-self'), before) is False
-    assert actions.out_of_service(act('stats'), before) is before
-    assert actions.out_of_service(Hook(name='drain-self'), before) is before
+    def out(why: Any) -> bool:
+        return actions.wish(why, {}, out=before).out
+
+    assert out(act('drain-self')) is True
+    assert out(act('resume-self')) is False
+    assert out(act('stats')) is before
+    assert out(Hook(name='drain-self')) is before
 
 
 # When it is refused.

@@ -81,6 +81,7 @@ def test_a_member_is_read_as_it_was_written() -> None:
         vrrp=vip_admission.Said(advertises_to=frozenset({'lb/10', 'lb/2'}), takes_part=True),
         hands_over=True,
         heeds='lb/7',
+        counts_on=frozenset({'lb/8'}),
     )
     bag = reply.write_member(member)
     assert reply.read_member(bag) == member
@@ -96,6 +97,7 @@ def test_a_member_is_read_as_it_was_written() -> None:
         'takes-part': 'yes',
         'hands-over': 'yes',
         'heeds': 'lb/7',
+        'counts-on': '["lb/8"]',
     }
     assert reply.write_member(Member())['in-service'] == ''
 
