@@ -50,7 +50,7 @@ format: ready  ## put the code in its one form
 # Whatever the environment says: without bytecode, each worker and each program that a test runs compiles all it imports.
 unit: export PYTHONDONTWRITEBYTECODE =
 unit: ready  ## pure tests, in seconds
-	$(PYTEST) -n auto -m 'not slow' $(UNIT)
+	$(PYTEST) -n auto --dist worksteal -m 'not slow' $(UNIT)
 
 functional: root ready images  ## one real program at a time, in containers
 	$(PYTEST) -m 'functional and not slow' $(FUNCTIONAL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 # Before pytest makes modules of the folders that have the same names.
@@ -31,6 +32,11 @@ class Limits:
         """Give each its limit."""
         for item in items:
             limits.give(item)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests, and all that they imported, stay to the end: garbage is looked for elsewhere."""
+    gc.freeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:

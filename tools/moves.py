@@ -18,6 +18,8 @@ ALONE = 'there is one compute node'
 MOVE_S = 600.0
 """How long a move may take, on a busy host whose processors the guest only has emulated."""
 TIMEOUT_S = 120.0
+WATCH_S = 0.5
+"""Between two looks at the page of a server that moves."""
 _BAD = ('error', 'failed', 'cancelled')
 Page = Callable[[int, str], str]
 """What the guest answers within so many seconds, by path; empty where nothing comes."""
@@ -57,7 +59,7 @@ class Watched:
             if answered:
                 self.answers += 1
                 last = now
-            self._stop.wait(0.5)
+            self._stop.wait(WATCH_S)
 
 
 def live(proof: Proof, page: Page) -> str:

@@ -276,7 +276,8 @@ def _environment(copied: pathlib.Path) -> dict[str, str]:
     own = {
         'HYPOTHESIS_STORAGE_DIRECTORY': str(WORK / 'hypothesis'),
         'CI': 'true',  # As many examples as there.
-        'PYTHONPATH': str(copied),  # What tests of several folders share is imported from there.
+        # What tests of several folders share, and the other parts, are imported from there.
+        'PYTHONPATH': os.pathsep.join(map(str, (copied, *sorted(copied.glob('*/src'))))),
     }
     return {**os.environ, **own}
 

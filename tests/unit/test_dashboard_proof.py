@@ -64,7 +64,7 @@ def site() -> Generator[Callable[..., str]]:
 
     def serve(**other: object) -> str:
         server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), type('Other', (Site,), other))
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         started.append(server)
         return f'http://127.0.0.1:{server.server_port}'
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,7 +27,7 @@ import ops
 
 from . import apply, drive, host, idle, options, relations, run, state
 from .machine import Facts, Machine
-from .why import Action, Hook, Why
+from .why import Action, Hook, Why, event_name
 
 _log = logging.getLogger(__name__)
 
@@ -74,7 +75,9 @@ class Charm(ops.CharmBase):
             stopped=False,
         )
         self.here: Machine = self.machine or apply.LocalMachine(self.meta.name)
-        for event in self.on.events().values():
+        # ops takes milliseconds to observe all that there are.
+        asked = getattr(self.on, event_name(os.environ.get('JUJU_DISPATCH_PATH', '')), None)
+        for event in [asked] if isinstance(asked, ops.BoundEvent) else self.on.events().values():
             kind = event.event_type
             if issubclass(kind, ops.ActionEvent):
                 framework.observe(event, self._on_action)
@@ -154,8 +157,7 @@ class Charm(ops.CharmBase):
         idle.forget(self.charm_dir)
         inputs = self.inputs()
         driven = drive.drive(self.here, self.run, why, inputs)
-        desired = driven.desired
-        if desired.failure or desired.read_only or why.removing:
+        if (desired := driven.desired).failure or desired.read_only or why.removing:
             return driven  # One that leaves has nobody left to tell.
         if dict(cast('Mapping[str, str]', self._stored.versions)) != driven.inputs.versions:
             self._stored.versions = dict(driven.inputs.versions)
@@ -273,8 +275,7 @@ class Charm(ops.CharmBase):
     def _publish(self, desired: state.Desired) -> bool:
         """Say what others are to know; whether there was news."""
         uris: dict[str, str] = {}
-        news = False
-        leader = self._leads()
+        news, leader = False, self._leads()
         if leader:
             for label, secret in desired.secrets.items():
                 uris[label], fresh = self._keep_secret(label, secret)
@@ -299,8 +300,7 @@ class Charm(ops.CharmBase):
 
     def _keep_secret(self, label: str, secret: state.Secret) -> tuple[str, bool]:
         """Its URI, and whether anything about it is new."""
-        content = dict(secret.content)
-        news = False
+        content, news = dict(secret.content), False
         try:
             kept = self.model.get_secret(label=label)
             if kept.peek_content() != content:

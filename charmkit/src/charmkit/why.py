@@ -42,6 +42,12 @@ class Action:
 Why = Hook | Action
 
 
+def event_name(dispatch_path: str) -> str:
+    """What ops calls the event that Juju runs ``dispatch`` for: ``config_changed``, of ``hooks/config-changed``."""
+    kind, _, name = dispatch_path.partition('/')
+    return name.replace('-', '_') + ('_action' if kind == 'actions' else '')
+
+
 def secret_due(why: Why) -> str:
     """The label of the secret that Juju wants renewed now; '' when it wants none."""
     return why.subject if isinstance(why, Hook) and why.name == 'secret-rotate' else ''

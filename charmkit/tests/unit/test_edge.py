@@ -222,7 +222,7 @@ def test_a_body_that_cannot_be_encoded_is_a_response_too():
 def saying(
     *chunks: bytes, family: int = socket.AF_INET, at: Any = ('127.0.0.1', 0)
 ) -> Generator[Any]:
-    """A server of one client: it sends *chunks*, a fifth of a second apart; gives its address."""
+    """A server of one client: it sends *chunks*, a twentieth of a second apart; gives its address."""
 
     def serve() -> None:
         with contextlib.suppress(OSError):
@@ -231,7 +231,7 @@ def saying(
                 one.recv(65536)
                 for chunk in chunks:
                     one.sendall(chunk)
-                    time.sleep(0.2)
+                    time.sleep(0.05)
 
     with socket.socket(family) as server:
         server.bind(at)
@@ -247,8 +247,8 @@ HEAD = b'HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n'
 
 @pytest.mark.parametrize('status', [200, 404])
 def test_an_answer_that_never_ends_holds_up_no_hook(status: int):
-    with saying(HEAD % (status, 100), *[b'.'] * 20) as (address, port):
-        request = HttpRequest(url=f'http://{address}:{port}/', timeout_s=0.5)
+    with saying(HEAD % (status, 100), *[b'.'] * 80) as (address, port):
+        request = HttpRequest(url=f'http://{address}:{port}/', timeout_s=0.2)
         answer = clients.http_response(request)
     assert answer == HttpResponse(0, 'the answer did not end in time')
 
@@ -265,10 +265,10 @@ def test_an_answer_in_pieces_is_read_whole_and_half_of_one_is_none(status: int):
 def test_a_socket_that_never_ends_its_answer_holds_up_no_hook(tmp_path: pathlib.Path):
     path = str(tmp_path / 'sock')
     with (
-        saying(*[b'.'] * 20, family=socket.AF_UNIX, at=path),
+        saying(*[b'.'] * 80, family=socket.AF_UNIX, at=path),
         pytest.raises(UnreachableError, match='did not end in time'),
     ):
-        clients.ask(path, 'show info', 0.5)
+        clients.ask(path, 'show info', 0.2)
     path = str(tmp_path / 'other')
     with saying(b'a', b'b', family=socket.AF_UNIX, at=path):
         assert clients.ask(path, 'show info', 5) == 'ab'

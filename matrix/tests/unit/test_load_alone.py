@@ -228,7 +228,7 @@ class _Service(http.server.BaseHTTPRequestHandler):
 def bundle(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Generator[pathlib.Path]:
     """A bundle whose load is one URL of a service on loopback."""
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), _Service)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
 
     @contextlib.asynccontextmanager
     async def opened(name: str, **_: Any) -> AsyncGenerator[linked.Linked]:

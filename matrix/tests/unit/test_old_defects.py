@@ -9,9 +9,9 @@ import asyncio
 import dataclasses
 import pathlib
 import sys
-import time
 
 import enginestage
+import processes
 import pytest
 from enginestage import Ran, Tasks, sleep
 from executionstage import Execution
@@ -63,15 +63,18 @@ def test_defect_2_a_program_is_a_task_that_passes_or_fails_by_its_exit_code(
 
 
 def test_defect_2_a_program_that_is_stopped_leaves_nothing_running(tmp_path: pathlib.Path) -> None:
-    path = _program(tmp_path, f'(sleep 1.2; touch {tmp_path}/left) & wait')
+    said = tmp_path / 'pid'
+    path = _program(tmp_path, f'{processes.lasting(said)}; wait')
 
     async def cut_short() -> None:
-        await asyncio.wait_for(_execute(tmp_path, path), 0.3)
+        running = asyncio.create_task(_execute(tmp_path, path))
+        await processes.started(said)
+        running.cancel()
+        await running
 
-    with pytest.raises(TimeoutError):
+    with pytest.raises(asyncio.CancelledError):
         asyncio.run(cut_short())
-    time.sleep(1.2)
-    assert not (tmp_path / 'left').exists()
+    processes.ended(int(said.read_text()))
 
 
 def test_defect_3_a_task_that_is_not_async_runs_too(

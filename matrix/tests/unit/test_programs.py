@@ -5,20 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import pathlib
-import time
 from asyncio import base_subprocess
 from typing import Any
 
+import processes
 import pytest
 
 from matrix import programs, utils
-
-
-def lives(pid: int) -> bool:
-    try:
-        return pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[0] != 'Z'
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.parametrize('late', [False, True], ids=['running', 'starting'])
@@ -27,7 +20,7 @@ def test_a_cancelled_program_leaves_nothing_behind(
 ) -> None:
     """On a busy machine the program runs well before asyncio says that it has started."""
     said = tmp_path / 'pid'
-    script = f'sleep 600 & echo $! >{said}.new; mv {said}.new {said}; wait'
+    script = f'{processes.lasting(said)}; wait'
     transport: Any = base_subprocess.BaseSubprocessTransport
     connect = transport._connect_pipes
 
@@ -42,16 +35,13 @@ def test_a_cancelled_program_leaves_nothing_behind(
         task = asyncio.create_task(
             utils.execute_process(['sh', '-c', script], logging.getLogger())
         )
-        while not said.exists():
-            await asyncio.sleep(0.01)
-        assert lives(int(said.read_text()))
+        await processes.started(said)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     asyncio.run(stopped())
-    while lives(int(said.read_text())):
-        time.sleep(0.01)
+    processes.ended(int(said.read_text()))
 
 
 def test_what_its_children_run_ends_with_it(tmp_path: pathlib.Path) -> None:
@@ -65,8 +55,7 @@ def test_what_its_children_run_ends_with_it(tmp_path: pathlib.Path) -> None:
             return await one.stdout.read()
 
     assert asyncio.run(ran()) == b'over\n'
-    while lives(int(said.read_text())):
-        time.sleep(0.01)
+    processes.ended(int(said.read_text()))
 
 
 def test_a_program_that_is_not_there_is_named() -> None:

@@ -18,6 +18,7 @@ balancers read our data and answer ``frontends``, but know no drain.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -217,20 +218,35 @@ def read(relation: Relation) -> Reply | None:
 
     A version 1 load balancer gives addresses and no URL: the URL is made of the first address.
     """
-    bag = relation.app_data
-    if 'interface-versions' not in bag and 'frontends' not in bag:
+    if 'interface-versions' not in relation.app_data and 'frontends' not in relation.app_data:
         return None
-    theirs = {v for v in wire.load_array(bag.get('interface-versions', '')) if isinstance(v, int)}
+    bag = relation.app_data
+    return _reply(
+        relation.app,
+        tuple((key, bag.get(key, '')) for key in _SAID),
+        tuple((unit, data.get('acks', '')) for unit, data in relation.units.items()),
+    )
+
+
+_SAID = ('interface-versions', 'frontends', 'status', 'grants', 'lb-units', 'proxy')
+
+
+@functools.lru_cache(64)  # A run asks many times.
+def _reply(
+    balancer: str, said: tuple[tuple[str, str], ...], acks: tuple[tuple[str, str], ...]
+) -> Reply:
+    bag = dict(said)
+    theirs = {v for v in wire.load_array(bag['interface-versions']) if isinstance(v, int)}
     return Reply(
-        balancer=relation.app,
+        balancer=balancer,
         version=max(theirs & set(VERSIONS), default=1),
         frontends={
             service: {t: _frontend(f) for t, f in wire.objects(by_type)}
-            for service, by_type in wire.objects(wire.load_object(bag.get('frontends', '')))
+            for service, by_type in wire.objects(wire.load_object(bag['frontends']))
         },
         status={
             service: Verdict(state=wire.text(v.get('state')), reason=wire.text(v.get('reason')))
-            for service, v in wire.objects(wire.load_object(bag.get('status', '')))
+            for service, v in wire.objects(wire.load_object(bag['status']))
         },
         grants={
             unit: Grant(
@@ -239,7 +255,7 @@ def read(relation: Relation) -> Reply | None:
                 position=wire.number(g.get('position')),
                 reason=wire.text(g.get('reason')),
             )
-            for unit, g in wire.objects(wire.load_object(bag.get('grants', '')))
+            for unit, g in wire.objects(wire.load_object(bag['grants']))
         },
         acks={
             lb_unit: {
@@ -248,12 +264,12 @@ def read(relation: Relation) -> Reply | None:
                     state=wire.text(a.get('state')),
                     sessions=wire.number(a.get('sessions')),
                 )
-                for unit, a in wire.objects(wire.load_object(data.get('acks', '')))
+                for unit, a in wire.objects(wire.load_object(text))
             }
-            for lb_unit, data in relation.units.items()
+            for lb_unit, text in acks
         },
-        lb_units=wire.texts(wire.load_array(bag.get('lb-units', ''))),
-        trusted_cidrs=wire.texts(wire.load_object(bag.get('proxy', '')).get('trusted-cidrs')),
+        lb_units=wire.texts(wire.load_array(bag['lb-units'])),
+        trusted_cidrs=wire.texts(wire.load_object(bag['proxy']).get('trusted-cidrs')),
     )
 
 

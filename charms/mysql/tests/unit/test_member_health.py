@@ -60,7 +60,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(member_health, '_left', lambda: ROOM)
     monkeypatch.setattr(member_health, '_LAST', member_health._Last())  # pyright: ignore[reportPrivateUsage]
     server = member_health._Server('127.0.0.1', 0)  # pyright: ignore[reportPrivateUsage]
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server.server_port
     server.shutdown()
     server.server_close()

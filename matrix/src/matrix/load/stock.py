@@ -7,6 +7,7 @@ come and go. Nothing is let go while something stands on it, nothing is looked a
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Literal
 
 State = Literal['making', 'held', 'going', 'gone', 'unsure']
@@ -57,11 +58,40 @@ class Stock:
 
     def thing(self, name: str) -> Thing:
         """The thing of that name. KeyError where there is none."""
-        return {one.name: one for one in self.things}[name]
+        return self._by_name[name]
 
     def of(self, sort: str, *states: State) -> tuple[Thing, ...]:
         """Things of a sort, in one of these states."""
-        return tuple(one for one in self.things if one.sort == sort and one.state in states)
+        return tuple(one for one in self._by_sort.get(sort, ()) if one.state in states)
+
+    def made(self, sort: str) -> int:
+        """How many of a sort there ever were."""
+        return len(self._by_sort.get(sort, ()))
+
+    def required_by(self, name: str) -> tuple[Thing, ...]:
+        """What stands on the thing of that name, or may."""
+        return tuple(one for one in self._by_footing.get(name, ()) if one.state != 'gone')
+
+    # A load asks at each of its turns, and few of them change anything.
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, Thing]:
+        return {one.name: one for one in self.things}
+
+    @functools.cached_property
+    def _by_sort(self) -> dict[str, list[Thing]]:
+        found: dict[str, list[Thing]] = {}
+        for one in self.things:
+            found.setdefault(one.sort, []).append(one)
+        return found
+
+    @functools.cached_property
+    def _by_footing(self) -> dict[str, list[Thing]]:
+        found: dict[str, list[Thing]] = {}
+        for one in self.things:
+            for below in one.on:
+                found.setdefault(below, []).append(one)
+        return found
 
     @property
     def begun(self) -> bool:
@@ -84,7 +114,7 @@ def to_make(stock: Stock, name: str) -> Thing | None:
         if found is None:
             return None
         on.append(found.name)
-    number = sum(one.sort == name for one in stock.things) + 1
+    number = stock.made(name) + 1
     return Thing(name, f'matrix-{stock.run}-{name}-{number}', tuple(on), stays=stays)
 
 
@@ -102,7 +132,7 @@ def to_let_go(stock: Stock, sort: str) -> Thing | None:
     able = (
         one
         for one in stock.of(sort, 'held')
-        if not one.stays and one.looks >= LOOKS and not _required_by(stock, one)
+        if not one.stays and one.looks >= LOOKS and not stock.required_by(one.name)
     )
     return next(able, None)
 
@@ -144,11 +174,6 @@ def _changed(stock: Stock, name: str, **to: object) -> Stock:
     return dataclasses.replace(stock, things=things)
 
 
-def _required_by(stock: Stock, thing: Thing) -> tuple[Thing, ...]:
-    """What stands on it, or may."""
-    return tuple(one for one in stock.things if thing.name in one.on and one.state != 'gone')
-
-
 def _foundation(stock: Stock, sort: Sort, below: str, *, stays: bool) -> Thing | None:
     """What a new thing of a sort is to stand on: what carries least. One that stays stands on what stays.
 
@@ -161,6 +186,6 @@ def _foundation(stock: Stock, sort: Sort, below: str, *, stays: bool) -> Thing |
         able = [
             one
             for one in able
-            if not any(other.sort == sort.name for other in _required_by(stock, one))
+            if not any(other.sort == sort.name for other in stock.required_by(one.name))
         ]
-    return min(able, key=lambda one: len(_required_by(stock, one)), default=None)
+    return min(able, key=lambda one: len(stock.required_by(one.name)), default=None)
