@@ -11,7 +11,6 @@ an API is, its health is told. All times follow from :class:`charmkit.limits.Sil
 from __future__ import annotations
 
 import dataclasses
-import functools
 import importlib.resources
 from collections.abc import Iterable
 
@@ -218,7 +217,6 @@ def drain(on: bool) -> host.Host:
     return host.Host(absent=(host.Absent(path=DRAIN_FILE),))
 
 
-@functools.cache
 def _source(name: str) -> str:
     return importlib.resources.files('charmkit').joinpath(name).read_text()
 
