@@ -45,7 +45,8 @@ def context() -> testing.Context[Small]:
     return testing.Context(Small, meta=META, actions={'do-it': {}})
 
 
-ALWAYS = 'secret_remove'
+OPS = {'secret_remove', 'commit'}
+"""What is observed each time: by every charm, and by ops itself."""
 DB = testing.Relation('shared-db')
 
 
@@ -60,7 +61,7 @@ DB = testing.Relation('shared-db')
 def test_it_is_what_juju_runs_it_for(observed: list[str], event: Any, name: str):
     peers = testing.PeerRelation('peers')
     out = context().run(event, testing.State(relations={peers, DB}))
-    assert observed == [name, ALWAYS]
+    assert [one for one in observed if one not in OPS] == [name]
     assert out.unit_status == testing.ActiveStatus(name.removesuffix('_action').replace('_', '-'))
 
 

@@ -6,10 +6,11 @@ import asyncio
 import collections
 import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 
 import aiohttp
+import enginestage
 import linked
 import pytest
 from aiohttp import web
@@ -28,6 +29,11 @@ def _run(coroutine: Awaitable[Any]) -> Any:
             return await coroutine
 
     return asyncio.run(main())
+
+
+def _virtually(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """On a clock that jumps: nothing of it waits for a socket or a thread."""
+    return enginestage.on_virtual_clock(coroutine)[0]
 
 
 @dataclasses.dataclass
@@ -85,7 +91,7 @@ async def _never(_: located.Plain) -> load.Result:
 
 
 def test_the_load_keeps_its_rate() -> None:
-    written = _run(_load(Kinds(_at_once), 0.5, rate=100))
+    written = _virtually(_load(Kinds(_at_once), 0.5, rate=100))
     invokes = [one for one in _ops(written) if one.phase == 'invoke']
     seconds = _note(written, notes.LOAD_END)['seconds']
     assert 90 * seconds - 5 <= len(invokes) <= 100 * seconds + 1
@@ -95,13 +101,13 @@ def test_the_load_keeps_its_rate() -> None:
 
 
 def test_the_load_does_not_wait_for_answers_and_a_timeout_is_unknown() -> None:
-    written = _run(_load(Kinds(_never), 0.5, rate=100))
+    written = _virtually(_load(Kinds(_never), 0.5, rate=100))
     assert len([one for one in _ops(written) if one.phase == 'invoke']) >= 45
     assert set(_ends(written)) == {('info', 'timeout')}
 
 
 def test_what_is_in_flight_is_ended_within_a_bound_and_is_nobodys_fault() -> None:
-    written = _run(_load(Kinds(_never, timeout=60), 0.2, rate=50, drain=0.1))
+    written = _virtually(_load(Kinds(_never, timeout=60), 0.2, rate=50, drain=0.1))
     assert set(_ends(written)) == {('info', outcome.STOPPED)}
     invoked, ended = (
         {one.id for one in _ops(written) if (one.phase == 'invoke') is begun}
@@ -111,7 +117,9 @@ def test_what_is_in_flight_is_ended_within_a_bound_and_is_nobodys_fault() -> Non
 
 
 def test_what_is_not_sent_is_said() -> None:
-    written = _run(_load(Kinds(_never, timeout=60), 0.4, rate=50, most_in_flight=5, drain=0.1))
+    written = _virtually(
+        _load(Kinds(_never, timeout=60), 0.4, rate=50, most_in_flight=5, drain=0.1)
+    )
     assert len([one for one in _ops(written) if one.phase == 'invoke']) == 5
     end = _note(written, notes.LOAD_END)
     assert end['not_sent'] >= 10
@@ -149,7 +157,7 @@ def test_a_kind_that_has_nothing_to_do_gives_its_turn_away() -> None:
 
     what = Kinds(_at_once)
     what.prepare = prepare  # pyright: ignore[reportAttributeAccessIssue]
-    written = _run(_load(what, 0.4, rate=100))
+    written = _virtually(_load(what, 0.4, rate=100))
     kinds = collections.Counter(one.kind for one in _ops(written) if one.phase == 'invoke')
     assert kinds['read'] == 0
     assert _note(written, notes.LOAD_END)['gave_away'] == ['read']
@@ -229,7 +237,7 @@ def test_what_the_load_made_is_removed_even_when_it_cannot_begin() -> None:
 
     what.prepare = refused  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(load.Refused):
-        _run(_load(what, 0.1))
+        _virtually(_load(what, 0.1))
     assert what.closed
 
 
