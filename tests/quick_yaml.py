@@ -73,4 +73,4 @@ def _pickled(text: str) -> bytes:
 @functools.lru_cache(1000)
 def _written(pickled: bytes) -> str:
     value = pickle.loads(pickled)  # noqa: S301
-    return cast('str', yaml.dump_all([value], None, Dumper=DUMPER))
+    return yaml.dump_all([value], None, Dumper=DUMPER)
