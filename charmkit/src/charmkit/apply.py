@@ -77,6 +77,7 @@ class LocalMachine:
             active=active,
             masked=frozenset(s.name for s in named if _kept_from_starting(s)),
             stale=stale,
+            checked=remembered.get('checked', {}),
             started_with=remembered.get('started_with', {}),
         )
 
@@ -92,8 +93,8 @@ class LocalMachine:
                 _prepare_systemd(step)
             case 'install' | 'upgrade':
                 self._install(step, desired)
-            case 'make' | 'check' | 'write' | 'link' | 'remove':
-                return _change_path(step, desired)
+            case 'make' | 'write' | 'link' | 'remove' | 'check':
+                return self._change_path(step, desired)
             case 'run':
                 command = next(c for c in desired.commands if c.name == step.target)
                 run.command(command)
@@ -174,6 +175,12 @@ class LocalMachine:
         found = packages.versions(names)
         self._remember('packages', {'asked': asked, 'found': json.dumps(found)})
         return found
+
+    def _change_path(self, step: host.Step, desired: host.Host) -> str:
+        reason = _change_path(step, desired)
+        if step.verb == 'check' and not reason:
+            self._remember('checked', {step.target: _find(desired.files, step.target).stamp})
+        return reason
 
     def _bring_up(self, step: host.Step, desired: host.Host) -> str:
         """Start, restart or reload; '' when the service is up with its files, else why it is not.

@@ -175,8 +175,11 @@ def after(  # noqa: C901 -- one case for each verb
     """The state of a perfect machine in state *seen* once *step* was done."""
     target = step.target
     match step.verb:
-        case 'try' | 'check':
+        case 'try':
             return seen
+        case 'check':
+            stamp = next(x.stamp for x in desired.files if x.path == target)
+            return dataclasses.replace(seen, checked={**seen.checked, target: stamp})
         case 'mask':
             return dataclasses.replace(seen, masked=seen.masked | {target})
         case 'unmask':
