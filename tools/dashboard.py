@@ -48,12 +48,12 @@ def asks_for_login(url: str) -> bool:
     return urlsplit(url).path.rstrip('/').endswith(LOGIN.rstrip('/'))
 
 
-def _text(answer: requests.Response) -> str:
-    if answer.status_code != 200:
+def _text(response: requests.Response) -> str:
+    if response.status_code != 200:
         raise RuntimeError(
-            f'{urlsplit(answer.url).path} of the dashboard answers {answer.status_code}'
+            f'{urlsplit(response.url).path} of the dashboard answers {response.status_code}'
         )
-    return answer.text
+    return response.text
 
 
 class _Hidden(html.parser.HTMLParser):

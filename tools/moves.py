@@ -35,7 +35,7 @@ class Watched:
 
     def __init__(self, page: Page):
         self._page, self._stop = page, threading.Event()
-        self.answers = 0
+        self.responses = 0
         self.silence_s = 0.0
         """The longest time between two answers."""
 
@@ -53,11 +53,11 @@ class Watched:
     def _ask(self) -> None:
         last = time.monotonic()
         while not self._stop.is_set():
-            answered = bool(self._page(5, '/'))
+            responded = bool(self._page(5, '/'))
             now = time.monotonic()
             self.silence_s = max(self.silence_s, now - last)
-            if answered:
-                self.answers += 1
+            if responded:
+                self.responses += 1
                 last = now
             self._stop.wait(WATCH_S)
 
@@ -73,14 +73,16 @@ def live(proof: Proof, page: Page) -> str:
         compute.live_migrate_server(uuid)
         there = until(lambda: _moved(proof, source), 'the server did not move', MOVE_S)
         took = time.monotonic() - began
-        before = watched.answers
-        until(lambda: watched.answers > before, 'the server did not answer afterwards', TIMEOUT_S)
+        before = watched.responses
+        until(
+            lambda: watched.responses > before, 'the server did not answer afterwards', TIMEOUT_S
+        )
     with blamed('compute', 'looking at the server that has moved', units):
         if boot != (now := page(10, '/cgi-bin/disk?boot')):
             raise RuntimeError(f'it was started anew: its boot was {boot!r}, and is {now!r}')
     _port(proof, there)
     kept = _volume(proof, page, units)
-    said = f'{source} → {there} in {took:.0f} s, {watched.answers} answers meanwhile'
+    said = f'{source} → {there} in {took:.0f} s, {watched.responses} answers meanwhile'
     return f'{said}, silent for {watched.silence_s:.1f} s at most{kept}'
 
 

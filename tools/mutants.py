@@ -54,8 +54,8 @@ def deciding(package: str, pyproject: str) -> tuple[str, ...]:
     found: list[str] = []
     for module in named[0]['source_modules']:
         path = f'src/{module.replace(".", "/")}'
-        whole = (ROOT / package / path).is_dir()
-        found.append(f'{path}/*.py' if whole else f'{path}.py')
+        is_package = (ROOT / package / path).is_dir()
+        found.append(f'{path}/*.py' if is_package else f'{path}.py')
     return tuple(found)
 
 

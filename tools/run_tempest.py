@@ -127,8 +127,8 @@ def run(
     chosen = ('tempest', 'run', '--config-file', str(conf), '--regex', suites)
     tempest('stestr', 'init', check=False)  # It was, if this is not the first run.
     listed = [results.plain(line) for line in _names(tempest(*chosen, '--list-tests'))]
-    whole = suites in (SUITES, tempest_servers.SUITES)
-    here = results.that_matter(here, suites if whole else '', listed)
+    is_complete = suites in (SUITES, tempest_servers.SUITES)
+    here = results.that_matter(here, suites if is_complete else '', listed)
     stream = tempest(*chosen, '--concurrency', str(WORKERS), '--subunit', check=False)
     (folder / 'results.subunit').write_bytes(stream)
     junit = tempest('subunit2junitxml', check=False, stdin=stream).decode()

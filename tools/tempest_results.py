@@ -178,8 +178,8 @@ def judge(listed: Iterable[str], ended: Iterable[Outcome], here: Iterable[Known]
 def _fault(outcome: Outcome, of_it: Iterable[Known]) -> str:
     expected = ' and '.join(f'{one.ending} ({one.why})' for one in of_it)
     if outcome.ending == 'pass':
-        told = f'is known to {expected}, and passes: take it off the list'
-        return f'{outcome.test} {told}' if expected else ''
+        described = f'is known to {expected}, and passes: take it off the list'
+        return f'{outcome.test} {described}' if expected else ''
     ended = f'{outcome.test} {outcome.ending}s: {outcome.detail}'
     return f'{ended} (known to {expected})' if expected else ended
 

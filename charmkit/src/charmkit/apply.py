@@ -77,7 +77,7 @@ class LocalMachine:
             active=active,
             masked=frozenset(s.name for s in named if _kept_from_starting(s)),
             stale=stale,
-            checked=remembered.get('checked', {}),
+            check_passed=remembered.get('checked', {}),
             started_with=remembered.get('started_with', {}),
         )
 

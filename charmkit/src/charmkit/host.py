@@ -216,7 +216,7 @@ class Observed:
     """Services that are kept from starting."""
     stale: frozenset[str] = frozenset()
     """Services of which systemd has not read again what was written for it."""
-    checked: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    check_passed: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Stamp of what the check of each path has accepted beforehand."""
     started_with: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Config digest that each service was last started with: it survives a hook that died."""
@@ -320,7 +320,7 @@ def _path_steps(desired: Host, observed: Observed) -> Iterator[Step]:
             elif (
                 isinstance(thing, File)
                 and thing.check
-                and observed.checked.get(thing.path) != thing.stamp
+                and observed.check_passed.get(thing.path) != thing.stamp
             ):
                 yield Step('check', thing.path)
     # What packages bring is not there yet when this is planned.

@@ -18,7 +18,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from . import state, turns
+from . import rolling, state
 from .machine import Machine
 from .relations import Databag, Relation, drains, loadbalancer
 from .why import Why, action
@@ -71,7 +71,7 @@ class Renewal:
     """What it says on the peer relation."""
 
     @property
-    def leaves(self) -> bool:
+    def goes_unhealthy(self) -> bool:
         """Others are about to find that it fails: how it is afterwards is another question."""
         return self.held and self.fails
 
@@ -189,7 +189,7 @@ def _turn(waits: str, inputs: state.Inputs, clients: Clients) -> dict[str, str]:
     if waits:
         waiting[inputs.site.unit] = waits
     name, _, what = inputs.peers.get(TURN, '').partition(' ')
-    unit = turns.whose(waiting, name if waiting.get(name) == what else '')
+    unit = rolling.whose(waiting, name if waiting.get(name) == what else '')
     return {TURN: f'{unit} {waiting[unit]}'} if unit else {}
 
 

@@ -85,7 +85,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             ),
             unit_data={
                 **outset.unit_data,
-                **vip.over(_told_peers(inputs), serving_state.vrrp.unit_data),
+                **vip.over(_published_to_peers(inputs), serving_state.vrrp.unit_data),
             },
             app_data={**outset.app_data, **vip.over(inputs.peers, serving_state.vrrp.app_data)},
             status=(*(map(_said_before, unmet) if goes_on else unmet), *source.status),
@@ -109,7 +109,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         paused=intent.paused,
         out_of_service=serving_state.out_of_service,
     )
-    asks = bool(spec.apps) and serving and not (inputs.failed or renews.leaves)
+    asks = bool(spec.apps) and serving and not (inputs.failed or renews.goes_unhealthy)
     return dataclasses.replace(
         outset,
         host=host.merge(
@@ -193,7 +193,7 @@ def _idle(spec: ServiceSpec) -> host.Host:
     return host.merge(webserver.idle(), agents) if spec.apps else agents
 
 
-def _told_peers(inputs: state.Inputs) -> dict[str, str]:
+def _published_to_peers(inputs: state.Inputs) -> dict[str, str]:
     return {k: v for k, v in inputs.my_peer_data.items() if k != renewal.WAITS}
 
 

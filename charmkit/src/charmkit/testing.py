@@ -179,7 +179,7 @@ def after(  # noqa: C901 -- one case for each verb
             return seen
         case 'check':
             stamp = next(x.stamp for x in desired.files if x.path == target)
-            return dataclasses.replace(seen, checked={**seen.checked, target: stamp})
+            return dataclasses.replace(seen, check_passed={**seen.check_passed, target: stamp})
         case 'mask':
             return dataclasses.replace(seen, masked=seen.masked | {target})
         case 'unmask':

@@ -11,7 +11,7 @@ import galera_node
 import mariadb
 import member
 import tcp_service
-from charmkit import turns
+from charmkit import rolling
 from charmkit.relations import unit_order, wire
 from charmkit.why import action
 
@@ -82,8 +82,8 @@ class MemberRun:
         """The members that clients could be sent to."""
         # One that does not answer in time and is in the component all the same is well as far as the cluster can tell.
         silent = self.here.members - self.theirs.keys() - {self.me}
-        answered = {u for u, a in self.theirs.items() if a.synced and a.primary}
-        return frozenset({*answered, *silent, *({self.me} if self.here.synced else ())})
+        responded = {u for u, a in self.theirs.items() if a.synced and a.primary}
+        return frozenset({*responded, *silent, *({self.me} if self.here.synced else ())})
 
     def writer(self) -> galera.Writer:
         """Whom clients are sent to."""
@@ -216,7 +216,7 @@ def turn(inputs: charmkit.Inputs, mine: galera.PeerState) -> str:
     if not inputs.site.leader:
         return recorded
     waiting = {u for u, said in other_peers(inputs).items() if said.waits}
-    return turns.whose(waiting | ({inputs.site.unit} if mine.waits else set()), recorded)
+    return rolling.whose(waiting | ({inputs.site.unit} if mine.waits else set()), recorded)
 
 
 def over(run: MemberRun) -> bool:

@@ -10,7 +10,7 @@ import galera_node
 import mariadb
 import own_accounts
 import tcp_service
-from charmkit import host, shared_secrets, turns
+from charmkit import host, rolling, shared_secrets
 from charmkit.relations import host_in_url, mysql, unit_order
 
 SST = 'sst-password'
@@ -35,7 +35,7 @@ def address(inputs: charmkit.Inputs) -> str:
 
 def others(inputs: charmkit.Inputs) -> dict[str, str]:
     """Where the other units are."""
-    return turns.addresses(inputs.peer_units)
+    return rolling.addresses(inputs.peer_units)
 
 
 def wanted(inputs: charmkit.Inputs) -> dict[str, str]:

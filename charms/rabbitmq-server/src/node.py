@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import broker
 import charmkit
 import membership
-from charmkit import host, state, turns
+from charmkit import host, rolling, state
 from charmkit.options import Option, count
 from charmkit.relations import rabbitmq, unit_order
 
@@ -102,7 +102,7 @@ _INETRC = f"""%% {_NOTE[2:]}
 def _hosts(inputs: charmkit.Inputs) -> str:
     every = {
         inputs.site.unit: inputs.site.address_on('peers'),
-        **turns.addresses(inputs.peer_units),
+        **rolling.addresses(inputs.peer_units),
     }
     rows = (f'{every[u]} {u.replace("/", "-")}' for u in sorted(every, key=unit_order))
     return '\n'.join((_NOTE, *rows, ''))

@@ -13,7 +13,7 @@ import charmkit
 import membership
 import node
 import rabbit_actions
-from charmkit import rotation, turns
+from charmkit import rolling, rotation
 from charmkit.relations import rabbitmq, wire
 from charmkit.why import action
 
@@ -125,7 +125,7 @@ def _members(inputs: charmkit.Inputs) -> dict[str, frozenset[str]]:
 def departed(why: charmkit.Why, inputs: charmkit.Inputs) -> list[str]:
     """Units that were removed, as this one was told; one that is there again is not."""
     there = (inputs.site.unit, *inputs.peer_units)
-    return turns.departed(why, inputs.memory.get(DEPARTED, []), there)
+    return rolling.departed(why, inputs.memory.get(DEPARTED, []), there)
 
 
 def _want(why: charmkit.Why, inputs: charmkit.Inputs) -> membership.Want:
@@ -144,7 +144,7 @@ def _want(why: charmkit.Why, inputs: charmkit.Inputs) -> membership.Want:
 def _next(inputs: charmkit.Inputs) -> str:
     """Whose turn it is to join."""
     bags = {**inputs.peer_units, inputs.site.unit: inputs.my_peer_data}
-    return turns.whose(
+    return rolling.whose(
         (u for u, bag in bags.items() if bag.get(WAITS)), inputs.peers.get(NEXT, '')
     )
 

@@ -21,6 +21,7 @@ from jujulet.core import charm, model
 from jujulet.machines import (
     bridges,
     commands,
+    directory_snapshot,
     doctor,
     images,
     inside,
@@ -28,7 +29,6 @@ from jujulet.machines import (
     overlays,
     podman,
     protocol,
-    taking,
     tools,
 )
 
@@ -335,7 +335,7 @@ def test_a_machine_that_writes_into_what_is_being_copied_gives_no_layer(
                 await shell(first, 'echo more >> /usr/bin/tool')
             return await genuine(argv, **more)
 
-        monkeypatch.setattr(taking, 'run', meanwhile)
+        monkeypatch.setattr(directory_snapshot, 'run', meanwhile)
         await bench.machines.keep_layer(MODEL, '0', 'k3')
         await bench.machines.settle()
         assert 'changed its programs' in caplog.text
@@ -420,7 +420,7 @@ def test_a_base_whose_building_is_broken_off_leaves_nothing_mounted(tmp_path: Pa
         building.cancel()
         with pytest.raises(asyncio.CancelledError):
             await building
-        await taking.remove(*bases.folder.iterdir())
+        await directory_snapshot.remove(*bases.folder.iterdir())
         assert list(bases.folder.iterdir()) == []
 
     asyncio.run(scenario())

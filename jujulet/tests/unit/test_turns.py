@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jujulet.controller import turns
+from jujulet.controller import fair_queue
 from jujulet.core import model, operations
 
 
@@ -21,7 +21,7 @@ def hook(unit: str, task: str = '') -> operations.RunHook:
 def test_no_more_run_at_once_than_may():
     async def course() -> None:
         freed: list[int] = []
-        turn = turns.Turns(lambda: freed.append(1), most=2, long_s=60)
+        turn = fair_queue.Turns(lambda: freed.append(1), most=2, long_s=60)
         first, second = turn.take(), turn.take()
         assert first and second
         assert turn.take() is None
@@ -37,7 +37,7 @@ def test_no_more_run_at_once_than_may():
 def test_a_turn_that_takes_long_is_another_s():
     async def course() -> None:
         freed = asyncio.Event()
-        turn = turns.Turns(freed.set, most=1, long_s=0.01, busy=lambda: False)
+        turn = fair_queue.Turns(freed.set, most=1, long_s=0.01, busy=lambda: False)
         end = turn.take()
         assert end
         assert turn.take() is None
@@ -52,7 +52,7 @@ def test_a_turn_that_takes_long_is_another_s():
 def test_on_a_busy_host_a_turn_is_kept_until_there_is_room():
     async def course() -> None:
         freed, busy = asyncio.Event(), [True]
-        turn = turns.Turns(freed.set, most=1, long_s=0.01, busy=lambda: busy[0])
+        turn = fair_queue.Turns(freed.set, most=1, long_s=0.01, busy=lambda: busy[0])
         assert turn.take()
         await asyncio.sleep(0.1)
         assert turn.take() is None
@@ -66,7 +66,7 @@ def test_on_a_busy_host_a_turn_is_kept_until_there_is_room():
 def test_on_a_busy_host_a_turn_ends_too():
     async def course() -> None:
         freed = asyncio.Event()
-        turn = turns.Turns(freed.set, most=1, long_s=0.01, longest_s=0.05, busy=lambda: True)
+        turn = fair_queue.Turns(freed.set, most=1, long_s=0.01, longest_s=0.05, busy=lambda: True)
         assert turn.take()
         await asyncio.wait_for(freed.wait(), 5)
         assert turn.take()
@@ -77,7 +77,7 @@ def test_on_a_busy_host_a_turn_ends_too():
 def test_one_that_ends_on_a_busy_host_is_not_counted_twice():
     async def course() -> None:
         freed: list[int] = []
-        turn = turns.Turns(lambda: freed.append(1), most=1, long_s=0.01, busy=lambda: True)
+        turn = fair_queue.Turns(lambda: freed.append(1), most=1, long_s=0.01, busy=lambda: True)
         end = turn.take()
         assert end
         await asyncio.sleep(0.05)
@@ -95,15 +95,15 @@ def test_a_host_is_busy_with_more_than_two_processes_for_each_processor(
 ):
     stat = tmp_path / 'stat'
     stat.write_text(f'cpu  1 2 3\nprocs_running {running}\nprocs_blocked 90\n')
-    monkeypatch.setattr(turns, '_STAT', stat)
+    monkeypatch.setattr(fair_queue, '_STAT', stat)
     monkeypatch.setattr('os.cpu_count', lambda: 2)
-    assert turns.host_is_busy() == busy
+    assert fair_queue.host_is_busy() == busy
 
 
 def test_what_somebody_waits_for_needs_none():
-    assert turns.needed(hook('a/0'))
-    assert not turns.needed(hook('a/0', task='7'))
-    assert not turns.needed(operations.StartMachine('0'))
+    assert fair_queue.needed(hook('a/0'))
+    assert not fair_queue.needed(hook('a/0', task='7'))
+    assert not fair_queue.needed(operations.StartMachine('0'))
 
 
 def test_who_has_rested_longest_comes_first_and_machines_before_all():
@@ -111,7 +111,7 @@ def test_who_has_rested_longest_comes_first_and_machines_before_all():
     units = {n: SimpleNamespace(agent_status=SimpleNamespace(since=s)) for n, s in since.items()}
     fake: Any = SimpleNamespace(units=units)
     due = [hook('a/0'), hook('b/0'), operations.StartMachine('9'), hook('c/0')]
-    ordered = turns.fair(fake, due)
+    ordered = fair_queue.fair(fake, due)
     assert ordered[0] == operations.StartMachine('9')
     assert [o.unit for o in ordered[1:] if isinstance(o, operations.RunHook)] == [
         'b/0',

@@ -180,11 +180,11 @@ def _run(
     try:
         with Journal(path) as kept:
 
-            def tell(event: JournalEntry) -> None:
+            def report(event: JournalEntry) -> None:
                 kept.write(event)
                 _say(event)
 
-            sequence.run(world, wish, targets, nonce, tell, watch)
+            sequence.run(world, wish, targets, nonce, report, watch)
     finally:
         try:
             print(f'page: {_page(path, load_journal=call.load_journal)}', file=sys.stderr)

@@ -128,12 +128,12 @@ def read(
     Raises:
         ProblemError: it is no such status.
     """
-    whole = _mapping(status)
-    apps, model = whole.get('applications'), whole.get('model')
+    document = _mapping(status)
+    apps, model = document.get('applications'), document.get('model')
     if not isinstance(apps, dict) or not isinstance(model, dict):
         raise ProblemError('juju status: no status of a model: applications or model are missing')
-    bases = dict(_bases(_mapping(whole.get('machines'))))
-    stored = _stored(_mapping(whole.get('storage')))
+    bases = dict(_bases(_mapping(document.get('machines'))))
+    stored = _stored(_mapping(document.get('storage')))
     subordinates = _subordinates(cast('dict[str, Any]', apps))
     found: dict[str, Application] = {}
     for name, one in sorted(cast('dict[str, object]', apps).items()):
@@ -147,7 +147,7 @@ def read(
             else _mapping(said.get('units'))
         )
         related = _related(_mapping(said.get('relations')))
-        seen = _Seen(bases, _machines(whole.get('machines')), _mapping(shown), known.behind)
+        seen = _Seen(bases, _machines(document.get('machines')), _mapping(shown), known.behind)
         balancers = {e: len(related[e]) for e in known.behind if e in related}
         units = [_unit(u, _mapping(m), seen, balancers) for u, m in members.items()]
         found[name] = Application(

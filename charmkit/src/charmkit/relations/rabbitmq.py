@@ -74,7 +74,7 @@ def _parse(relation: Relation, site: Site, user: str, vhost: str, p: str) -> Bro
             hosts.append(host)
     if not found:
         return None
-    _, name, password = max(found, key=lambda answer: answer[0])
+    _, name, password = max(found, key=lambda value: value[0])
     return Broker(spread(dict.fromkeys(hosts), site.unit), name, vhost, password)
 
 

@@ -165,9 +165,9 @@ def decide(known: RunInputs) -> Decision:
         ahead=[u for u, m in known.others.items() if _is_ahead(m, what, servers, known.tls)],
         time_passes=known.time_passes,
     )
-    leaves, beside = _leave(known, members)
-    giving, passes_on, awaits = _handed_over(known, members, beside, leaves=leaves)
-    away = leaves and (giving is None or bool(giving.moved))
+    withdraws, beside = _withdrawal(known, members)
+    giving, passes_on, awaits = _handed_over(known, members, beside, withdraws=withdraws)
+    away = withdraws and (giving is None or bool(giving.moved))
     serving = part.admitted and not away
     wants[haproxy.SELF, 'self'] = 'ready' if serving else 'maint'
     return Decision(
@@ -189,7 +189,7 @@ def decide(known: RunInputs) -> Decision:
         awaits=awaits,
         passes_on=passes_on,
         serving=serving,
-        stays=known.wish.out and not leaves,
+        stays=known.wish.out and not withdraws,
         counts_on=(known.wish.counts_on or beside) if away else frozenset(),
     )
 
@@ -207,7 +207,7 @@ def _has_joined(inputs: state.Inputs) -> bool:
     return bool(inputs.memory.get(vip_admission.JOINED, RELATIONS in inputs.memory))
 
 
-def _leave(known: RunInputs, members: Iterable[str]) -> tuple[bool, frozenset[str]]:
+def _withdrawal(known: RunInputs, members: Iterable[str]) -> tuple[bool, frozenset[str]]:
     """Whether this unit may be out of service, and which others are in service then."""
     there = {u: m for u, m in known.others.items() if u in members}
     beside = standby.in_service(there, known.silent)
@@ -217,11 +217,11 @@ def _leave(known: RunInputs, members: Iterable[str]) -> tuple[bool, frozenset[st
 
 
 def _handed_over(
-    known: RunInputs, members: Iterable[str], beside: frozenset[str], *, leaves: bool
+    known: RunInputs, members: Iterable[str], beside: frozenset[str], *, withdraws: bool
 ) -> tuple[handover.Handover | None, str, tuple[str, ...]]:
     """How far this unit has come with giving its VIPs away, for whom it passes on, and for whom it waits.
 
-    *beside*: the others that are in service; *leaves*: this unit is to go out of it.
+    *beside*: the others that are in service; *withdraws*: this unit is to go out of it.
     """
     inputs, opts, unit = known.inputs, known.effective.options, known.inputs.site.unit
     holds = handover.holds(opts.vips, inputs.facts.interfaces)
@@ -236,7 +236,7 @@ def _handed_over(
     giving = handover.next_state(
         handover.load(inputs.memory.get(handover.HANDOVER)),
         place,
-        away=leaves,
+        away=withdraws,
         now=inputs.now,
         timeout_s=opts.handover_s,
     )

@@ -9,8 +9,8 @@ import time
 from typing import Any
 
 from .. import aside, paths
+from ..core import display, table
 from ..core import model as model_
-from ..core import shown, table
 from . import command, home, out
 from .command import Call, Command, Flag
 
@@ -79,8 +79,8 @@ def _cache(call: Call) -> None:
                 layer['key'][:12],
                 str(layer.get('charm', '')),
                 str(layer.get('base', '')),
-                shown.size(int(layer.get('size', 0)) >> 20) if layer.get('size') else '',
-                shown.since(float(layer['created'])) if layer.get('created') else '',
+                display.size(int(layer.get('size', 0)) >> 20) if layer.get('size') else '',
+                display.since(float(layer['created'])) if layer.get('created') else '',
             )
             for layer in layers
         ]

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import codec
+from ..core import display, requests, taskshow
 from ..core import model as model_
-from ..core import requests, shown, taskshow
 from . import command, out
 from .command import Call, Command, Flag
 
@@ -123,7 +123,7 @@ def _finish(call: Call, reply: Mapping[str, Any], wait: float) -> int | None:
     tasks = _wait(call, ids, wait)
     for task in tasks:
         for at, text in task.log:
-            call.say(f'{shown.clock(at)[:-1]} {text}')
+            call.say(f'{display.clock(at)[:-1]} {text}')
     for name, text in reply.get('errors', {}).items():
         print(f'{name}: {text}', file=sys.stderr)
     value = {t.receiver: taskshow.task(t) for t in tasks}

@@ -14,10 +14,10 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
-from ..core import crossmodel, operations, schedule, troubles
+from ..core import backoff, crossmodel, operations, schedule
 from ..core import model as model_
 from ..machines import protocol
-from . import mishaps, turns
+from . import error_messages, fair_queue
 from . import store as store_
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Engine:
         self._model_tasks: dict[str, set[asyncio.Task[None]]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._pumps: set[str] = set()
-        self._turns = turns.Turns(self._turn_freed)
+        self._turns = fair_queue.Turns(self._turn_freed)
         self._refused: set[str] = set()
         """Models of which a hook waits for its turn."""
         self._started = False
@@ -168,8 +168,8 @@ class Engine:
             return
         now = self.clock()
         busy = self._busy.setdefault(uuid, set())
-        for operation in turns.fair(model, schedule.due(model, frozenset(busy), now)):
-            end = self._turns.take() if turns.needed(operation) else _nothing
+        for operation in fair_queue.fair(model, schedule.due(model, frozenset(busy), now)):
+            end = self._turns.take() if fair_queue.needed(operation) else _nothing
             if end is None:
                 self._refused.add(uuid)
                 break
@@ -196,7 +196,7 @@ class Engine:
             await self.carry[type(operation)](uuid, operation)
             self._attempts.pop((uuid, machine), None)
             if uuid in self.models:
-                self.update(uuid, lambda m: troubles.over(m, operation))
+                self.update(uuid, lambda m: backoff.over(m, operation))
         except asyncio.CancelledError:
             raise
         except Exception as error:  # Whatever it was: nothing stays in hand for ever.
@@ -210,13 +210,13 @@ class Engine:
         self, uuid: str, machine: str, operation: operations.Operation, error: Exception
     ) -> None:
         """Tell of what should not be able to fail and has, and have it tried again after a while."""
-        said = mishaps.sentence(error)
+        said = error_messages.sentence(error)
         logger.error('%s failed: %s', operation, said, exc_info=error)
         self.log(uuid, f'machine-{machine}', 'ERROR', 'jujulet.controller', f'{operation}: {said}')
         while uuid in self.models and uuid not in self.removing:
             now = self.clock()
             try:
-                self.update(uuid, lambda m, now=now: troubles.met(m, operation, said, now))
+                self.update(uuid, lambda m, now=now: backoff.met(m, operation, said, now))
                 break
             except sqlite3.Error as full:  # The disk is: until it is not, nothing else can go on.
                 logger.error('the store cannot be written: %s', full)
@@ -224,7 +224,7 @@ class Engine:
         if isinstance(operation, _OF_MACHINES):
             attempts = self._attempts.get((uuid, machine), 0) + 1
             self._attempts[uuid, machine] = attempts
-            await asyncio.sleep(min(troubles.pause(attempts), LONGEST_REST_S))
+            await asyncio.sleep(min(backoff.pause(attempts), LONGEST_REST_S))
 
     def start(self) -> None:
         """From now on, do what is due."""

@@ -49,7 +49,7 @@ class Questions:
             'change': self.change,
             'status': self.status,
             'watch-status': self.watch_status,
-            'whole-model': self.whole_model,
+            'whole-model': self.model_value,
             'debug-log': self.debug_log,
             'follow-log': self.follow_log,
             'wait-task': self.wait_task,
@@ -186,7 +186,7 @@ class Questions:
             if self._engine.models.get(uuid) is found:
                 await self._engine.changed.wait()
 
-    async def whole_model(self, model: str) -> Any:
+    async def model_value(self, model: str) -> Any:
         """All of a model, as ``codec`` writes it."""
         return codec.encode(self.find(model))
 

@@ -103,7 +103,7 @@ class Agent:
     """When a failed hook runs again; 0: not by itself."""
     resolved: Literal['', 'retry', 'skip'] = ''
     stumbles: int = 0
-    """Attempts in vain to carry out its next step, for a cause that is not the charm's (see ``core.troubles``)."""
+    """Attempts in vain to carry out its next step, for a cause that is not the charm's (see ``core.backoff``)."""
     rests_until: float = 0.0
     """Nothing is begun for it before; 0: at any time."""
     trouble: str = ''

@@ -6,7 +6,7 @@ documentation.ubuntu.com/juju/3.6/reference/status.
 
 from __future__ import annotations
 
-from . import hooks, resolver, troubles
+from . import backoff, hooks, resolver
 from . import model as model_
 
 SEVERITY = ('error', 'blocked', 'waiting', 'maintenance', 'active', 'terminated', 'unknown')
@@ -46,7 +46,7 @@ def of_unit(
         lost = model_.Status('lost', 'agent is not communicating with the server', agent.since)
         hint = f"agent lost, see 'juju show-status-log {u.name}'"
         return model_.Status('unknown', hint, agent.since), lost
-    if trouble := troubles.shown(u):
+    if trouble := backoff.shown(u):
         return workload, trouble
     if agent.current == 'idle':
         hook = u.agent.hook if u.agent.step == 'queued' else resolver.next_hook(model, u, now)

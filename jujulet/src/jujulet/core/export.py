@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import constraints, shown
+from . import constraints, display
 from . import model as model_
 
 
@@ -22,7 +22,7 @@ def bundle(model: model_.Model) -> dict[str, Any]:
     out['applications'] = applications
     machines = {
         m.id: _machine(m)
-        for m in sorted(model.machines.values(), key=lambda m: shown.natural(m.id))
+        for m in sorted(model.machines.values(), key=lambda m: display.natural(m.id))
     }
     if machines:
         out['machines'] = machines

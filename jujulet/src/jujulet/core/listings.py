@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from . import derived, modelconfig, shown, status, table
+from . import derived, display, modelconfig, status, table
 from . import model as model_
 
 CONTROLLER_UUID = '6a756a75-6c65-4074-8000-6c6f63616c00'
@@ -78,12 +78,12 @@ def model(m: model_.Model, now: float) -> dict[str, Any]:
         'region': status.REGION,
         'type': 'local',
         'life': m.life,
-        'status': {'current': current, 'since': shown.since(m.created)},
+        'status': {'current': current, 'since': display.since(m.created)},
         'users': {
             m.owner: {
                 'display-name': m.owner,
                 'access': 'admin',
-                'last-connection': shown.iso(now)[:10],
+                'last-connection': display.iso(now)[:10],
             }
         },
     }
@@ -180,8 +180,8 @@ def unit(
     if u.workload_version:
         out['workload-version'] = u.workload_version
     out['machine'] = u.machine
-    out['opened-ports'] = shown.ports(u.ports)
-    out['public-address'] = shown.address(m, u)
+    out['opened-ports'] = display.ports(u.ports)
+    out['public-address'] = display.address(m, u)
     out['charm'] = app.charm
     out['leader'] = app.leader == name
     out['life'] = u.life
@@ -218,7 +218,7 @@ def _relation(
     out['local-unit'] = {**here, 'data': dict(_data(relation.units.get(u.name)))}
     related = {
         name: {'in-scope': True, 'data': dict(_data(bag))}
-        for name, bag in sorted(relation.units.items(), key=lambda i: shown.natural(i[0]))
+        for name, bag in sorted(relation.units.items(), key=lambda i: display.natural(i[0]))
         if name != u.name
         and only in ('', name)
         and name.rpartition('/')[0] == other.application
@@ -293,7 +293,7 @@ def _logged(what: str, s: model_.Status) -> dict[str, Any]:
     return {
         'status': s.current,
         'message': s.message,
-        'since': shown.since(s.since),
+        'since': display.since(s.since),
         'type': 'juju-unit' if what == 'juju-unit' else what,
     }
 
@@ -309,7 +309,7 @@ def machines(m: model_.Model, ids: Sequence[str] = ()) -> dict[str, Any]:
     for wanted in ids:
         if wanted not in m.machines:
             raise model_.Refused(f'machine {wanted} not found')
-    chosen = [m.machines[i] for i in sorted(ids or m.machines, key=shown.natural)]
+    chosen = [m.machines[i] for i in sorted(ids or m.machines, key=display.natural)]
     return {'model': m.name, 'machines': {one.id: status.machine(m, one) for one in chosen}}
 
 

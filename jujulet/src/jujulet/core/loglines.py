@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 
-from . import shown
+from . import display
 
 LEVELS = ('TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
 
@@ -65,9 +65,9 @@ def _below(module: str, name: str) -> bool:
 
 def render(line: Line, *, date: bool = False, ms: bool = False) -> str:
     """``unit-app-0: 12:00:00 INFO unit.app/0.juju-log message``."""
-    at = shown.clock(line.at)[:-1]
+    at = display.clock(line.at)[:-1]
     if ms:
         at += f'.{int(line.at * 1000) % 1000:03}'
     if date:
-        at = f'{shown.iso(line.at)[:10]} {at}'
+        at = f'{display.iso(line.at)[:10]} {at}'
     return f'{line.entity}: {at} {line.level} {line.module} {line.message}'

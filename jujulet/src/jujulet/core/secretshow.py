@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from . import display, table
 from . import model as model_
-from . import shown, table
 
 
 def find(m: model_.Model, text: str) -> model_.Secret:
@@ -36,16 +36,16 @@ def described(m: model_.Model, secret: model_.Secret) -> dict[str, Any]:
     out: dict[str, Any] = {'revision': secret.latest}
     expires = secret.revisions[secret.latest].expires
     if expires:
-        out['expires'] = shown.iso(expires)
+        out['expires'] = display.iso(expires)
     if secret.rotate != 'never':
         out['rotation'] = secret.rotate
         if secret.rotate_at:
-            out['rotates'] = shown.iso(secret.rotate_at)
+            out['rotates'] = display.iso(secret.rotate_at)
     out['owner'] = secret.owner or '<model>'
     texts = {'description': secret.description, 'name': secret.name, 'label': secret.label}
     out |= {key: value for key, value in texts.items() if value}
-    out['created'] = shown.iso(secret.created)
-    out['updated'] = shown.iso(secret.updated or secret.created)
+    out['created'] = display.iso(secret.created)
+    out['updated'] = display.iso(secret.updated or secret.created)
     return out
 
 
@@ -92,11 +92,11 @@ def _revision(r: model_.SecretRevision) -> dict[str, Any]:
     out: dict[str, Any] = {
         'revision': r.number,
         'backend': 'internal',
-        'created': shown.iso(r.created),
-        'updated': shown.iso(r.created),
+        'created': display.iso(r.created),
+        'updated': display.iso(r.created),
     }
     if r.expires:
-        out['expires'] = shown.iso(r.expires)
+        out['expires'] = display.iso(r.expires)
     return out
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import constraints, derived, lxdprofile, shown
+from . import constraints, derived, display, lxdprofile
 from . import model as model_
 
 CONTROLLER = 'local'
@@ -33,7 +33,7 @@ def status(model: model_.Model, now: float, others: Others) -> dict[str, Any]:
         'model': _model(model),
         'machines': {
             m.id: machine(model, m)
-            for m in sorted(model.machines.values(), key=lambda m: shown.natural(m.id))
+            for m in sorted(model.machines.values(), key=lambda m: display.natural(m.id))
         },
         'applications': applications,
     }
@@ -42,7 +42,7 @@ def status(model: model_.Model, now: float, others: Others) -> dict[str, Any]:
     _put(out, 'application-endpoints', saas)
     _put(out, 'offers', offers)
     _put(out, 'storage', storage(model))
-    out['controller'] = {'timestamp': shown.clock(now)}
+    out['controller'] = {'timestamp': display.clock(now)}
     out['relations'] = relations(model)
     return out
 
@@ -67,7 +67,7 @@ def _model(model: model_.Model) -> dict[str, Any]:
         'cloud': cloud(model),
         'region': REGION,
         'version': model.juju_version,
-        'model-status': {'current': current, 'since': shown.since(model.created)},
+        'model-status': {'current': current, 'since': display.since(model.created)},
         'sla': 'unsupported',
     }
 
@@ -76,7 +76,7 @@ def _shown(status: model_.Status, *, life: str = 'alive', version: str = '') -> 
     out: dict[str, Any] = {'current': status.current}
     _put(out, 'message', status.message)
     if status.since:
-        out['since'] = shown.since(status.since)
+        out['since'] = display.since(status.since)
     _put(out, 'version', version)
     if life != 'alive':
         out['life'] = life
@@ -108,12 +108,12 @@ def machine(model: model_.Model, m: model_.Machine) -> dict[str, Any]:
         )
     }
     if m.addresses:
-        out['hostname'] = shown.hostname(model, m)
+        out['hostname'] = display.hostname(model, m)
         out['dns-name'] = m.addresses[0].ipv4
         out['ip-addresses'] = [ip for a in m.addresses for ip in (a.ipv4, a.ipv6) if ip]
-    out['instance-id'] = 'pending' if m.phase == 'pending' else shown.hostname(model, m)
+    out['instance-id'] = 'pending' if m.phase == 'pending' else display.hostname(model, m)
     out['machine-status'] = _shown(model_.Status(instance, message, m.since or model.created))
-    out['modification-status'] = {'current': 'idle', 'since': shown.since(m.since)}
+    out['modification-status'] = {'current': 'idle', 'since': display.since(m.since)}
     out['base'] = {'name': m.base.name, 'channel': m.base.channel}
     _put(out, 'network-interfaces', _interfaces(model, m))
     _put(out, 'constraints', constraints.render({**model.constraints, **m.constraints}))
@@ -178,7 +178,7 @@ def bindings(model: model_.Model, application: str) -> dict[str, str]:
     """The space of every endpoint of *application*; the key ``''`` is the default."""
     charm = model.charm_of(application)
     names = ('', *sorted((*charm.relations, *charm.extra_bindings)))
-    return {name: shown.space_of(model, application, name) for name in names}
+    return {name: display.space_of(model, application, name) for name in names}
 
 
 def unit(model: model_.Model, u: model_.Unit, now: float) -> dict[str, Any]:
@@ -196,9 +196,9 @@ def unit(model: model_.Model, u: model_.Unit, now: float) -> dict[str, Any]:
         out['upgrading-from'] = u.agent.deployed
     if not u.principal:
         _put(out, 'machine', u.machine)
-    _put(out, 'open-ports', shown.ports(u.ports))
-    _put(out, 'public-address', shown.address(model, u))
-    below = sorted(model.subordinates_of(u.name), key=lambda s: shown.natural(s.name))
+    _put(out, 'open-ports', display.ports(u.ports))
+    _put(out, 'public-address', display.address(model, u))
+    below = sorted(model.subordinates_of(u.name), key=lambda s: display.natural(s.name))
     _put(out, 'subordinates', {s.name: unit(model, s, now) for s in below})
     return out
 
@@ -329,7 +329,7 @@ def storage(model: model_.Model) -> dict[str, Any]:
         return {}
     instances: dict[str, Any] = {}
     parts: dict[str, dict[str, Any]] = {'filesystems': {}, 'volumes': {}}
-    for name, s in sorted(model.storage.items(), key=lambda item: shown.natural(item[0])):
+    for name, s in sorted(model.storage.items(), key=lambda item: display.natural(item[0])):
         instances[name] = _instance(model, s)
         where = 'filesystems' if s.kind == 'filesystem' else 'volumes'
         owner = model.units.get(s.owner)

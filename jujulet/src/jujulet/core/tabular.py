@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from . import shown, table
+from . import display, table
 
 Json = Mapping[str, Any]
 
@@ -31,7 +31,7 @@ def status_table(
 
 
 def _sorted(mapping: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for key in sorted(mapping, key=shown.natural):
+    for key in sorted(mapping, key=display.natural):
         yield key, mapping[key]
 
 
@@ -219,14 +219,14 @@ def storage_table(storage: Json, color: bool) -> str:
             instance['kind'],
             backing.get(name, {}).get('pool', ''),
             place.get('location', ''),
-            shown.size(backing[name]['size']) if name in backing else '',
+            display.size(backing[name]['size']) if name in backing else '',
             table.status(instance['status']['current']),
             instance['status'].get('message', ''),
         )
         for name, instance in _sorted(storage.get('storage', {}))
         for unit, place in (instance.get('attachments', {}).get('units') or _NOWHERE).items()
     ]
-    rows.sort(key=lambda row: (not row[0], shown.natural(str(row[0]))))
+    rows.sort(key=lambda row: (not row[0], display.natural(str(row[0]))))
     return table.render(header, rows, colour=color) if rows else ''
 
 

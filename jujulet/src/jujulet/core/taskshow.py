@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from . import display, table
 from . import model as model_
-from . import shown, table
 
 
 def task(t: model_.Task) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def task(t: model_.Task) -> dict[str, Any]:
     if t.message:
         out['message'] = t.message
     if t.log:
-        out['log'] = [f'{shown.task_time(at)} {text}' for at, text in t.log]
+        out['log'] = [f'{display.task_time(at)} {text}' for at, text in t.log]
     results = dict(t.results)
     if 'return-code' in results:
         results['return-code'] = int(results['return-code'])
@@ -27,7 +27,7 @@ def task(t: model_.Task) -> dict[str, Any]:
     if results:
         out['results'] = results
     times = (('enqueued', t.enqueued), ('started', t.started), ('completed', t.completed))
-    out['timing'] = {name: shown.task_time(at) for name, at in times if at}
+    out['timing'] = {name: display.task_time(at) for name, at in times if at}
     return out
 
 
@@ -97,7 +97,7 @@ def _nested(values: Mapping[str, Any], indent: str) -> Iterable[str]:
 
 def operations(m: model_.Model) -> list[dict[str, Any]]:
     """``juju operations``, newest first."""
-    ordered = sorted(m.operations.values(), key=lambda o: shown.natural(o.id), reverse=True)
+    ordered = sorted(m.operations.values(), key=lambda o: display.natural(o.id), reverse=True)
     return [operation(m, o) for o in ordered]
 
 
@@ -106,11 +106,11 @@ def operation(m: model_.Model, o: model_.Operation) -> dict[str, Any]:
     tasks = [m.tasks[i] for i in o.tasks if i in m.tasks]
     ends = [t.completed for t in tasks]
     starts = [t.started for t in tasks if t.started]
-    timing = {'enqueued': shown.task_time(o.enqueued)} if o.enqueued else {}
+    timing = {'enqueued': display.task_time(o.enqueued)} if o.enqueued else {}
     if starts:
-        timing['started'] = shown.task_time(min(starts))
+        timing['started'] = display.task_time(min(starts))
     if ends and all(ends):
-        timing['completed'] = shown.task_time(max(ends))
+        timing['completed'] = display.task_time(max(ends))
     return {
         'id': o.id,
         'summary': o.summary,

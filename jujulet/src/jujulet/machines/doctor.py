@@ -197,7 +197,7 @@ def _network(facts: Facts) -> Finding:
         return Finding('network', 'warning', 'not known without podman')
     if facts.backend == SILENT:
         return Finding(
-            'network', 'warning', f'podman did not answer within {ANSWER_S:.0f} s: not known'
+            'network', 'warning', f'podman did not answer within {TIMEOUT_S:.0f} s: not known'
         )
     if facts.backend == 'netavark':
         if not facts.programs & {'iptables', 'nft'}:
@@ -284,14 +284,14 @@ def _why_not(base: str) -> str:
     return ''
 
 
-ANSWER_S = 120.0
+TIMEOUT_S = 120.0
 """How long a program may take to say what it has; on a host that starts thirty machines podman took 44 seconds."""
 
 
 def _said(argv: Sequence[str]) -> str:
     try:
         return subprocess.run(
-            argv, capture_output=True, text=True, check=False, timeout=ANSWER_S
+            argv, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ''

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from jujulet.core import charm
 
-from . import aptsources, mending
+from . import aptsources, guest_fixes
 from .protocol import MachineError
 from .state_folders import private
 from .tools import Failed, run
@@ -163,7 +163,7 @@ class Recipe:
             *options,
             *PACKAGES,
             *(c.name for c in self.certificates),
-            mending.DIGEST,
+            guest_fixes.DIGEST,
         )
         self.digest = hashlib.sha256('\n'.join(parts).encode()).hexdigest()[:10]
 
@@ -204,7 +204,7 @@ class Recipe:
                 shutil.copyfile(keyring, inside)
         for certificate in self.certificates:
             shutil.copy(certificate, root / 'usr/local/share/ca-certificates')
-        await mending.mend(root)
+        await guest_fixes.mend(root)
 
     def _why(self, failed: Failed) -> str:
         listed = [

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import commands, taking
+from . import commands, directory_snapshot
 from .protocol import Layer, LayerGone, MachineError, MachineSpec
 from .state_folders import StateFolders, write
 from .tools import Failed, run
@@ -109,7 +109,7 @@ class Overlays:
         except (OSError, ValueError):
             return None
 
-    async def take(self, upper: Path) -> taking.Taken:
+    async def take(self, upper: Path) -> directory_snapshot.Taken:
         """Take a layer while the machine is frozen: quick. :meth:`keep` completes it afterwards.
 
         Raises:
@@ -117,23 +117,25 @@ class Overlays:
         """
         fresh = self.places.fresh_layer()
         try:
-            return await taking.take(upper, fresh)
+            return await directory_snapshot.take(upper, fresh)
         except (Failed, OSError) as error:
-            await taking.remove(fresh)
+            await directory_snapshot.remove(fresh)
             raise MachineError(f'its file system could not be copied: {error}') from error
 
-    async def keep(self, taken: taking.Taken, key: str, base: str, stack: Stack) -> None:
+    async def keep(
+        self, taken: directory_snapshot.Taken, key: str, base: str, stack: Stack
+    ) -> None:
         """Complete a layer and put it in its place.
 
         Raises:
             MachineError: the machine wrote into it meanwhile, or the disk is full.
         """
         try:
-            size = await taking.finish(taken)
+            size = await directory_snapshot.finish(taken)
             below = {'base_dir': stack.base, 'below': list(stack.layers)}
             self.places.keep_layer(taken.folder, key, base, size, below)
         except (Failed, OSError, MachineError) as error:
-            await taking.remove(taken.folder)
+            await directory_snapshot.remove(taken.folder)
             raise MachineError(f'layer {key} could not be kept: {error}') from error
 
     async def drop(self, key: str) -> None:
@@ -143,7 +145,7 @@ class Overlays:
 
     async def sweep(self) -> None:
         """Delete :meth:`unused_layers`."""
-        await taking.remove(*self.unused_layers())
+        await directory_snapshot.remove(*self.unused_layers())
 
     def unused_bases(self) -> list[Path]:
         """Bases that a newer one of the same release replaced and that no machine or layer stands on."""

@@ -16,7 +16,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from . import commands, devices, images, inside, kernel, overlays, recover, runtimes, taking
+from . import (
+    commands,
+    devices,
+    directory_snapshot,
+    images,
+    inside,
+    kernel,
+    overlays,
+    recover,
+    runtimes,
+)
 from .networks import Networks
 from .protocol import Layer, MachineError, MachineSpec, unknown
 from .state_folders import Given, StateFolders, private
@@ -157,7 +167,7 @@ class PodmanMachines:
 
         async def empty() -> None:
             with contextlib.suppress(Failed):
-                await taking.remove(*bin_.iterdir())
+                await directory_snapshot.remove(*bin_.iterdir())
                 await self.overlays.sweep()
 
         self._later(empty())

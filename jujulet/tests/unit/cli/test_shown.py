@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jujulet.cli import out
-from jujulet.core import model, secretshow, shown, table, taskshow
+from jujulet.core import display, model, secretshow, table, taskshow
 
 TASK = model.Task(
     id='2', operation='1', receiver='a/0', name='do', status='completed', enqueued=1.0, completed=2.0,
@@ -17,12 +17,12 @@ TASK = model.Task(
 
 def test_names_are_in_the_order_in_which_people_count():
     names = ['a/10', 'a/9', 'b/1', 'a/1']
-    assert sorted(names, key=shown.natural) == ['a/1', 'a/9', 'a/10', 'b/1']
+    assert sorted(names, key=display.natural) == ['a/1', 'a/9', 'a/10', 'b/1']
 
 
 @given(st.lists(st.text()))
 def test_any_names_can_be_put_in_order(names: list[str]):
-    assert sorted(sorted(names, key=shown.natural)) == sorted(names)
+    assert sorted(sorted(names, key=display.natural)) == sorted(names)
 
 
 def test_ports_are_each_named_once():
@@ -32,7 +32,7 @@ def test_ports_are_each_named_once():
         model.Port('icmp'),
         model.Port('udp', 1, 9),
     ]
-    assert shown.ports(opened) == ['icmp', '80/tcp', '1-9/udp']
+    assert display.ports(opened) == ['icmp', '80/tcp', '1-9/udp']
 
 
 @given(st.lists(st.lists(st.text(max_size=8), min_size=3, max_size=3), max_size=5))

@@ -18,10 +18,10 @@ from jujulet.core import (
     charm,
     context,
     derived,
+    display,
     filtering,
     model,
     requests,
-    shown,
     status,
     tabular,
 )
@@ -261,10 +261,10 @@ def test_a_unit_on_a_newer_charm_says_what_it_comes_from(world: World):
 
 
 def test_moments_are_written_as_juju_writes_them():
-    assert shown.since(0) == '01 Jan 1970 00:00:00Z'
-    assert shown.since(1_795_338_000) == '22 Nov 2026 09:00:00Z'
-    assert shown.iso(1_795_338_000.9) == '2026-11-22T09:00:00Z'
-    assert shown.clock(1_795_338_123) == '09:02:03Z'
+    assert display.since(0) == '01 Jan 1970 00:00:00Z'
+    assert display.since(1_795_338_000) == '22 Nov 2026 09:00:00Z'
+    assert display.iso(1_795_338_000.9) == '2026-11-22T09:00:00Z'
+    assert display.clock(1_795_338_123) == '09:02:03Z'
 
 
 TABLE = """\

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import pytest
 
 from jujulet import paths
-from jujulet.controller import engine, mishaps, store
+from jujulet.controller import engine, error_messages, store
 from jujulet.core import lifecycle, model, operations
 from jujulet.machines import protocol
 
@@ -33,7 +33,7 @@ ERRORS: dict[str, tuple[Exception, str]] = {
 @pytest.mark.parametrize('kind', ERRORS)
 def test_an_error_is_one_sentence(kind: str):
     error, said = ERRORS[kind]
-    assert mishaps.sentence(error) == said
+    assert error_messages.sentence(error) == said
 
 
 def prepared() -> tuple[simulation.World, operations.RunHook]:

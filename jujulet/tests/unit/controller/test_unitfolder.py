@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jujulet.controller import unitfolder
-from jujulet.machines import files, taking
+from jujulet.machines import directory_snapshot, files
 
 AGENT = 'var/lib/juju/agents/unit-a-0'
 WRITTEN = (
@@ -119,6 +119,6 @@ def test_a_layer_whose_etc_leads_to_the_host_costs_the_host_nothing(tmp_path: Pa
     (outside / 'ssh/ssh_host_rsa_key').write_text('')
     root.mkdir()
     (root / 'etc').symlink_to(outside)
-    taking._strip(root)  # pyright: ignore[reportPrivateUsage]
+    directory_snapshot._strip(root)  # pyright: ignore[reportPrivateUsage]
     assert sorted(os.listdir(outside)) == ['machine-id', 'ssh']
     assert os.listdir(outside / 'ssh') == ['ssh_host_rsa_key']

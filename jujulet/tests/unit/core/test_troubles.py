@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import simulation
 
-from jujulet.core import derived, lifecycle, operations, requests, troubles
+from jujulet.core import backoff, derived, lifecycle, operations, requests
 
 FULL = 'no space is left on the disk'
 
@@ -29,7 +29,7 @@ def stumble(world: simulation.World, operation: operations.Operation) -> None:
     if isinstance(operation, operations.RunHook):
         changed, _ = lifecycle.begin(world.model, operation, 'c', world.now)
         world.set(changed)
-    world.set(troubles.met(world.model, operation, FULL, world.now))
+    world.set(backoff.met(world.model, operation, FULL, world.now))
 
 
 def test_a_hook_that_cannot_be_carried_out_is_queued_again_and_told(world: simulation.World):
@@ -58,7 +58,7 @@ def test_it_passes_with_its_cause(world: simulation.World):
     world.now = world.model.units['a/0'].agent.rests_until
     world.start(operation)
     world.finish('0')
-    world.set(troubles.over(world.model, operation))
+    world.set(backoff.over(world.model, operation))
     assert shown(world)[0] != 'failed'
     world.settle()
     assert shown(world) == ('idle', '')

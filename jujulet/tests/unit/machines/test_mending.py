@@ -6,7 +6,7 @@ import os
 import pathlib
 import stat
 
-from jujulet.machines import mending
+from jujulet.machines import guest_fixes
 
 
 def closed(root: pathlib.Path) -> list[str]:
@@ -22,7 +22,7 @@ def closed(root: pathlib.Path) -> list[str]:
 def test_settings_are_for_all_to_read_whatever_the_umask(tmp_path: pathlib.Path):
     before = os.umask(0o077)
     try:
-        mending.settings(tmp_path)
+        guest_fixes.settings(tmp_path)
         (tmp_path / 'sabotaged').write_text('')
     finally:
         os.umask(before)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jujulet.core import charm
-from jujulet.machines import podman, protocol, taking
+from jujulet.machines import directory_snapshot, podman, protocol
 
 MODEL = '5e3a11c0-0000-4000-8000-000000000000'
 
@@ -51,7 +51,7 @@ def test_machines_need_not_wait_until_what_others_have_left_is_deleted(
     half_made, rubbish = state / 'layers' / '.new-1', state / 'rubbish' / 'of-a-machine'
     for folder in (half_made, rubbish):
         (folder / 'usr').mkdir(parents=True)
-    remove = taking.remove
+    remove = directory_snapshot.remove
 
     async def course() -> None:
         may_delete = asyncio.Event()
@@ -60,7 +60,7 @@ def test_machines_need_not_wait_until_what_others_have_left_is_deleted(
             await may_delete.wait()
             await remove(*paths)
 
-        monkeypatch.setattr(taking, 'remove', slowly)
+        monkeypatch.setattr(directory_snapshot, 'remove', slowly)
         await machines.recover(set())
         assert rubbish.exists(), 'nothing was deleted yet, and the controller goes on'
         assert not half_made.exists(), 'but nobody takes it for a layer'

@@ -108,7 +108,7 @@ async def _gone(injection: fault.Injection) -> fault.Proof:
     return '' if left else f'{", ".join(injection.targets)} gone from the model'
 
 
-def _none_failed(leaving: Iterable[str], model: snapshot.Model) -> None:
+def _none_failed(departing: Iterable[str], model: snapshot.Model) -> None:
     """Nothing, where each unit that is removed can still go.
 
     Raises:
@@ -116,7 +116,7 @@ def _none_failed(leaving: Iterable[str], model: snapshot.Model) -> None:
     """
     for one in model.applications:
         for unit in one.units:
-            if unit.name in leaving and 'error' in {unit.agent_status, unit.workload_status}:
+            if unit.name in departing and 'error' in {unit.agent_status, unit.workload_status}:
                 said = unit.message or unit.agent_message or 'a hook failed'
                 raise fault.HopelessError(f'{unit.name} is being removed and is in error: {said}')
 

@@ -186,9 +186,9 @@ def left(of: trial.Trial) -> verdict.Verdict:
         f'{count:g} {key}{"s" * (count != 1)}' for key, count in made.items() if count
     )
     where = ', '.join(str(one) for one in cast('Sequence[object]', value.get('asked') or ()))
-    told = tuple(f'{_left(one)}; an operation on it was lost' for one in excused)
-    sentence = '; '.join([f'nothing is left of {what} in {where}', *told])
-    return verdict.Verdict('left', _PASS, sentence, excused=told)
+    described = tuple(f'{_left(one)}; an operation on it was lost' for one in excused)
+    sentence = '; '.join([f'nothing is left of {what} in {where}', *described])
+    return verdict.Verdict('left', _PASS, sentence, excused=described)
 
 
 def _left(one: Mapping[str, located.Plain]) -> str:

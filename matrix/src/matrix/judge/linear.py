@@ -72,10 +72,10 @@ class _Entry:
 
     __slots__ = ('after', 'before', 'bit', 'call', 'response')
 
-    def __init__(self, call: Call, bit: int, answer: _Entry | None):
+    def __init__(self, call: Call, bit: int, response: _Entry | None):
         self.call = call
         self.bit = bit
-        self.response = answer  # Of a call; None of an answer, and of what was never answered.
+        self.response = response  # Of a call; None of an answer, and of what was never answered.
         self.before: _Entry | None = None
         self.after: _Entry | None = None
 
@@ -145,11 +145,11 @@ def _search(
 def _linked(calls: Sequence[Call]) -> _Entry:
     moments: list[tuple[float, int, int, _Entry]] = []
     for n, call in enumerate(calls):
-        answer = _Entry(call, 0, None) if call.sure else None
-        moments.append((call.start, 0, n, _Entry(call, 1 << n, answer)))
-        if answer is not None:
+        response = _Entry(call, 0, None) if call.sure else None
+        moments.append((call.start, 0, n, _Entry(call, 1 << n, response)))
+        if response is not None:
             # What begins as another ends may have been at once with it.
-            moments.append((call.end, 1, n, answer))
+            moments.append((call.end, 1, n, response))
     head = last = _Entry(Call(0, 0, 0, ''), 0, None)
     for *_, entry in sorted(moments, key=lambda one: one[:3]):
         last.after, entry.before = entry, last

@@ -305,7 +305,7 @@ def latency(of: trial.Trial) -> verdict.Verdict:
         return verdict.Verdict('latency', _UNKNOWN, sentence)
     found: dict[periods.Period, float] = {}
     for period in periods.periods(tuple(one.band for one in of.strikes)):
-        answered = [
+        responded = [
             one
             for one in of.split[period]
             if one.how == 'ok'
@@ -313,12 +313,12 @@ def latency(of: trial.Trial) -> verdict.Verdict:
             and one.latency is not None
             and one.invoke.kind not in work
         ]
-        if len(answered) < _ENOUGH:
+        if len(responded) < _ENOUGH:
             continue
-        found[period] = percentile([one.latency or 0.0 for one in answered], 0.99)
+        found[period] = percentile([one.latency or 0.0 for one in responded], 0.99)
         allowed = _allowed(of, period, found)
         if allowed is not None and found[period] > allowed:
-            slow = [one for one in answered if (one.latency or 0.0) > allowed]
+            slow = [one for one in responded if (one.latency or 0.0) > allowed]
             kind = _kind(slow)
             sentence = (
                 f'answers were slow {_WHEN[period]}: p99 {found[period]:.2f} s, allowed {allowed:.2f} s '

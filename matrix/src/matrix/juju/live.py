@@ -195,15 +195,15 @@ class Live:
     async def ask(self) -> None:
         """Ask for the status for ever; the one asker of this link."""
         loop = asyncio.get_running_loop()
-        wait, answered = _QUICK, loop.time()
+        wait, responded_at = _QUICK, loop.time()
         while True:
             self._hurry.clear()
             self._asked += 1
             question, before = self._asked, self._newest
             self._trouble = await self._ask()
             if not self._trouble:
-                answered, self._ever = loop.time(), True
-            self._failed = _LOST if self._gone else loop.time() - answered
+                responded_at, self._ever = loop.time(), True
+            self._failed = _LOST if self._gone else loop.time() - responded_at
             async with self._news:
                 self._answered = question
                 self._news.notify_all()

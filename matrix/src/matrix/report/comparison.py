@@ -94,8 +94,8 @@ def _bad(some: Sequence[journal.Done]) -> int:
     return sum(one.how != 'ok' for one in some)
 
 
-def _figures(some: Sequence[journal.Done], answers: Sequence[float]) -> Figures:
-    p50, p90, p99 = (stats.percentile(answers, share) for share in (0.5, 0.9, 0.99))
+def _figures(some: Sequence[journal.Done], latencies: Sequence[float]) -> Figures:
+    p50, p90, p99 = (stats.percentile(latencies, share) for share in (0.5, 0.9, 0.99))
     return Figures(len(some), _bad(some), p50, p90, p99)
 
 

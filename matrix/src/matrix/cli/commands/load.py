@@ -71,7 +71,7 @@ def run(call: argparse.Namespace) -> int:
 def _run(
     call: argparse.Namespace, said: spec.Spec, folder: pathlib.Path | None, file: int | None
 ) -> int:
-    def told(line: str, request: requests.Request) -> None:
+    def on_request(line: str, request: requests.Request) -> None:
         if file is not None:
             os.write(file, f'{line}\n'.encode())
         if not request.ok:
@@ -82,7 +82,7 @@ def _run(
     seed = secrets.randbits(32) if call.seed is None else call.seed
     try:
         ran = running.until_signalled(
-            _load(call, said, folder, seed, told),
+            _load(call, said, folder, seed, on_request),
             'ending: what the load made is removed; twice more to leave at once',
         )
     except (model_.TestFailure, model_.InfraFailure) as error:

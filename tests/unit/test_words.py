@@ -1,0 +1,151 @@
+"""Names are the field's own: words that were found to puzzle readers do not come back as identifiers."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+import subprocess
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from . import pages
+
+INSTEAD = {
+    'also': 'extra',
+    'answer': 'response, reply or output',
+    'answered': 'parse, responded',
+    'answers': 'responses, remote_databags',
+    'bereft': 'orphaned',
+    'carried': 'what is carried: required_by, environment_options',
+    'checked': 'validated, check_done, check_passed',
+    'comeback': 'recovery, resume',
+    'ground': 'prerequisites',
+    'leave': 'LeaveCluster, exclude or departing',
+    'leave_out': 'exclude, drop_part',
+    'leaves': 'departs',
+    'leaving': 'removing, departing or lingering',
+    'objection': 'refusal',
+    'seeing': 'observed',
+    'showings': 'status, table',
+    'steer': 'drive, control',
+    'tell': 'publish, report or databag',
+    'told': 'published, reported or output',
+    'whole': 'complete, document',
+}
+"""Words that say nothing by themselves, each with what to use in its place. A longer name may contain one."""
+
+ONE_OF_EACH = frozenset({'Event', 'Place', 'Rule', 'Run', 'Service', 'Site'})
+"""Classes of these names meant several things: there is one at the most, any other says whose it is."""
+
+EXCUSED = {
+    'charms/mysql/src/galera.py: answered': 'a key of the peer relation, which units of other revisions read',
+    'matrix/src/matrix/faults/scripts/probe.py: answer': 'a command of the probe, called by name on machines',
+}
+"""Names that stay, each with the reason."""
+
+PARTS = ('charmkit/src/', 'charms/', 'jujulet/src/', 'lifecycle/src/', 'matrix/src/', 'tools/')
+
+
+def names(text: str) -> Iterator[str]:
+    """What *text*, Python, defines for its readers: functions, classes, methods, fields, parameters, constants."""
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield node.name
+            case ast.arg():
+                yield node.arg
+            case _:
+                pass
+        if isinstance(node, ast.Module | ast.ClassDef):
+            for statement in node.body:
+                yield from _assigned(statement)
+
+
+def _assigned(statement: ast.stmt) -> Iterator[str]:
+    match statement:
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            yield name
+        case ast.Assign(targets=targets):
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+        case _:
+            pass
+
+
+def puzzling(file: str, text: str) -> list[str]:
+    """The names in *file*, and that of the file itself, for which there is a better word: `file: name: the word`."""
+    found = {*names(text), pathlib.PurePath(file).stem}
+    bare = {name.strip('_').lower(): name for name in sorted(found)}
+    return [
+        f'{file}: {name}: {INSTEAD[word]}'
+        for word, name in sorted(bare.items())
+        if word in INSTEAD and f'{file}: {name}' not in EXCUSED
+    ]
+
+
+def several(files: Iterable[tuple[str, str]]) -> list[str]:
+    """Names of :data:`ONE_OF_EACH` that more than one class has, with the files."""
+    found: dict[str, list[str]] = {}
+    for file, text in files:
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef) and node.name in ONE_OF_EACH:
+                found.setdefault(node.name, []).append(file)
+    return [f'{name}: {", ".join(there)}' for name, there in found.items() if len(there) > 1]
+
+
+def sources() -> list[tuple[str, str]]:
+    """What is not a test, with its text."""
+    listed = subprocess.run(
+        ['git', 'ls-files', '-z', '*.py'],
+        cwd=pages.ROOT, check=True, capture_output=True, text=True,
+    ).stdout.split('\0')  # fmt: skip
+    return [
+        (name, (pages.ROOT / name).read_text(encoding='utf-8'))
+        for name in listed
+        if name.startswith(PARTS) and '/tests/' not in name and (pages.ROOT / name).exists()
+    ]
+
+
+def test_no_name_puzzles_its_reader() -> None:
+    assert [found for file, text in sources() for found in puzzling(file, text)] == []
+
+
+def test_a_class_of_a_common_name_is_the_only_one() -> None:
+    assert several(sources()) == []
+
+
+def test_what_is_excused_is_there() -> None:
+    texts = dict(sources())
+    for entry in EXCUSED:
+        file, _, name = entry.partition(': ')
+        assert name in names(texts[file])
+
+
+@pytest.mark.parametrize(
+    ('text', 'name'),
+    [
+        ('def told(): ...', 'told'),
+        ('class Told: ...', 'Told'),
+        ('class A:\n    def answers(self): ...', 'answers'),
+        ('class A:\n    leaving: bool', 'leaving'),
+        ('def f(*, also=()): ...', 'also'),
+        ('ANSWER = 1', 'ANSWER'),
+        ('def _whole(): ...', '_whole'),
+    ],
+)
+def test_sabotaged_a_puzzling_name_is_found(text: str, name: str) -> None:
+    assert puzzling('a/b.py', text) == [f'a/b.py: {name}: {INSTEAD[name.strip("_").lower()]}']
+
+
+def test_sabotaged_a_puzzling_module_is_found() -> None:
+    assert puzzling('a/ground.py', '') == [f'a/ground.py: ground: {INSTEAD["ground"]}']
+
+
+def test_a_longer_name_says_what_it_means() -> None:
+    assert puzzling('a/b.py', 'def leave_cluster(): ...\nclass NoAnswerError: ...') == []
+
+
+def test_sabotaged_a_second_class_of_a_common_name_is_found() -> None:
+    one, two = ('a.py', 'class Service: ...'), ('b.py', 'class Service: ...')
+    assert several([one]) == []
+    assert several([one, two]) == ['Service: a.py, b.py']
