@@ -276,6 +276,7 @@ def _environment(copied: pathlib.Path) -> dict[str, str]:
     own = {
         'HYPOTHESIS_STORAGE_DIRECTORY': str(WORK / 'hypothesis'),
         'CI': 'true',  # As many examples as there.
+        'PYTHONDONTWRITEBYTECODE': '',  # Each mutant is a new collection of its tests.
         # What tests of several folders share, and the other parts, are imported from there.
         'PYTHONPATH': os.pathsep.join(map(str, (copied, *sorted(copied.glob('*/src'))))),
     }

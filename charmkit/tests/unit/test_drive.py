@@ -227,3 +227,21 @@ def test_packages_are_upgraded_once_for_each_action():
     machine.version = '2.0-1'
     assert drive.reconcile(machine, wanted('1')).steps == ()
     assert drive.reconcile(machine, wanted('2')).versions == {'demo-api': '2.0-1'}
+
+
+def test_a_unit_that_remembers_no_versions_looks_before_it_decides():
+    machine = testing.FakeMachine(seen=host.Observed(packages={'demo': '1.0'}))
+    heard: list[tuple[dict[str, str], dict[str, str]]] = []
+
+    def run(_: Why, inputs: state.Inputs) -> state.Desired:
+        heard.append((dict(inputs.versions), dict(inputs.versions_before)))
+        return state.Desired(host=host.Host(packages=frozenset({'demo'})))
+
+    drive.drive(machine, run, HOOK, INPUTS)
+    assert heard == [({}, {}), ({'demo': '1.0'}, {'demo': '1.0'})]
+    heard.clear()
+    drive.drive(machine, run, HOOK, dataclasses.replace(INPUTS, versions={'demo': '0.9'}))
+    assert heard == [
+        ({'demo': '0.9'}, {'demo': '0.9'}),
+        ({'demo': '1.0'}, {'demo': '0.9'}),
+    ]

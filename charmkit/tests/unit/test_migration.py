@@ -174,3 +174,23 @@ def test_two_units_never_both_migrate_and_the_leader_always_gets_there(
     after = migration.read(leader.app_data.get(migration.KEY, '')) or other
     assert after is not None
     assert decide(inputs('x/1', leader=False, app=after, other=other), wanted).usable
+
+
+def test_what_a_unit_has_done_it_goes_on_saying():
+    """Whether it waits, serves or migrates: who asks what was done asks all units."""
+    for leader, wanted in ((False, NEW), (False, OLD), (True, OLD), (True, NEW)):
+        got = decide(inputs(leader=leader, mine=OLD), wanted)
+        assert migration.read(got.unit_data[migration.KEY]) == OLD, (leader, wanted)
+
+
+def test_one_that_has_done_nothing_and_waits_says_nothing():
+    got = decide(inputs('x/1', leader=False), NEW)
+    assert not got.usable
+    assert got.message
+    assert migration.read(got.unit_data.get(migration.KEY, '')) is None
+    assert decide(inputs('x/1', leader=False, app=OLD), OLD).message == ''
+
+
+def test_with_nothing_to_migrate_there_is_nothing_to_say():
+    nothing = migration.decide(migration.Commands(), inputs(mine=OLD), user='x', wanted=OLD)
+    assert nothing == migration.Decision(usable=True)

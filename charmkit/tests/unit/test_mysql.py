@@ -212,3 +212,30 @@ def test_units_are_answered_in_the_order_of_their_numbers():
     units = {name: WHOLE for name in ('nova/10', 'nova/9', 'nova/2')}
     met, _ = mysql.requests(Relation(id=1, name='shared-db', app='nova', units=units))
     assert [r.unit for r in met] == ['nova/2', 'nova/9', 'nova/10']
+
+
+def test_of_several_servers_the_one_that_was_the_writer_last_counts():
+    """A server that was lost says for ever what it said."""
+    answers = [
+        {'db_host': f'10.1.0.{n}', 'password': f'pw-{n}', 'allowed_units': 'nova/0', **turn}
+        for n, turn in enumerate(
+            [{}, {'db_host_turn': '3'}, {'db_host_turn': '12'}, {'db_host_turn': '12'}]
+        )
+    ]
+    relation = Relation(
+        id=1, name='shared-db', app='mysql', units={f'mysql/{n}': a for n, a in enumerate(answers)}
+    )
+    assert NEEDS[0].read((relation,), SITE) == mysql.Database('nova', 'nova', '10.1.0.2', 'pw-2')
+
+
+def test_what_is_read_of_a_database_is_all_that_is_said():
+    need = mysql.need('nova_api', user='nova', prefix='novaapi')
+    said = {
+        'db_host': '10.1.0.5',
+        'novaapi_password': 's3cret',
+        'novaapi_allowed_units': 'nova/1 nova/0',
+        'novaapi_generation': 'g' * 65,
+    }
+    assert need.read((answered(said),), SITE) == mysql.Database(
+        'nova_api', 'nova', '10.1.0.5', 's3cret', 'g' * 64
+    )

@@ -253,6 +253,8 @@ def test_the_farthest_is_found_when_all_have_told():
     units['mysql/2'] = said(9, round=3)  # What it told before, of another outage.
     assert galera.most_advanced(units, 4).missing == ('mysql/2',)
     assert galera.most_advanced(units, 5).unit == ''
+    both = {**units, 'mysql/10': said(9, round=3)}
+    assert galera.most_advanced(both, 4).missing == ('mysql/2', 'mysql/10')
     units['mysql/2'] = said(10, turn=1)
     assert (
         'was not in the cluster when that was started last'

@@ -87,3 +87,18 @@ def test_one_pass_is_enough_and_what_stood_there_stays(comment: str, tables: fro
 
 def test_databases_that_nobody_asked_for_bear_no_mark():
     assert list(generations.marks(['a'], {'b': generations.Database()}, lambda _: NEW)) == []
+
+
+def test_what_the_server_says_of_its_databases_is_read_whole():
+    rows = [
+        {'name': 'd', 'characters': 'utf8mb3', 'comment': f'generation {OLD} 9 2'},
+        {'name': 'e'},
+    ]
+    known = {'d': generations.Known(OLD, 9, 2)}
+    tables = [{'name': 'd', 'ids': '7,9'}]
+    assert generations.databases(rows, tables) == {
+        'd': generations.Database('utf8mb3', f'generation {OLD} 9 2', frozenset({7, 9})),
+        'e': generations.Database('utf8mb4', '', frozenset()),
+    }
+    remembered = generations.databases(rows, tables, known)
+    assert [remembered[name].known for name in 'de'] == [known['d'], generations.Known()]

@@ -1,0 +1,53 @@
+"""What is refused is shown to the operator, and never more than eighty characters of it."""
+
+from __future__ import annotations
+
+import pytest
+from charmkit.relations import Databag, Relation, cinder, mysql, nova, rabbitmq
+
+TOO_LONG = '!' + 'x' * 300
+LESS = 'x' * 79
+
+
+def related(name: str, bag: Databag) -> Relation:
+    return Relation(id=1, name=name, app='other', units={'other/0': bag})
+
+
+def of_cinder(bag: Databag) -> str:
+    return cinder.known([related('storage-backend', {**cinder.present('x', {}), **bag})])[1][
+        0
+    ].reason
+
+
+def of_rabbitmq(bag: Databag) -> str:
+    return rabbitmq.requests(related('amqp', {'username': 'x', 'vhost': 'x', **bag}))[1][0].reason
+
+
+def of_mysql(bag: Databag) -> str:
+    whole = {'database': 'x', 'username': 'x', 'hostname': '10.0.0.1', **bag}
+    return mysql.requests(related('shared-db', whole))[1][0].reason
+
+
+def of_nova(bag: Databag) -> str:
+    whole = {'hostname': 'x', 'private-address': '10.0.0.1', **bag}
+    return nova.known([related('cloud-compute', whole)])[1][0].reason
+
+
+@pytest.mark.parametrize(
+    ('refuses', 'key'),
+    [
+        (of_cinder, 'backend_name'),
+        (of_rabbitmq, 'username'),
+        (of_rabbitmq, 'vhost'),
+        (of_mysql, 'database'),
+        (of_mysql, 'username'),
+        (of_mysql, 'hostname'),
+        (of_nova, 'hostname'),
+        (of_nova, 'private-address'),
+    ],
+)
+def test_eighty_characters_and_no_more(refuses: object, key: str):
+    assert callable(refuses)
+    shown = refuses({key: TOO_LONG})
+    assert f"'!{LESS}'" in shown
+    assert refuses({key: f'!{LESS}'}) == shown
