@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from charmkit.relations import Databag, Relation, cinder, mysql, nova, rabbitmq
 
@@ -14,7 +16,7 @@ def related(name: str, bag: Databag) -> Relation:
 
 
 def of_cinder(bag: Databag) -> str:
-    return cinder.known([related('storage-backend', {**cinder.present('x', {}), **bag})])[1][
+    return cinder.known((related('storage-backend', {**cinder.present('x', {}), **bag}),))[1][
         0
     ].reason
 
@@ -46,8 +48,7 @@ def of_nova(bag: Databag) -> str:
         (of_nova, 'private-address'),
     ],
 )
-def test_eighty_characters_and_no_more(refuses: object, key: str):
-    assert callable(refuses)
+def test_eighty_characters_and_no_more(refuses: Callable[[Databag], str], key: str):
     shown = refuses({key: TOO_LONG})
     assert f"'!{LESS}'" in shown
     assert refuses({key: f'!{LESS}'}) == shown

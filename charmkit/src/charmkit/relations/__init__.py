@@ -56,6 +56,10 @@ class Relation:
     """What each unit of the other side wrote, by unit name."""
     my_data: Databag = dataclasses.field(default_factory=_nothing, repr=False)
     """What this unit wrote, with Juju's own keys such as ``ingress-address``."""
+    parsed: dict[str, object] = dataclasses.field(
+        default_factory=dict[str, object], init=False, repr=False, compare=False
+    )
+    """What was made of it already, by whoever is asked for it many times in a run; another relation has its own."""
 
     @property
     def published(self) -> Databag:

@@ -18,9 +18,8 @@ balancers read our data and answer ``frontends``, but know no drain.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from . import ENDPOINT_TYPES, Databag, EndpointType, Relation, host_in_url, wire
 
@@ -218,35 +217,29 @@ def read(relation: Relation) -> Reply | None:
 
     A version 1 load balancer gives addresses and no URL: the URL is made of the first address.
     """
-    if 'interface-versions' not in relation.app_data and 'frontends' not in relation.app_data:
-        return None
+    if _REPLY not in relation.parsed:
+        relation.parsed[_REPLY] = _parse(relation)
+    return cast('Reply | None', relation.parsed[_REPLY])
+
+
+_REPLY = 'load balancer'
+
+
+def _parse(relation: Relation) -> Reply | None:
     bag = relation.app_data
-    return _reply(
-        relation.app,
-        tuple((key, bag.get(key, '')) for key in _SAID),
-        tuple((unit, data.get('acks', '')) for unit, data in relation.units.items()),
-    )
-
-
-_SAID = ('interface-versions', 'frontends', 'status', 'grants', 'lb-units', 'proxy')
-
-
-@functools.lru_cache(64)  # A run asks many times.
-def _reply(
-    balancer: str, said: tuple[tuple[str, str], ...], acks: tuple[tuple[str, str], ...]
-) -> Reply:
-    bag = dict(said)
-    theirs = {v for v in wire.load_array(bag['interface-versions']) if isinstance(v, int)}
+    if 'interface-versions' not in bag and 'frontends' not in bag:
+        return None
+    theirs = {v for v in wire.load_array(bag.get('interface-versions', '')) if isinstance(v, int)}
     return Reply(
-        balancer=balancer,
+        balancer=relation.app,
         version=max(theirs & set(VERSIONS), default=1),
         frontends={
             service: {t: _frontend(f) for t, f in wire.objects(by_type)}
-            for service, by_type in wire.objects(wire.load_object(bag['frontends']))
+            for service, by_type in wire.objects(wire.load_object(bag.get('frontends', '')))
         },
         status={
             service: Verdict(state=wire.text(v.get('state')), reason=wire.text(v.get('reason')))
-            for service, v in wire.objects(wire.load_object(bag['status']))
+            for service, v in wire.objects(wire.load_object(bag.get('status', '')))
         },
         grants={
             unit: Grant(
@@ -255,7 +248,7 @@ def _reply(
                 position=wire.number(g.get('position')),
                 reason=wire.text(g.get('reason')),
             )
-            for unit, g in wire.objects(wire.load_object(bag['grants']))
+            for unit, g in wire.objects(wire.load_object(bag.get('grants', '')))
         },
         acks={
             lb_unit: {
@@ -264,12 +257,12 @@ def _reply(
                     state=wire.text(a.get('state')),
                     sessions=wire.number(a.get('sessions')),
                 )
-                for unit, a in wire.objects(wire.load_object(text))
+                for unit, a in wire.objects(wire.load_object(data.get('acks', '')))
             }
-            for lb_unit, text in acks
+            for lb_unit, data in relation.units.items()
         },
-        lb_units=wire.texts(wire.load_array(bag['lb-units'])),
-        trusted_cidrs=wire.texts(wire.load_object(bag['proxy']).get('trusted-cidrs')),
+        lb_units=wire.texts(wire.load_array(bag.get('lb-units', ''))),
+        trusted_cidrs=wire.texts(wire.load_object(bag.get('proxy', '')).get('trusted-cidrs')),
     )
 
 

@@ -43,7 +43,12 @@ def shown_status(world: World) -> dict[str, Any]:
 
 
 @pytest.fixture
-def world() -> World:
+def world(settled: World) -> World:
+    return settled.copy()
+
+
+@pytest.fixture(scope='module')
+def settled() -> World:
     """A principal of two units with storage and ports, its subordinate, and an application without units."""
     world = World()
 

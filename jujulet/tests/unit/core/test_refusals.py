@@ -22,7 +22,12 @@ ACTION = charm.Action(
 
 
 @pytest.fixture
-def world() -> World:
+def world(settled: World) -> World:
+    return settled.copy()
+
+
+@pytest.fixture(scope='module')
+def settled() -> World:
     world = World()
     world.deploy(
         simulation.a_charm(

@@ -32,11 +32,18 @@ def owner() -> Charmer:
 
 
 @pytest.fixture
-def world(owner: Charmer) -> World:
+def world(owner: Charmer, settled: World) -> World:
+    world = settled.copy()
+    world.scripts['b'] = owner
+    return world
+
+
+@pytest.fixture(scope='module')
+def settled() -> World:
     """b owns what a consumes."""
     world = World()
     world.deploy(simulation.a_charm('a', WANTS), num_units=2)
-    world.deploy(simulation.a_charm('b', GIVES), script=owner)
+    world.deploy(simulation.a_charm('b', GIVES))
     world.integrate('a', 'b')
     world.settle()
     world.trace.clear()
