@@ -98,7 +98,7 @@ class Member:
 
     def http(self, request: HttpRequest) -> HttpResponse:
         """From this machine's network: what it cannot reach does not answer."""
-        ask = 'import sys; from charmkit import wires, machine as m; r = wires.http_response'
+        ask = 'import sys; from charmkit import clients, machine as m; r = clients.http_response'
         ask += '(m.HttpRequest(url=sys.argv[1], timeout_s=float(sys.argv[2]))); print(r.status, r.body or r.reason)'
         where = ('nsenter', '--target', self.pid, '--net', '--', sys.executable, '-c', ask)
         done = subprocess.run(
