@@ -342,7 +342,7 @@ def test_a_machine_that_writes_into_what_is_being_copied_gives_no_layer(
         assert 'k3' not in [layer.key for layer in bench.machines.layers()]
         with pytest.raises(protocol.LayerGone):
             await bench.make(spec('1', layer='k3'))
-        assert not bench.machines.places.folder(MODEL, '1').exists()
+        assert not bench.machines.folders.folder(MODEL, '1').exists()
 
     drive(scenario, state)
 
@@ -352,7 +352,7 @@ def test_after_all_was_killed_recover_and_ensure_bring_it_back(state: Path) -> N
         zero = await bench.make(spec('0'))
         one = await bench.make(spec('1'))
         await shell(zero, 'echo kept > /var/kept; sync')
-        places = bench.machines.places
+        places = bench.machines.folders
         for machine in ('0', '1'):
             name = commands.container_name(MODEL, machine)
             said = subprocess.run(
@@ -459,7 +459,7 @@ def test_a_model_is_gone_without_a_trace_and_without_a_farewell(state: Path) -> 
         await shell(agents[0], f'systemd-run --quiet {stop} sleep infinity')
         await bench.machines.destroy_model(MODEL)
         await bench.machines.settle()
-        places = bench.machines.places
+        places = bench.machines.folders
         assert [
             p for part in ('machines', 'run', 'rubbish') for p in (places.state / part).iterdir()
         ] == []
@@ -475,7 +475,7 @@ def test_a_machine_that_cannot_be_made_leaves_nothing(state: Path) -> None:
         wrong = dataclasses.replace(spec(), addresses=(model.Address('alpha', '10.1.1.1'),))
         with pytest.raises(protocol.MachineError, match=r'10\.1\.1\.1'):
             await bench.make(wrong)
-        assert list((bench.machines.places.state / 'machines').iterdir()) == []
+        assert list((bench.machines.folders.state / 'machines').iterdir()) == []
         with pytest.raises(protocol.MachineError, match='plan9@4 is not known'):
             await bench.make(spec(base=charm.Base('plan9', '4')))
 
@@ -496,7 +496,7 @@ def test_an_archive_that_cannot_be_reached_is_one_clear_error(
         ):
             await machines.ensure(spec(), quiet)
         assert list((tmp_path / 'state/bases').iterdir()) == []
-        assert machines.places.known() == {}
+        assert machines.folders.known() == {}
 
     asyncio.run(scenario())
 

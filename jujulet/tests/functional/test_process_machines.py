@@ -272,7 +272,7 @@ def test_recover_removes_what_nobody_knows_and_leaves_the_rest_running(state: Pa
             later = process.ProcessMachines(state)
             await later.recover({(MODEL, '0')})
             await asyncio.wait_for(orphan.closed.wait(), 5)
-            assert not later.places.folder(MODEL, '1').exists()
+            assert not later.folders.folder(MODEL, '1').exists()
             await kept.ping()
 
     drive(scenario, state)
@@ -292,7 +292,7 @@ def test_nothing_of_a_machine_is_left_after_destroy(state: Path) -> None:
             await machines.destroy(MODEL, '0')
             with pytest.raises(link.LinkLost):
                 await running
-            assert not machines.places.folder(MODEL, '0').exists()
+            assert not machines.folders.folder(MODEL, '0').exists()
             await gone(pids[0])
             await machines.destroy(MODEL, '0')
 

@@ -12,7 +12,7 @@ from ops import testing
 
 from charms import conftest as shared
 
-from .test_told import NAME, computes, state
+from .test_databags import NAME, computes, state
 
 pytestmark = pytest.mark.timeout(60)
 

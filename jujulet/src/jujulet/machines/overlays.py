@@ -24,15 +24,15 @@ class Stack:
 class Overlays:
     """The overlays and layers of one state directory."""
 
-    def __init__(self, places: StateFolders):
-        self.places = places
+    def __init__(self, folders: StateFolders):
+        self.folders = folders
 
     # Stacks
 
     def stack(self, model: str, machine: str) -> Stack | None:
         """What an existing machine stands on; None if there is none yet."""
         try:
-            said = json.loads((self.places.folder(model, machine) / 'stack.json').read_text())
+            said = json.loads((self.folders.folder(model, machine) / 'stack.json').read_text())
             return Stack(said['base'], tuple(said['layers']))
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -45,18 +45,18 @@ class Overlays:
         """
         if not spec.layer:
             return None
-        folder = self.places.use_layer(spec.layer)
+        folder = self.folders.use_layer(spec.layer)
         said = self._said(folder)
         if said is None or said['base'] != str(spec.base):
             raise LayerGone(f'install layer {spec.layer} is not one of {spec.base}')
-        if not (self.places.state / 'bases' / said['base_dir']).is_dir():
+        if not (self.folders.state / 'bases' / said['base_dir']).is_dir():
             raise LayerGone(f'the base of install layer {spec.layer} is gone')
         return Stack(said['base_dir'], (folder.name, *said['below']))
 
     def settle_on(self, model: str, machine: str, stack: Stack) -> None:
         """Write down what a machine stands on."""
         write(
-            self.places.folder(model, machine) / 'stack.json',
+            self.folders.folder(model, machine) / 'stack.json',
             {'base': stack.base, 'layers': list(stack.layers)},
         )
 
@@ -66,15 +66,15 @@ class Overlays:
         Raises:
             MachineError: a layer is gone or the kernel refused.
         """
-        folder = self.places.folder(model, machine)
-        root = self.places.root(model, machine)
+        folder = self.folders.folder(model, machine)
+        root = self.folders.root(model, machine)
         if mounted(root):
             return root
         for part in ('upper', 'work', 'root'):
             (folder / part).mkdir(exist_ok=True)
         (folder / 'upper').chmod(0o755)
-        lower = [self.places.layers_dir / name / 'root' for name in stack.layers]
-        lower.append(self.places.state / 'bases' / stack.base)
+        lower = [self.folders.layers_dir / name / 'root' for name in stack.layers]
+        lower.append(self.folders.state / 'bases' / stack.base)
         for path in lower:
             if not path.is_dir():
                 raise MachineError(
@@ -92,7 +92,7 @@ class Overlays:
 
     async def unmount(self, model: str, machine: str) -> None:
         """Unmount it, whoever still uses it; idempotent."""
-        root = self.places.root(model, machine)
+        root = self.folders.root(model, machine)
         while mounted(root):
             await run(['umount', '--lazy', str(root)])
 
@@ -100,8 +100,8 @@ class Overlays:
 
     def layers(self) -> list[Layer]:
         """Those that can be used with the bases that are here."""
-        bases = self.places.state / 'bases'
-        return self.places.layers(lambda said: (bases / str(said['base_dir'])).is_dir())
+        bases = self.folders.state / 'bases'
+        return self.folders.layers(lambda said: (bases / str(said['base_dir'])).is_dir())
 
     def _said(self, folder: Path) -> dict[str, str] | None:
         try:
@@ -115,7 +115,7 @@ class Overlays:
         Raises:
             MachineError: it could not be taken.
         """
-        fresh = self.places.fresh_layer()
+        fresh = self.folders.fresh_layer()
         try:
             return await directory_snapshot.take(upper, fresh)
         except (Failed, OSError) as error:
@@ -133,14 +133,14 @@ class Overlays:
         try:
             size = await directory_snapshot.finish(taken)
             below = {'base_dir': stack.base, 'below': list(stack.layers)}
-            self.places.keep_layer(taken.folder, key, base, size, below)
+            self.folders.keep_layer(taken.folder, key, base, size, below)
         except (Failed, OSError, MachineError) as error:
             await directory_snapshot.remove(taken.folder)
             raise MachineError(f'layer {key} could not be kept: {error}') from error
 
     async def drop(self, key: str) -> None:
         """A layer is used no more; its files stay while a machine stands on it (see :meth:`sweep`)."""
-        self.places.drop_layer(key)
+        self.folders.drop_layer(key)
         await self.sweep()
 
     async def sweep(self) -> None:
@@ -149,10 +149,10 @@ class Overlays:
 
     def unused_bases(self) -> list[Path]:
         """Bases that a newer one of the same release replaced and that no machine or layer stands on."""
-        needed = {s.base for names in self.places.known() if (s := self.stack(*names))}
-        for path in self.places.layers_dir.glob('[!.]*/layer.json'):
+        needed = {s.base for names in self.folders.known() if (s := self.stack(*names))}
+        for path in self.folders.layers_dir.glob('[!.]*/layer.json'):
             needed.add((self._said(path.parent) or {}).get('base_dir', ''))
-        bases = {p: p.stat().st_ctime for p in (self.places.state / 'bases').glob('*-*-*')}
+        bases = {p: p.stat().st_ctime for p in (self.folders.state / 'bases').glob('*-*-*')}
         newest: dict[str, Path] = {}
         for path in sorted(bases, key=lambda p: bases[p]):
             newest[path.name.rpartition('-')[0]] = path
@@ -161,10 +161,10 @@ class Overlays:
     def unused_layers(self) -> list[Path]:
         """Layers that are no more and that no machine stands on."""
         needed: set[str] = set()
-        for model, machine in self.places.known():
+        for model, machine in self.folders.known():
             stack = self.stack(model, machine)
             needed.update(stack.layers if stack else ())
-        folders = list((self.places.layers_dir).glob('[!.]*'))
+        folders = list((self.folders.layers_dir).glob('[!.]*'))
         for path in folders:
             needed.update((self._said(path) or {}).get('below', ()))
         return [p for p in folders if p.name not in needed and not (p / 'layer.json').exists()]

@@ -46,11 +46,11 @@ class PodmanMachines:
 
     def __init__(self, state: Path):
         private(state)
-        self.places = StateFolders(state.absolute())
-        self.overlays = overlays.Overlays(self.places)
-        self.bases = images.Bases(self.places.state)
-        self.networks = Networks(self.places.token)
-        self.runtimes = runtimes.Runtimes(self.places.state)
+        self.folders = StateFolders(state.absolute())
+        self.overlays = overlays.Overlays(self.folders)
+        self.bases = images.Bases(self.folders.state)
+        self.networks = Networks(self.folders.token)
+        self.runtimes = runtimes.Runtimes(self.folders.state)
         self.current: Callable[[str, str], MachineSpec | None] = unknown
         self._watched: dict[tuple[str, str], int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -72,7 +72,7 @@ class PodmanMachines:
                 await self._remove_container(spec.model, spec.id)
                 await self.overlays.unmount(spec.model, spec.id)
             if fresh:  # Not its sockets: somebody listens there, and it is tried again.
-                self._throw_away(self.places.folder(spec.model, spec.id))
+                self._throw_away(self.folders.folder(spec.model, spec.id))
             if isinstance(error, MachineError):
                 raise
             raise MachineError(f'machine {spec.id} could not be made: {error}') from error
@@ -83,7 +83,7 @@ class PodmanMachines:
             stack = self.overlays.choose(spec)
             if stack is None:
                 stack = overlays.Stack((await self.bases.ensure(spec.base, progress)).name)
-            self.places.keep_spec(spec)
+            self.folders.keep_spec(spec)
             self.overlays.settle_on(spec.model, spec.id, stack)
         progress('starting')
         kernel.provide()
@@ -92,10 +92,10 @@ class PodmanMachines:
         root = await self.overlays.mount(spec.model, spec.id, stack)
         await asyncio.to_thread(inside.prepare, spec, root, self._neighbours(spec))
         given = await self._can_have(spec)
-        folder = self.places.folder(spec.model, spec.id)
+        folder = self.folders.folder(spec.model, spec.id)
         nodes = await asyncio.to_thread(devices.nodes, spec.devices, folder / 'devices')
         labels = {
-            'jujulet.state': self.places.token,
+            'jujulet.state': self.folders.token,
             'jujulet.model': spec.model,
             'jujulet.machine': spec.id,
         }
@@ -117,7 +117,7 @@ class PodmanMachines:
             for address in spec.addresses:
                 await self.networks.ensure(spec.model, spec.spaces[address.space])
             await self.runtimes.run(argv, clean)
-        self.places.keep_given(spec.model, spec.id, given)
+        self.folders.keep_given(spec.model, spec.id, given)
         await self.networks.steady()
         self._watch_started(spec.model, spec.id)
         await asyncio.to_thread(self._update_hosts, spec.model)
@@ -132,12 +132,12 @@ class PodmanMachines:
     def _neighbours(self, spec: MachineSpec) -> list[tuple[str, str]]:
         return [
             (said['hostname'], said['address'])
-            for (model, _), said in self.places.known().items()
+            for (model, _), said in self.folders.known().items()
             if model == spec.model
         ]
 
     def _update_hosts(self, model: str) -> None:
-        known = {names: said for names, said in self.places.known().items() if names[0] == model}
+        known = {names: said for names, said in self.folders.known().items() if names[0] == model}
         names = [(said['hostname'], said['address']) for said in known.values()]
         for (_, machine), said in known.items():
             if overlays.mounted(self.root(model, machine)):
@@ -154,12 +154,12 @@ class PodmanMachines:
         await asyncio.to_thread(self._update_hosts, model)
 
     def _discard(self, model: str, machine: str) -> None:
-        self._throw_away(self.places.folder(model, machine))
-        self.places.forget_run(model, machine)
+        self._throw_away(self.folders.folder(model, machine))
+        self.folders.forget_run(model, machine)
 
     def _throw_away(self, *folders: Path) -> None:
         """Put *folders* among the rubbish at once, and have that emptied in the background."""
-        bin_ = self.places.state / 'rubbish'
+        bin_ = self.folders.state / 'rubbish'
         private(bin_)
         for folder in folders:
             with contextlib.suppress(FileNotFoundError):
@@ -174,10 +174,10 @@ class PodmanMachines:
 
     async def destroy_model(self, model: str) -> None:
         """Machines that are left, then networks."""
-        left = {machine for owner, machine in self.places.known() if owner == model}
+        left = {machine for owner, machine in self.folders.known() if owner == model}
         left |= {
             machine
-            for owner, machine in await recover.containers(self.places.token)
+            for owner, machine in await recover.containers(self.folders.token)
             if owner == model
         }
         await asyncio.gather(*(self.destroy(model, machine) for machine in left))
@@ -206,7 +206,7 @@ class PodmanMachines:
         if stack is None:
             raise MachineError(f'machine {machine} does not exist')
         spec = self.current(model, machine)
-        if spec is not None and await self._can_have(spec) != self.places.given(model, machine):
+        if spec is not None and await self._can_have(spec) != self.folders.given(model, machine):
             await self.ensure(spec, lambda _: None)
             return
         root = await self.overlays.mount(model, machine, stack)
@@ -230,15 +230,15 @@ class PodmanMachines:
 
     def given(self, model: str, machine: str) -> dict[str, bool]:
         """As it was written down when its container was made."""
-        return self.places.given(model, machine).there
+        return self.folders.given(model, machine).there
 
     def root(self, model: str, machine: str) -> Path:
         """The mounted overlay."""
-        return self.places.root(model, machine)
+        return self.folders.root(model, machine)
 
     def run_dir(self, model: str, machine: str) -> Path:
         """Where the controller listens; a volume of the container."""
-        return self.places.run_dir(model, machine)
+        return self.folders.run_dir(model, machine)
 
     def prefix(self, model: str, machine: str) -> str:
         """Nothing: a container sees its own root."""
@@ -269,11 +269,11 @@ class PodmanMachines:
         if any(layer.key == key for layer in self.layers()):
             return
         stack = self.overlays.stack(model, machine)
-        known = self.places.known().get((model, machine))
+        known = self.folders.known().get((model, machine))
         if stack is None or known is None:
             raise MachineError(f'machine {machine} does not exist')
         name = commands.container_name(model, machine)
-        upper = self.places.folder(model, machine) / 'upper'
+        upper = self.folders.folder(model, machine) / 'upper'
         try:
             await insist(
                 ['podman', 'pause', name]

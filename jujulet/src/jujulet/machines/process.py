@@ -31,7 +31,7 @@ class ProcessMachines:
     kind: Literal['container', 'process'] = 'process'
 
     def __init__(self, state: Path):
-        self.places = StateFolders(state, kept='copies')
+        self.folders = StateFolders(state, kept='copies')
         private(state)
         self.current: Callable[[str, str], MachineSpec | None] = unknown
 
@@ -41,7 +41,7 @@ class ProcessMachines:
             return
         root = self.root(spec.model, spec.id)
         try:
-            self.places.keep_spec(spec)
+            self.folders.keep_spec(spec)
             if not root.exists():
                 progress('making its folder')
                 await asyncio.to_thread(self._populate, spec, root)
@@ -57,7 +57,7 @@ class ProcessMachines:
         fresh = root.with_name('root.new')
         shutil.rmtree(fresh, ignore_errors=True)
         if spec.layer:
-            layer = self.places.use_layer(spec.layer)
+            layer = self.folders.use_layer(spec.layer)
             shutil.copytree(layer / 'root', fresh, symlinks=True)
         fresh.mkdir(exist_ok=True)
         for part in ('agents', 'tools', 'agent'):
@@ -69,7 +69,7 @@ class ProcessMachines:
     async def _launch(self, model: str, machine: str) -> None:
         root, run = self.root(model, machine), self.run_dir(model, machine)
         files.link(root, protocol.RUN, str(run), anew=True)
-        script = await asyncio.to_thread(program.install, self.places.state)
+        script = await asyncio.to_thread(program.install, self.folders.state)
         mark = self._mark(model, machine)
         argv = (
             *('setsid', '--fork', sys.executable, '-SsE', str(script)),
@@ -85,7 +85,7 @@ class ProcessMachines:
         )
         name, _, value = mark.partition('=')
         environment = {'PATH': os.environ.get('PATH', os.defpath), name: value}
-        with (self.places.folder(model, machine) / 'agent.log').open('ab') as log:
+        with (self.folders.folder(model, machine) / 'agent.log').open('ab') as log:
             started = await asyncio.create_subprocess_exec(
                 *argv,
                 cwd=root,
@@ -108,7 +108,7 @@ class ProcessMachines:
         return known
 
     def _boot_file(self, model: str, machine: str) -> Path:
-        return self.places.folder(model, machine) / 'boot'
+        return self.folders.folder(model, machine) / 'boot'
 
     async def revive(self, model: str, machine: str) -> str:
         """Start its agent, which first ends what the dead one left."""
@@ -119,13 +119,13 @@ class ProcessMachines:
         """Kill all that carries its mark; remove its folder."""
         await self.stop(model, machine)
         await asyncio.to_thread(
-            shutil.rmtree, self.places.folder(model, machine), ignore_errors=True
+            shutil.rmtree, self.folders.folder(model, machine), ignore_errors=True
         )
-        self.places.forget_run(model, machine)
+        self.folders.forget_run(model, machine)
 
     async def destroy_model(self, model: str) -> None:
         """Every machine of it that has a folder."""
-        for owner, machine in self.places.known():
+        for owner, machine in self.folders.known():
             if owner == model:
                 await self.destroy(owner, machine)
 
@@ -154,11 +154,11 @@ class ProcessMachines:
 
     def root(self, model: str, machine: str) -> Path:
         """Its folder."""
-        return self.places.root(model, machine)
+        return self.folders.root(model, machine)
 
     def run_dir(self, model: str, machine: str) -> Path:
         """Where the controller listens."""
-        return self.places.run_dir(model, machine)
+        return self.folders.run_dir(model, machine)
 
     def prefix(self, model: str, machine: str) -> str:
         """The folder: a process sees the host's own paths."""
@@ -183,41 +183,41 @@ class ProcessMachines:
 
     async def keep_layer(self, model: str, machine: str, key: str) -> None:
         """Copy the folder."""
-        if self.places.find_layer(key):
+        if self.folders.find_layer(key):
             return
-        known = self.places.known().get((model, machine))
+        known = self.folders.known().get((model, machine))
         if known is None:
             raise MachineError(f'machine {machine} does not exist')
-        fresh = self.places.fresh_layer()
+        fresh = self.folders.fresh_layer()
         try:
             size = await asyncio.to_thread(_copy, self.root(model, machine), fresh / 'root')
-            self.places.keep_layer(fresh, key, known['base'], size, {})
+            self.folders.keep_layer(fresh, key, known['base'], size, {})
         except (OSError, shutil.Error, MachineError) as error:
             await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
             raise MachineError(f'layer {key} could not be kept: {error}') from error
 
     def layers(self) -> list[Layer]:
         """Those that are whole."""
-        return self.places.layers()
+        return self.folders.layers()
 
     async def drop_layer(self, key: str) -> None:
         """Remove its folder."""
-        folder = self.places.find_layer(key)
+        folder = self.folders.find_layer(key)
         if folder is not None:
-            self.places.drop_layer(key)
+            self.folders.drop_layer(key)
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def recover(self, alive: set[tuple[str, str]]) -> None:
         """Kill and remove what nobody knows; sockets of the dead go too."""
         wanted = {self._mark(*names) for names in alive}
-        ours = f'{MARK}={self.places.token}/'
+        ours = f'{MARK}={self.folders.token}/'
         await self._kill(lambda mark: mark.startswith(ours) and mark not in wanted)
-        for names in self.places.known():
+        for names in self.folders.known():
             if names not in alive:
                 await self.destroy(*names)
 
     def _mark(self, model: str, machine: str) -> str:
-        return f'{MARK}={self.places.token}/{model}/{machine}'
+        return f'{MARK}={self.folders.token}/{model}/{machine}'
 
     def _alive(self, model: str, machine: str) -> bool:
         mark = self._mark(model, machine)

@@ -104,7 +104,7 @@ async def recover(
 
     *destroy* removes a machine; *discard* takes folders away at once, and deletes what is in them later.
     """
-    places = stacks.places
+    places = stacks.folders
     found = await containers(places.token)
     for names, name in found.items():
         if names not in alive:

@@ -43,7 +43,7 @@ def kept(tmp_path: Path) -> overlays.Overlays:
 def bases(kept: overlays.Overlays) -> list[str]:
     """Those that are left when the unused ones are gone."""
     unused = kept.unused_bases()
-    return sorted(p.name for p in (kept.places.state / 'bases').iterdir() if p not in unused)
+    return sorted(p.name for p in (kept.folders.state / 'bases').iterdir() if p not in unused)
 
 
 def test_a_machine_with_a_layer_stands_on_the_layers_own_base(kept: overlays.Overlays) -> None:
@@ -57,7 +57,7 @@ def test_a_layer_that_cannot_be_used_is_said_to_be_gone(kept: overlays.Overlays)
     for wrong in (spec('never'), spec('upper', base='13')):
         with pytest.raises(protocol.LayerGone):
             kept.choose(wrong)
-    (kept.places.state / 'bases/debian-12-old').rmdir()
+    (kept.folders.state / 'bases/debian-12-old').rmdir()
     with pytest.raises(protocol.LayerGone):
         kept.choose(spec('upper'))
     assert kept.layers() == []
@@ -65,16 +65,16 @@ def test_a_layer_that_cannot_be_used_is_said_to_be_gone(kept: overlays.Overlays)
 
 def test_a_base_stays_while_a_layer_or_a_machine_stands_on_it(kept: overlays.Overlays) -> None:
     assert len(bases(kept)) == 3
-    kept.places.keep_spec(spec('upper'))
+    kept.folders.keep_spec(spec('upper'))
     kept.settle_on(MODEL, '0', overlays.Stack('debian-12-old', ('upper.000001', 'lower.000001')))
     asyncio.run(kept.drop('lower'))
     asyncio.run(kept.drop('upper'))
     assert kept.layers() == []
     assert len(bases(kept)) == 3
-    assert len(list((kept.places.state / 'layers').iterdir())) == 2
-    (kept.places.folder(MODEL, '0') / 'machine.json').unlink()
+    assert len(list((kept.folders.state / 'layers').iterdir())) == 2
+    (kept.folders.folder(MODEL, '0') / 'machine.json').unlink()
     asyncio.run(kept.sweep())
-    assert list((kept.places.state / 'layers').iterdir()) == []
+    assert list((kept.folders.state / 'layers').iterdir()) == []
     assert bases(kept) == ['debian-12-new', 'debian-13-only']
 
 

@@ -83,7 +83,7 @@ def test_who_waits_for_a_machines_agent_still_does_when_it_is_tried_again(
         return None
 
     async def made(_spec: protocol.MachineSpec, _progress: object) -> None:
-        machines.places.keep_spec(spec)
+        machines.folders.keep_spec(spec)
         raise protocol.MachineError('the container does not start: the host is busy')
 
     monkeypatch.setattr(machines, '_inspect', absent)
@@ -91,4 +91,4 @@ def test_who_waits_for_a_machines_agent_still_does_when_it_is_tried_again(
     with pytest.raises(protocol.MachineError, match='the host is busy'):
         asyncio.run(machines.ensure(spec, lambda _: None))
     assert socket.exists()
-    assert not machines.places.folder(MODEL, '0').exists()
+    assert not machines.folders.folder(MODEL, '0').exists()
