@@ -11,6 +11,7 @@ an API is, its health is told. All times follow from :class:`charmkit.limits.Sil
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.resources
 from collections.abc import Iterable
 
@@ -49,6 +50,7 @@ _MOST_PROCESSES = 16
 _THREADS = 8
 _BULK_THREADS = 32
 _HEALTH_THREADS = 8
+_TRIAL_S = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,11 +219,9 @@ def drain(on: bool) -> host.Host:
     return host.Host(absent=(host.Absent(path=DRAIN_FILE),))
 
 
+@functools.cache
 def _source(name: str) -> str:
     return importlib.resources.files('charmkit').joinpath(name).read_text()
-
-
-_TRIAL_S = 60
 
 
 def _unwanted() -> Iterable[str]:
