@@ -145,6 +145,13 @@ def test_a_bridge_that_no_network_is_on_is_made_only_when_asked_for():
     assert [b.name for b in decide(given, extra=('br-data',)).made] == ['br-ex', 'br-data']
 
 
+def test_two_bridges_whose_cards_are_away_both_stay():
+    found = decide(inputs(interfaces={'10.0.0.2': 'eth0'}))
+    assert [b.name for b in found.made] == ['br-ex', 'br-data']
+    assert len(found.troubles) == 2
+    assert not [words for words in found.troubles if 'already' in words]
+
+
 def test_two_networks_may_be_on_one_bridge():
     found = decide(inputs(mappings='physnet1:br-ex physnet2:br-ex'))
     assert [b.name for b in found.made] == ['br-ex']
