@@ -235,7 +235,9 @@ def test_what_no_test_notices_survives_and_what_hangs_is_ended(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mutants, root = _tree(tmp_path, monkeypatch)
-    asked = argparse.Namespace(module='*', sample=0, seed=0, again=False, show=False, jobs=2)
+    asked = argparse.Namespace(
+        module='*', sample=0, seed=0, again=False, show=False, few=True, jobs=2
+    )
     group = mutants.Group('part', ('src/part/*.py',))
     came = {one.key: said for one, said in mutants.run('g', group, asked).items()}
     assert came['part.decide:may units - 1 >= least → units - 1 > least'] == 'survived'
@@ -257,7 +259,7 @@ def test_a_sample_stays_a_sample_when_the_tests_are_run_in_another_way(
     """Then mutmut forgets what it knew, of all mutants: those that were not to be run as well."""
     mutants, _ = _tree(tmp_path, monkeypatch)
     asked = argparse.Namespace(
-        module='part.decide', sample=2, seed=1, again=False, show=False, jobs=1
+        module='part.decide', sample=2, seed=1, again=False, show=False, few=True, jobs=1
     )
     before = mutants.run('g', mutants.Group('part', ('src/part/*.py',)), asked)
     asked.sample = 4
