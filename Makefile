@@ -61,6 +61,9 @@ integration: root ready images  ## whole charms and bundles on jujulet
 tempest: root ready images  ## OpenStack's own test suite against bundles/core.yaml (in test-all)
 	$(PYTEST) -m slow tests/integration/test_tempest.py
 
+tempest-servers: root ready images  ## the same, hours, against the small cloud with two compute nodes (in test-all)
+	$(PYTEST) -m slow tests/integration/test_tempest_servers.py
+
 images: root ready  ## build the bases that tests run on
 	@tools/test-images
 

@@ -66,8 +66,14 @@ def sweep(client: openstack.connection.Connection) -> str:
             if found and kind in ('server', 'volume'):
                 until(lambda every=every: not list(every()), f'a {kind} was left', SETTLE_S)
         if found:
-            said.append(f'{len(found)} {kind}{"s" if len(found) > 1 else ""}')
+            said.append(counted(len(found), kind))
     return f'{", ".join(said)} removed' if said else ''
+
+
+def counted(number: int, kind: str) -> str:
+    """So many of a *kind*, in words."""
+    many = f'{kind}es' if kind.endswith('s') else f'{kind}s'
+    return f'{number} {many if number > 1 else kind}'
 
 
 _OWNER = {
@@ -93,9 +99,9 @@ def _remove(client: openstack.connection.Connection, kind: str, each: Any) -> No
         case 'floating address':
             network.delete_ip(each)
         case 'router':
-            _remove_router(client, each)
+            remove_router(client, each)
         case 'network':
-            _remove_network(client, each)
+            remove_network(client, each)
         case 'security group':
             network.delete_security_group(each)
         case 'image':
@@ -104,15 +110,16 @@ def _remove(client: openstack.connection.Connection, kind: str, each: Any) -> No
             client.compute.delete_flavor(each)
 
 
-def _remove_router(client: openstack.connection.Connection, router: Any) -> None:
+def remove_router(client: openstack.connection.Connection, router: Any) -> None:
+    """With the ports that it has in networks."""
     network: Any = client.network
     for port in network.ports(device_id=router.id, device_owner='network:router_interface'):
         network.remove_interface_from_router(router, port_id=port.id)
     network.delete_router(router)
 
 
-def _remove_network(client: openstack.connection.Connection, each: Any) -> None:
-    """With ports of the proof's servers; those of the DHCP agents go by themselves."""
+def remove_network(client: openstack.connection.Connection, each: Any) -> None:
+    """With the ports of servers; those of the DHCP agents go by themselves."""
     for port in client.network.ports(network_id=each.id):
         if not str(port.device_owner).startswith('network:'):
             client.network.delete_port(port)

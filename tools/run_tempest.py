@@ -21,6 +21,7 @@ import jubilant
 import machines
 import servers
 import tempest_conf
+import tempest_leftovers
 import tempest_results as results
 import tempest_servers
 import yaml
@@ -124,6 +125,10 @@ def run(
         )
         return out.stdout
 
+    if there and (removed := tempest_leftovers.swept(cloud_.connect(cloud, servers.ASK_S))):
+        print(f'==> removed, of a run that was interrupted: {removed}', flush=True)
+    prefix = ('--prefix', tempest_leftovers.PREFIX)
+    tempest('tempest', 'cleanup', '--config-file', str(conf), *prefix, check=False)
     chosen = ('tempest', 'run', '--config-file', str(conf), '--regex', suites)
     tempest('stestr', 'init', check=False)  # It was, if this is not the first run.
     listed = [results.plain(line) for line in _names(tempest(*chosen, '--list-tests'))]

@@ -19,7 +19,12 @@ from blame import blamed
 from leftovers import NAME, sweep
 from steps import Proof
 
-SUITES = r'^tempest\.api\.(compute|identity|image|network|volume)\.'
+SMOKE = (
+    *('dashboard_basic_ops', 'server_basic_ops', 'server_multinode'),
+    r'network_basic_ops\.TestNetworkBasicOps\.test_network_basic_ops',
+)
+SUITES = rf'^tempest\.(api\.(compute|identity|image|network|volume)\.|scenario\.test_({"|".join(SMOKE)})\b)'
+"""Of the scenarios those that Tempest itself marks ``smoke``."""
 BUILD_S = 600
 """How long a server may take to be built, where processors are emulated."""
 
@@ -47,6 +52,8 @@ class Servers:
     """Another one; '' when there is none."""
     newest: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """The newest microversion of ``compute`` and of ``volume``."""
+    dashboard: str = ''
+    """Its URL; '' where there is none."""
     resizes: bool = True
     """Whether a server can be resized: there is another node, or it may stay on its own."""
 
@@ -77,6 +84,7 @@ def made(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Generator[Servers]:
                 computes=computes,
                 volumes=proof.client.has_service('block-storage'),
                 newest=_newest(proof),
+                dashboard=cloud.urls.get('horizon', {}).get('public', ''),
                 resizes=computes > 1 or moves.stays_on_its_host(juju),
                 console=juju.config('nova-cloud-controller').get('console-access-protocol')
                 != 'none',
@@ -92,6 +100,7 @@ def features(there: Servers | None) -> frozenset[str]:
     has = {
         'compute': True,
         'a second compute': there.computes > 1,
+        'a dashboard': bool(there.dashboard),
         'resize': there.resizes,
         **dict.fromkeys(aliases(there.extensions), True),
     }
@@ -125,7 +134,9 @@ def sections(there: Servers | None) -> Sections:
     return {
         'service_available': {
             'neutron': True, 'nova': True, 'cinder': there.volumes, 'swift': False,
+            'horizon': bool(there.dashboard),
         },
+        'dashboard': {'dashboard_url': there.dashboard} if there.dashboard else {},
         'compute': {
             'image_ref': there.image,
             'image_ref_alt': there.other_image or there.image,
@@ -156,7 +167,13 @@ def sections(there: Servers | None) -> Sections:
         },
         'placement': {'max_microversion': 'latest'},
         'validation': {
-            'run_validation': False,  # The guest has no SSH: what it does is proven by tools/servers.py.
+            'run_validation': True,
+            'image_ssh_user': 'root',
+            'image_alt_ssh_user': 'root',
+            'connect_method': 'floating',
+            'auth_method': 'keypair',
+            'ssh_timeout': BUILD_S,
+            'ping_timeout': BUILD_S,
         },
         'volume': {
             'catalog_type': 'volumev3',  # By itself Tempest looks for block-storage.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import lzma
 import pathlib
 import struct
+import subprocess
+from collections.abc import Callable
 
 import pytest
 
@@ -124,3 +127,84 @@ def test_another_version_or_another_script_is_another_image(
 
 def test_the_guest_says_when_it_is_up_by_the_words_that_are_waited_for():
     assert build.UP in (build.HERE / 'root/init').read_text()
+
+
+ROOT = build.HERE / 'root'
+Program = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def program(tmp_path: pathlib.Path) -> Program:
+    """Runs one of the guest's own programs; what other programs are asked and answer is in files."""
+
+    def run(name: str, *argv: str, **answers: str) -> subprocess.CompletedProcess[str]:
+        for other, answer in answers.items():
+            (tmp_path / f'{other}.answer').write_text(answer)
+            fake = tmp_path / other
+            fake.write_text(
+                f'#!/bin/sh\necho "$@" >>{tmp_path}/{other}.argv\n'
+                f'[ "{other}" = nc ] && cat >{tmp_path}/nc.asked\ncat {tmp_path}/{other}.answer\n'
+            )
+            fake.chmod(0o755)
+        return subprocess.run(
+            ['/bin/sh', str(ROOT / 'bin' / name), *argv], capture_output=True, text=True,
+            env={'PATH': f'{tmp_path}:/usr/bin:/bin'}, check=False, timeout=30,
+        )  # fmt: skip
+
+    return run
+
+
+def test_the_metadata_are_asked_for_and_come_as_they_are(program: Program, tmp_path: pathlib.Path):
+    answer = 'HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n\r\n192.0.2.7'
+    done = program('curl', 'http://169.254.169.254/latest/meta-data/public-ipv4', nc=answer)
+    assert (done.returncode, done.stdout) == (0, '192.0.2.7')
+    asked = (tmp_path / 'nc.asked').read_bytes()
+    assert asked == (
+        b'GET /latest/meta-data/public-ipv4 HTTP/1.0\r\nHost: 169.254.169.254\r\n\r\n'
+    )
+    assert (tmp_path / 'nc.argv').read_text() == '-w 15 169.254.169.254 80\n'
+
+
+def test_a_password_is_posted_to_the_metadata_service(program: Program, tmp_path: pathlib.Path):
+    url = 'http://169.254.169.254/openstack/2013-10-17/password'
+    done = program('curl', '-X', 'POST', '-d', 'sesame', url, nc='HTTP/1.1 204 No Content\r\n\r\n')
+    assert (done.returncode, done.stdout) == (0, '')
+    head, _, body = (tmp_path / 'nc.asked').read_text().partition('\n\n')
+    assert head.startswith('POST /openstack/2013-10-17/password HTTP/1.0\n')
+    assert 'Content-Length: 6' in head
+    assert body == 'sesame'
+
+
+@pytest.mark.parametrize(
+    ('answer', 'said'), [('HTTP/1.1 404 Not Found\r\n\r\nno', '404 Not Found'), ('', 'answer')]
+)
+def test_a_metadata_service_that_has_nothing_is_no_success(
+    program: Program, answer: str, said: str
+):
+    done = program('curl', 'http://169.254.169.254/x', nc=answer)
+    assert done.returncode
+    assert said in done.stderr
+    assert done.stdout == ''
+
+
+def test_disks_are_shown_in_the_columns_that_tempest_reads(program: Program):
+    """`RemoteClient.get_disks` finds the type of each below the heading ``TYPE``."""
+    heading, *rows = program('lsblk', '-lb', '--nodeps').stdout.splitlines()
+    at = heading.index('TYPE')
+    assert {row[at : at + 4].strip() for row in rows} <= {'disk', 'rom'}
+    names = program('lsblk', '--nodeps', '--noheadings', '--output', 'NAME').stdout.split()
+    assert names == [row.split()[0] for row in rows]
+
+
+def test_who_may_log_in_is_who_has_a_key_in_the_metadata(tmp_path: pathlib.Path):
+    (line,) = [x for x in (ROOT / 'init').read_text().splitlines() if 'authorized_keys' in x][:1]
+    key = 'ecdsa-sha2-nistp256 AAAAE2VjZHNh+/= Generated-by-Nova'
+    data = {
+        'uuid': 'x', 'name': '"ssh-nothing', 'public_keys': {'mine': f'{key}\n'},
+        'keys': [{'name': 'mine', 'type': 'ssh', 'data': f'{key}\n'}],
+    }  # fmt: skip
+    (tmp_path / 'metadata').write_text(json.dumps(data))
+    script = line.replace('/run/', f'{tmp_path}/').replace('/root/.ssh/', f'{tmp_path}/')
+    subprocess.run(['/bin/sh', '-c', script], check=True, timeout=30)
+    kept = (tmp_path / 'authorized_keys').read_text().splitlines()
+    assert kept == [key.removesuffix(' Generated-by-Nova')]

@@ -40,10 +40,10 @@ OUTSIDE = {
 BASE = frozenset((
     'apt', 'apt-cache', 'apt-get', 'cat', 'cd', 'chmod', 'cp', 'curl', 'do', 'done', 'dpkg', 'dpkg-deb', 'echo', 'else',
     'eval', 'export', 'fi', 'find', 'for', 'git', 'grep', 'head', 'kill', 'ls', 'make', 'mkdir', 'mktemp', 'mv', 'rm',
-    'printf', 'sed', 'seq', 'sleep', 'tail', 'tar', 'tee', 'test', 'true', 'unset',
+    'printf', 'sed', 'seq', 'sleep', 'ssh', 'tail', 'tar', 'tee', 'test', 'true', 'unset',
 ))
 # fmt: on
-"""Programs of any Debian that has git and make, and words of the shell."""
+"""Programs of any Debian that has git and make, words of the shell, and `ssh`, whose package the page says."""
 
 _PLACEHOLDER = re.compile(r'<[^<>]*>|…|\*|\b[A-Z]{3,}\b|\b[A-Z]\b')
 _WORD = re.compile(r'[\w.@:/+-]+', re.ASCII)

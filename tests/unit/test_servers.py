@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import sys
 import types
@@ -179,3 +180,85 @@ def test_a_service_that_is_up_on_a_host_that_is_not_mapped_is_waited_for_in_vain
     monkeypatch.setattr(servers, 'SETTLE_S', 0.0)
     with pytest.raises(servers.Failed, match='1 nova-compute have not all been mapped to a cell'):
         servers.host(a_cloud(*shown))
+
+
+def reached(here: str, in_the_dmz: str, monkeypatch: pytest.MonkeyPatch) -> servers.Proof:
+    """A guest that answers this host, and a machine in the DMZ, in these words; none: nobody gets through."""
+    monkeypatch.setattr(servers, 'SETTLE_S', 0.0)
+    monkeypatch.setattr(servers.cloud_, 'page', saying(here))
+    monkeypatch.setattr(servers.machines, 'borrowed', answering(contextlib.nullcontext('7')))
+    ready = proof(network__create_security_group_rule=answering(None))
+    gateway = types.SimpleNamespace(endpoint_bindings={'': 'alpha', 'external': 'dmz'})
+    status = types.SimpleNamespace(apps={'neutron-gateway': gateway})
+    ready.juju.status = answering(status)  # type: ignore[method-assign]
+    done = types.SimpleNamespace(stdout=in_the_dmz)
+    ready.juju.exec = answering(done)  # type: ignore[method-assign]
+    return ready
+
+
+PAGE = f'hello from x\nmetadata by service uuid={UUID}\n'
+
+
+def test_a_guest_that_answers_this_host_and_the_dmz_is_believed(monkeypatch: pytest.MonkeyPatch):
+    assert servers.responds(reached(PAGE, PAGE, monkeypatch)) == '10.0.0.9: hello from x'
+
+
+@pytest.mark.parametrize(
+    ('here', 'in_the_dmz', 'words'),
+    [
+        ('', PAGE, 'the guest did not answer this host'),
+        (PAGE, '', 'the guest did not answer in the DMZ'),
+        (PAGE, 'hello from another', 'another guest answered'),
+    ],
+)
+def test_a_guest_that_cannot_be_reached_fails_the_proof(
+    here: str, in_the_dmz: str, words: str, monkeypatch: pytest.MonkeyPatch
+):
+    with pytest.raises(servers.Failed, match=words):
+        servers.responds(reached(here, in_the_dmz, monkeypatch))
+
+
+@pytest.mark.parametrize('back', ['', 'another text'])
+def test_a_volume_that_does_not_give_back_what_was_written_fails_the_proof(
+    back: str, monkeypatch: pytest.MonkeyPatch
+):
+    states = iter(['available', 'in-use'])
+    disks = iter(['vda', 'vda vdb'])
+    pages = {'write': '', 'read': back}
+
+    def shown(_: str) -> Any:
+        return types.SimpleNamespace(status=next(states))
+
+    def page(url: str, seconds: float) -> str:
+        asked = url.partition('?')[2].partition('/')[0]
+        return pages[asked] if asked else next(disks)
+
+    monkeypatch.setattr(servers.cloud_, 'page', page)
+    made = types.SimpleNamespace(id='a-volume')
+    ready = proof(
+        block_storage__create_volume=answering(made),
+        block_storage__get_volume=shown,
+        compute__create_volume_attachment=answering(None),
+    )
+    with pytest.raises(servers.Failed, match=r'vdb gave back .*avolume was written'):
+        servers.volume(ready)
+    pages['read'] = 'avolume'
+    states, disks = iter(['available', 'in-use']), iter(['vda', 'vda vdb'])
+    assert '7 characters written and read back' in servers.volume(ready)
+
+
+def test_the_whole_guest_is_uploaded(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path):
+    guest = tmp_path / 'guest.raw'
+    guest.write_bytes(b'x' * (2 << 20))
+    sent: list[bytes] = []
+
+    def upload(_: str, *, data: bytes, **__: Any) -> Any:
+        sent.append(data)
+        return types.SimpleNamespace(id='an-image')
+
+    monkeypatch.setattr(servers.build, 'ensure', answering(guest))
+    flavor = types.SimpleNamespace(id='a-flavor')
+    ready = proof(image__create_image=upload, compute__create_flavor=answering(flavor))
+    assert servers.image(ready) == '2 MiB'
+    assert ready.made['image'] == 'an-image'
+    assert sent == [guest.read_bytes()]

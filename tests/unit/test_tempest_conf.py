@@ -5,9 +5,12 @@ from __future__ import annotations
 import configparser
 import dataclasses
 import pathlib
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
+
+import pytest
 
 sys.path.insert(
     0, str(pathlib.Path(__file__).parents[2] / 'tools')
@@ -118,7 +121,9 @@ def test_features_are_named_as_the_list_of_what_is_known_names_them():
     )
     named = {one.without for one in results.known(KNOWN.read_text()) if one.without}
     features = tempest_conf.features(every, {'lockout_duration': 5})
-    servers = dataclasses.replace(SERVERS, extensions=('metering', 'standard-attr-tag'))
+    servers = dataclasses.replace(
+        SERVERS, extensions=('metering', 'standard-attr-tag'), dashboard='http://10.0.0.1/'
+    )
     with_servers = tempest_servers.features(servers) - {'tag', 'standard-attr-tag'}
     nowhere = {'a second glance'}
     assert named - nowhere == features | with_servers - {'resize'}
@@ -157,8 +162,10 @@ def test_servers_networks_and_volumes_are_tested_where_a_cloud_has_them():
     conf = written(images, there=SERVERS)
     assert dict(conf['service_available']) == {
         **dict.fromkeys(('cinder', 'glance', 'neutron', 'nova'), 'True'),
-        'swift': 'False',
+        **dict.fromkeys(('horizon', 'swift'), 'False'),
     }
+    assert conf['validation'].getboolean('run_validation')
+    assert conf['validation']['image_ssh_user'] == 'root'
     assert conf['compute']['flavor_ref'] != conf['compute']['flavor_ref_alt']
     assert conf['network']['public_network_id'] == 'out'
     assert conf['network-feature-enabled']['api_extensions'] == 'router,security-group'
@@ -178,3 +185,27 @@ def test_servers_are_moved_only_where_they_have_somewhere_to_go():
     stays = written(images, there=dataclasses.replace(SERVERS, computes=1))
     assert stays.getboolean('compute-feature-enabled', 'resize')
     assert not stays.getboolean('compute-feature-enabled', 'cold_migration')
+
+
+def test_a_dashboard_is_tested_where_there_is_one():
+    images = tempest_conf.offered(METHODS, {}, SCHEMA, {}, cache=False, format_enforced=False)
+    there = dataclasses.replace(SERVERS, dashboard='https://10.0.0.1/horizon')
+    conf = written(images, there=there)
+    assert conf['dashboard']['dashboard_url'] == there.dashboard
+    assert conf.getboolean('service_available', 'horizon')
+
+
+@pytest.mark.parametrize(
+    ('test', 'chosen'),
+    [
+        ('api.compute.servers.test_servers.ServersTestJSON.test_create[id-1]', True),
+        ('api.object_storage.test_object.X.test_y', False),
+        ('scenario.test_server_basic_ops.TestServerBasicOps.test_server_basic_ops[id-1,smoke]', True),
+        ('scenario.test_network_basic_ops.TestNetworkBasicOps.test_network_basic_ops[id-1]', True),
+        ('scenario.test_network_basic_ops.TestNetworkBasicOps.test_hotplug_nic[id-1]', False),
+        ('scenario.test_server_multinode.TestServerMultinode', True),
+        ('scenario.test_shelve_instance.TestShelveInstance.test_shelve_instance[id-1]', False),
+    ],
+)  # fmt: skip
+def test_the_suites_are_those_of_what_a_cloud_has_and_the_smoke_scenarios(test: str, chosen: bool):
+    assert bool(re.search(tempest_servers.SUITES, f'tempest.{test}')) is chosen

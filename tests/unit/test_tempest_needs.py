@@ -17,9 +17,12 @@ from tools import servers, tempest_needs
 
 
 @pytest.fixture(autouse=True)
-def an_image(monkeypatch: pytest.MonkeyPatch) -> None:
+def an_image(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
+    guest = tmp_path / 'guest.raw'
+    guest.write_bytes(b'a guest')
+
     def ensure(_: object) -> pathlib.Path:
-        return pathlib.Path('guest.raw')
+        return guest
 
     monkeypatch.setattr(tempest_needs.build, 'ensure', ensure)
 
@@ -56,7 +59,7 @@ class Cloud:
         return told
 
     def _uploaded(self, name: str, **said: Any) -> Any:
-        self.said.append(f'{name} {said["visibility"]}')
+        self.said.append(f'{name} {said["visibility"]} {said["data"]}')
         return types.SimpleNamespace(id='other')
 
     def _pooled(self, name: str, **_: Any) -> None:
@@ -87,7 +90,7 @@ def test_the_image_is_for_all_and_a_project_without_a_network_can_have_one():
         assert cloud.names() == ['member', 'admin', 'manager']
     assert cloud.said == [
         "image i {'visibility': 'public'}",
-        'rambla-proof-other public',
+        "rambla-proof-other public b'a guest'",
         "network e {'is_default': True}",
         '/roles/id-of-manager/implies/id-of-member',
     ]

@@ -23,7 +23,16 @@ BASES = ('debian@12', 'debian@13')
 KERNEL = 'linux-image-cloud-amd64'
 UP = 'up, http on 80'
 """What the console of a guest says last."""
-PARTS = ('busybox-static', 'syslinux', 'syslinux-common', 'mtools')
+SSH = ('bin/dropbear', 'bin/dropbearkey')
+LIBRARIES = (
+    *('lib64/ld-linux-x86-64.so.2', 'lib/libc.so.6', 'lib/libcrypt.so.1', 'lib/libgmp.so.10'),
+    *('lib/libtomcrypt.so.1', 'lib/libtommath.so.1', 'lib/libz.so.1'),
+)
+"""What the SSH server is linked with, where it looks for it."""
+PARTS = (
+    *('busybox-static', 'syslinux', 'syslinux-common', 'mtools'),
+    *('dropbear-bin', 'libc6', 'libcrypt1', 'libgmp10', 'libtomcrypt1', 'libtommath1', 'zlib1g'),
+)
 
 
 class Unbuilt(Exception):  # noqa: N818 -- what happened
@@ -126,6 +135,9 @@ def _files(system: pathlib.Path) -> list[cpio.Entry]:
         cpio.character_device('dev/null', 1, 3, 0o666),
         cpio.file('bin/busybox', _one(system, 'bin/busybox').read_bytes(), program=True),
     ]
+    linked = {path: _one(system, f'{path.rpartition("/")[2]}*') for path in LIBRARIES}
+    linked |= {path: _one(system, path.rpartition('/')[2]) for path in SSH}
+    found += [cpio.file(path, there.read_bytes(), program=True) for path, there in linked.items()]
     own = HERE / 'root'
     found += [
         cpio.file(str(path.relative_to(own)), path.read_bytes(), program=os.access(path, os.X_OK))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 WANTED = (
     *('virtio_pci', 'virtio_net', 'virtio_blk', 'virtio_scsi', 'sd_mod', 'sr_mod', 'isofs'),
-    *('vfat', 'nls_ascii', 'nls_cp437', 'virtio_rng', 'virtio_balloon'),
+    *('ata_piix', 'ahci', 'vfat', 'nls_ascii', 'nls_cp437', 'virtio_rng', 'virtio_balloon'),
 )
 """Disks, network, a config drive, and what a guest on a virtual machine monitor is well with."""
 
