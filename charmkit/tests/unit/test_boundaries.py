@@ -105,3 +105,9 @@ def test_a_node_that_says_nothing_but_its_name_is_known_by_it():
     found, refused = nova.known([related(node_0={'hostname': 'n0'}, node_1={})])
     assert refused == ()
     assert found == (nova.Compute(unit='node/0', hostname='n0', address=''),)
+
+
+def test_a_node_at_an_address_that_will_not_do_is_known_without_one():
+    found, refused = nova.known([related(node_0={'hostname': 'n0', 'private-address': '!'})])
+    assert [r.reason for r in refused] == ["its address '!' is none that others reach"]
+    assert found == (nova.Compute(unit='node/0', hostname='n0', address=''),)
