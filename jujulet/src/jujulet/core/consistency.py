@@ -6,6 +6,7 @@ on hooks (documentation.ubuntu.com/juju/3.6/reference/hook) and worker/uniter of
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterator
 
@@ -228,6 +229,11 @@ def machines(model: Model) -> Iterator[str]:
             yield f'space {space} is filed wrongly'
 
 
+@functools.lru_cache(4096)  # Asked after every change, of the same few.
+def _lies_in(address: str, subnet: str) -> bool:
+    return ipaddress.ip_address(address) in ipaddress.ip_network(subnet)
+
+
 def _addresses(model: Model, machine: Machine, seen: dict[str, str]) -> Iterator[str]:
     for address in machine.addresses:
         space = model.spaces.get(address.space)
@@ -240,7 +246,7 @@ def _addresses(model: Model, machine: Machine, seen: dict[str, str]) -> Iterator
             if text in seen:
                 yield f'machines {seen[text]} and {machine.id} share {text}'
             seen[text] = machine.id
-            if ipaddress.ip_address(text) not in ipaddress.ip_network(subnet):
+            if not _lies_in(text, subnet):
                 yield f'machine {machine.id} has {text}, outside of {subnet}'
 
 
