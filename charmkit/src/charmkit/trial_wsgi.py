@@ -1,12 +1,14 @@
 """Load a WSGI application as Apache would, and ask it once: ``trial_wsgi.py SCRIPT PATH``. Installed as it is.
 
 Run as the service's user before its processes take up a new configuration. Ends with 0 when it
-answers 200, else with 1 and a line that says what it did instead.
+answers 200 and can read all of its options, else with 1 and a line that says what it did instead.
 """
 
 from __future__ import annotations
 
+import gc
 import io
+import logging
 import os
 import re
 import runpy
@@ -50,7 +52,27 @@ def trial(script: str, path: str) -> str:
     except BaseException as e:
         return words(f'{type(e).__name__}: {e}')
     status = statuses[-1] if statuses else 'nothing'
-    return '' if status.startswith('200 ') else f'answers {status}'
+    return unreadable() if status.startswith('200 ') else f'answers {status}'
+
+
+def unreadable() -> str:
+    """An option whose value is of another kind than the service wants, in words; '' when it can read all.
+
+    oslo.config looks at a value when it is first wanted: that may be in a client's request, or with ``debug``, which
+    logs all of them.
+    """
+    cfg = sys.modules.get('oslo_config.cfg')
+    if cfg is None:
+        return ''
+    silent = logging.Logger('silent', logging.CRITICAL)
+    for conf in [x for x in gc.get_objects() if isinstance(x, cfg.ConfigOpts)]:
+        try:
+            conf.log_opt_values(silent, logging.DEBUG)
+        except cfg.ConfigFileValueError as e:
+            return words(f'{type(e).__name__}: {e}')
+        except Exception:  # noqa: S112 -- one that was not read yet, or not to its end, says nothing
+            continue
+    return ''
 
 
 def words(text: str) -> str:

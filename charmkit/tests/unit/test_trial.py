@@ -49,3 +49,32 @@ def test_what_serves_passes(tmp_path: pathlib.Path, script: str):
 )
 def test_what_does_not_says_why(tmp_path: pathlib.Path, script: str, said: str):
     assert trial(tmp_path, script) == (1, said)
+
+
+READS_OPTIONS = (
+    """
+from oslo_config import cfg
+conf = cfg.ConfigOpts()
+conf.register_opts([cfg.IntOpt('many'), cfg.ListOpt('ports', bounds=True)], group='api')
+other = cfg.ConfigOpts()  # Not read yet.
+conf([], default_config_files=['{path}'])
+"""
+    + WELL
+)
+
+
+@pytest.mark.parametrize(
+    ('value', 'said'),
+    [
+        ('many = 3\nports = [1,2]', ''),
+        ('many = banana', 'option many'),
+        ('ports = 1,2', 'option ports'),
+    ],
+)
+def test_a_value_that_would_be_looked_at_in_a_request_only_is_found(
+    tmp_path: pathlib.Path, value: str, said: str
+):
+    (tmp_path / 'api.conf').write_text(f'[api]\n{value}\n')
+    status, words = trial(tmp_path, READS_OPTIONS.replace('{path}', str(tmp_path / 'api.conf')))
+    assert (status, said in words) == (1 if said else 0, True)
+    assert words.startswith('ConfigFileValueError') is bool(said)

@@ -7,6 +7,8 @@ from charmkit import idle
 
 idle.exit_if_idle()  # Hooks that ask for nothing end here, before ops is loaded.
 
+from collections.abc import Iterable
+
 import charmkit
 import ops
 from charmkit import conf, glance, host, keystone, mount, mysql, options, relations
@@ -97,15 +99,20 @@ def paste(_: charmkit.Ready) -> conf.Ini:
 def imports(hosts: list[str]) -> conf.Ini:
     """How images come in. glance can only tell hosts that it may ask, not networks that it must not."""
     methods = ['glance-direct', 'copy-image', *(['web-download'] if hosts else [])]
-    filters = {'allowed_hosts': ','.join(h.lower() for h in hosts)} if hosts else {}
+    filters = {'allowed_hosts': _bracketed(h.lower() for h in hosts)} if hosts else {}
     return {
-        'DEFAULT': {'enabled_import_methods': f'[{",".join(methods)}]'},
+        'DEFAULT': {'enabled_import_methods': _bracketed(methods)},
         'import_filtering_opts': {
-            'allowed_schemes': 'http,https',
-            'allowed_ports': '80,443',
+            'allowed_schemes': _bracketed(('http', 'https')),
+            'allowed_ports': _bracketed(('80', '443')),
             **filters,
         },
     }
+
+
+def _bracketed(items: Iterable[str]) -> str:
+    # oslo.config calls it a list with bounds; it looks at one only when an image is imported.
+    return f'[{",".join(items)}]'
 
 
 def place(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
