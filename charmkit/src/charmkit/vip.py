@@ -16,7 +16,16 @@ from typing import Any
 
 from . import host, limits, state
 from .proxy import config, haproxy, keepalived, programs, vip_admission
-from .relations import ENDPOINT_TYPES, JUJUS_OWN, Databag, Network, address_in, unit_order, wire
+from .relations import (
+    ENDPOINT_TYPES,
+    JUJUS_OWN,
+    Databag,
+    Network,
+    address_in,
+    host_in,
+    unit_order,
+    wire,
+)
 
 KEY = 'addresses'
 """What each unit says to its peers: where it serves."""
@@ -63,7 +72,7 @@ def placed(inputs: state.Inputs) -> tuple[tuple[Vip, ...], tuple[str, ...]]:
     vips: list[Vip] = []
     homeless: list[str] = []
     for address in wanted:
-        near = [n for n in here if address_in(address, n.subnet)]
+        near = [n for n in here if host_in(address, n.subnet)]
         if near:
             vips.append(Vip(address=address, network=near[0]))
         else:

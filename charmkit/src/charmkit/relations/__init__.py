@@ -181,6 +181,20 @@ def host_in_url(host: str) -> str:
     return f'[{host}]' if ':' in host and not host.startswith('[') else host
 
 
+def host_in(address: str, subnet: str) -> bool:
+    """Whether *address* lies in *subnet* (CIDR form) and a host can have it: not the network's own, nor broadcast.
+
+    Source: RFC 922, RFC 3021 (a /31 has neither), RFC 4291 section 2.6.1.
+    """
+    if not address_in(address, subnet):
+        return False
+    found, network = ipaddress.ip_address(address), ipaddress.ip_network(subnet, strict=False)
+    if network.prefixlen >= network.max_prefixlen - 1:
+        return True
+    last = network.broadcast_address if network.version == 4 else None
+    return found not in (network.network_address, last)
+
+
 def address_in(address: str, subnet: str) -> bool:
     """Whether *address* lies in *subnet* (CIDR form); False when either is not what it claims."""
     try:

@@ -114,6 +114,14 @@ def names(relation: Relation) -> frozenset[str]:
     return frozenset(found) - {''}
 
 
+def ports(relation: Relation) -> tuple[tuple[str, int], ...]:
+    """The services that *relation* asks for, each with the port that clients use, whether or not they may be served."""
+    found = parse(relation)
+    return (
+        tuple((e.service, e.port) for e in found.endpoints) if isinstance(found, Request) else ()
+    )
+
+
 def parse(relation: Relation, addresses: Addresses = Addresses()) -> Request | Refusal:
     """What *relation* asks for, or why it is refused."""
     try:

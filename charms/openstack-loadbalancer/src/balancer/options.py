@@ -13,6 +13,7 @@ from charmkit.relations import ENDPOINT_TYPES
 from . import behaviour, exposure, interface, validation
 
 _MOST_YAML = 65_536
+Held = Callable[[str, Any], str]
 SERVICE_OPTIONS = 'service-options'
 
 
@@ -60,12 +61,12 @@ class Effective:
 def read(
     given: Mapping[str, Any],
     good: Mapping[str, Any],
-    held: Callable[[str, int], str] = lambda _, __: '',
+    held: Held = lambda _, __: '',
     services: Collection[str] = (),
 ) -> Effective:
     """*given* as Juju has them, and in place of those that are not what they may be, *good*.
 
-    *held* says of the port of an option which other program has it on this unit, in words; '' when none does.
+    *held* says what the value of an option in :data:`COLLIDE` collides with, in words; '' when with nothing.
     *services* are names and types of services that are related. What is meant for another one changes nothing: a name
     that neither they nor the table of types have is told.
     """
@@ -119,8 +120,8 @@ def _unknown(text: object, services: Collection[str]) -> str:
     return ''
 
 
-def _free(name: str, value: Any, held: Callable[[str, int], str]) -> None:
-    if name in PORTS and (who := held(name, value)):
+def _free(name: str, value: Any, held: Held) -> None:
+    if name in COLLIDE and value and (who := held(name, value)):
         raise validation.InvalidError(f'{name}: {who}')
 
 
@@ -289,6 +290,9 @@ NAMES = tuple(_READERS)
 METRICS_PORT = 'metrics-port'
 PORTS = ('ready-port', METRICS_PORT)
 """Options that are ports which haproxy listens on for itself."""
+VIP = 'vip'
+COLLIDE = (*PORTS, VIP)
+"""Options that can be right by themselves and yet be in somebody's way (:mod:`balancer.collisions`)."""
 
 
 def kept(text: object) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from charmkit import Action, Desired, Inputs, Status, Why
@@ -13,6 +13,7 @@ from charmkit.relations import ENDPOINT_TYPES, Relation, wire
 from . import (
     actions,
     blame,
+    collisions,
     credentials,
     decision,
     departed,
@@ -98,7 +99,12 @@ def gather(why: Why, inputs: Inputs) -> decision.RunInputs:
     seen = inputs.seen.get('listening')
     listeners = cast('tuple[layout.Listener, ...]', seen) if isinstance(seen, tuple) else ()
     related = frozenset[str]().union(*(interface.names(r) for r in _relations(inputs)))
-    effective = options.read(inputs.options, good, _held(inputs, listeners, own), related)
+    effective = options.read(
+        inputs.options,
+        good,
+        collisions.collision(inputs, listeners, own, good, _relations(inputs)),
+        related,
+    )
     if verdict.options:
         effective = options.without(inputs.options, good, verdict.options)
     opts = effective.options
@@ -129,30 +135,6 @@ def gather(why: Why, inputs: Inputs) -> decision.RunInputs:
             transition_s=opts.tls_transition_s,
         ),
     )
-
-
-def _held(
-    inputs: Inputs, listeners: tuple[layout.Listener, ...], own: Mapping[str, Any]
-) -> Callable[[str, int], str]:
-    """Which other program has the port of an option, where haproxy is to listen for itself.
-
-    *own* are the options that are in force on this unit: haproxy has their ports.
-    """
-
-    def held(name: str, port: int) -> str:
-        if own.get(name) == port:
-            return ''
-        metrics = _addresses(inputs, 'metrics-endpoint')
-        if name == options.METRICS_PORT:
-            return layout.in_the_way(port, metrics, listeners)
-        every = ('127.0.0.1', *_addresses(inputs, *ENDPOINT_TYPES), *metrics)
-        return layout.in_the_way(port, dict.fromkeys(every), listeners)
-
-    return held
-
-
-def _addresses(inputs: Inputs, *bindings: str) -> tuple[str, ...]:
-    return tuple(i.address for b in bindings for i in vrrp_.interfaces(inputs, b, ()))
 
 
 def _ended(why: Why, inputs: Inputs, known: decision.RunInputs, end: Settled) -> Desired:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from charmkit import state
 from charmkit.proxy import keepalived
+from charmkit.relations import host_in
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,11 @@ def spelt(text: str) -> str:
         return text
 
 
+def listed(text: object) -> tuple[str, ...]:
+    """Addresses separated by spaces, each in its one spelling."""
+    return tuple(spelt(a) for a in str(text).split())
+
+
 def _reachable(text: str) -> bool:
     address = ipaddress.ip_address(text)
     return not (address.is_link_local or address.is_loopback)
@@ -82,7 +88,7 @@ def locate(
             )
             for t, interfaces in networks.items()
             for i in interfaces
-            if address in ipaddress.ip_network(i.network, strict=False)
+            if host_in(vip, i.network)
         ]
         located += {v.type: v for v in reversed(found)}.values()
         if not found:
