@@ -63,17 +63,18 @@ class Vip:
 
 
 def placed(inputs: state.Inputs) -> tuple[tuple[Vip, ...], tuple[str, ...]]:
-    """Each address of the option ``vip`` in its network, and those that belong in none."""
+    """Each address of the option ``vip`` in its network, and those that belong in none, or are another unit's own."""
     wanted = asked(inputs)
     every = (n for t in ENDPOINT_TYPES for n in inputs.site.networks.get(t, ()))
     here = [
         n for n in every if n.address not in wanted
     ]  # One that this unit holds shows among them.
+    theirs = {a for found in others(inputs).values() for a in found}
     vips: list[Vip] = []
     homeless: list[str] = []
     for address in wanted:
         near = [n for n in here if host_in(address, n.subnet)]
-        if near:
+        if near and address not in theirs:
             vips.append(Vip(address=address, network=near[0]))
         else:
             homeless.append(address)
@@ -103,7 +104,8 @@ def misplaced(homeless: tuple[str, ...]) -> state.Status | None:
         return None
     return state.Status(
         'blocked',
-        f'option vip: in no network of this unit, and not told to anybody: {" ".join(homeless)}',
+        "option vip: in no network of this unit or a unit's own address, and not told to anybody: "
+        + ' '.join(homeless),
     )
 
 

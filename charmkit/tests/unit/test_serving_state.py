@@ -328,7 +328,8 @@ def test_a_vip_brings_a_haproxy_that_knows_each_application() -> None:
 
 NOWHERE = '192.0.2.9'
 MISPLACED = state.Status(
-    'blocked', f'option vip: in no network of this unit, and not told to anybody: {NOWHERE}'
+    'blocked',
+    f"option vip: in no network of this unit or a unit's own address, and not told to anybody: {NOWHERE}",
 )
 
 

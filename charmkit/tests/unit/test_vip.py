@@ -6,6 +6,7 @@ import dataclasses
 import json
 import re
 
+import pytest
 from charmkit import host, limits, relations, state, vip
 
 NETWORKS = {
@@ -56,6 +57,17 @@ def test_each_vip_goes_to_the_network_that_it_is_in():
 def test_a_vip_in_no_network_is_named():
     lost = dataclasses.replace(INPUTS, options={'vip': '192.0.2.1 nonsense'})
     assert vip.placed(lost) == ((), ('192.0.2.1', 'nonsense'))
+
+
+@pytest.mark.parametrize(
+    'vip_', ['10.0.0.4', '10.0.0.2', '10.0.0.0', '10.0.0.255', 'fd00::2', 'fd00::']
+)
+def test_neither_a_units_own_address_nor_a_networks_is_a_vip_and_the_good_one_stays(vip_: str):
+    before = {vip.IN_FORCE: '10.0.0.99'}
+    wrong = dataclasses.replace(INPUTS, options={'vip': vip_}, memory=before)
+    assert vip.placed(wrong)[1] == (vip_,)
+    kept, named = vip.housed(wrong)
+    assert (kept.options['vip'], named) == ('10.0.0.99', (vip_,))
 
 
 def test_haproxy_binds_the_vips_alone_and_sends_to_every_unit():

@@ -398,9 +398,9 @@ def test_one_that_the_first_of_them_speaks_to_no_more_steps_back():
     assert states(found)['keepalived'] == 'stopped'
     assert found.memory[vip_admission.JOINED] is False
     later = desired(
-        peer_units=said(9, to_me=False),
+        peer_units=said(8, to_me=False),
         memory={vip_admission.JOINED: True},
-        peers={'members': '["demo/7", "demo/9"]'},
+        peers={'members': '["demo/7", "demo/8"]'},
     )
     assert states(later)['keepalived'] == 'running'
 
