@@ -1,4 +1,4 @@
-"""A machine of each base with a database server and a message broker, and nova's packages from the distribution."""
+"""A machine of each base with a database server, a message broker and placement, and nova's packages."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import controller_machine as controller
 
 
-# Zed's scheduler does not start without a keystone, which is not here: the small cloud has both.
-@pytest.fixture(scope='session', params=['debian-13'])
+@pytest.fixture(scope='session', params=systems.BASES)
 def machine(request: pytest.FixtureRequest) -> Iterator[controller.Machine]:
-    """One whose services wait for the charm."""
+    """One whose services wait for the charm, with a keystone that is played and a placement that asks nobody."""
     name, image = (
         f'ncc-{request.param}-{os.getpid()}',
         f'localhost/rambla-nova-test:{request.param}',
@@ -32,6 +31,8 @@ def machine(request: pytest.FixtureRequest) -> Iterator[controller.Machine]:
     try:
         found = controller.Machine(name, systems.start(name, image, *mounts))
         found.sh('grep -q "$(hostname)" /etc/hosts || echo "127.0.0.1 $(hostname)" >> /etc/hosts')
+        # Where the charm's unit is, and MariaDB listens for itself alone unless it is told.
+        found.sh(f"printf '[mariadbd]\\nbind-address = 0.0.0.0\\n' > {controller.MARIADB}")
         found.sh('systemctl start mariadb rabbitmq-server; rabbitmqctl add_vhost openstack')
         for database in ('nova', 'nova_api', 'nova_cell0'):
             found.run(
@@ -43,6 +44,12 @@ def machine(request: pytest.FixtureRequest) -> Iterator[controller.Machine]:
         for user, password in controller.ACCOUNTS.items():
             found.run('rabbitmqctl', 'add_user', user, password)
             found.run('rabbitmqctl', 'set_permissions', '-p', 'openstack', user, '.*', '.*', '.*')
+        found.run('cp', '/test/placement.conf', '/etc/placement/placement.conf')
+        # Zed's scheduler does not start without either of them.
+        played = f'python3 /test/played_keystone.py {found.address}'
+        placement = '/usr/bin/placement-api --port 8778'
+        found.sh(f'systemd-run --quiet --unit=played-keystone {played}')
+        found.sh(f'systemd-run --quiet --unit=placement --uid=placement {placement}')
         yield found
     finally:
         systems.remove(name)

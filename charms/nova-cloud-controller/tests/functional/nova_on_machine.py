@@ -68,7 +68,7 @@ def _relations(said: dict[str, Any]) -> dict[str, tuple[relations.Relation, ...]
             **{'service_username': 'nova', 'service_password': 'pw'},
             **{'service_tenant': 'services', 'service_domain': 'service_domain'},
         },
-        'cloud-compute': {'hostname': 'node-1'},
+        'cloud-compute': said['compute'],
     }
     return {
         name: (relations.Relation(id=4 + i, name=name, app=name, units={f'{name}/0': bag}),)
