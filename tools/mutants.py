@@ -229,7 +229,8 @@ def copy(group: Group, to: pathlib.Path) -> None:
         source, target = ROOT / name, to / name
         if source.is_file() and not (target.exists() and _alike(source, target)):
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
+            # As of now: mutmut changes anew what is newer than its own.
+            shutil.copy(source, target)
     for path in [*to.rglob('*.py')]:
         if 'mutants' not in path.relative_to(to).parts and str(path.relative_to(to)) not in wanted:
             path.unlink()

@@ -1,4 +1,4 @@
-"""keystone and two load balancers change under load, by options and by `juju lifecycle`, and no request is lost."""
+"""keystone, two load balancers and the database change under load, and no request is lost."""
 
 from __future__ import annotations
 
@@ -125,4 +125,14 @@ def test_load_balancers_are_upgraded_and_nothing_is_lost(
     with load(juju, journal):
         upgraded(juju, journal, 'lb')
     assert bases(juju, 'lb') == [NEXT, NEXT]
+    assert lost(journal) == []
+
+
+def test_the_database_is_upgraded_and_nothing_is_lost(
+    juju: jubilant.Juju, tmp_path: pathlib.Path
+) -> None:
+    journal = tmp_path / 'load.jsonl'
+    with load(juju, journal):
+        upgraded(juju, journal, 'mysql')
+    assert bases(juju, 'mysql') == [NEXT]
     assert lost(journal) == []

@@ -21,7 +21,7 @@ SHAPE: Mapping[str, type] = {
     'version': int, 'provides': list, 'after': list, 'way': str, 'ways': list, 'releases': dict, 'actions': dict,
     'behind': list, 'may-not-mix': list,
 }  # fmt: skip
-PURPOSES = {'expand', 'contract', 'online', 'drain', 'admit', 'upgrade', 'backup'}
+PURPOSES = {'expand', 'contract', 'online', 'drain', 'admit', 'upgrade', 'backup', 'switch'}
 BEFORE = (
     *(('mysql', 'keystone'), ('rabbitmq-server', 'keystone'), ('keystone', 'glance'), ('glance', 'placement')),
     *(('placement', 'cinder'), ('cinder', 'neutron-api'), ('neutron-api', 'nova-cloud-controller')),
@@ -38,7 +38,7 @@ def said(folder: pathlib.Path) -> dict[str, Any]:
 def wrong(folder: pathlib.Path, text: Mapping[str, Any]) -> Iterator[str]:
     """What a tool could not read, or would ask the charm for in vain."""
     needed: Mapping[str, str] = text.get('mix-needs', {})
-    if {*text} - {'mix-needs'} != {*SHAPE}:
+    if {*text} - {'mix-needs', 'holds', 'own-units'} != {*SHAPE}:
         yield f'its keys are {[*text]}'
         return
     yield from (f'{k} is not a {t.__name__}' for k, t in SHAPE.items() if type(text[k]) is not t)
@@ -54,6 +54,8 @@ def wrong(folder: pathlib.Path, text: Mapping[str, Any]) -> Iterator[str]:
     yield from (
         f'no action {a}' for a in text['actions'].values() if a not in meta.get('actions', {})
     )
+    if not {*text.get('holds', {})} <= {'admit', 'switch'}:
+        yield f'holds clients for {[*text["holds"]]}'
     relations = {**meta.get('provides', {}), **meta.get('requires', {})}
     yield from (f'no relation {r}' for r in (*text['behind'], *needed) if r not in relations)
     words = (

@@ -56,7 +56,8 @@ class Document:
     releases: Mapping[str, str]
     """The release that each base's own archive has."""
     actions: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
-    """Its actions by what they are for: ``expand``, ``online``, ``contract``, ``drain``, ``admit``, ``upgrade``."""
+    """Its actions by what they are for: ``expand``, ``online``, ``contract``, ``drain``, ``admit``, ``upgrade``,
+    ``switch``."""
     behind: tuple[str, ...] = ()
     """Its relations to load balancers that admit and drain its units."""
     may_not_mix: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ import galera
 import galera_node
 import mariadb
 import member
+import replicas
 import tcp_service
 from charmkit import rolling
 from charmkit.relations import unit_order, wire
@@ -120,10 +121,34 @@ def is_cluster(inputs: charmkit.Inputs) -> bool:
 
 def _founded(inputs: charmkit.Inputs) -> galera.Permit | None:
     server = mariadb.server_unit(inputs)
-    units = dict.fromkeys((inputs.site.unit, *inputs.peer_units), galera.PeerState())
+    here = replicas.mine(inputs)
+    alike = (u for u, bag in inputs.peer_units.items() if here and replicas.said(bag) == here)
+    units = dict.fromkeys((inputs.site.unit, *alike), galera.PeerState())
     if not mariadb.seed(inputs):
         return None
     return galera.permit(None, units, server=server, primary=False, settled=False)
+
+
+def foreign(inputs: charmkit.Inputs) -> bool:
+    """Whether this unit's server is of another series than those of the cluster."""
+    there, here = inputs.peers.get(replicas.SERIES, ''), replicas.mine(inputs)
+    return bool(there and here) and there != here
+
+
+def stays_out(inputs: charmkit.Inputs) -> charmkit.Desired:
+    """The run of a unit that is of another series than the cluster: members of two series are nowhere supported."""
+    there, me = inputs.peers.get(replicas.SERIES, ''), inputs.site.unit
+    status = charmkit.Status(
+        'blocked',
+        f'MariaDB {replicas.mine(inputs)} does not join a cluster of {there}: remove this unit '
+        f'(juju remove-unit {me})',
+    )
+    return charmkit.Desired(
+        host=mariadb.prepared(),
+        unit_data={'peers': mariadb.said(inputs)},
+        version=mariadb.version(inputs),
+        status=(status,),
+    )
 
 
 def other_peers(inputs: charmkit.Inputs) -> dict[str, galera.PeerState]:
@@ -252,8 +277,12 @@ def desired(run: MemberRun) -> charmkit.Desired:
         MAKER: run.maker(),
         ROUND: str(run.round or ''),
         ROUNDS: str(run.rounds or ''),
+        replicas.SERIES: replicas.mine(inputs)
+        if run.here.synced
+        else inputs.peers.get(replicas.SERIES, ''),
     }
     mine = {
+        **mariadb.said(inputs),
         PEER_STATE: galera.write_peer_state(run.said),
         DB_HOST: inputs.site.address_on('shared-db'),
     }

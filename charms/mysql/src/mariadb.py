@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import charmkit
 import galera
 import grants
+import replicas
 from charmkit import host, rotation, state
 from charmkit.options import Option, count
 from charmkit.relations import mysql
@@ -107,9 +108,19 @@ def seed(inputs: charmkit.Inputs) -> str:
 
 
 def server_unit(inputs: charmkit.Inputs, *, take_over: bool = False) -> str:
-    """The one unit that holds the databases; the first leader decides, and it stays."""
+    """The one unit that holds the databases; the first leader decides, and it stays until it hands them over."""
     recorded = inputs.peers.get(SERVER, '')
-    return inputs.site.unit if inputs.site.leader and (take_over or not recorded) else recorded
+    if inputs.site.leader and (take_over or not recorded):
+        return inputs.site.unit
+    return replicas.server(inputs, recorded)
+
+
+def writer(inputs: charmkit.Inputs, server: str) -> galera.Writer:
+    """Whom clients are sent to, where *server* alone holds the databases: what others have said counts no more."""
+    before = galera.read_writer(inputs.peers.get(WRITER, ''))
+    if inputs.peers.get(SERVER, '') in ('', server):
+        return before
+    return galera.Writer(before.unit, before.turn + 1, before.units)
 
 
 def prepared() -> host.Host:
@@ -120,22 +131,38 @@ def prepared() -> host.Host:
 def desired_state(inputs: charmkit.Inputs, *, take_over: bool = False) -> charmkit.Desired:
     """Everything but the grants, which are brought about when the server runs."""
     server = server_unit(inputs, take_over=take_over)
-    base = charmkit.Desired(app_data={'peers': shared(inputs, server)}, secrets=secrets(inputs))
+    base = charmkit.Desired(
+        host=prepared(),
+        app_data={'peers': shared(inputs, server)},
+        unit_data={'peers': said(inputs)},
+        secrets=secrets(inputs),
+    )
     if server != inputs.site.unit:
         return dataclasses.replace(base, status=(_not_the_server(inputs, server),))
     runs = 'mariadb' not in inputs.failed
     return dataclasses.replace(
         base,
-        host=host.Host(
-            packages=PACKAGES,
-            directories=(host.Directory(path=BACKUPS, mode=0o700),),
-            files=(config_file(inputs), drop_in()),
-            services=(host.SystemdService('mariadb', probe=f'{_address(inputs)}:{mysql.PORT}'),),
-        ),
+        host=server_host(inputs),
         ports=frozenset({mysql.PORT}),
         version=version(inputs),
         status=_status(inputs),
         memory={RUNS_ON: runs, STOPPED_AT: stopped_at(inputs)},
+    )
+
+
+def said(inputs: charmkit.Inputs) -> dict[str, str]:
+    """What every unit says of itself on the peer relation."""
+    here = replicas.mine(inputs)
+    return {replicas.SERIES: here, replicas.DB_HOST: _address(inputs)} if here else {}
+
+
+def server_host(inputs: charmkit.Inputs) -> host.Host:
+    """The machine of a server that is no member of a cluster."""
+    return host.Host(
+        packages=PACKAGES,
+        directories=(host.Directory(path=BACKUPS, mode=0o700),),
+        files=(config_file(inputs), drop_in()),
+        services=(host.SystemdService('mariadb', probe=f'{_address(inputs)}:{mysql.PORT}'),),
     )
 
 
@@ -177,8 +204,13 @@ def three_byte(inputs: charmkit.Inputs) -> bool:
 
 def shared(inputs: charmkit.Inputs, server: str) -> dict[str, str]:
     """What the leader tells all units, whether or not they are a cluster."""
-    kept = {k: v for k, v in inputs.peers.items() if k in (rotation.KEY, WRITER, UTF8)}
+    kept = {k: v for k, v in inputs.peers.items() if k in _KEPT}
+    if inputs.peers.get(SERVER, '') not in ('', server):
+        kept[WRITER] = galera.write_writer(writer(inputs, server))
     return {SERVER: server, SEED: inputs.peers.get(SEED) or state.secret_uri(SEED), **kept}
+
+
+_KEPT = (rotation.KEY, WRITER, UTF8, replicas.PASSWORD)
 
 
 def secrets(inputs: charmkit.Inputs) -> dict[str, state.Secret]:
@@ -214,6 +246,7 @@ def _status(inputs: charmkit.Inputs) -> tuple[state.Status, ...]:
     others = tuple(
         state.Status('active', f'{name} has no part: a cluster takes {galera.FEWEST} units')
         for name in sorted(inputs.peer_units)
+        if replicas.said(inputs.peer_units[name]) in ('', replicas.mine(inputs))
     )
     if not seed(inputs):
         return (*refused, state.Status('waiting', 'waiting for the secret of the passwords'))

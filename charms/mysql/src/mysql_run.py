@@ -18,6 +18,8 @@ import generations
 import grants
 import mariadb
 import member
+import replica_run
+import replicas
 import server
 import tcp_service
 from charmkit import host, rotation
@@ -67,11 +69,11 @@ def _refusal(why: charmkit.Why, inputs: charmkit.Inputs) -> str:
         file = str(restore.params['file'])
         if not file.isprintable() or '..' in pathlib.PurePosixPath(file).parts:
             return f'file is {file[:80]!r}: give the name of a backup (see list-backups), or the whole path of a file'
-    if action(why, 'take-over') and not inputs.site.leader:
-        return 'Only the leader can take over: see `juju status` for which unit it is'
     alone = not cluster_run.is_cluster(inputs)
-    if action(why, 'take-over') and alone and mariadb.server_unit(inputs) == inputs.site.unit:
-        return 'The databases are on this unit already: there is nothing to take over'
+    if isinstance(why, charmkit.Action) and why.name in (replica_run.SWITCH, replica_run.DRAIN):
+        return replica_run.refusal(why, inputs) if alone else _NOT_IN_CLUSTER
+    if action(why, 'take-over'):
+        return _take_over_refused(inputs, alone=alone)
     if rotate := action(why, 'rotate-password'):
         return _rotation_refused(rotate, inputs)
     if isinstance(why, charmkit.Action) and why.name in _ANYWHERE:
@@ -79,7 +81,7 @@ def _refusal(why: charmkit.Why, inputs: charmkit.Inputs) -> str:
     if cluster_run.is_cluster(inputs):
         return _refused_in_cluster(why, inputs)
     server = mariadb.server_unit(inputs)
-    if isinstance(why, charmkit.Action) and why.name != 'take-over' and server != inputs.site.unit:
+    if isinstance(why, charmkit.Action) and server != inputs.site.unit:
         return (
             f'The databases are on {server}: run it there'
             if server
@@ -88,12 +90,29 @@ def _refusal(why: charmkit.Why, inputs: charmkit.Inputs) -> str:
     return ''
 
 
+_NOT_IN_CLUSTER = 'There is a cluster, and a cluster is not handed over'
+
+
+def _take_over_refused(inputs: charmkit.Inputs, *, alone: bool) -> str:
+    if not inputs.site.leader:
+        return 'Only the leader can take over: see `juju status` for which unit it is'
+    if not alone:
+        return f'There is a cluster, any member of which can take over: see the action {cluster_run.REBOOT}'
+    server = mariadb.server_unit(inputs)
+    if server == inputs.site.unit:
+        return 'The databases are on this unit already: there is nothing to take over'
+    if replicas.kind(inputs, server) == 'replica' and server in inputs.peer_units:
+        return (
+            f'{server} is there, and two servers would take writes: run {replica_run.SWITCH} on it; if it is gone '
+            f'for good, first juju remove-unit --force {server}'
+        )
+    return ''
+
+
 _ANYWHERE = ('list-backups', 'cluster-status', cluster_run.REBOOT, cluster_run.REJOIN)
 
 
 def _refused_in_cluster(why: charmkit.Why, inputs: charmkit.Inputs) -> str:
-    if action(why, 'take-over'):
-        return f'There is a cluster, any member of which can take over: see the action {cluster_run.REBOOT}'
     writer = galera.read_writer(inputs.peers.get(mariadb.WRITER, '')).unit
     if action(why, 'restore') and writer != inputs.site.unit:
         # It ends the connections of clients, who are there.
@@ -140,6 +159,8 @@ def _with_backup_results(desired: charmkit.Desired, inputs: charmkit.Inputs) -> 
 def _served(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     if not cluster_run.is_cluster(inputs):
         return _single(why, inputs)
+    if cluster_run.foreign(inputs):
+        return cluster_run.stays_out(inputs)
     run = cluster_run.read(why, inputs)
     if cluster_run.over(run):
         return _alone(why, inputs)
@@ -193,9 +214,17 @@ def _alone(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
 
 
 def _single(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
+    other = replica_run.other(why, inputs)
+    if other is not None:
+        return other
     desired = mariadb.desired_state(inputs, take_over=action(why, 'take-over') is not None)
     if not desired.host.services:
         return desired
+    machine = host.merge(desired.host, replica_run.host_of_source(inputs))
+    desired = dataclasses.replace(desired, host=machine)
+    unresolved = replica_run.unresolved(why, inputs, desired)
+    if unresolved is not None:
+        return unresolved
     desired = dataclasses.replace(desired, **_disks(desired, inputs))
     balanced = bool(inputs.of(tcp_service.ENDPOINT))
     if balanced:
@@ -208,10 +237,10 @@ def _single(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
         )
     if not mariadb.seed(inputs) or 'mariadb' in inputs.failed:
         return desired
-    writer = galera.read_writer(inputs.peers.get(mariadb.WRITER, ''))
+    writer = mariadb.writer(inputs, inputs.site.unit)
     here = inputs.site.address_on('shared-db')
     role = ServerRole(db_host=tcp_service.address(inputs) or here, turn=writer.turn)
-    return _with_clients(desired, why, inputs, role)
+    return replica_run.serving(why, inputs, _with_clients(desired, why, inputs, role))
 
 
 def _disks(desired: charmkit.Desired, inputs: charmkit.Inputs) -> dict[str, Any]:
@@ -237,6 +266,7 @@ def _with_clients(
         sst_password=member.passwords(inputs).values.get(member.SST, '') if role.clustered else '',
         known=_known(inputs, role) if role.clustered else None,
         three_byte=mariadb.three_byte(inputs) if role.clustered else None,
+        replicas=bool(replicas.replicas(inputs) or replicas.formers(inputs)),
     )
     desired = dataclasses.replace(
         desired,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import re
@@ -13,6 +12,7 @@ import generations
 import grants
 import idle_sessions
 import own_accounts
+import replicas
 from charmkit import host
 from charmkit.machine import Finished
 
@@ -87,6 +87,8 @@ class Converge:
     """What this member of a cluster remembers (:class:`generations.Known`); None for a server that stands alone."""
     three_byte: bool | None = None
     """What ``utf8`` is to mean is said: ``utf8mb3`` or not. None: it follows from the databases that there are."""
+    replicas: bool = False
+    """There are units of another series, which have accounts."""
     name: str = CONVERGE
 
     def carry_out(self, machine: charmkit.Machine) -> Report:
@@ -118,6 +120,8 @@ class Converge:
             if self.own:
                 yield from own_accounts.statements(seen, self.sst_password)
             yield from grants.plan(self.want, seen, self.keys)
+            if not self.replicas:
+                yield from replicas.accounts(seen.accounts, frozenset(), '')
             # Where nobody asks for a database nobody needs it.
             if self.want.accounts:
                 yield from idle_sessions.plan(self.want.accounts, ends, seen.accounts)
@@ -168,6 +172,17 @@ def query(machine: charmkit.Machine, sql: str) -> list[dict[str, str]]:
         ServerError: when the server refuses it, or does not answer.
     """
     return _rows(_run(machine, sql).splitlines())
+
+
+def rows(done: Finished) -> list[dict[str, str]]:
+    """The rows that a client has printed, by column name.
+
+    Raises:
+        ServerError: when it has failed.
+    """
+    if done.status:
+        raise ServerError(_words(done))
+    return _rows(done.output.splitlines())
 
 
 def output(machine: charmkit.Machine, sql: str) -> str:
@@ -221,7 +236,7 @@ def execute(machine: charmkit.Machine, statements: Iterable[grants.Statement]) -
     return said or ([_words(done)] if done.status else [])
 
 
-_OURS = (
+OURS = (
     'root', 'mysql', 'mariadb.sys', 'system user', 'event_scheduler', 'unauthenticated user',
     own_accounts.SST_USER, own_accounts.HEALTH_USER,
 )  # fmt: skip
@@ -233,14 +248,19 @@ def disconnect_clients(machine: charmkit.Machine) -> None:
     Raises:
         ServerError: when the server does not answer.
     """
-    ours = ', '.join(f"'{name}'" for name in _OURS)
+    ours = ', '.join(f"'{name}'" for name in OURS)
     rows = query(
         machine,
         f'SELECT id FROM information_schema.processlist WHERE user NOT IN ({ours});',  # noqa: S608 -- our own names
     )
-    for row in rows:
-        with contextlib.suppress(ServerError):
-            _run(machine, f'KILL CONNECTION {int(row["id"])};')
+    end(machine, (int(row['id']) for row in rows))
+
+
+def end(machine: charmkit.Machine, sessions: Iterable[int]) -> None:
+    """End connections by their ids; one that has ended by itself meanwhile is no error."""
+    kill = '\n'.join(f'KILL CONNECTION {each};' for each in sessions)
+    if kill:
+        machine.program(*CLIENT, *_SESSION, '--force', stdin=kill, timeout_s=_TIMEOUT_S)
 
 
 def _run(machine: charmkit.Machine, sql: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import charmkit
 import galera_node
+import replicas
 from charmkit.relations import Databag, drains, loadbalancer, mysql
 
 ENDPOINT = 'internal-backend'
@@ -86,8 +87,8 @@ def sources(inputs: charmkit.Inputs) -> tuple[str, ...]:
 def through(
     inputs: charmkit.Inputs, requests: Iterable[mysql.Request]
 ) -> tuple[mysql.Request, ...]:
-    """*requests*, each from the load balancer's addresses too: its connections are all that the server sees."""
-    more = sources(inputs)
+    """*requests*, each from the addresses of load balancers and relays too: the server sees these alone."""
+    more = (*sources(inputs), *replicas.sources(inputs))
     return tuple(
         dataclasses.replace(r, hosts=tuple(sorted({*r.hosts, *more}))) if more else r
         for r in requests

@@ -8,6 +8,8 @@
     releases: {debian@12: zed, debian@13: epoxy}
     actions: {expand: db-expand, contract: db-contract, drain: pause, admit: resume}
     behind: [public-backend]         # its relations to load balancers that admit and drain its units
+    holds: {admit: 5, switch: 5}     # for how many seconds clients wait, at most, in what an action is for
+    own-units: 1                     # of how many units at most the way `own` moves it
     mix-needs: {shared-store: "…"}   # relations without which one unit cannot stand in for another, and why
     may-not-mix: []                  # what stops two releases or bases side by side, in words
 
@@ -29,6 +31,7 @@ MOST_BYTES = 32 * 1024
 """A longer file is refused."""
 WAYS = ('replace', 'in-place', 'own', 'stay')
 _MOST = 64
+_MOST_NUMBER = 86_400
 _NAME = re.compile(r'[a-z][a-z0-9]*(?:-[a-z0-9]+)*')
 _RELEASE = re.compile(r'[a-z0-9][a-z0-9.+~-]{0,39}')
 BASE = re.compile(r'[a-z][a-z0-9-]*@[0-9][0-9a-z.]*')
@@ -45,7 +48,11 @@ class Declaration:
     releases: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """By base; empty: it does not say which bases it supports."""
     actions: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
-    """The charm's actions by what they are for: expand, online, contract, drain, admit, upgrade."""
+    """The charm's actions by what they are for: expand, online, contract, drain, admit, upgrade, switch."""
+    holds: Mapping[str, int] = dataclasses.field(default_factory=dict[str, int])
+    """Seconds for which clients wait at most, by what is done; what is not named holds nobody."""
+    own_units: int = 0
+    """How many units it has at most where it is moved by the way `own`; 0: any number."""
     behind: tuple[str, ...] = ()
     """Its endpoints of relations to load balancers."""
     may_not_mix: tuple[str, ...] = ()
@@ -180,6 +187,21 @@ def _actions(value: object, where: str) -> dict[str, str]:
     }
 
 
+def _holds(value: object, where: str) -> dict[str, int]:
+    return {
+        _name(purpose, where): _number(seconds, f'{where}: {clean(purpose, 40)}')
+        for purpose, seconds in _mapping(value, where).items()
+    }
+
+
+def _number(value: object, where: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MOST_NUMBER:
+        raise ProblemError(
+            f'{where}: {clean(value, 40)}: must be a whole number from 1 to {_MOST_NUMBER}'
+        )
+    return value
+
+
 def _reasons(value: object, where: str) -> dict[str, str]:
     return {
         _name(name, where): _texts([words], f'{where}: {clean(name, 40)}')[0]
@@ -195,6 +217,8 @@ _READ: Mapping[str, Any] = {
     'releases': _releases,
     'actions': _actions,
     'behind': _names,
+    'holds': _holds,
+    'own-units': _number,
     'mix-needs': _reasons,
     'may-not-mix': _texts,
 }

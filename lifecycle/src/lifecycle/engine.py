@@ -281,7 +281,7 @@ class UpgradeRun:
                 self.world.add_unit(step.application)
             case 'remove':
                 self.world.remove_unit(step.unit)
-            case 'expand' | 'online' | 'contract' | 'drain' | 'upgrade' | 'resume':
+            case 'expand' | 'online' | 'contract' | 'drain' | 'upgrade' | 'resume' | 'switch':
                 self.world.run_action(
                     step.unit,
                     step.action,

@@ -6,7 +6,7 @@ A run that was killed and begun again makes the same plan, less what is done.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from lifecycle import order, progress, ways
 from lifecycle import record as record_
@@ -66,9 +66,14 @@ def plan(seen: Observed, target: Target, chosen: Sequence[str] = ()) -> Plan:
         if target.digest:
             steps += _stated(ways.refresh(standing, target), standing)
             continue
-        make = ways.replace if way == 'replace' or target.back else ways.in_place
-        steps += _stated(make(standing, target), standing)
+        steps += _stated(_way(way, target)(standing, target), standing)
     return Plan(target=target, steps=tuple(_in_turn(steps)), left=tuple(left))
+
+
+def _way(way: str, target: Target) -> Callable[[progress.Progress, Target], Iterator[Step]]:
+    if way == 'own':
+        return ways.own
+    return ways.replace if way == 'replace' or target.back else ways.in_place
 
 
 def _in_order(seen: Observed, target: Target) -> Iterable[Application]:
@@ -89,7 +94,7 @@ def chosen_way(app: Application, record: record_.Record, target: Target) -> tupl
     way = record.ways.get(app.name, app.declaration.way)
     if target.digest:
         return way, _without_charm(app, target)
-    return way, _stays(app, record, target) or _unfit(app, way, target)
+    return way, _stays(app, record, target) or _unfit(app, way, record, target)
 
 
 def _without_charm(app: Application, target: Target) -> str:
@@ -117,12 +122,13 @@ def _stays(app: Application, record: record_.Record, target: Target) -> str:
     return ''
 
 
-def _unfit(app: Application, way: str, target: Target) -> str:
+def _unfit(app: Application, way: str, record: record_.Record, target: Target) -> str:
     if way not in app.declaration.ways:
         return f'its charm cannot be moved by the way {way}; it can by {", ".join(app.declaration.ways)}'
+    if way == 'own':
+        return _unfit_for_own(app, record, target)
     if way not in ('replace', 'in-place'):
-        why = ''.join(f'; {words}' for words in app.declaration.may_not_mix)
-        return f'its way is {way}, which juju-lifecycle does not carry out yet{why}'
+        return f'its way is {way}'
     if way == 'in-place' and not (target.origin or target.back):
         more = (
             f'; --way {app.name}=replace replaces its units'
@@ -132,6 +138,20 @@ def _unfit(app: Application, way: str, target: Target) -> str:
         return f'its way is in-place, and a unit keeps its base as long as it lives{more}'
     if app.stored and not app.declaration.written:
         return 'has storage, and its charm has no lifecycle.yaml that says how it is moved'
+    return ''
+
+
+def _unfit_for_own(app: Application, record: record_.Record, target: Target) -> str:
+    why = ''.join(f'; {words}' for words in app.declaration.may_not_mix)
+    missing = [one for one in ('switch', 'drain') if one not in app.declaration.actions]
+    if missing:
+        return f'its way is own, and its charm names no action for {" and ".join(missing)}{why}'
+    if target.origin:
+        return f'its way is own, to another base; an archive is not its way{why}'
+    most, started = app.declaration.own_units, record.started.get(app.name)
+    units = started.units if started else len(app.units)
+    if most and units > most:
+        return f'its way is own, by which its charm moves {most} at most, and there are {units} units{why}'
     return ''
 
 

@@ -58,7 +58,9 @@ def findings(seen: Observed, plan: Plan, asked: Checks = NONE) -> tuple[Finding,
         if plan.target.digest:
             found += _of_disks(app, asked)
             continue
-        found += (*_of_base(seen, app, base), *_of_balancers(app))
+        found += _of_base(seen, app, base)
+        if not any(step.verb == 'switch' for step in plan.steps if step.application == name):
+            found += _of_balancers(app)  # Else its own way sees to those who use it.
         if not plan.target.back:
             found += (*_of_company(app), *_of_bypasses(seen, app), *_of_disks(app, asked))
         if in_place and len(app.units) < 2:

@@ -123,7 +123,7 @@ def done(step: Step, seen: Progress) -> bool:
         case 'healthy':
             well = all(unit.healthy or unit.dying for unit in seen.application.units)
             return well and seen.record.has_run(step.application, 'refresh')
-        case 'expand' | 'online' | 'contract' | 'refresh':
+        case 'expand' | 'online' | 'contract' | 'refresh' | 'switch':
             return seen.record.has_run(step.application, step.verb)
 
 
@@ -145,6 +145,10 @@ def held(step: Step, seen: Progress) -> str:
         agents = [unit.agent for unit in seen.application.units if unit.name == step.unit]
         if agents != ['idle']:
             return f'{step.unit} is not idle yet'
+    if step.verb == 'switch':
+        ready = sum(unit.name in seen.ready for unit in seen.new)
+        if ready < seen.started.units:
+            return f'{app} has {ready} ready units on {step.base}, of {seen.started.units}'
     if step.verb in ('online', 'contract') and seen.old:
         return f'{seen.old[0].name} is still on {seen.old[0].base or "its old base"}'
     return ''

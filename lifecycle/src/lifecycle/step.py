@@ -8,12 +8,12 @@ from typing import Literal
 
 Verb = Literal[
     'base', 'origin', 'add', 'expand', 'admit', 'drain', 'remove', 'upgrade', 'resume', 'online', 'contract',
-    'refresh', 'healthy',
+    'refresh', 'healthy', 'switch',
 ]  # fmt: skip
 State = Literal['done', 'next', 'waiting', 'skipped']
-RUN_ONCE = ('expand', 'upgrade', 'online', 'contract', 'refresh')
+RUN_ONCE = ('expand', 'upgrade', 'online', 'contract', 'refresh', 'switch')
 """Verbs whose effect cannot be seen in the model: they are remembered in the record."""
-NO_WAY_BACK = ('upgrade', 'contract')
+NO_WAY_BACK = ('upgrade', 'contract', 'switch')
 """Those among them that shut the way back, from their first instant on."""
 ORIGIN = 'openstack-origin'
 """The option of the archive that a charm's packages come from, as Charmed OpenStack has it."""

@@ -170,6 +170,12 @@ def _turned(seen: Observed, now: int) -> record_.Record:
             f'{contracted[0]}: its database was contracted for {record.base or record.origin}, so the former release '
             'cannot use it any more: go forward, or restore a backup'
         )
+    switched = sorted(app for app in record.started if record.has_begun(app, 'switch'))
+    if switched:
+        raise ProblemError(
+            f'{switched[0]}: its former units were told to hand over what they hold to those on {record.base}, and '
+            'what these have written since goes back by no replication: go forward, or restore a backup'
+        )
     started = {
         name: dataclasses.replace(
             one,

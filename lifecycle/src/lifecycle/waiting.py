@@ -20,6 +20,7 @@ LIMITS_S = {
     'contract': 3600.0,
     'refresh': 900.0,
     'healthy': 3600.0,
+    'switch': 1800.0,
 }
 """Seconds after which a step that is not done ends the run, by verb."""
 

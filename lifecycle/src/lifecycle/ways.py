@@ -65,6 +65,43 @@ def in_place(seen: Progress, target: Target) -> Iterator[Step]:
     yield from _last(seen)
 
 
+def own(seen: Progress, target: Target) -> Iterator[Step]:
+    """As many new units as there are, that follow the old ones; these hand over, and go once nobody needs them."""
+    app, units = seen.application.name, (*seen.gone, *(unit.name for unit in seen.old))
+    yield _first(seen, target)
+    if target.back:  # Nothing was handed over: those that have followed go.
+        for unit in units:
+            yield _removed(seen, unit, 'it only followed')
+        return
+    turns = [(turn, turn + seen.before) for turn in range(1, len(seen.started.old) + 1)]
+    for turn, number in turns:
+        yield _step(seen, 'add', turn, number=number, command=f'juju add-unit {app}', why=_FOLLOW)
+    for turn, number in turns:
+        why = f'wait until it follows, and is active{_held(seen, "admit")}'
+        yield _step(seen, 'admit', turn, number=number, why=why)
+    if units:
+        last = seen.old[-1].name if seen.old else units[-1]
+        why = f'{_SWITCH}{_held(seen, "switch")}; there is no way back after it'
+        yield _action(seen, 'switch', last, why)
+    for unit in units:
+        yield _action(seen, 'drain', unit, f'wait until no client comes by {unit} any more')
+        yield _removed(seen, unit, 'it has handed over')
+
+
+_FOLLOW = 'it gets what the old units have, and follows them'
+_SWITCH = 'the new units take over, and clients are told'
+
+
+def _held(seen: Progress, purpose: str) -> str:
+    seconds = seen.application.declaration.holds.get(purpose)
+    return f'; clients wait meanwhile, {seconds} s at most' if seconds else ''
+
+
+def _removed(seen: Progress, unit: str, why: str) -> Step:
+    command = f'juju remove-unit --no-prompt {unit}'
+    return _step(seen, 'remove', _number(unit), unit=unit, command=command, why=why)
+
+
 def refresh(seen: Progress, target: Target) -> Iterator[Step]:
     """All units to another revision of their charm at once; the next application once all are well."""
     app = seen.application

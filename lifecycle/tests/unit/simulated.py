@@ -25,6 +25,17 @@ actions: {{expand: db-expand, contract: db-contract, online: db-online, drain: p
 behind: [public-backend]
 """
 
+OWN = """
+version: 1
+provides: [{name}]
+way: own
+ways: [own]
+releases: {{debian@12: "10.11", debian@13: "11.8"}}
+actions: {{switch: switch-over, drain: drain}}
+holds: {{switch: 5}}
+own-units: 1
+"""
+
 
 class KilledError(BaseException):
     """The run was killed: it can do nothing more, not even say so."""
@@ -58,6 +69,8 @@ class Application:
     units: list[Unit] = dataclasses.field(default_factory=list[Unit])
     origin: str = 'distro'
     declared: str | None = None
+    holder: str = ''
+    """Of one that is moved by its own way: the unit that has the data that count."""
     undrained: bool = False
     """Its load balancer never lets a unit go."""
 
@@ -114,6 +127,12 @@ class Model:
         app.units[0].leader = True
         self.least[name] = units
 
+    def deploy_own(self, name: str) -> None:
+        """One unit, which holds what no other has."""
+        self.deploy(name, 1)
+        app = self.apps[name]
+        app.declared, app.holder = OWN.format(name=name), app.units[0].name
+
     def begin(self, who: str = 'ann@here process 2') -> None:
         """Another process, with nothing in its memory."""
         self.dead, self.kill_at, self.calls, self.who = False, None, 0, who
@@ -149,7 +168,7 @@ class Model:
             return
         match unit.state:
             case 'installing':
-                if not unit.schema_needed or app.schema != 'zed':
+                if not unit.schema_needed or app.schema != 'zed' or app.holder:
                     unit.state, unit.left = 'active', 2
             case 'active':
                 unit.state = 'ready'
@@ -366,6 +385,21 @@ class Model:
         elif one.state == 'installing':
             one.state, one.left = 'draining', 1
 
+    def _switch_over(self, app: Application, unit: str) -> None:
+        if unit != app.holder:
+            if self._unit(unit).state in ('former', 'paused'):
+                return  # It has been done.
+            raise WorldError(f'switch-over on {unit}: the databases are on {app.holder}')
+        follows = [u for u in app.units if u.base != self._unit(unit).base and u.state == 'ready']
+        if not follows:
+            raise WorldError(f'switch-over on {unit}: nobody follows it')
+        self._unit(unit).state, app.holder = 'former', follows[0].name
+
+    def _drain(self, app: Application, unit: str) -> None:
+        if unit == app.holder:
+            raise WorldError(f'drain on {unit}: it is no former server')
+        self._unit(unit).state = 'paused'
+
     def _openstack_upgrade(self, app: Application, unit: str) -> None:
         one = self._unit(unit)
         if one.state != 'paused':
@@ -382,7 +416,12 @@ class Model:
         self._call()
         self.asked.append(f'remove {unit}')
         one = self._unit(unit)
-        if one.state in ('ready', 'asked', 'draining'):
+        if unit == self.apps[unit.partition('/')[0]].holder:
+            self.wrong.append(f'{unit} was removed, and with it what no other unit has')
+        elif self.apps[unit.partition('/')[0]].holder:
+            if one.state == 'former':
+                self.wrong.append(f'{unit} was removed while clients came by it')
+        elif one.state in ('ready', 'asked', 'draining'):
             self.wrong.append(
                 f'{unit} was removed while it was {one.state}: what it had under way is lost'
             )

@@ -124,7 +124,7 @@ def test_what_cannot_be_moved_is_told_and_why():
     ]
     why = {one.application: one.why for one in plan.plan(model(*apps), TARGET).left}
     assert why == {
-        'database': 'its way is own, which juju-lifecycle does not carry out yet',
+        'database': 'its way is own, and its charm names no action for switch and drain',
         'agent': 'is a subordinate: it goes where its principals go',
         'stateful': 'has storage, and its charm has no lifecycle.yaml that says how it is moved',
         'broken': 'its declaration could not be read: broken: lifecycle.yaml: no YAML',

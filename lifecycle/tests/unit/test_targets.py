@@ -185,5 +185,5 @@ def test_what_is_not_moved_yet_says_what_its_charm_says_of_mixing():
     ].declared = 'version: 1\nway: own\nmay-not-mix: [4.0 does not start on what 3.10 has left]\n'
     plan = upgrade_request.survey(model, upgrade_request.UpgradeRequest(target=BASE)).plan
     assert {one.application: one.why for one in plan.left}['rabbitmq'] == (
-        'its way is own, which juju-lifecycle does not carry out yet; 4.0 does not start on what 3.10 has left'
+        'its way is own, and its charm names no action for switch and drain; 4.0 does not start on what 3.10 has left'
     )

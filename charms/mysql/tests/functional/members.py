@@ -38,6 +38,8 @@ class Member:
     pid: str = ''
     """Of the container's first process: what runs beside it by ``nsenter`` starts ten times as fast as by podman."""
     versions: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
+    version: str = '1:10.11.6-0'
+    """Of its MariaDB's package."""
 
     def facts(self) -> Facts:
         return Facts(base='debian@12', memory_mib=1024)
@@ -114,6 +116,9 @@ class Member:
         done = self.program('cat', path)
         return done.output if done.status == 0 else None
 
+    def write(self, path: str, text: str, mode: int = 0o600) -> None:
+        self._write(host.File(path=path, content=text, mode=mode))
+
     def names(self, directory: str) -> tuple[str, ...]:
         done = self.program('ls', '-1A', directory)
         return tuple(sorted(done.output.splitlines())) if done.status == 0 else ()
@@ -125,7 +130,7 @@ class Member:
         ).output.splitlines()
         states = dict(zip((s.name for s in desired.services), active.output.split(), strict=False))
         return host.Observed(
-            packages=dict.fromkeys(desired.packages, '1:10.11.6-0'),
+            packages=dict.fromkeys(desired.packages, self.version),
             paths={k: v for k, v in self.paths.items() if k in there},
             active=frozenset(n for n, state in states.items() if state == 'active'),
             started_with=self.started_with,
@@ -228,7 +233,7 @@ class Application:
             },
             secrets=self.secrets,
             memory=self.memory.get(unit, {}),
-            versions={'mariadb-server': '1:10.11.6-0'},
+            versions={'mariadb-server': here.version},
             now=here.now(),
             fresh=f'{time.time_ns():064d}',
         )
@@ -303,9 +308,11 @@ def start(base: str, number: int, name: str) -> Member:
         image,
         f'FROM {systems.base(base)}\n'
         'RUN export DEBIAN_FRONTEND=noninteractive; apt-get update -q; '
-        'apt-get install -y -q --no-install-recommends mariadb-server mariadb-backup socat python3 haproxy; '
+        'apt-get install -y -q --no-install-recommends mariadb-server mariadb-backup socat python3 haproxy '
+        'nftables python3-sqlalchemy python3-pymysql; '
         'systemctl disable mariadb haproxy\n',
     )
     found = Member(name, systems.start(name, image), f'{APP}/{number}')
+    found.version = found.sh("dpkg-query -W -f '${Version}' mariadb-server")
     found.sh('systemctl enable -q mariadb; systemctl start mariadb')
     return found

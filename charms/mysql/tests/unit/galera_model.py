@@ -76,7 +76,7 @@ class World:
         unit = f'mysql/{self.made}'
         self.made += 1
         self.nodes[unit] = Node(running=True, data=self.made == 1)
-        self.bags[unit] = {}
+        self.bags[unit] = {'series': '10.11'}
         if not self.leader:
             self.leader = unit
             self.app = {mariadb.SERVER: unit, mariadb.SEED: SEED, member.SST: SST}
@@ -184,6 +184,7 @@ class World:
                 peer_units=others,
                 secrets={SEED: {'seed': 's'}, SST: {'value': 'p'}},
                 fresh='f',
+                versions={'mariadb-server': '1:10.11.6-0'},
             ),
             leader,
         )

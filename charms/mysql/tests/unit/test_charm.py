@@ -128,7 +128,7 @@ def test_nonsense_is_refused_by_name_and_hurts_nobody(ctx: testing.Context[Any])
     assert out.unit_status == testing.BlockedStatus(message)
 
 
-def test_a_second_unit_says_what_to_do_and_installs_nothing(
+def test_a_second_unit_says_what_to_do_and_runs_nothing(
     ctx: testing.Context[Any], machine: machines.FakeMachine
 ):
     second = testing.Context(charm.MysqlCharm, app_name='mysql', unit_id=1)
@@ -138,7 +138,7 @@ def test_a_second_unit_says_what_to_do_and_installs_nothing(
         'the databases are on mysql/0; a cluster takes 3 units: add one (juju add-unit mysql), '
         'or remove this one (juju remove-unit mysql/1)'
     )
-    assert machine.steps == []
+    assert machine.steps == ['install mariadb-server']  # To know of which series it is.
 
 
 def test_a_leader_that_is_not_the_server_does_not_take_its_place_unasked(
@@ -148,7 +148,7 @@ def test_a_leader_that_is_not_the_server_does_not_take_its_place_unasked(
     configured = second.run(second.on.config_changed(), served(nova()))
     out = second.run(second.on.leader_elected(), configured)
     assert out.unit_status.message.startswith('mysql/0 holds the databases and is not here')
-    assert machine.steps == []
+    assert machine.steps == ['install mariadb-server']
     out = second.run(second.on.action('take-over'), served(nova()))
     assert out.get_relations('peers')[0].local_app_data['server'] == 'mysql/1'
     assert machine.service('mariadb') == 'running'

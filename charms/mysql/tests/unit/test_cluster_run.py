@@ -47,7 +47,8 @@ HERE = {
 
 def bag(number: int, said: str = IN) -> dict[str, str]:
     return {
-        'ingress-address': f'10.2.0.{5 + number}', 'galera': said, 'db-host': f'10.1.0.{5 + number}'
+        'ingress-address': f'10.2.0.{5 + number}', 'galera': said, 'db-host': f'10.1.0.{5 + number}',
+        'series': '1.0',
     }  # fmt: skip
 
 

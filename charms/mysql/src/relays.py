@@ -1,0 +1,211 @@
+"""How a server's clients are held, without an error, while it is restarted or hands over. An edge.
+
+Connections that are made from now on are redirected to a relay on the same machine, which lets them wait. Those that
+there are end as soon as they are at rest: a client that finds its pooled connection closed makes another one, and
+waits.
+So nothing that is under way is cut off, and nothing new begins.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import pathlib
+from collections.abc import Iterable
+
+import charmkit
+import replicas
+import server
+from charmkit import host
+from charmkit.relations import mysql
+
+PORT = 3307
+PROGRAM = '/usr/local/lib/mysql-charm/relay.py'
+SERVICE = 'mysql-relay'
+UNIT = f'/etc/systemd/system/{SERVICE}.service'
+FOLDER = '/var/lib/mysql-charm'
+STATE = f'{FOLDER}/relay'
+RULES = f'{FOLDER}/relay.nft'
+_TABLE = 'charm_mysql'
+_NOTE = '# Written by the charm: local changes are overwritten.'
+HOLD_S = 25
+"""Seconds after which the relay lets clients go on by itself."""
+LOOK_S = 0.15
+"""InnoDB tells of transactions what it has told within the last 0.1 s."""
+RESTED_MS = 250
+"""A connection that has done nothing for so long, and is in no transaction, is at rest. A shorter pause may be that of
+a client that has just asked whether its connection is there, and is about to use it."""
+LEFT_OPEN_MS = 3000
+"""One that has done nothing for so long in the middle of a transaction was left behind, as keystone does it (upstream's
+bug 2152932): nobody waits for it."""
+MOST_S = 3.5
+"""Seconds that what is under way is given to end."""
+
+
+def desired() -> host.Host:
+    """The relay; it stays until the unit goes: connections that it has passed on last."""
+    return host.Host(
+        packages=frozenset({'nftables'}),
+        directories=(host.Directory(path=FOLDER, mode=0o755),),
+        files=(
+            host.File(
+                path=PROGRAM,
+                content=pathlib.Path(__file__).with_name('relay.py').read_text(),
+                mode=0o755,
+            ),
+            host.File(path=UNIT, content=_UNIT),
+        ),
+        services=(host.SystemdService(SERVICE),),
+    )
+
+
+# Its rules are put in force anew after the machine was started anew; they are there only after a hand-over.
+_UNIT = f"""{_NOTE}
+[Unit]
+Description=Relay for the clients of this unit's MariaDB while they are moved
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=notify
+User=nobody
+ExecStart=/usr/bin/python3 -I {PROGRAM} {PORT}
+ExecStartPost=+/bin/sh -c 'if [ -e {RULES} ]; then nft -f {RULES}; fi'
+Restart=always
+RestartSec=1
+LimitNOFILE=65536
+NoNewPrivileges=true
+ProtectSystem=strict
+ProtectHome=true
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def rules(beside: Iterable[str]) -> str:
+    """What redirects new connections to the relay, but those from the addresses *beside*, in nftables' words.
+
+    Only the first packet of a connection is looked at: those that there are go on as they were.
+    """
+    syn = 'tcp flags & (fin|syn|rst|ack) == syn'
+    redirect = f'fib daddr type local tcp dport {mysql.PORT} {syn} redirect to :{PORT}'
+    past = (
+        f'{"ip6" if ipaddress.ip_address(a).version == 6 else "ip"} saddr {a} accept'
+        for a in sorted(beside)
+    )
+    return _chain(*past, redirect)
+
+
+def _chain(*lines: str) -> str:
+    """A chain with these rules.
+
+    It stays, without rules, when nobody is redirected any more: with the last chain of this kind the kernel forgets how
+    to treat connections that it has redirected, and cuts them off.
+    """
+    where = f'inet {_TABLE} clients'
+    return '\n'.join(
+        (
+            f'add table inet {_TABLE}',
+            f'add chain {where} {{ type nat hook prerouting priority dstnat; policy accept; }}',
+            f'flush chain {where}',
+            *(f'add rule {where} {line}' for line in lines),
+            '',
+        )
+    )
+
+
+_OURS = ', '.join(f"'{u}'" for u in (*server.OURS, replicas.USER))
+_SESSIONS = (
+    'information_schema.processlist AS p '
+    'LEFT JOIN information_schema.innodb_trx AS t ON t.trx_mysql_thread_id = p.id '
+    f'WHERE p.user NOT IN ({_OURS})'
+)
+
+
+def end_at_rest(least_ms: int) -> str:
+    """Statements that end the sessions that are at rest for so long, and list those that are left.
+
+    To look and to end are one statement: what a program had seen a moment before would be another thing by now.
+    """
+    rests = (
+        "p.command = 'Sleep' AND "
+        f'(t.trx_id IS NULL AND p.time_ms >= {least_ms} OR p.time_ms >= {LEFT_OPEN_MS})'
+    )
+    return f"""DELIMITER //
+BEGIN NOT ATOMIC
+  DECLARE CONTINUE HANDLER FOR 1094 BEGIN END;
+  FOR resting IN (SELECT p.id FROM {_SESSIONS} AND {rests}) DO
+    KILL CONNECTION resting.id;
+  END FOR;
+END //
+DELIMITER ;
+SELECT p.id, p.command, t.trx_id IS NOT NULL AS in_trx FROM {_SESSIONS} AND p.command <> 'Killed';
+"""  # noqa: S608 -- our own names and figures
+
+
+class RelayError(Exception):
+    """Clients cannot be held; the message says why."""
+
+
+def hold(machine: charmkit.Machine, here: str, beside: Iterable[str]) -> None:
+    """Let new clients of the server at *here* wait, but those at the addresses *beside*.
+
+    If nobody says otherwise within :data:`HOLD_S`, they go on to *here*.
+
+    Raises:
+        RelayError: when they cannot be held; nothing was changed.
+    """
+    if machine.program('systemctl', 'is-active', '--quiet', SERVICE).status:
+        raise RelayError(f'{SERVICE} does not run: see journalctl -u {SERVICE}')
+    _say(machine, f'hold {int(machine.now()) + HOLD_S} {here} {mysql.PORT}')
+    done = machine.program('nft', '-f', '-', stdin=rules(beside))
+    if done.status:
+        _say(machine, f'open {here} {mysql.PORT}')
+        raise RelayError(f'nft: {" ".join(done.output.split())[:300]}')
+
+
+def close(machine: charmkit.Machine) -> None:
+    """Go on holding clients, whatever becomes of this program."""
+    _say(machine, 'hold')
+
+
+def release(machine: charmkit.Machine, here: str) -> None:
+    """Clients come to the server at *here* as before; those that wait too."""
+    _say(machine, f'open {here} {mysql.PORT}')
+    machine.program('rm', '-f', RULES)
+    machine.program('nft', '-f', '-', stdin=_chain())
+
+
+def hand_on(machine: charmkit.Machine, there: str, beside: Iterable[str]) -> None:
+    """Clients that come here are passed on to the server at *there*, from now on and after a restart."""
+    machine.write(RULES, rules(beside), 0o644)
+    _say(machine, f'open {there} {mysql.PORT}')
+    machine.program('nft', '-f', RULES)
+
+
+def is_open(machine: charmkit.Machine, here: str) -> bool:
+    """Whether clients come to the server at *here*, as far as the relay knows."""
+    told = (machine.read(STATE) or '').strip()
+    return told in ('', f'open {here} {mysql.PORT}') and machine.read(RULES) is None
+
+
+def _say(machine: charmkit.Machine, line: str) -> None:
+    machine.write(STATE, f'{line}\n', 0o644)
+
+
+def empty(machine: charmkit.Machine) -> int:
+    """End clients' sessions, each when it is at rest; how many were cut off since they were not for long.
+
+    Raises:
+        server.ServerError: when the server does not answer.
+    """
+    began = machine.now()
+    while True:
+        since = machine.now() - began
+        left = server.query(machine, end_at_rest(RESTED_MS if since < MOST_S - 1 else 0))
+        if not left:
+            return 0
+        if since > MOST_S:
+            server.end(machine, (int(row['id']) for row in left))
+            return sum(row['command'] != 'Sleep' or row['in_trx'] == '1' for row in left)
+        machine.sleep(LOOK_S)

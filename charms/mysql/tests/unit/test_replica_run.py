@@ -1,0 +1,350 @@
+"""What a unit is, and says, while two series of MariaDB are side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import charmkit
+import cluster_run
+import former
+import galera
+import grants
+import handover
+import mariadb
+import mysql_run
+import pytest
+import relays
+import replica_node
+import replica_run
+import replicas
+from charmkit import state
+from charmkit.relations import Relation, Site
+from hypothesis import given
+from hypothesis import strategies as st
+
+TIME = charmkit.Hook('update-status')
+OLD, NEW = '1:10.11.6-0+deb12u1', '1:11.8.3-0+deb13u1'
+SEED = 'secret:seed'
+PASSWORD = 'secret:replica'
+HANDED = replicas.write_handed(
+    replicas.Handed(to='mysql/1', address='10.0.0.2', position='0-100-7')
+)
+
+
+def inputs(
+    me: int = 0,
+    version: str = OLD,
+    *,
+    leader: bool = True,
+    mine: dict[str, str] | None = None,
+    others: dict[str, dict[str, str]] | None = None,
+    seen: dict[str, object] | None = None,
+    **peers: str,
+) -> charmkit.Inputs:
+    address = f'10.0.0.{me + 1}'
+    everywhere = {name: address for name in ('peers', 'shared-db', 'internal-backend')}
+    site = Site(unit=f'mysql/{me}', leader=leader, address=address, addresses=everywhere)
+    return charmkit.Inputs(
+        site=site,
+        peers={
+            'server': 'mysql/0', 'seed': SEED, replicas.PASSWORD: PASSWORD,
+            **{k.replace('_', '-'): v for k, v in peers.items()},
+        },
+        my_peer_data=mine or {},
+        peer_units=others or {},
+        secrets={SEED: {'seed': 's' * 64}, PASSWORD: {'value': 'p' * 32}},
+        versions={'mariadb-server': version},
+        seen=seen or {},
+    )  # fmt: skip
+
+
+def bag(number: int, version: str, **more: str) -> dict[str, dict[str, str]]:
+    said = {'series': replicas.series(version), 'db-host': f'10.0.0.{number + 1}', **more}
+    return {f'mysql/{number}': said}
+
+
+def run(known: charmkit.Inputs, why: charmkit.Why = TIME) -> charmkit.Desired:
+    return mysql_run.run(why, known)
+
+
+def status(desired: charmkit.Desired) -> str:
+    found = state.summary(desired.status)
+    return f'{found.kind}: {found.message}'
+
+
+@pytest.mark.parametrize(
+    ('version', 'series'),
+    [
+        (OLD, '10.11'),
+        (NEW, '11.8'),
+        ('10.11.6-MariaDB', '10.11'),
+        ('11.8', '11.8'),
+        ('', ''),
+        ('x', ''),
+        ('10', ''),
+    ],
+)
+def test_a_version_is_of_a_series(version: str, series: str):
+    assert replicas.series(version) == series
+
+
+def test_series_are_compared_as_numbers():
+    assert replicas.newer('11.8', '10.11')
+    assert replicas.newer('10.11', '10.6')
+    assert not replicas.newer('10.11', '11.8')
+    assert not replicas.newer('10.11', '10.11')
+
+
+@given(st.text(max_size=60))
+def test_nonsense_in_a_databag_hands_nothing_over(text: str):
+    assert replicas.read_handed(text) is None
+    known = inputs(others={'mysql/1': {'handed-over': text, 'series': text}})
+    assert mariadb.server_unit(known) == 'mysql/0'
+
+
+# --- The replica.
+
+
+def test_a_unit_of_a_newer_series_waits_until_the_server_can_be_followed():
+    out = run(inputs(1, NEW, leader=False, others=bag(0, OLD)))
+    assert status(out) == 'waiting: waits until mysql/0 can be followed'
+    assert out.tasks == ()
+    assert not out.host.services
+
+
+def test_then_it_follows_and_says_how_far_it_is_behind():
+    known = inputs(1, NEW, leader=False, others=bag(0, OLD, source='mysql/1'))
+    out = run(known)
+    (task,) = out.tasks
+    assert isinstance(task, replica_node.Follow)
+    assert (task.unit, task.address) == ('mysql/0', '10.0.0.1')
+    assert 'p' * 32 not in repr(task)
+    (config,) = (f for f in out.host.files if f.path == replicas.REPLICATION)
+    assert 'read_only = ON' in config.content
+    assert 'log_bin' not in config.content
+    (login,) = (f for f in out.host.files if f.path == replicas.LOGIN)
+    assert login.mode == 0o600
+    found = replica_node.Following(copied=True, behind=3)
+    out = run(dataclasses.replace(known, seen={'follow': found}))
+    assert status(out).startswith('active: follows mysql/0, 3 s behind')
+    assert out.unit_data['peers']['follows'] == 'mysql/0'
+
+
+@pytest.mark.parametrize(
+    ('found', 'said'),
+    [
+        (replica_node.Following(reason='no room'), 'blocked: does not follow mysql/0: no room'),
+        (replica_node.Following(copied=True), 'waiting: follows mysql/0, and does not say'),
+        (
+            replica_node.Following(copied=True, behind=900),
+            'waiting: follows mysql/0, 900 s behind',
+        ),
+    ],
+)
+def test_one_that_does_not_follow_well_is_not_active(found: replica_node.Following, said: str):
+    known = inputs(
+        1, NEW, leader=False, others=bag(0, OLD, source='mysql/1'), seen={'follow': found}
+    )
+    assert status(run(known)).startswith(said)
+
+
+def test_an_older_one_cannot_follow():
+    out = run(inputs(1, OLD, leader=False, others=bag(0, NEW, source='mysql/1')))
+    assert status(out).startswith(
+        'blocked: MariaDB 10.11 cannot follow mysql/0, which has the newer'
+    )
+    assert out.tasks == ()
+
+
+def test_units_of_another_series_found_no_cluster():
+    others = bag(1, NEW) | bag(2, NEW)
+    assert not cluster_run.is_cluster(inputs(others=others))
+    assert cluster_run.is_cluster(inputs(others=bag(1, OLD) | bag(2, OLD)))
+    unsaid = {'mysql/1': {'ingress-address': '10.0.0.2'}}
+    assert not cluster_run.is_cluster(inputs(others=unsaid | bag(2, OLD)))
+
+
+def test_a_unit_of_another_series_joins_no_cluster():
+    permit = galera.write_permit(galera.Permit(turn=1, unit='mysql/0', why='found'))
+    others = bag(0, OLD) | bag(1, OLD) | bag(2, OLD)
+    out = run(inputs(3, NEW, leader=False, others=others, cluster=permit, series='10.11'))
+    assert status(out).startswith('blocked: MariaDB 11.8 does not join a cluster of 10.11')
+    assert not out.host.services
+
+
+# --- The server.
+
+
+def resolved(*more: tuple[str, object]) -> dict[str, object]:
+    return {handover.RESOLVE: handover.Outcome(), **dict(more)}
+
+
+def test_the_server_looks_first_whether_it_has_handed_over():
+    (first,) = run(inputs(others=bag(1, NEW))).tasks
+    assert isinstance(first, handover.Resolve)
+
+
+def test_it_lets_the_replica_follow_and_says_so():
+    known = inputs(others=bag(1, NEW), seen=resolved())
+    out = run(known)
+    source = next(t for t in out.tasks if isinstance(t, replica_node.Source))
+    assert source.addresses == {'10.0.0.1', '10.0.0.2'}
+    assert relays.SERVICE in {s.name for s in out.host.services}
+    assert 'source' not in out.unit_data['peers']
+    out = run(dataclasses.replace(known, seen=resolved(('source', ''))))
+    assert out.unit_data['peers']['source'] == 'mysql/1'
+    out = run(dataclasses.replace(known, seen=resolved(('source', 'nft: no'))))
+    assert status(out) == 'blocked: cannot be followed: nft: no'
+
+
+def test_without_another_series_there_is_nothing_of_it():
+    out = run(inputs())
+    assert relays.SERVICE not in {s.name for s in out.host.services}
+    assert replicas.REPLICATION in {a.path for a in out.host.absent}
+
+
+def test_clients_may_come_by_a_relay():
+    asks = Relation(
+        id=1, name='shared-db', app='nova',
+        units={'nova/0': {'database': 'nova', 'username': 'nova', 'hostname': '10.9.0.1'}},
+    )  # fmt: skip
+    known = dataclasses.replace(
+        inputs(others=bag(1, NEW), seen=resolved()), relations={'shared-db': (asks,)}
+    )
+    converge = next(t for t in run(known).tasks if t.name == 'grants')
+    wanted: Any = converge
+    assert {a.host for a in wanted.want.accounts} == {'10.9.0.1', '10.0.0.1'}
+
+
+def switch(known: charmkit.Inputs) -> charmkit.Desired:
+    return run(known, charmkit.Action('switch-over'))
+
+
+@pytest.mark.parametrize(
+    ('known', 'why'),
+    [
+        (inputs(), 'No unit of a newer base follows'),
+        (inputs(others=bag(1, NEW)), 'No unit of a newer base follows'),
+        (inputs(1, NEW, others=bag(0, OLD)), 'The databases are on mysql/0'),
+        (
+            inputs(others=bag(1, NEW, follows='mysql/0') | bag(2, NEW, follows='mysql/0')),
+            'mysql/1 and mysql/2 follow this server',
+        ),
+    ],
+)
+def test_a_switch_is_refused_in_words(known: charmkit.Inputs, why: str):
+    assert switch(known).failure.startswith(why)
+
+
+def test_behind_a_load_balancer_it_is_refused():
+    balancer = Relation(id=2, name='internal-backend', app='lb')
+    known = dataclasses.replace(
+        inputs(others=bag(1, NEW, follows='mysql/0')), relations={'internal-backend': (balancer,)}
+    )
+    assert 'load balancer' in switch(known).failure
+
+
+def test_what_was_not_handed_over_is_told():
+    known = inputs(
+        others=bag(1, NEW, follows='mysql/0'),
+        seen=resolved(('source', ''), (handover.SWITCH, handover.Outcome(reason='it lags'))),
+    )
+    assert switch(known).failure == 'Nothing was handed over: it lags'
+
+
+def test_what_was_handed_over_is_told_to_all():
+    handed = replicas.read_handed(HANDED)
+    outcome = handover.Outcome(handed=handed, held_s=1.25)
+    known = inputs(
+        others=bag(1, NEW, follows='mysql/0'),
+        seen=resolved(('source', ''), (handover.SWITCH, outcome), (former.COMING, ('nova',))),
+    )
+    out = switch(known)
+    assert out.results['server'] == 'mysql/1'
+    assert out.results['held-seconds'] == '1.2'
+    assert out.unit_data['peers']['handed-over'] == HANDED
+    assert out.app_data['peers']['server'] == 'mysql/1'
+    assert galera.read_writer(out.app_data['peers']['writer']).turn == 1
+    assert status(out) == 'active: mysql/1 has taken over; still by this unit come nova'
+
+
+def test_one_that_cannot_be_told_serves_nobody():
+    known = inputs(
+        others=bag(1, NEW), seen={handover.RESOLVE: handover.Outcome(reason='who knows')}
+    )
+    out = run(known)
+    assert status(out) == 'blocked: takes no writes: who knows'
+    assert [t.name for t in out.tasks] == [handover.RESOLVE]
+
+
+# --- After it.
+
+
+@pytest.mark.parametrize('leader', [True, False])
+def test_the_new_server_answers_clients_with_a_higher_turn(leader: bool):
+    known = inputs(1, NEW, leader=leader, others=bag(0, OLD, **{'handed-over': HANDED}))
+    assert mariadb.server_unit(known) == 'mysql/1'
+    assert mariadb.writer(known, 'mysql/1').turn == 1
+    out = run(known)
+    assert handover.OPENED in {t.name for t in out.tasks}
+    assert out.app_data['peers']['server'] == 'mysql/1'
+    # And no more, once the leader has written it down.
+    later = inputs(
+        1, NEW, leader=leader, others=bag(0, OLD, **{'handed-over': HANDED}), server='mysql/1',
+        writer=galera.write_writer(galera.Writer('', 1, ())),
+    )  # fmt: skip
+    assert mariadb.writer(later, 'mysql/1').turn == 1
+
+
+@pytest.mark.parametrize(
+    ('coming', 'said'),
+    [
+        ((), 'maintenance: mysql/1 has taken over, and nobody comes by this unit: remove it'),
+        (
+            ('keystone', 'nova'),
+            'active: mysql/1 has taken over; still by this unit come keystone nova',
+        ),
+        (None, 'active: mysql/1 has taken over'),
+    ],
+)
+def test_a_former_server_says_who_comes_by_it(coming: object, said: str):
+    known = inputs(
+        mine={'handed-over': HANDED}, others=bag(1, NEW), server='mysql/1', seen={'coming': coming}
+    )
+    out = run(known)
+    assert status(out) == said
+    assert 'shared-db' not in out.unit_data
+    drained = run(known, charmkit.Action('drain'))
+    assert bool(drained.failure) == (coming != ())
+
+
+def test_a_server_is_not_drained():
+    assert run(inputs(), charmkit.Action('drain')).failure.startswith('This unit is no former')
+
+
+def test_two_never_take_writes_by_take_over():
+    known = inputs(1, NEW, others=bag(0, OLD))
+    failure = run(known, charmkit.Action('take-over')).failure
+    assert failure.startswith('mysql/0 is there, and two servers would take writes')
+    gone = run(inputs(1, NEW), charmkit.Action('take-over'))
+    assert handover.OPENED in {t.name for t in gone.tasks}
+
+
+# --- Accounts.
+
+
+def test_replicas_get_in_at_their_addresses_and_nowhere_else():
+    hashed = grants.hashed('p')
+    stale = grants.Account(replicas.USER, '10.0.0.9')
+    seen = {stale: (hashed,), grants.Account('root', 'localhost'): ('x',)}
+    found = [s.sql for s in replicas.accounts(seen, frozenset(['10.0.0.2']), 'p')]
+    assert [sql.split()[0] for sql in found] == ['CREATE', 'GRANT', 'DROP']
+    assert not any('IDENTIFIED BY' in sql for sql in found)
+    there = {grants.Account(replicas.USER, '10.0.0.2'): (hashed,)}
+    assert [*replicas.accounts(there, frozenset(['10.0.0.2']), 'p')] == []
+    assert len([*replicas.accounts(there, frozenset(['10.0.0.2']), 'another')]) == 2
+
+
+def test_drain_waits_less_than_the_tool_does():
+    assert replica_run.DRAIN_S < 3600

@@ -1,0 +1,120 @@
+"""What holds data is moved by its own way: killed anywhere, the unit that has what no other has is never removed."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+import simulated
+from hypothesis import given
+from hypothesis import strategies as st
+from test_engine import BACK, FORWARD, KILLS, ends, run, till_the_end
+
+from lifecycle import preflight, upgrade_lock, upgrade_request, ways
+from lifecycle import record as record_
+from lifecycle.problem import ProblemError
+from lifecycle.progress import Progress
+from lifecycle.step import Step, Target
+
+
+def cloud(*, keystone: int = 0) -> simulated.Model:
+    model = simulated.Model()
+    model.deploy_own('mysql')
+    if keystone:
+        model.deploy('keystone', keystone, after='mysql')
+    return model
+
+
+def test_a_database_is_moved_in_this_order():
+    model = cloud(keystone=1)
+    run(model)
+    assert model.wrong == []
+    assert model.asked[:6] == [
+        'base mysql debian@13',
+        'add mysql',
+        'switch-over mysql/0',
+        'drain mysql/0',
+        'remove mysql/0',
+        'base keystone debian@13',
+    ]
+    assert (
+        [u.name for u in model.apps['mysql'].units] == ['mysql/1'] == [model.apps['mysql'].holder]
+    )
+
+
+@given(kills=KILLS, failures=st.lists(st.sampled_from(['switch-over', 'drain']), max_size=3))
+def test_killed_anywhere_it_ends_as_the_one_that_was_not(
+    kills: list[tuple[int, bool]], failures: list[str]
+):
+    left_alone = cloud()
+    run(left_alone)
+    model = cloud()
+    model.failures = failures
+    till_the_end(model, FORWARD, kills)
+    assert ends(model) == ends(left_alone)
+    assert model.wrong == []
+
+
+@given(kills=KILLS, turned=st.integers(1, 60), after=st.booleans())
+def test_turned_back_before_the_switch_it_ends_where_it_was(
+    kills: list[tuple[int, bool]], turned: int, after: bool
+):
+    model = cloud()
+    model.kill_at, model.kill_after = turned, after
+    with contextlib.suppress(simulated.KilledError):
+        run(model)
+    model.begin()
+    record = upgrade_lock.read(model)
+    if not record.started:
+        return
+    if record.has_begun('mysql', 'switch'):
+        with pytest.raises(ProblemError, match='mysql: its former units were told to hand over'):
+            run(model, BACK)
+        return
+    assert model.apps['mysql'].holder == 'mysql/0'
+    till_the_end(model, BACK, kills)
+    assert model.wrong == []
+    assert [u.name for u in model.apps['mysql'].units] == ['mysql/0']
+
+
+def test_without_the_switch_the_data_would_go(monkeypatch: pytest.MonkeyPatch):
+    """The twin."""
+    real = ways.own
+
+    def without(seen: Progress, target: Target) -> list[Step]:
+        return [step for step in real(seen, target) if step.verb not in ('switch', 'drain')]
+
+    monkeypatch.setattr(ways, 'own', without)
+    model = cloud()
+    model.least = dict.fromkeys(model.apps, 0)
+    run(model)
+    assert 'mysql/0 was removed, and with it what no other unit has' in model.wrong
+
+
+def test_a_switch_that_is_skipped_does_not_let_the_old_one_go():
+    model = cloud()
+    wish = upgrade_request.UpgradeRequest(target=Target(base='debian@13'), until='mysql.admit.1')
+    run(model, wish)
+    model.begin()
+    kept = record_.with_skip(upgrade_lock.read(model), 'mysql.switch', 'I think that I did it')
+    model.keep(record_.dump(kept), first=False)
+    model.most_calls = 20_000
+    with pytest.raises(Exception, match='it is no former server'):
+        run(model)
+    assert model.wrong == []
+
+
+def test_the_plan_says_how_long_clients_wait():
+    model = cloud()
+    known = upgrade_request.survey(model, FORWARD)
+    (switch,) = (step for step in known.plan.steps if step.verb == 'switch')
+    assert 'clients wait meanwhile, 5 s at most' in switch.why
+    assert 'no way back' in switch.why
+    assert preflight.blocking(known.findings) == ()
+
+
+def test_more_units_than_its_charm_bears_are_left():
+    model = cloud()
+    model._new(model.apps['mysql']).state = 'ready'  # pyright: ignore[reportPrivateUsage]
+    left = {one.application: one.why for one in upgrade_request.survey(model, FORWARD).plan.left}
+    assert 'moves 1 at most, and there are 2 units' in left['mysql']
