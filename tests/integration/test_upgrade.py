@@ -128,6 +128,9 @@ def test_load_balancers_are_upgraded_and_nothing_is_lost(
     assert lost(journal) == []
 
 
+@pytest.mark.xfail(
+    reason='from the restart of the database on, keystone loses requests', strict=False
+)
 def test_the_database_is_upgraded_and_nothing_is_lost(
     juju: jubilant.Juju, tmp_path: pathlib.Path
 ) -> None:
