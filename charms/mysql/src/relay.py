@@ -36,7 +36,7 @@ def target(text: str, now: float) -> tuple[str, int] | None:
             return None
 
 
-def _told() -> tuple[str, int] | None:
+def _reported() -> tuple[str, int] | None:
     try:
         return target(pathlib.Path(STATE).read_text(), time.time())
     except OSError:
@@ -57,7 +57,7 @@ async def _client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     ends = time.monotonic() + PATIENCE_S
     try:
         while time.monotonic() < ends:
-            where = _told()
+            where = _reported()
             if where is None:
                 await asyncio.sleep(LOOK_S)
                 continue

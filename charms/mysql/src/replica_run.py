@@ -312,7 +312,7 @@ def serving(
             'peers': {**desired.app_data.get('peers', {}), **password.app_data},
         },
         secrets={**desired.secrets, **password.secrets},
-        status=(*desired.status, *password.status, *_told(inputs)),
+        status=(*desired.status, *password.status, *_replica_statuses(inputs)),
     )
     value = password.values.get(replicas.PASSWORD, '')
     if not value:
@@ -320,7 +320,7 @@ def serving(
     return _followed_by(why, inputs, desired, value)
 
 
-def _told(inputs: charmkit.Inputs) -> Iterator[charmkit.Status]:
+def _replica_statuses(inputs: charmkit.Inputs) -> Iterator[charmkit.Status]:
     for unit in replicas.replicas(inputs):
         series = replicas.said(inputs.peer_units[unit])
         how = 'follows' if unit in followers(inputs) else 'is to follow'

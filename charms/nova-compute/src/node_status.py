@@ -51,7 +51,7 @@ class NodeStatus:
 
 @dataclasses.dataclass(frozen=True)
 class ProbeNode:
-    """Ask nova and placement; the result is a :class:`Standing`."""
+    """Ask nova and placement; the result is a :class:`NodeStatus`."""
 
     host: str
     """As nova calls it."""
