@@ -204,7 +204,13 @@ class LocalMachine:
     def _run_step(self, step: host.Step, desired: host.Host) -> str:
         if step.verb != 'reload':
             self._remember('tried_with', {step.target: desired.config_digest(step.target)})
-        return _run_systemctl(step, desired)
+            return _run_systemctl(step, desired)
+        parts = [s.name for s in desired.services if s.part_of == step.target]
+        old = processes.of(parts)
+        reason = _run_systemctl(step, desired)
+        if not reason:
+            processes.await_renewal(parts, old)
+        return reason
 
     def _is_coming_up(self, step: host.Step, desired: host.Host) -> bool:
         """Whether it was started with these files a moment ago, did not answer in time then, and answers now.
@@ -361,12 +367,8 @@ def _accepts_late(service: host.SystemdService) -> bool:
         return False
     seen = _shown('ActiveState,ActiveEnterTimestampMonotonic', _unit(service.name))[0]
     began = int(seen['ActiveEnterTimestampMonotonic'] or 0) / 1e6
-    recent = seen['ActiveState'] == 'active' and time.monotonic() - began < _STARTING_S
+    recent = seen['ActiveState'] == 'active' and time.monotonic() - began < health.STARTING_S
     return recent and clients.accepts_within(service.probe, health.COMES_UP_S)
-
-
-_STARTING_S = 5 * health.COMES_UP_S
-"""For so long a daemon may be starting, on a machine that is very busy."""
 
 
 def _unit(name: str) -> str:

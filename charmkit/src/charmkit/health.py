@@ -10,6 +10,8 @@ COMES_UP_S = 60.0
 """How long an application may take to answer after it was started, in seconds."""
 AT_REST_S = 5.0
 """The same for one that has been running, and may be busy."""
+STARTING_S = 5 * COMES_UP_S
+"""For so long a daemon may be starting, on a machine that is very busy."""
 _ONE_S = 5.0
 _PAUSE_S = 0.5
 _OK = 200

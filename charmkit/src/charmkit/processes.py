@@ -9,6 +9,7 @@ successor (mod_wsgi, ``WSGIDaemonProcess``). Taken half by half, the rest keep s
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import pathlib
 import signal
@@ -17,6 +18,7 @@ from collections.abc import Iterable
 
 from . import apache
 
+_log = logging.getLogger(__name__)
 READY_S = 60.0
 """How long to wait for one successor."""
 
@@ -43,6 +45,27 @@ def recycle(service: str) -> str:
                 f'were started; see {log}'
             )
     return ''
+
+
+def of(services: Iterable[str]) -> frozenset[int]:
+    """Process ids of all *services*, each ``wsgi:NAME``."""
+    return frozenset[int]().union(*(_of(s.removeprefix('wsgi:')) for s in services))
+
+
+def await_renewal(services: Iterable[str], old: frozenset[int]) -> None:
+    """Wait until all of *old* have ended and every process of *services* serves; no longer than :data:`READY_S`.
+
+    A reload returns at once, and for a moment old processes answer: who asks then hears nothing of the new.
+    """
+    names = [service.removeprefix('wsgi:') for service in services]
+    end = time.monotonic() + READY_S
+    while time.monotonic() < end:
+        groups = [_of(name) for name in names]
+        new = all(pids and old.isdisjoint(pids) for pids in groups)
+        if new and all(_serving(pids) == len(pids) for pids in groups):
+            return
+        time.sleep(0.1)
+    _log.warning('%s: not all processes are new and serve', ', '.join(names))
 
 
 def end_idle(service: str) -> None:

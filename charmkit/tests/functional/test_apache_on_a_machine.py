@@ -133,6 +133,24 @@ def test_a_configuration_that_is_held_is_looked_at_and_left_where_it_is(demo: co
     assert desire(demo)['failed'] == {}
 
 
+def test_a_reload_is_over_when_every_new_process_serves(demo: containers.Machine):
+    threads = 'ps -o nlwp= -U demo'
+    try:
+        program(demo, f'import time\ntime.sleep(4)\n{APP}')
+        assert desire(demo, size=(3, 2)) == {
+            'steps': ['write /etc/apache2/sites-enabled/demo-api.conf', 'reload apache2'],
+            'failed': {},
+        }
+        serving = [int(count) > 2 for count in demo.sh(threads).split()]
+        assert serving == [True, True, True]
+        demo.sh('systemctl reload apache2')
+        twin = [int(count) > 2 for count in demo.sh(f'sleep 1; {threads}').split()]
+        assert not all(twin), 'the twin: a reload that has returned is not over'
+    finally:
+        program(demo, APP)
+        assert desire(demo)['failed'] == {}
+
+
 def test_bodies_in_chunks_are_taken(demo: containers.Machine):
     assert client(demo, does='upload', bytes=300_000, chunked=True)['body'] == 300_000
 

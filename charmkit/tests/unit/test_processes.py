@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pathlib
+import time
+from collections.abc import Iterable
 
 import pytest
 from charmkit import processes
@@ -33,3 +35,48 @@ def test_a_process_is_known_by_its_words_and_its_program(
 
 def test_renewing_what_is_not_there_is_no_success():
     assert processes.recycle('wsgi:nobody-is-this') != ''
+
+
+OLD, LOADING, SERVING = frozenset({1, 2}), frozenset({3, 4}), frozenset({3, 5})
+
+
+@pytest.mark.parametrize(
+    ('seen', 'looks'),
+    [
+        ([OLD, OLD | LOADING, LOADING, frozenset({3, 4}), SERVING], 5),
+        ([frozenset[int](), SERVING], 2),  # None is there for a moment.
+        ([SERVING], 1),
+        ([OLD], 600),
+        ([frozenset({1, 3, 5})], 600),
+    ],
+)
+def test_a_renewal_is_awaited_until_all_are_new_and_serve(
+    monkeypatch: pytest.MonkeyPatch, seen: list[frozenset[int]], looks: int
+) -> None:
+    clock, count = [0.0], [0]
+
+    def of(name: str) -> frozenset[int]:
+        assert name == 'demo'
+        count[0] += 1
+        return seen[min(count[0], len(seen)) - 1]
+
+    def serving(pids: Iterable[int]) -> int:
+        return sum(pid in (1, 2, 3, 5) for pid in pids)
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    monkeypatch.setattr(processes, '_of', of)
+    monkeypatch.setattr(processes, '_serving', serving)
+    monkeypatch.setattr(time, 'sleep', sleep)
+    monkeypatch.setattr(time, 'monotonic', lambda: clock[0])
+    processes.await_renewal(['wsgi:demo'], OLD)
+    assert count[0] == pytest.approx(looks, abs=2)
+
+
+def test_a_service_without_process_groups_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, 'sleep', pytest.fail)
+    assert processes.of([]) == frozenset()
+    processes.await_renewal([], frozenset())
