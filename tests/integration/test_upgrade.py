@@ -17,10 +17,12 @@ import pytest
 
 from .conftest import CHARMS, Model, settle, subnet
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 NOW, NEXT = 'debian@12', 'debian@13'
 PROGRAMS = pathlib.Path(sys.executable).parent
+RATE = 5
+"""Requests a second: all machines share this one's processors with what is installed on them meanwhile."""
 
 
 @pytest.fixture(scope='module')
@@ -43,7 +45,10 @@ def juju(model: Model) -> Generator[jubilant.Juju]:
 @contextlib.contextmanager
 def load(juju: jubilant.Juju, journal: pathlib.Path) -> Generator[None]:
     """Clients, until the context ends; each of their requests is in *journal*. It fails if one was lost."""
-    argv = [PROGRAMS / 'juju-matrix', 'load', '-m', str(juju.model), '--journal', str(journal)]
+    argv = [
+        *(PROGRAMS / 'juju-matrix', 'load', '-m', str(juju.model)),
+        *('--rate', str(RATE), '--journal', str(journal)),
+    ]
     with subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
         try:
             while not journal.exists():
@@ -78,7 +83,7 @@ def upgraded(juju: jubilant.Juju, journal: pathlib.Path, *what: str) -> str:
 def lost(journal: pathlib.Path) -> list[dict[str, object]]:
     """What was lost of many requests."""
     requests = [json.loads(line) for line in journal.read_text().splitlines()]
-    assert len(requests) > 500
+    assert len(requests) > 200
     return [one for one in requests if not one['ok']]
 
 
@@ -128,6 +133,7 @@ def test_load_balancers_are_upgraded_and_nothing_is_lost(
     assert lost(journal) == []
 
 
+@pytest.mark.slow
 @pytest.mark.xfail(
     reason='from the restart of the database on, keystone loses requests', strict=False
 )
