@@ -53,7 +53,7 @@ unit: ready  ## pure tests, in seconds
 	$(PYTEST) -n auto --dist worksteal -m 'not slow' $(UNIT)
 
 functional: root ready images  ## one real program at a time, in containers
-	$(PYTEST) -n 2 --dist loadfile -m 'functional and not slow' $(FUNCTIONAL)
+	$(PYTEST) -m 'functional and not slow' $(FUNCTIONAL)
 
 integration: root ready images  ## whole charms and bundles on jujulet
 	$(PYTEST) -m 'integration and not slow' jujulet/tests/integration tests/integration matrix/tests/integration
