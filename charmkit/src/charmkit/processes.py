@@ -55,17 +55,19 @@ def of(services: Iterable[str]) -> frozenset[int]:
 def await_renewal(services: Iterable[str], old: frozenset[int]) -> None:
     """Wait until all of *old* have ended and every process of *services* serves; no longer than :data:`READY_S`.
 
-    A reload returns at once, and for a moment old processes answer: who asks then hears nothing of the new.
+    A reload returns at once, and for a moment old processes answer: who asks then hears nothing of the new. Where
+    there are no *old* ones, nothing is waited for.
     """
     names = [service.removeprefix('wsgi:') for service in services]
     end = time.monotonic() + READY_S
-    while time.monotonic() < end:
+    while old and time.monotonic() < end:
         groups = [_of(name) for name in names]
         new = all(pids and old.isdisjoint(pids) for pids in groups)
         if new and all(_serving(pids) == len(pids) for pids in groups):
             return
         time.sleep(0.1)
-    _log.warning('%s: not all processes are new and serve', ', '.join(names))
+    if old:
+        _log.warning('%s: not all processes are new and serve', ', '.join(names))
 
 
 def end_idle(service: str) -> None:

@@ -80,3 +80,4 @@ def test_a_service_without_process_groups_is_not_waited_for(
     monkeypatch.setattr(time, 'sleep', pytest.fail)
     assert processes.of([]) == frozenset()
     processes.await_renewal([], frozenset())
+    processes.await_renewal(['wsgi:demo'], frozenset())
