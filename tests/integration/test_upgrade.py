@@ -113,23 +113,14 @@ def test_apache_takes_up_options_and_nothing_is_lost(
     assert lost(journal) == []
 
 
-def test_keystone_is_upgraded_and_nothing_is_lost(
-    juju: jubilant.Juju, tmp_path: pathlib.Path
+@pytest.mark.parametrize('app', ['keystone', 'lb'])
+def test_an_application_is_upgraded_and_nothing_is_lost(
+    juju: jubilant.Juju, tmp_path: pathlib.Path, app: str
 ) -> None:
     journal = tmp_path / 'load.jsonl'
     with load(juju, journal):
-        upgraded(juju, journal, 'keystone')
-    assert bases(juju, 'keystone') == [NEXT, NEXT]
-    assert lost(journal) == []
-
-
-def test_load_balancers_are_upgraded_and_nothing_is_lost(
-    juju: jubilant.Juju, tmp_path: pathlib.Path
-) -> None:
-    journal = tmp_path / 'load.jsonl'
-    with load(juju, journal):
-        upgraded(juju, journal, 'lb')
-    assert bases(juju, 'lb') == [NEXT, NEXT]
+        upgraded(juju, journal, app)
+    assert bases(juju, app) == [NEXT, NEXT]
     assert lost(journal) == []
 
 

@@ -1,4 +1,4 @@
-"""The edge to Juju: the one module that imports ops. Read, run, publish.
+"""The edge to Juju. Read, run, publish.
 
 Any charm is a subclass of :class:`Charm` with one pure function::
 
@@ -18,14 +18,13 @@ import contextlib
 import json
 import logging
 import os
-import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar, TypeVar, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, cast
 
 import ops
 
-from . import apply, drive, host, idle, options, relations, run, state
+from . import apply, drive, host, idle, model_access, options, relations, run, state
 from .machine import Facts, Machine
 from .why import Action, Hook, Why, event_name
 
@@ -52,7 +51,6 @@ _STATUSES: dict[state.Kind, type[ops.StatusBase]] = {
     'active': ops.ActiveStatus,
 }
 PEERS = 'peers'
-T = TypeVar('T')
 
 
 class Charm(ops.CharmBase):
@@ -157,7 +155,8 @@ class Charm(ops.CharmBase):
         idle.forget(self.charm_dir)
         inputs = self.inputs()
         driven = drive.drive(self.here, self.run, why, inputs)
-        if (desired := driven.desired).failure or desired.read_only or why.removing:
+        desired = driven.desired
+        if desired.failure or desired.read_only or why.removing:
             return driven  # One that leaves has nobody left to tell.
         if dict(cast('Mapping[str, str]', self._stored.versions)) != driven.inputs.versions:
             self._stored.versions = dict(driven.inputs.versions)
@@ -201,7 +200,7 @@ class Charm(ops.CharmBase):
         peers = dict(peer.data[self.app]) if peer else {}
         peer_units = {u.name: dict(peer.data[u]) for u in peer.units} if peer else {}
         leader = self._leads()
-        addresses = _Bindings(self.model, lambda n: str(n.ingress_address))
+        addresses = model_access.Bindings(self.model, lambda n: str(n.ingress_address))
         bags = [chosen.values, peers, *peer_units.values()]
         for relation in (r for found in every.values() for r in found):
             bags += [relation.app_data, *relation.units.values()]
@@ -211,15 +210,15 @@ class Charm(ops.CharmBase):
                 leader=leader,
                 address=addresses[next(iter(self.meta.extra_bindings), PEERS)],
                 addresses=addresses,
-                all_addresses=_Bindings(
+                all_addresses=model_access.Bindings(
                     self.model, lambda n: tuple(str(a) for a in n.ingress_addresses)
                 ),
-                networks=_Bindings(self.model, _networks),
+                networks=model_access.Bindings(self.model, model_access.networks),
                 region=str(chosen.values.get('region', 'RegionOne')),
             ),
             facts=facts,
             relations=every,
-            app_data=_OwnAppData(self) if leader else {},
+            app_data=model_access.OwnAppData(self) if leader else {},
             peers=peers,
             my_peer_data=dict(peer.data[self.unit]) if peer else {},
             peer_units=peer_units,
@@ -275,17 +274,18 @@ class Charm(ops.CharmBase):
     def _publish(self, desired: state.Desired) -> bool:
         """Say what others are to know; whether there was news."""
         uris: dict[str, str] = {}
-        news, leader = False, self._leads()
+        news = False
+        leader = self._leads()
         if leader:
             for label, secret in desired.secrets.items():
                 uris[label], fresh = self._keep_secret(label, secret)
                 news |= fresh
         for key, data in desired.unit_data.items():
             for relation in self._named(key):
-                news |= _write(relation.data[self.unit], data, uris)
+                news |= model_access.write(relation.data[self.unit], data, uris)
         for key, data in desired.app_data.items() if leader else ():
             for relation in self._named(key):
-                news |= _write(relation.data[self.app], data, uris)
+                news |= model_access.write(relation.data[self.app], data, uris)
         self.unit.set_ports(*desired.ports)
         if desired.version and desired.version != self._stored.shown_version:
             self.unit.set_workload_version(desired.version)
@@ -300,7 +300,8 @@ class Charm(ops.CharmBase):
 
     def _keep_secret(self, label: str, secret: state.Secret) -> tuple[str, bool]:
         """Its URI, and whether anything about it is new."""
-        content, news = dict(secret.content), False
+        content = dict(secret.content)
+        news = False
         try:
             kept = self.model.get_secret(label=label)
             if kept.peek_content() != content:
@@ -335,65 +336,3 @@ def _hook(event: ops.HookEvent) -> Hook:
         case _:
             subject = ''
     return Hook(name, subject)
-
-
-class _Bindings(Mapping[str, T]):
-    """Something of each binding's network, asked of Juju only when wanted."""
-
-    def __init__(self, model: ops.Model, pick: Callable[[ops.Network], T]):
-        self._model, self._pick = model, pick
-        self._known: dict[str, T] = {}
-
-    def __getitem__(self, binding: str) -> T:
-        if binding not in self._known:
-            try:
-                self._known[binding] = self._pick(self._model.get_binding(binding).network)
-            except ops.ModelError:  # A binding that the charm does not declare.
-                raise KeyError(binding) from None
-        return self._known[binding]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._known)
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-
-def _networks(network: ops.Network) -> tuple[relations.Network, ...]:
-    return tuple(
-        relations.Network(i.name, str(i.address), str(i.subnet or ''))
-        for i in network.interfaces
-        if i.address is not None
-    )
-
-
-class _OwnAppData(Mapping[int, Mapping[str, str]]):
-    """What this application's leader wrote, read from Juju only when wanted."""
-
-    def __init__(self, charm: ops.CharmBase):
-        self._charm = charm
-        self._by_id = {
-            r.id: r for name in charm.meta.relations for r in charm.model.relations[name]
-        }
-
-    def __getitem__(self, relation_id: int) -> Mapping[str, str]:
-        return dict(self._by_id[relation_id].data[self._charm.app])
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._by_id)
-
-    def __len__(self) -> int:
-        return len(self._by_id)
-
-
-def _write(bag: ops.RelationDataContent, data: Mapping[str, str], uris: Mapping[str, str]) -> bool:
-    """Make *bag* hold *data* and nothing else of ours, in one call, none when it already does; whether it did not."""
-
-    def filled(value: str) -> str:
-        return re.sub(r'\{secret:([^}]+)\}', lambda m: uris.get(m[1], ''), value)
-
-    gone = {key: '' for key in bag if key not in data and key not in relations.JUJUS_OWN}
-    wanted = {**gone, **{key: filled(value) for key, value in data.items()}}
-    news = any(bag.get(key, '') != value for key, value in wanted.items())
-    bag.update(wanted)
-    return news

@@ -14,7 +14,7 @@ import os
 import pathlib
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from . import apache
 
@@ -58,15 +58,16 @@ def await_renewal(services: Iterable[str], old: frozenset[int]) -> None:
     A reload returns at once, and for a moment old processes answer: who asks then hears nothing of the new. Where
     there are no *old* ones, nothing is waited for.
     """
+    if not old:
+        return
     names = [service.removeprefix('wsgi:') for service in services]
-    end = time.monotonic() + READY_S
-    while old and time.monotonic() < end:
+
+    def renewed() -> bool:
         groups = [_of(name) for name in names]
         new = all(pids and old.isdisjoint(pids) for pids in groups)
-        if new and all(_serving(pids) == len(pids) for pids in groups):
-            return
-        time.sleep(0.1)
-    if old:
+        return new and all(_serving(pids) == len(pids) for pids in groups)
+
+    if not _in_time(renewed):
         _log.warning('%s: not all processes are new and serve', ', '.join(names))
 
 
@@ -79,10 +80,17 @@ def end_idle(service: str) -> None:
 
 
 def _succeeded(group: str, gone: frozenset[int], before: frozenset[int]) -> bool:
+    def succeeded() -> bool:
+        now = _of(group)
+        return not now & gone and _serving(now - before) >= len(gone)
+
+    return _in_time(succeeded)
+
+
+def _in_time(done: Callable[[], bool]) -> bool:
     end = time.monotonic() + READY_S
     while time.monotonic() < end:
-        now = _of(group)
-        if not now & gone and _serving(now - before) >= len(gone):
+        if done():
             return True
         time.sleep(0.1)
     return False

@@ -154,21 +154,12 @@ def _behind(unit: str, balancers: tuple[Relation, ...], *, overdue: bool) -> Ste
     if lifecycle is None:
         return 'at once'
     if lifecycle.state == 'ready':
-        return 'leave' if _in_rotation(balancers, unit, lifecycle) else 'at once'
+        return 'leave' if drains.has_clients(balancers, unit, lifecycle) else 'at once'
     drain = drains.drain(balancers, unit, lifecycle)
     if drain.proceed:
         return 'out'
     deaf = overdue and drain.state == 'asked'
     return 'at once' if deaf or drain.state in ('unsupported', 'refused') else 'leave'
-
-
-def _in_rotation(
-    balancers: tuple[Relation, ...], unit: str, lifecycle: loadbalancer.Lifecycle
-) -> bool:
-    """Whether some load balancer has said that it sends clients to *unit*."""
-    replies = filter(None, map(loadbalancer.read, balancers))
-    acks = (of.get(unit) for reply in replies for of in reply.acks.values())
-    return any(a and (a.state, a.token) == ('ready', lifecycle.token) for a in acks)
 
 
 def _among_peers(wanted: str, inputs: state.Inputs, clients: Clients, *, overdue: bool) -> Step:

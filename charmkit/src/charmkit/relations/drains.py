@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from . import Relation
-from .loadbalancer import Lifecycle, Reply, read, read_lifecycle
+from .loadbalancer import Ack, Lifecycle, Reply, read, read_lifecycle
 
 DrainState = Literal['drained', 'unsupported', 'draining', 'timeout', 'queued', 'asked', 'refused']
 _WORST_LAST: tuple[DrainState, ...] = (
@@ -129,6 +129,13 @@ def in_rotation(relations: Iterable[Relation], unit: str, lifecycle: Lifecycle) 
     )
 
 
+def has_clients(relations: Iterable[Relation], unit: str, lifecycle: Lifecycle) -> bool:
+    """Some load balancer unit sends requests here, as *lifecycle* has it."""
+    replies = (reply for reply in map(read, relations) if reply is not None)
+    acks = (of.get(unit) for reply in replies for of in reply.acks.values())
+    return any(_is(ack, lifecycle.token, {'ready'}) for ack in acks)
+
+
 def _drain_of(relation: Relation, unit: str, lifecycle: Lifecycle) -> Drain:
     reply = read(relation)
     if not relation.units:
@@ -159,4 +166,8 @@ def _drain_of(relation: Relation, unit: str, lifecycle: Lifecycle) -> Drain:
 
 def _acked(reply: Reply, unit: str, token: str, states: set[str]) -> bool:
     acks = [reply.acks.get(lb_unit, {}).get(unit) for lb_unit in reply.lb_units]
-    return all(a is not None and a.token == token and a.state in states for a in acks)
+    return all(_is(ack, token, states) for ack in acks)
+
+
+def _is(ack: Ack | None, token: str, states: set[str]) -> bool:
+    return ack is not None and ack.token == token and ack.state in states
