@@ -59,6 +59,12 @@ def jujulet() -> Generator[pathlib.Path]:
             _jujulet('controller', 'stop')
 
 
+@pytest.fixture(scope='module', params=['debian@12', 'debian@13'])
+def base(request: pytest.FixtureRequest) -> str:
+    """What the units of a module's model run on: its tests run on each."""
+    return str(request.param)
+
+
 @pytest.fixture(scope='session')
 def model(request: pytest.FixtureRequest) -> Model:
     """Makes a model whose machines are containers of a base; it is removed when the context ends.

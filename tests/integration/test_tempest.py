@@ -30,12 +30,6 @@ KEYSTONE = {
 NAME = 'Zoë 🦄'
 
 
-@pytest.fixture(scope='module', params=['debian@12', 'debian@13'])
-def base(request: pytest.FixtureRequest) -> str:
-    """What the units run on."""
-    return str(request.param)
-
-
 @pytest.fixture(scope='module')
 def juju(
     base: str, model: Model, tmp_path_factory: pytest.TempPathFactory

@@ -22,12 +22,6 @@ SECOND_COMPUTE = {'applications': {'nova-compute': {'num_units': 2}}}
 """For what moves servers from one to the other, and for what makes them on both."""
 
 
-@pytest.fixture(scope='module', params=['debian@12', 'debian@13'])
-def base(request: pytest.FixtureRequest) -> str:
-    """What the units run on."""
-    return str(request.param)
-
-
 @pytest.fixture(scope='module')
 def juju(
     base: str, model: Model, tmp_path_factory: pytest.TempPathFactory
