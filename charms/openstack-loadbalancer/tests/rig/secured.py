@@ -77,8 +77,7 @@ def _workers(r: Rig) -> list[int]:
     return [p.pid for p in found if p.current]
 
 
-def _answers(trusted: ssl.SSLContext | None) -> bool:
-    client = connection(trusted)
+def _is_served(client: http.client.HTTPConnection) -> bool:
     try:
         client.request('GET', '/')
         return client.getresponse().status == 200
@@ -101,12 +100,10 @@ class Held:
             client.sock = (
                 trusted.wrap_socket(self.socket, server_hostname=FRONT) if trusted else self.socket
             )
-            client.request('GET', '/')
-            return client.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
+        except OSError:
             client.close()
+            return False
+        return _is_served(client)
 
 
 def secured(transition_s: int = 6, forget: bool = False) -> dict[str, Any]:
@@ -131,19 +128,20 @@ def secured(transition_s: int = 6, forget: bool = False) -> dict[str, Any]:
         time.sleep(1)
         out['plain'] = plain.stop()
         secure = Clients(trusted)
+        time.sleep(transition_s)
+        held = Held()
+        r.hook()
+        out['held, secure'] = held.asks(trusted)
+        time.sleep(1)
+        # Nothing else changes by time any more: HTTP is refused already.
         before = _workers(r)
         for n in range(1, 4):
             r.secrets[SECRET] = ca.secret(FRONT, seed=f'{n}')
             r.hook()
             time.sleep(1)
         out['reloaded'] = _workers(r) != before
-        time.sleep(transition_s)
-        held = Held()
-        r.hook()
-        out['held, secure'] = held.asks(trusted)
-        time.sleep(1)
-        out['plain is answered'] = _answers(None)
-        out['a stranger is trusted'] = _answers(ssl.create_default_context())
+        out['plain is answered'] = _is_served(connection(None))
+        out['a stranger is trusted'] = _is_served(connection(ssl.create_default_context()))
         out['mode'] = subprocess.run(
             ('stat', '-c', '%a:%U', '/etc/haproxy/certificates/public/certificate.pem'),
             capture_output=True, text=True, check=True,
@@ -157,6 +155,6 @@ def secured(transition_s: int = 6, forget: bool = False) -> dict[str, Any]:
         held = Held()
         r.hook()
         out['held, plain'] = held.asks(None)
-        out['TLS in the end'] = _answers(trusted)
+        out['TLS in the end'] = _is_served(connection(trusted))
         out['status'] = r.status
     return out
