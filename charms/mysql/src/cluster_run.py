@@ -16,7 +16,7 @@ from charmkit import rolling
 from charmkit.relations import unit_order, wire
 from charmkit.why import action
 
-PERMIT = 'cluster'
+PERMIT = replicas.CLUSTER
 """In the application's data on the peer relation: the last :class:`galera.Permit`; '' where there is no cluster."""
 NEXT = 'next'
 """There: the unit that may join, or restart, now."""

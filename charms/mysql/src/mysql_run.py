@@ -58,6 +58,8 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
             return _rotated(why, inputs)
         case charmkit.Action(name='cluster-status' | cluster_run.REBOOT | cluster_run.REJOIN):
             return cluster_actions.run_action(why, inputs)
+        case charmkit.Action(name=replica_run.SWITCH):
+            return replica_run.reported(_served(why, inputs), inputs)
         case charmkit.Action(name='take-over'):
             return dataclasses.replace(_served(why, inputs), results={'server': inputs.site.unit})
         case _:
@@ -69,6 +71,11 @@ def _refusal(why: charmkit.Why, inputs: charmkit.Inputs) -> str:
         file = str(restore.params['file'])
         if not file.isprintable() or '..' in pathlib.PurePosixPath(file).parts:
             return f'file is {file[:80]!r}: give the name of a backup (see list-backups), or the whole path of a file'
+        if not replica_run.settled(inputs):
+            there = ', '.join(replicas.replicas(inputs))
+            return (
+                f'{there} follows this unit, or has taken over: remove it first, or restore on it'
+            )
     alone = not cluster_run.is_cluster(inputs)
     if isinstance(why, charmkit.Action) and why.name in (replica_run.SWITCH, replica_run.DRAIN):
         return replica_run.refusal(why, inputs) if alone else _NOT_IN_CLUSTER

@@ -14,7 +14,7 @@ import relays
 import replica_node
 import replicas
 import tcp_service
-from charmkit import host
+from charmkit import host, state
 from charmkit.relations import Databag, mysql
 from charmkit.why import action
 
@@ -203,26 +203,34 @@ def _former(
     coming = cast('tuple[str, ...] | None', inputs.seen[watch.name])
     users = ' '.join(coming or ())
     if drains and coming != ():
-        said_ = f'{users} still come by this unit' if users else f'{handed.to} does not answer'
-        return charmkit.Desired(failure=f'{said_}: see their relations to {inputs.site.app}')
+        wrong = f'{users} still come by this unit' if users else f'{handed.to} does not answer'
+        return charmkit.Desired(failure=f'{wrong}: see their relations to {inputs.site.app}')
     if drains:
         desired = dataclasses.replace(desired, results={'clients': 'none', 'server': handed.to})
     elif action(why, SWITCH):
         desired = dataclasses.replace(
             desired, results={'server': handed.to, 'held-seconds': '0.0'}
         )
-    words, kind = f'{handed.to} has taken over', 'active'
+    words = f'{handed.to} has taken over'
     if coming == ():
-        words, kind = f'{words}, and nobody comes by this unit: remove it', 'maintenance'
+        said_ = charmkit.Status(
+            'maintenance', f'{words}, and nobody comes by this unit: remove it'
+        )
     elif users:
-        words = f'{words}; still by this unit come {users}'
-    return dataclasses.replace(
-        desired,
-        status=(
-            *desired.status,
-            charmkit.Status('maintenance' if kind == 'maintenance' else 'active', words),
-        ),
-    )
+        said_ = charmkit.Status('waiting', f'{words}; still by this unit come {users}')
+    else:
+        said_ = charmkit.Status('waiting', f'{words}, and does not answer now: keep both units')
+    # It never stands in for the one that has the data: what counts ready units counts it not.
+    return dataclasses.replace(desired, status=(*desired.status, said_))
+
+
+def reported(desired: charmkit.Desired, inputs: charmkit.Inputs) -> charmkit.Desired:
+    """*desired*, a run of the action :data:`SWITCH`: at its end it says what was handed over, or fails."""
+    over = all(task.name in inputs.seen for task in desired.tasks)
+    if desired.failure or desired.results or not over:
+        return desired
+    said_ = state.summary(desired.status).message or 'this unit serves nobody yet'
+    return charmkit.Desired(failure=f'Nobody is known to have taken over: {said_}')
 
 
 # --- The server.

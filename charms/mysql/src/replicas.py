@@ -77,6 +77,10 @@ def bag_of(inputs: charmkit.Inputs, unit: str) -> Databag:
     return inputs.my_peer_data if unit == inputs.site.unit else inputs.peer_units.get(unit, {})
 
 
+CLUSTER = 'cluster'
+"""In the application's data on the peer relation: how a cluster is to be, if there is one."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Handed:
     """What a server has handed over."""
@@ -160,7 +164,9 @@ def formers(inputs: charmkit.Inputs) -> tuple[str, ...]:
 
 
 def sources(inputs: charmkit.Inputs) -> tuple[str, ...]:
-    """The addresses from which this server's clients may come by a relay, beside their own."""
+    """The addresses from which this server's clients may come by a relay, beside their own; a cluster has none."""
+    if inputs.peers.get(CLUSTER):
+        return ()
     there = addresses(inputs)
     here = (inputs.site.address_on('shared-db'),) if replicas(inputs) else ()
     return (*here, *(there[u] for u in formers(inputs) if u in there))

@@ -170,7 +170,12 @@ def _turned(seen: Observed, now: int) -> record_.Record:
             f'{contracted[0]}: its database was contracted for {record.base or record.origin}, so the former release '
             'cannot use it any more: go forward, or restore a backup'
         )
-    switched = sorted(app for app in record.started if record.has_begun(app, 'switch'))
+    switched = sorted(
+        app
+        for app in record.started
+        # One that is skipped was done by hand, as far as anybody knows.
+        if record.has_begun(app, 'switch') or f'{app}.switch' in record.skips
+    )
     if switched:
         raise ProblemError(
             f'{switched[0]}: its former units were told to hand over what they hold to those on {record.base}, and '

@@ -438,6 +438,7 @@ class Model:
 
 
 _WORKLOAD = {
+    'former': 'waiting',
     'installing': 'maintenance',
     'draining': 'maintenance',
     'paused': 'maintenance',

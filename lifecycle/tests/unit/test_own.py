@@ -104,6 +104,26 @@ def test_a_switch_that_is_skipped_does_not_let_the_old_one_go():
     assert model.wrong == []
 
 
+@pytest.mark.parametrize('skipped', [False, True])
+def test_what_was_switched_by_hand_does_not_go_back(skipped: bool):
+    model = cloud()
+    wish = upgrade_request.UpgradeRequest(target=Target(base='debian@13'), until='mysql.admit.1')
+    run(model, wish)
+    model.run_action('mysql/0', 'switch-over', 60.0, lambda: None)
+    assert model.apps['mysql'].holder == 'mysql/1'
+    if skipped:
+        model.begin()
+        kept = record_.with_skip(upgrade_lock.read(model), 'mysql.switch', 'done by hand')
+        model.keep(record_.dump(kept), first=False)
+    model.most_calls = 20_000
+    with pytest.raises(
+        Exception, match='to hand over what they hold' if skipped else 'ready units'
+    ):
+        run(model, BACK)
+    assert model.wrong == []
+    assert [u.name for u in model.apps['mysql'].units] == ['mysql/0', 'mysql/1']
+
+
 def test_the_plan_says_how_long_clients_wait():
     model = cloud()
     known = upgrade_request.survey(model, FORWARD)

@@ -266,7 +266,7 @@ def test_what_was_handed_over_is_told_to_all():
     assert out.unit_data['peers']['handed-over'] == HANDED
     assert out.app_data['peers']['server'] == 'mysql/1'
     assert galera.read_writer(out.app_data['peers']['writer']).turn == 1
-    assert status(out) == 'active: mysql/1 has taken over; still by this unit come nova'
+    assert status(out) == 'waiting: mysql/1 has taken over; still by this unit come nova'
 
 
 def test_one_that_cannot_be_told_serves_nobody():
@@ -276,6 +276,34 @@ def test_one_that_cannot_be_told_serves_nobody():
     out = run(known)
     assert status(out) == 'blocked: takes no writes: who knows'
     assert [t.name for t in out.tasks] == [handover.RESOLVE]
+
+
+@pytest.mark.parametrize(
+    'seen',
+    [
+        {handover.RESOLVE: handover.Outcome(reason='who knows')},
+        resolved(),  # The password of replicas cannot be read.
+    ],
+)
+def test_a_switch_that_nobody_is_known_to_have_made_fails(seen: dict[str, object]):
+    known = inputs(others=bag(1, NEW, follows='mysql/0'), seen=seen)
+    while tasks := [t for t in switch(known).tasks if t.name not in known.seen]:
+        known = dataclasses.replace(known, seen={**known.seen, tasks[0].name: ()})
+    assert switch(known).failure.startswith('Nobody is known to have taken over')
+    assert switch(known).results == {}
+
+
+def test_nothing_is_restored_into_a_server_that_may_have_been_followed():
+    action = charmkit.Action('restore', {'file': 'x.sql.gz'})
+    assert 'mysql/1 follows this unit' in run(inputs(others=bag(1, NEW)), action).failure
+    assert not run(inputs(), action).failure
+
+
+def test_a_cluster_has_no_relays():
+    beside = inputs(others=bag(1, NEW))
+    assert replicas.sources(beside)
+    clustered = dataclasses.replace(beside, peers={**beside.peers, 'cluster': 'some'})
+    assert replicas.sources(clustered) == ()
 
 
 # --- After it.
@@ -303,9 +331,9 @@ def test_the_new_server_answers_clients_with_a_higher_turn(leader: bool):
         ((), 'maintenance: mysql/1 has taken over, and nobody comes by this unit: remove it'),
         (
             ('keystone', 'nova'),
-            'active: mysql/1 has taken over; still by this unit come keystone nova',
+            'waiting: mysql/1 has taken over; still by this unit come keystone nova',
         ),
-        (None, 'active: mysql/1 has taken over'),
+        (None, 'waiting: mysql/1 has taken over, and does not answer now: keep both units'),
     ],
 )
 def test_a_former_server_says_who_comes_by_it(coming: object, said: str):
