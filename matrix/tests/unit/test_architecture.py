@@ -19,6 +19,7 @@ _EDGES = {
     'report/live': {'asyncio', 'pathlib'},  # a program on the terminal
     'report/tail': {'pathlib'},  # reads a journal that grows
     'report/write': {'os', 'pathlib'},
+    'judge/permutation': {'random'},  # a sample, the same each time
     'plans/selectors': {'random'},  # the type of the stream that it is given
     'plans/streams': {'random'},
 }

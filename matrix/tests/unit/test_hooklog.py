@@ -38,8 +38,18 @@ def test_hooks_and_their_exit_codes_are_read_and_other_lines_are_not() -> None:
     assert hooklog.read(text) == (
         journal.Hook('my-web/10', 'start', 'ended', 0),
         journal.Hook('db/0', 'start', 'ended', 3),
-        journal.Hook('db/0', 'start', 'ended', 1),
+        journal.Hook('db/0', 'start', 'ended', 1, 0.0),
     )
+
+
+def test_how_long_a_hook_took_is_told_from_the_end_of_the_one_before_it_on_its_unit() -> None:
+    later = _FAILED.format('exit status 1').replace('14:03:06.002', '14:03:07.500')
+    earlier = '\n'.join((_RAN.format('start'), _FAILED.format('exit status 3')))
+    (found,) = hooklog.read(later, earlier)
+    assert found.took == 1.498
+    back = later.replace('14:03:07.500', '14:03:01.000')  # Clocks are set.
+    assert [one.took for one in hooklog.read(back, earlier)] == [None]
+    assert hooklog.read(later.replace('2026-11-22 14:03:07.500 ', ''))[0].took is None
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(1, 40))

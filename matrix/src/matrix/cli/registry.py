@@ -12,6 +12,7 @@ COMMANDS: dict[str, str] = {
     'shrink': 'find the smallest plan with which a finished run still fails',
     'check': 'judge a finished run again, from its journal',
     'coverage': 'say what the runs of a bundle have tried, and what never was',
+    'gate': 'say whether a bundle is worse with another charm in it',
     'compare': 'say what is other in one run than in another',
     'metrics': "print a run as Prometheus' text",
     'heal': 'undo every fault that a run left behind',

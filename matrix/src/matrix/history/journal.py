@@ -48,12 +48,17 @@ class Fault:
 
 @dataclasses.dataclass(frozen=True)
 class Hook:
-    """A hook of a unit, as it starts and ends; `code` is its exit code."""
+    """A hook of a unit, as it starts and ends; `code` is its exit code.
+
+    `took` is the time in seconds since the hook before it on this unit ended, by the model's log: its own, and what it
+    waited for.
+    """
 
     unit: str
     hook: str
     phase: Literal['started', 'ended']
     code: int | None = None
+    took: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,6 +180,7 @@ _CHECKS: dict[str, Callable[[Any], bool]] = {
     'str': lambda value: isinstance(value, str),
     'float': lambda value: _is_time(value) and value >= 0,
     'int | None': lambda value: value is None or type(value) is int,
+    'float | None': lambda value: value is None or (_is_time(value) and value >= 0),
     'tuple[str, ...]': lambda value: (
         isinstance(value, list)
         and all(isinstance(one, str) for one in cast('list[object]', value))

@@ -31,6 +31,8 @@ undo            {event, commands: [[word]]}: the `juju` commands that undo an ev
 fingerprint     {moment: 'before' | 'after', applications: {...}}
 expect          {…}: what this test allows and asks for, where it differs from what `judge.expect` has
 owners          {address, units, at, unseen}: who held a VIP at this second of the run, and which units did not say
+usage           {application: {memory, connections, files, processes}}: what its machines used after the faults, under
+                load; bytes and counts
 log             {unit, lines}: an excerpt of a unit's log, at the moment of a failure
 waits           [sentence, …]: why each rule that is not over does not go on
 model           the name of the model that the next test runs in
@@ -68,6 +70,7 @@ UNDO = 'undo'
 FINGERPRINT = 'fingerprint'
 EXPECT = 'expect'
 OWNERS = 'owners'
+USAGE = 'usage'
 LOG = 'log'
 WAITS = 'waits'
 MODEL = 'model'

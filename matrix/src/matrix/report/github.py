@@ -50,14 +50,19 @@ def _annotation(
         'line': str(where.line),
         'title': f'{test.name}: {one.check} {words.OUTCOMES[one.outcome]}',
     }
-    keys = ','.join(f'{key}={_property(value)}' for key, value in properties.items())
     suspects = [f'{s.event} {s.kind} {", ".join(s.targets)}' for s in test.suspected(one.check)]
     said = one.sentence
     if one.outcome is verdict.Outcome.FAIL and suspects:
         said += f' (suspected: {"; ".join(suspects)})'
     elif one.outcome is verdict.Outcome.FAIL and test.blame.get(one.check):
         said += f' (no fault is suspected: {story.innocent(test.blame[one.check])})'
-    return f'::{_LEVELS[one.outcome]} {keys}::{_data(words.short(said, 1000))}'
+    return command(_LEVELS[one.outcome], properties, said)
+
+
+def command(level: str, properties: Mapping[str, str], said: str) -> str:
+    """One workflow command: `::error file=…,line=…::` and what is said, on one line."""
+    keys = ','.join(f'{key}={_property(value)}' for key, value in properties.items())
+    return f'::{level} {keys}::{_data(words.short(said, 1000))}'
 
 
 def _data(value: str) -> str:
@@ -76,17 +81,17 @@ def summary(report: story.Story) -> str:
 
 
 def _summary(report: story.Story) -> Iterator[str]:
-    yield f'## {_MARKS[report.outcome]} {_safe(report.title)}: {words.OUTCOMES[report.outcome]}'
+    yield f'## {_MARKS[report.outcome]} {safe(report.title)}: {words.OUTCOMES[report.outcome]}'
     yield ''
-    yield _safe(report.sentence)
+    yield safe(report.sentence)
     for test in report.tests:
-        yield from ('', f'### {_safe(test.name)}', '')
+        yield from ('', f'### {safe(test.name)}', '')
         if test.judged.skipped:
-            yield f'Skipped: {_safe(test.judged.skipped)}'
+            yield f'Skipped: {safe(test.judged.skipped)}'
             continue
         yield '| | check | |\n|---|---|---|'
         for one in sorted(test.judged.verdicts, key=lambda one: -one.outcome):
-            yield f'| {_MARKS[one.outcome]} | {_safe(one.check)} | {_safe(one.sentence)} |'
+            yield f'| {_MARKS[one.outcome]} | {safe(one.check)} | {safe(one.sentence)} |'
         yield from _rows(test)
         yield from _faults(test)
     if report.smallest is not None:
@@ -118,14 +123,14 @@ def _faults(test: story.Test) -> Iterator[str]:
     for one in test.faults:
         suspect = f'{why[one.id].score:.1f}: {"; ".join(why[one.id].why)}' if one.id in why else ''
         proof = one.proof if one.proven and one.proof else 'yes' if one.proven else '**no**'
-        safe_proof = proof if proof == '**no**' else _safe(proof)
+        safe_proof = proof if proof == '**no**' else safe(proof)
         yield (
-            f'| {_safe(one.id)} {_safe(one.kind)} | {_safe(", ".join(one.targets))} '
-            f'| {words.moment(one.start)} | {safe_proof} | {_safe(suspect)} |'
+            f'| {safe(one.id)} {safe(one.kind)} | {safe(", ".join(one.targets))} '
+            f'| {words.moment(one.start)} | {safe_proof} | {safe(suspect)} |'
         )
 
 
-def _safe(value: str) -> str:
+def safe(value: str) -> str:
     """A model's own words as plain text of Markdown."""
     value = words.clean(value).replace('&', '&amp;').replace('<', '&lt;')
     return ''.join(f'\\{one}' if one in '\\`*_[]|#!' else one for one in value)

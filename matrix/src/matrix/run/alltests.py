@@ -69,10 +69,17 @@ async def run(
 
 def _versions(juju: str) -> dict[str, located.Plain]:
     return {
-        'version': importlib.metadata.version('matrix'),
+        'version': _version(),
         'juju': juju,
         'options': [*sys.argv[1:]],
     }
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version('rambla-matrix')
+    except importlib.metadata.PackageNotFoundError:
+        return ''  # From a tree that nobody installed.
 
 
 @dataclasses.dataclass

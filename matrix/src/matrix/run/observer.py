@@ -49,7 +49,7 @@ class Observer:
             await self._ended.wait()
             self._ended.clear()
             seen = await self._look()
-            for hook in hooklog.read(hooklog.new(self._log, seen)):
+            for hook in hooklog.read(hooklog.new(self._log, seen), self._log):
                 self.write(hook)
             self._log = seen or self._log
             await asyncio.sleep(EVERY)

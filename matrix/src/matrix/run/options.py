@@ -17,7 +17,7 @@ class Options:
     `ha` is None where it is to be told from the model. `chaos_plan` stands for every chaos task.
     `with_chaos` leaves out tests without any; `control`: the plan has no event on purpose.
     `replace` names another charm (its path) for an application, that `refresh` goes to; `seeds`: so many runs.
-    `words` is the command line again, to be kept with the run.
+    `words` is the command line again, to be kept with the run. `usage`: look what the machines use after the faults.
     """
 
     path: pathlib.Path = pathlib.Path()
@@ -57,3 +57,4 @@ class Options:
     replace: tuple[tuple[str, str], ...] = ()
     seeds: int | None = None
     words: tuple[str, ...] = ()
+    usage: bool = False

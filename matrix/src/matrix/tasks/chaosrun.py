@@ -15,7 +15,7 @@ from matrix.juju import link, model_health, observe, watching
 from matrix.load import openloop, vips
 from matrix.plans import chaosplan, covering, plan, planfile, snapshot
 from matrix.run import execution
-from matrix.tasks import arguments, planning
+from matrix.tasks import arguments, planning, usage
 
 CONTROL = 10.0
 """Seconds of load without any fault, before the first: what fails then, no fault has broken."""
@@ -124,6 +124,8 @@ class _Chaos:
         missing = await self.converge()
         here.phase('readback')
         await self.read_back()
+        if here.options.usage:
+            self.note(notes.USAGE, await usage.look(here.link))
         await self.clear()
         if missing:
             raise model.TestFailure(self.task, missing)
