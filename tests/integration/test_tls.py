@@ -31,12 +31,14 @@ def juju(request: pytest.FixtureRequest, model: Model) -> Generator[jubilant.Juj
         yield juju
 
 
-def frontend(juju: jubilant.Juju) -> dict[str, Any]:
-    """What keystone was told of its public endpoint."""
-    for relation in juju.show_unit('keystone/0').relation_info:
-        if relation.endpoint == 'public-backend':
-            return json.loads(relation.app_data['frontends'])['keystone']['public']
-    raise AssertionError('there is no public-backend')
+def frontend(
+    juju: jubilant.Juju, service: str = 'keystone', kind: str = 'public'
+) -> dict[str, Any]:
+    """What *service* was told of its endpoint of a *kind*."""
+    for relation in juju.show_unit(f'{service}/0').relation_info:
+        if relation.endpoint == f'{kind}-backend':
+            return json.loads(relation.app_data['frontends'])[service][kind]
+    raise AssertionError(f'there is no {kind}-backend')
 
 
 def trusting(juju: jubilant.Juju) -> ssl.SSLContext:
@@ -145,6 +147,51 @@ def test_clients_that_verify_are_served_and_others_are_not(juju: jubilant.Juju) 
         ask(said['url'], ssl.create_default_context())
     with pytest.raises((OSError, http.client.HTTPException)):
         ask(said['url'].replace('https', 'http'), None)
+
+
+def log_in(juju: jubilant.Juju) -> str:
+    """A token of the admin's, by verified TLS."""
+    password = juju.run('keystone/0', 'get-admin-password').results['admin-password']
+    domain = {'id': 'default'}
+    body = {
+        'auth': {
+            'identity': {
+                'methods': ['password'],
+                'password': {'user': {'name': 'admin', 'domain': domain, 'password': password}},
+            },
+            'scope': {'project': {'name': 'admin', 'domain': domain}},
+        }
+    }
+    with contextlib.closing(Client(frontend(juju)['url'], trusting(juju))) as client:
+        headers = {'Content-Type': 'application/json'}
+        client.connection.request('POST', '/v3/auth/tokens', json.dumps(body), headers)
+        response = client.connection.getresponse()
+        assert response.status == 201, response.read()
+        return response.headers['X-Subject-Token']
+
+
+def resource_providers(juju: jubilant.Juju, token: str) -> int:
+    """The status of a request to placement, which has to ask keystone for whom the token is."""
+    url = frontend(juju, 'placement', 'internal')['url']
+    with contextlib.closing(Client(url, trusting(juju))) as client:
+        client.connection.request('GET', '/resource_providers', headers={'X-Auth-Token': token})
+        return client.connection.getresponse().status
+
+
+def test_a_service_that_trusts_the_authority_reaches_keystone_and_one_that_does_not_is_told(
+    juju: jubilant.Juju,
+) -> None:
+    configuration = juju.exec(
+        'grep ^auth_url /etc/placement/placement.conf', unit='placement/0'
+    ).stdout
+    assert 'https://' in configuration
+    assert resource_providers(juju, log_in(juju)) == 200
+    juju.remove_relation('placement:receive-ca-cert', 'ca:send-ca-cert')
+    settle(juju)
+    assert resource_providers(juju, log_in(juju)) in (500, 503)
+    juju.integrate('placement:receive-ca-cert', 'ca:send-ca-cert')
+    settle(juju)
+    assert resource_providers(juju, log_in(juju)) == 200
 
 
 def test_old_versions_of_tls_are_refused(juju: jubilant.Juju) -> None:

@@ -53,6 +53,11 @@ peers:
   peers:
     interface: {name}-peer
 """
+TRUST = """\
+  receive-ca-cert:
+    interface: certificate_transfer
+    optional: true
+"""
 AGENT_TOP = """\
 peers:
   peers:
@@ -147,6 +152,7 @@ def metadata(text: str, name: str, charm: type[Charm], *, lifecycle: bool = Fals
     text = _put(text, 'parts:', _blocks(part, '  '))
     if api:
         text = _put(text, '', _blocks(API_TOP.format(name=name), ''))
+        text = _put(text, 'requires:', _blocks(TRUST, '  '))
         text = _put(text, 'provides:', _blocks(ENDPOINTS, '  '))
         every = charm.spec.every_release
         actions = ACTIONS
@@ -155,6 +161,7 @@ def metadata(text: str, name: str, charm: type[Charm], *, lifecycle: bool = Fals
         text = _put(text, 'actions:', _blocks(actions, '  '))
     if issubclass(charm, AgentCharm):
         text = _put(text, '', _blocks(AGENT_TOP.format(name=name), ''))
+        text = _put(text, 'requires:', _blocks(TRUST, '  '))
         text = _put(text, 'actions:', _blocks(AGENT_ACTIONS, '  '))
     if declared := charm.declared_options():
         config = 'config:\n  options:\n' + ''.join(map(option, declared))

@@ -20,6 +20,7 @@ from . import (
     renewal,
     shared_secrets,
     state,
+    trust,
     vip,
     webserver,
 )
@@ -58,9 +59,12 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
                 spec, given, dataclasses.replace(intent, renews=True)
             )
     installed = inputs.versions.get(spec.packages[0], '')
+    trusted = trust.read(inputs)
     asked = _settled(_requests(spec, inputs), serving_state)
     outset = state.Desired(
-        host=host.merge(_always(spec, inputs.facts), source.host),
+        host=host.merge(
+            _always(spec, inputs.facts), source.host, trust.machine(trusted, _clients(spec))
+        ),
         unit_data={**_keeping_published(spec, inputs, asked), **serving_state.unit_data},
         app_data={
             **_settled(_app_requests(spec, inputs), serving_state),
@@ -73,8 +77,9 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             front.BALANCED: front.balanced(spec, inputs),
             vip.IN_FORCE: serving_state.vips,
             **source.memory,
+            **trusted.memory,
         },
-        status=source.status,
+        status=(*source.status, *trust.statuses(trusted)),
     )
     if unmet:
         goes_on = _goes_on(found, why, inputs, intent)
@@ -88,7 +93,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
                 **vip.over(_published_to_peers(inputs), serving_state.vrrp.unit_data),
             },
             app_data={**outset.app_data, **vip.over(inputs.peers, serving_state.vrrp.app_data)},
-            status=(*(map(_said_before, unmet) if goes_on else unmet), *source.status),
+            status=(*(map(_said_before, unmet) if goes_on else unmet), *outset.status),
             memory={**outset.memory, front.SERVED: goes_on},
         )
     ready = Ready(inputs, found, release, values.values, why.time_passes)
@@ -147,7 +152,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         ports=frozenset(x.port for x in (*spec.apps, *spec.served)),
         status=(
             *_status(refusal, decision.message, serving_state.status),
-            *source.status,
+            *outset.status,
             *webserver.unhealthy(inputs),
             *renews.status,
             *consumers.notes(spec, ready),
@@ -271,6 +276,11 @@ def prepared(spec: ServiceSpec, facts: state.Facts) -> host.Host:
     except ValueError:
         return host.Host()  # The next hook says so, in the unit's status.
     return host.merge(_always(spec, facts), _idle(spec))
+
+
+def _clients(spec: ServiceSpec) -> tuple[str, ...]:
+    """What asks other services: it reads at its start whom it is to trust."""
+    return (*(apache.group(a.name) for a in spec.apps), *(d.name for d in spec.daemons))
 
 
 def _always(spec: ServiceSpec, facts: state.Facts) -> host.Host:
