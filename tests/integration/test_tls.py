@@ -194,6 +194,38 @@ def test_a_service_that_trusts_the_authority_reaches_keystone_and_one_that_does_
     assert resource_providers(juju, log_in(juju)) == 200
 
 
+def servers(juju: jubilant.Juju, service: str) -> list[str]:
+    """The lines of haproxy's configuration that name units of *service*."""
+    text = juju.exec('cat /etc/haproxy/haproxy.cfg', unit='lb/0').stdout
+    return [line.strip() for line in text.splitlines() if f' server {service}-' in line]
+
+
+def listens(juju: jubilant.Juju, unit: str) -> set[str]:
+    """Addresses and ports on which Apache listens, but for loopback."""
+    found = juju.exec("ss -Hltnp | grep apache2 | awk '{print $4}'", unit=unit).stdout.split()
+    return {where.rpartition(':')[2] for where in found if not where.startswith('127.')}
+
+
+def test_units_are_reached_by_tls_alone_and_their_certificates_are_verified(
+    juju: jubilant.Juju,
+) -> None:
+    for service, port in (('keystone', '15000'), ('placement', '18778')):
+        until(lambda s=service, p=port: listens(juju, f'{s}/0') == {p})
+        lines = servers(juju, service)
+        assert lines and all(
+            f':{port} ' in line and 'verify required' in line and f'{service}-0.internal' in line
+            for line in lines
+        ), lines
+    settle(juju)
+    assert 'http inside' not in juju.status().apps['lb'].units['lb/0'].workload_status.message
+    # The client's address, and not the load balancer's, is in the services' logs, over TLS too.
+    ask(frontend(juju)['url'], trusting(juju))
+    log = juju.exec('tail -n 50 /var/log/openstack-apache/keystone-access.log', unit='keystone/0')
+    balancer = juju.status().apps['lb'].units['lb/0'].public_address
+    ours = [line for line in log.stdout.splitlines() if '"GET /v3 ' in line]
+    assert ours and all(line.split()[1] != balancer for line in ours), ours
+
+
 def test_old_versions_of_tls_are_refused(juju: jubilant.Juju) -> None:
     context = trusting(juju)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -247,6 +279,51 @@ def test_what_is_revoked_is_replaced_with_another_key(juju: jubilant.Juju) -> No
     juju.run('ca/0', 'revoke', {'serial': serial})
     until(lambda: serial_at(url, context) != serial)
     assert juju.exec(key, unit='lb/0').stdout != before
+
+
+def test_a_unit_with_a_certificate_that_is_not_its_own_gets_no_request_and_is_named(
+    juju: jubilant.Juju,
+) -> None:
+    """Apache's file is replaced by hand: as if somebody else answered at the unit's address."""
+    make = (
+        'openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 '
+        '-subj /CN=placement-0.internal -addext subjectAltName=DNS:placement-0.internal '
+        '-keyout /root/k.pem -out /root/c.pem 2>/dev/null && cat /root/c.pem /root/k.pem '
+        '> /etc/ssl/private/openstack.pem && systemctl reload apache2'
+    )
+    juju.exec('cp -p /etc/ssl/private/openstack.pem /root/good.pem', unit='placement/0')
+    juju.exec(make, unit='placement/0')
+    said = 'placement/0 gets no requests: its certificate is not accepted'
+    until(lambda: said in juju.status().apps['lb'].units['lb/0'].workload_status.message)
+    log = '/var/log/openstack-apache/placement-api-access.log'
+    count = f'grep -c stranger {log} || true'
+    with contextlib.closing(
+        Client(frontend(juju, 'placement', 'internal')['url'], trusting(juju))
+    ) as client:
+        client.connection.request('GET', '/stranger')
+        assert client.connection.getresponse().status == 503
+    assert juju.exec(count, unit='placement/0').stdout.strip() == '0'
+    juju.exec(
+        'cp -p /root/good.pem /etc/ssl/private/openstack.pem && systemctl reload apache2 && rm /root/*.pem',
+        unit='placement/0',
+    )
+    until(lambda: said not in juju.status().apps['lb'].units['lb/0'].workload_status.message)
+    settle(juju)
+
+
+def test_units_go_to_http_inside_and_back_and_lose_nothing(juju: jubilant.Juju) -> None:
+    url, context = frontend(juju)['url'], trusting(juju)
+    with load(url, context) as found:
+        juju.remove_relation('keystone:certificates', 'ca:certificates')
+        until(lambda: listens(juju, 'keystone/0') == {'5000'}, 300)
+        assert not any('verify' in line for line in servers(juju, 'keystone'))
+        settle(juju)
+        message = juju.status().apps['lb'].units['lb/0'].workload_status.message
+        assert 'http inside, to keystone' in message
+        juju.integrate('keystone:certificates', 'ca:certificates')
+        until(lambda: listens(juju, 'keystone/0') == {'15000'}, 300)
+    assert found['lost'] == [] and found['sent'] > 100
+    settle(juju)
 
 
 def test_the_way_to_http_and_back_loses_nothing(juju: jubilant.Juju) -> None:

@@ -16,20 +16,22 @@ import importlib.resources
 from collections.abc import Iterable
 
 from . import host, limits
-from .relations import host_in_url
+from .apache_site import DRAIN_FILE as DRAIN_FILE
+from .apache_site import HEALTH as HEALTH
+from .apache_site import HEALTH_GROUP as HEALTH_GROUP
+from .apache_site import LOGS as LOGS
+from .apache_site import NAME_SHOWN as NAME_SHOWN
+from .apache_site import NOTE, site_file
+from .apache_site import TLS_OFFSET as TLS_OFFSET
+from .apache_site import Size as Size
+from .apache_site import VirtualHost as VirtualHost
+from .apache_site import shown as shown
 
 SERVICE = 'apache2'
 DROP_IN = '/etc/systemd/system/apache2.service.d/openstack.conf'
 PACKAGES = ('apache2', 'libapache2-mod-wsgi-py3', 'logrotate')
-LOGS = '/var/log/openstack-apache'
-DRAIN_FILE = '/run/openstack-drain'
-"""While it exists every ``/healthcheck`` on the machine answers 503 to others; requests are still
-served, and who asks on loopback hears whether the API lives."""
 CHECK = '/usr/local/lib/charmkit/apache-check'
 """Tests the whole configuration with one new file in it, in a copy."""
-HEALTH_GROUP = 'openstack-health'
-HEALTH = '/usr/local/lib/charmkit/health.wsgi'
-"""What answers ``/healthcheck`` of all sites."""
 TRIAL = '/usr/local/lib/charmkit/trial_wsgi.py'
 """What loads an application once, before its processes take up a new configuration."""
 MODULES = ('rewrite', 'remoteip', 'reqtimeout', 'wsgi')
@@ -42,56 +44,13 @@ UNWANTED_CONFS = (
 )  # fmt: skip
 """What the package enables and stands against :data:`_SERVER`, or serves files of its own."""
 
-NAME_SHOWN = 16
-"""How much of a process group's name fits where a process shows it: in place of its command."""
-
+_TLS_MODULE = 'ssl'
 _PROCESS_MIB = 140  # Measured: 85 to 150 MiB for each process, whatever the service.
 _MOST_PROCESSES = 16
 _THREADS = 8
 _BULK_THREADS = 32
 _HEALTH_THREADS = 8
 _TRIAL_S = 60
-
-
-@dataclasses.dataclass(frozen=True)
-class Size:
-    """How many processes, and threads in each."""
-
-    processes: int
-    threads: int
-
-    @property
-    def requests(self) -> int:
-        """How many are served at a time."""
-        return self.processes * self.threads
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class VirtualHost:
-    """One WSGI application, and how it is to be served."""
-
-    name: str
-    """Of the process group, the file and the logs."""
-    script: str
-    port: int
-    addresses: tuple[str, ...]
-    """Literal addresses to listen on."""
-    user: str
-    size: Size
-    health: str = ''
-    """The path that stands for ``/healthcheck`` where the application has none of its own."""
-    silence: limits.Silence = limits.ORDINARY
-    """How long nothing may cross a connection at the layer before this one."""
-    trusted: tuple[str, ...] = ()
-    """Addresses or networks (CIDR) of the load balancers whose ``X-Forwarded-For`` is believed."""
-    body_limit: int = 0
-    """The longest request body accepted, in bytes; 0 is no limit. (Apache's own is 1 GiB.)"""
-    static: tuple[tuple[str, str], ...] = ()
-    """Paths of URLs, and the directory whose files Apache hands out at each."""
-    aliases: tuple[str, ...] = ()
-    """Paths under which the application answers as it does at ``/``."""
-    grace_s: int = 30
-    """How long a process that is renewed may take to finish its requests."""
 
 
 def size(
@@ -122,11 +81,6 @@ def group(name: str) -> str:
     return f'wsgi:{name}'
 
 
-def shown(name: str) -> str:
-    """What a process of the application *name* shows in the place of its command."""
-    return name[:NAME_SHOWN]
-
-
 def desired(
     sites: Iterable[VirtualHost],
     *,
@@ -134,25 +88,29 @@ def desired(
     version: str = '',
     linger_s: float = 0,
     held: bool = False,
+    certificate: host.File | None = None,
 ) -> host.Host:
     """Apache serving *sites* and nothing else, or stopped.
 
     *version* is of what they run. Before it stops it goes on for *linger_s* seconds. *held*: while it runs, it keeps
-    the configuration that it has.
+    the configuration that it has. *certificate* is the file that sites name.
     """
     sites = tuple(sites)
     notify = (SERVICE,)
-    listen = sorted({(site.port, address) for site in sites for address in site.addresses})
+    listen = sorted({each for site in sites for each in site.listens})
+    modules = (*MODULES, *((_TLS_MODULE,) if any(s.certificate for s in sites) else ()))
     return host.Host(
         packages=frozenset(PACKAGES),
         directories=(host.Directory(path=LOGS, group='adm', mode=0o750),),
         files=(
-            host.File(path=CHECK, content=_CHECK, mode=0o755),
+            host.File(path=CHECK, content=_check_program(modules), mode=0o755),
+            # Before the sites that name it.
+            *((dataclasses.replace(certificate, notify=notify),) if certificate else ()),
             host.File(path=HEALTH, content=_source('health_wsgi.py'), notify=notify),
             host.File(path=TRIAL, content=_source('trial_wsgi.py')),
             host.File(
                 path='/etc/apache2/ports.conf',
-                content=_NOTE + '# Each site says for itself where it listens.\n',
+                content=NOTE + '# Each site says for itself where it listens.\n',
                 notify=notify,
             ),
             host.File(
@@ -163,7 +121,7 @@ def desired(
             *(
                 host.File(
                     path=path,
-                    content=_vhost(site, [a for port, a in listen if port == site.port]),
+                    content=site_file(site, listen),
                     check=_check(path),
                     notify=notify,
                 )
@@ -177,7 +135,7 @@ def desired(
                 target=f'../mods-available/{module}.load',
                 notify=notify,
             )
-            for module in MODULES
+            for module in modules
         ),
         absent=(
             # A conffile that is gone stays gone, and dpkg does not ask. It reloads Apache daily.
@@ -237,10 +195,9 @@ def _check(path: str) -> tuple[str, ...]:
 
 
 _SERVER_CONF = '/etc/apache2/conf-enabled/openstack.conf'
-_NOTE = '# Written by the charm: local changes are overwritten.\n'
 
 _SERVER = (
-    _NOTE
+    NOTE
     + f"""ServerName localhost
 ServerTokens Prod
 ServerSignature Off
@@ -272,7 +229,7 @@ ErrorLogFormat "%{cu}t %-m:%l [pid %P] [client %a] %M"
 
 # Copied and truncated, since a reload would renew every process of every service.
 _LOGROTATE = (
-    _NOTE
+    NOTE
     + f"""{LOGS}/*.log /var/log/apache2/*.log {{
     daily
     maxsize 256M
@@ -288,7 +245,7 @@ _LOGROTATE = (
 )
 
 _DROP_IN = (
-    _NOTE
+    NOTE
     + """[Unit]
 Wants=network-online.target
 After=network-online.target
@@ -300,8 +257,12 @@ RestartSec=2
 )
 
 
+def _check_program(modules: Iterable[str]) -> str:
+    return _CHECK.replace('@MODULES@', ' '.join(modules))
+
+
 # The copy has what this configuration is about to have: modules on, the default site off.
-_CHECK = f"""#!/bin/sh
+_CHECK = """#!/bin/sh
 # Written by the charm. apache-check NEW OLD: would Apache take the configuration with NEW in OLD's place?
 set -eu
 stage=$(mktemp -d)
@@ -309,90 +270,13 @@ trap 'rm -rf "$stage"' EXIT
 cp -a /etc/apache2/. "$stage"
 find "$stage" -name '.*.new' -delete
 rm -f "$stage/sites-enabled/000-default.conf"
-for module in {' '.join(MODULES)}; do
+for module in @MODULES@; do
     ln -sf "../mods-available/$module.load" "$stage/mods-enabled/$module.load"
 done
-cp "$1" "$stage/${{2#/etc/apache2/}}"
+cp "$1" "$stage/${2#/etc/apache2/}"
 export APACHE_CONFDIR="$stage" APACHE_ENVVARS="$stage/envvars"
 if ! said=$(apache2ctl -t 2>&1); then
     echo "$said" | sed "s,$stage,/etc/apache2,g"
     exit 1
 fi
 """
-
-
-def _vhost(site: VirtualHost, addresses: Iterable[str]) -> str:
-    listens = ''.join(f'Listen {host_in_url(a)}:{site.port}\n' for a in addresses)
-    name, size = site.name, site.size
-    client_s, server_s = (limits.behind(s) for s in (site.silence.client_s, site.silence.server_s))
-    optional = ''.join(f'    RemoteIPInternalProxy {proxy}\n' for proxy in site.trusted)
-    if optional:
-        optional = '    RemoteIPHeader X-Forwarded-For\n' + optional
-    return f"""{_NOTE}{listens}
-<VirtualHost *:{site.port}>
-    WSGIDaemonProcess {name} {_account(site)} \\
-        processes={size.processes} threads={size.threads} display-name={shown(name)} \\
-        listen-backlog=512 queue-timeout={limits.behind(limits.QUEUE_S)} \\
-        socket-timeout={max(client_s, server_s)} response-socket-timeout={client_s} \\
-        request-timeout={_stuck_s(site.silence)} \\
-        graceful-timeout={site.grace_s} shutdown-timeout={site.grace_s}
-    WSGIScriptAlias /.health {HEALTH} process-group={HEALTH_GROUP} application-group=%{{GLOBAL}}
-    WSGIScriptAlias / {site.script} process-group={name} application-group=%{{GLOBAL}}
-    WSGIApplicationGroup %{{GLOBAL}}
-    WSGIPassAuthorization On
-    WSGIChunkedRequest On
-    AllowEncodedSlashes On
-    LimitRequestBody {site.body_limit}
-    Timeout {client_s}
-    RequestReadTimeout header={limits.behind(limits.REQUEST_HEADER_S)} {_body_time(site.silence)}
-    RewriteEngine On
-    RewriteCond %{{CONN_REMOTE_ADDR}} ^127\\.
-    RewriteRule ^/\\.alive$ {site.health or '/healthcheck'} [PT,L,E=CHARM_QUIET:1]
-    RewriteCond %{{CONN_REMOTE_ADDR}} !^127\\.
-    RewriteCond {DRAIN_FILE} -f
-    RewriteRule ^/healthcheck$ - [R=503,L]
-    RewriteRule ^/healthcheck$ /.health [PT,L,E=CHARM_GROUP:{name},E=CHARM_PORT:{site.port}]
-{_rewritten(site)}{optional}    CustomLog {LOGS}/{name}-access.log openstack env=!CHARM_QUIET
-    ErrorLog {LOGS}/{name}-error.log
-{_open(site.script.rpartition('/')[0])}{''.join(_open(d) for _, d in site.static)}</VirtualHost>
-"""
-
-
-def _open(directory: str) -> str:
-    return f'    <Directory {directory}>\n        Require all granted\n    </Directory>\n'
-
-
-def _rewritten(site: VirtualHost) -> str:
-    # mod_alias is off: it would serve /icons. No path leads out of a directory.
-    files = (f'^{path}/(?!.*\\.\\.)(.+)$ {directory}/$1 [L]' for path, directory in site.static)
-    aliased = (f'^{path}(?:/(.*))?$ /$1 [PT,L]' for path in site.aliases)
-    return ''.join(f'    RewriteRule {rule}\n' for rule in (*files, *aliased))
-
-
-def _account(site: VirtualHost) -> str:
-    return (
-        f'user={site.user} group={site.user} home=/var/lib/{site.user} lang=C.UTF-8 locale=C.UTF-8'
-    )
-
-
-def _stuck_s(silence: limits.Silence) -> int:
-    """After how long, on average over its threads, a process is stuck and is started anew; 0 never.
-
-    Whoever asked has got a 504 long before. A transfer may take hours, and is not stuck.
-    """
-    if silence.client_s >= limits.IDLE_S:
-        return 0
-    return limits.behind(limits.behind(silence.server_s))
-
-
-def _body_time(silence: limits.Silence) -> str:
-    """How long a body may take (mod_reqtimeout): its first part, and more for each kilobyte read.
-
-    A transfer is bounded by its silence alone (``Timeout``).
-    """
-    if silence.client_s >= limits.IDLE_S:
-        return 'body=0'
-    return f'body={limits.behind(silence.client_s)},minrate={_SLOWEST_BYTES_S}'
-
-
-_SLOWEST_BYTES_S = 4096

@@ -31,6 +31,7 @@ def every(spec: spec_.ServiceSpec, inputs: state.Inputs) -> Iterator[Offered]:
             type=app.type,
             frontend_port=app.port,
             backend_port=app.port,
+            tls_port=app.port + apache.TLS_OFFSET,
             path=app.path,
             types=app.types,
             # Each unit's own: another one may have another size.

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-from collections.abc import Iterable, Mapping
-from urllib.parse import urlsplit
+from collections.abc import Mapping
 
-from . import endpoints, host, mixed_releases, renewal, state, vip
+from . import endpoints, host, mixed_releases, renewal, state, unit_certificate, unit_tls, vip
 from . import spec as spec_
+from .client_urls import hosts_of, unregistered, urls_of
+from .client_urls import listen as listen
+from .client_urls import load_balancers as load_balancers
 from .proxy import vip_admission
 from .relations import (
-    ENDPOINT_TYPES,
     Databag,
     EndpointType,
     Relation,
     Site,
     drains,
-    host_in_url,
     loadbalancer,
     running,
 )
@@ -85,6 +85,9 @@ def _drain_asked(pause: Action) -> loadbalancer.Lifecycle:
     )
 
 
+_NO_CERTIFICATE = unit_certificate.UnitCertificate(name='')
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ServingState:
     """Where this unit serves, and whether it does."""
@@ -108,6 +111,9 @@ class ServingState:
     """It is known what to tell of its endpoints: no option that says so is bad for want of a good one."""
     vips: str
     """The VIPs in force."""
+    tls: unit_tls.UnitTls = dataclasses.field(default_factory=unit_tls.UnitTls)
+    """How Apache is to be reached by load balancers."""
+    certificate: unit_certificate.UnitCertificate = _NO_CERTIFICATE
     coming_back: bool
     """They have taken it out, and wait to hear that it is well."""
     trusted: tuple[str, ...] = ()
@@ -125,9 +131,13 @@ class ServingState:
 
 
 def serving_state(
-    spec: spec_.ServiceSpec, inputs: state.Inputs, intent: ServiceIntent
+    spec: spec_.ServiceSpec,
+    inputs: state.Inputs,
+    intent: ServiceIntent,
+    *,
+    takes_up: bool = True,
 ) -> ServingState:
-    """Work it out for the service *spec*."""
+    """Work it out for the service *spec*; *takes_up*: Apache has, or is about to have, what is wanted of it."""
     balancers = load_balancers(inputs)
     inputs, homeless = (inputs, ()) if balancers else vip.housed(inputs)
     apis = [o.api for o in endpoints.every(spec, inputs) if o.api]
@@ -146,10 +156,12 @@ def serving_state(
         r.id: loadbalancer.ENDPOINTS[r.name] for r in balancers
     }
     given = balanced(spec, inputs)
-    urls = {
-        o.service: _urls_of(o, inputs, given[o.service]) for o in endpoints.every(spec, inputs)
-    }
+    urls = {o.service: urls_of(o, inputs, given[o.service]) for o in endpoints.every(spec, inputs)}
     runs = mixed_releases.here(spec, inputs)
+    gone = unregistered(given, inputs, balancers)
+    certificate = unit_certificate.read(inputs, addresses)
+    tls = unit_tls.decide(certificate, balancers, inputs, gone)
+    told = tls if takes_up else unit_tls.before(tls, inputs)
     mine = vip.part(
         inputs, own, addresses, apps, time_passes=intent.time_passes, removing=intent.removing
     )
@@ -157,9 +169,9 @@ def serving_state(
         site=dataclasses.replace(
             inputs.site,
             urls=urls,
-            hosts=_hosts(urls, inputs, balancers),
+            hosts=hosts_of(urls, inputs, balancers),
             listening=endpoints.listening(spec, inputs.site, balancers),
-            unregistered=_unregistered(given, inputs, balancers),
+            unregistered=gone,
         ),
         addresses=addresses,
         out_of_service=out,
@@ -173,6 +185,8 @@ def serving_state(
         lifecycle=lifecycle,
         trusted=trusted(inputs),
         coming_back=_state(drains.last_lifecycle(balancers)) in ('drain', 'maintenance'),
+        tls=tls,
+        certificate=certificate,
         unheeded={
             **dict.fromkeys(
                 loadbalancer.ENDPOINTS,
@@ -194,6 +208,7 @@ def serving_state(
                     by_relation[r.id],
                     endpoints.addresses_on(inputs.site, r.name),
                     drains.lifecycle_for(r, balancers, inputs.site.unit, lifecycle),
+                    server_name=told.server_name if told.published else '',
                 ),
                 **running.write(runs),
             }
@@ -251,11 +266,6 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
     return network if network.prefixlen else None
 
 
-def load_balancers(inputs: state.Inputs) -> list[Relation]:
-    """The relations with load balancers."""
-    return [r for name in loadbalancer.ENDPOINTS for r in inputs.of(name)]
-
-
 def serves_clients(inputs: state.Inputs) -> bool:
     """Whether load balancers send clients to this unit, or have not yet seen the last of them."""
     balancers = load_balancers(inputs)
@@ -297,81 +307,6 @@ def balanced(spec: spec_.ServiceSpec, inputs: state.Inputs) -> dict[str, dict[st
         before = {t: u for t, u in kept.get(service, {}).items() if t in related}
         found[service] = {**before, **said.get(service, {})}
     return found
-
-
-def _unregistered(
-    given: Mapping[str, Mapping[str, str]], inputs: state.Inputs, balancers: Iterable[Relation]
-) -> frozenset[EndpointType]:
-    """Endpoint types that nobody balances, where some load balancer serves another one.
-
-    They would be a unit's own address, in a network that may be private. The internal type stays: by it the
-    cloud's services find one another, and without it none of them could check a token.
-    """
-    related = {loadbalancer.ENDPOINTS[r.name] for r in balancers}
-    if not any(given.values()):
-        return frozenset()
-    return frozenset(
-        t
-        for t in ENDPOINT_TYPES
-        if t != 'internal' and t not in related and not inputs.options.get(f'os-{t}-hostname')
-    )
-
-
-def _urls_of(
-    one: endpoints.Offered, inputs: state.Inputs, given: Mapping[str, str]
-) -> dict[str, str]:
-    # The units' own haproxy has Apache's applications alone.
-    vips = () if one.daemon else vip.asked(inputs)
-    urls: dict[str, str] = {}
-    for t in ENDPOINT_TYPES:
-        scheme, netloc = 'http', ''
-        if t in given:
-            parts = urlsplit(given[t])
-            scheme, netloc = parts.scheme, parts.netloc
-        else:
-            address = _vip_on(inputs.site, t, vips) or inputs.site.address_on(t)
-            netloc = f'{host_in_url(address)}:{one.port}'
-        if name := str(inputs.options.get(f'os-{t}-hostname') or ''):
-            port = urlsplit(f'//{netloc}').port
-            netloc = name if port is None else f'{name}:{port}'
-        urls[t] = f'{scheme}://{netloc}'
-    return urls
-
-
-def _hosts(
-    urls: Mapping[str, Mapping[str, str]], inputs: state.Inputs, balancers: Iterable[Relation]
-) -> dict[str, tuple[str, ...]]:
-    """By service: the names and addresses of its *urls*, of its load balancers and VIPs, and this unit's own."""
-    own = {*vip.asked(inputs), *listen(inputs)}
-    replies = [reply for reply in map(loadbalancer.read, balancers) if reply]
-    found: dict[str, tuple[str, ...]] = {}
-    for service, by_type in urls.items():
-        frontends = [f for a in replies for f in a.frontends.get(service, {}).values()]
-        published = {host for f in frontends for host in (f.hostname, *f.addresses)}
-        hosts = {urlsplit(url).hostname or '' for url in by_type.values()}
-        found[service] = tuple(sorted((own | published | hosts) - {''}))
-    return found
-
-
-def _vip_on(site: Site, binding: str, vips: tuple[str, ...]) -> str:
-    """The VIP that lies in the binding's networks, or else the first."""
-    near = [vip for vip in vips if site.is_near(binding, vip)]
-    return (near or [*vips] or [''])[0]
-
-
-def listen(
-    inputs: state.Inputs, types: Iterable[EndpointType] = ENDPOINT_TYPES
-) -> tuple[str, ...]:
-    """Where an application with endpoints of *types* listens.
-
-    Literal addresses only: a wildcard would serve on networks that the operator kept away.
-    """
-    if inputs.options.get('vip'):  # The units' own haproxy asks each at any of its addresses.
-        types = ENDPOINT_TYPES
-    related = (r.name for r in load_balancers(inputs) if loadbalancer.ENDPOINTS[r.name] in types)
-    found = {a for b in (*types, *related) for a in endpoints.addresses_on(inputs.site, b)}
-    # Nor on a VIP that it happens to hold.
-    return ('127.0.0.1', *sorted(found - {'127.0.0.1', *vip.asked(inputs)}))
 
 
 _RENEWAL = loadbalancer.Lifecycle(state='drain', token='', reason=renewal.REASON)

@@ -53,6 +53,11 @@ peers:
   peers:
     interface: {name}-peer
 """
+CERTIFICATES = """\
+  certificates:
+    interface: tls-certificates
+    optional: true
+"""
 TRUST = """\
   receive-ca-cert:
     interface: certificate_transfer
@@ -152,7 +157,7 @@ def metadata(text: str, name: str, charm: type[Charm], *, lifecycle: bool = Fals
     text = _put(text, 'parts:', _blocks(part, '  '))
     if api:
         text = _put(text, '', _blocks(API_TOP.format(name=name), ''))
-        text = _put(text, 'requires:', _blocks(TRUST, '  '))
+        text = _put(text, 'requires:', _blocks(CERTIFICATES + TRUST, '  '))
         text = _put(text, 'provides:', _blocks(ENDPOINTS, '  '))
         every = charm.spec.every_release
         actions = ACTIONS

@@ -66,6 +66,8 @@ class Renewal:
     tasks: tuple[Notice, ...] = ()
     memory: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
     """What the next run is to know."""
+    taken_up: bool = False
+    """It is in force, as far as this run can see."""
     unit_data: Databag = dataclasses.field(default_factory=dict[str, str])
     app_data: Databag = dataclasses.field(default_factory=dict[str, str])
     """What it says on the peer relation."""
@@ -110,7 +112,9 @@ def decide(
     idle = Renewal(
         memory={IN_FORCE: before, FAILED: bad, OVERDUE: ''}, app_data=_turn('', inputs, clients)
     )
-    taken_up = dataclasses.replace(idle, memory={IN_FORCE: wanted, FAILED: '', OVERDUE: ''})
+    taken_up = dataclasses.replace(
+        idle, taken_up=True, memory={IN_FORCE: wanted, FAILED: '', OVERDUE: ''}
+    )
     if before in (None, wanted) or not clients.served:
         return taken_up
     held = dataclasses.replace(idle, held=True)

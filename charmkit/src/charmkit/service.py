@@ -21,6 +21,7 @@ from . import (
     shared_secrets,
     state,
     trust,
+    unit_certificate,
     vip,
     webserver,
 )
@@ -54,10 +55,13 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     renews = renewal.Renewal()
     if spec.apps and not unmet:
         renews = webserver.renew(spec, why, inputs, intent, serving_state)
-        if renews.drains:
-            serving_state = front.serving_state(
-                spec, given, dataclasses.replace(intent, renews=True)
-            )
+    if spec.apps and (renews.drains or not renews.taken_up):
+        serving_state = front.serving_state(
+            spec,
+            given,
+            dataclasses.replace(intent, renews=renews.drains),
+            takes_up=renews.taken_up,
+        )
     installed = inputs.versions.get(spec.packages[0], '')
     trusted = trust.read(inputs)
     asked = _settled(_requests(spec, inputs), serving_state)
@@ -65,7 +69,15 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         host=host.merge(
             _always(spec, inputs.facts), source.host, trust.machine(trusted, _clients(spec))
         ),
-        unit_data={**_keeping_published(spec, inputs, asked), **serving_state.unit_data},
+        unit_data={
+            **_keeping_published(spec, inputs, asked),
+            **serving_state.unit_data,
+            **(
+                {unit_certificate.RELATION: serving_state.certificate.request}
+                if inputs.of(unit_certificate.RELATION)
+                else {}
+            ),
+        },
         app_data={
             **_settled(_app_requests(spec, inputs), serving_state),
             **serving_state.app_data,
@@ -78,8 +90,15 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             vip.IN_FORCE: serving_state.vips,
             **source.memory,
             **trusted.memory,
+            **serving_state.certificate.memory,
+            **(serving_state.tls.memory if renews.taken_up else {}),
         },
-        status=(*source.status, *trust.statuses(trusted)),
+        status=(
+            *source.status,
+            *trust.statuses(trusted),
+            *serving_state.certificate.status,
+            *serving_state.tls.status,
+        ),
     )
     if unmet:
         goes_on = _goes_on(found, why, inputs, intent)
@@ -149,7 +168,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             },
         },
         secrets=values.secrets,
-        ports=frozenset(x.port for x in (*spec.apps, *spec.served)),
+        ports=webserver.ports(spec, serving_state),
         status=(
             *_status(refusal, decision.message, serving_state.status),
             *outset.status,

@@ -56,6 +56,7 @@ class WsgiApp:
     name: str
     script: str
     port: int
+    """For HTTP; TLS towards a load balancer has another one (:data:`charmkit.apache.TLS_OFFSET`)."""
     type: str = ''
     """The service's type in the catalogue; without one it is not offered to a load balancer."""
     path: str = ''

@@ -110,7 +110,7 @@ def _said(relation: Relation, known: list[str]) -> tuple[list[str], str]:
         if not blocks:
             return [], 'it gives what is no certificate in PEM'
         for block in blocks:
-            pem = block if block in known else _readable(block)
+            pem = block if block in known else readable(block)
             if not pem:
                 return [], 'it gives a certificate that cannot be read'
             found.append(pem)
@@ -119,7 +119,7 @@ def _said(relation: Relation, known: list[str]) -> tuple[list[str], str]:
     return list(dict.fromkeys(found)), ''
 
 
-def _readable(block: str) -> str:
+def readable(block: str) -> str:
     """*block* as OpenSSL writes it; '' where it cannot read it. One in the store would break every client."""
     import ssl  # Seldom needed.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import apache, endpoints, front, health, host, renewal, state
+from . import apache, endpoints, front, health, host, renewal, state, unit_tls
 from .relations import loadbalancer
 from .spec import ServiceSpec
 from .why import Why
@@ -26,9 +26,19 @@ def serve(
             version=version,
             linger_s=loadbalancer.NOTICE_S if unannounced else 0,
             held=renews.held,
+            certificate=_certificate(serving_state),
         ),
+        _no_certificate(inputs, serving_state),
         apache.drain(unannounced or renews.fails),
     )
+
+
+def ports(spec: ServiceSpec, serving_state: front.ServingState) -> frozenset[int]:
+    """TCP ports that clients come to."""
+    tls = serving_state.tls
+    plain = (a.port for a in spec.apps if tls.plain)
+    secure = (a.port + apache.TLS_OFFSET for a in spec.apps if tls.secure)
+    return frozenset((*plain, *secure, *(s.port for s in spec.served)))
 
 
 def idle() -> host.Host:
@@ -51,7 +61,14 @@ def renew(
 ) -> renewal.Renewal:
     """Whether Apache takes up in this run what *spec* and *serving_state* ask for, if that is not in force."""
     balancers = front.load_balancers(inputs)
-    wanted = apache.desired(_virtual_hosts(spec, inputs, serving_state), running=True)
+    wanted = host.merge(
+        apache.desired(
+            _virtual_hosts(spec, inputs, serving_state),
+            running=True,
+            certificate=_certificate(serving_state),
+        ),
+        _no_certificate(inputs, serving_state),
+    )
     return renewal.decide(
         wanted.config_digest(apache.SERVICE),
         why,
@@ -86,6 +103,18 @@ def unhealthy(inputs: state.Inputs) -> list[state.Status]:
     return [state.Status('blocked', said)] if isinstance(said, str) and said else []
 
 
+def _certificate(serving_state: front.ServingState) -> host.File | None:
+    tls = serving_state.tls
+    return host.File(path=unit_tls.FILE, content=tls.pem, mode=0o600) if tls.secure else None
+
+
+def _no_certificate(inputs: state.Inputs, serving_state: front.ServingState) -> host.Host:
+    """Where TLS was served and is no more, no key is left."""
+    if serving_state.tls.secure or unit_tls.MEMORY not in inputs.memory:
+        return host.Host()
+    return host.Host(absent=(host.Absent(path=unit_tls.FILE, notify=(apache.SERVICE,)),))
+
+
 def _virtual_hosts(
     spec: ServiceSpec, inputs: state.Inputs, serving_state: front.ServingState
 ) -> list[apache.VirtualHost]:
@@ -104,6 +133,8 @@ def _virtual_hosts(
             grace_s=app.grace_s,
             static=tuple(app.static.items()),
             aliases=app.aliases,
+            plain=serving_state.tls.plain,
+            certificate=unit_tls.FILE if serving_state.tls.secure else '',
         )
         for app in spec.apps
     ]

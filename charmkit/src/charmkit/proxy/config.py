@@ -122,6 +122,8 @@ class Server:
     backup: bool = False
     maxconn: int = 0
     """Requests at once; the rest wait. 0: as many as come."""
+    server_name: str = ''
+    """It is spoken to by TLS, and has to show a certificate for this name; '': without TLS."""
     disabled: bool = False
     """Out of rotation when haproxy starts from nothing."""
 
@@ -176,5 +178,7 @@ class Config:
     """0: as many as there are processors."""
     log_requests: bool = False
     """Log every request, not only those that went wrong."""
+    authorities: tuple[str, ...] = ()
+    """Who may have issued the certificates of servers, PEM."""
     keep_states: bool = False
     """Take the administrative state of servers over a reload from :data:`haproxy.STATE_FILE`."""

@@ -53,13 +53,14 @@ def render(what: config.Config) -> Rendered:
     through its socket, so files that differ in this alone need no reload (:func:`shape`).
     """
     lists = rules.Lists(LISTS)
+    authorities = lists.file(''.join(f'{pem.strip()}\n' for pem in what.authorities))
     sections = [
         _global(what),
         _defaults(what),
         _ready(what.ready, lists),
         *_metrics(what.metrics, what.ends),
         *(section for f in what.frontends for section in _frontends(f, lists)),
-        *(_backend(b) for b in what.backends),
+        *(_backend(b, authorities) for b in what.backends),
     ]
     text = '# Written by the charm: changes are lost.\n' + '\n'.join(sections)
     digest = hashlib.sha256(shape(text).encode()).hexdigest()[:16]
@@ -91,7 +92,7 @@ global
 {most}{threads}    hard-stop-after {_HARD_STOP_S}s
     mworker-max-reloads 50
 {states}    localpeer {what.unit.replace('/', '-')}
-{tls.defaults(what.frontends)}"""
+{tls.defaults(what.frontends)}{tls.server_defaults(what.backends)}"""
 
 
 def _defaults(what: config.Config) -> str:
@@ -226,7 +227,7 @@ def _frontend(f: config.Frontend, first: tuple[str, ...], lists: rules.Lists) ->
     return f'frontend {f.name} from {f.mode}\n' + ''.join(f'    {line}\n' for line in lines)
 
 
-def _backend(b: config.Backend) -> str:
+def _backend(b: config.Backend, authorities: str) -> str:
     check = b.check
     lines = [f'balance {_BALANCES[b.balance]}']
     if b.balance == 'source-consistent':
@@ -244,7 +245,7 @@ def _backend(b: config.Backend) -> str:
             f'http-check send meth {check.method} uri {check.path} ver HTTP/1.1 hdr Host {host}'
         )
         lines.append(f'http-check expect status {",".join(check.expect)}')
-    lines += [_server(s, b) for s in b.servers]
+    lines += [_server(s, b, authorities) for s in b.servers]
     return f'backend {b.name} from {b.mode}\n' + ''.join(f'    {line}\n' for line in lines)
 
 
@@ -260,13 +261,15 @@ def _retry(how: config.Retry) -> Iterator[str]:
         )
 
 
-def _server(s: config.Server, b: config.Backend) -> str:
+def _server(s: config.Server, b: config.Backend, authorities: str) -> str:
     check = b.check
     out = f'server {s.name} {rules.bracketed(s.address)}:{s.port} weight {s.weight}'
     if s.maxconn:
         out += f' maxconn {s.maxconn}'
     if s.backup:
         out += ' backup'
+    if s.server_name:
+        out += f' {tls.verified(s.server_name, authorities)}'
     fast = min(500, check.interval_ms)
     out += (
         f' check inter {check.interval_ms}ms fastinter {fast}ms'

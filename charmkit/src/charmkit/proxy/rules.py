@@ -26,9 +26,15 @@ class Lists:
         if len(items) <= _INLINE:
             return ' '.join(items)
         content = ''.join(f'{item}\n' for item in items)
+        return f'-f {self.file(content)}'
+
+    def file(self, content: str) -> str:
+        """The path of a file with *content*; '' for nothing."""
+        if not content:
+            return ''
         path = f'{self._folder}/{hashlib.sha256(content.encode()).hexdigest()[:16]}'
         self.files[path] = content
-        return f'-f {path}'
+        return path
 
 
 def bracketed(host: str) -> str:

@@ -41,6 +41,25 @@ def defaults(frontends: Iterable[config.Frontend]) -> str:
     )
 
 
+def server_defaults(backends: Iterable[config.Backend]) -> str:
+    """The same where a server is spoken to by TLS."""
+    if not any(s.server_name for b in backends for s in b.servers):
+        return ''
+    return (
+        f'    ssl-default-server-ciphers {_CIPHERS}\n'
+        f'    ssl-default-server-ciphersuites {_SUITES}\n'
+        '    ssl-default-server-options ssl-min-ver TLSv1.2\n'
+    )
+
+
+def verified(name: str, authorities: str) -> str:
+    """What follows the address of a server that is to show a certificate for *name*, in checks as in requests."""
+    return (
+        f'ssl verify required ca-file {authorities} verifyhost {name} sni str({name})'
+        f' check-ssl check-sni {name}'
+    )
+
+
 def ending(tls: config.Tls) -> str:
     """What follows an address that ends TLS."""
     certificates = ' '.join(f'crt {folder}' for folder in tls.folders)

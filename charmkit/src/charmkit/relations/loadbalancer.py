@@ -54,6 +54,8 @@ class Api:
     """The endpoint types that it has; on the relation of another type it is not mentioned."""
     min_ready: int = 1
     """A drain is granted only while this many units stay ready."""
+    tls_port: int = 0
+    """Where it serves TLS, if the unit does at all; 0: nowhere."""
     requests_at_once: int = 0
     """How many requests this unit can take at once; the load balancer lets the others wait. 0: it does not say."""
     options: Mapping[str, object] = dataclasses.field(default_factory=dict[str, object])
@@ -129,6 +131,10 @@ class Reply:
     """By load balancer unit, then by unit of this application."""
     lb_units: tuple[str, ...]
     """The load balancer units whose acknowledgement counts."""
+    verifiers: Mapping[str, frozenset[str]] = dataclasses.field(
+        default_factory=dict[str, frozenset[str]]
+    )
+    """Its units that can verify certificates, and to which units of this application each comes by TLS."""
     trusted_cidrs: tuple[str, ...] = ()
     """Where its requests come from: forwarded headers are to be believed from there only."""
 
@@ -159,17 +165,24 @@ def unit_request(
     lifecycle: Lifecycle,
     *,
     backup: bool = False,
+    server_name: str = '',
 ) -> Databag:
     """What each unit writes: *addresses* on the relation's binding, the preferred one first.
 
-    A unit that is a *backup* gets something to do only while no other one is well.
+    A unit that is a *backup* gets something to do only while no other one is well. With *server_name* it is to be
+    reached by TLS where it serves that, with a certificate for this name.
     """
     endpoints = [
         {
             'service-name': s.name,
             'backend-ip': addresses[0],
-            'backend-port': s.backend_port,
+            'backend-port': s.tls_port if server_name and s.tls_port else s.backend_port,
             'addresses': list(addresses),
+            **(
+                {'tls': {'mode': 'verify', 'server-name': server_name}}
+                if server_name and s.tls_port
+                else {}
+            ),
             **({'maxconn': s.requests_at_once} if s.requests_at_once else {}),
             **({'backup': True} if backup else {}),
         }
@@ -223,6 +236,8 @@ def read(relation: Relation) -> Reply | None:
 
 
 _REPLY = 'load balancer'
+TLS_TO = 'tls-to'
+"""In the databag of a load balancer's unit that can verify certificates: the units that it comes to by TLS."""
 
 
 def _parse(relation: Relation) -> Reply | None:
@@ -262,6 +277,11 @@ def _parse(relation: Relation) -> Reply | None:
             for lb_unit, data in relation.units.items()
         },
         lb_units=wire.texts(wire.load_array(bag.get('lb-units', ''))),
+        verifiers={
+            lb_unit: frozenset(wire.texts(wire.load_array(data[TLS_TO])))
+            for lb_unit, data in relation.units.items()
+            if TLS_TO in data
+        },
         trusted_cidrs=wire.texts(wire.load_object(bag.get('proxy', '')).get('trusted-cidrs')),
     )
 

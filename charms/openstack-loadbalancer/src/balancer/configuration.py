@@ -34,6 +34,8 @@ class Unit:
     strict_hosts: bool = True
     log_requests: bool = False
     in_service: bool = True
+    authorities: tuple[str, ...] = ()
+    """Who may have issued the certificates of units behind, PEM."""
     tls: tls.Tls = dataclasses.field(default_factory=tls.Tls)
 
 
@@ -62,6 +64,9 @@ def configuration(
         descriptors=unit.descriptors,
         threads=unit.threads,
         log_requests=unit.log_requests,
+        authorities=unit.authorities
+        if any(s.server_name for b in what.backends for s in b.servers)
+        else (),
         keep_states=True,
     )
 
@@ -121,6 +126,7 @@ def _backend(b: layout.Backend, disabled: Iterable[str]) -> config.Backend:
                 maxconn=how.server_maxconn
                 if how.maxconn_is_the_operators
                 else s.maxconn or how.server_maxconn,
+                server_name=s.server_name,
                 disabled=s.name in away,
             )
             for s in b.servers

@@ -16,6 +16,7 @@ from . import (
     departed,
     handover,
     handshake,
+    inside,
     interface,
     layout,
     options,
@@ -68,6 +69,7 @@ class RunInputs:
     time_passes: bool = False
     """No event brought this run about."""
     tls: tls.Tls = dataclasses.field(default_factory=tls.Tls)
+    authorities: inside.Authorities = dataclasses.field(default_factory=inside.Authorities)
 
     @functools.cached_property
     def others(self) -> Mapping[str, reply.Member]:
@@ -135,7 +137,7 @@ def decide(known: RunInputs) -> Decision:
     around = _surroundings(known, located)
     addresses = interface.Addresses(ours=ours(known), trusted=opts.backend_networks)
     asked = tuple(
-        _parsed(r, known.guilty, addresses) for r in departed.served(known.relations, known.gone)
+        _parsed(r, known, addresses) for r in departed.served(known.relations, known.gone)
     )
     # By guess nothing is served.
     requests = [a for a in asked if isinstance(a, interface.Request) and known.effective.complete]
@@ -282,13 +284,17 @@ def ours(known: RunInputs) -> frozenset[str]:
 
 
 def _parsed(
-    relation: Relation, guilty: Mapping[int, str], addresses: interface.Addresses
+    relation: Relation, known: RunInputs, addresses: interface.Addresses
 ) -> interface.Request | interface.Refusal:
-    if relation.id in guilty:
+    if relation.id in known.guilty:
         return interface.Refusal(
-            relation=relation.id, app=relation.app, reason=guilty[relation.id]
+            relation=relation.id, app=relation.app, reason=known.guilty[relation.id]
         )
-    return interface.parse(relation, addresses)
+    found = interface.parse(relation, addresses)
+    if isinstance(found, interface.Refusal):
+        return found
+    plain_too = known.effective.options.http_backends
+    return inside.reachable(found, known.authorities, http_backends=plain_too)
 
 
 def _members(known: RunInputs) -> tuple[tuple[str, ...], frozenset[str]]:

@@ -138,6 +138,7 @@ def _config(
         strict_hosts=opts.exposure.strict_hosts,
         log_requests=opts.log_requests,
         in_service=now.serving,
+        authorities=known.authorities.certificates,
         tls=known.tls,
     )
     return configuration.configuration(now.layout, unit, disabled)

@@ -69,6 +69,8 @@ class Server:
     backup: bool = False
     maxconn: int = 0
     """How many requests it can take at once; 0: it does not say."""
+    server_name: str = ''
+    """It serves TLS with a certificate for this name; '': it does not."""
 
     @property
     def name(self) -> str:
@@ -275,8 +277,10 @@ def _server(unit: str, item: object) -> Server:
     name = validation.name(data.get('service-name'), 'service-name')
     where = f'{name}:'
     tls = validation.mapping(data.get('tls'), f'{where} tls')
-    if tls.get('mode', 'none') != 'none':
-        raise validation.InvalidError(f'{where} TLS towards the unit is not supported yet')
+    secure = validation.one_of(tls.get('mode', 'none'), f'{where} tls mode', ('none', 'verify'))
+    server_name = ''
+    if secure == 'verify':
+        server_name = validation.host(tls.get('server-name'), f'{where} tls server-name')
     addresses = [
         validation.address(a, f'{where} addresses')
         for a in validation.items(data.get('addresses'), f'{where} addresses', at_most=16)
@@ -292,6 +296,7 @@ def _server(unit: str, item: object) -> Server:
         weight=validation.integer(data.get('weight', 100), f'{where} weight', 1, 256),
         backup=validation.boolean(data.get('backup', False), f'{where} backup'),
         maxconn=validation.integer(data.get('maxconn', 0), f'{where} maxconn', 0, 1_000_000),
+        server_name=server_name,
     )
 
 

@@ -41,6 +41,8 @@ class Options:
     """How long connections stay with a unit that gives its VIPs away."""
     tls_minimum: Literal['1.2', '1.3'] = '1.2'
     tls_transition_s: float = 3600
+    http_backends: bool = True
+    """Units that serve no TLS get requests too."""
     tls_secret: str = ''
     """The URI of the secret with the operator's own certificate; '': there is none."""
 
@@ -156,6 +158,7 @@ def _options(v: Mapping[str, Any]) -> Options:
         handover_s=v['handover-timeout'],
         tls_minimum=v['tls-minimum'],
         tls_transition_s=v['tls-transition'],
+        http_backends=v['http-backends'],
         tls_secret=v['tls-secret'],
     )
 
@@ -283,6 +286,7 @@ _READERS: Mapping[str, tuple[_Reader, Any]] = {
     'tls-minimum': (_tls, '1.2'),
     'tls-transition': (_number(0, 2_592_000), 3600),
     'tls-secret': (_secret, ''),
+    'http-backends': (validation.boolean, True),
 }
 """How each option is read, and its default."""
 

@@ -13,7 +13,7 @@ WAKE_AT = f'{FOLDER}/wake-at'
 SAVE = f"""\
 #!/usr/bin/python3 -IS
 # Keeps the state of every server for the next worker: a reload must not undo a drain.
-# Ports are those of the configuration that comes: the state's own would go over them.
+# Ports, and whether TLS is spoken, are those of the configuration that comes: the state's own would go over them.
 # Whether this unit itself is in service stands in the configuration: its server has no check, so
 # where its state said "down" and the configuration does not, nothing would ever bring it up.
 import os, socket
@@ -27,7 +27,8 @@ def configured():
             backend = words[1]
         elif words[:1] == ['server']:
             check = words[words.index('port') + 1] if 'port' in words else '0'
-            ports[backend, words[1]] = words[2].rpartition(':')[2], check
+            tls = str(int('ssl' in words))
+            ports[backend, words[1]] = words[2].rpartition(':')[2], check, tls
     return ports
 
 state = ask('@1 show servers state')
@@ -39,9 +40,11 @@ if state.startswith('1'):
             if row[1:2] == ['{haproxy.SELF}'] or row[3:4] == ['{tls.HERE}']:
                 continue
             if row[:1] == ['#']:
-                port, check = row.index('srv_port') - 1, row.index('srv_check_port') - 1
+                port, check, tls = (
+                    row.index(f'srv_{{name}}') - 1 for name in ('port', 'check_port', 'use_ssl')
+                )
             elif len(row) > 3 and (row[1], row[3]) in ports:
-                row[port], row[check] = ports[row[1], row[3]]
+                row[port], row[check], row[tls] = ports[row[1], row[3]]
             f.write(' '.join(row) + '\\n')
     os.replace('{haproxy.STATE_FILE}.new', '{haproxy.STATE_FILE}')
 """

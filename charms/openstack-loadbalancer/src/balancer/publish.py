@@ -17,6 +17,7 @@ from . import (
     files,
     handover,
     handshake,
+    inside,
     interface,
     observability,
     reply,
@@ -102,12 +103,21 @@ def published(
     for asked in now.asked:
         if asked.relation in bags:
             idle = _not_served(known, now, asked)
-            unit_data[asked.relation] = reply.unit_reply(
-                asked.app,
-                {**end.acks, **{u: _drained(x) for u, x in idle.items()}},
-                {**now.lifecycles, **idle},
-                bags[asked.relation],
-            )
+            unit_data[asked.relation] = {
+                **reply.unit_reply(
+                    asked.app,
+                    {**end.acks, **{u: _drained(x) for u, x in idle.items()}},
+                    {**now.lifecycles, **idle},
+                    bags[asked.relation],
+                ),
+                **inside.reply(
+                    asked.app,
+                    known.authorities,
+                    now.layout,
+                    bags[asked.relation],
+                    in_force=in_force,
+                ),
+            }
             app_data[asked.relation] = reply.app_reply(
                 asked,
                 dataclasses.replace(
@@ -195,6 +205,7 @@ def statuses(known: decision.RunInputs, end: Settled, *, in_force: bool) -> tupl
     out = [Status('blocked', text) for text in known.effective.problems]
     out += [Status('blocked', text) for text in reply.refusals(now.asked, now.layout)]
     out += tls_outputs.statuses(known, now)
+    out += inside.statuses(known.authorities, now.layout, end.workers, edge=bool(known.tls.shown))
     if now.homeless_vips:
         out.append(
             Status('blocked', f'VIP in no network of a binding: {", ".join(now.homeless_vips)}')

@@ -35,6 +35,8 @@ class ServerState:
     """Requests under way and queued."""
     check_done: bool = True
     """Its first check has ended: haproxy calls it up until then."""
+    handshake: str = ''
+    """Why its last check found no TLS to trust, in haproxy's words; '' where that is not why it failed."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

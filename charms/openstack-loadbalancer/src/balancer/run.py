@@ -19,6 +19,7 @@ from . import (
     departed,
     files,
     handover,
+    inside,
     interface,
     layout,
     options,
@@ -117,6 +118,12 @@ def gather(why: Why, inputs: Inputs) -> decision.RunInputs:
         now=inputs.now,
         linger_s=opts.linger_s,
     )
+    secured = tls.gather(
+        inputs,
+        secret=opts.tls_secret,
+        minimum=opts.tls_minimum,
+        transition_s=opts.tls_transition_s,
+    )
     return decision.RunInputs(
         inputs=inputs,
         effective=effective,
@@ -128,12 +135,8 @@ def gather(why: Why, inputs: Inputs) -> decision.RunInputs:
         wish=actions.wish(why, inputs.memory, out=bool(inputs.memory.get(OUT_OF_SERVICE))),
         orders=actions.orders(why),
         time_passes=why.time_passes,
-        tls=tls.gather(
-            inputs,
-            secret=opts.tls_secret,
-            minimum=opts.tls_minimum,
-            transition_s=opts.tls_transition_s,
-        ),
+        tls=secured,
+        authorities=inside.read(inputs, secured.credentials),
     )
 
 
@@ -177,6 +180,7 @@ def _ended(why: Why, inputs: Inputs, known: decision.RunInputs, end: Settled) ->
             handover.HANDOVER: handover.dump(now.handover),
             handover.PASSES_ON: now.passes_on,
             credentials.IN_FORCE: credentials.memory(known.tls.credentials, known.tls.modes),
+            **known.authorities.memory,
             **({OPTIONS: dict(known.effective.raw)} if known.effective.complete else {}),
             **blame.memory(known, inputs, in_force=in_force),
         },

@@ -73,8 +73,15 @@ def worker(process: Process, stat: str, state: str) -> rotation.Worker:
             up=row['status'].partition(' ')[0] in ('UP', 'DRAIN', 'no'),
             check_done=not row.get('check_status', '').endswith('INI'),
             sessions=int(row['scur'] or 0) + int(row['qcur'] or 0),
+            handshake=_handshake(row),
         )
     return rotation.Worker(pid=process.pid, current=process.current, servers=servers)
+
+
+def _handshake(row: Mapping[str, str]) -> str:
+    if row.get('check_status', '').removeprefix('* ') not in ('L6RSP', 'L6TOUT'):
+        return ''
+    return ' '.join(row.get('last_chk', '').split())[:100] or 'no handshake'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

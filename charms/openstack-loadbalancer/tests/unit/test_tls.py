@@ -201,7 +201,7 @@ def test_where_nothing_was_served_before_tls_is_all_that_is_taken(
         f'bind 10.1.0.5:5000 {ends}',
         f'bind abns@keystone.public accept-proxy {ends}',
     ]
-    assert out.unit_status == testing.ActiveStatus('1 frontend')
+    assert out.unit_status == testing.ActiveStatus('http inside, to keystone; 1 frontend')
     assert 'X-Forwarded-Proto https' in machine.file(haproxy.CONFIG)
 
 
@@ -270,7 +270,7 @@ def test_when_time_is_over_http_is_refused(ctx: Ctx, machine: machines.FakeMachi
     out = again(ctx, out)
     assert not binds(machine, 'keystone.public.plain')
     assert 'ssl crt' in binds(machine)[0]
-    assert out.unit_status == testing.ActiveStatus('1 frontend')
+    assert out.unit_status == testing.ActiveStatus('http inside, to keystone; 1 frontend')
 
 
 def test_the_way_back_is_the_same(ctx: Ctx, machine: machines.FakeMachine) -> None:
@@ -388,7 +388,7 @@ def test_another_certificate_is_taken_up_without_a_reload(
     assert (
         certs.certificates(machine.file(PUBLIC))[0].serial == certs.certificates(after)[0].serial
     )
-    assert out.unit_status == testing.ActiveStatus('1 frontend')
+    assert out.unit_status == testing.ActiveStatus('http inside, to keystone; 1 frontend')
 
 
 def test_when_it_ends_is_shown_to_whoever_measures(
@@ -518,7 +518,9 @@ def test_a_wrong_certificate_is_refused_and_the_good_one_stays(
     assert PUBLIC not in {f.path for f in machine.desired.files}, 'its file is left as it is'
     assert not machine.steps[steps:]
     assert urls(out)['public'].startswith('https://')
-    assert again(ctx, with_answer(out)).unit_status == testing.ActiveStatus('1 frontend')
+    assert again(ctx, with_answer(out)).unit_status == testing.ActiveStatus(
+        'http inside, to keystone; 1 frontend'
+    )
 
 
 def test_what_the_provider_refuses_is_told(ctx: Ctx) -> None:

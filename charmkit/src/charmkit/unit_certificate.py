@@ -1,0 +1,247 @@
+"""The unit's own certificate, for TLS between load balancers and the unit. Pure.
+
+It is asked for over ``certificates`` (interface ``tls-certificates``, version 1), for the unit's name and addresses.
+The key is derived from the unit's own secret each time that it is wanted: it is in one file of the machine, and goes
+nowhere else. A request is made anew when what it is for has changed, when its certificate was revoked, and when the
+provider has let three quarters of its time go by; the certificate before it stays in force until the new one is there.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import hmac
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from . import state
+from .relations import Databag, certificates
+
+RELATION = 'certificates'
+MEMORY = 'certificate'
+"""The name in the unit's memory of what was asked for, and of the certificate in force."""
+SOON_S = 21 * 86_400
+"""So long before its end the operator is told."""
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""Of the curve P-256 (NIST SP 800-186)."""
+_PKCS8 = bytes.fromhex(
+    '304102010030'  # PrivateKeyInfo, version 0 (RFC 5208)
+    '1306072a8648ce3d020106082a8648ce3d030107'  # of an elliptic curve, P-256 (RFC 5480)
+    '0427302502010104'  # ECPrivateKey, version 1 (RFC 5915)
+    '20'  # 32 bytes
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class UnitCertificate:
+    """What the unit has, and what it asks for."""
+
+    name: str
+    """The host name that the certificate is for, which is in no name service."""
+    chain: str = ''
+    """The certificate and who issued it, PEM; '' while there is none."""
+    key: str = dataclasses.field(default='', repr=False)
+    """Its private key, PEM."""
+    related: bool = False
+    """The operator wants one."""
+    request: Databag = dataclasses.field(default_factory=dict[str, str])
+    """For the relation."""
+    memory: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+    status: tuple[state.Status, ...] = ()
+
+    @property
+    def pem(self) -> str:
+        """The content of its file; '' while there is none."""
+        return f'{self.chain}{self.key}' if self.chain else ''
+
+
+@dataclasses.dataclass(frozen=True)
+class _Request:
+    id: str
+    """Its key is made of it."""
+    csr: str
+    names: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Good:
+    """A certificate that was found to be right."""
+
+    id: str
+    """Of its request."""
+    digest: str
+    """Stands for what was given."""
+    chain: str
+    not_before: float
+    """Seconds since the epoch, as the next."""
+    not_after: float
+
+
+def host_name(unit: str) -> str:
+    """The name by which others know the certificate of *unit*; ``internal`` is kept for private use by ICANN."""
+    return f'{unit.replace("/", "-")}.internal'
+
+
+def read(inputs: state.Inputs, addresses: Iterable[str]) -> UnitCertificate:
+    """What there is, and what is to be asked for; *addresses* are those that the unit is reached at."""
+    name = host_name(inputs.site.unit)
+    kept = cast('Mapping[str, Any]', inputs.memory.get(MEMORY) or {})
+    related = inputs.of(RELATION)
+    names = (name, *sorted(a for a in set(addresses) if not a.startswith('127.')))
+    rows = cast('list[Mapping[str, Any]]', kept.get('requests') or [])
+    before = [_Request(str(r['id']), str(r['csr']), tuple(r['names'])) for r in rows]
+    good = _Good(**kept['good']) if kept.get('good') else None
+    if not related:
+        # Whoever comes by TLS yet is served, with what there was.
+        return UnitCertificate(
+            name=name,
+            chain=good.chain if good else '',
+            key=_key(inputs.unit_secret, good.id) if good else '',
+            memory={MEMORY: {'requests': [], 'good': kept['good']}} if kept else {},
+        )
+    given = {
+        i.csr: (relation.app, i)
+        for relation in related
+        for i in certificates.issued(relation.app_data)
+    }
+    found, problems = _newest(before, given, good, inputs)
+    late = found is not None and _is_late(found, inputs.now)
+    newest = before[0] if before else None
+    over = newest is not None and (
+        newest.names != names
+        or _is_revoked(newest, given)
+        or (late and found is not None and found.id == newest.id)
+    )
+    requests = _current(before, given)
+    if newest is None or over:
+        requests = [_fresh(inputs, names), *requests][:2]
+    status = [*problems, *_refusals(inputs, requests)]
+    if found is None and not status:
+        apps = ', '.join(sorted({r.app for r in related}))
+        status.append(state.Status('waiting', f'waiting for a certificate from {apps}'))
+    return UnitCertificate(
+        name=name,
+        chain=found.chain if found else '',
+        key=_key(inputs.unit_secret, found.id) if found else '',
+        related=True,
+        request=certificates.request(r.csr for r in requests),
+        memory={
+            MEMORY: {
+                'requests': [dataclasses.asdict(r) for r in requests],
+                'good': dataclasses.asdict(found) if found else None,
+            }
+        },
+        status=(*status, *_ageing(found, inputs.now)),
+    )
+
+
+def _newest(
+    requests: Iterable[_Request],
+    given: Mapping[str, tuple[str, certificates.Issued]],
+    kept: _Good | None,
+    inputs: state.Inputs,
+) -> tuple[_Good | None, list[state.Status]]:
+    """The newest certificate that is right, or the one before; and what is wrong with those that are not."""
+    problems: list[state.Status] = []
+    for request in requests:
+        if request.csr.strip() not in given or _is_revoked(request, given):
+            continue
+        app, issued = given[request.csr.strip()]
+        text = '\n'.join((issued.certificate, *issued.chain, issued.ca))
+        digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+        if kept and (kept.id, kept.digest) == (request.id, digest):
+            return kept, problems
+        found = _validated(text, request, inputs, digest)
+        if isinstance(found, _Good):
+            return found, problems
+        problems.append(
+            state.Status('blocked', f'the certificate that {app} gives is not taken: {found}')
+        )
+    return kept, problems
+
+
+def _validated(text: str, request: _Request, inputs: state.Inputs, digest: str) -> _Good | str:
+    from . import x509  # 60 ms, and seldom needed.
+
+    try:
+        chain = x509.chain(text)
+        matches = x509.belong_together(chain[0].pem, _key(inputs.unit_secret, request.id))
+    except x509.InvalidError as e:
+        return str(e)
+    first = chain[0]
+    if not matches:
+        return 'it does not go with the private key'
+    if first.not_after <= inputs.now:
+        return f'it ended on {x509.day(first.not_after)}'
+    if first.not_before > inputs.now:
+        return f'it is good from {x509.day(first.not_before)} only'
+    if not first.names.covers(request.names[0]):
+        return f'it is not for {request.names[0]}'
+    return _Good(
+        id=request.id,
+        digest=digest,
+        chain=''.join(f'{c.pem}\n' for c in chain),
+        not_before=first.not_before,
+        not_after=first.not_after,
+    )
+
+
+def _is_revoked(request: _Request, given: Mapping[str, tuple[str, certificates.Issued]]) -> bool:
+    found = given.get(request.csr.strip())
+    return found is not None and found[1].revoked
+
+
+def _is_late(good: _Good, now: float) -> bool:
+    return good.not_after - now < (good.not_after - good.not_before) / 4
+
+
+def _current(
+    requests: Iterable[_Request], given: Mapping[str, tuple[str, certificates.Issued]]
+) -> list[_Request]:
+    """Those up to the newest that was answered: what is older has been replaced."""
+    out: list[_Request] = []
+    for request in requests:
+        if _is_revoked(request, given):
+            continue
+        out.append(request)
+        if request.csr.strip() in given:
+            break
+    return out
+
+
+def _fresh(inputs: state.Inputs, names: tuple[str, ...]) -> _Request:
+    from . import x509  # 60 ms, and seldom needed.
+
+    mark = state.password(inputs, f'certificate {names}')
+    csr = x509.request(_key(inputs.unit_secret, mark), x509.Names.of(names), unique=mark)
+    return _Request(mark, csr.strip(), names)
+
+
+def _key(secret: str, id_: str) -> str:
+    """A private key on the curve P-256, as PEM (PKCS 8): without the library that takes its time to load."""
+    mac = hmac.new(secret.encode(), f'private key {id_}'.encode(), hashlib.sha512)
+    # 512 bits, so that no remainder is likelier than another (FIPS 186-5, A.2.1).
+    number = int.from_bytes(mac.digest()) % (_ORDER - 1) + 1
+    body = base64.b64encode(_PKCS8 + number.to_bytes(32)).decode()
+    return f'-----BEGIN PRIVATE KEY-----\n{textwrap.fill(body, 64)}\n-----END PRIVATE KEY-----\n'
+
+
+def _refusals(inputs: state.Inputs, requests: list[_Request]) -> Iterator[state.Status]:
+    newest = requests[0].csr.strip() if requests else ''
+    for relation in inputs.of(RELATION):
+        for no in certificates.refused(relation.app_data):
+            if no.csr == newest:
+                text = f'{relation.app} refuses a certificate for this unit: {no.reason}'
+                yield state.Status('blocked', text)
+
+
+def _ageing(found: _Good | None, now: float) -> Iterator[state.Status]:
+    if found is None:
+        return
+    left = found.not_after - now
+    if left <= 0:
+        yield state.Status('blocked', "this unit's certificate has ended")
+    elif left < min(SOON_S, (found.not_after - found.not_before) / 5):
+        yield state.Status('active', f"this unit's certificate ends in {int(left // 86_400)} days")

@@ -1,0 +1,233 @@
+"""TLS between load balancers and a unit: the way there and back, a step at a time, with nothing said too early."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+from charmkit import apache, drive, relations, service, state, testing, unit_tls
+from charmkit.relations import loadbalancer, wire
+
+from . import test_unit_certificate as ours
+from .test_whole_unit import ALONE, HOOK, SPEC
+
+UNIT = 'demo/0'
+TYPES = ('public', 'internal', 'admin')
+PLAIN, SECURE = 8778, 18778
+
+
+def balancer(
+    *by_tls: str, verifies: bool = True, units: tuple[str, ...] = ('lb/0', 'lb/1')
+) -> tuple[relations.Relation, ...]:
+    """One with two units that all endpoint types have; those that are *by_tls* come to the unit so."""
+    bag = {
+        'interface-versions': '[1, 2]',
+        'lb-units': wire.dump(units),
+        'frontends': wire.dump(
+            {
+                s: {
+                    t: {'url': f'https://lb:{PLAIN}', 'ip': ['10.0.0.9'], 'port': PLAIN}
+                    for t in TYPES
+                }
+                for s in ('demo', 'demo-console')
+            }
+        ),
+    }
+    said = {
+        u: {loadbalancer.TLS_TO: wire.dump([UNIT] if u in by_tls else [])} if verifies else {}
+        for u in units
+    }
+    return tuple(
+        relations.Relation(id=30 + n, name=f'{t}-backend', app='lb', app_data=bag, units=said)
+        for n, t in enumerate(TYPES)
+    )
+
+
+class Unit:
+    """A unit whose runs follow on one another, on a machine that does as it is told."""
+
+    def __init__(self) -> None:
+        self.machine = testing.FakeMachine()
+        self.memory: dict[str, Any] = {}
+        self.ca: dict[str, str] | None = {}
+        self.own: dict[int, dict[str, str]] = {}
+        self.desired = state.Desired()
+
+    def run(self, *related: relations.Relation, **more: Any) -> state.Desired:
+        every = {
+            r.name: (dataclasses.replace(r, my_data=self.own.get(r.id, {})),) for r in related
+        }
+        if self.ca is not None:
+            every['certificates'] = (
+                relations.Relation(id=4, name='certificates', app='ca', app_data=self.ca),
+            )
+        inputs = dataclasses.replace(
+            ALONE,
+            relations={**ALONE.relations, **every},
+            memory=self.memory,
+            unit_secret=ours.SEED,
+            fresh='f' * 64,
+            now=ours.NOW,
+            **more,
+        )
+
+        def decide(why: Any, known: state.Inputs) -> state.Desired:
+            return service.desired_state(SPEC, why, known)
+
+        self.desired = drive.drive(self.machine, decide, HOOK, inputs).desired
+        self.memory = json.loads(json.dumps({**self.memory, **self.desired.memory}))
+        self.own = {k: dict(v) for k, v in self.desired.unit_data.items() if isinstance(k, int)}
+        return self.desired
+
+    def certified(self, *related: relations.Relation) -> None:
+        """Asks, and has the answer."""
+        rows = json.loads(
+            self.run(*related).unit_data['certificates']['certificate_signing_requests']
+        )
+        self.ca = ours.answer(rows[0]['certificate_signing_request'])
+
+    @property
+    def published(self) -> dict[str, Any]:
+        """Of the service, on the first relation."""
+        rows = json.loads(self.own[30]['endpoints'])
+        return next(row for row in rows if row['service-name'] == 'demo')
+
+    @property
+    def site(self) -> str:
+        """What Apache has for it."""
+        path = '/etc/apache2/sites-enabled/demo-api.conf'
+        return next(f.content for f in self.desired.host.files if f.path == path)
+
+    @property
+    def listens(self) -> set[int]:
+        """The ports that others reach."""
+        lines = [x.split()[1] for x in self.site.splitlines() if x.startswith('Listen ')]
+        return {int(x.rpartition(':')[2]) for x in lines if not x.startswith('127.')}
+
+    @property
+    def messages(self) -> str:
+        return '; '.join(s.message for s in self.desired.status)
+
+
+@pytest.fixture
+def unit() -> Unit:
+    return Unit()
+
+
+def test_the_whole_way_to_tls_and_back(unit: Unit):
+    unit.certified(*balancer())
+    assert unit.listens == {PLAIN} and 'tls' not in unit.published
+    # Both are served, and load balancers are told.
+    unit.run(*balancer())
+    assert unit.listens == {PLAIN, SECURE} and unit.desired.ports >= {PLAIN, SECURE}
+    assert unit.published['backend-port'] == SECURE
+    assert unit.published['tls'] == {'mode': 'verify', 'server-name': 'demo-0.internal'}
+    # One of them comes by TLS: the other must be served yet.
+    unit.run(*balancer('lb/0'))
+    assert unit.listens == {PLAIN, SECURE}
+    unit.run(*balancer('lb/0', 'lb/1'))
+    assert unit.listens == {SECURE} and PLAIN not in unit.desired.ports
+    assert unit.published['backend-port'] == SECURE
+    # Nobody issues certificates any more: back, with what there was until nobody needs it.
+    unit.ca = None
+    unit.run(*balancer('lb/0', 'lb/1'))
+    assert unit.listens == {PLAIN, SECURE} and 'tls' not in unit.published
+    assert unit.published['backend-port'] == PLAIN
+    unit.run(*balancer('lb/1'))
+    assert unit.listens == {PLAIN, SECURE}
+    unit.run(*balancer())
+    assert unit.listens == {PLAIN} and 'SSLEngine' not in unit.site
+    assert [a.path for a in unit.desired.host.absent if a.path == unit_tls.FILE]
+
+
+def secured(unit: Unit) -> Unit:
+    unit.certified(*balancer())
+    unit.run(*balancer())
+    unit.run(*balancer('lb/0', 'lb/1'))
+    assert unit.listens == {SECURE}
+    return unit
+
+
+def test_the_key_is_in_one_file_that_root_alone_reads(unit: Unit):
+    files = [f for f in secured(unit).desired.host.files if 'PRIVATE KEY' in f.content]
+    assert [(f.path, f.mode, f.owner, f.notify) for f in files] == [
+        (unit_tls.FILE, 0o600, 'root', (apache.SERVICE,))
+    ]
+    said = {**unit.desired.unit_data, **unit.desired.app_data}
+    assert 'PRIVATE KEY' not in json.dumps([dict(bag) for bag in said.values()])
+    assert 'PRIVATE KEY' not in repr(unit.desired)
+
+
+def test_the_certificate_is_written_before_the_sites_that_name_it(unit: Unit):
+    paths = [f.path for f in secured(unit).desired.host.files]
+    sites = [p for p in paths if p.startswith('/etc/apache2/sites-enabled/')]
+    assert paths.index(unit_tls.FILE) < min(paths.index(p) for p in sites)
+    links = [x.path for x in unit.desired.host.links]
+    assert '/etc/apache2/mods-enabled/ssl.load' in links
+    assert 'reqtimeout wsgi ssl' in next(
+        f.content for f in unit.desired.host.files if f.path == apache.CHECK
+    )
+
+
+@pytest.mark.parametrize(
+    ('related', 'why'),
+    [
+        ((), 'there is no load balancer'),
+        (balancer(verifies=False), 'lb cannot verify certificates'),
+        (balancer()[:1], 'no load balancer has the internal endpoints'),
+        (balancer(units=()), 'lb cannot verify certificates'),
+    ],
+)
+def test_http_inside_is_said_with_the_reason(
+    unit: Unit, related: tuple[relations.Relation, ...], why: str
+):
+    unit.certified(*related)
+    unit.run(*related)
+    assert unit.listens == {PLAIN}
+    assert f'http inside: {why}' in unit.messages
+
+
+def test_one_unit_of_the_load_balancer_that_cannot_verify_is_enough_not_to_begin(unit: Unit):
+    first, *rest = balancer()
+    mixed = dataclasses.replace(first, units={**first.units, 'lb/1': {}})
+    unit.certified(mixed, *rest)
+    unit.run(mixed, *rest)
+    assert unit.listens == {PLAIN} and 'tls' not in unit.published
+
+
+def test_a_load_balancer_that_falls_silent_or_gets_a_unit_changes_nothing(unit: Unit):
+    secured(unit)
+    silent = tuple(
+        relations.Relation(id=r.id, name=r.name, app='lb', units={'lb/0': {}}) for r in balancer()
+    )
+    more = balancer('lb/0', 'lb/1', units=('lb/0', 'lb/1', 'lb/2'))
+    for related in (silent, more):
+        unit.run(*related)
+        assert unit.listens == {SECURE} and unit.published['backend-port'] == SECURE
+
+
+def test_while_apache_has_not_taken_it_up_load_balancers_are_told_what_is_in_force(unit: Unit):
+    unit.certified(*balancer())
+    unit.machine.refusing = lambda f: 'no' if f.path.endswith('/demo-api.conf') else ''
+    unit.run(*balancer())
+    assert 'tls' not in unit.published and unit.published['backend-port'] == PLAIN
+    unit.machine.refusing = lambda _: ''
+    unit.run(*balancer())
+    assert unit.published['backend-port'] == SECURE
+
+
+def test_a_deployment_without_the_relation_is_as_it_was(unit: Unit):
+    unit.ca = None
+    unit.run(*balancer())
+    assert unit.listens == {PLAIN} and 'http inside' not in unit.messages
+    assert unit_tls.MEMORY not in unit.memory and 'SSL' not in unit.site
+    assert not any(a.path == unit_tls.FILE for a in unit.desired.host.absent)
+    assert unit.desired.ports == {8778, 8779, 6080}
+
+
+def test_a_daemon_that_listens_by_itself_is_reached_as_before(unit: Unit):
+    rows = json.loads(secured(unit).own[30]['endpoints'])
+    console = next(row for row in rows if row['service-name'] == 'demo-console')
+    assert console['backend-port'] == 6080 and 'tls' not in console

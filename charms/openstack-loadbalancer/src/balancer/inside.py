@@ -1,0 +1,127 @@
+"""TLS between this load balancer and the units behind it: whom it believes, and which units it sends nothing to. Pure.
+
+Certificates of units are verified for requests and for checks alike, with the name that the unit gives over its
+relation (which Juju vouches for). Whoever may have issued them comes over ``receive-ca-cert``, and from the provider
+of this application's own certificates.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from charmkit import Inputs, Status, trust
+from charmkit.relations import Databag, loadbalancer, unit_order, wire
+
+from . import credentials, interface, layout, rotation
+
+MEMORY = 'authorities'
+"""The name in the unit's memory of the authorities in force."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Authorities:
+    """Whom this load balancer believes."""
+
+    certificates: tuple[str, ...] = ()
+    """PEM. What was known last, where nobody says anything now: units may still serve TLS."""
+    known_now: bool = False
+    """Somebody says so now."""
+    problems: tuple[str, ...] = ()
+    memory: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+
+
+def read(inputs: Inputs, found: credentials.Credentials) -> Authorities:
+    """From both relations."""
+    given = trust.read(inputs)
+    own = (trust.readable(c.ca) for c in found.by_type.values() if c.ca)
+    related = inputs.of(credentials.RELATION)
+    every = tuple(dict.fromkeys((*given.certificates, *(c for c in own if c and related))))
+    kept = tuple(cast('list[str]', inputs.memory.get(MEMORY) or []))
+    return Authorities(
+        certificates=every or kept,
+        known_now=bool(every),
+        problems=given.problems,
+        memory={**given.memory, **({MEMORY: list(every or kept)} if every or kept else {})},
+    )
+
+
+def reachable(
+    asked: interface.Request, found: Authorities, *, http_backends: bool
+) -> interface.Request:
+    """*asked* without the units that nothing may be sent to, each with the reason."""
+    http = {e.service for e in asked.endpoints if e.protocol == 'http'}
+    refused: dict[str, str] = {}
+    for server in asked.servers:
+        if server.server_name and not found.certificates:
+            refused[server.unit] = (
+                f'{server.service}: it serves TLS, and nobody says who may have issued its certificate '
+                '(relate receive-ca-cert)'
+            )
+        elif server.service in http and not (server.server_name or http_backends):
+            refused[server.unit] = (
+                f'{server.service}: it serves no TLS, and http-backends is false'
+            )
+    if not refused:
+        return asked
+    return dataclasses.replace(
+        asked,
+        servers=tuple(s for s in asked.servers if s.unit not in refused),
+        refused_units={**asked.refused_units, **refused},
+    )
+
+
+def reply(
+    app: str, found: Authorities, what: layout.Layout, before: Databag, *, in_force: bool
+) -> Databag:
+    """What this unit says to *app*, where it said *before*: to which of its units it comes by TLS."""
+    if not found.known_now:
+        return {}
+    if not in_force:
+        return {loadbalancer.TLS_TO: before.get(loadbalancer.TLS_TO, '[]')}
+    units = {
+        s.unit
+        for b in what.backends
+        for s in b.servers
+        if s.server_name and s.unit.rpartition('/')[0] == app
+    }
+    return {loadbalancer.TLS_TO: wire.dump(sorted(units, key=unit_order))}
+
+
+def statuses(
+    found: Authorities,
+    what: layout.Layout,
+    workers: Iterable[rotation.Worker],
+    *,
+    edge: bool,
+) -> Iterator[Status]:
+    """What the operator should know; *edge*: clients come by TLS."""
+    for text in found.problems:
+        yield Status('blocked', text)
+    yield from _not_verified(what, [w for w in workers if w.current])
+    plain = sorted(
+        {
+            b.service
+            for b in what.backends
+            if b.protocol == 'http'
+            for s in b.servers
+            if not s.server_name
+        }
+    )
+    if plain and edge:
+        yield Status('active', f'http inside, to {", ".join(plain)}')
+
+
+def _not_verified(what: layout.Layout, workers: Iterable[rotation.Worker]) -> Iterator[Status]:
+    """Units whose certificate is not accepted: they get no request."""
+    secure = {(b.name, s.name): s.unit for b in what.backends for s in b.servers if s.server_name}
+    wrong: dict[str, str] = {}
+    for worker in workers:
+        for key, seen in worker.servers.items():
+            if key in secure and not seen.up and seen.handshake:
+                wrong[secure[key]] = seen.handshake
+    for unit, why in sorted(wrong.items(), key=lambda item: unit_order(item[0])):
+        yield Status(
+            'blocked', f'{unit} gets no requests: its certificate is not accepted ({why})'
+        )
