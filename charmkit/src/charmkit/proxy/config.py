@@ -84,6 +84,16 @@ class Frontend:
     """Networks that begin each connection with the PROXY protocol."""
     forwarded_from: tuple[str, ...] = ()
     """Networks whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed."""
+    public: bool = False
+    """Outsiders come here: they cannot say who they are by the headers in which services are told that."""
+    denied_methods: tuple[str, ...] = ()
+    """Answered 405."""
+    max_body: int = 0
+    """The longest body that a request may announce, bytes; 0: any."""
+    requests_limit: int = 0
+    """Requests of one client in ten seconds, beyond which they are answered 429; 0: any number."""
+    logins_limit: int = 0
+    """Wrong passwords of one client in a minute, after which none of it is tried any more; 0: any number."""
     tls: Tls | None = None
     """None: whoever comes speaks HTTP."""
     changed_over: bool = False
@@ -146,6 +156,15 @@ class Backend:
     check: Check = Check()
 
 
+@dataclasses.dataclass(frozen=True)
+class Peer:
+    """A unit that shares its counters of clients."""
+
+    name: str
+    address: str
+    port: int
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ready:
     """Where ``/ready`` says whether this haproxy wants clients; always on loopback."""
@@ -180,5 +199,9 @@ class Config:
     """Log every request, not only those that went wrong."""
     authorities: tuple[str, ...] = ()
     """Who may have issued the certificates of servers, PEM."""
+    peers: tuple[Peer, ...] = ()
+    """Units that share counters, this one among them."""
+    syslog: tuple[str, ...] = ()
+    """Where the log goes besides, ``HOST:PORT`` (UDP)."""
     keep_states: bool = False
     """Take the administrative state of servers over a reload from :data:`haproxy.STATE_FILE`."""

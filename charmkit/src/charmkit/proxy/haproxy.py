@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 
 from .. import limits
-from . import config, rules, tls
+from . import config, edge, rules, tls
 
 SELF = 'lb_self'
 """The backend whose one server says whether this unit wants clients (``/ready``)."""
@@ -59,6 +59,7 @@ def render(what: config.Config) -> Rendered:
         _defaults(what),
         _ready(what.ready, lists),
         *_metrics(what.metrics, what.ends),
+        *edge.sections(what),
         *(section for f in what.frontends for section in _frontends(f, lists)),
         *(_backend(b, authorities) for b in what.backends),
     ]
@@ -83,8 +84,8 @@ def _global(what: config.Config) -> str:
     states = f'    server-state-file {STATE_FILE}\n' if what.keep_states else ''
     return f"""\
 global
-    log /dev/log local0
-    chroot /var/lib/haproxy
+    log /dev/log len 8192 local0
+{edge.syslog(what)}    chroot /var/lib/haproxy
     stats socket {ADMIN_SOCKET} mode 600 level admin
     user haproxy
     group haproxy
@@ -116,7 +117,7 @@ defaults common
 
 defaults http from common
     mode http
-    option httplog
+    log-format {edge.log_format()}
 {normal}    option idle-close-on-response
     option http-keep-alive
 
@@ -218,7 +219,7 @@ def _frontends(f: config.Frontend, lists: rules.Lists) -> Iterator[str]:
 def _frontend(f: config.Frontend, first: tuple[str, ...], lists: rules.Lists) -> str:
     lines = [*first]
     if f.mode == 'http':
-        lines += rules.http(f, lists)
+        lines += (*edge.logged(f), *rules.http(f, lists))
         # A unit that gives its VIPs away: a client whose connection ends makes the next one elsewhere.
         lines.append(
             f'http-after-response set-header connection close if {{ nbsrv({SELF}) lt 1 }}'

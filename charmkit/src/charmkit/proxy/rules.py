@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 from collections.abc import Iterable, Iterator
 
-from . import config
+from . import config, edge
 
 _INLINE = 20
 """A line of haproxy.cfg has room for 64 words; a longer list than this goes into a file."""
@@ -64,6 +64,7 @@ def http(f: config.Frontend, lists: Lists) -> Iterator[str]:
     if f.allowed is not None:
         yield from _refuse('http-request deny deny_status 403', f.allowed, lists)
     yield 'http-request deny deny_status 405 if { method TRACE CONNECT }'
+    yield from edge.requests(f)
     yield from _paths(f, lists)
     yield from _hosts(f, lists)
     if f.small_bodies:

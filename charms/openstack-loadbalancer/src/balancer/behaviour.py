@@ -28,7 +28,8 @@ _CHECK_KEYS = (
 )  # fmt: skip
 _TIMEOUT_KEYS = ('client', 'server', 'queue', 'tunnel')
 _MAXCONN_KEYS = ('frontend', 'server')
-_EXPOSURE_KEYS = ('public', 'denied-paths', 'allowed-cidrs')
+_EXPOSURE_KEYS = ('public', 'denied-paths', 'denied-methods', 'max-body', 'allowed-cidrs')
+_METHODS = ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,12 @@ class Behaviour:
         default_factory=dict[str, tuple[str, ...]]
     )
     """By endpoint type, the only networks that are served; absent: all; empty: none."""
+    denied_methods: Mapping[str, tuple[str, ...]] = dataclasses.field(
+        default_factory=dict[str, tuple[str, ...]]
+    )
+    """By endpoint type, methods that are answered 405."""
+    max_body: int = 0
+    """The longest body that a request may announce, bytes; 0: any."""
     not_public: bool = False
     """Never on a public frontend, whoever asks for it."""
 
@@ -202,11 +209,30 @@ def _exposed(base: Behaviour, value: object, where: str, *, operator: bool) -> B
         allowed[_type(t, where)] = tuple(
             str(validation.network(n, f'{where} allowed-cidrs')) for n in found
         )
+    methods = dict(base.denied_methods)
+    for t, found in validation.mapping(
+        data.get('denied-methods'), f'{where} denied-methods'
+    ).items():
+        more = tuple(
+            validation.one_of(m, f'{where} denied-methods', _METHODS)
+            for m in validation.items(found, f'{where} denied-methods')
+        )
+        methods[_type(t, where)] = tuple(dict.fromkeys((*methods.get(t, ()), *more)))
+    most = base.max_body
+    if data.get('max-body') is not None:
+        most = validation.integer(data['max-body'], f'{where} max-body', 1, 2**40)
     shut = base.not_public
     if data.get('public') is not None:
         public = validation.boolean(data['public'], f'{where} public')
         shut = not public if operator else shut or not public
-    return dataclasses.replace(base, denied_paths=denied, allowed_cidrs=allowed, not_public=shut)
+    return dataclasses.replace(
+        base,
+        denied_paths=denied,
+        denied_methods=methods,
+        max_body=most,
+        allowed_cidrs=allowed,
+        not_public=shut,
+    )
 
 
 def _type(value: object, where: str) -> str:

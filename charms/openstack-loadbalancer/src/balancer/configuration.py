@@ -34,6 +34,13 @@ class Unit:
     strict_hosts: bool = True
     log_requests: bool = False
     in_service: bool = True
+    requests_limit: int = 0
+    logins_limit: int = 0
+    """Of each public client; 0: none (:class:`charmkit.proxy.config.Frontend`)."""
+    peers: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """The address of each unit that counts clients together with this one, itself among them."""
+    peers_port: int = 8406
+    syslog: tuple[str, ...] = ()
     authorities: tuple[str, ...] = ()
     """Who may have issued the certificates of units behind, PEM."""
     tls: tls.Tls = dataclasses.field(default_factory=tls.Tls)
@@ -64,6 +71,13 @@ def configuration(
         descriptors=unit.descriptors,
         threads=unit.threads,
         log_requests=unit.log_requests,
+        peers=tuple(
+            config.Peer(u.replace('/', '-'), a, unit.peers_port)
+            for u, a in sorted(unit.peers.items())
+        )
+        if unit.requests_limit or unit.logins_limit
+        else (),
+        syslog=unit.syslog,
         authorities=unit.authorities
         if any(s.server_name for b in what.backends for s in b.servers)
         else (),
@@ -75,6 +89,7 @@ def _frontend(f: layout.Frontend, unit: Unit) -> config.Frontend:
     how = f.behaviour
     denied = {path for t in f.types for path in how.denied_paths.get(t, ())}
     hidden = config.HIDDEN_PATHS if 'public' in f.types else config.SERVER_PATHS
+    public = 'public' in f.types
     ends = unit.tls.of(f.types) if f.protocol == 'http' else None
     hosts = [h.seen('https' if ends else 'http') for h in f.hosts]
     return config.Frontend(
@@ -93,6 +108,13 @@ def _frontend(f: layout.Frontend, unit: Unit) -> config.Frontend:
         small_bodies=how.small_bodies,
         proxy_protocol_from=unit.proxy_protocol_from,
         forwarded_from=unit.forwarded_from,
+        public=public,
+        denied_methods=tuple(
+            dict.fromkeys(m for t in f.types for m in how.denied_methods.get(t, ()))
+        ),
+        max_body=how.max_body,
+        requests_limit=unit.requests_limit if public else 0,
+        logins_limit=unit.logins_limit if public and f.type == 'identity' else 0,
         tls=ends,
         changed_over=f.protocol == 'http' and unit.tls.changed_over(f.types),
     )

@@ -138,10 +138,26 @@ def _config(
         strict_hosts=opts.exposure.strict_hosts,
         log_requests=opts.log_requests,
         in_service=now.serving,
+        requests_limit=opts.requests_limit,
+        logins_limit=opts.logins_limit,
+        peers=_peers(known, now),
+        peers_port=opts.peers_port,
+        syslog=opts.syslog,
         authorities=known.authorities.certificates,
         tls=known.tls,
     )
     return configuration.configuration(now.layout, unit, disabled)
+
+
+def _peers(known: decision.RunInputs, now: decision.Decision) -> dict[str, str]:
+    """By unit, where it counts clients together with the others."""
+    members = {u: known.others[u].addresses for u in now.members if u in known.others}
+    every = {**members, known.inputs.site.unit: now.addresses}
+    found = {
+        u: [a for t in ('internal', 'admin', 'public') for a in by_type.get(t, ())]
+        for u, by_type in every.items()
+    }
+    return {u: addresses[0] for u, addresses in found.items() if addresses}
 
 
 def ready_url(known: decision.RunInputs) -> str:

@@ -67,6 +67,8 @@ class Frontend:
     behaviour: behaviour.Behaviour
     hosts: tuple[Outside, ...]
     """The only hosts that a request may name."""
+    type: str = ''
+    """The service's, in the catalogue."""
     backend: str
 
 
@@ -321,6 +323,7 @@ def _frontend(
         protocol=claim.endpoint.protocol,
         behaviour=claim.behaviour,
         hosts=tuple(dict.fromkeys(hosts)),
+        type=claim.endpoint.type,
         backend=f'{claim.endpoint.service}.{types[0]}',
     )
 

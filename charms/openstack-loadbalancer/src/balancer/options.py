@@ -13,6 +13,7 @@ from charmkit.relations import ENDPOINT_TYPES
 from . import behaviour, exposure, interface, validation
 
 _MOST_YAML = 65_536
+_MOST_PLACES = 4
 Held = Callable[[str, Any], str]
 SERVICE_OPTIONS = 'service-options'
 
@@ -41,6 +42,12 @@ class Options:
     """How long connections stay with a unit that gives its VIPs away."""
     tls_minimum: Literal['1.2', '1.3'] = '1.2'
     tls_transition_s: float = 3600
+    requests_limit: int = 0
+    """Of each public client in ten seconds; 0: none."""
+    logins_limit: int = 0
+    """Wrong passwords of each public client in a minute; 0: any number."""
+    peers_port: int = 8406
+    syslog: tuple[str, ...] = ()
     http_backends: bool = True
     """Units that serve no TLS get requests too."""
     tls_secret: str = ''
@@ -138,7 +145,7 @@ def _options(v: Mapping[str, Any]) -> Options:
             hostnames={t: found[0] for t, found in v['hostnames'].items()},
             service_options=v['service-options'],
             strict_hosts=v['strict-hosts'],
-            reserved_ports={v['ready-port']: 'ready-port', v['metrics-port']: 'metrics-port'},
+            reserved_ports={v[n]: n for n in (*PORTS, *(('peers-port',) if _shares(v) else ()))},
         ),
         vips=v['vip'],
         maxconn=v['maxconn'],
@@ -158,9 +165,18 @@ def _options(v: Mapping[str, Any]) -> Options:
         handover_s=v['handover-timeout'],
         tls_minimum=v['tls-minimum'],
         tls_transition_s=v['tls-transition'],
+        requests_limit=v['rate-limit'],
+        logins_limit=v['login-limit'],
+        peers_port=v['peers-port'],
+        syslog=v['syslog-to'],
         http_backends=v['http-backends'],
         tls_secret=v['tls-secret'],
     )
+
+
+def _shares(v: Mapping[str, Any]) -> bool:
+    """Units share counters of clients."""
+    return bool(v['rate-limit'] or v['login-limit'])
 
 
 _Reader = Callable[[Any, str], Any]
@@ -210,6 +226,21 @@ def _addresses(value: object, name: str) -> tuple[str, ...]:
     if twice:
         raise validation.InvalidError(f'{name} has {twice} twice')
     return found
+
+
+def _places(value: object, name: str) -> tuple[str, ...]:
+    """``HOST:PORT``, an address of IPv6 in brackets; at most four."""
+    found = _text(value, name).split()
+    if len(found) > _MOST_PLACES:
+        raise validation.InvalidError(f'{name} has more than {_MOST_PLACES} places')
+    for place in found:
+        host, colon, port = place.rpartition(':')
+        inner = host[1:-1] if host.startswith('[') and host.endswith(']') else ''
+        if not (colon and host and port.isdecimal()) or (':' in host and not inner):
+            raise validation.InvalidError(f'{name} is not HOST:PORT: {validation.shown(place)}')
+        validation.host(inner or host, name)
+        validation.port(int(port), name)
+    return tuple(found)
 
 
 def _outside(value: object, name: str) -> dict[str, tuple[exposure.Outside, ...]]:
@@ -287,6 +318,10 @@ _READERS: Mapping[str, tuple[_Reader, Any]] = {
     'tls-transition': (_number(0, 2_592_000), 3600),
     'tls-secret': (_secret, ''),
     'http-backends': (validation.boolean, True),
+    'rate-limit': (_number(0, 1_000_000), 0),
+    'login-limit': (_number(0, 100_000), 0),
+    'peers-port': (_number(1, 65535), 8406),
+    'syslog-to': (_places, ''),
 }
 """How each option is read, and its default."""
 

@@ -12,6 +12,7 @@ from typing import Any
 import bad_times
 import lossless
 import outside
+import public_edge
 import speed
 import starving
 
@@ -19,7 +20,7 @@ import starving
 def main() -> None:
     name = sys.argv[1]
     arguments: dict[str, Any] = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
-    modules: list[Any] = [lossless, outside, speed, bad_times, starving]
+    modules: list[Any] = [lossless, outside, speed, bad_times, starving, public_edge]
     if name == 'secured':
         import secured  # It alone needs cryptography.
 

@@ -191,7 +191,8 @@ DIRECTIVES = {
     '#', 'global', 'description', 'log', 'chroot', 'stats', 'user', 'group', 'fd-hard-limit', 'maxconn', 'nbthread',
     'hard-stop-after', 'mworker-max-reloads', 'server-state-file', 'localpeer', 'defaults', 'mode',
     'option', 'retries', 'timeout', 'load-server-state-from-file', 'default-server', 'frontend',
-    'bind', 'monitor-uri', 'monitor', 'http-request', 'backend', 'server', 'default_backend',
+    'bind', 'monitor-uri', 'monitor', 'http-request', 'http-response', 'log-format', 'backend',
+    'server', 'default_backend',
     'balance', 'retry-on', 'http-check', 'hash-type', 'tcp-request', 'http-after-response',
 }  # fmt: skip
 

@@ -252,7 +252,7 @@ def test_sixteen_statuses_are_not_too_many() -> None:
         ({'maxconn': {'unit': 1}}, "image maxconn has no 'unit'; there are frontend, server"),
         (
             {'exposure': {'denied': {}}},
-            "image exposure has no 'denied'; there are allowed-cidrs, denied-paths, public",
+            "image exposure has no 'denied'; there are allowed-cidrs, denied-methods, denied-paths, max-body, public",
         ),
     ],
 )

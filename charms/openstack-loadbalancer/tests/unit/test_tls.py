@@ -147,7 +147,7 @@ def test_without_a_certificate_there_is_no_word_of_tls(
     ctx: Ctx, machine: machines.FakeMachine
 ) -> None:
     out = again(ctx, usual.state(usual.keystone()))
-    assert 'ssl' not in machine.file(haproxy.CONFIG)
+    assert ' ssl ' not in machine.file(haproxy.CONFIG)
     assert not any('certificates' in d.path for d in machine.desired.directories)
     assert urls(out)['public'] == 'http://10.1.0.5:5000/v3'
     assert not list(out.secrets)
