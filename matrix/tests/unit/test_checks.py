@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from matrix.grammar import located, problem
 from matrix.history import journal, periods
-from matrix.judge import checks, expect, recovery, safety, service, stats, trial, verdict
+from matrix.judge import checks, expect, ran, recovery, safety, service, stats, trial, verdict
 
 PASS, UNKNOWN, FAIL = verdict.Outcome.PASS, verdict.Outcome.UNKNOWN, verdict.Outcome.FAIL
 
@@ -85,7 +85,7 @@ def test_periods_fill_the_test_and_do_not_overlap(faults: list[tuple[float, floa
         for n, (start, length) in enumerate(faults)
     ]
     of = c.trial_of(c.note(0, 'load'), *some, c.note(120, 'test.complete'), expected=SHORT)
-    spans = sorted(span for every in service.spans(of).values() for span in every)
+    spans = sorted(span for every in ran.spans(of).values() for span in every)
     assert (spans[0][0], spans[-1][1]) == (0, 120)
     assert all(one[1] == other[0] for one, other in itertools.pairwise(spans))
 
@@ -98,7 +98,7 @@ LOAD = c.note(
 
 
 def _load(*parts: c.Line, expected: expect.Expect | None = None) -> verdict.Verdict:
-    return service.load(
+    return ran.load(
         c.trial_of(LOAD, c.note(60, 'load.end', {'seconds': 59}), *parts, expected=expected)
     )
 
@@ -129,7 +129,7 @@ def test_a_kind_may_have_had_nothing_to_do_for_a_while_but_not_for_ever() -> Non
 
     def found(end: float, gave_away: list[located.Plain], *parts: c.Line) -> str:
         over = c.note(end, 'load.end', {'seconds': end - 1, 'gave_away': gave_away})
-        return service.load(c.trial_of(load, over, c.ops(1, end), *parts)).sentence
+        return ran.load(c.trial_of(load, over, c.ops(1, end), *parts)).sentence
 
     assert 'ran in every period' in found(20, ['change'])
     assert found(20, []) == 'no change ran before any fault'
@@ -156,7 +156,7 @@ def test_load_that_never_worked_while_a_fault_struck_is_for_others_to_judge() ->
 
 
 def test_no_load_is_unknown_and_says_why() -> None:
-    assert service.load(c.trial_of(c.note(1, 'load.none', 'no port'))).sentence == 'no port'
+    assert ran.load(c.trial_of(c.note(1, 'load.none', 'no port'))).sentence == 'no port'
     assert _load().outcome is UNKNOWN
 
 
@@ -164,12 +164,12 @@ def test_a_load_of_the_bundles_own_that_does_not_speak_proves_nothing_unless_tha
     None
 ):
     own = c.note(1, 'load', {'kinds': [], 'rate': 0, 'own': True, 'writes': []})
-    assert service.load(c.trial_of(own)).outcome is UNKNOWN
+    assert ran.load(c.trial_of(own)).outcome is UNKNOWN
     mute = expect.Expect(operations=False)
-    assert service.load(c.trial_of(own, expected=mute)).outcome is PASS
-    assert service.load(c.trial_of(own, c.op(5))).outcome is PASS
+    assert ran.load(c.trial_of(own, expected=mute)).outcome is PASS
+    assert ran.load(c.trial_of(own, c.op(5))).outcome is PASS
     silent = c.trial_of(own, c.op(5), c.fault(10, 11, 40), c.op(90))
-    assert service.load(silent).sentence == 'no operation ran while faults struck'
+    assert ran.load(silent).sentence == 'no operation ran while faults struck'
 
 
 # Errors.

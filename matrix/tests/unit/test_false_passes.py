@@ -80,9 +80,38 @@ def _mute() -> Line:
     return [*note(0.3, 'load', said), *note(69, 'load.end', {'seconds': 68.7})]
 
 
+END_OF_LOAD: Line = note(69, 'load.end', {'seconds': 68.7})
+OWN: Line = note(
+    0.3, 'load', {'kinds': [], 'rate': 0, 'sentence': 'own', 'writes': [], 'own': True}
+)
+
+
+def own_writes(
+    value: Callable[[int], located.Plain],
+    read: Callable[[int], bool],
+    *,
+    missed: bool | None = None,
+) -> Line:
+    """A load of the bundle's own; `missed`: what it says of what was never written."""
+    said: located.Plain = {'kinds': [], 'rate': 0, 'sentence': 'own', 'writes': [['put', 'get']], 'own': True}  # fmt: skip
+    if missed is not None:
+        said = {**said, 'nothing': [['get', 'get of nothing']]}
+    found: Line = [*note(0.3, 'load', said)]
+    for n in range(130):
+        found += op(0.5 + n / 2, 'put', value=value(n))
+        found += op(0.7 + n / 2, 'get', value=value(n), answer=read(n))
+        found += op(66 + n / 100, 'get', value=value(n), answer=read(n))
+        if missed is not None:
+            found += op(0.8 + n / 2, 'get of nothing', value='no', answer=missed)
+    return [*found, *END_OF_LOAD]
+
+
 HONEST: dict[str, tuple[Line, ...]] = {
     'a fault under load': (START, LOADED, STRUCK, MODEL, END),
     'writes that are read back': (START, writes(lambda _: True, control=True), STRUCK, MODEL, END),
+    'a client of the bundle that may miss': (
+        START, own_writes(lambda n: f'k{n}', lambda _: True, missed=True), STRUCK, MODEL, END,
+    ),
     'a test without chaos': (note(0, 'test.start', 'test'), STATUS, done('matrix.tasks.deploy'), END),
     'no fault, as was asked': (
         START, LOADED, planned(), note(9, 'control.run'), MODEL, END,
@@ -187,6 +216,55 @@ WAYS: dict[str, tuple[tuple[Line, ...], str]] = {
     'tokens that nobody shows': (
         (START, note(0.3, 'load', {**_LOAD, 'kinds': ['token.issue', 'token.validate'], 'weights': [1, 1]}), ops(0.5, 68, 'token.issue', answer='t'), ops(0.7, 68, 'token.validate', 'info'), note(69, 'load.end', {'seconds': 68.7}), STRUCK, MODEL, END),  # pyright: ignore[reportGeneralTypeIssues]
         'token.validate failed',
+    ),
+    'a load that rests while a fault bites, and works while it recovers': (
+        (START, OWN, ops(0.5, 9.8, 'x'), ops(20.1, 68, 'x'), END_OF_LOAD, STRUCK, MODEL, END),
+        'no operation ran while freeze struck api/0',
+    ),
+    'a load that begins after the faults': (
+        (START, note(51, 'load', _LOAD), ops(51, 68), note(69, 'load.end', {'seconds': 18}), STRUCK, MODEL, END),
+        'before any fault',
+    ),
+    'a fault for which no load was there': (
+        (START, LOADED, planned('e1'), fault(69.3, 69.4, 69.5), MODEL, END), 'no operation ran once the faults were healed',
+    ),
+    'a service that stays dead until the test ends': (
+        (START, expects(ha=False), note(0.3, 'load', _LOAD), ops(0.5, 9.9), ops(10, 48, how='fail'), note(48, 'load.end', {'seconds': 47.7}), STRUCK, note(48, 'test.complete', 'test'), STATUS, fingerprints('before'), note(47, 'fingerprint', {'moment': 'after', 'applications': {'api': {'units': ['a', 'a']}}}), done(at=47)),
+        'never worked again once the faults were healed',
+    ),
+    'a fault that strikes nobody': ((START, LOADED, planned('e1'), fault(targets=()), MODEL, END), 'struck nobody'),
+    'a fault of another kind': (
+        (START, LOADED, planned('e1', kind='netsplit'), fault(kind='kill'), MODEL, END), 'was to be netsplit, and was kill',
+    ),
+    'a model without applications': (
+        (note(0, 'test.start', 'test'), LOADED, STRUCK, STATUS, note(8, 'fingerprint', {'moment': 'before', 'applications': {}}), note(68, 'fingerprint', {'moment': 'after', 'applications': {}}), done(), END),
+        'had no application',
+    ),
+    'statuses of machines alone': (
+        (START, LOADED, STRUCK, [(0.2, journal.Status('machine 0', 'started'))], fingerprints('before', 'after'), done(), END),
+        'was ever seen',
+    ),
+    'a test in which no rule was done': ((START, LOADED, STRUCK, STATUS, fingerprints('before', 'after'), END), 'no rule came to its end'),
+    'chaos that was broken off': (
+        (START, LOADED, STRUCK, STATUS, fingerprints('before', 'after'), done(phase='cancelled'), END), 'was broken off',
+    ),
+    'a second test of nothing': (
+        (START, LOADED, STRUCK, MODEL, END, note(71, 'test.start', 'other'), note(72, 'test.complete', 'other')), 'no rule came',
+    ),
+    'writes that all write the same': (
+        (START, own_writes(lambda _: 'k', lambda _: True, missed=True), STRUCK, MODEL, END), 'nothing tells one from another',
+    ),
+    'writes that do not say what': (
+        (START, own_writes(lambda _: None, lambda _: True, missed=True), STRUCK, MODEL, END), 'does not say what it wrote',
+    ),
+    'a client that finds everything': (
+        (START, own_writes(lambda n: f'k{n}', lambda _: True), STRUCK, MODEL, END), 'has ever missed anything',
+    ),
+    'a client that finds what was never written': (
+        (START, own_writes(lambda n: f'k{n}', lambda _: True, missed=False), STRUCK, MODEL, END), 'never written',
+    ),
+    'a client that asks nobody': (
+        (START, OWN, ops(0.5, 68, 'x', took=0.00001), END_OF_LOAD, STRUCK, MODEL, END), 'asks nobody',
     ),
 }  # fmt: skip
 

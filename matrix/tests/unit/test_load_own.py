@@ -77,6 +77,7 @@ GOOD = """
 import asyncio
 from matrix.load import record
 WRITES = [('put', 'get')]
+NOTHING = [('get', 'get of nothing')]
 async def end_to_end(model, logger):
     logger.info('begins')
     with record.operation('put', value='k', endpoint='http://x'):
@@ -119,6 +120,7 @@ def test_a_load_of_the_bundles_own_says_what_it_does(tmp_path: pathlib.Path) -> 
     _bundle(tmp_path, 'end_to_end.py', GOOD)
     written = _go(_find(tmp_path), lambda so_far: ('slow', 'invoke', '') in _ops(so_far))
     assert _notes(written)[0]['writes'] == [['put', 'get']]
+    assert _notes(written)[0]['nothing'] == [['get', 'get of nothing']]
     assert _notes(written)[0]['own'] is True
     ended = {key: n for key, n in _ops(written).items() if key[1] != 'invoke'}
     assert ended == {
@@ -158,7 +160,7 @@ def test_a_load_that_ends_or_cannot_begin_is_never_passed_over(
 PROGRAM = """#!/bin/sh
 echo "model $1"
 echo 'this is an error' >&2
-echo '{"writes": [["put", "get"]]}'
+echo '{"writes": [["put", "get"]], "nothing": [["get", "no get"]]}'
 echo '{"op": "put", "id": "1", "phase": "invoke", "value": "k"}'
 echo '{"op": "put", "id": "1", "phase": "ok", "value": "k", "endpoint": "http://x"}'
 echo '{"op": "get", "id": "2", "phase": "fail", "error": "http 404"}'
@@ -190,6 +192,7 @@ def test_an_executable_says_what_it_does_and_leaves_no_process(
         ('get', 'fail', 'http 404'): 1,
     }
     assert _notes(written)[-1]['writes'] == [['put', 'get']]
+    assert _notes(written)[-1]['nothing'] == [['get', 'no get']]
     child = int((tmp_path / 'child').read_text())
     deadline = (
         time.monotonic() + 5

@@ -309,6 +309,7 @@ def test_a_run_is_judged_again_with_the_bundles_own_checks(
     with writing.opened(tmp_path / 'journal.jsonl', lambda _: None) as write:
         write(journal.Note(notes.RUN, {'bundle': str(tmp_path / 'bundle.yaml'), 'words': []}))
         write(journal.Note(notes.TEST_START, 'first'))
+        write(journal.Note(notes.RULE_DONE, {'task': 'tests.mine.check', 'phase': 'complete'}))
         write(journal.Note(notes.TEST_COMPLETE, 'first'))
     assert cli.main(['check', str(tmp_path)]) == 0
     (tmp_path / 'tests' / 'mine.py').write_text(_CHECK)

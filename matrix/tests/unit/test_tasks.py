@@ -20,9 +20,9 @@ from matrix import model, tasks
 from matrix.faults import fault
 from matrix.grammar import problem, suite
 from matrix.history import journal
-from matrix.load import openloop
+from matrix.load import openloop, record
 from matrix.plans import plan, planfile, snapshot
-from matrix.tasks import planning
+from matrix.tasks import chaosrun, planning
 
 
 def _plan(folder: pathlib.Path, *events: dict[str, Any]) -> pathlib.Path:
@@ -430,3 +430,47 @@ def test_every_wait_has_its_reason_and_ends_with_none(tmp_path: pathlib.Path) ->
     assert not any(
         isinstance(one, journal.Note) and one.kind == 'refused' for one in execution.written
     )
+
+
+@pytest.mark.parametrize(('again', 'waited'), [(3.0, True), (None, False)])
+def test_the_chaos_goes_on_until_what_is_asked_works_again_or_its_time_is_over(
+    tmp_path: pathlib.Path, again: float | None, waited: bool
+) -> None:
+    stage = Stage()
+    execution = Execution(
+        tmp_path,
+        faults={'freeze': stage.fault()},
+        chaos_plan=_plan(tmp_path, {'at': 0, 'hold': 1}),
+    )
+    said = record.Record(execution.written.append)
+    said.put(journal.Operation('1', 'get', 'invoke'))
+    said.put(journal.Operation('1', 'get', 'ok'))
+    execution.execution.clients.append(said)
+    execution.execution.loaded.set()
+
+    async def go() -> float:
+        loop = asyncio.get_running_loop()
+        chaos = asyncio.ensure_future(execution.task(tasks.chaos, control=1))
+        while 'recovery' not in execution.notes('phase'):
+            await asyncio.sleep(0.1)
+        healed = loop.time()
+        said.put(journal.Operation('2', 'get', 'invoke'))
+        if again is not None:
+            await asyncio.sleep(again)
+            said.put(journal.Operation('2', 'get', 'ok'))
+        await chaos
+        return loop.time() - healed
+
+    took, _ = on_virtual_clock(go())
+    assert (took < 10) == waited
+    assert took < 40
+    assert any('until get works again' in str(one) for one in execution.notes('waits'))
+
+
+def test_what_works_again_is_told_from_what_was_not_tried() -> None:
+    not_again = chaosrun._not_again  # pyright: ignore[reportPrivateUsage]
+    assert not_again({'a': (5, 5)}, {'a': (6, 6), 'b': (2, 0)}) == 'b'
+    assert not_again({'a': (5, 5), 'b': (2, 0)}, {'a': (6, 6), 'b': (2, 0)}) == ''
+    assert not_again({'a': (5, 5)}, {'a': (5, 5)}) is None
+    assert not_again({'a': (5, 5)}, {'a': (6, 5)}) == 'a'
+    assert not_again({}, {}) is None

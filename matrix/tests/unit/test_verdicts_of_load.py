@@ -6,7 +6,7 @@ import chronicle as c
 
 from matrix.grammar import located
 from matrix.history import journal
-from matrix.judge import expect, service, trial, verdict
+from matrix.judge import expect, ran, service, trial, verdict
 from matrix.judge.verdict import Signature, Verdict
 
 PASS, FAIL, UNKNOWN = verdict.Outcome.PASS, verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN
@@ -20,7 +20,7 @@ def load(
 ) -> Verdict:
     said: dict[str, located.Plain] = {'kinds': [*kinds], 'rate': rate, 'writes': []}
     over = c.note(end, 'load.end', {'seconds': end - 1})
-    return service.load(c.trial_of(c.note(1, 'load', said), over, *parts))
+    return ran.load(c.trial_of(c.note(1, 'load', said), over, *parts))
 
 
 def test_load_in_whole_verdicts() -> None:
@@ -39,7 +39,7 @@ def test_load_in_whole_verdicts() -> None:
         Signature('load', 'get', 'before'),
     )
     assert load(*(c.op(at, how='fail') for at in range(2, 6)), rate=0.1).outcome is PASS
-    assert service.load(c.trial_of(c.note(1, 'load.none', 'no port'))) == Verdict(
+    assert ran.load(c.trial_of(c.note(1, 'load.none', 'no port'))) == Verdict(
         'load', UNKNOWN, 'no port'
     )
 
@@ -205,7 +205,7 @@ def test_the_seconds_of_a_test_are_before_amid_and_after_its_faults() -> None:
     def spans(*parts: c.Line) -> dict[str, list[tuple[float, float]]]:
         ends = (c.note(0, 'a'), c.note(100, 'b'))
         held_to = expect.Expect(recovery=5)
-        return {**service.spans(c.trial_of(*ends, *parts, expected=held_to))}
+        return {**ran.spans(c.trial_of(*ends, *parts, expected=held_to))}
 
     assert spans() == {'before': [(0, 100)], 'during': [], 'after': []}
     assert spans(c.fault(10, 11, 20)) == {

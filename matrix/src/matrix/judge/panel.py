@@ -13,6 +13,7 @@ from matrix.judge import (
     expect,
     histories,
     keeping,
+    ran,
     recovery,
     safety,
     service,
@@ -157,7 +158,7 @@ def _of_load(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
     kinds = {one.invoke.kind for one in of.done}
     unloaded = [str(one) for one in of.values(notes.LOAD_NONE)]
     if of.values(notes.LOAD) or any(why != notes.NO_LOAD_WANTED for why in unloaded):
-        yield 'load', service.load
+        yield 'load', ran.load
     if kinds:
         yield 'errors', service.errors
         yield 'latency', service.latency
@@ -260,7 +261,13 @@ def _sentence(of: trial.Trial, verdicts: Sequence[verdict.Verdict]) -> str:
             else f'all {worked} operations worked'
         )
         if lost:
-            parts.append('the faults explain the rest')
+            parts.append(
+                'nobody asks for the rest'
+                if 'errors' in of.expect.ignore
+                else 'the faults explain the rest'
+            )
+    if of.expect.ignore:
+        parts.append(f'not judged, as is asked: {", ".join(of.expect.ignore)}')
     return '; '.join(parts) or 'every rule did what it should'
 
 

@@ -32,6 +32,8 @@ def rules(of: trial.Trial) -> verdict.Verdict:
             return _rule_failed(task, sentence, phase, (entry.seq,))
         if phase == 'failed':
             said.append(f'{sentence} (which does not count)')
+    if not of.notes.get(notes.RULE_DONE):
+        return verdict.Verdict('rules', _UNKNOWN, 'no rule came to its end: nothing was done')
     if not of.notes.get(notes.TEST_COMPLETE):
         return verdict.Verdict('rules', _UNKNOWN, 'the test did not come to its end')
     if never := _never_ran(of):
@@ -47,8 +49,15 @@ def _never_ran(of: trial.Trial) -> str:
         done = trial.mapping(value)
         task = str(done.get('task') or '')
         checks = task in _PROVE or not task.startswith('matrix.')
-        if checks and done.get('phase') == 'skipped' and done.get('gates', True) is not False:
-            return f'{task.rpartition(".")[2] or task} never ran: {done.get("message")}'
+        if not checks or done.get('gates', True) is False:
+            continue
+        name = task.rpartition('.')[2] or task
+        if done.get('phase') == 'skipped':
+            return f'{name} never ran: {done.get("message")}'
+        if done.get('phase') == 'cancelled':
+            return (
+                f'{name} was broken off: {done.get("message") or "the test ended before it did"}'
+            )
     return ''
 
 
@@ -71,11 +80,13 @@ def _rule_failed(
 
 def faults(of: trial.Trial) -> verdict.Verdict:
     """Every fault of the plan was seen to land and seen to heal."""
-    expected = [
-        str(trial.mapping(event).get('id', ''))
+    expected = {
+        str(event.get('id', '')): str(event.get('fault', ''))
         for value in of.values(notes.PLAN)
-        for event in cast('Sequence[object]', trial.mapping(value).get('events') or ())
-    ]
+        for event in map(
+            trial.mapping, cast('Sequence[object]', trial.mapping(value).get('events') or ())
+        )
+    }
     refused = {
         str(trial.mapping(value).get('event', '')): trial.mapping(value)
         for value in of.values(notes.REFUSED)
@@ -83,7 +94,7 @@ def faults(of: trial.Trial) -> verdict.Verdict:
     bands = {strike.band.id: strike for strike in of.strikes}
     wrong: list[str] = []
     for name in dict.fromkeys([*expected, *bands]):
-        why = _unproven(name, bands.get(name), refused.get(name))
+        why = _unproven(name, bands.get(name), refused.get(name), expected.get(name, ''))
         if why:
             wrong.append(why)
     if wrong:
@@ -105,7 +116,10 @@ def faults(of: trial.Trial) -> verdict.Verdict:
 
 
 def _unproven(
-    name: str, strike: trial.Strike | None, refused: Mapping[str, located.Plain] | None
+    name: str,
+    strike: trial.Strike | None,
+    refused: Mapping[str, located.Plain] | None,
+    planned: str,
 ) -> str:
     if strike is None:
         if refused is not None:
@@ -115,6 +129,10 @@ def _unproven(
     if strike.band.landed is None:
         why = f': {refused.get("reason")}' if refused is not None else ''
         return f'{of} was not seen to land{why}'
+    if not strike.targets and strike.band.kind not in _NO_FAULTS:
+        return f'{name} ({strike.band.kind}) struck nobody'
+    if planned not in {'', strike.band.kind}:
+        return f'{name} was to be {planned}, and was {strike.band.kind}'
     if strike.band.healed is None or strike.band.healed < strike.band.landed:
         return f'{of} was not seen to heal'
     return ''
@@ -142,6 +160,9 @@ def fingerprint(of: trial.Trial) -> verdict.Verdict:
             'fingerprint', _UNKNOWN, 'the model was not looked at before and after'
         )
     (_, before), (last, after) = by['before'], by['after']
+    if not before:
+        sentence = 'the model had no application when it was looked at before the chaos'
+        return verdict.Verdict('fingerprint', _UNKNOWN, sentence)
     wrong = [
         (name, difference)
         for name in sorted({*before, *after})
@@ -217,7 +238,7 @@ def quiet(of: trial.Trial) -> verdict.Verdict:
         more = f' (and {len(wrong) - 1} more)' if len(wrong) > 1 else ''
         sentence = f'{name}: {said} at {entry.at:.1f} s, when no fault struck{more}'
         return _loud(sentence, name, 'hook' if 'hook' in said else 'error', (entry.seq,))
-    if not last:
+    if not any('/' in name for name in last):
         return verdict.Verdict('quiet', _UNKNOWN, 'the status of no unit was ever seen')
     return verdict.Verdict('quiet', _PASS, 'no unit was in error while no fault struck')
 

@@ -14,6 +14,8 @@ from matrix.judge import trial, verdict
 
 _FAIL, _UNKNOWN, _PASS = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN, verdict.Outcome.PASS
 
+_SOME = 5  # writes, which one value cannot tell from one another
+
 ISSUE, VALIDATE, REVOKE = 'token.issue', 'token.validate', 'token.revoke'
 
 
@@ -25,7 +27,7 @@ def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict
     back had begun, or in a test without faults, may be unread.
     """
     name = f'acknowledged {write}'
-    if lies := _finds_nothing_too(of, read_back):
+    if lies := _finds_nothing_too(of, read_back) or _all_alike(of, write):
         return verdict.Verdict(name, _UNKNOWN, lies)
     healed = max((one.band.healed or 0.0 for one in of.strikes), default=0.0)
     written = _written(of, write)
@@ -60,6 +62,8 @@ def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict
     if not found or (unread and of.strikes):
         sentence = f'{len(unread)} of {len(written)} acknowledged writes were never read back'
         return verdict.Verdict(name, _UNKNOWN, sentence, tuple(one.seq for one in unread))
+    if never := _never_missed(of, read_back):
+        return verdict.Verdict(name, _UNKNOWN, never)
     rest = len(written) - len(found)
     count = f'{len(found)} of {len(written)}' if rest else f'all {len(written)}'
     more = f', {rest} {"were not looked for" if unread else "came later"}' if rest else ''
@@ -69,10 +73,10 @@ def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict
 def _finds_nothing_too(of: trial.Trial, read_back: str) -> str:
     """Why a read proves nothing: its like found what was never written. '' when it did not."""
     controls = {
-        str(pair[1])
+        control
         for value in of.values(notes.LOAD)
-        for pair in cast('Sequence[Sequence[object]]', trial.mapping(value).get('nothing') or ())
-        if len(pair) == 2 and pair[0] == read_back
+        for read, control in _controls(trial.mapping(value))
+        if read == read_back
     }
     found = [
         one
@@ -85,6 +89,45 @@ def _finds_nothing_too(of: trial.Trial, read_back: str) -> str:
         f'{read_back} proves nothing: it also found what was never written, {_times(found)}, '
         f'first {found[0].invoke.value!r} at {found[0].at:.1f} s'
     )
+
+
+def _all_alike(of: trial.Trial, write: str) -> str:
+    """Why the writes prove nothing: nothing tells one from another. '' where it does."""
+    values = [one.value for one in of.done if one.invoke.kind == write and one.how == 'ok']
+    if any(value is None for value in values):
+        return f'{write} does not say what it wrote: nobody can tell whether it is there'
+    if len(values) >= _SOME and len({repr(value) for value in values}) == 1:
+        return f'all {len(values)} {write} wrote {values[0]!r}: nothing tells one from another'
+    return ''
+
+
+def _never_missed(of: trial.Trial, read_back: str) -> str:
+    """Why nobody knows whether a read can miss anything; '' where it is matrix that asks, or one has missed.
+
+    What a load of the bundle's own says of a read is all that is known of it: it must have read what is not there.
+    """
+    loads = [trial.mapping(value) for value in of.values(notes.LOAD)]
+    own = any(said.get('own') is True and _reads(said, read_back) for said in loads)
+    if not own or any(read == read_back for said in loads for read, _ in _controls(said)):
+        return ''
+    if any(
+        one.invoke.kind == read_back and one.how == 'ok' and not _found(one) for one in of.done
+    ):
+        return ''
+    return (
+        f'no {read_back} has ever missed anything, and none asked for what was never written: '
+        'it could say so of everything'
+    )
+
+
+def _reads(said: Mapping[str, object], read_back: str) -> list[str]:
+    pairs = cast('Sequence[Sequence[object]]', said.get('writes') or ())
+    return [str(pair[1]) for pair in pairs if len(pair) == 2 and pair[1] == read_back]
+
+
+def _controls(said: Mapping[str, object]) -> list[tuple[str, str]]:
+    pairs = cast('Sequence[Sequence[object]]', said.get('nothing') or ())
+    return [(str(pair[0]), str(pair[1])) for pair in pairs if len(pair) == 2]
 
 
 def readback(of: trial.Trial) -> float:

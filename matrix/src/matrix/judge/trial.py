@@ -86,6 +86,12 @@ class Trial:
         return min((one.band.start for one in self.strikes), default=math.inf)
 
     @functools.cached_property
+    def healed(self) -> float:
+        """When the last fault was seen healed; without faults, or where one was not: never, infinity."""
+        moments = [one.band.healed for one in self.strikes]
+        return max((math.inf if one is None else one for one in moments), default=math.inf)
+
+    @functools.cached_property
     def split(self) -> Mapping[periods.Period, tuple[journal.Done, ...]]:
         """Operations before any fault, while one could touch them, and after."""
         found: dict[periods.Period, list[journal.Done]] = {'before': [], 'during': [], 'after': []}
@@ -106,6 +112,17 @@ class Trial:
                     write, read = cast('Sequence[object]', pair)
                     found[str(write), str(read)] = None
         return tuple(found)
+
+
+def error_word(one: journal.Done) -> str:
+    """The kind of error of an operation that was not ok."""
+    return (one.end.error or 'failed') if one.end else 'no answer'
+
+
+def most_frequent_error(bad: Sequence[journal.Done]) -> str:
+    """The kind of error that most of these have; of equally many the first by name."""
+    counts = collections.Counter(error_word(one) for one in bad)
+    return min(counts, key=lambda word: (-counts[word], word))
 
 
 def ended(one: journal.Done) -> float:

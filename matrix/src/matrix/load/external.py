@@ -68,7 +68,11 @@ class Python:
             why = f'{self.path.name} cannot be used: {type(error).__name__}: {error}'
             raise model.InfraFailure(why) from error
         _announce(
-            said, self.sentence, getattr(module, 'WRITES', ()), getattr(module, 'MODELS', {})
+            said,
+            self.sentence,
+            getattr(module, 'WRITES', ()),
+            getattr(module, 'MODELS', {}),
+            getattr(module, 'NOTHING', ()),
         )
         token = record.current.set(said)
         try:
@@ -129,8 +133,9 @@ class _Lines:
 
     def take(self, line: dict[str, Any]) -> None:
         """One line. ValueError says what is wrong with it."""
-        if 'writes' in line or 'models' in line:
-            _announce(self.said, self.sentence, line.get('writes', ()), line.get('models', {}))
+        if line.keys() & {'writes', 'models', 'nothing'}:
+            parts = (line.get('writes', ()), line.get('models', {}), line.get('nothing', ()))
+            _announce(self.said, self.sentence, *parts)
             return
         kind, phase, name = (str(line.get(key, '')) for key in ('op', 'phase', 'id'))
         if not kind or phase not in {'invoke', 'ok', 'fail', 'info'} or not name:
@@ -163,17 +168,23 @@ def _announce(
     sentence: str,
     writes: Iterable[object],
     models: Mapping[str, located.Plain] | None = None,
+    nothing: Iterable[object] = (),
 ) -> None:
-    pairs: list[located.Plain] = []
-    for pair in writes:
-        write, read = cast('tuple[object, object]', pair)
-        pairs.append([str(write), str(read)])
     value: dict[str, located.Plain] = {
         'kinds': [],
         'rate': 0,
         'sentence': sentence,
-        'writes': pairs,
+        'writes': _pairs(writes),
+        'nothing': _pairs(nothing),
         'own': True,
         'models': dict(models or {}),
     }
     said.write(journal.Note(notes.LOAD, value))
+
+
+def _pairs(some: Iterable[object]) -> list[located.Plain]:
+    found: list[located.Plain] = []
+    for pair in some:
+        first, second = cast('tuple[object, object]', pair)
+        found.append([str(first), str(second)])
+    return found

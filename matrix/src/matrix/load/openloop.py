@@ -39,7 +39,7 @@ _TRIES = 5  # of a read that nobody answers, before what it looked for counts as
 
 @dataclasses.dataclass
 class Clients:
-    """The clients of one load. `tried` and `worked` count operations; both only grow."""
+    """The clients of one load. `tried`, `worked`, and by kind, count operations; all only grow."""
 
     load: load.Load
     kinds: tuple[load.Kind, ...]
@@ -48,6 +48,12 @@ class Clients:
     tried: int = 0
     worked: int = 0
     not_sent: int = 0
+    kinds_tried: collections.Counter[str] = dataclasses.field(
+        default_factory=collections.Counter[str]
+    )
+    kinds_worked: collections.Counter[str] = dataclasses.field(
+        default_factory=collections.Counter[str]
+    )
     _name: str = dataclasses.field(default_factory=lambda: f'c{next(_NUMBERS)}')
     _flying: set[asyncio.Task[str]] = dataclasses.field(default_factory=set[asyncio.Task[str]])
     _written: dict[str, list[located.Plain]] = dataclasses.field(
@@ -192,6 +198,7 @@ class Clients:
         late = round(late, 6) if late >= 0.001 else 0.0
         invoke = journal.Operation(name, kind.name, 'invoke', value=asked, late=late)
         self.tried += 1
+        self.kinds_tried[kind.name] += 1
         client.asked.set('')
         self.write(invoke)
         try:
@@ -204,6 +211,7 @@ class Clients:
             self.write(outcome.ended(invoke, error, client.asked.get()))
             return 'not ok'
         self.worked += 1
+        self.kinds_worked[kind.name] += 1
         whom = did.endpoint or client.asked.get()
         self.write(journal.Operation(name, kind.name, 'ok', '', did.value, whom, did.request))
         if any(kind.name == write for write, _ in self.load.writes):

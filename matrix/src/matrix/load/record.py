@@ -4,7 +4,8 @@ In `tests/end_to_end.py`:
 
     from matrix.load import record
 
-    WRITES = [('put', 'get')]  # 'get' reads back what 'put' wrote
+    WRITES = [('put', 'get')]              # 'get' reads back what 'put' wrote
+    NOTHING = [('get', 'get of nothing')]  # what was never written: true when it rightly is not there
 
     async def end_to_end(model, logger):
         while True:
@@ -19,6 +20,7 @@ In `tests/end_to_end.py`:
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import contextvars
 import dataclasses
@@ -50,11 +52,19 @@ class Record:
     write: Callable[[journal.What], object]
     tried: int = 0
     worked: int = 0
+    kinds_tried: collections.Counter[str] = dataclasses.field(
+        default_factory=collections.Counter[str]
+    )
+    kinds_worked: collections.Counter[str] = dataclasses.field(
+        default_factory=collections.Counter[str]
+    )
 
     def put(self, operation: journal.Operation) -> None:
         """Write one edge."""
         self.tried += operation.phase == 'invoke'
         self.worked += operation.phase == 'ok'
+        self.kinds_tried[operation.kind] += operation.phase == 'invoke'
+        self.kinds_worked[operation.kind] += operation.phase == 'ok'
         self.write(operation)
 
 

@@ -13,6 +13,7 @@ from matrix import model
 from matrix.faults import changes, facts, fault, inject
 from matrix.grammar import located
 from matrix.history import journal, notes
+from matrix.judge import expect
 from matrix.juju import link
 from matrix.load import openloop, record
 from matrix.run import bundlefile, options
@@ -34,7 +35,7 @@ class Execution:
 
     `calm` is set while no fault bites, `loaded` once the load begins or it is known that there is none; `load` is what
     tests/test.yaml says of it; `now` is seconds of the run; `deployed` says that the bundle is in the model already;
-    `facts` are what its machines are made of.
+    `facts` are what its machines are made of; `recovery`: seconds after a fault in which operations may fail.
     """
 
     link: Deploys
@@ -49,6 +50,7 @@ class Execution:
     faults: Mapping[str, fault.Fault] = dataclasses.field(default_factory=dict[str, fault.Fault])
     hide: Callable[[object], None] = lambda _: None
     now: Callable[[], float] = time.monotonic
+    recovery: float = expect.Expect().recovery
     busy: inject.Busy = dataclasses.field(default_factory=inject.Busy)
     facts: facts.Facts | None = None
     before: dict[str, located.Plain] | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 
 from matrix import model
 from matrix.faults import find, inject, lock
@@ -121,7 +121,9 @@ class _Chaos:
         here.phase('chaos')
         await self.events(full, serial=asked.old is not None or bool(self.task.args.get('serial')))
         here.phase('recovery')
+        healed, before = asyncio.get_running_loop().time(), self.counts()
         missing = await self.converge()
+        await self.works_again(before, healed + here.recovery)
         here.phase('readback')
         await self.read_back()
         if here.options.usage:
@@ -290,6 +292,28 @@ class _Chaos:
         look = model_health.look(seen)
         return f'the model did not come back: {look.sentence}' if not look.well else ''
 
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """How often each kind of operation was tried, and worked, so far."""
+        return {
+            kind: (tried, one.kinds_worked[kind])
+            for one in self.here.clients
+            for kind, tried in one.kinds_tried.items()
+        }
+
+    async def works_again(self, before: dict[str, tuple[int, int]], until: float) -> None:
+        """Go on until all that is asked works again: a test that ended before would not know whether it ever does."""
+        here, loop = self.here, asyncio.get_running_loop()
+        while _waited_for(here) and (left := until - loop.time()) > 0:
+            dead = _not_again(before, self.counts())
+            if dead == '':
+                break
+            here.waits(
+                self.rule.name,
+                f'waits until {dead or "anything"} works again, {left:.0f} s more at most',
+            )
+            await asyncio.sleep(0.2)
+        here.waits(self.rule.name, '')
+
     async def read_back(self) -> None:
         """Let the load read what it wrote, and go on for a moment after everything is healed."""
         here = self.here
@@ -317,6 +341,20 @@ def _of_ours(here: execution.Execution) -> list[openloop.Clients]:
 
 def _waited_for(here: execution.Execution) -> bool:
     return any(isinstance(one, openloop.Clients) or one.tried for one in here.clients)
+
+
+def _not_again(
+    before: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, int]]
+) -> str | None:
+    """A kind that was tried since, and has not worked; '' where each has, None where none was tried. Pure."""
+    since = {
+        kind: (tried - before.get(kind, (0, 0))[0], worked - before.get(kind, (0, 0))[1])
+        for kind, (tried, worked) in now.items()
+    }
+    dead = [kind for kind, (tried, worked) in since.items() if tried and not worked]
+    if dead:
+        return min(dead)
+    return '' if any(worked for _, worked in since.values()) else None
 
 
 def _missing(look: model_health.ModelHealth, other: tuple[str, ...]) -> str:
