@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matrix.grammar import located, problem
-from matrix.history import journal, notes
+from matrix.history import journal, notes, profile
 from matrix.load import client, http, load, openloop, outcome, spec
 from matrix.plans import snapshot, streams
 
@@ -178,7 +178,7 @@ def test_each_kind_has_its_share_at_every_moment(weights: list[float], turns: in
 def test_random_arrivals_are_those_of_the_seed() -> None:
     async def moments(seed: int) -> list[float]:
         stream = streams.stream(seed, 'load', 'arrivals')
-        found = openloop.moments(100, 'random', stream)
+        found = openloop.moments(profile.Profile(100), 'random', stream)
         return [next(found) for _ in range(50)]
 
     assert _run(moments(1)) == _run(moments(1)) != _run(moments(2))

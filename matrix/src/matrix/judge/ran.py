@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
-from matrix.history import journal, notes, periods
+from matrix.history import journal, notes, periods, profile
 from matrix.judge import trial, verdict
 
 _FAIL, _UNKNOWN, _PASS = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN, verdict.Outcome.PASS
@@ -37,15 +37,27 @@ class _Plan:
     """What one load was to do, from `start` to `end` (seconds of the run)."""
 
     kinds: Mapping[str, float]
-    rate: float
+    rate: profile.Profile
     start: float
     end: float
     own: bool
     gave_away: frozenset[str]
 
-    def due(self, kind: str, seconds: float) -> float:
-        """How many operations of a kind so many seconds have, where it always has something to do."""
-        return self.rate * seconds * self.kinds[kind] / (sum(self.kinds.values()) or 1.0)
+    def planned(self, spans: Iterable[tuple[float, float]]) -> float:
+        """How many operations were to begin in these spans of the run."""
+        return sum(
+            self.rate.planned(max(start, self.start) - self.start, min(end, self.end) - self.start)
+            for start, end in spans
+            if end > self.start and start < self.end
+        )
+
+    def seconds(self, spans: Iterable[tuple[float, float]]) -> float:
+        """How long it ran in these spans of the run."""
+        return sum(max(0.0, min(end, self.end) - max(start, self.start)) for start, end in spans)
+
+    def due(self, kind: str, operations: float) -> float:
+        """How many of so many operations are of a kind, where it always has something to do."""
+        return operations * self.kinds[kind] / (sum(self.kinds.values()) or 1.0)
 
 
 def load(of: trial.Trial) -> verdict.Verdict:
@@ -88,7 +100,7 @@ def _unasked(of: trial.Trial, plans: Sequence[_Plan]) -> str:
         end = of.end if strike.band.healed is None else strike.band.healed
         met = any(one.at <= end and start <= trial.ended(one) for one in of.done)
         there = any(one.start <= end and start <= one.end for one in plans)
-        due = sum(one.rate * (end - start) for one in plans)
+        due = sum(one.planned([(start, end)]) for one in plans)
         if not there or (not met and (end - start >= _BITE or due >= 2 * ENOUGH)):
             return f'no operation ran while {strike.sentence} ({strike.band.id})'
     return ''
@@ -119,7 +131,7 @@ def _plans(of: trial.Trial) -> list[_Plan]:
         end = entry.at + trial.number(over.get('seconds'), of.end - entry.at)
         gave_away = frozenset(map(str, cast('Iterable[object]', over.get('gave_away') or ())))
         kinds = dict(zip(names, [*weights, *([1.0] * len(names))], strict=False))
-        rate = trial.number(said.get('rate'))
+        rate = profile.of_note(said)
         found.append(_Plan(kinds, rate, entry.at, end, own, gave_away))
     return found
 
@@ -149,29 +161,26 @@ def _missing(of: trial.Trial, plans: Sequence[_Plan]) -> str:
         for period, some in of.split.items()
     }
     for period in periods.periods(tuple(one.band for one in of.strikes)):
-        seconds = [
-            sum(
-                max(0.0, min(end, plan.end) - max(start, plan.start))
-                for start, end in lasting[period]
-            )
-            for plan in plans
-        ]
-        planned = sum(plan.rate * length for plan, length in zip(plans, seconds, strict=True))
+        each = [plan.planned(lasting[period]) for plan in plans]
+        planned = sum(each)
         ran = sum(tried[period].values())
         if planned >= 2 * ENOUGH and ran < planned * of.expect.ran:
             share = ran / planned
             return f'only {share:.0%} of the planned operations ran {WHEN[period]} ({ran} of {planned:.0f})'
-        for plan, length in zip(plans, seconds, strict=True):
+        for plan, count in zip(plans, each, strict=True):
             for kind in plan.kinds:
-                due = plan.due(kind, length) >= 2 * ENOUGH and kind not in plan.gave_away
+                due = plan.due(kind, count) >= 2 * ENOUGH and kind not in plan.gave_away
                 if due and not tried[period][kind]:
                     return f'no {kind} ran {WHEN[period]}'
-        if not ran and sum(seconds) > _LONG:
+        if not ran and sum(plan.seconds(lasting[period]) for plan in plans) > _LONG:
             return f'no operation ran {WHEN[period]}'
     ever = {one.invoke.kind for one in of.done}
     for plan in plans:
         for kind in plan.kinds:
-            if kind not in ever and plan.due(kind, plan.end - plan.start) >= _MANY:
+            if (
+                kind not in ever
+                and plan.due(kind, plan.planned([(plan.start, plan.end)])) >= _MANY
+            ):
                 return f'no {kind} ran: it never had anything to do'
     return ''
 

@@ -103,7 +103,12 @@ async def go(
     else:
         try:
             await openloop.run(
-                found, rate=said.rate, seed=seed, write=write, arrivals=said.arrivals, ready=ready
+                found,
+                rate=said.profile,
+                seed=seed,
+                write=write,
+                arrivals=said.arrivals,
+                ready=ready,
             )
         except load.Refused as refused:
             raise model.TestFailure(found, f'no load: {refused}') from refused

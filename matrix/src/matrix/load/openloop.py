@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Literal
 
 from matrix.grammar import located
-from matrix.history import journal, notes
+from matrix.history import journal, notes, profile
 from matrix.load import client, load, outcome
 from matrix.plans import streams
 
@@ -68,7 +68,7 @@ class Clients:
     async def run(
         self,
         *,
-        rate: float = RATE,
+        rate: float | profile.Profile = RATE,
         arrivals: Arrivals = 'even',
         most_in_flight: int = MOST_IN_FLIGHT,
         drain: float = _DRAIN,
@@ -76,16 +76,17 @@ class Clients:
         """Go on until cancelled; then end what is in flight, within `drain` seconds.
 
         Args:
-            rate: operations a second.
+            rate: operations a second, or how many when.
             arrivals: `even` spaces them alike, `random` as a Poisson stream from the seed.
             most_in_flight: beyond this many unanswered, an operation is not sent, which is noted as such (`load.late`).
             drain: seconds; what is unanswered then is `info`.
         """
         loop = asyncio.get_running_loop()
-        due = moments(rate, arrivals, streams.stream(self.seed, 'load', 'arrivals'))
+        plan = rate if isinstance(rate, profile.Profile) else profile.Profile(rate)
+        due = moments(plan, arrivals, streams.stream(self.seed, 'load', 'arrivals'))
         turns = Turns(self.kinds)
         began = loop.time()
-        self._say(notes.LOAD, self._plan(rate))
+        self._say(notes.LOAD, self._plan(plan))
         try:
             for number, moment in enumerate(due, 1):
                 await asyncio.sleep(max(0.0, began + moment - loop.time()))
@@ -167,17 +168,20 @@ class Clients:
                     group.create_task(one(kind, value))
         return len(wanted)
 
-    def _plan(self, rate: float) -> dict[str, located.Plain]:
-        return {
+    def _plan(self, plan: profile.Profile) -> dict[str, located.Plain]:
+        found: dict[str, located.Plain] = {
             'kinds': [kind.name for kind in self.kinds],
             'weights': [kind.weight for kind in self.kinds],
-            'rate': rate,
+            'rate': plan.first,
             'sentence': self.load.sentence,
             'writes': [[write, read] for write, read in self.load.writes],
             'models': getattr(self.load, 'models', {}),
             'nothing': [[*pair] for pair in getattr(self.load, 'nothing', ())],
             'keeps': [[*kinds] for kinds in self.keeps],
         }
+        if plan.stages:
+            found['stages'] = [[one.seconds, one.rate] for one in plan.stages]
+        return found
 
     @property
     def keeps(self) -> tuple[tuple[str, str, str], ...]:
@@ -263,7 +267,7 @@ async def clients(what: load.Load, *, write: Write, seed: int) -> AsyncGenerator
 async def run(
     what: load.Load,
     *,
-    rate: float = RATE,
+    rate: float | profile.Profile = RATE,
     seed: int,
     write: Write,
     arrivals: Arrivals = 'even',
@@ -278,14 +282,14 @@ async def run(
         await them.run(rate=rate, arrivals=arrivals)
 
 
-def moments(rate: float, arrivals: Arrivals, stream: random.Random) -> Iterator[float]:
+def moments(plan: profile.Profile, arrivals: Arrivals, stream: random.Random) -> Iterator[float]:
     """The seconds at which operations are due, without end."""
-    if rate <= 0:
-        raise ValueError(f'a rate of {rate:g} operations a second is none')
-    at = 0.0
+    if min((plan.first, *(one.rate for one in plan.stages))) <= 0:
+        raise ValueError(f'a rate of {plan.first:g} operations a second is none')
+    count = 0.0
     while True:
-        yield at
-        at += stream.expovariate(rate) if arrivals == 'random' else 1 / rate
+        yield plan.when(count)
+        count += stream.expovariate(1.0) if arrivals == 'random' else 1.0
 
 
 class Turns:

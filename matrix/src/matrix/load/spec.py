@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Literal
 
 from matrix.grammar import fields, located, problem
+from matrix.history import profile
 
 USES = ('auto', 'load', 'end_to_end', 'http', 'openstack', 'none')
-KEYS = ('use', 'rate', 'arrivals', 'http')
+KEYS = ('use', 'rate', 'arrivals', 'http', 'stages')
 _ENDPOINT_KEYS = (
     'name', 'url', 'method', 'body', 'headers', 'expect', 'weight', 'timeout', 'reads',
 )  # fmt: skip
@@ -36,12 +37,22 @@ class Endpoint:
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """Which load, how much of it (operations a second), and the endpoints of an HTTP load."""
+    """Which load, how much of it (operations a second, and the stages after that), and an HTTP load's endpoints."""
 
     use: str = 'auto'
     rate: float = 10.0
     arrivals: Literal['even', 'random'] = 'even'
     http: tuple[Endpoint, ...] = ()
+    stages: tuple[profile.Stage, ...] = ()
+
+    @property
+    def profile(self) -> profile.Profile:
+        """How many operations are due when."""
+        return profile.Profile(self.rate, self.stages)
+
+    def at_rate(self, rate: float) -> Spec:
+        """The same at another rate; stages in proportion."""
+        return dataclasses.replace(self, rate=rate, stages=self.profile.scaled(rate).stages)
 
 
 def read(value: located.Value | None, *, otherwise: Spec | None = None) -> Spec:
@@ -98,7 +109,28 @@ def _spec(mapping: located.Mapping, before: Spec, reading: fields.Fields) -> Spe
         if reading.choice(mapping, 'arrivals', ('even', 'random'), before.arrivals) == 'random'
         else 'even',
         http=http or before.http,
+        stages=_stages(mapping, before.stages, reading),
     )
+
+
+def _stages(
+    mapping: located.Mapping, before: tuple[profile.Stage, ...], reading: fields.Fields
+) -> tuple[profile.Stage, ...]:
+    if mapping.get('stages') is None:
+        return before
+    found: list[profile.Stage] = []
+    for item in reading.items(mapping, 'stages'):
+        one = reading.mapping(item, ('for', 'rate'), 'a stage')
+        if one is None:
+            continue
+        for key in ('for', 'rate'):
+            if one.get(key) is None:
+                reading.wrong(one.where, f'a stage has {key!r}, as in {{for: 60, rate: 20}}')
+        seconds = reading.number(one, 'for', 0.0, most=86_400)
+        found.append(
+            profile.Stage(seconds, reading.number(one, 'rate', 1.0, least=0.1, most=10_000))
+        )
+    return tuple(found)
 
 
 def _tells_apart(write: Endpoint, where: problem.Where, reading: fields.Fields) -> None:

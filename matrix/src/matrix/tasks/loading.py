@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from matrix import model
 from matrix.grammar import problem
 from matrix.juju import link
@@ -27,7 +25,7 @@ async def end_to_end(
         said = spec.read(here.load)
         said = spec.of_args(task.args, where, otherwise=said)
         if here.options.rate is not None:
-            said = dataclasses.replace(said, rate=here.options.rate)
+            said = said.at_rate(here.options.rate)
         found = await discover.find(
             here.link,
             bundle=here.bundle.folder,
