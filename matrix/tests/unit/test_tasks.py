@@ -22,7 +22,7 @@ from matrix.grammar import problem, suite
 from matrix.history import journal
 from matrix.load import openloop, record
 from matrix.plans import plan, planfile, snapshot
-from matrix.tasks import chaosrun, planning
+from matrix.tasks import beside, planning
 
 
 def _plan(folder: pathlib.Path, *events: dict[str, Any]) -> pathlib.Path:
@@ -468,7 +468,7 @@ def test_the_chaos_goes_on_until_what_is_asked_works_again_or_its_time_is_over(
 
 
 def test_what_works_again_is_told_from_what_was_not_tried() -> None:
-    not_again = chaosrun._not_again  # pyright: ignore[reportPrivateUsage]
+    not_again = beside.not_again
     assert not_again({'a': (5, 5)}, {'a': (6, 6), 'b': (2, 0)}) == 'b'
     assert not_again({'a': (5, 5), 'b': (2, 0)}, {'a': (6, 6), 'b': (2, 0)}) == ''
     assert not_again({'a': (5, 5)}, {'a': (5, 5)}) is None

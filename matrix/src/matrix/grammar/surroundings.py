@@ -14,11 +14,11 @@ from matrix.grammar import located, problem, suite
 
 CHECKS = (
     'rules', 'load', 'errors', 'latency', 'left', 'tokens', 'owners', 'faults', 'fingerprint', 'quiet', 'effects',
-    'journal', 'thresholds',
+    'journal', 'thresholds', 'abort', 'resources',
 )  # fmt: skip
 """The checks of matrix that have one name."""
 
-FAMILIES = ('acknowledged', 'reads of', 'kept', 'history of', 'session of')
+FAMILIES = ('acknowledged', 'reads of', 'kept', 'history of', 'session of', 'probe')
 """Those of which there is one for each kind of operation: `acknowledged put`."""
 
 EFFECTS = ('leader',)
@@ -129,6 +129,18 @@ def of_expect(value: located.Value | None, known: Known) -> tuple[problem.Proble
             said = f'nothing ever says {name!r}, so this can never be met{near}'
             found.append(problem.Problem(where, said))
     return tuple(found)
+
+
+def of_probes(value: located.Value | None, known: Known) -> tuple[problem.Problem, ...]:
+    """What is wrong with where probes are to run."""
+    items = value.items if isinstance(value, located.Sequence) else (value,) if value else ()
+    return tuple(
+        said
+        for item in items
+        if isinstance(item, located.Mapping)
+        for name, where in _items(item, 'on')
+        for said in _applications([name.partition('/')[0]], known, where)
+    )
 
 
 def _items(value: located.Mapping, key: str) -> Iterator[tuple[str, problem.Where]]:

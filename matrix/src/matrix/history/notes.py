@@ -42,6 +42,13 @@ search          what the search for the smallest plan may do, and for how long
 not again       {replays, in_time, shown, dead, broken, reason, why}: the failure did not come again; counts of replays:
                 that could have shown it, in which the service was dead before any fault, that could not be carried
                 out (`reason`: of the last); `why`: why nothing was looked for
+probes          [{…}]: the probes of the test that begins, as `judge.probes` reads them
+probe           {name, on, code, text, error}: what a probe gave; `error`: it could not be asked
+aborted         {why, kind}: the run was stopped, and all healed, because it cost more than it may
+warmup          {seconds, settled, first, last}: how long answers took to be as quick as they get; `first` and `last`:
+                their median (seconds) in the first and the last stretch that was looked at
+resources       {machine, took, services: {name: {memory, descriptors, processes, connections, started}}, disk}: what
+                the services of a machine have (bytes, counts), and what its own files take (bytes)
 lost            Juju does not answer any more, and why
 run.end         {ending, code}: the last entry
 """
@@ -78,6 +85,11 @@ MODEL = 'model'
 REPLAY = 'replay'
 NOT_AGAIN = 'not again'
 SEARCH = 'search'
+PROBES = 'probes'
+PROBE = 'probe'
+ABORTED = 'aborted'
+WARMUP = 'warmup'
+RESOURCES = 'resources'
 LOST = 'lost'
 GONE = 'is gone: somebody destroyed it'
 """In a note `lost`: the model itself is no more."""

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from matrix.grammar import problem
 from matrix.history import journal, notes
 from matrix.judge import (
+    abort,
     checks,
     expect,
     histories,
     keeping,
+    probes,
     ran,
     recovery,
     safety,
@@ -26,14 +28,15 @@ _FAIL, _UNKNOWN = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN
 
 # Of two failures, the one further up is the one to tell: what is lost says more than what was slow.
 _WEIGHT = (
-    'history', 'session', 'acknowledged', 'kept', 'reads', 'tokens', 'left', 'owners', 'errors', 'load', 'thresholds',
+    'history', 'session', 'acknowledged', 'kept', 'reads', 'tokens', 'left', 'owners', 'abort', 'errors', 'load',
+    'probe', 'thresholds', 'resources',
     'fingerprint', 'quiet', 'latency', 'rules', 'faults',
 )  # fmt: skip
 
 # Of several reasons not to know, the one that explains the others: without load nothing else can be seen.
 _WEIGHT_OF_UNKNOWN = (
     'journal', 'expect', 'rules', 'load', 'faults', '', 'history', 'session', 'acknowledged', 'reads', 'kept',
-    'tokens', 'left', 'owners', 'effects', 'latency', 'thresholds', 'fingerprint', 'quiet', 'errors',
+    'tokens', 'left', 'owners', 'probe', 'effects', 'latency', 'thresholds', 'fingerprint', 'quiet', 'errors',
 )  # fmt: skip
 
 _Judge = Callable[[trial.Trial], verdict.Verdict]
@@ -148,7 +151,11 @@ def _ask(one: _Judge, of: trial.Trial, _: journal.Journal) -> verdict.Verdict:
 def _applying(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
     """The checks that have something to say of a test, in the order in which they are told."""
     yield 'rules', recovery.rules
+    if of.values(notes.ABORTED):
+        yield 'abort', abort.abort
     yield from _of_load(of)
+    for name, one in probes.named(of).items():
+        yield f'probe {name}', functools.partial(_probe, one)
     if of.values(notes.OWNERS):
         yield 'owners', safety.owners
     yield from _of_model(of)
@@ -205,6 +212,10 @@ def _of_model(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
         yield 'quiet', recovery.quiet
     if of.expect.effects:
         yield 'effects', recovery.effects
+
+
+def _probe(one: probes.Probe, of: trial.Trial) -> verdict.Verdict:
+    return probes.probe(of, one)
 
 
 def _life(make: str, look: str, let_go: str, of: trial.Trial) -> verdict.Verdict:

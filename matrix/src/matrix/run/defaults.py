@@ -8,7 +8,7 @@ from matrix.grammar import located
 from matrix.run import prepare
 
 _NAMES = ('test.yaml', 'tests.yaml')
-KEYS = ('matrix', 'load', 'expect')
+KEYS = ('matrix', 'load', 'expect', 'probes', 'abort')
 
 
 def read(folder: pathlib.Path) -> located.Mapping | None:

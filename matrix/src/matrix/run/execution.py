@@ -13,7 +13,7 @@ from matrix import model
 from matrix.faults import changes, facts, fault, inject
 from matrix.grammar import located
 from matrix.history import journal, notes
-from matrix.judge import expect
+from matrix.judge import abort, expect, probes
 from matrix.juju import link
 from matrix.load import openloop, record
 from matrix.run import bundlefile, options
@@ -35,7 +35,8 @@ class Execution:
 
     `calm` is set while no fault bites, `loaded` once the load begins or it is known that there is none; `load` is what
     tests/test.yaml says of it; `now` is seconds of the run; `deployed` says that the bundle is in the model already;
-    `facts` are what its machines are made of; `recovery`: seconds after a fault in which operations may fail.
+    `facts` are what its machines are made of; `recovery`: seconds after a fault in which operations may fail;
+    `probes` are asked meanwhile, and beyond its `limits` a run is stopped.
     """
 
     link: Deploys
@@ -51,6 +52,8 @@ class Execution:
     hide: Callable[[object], None] = lambda _: None
     now: Callable[[], float] = time.monotonic
     recovery: float = expect.Expect().recovery
+    probes: tuple[probes.Probe, ...] = ()
+    limits: abort.Limits = dataclasses.field(default_factory=abort.Limits)
     busy: inject.Busy = dataclasses.field(default_factory=inject.Busy)
     facts: facts.Facts | None = None
     before: dict[str, located.Plain] | None = None
@@ -60,9 +63,22 @@ class Execution:
     calm: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     loaded: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     reasons: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
+    hear: list[Callable[[journal.What], None]] = dataclasses.field(
+        default_factory=list[Callable[[journal.What], None]]
+    )
+    """Whoever is to hear of each thing that is written."""
 
     def __post_init__(self) -> None:
         self.calm.set()
+        to_journal = self.write
+
+        def write(what: journal.What) -> object:
+            entry = to_journal(what)
+            for listener in self.hear:
+                listener(what)
+            return entry
+
+        self.write = write
 
     async def look(self, task: str) -> facts.Facts:
         """What the machines are made of; asked once."""

@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Iterator
 
 from matrix.grammar import fields, lint, located, problem, suite, surroundings
-from matrix.judge import expect
+from matrix.judge import abort, expect, probes
 from matrix.load import spec
 from matrix.plans import chaosplan, plan, planfile
 from matrix.run import bundlefile
@@ -49,10 +49,15 @@ def of_suite(
 def of_extra(
     extra: located.Mapping | None, there: surroundings.Known
 ) -> tuple[problem.Problem, ...]:
-    """Every problem of `load` and `expect` in tests/test.yaml."""
+    """Every problem of `load`, `expect`, `probes` and `abort` in tests/test.yaml."""
     if extra is None:
         return ()
-    found = [*_refusals(lambda: spec.read(extra.get('load')))]
+    found = [
+        *_refusals(lambda: spec.read(extra.get('load'))),
+        *_refusals(lambda: probes.read(extra.get('probes'))),
+        *_refusals(lambda: abort.read(extra.get('abort'))),
+        *surroundings.of_probes(extra.get('probes'), there),
+    ]
     return (*found, *of_expect(extra.get('expect'), there))
 
 

@@ -11,7 +11,7 @@ from matrix.engine import custom, progress, runner
 from matrix.faults import inject
 from matrix.grammar import located, suite
 from matrix.history import journal, journalfile, notes
-from matrix.judge import expect, panel
+from matrix.judge import abort, expect, panel, probes
 from matrix.juju import facade, live
 from matrix.report import crashdump
 from matrix.run import execution, observer, outcome, prepare, rundir, writing
@@ -61,6 +61,8 @@ async def run(
             faults=prepared.faults,
             hide=write.hide,
             now=write.now,
+            probes=probes.read(prepared.said('probes')),
+            limits=abort.read(prepared.said('abort')),
             recovery=expect.of_note(expected).recovery
             if expected is not None
             else expect.Expect().recovery,

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Awaitable, Callable
 
 from matrix import model
 from matrix.faults import find, inject, lock
 from matrix.grammar import located, problem
 from matrix.history import journal, notes
 from matrix.juju import link, model_health, observe, watching
-from matrix.load import openloop, vips
+from matrix.load import openloop
 from matrix.plans import chaosplan, covering, plan, planfile, snapshot
 from matrix.run import execution
-from matrix.tasks import arguments, planning, usage
+from matrix.tasks import arguments, beside, planning, usage
 
 CONTROL = 10.0
 """Seconds of load without any fault, before the first: what fails then, no fault has broken."""
@@ -51,9 +50,10 @@ async def chaos(
     """
     here = execution.of(context)
     try:
-        async with lock.held(here.link), _owners(here):
+        async with lock.held(here.link), beside.owners(here), beside.probing(here) as sample:
             has_load = any(one.task == _LOAD for one in context.test.rules)
-            return await _Chaos(here, rule, task, context.bus, has_load).run()
+            chaos = _Chaos(here, rule, task, context.bus, has_load, sample)
+            return await beside.until_aborted(here, task, chaos.run())
     except link.LinkError as error:
         raise model.InfraFailure(str(error)) from error
     except problem.RefusedError as error:
@@ -63,26 +63,6 @@ async def chaos(
         here.waits(rule.name, '')
 
 
-@contextlib.asynccontextmanager
-async def _owners(here: execution.Execution) -> AsyncGenerator[None]:
-    """Write down who holds each virtual address, for as long as the chaos goes on."""
-
-    async def watch() -> None:
-        try:
-            await vips.watch(here.link, here.write, now=here.now)
-        except link.LinkError as error:
-            here.write(
-                journal.Note(notes.LOST, f'nobody sees who holds virtual addresses: {error}')
-            )
-
-    task = asyncio.create_task(watch(), name='owners')
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
 @dataclasses.dataclass
 class _Chaos:
     here: execution.Execution
@@ -90,6 +70,7 @@ class _Chaos:
     task: model.Task
     bus: model.Bus
     has_load: bool
+    sample: Callable[[], Awaitable[None]]
 
     async def run(self) -> bool:
         here = self.here
@@ -121,9 +102,9 @@ class _Chaos:
         here.phase('chaos')
         await self.events(full, serial=asked.old is not None or bool(self.task.args.get('serial')))
         here.phase('recovery')
-        healed, before = asyncio.get_running_loop().time(), self.counts()
+        healed, before = asyncio.get_running_loop().time(), beside.counts(here)
         missing = await self.converge()
-        await self.works_again(before, healed + here.recovery)
+        await beside.works_again(here, self.rule.name, before, healed + here.recovery)
         here.phase('readback')
         await self.read_back()
         if here.options.usage:
@@ -178,7 +159,7 @@ class _Chaos:
         try:
             async with asyncio.timeout(_FIRST_WORK):
                 # A bundle's own load need not say what it does: then there is nothing to wait for.
-                while _waited_for(here) and not any(one.worked for one in here.clients):
+                while beside.waited_for(here) and not any(one.worked for one in here.clients):
                     here.waits(self.rule.name, 'waits for the first operation that works')
                     await asyncio.sleep(0.2)
             async with asyncio.timeout(_FIRST_MADE):
@@ -292,28 +273,6 @@ class _Chaos:
         look = model_health.look(seen)
         return f'the model did not come back: {look.sentence}' if not look.well else ''
 
-    def counts(self) -> dict[str, tuple[int, int]]:
-        """How often each kind of operation was tried, and worked, so far."""
-        return {
-            kind: (tried, one.kinds_worked[kind])
-            for one in self.here.clients
-            for kind, tried in one.kinds_tried.items()
-        }
-
-    async def works_again(self, before: dict[str, tuple[int, int]], until: float) -> None:
-        """Go on until all that is asked works again: a test that ended before would not know whether it ever does."""
-        here, loop = self.here, asyncio.get_running_loop()
-        while _waited_for(here) and (left := until - loop.time()) > 0:
-            dead = _not_again(before, self.counts())
-            if dead == '':
-                break
-            here.waits(
-                self.rule.name,
-                f'waits until {dead or "anything"} works again, {left:.0f} s more at most',
-            )
-            await asyncio.sleep(0.2)
-        here.waits(self.rule.name, '')
-
     async def read_back(self) -> None:
         """Let the load read what it wrote, and go on for a moment after everything is healed."""
         here = self.here
@@ -323,6 +282,7 @@ class _Chaos:
             await one.look_back(within=_LOOK_BACK)
         if here.clients:
             await asyncio.sleep(min(5.0, arguments.seconds(self.task, 'control', CONTROL)))
+        await self.sample()
 
     async def clear(self) -> None:
         """Let the load delete what lasts, and look what is left."""
@@ -337,24 +297,6 @@ class _Chaos:
 
 def _of_ours(here: execution.Execution) -> list[openloop.Clients]:
     return [one for one in here.clients if isinstance(one, openloop.Clients)]
-
-
-def _waited_for(here: execution.Execution) -> bool:
-    return any(isinstance(one, openloop.Clients) or one.tried for one in here.clients)
-
-
-def _not_again(
-    before: Mapping[str, tuple[int, int]], now: Mapping[str, tuple[int, int]]
-) -> str | None:
-    """A kind that was tried since, and has not worked; '' where each has, None where none was tried. Pure."""
-    since = {
-        kind: (tried - before.get(kind, (0, 0))[0], worked - before.get(kind, (0, 0))[1])
-        for kind, (tried, worked) in now.items()
-    }
-    dead = [kind for kind, (tried, worked) in since.items() if tried and not worked]
-    if dead:
-        return min(dead)
-    return '' if any(worked for _, worked in since.values()) else None
 
 
 def _missing(look: model_health.ModelHealth, other: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matrix import model
 from matrix.grammar import problem
 from matrix.juju import link
-from matrix.load import discover, openloop, record, spec
+from matrix.load import discover, openloop, probing, record, spec
 from matrix.run import execution
 from matrix.tasks import bundlecode
 
@@ -46,15 +46,19 @@ async def end_to_end(
         here.clients.append(clients)
         here.loaded.set()
 
+    chaos = any(one.task == 'matrix.tasks.chaos' for one in context.test.rules)
     try:
-        await discover.go(
-            found,
-            said=said,
-            seed=here.seed,
-            write=here.write,
-            log=rule.log,
-            ready=ready,
-        )
+        # A chaos has them sampled by itself, and knows when all is healed.
+        some = () if chaos else here.probes
+        async with probing.running(some, here.link, here.write):
+            await discover.go(
+                found,
+                said=said,
+                seed=here.seed,
+                write=here.write,
+                log=rule.log,
+                ready=ready,
+            )
     except model.TestFailure:
         if not here.options.strict_compat:
             raise
