@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from chronicle import Line, op, trial_of
+from chronicle import Line, op, ops, trial_of
 
 from matrix.grammar import located, problem
 from matrix.judge import expect, thresholds, verdict
@@ -54,3 +54,24 @@ def test_what_is_no_threshold_is_refused(limits: str, said: str) -> None:
     with pytest.raises(problem.RefusedError) as refused:
         judged(limits)
     assert said[:40] in str(refused.value)
+
+
+def test_a_threshold_may_be_for_each_endpoint_or_for_all_kinds_of_a_pattern() -> None:
+    slow = ops(1, 20, took=0.9, endpoint='http://b:80')
+    quick = ops(1.2, 20, endpoint='http://a:80')
+
+    def held(pattern: str, **limits: float) -> verdict.Verdict:
+        asked = expect.Expect(thresholds=((pattern, tuple(limits.items())),))
+        return thresholds.thresholds(trial_of(quick, slow, expected=asked))
+
+    found = held('get at *', p50=0.5)
+    assert (found.outcome, found.signature) == (
+        verdict.Outcome.FAIL,
+        verdict.Signature('thresholds', 'get at http://b:80', 'p50'),
+    )
+    # Both together are quick enough at their median: of one endpoint alone nobody would have known.
+    assert held('get', p50=0.5).outcome is verdict.Outcome.PASS
+    assert held('g*', p50=0.5).outcome is verdict.Outcome.PASS
+    assert held('get at http://a:80', p50=0.5).outcome is verdict.Outcome.PASS
+    assert held('get at http://c:80', p50=0.5).outcome is verdict.Outcome.UNKNOWN
+    assert held('put*', errors=0.5).outcome is verdict.Outcome.UNKNOWN

@@ -45,8 +45,8 @@ not again       {replays, in_time, shown, dead, broken, reason, why}: the failur
 probes          [{…}]: the probes of the test that begins, as `judge.probes` reads them
 probe           {name, on, code, text, error}: what a probe gave; `error`: it could not be asked
 aborted         {why, kind}: the run was stopped, and all healed, because it cost more than it may
-warmup          {seconds, settled, first, last}: how long answers took to be as quick as they get; `first` and `last`:
-                their median (seconds) in the first and the last stretch that was looked at
+warmup          {seconds, settled, until, first, last}: how long answers took to be as quick as they get;
+                `first`, `last`: their median (seconds) in the first and the last stretch that was looked at
 resources       {machine, took, services: {name: {memory, descriptors, processes, connections, started}}, disk}: what
                 the services of a machine have (bytes, counts), and what its own files take (bytes)
 lost            Juju does not answer any more, and why

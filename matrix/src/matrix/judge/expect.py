@@ -12,9 +12,23 @@ _PERIODS = ('before', 'during', 'after')
 _BUDGET_KEYS = ('errors', 'p99')
 PERCENTILES = ('errors', 'p50', 'p75', 'p90', 'p95', 'p99', 'p99.9')
 KEYS = (
-    *_PERIODS, 'ha', 'ran', 'unavailable', 'recovery', 'owners', 'owners-under-fault', 'stale', 'effects',
-    'changes', 'ignore', 'owners-struck', 'operations', 'thresholds',
-)  # fmt: skip
+    *_PERIODS,
+    'ha',
+    'ran',
+    'unavailable',
+    'recovery',
+    'owners',
+    'owners-under-fault',
+    'stale',
+    'effects',
+    'changes',
+    'ignore',
+    'owners-struck',
+    'operations',
+    'thresholds',
+    'resources',
+)
+RESOURCES = ('memory', 'disk', 'descriptors', 'processes', 'connections')  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +62,7 @@ class Expect:
         changes: applications that need not look after the chaos as they did before.
         ignore: names of checks that do not count.
         thresholds: for kinds of operation, the most of `errors` (a share) and of percentiles such as `p95` (seconds).
+        resources: by how much what a service has may grow in ten minutes: memory and disk in MiB, else counts.
         operations: a load must say of single operations what became of them: one that does not proves nothing.
     """
 
@@ -66,6 +81,7 @@ class Expect:
     ignore: tuple[str, ...] = ()
     operations: bool = True
     thresholds: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = ()
+    resources: tuple[tuple[str, float], ...] = ()
 
 
 def read(value: located.Value | None, *, otherwise: Expect | None = None) -> Expect:
@@ -128,6 +144,7 @@ def _expect(mapping: located.Mapping, before: Expect, reading: fields.Fields) ->
         changes=_words(mapping, 'changes', before.changes, reading),
         ignore=_words(mapping, 'ignore', before.ignore, reading),
         thresholds=_thresholds(mapping, before.thresholds, reading),
+        resources=_resources(mapping, before.resources, reading),
         operations=bool(reading.truth(mapping, 'operations', default=before.operations)),
     )
 
@@ -140,6 +157,17 @@ def _budget(mapping: located.Mapping, key: str, before: Budget, reading: fields.
     errors = reading.number(inner, 'errors', -1.0, most=1.0)
     p99 = reading.number(inner, 'p99', -1.0)
     return Budget(before.errors if errors < 0 else errors, before.p99 if p99 < 0 else p99)
+
+
+def _resources(
+    mapping: located.Mapping, before: tuple[tuple[str, float], ...], reading: fields.Fields
+) -> tuple[tuple[str, float], ...]:
+    value = mapping.get('resources')
+    inner = None if value is None else reading.mapping(value, RESOURCES, "'resources'")
+    if inner is None:
+        return before
+    known = (one.key for one in inner.entries if one.key in RESOURCES)
+    return tuple((key, reading.number(inner, key, 0.0)) for key in known)
 
 
 def _thresholds(

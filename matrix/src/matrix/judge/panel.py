@@ -17,6 +17,7 @@ from matrix.judge import (
     probes,
     ran,
     recovery,
+    resources,
     safety,
     service,
     thresholds,
@@ -36,7 +37,8 @@ _WEIGHT = (
 # Of several reasons not to know, the one that explains the others: without load nothing else can be seen.
 _WEIGHT_OF_UNKNOWN = (
     'journal', 'expect', 'rules', 'load', 'faults', '', 'history', 'session', 'acknowledged', 'reads', 'kept',
-    'tokens', 'left', 'owners', 'probe', 'effects', 'latency', 'thresholds', 'fingerprint', 'quiet', 'errors',
+    'tokens', 'left', 'owners', 'probe', 'effects', 'latency', 'thresholds', 'resources', 'fingerprint', 'quiet',
+    'errors',
 )  # fmt: skip
 
 _Judge = Callable[[trial.Trial], verdict.Verdict]
@@ -210,6 +212,9 @@ def _of_model(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
         isinstance(one.what, journal.Status | journal.Hook) for one in of.read.entries
     ):
         yield 'quiet', recovery.quiet
+    grows = of.values(notes.RESOURCES)
+    if of.expect.resources or (grows and any(one.long_enough for one in resources.series(of))):
+        yield 'resources', resources.resources
     if of.expect.effects:
         yield 'effects', recovery.effects
 

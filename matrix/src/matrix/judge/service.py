@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterable, Mapping, Sequence
 
-from matrix.history import journal, periods
+from matrix.history import journal, notes, periods
 from matrix.judge import expect, keeping, ran, trial, verdict
 from matrix.judge.stats import percentile
 
@@ -154,12 +154,14 @@ def latency(of: trial.Trial) -> verdict.Verdict:
             f'it began {late} of {len(of.done)} operations late'
         )
         return verdict.Verdict('latency', _UNKNOWN, sentence)
+    warm = _warm(of)
     found: dict[periods.Period, float] = {}
     for period in periods.periods(tuple(one.band for one in of.strikes)):
         responded = [
             one
             for one in of.split[period]
             if one.how == 'ok'
+            and one.at >= warm
             and one.invoke.late <= _LATE
             and one.latency is not None
             and one.invoke.kind not in work
@@ -187,6 +189,12 @@ def latency(of: trial.Trial) -> verdict.Verdict:
         return verdict.Verdict('latency', _UNKNOWN, 'too few answers to judge their latency')
     said = ', '.join(f'{value:.2f} s {period}' for period, value in found.items())
     return verdict.Verdict('latency', _PASS, f'p99 {said}')
+
+
+def _warm(of: trial.Trial) -> float:
+    """The second from which answers got no quicker; 0 where nobody measured."""
+    said = [trial.mapping(value).get('until') for value in of.values(notes.WARMUP)]
+    return max((trial.number(one) for one in said), default=0.0)
 
 
 def _allowed(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Sequence
 
 from matrix.history import journal
 from matrix.judge import stats, trial, verdict
+
+AT = ' at '
 
 LEAST = 20
 """Answers of a kind, below which a percentile says nothing."""
@@ -17,8 +20,12 @@ def thresholds(of: trial.Trial) -> verdict.Verdict:
     """Every kind that a threshold is set for stayed below it, over the whole test."""
     said: list[str] = []
     unknown = ''
-    for kind, limits in of.expect.thresholds:
-        some = [one for one in of.done if one.invoke.kind == kind]
+    groups = [
+        (kind, limits, some)
+        for pattern, limits in of.expect.thresholds
+        for kind, some in _matching(of, pattern)
+    ]
+    for kind, limits, some in groups:
         for name, most in limits:
             if name != 'errors' and len(_latencies(some)) < LEAST:
                 unknown = (
@@ -36,6 +43,23 @@ def thresholds(of: trial.Trial) -> verdict.Verdict:
     if unknown:
         return verdict.Verdict('thresholds', _UNKNOWN, unknown)
     return verdict.Verdict('thresholds', _PASS, ', '.join(said))
+
+
+def _matching(of: trial.Trial, pattern: str) -> list[tuple[str, list[journal.Done]]]:
+    """The operations that a threshold is for, by kind; where it says `at`, by who answered them, too.
+
+    Shell patterns: `get*` is for each such kind by itself, `get at *` for each endpoint.
+    """
+    found: dict[str, list[journal.Done]] = {}
+    for one in of.done:
+        kind = one.invoke.kind
+        name = kind
+        if AT in pattern:
+            asked = one.end.endpoint if one.end and one.end.endpoint else one.invoke.endpoint
+            name = f'{kind}{AT}{asked}'
+        if name == pattern or fnmatch.fnmatchcase(name, pattern):
+            found.setdefault(name, []).append(one)
+    return sorted(found.items()) or [(pattern, [])]
 
 
 def _exceeded(

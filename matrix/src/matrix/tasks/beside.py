@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping
 
 from matrix import model
+from matrix.grammar import located
 from matrix.history import journal, notes
-from matrix.judge import abort
+from matrix.judge import abort, warmup
 from matrix.juju import link
 from matrix.load import openloop, vips
 from matrix.load import probing as load_probing
+from matrix.load import resources as load_resources
 from matrix.run import execution
 
 
@@ -36,6 +38,13 @@ async def probing(here: execution.Execution) -> AsyncGenerator[Callable[[], Awai
     """Sample the bundle's probes for as long as the chaos goes on; gives what samples each of them once more."""
     async with load_probing.running(here.probes, here.link, here.write) as them:
         yield them.once
+
+
+@contextlib.asynccontextmanager
+async def resources(here: execution.Execution) -> AsyncGenerator[None]:
+    """Write down what the services of each machine have, for as long as the chaos goes on."""
+    async with load_resources.watching(here.link, here.write):
+        yield
 
 
 async def until_aborted(
@@ -70,6 +79,57 @@ async def until_aborted(
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         here.waits('abort', '')
+
+
+WARM = 60.0
+"""Seconds beyond the control time that answers may take to be as quick as they get."""
+
+
+@contextlib.contextmanager
+def warming(here: execution.Execution) -> Generator[warmup.Warmup]:
+    """What measures, while the block lasts, how long the load takes to be warm."""
+    measured = warmup.Warmup()
+
+    def hear(what: journal.What) -> None:
+        measured.take(here.now(), what)
+
+    here.hear.append(hear)
+    try:
+        yield measured
+    finally:
+        here.hear.remove(hear)
+
+
+async def warmed_up(
+    here: execution.Execution, rule: str, measured: warmup.Warmup, *, least: float
+) -> None:
+    """Go on without a fault for so many seconds at least, and until the load is warm; note how long that took."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while True:
+        gone = loop.time() - began
+        cold = (
+            measured.until is None and waited_for(here) and any(one.worked for one in here.clients)
+        )
+        if gone >= least and (not cold or gone >= least + WARM):
+            break
+        if gone < least:
+            here.waits(rule, f'{least:g} s of load without a fault')
+            await asyncio.sleep(least - gone)
+        else:
+            most = least + WARM - gone
+            here.waits(rule, f'waits until answers get no quicker, {most:.0f} s more at most')
+            await asyncio.sleep(min(1.0, most))
+    here.waits(rule, '')
+    if measured.medians:
+        value: dict[str, located.Plain] = {
+            'seconds': round(loop.time() - began, 1),
+            'settled': measured.until is not None,
+            'until': measured.until,
+            'first': round(measured.medians[0], 4),
+            'last': round(measured.medians[-1], 4),
+        }
+        here.write(journal.Note(notes.WARMUP, value))
 
 
 def waited_for(here: execution.Execution) -> bool:

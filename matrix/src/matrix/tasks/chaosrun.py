@@ -50,7 +50,12 @@ async def chaos(
     """
     here = execution.of(context)
     try:
-        async with lock.held(here.link), beside.owners(here), beside.probing(here) as sample:
+        async with (
+            lock.held(here.link),
+            beside.owners(here),
+            beside.resources(here),
+            beside.probing(here) as sample,
+        ):
             has_load = any(one.task == _LOAD for one in context.test.rules)
             chaos = _Chaos(here, rule, task, context.bus, has_load, sample)
             return await beside.until_aborted(here, task, chaos.run())
@@ -150,29 +155,28 @@ class _Chaos:
         here = self.here
         seconds = arguments.seconds(self.task, 'control', CONTROL)
         here.phase('control')
-        try:
-            async with asyncio.timeout(_LOAD_BEGINS if self.has_load else 0):
-                here.waits(self.rule.name, 'waits for the load to begin')
-                await here.loaded.wait()
-        except TimeoutError:
-            pass  # A test need not have a load; and one that does not begin, the checks see.
-        try:
-            async with asyncio.timeout(_FIRST_WORK):
-                # A bundle's own load need not say what it does: then there is nothing to wait for.
-                while beside.waited_for(here) and not any(one.worked for one in here.clients):
-                    here.waits(self.rule.name, 'waits for the first operation that works')
-                    await asyncio.sleep(0.2)
-            async with asyncio.timeout(_FIRST_MADE):
-                while not all(one.begun for one in _of_ours(here)):
-                    here.waits(
-                        self.rule.name, 'waits until all is there that the faults are to meet'
-                    )
-                    await asyncio.sleep(0.5)
-        except TimeoutError:
-            pass  # The checks say that nothing worked, or was there, before the faults.
-        here.waits(self.rule.name, f'{seconds:g} s of load without a fault')
-        await asyncio.sleep(seconds)
-        here.waits(self.rule.name, '')
+        with beside.warming(here) as warming:
+            try:
+                async with asyncio.timeout(_LOAD_BEGINS if self.has_load else 0):
+                    here.waits(self.rule.name, 'waits for the load to begin')
+                    await here.loaded.wait()
+            except TimeoutError:
+                pass  # A test need not have a load; and one that does not begin, the checks see.
+            try:
+                async with asyncio.timeout(_FIRST_WORK):
+                    # A bundle's own load need not say what it does: then there is nothing to wait for.
+                    while beside.waited_for(here) and not any(one.worked for one in here.clients):
+                        here.waits(self.rule.name, 'waits for the first operation that works')
+                        await asyncio.sleep(0.2)
+                async with asyncio.timeout(_FIRST_MADE):
+                    while not all(one.begun for one in _of_ours(here)):
+                        here.waits(
+                            self.rule.name, 'waits until all is there that the faults are to meet'
+                        )
+                        await asyncio.sleep(0.5)
+            except TimeoutError:
+                pass  # The checks say that nothing worked, or was there, before the faults.
+            await beside.warmed_up(here, self.rule.name, warming, least=seconds)
 
     async def events(self, full: plan.Plan, *, serial: bool) -> None:
         began = asyncio.get_running_loop().time()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from matrix import model
 from matrix.grammar import problem
 from matrix.juju import link
-from matrix.load import discover, openloop, probing, record, spec
+from matrix.load import discover, openloop, probing, record, resources, spec
 from matrix.run import execution
 from matrix.tasks import bundlecode
 
@@ -50,7 +52,10 @@ async def end_to_end(
     try:
         # A chaos has them sampled by itself, and knows when all is healed.
         some = () if chaos else here.probes
-        async with probing.running(some, here.link, here.write):
+        async with (
+            probing.running(some, here.link, here.write),
+            contextlib.nullcontext() if chaos else resources.watching(here.link, here.write),
+        ):
             await discover.go(
                 found,
                 said=said,
