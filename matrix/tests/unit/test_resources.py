@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
 import subprocess
-import sys
 from collections.abc import Callable
 
 import chronicle as c
@@ -158,15 +158,21 @@ def test_what_is_expected_of_growth_is_read() -> None:
 # How it is looked at.
 
 
-def test_the_script_of_a_machine_runs_and_says_what_services_have() -> None:
-    done = subprocess.run(['sh', '-c', looking.script()], capture_output=True, text=True, check=True)  # fmt: skip
-    found = looking.read(done.stdout, '3', ['web/0'])
-    assert found['machine'] == '3'
-    assert isinstance(found['services'], dict)
-    for one in found['services'].values():
-        assert isinstance(one, dict)
-        assert {*one} == {'memory', 'descriptors', 'processes', 'connections', 'started', 'limit'}
-    assert sys.version_info >= (3, 11)
+def test_the_script_of_a_machine_runs_and_this_host_is_none_of_the_models() -> None:
+    done = subprocess.run(
+        ['sh', '-c', looking.script()], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ''
+    assert looking.read(done.stdout, '3', ['web/0']) == {}
+
+
+def test_what_a_machine_says_of_its_services_is_noted_with_its_units() -> None:
+    said = {'host': 'elsewhere', 'services': {'a.service': {'memory': 1}}, 'took': 0.1}
+    found = looking.read(f'warning\n{json.dumps(said)}\n', '3', ['web/0'])
+    services = {'a.service': {'memory': 1}}
+    assert found == {'machine': '3', 'units': ['web/0'], 'services': services, 'took': 0.1}
+    here = {**said, 'host': os.uname().nodename}
+    assert looking.read(json.dumps(here), '3', ['web/0']) == {}
 
 
 @pytest.mark.parametrize('output', ['', 'python3: not found', '{"services": 3}', '{broken'])

@@ -14,7 +14,7 @@ LEAST = 5
 """Answers of a stretch, below which it says nothing."""
 
 ALIKE = 0.25
-"""Two stretches are alike when their medians differ by no more than this share, or by a few milliseconds."""
+"""A stretch is quicker when its median is less by more than this share, and by more than a few milliseconds."""
 
 _MILLISECONDS = 0.005
 
@@ -53,8 +53,8 @@ class Warmup:
 
 
 def settled(medians: list[float]) -> bool:
-    """Whether the last two stretches are alike: it gets no quicker any more."""
+    """Whether the last stretch was not quicker than the one before. Slower is no warm-up."""
     if len(medians) < 2:
         return False
     before, now = medians[-2:]
-    return abs(now - before) <= max(ALIKE * before, _MILLISECONDS)
+    return before - now <= max(ALIKE * before, _MILLISECONDS)

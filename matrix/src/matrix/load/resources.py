@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import importlib.resources
 import json
+import os
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, cast
 
@@ -32,13 +33,20 @@ async def watch(at: link.Link, write: Write, *, every: float = EVERY) -> None:
     """Write down what the services of each machine have, until cancelled. One machine after another: it is cheap."""
     loop = asyncio.get_running_loop()
     text = script()
+    silent: set[str] = set()
     while True:
         began = loop.time()
         for machine, units in _machines(at.now()):
+            if machine in silent:
+                continue
             with contextlib.suppress(link.LinkError, TimeoutError):
                 ran = await at.script(machine, text, within=_WITHIN)
                 if found := read(ran.output, machine, units):
                     write(journal.Note(notes.RESOURCES, found))
+                else:
+                    silent.add(
+                        machine
+                    )  # It has no services of its own: its processes are those of this host.
         await asyncio.sleep(max(1.0, every - (loop.time() - began)))
 
 
@@ -61,10 +69,11 @@ def read(output: str, machine: str, units: list[str]) -> dict[str, located.Plain
             said: Any = json.loads(line)
         except ValueError:
             continue
-        if isinstance(said, dict) and isinstance(
-            cast('dict[str, Any]', said).get('services'), dict
+        whole = cast('dict[str, located.Plain]', said) if isinstance(said, dict) else {}
+        if (
+            isinstance(whole.get('services'), dict)
+            and whole.pop('host', '') != os.uname().nodename
         ):
-            whole = cast('dict[str, located.Plain]', said)
             return {'machine': machine, 'units': [*units], **whole}
     return {}
 

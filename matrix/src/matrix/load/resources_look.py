@@ -12,12 +12,26 @@ _FILES = 20_000  # that are counted at most
 _SECONDS = 1.5  # that counting them takes at most
 
 
-def _service(pid: str) -> str:
+def _group(pid: str) -> str:
+    """The control group that systemd has a process in, in either version of control groups."""
     for line in Path(f'/proc/{pid}/cgroup').read_text().splitlines():
-        for part in reversed(line.split('/')):
-            if part.endswith('.service'):
-                return part
+        number, controllers, path = line.split(':', 2)
+        if path != '/' and (number == '0' or controllers == 'name=systemd'):
+            return path
     return ''
+
+
+def _root() -> str | None:
+    """What the groups of this machine's own services begin with; None where systemd is not its first process."""
+    group = _group('1')
+    return group.removesuffix('/init.scope') if group.endswith('/init.scope') else None
+
+
+def _service(pid: str, root: str) -> str:
+    """The service of this very machine that a process is of: not one of a container in it."""
+    slice_, _, rest = _group(pid).removeprefix(root).removeprefix('/').partition('/')
+    name = rest.partition('/')[0]
+    return name if slice_ == 'system.slice' and name.endswith('.service') else ''
 
 
 def _established() -> set[str]:
@@ -40,8 +54,8 @@ def _limit(pid: str) -> int:
     return 0
 
 
-def _add(found: dict[str, dict[str, int]], pid: str, established: set[str]) -> None:
-    service = _service(pid)
+def _add(found: dict[str, dict[str, int]], pid: str, established: set[str], root: str) -> None:
+    service = _service(pid, root)
     if not service:
         return
     resident = int(Path(f'/proc/{pid}/statm').read_text().split()[1]) * os.sysconf('SC_PAGE_SIZE')
@@ -72,13 +86,13 @@ def _add(found: dict[str, dict[str, int]], pid: str, established: set[str]) -> N
     one['started'] = min(one['started'], started)
 
 
-def _services() -> dict[str, dict[str, int]]:
+def _services(root: str) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     established = _established()
     for pid in os.listdir('/proc'):  # names alone
         if pid.isdigit():
             try:
-                _add(found, pid, established)
+                _add(found, pid, established, root)
             except (OSError, IndexError, ValueError):
                 continue  # It has ended.
     return found
@@ -103,8 +117,10 @@ def _disk() -> int | None:
 
 def main() -> None:
     """Look once."""
-    began = time.monotonic()
-    said: dict[str, object] = {'services': _services()}
+    began, root = time.monotonic(), _root()
+    if root is None:
+        return
+    said: dict[str, object] = {'host': os.uname().nodename, 'services': _services(root)}
     if (disk := _disk()) is not None:
         said['disk'] = disk
     print(json.dumps({**said, 'took': round(time.monotonic() - began, 3)}))
