@@ -9,7 +9,7 @@ state.change    {name, value}
 plan            the plan of the chaos that follows, as a file of the second format holds it
 phase           'settled', 'control' (load, no fault yet), 'chaos', 'recovery' (all healed), 'readback',
                 'clearing' (what lasts is let go)
-load            {kinds, weights, rate, stages: [[seconds, rate]], sentence, writes: [[write, read]], own,
+load            {kinds, weights, rate, trace, stages: [[seconds, rate]], sentence, writes: [[write, read]], own,
                 keeps: [[create, look, delete]]}: what
                 the load that starts now will do; `keeps`: kinds of operation on what lasts; `own`: it is the
                 bundle's, and says by itself what it does; `nothing`: [[read, control]], a kind of operation that reads

@@ -27,6 +27,10 @@ asked: contextvars.ContextVar[str] = contextvars.ContextVar('asked', default='')
 """Scheme, host and port of the last request of this task, so that a failure names whom it asked."""
 
 
+traced: contextvars.ContextVar[str] = contextvars.ContextVar('traced', default='')
+"""The header `traceparent` of this task's requests, by which a bundle's own traces are found; '' for none."""
+
+
 class UnclearError(Exception):
     """The service answered, but whether it did what it was asked is not known."""
 
@@ -81,8 +85,9 @@ class Client:
         self._asked += 1
         asked.set('/'.join(url.split('/')[:3]))
         session = self._sessions[self._asked % 2]
+        trace = {'traceparent': traced.get()} if traced.get() else {}
         async with session.request(
-            method, url, headers=headers, data=body, allow_redirects=False
+            method, url, headers={**trace, **(headers or {})}, data=body, allow_redirects=False
         ) as response:
             read = bytearray()
             async for part in response.content.iter_any():

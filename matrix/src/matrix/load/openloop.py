@@ -12,11 +12,12 @@ import contextlib
 import dataclasses
 import itertools
 import random
+import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import Literal
 
 from matrix.grammar import located
-from matrix.history import journal, notes, profile
+from matrix.history import journal, notes, profile, tracing
 from matrix.load import client, load, outcome
 from matrix.plans import streams
 
@@ -55,6 +56,7 @@ class Clients:
         default_factory=collections.Counter[str]
     )
     _name: str = dataclasses.field(default_factory=lambda: f'c{next(_NUMBERS)}')
+    _trace: str = dataclasses.field(default_factory=lambda: secrets.token_hex(8))
     _flying: set[asyncio.Task[str]] = dataclasses.field(default_factory=set[asyncio.Task[str]])
     _written: dict[str, list[located.Plain]] = dataclasses.field(
         default_factory=lambda: collections.defaultdict(list)
@@ -173,6 +175,7 @@ class Clients:
             'kinds': [kind.name for kind in self.kinds],
             'weights': [kind.weight for kind in self.kinds],
             'rate': plan.first,
+            'trace': self._trace,
             'sentence': self.load.sentence,
             'writes': [[write, read] for write, read in self.load.writes],
             'models': getattr(self.load, 'models', {}),
@@ -204,6 +207,7 @@ class Clients:
         self.tried += 1
         self.kinds_tried[kind.name] += 1
         client.asked.set('')
+        client.traced.set(tracing.parent(self._trace, name))
         self.write(invoke)
         try:
             async with asyncio.timeout(kind.timeout):

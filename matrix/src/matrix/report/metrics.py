@@ -19,21 +19,31 @@ _OUTCOMES = {
 }
 
 
-def render(report: story.Story) -> str:
-    """The text, with its closing `# EOF`."""
-    return '\n'.join([*_lines(report), '# EOF']) + '\n'
+CONTENT_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8'
 
 
-def _lines(report: story.Story) -> Iterator[str]:
+def render(report: story.Story, *, over: bool = True) -> str:
+    """The text, with its closing `# EOF`. While a run is not `over`, nothing is said of its checks."""
+    return '\n'.join([*_lines(report, over=over), '# EOF']) + '\n'
+
+
+def _lines(report: story.Story, *, over: bool) -> Iterator[str]:
     run = {'bundle': report.title, 'seed': story.text(report.run.get('seed'))}
     yield from _family('matrix_run_seconds', 'gauge', 'How long the run took.')
     yield _sample('matrix_run_seconds', run, report.length)
+    yield from _family('matrix_run_over', 'gauge', '1 once the run is over.')
+    yield _sample('matrix_run_over', run, int(over))
     yield from _family('matrix_check', 'gauge', '1 for what a check came to.')
     for test in report.tests:
-        for one in test.judged.verdicts:
+        for one in test.judged.verdicts if over else ():
             for outcome, word in _OUTCOMES.items():
                 labels = {**run, 'test': test.name, 'check': one.check, 'outcome': word}
                 yield _sample('matrix_check', labels, int(one.outcome is outcome))
+    yield from _family('matrix_fault', 'gauge', '1 while a fault strikes, from armed to healed.')
+    for test in report.tests:
+        for fault in test.faults:
+            labels = {**run, 'test': test.name, 'event': fault.id, 'kind': fault.kind}
+            yield _sample('matrix_fault', labels, int(fault.healed is None))
     yield from _family('matrix_fault_seconds', 'gauge', 'From when a fault was armed to its heal.')
     for test in report.tests:
         for fault in test.faults:

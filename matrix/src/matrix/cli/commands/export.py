@@ -1,4 +1,4 @@
-"""`juju matrix export`: a run as the journal of another tool."""
+"""`juju matrix export`: a run as other tools read it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ import sys
 
 from matrix.grammar import problem
 from matrix.history import journalfile
-from matrix.report import chaostoolkit, write
+from matrix.report import annotations, chaostoolkit, spans, write
 from matrix.run import rundir
 
-HELP = 'Print a run as the journal of the Chaos Toolkit, with its experiment.'
+HELP = 'Print a run as the journal of the Chaos Toolkit, as annotations for Grafana, or as OpenTelemetry traces.'
+
+FORMATS = ('chaos-toolkit', 'grafana', 'otlp')
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add its arguments."""
     parser.add_argument('run', type=pathlib.Path, metavar='RUNDIR')
+    parser.add_argument(
+        '--as', dest='format', choices=FORMATS, default=FORMATS[0], help='which (chaos-toolkit)'
+    )
     parser.add_argument(
         '-t', '--test', default='', help='which test; without it, the one that fared worst'
     )
@@ -36,9 +41,15 @@ def run(call: argparse.Namespace) -> int:
         problem.RefusedError: there is no journal, or no such test.
     """
     path = rundir.journal_of(call.run)
-    report = write.rebuilt(journalfile.read(path), str(path.parent))
+    read = journalfile.read(path)
+    report = write.rebuilt(read, str(path.parent))
     try:
-        text = chaostoolkit.render(report, call.test)
+        if call.format == 'grafana':
+            text = annotations.render(report, read)
+        elif call.format == 'otlp':
+            text = spans.render(report, read)
+        else:
+            text = chaostoolkit.render(report, call.test)
     except ValueError as error:
         raise problem.RefusedError(
             [problem.Problem(problem.Where(str(path), 1), str(error))]
