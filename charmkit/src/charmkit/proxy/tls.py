@@ -15,6 +15,8 @@ from . import config
 
 PLAIN = '.plain'
 """At the end of the name of the frontend that takes HTTP beside TLS: it counts who still does."""
+SECURE = '.tls'
+"""At the end of the name of the way by which those come who speak TLS, while both are taken."""
 HERE = 'here'
 """The server that is haproxy itself."""
 _BOTH = '.any'
@@ -79,6 +81,11 @@ def inner(name: str, ends: str = '') -> str:
     return f'bind abns@{name} accept-proxy{f" {ends}" if ends else ""}'
 
 
+def way(end: str) -> str:
+    """What a frontend's name is followed by in that of the backend by which those come of an *end*."""
+    return f'{_BOTH}{end}'
+
+
 def sniffing(f: config.Frontend, first: Iterable[str]) -> Iterator[str]:
     """The frontend that looks at the first byte, and the ways to the two that serve. *first*: its first lines."""
     lines = (
@@ -86,13 +93,13 @@ def sniffing(f: config.Frontend, first: Iterable[str]) -> Iterator[str]:
         'option dontlog-normal',
         f'tcp-request inspect-delay {_FIRST_BYTE_S}s',
         'tcp-request content accept if { req.len gt 0 }',
-        f'use_backend {f.name}{_BOTH}.tls if {{ req.payload(0,1),hex {_HANDSHAKE} }}',
-        f'default_backend {f.name}{_BOTH}{PLAIN}',
+        f'use_backend {f.name}{way(SECURE)} if {{ req.payload(0,1),hex {_HANDSHAKE} }}',
+        f'default_backend {f.name}{way(PLAIN)}',
     )
     yield f'frontend {f.name}{_BOTH} from tcp\n' + ''.join(f'    {line}\n' for line in lines)
-    for way, name in (('.tls', f.name), (PLAIN, f'{f.name}{PLAIN}')):
+    for end, name in ((SECURE, f.name), (PLAIN, f'{f.name}{PLAIN}')):
         yield (
-            f'backend {f.name}{_BOTH}{way} from tcp\n'
+            f'backend {f.name}{way(end)} from tcp\n'
             f'    timeout server {SILENT_S}s\n'
             f'    server {HERE} abns@{name} send-proxy-v2\n'
         )

@@ -42,6 +42,7 @@ class Options:
     """How long connections stay with a unit that gives its VIPs away."""
     tls_minimum: Literal['1.2', '1.3'] = '1.2'
     tls_transition_s: float = 3600
+    tls_transition_limit_s: float = 604_800
     requests_limit: int = 0
     """Of each public client in ten seconds; 0: none."""
     logins_limit: int = 0
@@ -165,6 +166,7 @@ def _options(v: Mapping[str, Any]) -> Options:
         handover_s=v['handover-timeout'],
         tls_minimum=v['tls-minimum'],
         tls_transition_s=v['tls-transition'],
+        tls_transition_limit_s=v['tls-transition-limit'],
         requests_limit=v['rate-limit'],
         logins_limit=v['login-limit'],
         peers_port=v['peers-port'],
@@ -316,6 +318,7 @@ _READERS: Mapping[str, tuple[_Reader, Any]] = {
     'vrrp-advert-ms': (_number(50, 10_000), 200),
     'tls-minimum': (_tls, '1.2'),
     'tls-transition': (_number(0, 2_592_000), 3600),
+    'tls-transition-limit': (_number(0, 2_592_000), 604_800),
     'tls-secret': (_secret, ''),
     'http-backends': (validation.boolean, True),
     'rate-limit': (_number(0, 1_000_000), 0),

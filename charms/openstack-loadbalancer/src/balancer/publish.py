@@ -20,6 +20,7 @@ from . import (
     inside,
     interface,
     observability,
+    old_scheme,
     reply,
     rotation,
     schemes,
@@ -61,6 +62,11 @@ def published(
         in_service=now.serving,
         ready_url=files.ready_url(known),
         secure=tls_outputs.secure(known, now) if in_force else before.secure,
+        scheme_used=old_scheme.publish(
+            old_scheme.used(inputs) if known.tls.both_until else {},
+            before.scheme_used,
+            known.tls.transition_s,
+        ),
         vrrp=vip_admission.Said(
             advertises_to=before.vrrp.advertises_to
             if 'keepalived' in inputs.failed

@@ -36,6 +36,8 @@ class Member:
     """Where the other units may ask whether it is ready; empty: nowhere."""
     secure: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """How it serves frontends that end TLS, by name: ``both`` or ``https``; any other takes ``http``."""
+    scheme_used: Mapping[str, float] = dataclasses.field(default_factory=dict[str, float])
+    """When clients last came to it by the way that is to be closed (:mod:`balancer.old_scheme`)."""
     vrrp: vip_admission.Said = dataclasses.field(default_factory=vip_admission.Said)
     """Of who holds VIPs."""
     hands_over: bool = False
@@ -56,6 +58,9 @@ def write_member(member: Member) -> Databag:
         'in-service': '' if member.in_service else 'no',
         'ready-url': member.ready_url,
         'secure': wire.dump(dict(member.secure)) if member.secure else '',
+        'scheme-used': wire.dump({k: int(at) for k, at in member.scheme_used.items()})
+        if member.scheme_used
+        else '',
         **vip_admission.write(member.vrrp),
         'hands-over': 'yes' if member.hands_over else '',
         'heeds': member.heeds,
@@ -75,6 +80,10 @@ def read_member(bag: Databag) -> Member:
         ready_url=bag.get('ready-url', ''),
         secure={
             name: wire.text(how) for name, how in wire.load_object(bag.get('secure', '')).items()
+        },
+        scheme_used={
+            key: float(wire.number(at))
+            for key, at in wire.load_object(bag.get('scheme-used', '')).items()
         },
         vrrp=vip_admission.read(bag),
         hands_over=bag.get('hands-over', '') == 'yes',

@@ -22,6 +22,7 @@ from . import (
     inside,
     interface,
     layout,
+    old_scheme,
     options,
     publish,
     reply,
@@ -48,7 +49,12 @@ def run(why: Why, inputs: Inputs) -> Desired:
         return Desired(host=files.REMOVING)
     if 'listening' not in inputs.seen:
         # Where another program listens nothing can be served: that is known before anything is tried.
-        first = (tasks.Listening(), *_connections(inputs), *_standby(why, inputs))
+        first = (
+            tasks.Listening(),
+            *_connections(inputs),
+            *_standby(why, inputs),
+            *old_scheme.asked(inputs),
+        )
         return Desired(tasks=first, read_only=True)
     known = gather(why, inputs)
     now = decision.decide(known)
@@ -123,6 +129,8 @@ def gather(why: Why, inputs: Inputs) -> decision.RunInputs:
         secret=opts.tls_secret,
         minimum=opts.tls_minimum,
         transition_s=opts.tls_transition_s,
+        limit_s=opts.tls_transition_limit_s,
+        used=_used(inputs),
     )
     return decision.RunInputs(
         inputs=inputs,
@@ -138,6 +146,15 @@ def gather(why: Why, inputs: Inputs) -> decision.RunInputs:
         tls=secured,
         authorities=inside.read(inputs, secured.credentials),
     )
+
+
+def _used(inputs: Inputs) -> dict[str, float]:
+    """When clients last came by each way, to any unit."""
+    out = old_scheme.used(inputs)
+    for bag in inputs.peer_units.values():
+        for key, at in reply.read_member(bag).scheme_used.items():
+            out[key] = max(at, out.get(key, 0.0))
+    return out
 
 
 def _ended(why: Why, inputs: Inputs, known: decision.RunInputs, end: Settled) -> Desired:
@@ -181,6 +198,7 @@ def _ended(why: Why, inputs: Inputs, known: decision.RunInputs, end: Settled) ->
             handover.PASSES_ON: now.passes_on,
             credentials.IN_FORCE: credentials.memory(known.tls.credentials, known.tls.modes),
             **known.authorities.memory,
+            old_scheme.MEMORY: old_scheme.used(inputs) if known.tls.both_until else {},
             **({OPTIONS: dict(known.effective.raw)} if known.effective.complete else {}),
             **blame.memory(known, inputs, in_force=in_force),
         },

@@ -51,11 +51,20 @@ def mode(
     published: PublishedScheme | None,
     now: float,
     transition_s: float,
+    limit_s: float = 0.0,
+    quiet_s: float = 0.0,
+    used: float = 0.0,
 ) -> Mode:
-    """How a type is served. *wanted*: the operator wants TLS; *ready*: this unit has a certificate for it."""
+    """How a type is served. *wanted*: the operator wants TLS; *ready*: this unit has a certificate for it.
+
+    *used*: when somebody last came by the way that is to be closed (seconds since the epoch; 0: never). It is open
+    until nobody has for *quiet_s*, and at the most for *limit_s* after clients were told.
+    """
     if not ready:
         return 'http'
-    over = published is None or now >= published.since + transition_s
+    over = published is None or now >= _end(
+        published, now, transition_s, limit_s, quiet_s=quiet_s, used=used
+    )
     if wanted:
         # As long as nobody was told anything, a unit that was upgraded cannot know what clients use.
         return 'https' if published and published.scheme == 'https' and over else 'both'
@@ -70,12 +79,42 @@ def together(modes: Iterable[Mode]) -> Mode:
     return 'http' if 'http' in found else 'both'
 
 
+def _end(
+    published: PublishedScheme,
+    now: float,
+    transition_s: float,
+    limit_s: float,
+    *,
+    quiet_s: float,
+    used: float,
+) -> float:
+    """Until when both ways are open, as things are *now*."""
+    first = published.since + transition_s
+    if not published.since or now < first or not used or now >= used + quiet_s:
+        return first
+    return max(first, min(used + quiet_s, published.since + limit_s))
+
+
 def ends(
-    modes: Mapping[str, Mode], published: Mapping[str, PublishedScheme], transition_s: float
+    modes: Mapping[str, Mode],
+    published: Mapping[str, PublishedScheme],
+    transition_s: float,
+    *,
+    now: float = 0.0,
+    limit_s: float = 0.0,
+    quiet_s: float = 0.0,
+    used: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
     """By type, until when both ways are open, where that is known; seconds since the epoch."""
     return {
-        t: published[t].since + transition_s
+        t: _end(
+            published[t],
+            now,
+            transition_s,
+            limit_s,
+            quiet_s=quiet_s,
+            used=(used or {}).get(t, 0.0),
+        )
         for t, m in modes.items()
         if m == 'both' and t in published
     }

@@ -10,7 +10,7 @@ from charmkit import Inputs
 from charmkit.proxy import config
 from charmkit.relations import ENDPOINT_TYPES
 
-from . import credentials, schemes
+from . import credentials, old_scheme, schemes
 
 STRICT_TRANSPORT_S = 365 * 86_400
 
@@ -29,6 +29,10 @@ class Tls:
     modes: Mapping[str, schemes.Mode] = dataclasses.field(default_factory=dict[str, schemes.Mode])
     minimum: Literal['1.2', '1.3'] = '1.2'
     transition_s: float = 0.0
+    limit_s: float = 0.0
+    used: Mapping[str, float] = dataclasses.field(default_factory=dict[str, float])
+    """By type, when somebody last came by the way that is to be closed; seconds since the epoch."""
+    now: float = 0.0
 
     @property
     def shown(self) -> Mapping[str, credentials.Credential]:
@@ -67,15 +71,40 @@ class Tls:
     @property
     def both_until(self) -> Mapping[str, float]:
         """By type, until when HTTP and TLS are both taken; seconds since the epoch."""
-        return schemes.ends(self.modes, self.published, self.transition_s)
+        return schemes.ends(
+            self.modes,
+            self.published,
+            self.transition_s,
+            now=self.now,
+            limit_s=self.limit_s,
+            quiet_s=old_scheme.quiet_s(self.transition_s),
+            used=self.used,
+        )
+
+    @property
+    def still_used(self) -> tuple[str, ...]:
+        """Types that clients still reach by the old way, though they have had their time."""
+        return tuple(
+            t
+            for t, until in self.both_until.items()
+            if self.now >= self.published[t].since + self.transition_s and until > self.now
+        )
 
 
 def gather(
-    inputs: Inputs, *, secret: str, minimum: Literal['1.2', '1.3'], transition_s: float
+    inputs: Inputs,
+    *,
+    secret: str,
+    minimum: Literal['1.2', '1.3'],
+    transition_s: float,
+    limit_s: float = 0.0,
+    used: Mapping[str, float] | None = None,
 ) -> Tls:
     """From the operator's options and what is there."""
     found = credentials.read(inputs, secret)
     published = schemes.load(inputs.peers.get(schemes.PUBLISHED, ''))
+    old: schemes.Scheme = 'http' if found.configured else 'https'
+    last = {t: (used or {}).get(f'{t} {old}', 0.0) for t in ENDPOINT_TYPES}
     return Tls(
         credentials=found,
         published=published,
@@ -86,9 +115,15 @@ def gather(
                 published=published.get(t),
                 now=inputs.now,
                 transition_s=transition_s,
+                limit_s=limit_s,
+                quiet_s=old_scheme.quiet_s(transition_s),
+                used=last[t],
             )
             for t in ENDPOINT_TYPES
         },
         minimum=minimum,
         transition_s=transition_s,
+        limit_s=limit_s,
+        used=last,
+        now=inputs.now,
     )

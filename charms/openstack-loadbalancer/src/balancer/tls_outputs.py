@@ -146,9 +146,31 @@ def statuses(known: RunInputs, now: Decision) -> Iterator[Status]:
             yield Status('waiting', f'the certificate for {t} is not for {lacks[0]}')
     for text in soon:
         yield Status('active', text)
-    for until in sorted(set(known.tls.both_until.values())):
-        types = [t for t, at in known.tls.both_until.items() if at == until]
-        yield Status('active', f'http and https for {", ".join(types)} until {clock_time(until)}')
+    yield from _changing_over(known)
     replaced = known.inputs.seen.get('certificates')
     if isinstance(replaced, runtime_certificates.Replaced) and replaced.reloaded:
         yield Status('active', f'haproxy was reloaded for a certificate: {replaced.reloaded}')
+
+
+def _changing_over(known: RunInputs) -> Iterator[Status]:
+    """Clients that change from one way to the other, and those that do not."""
+    old = 'http' if known.tls.credentials.configured else 'https'
+    for t in known.tls.still_used:
+        last = known.tls.published[t].since + known.tls.limit_s
+        yield Status(
+            'active',
+            f'{old} for {t} is still used; refused in {_hours(last - known.tls.now)} at the latest',
+        )
+    for until in sorted(set(known.tls.both_until.values())):
+        types = [
+            t
+            for t, at in known.tls.both_until.items()
+            if at == until and t not in known.tls.still_used
+        ]
+        if not types:
+            continue
+        yield Status('active', f'http and https for {", ".join(types)} until {clock_time(until)}')
+
+
+def _hours(seconds: float) -> str:
+    return f'{max(0, -int(-seconds // 3600))} h'
