@@ -92,6 +92,7 @@ def test_a_member_is_read_as_it_was_written() -> None:
         'metrics': '10.0.0.1:8404',
         'in-service': 'no',
         'secure': '',
+        'scheme-used': '',
         'ready-url': 'http://10.0.0.1:8405/ready',
         'advertises-to': '["lb/2", "lb/10"]',
         'takes-part': 'yes',
