@@ -70,11 +70,18 @@ images: root ready  ## build the bases that tests run on
 guest-image: root ready  ## the guest that servers of a cloud under test boot; prints where it is
 	@$(BIN)/python -m tools.guest
 
-pages: ready  ## write docs/reference/charms from the charms
+pages: ready  ## write docs/reference/charms from the charms, and what is supported
 	$(BIN)/python -m tools.charm_pages
+	$(BIN)/python -m tools.release --pages
 
 charms: ready  ## pack every charm into build/, for Juju and jujulet alike
 	$(BIN)/jujulet pack charms/* -o build
+
+release: ready  ## make release VERSION=27.02 in build/release: a rehearsal; TAG=yes KEY=~/.ssh/id_ed25519 tags it
+	@$(BIN)/python -m tools.release $(VERSION) $(addprefix --key=,$(KEY)) $(if $(filter yes,$(TAG)),--tag)
+
+release-check: ready  ## the same without the tag, of the next version
+	@$(BIN)/python -m tools.release $(VERSION) $(addprefix --without=,$(WITHOUT))
 
 bench: ready  ## measure; figures, and how they were taken: docs/benchmarks.md
 	$(BIN)/python -m tests.bench
