@@ -1,6 +1,6 @@
 """A small cloud of the last release is upgraded to what is here, under load, and no request is lost.
 
-`UPGRADE_FROM` is a clone of the last release, as `make release` sets it; without it, the charms are upgraded to themselves.
+`UPGRADE_FROM` is a clone of the last release, as `make release` sets it; without it charms are upgraded to themselves.
 """
 
 from __future__ import annotations

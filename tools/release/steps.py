@@ -148,6 +148,7 @@ def tree(of: Release) -> str:
         _, before = released((clone / RELEASES).read_text())
         _moved_on(clone / RELEASES, of.version, before)
         for path, text in written(clone).items():
+            (clone / path).parent.mkdir(parents=True, exist_ok=True)
             (clone / path).write_text(text)
         run(['git', 'add', '--all'], clone)
         who = [
@@ -220,6 +221,11 @@ def _epoch(of: Release) -> str:
     return run(['git', 'log', '-1', '--format=%ct'], of.tree).strip()
 
 
+def _own(of: Release) -> str:
+    """What is run is what is released, whatever else is installed."""
+    return os.pathsep.join(str(of.tree / part / 'src') for part in PARTS)
+
+
 def wheels(of: Release) -> str:
     """Wheels and source distributions, of bytes that depend on the commit alone."""
     with made(of.out / 'python') as aside:
@@ -259,7 +265,7 @@ def charms(of: Release) -> str:
                 '--base',
                 ','.join(bases),
             ]
-            run(words, of.tree, SOURCE_DATE_EPOCH=_epoch(of))
+            run(words, of.tree, SOURCE_DATE_EPOCH=_epoch(of), PYTHONPATH=_own(of))
             (packed,) = aside.glob(f'{name}_*.charm')
             # Its number grows with each commit that it, or the library that is packed into it, is changed by.
             count = run(
@@ -340,18 +346,9 @@ def documents(of: Release) -> str:
 
 def ecosystem(of: Release) -> str:
     """Bundles of others are no worse with these charms."""
-    run(
-        [
-            sys.executable,
-            '-m',
-            'tools.ecosystem',
-            'run',
-            str(of.out / 'charms'),
-            '-o',
-            str(of.folder / 'ecosystem'),
-        ],
-        of.tree,
-    )
+    out = of.folder / 'ecosystem'
+    words = ['-m', 'tools.ecosystem', 'run', str(of.out / 'charms'), '-o', str(out)]
+    run([sys.executable, *words], of.tree, PYTHONPATH=_own(of))
     return 'none is worse'
 
 
@@ -375,7 +372,7 @@ def upgrade(of: Release) -> str:
             ['git', 'clone', '--quiet', '--branch', str(there[-1]), str(of.root), str(old)],
             of.root,
         )
-    run(words, of.tree, UPGRADE_FROM=str(old))
+    run(words, of.tree, UPGRADE_FROM=str(old), PYTHONPATH=_own(of))
     return f'from {there[-1]}'
 
 

@@ -13,7 +13,7 @@ import tempfile
 
 from ..core import bases as bases_
 from ..core import charm as charm_
-from . import archive, dependencies, layout, store
+from . import archive, dependencies, layout, store, traces
 from .source import Source, find
 
 
@@ -41,6 +41,7 @@ def pack(
         store.write(entries, environments[0] if environments else None, content)
         for other in environments[1:]:
             shutil.copytree(other / 'lib', content / 'venv/lib', symlinks=True, dirs_exist_ok=True)
+        traces.forget(content)
         names = [f'{base.name}-{base.channel}-{layout.architecture()}' for base in bases]
         name = '_'.join((source.charm.name, *names)) + '.charm'
         packed = pathlib.Path(work, name)
