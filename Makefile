@@ -74,6 +74,9 @@ pages: ready  ## write docs/reference/charms from the charms, and what is suppor
 	$(BIN)/python -m tools.charm_pages
 	$(BIN)/python -m tools.release --pages
 
+site: ready  ## the documents as a site with search, in build/site
+	$(BIN)/python -m tools.site
+
 charms: ready  ## pack every charm into build/, for Juju and jujulet alike
 	$(BIN)/jujulet pack charms/* -o build
 

@@ -40,7 +40,7 @@ OUTSIDE = {
 BASE = frozenset((
     'apt', 'apt-cache', 'apt-get', 'cat', 'cd', 'chmod', 'cp', 'curl', 'do', 'done', 'dpkg', 'dpkg-deb', 'echo', 'else',
     'eval', 'export', 'fi', 'find', 'for', 'git', 'grep', 'head', 'kill', 'ls', 'make', 'mkdir', 'mktemp', 'mv', 'rm',
-    'printf', 'sed', 'seq', 'sleep', 'ssh', 'tail', 'tar', 'tee', 'test', 'true', 'unset',
+    'printf', 'sed', 'seq', 'sha256sum', 'sleep', 'ssh', 'ssh-keygen', 'tail', 'tar', 'tee', 'test', 'true', 'unset',
 ))
 # fmt: on
 """Programs of any Debian that has git and make, words of the shell, and `ssh`, whose package the page says."""
