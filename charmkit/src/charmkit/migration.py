@@ -83,6 +83,8 @@ class Decision:
     commands: tuple[host.Command, ...] = ()
     usable: bool = False
     """Whether this unit may serve once *commands* have run."""
+    done: bool = False
+    """Whether the database is as this unit wants it once *commands* have run, and not as an older package had it."""
     message: str = ''
     """What this unit waits for."""
     app_data: Databag = dataclasses.field(default_factory=dict[str, str])
@@ -115,7 +117,7 @@ def decide(
     mine = read(inputs.my_peer_data.get(KEY, ''))
     app = read(inputs.peers.get(KEY, ''))
     if not commands.sync:
-        return Decision(usable=True)
+        return Decision(usable=True, done=True)
     if not wanted.version:
         return Decision(message='waiting for the packages', app_data=_write(app))
     newest = found(inputs, wanted)
@@ -123,6 +125,7 @@ def decide(
         return Decision(
             commands=run(order.steps, user, order.id),
             usable=True,
+            done=True,
             app_data=_write(newest or app),
             unit_data=_write(migrated(newest, wanted, order.kind)),
         )
@@ -130,6 +133,7 @@ def decide(
         usable = newest is not None and newest.serves(wanted)
         return Decision(
             usable=usable,
+            done=_is_done(inputs, newest, wanted),
             message='' if usable else _lack(newest, wanted),
             app_data=_write(newest or app),
             unit_data=_write(mine),
@@ -139,6 +143,7 @@ def decide(
     return Decision(
         commands=run(resolve(steps, ready), user, key),
         usable=True,
+        done=True,
         app_data=_write(migrated(newest, wanted, 'expand' if newest else 'sync')),
         unit_data=_write(mine),
     )

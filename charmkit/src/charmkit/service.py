@@ -42,7 +42,6 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     except ValueError as e:
         return state.Desired(status=(state.Status('blocked', str(e)),))
     spec = spec.on(release)
-    source = archive.decide(spec.packages, why, inputs, spec.steady)
     intent = front.intent(why, inputs)
     given = inputs
     serving_state = (
@@ -50,6 +49,8 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     )
     inputs = dataclasses.replace(given, site=serving_state.site)
     found = _found(spec, inputs)
+    theirs = config_files.merged(spec, found)
+    source = archive.decide((*spec.packages, *theirs.packages), why, inputs, spec.steady)
     values = shared_secrets.decide(spec.chosen, inputs)
     unmet = [*_unmet(found, inputs), *values.status, *_unread(spec, inputs)]
     renews = renewal.Renewal()
@@ -67,7 +68,10 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     asked = _settled(_requests(spec, inputs), serving_state)
     outset = state.Desired(
         host=host.merge(
-            _always(spec, inputs.facts), source.host, trust.machine(trusted, _clients(spec))
+            _always(spec, inputs.facts),
+            host.Host(packages=frozenset(theirs.packages)),
+            source.host,
+            trust.machine(trusted, _clients(spec)),
         ),
         unit_data={
             **_keeping_published(spec, inputs, asked),
@@ -124,6 +128,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         ready=ready,
         order=migration.order(spec.migrations, why, ready),
     )
+    ready = dataclasses.replace(ready, migrated=decision.done)
     refusal = spec.refusal(inputs)
     serving = decision.usable and not refusal and not serving_state.out_of_service
     running = daemons.wanted(
@@ -175,7 +180,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             *webserver.unhealthy(inputs),
             *renews.status,
             *consumers.notes(spec, ready),
-            *_contributions(spec, ready),
+            *config_files.notes(spec, ready),
             *_refusals(spec, inputs),
             *spec.notes(ready),
         ),
@@ -266,24 +271,15 @@ def _refusals(spec: ServiceSpec, inputs: state.Inputs) -> list[state.Status]:
     return [state.Status('blocked', f'{n.relation}: {text}') for n, text in said if text]
 
 
-def _contributions(spec: ServiceSpec, ready: Ready) -> list[state.Status]:
-    found = [(need, c) for need in spec.sections for c in config_files.contributed(ready, need)]
-    return [
-        *(state.Status('blocked', f'{c.app}: {c.refused}') for _, c in found if c.refused),
-        *(
-            state.Status('waiting', f'{need.relation}: {c.app} has said nothing yet')
-            for need, c in found
-            if c.silent
-        ),
-    ]
-
-
 def _schema(spec: ServiceSpec, release: releases.Release, ready: Ready) -> migration.Schema:
-    """Another server is another schema."""
+    """Another server is another schema; so is one for whose subordinates it is to be migrated again."""
+    asked = config_files.merged(spec, ready.found).migrations
+    more = f'+{host.digest(" ".join(asked))[:12]}' if asked else ''
+    version = ready.inputs.versions.get(spec.packages[0], '')
     databases = sorted(repr(ready[n]) for n in spec.needs if n.relation == 'shared-db')
     return migration.Schema(
         release=release.number,
-        version=ready.inputs.versions.get(spec.packages[0], ''),
+        version=version and version + more,
         databases=host.digest(' '.join(databases)),
     )
 

@@ -25,6 +25,8 @@ class Ready:
     """Random values that all units of the application share (:attr:`ServiceSpec.chosen`), by name."""
     time_passes: bool = False
     """Nothing has happened but time: what changes by it alone is looked for now."""
+    migrated: bool = False
+    """The database is as this unit, with all of its subordinates, wants it, once its commands have run."""
 
     def __getitem__(self, need: Need[T]) -> T:
         return self.found[need]  # type: ignore[return-value]

@@ -6,7 +6,16 @@ from collections.abc import Callable
 
 import pytest
 from charmkit import conf
-from charmkit.relations import Databag, Relation, Site, keystone, mysql, neutron, nova, rabbitmq
+from charmkit.relations import (
+    Databag,
+    Relation,
+    Site,
+    keystone,
+    mysql,
+    neutron_plugins,
+    nova,
+    rabbitmq,
+)
 
 SITE = Site(unit='x/0', leader=True, address='10.0.0.7', region='north')
 
@@ -96,9 +105,9 @@ def test_of_the_units_of_a_plugin_the_lowest_number_that_says_something_counts()
         'ovn_10': {'core-plugin': 'ten'},
         'ovn_2': {'core-plugin': 'two'},
     }
-    found = neutron.backend().read((related(**units),), SITE)
-    assert found == neutron.Backend(core_plugin='two')
-    assert neutron.backend().read((related(ovn_0={}),), SITE) is None
+    found = neutron_plugins.backend().read((related(**units),), SITE)
+    assert found == neutron_plugins.Backend(core_plugin='two')
+    assert neutron_plugins.backend().read((related(ovn_0={}),), SITE) is None
 
 
 def test_a_node_that_says_nothing_but_its_name_is_known_by_it():

@@ -193,4 +193,4 @@ def test_one_that_has_done_nothing_and_waits_says_nothing():
 
 def test_with_nothing_to_migrate_there_is_nothing_to_say():
     nothing = migration.decide(migration.Commands(), inputs(mine=OLD), user='x', wanted=OLD)
-    assert nothing == migration.Decision(usable=True)
+    assert nothing == migration.Decision(usable=True, done=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from charmkit.relations import Need, Relation, Site, neutron, subordinate
+from charmkit.relations import Need, Relation, Site, neutron, neutron_plugins, subordinate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,7 +62,7 @@ def test_nova_compute_reads_what_the_agent_beside_it_says():
 
 
 def test_neutron_reads_what_a_subordinate_brings():
-    backend = neutron.Backend(
+    backend = neutron_plugins.Backend(
         name='ovn',
         core_plugin='neutron.plugins.ml2.plugin.Ml2Plugin',
         plugin_config='/etc/neutron/plugins/ml2/ml2_conf.ini',
@@ -70,12 +70,12 @@ def test_neutron_reads_what_a_subordinate_brings():
         mechanism_drivers='ovn',
         tenant_network_types='geneve,vlan',
     )
-    bag = neutron.backend_databag(backend, {'/etc/neutron/neutron.conf': {'ovn': {'a': 'b'}}})
-    assert neutron.backend().read(said({}, bag), SITE) == backend
+    bag = neutron_plugins.databag(backend, {'/etc/neutron/neutron.conf': {'ovn': {'a': 'b'}}})
+    assert neutron_plugins.backend().read(said({}, bag), SITE) == backend
     found = contributed(bag, 'neutron-api')
     assert found.sections == {'/etc/neutron/neutron.conf': {'ovn': {'a': 'b'}}}
-    told = neutron.subordinate_databag({'extension_drivers': ['port_security']})
-    assert neutron.api_is_ready(told)
+    told = neutron_plugins.principal_databag({'extension_drivers': ['port_security']})
+    assert neutron_plugins.is_ready(told)
     assert json.loads(told['neutron_config_data']) == {'extension_drivers': ['port_security']}
 
 
@@ -108,7 +108,7 @@ NEEDS: tuple[Need[Any], ...] = (
     neutron.plugin_api(),
     neutron.metadata(),
     neutron.plugin(),
-    neutron.backend(),
+    neutron_plugins.backend(),
 )
 
 
@@ -170,7 +170,9 @@ def test_a_number_that_will_not_do_leaves_the_usual_one(value: str):
 def test_a_path_outside_of_neutrons_own_is_not_taken():
     for path in ('/etc/shadow', '/etc/neutron/../shadow', 'relative'):
         bag = {'core-plugin': 'ml2', 'neutron-plugin-config': path}
-        assert neutron.backend().read(said(bag), SITE) == neutron.Backend(core_plugin='ml2')
+        assert neutron_plugins.backend().read(said(bag), SITE) == neutron_plugins.Backend(
+            core_plugin='ml2'
+        )
 
 
 KEYS = sorted(
@@ -179,7 +181,7 @@ KEYS = sorted(
         *neutron.settings_databag(SETTINGS),
         *neutron.metadata_databag(METADATA),
         *neutron.plugin_databag(neutron.Plugin('ovs', 'h'), NOVA_CONF),
-        *neutron.backend_databag(neutron.Backend(name='a', core_plugin='b'), {}),
+        *neutron_plugins.databag(neutron_plugins.Backend(name='a', core_plugin='b'), {}),
     }
 )
 

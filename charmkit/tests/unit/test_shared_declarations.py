@@ -28,6 +28,7 @@ from charmkit.relations import (
     mount,
     mysql,
     neutron,
+    neutron_plugins,
     nova,
     rabbitmq,
     running,
@@ -67,7 +68,7 @@ ACCOUNT = {
         (nova.need(), nova.RELATION, 'an account', False, False),
         (neutron.plugin(), 'neutron-plugin', 'an agent', False, False),
         (neutron.plugin_api(), 'neutron-plugin-api', 'its settings', False, False),
-        (neutron.backend(), 'neutron-plugin-api-subordinate', 'a plugin', True, False),
+        (neutron_plugins.backend(), 'neutron-plugin-api-subordinate', 'a plugin', True, False),
     ],
     ids=lambda x: x.relation if isinstance(x, relations.Need) else '',
 )

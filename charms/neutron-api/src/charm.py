@@ -13,21 +13,30 @@ import charmkit
 import networks
 import ops
 import workers
-from charmkit import conf, keystone, mysql, neutron, rabbitmq, relations, subordinate
+from charmkit import (
+    conf,
+    keystone,
+    mysql,
+    neutron,
+    neutron_plugins,
+    rabbitmq,
+    relations,
+    subordinate,
+)
 
 DB = mysql.need('neutron')
 AMQP = rabbitmq.need('neutron')
 IDENTITY = keystone.need('neutron')
-BACKEND = neutron.backend()
-SECTIONS = subordinate.need(BACKEND.relation, 'neutron-api')
+BACKEND = neutron_plugins.backend()
+SECTIONS = subordinate.need(BACKEND.relation, neutron_plugins.SERVICE)
 CONF, ML2 = workers.CONFIG
 IN_USE = f'python3 {workers.IN_USE}'
 MANAGE = f'neutron-db-manage --config-file {CONF} --config-file {ML2} upgrade'
 
 
-def backend(ready: charmkit.Ready) -> neutron.Backend:
+def backend(ready: charmkit.Ready) -> neutron_plugins.Backend:
     """What a subordinate has chosen; nothing where there is none."""
-    return ready[BACKEND] if ready.has(BACKEND) else neutron.Backend()
+    return ready[BACKEND] if ready.has(BACKEND) else neutron_plugins.Backend()
 
 
 def neutron_conf(ready: charmkit.Ready) -> conf.Ini:
@@ -82,16 +91,11 @@ def agents_databag(ready: charmkit.Ready, relation: relations.Relation) -> relat
     return neutron.settings_databag(networks.settings(ready.inputs.options), address)
 
 
-def subordinates_databag(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
-    """What the API would have without them."""
-    chosen = ready.inputs.options
-    return neutron.subordinate_databag(
-        {
-            'extension_drivers': networks.extension_drivers(chosen),
-            'tenant_network_types': networks.tenant_network_types(chosen),
-            'service_plugins': ['router'],
-        }
-    )
+def subordinates_databag(ready: charmkit.Ready, r: relations.Relation) -> relations.Databag:
+    """What the API would have without them, and that the migration which one asked for is done."""
+    facts = {**networks.own_choices(ready.inputs.options), 'service_plugins': ['router']}
+    done = subordinate.migrated(r) if ready.migrated else {}
+    return neutron_plugins.principal_databag(facts, **done)
 
 
 def notes(ready: charmkit.Ready) -> tuple[charmkit.Status, ...]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from charmkit import conf, neutron, options, validators
+from charmkit import conf, neutron, neutron_plugins, options, validators
 
 TUNNELS = ('vxlan', 'gre')
 TENANT_TYPES = ('', 'vlan', 'flat', 'local', *TUNNELS)
@@ -190,14 +190,25 @@ def tenant_network_types(chosen: Mapping[str, Any]) -> list[str]:
     return [*dict.fromkeys([first, *usual] if first else usual)]
 
 
-def ml2_conf(chosen: Mapping[str, Any], backend: neutron.Backend) -> conf.Ini:
+def mechanism_drivers(chosen: Mapping[str, Any]) -> list[str]:
+    """What makes networks real on the nodes."""
+    return ['openvswitch', *(['l2population'] if settings(chosen).l2_population else [])]
+
+
+def own_choices(chosen: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What is loaded where no subordinate says anything, by what it is."""
+    return {
+        'tenant_network_types': tenant_network_types(chosen),
+        'mechanism_drivers': mechanism_drivers(chosen),
+        'extension_drivers': extension_drivers(chosen),
+    }
+
+
+def ml2_conf(chosen: Mapping[str, Any], backend: neutron_plugins.Backend) -> conf.Ini:
     """What goes into ml2_conf.ini; what a subordinate's *backend* says goes over the options."""
-    populate = settings(chosen).l2_population
     own = {
         'type_drivers': ','.join(['flat', 'vlan', *TUNNELS, 'geneve', 'local']),
-        'tenant_network_types': ','.join(tenant_network_types(chosen)),
-        'mechanism_drivers': 'openvswitch,l2population' if populate else 'openvswitch',
-        'extension_drivers': ','.join(extension_drivers(chosen)),
+        **{name: ','.join(wanted) for name, wanted in own_choices(chosen).items()},
         'path_mtu': chosen['path-mtu'],
         'physical_network_mtus': ','.join(str(chosen['physical-network-mtus']).split()),
     }

@@ -21,6 +21,7 @@ import node_status
 import ops
 from charmkit import (
     cinder,
+    compute_agent,
     conf,
     host,
     neutron,
@@ -37,6 +38,7 @@ BROKER = rabbitmq.need('nova')
 CONTROLLER = nova.need()
 NETWORK = neutron.plugin()
 SECTIONS = subordinate.need(NETWORK.relation, 'nova-compute')
+AGENTS = compute_agent.sections()
 OPTIONS = (
     acceleration.OPTION,
     options.Option(
@@ -216,7 +218,7 @@ class NovaComputeCharm(charmkit.AgentCharm):
             'openssh-server',
         ),
         needs=(BROKER, CONTROLLER, NETWORK),
-        sections=(SECTIONS,),
+        sections=(SECTIONS, AGENTS),
         daemons=(
             charmkit.Daemon(hypervisor.LIBVIRT, pauses=False),
             charmkit.Daemon(hypervisor.COMPUTE, consumes=True, when=runs),

@@ -17,22 +17,19 @@ Source: the interfaces that Charmed OpenStack's charms speak. By interface, who 
 ``neutron-plugin`` (a subordinate of nova-compute, container scope)
     The provider: ``neutron-plugin``, ``host`` (its name among neutron's agents), ``metadata-shared-secret``, and
     ``subordinate_configuration`` for nova-compute's files (:mod:`charmkit.relations.subordinate`).
-``neutron-plugin-api-subordinate`` (a subordinate of neutron-api, container scope)
-    The provider: ``neutron-plugin``, ``core-plugin``, ``neutron-plugin-config``, ``service-plugins``,
-    ``mechanism-drivers``, ``extension-drivers``, ``tenant-network-types``, ``subordinate_configuration``; the
-    requirer: ``neutron-api-ready``, ``neutron_config_data`` (JSON).
+
+Subordinates of neutron-api: :mod:`charmkit.relations.neutron_plugins`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urlsplit
 
 from .. import validators
-from . import Databag, Need, Relation, Site, first, host_in_url, subordinate, unit_order, wire
+from . import Databag, Need, Site, first, host_in_url, subordinate, wire
 
 API_PORT = 9696
 METADATA_PORT = 8775
@@ -43,8 +40,6 @@ _PORT = re.compile(r'[1-9][0-9]{0,4}')
 _NUMBER = re.compile(r'[0-9]{1,9}')
 _SECRET = re.compile(r'[!-~]{1,512}')
 _NAME = re.compile(r'[A-Za-z0-9_.-]{1,80}')
-_LIST = re.compile(r'[A-Za-z0-9_.,-]{1,1000}')
-_PATH = re.compile(r'/etc/neutron/[A-Za-z0-9_./-]{1,200}')
 _TUNNELS = ('gre', 'vxlan', 'geneve')
 _YES, _NO = 'yes', 'no'
 
@@ -296,93 +291,6 @@ def plugin_databag(plugin: Plugin, sections: subordinate.Sections) -> dict[str, 
     said = {
         'neutron-plugin': plugin.name,
         'host': plugin.host,
-        subordinate.KEY: _subordinate_configuration('nova-compute', sections),
+        subordinate.KEY: subordinate.configuration('nova-compute', sections),
     }
     return {key: value for key, value in said.items() if value}
-
-
-def _subordinate_configuration(service: str, sections: subordinate.Sections) -> str:
-    files = {
-        path: {
-            'sections': {
-                name: [[k, v] for k, v in sorted(values.items())]
-                for name, values in sorted(wanted.items())
-            }
-        }
-        for path, wanted in sections.items()
-    }
-    return wire.dump({service: files})
-
-
-# neutron-plugin-api-subordinate: what a subordinate of neutron-api brings.
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Backend:
-    """What a subordinate has neutron's API load; '' leaves the charm's own choice."""
-
-    name: str = ''
-    core_plugin: str = ''
-    plugin_config: str = ''
-    """The core plugin's file, below ``/etc/neutron``."""
-    service_plugins: str = ''
-    """Separated by commas, as all of the following."""
-    mechanism_drivers: str = ''
-    extension_drivers: str = ''
-    tenant_network_types: str = ''
-
-
-_BACKEND = {
-    'name': ('neutron-plugin', _NAME),
-    'core_plugin': ('core-plugin', _NAME),
-    'plugin_config': ('neutron-plugin-config', _PATH),
-    'service_plugins': ('service-plugins', _LIST),
-    'mechanism_drivers': ('mechanism-drivers', _LIST),
-    'extension_drivers': ('extension-drivers', _LIST),
-    'tenant_network_types': ('tenant-network-types', _LIST),
-}
-
-
-def backend(relation: str = 'neutron-plugin-api-subordinate') -> Need[Backend]:
-    """What the first of the subordinates that has said something brings.
-
-    Their sections are ``subordinate.need(relation, 'neutron-api')``.
-    """
-
-    def read(relations: tuple[Relation, ...], _: Site) -> Backend | None:
-        for r in sorted(relations, key=lambda r: (r.app, r.id)):
-            for _unit, bag in sorted(r.units.items(), key=lambda item: unit_order(item[0])):
-                found = _backend(bag)
-                if found != Backend():
-                    return found
-        return None
-
-    return Need(relation, _nothing, read, 'a plugin', optional=True)
-
-
-def _backend(bag: Databag) -> Backend:
-    good = {
-        name: bag[key]
-        for name, (key, kind) in _BACKEND.items()
-        if kind.fullmatch(bag.get(key, ''))
-    }
-    if '..' in good.get('plugin_config', ''):
-        del good['plugin_config']
-    return Backend(**good)
-
-
-def backend_databag(backend: Backend, sections: subordinate.Sections) -> dict[str, str]:
-    """What a subordinate says to neutron-api; *sections* are for its files."""
-    said = {key: getattr(backend, name) for name, (key, _) in _BACKEND.items()}
-    said[subordinate.KEY] = _subordinate_configuration('neutron-api', sections)
-    return {key: value for key, value in said.items() if value}
-
-
-def api_is_ready(bag: Mapping[str, str]) -> bool:
-    """Whether neutron-api, whose databag is *bag*, is ready."""
-    return bag.get('neutron-api-ready') == _YES
-
-
-def subordinate_databag(facts: Mapping[str, object]) -> dict[str, str]:
-    """What neutron-api says to its subordinates; *facts* are its own choices, such as ``extension_drivers``."""
-    return {'neutron-api-ready': _YES, 'neutron_config_data': wire.dump(dict(facts))}

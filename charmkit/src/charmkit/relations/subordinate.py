@@ -1,24 +1,49 @@
-"""Sections that a subordinate contributes to its principal's configuration files.
+"""What a subordinate has its principal do: sections of its files, packages, restarts, migrations, authorities.
 
 Source: the interfaces of Charmed OpenStack's charms that carry ``subordinate_configuration``
 (``cinder-backend``, ``keystone-domain-backend``, ``neutron-plugin`` and others): JSON of the form
 ``{"cinder": {"/etc/cinder/cinder.conf": {"sections": {"lvm": [["volume_group", "vg"]]}}}}``, in the
-unit databag of the subordinate, keyed by the principal's service.
+unit databag of the subordinate, keyed by the principal's service. Beside it, in the same databag:
+
+``restart-trigger``, ``restart-trigger-SERVICE``
+    Another value than before has the principal's services started anew (``neutron-plugin-api-subordinate``).
+``migrate-database-nonce``
+    Another value than before has the principal's leader migrate its database again, for tables that the subordinate's
+    packages have; the principal says the same value back once that is done (``neutron-plugin-api-subordinate``).
+``packages``, ``release``, ``ca``
+    Ours. Names of packages, separated by spaces, that the principal installs with its own and upgrades with them; the
+    OpenStack release that they are of; certificates (PEM) of authorities that its services are to trust when they
+    speak to what the subordinate stands for: they are in the file :func:`ca_file`.
+
+What several of them want is put together by :mod:`charmkit.relations.merging`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from . import Databag, Need, Relation, Site, unit_order, wire
 
 KEY = 'subordinate_configuration'
+RESTART = 'restart-trigger'
+MIGRATE = 'migrate-database-nonce'
+PACKAGES = 'packages'
+RELEASE = 'release'
+CA = 'ca'
 _SECTION = re.compile(r'[A-Za-z0-9_.:-]{1,80}')
 _OPTION = re.compile(r'[A-Za-z0-9_.-]{1,80}')
 _LONGEST_VALUE = 4096
+_PACKAGE = re.compile(r'[a-z0-9][a-z0-9+.-]{1,99}')
+_MOST_PACKAGES = 32
+_WORD = re.compile(r'[a-z][a-z0-9.-]{0,40}')
+_TRIGGER = re.compile(r'[!-~]{1,200}')
+_LONGEST_CA = 100_000
+_PEM = re.compile(
+    r'(?:-----BEGIN CERTIFICATE-----\n(?:[A-Za-z0-9+/=]{1,76}\n)+-----END CERTIFICATE-----\n?)+'
+)
 
 Sections = Mapping[str, Mapping[str, Mapping[str, str]]]
 """By file, by section, by option."""
@@ -34,6 +59,15 @@ class Contribution:
     """Why something of it is left out; '' when nothing is."""
     silent: bool = False
     """It has said nothing yet: nobody waits for it, and the status says so."""
+    packages: tuple[str, ...] = ()
+    release: str = ''
+    """The OpenStack release that it is for, by its name; '' is any."""
+    restart: str = ''
+    """Stands for the restarts that it has asked for."""
+    migrate: str = ''
+    """Stands for the migration that it has asked for last; '' is none."""
+    ca: str = ''
+    """Certificates of authorities, in PEM; '' is none."""
 
 
 def need(relation: str, service: str) -> Need[tuple[Contribution, ...]]:
@@ -52,21 +86,92 @@ def need(relation: str, service: str) -> Need[tuple[Contribution, ...]]:
     return Need(relation, request, read, service, optional=True)
 
 
+def configuration(service: str, sections: Sections) -> str:
+    """What a subordinate says under :data:`KEY`: *sections* for the files of the principal's *service*."""
+    files = {
+        path: {
+            'sections': {
+                name: [[k, v] for k, v in sorted(values.items())]
+                for name, values in sorted(wanted.items())
+            }
+        }
+        for path, wanted in sections.items()
+    }
+    return wire.dump({service: files})
+
+
+def ca_file(directory: str, app: str) -> str:
+    """Where the authorities that the subordinate *app* has brought are, below the principal's *directory* of files."""
+    return f'{directory}/subordinate-{app}.pem'
+
+
+def extras(
+    *,
+    packages: Iterable[str] = (),
+    release: str = '',
+    restart: str = '',
+    migrate: str = '',
+    ca: str = '',
+) -> dict[str, str]:
+    """What a subordinate says beside its sections; the principal's :class:`Contribution` has it as it is here."""
+    said = {
+        PACKAGES: ' '.join(packages),
+        RELEASE: release,
+        RESTART: restart,
+        MIGRATE: migrate,
+        CA: ca,
+    }
+    return {key: value for key, value in said.items() if value}
+
+
+def migrated(relation: Relation) -> dict[str, str]:
+    """What a principal says back on *relation* once the migration that was asked for there is done."""
+    bags = (bag for _, bag in sorted(relation.units.items(), key=lambda item: unit_order(item[0])))
+    nonce = next((n for bag in bags if _TRIGGER.fullmatch(n := bag.get(MIGRATE, ''))), '')
+    return {MIGRATE: nonce} if nonce else {}
+
+
 def _contribution(relation: Relation, service: str) -> Contribution:
     for _, bag in sorted(relation.units.items(), key=lambda item: unit_order(item[0])):
-        text = bag.get(KEY, '')
-        if not text:
-            continue
-        sections: dict[str, dict[str, dict[str, str]]] = {}
-        refused: list[str] = []
-        for path, wanted in wire.objects(_member(wire.load_object(text), service)):
-            for name, options in _member(wanted, 'sections').items():
-                try:
-                    sections.setdefault(path, {})[name] = _options(name, options)
-                except ValueError as e:
-                    refused.append(f'{path}: {e}')
-        return Contribution(relation.app, sections, '; '.join(refused))
+        if any(bag.get(key) for key in (KEY, PACKAGES, CA, MIGRATE)):
+            return _said(relation.app, bag, service)
     return Contribution(relation.app, {}, silent=True)
+
+
+def _said(app: str, bag: Databag, service: str) -> Contribution:
+    sections: dict[str, dict[str, dict[str, str]]] = {}
+    refused: list[str] = []
+    for path, wanted in wire.objects(_member(wire.load_object(bag.get(KEY, '')), service)):
+        for name, options in _member(wanted, 'sections').items():
+            try:
+                sections.setdefault(path, {})[name] = _options(name, options)
+            except ValueError as e:
+                refused.append(f'{path}: {e}')
+    names = bag.get(PACKAGES, '').split()
+    packages = tuple(dict.fromkeys(n for n in names if _PACKAGE.fullmatch(n)))[:_MOST_PACKAGES]
+    if {*names} - {*packages}:
+        refused.append(
+            f'{PACKAGES}: at most {_MOST_PACKAGES} names of packages, separated by spaces'
+        )
+    ca, release = bag.get(CA, ''), bag.get(RELEASE, '')
+    trusted = ca if len(ca) <= _LONGEST_CA and _PEM.fullmatch(ca) else ''
+    if ca and not trusted:
+        refused.append(f'{CA}: not certificates in PEM')
+    triggers = sorted(
+        f'{key}={value}'
+        for key, value in bag.items()
+        if key.startswith(RESTART) and _TRIGGER.fullmatch(value)
+    )
+    return Contribution(
+        app,
+        sections,
+        '; '.join(refused),
+        packages=packages,
+        release=release if _WORD.fullmatch(release) else '',
+        restart=' '.join(triggers),
+        migrate=nonce if _TRIGGER.fullmatch(nonce := bag.get(MIGRATE, '')) else '',
+        ca=trusted,
+    )
 
 
 def _member(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import networks
 import pytest
-from charmkit import neutron
+from charmkit import neutron_plugins
 from charmkit import testing as machines
 from ops import testing
 
@@ -76,8 +76,8 @@ def test_nobody_is_told_anything_before_the_database_is_there(ctx: testing.Conte
 def test_a_subordinate_takes_the_place_of_open_vswitch(
     ctx: testing.Context[Any], machine: machines.FakeMachine
 ):
-    brought = neutron.backend_databag(
-        neutron.Backend(
+    brought = neutron_plugins.databag(
+        neutron_plugins.Backend(
             name='ovn',
             service_plugins='ovn-router',
             mechanism_drivers='ovn',
