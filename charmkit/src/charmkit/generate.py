@@ -22,6 +22,8 @@ from .charm import Charm
 from .relations import keystone, loadbalancer
 
 _WIDTH = 99
+LIBRARY = '../../charmkit'
+"""Where the charms of charmkit's own repository have it from, as their pyproject.toml says."""
 
 COMMON = """\
 base: ubuntu@24.04
@@ -36,6 +38,12 @@ PART = """\
     plugin: uv
     source: ../..
     source-subdir: charms/{name}
+    build-snaps: [astral-uv]
+"""
+ALONE_PART = """\
+  charm:
+    plugin: uv
+    source: .
     build-snaps: [astral-uv]
 """
 LIFECYCLE_PART = f"""\
@@ -146,14 +154,18 @@ CONTRACT = """\
 """
 
 
-def metadata(text: str, name: str, charm: type[Charm], *, lifecycle: bool = False) -> str:
+def metadata(
+    text: str, name: str, charm: type[Charm], *, lifecycle: bool = False, alone: bool = False
+) -> str:
     """The ``charmcraft.yaml`` of the charm *name*, whose present text is *text*, as *charm* declares it.
 
-    *lifecycle*: it has a ``lifecycle.yaml``, which goes into the charm.
+    *lifecycle*: it has a ``lifecycle.yaml``, which goes into the charm. *alone*: its folder has all that it is made of,
+    where others are packed from charmkit's own repository.
     """
     api = issubclass(charm, ApiCharm)
     text = _put(text, '', _blocks(COMMON.format(name=name), ''))
-    part = PART.format(name=name) + (LIFECYCLE_PART if lifecycle else '')
+    own = ALONE_PART if alone else PART.format(name=name)
+    part = own + (LIFECYCLE_PART if lifecycle else '')
     text = _put(text, 'parts:', _blocks(part, '  '))
     if api:
         text = _put(text, '', _blocks(API_TOP.format(name=name), ''))
@@ -304,6 +316,12 @@ def load(folder: pathlib.Path) -> type[Charm]:
     return found[0]
 
 
+def _is_alone(folder: pathlib.Path) -> bool:
+    """Whether it has its library from elsewhere than from the repository that it is in."""
+    project = folder / 'pyproject.toml'
+    return project.is_file() and f'"{LIBRARY}"' not in project.read_text(encoding='utf-8')
+
+
 def stale(folders: Iterable[pathlib.Path]) -> dict[pathlib.Path, str]:
     """Each ``charmcraft.yaml`` and ``lifecycle.yaml`` below *folders* that is not as it should be, and how it should.
 
@@ -325,6 +343,7 @@ def stale(folders: Iterable[pathlib.Path]) -> dict[pathlib.Path, str]:
                 found[1] if found else folder.name,
                 charm,
                 lifecycle=declares or lifecycle.is_file(),
+                alone=_is_alone(folder),
             )
         except ValueError as e:
             raise ValueError(f'{path}: {e}') from None
@@ -341,7 +360,7 @@ def stale(folders: Iterable[pathlib.Path]) -> dict[pathlib.Path, str]:
 
 def main(argv: Sequence[str]) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog='python -m charmkit.generate', description=__doc__)
+    parser = argparse.ArgumentParser(prog='charmkit generate', description=__doc__)
     parser.add_argument('--check', action='store_true', help='only say which are not up to date')
     parser.add_argument('charms', nargs='+', type=pathlib.Path, metavar='FOLDER')
     asked = parser.parse_args(argv)
