@@ -55,6 +55,7 @@ FAULTS = (
     Fault('python-3', CHARM, '#!/usr/bin/env python3', '#!/usr/bin/env python2'),
     Fault('python-3', 'pyproject.toml', '">=3.11"', '">=2.7"'),
     Fault('python-2-packages', CHARM, "'python3-pymysql'", "'python-pymysql'"),
+    Fault('dependencies', 'pyproject.toml', '    "cryptography>=46",  # The unit\'s certificate.\n'),
     Fault('private-key', 'files/tls.key', '', '-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA0Z3VS5JJcds3\n-----END RSA PRIVATE KEY-----\n'),
     Fault('stray-files', 'src/.env', '', 'OS_PASSWORD=x\n'),
     Fault('tests', 'tests/unit/test_charm.py', ''),

@@ -137,6 +137,25 @@ def python_3(view: View) -> Iterator[str]:
 
 
 @asks(
+    'dependencies',
+    'pyproject.toml names what the charm is made of: charmkit, and for an API cryptography, for certificates.',
+    'Write dependencies = ["charmkit>=…", "cryptography>=46"] into pyproject.toml.',
+    of=asking.with_charmkit,
+)
+def dependencies(view: View) -> Iterator[str]:
+    """What it does not name."""
+    if view.packed:
+        return
+    project = view.files.get('pyproject.toml', b'')
+    wanted = ['charmkit', *(['cryptography'] if view.kind in ('api', 'website') else [])]
+    for name in wanted:
+        if not re.search(
+            rf'^\s*(dependencies\s*=\s*\[\s*)?"{name}\b'.encode(), project, re.MULTILINE
+        ):
+            yield f'no {name}'
+
+
+@asks(
     'private-key',
     'No private key is in a charm: whoever has the charm has it.',
     'Take it out, and make a new one where the charm runs.',
@@ -252,6 +271,7 @@ def juju(view: View) -> Iterator[str]:
 
 
 RULES = (
-    readable, metadata, name, documentation, licence, entry, charmkit, python_3, private_key, stray_files, tests,
+    readable, metadata, name, documentation, licence, entry, charmkit, python_3, dependencies,
+    private_key, stray_files, tests,
     a_page, idle_first, two_bases, juju,
 )  # fmt: skip
