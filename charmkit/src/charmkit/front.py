@@ -293,6 +293,12 @@ def _lifecycle(
     return lifecycle
 
 
+def given(inputs: state.Inputs, service: str) -> dict[str, str]:
+    """The URLs of *service* that load balancers gave this unit last, by endpoint type."""
+    kept: Mapping[str, Mapping[str, str]] = inputs.memory.get(BALANCED) or {}
+    return dict(kept.get(service, {}))
+
+
 def balanced(spec: spec_.ServiceSpec, inputs: state.Inputs) -> dict[str, dict[str, str]]:
     """URLs that load balancers give, by service and endpoint type.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
 
 import catalogue
 import charmkit
@@ -12,7 +13,7 @@ import renewal
 import request_ledger
 import settings
 import tasks
-from charmkit import host, state
+from charmkit import front, host, state
 from charmkit.relations import ENDPOINT_TYPES, Databag, EndpointType, Site, keystone, wire
 from identity import DB, PORT, Shared
 
@@ -224,11 +225,16 @@ def _database(inputs: charmkit.Inputs) -> str:
 
 
 def servers(inputs: charmkit.Inputs, *, running: bool, paused: bool) -> tuple[str, ...]:
-    """Units to ask for the catalogue: this one, or while it does not serve, the others."""
+    """Where to ask for the catalogue: this unit, or while it does not serve, the load balancer, or the others.
+
+    Units that serve load balancers by TLS take HTTP from nobody else.
+    """
     if running:
         return (f'http://127.0.0.1:{PORT}',)
     if not paused:
         return ()
+    balanced = urlsplit(front.given(inputs, 'keystone').get('internal', ''))
+    behind = (f'{balanced.scheme}://{balanced.netloc}',) if balanced.netloc else ()
     others = (data.get('ingress-address') for data in inputs.peer_units.values())
     found = (charmkit.relations.host_in_url(a) for a in others if a)
-    return tuple(f'http://{address}:{PORT}' for address in found)
+    return (*behind, *(f'http://{address}:{PORT}' for address in found))

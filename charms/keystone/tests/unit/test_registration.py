@@ -81,3 +81,19 @@ def test_a_refusal_is_told_to_who_asked():
         known, SHARED.seed, known.peers, SITE, plan(known).decision.refused
     )
     assert said[3]['refused'].startswith('it does not say region, public_url')
+
+
+def test_a_paused_unit_asks_where_its_load_balancer_is_before_the_others():
+    """Others that serve load balancers by TLS take nothing without it, and no password goes there in clear first."""
+    site = charmkit.relations.Site(unit='keystone/0', leader=True, address='10.0.0.1')
+    inputs = state.Inputs(
+        site=site,
+        peer_units={'keystone/1': {'ingress-address': '10.0.0.2'}},
+        memory={'balanced': {'keystone': {'internal': 'https://10.0.0.9:5000/v3', 'public': 'x'}}},
+    )
+    found = registration.servers(inputs, running=False, paused=True)
+    assert found == ('https://10.0.0.9:5000', 'http://10.0.0.2:5000')
+    alone = dataclasses.replace(inputs, memory={})
+    assert registration.servers(alone, running=False, paused=True) == ('http://10.0.0.2:5000',)
+    assert registration.servers(inputs, running=True, paused=False) == ('http://127.0.0.1:5000',)
+    assert registration.servers(inputs, running=False, paused=False) == ()
