@@ -161,7 +161,8 @@ def serving_state(
     gone = unregistered(given, inputs, balancers)
     certificate = unit_certificate.read(inputs, addresses)
     tls = unit_tls.decide(certificate, balancers, inputs, gone)
-    told = tls if takes_up else unit_tls.before(tls, inputs)
+    in_force = unit_tls.before(tls, inputs)
+    told = tls if takes_up else in_force
     mine = vip.part(
         inputs, own, addresses, apps, time_passes=intent.time_passes, removing=intent.removing
     )
@@ -171,6 +172,11 @@ def serving_state(
             urls=urls,
             hosts=hosts_of(urls, inputs, balancers),
             listening=endpoints.listening(spec, inputs.site, balancers),
+            secure_port={
+                o.service: o.api.tls_port
+                for o in endpoints.every(spec, inputs)
+                if o.api and o.api.tls_port and in_force.published
+            },
             unregistered=gone,
         ),
         addresses=addresses,

@@ -36,8 +36,8 @@ def serve(
 def ports(spec: ServiceSpec, serving_state: front.ServingState) -> frozenset[int]:
     """TCP ports that clients come to."""
     tls = serving_state.tls
-    plain = (a.port for a in spec.apps if tls.plain)
-    secure = (a.port + apache.TLS_OFFSET for a in spec.apps if tls.secure)
+    plain = (a.port for a in spec.apps if tls.plain or not a.type)
+    secure = (a.port + apache.TLS_OFFSET for a in spec.apps if tls.secure and a.type)
     return frozenset((*plain, *secure, *(s.port for s in spec.served)))
 
 
@@ -133,8 +133,9 @@ def _virtual_hosts(
             grace_s=app.grace_s,
             static=tuple(app.static.items()),
             aliases=app.aliases,
-            plain=serving_state.tls.plain,
-            certificate=unit_tls.FILE if serving_state.tls.secure else '',
+            # What no load balancer has is reached by others as before.
+            plain=serving_state.tls.plain or not app.type,
+            certificate=unit_tls.FILE if serving_state.tls.secure and app.type else '',
         )
         for app in spec.apps
     ]

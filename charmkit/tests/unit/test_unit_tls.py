@@ -54,6 +54,7 @@ class Unit:
         self.ca: dict[str, str] | None = {}
         self.own: dict[int, dict[str, str]] = {}
         self.desired = state.Desired()
+        self.spec = SPEC
 
     def run(self, *related: relations.Relation, **more: Any) -> state.Desired:
         every = {
@@ -74,7 +75,7 @@ class Unit:
         )
 
         def decide(why: Any, known: state.Inputs) -> state.Desired:
-            return service.desired_state(SPEC, why, known)
+            return service.desired_state(self.spec, why, known)
 
         self.desired = drive.drive(self.machine, decide, HOOK, inputs).desired
         self.memory = json.loads(json.dumps({**self.memory, **self.desired.memory}))
@@ -231,3 +232,29 @@ def test_a_daemon_that_listens_by_itself_is_reached_as_before(unit: Unit):
     rows = json.loads(secured(unit).own[30]['endpoints'])
     console = next(row for row in rows if row['service-name'] == 'demo-console')
     assert console['backend-port'] == 6080 and 'tls' not in console
+
+
+def test_what_a_unit_says_of_itself_to_its_peers_follows_what_apache_serves(unit: Unit):
+    seen: list[dict[str, int]] = []
+
+    def note(ready: service.Ready) -> dict[str, dict[str, Any]]:
+        seen.append(dict(ready.inputs.site.secure_port))
+        return {}
+
+    unit.spec = dataclasses.replace(SPEC, config={'/etc/demo/demo.conf': note})
+    unit.certified(*balancer())
+    unit.run(*balancer())
+    assert seen[-1] == {}, 'Apache does not serve it yet'
+    unit.run(*balancer('lb/0', 'lb/1'))
+    assert seen[-1] == {'demo': SECURE}
+    unit.ca = None
+    unit.run(*balancer('lb/0', 'lb/1'))
+    unit.run(*balancer())
+    assert seen[-1] == {}
+
+
+def test_an_application_that_no_load_balancer_has_is_reached_as_before(unit: Unit):
+    path = '/etc/apache2/sites-enabled/demo-data.conf'
+    site = next(f.content for f in secured(unit).desired.host.files if f.path == path)
+    assert 'Listen 10.0.0.2:8779\n' in site and 'SSLEngine' not in site
+    assert unit.desired.ports == {SECURE, 8779, 6080}

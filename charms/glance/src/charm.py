@@ -44,7 +44,9 @@ OPTIONS = (
 
 def glance_conf(ready: charmkit.Ready) -> conf.Ini:
     """What goes into glance-api.conf."""
-    own_address = relations.host_in_url(ready.inputs.site.address_on('internal'))
+    site = ready.inputs.site
+    own_address = relations.host_in_url(site.address_on('internal'))
+    secure = site.secure_port.get('glance')
     return conf.merge(
         conf.common('glance', debug=ready.debug),
         conf.database(ready[DB]),
@@ -53,7 +55,9 @@ def glance_conf(ready: charmkit.Ready) -> conf.Ini:
             'DEFAULT': {
                 'enabled_backends': 'fs:file',
                 # An image that was staged on one unit is imported by that unit.
-                'worker_self_reference_url': f'http://{own_address}:{PORT}',
+                'worker_self_reference_url': f'https://{own_address}:{secure}'
+                if secure
+                else f'http://{own_address}:{PORT}',
             },
             'glance_store': {'default_backend': 'fs'},
             'paste_deploy': {'flavor': 'keystone', 'config_file': PASTE},

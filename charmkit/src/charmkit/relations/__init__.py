@@ -117,6 +117,8 @@ class Site:
     """By service: every name and address by which clients may ask for it, as in ``urls`` and beyond."""
     listening: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """By service that a daemon serves by itself: the address that it is to listen on."""
+    secure_port: Mapping[str, int] = dataclasses.field(default_factory=dict[str, int])
+    """By service whose load balancers come by TLS: the port on which this very unit is reached so."""
     unregistered: frozenset[EndpointType] = frozenset()
     """Endpoint types that are not to be in the catalogue: a load balancer has another, and none has these."""
     region: str = 'RegionOne'

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from charmkit import relations, releases, spec, state
 from charmkit import testing as machines
+from charmkit.relations import keystone, mysql
 from ops import testing
 from syrupy.assertion import SnapshotAssertion
 
@@ -30,3 +32,24 @@ def test_files_are_as_the_golden_has_them(
     files = sorted(machine.desired.files, key=lambda f: f.path)
     text = '\n'.join(f'==> {f.path} {f.owner}:{f.group} {f.mode:04o}\n{f.content}' for f in files)
     assert text == snapshot
+
+
+@pytest.mark.parametrize(
+    ('secure', 'url'),
+    [({}, 'http://10.0.0.2:9292'), ({'glance': 19292}, 'https://10.0.0.2:19292')],
+)
+def test_other_units_hand_on_imports_by_the_way_that_this_unit_takes(
+    machine: machines.FakeMachine, secure: dict[str, int], url: str
+):
+    module = shared.load(NAME)
+    site = relations.Site(
+        unit='glance/0', leader=True, address='10.0.0.2', secure_port=secure, urls={}
+    )
+    identity = keystone.Identity('http://k/v3', 'http://k/v3', 'glance', 'services', 'd', 'pw')
+    database = mysql.Database('10.0.0.5', 'glance', 'glance', 'pw')
+    ready = spec.Ready(
+        state.Inputs(site=site),
+        {module.DB: database, module.IDENTITY: identity},
+        releases.of_base('debian@12'),
+    )
+    assert module.glance_conf(ready)['DEFAULT']['worker_self_reference_url'] == url
