@@ -115,11 +115,19 @@ def _check(asked: argparse.Namespace) -> int:
 def _generate(asked: argparse.Namespace) -> int:
     from . import generate
 
-    return generate.main([*(['--check'] if asked.check else []), *asked.charms])
+    for folder in asked.charms:
+        if not pathlib.Path(folder, 'src/charm.py').is_file():
+            return _refuse(f"{folder} has no src/charm.py: it is no charm of charmkit's")
+    try:
+        return generate.main([*(['--check'] if asked.check else []), *asked.charms])
+    except (Exception, SystemExit) as e:  # Whatever the charm raises while it is loaded.
+        if isinstance(e, SystemExit) and e.code == REFUSED:
+            return REFUSED  # argparse has said why.
+        return _refuse(f'{", ".join(asked.charms)}: {type(e).__name__}: {str(e)[:200]}')
 
 
 def _refuse(text: str) -> int:
-    print(f'charmkit: {text}', file=sys.stderr)
+    print(f'charmkit: {"".join(c if c.isprintable() else "?" for c in text)}', file=sys.stderr)
     return REFUSED
 
 

@@ -46,7 +46,9 @@ def test_a_charm_lints_as_its_own_rules_say_whatever_its_name(
         assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize('kind', scaffold.KINDS)
+@pytest.mark.parametrize(
+    'kind', [k if k == 'api' else pytest.param(k, marks=pytest.mark.slow) for k in scaffold.KINDS]
+)
 def test_its_unit_tests_pass(kind: str, tmp_path: pathlib.Path):
     charm = new_charms.copied(kind, tmp_path)
     done = subprocess.run(
@@ -232,3 +234,36 @@ def test_the_command_that_is_installed_is_this_one():
     project = (ROOT / 'charmkit/pyproject.toml').read_text()
     assert 'charmkit = "charmkit.command:main"' in project
     assert creation.RefusedError.__doc__
+
+
+@pytest.mark.parametrize(
+    ('text', 'said'),
+    [
+        (None, 'has no src/charm.py'),
+        ('def (', 'SyntaxError: '),
+        ('import nothing_of_the_kind\n', "No module named 'nothing_of_the_kind'"),
+        ('raise SystemExit("bye")\n', 'SystemExit: bye'),
+        ('x = 1\n', 'has 0 charms, not one'),
+    ],
+)
+def test_what_cannot_be_generated_is_said_in_a_sentence(
+    text: str | None, said: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+):
+    charm = new_charms.copied('monitoring', tmp_path)
+    (charm / 'src/charm.py').write_text(text) if text else (charm / 'src/charm.py').unlink()
+    assert command.main(['generate', str(charm)]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count('\n') == 1
+
+
+def test_generating_what_is_up_to_date_changes_nothing(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+):
+    charm = new_charms.copied('api', tmp_path)
+    assert command.main(['generate', '--check', str(charm)]) == 0
+    (charm / 'lifecycle.yaml').write_text('version: 0\n')
+    assert command.main(['generate', '--check', str(charm)]) == 1
+    assert command.main(['generate', str(charm)]) == 0
+    assert 'lifecycle.yaml' in capsys.readouterr().out
+    assert command.main(['generate', '--check', str(charm)]) == 0
