@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,14 +26,15 @@ def inputs(
 ) -> state.Inputs:
     bag = said or {}
     ca = relations.Relation(id=4, name='certificates', app='ca', app_data=bag)
-    return state.Inputs(
+    found = state.Inputs(
         site=relations.Site(unit='demo/0', leader=False, address='10.0.0.2'),
         relations={} if said is None else {'certificates': (ca,)},
         memory=json.loads(json.dumps(dict(before.memory))) if before else {},
         unit_secret=SEED,
         now=NOW,
-        **{'fresh': 'f' * 64, **more},
+        fresh='f' * 64,
     )
+    return dataclasses.replace(found, **more)
 
 
 def asked(found: own.UnitCertificate) -> list[str]:
@@ -108,15 +110,15 @@ def test_another_unit_has_another_key():
     assert mine != theirs
 
 
-@pytest.mark.parametrize(
-    ('certificate', 'why'),
-    [
-        (lambda csr: 'nonsense', 'no certificate in PEM'),
-        (lambda csr: issue(csr, of=key('else').public_key()), 'private key'),
-        (lambda csr: issue(csr, days=0.01), 'ended on 2026-02-03'),
-        (lambda csr: issue(csr, names=certs.Names(('demo-1.internal',))), 'not for demo-0.internal'),
-    ],
-)  # fmt: skip
+WRONG: list[tuple[Callable[[str], str], str]] = [
+    (lambda _: 'nonsense', 'no certificate in PEM'),
+    (lambda csr: issue(csr, of=key('else').public_key()), 'private key'),
+    (lambda csr: issue(csr, days=0.01), 'ended on 2026-02-03'),
+    (lambda csr: issue(csr, names=certs.Names(('demo-1.internal',))), 'not for demo-0.internal'),
+]
+
+
+@pytest.mark.parametrize(('certificate', 'why'), WRONG)
 def test_what_is_wrong_is_not_taken_and_the_good_one_stays(certificate: Any, why: str):
     csr = asked(first())[0]
     bad = answer(csr, certificate(csr))

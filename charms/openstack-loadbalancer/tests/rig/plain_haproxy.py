@@ -45,7 +45,7 @@ class Service:
             def do_PUT(self) -> None:
                 self.do_GET()
 
-            def log_message(self, *args: Any) -> None:
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- its name there
                 pass
 
         class Server(http.server.ThreadingHTTPServer):
@@ -128,7 +128,7 @@ class Balancer:
             client.request(method, path, body, named)
             response = client.getresponse()
             text = response.read()
-            got = json.loads(text) if text.startswith(b'{') else {}
+            got: dict[str, str] = json.loads(text) if text.startswith(b'{') else {}
             return response.status, {k.lower(): v for k, v in response.getheaders()}, got
 
     def log(self) -> list[dict[str, Any]]:
