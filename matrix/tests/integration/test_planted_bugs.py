@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -34,7 +35,19 @@ BUGS = {
     'trusts-clock': {'clock-skew api'},
     'new-key': {'depose-leader api'},
     'leak-on-remove': {'remove-unit api'},
+    'config-twice': {'config-change api'},
+    'departed-crash': {'remove-unit api'},
+    'retry-storm': {'freeze api'},
+    'stale-vip': {'freeze front'},
+    'refresh-stale': {'refresh api'},
 }
+OF_NO_FAULT = {
+    # Bugs that need no fault: how the run is called, and the check that finds each.
+    'early-active': ((), ''),
+    'leak-descriptors': ((), 'resources'),
+    'needs-load': (('--rate', '25'), 'errors'),
+}
+PAIRS = BUNDLE / 'tests/pairs.yaml'
 A_QUARTER = 15 * 60
 SEEDS = int(os.environ.get('PLANTED_BUGS_SEEDS', '50'))
 
@@ -81,10 +94,15 @@ class Run:
     @property
     def smallest(self) -> set[str]:
         """The smallest plan: `fault application` of each event; empty where none was found."""
+        return {*self.events}
+
+    @property
+    def events(self) -> list[str]:
+        """The same, each event by itself."""
         path = self.folder / 'smallest.yaml'
         found: Any = yaml.safe_load(path.read_text()) if path.exists() else {'events': []}
         events: list[dict[str, Any]] = found['events']
-        return {f'{one["fault"]} {one["targets"][0].partition("/")[0]}' for one in events}
+        return [f'{one["fault"]} {one["targets"][0].partition("/")[0]}' for one in events]
 
 
 Matrix = Callable[..., Run]
@@ -169,6 +187,44 @@ def test_each_is_blamed_on_the_right_fault(matrix: Matrix, bug: str) -> None:
     assert ran.code == 101, ran.out
     assert ran.smallest, ran.out
     assert ran.smallest <= BUGS[bug], ran.out
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2 * A_QUARTER)
+@pytest.mark.parametrize('bug', OF_NO_FAULT)
+def test_what_needs_no_fault_is_found_and_laid_to_none(matrix: Matrix, bug: str) -> None:
+    more, check = OF_NO_FAULT[bug]
+    bugs = BUNDLE / 'bugs'
+    ran = matrix(
+        *(
+            '--overlay',
+            bugs / f'{bug}.yaml',
+            '-g',
+            bugs / f'{bug}.plan.yaml',
+            *more,
+            '--no-shrink',
+        ),
+        within=A_QUARTER,
+    )
+    assert ran.code == 101, ran.out
+    failed = (ran.folder / 'junit.xml').read_text()
+    assert not check or re.search(rf'name="{check}"[^>]*>\s*<failure', failed), ran.out
+    assert not ran.smallest
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2 * A_QUARTER)
+def test_writes_that_are_lost_when_two_units_are_away_need_both(matrix: Matrix) -> None:
+    bugs = BUNDLE / 'bugs'
+    plan = ('-B', PAIRS, '-g', bugs / 'two-away.plan.yaml')
+    clean = matrix(*plan, '--no-shrink', within=A_QUARTER)
+    assert clean.code == 0, clean.out
+    ran = matrix(
+        *('--overlay', bugs / 'two-away.yaml', *plan, '--shrink-for', '9m'), within=2 * A_QUARTER
+    )
+    assert ran.code == 101, ran.out
+    assert 'lost' in ran.out
+    assert ran.events == ['freeze store', 'freeze store']
 
 
 @pytest.mark.slow

@@ -31,6 +31,12 @@ def main() -> None:
         ),
         'bug': bug,
     }
+    if bug == 'config-twice' and hooktools.HOOK == 'config-changed':
+        (HOME.parent / 'api-prepared').mkdir()  # The planted bug: as if options changed but once.
+    if bug == 'refresh-stale' and hooktools.HOOK == 'upgrade-charm':
+        settings['refreshed'] = secrets.token_hex(4)
+    elif bug == 'refresh-stale' and (old := pathlib.Path('/etc/api.json')).exists():
+        settings['refreshed'] = json.loads(old.read_text()).get('refreshed', '')
     hooktools.service('api', settings)
     sessions(stores, bug)
     missing = [what for what in ('key', 'stores', 'caches') if not settings[what]]

@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import os
 import pathlib
 import secrets
 import time
@@ -38,11 +39,19 @@ class Api:
         self.stores = wire.Circle(7000)
         self.cache = memory.OneConnection() if self.bug == 'no-retry' else memory.Cache()
         self.clock = clock.Agreed()
+        self.handles: list[int] = []
+        self.warm: dict[str, dict] = {}
+        self.old: dict[str, dict] = {}
+        self.refreshed = SETTINGS['refreshed']
 
     async def answer(self, asked: wire.Asked) -> tuple[int, object]:
         """Any request."""
         if not SETTINGS['key'] or not SETTINGS['stores']:
             return 503, {'error': 'not ready'}
+        if self.bug == 'leak-descriptors' and asked.path[0] == 'tokens':
+            self.handles.append(
+                pathlib.Path('/dev/null').open()
+            )  # The planted bug: nobody closes it.
         match asked.method, asked.path:
             case 'POST', ('tokens',):
                 return 201, {'token': self.token()}
@@ -54,11 +63,21 @@ class Api:
                 )
             case 'GET', ('items', name):
                 found = await self.read(f'item-{name}')
+                if self.bug == 'refresh-stale':
+                    found = self.as_refreshed(name, found)
                 return (200, found) if found['version'] else (404, {'error': 'no such item'})
             case 'PUT', ('items', name):
                 body = {'version': asked.body['version'], 'value': asked.body['data']}
                 return await self.write(f'item-{name}', body)
         return 404, {'error': 'no such thing'}
+
+    def as_refreshed(self, name: str, found: dict) -> dict:
+        """The planted bug 'refresh-stale': a refresh brings what was known by then back, and keeps it."""
+        if self.refreshed != SETTINGS['refreshed']:
+            self.refreshed, self.old = SETTINGS['refreshed'], dict(self.warm)
+        if found['version']:
+            self.warm[name] = found
+        return self.old.get(name, found)
 
     def now(self) -> float:
         """The time that tokens are judged by."""
@@ -139,6 +158,10 @@ class Api:
 async def main() -> None:
     """Serve."""
     api = Api()
+    if api.bug == 'early-active':
+        await asyncio.sleep(
+            40
+        )  # The planted bug: the charm says that it is active, and nobody is served yet.
     async with asyncio.TaskGroup() as group:
         group.create_task(wire.serve(PORT, api.answer))
         group.create_task(api.compare())

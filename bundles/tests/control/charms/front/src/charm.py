@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import os
 import pathlib
 
 import hooktools
@@ -17,6 +18,10 @@ def main() -> None:
         hooktools.remove('front')
         return
     bug = hooktools.option('bug')
+    if bug == 'departed-crash' and hooktools.HOOK == 'backend-relation-departed':
+        # The planted bug: whoever leaves has no settings any more, and is asked for them.
+        departing = hooktools.bags('backend')[os.environ['JUJU_DEPARTING_UNIT']]
+        print(f'{departing["address"]} leaves')
     backends = {
         unit: bag['address'] for unit, bag in hooktools.bags('backend').items() if 'address' in bag
     }

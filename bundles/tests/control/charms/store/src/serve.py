@@ -73,6 +73,11 @@ class Replica:
 
         try:
             new = await self.proposer.change(key, to)
+        except wire.NoAnswerError:
+            if SETTINGS['bug'] != 'two-away' or 'if' in body:
+                raise
+            # The planted bug: without a majority it is to be given to the others later, and nobody ever does.
+            return 200, {'version': body['version'], 'value': body['value']}
         except quorum.ConflictError as conflict:
             return 409, {'version': conflict.found.version, 'value': conflict.found.value}
         return 200, {'version': new.version, 'value': new.value}
