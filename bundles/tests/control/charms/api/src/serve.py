@@ -50,7 +50,7 @@ class Api:
             return 503, {'error': 'not ready'}
         if self.bug == 'leak-descriptors' and asked.path[0] == 'tokens':
             self.handles.append(
-                pathlib.Path('/dev/null').open()
+                os.open('/dev/null', os.O_RDONLY)
             )  # The planted bug: nobody closes it.
         match asked.method, asked.path:
             case 'POST', ('tokens',):
