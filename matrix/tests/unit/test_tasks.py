@@ -22,6 +22,7 @@ from matrix.grammar import problem, suite
 from matrix.history import journal
 from matrix.load import openloop, record
 from matrix.plans import plan, planfile, snapshot
+from matrix.run import execution
 from matrix.tasks import beside, planning
 
 
@@ -365,7 +366,7 @@ def test_faults_wait_for_a_load_that_takes_its_time(tmp_path: pathlib.Path) -> N
 
     assert on_virtual_clock(go())[0] == []
     assert len(execution.faults()) == 3
-    assert ['chaos: waits for the load to begin'] in execution.notes('waits')
+    assert ['chaos: waits for the load to begin (at most 2 min more)'] in execution.notes('waits')
 
 
 def test_the_first_fault_waits_for_what_lasts_and_in_the_end_it_is_let_go(
@@ -425,7 +426,7 @@ def test_every_wait_has_its_reason_and_ends_with_none(tmp_path: pathlib.Path) ->
     execution, _ = _chaos(tmp_path, Stage(), {'at': 1})
     said = execution.notes('waits')
     assert ['chaos: 10 s of load without a fault'] in said
-    assert ['chaos e1: freeze on db/0'] in said
+    assert ['chaos e1: freeze on db/0 (at most 5 s more)'] in said
     assert said[-1] == []
     assert not any(
         isinstance(one, journal.Note) and one.kind == 'refused' for one in execution.written
@@ -474,3 +475,26 @@ def test_what_works_again_is_told_from_what_was_not_tried() -> None:
     assert not_again({'a': (5, 5)}, {'a': (5, 5)}) is None
     assert not_again({'a': (5, 5)}, {'a': (6, 5)}) == 'a'
     assert not_again({}, {}) is None
+
+
+@pytest.mark.parametrize(
+    ('seconds', 'said'),
+    [(0.2, '1 s'), (40, '40 s'), (99.4, '99 s'), (100, '2 min'), (5940, '99 min'), (7200, '2 h')],
+)
+def test_a_length_of_time_is_said_in_what_people_count_it_in(seconds: float, said: str) -> None:
+    assert execution.span(seconds) == said
+
+
+def test_a_wait_is_noted_once_however_often_its_end_is_counted_anew(
+    tmp_path: pathlib.Path,
+) -> None:
+    staged = Execution(tmp_path)
+    for left in (30, 29, 28):
+        staged.execution.waits('chaos', 'waits for x', left)
+    staged.execution.waits('health', 'looks')
+    staged.execution.waits('chaos', '')
+    assert staged.notes('waits') == [
+        ['chaos: waits for x (at most 30 s more)'],
+        ['chaos: waits for x (at most 30 s more)', 'health: looks'],
+        ['health: looks'],
+    ]

@@ -14,7 +14,11 @@ Facts = Mapping[str, frozenset[str]]
 """Words by machine; a machine that could not be asked has none."""
 
 
-async def look(at: link.Link, *, install: bool = True, within: float = 240.0) -> Facts:
+WITHIN = 240.0
+"""Seconds that looking at a machine may take, installing what is missing with it."""
+
+
+async def look(at: link.Link, *, install: bool = True, within: float = WITHIN) -> Facts:
     """The words of every machine of the model; small programs that faults need are installed where they are missing.
 
     Nothing is raised for a machine that cannot be asked: it has no words, so no plan strikes it.

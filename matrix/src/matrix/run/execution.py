@@ -62,7 +62,10 @@ class Execution:
     )
     calm: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     loaded: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
-    reasons: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
+    reasons: dict[str, tuple[str, str]] = dataclasses.field(
+        default_factory=dict[str, tuple[str, str]]
+    )
+    """By task: why it does not go on, and the same with how long that may still be."""
     hear: list[Callable[[journal.What], None]] = dataclasses.field(
         default_factory=list[Callable[[journal.What], None]]
     )
@@ -83,7 +86,7 @@ class Execution:
     async def look(self, task: str) -> facts.Facts:
         """What the machines are made of; asked once."""
         if self.facts is None:
-            self.waits(task, 'looks at what the machines are made of')
+            self.waits(task, 'looks at what the machines are made of', facts.WITHIN)
             found = dict(await facts.look(self.link))
             local = frozenset({**self.bundle.charms, **dict(self.options.replace)})
             for machine, said in (await changes.words(self.link, local)).items():
@@ -96,12 +99,21 @@ class Execution:
         """Note that a phase of the chaos begins."""
         self.write(journal.Note(notes.PHASE, name))
 
-    def waits(self, task: str, reason: str) -> None:
-        """Say why a task does not go on; '' that it does. Each change is noted."""
-        if self.reasons.get(task, '') != reason:
-            self.reasons[task] = reason
-            said = [f'{name}: {why}' for name, why in self.reasons.items() if why]
+    def waits(self, task: str, reason: str, most: float | None = None) -> None:
+        """Say why a task does not go on, and for how many seconds at most; '' that it does. Each change is noted."""
+        if self.reasons.get(task, ('', ''))[0] != reason:
+            until = '' if most is None or not reason else f' (at most {span(most)} more)'
+            self.reasons[task] = (reason, f'{reason}{until}')
+            said = [f'{name}: {text}' for name, (why, text) in self.reasons.items() if why]
             self.write(journal.Note(notes.WAITS, [*said]))
+
+
+def span(seconds: float) -> str:
+    """A length of time for people: `40 s`, `2 min`, `1 h`."""
+    if seconds < 100:
+        return f'{max(1, round(seconds))} s'
+    minutes = round(seconds / 60)
+    return f'{minutes} min' if minutes < 100 else f'{round(minutes / 60)} h'
 
 
 def of(context: model.Context) -> Execution:

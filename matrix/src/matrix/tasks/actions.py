@@ -33,7 +33,7 @@ async def run_action(
     unit = _unit(here, task, application)
     within = arguments.seconds(task, 'timeout', 600)
     context.set_state(f'run_action.{action}', 'running')
-    here.waits(rule.name, f'runs {action} on {unit}')
+    here.waits(rule.name, f'runs {action} on {unit}', within)
     try:
         results = await here.link.run_action(
             unit, action, cast('Mapping[str, object]', params), within=within

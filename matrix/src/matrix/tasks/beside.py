@@ -118,7 +118,7 @@ async def warmed_up(
             await asyncio.sleep(least - gone)
         else:
             most = least + WARM - gone
-            here.waits(rule, f'waits until answers get no quicker, {most:.0f} s more at most')
+            here.waits(rule, 'waits until answers get no quicker', most)
             await asyncio.sleep(min(1.0, most))
     here.waits(rule, '')
     if measured.medians:
@@ -162,9 +162,7 @@ async def works_again(
         dead = not_again(before, counts(here))
         if dead == '':
             break
-        here.waits(
-            rule, f'waits until {dead or "anything"} works again, {left:.0f} s more at most'
-        )
+        here.waits(rule, f'waits until {dead or "anything"} works again', left)
         await asyncio.sleep(0.2)
     here.waits(rule, '')
 

@@ -158,7 +158,7 @@ class _Chaos:
         with beside.warming(here) as warming:
             try:
                 async with asyncio.timeout(_LOAD_BEGINS if self.has_load else 0):
-                    here.waits(self.rule.name, 'waits for the load to begin')
+                    here.waits(self.rule.name, 'waits for the load to begin', _LOAD_BEGINS)
                     await here.loaded.wait()
             except TimeoutError:
                 pass  # A test need not have a load; and one that does not begin, the checks see.
@@ -166,12 +166,16 @@ class _Chaos:
                 async with asyncio.timeout(_FIRST_WORK):
                     # A bundle's own load need not say what it does: then there is nothing to wait for.
                     while beside.waited_for(here) and not any(one.worked for one in here.clients):
-                        here.waits(self.rule.name, 'waits for the first operation that works')
+                        here.waits(
+                            self.rule.name, 'waits for the first operation that works', _FIRST_WORK
+                        )
                         await asyncio.sleep(0.2)
                 async with asyncio.timeout(_FIRST_MADE):
                     while not all(one.begun for one in _of_ours(here)):
                         here.waits(
-                            self.rule.name, 'waits until all is there that the faults are to meet'
+                            self.rule.name,
+                            'waits until all is there that the faults are to meet',
+                            _FIRST_MADE,
                         )
                         await asyncio.sleep(0.5)
             except TimeoutError:
@@ -221,7 +225,11 @@ class _Chaos:
             {'event': event.id, 'fault': event.fault, 'targets': [*chosen.targets]},
         )
         self.rule.log.info('%s: %s on %s', event.id, event.fault, ', '.join(chosen.targets))
-        here.waits(f'{self.rule.name} {event.id}', f'{event.fault} on {", ".join(chosen.targets)}')
+        here.waits(
+            f'{self.rule.name} {event.id}',
+            f'{event.fault} on {", ".join(chosen.targets)}',
+            event.hold,
+        )
         try:
             await inject.drive(found, chosen, here.link, here.write, busy=here.busy)
         except (
@@ -265,8 +273,8 @@ class _Chaos:
                 quiet = now - changed
                 if (done and quiet >= _STILL) or quiet >= patience or now - began >= _LONGEST:
                     break
-                here.waits(self.rule.name, _missing(look, other))
                 left = (_STILL if done else min(patience, _LONGEST)) - quiet
+                here.waits(self.rule.name, _missing(look, other), left)
                 before, seen = seen, await watch.next(max(0.1, left))
                 if model_health.settled(seen) != model_health.settled(before):
                     changed = loop.time()
@@ -280,7 +288,7 @@ class _Chaos:
     async def read_back(self) -> None:
         """Let the load read what it wrote, and go on for a moment after everything is healed."""
         here = self.here
-        here.waits(self.rule.name, 'reads back what was written')
+        here.waits(self.rule.name, 'reads back what was written', _READ_BACK + _LOOK_BACK)
         for one in _of_ours(here):
             await one.read_back(within=_READ_BACK)
             await one.look_back(within=_LOOK_BACK)
@@ -294,7 +302,9 @@ class _Chaos:
         keeping = [one for one in _of_ours(here) if one.keeps]
         if keeping:
             here.phase('clearing')
-            here.waits(self.rule.name, 'deletes what the load made, and looks what is left')
+            here.waits(
+                self.rule.name, 'deletes what the load made, and looks what is left', _CLEAR
+            )
         for one in keeping:
             await one.clear(within=_CLEAR)
 

@@ -6,6 +6,12 @@ from matrix import model
 from matrix.juju import link, watching
 from matrix.run import execution
 
+DEPLOY = 900.0
+"""Seconds that `juju deploy` of a bundle may take; what it deploys comes later."""
+
+GONE = 600.0
+"""Seconds without a change until what is to be gone is given up."""
+
 
 async def deploy(
     context: model.Context, rule: model.Rule, task: model.Task, event: object = None
@@ -25,9 +31,11 @@ async def deploy(
     if here.bundle.spell:
         rule.log.info('this is a spell: its bundle is deployed, without conjure-up')
     try:
-        here.waits(rule.name, f'deploying {here.bundle.file.name}')
+        here.waits(rule.name, f'deploying {here.bundle.file.name}', DEPLOY)
         await here.link.deploy(
-            str(here.bundle.file), *(str(one.resolve()) for one in here.options.overlay)
+            str(here.bundle.file),
+            *(str(one.resolve()) for one in here.options.overlay),
+            within=DEPLOY,
         )
     except link.LinkError as error:
         raise model.TestFailure(task, f'{here.bundle.name} does not deploy: {error}') from error
@@ -51,8 +59,8 @@ async def reset(
             now = await watch.next(0)
             while now.applications or now.machines:
                 left = [one.name for one in (*now.applications, *now.machines)]
-                here.waits(rule.name, f'waits until these are gone: {", ".join(left)}')
-                before, now = now, await watch.next(600)
+                here.waits(rule.name, f'waits until these are gone: {", ".join(left)}', GONE)
+                before, now = now, await watch.next(GONE)
                 if now == before:
                     raise model.TestFailure(task, f'not gone after 600 s: {", ".join(left)}')
     finally:

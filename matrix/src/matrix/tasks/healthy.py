@@ -99,7 +99,7 @@ async def health(
                     # Before the load begins: it is work for the machines.
                     await here.look(rule.name)
                 context.set_state('health.status', status)
-                here.waits(rule.name, _reason(status, left, look))
+                here.waits(rule.name, _reason(status, look), left if left < 3600 else None)
                 if status == 'healthy':
                     return True
                 if status == 'unhealthy':
@@ -121,7 +121,7 @@ def _will_plan(context: model.Context, here: execution.Execution) -> bool:
     )
 
 
-def _reason(status: str, left: float, look: model_health.ModelHealth) -> str:
+def _reason(status: str, look: model_health.ModelHealth) -> str:
     if status == 'settling':
-        return f'waits {left:.0f} s more without a change'
+        return 'waits for a time without a change'
     return '' if status == 'healthy' else f'waits for a healthy model; {look.sentence}'
