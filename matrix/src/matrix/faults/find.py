@@ -28,6 +28,7 @@ from matrix.faults import (
     processes,
     squeeze,
     units,
+    upgrading,
 )
 from matrix.grammar import problem
 
@@ -45,7 +46,7 @@ BUILT_IN: tuple[fault.Fault, ...] = (
     *changes.FAULTS,
     *squeeze.FAULTS,
 )
-_ONLY_IN_PLANS = (*units.ONLY_IN_PLANS, *squeeze.ONLY_IN_PLANS)
+_ONLY_IN_PLANS = (*units.ONLY_IN_PLANS, *squeeze.ONLY_IN_PLANS, *upgrading.ONLY_IN_PLANS)
 
 
 def faults(bundle: pathlib.Path | None = None) -> dict[str, fault.Fault]:
