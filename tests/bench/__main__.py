@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from . import (
     controlplane,
+    history,
     identity,
     jujulet,
     loadbalancer,
@@ -40,6 +41,7 @@ BENCHES: Mapping[str, Callable[[], Iterator[Figure]]] = {
     'lb-killed': loadbalancer.killed,
     'matrix-overhead': matrix.overhead,
     'matrix-report': matrix.report,
+    'matrix-history': history.linearizable,
     'up': up.up,
 }
 LONG = frozenset({'up'})
