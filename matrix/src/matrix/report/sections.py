@@ -11,7 +11,7 @@ import yaml
 from matrix.blame import suspects
 from matrix.grammar import located
 from matrix.judge import verdict
-from matrix.report import lanes, packed, story, words
+from matrix.report import impossible, lanes, packed, story, words
 
 MARKS = {verdict.Outcome.PASS: '✔', verdict.Outcome.UNKNOWN: '?', verdict.Outcome.FAIL: '✘'}
 
@@ -43,6 +43,8 @@ def values(report: story.Story) -> Mapping[str, Any]:
         'report': report,
         'outcomes': words.OUTCOMES,
         'marks': MARKS,
+        'drawings': impossible.drawings,
+        'drawn_width': impossible.WIDTH,
         'phases': _PHASES,
         'facts': [
             ('bundle', report.title),
