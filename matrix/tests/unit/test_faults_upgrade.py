@@ -129,3 +129,13 @@ def test_it_is_known_by_name_and_never_chosen_by_chance() -> None:
     assert upgrading.UPGRADE not in find.by_chance(known.values())
     assert issubclass(fault.HopelessError, Exception)
     assert upgrading.steps(['journal: x', '12:00:00 done   a.add.1: b', '12:00:00 done   a.add.1']) == ['a.add.1']  # fmt: skip
+
+
+def test_a_plan_that_does_not_come_is_a_refusal(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upgrading, '_CHECK', 0.2)
+    found, _, _ = _run(tmp_path, monkeypatch, planned='sleep 30')
+    assert (found.outcome, found.sentence) == (
+        'refused', 'juju lifecycle plan did not end within 0.2 s',
+    )  # fmt: skip

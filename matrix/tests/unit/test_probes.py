@@ -245,17 +245,17 @@ def test_nobody_answering_is_no_good_answer_and_a_place_that_is_not_there_none()
     assert 'nobody in the model' in nobody[0].error
 
 
-@pytest.mark.parametrize(
-    ('said', 'texts', 'error'),
-    [
-        ({'data': {'resultType': 'scalar', 'result': [1, '2']}}, ['2'], ''),
-        ({'data': {'resultType': 'vector', 'result': [{'metric': {'job': 'a', '__name__': 'up'}, 'value': [1, '1']}, {'metric': {}, 'value': [1, '0']}]}}, ['1', '0'], ''),
-        ({'data': {'resultType': 'vector', 'result': []}}, [''], 'the query finds nothing'),
-        ({'data': {'resultType': 'matrix', 'result': []}}, [''], 'Prometheus gave neither a vector nor a scalar'),
-        ({'status': 'error'}, [''], 'Prometheus gave neither a vector nor a scalar'),
-        ([], [''], 'Prometheus gave neither a vector nor a scalar'),
-    ],
-)  # fmt: skip
+PROMETHEUS: list[tuple[Any, list[str], str]] = [
+    ({'data': {'resultType': 'scalar', 'result': [1, '2']}}, ['2'], ''),
+    ({'data': {'resultType': 'vector', 'result': [{'metric': {'job': 'a', '__name__': 'up'}, 'value': [1, '1']}, {'metric': {}, 'value': [1, '0']}]}}, ['1', '0'], ''),
+    ({'data': {'resultType': 'vector', 'result': []}}, [''], 'the query finds nothing'),
+    ({'data': {'resultType': 'matrix', 'result': []}}, [''], 'Prometheus gave neither a vector nor a scalar'),
+    ({'status': 'error'}, [''], 'Prometheus gave neither a vector nor a scalar'),
+    ([], [''], 'Prometheus gave neither a vector nor a scalar'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(('said', 'texts', 'error'), PROMETHEUS)
 def test_what_prometheus_says_is_a_sample_for_each_series(
     said: Any, texts: list[str], error: str
 ) -> None:

@@ -72,10 +72,10 @@ async def _unable(injection: fault.Injection) -> str:
                 programs.follow(process.stderr, said.append),
             )
             code = await process.wait()
+    except TimeoutError:
+        return f'juju lifecycle plan did not end within {_CHECK:g} s'
     except (OSError, ValueError) as error:
         return f'juju lifecycle cannot be asked: {error}'
-    except TimeoutError:
-        return f'juju lifecycle plan said nothing within {_CHECK:g} s'
     if code:
         return f'juju lifecycle plan: {said[-1] if said else f"exit code {code}"}'
     if not any(step in line.split() for line in said):
