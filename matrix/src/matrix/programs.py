@@ -9,7 +9,7 @@ import os
 import pathlib
 import shutil
 import signal
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 
 STOP_S = 5.0
 """Seconds that a program has to end after it was asked to; then it and all its children are killed."""
@@ -52,12 +52,12 @@ async def running(
         # would end the first process alone, then wait for all that hold its output.
         process = await asyncio.shield(starting)
     except asyncio.CancelledError:
-        await asyncio.shield(_stop(await starting))
+        await _surely(_stop(await starting))
         raise
     try:
         yield process
     finally:
-        await asyncio.shield(_stop(process))
+        await _surely(_stop(process))
 
 
 async def follow(stream: asyncio.StreamReader | None, heard: Callable[[str], None]) -> None:
@@ -70,6 +70,21 @@ async def follow(stream: asyncio.StreamReader | None, heard: Callable[[str], Non
         if not line:
             return
         heard(line.decode(errors='replace').rstrip())
+
+
+async def _surely(work: Coroutine[object, object, None]) -> None:
+    """Do something to its end, however often the task is cancelled meanwhile; the cancellation goes on afterwards."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            if task.cancelled():
+                raise
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

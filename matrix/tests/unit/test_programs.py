@@ -74,3 +74,31 @@ def test_a_line_too_long_to_keep_is_passed_over() -> None:
     asyncio.run(ran())
     assert lines[-1] == 'after'
     assert max(map(len, lines)) < 1 << 20
+
+
+def test_however_often_it_is_cancelled_it_is_over_when_the_cancellation_goes_on(
+    tmp_path: pathlib.Path,
+) -> None:
+    said = tmp_path / 'pid'
+    # It takes a moment to end after it was asked to.
+    script = f"trap 'sleep 0.3; exit' TERM; echo $$ >{said}.new; mv {said}.new {said}; while :; do sleep 0.05; done"
+
+    async def stopped() -> int | None:
+        ran: list[asyncio.subprocess.Process] = []
+
+        async def run() -> None:
+            async with programs.running('sh', '-c', script) as one:
+                ran.append(one)
+                await one.wait()
+
+        task = asyncio.create_task(run())
+        await processes.started(said)
+        for _ in range(3):
+            task.cancel()
+            await asyncio.sleep(0.05)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return ran[0].returncode
+
+    assert asyncio.run(stopped()) is not None
+    processes.ended(int(said.read_text()))
