@@ -93,6 +93,8 @@ def test_however_often_it_is_cancelled_it_is_over_when_the_cancellation_goes_on(
 
         task = asyncio.create_task(run())
         await processes.started(said)
+        while not ran:  # On a busy machine it runs well before asyncio says that it has started.
+            await asyncio.sleep(0.01)
         for _ in range(3):
             task.cancel()
             await asyncio.sleep(0.05)
