@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 from collections.abc import Callable
 from typing import Any
@@ -51,7 +52,7 @@ def issue(csr: str, *, names: certs.Names | None = None, days: float = 2.0, of: 
         .public_key(of or request.key)
         .serial_number(7)
         .not_valid_before(DAY)
-        .not_valid_after(DAY + certs.datetime.timedelta(days=days))
+        .not_valid_after(DAY + datetime.timedelta(days=days))
         .add_extension(certs.alternative_names(names or request.names), critical=False)
     )
     made = builder.sign(key('root'), hashes.SHA256(), ecdsa_deterministic=True)
