@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
 import networks
 import pytest
-from charmkit import neutron_plugins
+from charmkit import neutron_plugins, subordinate
 from charmkit import testing as machines
 from ops import testing
 
@@ -243,3 +244,58 @@ def test_routers_of_a_dead_agent_are_moved_where_the_operator_says_so_and_the_re
 def test_a_network_has_one_mtu():
     with pytest.raises(ValueError, match='network physnet1 is there twice'):
         networks.MTUS.good('physnet1:9000 physnet1:1500')
+
+
+def subordinate_of(app: str, backend: neutron_plugins.Backend, **more: str) -> Any:
+    return testing.SubordinateRelation(
+        neutron_plugins.RELATION,
+        remote_app_name=app,
+        remote_unit_data=neutron_plugins.databag(
+            backend, {ML2: {'own': {app: 'here', 'shared': app}}}, **more
+        ),
+    )
+
+
+def test_two_subordinates_are_put_together_and_who_does_not_get_his_is_named(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    one = subordinate_of(
+        'alpha',
+        neutron_plugins.Backend(mechanism_drivers='openvswitch,alpha', core_plugin='ml2'),
+        **subordinate.extras(packages=('python3-alpha',), restart='r1', migrate='n1'),
+    )
+    two = subordinate_of(
+        'beta',
+        neutron_plugins.Backend(mechanism_drivers='openvswitch,beta', core_plugin='other'),
+    )
+    out = ctx.run(ctx.on.config_changed(), state(one, two))
+    ml2 = machine.file(ML2)
+    assert 'mechanism_drivers = openvswitch,alpha,beta\n' in ml2
+    assert '[own]\nalpha = here\nbeta = here\nshared = alpha\n' in ml2
+    assert 'core_plugin = ml2\n' in machine.file('/etc/neutron/neutron.conf')
+    assert 'python3-alpha' in machine.seen.packages
+    assert out.unit_status.name == 'blocked'
+    for words in ("beta: core-plugin is alpha's already", f"beta: {ML2}: [own] shared is alpha's"):
+        assert words in out.unit_status.message
+    assert machine.service('apache2') == 'running'
+    said = out.get_relation(one.id).local_unit_data
+    assert said['migrate-database-nonce'] == 'n1'
+    assert json.loads(said['neutron_config_data'])['mechanism_drivers'] == ['openvswitch']
+    assert 'migrate-database-nonce' not in out.get_relation(two.id).local_unit_data
+
+
+def test_a_package_that_is_nowhere_is_named_and_the_service_goes_on(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    before = ctx.run(ctx.on.config_changed(), state())
+    assert before.unit_status == testing.ActiveStatus()
+    wrong = subordinate_of(
+        'alpha',
+        neutron_plugins.Backend(name='alpha'),
+        **subordinate.extras(packages=('python3-nowhere',)),
+    )
+    machine.failing = frozenset({'python3-nowhere'})
+    related = dataclasses.replace(before, relations={*before.relations, wrong})
+    out = ctx.run(ctx.on.config_changed(), related)
+    assert 'python3-nowhere' in out.unit_status.message
+    assert 'apache2' in machine.seen.active

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from charmkit import host
+from charmkit import compute_agent, host, subordinate
 from charmkit import testing as machines
 from charmkit.machine import Finished
 from ops import testing
@@ -205,3 +205,17 @@ def test_no_secret_is_in_a_file_that_others_read(node: machines.FakeMachine):
     for file in node.desired.files:
         if any(secret in file.content for secret in ('account-pw', 'queue-pw')):
             assert file.mode & 0o007 == 0, file.path
+
+
+def test_an_agent_beside_it_has_its_sections_in_novas_file(node: machines.FakeMachine):
+    said = compute_agent.databag(
+        {compute_agent.CONF: {'notifications': {'notify_on_state_change': 'vm_state'}}},
+        **subordinate.extras(packages=('python3-agent',)),
+    )
+    agent = testing.SubordinateRelation(
+        compute_agent.RELATION, remote_app_name='agent', remote_unit_data=said
+    )
+    out = run(queue(), controller(), plugin(), agent)
+    assert '[notifications]\nnotify_on_state_change = vm_state\n' in node.file(compute_agent.CONF)
+    assert 'python3-agent' in node.seen.packages
+    assert 'agent' not in out.unit_status.message
