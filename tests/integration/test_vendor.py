@@ -19,6 +19,7 @@ from typing import Any
 
 import jubilant
 import pytest
+import yaml
 
 from tools import cloud as cloud_
 
@@ -176,15 +177,22 @@ requires:
 """
 PROGRAM = """\
 #!/usr/bin/env python3
+import subprocess
+
 import ops
 
 
 class Principal(ops.CharmBase):
     def __init__(self, framework):
         super().__init__(framework)
+        framework.observe(self.on.install, self._install)
         framework.observe(self.on.start, self._active)
         for name in ('storage-backend', 'neutron-plugin-api-subordinate', 'nova-ceilometer'):
             framework.observe(self.on[name].relation_created, self._ready)
+
+    def _install(self, _):
+        # As the packages of a nova-compute would.
+        subprocess.run(['useradd', '--system', '--user-group', 'nova'], check=True)
 
     def _active(self, _):
         self.unit.status = ops.ActiveStatus()
@@ -226,5 +234,27 @@ def test_subordinates_are_active_beside_a_principal(
         settle(juju)
         journal = 'journalctl -u placed-compute-agent -n 5 --no-pager'
         assert 'is at work' in juju.exec(journal, unit='placed-compute-agent/0').stdout
-        figures = juju.exec('curl -s localhost:9100/metrics', unit='placed-monitoring/0').stdout
-        assert 'node_systemd_unit_state' in figures
+        figures = (
+            "import urllib.request as r; print(r.urlopen('http://localhost:9100/metrics').read())"
+        )
+        said = juju.exec(f'python3 -c "{figures}"', unit='placed-monitoring/0').stdout
+        assert 'node_memory_MemTotal_bytes' in said
+        arguments = juju.exec(
+            'ps -o args= -C prometheus-node-exporter', unit='placed-monitoring/0'
+        )
+        assert '--collector.systemd' in arguments.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('kind', ['api', 'neutron-plugin'])
+def test_each_step_of_its_ci_passes(vendor: Vendor, kind: str):
+    charm = vendor.new(kind, f'ci-{kind}')
+    workflow = yaml.safe_load((charm / '.github/workflows/check.yaml').read_text())
+    steps = [str(step['run']) for step in workflow['jobs']['check']['steps'] if 'run' in step]
+    assert len(steps) == 5
+    for step in steps:
+        argv = [str(UV), *step.split()[1:]]
+        done = subprocess.run(
+            argv, cwd=charm, env=_environment(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f'{step}\n{done.stdout}\n{done.stderr}'

@@ -27,7 +27,8 @@ def render(wanted: Wanted) -> dict[str, str]:
         for path in sorted((_TEMPLATES / part).rglob(f'*{_SUFFIX}')):
             inner = path.relative_to(_TEMPLATES / part).as_posix().removesuffix(_SUFFIX)
             template = environment.get_template(path.relative_to(_TEMPLATES).as_posix())
-            found[_filled(inner, wanted)] = template.render(wanted.values)
+            if text := template.render(wanted.values):  # '': this charm has no such file.
+                found[_filled(inner, wanted)] = text
     return found
 
 
