@@ -71,6 +71,7 @@ guest-image: root ready  ## the guest that servers of a cloud under test boot; p
 	@$(BIN)/python -m tools.guest
 
 pages: ready  ## write docs/reference/charms from the charms, and what is supported
+	$(BIN)/python -m tools.charm_store
 	$(BIN)/python -m tools.charm_pages
 	$(BIN)/python -m tools.release --pages
 
