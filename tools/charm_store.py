@@ -24,6 +24,9 @@ PART = """  store:
     source: .
     prime: [LICENSE, README.md, icon.svg]
 """
+STATUSES = ('core', 'incubating', 'leaving')
+"""What a charm may be: GOVERNANCE.md."""
+
 _LINKS = {
     'source': REPOSITORY,
     'issues': f'{REPOSITORY}/issues',
@@ -45,10 +48,11 @@ def readme(meta: Mapping[str, Any]) -> str:
         str(meta.get('description', meta.get('summary', ''))).strip(),
         f'```sh\njuju deploy {name}\n```',
     ]
+    requires: Mapping[str, Mapping[str, Any]] = meta.get('requires') or {}
     needed = [
         f'- `{endpoint}` (`{said.get("interface", "")}`)'
-        for endpoint, said in (meta.get('requires') or {}).items()
-        if not (said or {}).get('optional')
+        for endpoint, said in requires.items()
+        if not said.get('optional')
     ]
     if needed:
         blocks += ['It needs these relations:', '\n'.join(needed)]

@@ -71,7 +71,8 @@ def read(text: str) -> tuple[tuple[Entry, ...], tuple[str, ...]]:
         problems += wrong
         if not wrong:
             found = cast('dict[str, Any]', one)
-            entries.append(Entry(**{**found, 'replaces': tuple(found['replaces'])}))
+            words: dict[str, str] = {key: found[key] for key in _KEYS if key in found}
+            entries.append(Entry(**words, replaces=tuple(found['replaces'])))
     names = [one.name for one in entries]
     problems += [
         f'{name}: this name stands twice' for name in sorted({*names}) if names.count(name) > 1

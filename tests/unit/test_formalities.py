@@ -74,7 +74,7 @@ def test_a_reader_finds_how_to_take_part_and_where_to_report() -> None:
     assert 'in private' in (ROOT / 'SECURITY.md').read_text()
 
 
-STATUSES = ('core', 'incubating', 'leaving')
+STATUSES = charm_store.STATUSES
 
 
 def wrong(text: str, *, charm: bool = True) -> list[str]:

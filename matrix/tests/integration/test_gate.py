@@ -29,7 +29,7 @@ def gate(matrix: Matrix, plan: Plan, tmp_path: pathlib.Path, hook: str) -> tuple
     files = ['--json', tmp_path / 'gate.json', '-x', tmp_path / 'junit.xml']
     words = ['gate', '-p', SHELF, '--replace', replaced, '-g', plan('touch shelf/0'), *files]
     ran = matrix(*words, within=1500)
-    return ran.code, json.loads((tmp_path / 'gate.json').read_text())['answer'], ran.out + ran.err
+    return ran.code, json.loads((tmp_path / 'gate.json').read_text())['result'], ran.out + ran.err
 
 
 @pytest.mark.slow

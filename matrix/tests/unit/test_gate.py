@@ -36,9 +36,9 @@ REGRESSIONS = {
 @pytest.mark.parametrize('name', REGRESSIONS)
 def test_a_planted_regression_is_found(name: str) -> None:
     found = gate.judge(several(CLEAN, 1), several(REGRESSIONS[name], 2))
-    assert found.answer == 'worse', found.sentence
+    assert found.result == 'worse', found.sentence
     # The other way round nobody is alarmed: it got better.
-    assert gate.judge(several(REGRESSIONS[name], 2), several(CLEAN, 1)).answer != 'worse'
+    assert gate.judge(several(REGRESSIONS[name], 2), several(CLEAN, 1)).result != 'worse'
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_twenty_times_the_same_against_itself_gives_no_alarm(
 ) -> None:
     few = dataclasses.replace(service, answers=2)
     answers = [
-        gate.judge(several(few, 100 + 2 * n), several(few, 101 + 2 * n)).answer for n in range(20)
+        gate.judge(several(few, 100 + 2 * n), several(few, 101 + 2 * n)).result for n in range(20)
     ]
     assert answers.count('worse') <= alarms
     assert answers.count('not worse') >= 18
@@ -64,15 +64,15 @@ def test_what_grows_worse_with_time_strikes_both_sides_alike() -> None:
 
     # Runs in turn, each pair the other way round: 0 3 4 7 8 and 1 2 5 6 9.
     found = gate.judge(drifting((0, 3, 4, 7, 8), 900), drifting((1, 2, 5, 6, 9), 950))
-    assert found.answer == 'not worse', found.sentence
+    assert found.result == 'not worse', found.sentence
 
 
 def test_one_bad_run_of_five_is_no_reason_and_three_are_a_reason_to_look_again() -> None:
     old = several(CLEAN, 1)
     failing = several(Service(error_after=True), 3)
-    assert gate.judge(old, (*several(CLEAN, 2, 4), failing[0])).answer == 'not worse'
+    assert gate.judge(old, (*several(CLEAN, 2, 4), failing[0])).result == 'not worse'
     three = gate.judge(old, (*several(CLEAN, 2, 2), *failing[:3]), look=1)
-    assert (three.answer, three.again) == ('cannot tell', True)
+    assert (three.result, three.again) == ('cannot tell', True)
     assert (
         'the check quiet did not pass in 0 of 5 runs before, and in 3 of 5 now' in three.sentence
     )
@@ -80,20 +80,20 @@ def test_one_bad_run_of_five_is_no_reason_and_three_are_a_reason_to_look_again()
     ten = gate.judge(
         several(CLEAN, 1, 10), (*several(CLEAN, 2, 3), *several(Service(error_after=True), 3, 7))
     )
-    assert ten.answer == 'worse'
+    assert ten.result == 'worse'
 
 
 def test_too_few_runs_or_runs_that_show_nothing_cannot_tell() -> None:
     old, broken = several(CLEAN, 1), costs.Costs(broken='no model could be made')
     four = gate.judge(old, (*several(CLEAN, 2, 4), broken))
-    assert four.answer == 'cannot tell'
+    assert four.result == 'cannot tell'
     assert four.sentence == (
         '4 of 5 runs of the candidate can be used, and 5 are needed: no model could be made'
     )
-    assert gate.judge((), ()).answer == 'cannot tell'
+    assert gate.judge((), ()).result == 'cannot tell'
     dead = several(Service(works=False), 2)
     both = gate.judge(dead, several(Service(works=False), 3))
-    assert both.answer == 'cannot tell'
+    assert both.result == 'cannot tell'
     assert '5 of 5 runs of the bundle as it is show nothing, by their check load' in both.sentence
 
 
@@ -103,7 +103,7 @@ def test_a_kind_of_operation_that_is_gone_is_a_loss() -> None:
         return dataclasses.replace(one, figures=kept)
 
     found = gate.judge(several(CLEAN, 1), [without(one) for one in several(CLEAN, 2)])
-    assert found.answer == 'worse'
+    assert found.result == 'worse'
     assert 'operations of put that did not work' in found.sentence
 
 

@@ -191,7 +191,7 @@ def test_a_gate_is_decided_from_journals_and_judged_again_it_says_the_same(
 
     both = both_sides(bundle, tmp_path)
     decision = gating.decided(both, folder, 5, once, lambda side, n, one: None)
-    assert (decision.answer, len(ran)) == (answer, 2 * number)
+    assert (decision.result, len(ran)) == (answer, 2 * number)
     (folder / gating.CANDIDATES).write_text('b with api=new\n')
     files = [tmp_path / 'answer.json', tmp_path / 'junit.xml']
     words = ['gate', '--from', str(folder), '--json', str(files[0]), '-x', str(files[1])]
@@ -200,7 +200,7 @@ def test_a_gate_is_decided_from_journals_and_judged_again_it_says_the_same(
     assert out.startswith(answer.upper())
     assert 'b with api=new' in out
     said = json.loads(files[0].read_text())
-    assert (said['answer'], said['code'], len(said['figures'])) == (
+    assert (said['result'], said['code'], len(said['figures'])) == (
         answer, code, len(decision.differences),
     )  # fmt: skip
     suite = ET.parse(files[1]).getroot()[0]  # noqa: S314
@@ -223,7 +223,7 @@ def test_where_it_cannot_be_told_as_many_runs_again_are_made_and_then_it_is_over
         both_sides(bundle, tmp_path), tmp_path, 5, once, lambda side, n, one: None
     )
     assert len(ran) == 20
-    assert decision.answer in {'cannot tell', 'not worse'}
+    assert decision.result in {'cannot tell', 'not worse'}
 
 
 def test_a_run_without_a_journal_says_nothing_and_an_interrupted_one_ends_the_gate(
@@ -234,7 +234,7 @@ def test_a_run_without_a_journal_says_nothing_and_an_interrupted_one_ends_the_ga
     decision = gating.decided(
         both, tmp_path, 5, lambda of, into: True, lambda side, n, one: told.append(one.broken)
     )
-    assert decision.answer == 'cannot tell'
+    assert decision.result == 'cannot tell'
     assert set(told) == {'it left no journal'}
     with pytest.raises(gating.EndedError):
         gating.decided(both, tmp_path / 'api', 5, _ends(tmp_path), lambda side, n, one: None)

@@ -29,7 +29,7 @@ _STEADY = 0.1
 _CARRY = frozenset({'rules', 'load', 'faults', 'journal', 'expect', ''})
 """Checks without which a run shows nothing: it ran, it was used, it was broken."""
 
-Answer = Literal['not worse', 'worse', 'cannot tell']
+Result = Literal['not worse', 'worse', 'cannot tell']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Decision:
     `again`: more runs may tell.
     """
 
-    answer: Answer
+    result: Result
     sentence: str
     reasons: tuple[str, ...] = ()
     differences: tuple[Difference, ...] = ()

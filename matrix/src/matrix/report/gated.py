@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from matrix.judge import costs, gate
 from matrix.report import github, words
 
-CODES: dict[gate.Answer, int] = {'not worse': 0, 'worse': 1, 'cannot tell': 2}
+CODES: dict[gate.Result, int] = {'not worse': 0, 'worse': 1, 'cannot tell': 2}
 """Exit codes of the command."""
 
 _MOST = 20  # figures that a terminal shows
@@ -18,7 +18,7 @@ _MOST = 20  # figures that a terminal shows
 def text(decision: gate.Decision, subject: str, folder: str = '') -> str:
     """Lines for a terminal: the answer, its reasons, then how the figures that moved most stand."""
     lines = [
-        f'{decision.answer.upper()}  {words.clean(decision.sentence)}',
+        f'{decision.result.upper()}  {words.clean(decision.sentence)}',
         f'  {words.clean(subject)}',
     ]
     lines += [f'  {_mark(decision)} {words.clean(one)}' for one in decision.reasons]
@@ -35,16 +35,16 @@ def text(decision: gate.Decision, subject: str, folder: str = '') -> str:
 
 
 def _mark(decision: gate.Decision) -> str:
-    return '✘' if decision.answer == 'worse' else '?'
+    return '✘' if decision.result == 'worse' else '?'
 
 
 def as_json(decision: gate.Decision, subject: str) -> str:
-    """The whole decision: `{answer, code, sentence, reasons, subject, figures: [{sort, of, period, unit, …}]}`."""
+    """The whole decision: `{result, code, sentence, reasons, subject, figures: [{sort, of, period, unit, …}]}`."""
     figures = [_figure(one) for one in decision.differences]
     value = {
         'format': 1,
-        'answer': decision.answer,
-        'code': CODES[decision.answer],
+        'result': decision.result,
+        'code': CODES[decision.result],
         'sentence': decision.sentence,
         'reasons': list(decision.reasons),
         'subject': subject,
@@ -70,7 +70,7 @@ def _figure(one: gate.Difference) -> dict[str, object]:
 def junit(decision: gate.Decision, subject: str) -> str:
     """JUnit's XML: a test case for each figure, a failure of each that is worse, an error where it cannot be told."""
     cases = [_case(one) for one in decision.differences]
-    if decision.answer == 'cannot tell' and not any(
+    if decision.result == 'cannot tell' and not any(
         case.find('error') is not None for case in cases
     ):
         case = ET.Element('testcase', name='the gate', classname='gate', time='0.000')
@@ -94,7 +94,7 @@ def junit(decision: gate.Decision, subject: str) -> str:
         },
     )
     properties = ET.SubElement(suite, 'properties')
-    ET.SubElement(properties, 'property', name='answer', value=decision.answer)
+    ET.SubElement(properties, 'property', name='result', value=decision.result)
     ET.SubElement(properties, 'property', name='sentence', value=words.clean(decision.sentence))
     suite.extend(cases)
     ET.SubElement(suite, 'system-out').text = words.clean(subject)
@@ -127,12 +127,12 @@ def _values(some: Sequence[float]) -> str:
 
 def commands(decision: gate.Decision, bundle: str) -> tuple[str, ...]:
     """Annotations of a GitHub workflow: at most ten, an error where it is worse, a warning where it cannot be told."""
-    if decision.answer == 'not worse':
+    if decision.result == 'not worse':
         return ()
-    level = 'error' if decision.answer == 'worse' else 'warning'
+    level = 'error' if decision.result == 'worse' else 'warning'
     return tuple(
         github.command(
-            level, {'file': bundle, 'line': '1', 'title': f'gate: {decision.answer}'}, one
+            level, {'file': bundle, 'line': '1', 'title': f'gate: {decision.result}'}, one
         )
         for one in decision.reasons[: github.MOST]
     )
@@ -140,9 +140,9 @@ def commands(decision: gate.Decision, bundle: str) -> tuple[str, ...]:
 
 def summary(decision: gate.Decision, subject: str) -> str:
     """The step summary of a GitHub workflow, in Markdown."""
-    mark = {'not worse': '✅', 'worse': '❌', 'cannot tell': '❔'}[decision.answer]
+    mark = {'not worse': '✅', 'worse': '❌', 'cannot tell': '❔'}[decision.result]
     lines = [
-        f'## {mark} {decision.answer}',
+        f'## {mark} {decision.result}',
         '',
         github.safe(decision.sentence),
         '',

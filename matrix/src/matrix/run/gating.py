@@ -75,7 +75,7 @@ def decided(
     folder: pathlib.Path,
     runs: int,
     run_once: RunOnce,
-    told: Callable[[Side, int, costs.Costs], None],
+    reported: Callable[[Side, int, costs.Costs], None],
 ) -> gate.Decision:
     """Run until it can be told, at most twice as many runs as said.
 
@@ -84,7 +84,7 @@ def decided(
         folder: of the gate; each run has its own in it.
         runs: of each side, before the first look.
         run_once: carries one run out.
-        told: hears what each run came to.
+        reported: hears what each run came to.
 
     Raises:
         EndedError: somebody ended it.
@@ -95,7 +95,7 @@ def decided(
         for side, number in order(runs, runs * (look - 1)):
             one = _once(both.of(side), folder / f'{side}-{number:02}', run_once)
             seen[side].append(one)
-            told(side, number, one)
+            reported(side, number, one)
         decision = gate.judge(seen['old'], seen['new'], look=look)
         if not decision.again:
             break

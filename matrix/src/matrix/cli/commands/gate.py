@@ -36,7 +36,7 @@ HELP = (
     'again, and say whether it is worse: in what its checks say, in latency, in losses, in how long hooks take, in '
     'what the machines use. Exit code 0 not worse, 1 worse, 2 it cannot be told or what was asked was not understood.'
 )
-ANSWER = 'gate.json'
+RESULT = 'gate.json'
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +79,7 @@ def run(call: argparse.Namespace) -> int:
         subject = _subject_of(finished)
         with write.calm():
             decision = gating.judged_again(finished)
-        return _tell(call, decision, subject, finished.resolve(), '')
+        return _report(call, decision, subject, finished.resolve(), '')
     runs = getattr(call, 'runs', gate.RUNS)
     prepared, some = _prepared(call, runs)
     subject = f'{prepared.bundle.name} with {", ".join(one.words for one in some)}'
@@ -94,10 +94,10 @@ def run(call: argparse.Namespace) -> int:
     print(f'{subject}: {runs} runs of each, seed {prepared.seed}', file=sys.stderr)
     try:
         with running.logs(prepared.options, folder), _deployed(both, call) as ready:
-            decision = gating.decided(ready, folder, runs, _Once(juju), _told)
+            decision = gating.decided(ready, folder, runs, _Once(juju), _progress)
     except gating.EndedError:
         return ending.INTERRUPTED
-    return _tell(call, decision, subject, folder, str(prepared.bundle.file))
+    return _report(call, decision, subject, folder, str(prepared.bundle.file))
 
 
 def _prepared(
@@ -163,22 +163,22 @@ def _unheard(entry: journal.Entry) -> None:
     """Ten runs at once on a terminal tell nobody anything."""
 
 
-def _told(side: gating.Side, number: int, one: costs.Costs) -> None:
+def _progress(side: gating.Side, number: int, one: costs.Costs) -> None:
     said = one.broken or one.sentence
     outcome = 'not usable' if one.broken else words.OUTCOMES[one.outcome]
     print(f'{side} {number:>2}  {outcome}: {words.short(said, 100)}', file=sys.stderr, flush=True)
 
 
-def _tell(
+def _report(
     call: argparse.Namespace,
     decision: gate.Decision,
     subject: str,
     folder: pathlib.Path,
     bundle: str,
 ) -> int:
-    answer, xml = gated.as_json(decision, subject), gated.junit(decision, subject)
-    wanted = [(folder / ANSWER, answer), (folder / write.JUNIT, xml)]
-    for flag, text in (('json', answer), ('xunit', xml)):
+    result, xml = gated.as_json(decision, subject), gated.junit(decision, subject)
+    wanted = [(folder / RESULT, result), (folder / write.JUNIT, xml)]
+    for flag, text in (('json', result), ('xunit', xml)):
         if (path := getattr(call, flag, None)) is not None:
             wanted.append((path, text))
     wrong = [said for path, text in wanted if (said := write.file(path, text))]
@@ -194,7 +194,7 @@ def _tell(
             wrong.append(f'{path} cannot be written: {error.strerror or error}')
     for said in wrong:
         print(f'error: {said}', file=sys.stderr)
-    return gated.CODES[decision.answer]
+    return gated.CODES[decision.result]
 
 
 def _subject_of(folder: pathlib.Path) -> str:
