@@ -17,6 +17,7 @@ from matrix import cli
 from matrix.grammar import problem
 from matrix.history import journal, redact
 from matrix.judge import costs, gate
+from matrix.juju import link, live
 from matrix.plans import snapshot
 from matrix.report import gated
 from matrix.run import bundlefile, candidates, defaults, gating, options, prepare, rundir
@@ -130,6 +131,22 @@ def test_what_was_not_understood_is_said_in_a_sentence_with_exit_code_two(
         code = ended.code
     assert code == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_a_juju_that_is_lost_is_no_verdict_of_the_candidate(
+    bundle: bundlefile.Bundle,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def lost(session: live.Session) -> str:
+        raise error
+
+    monkeypatch.setattr(live.Session, 'reachable', lost)
+    words = ['gate', '-p', str(bundle.file), '--replace', f'api={charm(tmp_path / "new", "api")}']
+    for error in (link.LinkError('no controller'), OSError('no disk'), RuntimeError('a fault')):
+        assert cli.main(words) == 2
+        assert str(error) in capsys.readouterr().err
 
 
 def test_pairs_are_run_each_the_other_way_round() -> None:

@@ -4,7 +4,8 @@
     juju matrix COMMAND …                          run, replay, check, lint, heal, shrink, report, …
 
 Exit codes: 0 passed, 101 a test failed (or it is unknown whether it did: `--unknown-is`), 200 no model could be made,
-1 anything else that went wrong, 2 what was asked was not understood, 130 interrupted.
+1 anything else that went wrong (2 of `gate`, where 1 says that it is worse), 2 what was asked was not understood,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def _main(words: list[str]) -> int:
         return 0
     name = words.pop(0) if words and words[0] in registry.COMMANDS else 'run'
     command = registry.load(name)
+    broken = getattr(command, 'BROKEN', 1)
     parser = argparse.ArgumentParser(prog=f'juju matrix {name}', description=command.HELP)
     command.configure(parser)
     try:
@@ -57,14 +59,14 @@ def _main(words: list[str]) -> int:
         raise
     except (link.LinkError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
-        return 1
+        return broken
     except (KeyboardInterrupt, asyncio.CancelledError):
         return ending.INTERRUPTED
     except Exception as error:  # Nobody shall have to read a traceback; who wants to, may.
         path = _kept(traceback.format_exc())
         said = f'{type(error).__name__}: {error}'
         print(f'error: this is a fault of matrix: {said} (more: {path})', file=sys.stderr)
-        return 1
+        return broken
 
 
 def _kept(text: str) -> str:

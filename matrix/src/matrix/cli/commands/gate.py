@@ -37,6 +37,8 @@ HELP = (
     'what the machines use. Exit code 0 not worse, 1 worse, 2 it cannot be told or what was asked was not understood.'
 )
 RESULT = 'gate.json'
+BROKEN = 2
+"""The exit code where Juju is lost, or anything else is no verdict of the candidate: 1 says that it is worse."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
