@@ -65,7 +65,20 @@ GROUPS = {
         ('src/matrix/judge/*.py',),
         tuple(
             f'tests/unit/test_{name}.py'
-            for name in ('checks', 'checks_of_others', 'panel', 'verdicts', 'verdicts_of_load')
+            for name in (
+                'checks',
+                'checks_of_others',
+                'false_passes',
+                'linear',
+                'panel',
+                'probes',
+                'resources',
+                'thresholds',
+                'verdicts',
+                'verdicts_of_keeping',
+                'verdicts_of_load',
+                'warmup',
+            )
         ),
     ),
     'core': Group(
