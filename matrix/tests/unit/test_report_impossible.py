@@ -52,7 +52,7 @@ def test_only_what_shows_it_is_drawn_in_order_and_in_scale(report: story.Story) 
     first, second, last = found.bars
     assert last.x + last.width == pytest.approx(impossible.WIDTH - first.x, abs=0.2)
     assert (second.x - first.x) / (last.x - first.x) == pytest.approx(0.5, abs=0.01)
-    assert all(bar.answered for bar in found.bars)
+    assert all(bar.completed for bar in found.bars)
 
 
 def test_the_page_has_it_as_text_that_no_model_can_break(report: story.Story) -> None:

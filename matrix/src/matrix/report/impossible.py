@@ -28,7 +28,7 @@ class Bar:
     width: float
     text: str
     who: str
-    answered: bool
+    completed: bool
 
 
 @dataclasses.dataclass(frozen=True)
