@@ -121,9 +121,7 @@ def test_so_does_each_other_kind(vendor: Vendor, kind: str):
     )  # fmt: skip
 
 
-@pytest.fixture(
-    scope='module', params=['debian@12', pytest.param('debian@13', marks=pytest.mark.slow)]
-)
+@pytest.fixture(scope='module', params=['debian@12', 'debian@13'])
 def plane(request: pytest.FixtureRequest, model: Model) -> Generator[jubilant.Juju]:
     """A database, keystone, and a load balancer before it."""
     with model(request.param) as juju:
@@ -136,6 +134,7 @@ def plane(request: pytest.FixtureRequest, model: Model) -> Generator[jubilant.Ju
         yield juju
 
 
+@pytest.mark.slow
 def test_it_serves_behind_the_load_balancer(plane: jubilant.Juju, api: pathlib.Path):
     plane.deploy(api)
     plane.integrate(f'{NAME}:shared-db', 'mysql:shared-db')
