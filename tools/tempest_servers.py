@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 from collections.abc import Generator, Iterable, Mapping
 
 import cloud as cloud_
@@ -27,6 +28,8 @@ SUITES = rf'^tempest\.(api\.(compute|identity|image|network|volume)\.|scenario\.
 """Of the scenarios those that Tempest itself marks ``smoke``."""
 BUILD_S = 600
 """How long a server may take to be built, where processors are emulated."""
+
+PING = 'ping'
 
 Sections = Mapping[str, Mapping[str, object]]
 
@@ -60,7 +63,16 @@ class Servers:
 
 @contextlib.contextmanager
 def made(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Generator[Servers]:
-    """Make what Tempest needs, and remove it. Raises Failed, which names the service and its log."""
+    """Make what Tempest needs, and remove it.
+
+    Raises:
+        Failed: naming the service and its log.
+        RuntimeError: this host has not what Tempest calls.
+    """
+    if shutil.which(PING) is None:
+        raise RuntimeError(
+            f'this host has no {PING}, by which Tempest looks for its servers: install iputils-ping'
+        )
     proof = Proof(juju, cloud_.connect(cloud, servers.ASK_S))
     sweep(proof.client)
     try:
