@@ -15,6 +15,7 @@ import cloud as cloud_
 import jubilant
 import moves
 import servers
+import tempest_leftovers
 import tempest_needs
 from blame import blamed
 from leftovers import NAME, sweep
@@ -74,7 +75,7 @@ def made(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Generator[Servers]:
             f'this host has no {PING}, by which Tempest looks for its servers: install iputils-ping'
         )
     proof = Proof(juju, cloud_.connect(cloud, servers.ASK_S))
-    sweep(proof.client)
+    _clean(proof)
     try:
         servers.host(proof)
         servers.image(proof)
@@ -102,7 +103,14 @@ def made(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Generator[Servers]:
                 != 'none',
             )
     finally:
-        sweep(proof.client)
+        _clean(proof)
+
+
+def _clean(proof: Proof) -> None:
+    """Remove all that there is of an earlier run, or of this one: Tempest's own first, which hangs on ours."""
+    if removed := tempest_leftovers.swept(proof.client):
+        print(f'==> removed, of a run that was interrupted: {removed}', flush=True)
+    sweep(proof.client)
 
 
 def features(there: Servers | None) -> frozenset[str]:
@@ -164,6 +172,8 @@ def sections(there: Servers | None) -> Sections:
             'cold_migration': several,
             'live_migration': several,
             'block_migration_for_live_migration': several,
+            'volume_backed_live_migration': several and there.volumes,
+            'block_migrate_cinder_iscsi': several and there.volumes,  # Of any kind of volume.
             'vnc_console': there.console,
             'stable_rescue': True,
             'hostname_fqdn_sanitization': True,

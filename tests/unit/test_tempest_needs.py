@@ -124,3 +124,28 @@ def test_a_host_without_ping_is_told_of_it_before_anything_is_made(
         tempest_servers.made(nobody, nobody),
     ):
         pass
+
+
+def test_what_tempest_left_goes_before_the_network_that_it_hangs_on_at_the_end_too(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    gone: list[str] = []
+
+    def noted(what: str) -> Any:
+        return lambda *_: gone.append(what) or ''  # type: ignore[func-returns-value]
+
+    def stops(*_: object) -> None:
+        gone.append('the run')
+        raise RuntimeError('no host is up')
+
+    monkeypatch.setattr(tempest_servers.cloud_, 'connect', noted('nothing'))
+    monkeypatch.setattr(tempest_servers.tempest_leftovers, 'swept', noted("Tempest's"))
+    monkeypatch.setattr(tempest_servers, 'sweep', noted('ours'))
+    monkeypatch.setattr(tempest_servers.servers, 'host', stops)
+    monkeypatch.setattr(tempest_servers.shutil, 'which', noted('nothing'))
+    nobody: Any = object()
+    with pytest.raises(RuntimeError, match='no host'), tempest_servers.made(nobody, nobody):
+        pass
+    assert [what for what in gone if what != 'nothing'] == [
+        *("Tempest's", 'ours', 'the run', "Tempest's", 'ours')
+    ]
