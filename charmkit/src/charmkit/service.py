@@ -148,7 +148,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
                 commands=decision.commands,
                 services=running,
             ),
-            daemons.stop_times(spec),
+            daemons.drop_ins(spec),
             config_files.no_rules(spec, inputs),
             webserver.serve(
                 spec, inputs, serving_state, renews, running=serving, version=installed

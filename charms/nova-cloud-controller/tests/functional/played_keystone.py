@@ -18,7 +18,11 @@ DOMAIN = {'id': 'default', 'name': 'service_domain'}
 
 def catalog(address: str) -> list[dict[str, Any]]:
     """Where nova and placement are."""
-    places = {'compute': f'http://{address}:8774/v2.1', 'placement': f'http://{address}:8778'}
+    places = {
+        'compute': f'http://{address}:8774/v2.1',
+        'placement': f'http://{address}:8778',
+        'identity': f'http://{address}:{PORT}/v3',
+    }
     return [
         {
             'type': kind,
