@@ -85,7 +85,7 @@ def test_a_rotated_password_is_the_cells_too_with_no_command(
 def test_a_daemon_that_keystone_puts_off_is_told_of_and_comes_by_itself(
     machine: Machine, first: dict[str, Any]
 ):
-    # Longer than systemd's own patience with what ends at once, of five starts.
+    # Past the five starts after which systemd by itself may give up.
     ended = f'[ "$(systemctl show --value -p NRestarts {ASKS_AT_ITS_START})" -ge 6 ]'
     machine.sh(f'touch {OVERLOADED}; systemctl --no-block restart {ASKS_AT_ITS_START}')
     try:
