@@ -268,6 +268,7 @@ def _with_clients(
         grants.keys(mariadb.seed(inputs), rotation.of(why, inputs, _users(inputs)), inputs.now),
         inputs.fresh,
         emptied=action(why, 'restore') is not None,
+        departed=why.time_passes,
         makes=role.makes,
         own=role.clustered or bool(inputs.of(tcp_service.ENDPOINT)),
         sst_password=member.passwords(inputs).values.get(member.SST, '') if role.clustered else '',
