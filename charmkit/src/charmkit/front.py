@@ -157,7 +157,7 @@ def serving_state(
     """Work it out for the service *spec*; *takes_up*: Apache has, or is about to have, what is wanted of it."""
     balancers = load_balancers(inputs)
     inputs, homeless = (inputs, ()) if balancers else vip.housed(inputs)
-    in_force = {} if takes_up else inputs.memory.get(renewal.REQUESTS)
+    in_force: Mapping[str, int] | None = None if takes_up else inputs.memory.get(renewal.REQUESTS)
     apis = [o.api for o in endpoints.every(spec, inputs, in_force) if o.api]
     lifecycle = _lifecycle(balancers, inputs, intent)
     drain = drains.drain(balancers, inputs.site.unit, lifecycle)

@@ -56,9 +56,12 @@ def test_the_half_that_serves_stays_as_long_as_the_new_one_does_not(
     def sleep(seconds: float) -> None:
         clock[0] += seconds
 
-    monkeypatch.setattr(processes, '_of', lambda _: frozenset(there))
+    def of(_: str) -> frozenset[int]:
+        return frozenset(there)
+
+    monkeypatch.setattr(processes, '_of', of)
     monkeypatch.setattr(processes, '_serving', serving)
-    monkeypatch.setattr(processes.os, 'kill', kill)
+    monkeypatch.setattr('os.kill', kill)
     monkeypatch.setattr(time, 'monotonic', lambda: clock[0])
     monkeypatch.setattr(time, 'sleep', sleep)
     said = processes.recycle('wsgi:demo')
