@@ -27,10 +27,17 @@ RATE = 5
 
 @pytest.fixture(scope='module')
 def juju(model: Model) -> Generator[jubilant.Juju]:
-    """Two keystones behind two load balancers, with a VIP; active, and backed up."""
+    """The module's own cloud."""
+    with cloud(model, CHARMS / 'mysql') as juju:
+        yield juju
+
+
+@contextlib.contextmanager
+def cloud(model: Model, mysql: pathlib.Path) -> Generator[jubilant.Juju]:
+    """Two keystones behind two load balancers, with a VIP; active, and backed up. *mysql* is the database's charm."""
     with model(NOW) as juju:
         if not juju.status().apps:
-            juju.deploy(CHARMS / 'mysql')
+            juju.deploy(mysql)
             juju.deploy(CHARMS / 'keystone', num_units=2)
             config = {'vip': str(subnet(juju, 'alpha')[250]), 'allow-shared-spaces': True}
             juju.deploy(CHARMS / 'openstack-loadbalancer', 'lb', num_units=2, config=config)
@@ -80,10 +87,10 @@ def upgraded(juju: jubilant.Juju, journal: pathlib.Path, *what: str) -> str:
     return done.stdout
 
 
-def lost(journal: pathlib.Path) -> list[dict[str, object]]:
+def lost(journal: pathlib.Path, least: int = 200) -> list[dict[str, object]]:
     """What was lost of many requests."""
     requests = [json.loads(line) for line in journal.read_text().splitlines()]
-    assert len(requests) > 200
+    assert len(requests) > least
     return [one for one in requests if not one['ok']]
 
 
@@ -125,9 +132,6 @@ def test_an_application_is_upgraded_and_nothing_is_lost(
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(
-    reason='from the restart of the database on, keystone loses requests', strict=False
-)
 def test_the_database_is_upgraded_and_nothing_is_lost(
     juju: jubilant.Juju, tmp_path: pathlib.Path
 ) -> None:
@@ -136,3 +140,5 @@ def test_the_database_is_upgraded_and_nothing_is_lost(
         upgraded(juju, journal, 'mysql')
     assert bases(juju, 'mysql') == [NEXT]
     assert lost(journal) == []
+    held = max(one['seconds'] for one in map(json.loads, journal.read_text().splitlines()))
+    print('slowest request', held)

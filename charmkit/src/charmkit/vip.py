@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import host, limits, state
-from .proxy import config, haproxy, keepalived, programs, vip_admission, vip_release
+from .proxy import config, haproxy, keepalived, programs, vip_admission
 from .relations import (
     ENDPOINT_TYPES,
     JUJUS_OWN,
@@ -104,7 +104,7 @@ def misplaced(homeless: tuple[str, ...]) -> state.Status | None:
         return None
     return state.Status(
         'blocked',
-        "option vip: in no network of this unit or a unit's own address, and not published: "
+        "option vip: in no network of this unit or a unit's own address, and not told to anybody: "
         + ' '.join(homeless),
     )
 
@@ -160,13 +160,9 @@ def part(
     *,
     time_passes: bool,
     removing: bool,
-    closing: bool = False,
 ) -> Part:
-    """Work it out for *vips*, none where load balancers stand before the units; arguments as of :func:`desired`.
-
-    A unit that is being removed holds none, but while it is *closing*: then it is about to give them away.
-    """
-    removing = (removing or inputs.dying) and not closing
+    """Work it out for *vips*, none where load balancers stand before the units; arguments as of :func:`desired`."""
+    removing = removing or inputs.dying
     unready = keepalived.ABSENT if removing else host.Host()
     if not vips:
         return Part(machine=absent(), unready=unready)
@@ -184,20 +180,9 @@ def part(
     if 'keepalived' in inputs.failed:
         speaks_to = vip_admission.read(inputs.my_peer_data).advertises_to
     said = vip_admission.Said(advertises_to=speaks_to, takes_part=found.joined and not removing)
-    machine = desired(
-        inputs,
-        vips,
-        addresses,
-        apps,
-        holds=found.joined and not removing,
-        closing=closing or removing,
-    )
-    if removing and _has_joined(inputs):
-        given_away = vip_release.release(v.address for v in vips)
-        machine, unready = host.merge(machine, given_away), host.merge(unready, given_away)
     return Part(
-        machine=machine,
-        unready=machine if closing else unready,
+        machine=desired(inputs, vips, addresses, apps, holds=found.joined and not removing),
+        unready=unready,
         unit_data={**request(addresses), **vip_admission.write(said)},
         app_data={vip_admission.MEMBERS: wire.dump(list(found.members))},
         status=state.Status('waiting', found.waiting) if found.waiting else None,
@@ -232,18 +217,14 @@ def desired(
     apps: Mapping[str, App],
     *,
     holds: bool = True,
-    closing: bool = False,
 ) -> host.Host:
-    """A haproxy for *apps* (by name) on *vips*, and keepalived if this unit is one of those that may hold them.
-
-    *closing*: each response says that its connection ends.
-    """
+    """A haproxy for *apps* (by name) on *vips*, and keepalived if this unit is one of those that may hold them."""
     unit = inputs.site.unit
     units = {unit: tuple(a for a in addresses if not a.startswith('127.')), **others(inputs)}
     hosts = _hosts(inputs, vips)
-    text = haproxy.render(haproxy_config(unit, vips, units, apps, hosts, closing=closing))
+    text = haproxy.render(haproxy_config(unit, vips, units, apps, hosts))
     files = host.Host(
-        packages=frozenset({'haproxy', 'keepalived', vip_release.PACKAGE}),
+        packages=frozenset({'haproxy', 'keepalived'}),
         files=(
             *(host.File(path=path, content=items) for path, items in text.lists.items()),
             host.File(
@@ -273,8 +254,6 @@ def haproxy_config(
     units: Mapping[str, tuple[str, ...]],
     apps: Mapping[str, App],
     names: Iterable[str],
-    *,
-    closing: bool = False,
 ) -> config.Config:
     """One frontend for each application on every VIP, and all units behind it.
 
@@ -295,7 +274,6 @@ def haproxy_config(
                 ),
                 denied_paths=config.HIDDEN_PATHS,
                 small_bodies=not app.bulk,
-                closing=closing,
             )
             for name, app in apps.items()
         ),

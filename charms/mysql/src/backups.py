@@ -13,6 +13,7 @@ import threading
 import zlib
 from collections.abc import Callable, Generator
 
+import binary_log_node
 import charmkit
 import grants
 import mariadb
@@ -136,12 +137,7 @@ def make(
         server.ServerError: when the server does not answer.
     """
     began = machine.now()
-    names = tuple(
-        sorted(
-            {r['name'] for r in server.query(machine, grants.DATABASES)}
-            - {*grants.SYSTEM_DATABASES}
-        )
-    )
+    names = grants.client_databases(server.query(machine, grants.DATABASES))
     if not names:
         raise BackupError('there is no database yet')
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -165,7 +161,7 @@ def make(
 def _dump(machine: charmkit.Machine, names: tuple[str, ...], path: pathlib.Path, say: Say) -> None:
     argv = (
         'mariadb-dump', '--protocol=socket', '--single-transaction', '--quick', '--routines', '--events',
-        '--triggers', '--hex-blob', '--add-drop-database', '--databases', *names,
+        '--triggers', '--hex-blob', '--add-drop-database', *_position(machine), '--databases', *names,
     )  # fmt: skip
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(handle, 'wb') as raw:
@@ -178,6 +174,11 @@ def _dump(machine: charmkit.Machine, names: tuple[str, ...], path: pathlib.Path,
             raise BackupError(done.output.strip())
         raw.flush()
         os.fsync(raw.fileno())
+
+
+def _position(machine: charmkit.Machine) -> tuple[str, ...]:
+    """What writes into the dump, as a comment, which of the binary log is after it. Nobody is locked for that."""
+    return ('--master-data=2', '--gtid') if binary_log_node.is_on(machine) else ()
 
 
 def check(path: pathlib.Path) -> None:
@@ -211,6 +212,9 @@ def restore(machine: charmkit.Machine, path: pathlib.Path, say: Say) -> None:
     check(path)
     say(f'restoring {path}')
     patience = f'--init-command=SET lock_wait_timeout={_LOCK_WAIT_S}'
+    if binary_log_node.is_on(machine):
+        # It would be as large as the dump; and nobody follows: that is refused before. A cluster has none.
+        patience += ', SESSION sql_log_bin=0'
     with _clients_kept_off(machine), gzip.open(path, 'rb') as dump:
         progress = _Progress(machine, say, 'restored')
         pieces = map(progress.more, iter(lambda: dump.read(_CHUNK), b''))

@@ -28,8 +28,6 @@ ROUNDS = 'rounds'
 """There: how many such questions there were."""
 PEER_STATE = 'galera'
 """In a unit's data on the peer relation: :class:`galera.PeerState`."""
-DB_HOST = 'db-host'
-"""There: where clients reach the unit."""
 REBOOT = 'reboot-cluster-from-complete-outage'
 REJOIN = 'rejoin-instance'
 _LOOK = 'look'
@@ -131,23 +129,52 @@ def _founded(inputs: charmkit.Inputs) -> galera.Permit | None:
 
 def foreign(inputs: charmkit.Inputs) -> bool:
     """Whether this unit's server is of another series than those of the cluster."""
-    there, here = inputs.peers.get(replicas.SERIES, ''), replicas.mine(inputs)
+    there, here = series(inputs), replicas.mine(inputs)
     return bool(there and here) and there != here
+
+
+def series(inputs: charmkit.Inputs) -> str:
+    """Of the cluster's servers; '' while nothing tells it.
+
+    Before a leader that is in it has said so, it is that of the unit that the cluster begins with.
+    """
+    begins = mariadb.server_unit(inputs)
+    return inputs.peers.get(replicas.SERIES, '') or replicas.said(replicas.bag_of(inputs, begins))
 
 
 def stays_out(inputs: charmkit.Inputs) -> charmkit.Desired:
     """The run of a unit that is of another series than the cluster: members of two series are nowhere supported."""
-    there, me = inputs.peers.get(replicas.SERIES, ''), inputs.site.unit
+    there, me = series(inputs), inputs.site.unit
     status = charmkit.Status(
         'blocked',
         f'MariaDB {replicas.mine(inputs)} does not join a cluster of {there}: remove this unit '
         f'(juju remove-unit {me})',
     )
-    return charmkit.Desired(
+    desired = charmkit.Desired(
         host=mariadb.prepared(),
         unit_data={'peers': mariadb.said(inputs)},
         version=mariadb.version(inputs),
         status=(status,),
+    )
+    return _leads_from_outside(inputs, desired) if inputs.site.leader else desired
+
+
+def _leads_from_outside(inputs: charmkit.Inputs, desired: charmkit.Desired) -> charmkit.Desired:
+    """As the leader it still says whom clients are sent to; who joins or restarts waits for a leader of the cluster."""
+    first = dataclasses.replace(look(inputs), always=True)
+    found = inputs.seen.get(first.name)
+    peers = {**inputs.peers}
+    if isinstance(found, galera_node.MemberProbe):
+        synced = frozenset(u for u, a in found.theirs.items() if a.synced and a.primary)
+        before = galera.read_writer(inputs.peers.get(mariadb.WRITER, ''))
+        writer = galera.writer(before, synced, tuple(inputs.peer_units))
+        peers |= {mariadb.WRITER: galera.write_writer(writer), MAKER: writer.unit}
+    waits = charmkit.Status('blocked', 'it leads the cluster and is not in it: no unit joins it')
+    return dataclasses.replace(
+        desired,
+        tasks=(first,),
+        app_data={'peers': peers},
+        status=(*desired.status, waits),
     )
 
 
@@ -284,7 +311,7 @@ def desired(run: MemberRun) -> charmkit.Desired:
     mine = {
         **mariadb.said(inputs),
         PEER_STATE: galera.write_peer_state(run.said),
-        DB_HOST: inputs.site.address_on('shared-db'),
+        replicas.DB_HOST: inputs.site.address_on('shared-db'),
     }
     backup = run.writer().unit != run.me
     return charmkit.Desired(
@@ -307,7 +334,7 @@ def db_host(run: MemberRun) -> str:
     unit = run.writer().unit
     if unit == run.me:
         return inputs.site.address_on('shared-db')
-    return inputs.peer_units.get(unit, {}).get(DB_HOST, '')
+    return inputs.peer_units.get(unit, {}).get(replicas.DB_HOST, '')
 
 
 def statuses(run: MemberRun) -> Iterator[charmkit.Status]:

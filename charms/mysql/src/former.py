@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 import charmkit
-import handover
-import replicas
+import relays
+import replication
 import server
 
 COMING = 'coming'
@@ -35,13 +35,12 @@ class Watch:
             machine.sleep(2.0)
 
     def _look(self, machine: charmkit.Machine) -> tuple[str, ...] | None:
-        ours = ', '.join(f"'{u}'" for u in (*server.OURS, replicas.USER))
         sql = (
             'SELECT DISTINCT user, host FROM information_schema.processlist '  # noqa: S608 -- our own names
-            f'WHERE user NOT IN ({ours});'
+            f'WHERE user NOT IN ({relays.OURS});'
         )
         try:
-            rows = handover.over_there(machine, self.address, sql)
+            rows = replication.over_there(machine, self.address, sql)
         except server.ServerError:
             return None
         return tuple(

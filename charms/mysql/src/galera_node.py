@@ -35,6 +35,8 @@ _MEMBERS = 'SELECT node_name AS name FROM mysql.wsrep_cluster_members;'
 _RECOVERED = 'WSREP: Recovered position'
 _SYNCED, _DONOR, _OUT = '4', '2', '5'  # of wsrep's API: 5 is an error, shown as Inconsistent
 _FORGET = f'rm -f {DATA}/grastate.dat {DATA}/gvwstate.dat {DATA}/galera.cache'
+_FORGET_LOG = f'rm -f {DATA}/charm-binlog.*'
+"""A member has no binary log; what is left of its own belongs to nobody."""
 HALT = f"""
 if mariadb-admin --protocol=socket --connect-timeout=3 ping >/dev/null 2>&1; then exec systemctl stop {SERVICE}; fi
 systemctl stop --no-block {SERVICE}
@@ -205,7 +207,7 @@ def _act(machine: charmkit.Machine, step: galera.Step) -> str:
     match step.verb:
         case 'found':
             _halt(machine)
-            machine.program('sh', '-c', _FORGET)
+            machine.program('sh', '-c', f'{_FORGET}; {_FORGET_LOG}')
             return _words(machine.program('galera_new_cluster', timeout_s=_STOP_S))
         case 'bootstrap':
             _halt(machine)
@@ -213,7 +215,7 @@ def _act(machine: charmkit.Machine, step: galera.Step) -> str:
             return _words(machine.program('galera_new_cluster', timeout_s=_STOP_S))
         case 'join':
             _halt(machine)
-            machine.program('sh', '-c', _FORGET)
+            machine.program('sh', '-c', f'{_FORGET}; {_FORGET_LOG}')
             return _start(machine)
         case 'restart':
             _halt(machine)

@@ -3,30 +3,34 @@
 The order is what makes it safe. Clients are held; the server is *closed* (it writes nothing any more, and a file says
 so that outlives everything); the replica has all that was ever written; the replica is *opened*; clients go on there.
 Who finds the file and does not know how far it came asks the replica: one that still follows was never opened, and the
-server may go on; one that follows nobody and has all was opened, and the server never writes again. One that does not
-answer leaves it closed: two servers that write are worse than none.
+server may go on; one that follows nobody and has all was opened, and the server never writes again. One that has only
+stopped was about to be opened, maybe by a client that outlives the hook which started it: it is told to go on, which no
+such client gets past. One that does not answer leaves it closed: two servers that write are worse than none.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
-from collections.abc import Mapping
 from typing import Literal
 
 import charmkit
 import relays
 import replicas
+import replication
 import server
-from charmkit.relations import mysql, wire
+from charmkit.relations import wire
+from replication import There, covers
 
 CATCH_UP_S = 60
 """Seconds that the replica is given before anybody is held."""
-LAST_S = 5
-"""Seconds that it is given for the last transactions, while clients are held."""
-ASK_S = 10
-_GTID = re.compile(r'([0-9]{1,10})-([0-9]{1,10})-([0-9]{1,20})')
+HELD_S = 5.0
+"""Seconds for which clients are held at most. What is not done by then is undone; but once the replica was told to open
+itself, they are held until it is known whether it did."""
+TRIES = 10
+"""So often the replica is asked, once a second, whether it has opened itself."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,38 +65,7 @@ def write_closed(closed: Closed) -> str:
     )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class There:
-    """How the other server is."""
-
-    follows: bool
-    """It is set up as a replica."""
-    well: bool = False
-    """It receives and applies."""
-    read_only: bool = True
-    applied: str = ''
-    """What it has applied, by GTID."""
-    behind: int | None = None
-    """Seconds."""
-    said: str = ''
-    """What stops it, in its own words."""
-    source: str = ''
-    """The address of the server that it follows."""
-
-
-def covers(applied: str, position: str) -> bool:
-    """Whether who has *applied* so much has all up to *position*: GTIDs, one for each domain."""
-    have = _gtids(applied)
-    return bool(_GTID.search(position)) and all(
-        have.get(domain, -1) >= number for domain, number in _gtids(position).items()
-    )
-
-
-def _gtids(text: str) -> dict[int, int]:
-    return {int(domain): int(number) for domain, _, number in _GTID.findall(text)}
-
-
-Verdict = Literal['opened', 'never opened', 'unclear']
+Verdict = Literal['opened', 'never opened', 'stopped', 'unclear']
 
 
 def verdict(closed: Closed, there: There | None) -> Verdict:
@@ -102,7 +75,7 @@ def verdict(closed: Closed, there: There | None) -> Verdict:
     if there is None or not closed.to:
         return 'unclear'
     if there.follows:
-        return 'never opened'
+        return 'never opened' if there.runs else 'stopped'
     return 'opened' if covers(there.applied, closed.position) else 'unclear'
 
 
@@ -119,71 +92,9 @@ def refusal(there: There | None, to: str) -> str:
     return ''
 
 
-# --- What is asked of servers.
-
-LOOK = (
-    'SELECT @@global.read_only AS read_only, @@global.gtid_slave_pos AS applied, '
-    '@@global.gtid_binlog_pos AS written, @@global.log_bin AS log_bin;'
-)
-STATUS = 'SHOW ALL SLAVES STATUS;'
-OPEN = 'STOP ALL SLAVES; RESET SLAVE ALL; SET GLOBAL read_only = 0;'
-
-
-def look(machine: charmkit.Machine) -> dict[str, str]:
-    """What this machine's server answers to :data:`LOOK`.
-
-    Raises:
-        server.ServerError: when it does not answer.
-    """
-    rows = server.query(machine, LOOK)
-    if not rows:
-        raise server.ServerError('the server does not say how it is')
-    return rows[0]
-
-
-def over_there(
-    machine: charmkit.Machine, address: str, sql: str, timeout_s: float = ASK_S
-) -> list[dict[str, str]]:
-    """What the server at *address* answers.
-
-    Raises:
-        server.ServerError: when it refuses it, or does not answer.
-    """
-    argv = (
-        'mariadb', f'--defaults-extra-file={replicas.LOGIN}', '--protocol=tcp', f'--host={address}',
-        f'--port={mysql.PORT}', '--connect-timeout=3', '--batch', '--default-character-set=utf8mb4',
-    )  # fmt: skip
-    return server.rows(machine.program(*argv, stdin=sql, timeout_s=timeout_s))
-
-
-def there(machine: charmkit.Machine, address: str) -> There | None:
-    """How the server at *address* is; None when it does not say."""
-    try:
-        seen = over_there(machine, address, LOOK)[0]
-        rows = over_there(machine, address, STATUS)
-    except (server.ServerError, IndexError):
-        return None
-    return state(seen, rows)
-
-
-def state(seen: Mapping[str, str], rows: list[dict[str, str]]) -> There:
-    """Understand both answers."""
-    row = rows[0] if rows else {}
-    both = (row.get('Slave_IO_Running'), row.get('Slave_SQL_Running'))
-    behind = row.get('Seconds_Behind_Master', '')
-    return There(
-        # A dump that is loaded leaves a row without a server.
-        follows=bool(row.get('Master_Host')),
-        well=both == ('Yes', 'Yes'),
-        read_only=seen.get('read_only') not in ('0', 'OFF'),
-        applied=seen.get('applied', ''),
-        behind=int(behind) if behind.isdecimal() else None,
-        said=row.get('Last_SQL_Error') or row.get('Last_IO_Error') or '',
-        source=row.get('Master_Host', ''),
-    )
-
-
 # --- What is done.
+
+OPEN = 'STOP ALL SLAVES; RESET SLAVE ALL; SET GLOBAL read_only = 0;'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -194,6 +105,8 @@ class Outcome:
     """It has handed over, now or before."""
     reason: str = ''
     """Why it has not."""
+    unclear: bool = False
+    """Whether it has is not known: this server writes nothing until it is."""
     held_s: float = 0.0
     """For how long clients were held."""
     cut: int = 0
@@ -208,11 +121,13 @@ RESOLVE = 'resolve'
 class Resolve:
     """See what became of a hand-over that this unit's former run began; go on serving if it came to nothing.
 
-    The result is an :class:`Outcome`; *reason* is why it cannot be told.
+    The result is an :class:`Outcome`; *reason* is why it cannot be told, or why the server does not serve.
     """
 
     here: str
     """This server's address."""
+    units: frozenset[str]
+    """The other units that there are."""
     name: str = RESOLVE
 
     def carry_out(self, machine: charmkit.Machine) -> Outcome:
@@ -222,22 +137,64 @@ class Resolve:
             if not relays.is_open(machine, self.here):
                 relays.release(machine, self.here)
             return Outcome()
-        seen = there(machine, closed.address) if closed.address else None
+        try:
+            replication.end_clients(machine)
+            machine.sleep(_LOCK_S)  # What they had under way at this server is over then.
+            return _settle(machine, closed, self.here, 3) or Outcome(
+                reason=self._unclear(closed), unclear=True
+            )
+        except server.ServerError as e:
+            return Outcome(reason=str(e))
+
+    def _unclear(self, closed: Closed) -> str:
+        if closed.to and closed.to not in self.units:
+            return (
+                f'it was handing over to {closed.to}, which is no unit here any more, and may have taken writes: if it '
+                'is gone for good, run take-over on this unit'
+            )
+        return f'it was handing over to {closed.to or "another unit"}, which does not tell whether it has taken over'
+
+
+def _settle(machine: charmkit.Machine, closed: Closed, here: str, tries: int) -> Outcome | None:
+    """Find out what became of a hand-over, and act by it; None when that cannot be told.
+
+    Raises:
+        server.ServerError: this server is to go on, and does not answer: it stays closed.
+    """
+    for turn in range(tries):
+        if turn:
+            machine.sleep(1.0)
+        seen = replication.there(machine, closed.address) if closed.address else None
         match verdict(closed, seen):
+            case 'opened' if seen and seen.read_only:
+                _send(
+                    machine, closed.address, OPEN
+                )  # Its last words were not heard; it may be the last try.
+                again = replication.there(machine, closed.address)
+                if again and not again.read_only:
+                    return _over(machine, closed)
             case 'opened':
-                relays.hand_on(machine, closed.address, (closed.address,))
-                return Outcome(handed=_handed(closed))
+                return _over(machine, closed)
             case 'never opened':
-                try:
-                    reopen(machine, self.here)
-                except server.ServerError as e:
-                    return Outcome(reason=str(e))
+                reopen(machine, here)
                 return Outcome()
+            case 'stopped':
+                _send(machine, closed.address, 'START ALL SLAVES;')
             case _:
-                return Outcome(
-                    reason=f'it was handing over to {closed.to or "another unit"}, which does not tell whether it has '
-                    f'taken over'
-                )
+                pass
+    return None
+
+
+def _over(machine: charmkit.Machine, closed: Closed) -> Outcome:
+    relays.hand_on(machine, closed.address, (closed.address,))
+    handed = replicas.Handed(to=closed.to, address=closed.address, position=closed.position)
+    return Outcome(handed=handed)
+
+
+def _send(machine: charmkit.Machine, address: str, sql: str) -> None:
+    """Whatever becomes of it is looked for afterwards."""
+    with contextlib.suppress(server.ServerError):
+        replication.over_there(machine, address, sql)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -252,86 +209,84 @@ class HandOver:
     name: str = SWITCH
 
     def carry_out(self, machine: charmkit.Machine) -> Outcome:
-        """Do it, or leave all as it was."""
+        """Do it, or have all as it was."""
         before = machine.read(replicas.CLOSED)
         if before is not None:
-            return Outcome(reason='a hand-over is not settled yet')
-        reason = refusal(there(machine, self.address), self.to)
+            return Outcome(reason='a hand-over is not settled yet', unclear=True)
+        reason = refusal(replication.there(machine, self.address), self.to)
         try:
             reason = reason or self._catch_up(machine, CATCH_UP_S)
             if reason:
                 return Outcome(reason=reason)
             machine.progress(f'{self.to} has all; clients are held from now on')
             began = machine.now()
-            relays.hold(machine, self.here, (self.address,))
+            relays.hold(machine, self.here, (self.address,), _UNWATCHED_S)
         except (server.ServerError, relays.RelayError) as e:
             return Outcome(reason=str(e))
         return self._held(machine, began)
 
     def _held(self, machine: charmkit.Machine, began: float) -> Outcome:
         closed = Closed(to=self.to, address=self.address)
+        ends = began + HELD_S
         try:
-            cut = relays.empty(machine)
+            cut = relays.empty(machine, ends - _CLOSE_S)
             _write(machine, closed)
             relays.close(machine)
-            server.output(
-                machine, f'SET SESSION lock_wait_timeout = {LAST_S}; SET GLOBAL read_only = 1;'
-            )
-            position = look(machine)['written']
-            closed = dataclasses.replace(closed, position=position)
-            reason = self._catch_up(machine, LAST_S)
+            # The server gives up before its client does: it must not be closed after it was opened again.
+            wait = f'SET SESSION lock_wait_timeout = {_LOCK_S}; '
+            server.output(machine, f'{wait}SET GLOBAL read_only = 1;', timeout_s=_LOCK_S + 2)
+            position = replication.look(machine, _CLOSE_S)['written']
+            reason = self._catch_up(machine, max(0.1, ends - machine.now()))
             if not reason and not covers(position, position):
                 reason = 'this server does not say how far it is'
+            if not reason and machine.now() > ends:
+                reason = f'it was not done within {HELD_S:.0f} s'
             if reason:
                 reopen(machine, self.here)
                 return Outcome(reason=reason)
-            _write(
-                machine, closed
-            )  # From here on the replica may be open, whatever this program hears of it.
-            self._open(machine)
+            closed = dataclasses.replace(closed, position=position)
+            # From here on the replica may be open, whatever this program hears of it.
+            _write(machine, closed)
+            replication.over_there(machine, self.address, OPEN)
         except server.ServerError as e:
             return self._failed(machine, closed, str(e))
-        seen = there(machine, self.address)
+        seen = replication.there(machine, self.address)
         if seen is None or seen.read_only or verdict(closed, seen) != 'opened':
             return self._failed(machine, closed, f'{self.to} did not take over')
-        relays.hand_on(machine, self.address, (self.address,))
-        return Outcome(handed=_handed(closed), held_s=machine.now() - began, cut=cut)
+        return dataclasses.replace(_over(machine, closed), held_s=machine.now() - began, cut=cut)
 
-    def _open(self, machine: charmkit.Machine) -> None:
-        over_there(machine, self.address, OPEN)
-
-    def _catch_up(self, machine: charmkit.Machine, most_s: int) -> str:
+    def _catch_up(self, machine: charmkit.Machine, most_s: float) -> str:
         """Wait until the replica has applied all that this server has written; why it has not, or ''."""
-        written = look(machine)['written']
-        sql = f"SELECT MASTER_GTID_WAIT('{written}', {most_s}) AS late;"
-        rows = over_there(machine, self.address, sql, most_s + ASK_S)
+        written = replication.look(machine, _CLOSE_S)['written']
+        sql = f"SELECT MASTER_GTID_WAIT('{written}', {most_s:.2f}) AS late;"
+        rows = replication.over_there(machine, self.address, sql, most_s + 1)
         late = rows[0].get('late', '') if rows else ''
-        return '' if late == '0' else f'{self.to} has not applied all within {most_s} s'
+        return '' if late == '0' else f'{self.to} has not applied all within {most_s:.0f} s'
 
     def _failed(self, machine: charmkit.Machine, closed: Closed, reason: str) -> Outcome:
         """Something did not answer: find out how far it came."""
-        for _ in range(ASK_S):
-            seen = there(machine, self.address)
-            match verdict(closed, seen):
-                case 'opened':
-                    relays.hand_on(machine, self.address, (self.address,))
-                    return Outcome(handed=_handed(closed))
-                case 'never opened':
-                    try:
-                        reopen(machine, self.here)
-                    except server.ServerError as e:
-                        return Outcome(reason=f'{reason}; {e}')
-                    return Outcome(reason=reason)
-                case _:
-                    machine.sleep(1.0)
-        return Outcome(
-            reason=f'{reason}; whether {self.to} has taken over is not known, so nothing is written here: the next '
-            'hook looks again'
-        )
+        try:
+            found = _settle(machine, closed, self.here, TRIES)
+        except server.ServerError as e:
+            return Outcome(reason=f'{reason}; {e}')
+        if found is None:
+            words = (
+                f'{reason}; nothing is written here until it is known: the next hook looks again'
+            )
+            return Outcome(reason=words, unclear=True)
+        return found if found.handed else Outcome(reason=reason)
+
+
+_UNWATCHED_S = 10
+"""Seconds after which clients go on here by themselves if this program has died before it closed the server."""
+_LOCK_S = 1
+"""Seconds for which this server waits for its last writers."""
+_CLOSE_S = 2.0
+"""Seconds of those for which clients are held that are for closing this server and opening the replica."""
 
 
 def reopen(machine: charmkit.Machine, here: str) -> None:
-    """Serve again, after a hand-over that never opened the replica.
+    """Serve again: after a hand-over that never opened the replica, or when that is gone for good.
 
     Raises:
         server.ServerError: when the server does not answer: it stays closed.
@@ -343,28 +298,32 @@ def reopen(machine: charmkit.Machine, here: str) -> None:
 
 def _write(machine: charmkit.Machine, closed: Closed) -> None:
     machine.write(replicas.CLOSED, write_closed(closed), 0o644)
-    machine.program('sync', replicas.CLOSED)
-
-
-def _handed(closed: Closed) -> replicas.Handed:
-    return replicas.Handed(to=closed.to, address=closed.address, position=closed.position)
+    done = machine.program('sync', replicas.CLOSED, timeout_s=HELD_S)
+    if done.status:
+        raise server.ServerError(f'{replicas.CLOSED} is not on the disk: {done.output[-200:]}')
 
 
 OPENED = 'opened'
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Open:
     """Take writes, as the server that the databases were handed over to; the result is what is wrong, or ''."""
 
+    here: str
+    forced: bool = False
+    """The operator says that whoever this server has handed over to is gone for good."""
     name: str = OPENED
 
     def carry_out(self, machine: charmkit.Machine) -> str:
         """Do it where it is not done."""
         try:
-            seen = state(look(machine), server.query(machine, STATUS))
+            rows = server.query(machine, replication.STATUS)
+            seen = replication.state(replication.look(machine), rows)
             if seen.follows or seen.read_only:
                 server.output(machine, OPEN)
+            if self.forced and machine.read(replicas.CLOSED) is not None:
+                reopen(machine, self.here)
         except server.ServerError as e:
             return str(e)
         return ''

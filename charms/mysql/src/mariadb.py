@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 from collections.abc import Mapping
 
+import binary_log
 import charmkit
 import galera
 import grants
@@ -150,18 +151,34 @@ def desired_state(inputs: charmkit.Inputs, *, take_over: bool = False) -> charmk
     )
 
 
+def beside(inputs: charmkit.Inputs) -> charmkit.Desired:
+    """What a unit has that is not the server, and has a part: a replica, or a former server."""
+    return charmkit.Desired(
+        host=prepared(),
+        app_data={'peers': shared(inputs, server_unit(inputs))},
+        unit_data={'peers': said(inputs)},
+        secrets=secrets(inputs),
+        version=version(inputs),
+        status=replicas.passwords(inputs).status,
+    )
+
+
 def said(inputs: charmkit.Inputs) -> dict[str, str]:
     """What every unit says of itself on the peer relation."""
     here = replicas.mine(inputs)
     return {replicas.SERIES: here, replicas.DB_HOST: _address(inputs)} if here else {}
 
 
-def server_host(inputs: charmkit.Inputs) -> host.Host:
-    """The machine of a server that is no member of a cluster."""
+def server_host(inputs: charmkit.Inputs, *, follows: bool = False) -> host.Host:
+    """The machine of a server that is no member of a cluster; one that *follows* another takes no writes."""
     return host.Host(
         packages=PACKAGES,
         directories=(host.Directory(path=BACKUPS, mode=0o700),),
-        files=(config_file(inputs), drop_in()),
+        files=(
+            config_file(inputs),
+            drop_in(),
+            replicas.configuration(inputs, follows=follows),
+        ),
         services=(host.SystemdService('mariadb', probe=f'{_address(inputs)}:{mysql.PORT}'),),
     )
 
@@ -205,6 +222,7 @@ def three_byte(inputs: charmkit.Inputs) -> bool:
 def shared(inputs: charmkit.Inputs, server: str) -> dict[str, str]:
     """What the leader tells all units, whether or not they are a cluster."""
     kept = {k: v for k, v in inputs.peers.items() if k in _KEPT}
+    kept |= replicas.passwords(inputs).app_data
     if inputs.peers.get(SERVER, '') not in ('', server):
         kept[WRITER] = galera.write_writer(writer(inputs, server))
     return {SERVER: server, SEED: inputs.peers.get(SEED) or state.secret_uri(SEED), **kept}
@@ -215,11 +233,13 @@ _KEPT = (rotation.KEY, WRITER, UTF8, replicas.PASSWORD)
 
 def secrets(inputs: charmkit.Inputs) -> dict[str, state.Secret]:
     """What the leader keeps, whether or not there is a cluster."""
+    chosen = replicas.passwords(inputs).secrets
     # Before there is a peer relation its URI could not be kept.
     if inputs.peers.get(SEED) or not inputs.my_peer_data:
-        return {}
+        return {**chosen}
     content = {'seed': state.password(inputs, SEED, 64)}
-    return {SEED: state.Secret(content=content, description='what passwords are derived from')}
+    seed_ = state.Secret(content=content, description='what passwords are derived from')
+    return {SEED: seed_, **chosen}
 
 
 def _not_the_server(inputs: charmkit.Inputs, server: str) -> state.Status:
@@ -347,6 +367,7 @@ def options(memory_mib: int) -> tuple[Option, ...]:
             "How many connections the server takes at once. 0 takes one for every 4 MiB of the machine's memory, "
             'from 256 to 4000.',
         ),
+        *binary_log.options(),
     )
 
 

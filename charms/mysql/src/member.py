@@ -9,6 +9,7 @@ import charmkit
 import galera_node
 import mariadb
 import own_accounts
+import replicas
 import tcp_service
 from charmkit import host, rolling, shared_secrets
 from charmkit.relations import host_in_url, mysql, unit_order
@@ -70,7 +71,10 @@ def desired(inputs: charmkit.Inputs, *, admitted: bool) -> host.Host:
             packages=PACKAGES,
             directories=(host.Directory(path=mariadb.BACKUPS, mode=0o700),),
             files=tuple(files),
-            absent=() if admitted else (host.Absent(path=galera_node.CLUSTER),),
+            absent=(
+                host.Absent(path=replicas.REPLICATION),  # Of a server that stood alone.
+                *(() if admitted else (host.Absent(path=galera_node.CLUSTER),)),
+            ),
         ),
         health_of(inputs),
     )

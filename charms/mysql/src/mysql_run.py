@@ -8,16 +8,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import backups
+import binary_log
+import binary_log_node
 import charmkit
 import cluster_actions
 import cluster_run
 import disks
-import galera
 import galera_node
 import generations
 import grants
+import handover
 import mariadb
 import member
+import refusals
 import replica_run
 import replicas
 import server
@@ -31,7 +34,7 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     """What follows from *why* this run is and from *inputs*."""
     if why.removing and cluster_run.is_cluster(inputs):
         return charmkit.Desired(host=member.gone())
-    refusal = _refusal(why, inputs)
+    refusal = refusals.refusal(why, inputs)
     if refusal:
         return charmkit.Desired(failure=refusal)
     match why:
@@ -58,7 +61,7 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
             return _rotated(why, inputs)
         case charmkit.Action(name='cluster-status' | cluster_run.REBOOT | cluster_run.REJOIN):
             return cluster_actions.run_action(why, inputs)
-        case charmkit.Action(name=replica_run.SWITCH):
+        case charmkit.Action(name=handover.SWITCH):
             return replica_run.reported(_served(why, inputs), inputs)
         case charmkit.Action(name='take-over'):
             return dataclasses.replace(_served(why, inputs), results={'server': inputs.site.unit})
@@ -66,93 +69,18 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
             return _served(why, inputs)
 
 
-def _refusal(why: charmkit.Why, inputs: charmkit.Inputs) -> str:
-    if restore := action(why, 'restore'):
-        file = str(restore.params['file'])
-        if not file.isprintable() or '..' in pathlib.PurePosixPath(file).parts:
-            return f'file is {file[:80]!r}: give the name of a backup (see list-backups), or the whole path of a file'
-        if not replica_run.settled(inputs):
-            there = ', '.join(replicas.replicas(inputs))
-            return (
-                f'{there} follows this unit, or has taken over: remove it first, or restore on it'
-            )
-    alone = not cluster_run.is_cluster(inputs)
-    if isinstance(why, charmkit.Action) and why.name in (replica_run.SWITCH, replica_run.DRAIN):
-        return replica_run.refusal(why, inputs) if alone else _NOT_IN_CLUSTER
-    if action(why, 'take-over'):
-        return _take_over_refused(inputs, alone=alone)
-    if rotate := action(why, 'rotate-password'):
-        return _rotation_refused(rotate, inputs)
-    if isinstance(why, charmkit.Action) and why.name in _ANYWHERE:
-        return ''
-    if cluster_run.is_cluster(inputs):
-        return _refused_in_cluster(why, inputs)
-    server = mariadb.server_unit(inputs)
-    if isinstance(why, charmkit.Action) and server != inputs.site.unit:
-        return (
-            f'The databases are on {server}: run it there'
-            if server
-            else 'No unit holds the databases yet'
-        )
-    return ''
-
-
-_NOT_IN_CLUSTER = 'There is a cluster, and a cluster is not handed over'
-
-
-def _take_over_refused(inputs: charmkit.Inputs, *, alone: bool) -> str:
-    if not inputs.site.leader:
-        return 'Only the leader can take over: see `juju status` for which unit it is'
-    if not alone:
-        return f'There is a cluster, any member of which can take over: see the action {cluster_run.REBOOT}'
-    server = mariadb.server_unit(inputs)
-    if server == inputs.site.unit:
-        return 'The databases are on this unit already: there is nothing to take over'
-    if replicas.kind(inputs, server) == 'replica' and server in inputs.peer_units:
-        return (
-            f'{server} is there, and two servers would take writes: run {replica_run.SWITCH} on it; if it is gone '
-            f'for good, first juju remove-unit --force {server}'
-        )
-    return ''
-
-
-_ANYWHERE = ('list-backups', 'cluster-status', cluster_run.REBOOT, cluster_run.REJOIN)
-
-
-def _refused_in_cluster(why: charmkit.Why, inputs: charmkit.Inputs) -> str:
-    writer = galera.read_writer(inputs.peers.get(mariadb.WRITER, '')).unit
-    if action(why, 'restore') and writer != inputs.site.unit:
-        # It ends the connections of clients, who are there.
-        return (
-            f'Clients are on {writer}: run it there' if writer else 'The cluster does not run yet'
-        )
-    return ''
-
-
-def _rotation_refused(rotate: charmkit.Action, inputs: charmkit.Inputs) -> str:
-    holds = cluster_run.is_cluster(inputs) or mariadb.server_unit(inputs) == inputs.site.unit
-    if not inputs.site.leader or not holds:
-        return 'Only the leader can, and only if it holds the databases: `juju status` tells which unit it is'
-    if not mariadb.seed(inputs):
-        return 'There are no passwords yet'
-    before = rotation.read(inputs.peers.get(rotation.KEY, ''))
-    return rotation.refusal(rotate, _users(inputs), before, inputs.now)
-
-
-def _users(inputs: charmkit.Inputs) -> list[str]:
-    every = mariadb.asked(inputs).requests.values()
-    return sorted({r.user for requests in every for r in requests})
-
-
 def _rotated(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
     desired = _served(why, inputs)
     report = inputs.seen.get(server.CONVERGE)
+    if not isinstance(report, server.Report) and all(t.name in inputs.seen for t in desired.tasks):
+        said = charmkit.state.summary(desired.status).message or 'the server does not run'
+        return charmkit.Desired(failure=f'No password was rotated: {said}')
     looked = inputs.seen.get('look')
     away = isinstance(looked, galera_node.MemberProbe) and not looked.here.synced
     if inputs.failed or away or (isinstance(report, server.Report) and report.refused):
         said = report.refused if isinstance(report, server.Report) else 'the server does not run'
         return charmkit.Desired(failure=f'No password was rotated: {said}')
-    return rotation.recorded(desired, why, inputs, _users(inputs))
+    return rotation.recorded(desired, why, inputs, refusals.users(inputs))
 
 
 def _with_backup_results(desired: charmkit.Desired, inputs: charmkit.Inputs) -> charmkit.Desired:
@@ -233,6 +161,7 @@ def _single(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     if unresolved is not None:
         return unresolved
     desired = dataclasses.replace(desired, **_disks(desired, inputs))
+    desired = dataclasses.replace(desired, **_binary_log(desired, inputs))
     balanced = bool(inputs.of(tcp_service.ENDPOINT))
     if balanced:
         desired = dataclasses.replace(
@@ -250,6 +179,29 @@ def _single(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     return replica_run.serving(why, inputs, _with_clients(desired, why, inputs, role))
 
 
+def _binary_log(desired: charmkit.Desired, inputs: charmkit.Inputs) -> dict[str, Any]:
+    bounds = binary_log.bounds(inputs)
+    if set(replicas.replicas(inputs)) - set(replica_run.followers(inputs)):
+        bounds = dataclasses.replace(
+            bounds, bytes=0
+        )  # Somebody makes a copy, and needs what is written meanwhile.
+    found = inputs.seen.get(binary_log_node.PURGE)
+    status: tuple[charmkit.Status, ...] = ()
+    if isinstance(found, binary_log_node.BinaryLog) and found.refused:
+        status = (charmkit.Status('blocked', f'the binary log: {found.refused[:300]}'),)
+    elif isinstance(found, binary_log_node.BinaryLog) and not found.on:
+        status = (
+            charmkit.Status(
+                'active',
+                'its binary log is off until mariadb restarts: to be followed it is restarted once, and clients wait',
+            ),
+        )
+    return {
+        'tasks': (*desired.tasks, binary_log_node.KeepBounds(bounds)),
+        'status': (*desired.status, *status),
+    }
+
+
 def _disks(desired: charmkit.Desired, inputs: charmkit.Inputs) -> dict[str, Any]:
     found = cast('tuple[disks.Disk, ...]', inputs.seen.get(disks.DISKS, ()))
     return {
@@ -265,15 +217,17 @@ def _with_clients(
     every = [request for requests in asked.requests.values() for request in requests]
     converge = server.Converge(
         grants.desired(tcp_service.through(inputs, every)),
-        grants.keys(mariadb.seed(inputs), rotation.of(why, inputs, _users(inputs)), inputs.now),
+        grants.keys(
+            mariadb.seed(inputs), rotation.of(why, inputs, refusals.users(inputs)), inputs.now
+        ),
         inputs.fresh,
         emptied=action(why, 'restore') is not None,
-        departed=why.time_passes,
         makes=role.makes,
         own=role.clustered or bool(inputs.of(tcp_service.ENDPOINT)),
         sst_password=member.passwords(inputs).values.get(member.SST, '') if role.clustered else '',
-        known=_known(inputs, role) if role.clustered else None,
+        known=_known(inputs, role) if role.clustered else _inherited(inputs),
         three_byte=mariadb.three_byte(inputs) if role.clustered else None,
+        # Former servers look who still comes by them.
         replicas=bool(replicas.replicas(inputs) or replicas.formers(inputs)),
     )
     desired = dataclasses.replace(
@@ -288,6 +242,10 @@ def _with_clients(
         desired = dataclasses.replace(
             desired, memory={**desired.memory, KNOWN: _remembered(report, role)}
         )
+    elif not report.refused:
+        desired = dataclasses.replace(
+            desired, memory={**desired.memory, replica_run.COPIED: False}
+        )
     return _reported(desired, report, converge, asked, inputs, role)
 
 
@@ -301,6 +259,11 @@ def _known(inputs: charmkit.Inputs, role: ServerRole) -> dict[str, generations.K
         return {}
     marks = cast('Mapping[str, list[Any]]', kept['marks'])
     return {name: generations.Known(*fields) for name, fields in marks.items()}
+
+
+def _inherited(inputs: charmkit.Inputs) -> dict[str, generations.Known] | None:
+    """The databases that a server has taken over bear marks of another one's tables: they are believed once."""
+    return {} if inputs.memory.get(replica_run.COPIED) else None
 
 
 def _remembered(report: server.Report, role: ServerRole) -> dict[str, object]:

@@ -8,6 +8,7 @@ So nothing that is under way is cut off, and nothing new begins.
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import pathlib
 from collections.abc import Iterable
@@ -27,17 +28,15 @@ STATE = f'{FOLDER}/relay'
 RULES = f'{FOLDER}/relay.nft'
 _TABLE = 'charm_mysql'
 _NOTE = '# Written by the charm: local changes are overwritten.'
-HOLD_S = 25
-"""Seconds after which the relay lets clients go on by itself."""
 LOOK_S = 0.15
 """InnoDB tells of transactions what it has told within the last 0.1 s."""
 RESTED_MS = 250
 """A connection that has done nothing for so long, and is in no transaction, is at rest. A shorter pause may be that of
 a client that has just asked whether its connection is there, and is about to use it."""
-LEFT_OPEN_MS = 3000
+LEFT_OPEN_MS = 2500
 """One that has done nothing for so long in the middle of a transaction was left behind, as keystone does it (upstream's
 bug 2152932): nobody waits for it."""
-MOST_S = 3.5
+MOST_S = 3.0
 """Seconds that what is under way is given to end."""
 
 
@@ -96,29 +95,31 @@ def rules(beside: Iterable[str]) -> str:
     return _chain(*past, redirect)
 
 
-def _chain(*lines: str) -> str:
-    """A chain with these rules.
+_TRACKED = 'ct status dnat accept'
+"""Changes nothing: no first packet of a connection is so. But as long as one rule asks for it the kernel tracks
+connections, and without tracking those that were redirected are cut off."""
 
-    It stays, without rules, when nobody is redirected any more: with the last chain of this kind the kernel forgets how
-    to treat connections that it has redirected, and cuts them off.
-    """
+
+def _chain(*lines: str) -> str:
+    """A chain with these rules; it stays when nobody is redirected any more, for the sake of those that were."""
     where = f'inet {_TABLE} clients'
     return '\n'.join(
         (
             f'add table inet {_TABLE}',
             f'add chain {where} {{ type nat hook prerouting priority dstnat; policy accept; }}',
             f'flush chain {where}',
-            *(f'add rule {where} {line}' for line in lines),
+            *(f'add rule {where} {line}' for line in (_TRACKED, *lines)),
             '',
         )
     )
 
 
-_OURS = ', '.join(f"'{u}'" for u in (*server.OURS, replicas.USER))
+OURS = ', '.join(f"'{u}'" for u in (*server.OURS, replicas.USER))
+"""Users of the server itself and of the charm, as SQL has them in a list."""
 _SESSIONS = (
     'information_schema.processlist AS p '
     'LEFT JOIN information_schema.innodb_trx AS t ON t.trx_mysql_thread_id = p.id '
-    f'WHERE p.user NOT IN ({_OURS})'
+    f'WHERE p.user NOT IN ({OURS})'
 )
 
 
@@ -147,20 +148,20 @@ class RelayError(Exception):
     """Clients cannot be held; the message says why."""
 
 
-def hold(machine: charmkit.Machine, here: str, beside: Iterable[str]) -> None:
+def hold(machine: charmkit.Machine, here: str, beside: Iterable[str], most_s: int) -> None:
     """Let new clients of the server at *here* wait, but those at the addresses *beside*.
 
-    If nobody says otherwise within :data:`HOLD_S`, they go on to *here*.
+    If nobody says otherwise within *most_s* seconds, they go on to *here*.
 
     Raises:
         RelayError: when they cannot be held; nothing was changed.
     """
     if machine.program('systemctl', 'is-active', '--quiet', SERVICE).status:
         raise RelayError(f'{SERVICE} does not run: see journalctl -u {SERVICE}')
-    _say(machine, f'hold {int(machine.now()) + HOLD_S} {here} {mysql.PORT}')
+    _say(machine, f'hold {int(machine.now()) + most_s} {here} {mysql.PORT}')
     done = machine.program('nft', '-f', '-', stdin=rules(beside))
     if done.status:
-        _say(machine, f'open {here} {mysql.PORT}')
+        release(machine, here)
         raise RelayError(f'nft: {" ".join(done.output.split())[:300]}')
 
 
@@ -193,19 +194,48 @@ def _say(machine: charmkit.Machine, line: str) -> None:
     machine.write(STATE, f'{line}\n', 0o644)
 
 
-def empty(machine: charmkit.Machine) -> int:
-    """End clients' sessions, each when it is at rest; how many were cut off since they were not for long.
+def empty(machine: charmkit.Machine, ends: float) -> int:
+    """End clients' sessions, each when it is at rest, until *ends*; how many were cut off since they were not by then.
 
     Raises:
         server.ServerError: when the server does not answer.
     """
-    began = machine.now()
     while True:
-        since = machine.now() - began
-        left = server.query(machine, end_at_rest(RESTED_MS if since < MOST_S - 1 else 0))
+        left_s = ends - machine.now()
+        # Towards the end a short pause is taken for rest.
+        sql = end_at_rest(RESTED_MS if left_s > 1 else 0)
+        left = server.query(machine, sql, timeout_s=max(1.0, left_s))
         if not left:
             return 0
-        if since > MOST_S:
+        if left_s < 0:
             server.end(machine, (int(row['id']) for row in left))
             return sum(row['command'] != 'Sleep' or row['in_trx'] == '1' for row in left)
         machine.sleep(LOOK_S)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Retire:
+    """Be rid of the relay of a server at *here* that nobody follows any more; the result is whether it is gone.
+
+    Clients that came by it stay with it for as long as their connections last.
+    """
+
+    here: str
+    name: str = 'retire-relay'
+
+    def carry_out(self, machine: charmkit.Machine) -> bool:
+        """Do it, if nobody comes by it."""
+        if machine.read(UNIT) is None:
+            return True
+        by_relay = f"SELECT COUNT(*) AS coming FROM {_SESSIONS} AND p.host LIKE '{self.here}:%';"  # noqa: S608 -- our own address
+        try:
+            rows = server.query(machine, by_relay)
+        except server.ServerError:
+            return False
+        if not rows or rows[0].get('coming') != '0' or not is_open(machine, self.here):
+            return False
+        machine.program('systemctl', 'disable', '--now', SERVICE)
+        machine.program('nft', 'delete', 'table', 'inet', _TABLE)
+        machine.program('rm', '-f', UNIT, PROGRAM, STATE)
+        machine.program('systemctl', 'daemon-reload')
+        return True

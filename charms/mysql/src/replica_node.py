@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 import charmkit
+import disks
 import grants
-import handover
 import mariadb
 import relays
 import replicas
+import replication
 import server
 from charmkit.relations import mysql
 
@@ -18,6 +20,8 @@ COPYING = f'{relays.FOLDER}/copying'
 COPY_S = 4 * 3600.0
 FOLLOW_S = 60
 """Seconds that a replica is given to catch up, each time that it is looked at."""
+RESTART_S = 25
+"""Seconds after which clients that wait for a restart go on by themselves."""
 SPARE = 1.5
 """So many times as large as the databases is the room that a copy needs."""
 FOLLOW = 'follow'
@@ -62,38 +66,39 @@ class Follow:
         except server.ServerError as e:
             return Following(reason=str(e))
 
-    def _here(self, machine: charmkit.Machine) -> handover.There:
-        return handover.state(handover.look(machine), server.query(machine, handover.STATUS))
+    def _here(self, machine: charmkit.Machine) -> replication.There:
+        rows = server.query(machine, replication.STATUS)
+        return replication.state(replication.look(machine), rows)
 
-    def _refused(self, machine: charmkit.Machine, here: handover.There) -> str:
+    def _refused(self, machine: charmkit.Machine, here: replication.There) -> str:
         """Why nothing may be copied over what there is, or ''."""
-        names = _names(server.query(machine, grants.DATABASES))
+        names = grants.client_databases(server.query(machine, grants.DATABASES))
         if (names or here.applied) and machine.read(COPYING) is None:
             what = ' '.join(names) or 'what it has applied'
             return (
                 f'this unit has databases of its own ({what}) and follows nobody: nothing is copied over them; to be '
                 'rid of them, remove the unit and add another one'
             )
-        there = handover.there(machine, self.address)
+        there = replication.there(machine, self.address)
         if there is None:
             return f'{self.unit} does not answer'
         if there.read_only:
             return f'{self.unit} takes no writes: nothing is copied from it'
-        sizes = handover.over_there(machine, self.address, _SIZE)
-        need = int(float(sizes[0]['bytes'])) * SPARE if sizes else 0
-        df = machine.program('df', '--block-size=1', '--output=avail', mariadb.DATA)
-        left = df.output.split()[-1] if df.status == 0 and df.output.split() else '0'
-        if left.isdecimal() and int(left) < need:
-            return (
-                f'the disk has {int(left) >> 20} MiB left, and a copy needs {int(need) >> 20} MiB'
-            )
+        sizes = replication.over_there(machine, self.address, _SIZE)
+        need = int(float(sizes[0]['bytes']) * SPARE) if sizes else 0
+        left = sum(d.left for d in disks.ProbeDisks((mariadb.DATA,)).carry_out(machine))
+        if left < need:
+            return f'the disk has {left >> 20} MiB left, and a copy needs {need >> 20} MiB'
         return ''
 
     def _copy(self, machine: charmkit.Machine) -> str:
         """Copy all: the databases as of one moment, then what is beside them. Why it was not, or ''."""
-        names = _names(handover.over_there(machine, self.address, grants.DATABASES))
+        names = grants.client_databases(
+            replication.over_there(machine, self.address, grants.DATABASES)
+        )
         if not names:
             return f'{self.unit} holds no database yet'
+        replication.end_clients(machine)
         machine.write(COPYING, f'{self.unit}\n', 0o644)
         for argv in (_data(self.address, names), _routines(self.address), _accounts(self.address)):
             done = machine.program(*argv, timeout_s=COPY_S)
@@ -135,7 +140,10 @@ _DUMP = (
     f'mariadb-dump --defaults-extra-file={replicas.LOGIN} --protocol=tcp --host="$1" '
     '--default-character-set=utf8mb4 '
 )
-_LOAD = ' | mariadb --protocol=socket --binary-mode --default-character-set=utf8mb4'
+_LOAD = (
+    # Nobody follows a copy that is being made, and its own binary log would be as large again.
+    " | mariadb --protocol=socket --binary-mode --default-character-set=utf8mb4 --init-command='SET sql_log_bin = 0'"
+)
 
 
 def _data(address: str, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -160,15 +168,11 @@ def _accounts(address: str) -> tuple[str, ...]:
     return ('bash', '-c', script, 'bash', address)
 
 
-def _names(rows: list[dict[str, str]]) -> tuple[str, ...]:
-    return tuple(sorted({r['name'] for r in rows} - {*grants.SYSTEM_DATABASES}))
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Source:
     """Let the units at *addresses* follow this server, which is at *here*; the result is what is wrong, or ''.
 
-    The binary log is switched on by a restart, in which clients are held.
+    A server that was made without a binary log is restarted once; clients are held meanwhile.
     """
 
     here: str
@@ -179,10 +183,12 @@ class Source:
     def carry_out(self, machine: charmkit.Machine) -> str:
         """Do what is not done."""
         try:
-            seen = handover.look(machine)
+            seen = replication.look(machine)
             if seen['log_bin'] not in ('1', 'ON'):
                 self._restart(machine)
-                seen = handover.look(machine)
+                seen = replication.look(machine)
+                if seen['log_bin'] not in ('1', 'ON'):
+                    return 'its binary log is off, also after a restart: see its configuration'
             rows = server.query(machine, grants.ACCOUNTS)
             there = grants.observed([], rows, []).accounts
             if not seen['written']:  # Nothing says yet how far it is.
@@ -195,11 +201,28 @@ class Source:
         return '; '.join(refused)
 
     def _restart(self, machine: charmkit.Machine) -> None:
-        relays.hold(machine, self.here, self.addresses)
+        with contextlib.suppress(server.ServerError):
+            _write_dirty_pages(machine)
+        relays.hold(machine, self.here, self.addresses, RESTART_S)
         try:
-            relays.empty(machine)
+            relays.empty(machine, machine.now() + relays.MOST_S)
             done = machine.program('systemctl', 'restart', 'mariadb', timeout_s=300)
             if done.status:
                 raise server.ServerError(f'mariadb was not restarted: {done.output[-300:]}')
         finally:
             relays.release(machine, self.here)
+
+
+_DIRTY = (
+    'SELECT variable_value AS pages FROM information_schema.global_status WHERE variable_name = '
+    "'Innodb_buffer_pool_pages_dirty';"
+)
+_FEW_PAGES = 1000
+
+
+def _write_dirty_pages(machine: charmkit.Machine) -> None:
+    """Before anybody is held: a server that stops has to write them first. A minute at most."""
+    server.output(machine, 'SET GLOBAL innodb_max_dirty_pages_pct = 0;')
+    ends = machine.now() + 60
+    while machine.now() < ends and int(server.query(machine, _DIRTY)[0]['pages']) > _FEW_PAGES:
+        machine.sleep(1)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from typing import cast
 
 import charmkit
-import former
+import former_run
 import handover
 import mariadb
 import relays
@@ -18,17 +17,16 @@ from charmkit import host, state
 from charmkit.relations import Databag, mysql
 from charmkit.why import action
 
-SWITCH = 'switch-over'
-DRAIN = 'drain'
-DRAIN_S = 1500.0
-"""Seconds for which the action that waits for clients does so."""
+NOTHING = 'Nothing was handed over'
+"""So begins what a switch says that has changed nothing, for sure; ``juju lifecycle`` knows it by these words."""
 
 
 def refusal(why: charmkit.Why, inputs: charmkit.Inputs) -> str:
     """Why the operator's action is not carried out; '' where it is, or is none of this module's."""
-    if action(why, SWITCH):
-        return _switch_refused(inputs)
-    if action(why, DRAIN) and _kind(inputs) != 'former':
+    if action(why, handover.SWITCH):
+        wrong = _switch_refused(inputs)
+        return f'{NOTHING}: {wrong}' if wrong else ''
+    if action(why, former_run.DRAIN) and _kind(inputs) != 'former':
         return 'This unit is no former server: there is nobody whom it hands on'
     return ''
 
@@ -77,25 +75,11 @@ def other(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired | None
             return _replica(inputs)
         case 'former':
             handed = replicas.read_handed(inputs.my_peer_data.get(replicas.HANDED, ''))
-            return _former(why, inputs, handed) if handed else None
+            return former_run.desired(why, inputs, handed) if handed else None
         case 'apart':
             return _apart(inputs)
         case _:
             return None
-
-
-def _shared(inputs: charmkit.Inputs) -> charmkit.Desired:
-    """What all of them have, the leader's part too."""
-    server = mariadb.server_unit(inputs)
-    password = replicas.passwords(inputs)
-    return charmkit.Desired(
-        host=mariadb.prepared(),
-        app_data={'peers': {**mariadb.shared(inputs, server), **password.app_data}},
-        unit_data={'peers': mariadb.said(inputs)},
-        secrets={**mariadb.secrets(inputs), **password.secrets},
-        version=mariadb.version(inputs),
-        status=password.status,
-    )
 
 
 def _apart(inputs: charmkit.Inputs) -> charmkit.Desired:
@@ -106,14 +90,14 @@ def _apart(inputs: charmkit.Inputs) -> charmkit.Desired:
         f'MariaDB {replicas.mine(inputs)} cannot follow {server}, which has the newer {theirs}: remove this unit '
         f'(juju remove-unit {inputs.site.unit})',
     )
-    return dataclasses.replace(_shared(inputs), status=(status,))
+    return dataclasses.replace(mariadb.beside(inputs), status=(status,))
 
 
 # --- A replica.
 
 
 def _replica(inputs: charmkit.Inputs) -> charmkit.Desired:
-    shared = _shared(inputs)
+    shared = mariadb.beside(inputs)
     server, me = mariadb.server_unit(inputs), inputs.site.unit
     address = replicas.addresses(inputs).get(server, '')
     password = replicas.passwords(inputs).values.get(replicas.PASSWORD, '')
@@ -124,12 +108,11 @@ def _replica(inputs: charmkit.Inputs) -> charmkit.Desired:
     desired = dataclasses.replace(
         shared,
         host=host.merge(
-            mariadb.server_host(inputs),
+            mariadb.server_host(inputs, follows=True),
             host.Host(
                 directories=(host.Directory(path=relays.FOLDER, mode=0o755),),
                 files=(
                     mariadb.characters(three_byte=mariadb.three_byte(inputs)),
-                    replicas.configuration(inputs, follows=True),
                     replicas.login(password),
                 ),
             ),
@@ -147,8 +130,13 @@ def _replica(inputs: charmkit.Inputs) -> charmkit.Desired:
     return dataclasses.replace(
         desired,
         unit_data={'peers': {**mariadb.said(inputs), **follows}},
+        memory={COPIED: True} if found.copied else {},
         status=(*desired.status, _followed(server, found)),
     )
+
+
+COPIED = 'copied'
+"""In the unit's memory: its databases are another server's, with the marks that this gave them."""
 
 
 def _followed(server: str, found: replica_node.Following) -> charmkit.Status:
@@ -160,7 +148,8 @@ def _followed(server: str, found: replica_node.Following) -> charmkit.Status:
         )
     kind = 'active' if found.behind < replica_node.FOLLOW_S else 'waiting'
     return charmkit.Status(
-        kind, f'follows {server}, {found.behind} s behind; {SWITCH} on {server} has it take over'
+        kind,
+        f'follows {server}, {found.behind} s behind; {handover.SWITCH} on {server} has it take over',
     )
 
 
@@ -169,81 +158,18 @@ def replicas_of(bag: Databag) -> frozenset[str]:
     return frozenset(bag.get(replicas.SOURCE, '').split())
 
 
-# --- A former server.
-
-
-def _former(
-    why: charmkit.Why, inputs: charmkit.Inputs, handed: replicas.Handed
-) -> charmkit.Desired:
-    shared = _shared(inputs)
-    password = replicas.passwords(inputs).values.get(replicas.PASSWORD, '')
-    logins = (replicas.login(password),) if password else ()
-    drains = action(why, DRAIN) is not None
-    # Of the later of two servers in a row, clients go on to the last.
-    watch = former.Watch(
-        address=handed.address,
-        here=inputs.site.address_on('shared-db'),
-        most_s=DRAIN_S if drains else 0.0,
-    )
-    desired = dataclasses.replace(
-        shared,
-        host=host.merge(
-            mariadb.server_host(inputs),
-            relays.desired(),
-            host.Host(files=(replicas.configuration(inputs, follows=False), *logins)),
-        ),
-        ports=frozenset({mysql.PORT}),
-        unit_data={
-            'peers': {**mariadb.said(inputs), replicas.HANDED: replicas.write_handed(handed)}
-        },
-        tasks=(watch,),
-    )
-    if watch.name not in inputs.seen:
-        return desired
-    coming = cast('tuple[str, ...] | None', inputs.seen[watch.name])
-    users = ' '.join(coming or ())
-    if drains and coming != ():
-        wrong = f'{users} still come by this unit' if users else f'{handed.to} does not answer'
-        return charmkit.Desired(failure=f'{wrong}: see their relations to {inputs.site.app}')
-    if drains:
-        desired = dataclasses.replace(desired, results={'clients': 'none', 'server': handed.to})
-    elif action(why, SWITCH):
-        desired = dataclasses.replace(
-            desired, results={'server': handed.to, 'held-seconds': '0.0'}
-        )
-    words = f'{handed.to} has taken over'
-    if coming == ():
-        said_ = charmkit.Status(
-            'maintenance', f'{words}, and nobody comes by this unit: remove it'
-        )
-    elif users:
-        said_ = charmkit.Status('waiting', f'{words}; still by this unit come {users}')
-    else:
-        said_ = charmkit.Status('waiting', f'{words}, and does not answer now: keep both units')
-    # It never stands in for the one that has the data: what counts ready units counts it not.
-    return dataclasses.replace(desired, status=(*desired.status, said_))
-
-
-def reported(desired: charmkit.Desired, inputs: charmkit.Inputs) -> charmkit.Desired:
-    """*desired*, a run of the action :data:`SWITCH`: at its end it says what was handed over, or fails."""
-    over = all(task.name in inputs.seen for task in desired.tasks)
-    if desired.failure or desired.results or not over:
-        return desired
-    said_ = state.summary(desired.status).message or 'this unit serves nobody yet'
-    return charmkit.Desired(failure=f'Nobody is known to have taken over: {said_}')
-
-
 # --- The server.
 
 
 def settled(inputs: charmkit.Inputs) -> bool:
-    """Whether no hand-over can be under way: nobody follows, and nobody is to."""
-    return not replicas.replicas(inputs)
+    """Whether no hand-over can be under way: nobody follows, nobody is to, and nobody was told that it can."""
+    return not (replicas.replicas(inputs) or replicas.SOURCE in inputs.my_peer_data)
 
 
 def resolving(inputs: charmkit.Inputs) -> handover.Resolve:
     """The first task of a server that somebody follows."""
-    return handover.Resolve(here=inputs.site.address_on('shared-db'))
+    here = inputs.site.address_on('shared-db')
+    return handover.Resolve(here=here, units=frozenset(inputs.peer_units))
 
 
 def unresolved(
@@ -253,7 +179,7 @@ def unresolved(
 
     *desired* is the run without tasks and clients.
     """
-    if settled(inputs):
+    if settled(inputs) or action(why, 'take-over'):
         return None
     first = resolving(inputs)
     found = inputs.seen.get(first.name)
@@ -278,7 +204,7 @@ def _handed(
     assert outcome.handed  # noqa: S101 -- by its callers
     there = {**inputs.my_peer_data, replicas.HANDED: replicas.write_handed(outcome.handed)}
     after = dataclasses.replace(inputs, my_peer_data=there)
-    desired = _former(why, after, outcome.handed)
+    desired = former_run.desired(why, after, outcome.handed)
     results = {
         'server': outcome.handed.to,
         'held-seconds': f'{outcome.held_s:.1f}',
@@ -290,7 +216,7 @@ def _handed(
     return dataclasses.replace(
         desired,
         tasks=(*tasks, *desired.tasks),
-        results=results if action(why, SWITCH) else {},
+        results=results if action(why, handover.SWITCH) else {},
     )
 
 
@@ -304,23 +230,25 @@ def serving(
     why: charmkit.Why, inputs: charmkit.Inputs, desired: charmkit.Desired
 ) -> charmkit.Desired:
     """*desired*, the run of a server with its clients, and what it is to units of another series."""
-    if replicas.formers(inputs) or action(why, 'take-over'):
-        desired = dataclasses.replace(desired, tasks=(*desired.tasks, handover.Open()))
+    here = inputs.site.address_on('shared-db')
+    forced = action(why, 'take-over') is not None
+    if replicas.handed_over(inputs) or forced:
+        opens = handover.Open(here=here, forced=forced)
+        desired = dataclasses.replace(desired, tasks=(*desired.tasks, opens))
         if wrong := inputs.seen.get(handover.OPENED):
             status = charmkit.Status('blocked', f'takes no writes yet: {wrong}')
             desired = dataclasses.replace(desired, status=(*desired.status, status))
-    if settled(inputs):
-        absent = host.Host(absent=(host.Absent(path=replicas.REPLICATION),))
-        return dataclasses.replace(desired, host=host.merge(desired.host, absent))
+    if not replicas.replicas(inputs):
+        # A former server takes them along when it goes.
+        absent = host.Host(absent=(host.Absent(path=replicas.LOGIN),))
+        return dataclasses.replace(
+            desired,
+            host=host.merge(desired.host, absent),
+            tasks=(*desired.tasks, relays.Retire(here=here)),
+        )
     password = replicas.passwords(inputs)
     desired = dataclasses.replace(
-        desired,
-        app_data={
-            **desired.app_data,
-            'peers': {**desired.app_data.get('peers', {}), **password.app_data},
-        },
-        secrets={**desired.secrets, **password.secrets},
-        status=(*desired.status, *password.status, *_replica_statuses(inputs)),
+        desired, status=(*desired.status, *password.status, *_replica_statuses(inputs))
     )
     value = password.values.get(replicas.PASSWORD, '')
     if not value:
@@ -338,11 +266,11 @@ def _replica_statuses(inputs: charmkit.Inputs) -> Iterator[charmkit.Status]:
 def host_of_source(inputs: charmkit.Inputs) -> host.Host:
     """What is on the machine of a server that is followed."""
     value = replicas.passwords(inputs).values.get(replicas.PASSWORD, '')
-    if settled(inputs) or not value:
+    if not (value and replicas.replicas(inputs)):
         return host.Host()
     return host.merge(
         relays.desired(),
-        host.Host(files=(replicas.configuration(inputs, follows=False), replicas.login(value))),
+        host.Host(files=(replicas.login(value),)),
     )
 
 
@@ -370,11 +298,26 @@ def _followed_by(
         unit_data={**desired.unit_data, 'peers': peers},
         status=tuple(status),
     )
-    if action(why, SWITCH) and wrong == '':
+    if action(why, handover.SWITCH) and wrong == '':
         tasks.append(_switch(inputs))
         outcome = inputs.seen.get(handover.SWITCH)
         if isinstance(outcome, handover.Outcome) and not outcome.handed:
-            return charmkit.Desired(failure=f'Nothing was handed over: {outcome.reason}')
-    elif action(why, SWITCH) and wrong:
-        return charmkit.Desired(failure=f'Nothing was handed over: {wrong}')
+            words = UNCLEAR if outcome.unclear else NOTHING
+            return charmkit.Desired(failure=f'{words}: {outcome.reason}')
+    elif action(why, handover.SWITCH) and wrong:
+        return charmkit.Desired(failure=f'{NOTHING}: {wrong}')
     return dataclasses.replace(desired, tasks=tuple(tasks))
+
+
+def reported(desired: charmkit.Desired, inputs: charmkit.Inputs) -> charmkit.Desired:
+    """*desired*, a run of the action :data:`handover.SWITCH`: at its end it says what was handed over, or fails."""
+    over = all(task.name in inputs.seen for task in desired.tasks)
+    if desired.failure or desired.results or not over:
+        return desired
+    said_ = state.summary(desired.status).message or 'this unit serves nobody yet'
+    before = inputs.seen.get(handover.RESOLVE)
+    sure = isinstance(before, handover.Outcome) and not before.reason
+    return charmkit.Desired(failure=f'{NOTHING if sure else UNCLEAR}: {said_}')
+
+
+UNCLEAR = 'Whether anybody has taken over is not known'

@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+import binary_log
 import charmkit
 import grants
 from charmkit import host, shared_secrets
@@ -27,7 +28,7 @@ SERIES = 'series'
 DB_HOST = 'db-host'
 """There: where clients reach the unit."""
 SOURCE = 'source'
-"""There: the replicas that this server can be followed by; a JSON list of units."""
+"""There: the units that can follow this server, parted by spaces."""
 FOLLOWS = 'follows'
 """There: the server that this unit has copied and follows."""
 HANDED = 'handed-over'
@@ -43,8 +44,6 @@ CLOSED = '/etc/mysql/mariadb.conf.d/93-charm-handed-over.cnf'
 LOGIN = '/etc/mysql/charm-replica.cnf'
 _NOTE = '# Written by the charm: local changes are overwritten.'
 _VERSION = re.compile(r'(?:[0-9]+:)?([0-9]{1,4})\.([0-9]{1,4})(?:[.+~-]|$)')
-_SOME_S = 172_800
-"""Seconds for which the binary log is kept: a replica that is away for longer is copied anew."""
 
 
 def series(version: str) -> str:
@@ -107,12 +106,13 @@ def write_handed(handed: Handed) -> str:
 
 
 def server(inputs: charmkit.Inputs, recorded: str) -> str:
-    """The unit that holds the databases, if the leader has *recorded* that one, and it may have handed them over."""
+    """The unit that holds the databases, if the leader has *recorded* that one, and it may have handed them over.
+
+    One that has handed over does not hold them, whether or not the unit that has them is in sight.
+    """
     for _ in range(len(inputs.peer_units) + 1):
         handed = read_handed(bag_of(inputs, recorded).get(HANDED, ''))
-        if handed is None or (
-            handed.to != inputs.site.unit and handed.to not in inputs.peer_units
-        ):
+        if handed is None:
             return recorded
         recorded = handed.to
     return recorded
@@ -155,12 +155,23 @@ def _is_address(text: str) -> bool:
     return '%' not in text
 
 
-def formers(inputs: charmkit.Inputs) -> tuple[str, ...]:
-    """Units that have handed over, and hand clients on."""
+def handed_over(inputs: charmkit.Inputs) -> tuple[str, ...]:
+    """Units that say that they have handed over."""
     every = inputs.peer_units.items()
     return tuple(
         sorted((u for u, bag in every if read_handed(bag.get(HANDED, ''))), key=unit_order)
     )
+
+
+def formers(inputs: charmkit.Inputs) -> tuple[str, ...]:
+    """Units that have handed over and hand clients on, or may have: those of an older series.
+
+    The new server may hear from the leader that it is the server before it hears from the former one that this has
+    handed over: Juju tells of one databag after the other. Clients come by the former one from the first moment on.
+    """
+    here = mine(inputs)
+    older = {u for u, bag in inputs.peer_units.items() if said(bag) and newer(here, said(bag))}
+    return tuple(sorted({*handed_over(inputs), *(older if here else ())}, key=unit_order))
 
 
 def sources(inputs: charmkit.Inputs) -> tuple[str, ...]:
@@ -173,12 +184,13 @@ def sources(inputs: charmkit.Inputs) -> tuple[str, ...]:
 
 
 def passwords(inputs: charmkit.Inputs) -> shared_secrets.Chosen:
-    """The password of replicas, chosen by the leader when the first one comes."""
+    """The password of replicas, chosen by the leader when the first one comes; a cluster has none."""
     there = inputs.peers.get(PASSWORD) or any(
         said(bag) and mine(inputs) and said(bag) != mine(inputs)
         for bag in inputs.peer_units.values()
     )
-    return shared_secrets.decide((PASSWORD,) if there else (), inputs)
+    alone = not inputs.peers.get(CLUSTER)
+    return shared_secrets.decide((PASSWORD,) if there and alone else (), inputs)
 
 
 def server_id(unit: str) -> int:
@@ -187,19 +199,10 @@ def server_id(unit: str) -> int:
 
 
 def configuration(inputs: charmkit.Inputs, *, follows: bool) -> host.File:
-    """What replication needs; nothing of it is worth a restart of its own, and the charm says when there is one."""
-    variables = {'server_id': str(server_id(inputs.site.unit))}
+    """To follow and to be followed. A server that runs takes it up with its next restart, whatever that is for."""
+    variables = {'server_id': str(server_id(inputs.site.unit)), **binary_log.variables(inputs)}
     if follows:
         variables |= {'read_only': 'ON', 'relay_log': 'charm-relay', 'relay_log_recovery': 'ON'}
-    else:
-        variables |= {
-            'log_bin': 'charm-binlog',
-            'binlog_format': 'ROW',
-            # With a binary log, what was acknowledged outlives a crash of the machine only if that was written through.
-            'sync_binlog': '1',
-            'max_binlog_size': '128M',
-            'binlog_expire_logs_seconds': str(_SOME_S),
-        }
     lines = (f'{k} = {v}' for k, v in variables.items())
     return host.File(path=REPLICATION, content='\n'.join((_NOTE, '[mariadbd]', *lines, '')))
 

@@ -20,7 +20,9 @@ _log = logging.getLogger(__name__)
 
 CLIENT = ('mariadb', '--protocol=socket', '--default-character-set=utf8mb4')
 _TIMEOUT_S = 60.0
-_SESSION = ('--batch', '--init-command=SET lock_wait_timeout=20')
+INIT = '--init-command=SET lock_wait_timeout=20'
+"""An argument of every client that the charm has speak to its server."""
+_SESSION = ('--batch', INIT)
 """A client that is in the middle of a migration holds its database for itself; the server's own patience is a day."""
 _ESCAPED = re.compile(r'\\.')
 _ESCAPES = {'\\0': '\0', '\\t': '\t', '\\n': '\n', '\\\\': '\\'}
@@ -78,8 +80,6 @@ class Converge:
     """Random: what new generations are made of."""
     emptied: bool = False
     """A backup was restored: what was not marked with a table is not what it was."""
-    departed: bool = True
-    """Units that have departed are done by now: see :func:`grants.plan`."""
     makes: bool = True
     """It is on this unit to make what is missing; else another member of the cluster does, and this one looks."""
     sst_password: str = dataclasses.field(default='', repr=False)
@@ -121,7 +121,7 @@ class Converge:
         if self.makes:
             if self.own:
                 yield from own_accounts.statements(seen, self.sst_password)
-            yield from grants.plan(self.want, seen, self.keys, departed=self.departed)
+            yield from grants.plan(self.want, seen, self.keys)
             if not self.replicas:
                 yield from replicas.accounts(seen.accounts, frozenset(), '')
             # Where nobody asks for a database nobody needs it.
@@ -167,13 +167,15 @@ class Converge:
 _OFF = ('0', 'OFF')
 
 
-def query(machine: charmkit.Machine, sql: str) -> list[dict[str, str]]:
+def query(
+    machine: charmkit.Machine, sql: str, *, timeout_s: float = _TIMEOUT_S
+) -> list[dict[str, str]]:
     """The rows that *sql* gives, by column name.
 
     Raises:
         ServerError: when the server refuses it, or does not answer.
     """
-    return _rows(_run(machine, sql).splitlines())
+    return _rows(_run(machine, sql, timeout_s).splitlines())
 
 
 def rows(done: Finished) -> list[dict[str, str]]:
@@ -187,13 +189,13 @@ def rows(done: Finished) -> list[dict[str, str]]:
     return _rows(done.output.splitlines())
 
 
-def output(machine: charmkit.Machine, sql: str) -> str:
+def output(machine: charmkit.Machine, sql: str, *, timeout_s: float = _TIMEOUT_S) -> str:
     """What the client prints for *sql*, of several statements.
 
     Raises:
         ServerError: when the server refuses it, or does not answer.
     """
-    return _run(machine, sql)
+    return _run(machine, sql, timeout_s)
 
 
 def _observe(
@@ -265,16 +267,16 @@ def end(machine: charmkit.Machine, sessions: Iterable[int]) -> None:
         machine.program(*CLIENT, *_SESSION, '--force', stdin=kill, timeout_s=_TIMEOUT_S)
 
 
-def _run(machine: charmkit.Machine, sql: str) -> str:
-    done = machine.program(*CLIENT, *_SESSION, stdin=sql, timeout_s=_TIMEOUT_S)
+def _run(machine: charmkit.Machine, sql: str, timeout_s: float = _TIMEOUT_S) -> str:
+    done = machine.program(*CLIENT, *_SESSION, stdin=sql, timeout_s=timeout_s)
     if done.status:
-        raise ServerError(_words(done))
+        raise ServerError(_words(done, timeout_s))
     return done.output
 
 
-def _words(done: Finished) -> str:
+def _words(done: Finished, timeout_s: float = _TIMEOUT_S) -> str:
     if done.status < 0:
-        return f'no answer within {_TIMEOUT_S:.0f} s'
+        return f'no answer within {timeout_s:.0f} s'
     said = ' '.join(done.output.split())[-500:]
     return said or f'the client ended with {done.status}'
 

@@ -14,14 +14,23 @@ from typing import Any, cast
 import jubilant
 
 from lifecycle.problem import clean
-from lifecycle.world import NotYetError, WorldError
+from lifecycle.world import NotYetError, UnchangedError, WorldError
 
 LOOK_S = 60.0
 """For a command that only looks."""
 BEAT_S = 30.0
 NOT_YET = 'not all units run'
 """With these words a charm says that its action is refused as long as other units run another release."""
+UNCHANGED = 'Nothing was '
+"""So begins what a charm says whose action has failed and has changed nothing, for sure."""
 _SETTLE_S = 15.0
+
+
+def error_of(why: str) -> type[WorldError]:
+    """Of which kind an action's failure is, by what its charm says."""
+    if NOT_YET in why:
+        return NotYetError
+    return UnchangedError if UNCHANGED in why else WorldError
 
 
 class Client(jubilant.Juju):
@@ -49,8 +58,7 @@ class Client(jubilant.Juju):
         except jubilant.CLIError as error:
             said = clean(str(error.stderr or '').strip() or f'exit code {error.returncode}')
             why = _why(error) or said
-            kind = NotYetError if NOT_YET in why else WorldError
-            raise kind(f'juju {_verb(error)}: {why}') from None
+            raise error_of(why)(f'juju {_verb(error)}: {why}') from None
         except OSError as error:
             raise WorldError(f'juju cannot be run: {error.strerror}') from None
 

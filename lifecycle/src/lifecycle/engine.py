@@ -17,7 +17,7 @@ from lifecycle.problem import ProblemError
 from lifecycle.step import NO_WAY_BACK, ORIGIN, RUN_ONCE, Step
 from lifecycle.upgrade_lock import Book
 from lifecycle.upgrade_request import Survey, UpgradeRequest, survey
-from lifecycle.world import NotYetError, World, WorldError
+from lifecycle.world import NotYetError, UnchangedError, World, WorldError
 
 POLL_S = 3.0
 RETRY_S = 10.0
@@ -53,6 +53,8 @@ class UpgradeRun:
     """When a step, a unit or Juju first failed, by its name; until it works."""
     _refused: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Why the charm refuses the action of a step until other units are as far, by the step's id."""
+    _unchanged: set[str] = dataclasses.field(default_factory=set[str])
+    """Steps whose action has last failed with the word of its charm that nothing was changed, by their ids."""
     _at_work: str = ''
     """The step that was carried out last."""
     _last_reported: str = ''
@@ -248,12 +250,16 @@ class UpgradeRun:
             return False
         except WorldError as error:
             self._failed[f'{step.id} last'] = self.world.now()
+            self._unchanged.discard(step.id)
+            if isinstance(error, UnchangedError):
+                self._unchanged.add(step.id)
             if self._patience(step.id, PATIENCE_S):
                 raise StoppedError(waiting.refused(step, error)) from None
             self._say('failed', step, f'{error}; tried again in {RETRY_S:.0f} s')
             return False
         self._failed.pop(step.id, None)
         self._refused.pop(step.id, None)
+        self._unchanged.discard(step.id)
         if step.verb in RUN_ONCE:
             ran = record_.Ran(verb=step.verb, unit=step.unit, at=int(self.world.now()))
             self._remember(lambda r: record_.with_ran(r, step.application, ran))
@@ -318,8 +324,8 @@ class UpgradeRun:
             self._check(observed.read(self.world.status()), step, step.unit)
 
     def unsay(self) -> None:
-        """Where a charm has refused what shuts the way back, it is open."""
-        for name in self._refused:
+        """Where a charm has refused what shuts the way back, or has changed nothing, it is open."""
+        for name in (*self._refused, *self._unchanged):
             app, verb = name.split('.')[:2]
             if verb in NO_WAY_BACK:
                 with contextlib.suppress(WorldError, ProblemError):

@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from lifecycle import declared, record
-from lifecycle.client import LOOK_S, NOT_YET, Client, part
+from lifecycle.client import LOOK_S, Client, error_of, part
 from lifecycle.problem import clean
-from lifecycle.world import Kept, NotYetError, WorldError
+from lifecycle.world import Kept, WorldError
 
 _T = TypeVar('_T')
 _R = TypeVar('_R')
@@ -245,8 +245,7 @@ class Live:
         for task in tasks.values():
             if part(task, 'status') != 'completed':
                 why = clean(part(task, 'message') or part(task, 'status') or 'no answer')
-                kind = NotYetError if NOT_YET in why else WorldError
-                raise kind(f'{action} on {unit}: {why}')
+                raise error_of(why)(f'{action} on {unit}: {why}')
 
     def remove_unit(self, unit: str) -> None:
         """Ask for it to be removed."""

@@ -61,6 +61,8 @@ def findings(seen: Observed, plan: Plan, asked: Checks = NONE) -> tuple[Finding,
         found += _of_base(seen, app, base)
         if not any(step.verb == 'switch' for step in plan.steps if step.application == name):
             found += _of_balancers(app)  # Else its own way sees to those who use it.
+        else:
+            found += _said_of(app)
         if not plan.target.back:
             found += (*_of_company(app), *_of_bypasses(seen, app), *_of_disks(app, asked))
         if in_place and len(app.units) < 2:
@@ -136,7 +138,7 @@ def _of_base(seen: Observed, app: Application, base: str) -> Iterator[Finding]:
                 application=app.name,
                 blocking=False,
                 sentence=f'the charm of {name} has no lifecycle.yaml: whether it supports {base} is not known',
-                cure='its units are added and removed one by one; make sure that it supports that',
+                cure='its units are added and removed one by one; see to it that it bears that',
             )
     for words in app.declaration.may_not_mix:
         yield Finding(
@@ -215,6 +217,19 @@ def _of_balancers(app: Application) -> Iterator[Finding]:
         )
 
 
+def _said_of(app: Application) -> Iterator[Finding]:
+    """What units that are well say of themselves: where a charm moves data, that may be what is to be known before."""
+    for unit in app.units:
+        if unit.workload == 'active' and unit.message:
+            yield Finding(
+                id=f'{app.name}.said.{unit.number}',
+                application=app.name,
+                blocking=False,
+                sentence=f'{unit.name} says: {unit.message}',
+                cure='know it before its data are moved',
+            )
+
+
 def _of_company(app: Application) -> Iterator[Finding]:
     ready = sum(unit.ready for unit in app.units)
     if len(app.units) == 1 or (app.units and ready < 2):
@@ -223,7 +238,7 @@ def _of_company(app: Application) -> Iterator[Finding]:
             application=app.name,
             blocking=False,
             sentence=f'{app.name} has {_many(ready)} ready: should that fail meanwhile, nothing serves',
-            cure=f'juju add-unit {app.name}, if its charm supports two',
+            cure=f'juju add-unit {app.name}, if its charm bears two',
         )
     for endpoint, why in app.declaration.mix_needs.items():
         if not app.related.get(endpoint):

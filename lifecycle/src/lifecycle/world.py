@@ -15,6 +15,10 @@ class NotYetError(WorldError):
     """A charm refuses an action as long as other units are not as far; the text says which."""
 
 
+class UnchangedError(WorldError):
+    """A charm's action has failed, and says that it has changed nothing; the text says why."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Kept:
     """The record's secret as it is."""
@@ -96,7 +100,8 @@ class World(Protocol):
     ) -> None:
         """Run an action to its end; WorldError when it fails or takes longer than so many seconds.
 
-        NotYetError where the charm says that not all units are as far.
+        NotYetError where the charm says that not all units are as far, UnchangedError where it says that nothing was
+        changed.
 
         *meanwhile* is called at least once a minute until then.
         """

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lifecycle.world import Kept, NotYetError, WorldError
+from lifecycle.world import Kept, NotYetError, UnchangedError, WorldError
 
 DECLARED = """
 version: 1
@@ -53,6 +53,8 @@ class Unit:
     left: int = 3
     schema_needed: bool = False
     packages: str = 'distro'
+    said: str = ''
+    """Its status, once it is ready."""
     told_lost: bool = False
     """Somebody has been told that its agent is lost."""
 
@@ -91,6 +93,8 @@ class Model:
     """Killed once the call has been done, rather than before."""
     failures: list[str] = dataclasses.field(default_factory=list[str])
     """Actions that fail the next time, one entry each."""
+    unchanged: list[str] = dataclasses.field(default_factory=list[str])
+    """Actions that fail the next time, and of which the charm says that nothing was changed, one entry each."""
     refusals: list[str] = dataclasses.field(default_factory=list[str])
     """Actions that the charm refuses the next time since other units are not as far, one entry each."""
     spoilt: set[str] = dataclasses.field(default_factory=set[str])
@@ -254,7 +258,7 @@ class Model:
                 'leader': unit.leader,
                 'workload-status': {
                     'current': _WORKLOAD.get(unit.state, 'active'),
-                    'message': unit.state,
+                    'message': unit.said if unit.state == 'ready' else unit.state,
                 },
                 'juju-status': {
                     'current': 'lost'
@@ -359,6 +363,9 @@ class Model:
         if action in self.failures:
             self.failures.remove(action)
             raise WorldError(f'{action} on {unit}: it fails this time')
+        if action in self.unchanged:
+            self.unchanged.remove(action)
+            raise UnchangedError(f'{action} on {unit}: Nothing was handed over: it lags')
         app = self.apps[unit.partition('/')[0]]
         getattr(self, f'_{action.replace("-", "_")}')(app, unit)
         self._end()

@@ -16,7 +16,7 @@ import pytest
 from lifecycle import cli, juju
 from lifecycle import client as client_
 from lifecycle.problem import ProblemError
-from lifecycle.world import WorldError
+from lifecycle.world import NotYetError, UnchangedError, WorldError
 
 PROGRAM = """#!{python}
 import json, pathlib, sys, time
@@ -88,6 +88,24 @@ def test_what_fails_says_what_juju_said(fake: Fake):
     live = fake.answers(said('add-unit', err='ERROR application "x" not found', code=1))
     with pytest.raises(WorldError, match='juju add-unit: ERROR application "x" not found'):
         live.add_unit('x')
+
+
+@pytest.mark.parametrize(
+    ('words', 'kind'),
+    [
+        ('Nothing was handed over: mysql/1 does not answer', UnchangedError),
+        ('not all units run epoxy: x/0 runs zed', NotYetError),
+        ('Whether anybody has taken over is not known', WorldError),
+    ],
+)
+def test_an_action_that_fails_is_of_the_kind_that_its_charm_says(
+    fake: Fake, words: str, kind: type[WorldError]
+):
+    task = {'k/0': {'status': 'failed', 'message': words}}
+    live = fake.answers(said('run', task, err='ERROR the following task failed', code=1))
+    with pytest.raises(WorldError, match=words) as caught:
+        live.run_action('k/0', 'switch-over', 60, lambda: None)
+    assert type(caught.value) is kind
 
 
 def test_an_action_that_fails_says_its_own_reason(fake: Fake):

@@ -12,6 +12,7 @@ from test_engine import BACK, FORWARD, KILLS, ends, run, till_the_end
 
 from lifecycle import preflight, upgrade_lock, upgrade_request, ways
 from lifecycle import record as record_
+from lifecycle.engine import StoppedError
 from lifecycle.problem import ProblemError
 from lifecycle.progress import Progress
 from lifecycle.step import Step, Target
@@ -122,6 +123,38 @@ def test_what_was_switched_by_hand_does_not_go_back(skipped: bool):
         run(model, BACK)
     assert model.wrong == []
     assert [u.name for u in model.apps['mysql'].units] == ['mysql/0', 'mysql/1']
+
+
+@pytest.mark.parametrize('last', ['sure', 'unclear'])
+def test_a_switch_that_surely_changed_nothing_leaves_the_way_back_open(last: str):
+    model = cloud()
+    many = ['switch-over'] * 200
+    if last == 'sure':
+        model.failures, model.unchanged = many[:1], many
+    else:
+        model.failures = many
+    with pytest.raises(StoppedError):
+        run(model)
+    model.failures, model.unchanged = [], []
+    model.begin()
+    if last == 'unclear':
+        with pytest.raises(ProblemError, match='mysql: its former units were told to hand over'):
+            run(model, BACK)
+        return
+    run(model, BACK)
+    assert model.wrong == []
+    assert [u.name for u in model.apps['mysql'].units] == ['mysql/0']
+
+
+def test_what_a_unit_says_of_itself_is_shown_before_its_data_are_moved():
+    model = cloud(keystone=1)
+    for app in ('mysql', 'keystone'):
+        model.apps[app].units[0].said = 'its binary log is off'
+    known = upgrade_request.survey(model, FORWARD)
+    said = [one for one in known.findings if '.said.' in one.id]
+    assert [(one.id, one.sentence, one.blocking) for one in said] == [
+        ('mysql.said.0', 'mysql/0 says: its binary log is off', False)
+    ]
 
 
 def test_the_plan_says_how_long_clients_wait():

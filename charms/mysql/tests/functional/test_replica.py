@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gzip
 import itertools
 import json
 import os
+import pathlib
 import time
 from collections.abc import Callable, Generator, Iterator
+from typing import cast
 
+import backups
+import binary_log
+import binary_log_node
 import charmkit
 import handover
 import pytest
@@ -118,10 +124,17 @@ def moved() -> Iterator[Cloud]:
         yield found
 
 
+def started(member: Member) -> str:
+    """Stands for this start of its server."""
+    return member.sh('systemctl show --property=InvocationID mariadb')
+
+
 def test_a_unit_of_a_newer_series_copies_and_follows_while_clients_write(moved: Cloud):
+    before = started(moved.old)
     moved.follow()
     moved.goes_on()
     assert moved.old.root('SELECT @@log_bin, @@read_only').split() == ['1', '0']
+    assert started(moved.old) == before  # Nothing restarts for a move.
     assert moved.new.root('SELECT @@read_only') == '1'
     assert moved.rows(moved.new)
     assert [said for *_, said in moved.journal() if said] == []
@@ -155,6 +168,9 @@ def skipped_once(real: Callable[..., str]) -> Callable[..., str]:
 
 def test_it_takes_over_and_no_client_sees_an_error(moved: Cloud):
     before = len(moved.journal())
+    told = moved.app.database()
+    generation = told.generation if told else ''
+    assert generation
     done = moved.switch()
     assert not done.failure
     moved.goes_on()
@@ -170,8 +186,9 @@ def test_it_takes_over_and_no_client_sees_an_error(moved: Cloud):
     assert len(journal) > before + 20
     assert float(done.results['held-seconds']) > 0
     assert moved.old.root('SELECT @@read_only') == '1'
-    assert moved.new.root('SELECT @@read_only') == '0'
+    assert moved.new.root('SELECT @@read_only, @@log_bin').split() == ['0', '1']
     assert moved.new.root("SELECT COUNT(*) FROM mysql.user WHERE user = 'operator'") == '1'
+    assert found.generation == generation
 
 
 def test_a_second_time_it_is_done_already(moved: Cloud):
@@ -205,6 +222,95 @@ def test_nothing_of_it_is_left_once_the_former_server_is_gone(moved: Cloud):
     moved.new.sh('systemctl restart mariadb')
     assert moved.new.root('SELECT @@read_only') == '0'
     assert moved.app.status[moved.new.unit].startswith('active')
+
+
+HELD = """
+import sys, time, pymysql, sqlalchemy
+url = sqlalchemy.engine.make_url(sys.argv[1])
+said = 'fine'
+try:
+    session = pymysql.connect(host=url.host, user=url.username, password=url.password, connect_timeout=20)
+    for _ in range(30):
+        session.query('SELECT 1')
+        time.sleep(0.1)
+except Exception as e:
+    said = repr(e)
+open('/tmp/held', 'w').write(said)
+"""
+
+
+def held(cloud: Cloud) -> str:
+    """What became of a connection that was made while clients were held, and was used after that."""
+    machine = cast('charmkit.Machine', cloud.old)
+    found = cloud.app.database()
+    assert found
+    cloud.client.program('sh', '-c', 'rm -f /tmp/held; cat > /tmp/held.py', stdin=HELD)
+    cloud.old.program('nft', 'delete', 'table', 'inet', 'charm_mysql')
+    relays.hold(machine, cloud.old.address, (cloud.new.address,), 30)
+    cloud.client.sh(f'systemd-run --quiet python3 /tmp/held.py "{found.url}"')
+    time.sleep(1.5)
+    assert cloud.client.read('/tmp/held') is None
+    relays.release(machine, cloud.old.address)
+    for _ in range(100):
+        if said := cloud.client.read('/tmp/held'):
+            return said
+        time.sleep(0.1)
+    return ''
+
+
+def test_a_server_made_without_a_binary_log_is_restarted_and_its_clients_wait(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    with cloud('older') as found:
+        found.old.sh(f'rm {replicas.REPLICATION}; systemctl restart mariadb')
+        assert found.old.root('SELECT @@log_bin') == '0'
+        found.app.hook(found.old.unit)
+        assert 'its binary log is off' in found.app.status[found.old.unit]
+        before = started(found.old)
+        found.load()
+        found.goes_on()
+        found.follow()
+        found.goes_on()
+        assert started(found.old) != before
+        journal = found.end()
+        assert [said for *_, said in journal if said] == []
+        assert held(found) == 'fine'
+        # The twin: no rule has the kernel go on tracking.
+        monkeypatch.setattr(relays, '_TRACKED', 'meta mark 1 accept')
+        assert 'OperationalError' in held(found)
+
+
+def test_the_binary_log_stays_within_its_bounds_and_a_backup_says_where_in_it_it_was_made(
+    tmp_path: pathlib.Path,
+):
+    with cloud('bounded') as found:
+        machine = cast('charmkit.Machine', found.old)
+        made = backups.make(machine, tmp_path, members.time_of_day(), print)
+        dump = gzip.decompress(made.path.read_bytes()).decode()
+        position = found.old.root('SELECT @@gtid_binlog_pos')
+        assert f"-- SET GLOBAL gtid_slave_pos='{position}'" in dump
+        assert '\n-- CHANGE MASTER TO' in dump
+        backups.restore(machine, made.path, print)
+        assert found.old.root('SELECT @@gtid_binlog_pos') == position
+        for member in (found.old, found.new):
+            machine = cast('charmkit.Machine', member)
+            if member is found.new:
+                found.follow()
+            for _ in range(3):
+                member.root('FLUSH BINARY LOGS')
+            bounds = binary_log.Bounds(seconds=86_400, bytes=600)
+            sizes: list[int] = []
+            for _ in range(10):  # One that a recovery would need is spared for a moment.
+                done = binary_log_node.KeepBounds(bounds).carry_out(machine)
+                assert done
+                assert (done.on, done.refused) == (True, '')
+                lines = member.root('SHOW BINARY LOGS').splitlines()
+                sizes = [int(line.split()[1]) for line in lines]
+                if len(sizes) == 1:
+                    break
+                time.sleep(1)
+            assert sum(sizes) <= 600
+            assert member.root('SELECT @@binlog_expire_logs_seconds') == '86400'
 
 
 def test_without_waiting_rows_are_lost_and_without_holding_clients_see_errors(

@@ -47,6 +47,9 @@ class Server:
     sizes: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Variables that the cluster's look shows, too."""
     active: str = 'active'
+    log_bin: str = 'ON'
+    logs: dict[str, int] = dataclasses.field(default_factory=dict[str, int])
+    """Sizes of the files of its binary log, oldest first."""
     start: str = 'first'
     routine: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
     """What the procedure that ends idle sessions is made of."""
@@ -75,6 +78,11 @@ class Server:
                 return Finished(0, '\n'.join(('name', *self.members)))
             case 'mariadb' if self.down:
                 return Finished(1, "ERROR 2002 (HY000): Can't connect to local server")
+            case 'mariadb' if 'binlog_expire' in stdin and '--force' not in argv:
+                return Finished(0, f'Variable_name\tValue\nlog_bin\t{self.log_bin}\n')
+            case 'mariadb' if 'SHOW BINARY LOGS' in stdin:
+                rows = (f'{name}\t{size}' for name, size in self.logs.items())
+                return Finished(0, '\n'.join(('Log_name\tFile_size', *rows)))
             case 'mariadb' if 'gtid_slave_pos' in stdin:
                 return Finished(0, 'read_only\tapplied\twritten\tlog_bin\n0\t\t\t0')
             case 'mariadb' if '-- databases' in stdin:
@@ -173,6 +181,9 @@ class Server:
             'SET GLOBAL (wsrep_sst_auth|max_connections|innodb_buffer_pool_size) = ', sql
         ) or re.match("GRANT RELOAD.* TO 'sst'@'localhost';", sql):
             pass
+        elif m := re.match("PURGE BINARY LOGS TO '(.*)';", sql):
+            names = [*self.logs]
+            self.logs = {n: self.logs[n] for n in names[names.index(m[1]) :]}
         elif m := re.match("SET GLOBAL old_mode = '(.*)';", sql):
             self.old_mode = m[1]
         else:

@@ -7,6 +7,7 @@ import gzip
 import pathlib
 
 import backups
+import binary_log_node
 import pytest
 import server
 from charmkit import apply
@@ -20,6 +21,7 @@ BIG = b'SELECT 1;\n' * 400_000 + b'-- Dump completed on 2026-11-22\n'
 
 @pytest.fixture(autouse=True)
 def nobody_connected(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(binary_log_node, 'is_on', lambda _: False)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
     monkeypatch.setattr(server, 'disconnect_clients', lambda _: None)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
 
 
@@ -106,3 +108,15 @@ def test_a_dump_that_fails_leaves_no_file_and_says_why(tmp_path: pathlib.Path):
     with pytest.raises(backups.BackupError, match='Unknown database'):
         backups.make(FakeMachine(shell=shell), tmp_path, at, lambda _: None)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('on', [True, False])
+def test_a_restore_is_not_logged_where_there_is_a_log(
+    dump: pathlib.Path, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, on: bool
+):
+    """It would be as large as the dump. In a cluster it is what the other members hear of it by."""
+    monkeypatch.setattr(binary_log_node, 'is_on', lambda _: on)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    client(monkeypatch, f'cat > /dev/null; echo "$@" > {tmp_path}/said')
+    monkeypatch.setattr(server, 'CLIENT', (*server.CLIENT, 'sh'))
+    backups.restore(MACHINE, dump, lambda _: None)
+    assert ('sql_log_bin=0' in (tmp_path / 'said').read_text()) == on

@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import binary_log_node
 import charmkit
 import cluster_run
 import former
+import former_run
 import galera
+import galera_node
 import grants
 import handover
 import mariadb
@@ -16,8 +19,8 @@ import mysql_run
 import pytest
 import relays
 import replica_node
-import replica_run
 import replicas
+import server
 from charmkit import state
 from charmkit.relations import Relation, Site
 from hypothesis import given
@@ -122,7 +125,9 @@ def test_then_it_follows_and_says_how_far_it_is_behind():
     assert 'p' * 32 not in repr(task)
     (config,) = (f for f in out.host.files if f.path == replicas.REPLICATION)
     assert 'read_only = ON' in config.content
-    assert 'log_bin' not in config.content
+    assert (
+        'log_bin' in config.content
+    )  # For whoever is to follow it one day: nothing restarts for a move.
     (login,) = (f for f in out.host.files if f.path == replicas.LOGIN)
     assert login.mode == 0o600
     found = replica_node.Following(copied=True, behind=3)
@@ -173,6 +178,41 @@ def test_a_unit_of_another_series_joins_no_cluster():
     assert not out.host.services
 
 
+def clustered(me: int, version: str, **peers: str) -> charmkit.Inputs:
+    permit = galera.write_permit(galera.Permit(turn=1, unit='mysql/0', why='found'))
+    others = bag(0, OLD) | bag(1, OLD) | bag(2, OLD)
+    known = inputs(me, version, others=others, cluster=permit)
+    return dataclasses.replace(known, peers={**known.peers, **peers})
+
+
+def test_nor_before_the_cluster_has_said_of_which_series_it_is():
+    out = run(clustered(3, NEW))
+    assert status(out).startswith('blocked: MariaDB 11.8 does not join a cluster of 10.11')
+    assert not out.host.services
+
+
+def test_as_the_leader_it_still_says_whom_clients_are_sent_to():
+    before = galera.write_writer(galera.Writer('mysql/0', 3, ('mysql/0', 'mysql/1', 'mysql/2')))
+    known = clustered(3, NEW, series='10.11', writer=before, next='mysql/2')
+    out = run(known)
+    (look,) = out.tasks
+    assert isinstance(look, galera_node.ProbeMember)
+    assert look.always
+    assert out.app_data['peers'] == known.peers
+    well = {u: galera.MemberStatus(True, True, 'x') for u in ('mysql/1', 'mysql/2')}
+    alone = galera.LocalState()
+    probe = galera_node.MemberProbe(here=alone, theirs=well)
+    out = run(dataclasses.replace(known, seen={'look': probe}))
+    writer = galera.read_writer(out.app_data['peers']['writer'])
+    assert (writer.unit, writer.turn) == ('mysql/1', 4)
+    assert out.app_data['peers']['cluster'] == known.peers['cluster']
+    assert 'it leads the cluster and is not in it' in status(out)
+    # Nobody answers: what was said stays.
+    probe = galera_node.MemberProbe(here=alone, theirs={})
+    out = run(dataclasses.replace(known, seen={'look': probe}))
+    assert out.app_data['peers']['writer'] == before
+
+
 # --- The server.
 
 
@@ -201,7 +241,8 @@ def test_it_lets_the_replica_follow_and_says_so():
 def test_without_another_series_there_is_nothing_of_it():
     out = run(inputs())
     assert relays.SERVICE not in {s.name for s in out.host.services}
-    assert replicas.REPLICATION in {a.path for a in out.host.absent}
+    assert replicas.LOGIN in {a.path for a in out.host.absent}
+    assert 'retire-relay' in {t.name for t in out.tasks}
 
 
 def test_clients_may_come_by_a_relay():
@@ -234,7 +275,7 @@ def switch(known: charmkit.Inputs) -> charmkit.Desired:
     ],
 )
 def test_a_switch_is_refused_in_words(known: charmkit.Inputs, why: str):
-    assert switch(known).failure.startswith(why)
+    assert switch(known).failure.startswith(f'Nothing was handed over: {why}')
 
 
 def test_behind_a_load_balancer_it_is_refused():
@@ -245,12 +286,17 @@ def test_behind_a_load_balancer_it_is_refused():
     assert 'load balancer' in switch(known).failure
 
 
-def test_what_was_not_handed_over_is_told():
+@pytest.mark.parametrize(
+    ('unclear', 'words'),
+    [(False, 'Nothing was handed over'), (True, 'Whether anybody has taken over is not known')],
+)
+def test_what_was_not_handed_over_is_told(unclear: bool, words: str):
+    outcome = handover.Outcome(reason='it lags', unclear=unclear)
     known = inputs(
         others=bag(1, NEW, follows='mysql/0'),
-        seen=resolved(('source', ''), (handover.SWITCH, handover.Outcome(reason='it lags'))),
+        seen=resolved(('source', ''), (handover.SWITCH, outcome)),
     )
-    assert switch(known).failure == 'Nothing was handed over: it lags'
+    assert switch(known).failure == f'{words}: it lags'
 
 
 def test_what_was_handed_over_is_told_to_all():
@@ -279,17 +325,20 @@ def test_one_that_cannot_be_told_serves_nobody():
 
 
 @pytest.mark.parametrize(
-    'seen',
+    ('seen', 'words'),
     [
-        {handover.RESOLVE: handover.Outcome(reason='who knows')},
-        resolved(),  # The password of replicas cannot be read.
+        (
+            {handover.RESOLVE: handover.Outcome(reason='who knows')},
+            'Whether anybody has taken over is not known: takes no writes: who knows',
+        ),
+        (resolved(), 'Nothing was handed over: '),  # The password of replicas cannot be read.
     ],
 )
-def test_a_switch_that_nobody_is_known_to_have_made_fails(seen: dict[str, object]):
+def test_a_switch_that_nobody_is_known_to_have_made_fails(seen: dict[str, object], words: str):
     known = inputs(others=bag(1, NEW, follows='mysql/0'), seen=seen)
     while tasks := [t for t in switch(known).tasks if t.name not in known.seen]:
         known = dataclasses.replace(known, seen={**known.seen, tasks[0].name: ()})
-    assert switch(known).failure.startswith('Nobody is known to have taken over')
+    assert switch(known).failure.startswith(words)
     assert switch(known).results == {}
 
 
@@ -297,6 +346,93 @@ def test_nothing_is_restored_into_a_server_that_may_have_been_followed():
     action = charmkit.Action('restore', {'file': 'x.sql.gz'})
     assert 'mysql/1 follows this unit' in run(inputs(others=bag(1, NEW)), action).failure
     assert not run(inputs(), action).failure
+
+
+def test_a_server_that_closed_itself_for_a_replica_that_was_removed_looks_at_it_again():
+    known = inputs(mine={'source': 'mysql/1'})
+    (first,) = run(known).tasks
+    assert first == handover.Resolve(here='10.0.0.1', units=frozenset())
+    gone = handover.Outcome(reason='mysql/1 is no unit here any more', unclear=True)
+    out = run(dataclasses.replace(known, seen={handover.RESOLVE: gone}))
+    assert status(out) == 'blocked: takes no writes: mysql/1 is no unit here any more'
+    assert 'shared-db' not in out.unit_data
+    out = run(dataclasses.replace(known, seen=resolved()))
+    assert 'source' not in out.unit_data['peers']  # It is over.
+    assert 'grants' in {t.name for t in out.tasks}
+
+
+def test_the_operators_word_opens_a_server_that_closed_itself():
+    action = charmkit.Action('take-over')
+    known = inputs(mine={'source': 'mysql/1'})
+    assert handover.Open(here='10.0.0.1', forced=True) in run(known, action).tasks
+    beside = inputs(mine={'source': 'mysql/1'}, others=bag(1, NEW))
+    assert run(beside, action).failure.startswith('The databases are on this unit already')
+    assert run(inputs(), action).failure.startswith('The databases are on this unit already')
+
+
+@pytest.mark.parametrize('successor', [True, False])
+def test_a_former_server_is_no_server_whether_or_not_it_sees_its_successor(successor: bool):
+    others = bag(1, NEW) if successor else {}
+    for recorded in ('mysql/0', 'mysql/1'):
+        known = inputs(mine={'handed-over': HANDED}, others=others, server=recorded)
+        out = run(known)
+        assert [t.name for t in out.tasks] == [former.COMING]
+        assert out.app_data['peers']['server'] == 'mysql/1'
+        out = run(dataclasses.replace(known, seen={'coming': None}))
+        kind = 'waiting' if successor else 'blocked'
+        assert status(out).startswith(f'{kind}: mysql/1 has taken over')
+
+
+def test_a_former_server_takes_over_only_when_its_successor_is_gone():
+    action = charmkit.Action('take-over')
+    known = inputs(mine={'handed-over': HANDED}, others=bag(1, NEW), server='mysql/1')
+    assert run(known, action).failure.startswith('mysql/1 is there and has taken over')
+    out = run(inputs(mine={'handed-over': HANDED}, server='mysql/1'), action)
+    assert handover.Open(here='10.0.0.1', forced=True) in out.tasks
+    assert 'handed-over' not in out.unit_data['peers']
+    assert out.app_data['peers']['server'] == 'mysql/0'
+
+
+def test_a_password_is_not_rotated_on_a_server_that_takes_no_writes():
+    shut = handover.Outcome(reason='who knows', unclear=True)
+    known = inputs(others=bag(1, NEW), seen={handover.RESOLVE: shut})
+    asks = Relation(
+        id=1, name='shared-db', app='nova',
+        units={'nova/0': {'database': 'nova', 'username': 'nova', 'hostname': '10.9.0.1'}},
+    )  # fmt: skip
+    known = dataclasses.replace(known, relations={'shared-db': (asks,)})
+    action = charmkit.Action('rotate-password', {'overlap-minutes': 60})
+    assert run(known, action).failure == 'No password was rotated: takes no writes: who knows'
+
+
+def test_a_leader_that_has_no_part_chooses_the_password_of_replicas():
+    known = inputs(1, OLD, others=bag(0, OLD) | bag(2, NEW))
+    peers = {k: v for k, v in known.peers.items() if k != replicas.PASSWORD}
+    out = run(dataclasses.replace(known, peers=peers))
+    assert status(out).startswith('waiting: the databases are on mysql/0')
+    assert replicas.PASSWORD in out.app_data['peers']
+    assert replicas.PASSWORD in out.secrets
+
+
+def test_a_copy_that_is_being_made_needs_the_whole_binary_log():
+    def bound(**said: str) -> int:
+        tasks = run(inputs(others=bag(1, NEW, **said), seen=resolved())).tasks
+        return next(t.bounds.bytes for t in tasks if isinstance(t, binary_log_node.KeepBounds))
+
+    assert bound() == 0
+    assert bound(follows='mysql/0') == 2048 << 20
+
+
+def test_what_is_taken_over_keeps_its_marks():
+    known = dataclasses.replace(inputs(1, NEW, server='mysql/1'), memory={'copied': True})
+    converge = next(t for t in run(known).tasks if isinstance(t, server.Converge))
+    assert converge.known == {}
+    out = run(dataclasses.replace(known, seen={server.CONVERGE: server.Report()}))
+    assert out.memory['copied'] is False
+    out = run(dataclasses.replace(known, seen={server.CONVERGE: server.Report(refused='x')}))
+    assert 'copied' not in out.memory
+    converge = next(t for t in run(inputs()).tasks if isinstance(t, server.Converge))
+    assert converge.known is None
 
 
 def test_a_cluster_has_no_relays():
@@ -359,6 +495,22 @@ def test_two_never_take_writes_by_take_over():
     assert handover.OPENED in {t.name for t in gone.tasks}
 
 
+def test_clients_may_come_by_the_former_server_before_it_has_said_what_it_is():
+    """Juju tells of one databag after the other: the leader's word may come first."""
+    asks = Relation(
+        id=1, name='shared-db', app='nova',
+        units={'nova/0': {'database': 'nova', 'username': 'nova', 'hostname': '10.9.0.1'}},
+    )  # fmt: skip
+    known = dataclasses.replace(
+        inputs(1, NEW, leader=False, others=bag(0, OLD), server='mysql/1'),
+        relations={'shared-db': (asks,)},
+    )
+    converge = next(t for t in run(known).tasks if isinstance(t, server.Converge))
+    assert {a.host for a in converge.want.accounts} == {'10.9.0.1', '10.0.0.1'}
+    assert converge.replicas
+    assert handover.OPENED not in {t.name for t in run(known).tasks}
+
+
 # --- Accounts.
 
 
@@ -375,4 +527,4 @@ def test_replicas_get_in_at_their_addresses_and_nowhere_else():
 
 
 def test_drain_waits_less_than_the_tool_does():
-    assert replica_run.DRAIN_S < 3600
+    assert former_run.DRAIN_S < 3600

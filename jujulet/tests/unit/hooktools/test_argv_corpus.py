@@ -89,12 +89,7 @@ PRINTED: list[tuple[tuple[str, ...], str | None]] = [
 ]
 
 
-# No line break in a name: mutmut collects twice in a process, and pytest escapes it anew each time.
-@pytest.mark.parametrize(
-    ('argv', 'printed'),
-    PRINTED,
-    ids=lambda v: v.strip() if isinstance(v, str) else ' '.join(v or ()),
-)
+@pytest.mark.parametrize(('argv', 'printed'), PRINTED, ids=lambda v: ' '.join(v) if v else '')
 def test_a_reading_call_prints_what_juju_prints(
     world: toolworld.World, argv: tuple[str, ...], printed: str | None
 ) -> None:
