@@ -125,8 +125,6 @@ def run(
         )
         return out.stdout
 
-    if there and (removed := tempest_leftovers.swept(cloud_.connect(cloud, servers.ASK_S))):
-        print(f'==> removed, of a run that was interrupted: {removed}', flush=True)
     prefix = ('--prefix', tempest_leftovers.PREFIX)
     tempest('tempest', 'cleanup', '--config-file', str(conf), *prefix, check=False)
     chosen = ('tempest', 'run', '--config-file', str(conf), '--regex', suites)

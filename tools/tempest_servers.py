@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 from collections.abc import Generator, Iterable, Mapping
 
 import cloud as cloud_
 import jubilant
 import moves
 import servers
+import tempest_leftovers
 import tempest_needs
 from blame import blamed
 from leftovers import NAME, sweep
@@ -27,6 +29,8 @@ SUITES = rf'^tempest\.(api\.(compute|identity|image|network|volume)\.|scenario\.
 """Of the scenarios those that Tempest itself marks ``smoke``."""
 BUILD_S = 600
 """How long a server may take to be built, where processors are emulated."""
+
+PING = 'ping'
 
 Sections = Mapping[str, Mapping[str, object]]
 
@@ -60,9 +64,18 @@ class Servers:
 
 @contextlib.contextmanager
 def made(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Generator[Servers]:
-    """Make what Tempest needs, and remove it. Raises Failed, which names the service and its log."""
+    """Make what Tempest needs, and remove it.
+
+    Raises:
+        Failed: naming the service and its log.
+        RuntimeError: this host has not what Tempest calls.
+    """
+    if shutil.which(PING) is None:
+        raise RuntimeError(
+            f'this host has no {PING}, by which Tempest looks for its servers: install iputils-ping'
+        )
     proof = Proof(juju, cloud_.connect(cloud, servers.ASK_S))
-    sweep(proof.client)
+    _clean(proof)
     try:
         servers.host(proof)
         servers.image(proof)
@@ -90,7 +103,14 @@ def made(juju: jubilant.Juju, cloud: cloud_.Cloud) -> Generator[Servers]:
                 != 'none',
             )
     finally:
-        sweep(proof.client)
+        _clean(proof)
+
+
+def _clean(proof: Proof) -> None:
+    """Remove all that there is of an earlier run, or of this one: Tempest's own first, which hangs on ours."""
+    if removed := tempest_leftovers.swept(proof.client):
+        print(f'==> removed, of a run that was interrupted: {removed}', flush=True)
+    sweep(proof.client)
 
 
 def features(there: Servers | None) -> frozenset[str]:
@@ -152,6 +172,8 @@ def sections(there: Servers | None) -> Sections:
             'cold_migration': several,
             'live_migration': several,
             'block_migration_for_live_migration': several,
+            'volume_backed_live_migration': several and there.volumes,
+            'block_migrate_cinder_iscsi': several and there.volumes,  # Of any kind of volume.
             'vnc_console': there.console,
             'stable_rescue': True,
             'hostname_fqdn_sanitization': True,

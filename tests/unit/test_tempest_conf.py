@@ -122,7 +122,9 @@ def test_features_are_named_as_the_list_of_what_is_known_names_them():
     named = {one.without for one in results.known(KNOWN.read_text()) if one.without}
     features = tempest_conf.features(every, {'lockout_duration': 5})
     servers = dataclasses.replace(
-        SERVERS, extensions=('metering', 'standard-attr-tag'), dashboard='http://10.0.0.1/'
+        SERVERS,
+        extensions=('metering', 'standard-attr-tag', 'trunk'),
+        dashboard='http://10.0.0.1/',
     )
     with_servers = tempest_servers.features(servers) - {'tag', 'standard-attr-tag'}
     nowhere = {'a second glance'}

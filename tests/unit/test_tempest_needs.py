@@ -13,7 +13,7 @@ sys.path.insert(
     0, str(pathlib.Path(__file__).parents[2] / 'tools')
 )  # As `python tools/run_tempest.py` has it.
 
-from tools import servers, tempest_needs
+from tools import servers, tempest_needs, tempest_servers
 
 
 @pytest.fixture(autouse=True)
@@ -112,3 +112,40 @@ def test_it_is_taken_away_when_the_run_is_stopped_and_what_another_has_left_befo
         raise KeyboardInterrupt
     assert cloud.pools == ['mine']
     assert cloud.names() == ['member']
+
+
+def test_a_host_without_ping_is_told_of_it_before_anything_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    nobody: Any = object()
+    with (
+        pytest.raises(RuntimeError, match='install iputils-ping'),
+        tempest_servers.made(nobody, nobody),
+    ):
+        pass
+
+
+def test_what_tempest_left_goes_before_the_network_that_it_hangs_on_at_the_end_too(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    gone: list[str] = []
+
+    def noted(what: str) -> Any:
+        return lambda *_: gone.append(what) or ''  # type: ignore[func-returns-value]
+
+    def stops(*_: object) -> None:
+        gone.append('the run')
+        raise RuntimeError('no host is up')
+
+    monkeypatch.setattr(tempest_servers.cloud_, 'connect', noted('nothing'))
+    monkeypatch.setattr(tempest_servers.tempest_leftovers, 'swept', noted("Tempest's"))
+    monkeypatch.setattr(tempest_servers, 'sweep', noted('ours'))
+    monkeypatch.setattr(tempest_servers.servers, 'host', stops)
+    monkeypatch.setattr(tempest_servers.shutil, 'which', noted('nothing'))
+    nobody: Any = object()
+    with pytest.raises(RuntimeError, match='no host'), tempest_servers.made(nobody, nobody):
+        pass
+    assert [what for what in gone if what != 'nothing'] == [
+        *("Tempest's", 'ours', 'the run', "Tempest's", 'ours')
+    ]

@@ -279,12 +279,13 @@ def _services(services: Iterable[host.SystemdService]) -> tuple[frozenset[str], 
         return frozenset(), frozenset()
     active: set[str] = set()
     stale: set[str] = set()
-    shown = _shown('NeedDaemonReload,ActiveState,SubState,UnitFileState', *wanted)
+    shown = _shown('NeedDaemonReload,ActiveState,SubState,UnitFileState,NRestarts', *wanted)
     for s, field in zip(wanted.values(), shown, strict=True):
         if field['NeedDaemonReload'] == 'yes':
             stale.add(s.name)
-        # One that ends again and again is activating, too, most of the time.
-        up = field['ActiveState'] in ('active', 'reloading', 'activating')
+        # One that ends again and again is activating, too, most of the time: while it waits, and while it starts.
+        coming = field['ActiveState'] == 'activating' and field['NRestarts'] == '0'
+        up = field['ActiveState'] in ('active', 'reloading') or coming
         up = up and not field['SubState'].startswith('auto-restart')
         if s.state == 'running':
             up = up and field['UnitFileState'] != 'disabled' and clients.accepts_within(s.probe, 1)

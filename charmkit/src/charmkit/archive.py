@@ -79,3 +79,8 @@ def _upgrade(
     if asked := action(why, UPGRADE):
         return host.Upgrade(packages=packages, key=f'{UPGRADE} {asked.id}')
     return host.Upgrade(packages=packages, key=f'first {chosen.digest}') if first else None
+
+
+def upstream(version: str) -> str:
+    """The upstream part of a Debian version: ``2:25.1.0-2+deb12u1`` is ``25.1.0``."""
+    return version.rpartition(':')[2].partition('-')[0].partition('+')[0]

@@ -80,12 +80,13 @@ def _operators(spec: ServiceSpec, ready: Ready, path: str) -> conf.Ini:
 
 def _policy_path(spec: ServiceSpec) -> str:
     """After what the package has there: the last file wins (oslo.policy)."""
-    return f'{next(iter(spec.config)).rpartition("/")[0]}/policy.d/charm.yaml'
+    folder = next(iter(spec.config), f'/etc/{spec.name}/').rpartition('/')[0]
+    return f'{folder}/policy.d/charm.yaml'
 
 
 def no_rules(spec: ServiceSpec, inputs: state.Inputs) -> host.Host:
     """No policy of the operator's lies there when none is wanted."""
-    if inputs.options.get('policy-overrides') or not spec.config:
+    if inputs.options.get('policy-overrides') or not (spec.config or spec.apps):
         return host.Host()
     apps = tuple(apache.group(app.name) for app in spec.apps)
     return host.Host(absent=(host.Absent(path=_policy_path(spec), notify=apps),))

@@ -38,15 +38,32 @@ _STAYS_S = 3.0
 """One that cannot start (a wrong option, say) has ended by then, and systemd starts it again for ever."""
 
 
-def stop_times(spec: ServiceSpec) -> host.Host:
-    """How long those may take to stop that say so."""
+def drop_ins(spec: ServiceSpec) -> host.Host:
+    """What systemd is told of them beside their packages' units.
+
+    One that waits for messages asks others as it starts (keystone, a database) and ends where they do not answer, some
+    with 0. It is started again for as long as it takes: by itself systemd gives up after five starts in ten seconds.
+    """
     return host.Host(
         files=tuple(
             host.File(
-                path=f'/etc/systemd/system/{d.name}.service.d/charm.conf',
-                content=f'# Written by the charm.\n[Service]\nTimeoutStopSec={d.stop_s}\n',
+                path=f'/etc/systemd/system/{d.name}.service.d/{name}.conf',
+                content=f'# Written by the charm.\n{content}',
             )
             for d in spec.daemons
-            if d.stop_s
+            for name, content in (
+                ('charm', f'[Service]\nTimeoutStopSec={d.stop_s}\n' if d.stop_s else ''),
+                ('restart', RESTART if d.consumes else ''),
+            )
+            if content
         )
     )
+
+
+RESTART = """[Unit]
+StartLimitIntervalSec=0
+
+[Service]
+Restart=always
+RestartSec=2
+"""

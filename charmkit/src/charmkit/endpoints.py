@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from . import apache, limits, state
 from . import spec as spec_
@@ -22,8 +22,12 @@ class Offered:
     daemon: bool = False
 
 
-def every(spec: spec_.ServiceSpec, inputs: state.Inputs) -> Iterator[Offered]:
-    """All that *spec* has."""
+def every(
+    spec: spec_.ServiceSpec,
+    inputs: state.Inputs,
+    in_force: Mapping[str, int] | None = None,
+) -> Iterator[Offered]:
+    """All that *spec* has; *in_force*: see :func:`requests_at_once`."""
     for app in spec.apps:
         service = spec.service_of(app)
         api = loadbalancer.Api(
@@ -35,7 +39,7 @@ def every(spec: spec_.ServiceSpec, inputs: state.Inputs) -> Iterator[Offered]:
             path=app.path,
             types=app.types,
             # Each unit's own: another one may have another size.
-            requests_at_once=size(spec, app, inputs).requests,
+            requests_at_once=requests_at_once(spec, app, inputs, in_force),
             options=_options('/healthcheck', app.silence),
         )
         yield Offered(service=service, port=app.port, api=api if app.type else None)
@@ -61,6 +65,19 @@ def size(spec: spec_.ServiceSpec, app: spec_.WsgiApp, inputs: state.Inputs) -> a
         threads=int(inputs.options.get('threads', 0)),
         bulk=app.silence.client_s >= limits.IDLE_S,
     )
+
+
+def requests_at_once(
+    spec: spec_.ServiceSpec,
+    app: spec_.WsgiApp,
+    inputs: state.Inputs,
+    in_force: Mapping[str, int] | None = None,
+) -> int:
+    """How many requests this unit can take at once for *app*.
+
+    *in_force*: by application, while Apache has another configuration than the one that is wanted.
+    """
+    return (in_force or {}).get(app.name) or size(spec, app, inputs).requests
 
 
 def listening(

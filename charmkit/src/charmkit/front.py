@@ -11,7 +11,17 @@ import dataclasses
 import ipaddress
 from collections.abc import Mapping
 
-from . import endpoints, host, mixed_releases, renewal, state, unit_certificate, unit_tls, vip
+from . import (
+    departure,
+    endpoints,
+    host,
+    mixed_releases,
+    renewal,
+    state,
+    unit_certificate,
+    unit_tls,
+    vip,
+)
 from . import spec as spec_
 from .client_urls import hosts_of, unregistered, urls_of
 from .client_urls import listen as listen
@@ -42,6 +52,10 @@ class ServiceIntent:
     """Its own health checks have passed in this run."""
     drain: loadbalancer.Lifecycle | None = None
     """What the pause action asks for: reason, deadline, force."""
+    closing: bool = False
+    """It is being removed, and is about to give its VIPs away (:mod:`charmkit.departure`)."""
+    gone: bool = False
+    """It is being removed, and nobody sends clients to it any more."""
     renews: bool = False
     """Apache is to take up another configuration (:mod:`charmkit.renewal`), out of rotation."""
 
@@ -64,9 +78,12 @@ def intent(why: Why, inputs: state.Inputs) -> ServiceIntent:
         paused = True
     elif action(why, 'resume') is not None:
         paused = False
+    departs = departure.decide(why, inputs, balanced=bool(load_balancers(inputs)))
     return ServiceIntent(
-        paused=paused,
+        paused=paused or departs.gone,
         removing=why.removing,
+        closing=departs.closing,
+        gone=departs.gone,
         time_passes=why.time_passes,
         healthy=inputs.seen.get(HEALTH) == '',
         drain=_drain_asked(pause) if pause is not None else None,
@@ -140,13 +157,16 @@ def serving_state(
     """Work it out for the service *spec*; *takes_up*: Apache has, or is about to have, what is wanted of it."""
     balancers = load_balancers(inputs)
     inputs, homeless = (inputs, ()) if balancers else vip.housed(inputs)
-    apis = [o.api for o in endpoints.every(spec, inputs) if o.api]
+    in_force: Mapping[str, int] | None = None if takes_up else inputs.memory.get(renewal.REQUESTS)
+    apis = [o.api for o in endpoints.every(spec, inputs, in_force) if o.api]
     lifecycle = _lifecycle(balancers, inputs, intent)
     drain = drains.drain(balancers, inputs.site.unit, lifecycle)
     addresses = listen(inputs)
     own = () if balancers else vip.placed(inputs)[0]
     apps = {
-        app.name: vip.App(app.port, app.silence, endpoints.size(spec, app, inputs).requests)
+        app.name: vip.App(
+            app.port, app.silence, endpoints.requests_at_once(spec, app, inputs, in_force)
+        )
         for app in spec.apps
     }
     out = intent.paused and (
@@ -164,7 +184,13 @@ def serving_state(
     in_force = unit_tls.before(tls, inputs)
     told = tls if takes_up else in_force
     mine = vip.part(
-        inputs, own, addresses, apps, time_passes=intent.time_passes, removing=intent.removing
+        inputs,
+        own,
+        addresses,
+        apps,
+        time_passes=intent.time_passes,
+        removing=intent.removing,
+        closing=intent.closing,
     )
     return ServingState(
         site=dataclasses.replace(
@@ -181,7 +207,9 @@ def serving_state(
         ),
         addresses=addresses,
         out_of_service=out,
-        announced=lifecycle.state == 'maintenance' if balancers else not inputs.options.get('vip'),
+        announced=lifecycle.state == 'maintenance'
+        if balancers
+        else intent.gone or not inputs.options.get('vip'),
         status=_status(intent, balancers, lifecycle, drain, out)
         or vip.misplaced(homeless)
         or mine.status,
@@ -322,6 +350,7 @@ def balanced(spec: spec_.ServiceSpec, inputs: state.Inputs) -> dict[str, dict[st
 
 
 _RENEWAL = loadbalancer.Lifecycle(state='drain', token='', reason=renewal.REASON)
+_REMOVED = state.Status('maintenance', 'is being removed')
 _PAUSED = state.Status('maintenance', 'paused: run the resume action to serve again')
 
 
@@ -332,6 +361,8 @@ def _status(
     drain: drains.Drain,
     out: bool,
 ) -> state.Status | None:
+    if intent.closing or intent.gone:
+        return _REMOVED
     if intent.paused and out:
         return _PAUSED
     if intent.paused:

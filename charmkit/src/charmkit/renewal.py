@@ -35,6 +35,8 @@ TURN = 'renewal'
 """In the application's data on the peer relation: the unit whose turn it is, and what it takes up."""
 NOTICE = 'notice'
 """Of the task that lets others notice that the health check fails."""
+REQUESTS = 'requests-at-once'
+"""In the unit's memory: how many it takes with what is in force, by application."""
 REASON = 'reload of Apache'
 """Why the unit drains, for the load balancers' status."""
 

@@ -12,6 +12,7 @@ from . import (
     config_files,
     consumers,
     daemons,
+    departure,
     front,
     host,
     memcached,
@@ -87,11 +88,12 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             **serving_state.app_data,
         },
         unheeded=serving_state.unheeded,
-        version=_upstream(installed),
+        version=archive.upstream(installed),
         memory={
             front.PAUSED: intent.paused,
             front.BALANCED: front.balanced(spec, inputs),
             vip.IN_FORCE: serving_state.vips,
+            **({departure.GONE: True} if intent.gone else {}),
             **source.memory,
             **trusted.memory,
             **serving_state.certificate.memory,
@@ -105,18 +107,20 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         ),
     )
     if unmet:
-        goes_on = _goes_on(found, why, inputs, intent)
+        goes_on = intent.closing or _goes_on(found, why, inputs, intent)
+        machine = webserver.going_on(spec, closing=intent.closing)
+        if not goes_on:
+            machine = _idle(spec, known=intent.gone)
         return dataclasses.replace(
             outset,
-            host=host.merge(
-                outset.host, serving_state.vrrp.unready, host.Host() if goes_on else _idle(spec)
-            ),
+            host=host.merge(outset.host, serving_state.vrrp.unready, machine),
             unit_data={
                 **outset.unit_data,
                 **vip.over(_published_to_peers(inputs), serving_state.vrrp.unit_data),
             },
             app_data={**outset.app_data, **vip.over(inputs.peers, serving_state.vrrp.app_data)},
             status=(*(map(_said_before, unmet) if goes_on else unmet), *outset.status),
+            tasks=departure.tasks(intent.closing),
             memory={**outset.memory, front.SERVED: goes_on},
         )
     ready = Ready(inputs, found, release, values.values, why.time_passes)
@@ -148,10 +152,16 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
                 commands=decision.commands,
                 services=running,
             ),
-            daemons.stop_times(spec),
+            daemons.drop_ins(spec),
             config_files.no_rules(spec, inputs),
             webserver.serve(
-                spec, inputs, serving_state, renews, running=serving, version=installed
+                spec,
+                inputs,
+                serving_state,
+                renews,
+                running=serving,
+                version=installed,
+                departs=intent.closing or intent.gone,
             )
             if spec.apps
             else host.Host(),
@@ -185,6 +195,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             *spec.notes(ready),
         ),
         tasks=(
+            *departure.tasks(intent.closing),
             *renews.tasks,
             *((webserver.ask(spec, inputs, serving_state),) if asks else ()),
             *(spec.tasks(ready) if decision.usable else ()),
@@ -195,6 +206,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             front.SERVED: decision.usable and not refusal,
             **serving_state.vrrp.memory,
             **renews.memory,
+            **webserver.memory(spec, inputs, renews),
             **spec.memory(ready),
         },
     )
@@ -215,11 +227,11 @@ def _goes_on(
     return at_work and not gone and not isinstance(why, Action)
 
 
-def _idle(spec: ServiceSpec) -> host.Host:
+def _idle(spec: ServiceSpec, *, known: bool = False) -> host.Host:
     agents = host.Host(
         services=tuple(host.SystemdService(d.name, 'stopped') for d in spec.daemons)
     )
-    return host.merge(webserver.idle(), agents) if spec.apps else agents
+    return host.merge(webserver.idle(known=known), agents) if spec.apps else agents
 
 
 def _published_to_peers(inputs: state.Inputs) -> dict[str, str]:
@@ -378,8 +390,3 @@ def _status(
     if waiting:
         out.append(state.Status('waiting', waiting))
     return tuple(out)
-
-
-def _upstream(version: str) -> str:
-    """The upstream part of a Debian version: ``2:25.1.0-2+deb12u1`` is ``25.1.0``."""
-    return version.rpartition(':')[2].partition('-')[0].partition('+')[0]

@@ -190,8 +190,11 @@ def _short(text: str, most: int = 300) -> str:
 
 
 def summary(statuses: Iterable[Status]) -> Status:
-    """The one status to show: the worst kind, with every message of that kind."""
-    every = [*statuses, Status('active')]
-    worst = min(every, key=lambda s: _WORST_FIRST.index(s.kind)).kind
-    messages = dict.fromkeys(s.message for s in every if s.kind == worst and s.message)
-    return Status(worst, '; '.join(messages))
+    """The one status to show: the worst kind, with the messages of that kind, and then of those less bad.
+
+    What is merely told of a unit that is active is left out of any other.
+    """
+    every = sorted([*statuses, Status('active')], key=lambda s: _WORST_FIRST.index(s.kind))
+    worst = every[0].kind
+    shown = (s for s in every if s.kind in (worst, *_WORST_FIRST[:-1]))
+    return Status(worst, '; '.join(dict.fromkeys(s.message for s in shown if s.message)))

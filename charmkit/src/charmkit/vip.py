@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import host, limits, state
-from .proxy import config, haproxy, keepalived, programs, vip_admission
+from .proxy import config, haproxy, keepalived, programs, vip_admission, vip_release
 from .relations import (
     ENDPOINT_TYPES,
     JUJUS_OWN,
@@ -104,7 +104,7 @@ def misplaced(homeless: tuple[str, ...]) -> state.Status | None:
         return None
     return state.Status(
         'blocked',
-        "option vip: in no network of this unit or a unit's own address, and not told to anybody: "
+        "option vip: in no network of this unit or a unit's own address, and not published: "
         + ' '.join(homeless),
     )
 
@@ -160,9 +160,13 @@ def part(
     *,
     time_passes: bool,
     removing: bool,
+    closing: bool = False,
 ) -> Part:
-    """Work it out for *vips*, none where load balancers stand before the units; arguments as of :func:`desired`."""
-    removing = removing or inputs.dying
+    """Work it out for *vips*, none where load balancers stand before the units; arguments as of :func:`desired`.
+
+    A unit that is being removed holds none, but while it is *closing*: then it is about to give them away.
+    """
+    removing = (removing or inputs.dying) and not closing
     unready = keepalived.ABSENT if removing else host.Host()
     if not vips:
         return Part(machine=absent(), unready=unready)
@@ -180,9 +184,20 @@ def part(
     if 'keepalived' in inputs.failed:
         speaks_to = vip_admission.read(inputs.my_peer_data).advertises_to
     said = vip_admission.Said(advertises_to=speaks_to, takes_part=found.joined and not removing)
+    machine = desired(
+        inputs,
+        vips,
+        addresses,
+        apps,
+        holds=found.joined and not removing,
+        closing=closing or removing,
+    )
+    if removing and _has_joined(inputs):
+        given_away = vip_release.release(v.address for v in vips)
+        machine, unready = host.merge(machine, given_away), host.merge(unready, given_away)
     return Part(
-        machine=desired(inputs, vips, addresses, apps, holds=found.joined and not removing),
-        unready=unready,
+        machine=machine,
+        unready=machine if closing else unready,
         unit_data={**request(addresses), **vip_admission.write(said)},
         app_data={vip_admission.MEMBERS: wire.dump(list(found.members))},
         status=state.Status('waiting', found.waiting) if found.waiting else None,
@@ -217,14 +232,18 @@ def desired(
     apps: Mapping[str, App],
     *,
     holds: bool = True,
+    closing: bool = False,
 ) -> host.Host:
-    """A haproxy for *apps* (by name) on *vips*, and keepalived if this unit is one of those that may hold them."""
+    """A haproxy for *apps* (by name) on *vips*, and keepalived if this unit is one of those that may hold them.
+
+    *closing*: each response says that its connection ends.
+    """
     unit = inputs.site.unit
     units = {unit: tuple(a for a in addresses if not a.startswith('127.')), **others(inputs)}
     hosts = _hosts(inputs, vips)
-    text = haproxy.render(haproxy_config(unit, vips, units, apps, hosts))
+    text = haproxy.render(haproxy_config(unit, vips, units, apps, hosts, closing=closing))
     files = host.Host(
-        packages=frozenset({'haproxy', 'keepalived'}),
+        packages=frozenset({'haproxy', 'keepalived', vip_release.PACKAGE}),
         files=(
             *(host.File(path=path, content=items) for path, items in text.lists.items()),
             host.File(
@@ -254,6 +273,8 @@ def haproxy_config(
     units: Mapping[str, tuple[str, ...]],
     apps: Mapping[str, App],
     names: Iterable[str],
+    *,
+    closing: bool = False,
 ) -> config.Config:
     """One frontend for each application on every VIP, and all units behind it.
 
@@ -274,6 +295,7 @@ def haproxy_config(
                 ),
                 denied_paths=config.HIDDEN_PATHS,
                 small_bodies=not app.bulk,
+                closing=closing,
             )
             for name, app in apps.items()
         ),

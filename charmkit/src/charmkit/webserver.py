@@ -16,8 +16,9 @@ def serve(
     *,
     running: bool,
     version: str,
+    departs: bool = False,
 ) -> host.Host:
-    """Apache with the applications of *spec*; as long as they are out of service, those who ask hear that."""
+    """Apache with the applications of *spec*. Who asks hears that they are out of service, or it *departs*."""
     unannounced = not running and not serving_state.announced
     return host.merge(
         apache.desired(
@@ -29,7 +30,7 @@ def serve(
             certificate=_certificate(serving_state),
         ),
         _no_certificate(inputs, serving_state),
-        apache.drain(unannounced or renews.fails),
+        apache.drain(unannounced or renews.fails or departs),
     )
 
 
@@ -41,12 +42,17 @@ def ports(spec: ServiceSpec, serving_state: front.ServingState) -> frozenset[int
     return frozenset((*plain, *secure, *(s.port for s in spec.served)))
 
 
-def idle() -> host.Host:
-    """Out of service for want of something: it may have served until now, and nobody knows."""
+def going_on(spec: ServiceSpec, *, closing: bool) -> host.Host:
+    """It goes on as it is; those who ask hear how it is, or that it is *closing*."""
+    return apache.drain(closing) if spec.apps else host.Host()
+
+
+def idle(*, known: bool = False) -> host.Host:
+    """Out of service for want of something: it may have served until now. *known*: nobody has to notice any more."""
     api = host.SystemdService(
         apache.SERVICE,
         'stopped',
-        linger_s=loadbalancer.NOTICE_S,
+        linger_s=0 if known else loadbalancer.NOTICE_S,
         configured_by=apache.DROP_IN,
     )
     return host.merge(apache.drain(True), host.Host(services=(api,)))
@@ -78,11 +84,24 @@ def renew(
             balancers=tuple(balancers),
             vip=not balancers and bool(inputs.options.get('vip')),
         ),
-        paused=intent.paused,
+        paused=intent.paused or intent.closing,
         healthy=intent.healthy,
         refused=not wanted.configuration_of(apache.SERVICE).isdisjoint(inputs.refused),
         failed=apache.SERVICE in inputs.failed,
     )
+
+
+def memory(
+    spec: ServiceSpec, inputs: state.Inputs, renews: renewal.Renewal
+) -> dict[str, dict[str, int]]:
+    """What the next runs are to know: how many requests each application takes at once with what is in force."""
+    if not (renews.taken_up and spec.apps):
+        return {}
+    return {
+        renewal.REQUESTS: {
+            app.name: endpoints.requests_at_once(spec, app, inputs) for app in spec.apps
+        }
+    }
 
 
 def ask(

@@ -91,6 +91,17 @@ def test_an_agent_has_its_daemons_and_nothing_of_an_apis():
     assert state.summary(desired.status).kind == 'active'
 
 
+def test_one_that_waits_for_messages_is_started_again_for_as_long_as_it_takes():
+    # What ends once, such as what makes bridges, systemd refuses with Restart=always.
+    waits = service.Daemon('waits', consumes=True)
+    spec = dataclasses.replace(SPEC, daemons=(service.Daemon('ends-once'), waits))
+    made = {f.path: f.content for f in api.run(spec, HOOK, READY).host.files}
+    (drop_in,) = [path for path in made if path.startswith('/etc/systemd/system/')]
+    assert drop_in == '/etc/systemd/system/waits.service.d/restart.conf'
+    assert '[Unit]\nStartLimitIntervalSec=0\n' in made[drop_in]
+    assert '[Service]\nRestart=always\n' in made[drop_in]
+
+
 def test_its_daemons_stop_while_it_has_not_what_it_needs():
     desired = api.run(SPEC, HOOK, WAITING)
     assert states(desired) == {'agentd': 'stopped'}

@@ -296,7 +296,9 @@ SHOWN = {
     ('seen', 'up'),
     [
         ({}, True),
+        ({'NRestarts': '7'}, True),
         ({'ActiveState': 'activating', 'SubState': 'start'}, True),
+        ({'ActiveState': 'activating', 'SubState': 'start', 'NRestarts': '1'}, False),
         ({'ActiveState': 'activating', 'SubState': 'auto-restart'}, False),
         ({'ActiveState': 'failed', 'SubState': 'failed'}, False),
     ],

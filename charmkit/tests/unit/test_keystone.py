@@ -229,6 +229,14 @@ def test_who_only_asks_where_keystone_is_gets_no_account_and_no_place_in_the_cat
     assert found == keystone.AuthEndpoint('http://10.1.0.4:5000/v3', 'North')
 
 
+def test_several_roles_are_asked_for():
+    asked = keystone.request(
+        relation(dict(keystone.need_auth_endpoint('member', 'reader').request(SITE)))
+    )
+    assert isinstance(asked, keystone.Request)
+    assert asked.roles == ('member', 'reader')
+
+
 @pytest.mark.parametrize('bag', [{}, {'internal_host': '10.1.0.4'}, {'internal_port': '5000'}])
 def test_who_asks_where_keystone_is_waits_until_it_is_told(bag: dict[str, str]):
     assert keystone.need_auth_endpoint().read((answered(bag),), SITE) is None

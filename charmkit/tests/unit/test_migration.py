@@ -53,6 +53,17 @@ def test_it_does_not_migrate_again_for_what_was_migrated():
     assert got.usable
 
 
+def test_what_was_migrated_stays_said_whoever_leads():
+    for given in (inputs(app=OLD), inputs('x/1', app=OLD), inputs(app=OLD, other=NEW)):
+        said = migration.read(decide(given, OLD).app_data[migration.KEY])
+        assert said is not None
+        assert said.release == (31 if given.peer_units['x/9'] else 26)
+    # Of other databases nothing is known, and what was said of these is not taken back.
+    elsewhere = dataclasses.replace(OLD, databases='elsewhere')
+    follower = decide(inputs('x/1', leader=False, app=OLD), elsewhere)
+    assert migration.read(follower.app_data[migration.KEY]) == OLD
+
+
 def test_a_new_leader_does_not_repeat_what_its_predecessor_did():
     assert lines(decide(inputs('x/1', app=OLD), OLD)) == []
 

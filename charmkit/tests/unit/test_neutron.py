@@ -46,6 +46,18 @@ def test_metadata_agents_read_what_nova_says():
     assert 's3cret' not in repr(found)
 
 
+def test_what_is_not_said_is_as_usual():
+    ready = {'neutron-api-ready': neutron.settings_databag(SETTINGS)['neutron-api-ready']}
+    found = neutron.plugin_api().read(said(ready), SITE)
+    assert found
+    assert (found.tunnels, found.dns_domain, found.region) == ((), '', '')
+    assert (found.l2_population, found.mtu) == (False, neutron.Settings().mtu)
+    bag = neutron.metadata_databag(METADATA, 'RegionOne')
+    del bag['nova-metadata-port']
+    heard = neutron.metadata().read(said(bag), SITE)
+    assert heard and heard.port == 8775
+
+
 def contributed(bag: Mapping[str, str], service: str) -> subordinate.Contribution:
     """What a subordinate that says *bag* has for the files of *service*."""
     found = subordinate.need('any', service).read(said(bag), SITE)

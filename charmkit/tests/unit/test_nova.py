@@ -64,6 +64,13 @@ def test_a_compute_hears_what_the_controller_tells(controller: nova.Controller):
     assert heard(nova.databag(controller)) == controller
 
 
+def test_where_the_network_is_may_have_its_newer_name():
+    said = {k: v for k, v in nova.databag(CONTROLLER).items() if k != 'quantum_url'}
+    found = heard({**said, 'neutron_url': 'http://10.0.0.17:9696'})
+    assert found is not None
+    assert found.network_url == 'http://10.0.0.17:9696'
+
+
 def test_the_controller_hears_what_a_compute_tells():
     assert known(u1=nova.present(COMPUTE)) == ((COMPUTE,), ())
 

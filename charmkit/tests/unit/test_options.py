@@ -342,3 +342,9 @@ def test_words_are_of_a_kind_and_each_is_there_once(text: str, good: bool):
 def test_a_site_has_none_of_the_options_that_only_an_api_can_have():
     left_out = {o.name for o in options.API} - {o.name for o in options.WEBSITE}
     assert left_out == {'region', 'cors-allowed-origins', 'policy-overrides', 'config-flags'}
+
+
+def test_a_count_is_a_whole_number_within_its_limits_and_nothing_else():
+    kind = options.count(2, 5, or_zero=True)
+    assert kind.juju == 'int'
+    assert [n for n in range(-1, 8) if kind.good(n)] == [0, 2, 3, 4, 5]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import signal
 import time
 from collections.abc import Iterable
 
@@ -35,6 +36,38 @@ def test_a_process_is_known_by_its_words_and_its_program(
 
 def test_renewing_what_is_not_there_is_no_success():
     assert processes.recycle('wsgi:nobody-is-this') != ''
+
+
+@pytest.mark.parametrize(('serves', 'ended'), [(True, [1, 2, 3]), (False, [1, 2])])
+def test_the_half_that_serves_stays_as_long_as_the_new_one_does_not(
+    monkeypatch: pytest.MonkeyPatch, serves: bool, ended: list[int]
+) -> None:
+    there, killed, clock = {1, 2, 3}, list[int](), [0.0]
+
+    def kill(pid: int, number: int) -> None:
+        assert number == signal.SIGUSR1
+        killed.append(pid)
+        there.discard(pid)
+        there.add(pid + 10)
+
+    def serving(pids: Iterable[int]) -> int:
+        return sum(serves or pid < 10 for pid in pids)
+
+    def sleep(seconds: float) -> None:
+        clock[0] += seconds
+
+    def of(_: str) -> frozenset[int]:
+        return frozenset(there)
+
+    monkeypatch.setattr(processes, '_of', of)
+    monkeypatch.setattr(processes, '_serving', serving)
+    monkeypatch.setattr('os.kill', kill)
+    monkeypatch.setattr(time, 'monotonic', lambda: clock[0])
+    monkeypatch.setattr(time, 'sleep', sleep)
+    said = processes.recycle('wsgi:demo')
+    assert killed == ended
+    assert (said == '') is serves
+    assert serves or said.endswith('see /var/log/openstack-apache/demo-error.log')
 
 
 OLD, LOADING, SERVING = frozenset({1, 2}), frozenset({3, 4}), frozenset({3, 5})

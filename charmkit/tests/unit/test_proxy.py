@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from charmkit.proxy import config, haproxy, keepalived
+from charmkit.proxy import config, haproxy, keepalived, programs
 from syrupy.assertion import SnapshotAssertion
 
 PLAIN = config.Frontend(name='plain', binds=(config.Bind('10.0.0.9', 80),), backend='plain')
@@ -136,3 +136,17 @@ def test_keepalived_takes_up_its_file_and_without_a_part_it_has_none():
     assert (file.notify, file.mode) == (('keepalived',), 0o640)
     assert {s.name: (s.state, s.on_change) for s in wanted.services}['keepalived'] == ('running', 'reload')  # fmt: skip
     assert keepalived.desired(None, 8799) == keepalived.ABSENT
+
+
+def test_a_program_that_is_killed_is_started_again_at_once_and_as_often_as_that_may_be():
+    written = {
+        file.path: {*file.content.splitlines()}
+        for wanted in (programs.beside_haproxy(), programs.beside_keepalived(8404))
+        for file in wanted.files
+    }
+    assert {'Restart=always', 'RestartSec=100ms', 'StartLimitIntervalSec=0'} <= written[
+        programs.HAPROXY_DROP_IN
+    ]
+    assert {'Restart=always', 'RestartSec=1', 'StartLimitIntervalSec=0'} <= written[
+        programs.KEEPALIVED_DROP_IN
+    ]

@@ -42,6 +42,14 @@ def test_what_an_existing_broker_answers_is_enough():
     assert 'p@/w' not in repr(broker)
 
 
+def test_a_virtual_host_of_ones_own_is_asked_for_and_used():
+    need = rabbitmq.need('nova', 'cells')
+    assert need.request(SITE)['vhost'] == 'cells'
+    broker = need.read(answered({'private-address': '10.0.0.1', 'password': 'pw'}), SITE)
+    assert broker
+    assert broker.transport_url.endswith(':5672/cells')
+
+
 def test_members_that_have_not_answered_yet_are_left_out():
     full = {'hostname': '10.0.0.1', 'password': 'pw'}
     broker = NEED.read(answered({'private-address': '10.0.0.9'}, full), SITE)

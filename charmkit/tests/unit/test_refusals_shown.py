@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from charmkit import state
 from charmkit.relations import Databag, Relation, cinder, mysql, nova, rabbitmq
 
 TOO_LONG = '!' + 'x' * 300
@@ -52,3 +53,18 @@ def test_eighty_characters_and_no_more(refuses: Callable[[Databag], str], key: s
     shown = refuses({key: TOO_LONG})
     assert f"'!{LESS}'" in shown
     assert refuses({key: f'!{LESS}'}) == shown
+
+
+def test_what_is_worst_comes_first_and_hides_nothing_that_is_less_bad():
+    said = [
+        state.Status('active', '4 frontends'),
+        state.Status('waiting', 'waiting for shared-db to grant demo'),
+        state.Status('maintenance', 'paused'),
+        state.Status('blocked', 'the disk is full'),
+        state.Status('waiting', 'waiting for shared-db to grant demo'),
+    ]
+    everything = 'the disk is full; paused; waiting for shared-db to grant demo'
+    assert state.summary(said) == state.Status('blocked', everything)
+    assert state.summary(said[:3]).message == 'paused; waiting for shared-db to grant demo'
+    assert state.summary(said[:1]) == said[0]
+    assert state.summary(()) == state.Status('active')

@@ -148,6 +148,31 @@ def test_a_unit_in_rotation_reloads_apache_out_of_rotation_and_comes_back() -> N
     assert lb.lifecycle['state'] == 'ready'
 
 
+def requests_at_once(said: state.Desired) -> int:
+    """How many the load balancer is told to send."""
+    (endpoint,) = json.loads(said.unit_data[5]['endpoints'])
+    return endpoint['maxconn']
+
+
+def test_the_load_balancer_is_told_how_many_requests_it_takes_with_what_is_in_force() -> None:
+    unit, lb = Unit(), Balancer()
+    unit.in_rotation(lb)
+    two = requests_at_once(unit.run(lb, workers=2))
+    for grant, *acks in (('', 'ready', 'ready'), ('queued', '', ''), ('granted', 'draining', '')):
+        lb.grant, lb.acks = grant, tuple(acks)
+        assert requests_at_once(unit.run(lb, workers=4)) == two
+    lb.acks = ('drained', 'drained')
+    assert requests_at_once(unit.run(lb, workers=4)) == 2 * two
+    assert unit.reloaded
+    lb.acks = ('ready', 'ready')
+    unit.run(lb, workers=4)
+    unit.machine.failing = frozenset({'apache2'})
+    lb.grant, lb.acks = '', ('ready', 'ready')
+    unit.run(lb, workers=8)
+    lb.grant, lb.acks = 'granted', ('drained', 'drained')
+    assert requests_at_once(unit.run(lb, workers=8)) == 2 * two, 'it has not come up with that'
+
+
 def test_what_never_served_takes_it_up_at_once() -> None:
     unit, lb = Unit(), Balancer()
     unit.run(lb)
@@ -381,10 +406,12 @@ class Application:
         if name == self.leader:
             self.app = dict(desired.app_data['peers'])
         down = f'write {apache.DRAIN_FILE}'
-        if unit.reloaded and down in unit.steps and not machine.failing:
+        well = not (machine.failing or machine.web)
+        if unit.reloaded and down in unit.steps and well:
             assert unit.steps.index(down) < unit.steps.index('reload apache2')
             assert machine.clock - slept >= loadbalancer.NOTICE_S
-            assert unit.steps[-1] == f'remove {apache.DRAIN_FILE}'
+            after = unit.steps[unit.steps.index('reload apache2') :]
+            assert f'remove {apache.DRAIN_FILE}' in after
             self.fallen.append(name)
         return desired
 
@@ -462,6 +489,26 @@ def test_a_unit_that_does_not_come_up_gives_its_turn_to_the_next() -> None:
     assert f'remove {apache.DRAIN_FILE}' in app.units['demo/0'].steps
     app.run('demo/1')
     assert app.fallen[-1] == 'demo/1'
+
+
+def test_a_unit_with_a_vip_that_is_not_well_after_it_comes_back_by_itself_once_it_is() -> None:
+    app = Application()
+    app.settled()
+    app.workers = 3
+    app.run('demo/0')
+    app.run('demo/1')
+    machine = app.units['demo/0'].machine
+    machine.web = lambda _: HttpResponse(503)
+    said = app.run('demo/0')
+    assert state.summary(said.status).kind == 'blocked'
+    assert apache.DRAIN_FILE in machine.seen.paths
+    machine.web = None
+    app.run('demo/0', TIME)
+    assert apache.DRAIN_FILE not in machine.seen.paths
+    assert app.run('demo/0').status == ()
+    assert WAITS not in app.bags['demo/0']
+    app.run('demo/1')
+    assert app.app.get(TURN, '').startswith(('demo/1', 'demo/2')) or 'demo/1' in app.fallen
 
 
 def at_once(*_: object) -> str:

@@ -313,6 +313,7 @@ def test_a_vip_brings_a_haproxy_that_knows_each_application() -> None:
     inputs = known(site=site, options={'vip': '10.0.0.9'})
     found = front.serving_state(bulk, inputs, front.intent(HOOK, inputs))
     size = front.endpoints.size(bulk, bulk.apps[0], inputs).requests
+    assert size == 4 * front.endpoints.size(SPEC, SPEC.apps[0], inputs).requests
     assert found.vips == '10.0.0.9'
     assert found.settled
     assert found.vrrp.machine == vip.desired(
@@ -329,7 +330,7 @@ def test_a_vip_brings_a_haproxy_that_knows_each_application() -> None:
 NOWHERE = '192.0.2.9'
 MISPLACED = state.Status(
     'blocked',
-    f"option vip: in no network of this unit or a unit's own address, and not told to anybody: {NOWHERE}",
+    f"option vip: in no network of this unit or a unit's own address, and not published: {NOWHERE}",
 )
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
-from charmkit import options, settings
+from charmkit import host, options, relations, service, settings, state
+from charmkit.why import Hook
 
 
 @pytest.mark.parametrize(
@@ -43,6 +47,14 @@ def test_what_is_there_once_is_read_with_its_line(text: str, data: object, lines
         assert settings.yaml_map(text) == data
 
 
+def test_a_long_text_is_not_taken_for_a_deep_one():
+    text = ''.join(f'rule_{n}: [a, [b]]\n' for n in range(100))
+    assert len(settings.yaml_lines(text)[0]) == 100
+    deep = 'a: ' + '[' * 17 + ']' * 17
+    with pytest.raises(ValueError, match='nested too deeply'):
+        settings.yaml_lines(deep)
+
+
 def test_rules_and_sections_that_are_there_twice_are_told():
     with pytest.raises(ValueError, match="line 2: 'get_image' is in line 1 already"):
         settings.rules('get_image: "@"\nget_image: "!"\n')
@@ -72,3 +84,25 @@ def test_the_last_good_value_stays_and_the_option_is_named(
     assert refused.startswith(f'option {name}: ')
     assert 'stays in force' in refused
     assert f'({said})' in refused
+
+
+def machine(**chosen: Any) -> host.Host:
+    """What a service that needs nobody wants of its machine."""
+    spec = service.ServiceSpec(
+        name='demo', user='demo', packages=('demo-api',), needs=(),
+        apps=(service.WsgiApp('demo-api', '/usr/bin/demo', 8778, type='demo'),), config={},
+    )  # fmt: skip
+    site = relations.Site(unit='demo/0', leader=True, address='10.0.0.2')
+    inputs = state.Inputs(site=site, options=chosen, versions={'demo-api': '1.0-1'})
+    return service.desired_state(spec, Hook('config-changed'), inputs).host
+
+
+def test_rules_of_the_operator_are_a_file_that_only_the_service_can_read():
+    (file,) = [
+        f
+        for f in machine(**{'policy-overrides': 'get_images: "@"'}).files
+        if json.dumps('get_images') in f.content
+    ]
+    assert json.loads(file.content) == {'get_images': '@'}
+    assert (file.path, file.group, file.mode) == ('/etc/demo/policy.d/charm.yaml', 'demo', 0o640)
+    assert file.path in {absent.path for absent in machine().absent}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from charmkit import front, idle, relations, service, state, vip
+from charmkit import departure, front, idle, relations, service, state, vip
 from charmkit.proxy import keepalived, vip_admission
 from charmkit.relations import Databag, mysql
 from charmkit.why import Hook
@@ -465,6 +465,7 @@ def test_a_unit_that_goes_passes_its_vip_on_first(granted: Databag | None, why: 
         why,
         dying=why.name != 'stop',
         memory={vip_admission.JOINED: True, front.SERVED: True},
+        seen={departure.NOTICE: True} if why.name != 'stop' else {},
     )
     assert states(found)['keepalived'] == 'stopped'
     assert keepalived.PATH in {a.path for a in found.host.absent}

@@ -21,6 +21,8 @@ from charmkit.relations import keystone, wire
 KEY = 'rotations'
 GRACE_S = 3600
 """How long the former account of a service stays good unless the operator says otherwise, in seconds."""
+LEAST_GRACE_S = 60
+"""In so much less all units of the service may not have heard of the new one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +62,11 @@ def renewed(rotations: Rotations, name: str, now: float, grace_s: float) -> dict
 def refusal(rotations: Rotations, name: str, now: float, grace_s: float) -> str:
     """Why *name* is not to be renewed now; '' if it may be."""
     left = rotations.get(name, Rotation()).until - now
+    if name not in (catalogue.ADMIN, catalogue.CHARM) and 0 < grace_s < LEAST_GRACE_S:
+        return (
+            f'grace={int(grace_s)} is too short for the units of {name} to hear of the new account: '
+            f'at least {LEAST_GRACE_S}, or 0, which ends the former one at once'
+        )
     if name in (catalogue.ADMIN, catalogue.CHARM) or left <= 0 or not grace_s:
         return ''
     return (

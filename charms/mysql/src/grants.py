@@ -185,18 +185,23 @@ def hashed(password: str) -> str:
     return '*' + sha1(sha1(password.encode())).hex().upper()
 
 
-def plan(want: Desired, seen: Observed, keys: Keys) -> tuple[Statement, ...]:
+def plan(
+    want: Desired, seen: Observed, keys: Keys, *, departed: bool = True
+) -> tuple[Statement, ...]:
     """Statements that take the server's accounts from *seen* to *want*; none when they agree.
 
-    An account that is wanted gets its passwords back when they are not those of *keys*, whoever changed them.
+    An account that is wanted gets its passwords back when they are not those of *keys*, whoever changed them. Of a
+    user that is asked for, accounts at other addresses than its units' are dropped when *departed* says so: Juju tells
+    of a unit that departs while that one still serves.
     """
+    users = set[str]() if departed else {a.user for a in want.accounts}
     ours = frozenset(a for a, ways in seen.accounts.items() if keys.known(a.user) & {*ways})
     return (
         *_databases(want, seen),
         *_accounts(want, seen, keys),
         *(_grant(g) for g in sorted(want.grants - (seen.grants - seen.partial))),
         *(_revoke(g) for g in sorted(seen.grants - want.grants) if g.account in want.accounts),
-        *(_drop(a) for a in sorted(ours - want.accounts)),
+        *(_drop(a) for a in sorted(ours - want.accounts) if a.user not in users),
     )
 
 

@@ -222,6 +222,7 @@ def _with_clients(
         ),
         inputs.fresh,
         emptied=action(why, 'restore') is not None,
+        departed=why.time_passes,
         makes=role.makes,
         own=role.clustered or bool(inputs.of(tcp_service.ENDPOINT)),
         sst_password=member.passwords(inputs).values.get(member.SST, '') if role.clustered else '',

@@ -80,6 +80,8 @@ class Converge:
     """Random: what new generations are made of."""
     emptied: bool = False
     """A backup was restored: what was not marked with a table is not what it was."""
+    departed: bool = True
+    """Units that have departed are done by now: see :func:`grants.plan`."""
     makes: bool = True
     """It is on this unit to make what is missing; else another member of the cluster does, and this one looks."""
     sst_password: str = dataclasses.field(default='', repr=False)
@@ -121,7 +123,7 @@ class Converge:
         if self.makes:
             if self.own:
                 yield from own_accounts.statements(seen, self.sst_password)
-            yield from grants.plan(self.want, seen, self.keys)
+            yield from grants.plan(self.want, seen, self.keys, departed=self.departed)
             if not self.replicas:
                 yield from replicas.accounts(seen.accounts, frozenset(), '')
             # Where nobody asks for a database nobody needs it.

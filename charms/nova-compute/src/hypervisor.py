@@ -27,10 +27,8 @@ After={LIBVIRT}.service
 Wants={LIBVIRT}.service
 
 [Service]
-# Without libvirt it ends with 0, and nothing would start it again.
+# Without libvirt it ends, with 0.
 ExecStartPre=/usr/bin/timeout 60 /bin/sh -c '{_RESPONDS}'
-Restart=always
-RestartSec=5
 TimeoutStartSec=180
 """
 # /dev is empty again after each restart of a container.

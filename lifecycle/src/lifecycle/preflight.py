@@ -138,7 +138,7 @@ def _of_base(seen: Observed, app: Application, base: str) -> Iterator[Finding]:
                 application=app.name,
                 blocking=False,
                 sentence=f'the charm of {name} has no lifecycle.yaml: whether it supports {base} is not known',
-                cure='its units are added and removed one by one; see to it that it bears that',
+                cure='its units are added and removed one by one; make sure that it supports that',
             )
     for words in app.declaration.may_not_mix:
         yield Finding(
@@ -238,7 +238,7 @@ def _of_company(app: Application) -> Iterator[Finding]:
             application=app.name,
             blocking=False,
             sentence=f'{app.name} has {_many(ready)} ready: should that fail meanwhile, nothing serves',
-            cure=f'juju add-unit {app.name}, if its charm bears two',
+            cure=f'juju add-unit {app.name}, if its charm supports two',
         )
     for endpoint, why in app.declaration.mix_needs.items():
         if not app.related.get(endpoint):

@@ -57,6 +57,13 @@ def test_a_page_is_the_same_each_time(snapshot: Any):
     assert rendered(story.summarise([*RUN, event(130, 'stop', said='interrupted')])) == snapshot
 
 
+def test_a_long_run_has_its_time_written_every_four_hours():
+    text = rendered(story.summarise([event(0, 'begin'), event(30 * 3600, 'end')]))
+    written = re.findall(r'>(\d+ h \d+ min)<', text)
+    assert {'4 h 0 min', '8 h 0 min', '28 h 0 min'} <= {*written}
+    assert '1 h 0 min' not in written
+
+
 def test_a_journal_without_a_line_is_a_page():
     assert 'Cut off' in rendered(story.summarise([]))
 

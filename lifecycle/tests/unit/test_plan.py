@@ -200,11 +200,40 @@ def test_no_load_balancer_stands_in_the_way_unless_it_is_accepted():
     assert preflight.blocking(every) == ()
 
 
+def test_a_load_balancer_that_does_not_say_whom_it_sends_requests_stands_in_the_way():
+    silent = admission.Admission('unbalanced', 'lb knows no drain')
+    assert found(changed(application(), 1, admission=silent))['keystone.balancer'].sentence == (
+        'the load balancer of keystone does not say whom it sends requests: lb knows no drain'
+    )
+
+
+def test_what_is_accepted_is_shown_with_the_reason():
+    alone = application(related={})
+    kept = record.with_skip(record.EMPTY, 'keystone.balancer', 'nobody uses it')
+    seen = model(alone, kept=kept)
+    made = plan.plan(seen, TARGET)
+    text = [*shown.table(seen, made, preflight.findings(seen, made)).splitlines()]
+    at = text.index('Accepted:')
+    assert text[at + 1].startswith('  keystone.balancer: keystone has no load balancer')
+    assert text[at + 2] == '    nobody uses it'
+    assert 'In the way:' not in text
+
+
 def test_an_application_that_was_begun_is_not_looked_at_again():
     started = record.Started(base='debian@12', units=2, old=('keystone/0', 'keystone/1'))
     kept = record.with_started(record.EMPTY, 'keystone', started)
     ill = model(changed(application(), 1, workload='blocked'), kept=kept)
     assert preflight.findings(ill, plan.plan(ill, TARGET)) == ()
+
+
+def test_a_charm_whose_file_is_not_known_is_the_folder_of_its_name():
+    seen = model(application(charm='keystone-k8s'))
+    (refresh,) = [
+        step
+        for step in plan.plan(seen, Target(charms='/c', digest='1')).steps
+        if step.verb == 'refresh'
+    ]
+    assert refresh.command == 'juju refresh keystone --path /c/keystone-k8s'
 
 
 def test_a_plan_is_shown(snapshot: Any):
@@ -288,6 +317,42 @@ def test_bases_are_read_without_their_risk():
     assert observed.base_of({'name': 'ubuntu', 'channel': '24.04/stable'}) == 'ubuntu@24.04'
 
 
+def test_subordinates_are_read_below_their_principals_and_are_on_their_machines():
+    status = {
+        'model': {'name': 'm'},
+        'machines': {'0': {'base': {'name': 'debian', 'channel': '12/stable'}}},
+        'applications': {
+            'keystone': {
+                'units': {
+                    'keystone/0': {
+                        'machine': '0',
+                        'workload-status': {'current': 'active', 'message': 'serves'},
+                        'juju-status': {
+                            'current': 'executing',
+                            'message': 'running update-status hook',
+                        },
+                        'subordinates': {
+                            'telegraf/3': {
+                                'workload-status': {'current': 'blocked', 'message': 'no rules'},
+                                'juju-status': {'current': 'idle'},
+                            }
+                        },
+                    }
+                }
+            },
+            'telegraf': {'subordinate-to': ['keystone']},
+        },
+    }
+    apps = observed.read(status).applications
+    (above,), (below,) = apps['keystone'].units, apps['telegraf'].units
+    assert (apps['keystone'].subordinate, apps['telegraf'].subordinate) == (False, True)
+    assert above.subordinates == ('telegraf/3',)
+    assert (above.message, above.doing) == ('serves', 'running update-status hook')
+    assert (below.name, below.base, below.workload, below.message, below.agent) == (
+        'telegraf/3', 'debian@12', 'blocked', 'no rules', 'idle',
+    )  # fmt: skip
+
+
 # --- What a charm declares.
 
 
@@ -308,7 +373,9 @@ def test_a_declaration_is_read():
         ('version: 1\nway: own\nways: [replace]', 'own is not among its ways: replace'),
         ('version: 1\nprovides: [Not A Name]', 'lower-case letters'),
         ('version: 1\nreleases: {debian: zed}', 'must be a base, such as debian@13'),
-        ('version: 1\nactions: {expand: "x; rm -rf /"}', 'lower-case letters'),
+        ('version: 1\nactions: {expand: "x; rm -rf /"}', 'actions: expand: x; rm -rf /: must be'),
+        (f'version: 1\n{"x" * 100}: 1', f'lifecycle.yaml: {"x" * 39}…: no such key'),
+        (f'version: {"x" * 100}', f'version: {"x" * 39}… is not known'),
         ('version: 1\nafter: ' + str(['x'] * 65), 'a list of at most 64'),
         ('version: 1\n#' + 'x' * 40000, 'longer than'),
     ],

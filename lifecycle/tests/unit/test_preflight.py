@@ -72,6 +72,14 @@ def test_an_endpoint_that_is_kept_out_of_the_catalogue_is_nobodys_way():
     assert one.key == 'placement_internal_url'
 
 
+def test_names_that_are_too_long_are_cut():
+    relation = told(f'{"k" * 100}_host', '10.1.2.3', endpoint='e' * 100)
+    assert bypass.mentions('glance/0', relation, ()) == ()  # What is cut is no such key.
+    relation = told('k' * 100, 'http://10.1.2.3/', endpoint='e' * 100)
+    (one,) = bypass.mentions('glance/0', relation, ())
+    assert (one.endpoint, one.key) == ('e' * 59 + '…', 'k' * 59 + '…')
+
+
 @given(st.text(max_size=300), st.text(max_size=20))
 def test_any_value_is_read(value: str, key: str):
     for one in bypass.mentions('glance/0', told(key, value), ()):
@@ -98,7 +106,8 @@ def test_who_is_told_a_units_own_address_stands_in_the_way():
     found = preflight.findings(seen, plan.plan(seen, FORWARD.target, ['keystone']))
     (one,) = [one for one in found if 'bypass' in one.id]
     assert one.id == 'keystone.bypass.glance.identity'
-    assert one.blocking
+    assert (one.application, one.blocking) == ('keystone', True)
+    assert 'juju status --relations keystone' in one.cure
     assert one.sentence == (
         'glance/0 has http://10.1.2.1:5000 in auth_host of identity: that is keystone/1 itself, not lb: '
         'who uses it is lost when that unit goes'

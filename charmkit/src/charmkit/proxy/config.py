@@ -80,6 +80,8 @@ class Frontend:
     """``..`` in a path is part of a name, and not a step up: names of objects may have it."""
     small_bodies: bool = False
     """Take bodies of up to one buffer in whole before a server is given the request."""
+    closing: bool = False
+    """Each response says that its connection ends."""
     proxy_protocol_from: tuple[str, ...] = ()
     """Networks that begin each connection with the PROXY protocol."""
     forwarded_from: tuple[str, ...] = ()

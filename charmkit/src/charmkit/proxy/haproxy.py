@@ -221,9 +221,8 @@ def _frontend(f: config.Frontend, first: tuple[str, ...], lists: rules.Lists) ->
     if f.mode == 'http':
         lines += (*edge.logged(f), *rules.http(f, lists))
         # A unit that gives its VIPs away: a client whose connection ends makes the next one elsewhere.
-        lines.append(
-            f'http-after-response set-header connection close if {{ nbsrv({SELF}) lt 1 }}'
-        )
+        when = '' if f.closing else f' if {{ nbsrv({SELF}) lt 1 }}'
+        lines.append(f'http-after-response set-header connection close{when}')
     lines.append(f'default_backend {f.backend}')
     return f'frontend {f.name} from {f.mode}\n' + ''.join(f'    {line}\n' for line in lines)
 

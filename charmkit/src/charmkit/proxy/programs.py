@@ -14,7 +14,7 @@ AWAIT = f'{FOLDER}/await-configuration'
 _CHECK = f'{FOLDER}/follow-ready'
 HAPROXY_DROP_IN = '/etc/systemd/system/haproxy.service.d/openstack.conf'
 KEEPALIVED_DROP_IN = '/etc/systemd/system/keepalived.service.d/openstack.conf'
-_NOTE = '# Written by the charm: changes are lost.\n'
+NOTE = '# Written by the charm: changes are lost.\n'
 
 ASK = """\
 def ask(command):
@@ -98,7 +98,7 @@ sys.exit('haproxy has not taken up its configuration: see journalctl -u haproxy'
 """
 
 _HAPROXY = (
-    _NOTE
+    NOTE
     + """\
 # Killed, it is back in a tenth of a second, as often as that may be. A reload ends when it is over.
 [Unit]
@@ -118,7 +118,7 @@ ExecReload={wait}
 )
 
 _KEEPALIVED = (
-    _NOTE
+    NOTE
     + """\
 [Unit]
 StartLimitIntervalSec=0
@@ -172,7 +172,7 @@ while True:
 """
 
 _CHECK_UNIT = (
-    _NOTE
+    NOTE
     + """\
 [Unit]
 Description=Tells keepalived whether haproxy is ready

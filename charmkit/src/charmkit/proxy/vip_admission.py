@@ -99,11 +99,12 @@ def members(
     *peers* is the application's data on the peer relation.
     """
     if not leader:
-        return _listed(peers)
+        return listed(peers)
     return tuple(sorted({unit, *others} - {*excluded}, key=unit_order))
 
 
-def _listed(peers: Databag) -> tuple[str, ...]:
+def listed(peers: Databag) -> tuple[str, ...]:
+    """The units that the leader has admitted, as it says in *peers*."""
     return wire.texts(wire.load_array(peers.get(MEMBERS, '')))
 
 
@@ -137,7 +138,7 @@ def decide(
         awaited = tuple(name for name in there if _comes_before(name, others.get(name), unit))
     else:
         # One that leads from its first moment on has not seen those yet whom the leader before it has admitted.
-        unseen = () if time_passes else (n for n in _listed(peers) if n not in ever)
+        unseen = () if time_passes else (n for n in listed(peers) if n not in ever)
         names = dict.fromkeys((*members, *(unseen if admitted else ())))
         awaited = tuple(
             name

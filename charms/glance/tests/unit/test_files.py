@@ -53,3 +53,22 @@ def test_other_units_hand_on_imports_by_the_way_that_this_unit_takes(
         releases.of_base('debian@12'),
     )
     assert module.glance_conf(ready)['DEFAULT']['worker_self_reference_url'] == url
+
+
+def test_what_the_release_knows_of_images_metadata_is_loaded_once_the_tables_are_there(
+    machine: machines.FakeMachine,
+):
+    ctx = testing.Context(shared.load(NAME).GlanceCharm)
+    related = {
+        shared.database(f'{NAME}/0'),
+        shared.identity(NAME),
+        testing.PeerRelation('peers'),
+    }
+    ctx.run(
+        ctx.on.config_changed(),
+        testing.State(leader=True, relations=related, networks=shared.networks()),
+    )
+    ran = [step for step in machine.steps if step.startswith('run glance-manage')]
+    assert ran == ['run glance-manage db_sync', 'run glance-manage db_load_metadefs']
+    expand = shared.load(NAME).GlanceCharm.spec.migrations.expand
+    assert expand[-1] == 'glance-manage db_load_metadefs'

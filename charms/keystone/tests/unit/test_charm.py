@@ -617,6 +617,20 @@ def test_a_services_password_is_renewed_without_a_gap(
     assert not server.user('glance-2')
 
 
+@pytest.mark.parametrize(('grace', 'well'), [(1, False), (59, False), (60, True), (0, True)])
+def test_a_grace_that_is_too_short_for_units_to_hear_of_the_new_account_is_refused(
+    ctx: testing.Context[Any], server: FakeKeystone, grace: int, well: bool
+):
+    first = ctx.run(ctx.on.update_status(), state(DB, glance()))
+    action = ctx.on.action('rotate-password', params={'user': 'glance', 'grace': grace})
+    if well:
+        ctx.run(action, first)
+    else:
+        with pytest.raises(testing.ActionFailed, match=f'grace={grace} is too short'):
+            ctx.run(action, first)
+    assert bool(server.user('glance-2')) is well
+
+
 def test_an_account_that_is_not_there_is_not_renewed(ctx: testing.Context[Any]):
     with pytest.raises(testing.ActionFailed, match='it is one of admin, charm-keystone'):
         ctx.run(ctx.on.action('rotate-password', params={'user': 'glance'}), state(DB))

@@ -248,6 +248,28 @@ def test_a_unit_that_departs_loses_its_account(
     assert 'db_host' not in said(out)
 
 
+def test_while_others_of_its_user_are_there_it_loses_it_only_when_time_has_passed(
+    ctx: Ctx, settled: testing.State, database: sql.Server
+):
+    relation = shared_db(settled)
+    second = {**relation.remote_units_data[0], 'hostname': '10.0.0.17'}
+    second |= {'nova_hostname': '10.0.0.17', 'novaapi_hostname': '10.0.0.17'}
+    both = dataclasses.replace(
+        relation, remote_units_data={**relation.remote_units_data, 1: second}
+    )
+    peer = settled.get_relations('peers')[0]
+    settled = hook(ctx, dataclasses.replace(settled, relations={both, peer}))
+    assert database.accounts.keys() >= {AT, ('nova', '10.0.0.17')}
+    left = dataclasses.replace(both, remote_units_data={0: both.remote_units_data[0]})
+    state = dataclasses.replace(settled, relations={left, peer})
+    # It still serves: Juju tells of it as soon as it is to go.
+    out = ctx.run(ctx.on.relation_departed(left, remote_unit=1, departing_unit=1), state)
+    assert ('nova', '10.0.0.17') in database.accounts
+    hook(ctx, out)
+    assert AT in database.accounts
+    assert ('nova', '10.0.0.17') not in database.accounts
+
+
 def asking(state: testing.State, change: dict[str, str]) -> testing.State:
     relation = shared_db(state)
     asked = {**relation.remote_units_data[0], **change}

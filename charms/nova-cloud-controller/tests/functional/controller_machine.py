@@ -14,6 +14,7 @@ HERE = pathlib.Path(__file__).parent
 MOUNTS = {
     HERE: '/test',
     HERE.parents[1] / 'src': '/charm',
+    HERE.parents[2] / 'nova-compute/src': '/compute',
     HERE.parents[3] / 'charmkit/src': '/charmkit',
     pathlib.Path(sysconfig.get_path('purelib')): '/site',
 }
@@ -72,6 +73,12 @@ class Machine:
         out = json.loads(self.run(*argv, stdin=json.dumps({**said, 'broker': broker})))
         self.peers = out['peers']
         return out
+
+    def probe(self, host: str, *mapped: str, wait_s: int = 120) -> dict[str, Any]:
+        """What a compute node's charm finds of it, told that services are *mapped*: a ``node_status.NodeStatus``."""
+        path = 'PYTHONPATH=/compute:/charmkit:/site'
+        argv = ('env', path, 'PYTHONDONTWRITEBYTECODE=1', 'python3', '/test/probe_on_machine.py')
+        return json.loads(self.run(*argv, self.address, host, str(wait_s), *mapped))
 
     def calm(self) -> list[dict[str, str]]:
         """The status once nothing is wrong, or after three runs: on a busy host an API may come up after a hook."""

@@ -42,10 +42,11 @@ def main() -> None:
 
     driven = drive.drive(machine, run, charmkit.Hook('config-changed'), inputs)
     desired = driven.desired
+    shown = (*desired.status, *state.troubles(driven.inputs, desired.status))
     out: dict[str, Any] = {
         'steps': [str(s) for s in driven.steps],
         'failed': dict(driven.inputs.failed),
-        'status': [dataclasses.asdict(s) for s in desired.status],
+        'status': [dataclasses.asdict(s) for s in shown],
         'version': desired.version,
         'peers': {k: v for k, v in desired.app_data.get('peers', {}).items() if k == 'schema'},
         'told': dict(desired.unit_data.get(7, {})),

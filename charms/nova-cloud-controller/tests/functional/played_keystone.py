@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import http.server
 import json
+import pathlib
 import sys
 from typing import Any
 
 TOKEN = 'admin:services'
 """Placement without a keystone (``noauth2``) reads user and project in it."""
 PORT = 5000
+OVERLOADED = pathlib.Path('/run/keystone-overloaded')
+"""While it is there, every answer is 503."""
 DOMAIN = {'id': 'default', 'name': 'service_domain'}
 
 
 def catalog(address: str) -> list[dict[str, Any]]:
     """Where nova and placement are."""
-    places = {'compute': f'http://{address}:8774/v2.1', 'placement': f'http://{address}:8778'}
+    places = {
+        'compute': f'http://{address}:8774/v2.1',
+        'placement': f'http://{address}:8778',
+        'identity': f'http://{address}:{PORT}/v3',
+    }
     return [
         {
             'type': kind,
@@ -52,6 +59,8 @@ class Keystone(http.server.BaseHTTPRequestHandler):
     address = ''
 
     def _answer(self, status: int, body: Any, **headers: str) -> None:
+        if OVERLOADED.exists():
+            status, body = 503, {'error': {'code': 503, 'message': 'try again'}}
         sent = json.dumps(body).encode()
         self.send_response(status)
         for name, value in {'Content-Type': 'application/json', **headers}.items():

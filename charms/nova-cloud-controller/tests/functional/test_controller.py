@@ -7,10 +7,14 @@ from urllib.parse import quote
 
 import pytest
 from controller_machine import ACCOUNTS, DB_PASSWORD, Machine
+from played_keystone import OVERLOADED
 
 pytestmark = [pytest.mark.functional, pytest.mark.slow, pytest.mark.timeout(1800)]
 CACHE = {'kind': 'active', 'message': 'the token cache had stopped: started it again'}
 DAEMONS = ('nova-conductor', 'nova-scheduler', 'nova-novncproxy')
+ASKS_AT_ITS_START = 'nova-scheduler'
+"""It ends when keystone says 503 then, in both releases."""
+WITHIN_S = 120
 OTHERS = ('nova-api', 'nova-api-metadata', 'nova-spicehtml5proxy', 'nova-serialproxy')
 
 
@@ -76,3 +80,21 @@ def test_a_rotated_password_is_the_cells_too_with_no_command(
     assert out['failed'] == {}
     assert not [step for step in out['steps'] if step.startswith('run ')]
     assert f'{user}:{quote(password, safe="")}@' in machine.cells()['cell1']
+
+
+def test_a_daemon_that_keystone_puts_off_is_told_of_and_comes_by_itself(
+    machine: Machine, first: dict[str, Any]
+):
+    # Past the five starts after which systemd by itself may give up.
+    ended = f'[ "$(systemctl show --value -p NRestarts {ASKS_AT_ITS_START})" -ge 6 ]'
+    machine.sh(f'touch {OVERLOADED}; systemctl --no-block restart {ASKS_AT_ITS_START}')
+    try:
+        machine.sh(f"timeout {WITHIN_S} sh -c 'until {ended}; do sleep 1; done'")
+        out = machine.reconcile()
+        assert ASKS_AT_ITS_START in out['failed']
+        assert [s for s in out['status'] if ASKS_AT_ITS_START in s['message']]
+    finally:
+        machine.sh(f'rm {OVERLOADED}')
+    active = f'systemctl is-active --quiet {ASKS_AT_ITS_START}'
+    machine.sh(f"timeout {WITHIN_S} sh -c 'until {active}; do sleep 1; done'")
+    assert machine.calm() == []

@@ -100,7 +100,9 @@ def read(inputs: Inputs, secret: str) -> Credentials:
     problems: list[str] = []
     by_hand = inputs.secrets.get(secret, {})
     if secret and not by_hand:
-        problems.append('tls-secret cannot be read: juju grant-secret lets this application')
+        problems.append(
+            'option tls-secret: it cannot be read: juju grant-secret lets this application'
+        )
     good: dict[str, Credential] = {}
     for t in ENDPOINT_TYPES:
         kept = _kept(inputs, t)
@@ -126,7 +128,7 @@ def _given(content: Mapping[str, str], t: str) -> Iterator[tuple[str, str, str]]
     """By hand: ``certificate`` and ``private-key``, or those of the type alone."""
     for prefix in (f'{t}-', ''):
         if chain := content.get(f'{prefix}certificate'):
-            yield chain, content.get(f'{prefix}private-key', ''), 'tls-secret'
+            yield chain, content.get(f'{prefix}private-key', ''), 'option tls-secret'
             return
 
 

@@ -90,7 +90,7 @@ def read(
             raw[name] = value
             continue
         except validation.InvalidError as e:
-            problem = str(e)
+            problem = f'option {e}'
         try:
             raw[name] = good[name]
             _free(name, reader(raw[name], name), held)
@@ -104,7 +104,7 @@ def read(
         raw[SERVICE_OPTIONS] = before
         problems.append(f'{unknown}; {what} is in force')
     if raw['ready-port'] == raw['metrics-port']:
-        problems.append('ready-port and metrics-port are the same')
+        problems.append('options ready-port and metrics-port are the same')
         raw.update({n: good.get(n, _READERS[n][1]) for n in PORTS})
     return Effective(
         options=_options({n: reader(raw[n], n) for n, (reader, _) in _READERS.items()}),
@@ -126,7 +126,7 @@ def _unknown(text: object, services: Collection[str]) -> str:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = f': did you mean {near[0]}?' if near else ', nor is any of that type related'
-            return f'{SERVICE_OPTIONS}: line {line}: no service is called {validation.shown(name)}{hint}'
+            return f'option {SERVICE_OPTIONS}: line {line}: no service is called {validation.shown(name)}{hint}'
     return ''
 
 

@@ -214,7 +214,10 @@ def statuses(known: decision.RunInputs, end: Settled, *, in_force: bool) -> tupl
     out += inside.statuses(known.authorities, now.layout, end.workers, edge=bool(known.tls.shown))
     if now.homeless_vips:
         out.append(
-            Status('blocked', f'VIP in no network of a binding: {", ".join(now.homeless_vips)}')
+            Status(
+                'blocked',
+                f'option vip: in no network of a binding: {", ".join(now.homeless_vips)}',
+            )
         )
     if not in_force:
         failed = known.inputs.failed.get('haproxy', 'see journalctl -u haproxy')
@@ -236,7 +239,7 @@ def statuses(known: decision.RunInputs, end: Settled, *, in_force: bool) -> tupl
         out.append(Status('waiting', vip_admission.NOT_ADMITTED))
     elif now.vips and now.vrrp.waiting:
         out.append(Status('waiting', now.vrrp.waiting))
-    dead = [b.name for b in now.layout.backends if not _any_up(b.name, end.workers)]
+    dead = [b.name for b in now.layout.backends if not rotation.serves(b.name, end.workers)]
     if dead:
         out.append(Status('waiting', f'no unit answers its check: {_some(dead)}'))
     out.append(Status('active', _summary(now)))
@@ -260,16 +263,6 @@ def _handing_over(known: decision.RunInputs, now: decision.Decision) -> Iterator
     broken = f'; those break that {_some(now.awaits)} should pass on' if now.awaits else ''
     yield Status(
         'waiting', f'has given its VIPs away, and keeps {what} until {until} at most{broken}'
-    )
-
-
-def _any_up(backend: str, workers: Iterable[rotation.Worker]) -> bool:
-    return any(
-        s.up and not s.admin
-        for w in workers
-        if w.current
-        for (name, _), s in w.servers.items()
-        if name == backend
     )
 
 

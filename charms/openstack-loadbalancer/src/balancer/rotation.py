@@ -115,6 +115,21 @@ def out(keys: Iterable[ServerKey], workers: Iterable[Worker]) -> bool:
     )
 
 
+def serves(backend: str, workers: Iterable[Worker]) -> bool:
+    """Some server of *backend* gets requests.
+
+    One that was out of rotation when haproxy was reloaded bears the mark of that (:data:`CONFIG_MAINT`) until the next
+    reload, though it is back.
+    """
+    return any(
+        s.up and _does(s, 'ready')
+        for w in workers
+        if w.current
+        for (name, _), s in w.servers.items()
+        if name == backend
+    )
+
+
 def ack(
     lifecycle: loadbalancer.Lifecycle,
     lock: handshake.Lock | None,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import vip_pair
+from charmkit.proxy import keepalived
 from vip_pair import Pair, Seen, owner
 
 from tools import systems
@@ -53,6 +54,16 @@ def test_what_was_written_for_systemd_is_in_force(pair: Pair) -> None:
     assert shown.count('NeedDaemonReload=no') == 2
     assert shown.count('Restart=always') == 2
     assert 'RestartUSec=100ms' in shown
+
+
+def test_keepalived_runs_in_real_time_where_the_machine_lets_it(pair: Pair) -> None:
+    """As the kernel sees it; a machine without the capability SYS_NICE lets nobody, and keepalived goes on."""
+    priority = str(keepalived.REAL_TIME_PRIORITY)
+    allowed = pair['lb/0'].run('chrt', '--rr', priority, 'true').returncode == 0
+    seen = pair['lb/0'].run('sh', '-c', 'for p in $(pidof keepalived); do chrt -p $p; done').stdout
+    assert 'scheduling policy' in seen
+    found = 'policy: SCHED_RR' in seen and f'priority: {priority}' in seen
+    assert found is allowed, seen
 
 
 def test_both_families_leave_a_unit_whose_haproxy_is_not_ready_and_do_not_come_back(

@@ -519,7 +519,8 @@ def test_of_several_that_are_new_the_one_that_haproxy_names_is_at_fault(
     out = ctx.run(ctx.on.config_changed(), together)
     assert out.unit_status.message == (
         'other11x (relation 11): haproxy did not come up with it: '
-        'Starting frontend b-c.public: cannot bind socket [10.1.0.5:7]'
+        'Starting frontend b-c.public: cannot bind socket [10.1.0.5:7]; '
+        'no unit answers its check: c.public'
     )
     assert told(out, fine, 'frontends')
 
@@ -644,7 +645,9 @@ def test_vips_bring_keepalived_and_go_with_it(ctx: Any, machine: machines.FakeMa
 
 def test_a_vip_that_no_network_holds_is_named(ctx: Any, machine: machines.FakeMachine) -> None:
     out = ctx.run(ctx.on.config_changed(), state(config={'vip': '10.77.0.1'}))
-    assert out.unit_status == testing.BlockedStatus('VIP in no network of a binding: 10.77.0.1')
+    assert out.unit_status == testing.BlockedStatus(
+        'option vip: in no network of a binding: 10.77.0.1'
+    )
 
 
 def test_only_the_leader_drains_for_an_operator(ctx: Any, machine: machines.FakeMachine) -> None:

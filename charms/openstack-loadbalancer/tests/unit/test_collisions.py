@@ -38,7 +38,7 @@ def test_a_port_that_a_service_has_is_not_taken_from_it(
     out = ctx.run(ctx.on.config_changed(), set_to(first, **{option: 5000}))
     name = option.replace('_', '-')
     assert out.unit_status == testing.BlockedStatus(
-        f'{name}: port 5000 is that of keystone; {STAYS}'
+        f'option {name}: port 5000 is that of keystone; {STAYS}'
     )
     assert machine.file(haproxy.CONFIG) == before
 
@@ -69,7 +69,7 @@ def test_a_vip_that_cannot_be_takes_the_good_one_from_nobody(
     first = ctx.run(ctx.on.config_changed(), state(keystone(), config={'vip': VIP}))
     served = machine.file(haproxy.CONFIG)
     out = ctx.run(ctx.on.config_changed(), with_peer(set_to(first, vip=vip)))
-    assert f'vip: {why}; {STAYS}' in out.unit_status.message
+    assert f'option vip: {why}; {STAYS}' in out.unit_status.message
     assert VIP in machine.file(keepalived.PATH)
     binds = [line for line in served.splitlines() if VIP in line and 'bind' in line]
     assert binds
@@ -83,7 +83,7 @@ def test_a_vip_that_was_never_otherwise_is_named_and_the_rest_is_served(
     ctx: Any, machine: machines.FakeMachine
 ):
     out = ctx.run(ctx.on.config_changed(), state(keystone(), config={'vip': '10.9.9.9'}))
-    assert 'VIP in no network of a binding: 10.9.9.9' in out.unit_status.message
+    assert 'option vip: in no network of a binding: 10.9.9.9' in out.unit_status.message
     assert ':5000' in machine.file(haproxy.CONFIG)
 
 

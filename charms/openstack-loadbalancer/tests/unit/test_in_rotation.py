@@ -176,3 +176,21 @@ def test_what_is_left_is_cut_at_the_deadline_of_a_drain_that_wants_it(
     lifecycle: Lifecycle, wanted: rotation.Want, age: float, cut: bool
 ) -> None:
     assert rotation.to_cut(lifecycle, wanted, age) is cut
+
+
+@pytest.mark.parametrize(
+    ('state', 'serves'),
+    [
+        (server(), True),
+        (server(admin=CONFIG_MAINT), True),  # It came back after a reload.
+        (server(up=False), False),
+        (server(admin=FORCED_DRAIN), False),
+        (server(admin=FORCED_MAINT | CONFIG_MAINT), False),
+    ],
+)
+def test_a_backend_serves_while_one_of_its_servers_gets_requests(
+    state: ServerState, serves: bool
+) -> None:
+    assert rotation.serves(X[0], [worker({X: state})]) is serves
+    assert not rotation.serves('another', [worker({X: state})])
+    assert not rotation.serves(X[0], [worker({X: state}, current=False)])

@@ -595,7 +595,7 @@ def test_an_option_that_may_not_be_is_named_and_its_last_good_value_is_in_force(
     assert held.options == plain.options
     assert held.complete
     (problem,) = held.problems
-    assert problem.startswith(name)
+    assert problem.startswith(f'option {name}')
     assert problem.isprintable()
     assert not options.read({name: value}, {}).complete
 
@@ -603,7 +603,7 @@ def test_an_option_that_may_not_be_is_named_and_its_last_good_value_is_in_force(
 def test_two_ports_that_are_the_same_are_as_they_were() -> None:
     held = options.read({'metrics-port': 8405}, options.read({}, {}).raw)
     assert (held.options.ready_port, held.options.metrics_port) == (8405, 8404)
-    assert held.problems == ('ready-port and metrics-port are the same',)
+    assert held.problems == ('options ready-port and metrics-port are the same',)
 
 
 def test_a_configuration_that_differs_in_disabled_servers_has_the_same_shape() -> None:

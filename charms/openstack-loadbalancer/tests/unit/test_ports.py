@@ -48,7 +48,7 @@ def test_a_port_that_another_program_has_is_refused_by_name_and_the_last_good_on
     out = ctx.run(ctx.on.config_changed(), set_to(first, **{option: 2222}))
     name = option.replace('_', '-')
     assert out.unit_status == testing.BlockedStatus(
-        f'{name}: port 2222 is used by sshd on this unit ({address}); its last good value is in force'
+        f'option {name}: port 2222 is used by sshd on this unit ({address}); its last good value is in force'
     )
     assert machine.file(haproxy.CONFIG) == before
     assert told(out, r, 'frontends')
@@ -86,7 +86,7 @@ def test_a_new_unit_on_which_it_is_taken_serves_nothing_and_says_why(
     listening(machine, '0.0.0.0:8405', program='')
     out = ctx.run(ctx.on.config_changed(), state(keystone()))
     assert out.unit_status == testing.BlockedStatus(
-        'ready-port: port 8405 is used by another program on this unit (127.0.0.1); '
+        'option ready-port: port 8405 is used by another program on this unit (127.0.0.1); '
         'nothing is served until it is right'
     )
 
@@ -108,4 +108,6 @@ def test_a_last_good_port_that_is_held_too_is_no_way_out() -> None:
 
     found = options.read({'ready-port': 8500}, {'ready-port': 8600}, held)
     assert not found.complete
-    assert found.problems == ('ready-port: 8500 is held; nothing is served until it is right',)
+    assert found.problems == (
+        'option ready-port: 8500 is held; nothing is served until it is right',
+    )

@@ -38,7 +38,9 @@ def test_what_will_not_do_is_named_with_its_line_and_the_last_good_value_stays(
     before = machine.file(haproxy.CONFIG)
     assert 'timeout server 7000ms' in before
     out = ctx.run(ctx.on.config_changed(), set_to(first, service_options=text))
-    assert out.unit_status == testing.BlockedStatus(f'service-options: line {said}; {STAYS}')
+    assert out.unit_status == testing.BlockedStatus(
+        f'option service-options: line {said}; {STAYS}'
+    )
     assert machine.file(haproxy.CONFIG) == before
     assert told(out, r, 'frontends')
     again = ctx.run(ctx.on.update_status(), out)
@@ -53,7 +55,7 @@ def test_where_there_was_no_good_one_all_but_that_name_is_in_force(
     out = ctx.run(ctx.on.config_changed(), state(r, config={'service-options': both}))
     for now in (out, ctx.run(ctx.on.update_status(), out)):
         assert now.unit_status == testing.BlockedStatus(
-            "service-options: line 2: no service is called 'qqq', nor is any of that type related; "
+            "option service-options: line 2: no service is called 'qqq', nor is any of that type related; "
             'all else of it is in force'
         )
         assert told(now, r, 'frontends')

@@ -531,7 +531,9 @@ def test_what_the_provider_refuses_is_told(ctx: Ctx) -> None:
         'error': {'code': 101, 'name': 'x', 'message': 'no'},
     }
     out = again(ctx, with_bag(out, {'request_errors': json.dumps([error])}))
-    assert out.unit_status == testing.BlockedStatus('ca refuses a certificate for public: no')
+    assert out.unit_status == testing.BlockedStatus(
+        'ca refuses a certificate for public: no; waiting for a certificate for public'
+    )
 
 
 @pytest.mark.parametrize('said', ['nonsense', '{}', '[1, null, {}]', '[{"certificate": 3}]'])
@@ -615,5 +617,6 @@ def test_a_secret_that_may_not_be_read_is_told(ctx: Ctx) -> None:
     out = again(ctx, state)
     assert (
         out.unit_status.message
-        == 'tls-secret cannot be read: juju grant-secret lets this application'
+        == 'option tls-secret: it cannot be read: juju grant-secret lets this application; '
+        'waiting for a certificate for public'
     )
