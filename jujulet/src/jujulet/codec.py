@@ -1,8 +1,9 @@
 """Frozen dataclasses to JSON and back, by their own type hints.
 
-A field that has its default is left out, so that what is stored stays small and a field added later reads
-as its default from older rows. A field that was renamed names the old one in its metadata (``was``), under which
-older rows hold it. Mappings may have ``int`` keys; tuples and frozen sets become lists.
+A field that has its default is left out, so that what is stored stays small and a field added later reads as its
+default from older rows. One that is not compared is no part of the value, and is left out too. A field that was renamed
+names the old one in its metadata (``was``), under which older rows hold it. Mappings may have ``int`` keys; tuples and
+frozen sets become lists.
 """
 
 from __future__ import annotations
@@ -53,6 +54,8 @@ _REQUIRED = object()
 def _fields(kind: type) -> tuple[tuple[str, Any], ...]:
     out: list[tuple[str, Any]] = []
     for field in dataclasses.fields(kind):
+        if not field.compare:
+            continue
         default: Any = _REQUIRED
         if field.default is not dataclasses.MISSING:
             default = field.default

@@ -7,6 +7,7 @@ import ipaddress
 import pytest
 
 from jujulet.controller import subnets
+from jujulet.core import charm, model, placement
 
 
 def test_the_first_free_subnets_are_chosen():
@@ -25,6 +26,18 @@ def test_two_controllers_that_choose_at_the_same_moment_choose_differently():
 def test_whoever_chooses_finds_the_one_that_is_left():
     all_but_last = [str(n) for n in subnets.POOL4.subnets(new_prefix=24)][:-1]
     assert subnets.choose(all_but_last, who='anyone')[0] == '10.179.255.0/24'
+
+
+def test_a_space_has_room_for_a_thousand_machines():
+    found = with_a_thousand_machines(subnets.choose([])[0])
+    assert len({a.ipv4 for m in found.machines.values() for a in m.addresses}) == 1000
+
+
+def with_a_thousand_machines(subnet: str) -> model.Model:
+    found = model.Model('u', 'm', spaces={'alpha': model.Space('alpha', subnet, '')})
+    for _ in range(1000):
+        found, _ = placement.add_machine(found, charm.Base('debian', '12'), {}, ('alpha',), 0.0)
+    return found
 
 
 def test_a_subnet_that_the_host_has_is_passed_over():

@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
+from ..core import agenda as agenda_
 from ..core import backoff, crossmodel, operations, schedule
 from ..core import model as model_
 from ..machines import protocol
@@ -168,15 +169,36 @@ class Engine:
             return
         now = self.clock()
         busy = self._busy.setdefault(uuid, set())
-        for operation in fair_queue.fair(model, schedule.due(model, frozenset(busy), now)):
-            end = self._turns.take() if fair_queue.needed(operation) else _nothing
-            if end is None:
-                self._refused.add(uuid)
+        model = schedule.aged(model, now)
+        agenda = schedule.followed(model, frozenset(busy), now)
+        for operation in schedule.without_hooks(model, agenda):
+            self._begin(uuid, model, operation, _nothing)
+        for hook in fair_queue.fair(model, agenda.hooks()) if self._turns.free else ():
+            operation = agenda.anew(model, hook.machine, now)
+            if operation is None:
+                continue
+            if not agenda_.is_hook(operation):
+                self._begin(uuid, model, operation, _nothing)
+            elif end := self._turns.take():
+                self._begin(uuid, model, operation, end)
+            else:
                 break
-            busy.add(machine := _machine(model, operation))
-            task = self.spawn(self._carry_out(uuid, machine, operation), uuid)
-            task.add_done_callback(lambda _, end=end: end())
+        if not self._turns.free:
+            self._refused.add(uuid)
         self._wake(uuid, schedule.wake_at(model, now), now)
+
+    def _begin(
+        self,
+        uuid: str,
+        model: model_.Model,
+        operation: operations.Operation,
+        end: Callable[[], None],
+    ) -> None:
+        """Have an operation carried out; *end* is called when it is over."""
+        machine = _machine(model, operation)
+        self._busy[uuid].add(machine)
+        task = self.spawn(self._carry_out(uuid, machine, operation), uuid)
+        task.add_done_callback(lambda _: end())
 
     def _turn_freed(self) -> None:
         refused, self._refused = self._refused, set()

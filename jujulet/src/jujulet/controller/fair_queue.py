@@ -52,9 +52,14 @@ class Turns:
         self._held: set[int] = set()
         self._numbers = itertools.count()
 
+    @property
+    def free(self) -> bool:
+        """Whether anybody would get a turn."""
+        return len(self._held) < self._most
+
     def take(self) -> Callable[[], None] | None:
         """A turn: the function that ends it, which may be called more than once. None: not now."""
-        if len(self._held) >= self._most:
+        if not self.free:
             return None
         number = next(self._numbers)
         self._held.add(number)
@@ -78,17 +83,6 @@ class Turns:
         return end
 
 
-def needed(operation: operations.Operation) -> bool:
-    """Whether it is a hook that nobody at a keyboard waits for."""
-    return isinstance(operation, operations.RunHook) and not operation.hook.task
-
-
-def fair(model: model_.Model, due: Iterable[operations.Operation]) -> list[operations.Operation]:
-    """Hooks of the units that have rested longest first, and before them all that needs no turn."""
-
-    def rested(operation: operations.Operation) -> tuple[bool, float]:
-        if not isinstance(operation, operations.RunHook) or not needed(operation):
-            return False, 0.0
-        return True, model.units[operation.unit].agent_status.since
-
-    return sorted(due, key=rested)
+def fair(model: model_.Model, hooks: Iterable[operations.RunHook]) -> list[operations.RunHook]:
+    """Hooks of the units that have rested longest first."""
+    return sorted(hooks, key=lambda hook: model.units[hook.unit].agent_status.since)

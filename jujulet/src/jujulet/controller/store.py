@@ -254,7 +254,7 @@ def _scalars(model: model_.Model) -> dict[str, Any]:
     return {
         f.name: codec.encode(getattr(model, f.name))
         for f in dataclasses.fields(model)
-        if f.name not in COLLECTIONS
+        if f.name not in COLLECTIONS and f.compare
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import subprocess
 import zlib
 from collections.abc import Iterable
@@ -11,7 +12,9 @@ from typing import TypeAlias
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 POOL4 = ipaddress.IPv4Network('10.176.0.0/14')
-"""Where IPv4 subnets come from, a /24 each; bundles may name those of 10.180.0.0/14 and 10.184.0.0/13."""
+"""Where IPv4 subnets come from; bundles may name those of 10.180.0.0/14 and 10.184.0.0/13."""
+PREFIXES4 = (22, 24)
+"""Their sizes: 1,013 machines each, and where no such one is free any more, 245."""
 POOL6 = ipaddress.IPv6Network('fd6a:756a:756c::/48')
 """Where IPv6 subnets come from, a /64 each: unique local addresses (RFC 4193)."""
 
@@ -22,8 +25,9 @@ def choose(taken: Iterable[str], who: str = '') -> tuple[str, str]:
     Each *who* begins elsewhere: two controllers on a host that choose at the same moment see nothing of each other.
     """
     used = [ipaddress.ip_network(t, strict=False) for t in taken]
+    every4 = itertools.chain.from_iterable(_from(POOL4, prefix, who) for prefix in PREFIXES4)
     return (
-        _first_free(_from(POOL4, 24, who), [n for n in used if n.version == 4]),
+        _first_free(every4, [n for n in used if n.version == 4]),
         _first_free(_from(POOL6, 64, who), [n for n in used if n.version == 6]),
     )
 

@@ -8,6 +8,7 @@ worker/leadership/tracker.go of Juju 3.6.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection, Iterable
 
 from . import edit
 from .model import Application, Hook, Model, Unit
@@ -16,10 +17,14 @@ LEASE = 60.0
 """Seconds for which a leader that is not heard of stays in office."""
 
 
-def settle(model: Model, now: float) -> Model:
-    """*model* in which every application that can have a leader has one, and no dead one has."""
+def settle(model: Model, now: float, applications: Collection[str]) -> Model:
+    """*model* in which each of *applications* that can have a leader has one, and no dead one has.
+
+    So has every other whose leader's lease runs.
+    """
     for application in list(model.applications.values()):
-        model = _settle_one(model, application, now)
+        if application.lease_until or application.name in applications:
+            model = _settle_one(model, application, now)
     return model
 
 
@@ -97,9 +102,9 @@ def after_hook(model: Model, unit: str, hook: Hook) -> Model:
     return edit.agent(model, unit, leader_seen=False, leader_settings_seen=hook.version)
 
 
-def demoted(model: Model) -> Model:
-    """*model* in which a unit that lost the office knows it: that needs no hook of its own."""
-    for unit in list(model.units.values()):
+def demoted(model: Model, units: Iterable[Unit]) -> Model:
+    """*model* in which one of *units* that lost the office knows it: that needs no hook of its own."""
+    for unit in units:
         agent = unit.agent
         if agent.leader_seen and agent.step == 'idle' and not is_leader(model, unit.name):
             model = edit.agent(model, unit.name, leader_seen=False)

@@ -160,7 +160,7 @@ def modules(profile: charm_.Profile | None) -> tuple[str, ...]:
 
 def of_machine(model: model_.Model, machine: str) -> dict[str, charm_.Profile]:
     """The profiles of a machine's units by application, principals first."""
-    units = sorted((u for u in model.units.values() if u.machine == machine), key=_order)
+    units = sorted(model.units_on(machine), key=_order)
     return _profiles(model, [u.application for u in units])
 
 
@@ -175,7 +175,7 @@ def _profiles(model: model_.Model, applications: list[str]) -> dict[str, charm_.
 
 def _to_come(model: model_.Model, machine: str) -> dict[str, charm_.Profile]:
     """As :func:`of_machine`, with subordinates that are related and will come: devices come with a machine's start."""
-    mine = {u.application for u in model.units.values() if u.machine == machine}
+    mine = {u.application for u in model.units_on(machine)}
     below = {
         end.application
         for relation in model.relations.values()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from . import edit, lifecycle, settle, statuses, tasks
-from .model import Model, Unit
+from .model import Model
 
 
 def started(
@@ -28,7 +28,7 @@ def started(
         since=since,
         given=dict(given or {}),
     )
-    for unit in _units(model, machine):
+    for unit in model.units_on(machine):
         if unit.agent.reboot and boots > found.boots:
             model = edit.agent(model, unit.name, reboot='')
         if not unit.agent.deployed and unit.workload.message == statuses.WAITING_FOR_MACHINE:
@@ -55,7 +55,7 @@ def down(model: Model, machine: str, now: float) -> Model:
     """*model* in which a machine's agent is lost: what its units had in hand is interrupted."""
     if machine not in model.machines:
         return model
-    for unit in _units(model, machine):
+    for unit in model.units_on(machine):
         model = lifecycle.interrupted(model, unit.name, now)
     for task in list(model.tasks.values()):
         if task.receiver == machine:
@@ -77,11 +77,7 @@ def gone(model: Model, machine: str, now: float) -> Model:
     """*model* without a machine. Units that were still on it are gone with it."""
     if machine not in model.machines:
         return model
-    for unit in sorted(_units(model, machine), key=lambda u: not u.principal):
+    for unit in sorted(model.units_on(machine), key=lambda u: not u.principal):
         model = settle.without_unit(model, unit.name, now)
     model = tasks.cancelled_for(model, machine, now)
     return settle.settle(edit.without(model, 'machines', machine), now)
-
-
-def _units(model: Model, machine: str) -> list[Unit]:
-    return [u for u in model.units.values() if u.machine == machine]

@@ -17,6 +17,7 @@ from . import charm as charm_
 from .agent import Agent as Agent
 from .agent import Hook as Hook
 from .agent import KnownRelation as KnownRelation
+from .indexes import Indexes
 from .parts import Life as Life
 from .parts import drop as drop
 from .parts import frozen_map as frozen_map
@@ -336,6 +337,8 @@ class Model:
     ssh_keys: tuple[str, ...] = ()
     sequences: Mapping[str, int] = dataclasses.field(default_factory=frozen_map)
     """Next number of each kind: machine, relation, task, secret, storage, charm:<name>."""
+    indexes: Indexes = dataclasses.field(default_factory=Indexes, compare=False, repr=False)
+    """No part of what the model says, only of how soon it says it; models that come of one another share it."""
 
     def charm_of(self, application: str) -> charm_.Charm:
         """The charm of an application. KeyError if there is no such application."""
@@ -343,17 +346,18 @@ class Model:
 
     def units_of(self, application: str) -> list[Unit]:
         """Its units in order of their numbers."""
-        mine = [u for u in self.units.values() if u.application == application]
-        return sorted(mine, key=lambda u: u.number)
+        names = self.indexes.units_by_application.find(self.units, application)
+        return [self.units[name] for name in names]
+
+    def units_on(self, machine: str) -> list[Unit]:
+        """Units on a machine, by name and number."""
+        return [self.units[n] for n in self.indexes.units_by_machine.find(self.units, machine)]
 
     def relations_of(self, application: str) -> list[Relation]:
         """Relations that have *application* on a side, by id."""
-        return [
-            r
-            for _, r in sorted(self.relations.items())
-            if any(e.application == application for e in r.endpoints)
-        ]
+        numbers = self.indexes.relations.find(self.relations, application)
+        return [self.relations[number] for number in numbers]
 
     def subordinates_of(self, unit: str) -> list[Unit]:
-        """Subordinate units that live with *unit*."""
-        return [u for u in self.units.values() if u.principal == unit]
+        """Subordinate units that live with *unit*, by name and number."""
+        return [self.units[n] for n in self.indexes.subordinates.find(self.units, unit)]

@@ -25,3 +25,9 @@ def drop(mapping: Mapping[K, V], *keys: K) -> dict[K, V]:
     """A copy of *mapping* without *keys*; a key that is absent is no error."""
     gone = set(keys)
     return {k: v for k, v in mapping.items() if k not in gone}
+
+
+def unit_key(name: str) -> tuple[str, int]:
+    """Sorts ``a/10`` behind ``a/9``."""
+    application, _, number = name.rpartition('/')
+    return application, int(number)

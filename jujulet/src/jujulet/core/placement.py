@@ -84,7 +84,7 @@ def _place(model: Model, app: Application, unit: str, to: str, now: float) -> tu
     if machine is None:
         raise Refused(f'cannot add unit for application "{app.name}": machine {target} not found')
     _check(model, app, machine, unit, spaces)
-    if machine.exclusive and any(u.machine == target for u in model.units.values()):
+    if machine.exclusive and model.units_on(target):
         model = edit.machine(model, target, exclusive=False)
     return model, target
 

@@ -77,27 +77,28 @@ def next_hook(model: Model, unit: Unit) -> Hook | None:
 def _of(model: Model, unit: Unit, relation: Relation) -> Hook | None:
     known = unit.agent.relations[relation.id]
     there = relations.present(model, unit, relation)
-    gone = sorted(set(known.members) - set(there), key=relations.unit_key)
+    gone = known.members.keys() - there.keys()
     if gone:
-        return _make(model, unit, relation, 'relation-departed', gone[0])
+        first = min(gone, key=relations.unit_key)
+        return _make(model, unit, relation, 'relation-departed', first)
     if relation.life != 'alive' or relation.suspended or unit.life != 'alive':
         broken = unit.name in relation.units and not relations.is_peer(relation)
         return _make(model, unit, relation, 'relation-broken') if broken else None
     return _news(model, unit, relation, there)
 
 
-def _news(model: Model, unit: Unit, relation: Relation, there: list[str]) -> Hook | None:
+def _news(model: Model, unit: Unit, relation: Relation, there: dict[str, int]) -> Hook | None:
     known = unit.agent.relations[relation.id]
     other = relations.other_side(relation, unit.application).application
     bag = relation.applications.get(other)
     if bag is not None and bag.version > known.applications.get(other, 0):
         return _make(model, unit, relation, 'relation-changed', version=bag.version)
-    for name in there:
-        if name not in known.members:
-            version = relation.units[name].version
+    members = known.members
+    for name, version in there.items():
+        if name not in members:
             return _make(model, unit, relation, 'relation-joined', name, version)
-    for name in there:
-        if relation.units[name].version != known.members[name]:
+    for name, version in there.items():
+        if version != members[name]:
             return _changed(model, unit, relation, name)
     return None
 

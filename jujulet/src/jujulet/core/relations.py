@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from . import edit
 from .model import Endpoint, Hook, KnownRelation, Model, Relation, Unit, put
+from .parts import unit_key as unit_key
 
 IMPLICIT = 'juju-info'
 """The endpoint that every application has without declaring it. Its side gets no hooks."""
@@ -73,26 +74,9 @@ def concerns(model: Model, unit: Unit, relation: Relation) -> bool:
     )
 
 
-_index: tuple[Mapping[int, Relation], dict[str, list[Relation]]] = ({}, {})
-# The last answer of ``by_application`` and what it was for: saves time and changes nothing.
-
-
-def by_application(model: Model) -> Mapping[str, list[Relation]]:
-    """Relations of each application, by id."""
-    global _index
-    if _index[0] is not model.relations:
-        found: dict[str, list[Relation]] = {}
-        for _, relation in sorted(model.relations.items()):
-            for endpoint in relation.endpoints:
-                found.setdefault(endpoint.application, []).append(relation)
-        _index = (model.relations, found)
-    return _index[1]
-
-
 def relations_of(model: Model, unit: Unit) -> list[Relation]:
     """Relations that concern a unit, by id, whether or not it has entered their scope."""
-    mine = by_application(model).get(unit.application, [])
-    return [r for r in mine if concerns(model, unit, r)]
+    return [r for r in model.relations_of(unit.application) if concerns(model, unit, r)]
 
 
 def entered(model: Model, unit: str) -> list[Relation]:
@@ -113,25 +97,21 @@ def faces(model: Model, unit: Unit, other: str, relation: Relation) -> bool:
     return found is not None and principal(found) == principal(unit)
 
 
-def present(model: Model, unit: Unit, relation: Relation) -> list[str]:
-    """Remote units that are there for *unit* now, sorted: in scope, and neither they nor it is going."""
+def present(model: Model, unit: Unit, relation: Relation) -> dict[str, int]:
+    """Remote units that are there for *unit* now, in order: in scope, and neither they nor it is going.
+
+    With the versions of their databags.
+    """
     if relation.life != 'alive' or relation.suspended or unit.life != 'alive':
-        return []
-    return sorted(
-        (n for n in relation.units if faces(model, unit, n, relation) and not _going(model, n)),
-        key=unit_key,
-    )
-
-
-def _going(model: Model, unit: str) -> bool:
-    found = model.units.get(unit)
-    return found is not None and found.life != 'alive'
-
-
-def unit_key(name: str) -> tuple[str, int]:
-    """Sorts ``a/10`` behind ``a/9``."""
-    application, _, number = name.rpartition('/')
-    return application, int(number)
+        return {}
+    other = other_side(relation, unit.application).application
+    found = dict(model.indexes.scope(relation).versions.get(other, {}))
+    found.pop(unit.name, None)
+    for name in model.indexes.going.find(model.units, other):
+        found.pop(name, None)
+    if is_container(relation):
+        return {n: v for n, v in found.items() if faces(model, unit, n, relation)}
+    return found
 
 
 def known(unit: Unit, relation_id: int) -> KnownRelation:

@@ -7,6 +7,7 @@ should become with time alone (a lease that runs out) is worked out here too, an
 from __future__ import annotations
 
 from . import dependents, leadership, resolver, secrets, settle, tasks
+from .agenda import Agenda
 from .model import Hook, Machine, Model, Unit
 from .operations import (
     DestroyMachine,
@@ -20,17 +21,27 @@ from .operations import (
 def due(model: Model, busy: frozenset[str], now: float) -> tuple[Operation, ...]:
     """What may start now: at most one operation a machine, none for those in *busy*."""
     model = aged(model, now)
-    units: dict[str, list[Unit]] = {}
-    for unit in model.units.values():
-        units.setdefault(unit.machine, []).append(unit)
-    out: list[Operation] = []
-    for machine in model.machines.values():
-        if machine.id in busy:
-            continue
-        operation = _for_machine(model, machine, units.get(machine.id, []), now)
-        if operation is not None:
-            out.append(operation)
-    return _ordered(model, out)
+    agenda = followed(model, busy, now)
+    found = {machine: agenda.anew(model, machine, now) for machine in model.machines}
+    return _ordered(model, [o for m, o in found.items() if o is not None and m not in busy])
+
+
+def followed(model: Model, busy: frozenset[str], now: float) -> Agenda:
+    """What each machine that is not *busy* does next; *model* is to be :func:`aged`."""
+    agenda = _agenda(model)
+    agenda.follow(model, busy, now)
+    return agenda
+
+
+def _agenda(model: Model) -> Agenda:
+    if model.indexes.agenda is None:
+        model.indexes.agenda = Agenda(for_machine)
+    return model.indexes.agenda
+
+
+def without_hooks(model: Model, agenda: Agenda) -> tuple[Operation, ...]:
+    """All that may start but hooks that no task asked for, in the order in which it is needed."""
+    return _ordered(model, agenda.others())
 
 
 def _ordered(model: Model, found: list[Operation]) -> tuple[Operation, ...]:
@@ -47,9 +58,9 @@ def aged(model: Model, now: float) -> Model:
     return settle.settle(model, now) if leadership.wake_at(model) else model
 
 
-def _for_machine(
-    model: Model, machine: Machine, units: list[Unit], now: float
-) -> Operation | None:
+def for_machine(model: Model, machine_id: str, now: float) -> Operation | None:
+    """What a machine does next, worked out from *model* alone. KeyError if there is no such machine."""
+    machine, units = model.machines[machine_id], model.units_on(machine_id)
     if machine.life != 'alive' and not units:
         return DestroyMachine(machine.id)
     if machine.phase == 'pending':
@@ -82,8 +93,8 @@ def _for_task(model: Model, machine: Machine) -> Operation | None:
 
 def wake_at(model: Model, now: float) -> float | None:
     """When ``due`` may answer differently though nothing has changed; None: not by time alone."""
-    times = [resolver.wake_at(u) for u in model.units.values()]
-    times += [u.agent.rests_until for u in model.units.values()]
+    first = _agenda(model).wake_at(model, now)
+    times = [first] if first else []
     times += leadership.wake_at(model) + secrets.wake_at(model)
     later = [t for t in times if t > now]
     return min(later) if later else None

@@ -6,13 +6,15 @@ subordinates (documentation.ubuntu.com/juju/3.6/reference/charm).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from . import addresses, edit, placement, relationhooks, relations
 from .model import Databag, Model, Relation, Unit, drop, put
 
 
-def settle(model: Model, now: float) -> Model:
-    """*model* in which every unit whose agent is at leisure has entered and left what it should."""
-    for name in list(model.units):
+def settle(model: Model, now: float, units: Iterable[str]) -> Model:
+    """*model* in which those of *units* whose agent is at leisure have entered and left what they should."""
+    for name in units:
         unit = model.units[name]
         if unit.agent.step != 'idle' or unit.agent.task or not unit.agent.installed:
             continue

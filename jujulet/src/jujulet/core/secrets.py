@@ -8,6 +8,7 @@ from __future__ import annotations
 import calendar
 import dataclasses
 import datetime
+from collections.abc import Iterable
 
 from . import edit
 from .model import Hook, Model, Secret, Unit, drop, put
@@ -49,17 +50,50 @@ def manages(model: Model, unit: Unit, secret: Secret) -> bool:
     )
 
 
+def managers(model: Model, owner: str) -> Iterable[str]:
+    """Units that may run the hooks of what *owner* owns: it alone, or the leader of an application."""
+    application = model.applications.get(owner)
+    return (owner,) if application is None else (application.leader,)
+
+
 def next_hook(model: Model, unit: Unit, now: float) -> Hook | None:
     """The secret hook that is due."""
     if unit.life != 'alive' or not unit.agent.started or unit.agent.stopped or not model.secrets:
         return None
-    owned = [s for _, s in sorted(model.secrets.items()) if manages(model, unit, s)]
+    owned = _managed(model, unit)
     return (
         _expired(owned, now)
         or _rotate(owned, now)
         or _changed(model, unit)
         or _remove(unit, owned)
     )
+
+
+def _managed(model: Model, unit: Unit) -> list[Secret]:
+    """Secrets whose owner's hooks go to this unit, by id."""
+    find = model.indexes.secrets_owned.find
+    ids = [*find(model.secrets, unit.name), *find(model.secrets, unit.application)]
+    return [s for sid in sorted(ids) if manages(model, unit, s := model.secrets[sid])]
+
+
+def whose_time_has_come(model: Model, now: float) -> set[str]:
+    """Units that manage a secret which is to rotate, or of which a revision has expired."""
+    found: set[str] = set()
+    for sid in model.indexes.timed_secrets.find(model.secrets, True) if model.secrets else ():
+        secret = model.secrets[sid]
+        if any(when <= now for when in _times(secret)):
+            found.update(managers(model, secret.owner))
+    return found
+
+
+def _times(secret: Secret) -> list[float]:
+    """When a secret rotates and its revisions expire."""
+    out = [secret.rotate_at] if secret.rotate_at else []
+    for revision in secret.revisions.values():
+        when = _expires_at(revision.expires, revision.expiry_seen)
+        if when != float('inf'):
+            out.append(when)
+    return out
 
 
 def _expired(owned: list[Secret], now: float) -> Hook | None:
@@ -84,7 +118,8 @@ def _rotate(owned: list[Secret], now: float) -> Hook | None:
 
 
 def _changed(model: Model, unit: Unit) -> Hook | None:
-    for _, secret in sorted(model.secrets.items()):
+    for sid in model.indexes.secrets_followed.find(model.secrets, unit.name):
+        secret = model.secrets[sid]
         consumer = secret.consumers.get(unit.name)
         if consumer is None or manages(model, unit, secret):
             continue
@@ -180,10 +215,5 @@ def owner_gone(model: Model, name: str) -> Model:
 
 def wake_at(model: Model) -> list[float]:
     """When secrets rotate and revisions expire."""
-    out = [s.rotate_at for s in model.secrets.values() if s.rotate_at]
-    for secret in model.secrets.values():
-        for revision in secret.revisions.values():
-            when = _expires_at(revision.expires, revision.expiry_seen)
-            if when != float('inf'):
-                out.append(when)
-    return out
+    timed = model.indexes.timed_secrets.find(model.secrets, True)
+    return [when for sid in timed for when in _times(model.secrets[sid])]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 from . import (
+    affected,
     edit,
     hooks,
     leadership,
@@ -22,21 +23,49 @@ from . import (
     storage,
     tasks,
 )
+from .affected import Affected
 from .model import Agent, Hook, Model, Relation, Unit, drop
 
 
 def settle(model: Model, now: float) -> Model:
-    """*model* with all that follows from it. The same object if nothing does."""
+    """*model* with all that follows from it. The same object if nothing does.
+
+    Looks at what differs from the last model that was settled, and at whom that concerns.
+    """
+    found = affected.between(model.indexes.settled, model)
+    found.units.update(secrets.whose_time_has_come(model, now))
+    return _settle(model, now, found)
+
+
+def settle_everything(model: Model, now: float) -> Model:
+    """As :func:`settle`, whatever was settled before: all units are looked at."""
+    return _settle(model, now, affected.everything(model))
+
+
+def _settle(model: Model, now: float, found: Affected) -> Model:
     while True:
         before = model
         for follow in _FOLLOWS:
-            model = follow(model, now)
+            then = follow(model, now, found)
+            if then is not model:
+                found.add(affected.between(model, then))
+                model = then
         if model is before:
-            return _busy(model, now)
+            break
+    model = _busy(model, now, found)
+    model.indexes.settled = model
+    return model
 
 
-def _dying(model: Model, _now: float) -> Model:
-    for unit in list(model.units.values()):
+def _those(model: Model, names: set[str]) -> list[Unit]:
+    """The units of these names that are there, in the model's order."""
+    if len(names) < 2:
+        return [model.units[n] for n in names if n in model.units]
+    return [u for n, u in model.units.items() if n in names]
+
+
+def _dying(model: Model, _now: float, found: Affected) -> Model:
+    for unit in _those(model, found.units):
         if unit.life != 'alive':
             continue
         application = model.applications[unit.application]
@@ -51,9 +80,9 @@ def _dying(model: Model, _now: float) -> Model:
     return model
 
 
-def _stale(model: Model, now: float) -> Model:
+def _stale(model: Model, now: float, found: Affected) -> Model:
     """Hooks that were queued or had failed are dropped once what they tell of is gone."""
-    for unit in list(model.units.values()):
+    for unit in _those(model, found.units):
         hook, step = unit.agent.hook, unit.agent.step
         if hook is None or step not in ('queued', 'failed'):
             continue
@@ -145,18 +174,18 @@ _LIFE: dict[str, dict[str, object]] = {
 _AFTER = {'stop': ('maintenance', ''), 'remove': ('terminated', '')}
 
 
-def _scopes(model: Model, now: float) -> Model:
-    return scopes.settle(model, now)
+def _scopes(model: Model, now: float, found: Affected) -> Model:
+    return scopes.settle(model, now, [u.name for u in _those(model, found.units)])
 
 
-def _storage(model: Model, _now: float) -> Model:
-    return storage.settle(model)
+def _storage(model: Model, _now: float, found: Affected) -> Model:
+    return storage.settle(model, found.owners | found.units)
 
 
-def _gone_units(model: Model, now: float) -> Model:
-    for name in list(model.units):
+def _gone_units(model: Model, now: float, found: Affected) -> Model:
+    for name in [u.name for u in _those(model, found.units)]:
         unit = model.units.get(name)
-        if unit is None or model.subordinates_of(name):
+        if unit is None or unit.life == 'alive' or model.subordinates_of(name):
             continue
         if resolver.finished(model, unit) or _unreachable(model, unit):
             model = without_unit(model, name, now)
@@ -181,12 +210,12 @@ def without_unit(model: Model, name: str, now: float) -> Model:
     model = tasks.cancelled_for(model, name, now)
     model = edit.without(model, 'units', name)
     machine = model.machines.get(unit.machine)
-    if machine is not None and not any(u.machine == machine.id for u in model.units.values()):
+    if machine is not None and not model.units_on(machine.id):
         model = edit.machine(model, machine.id, life='dying')
     return model
 
 
-def _gone_relations(model: Model, _now: float) -> Model:
+def _gone_relations(model: Model, _now: float, _found: Affected) -> Model:
     for relation in list(model.relations.values()):
         if relation.life == 'alive':
             continue
@@ -198,7 +227,7 @@ def _gone_relations(model: Model, _now: float) -> Model:
     return model
 
 
-def _gone_remotes(model: Model, _now: float) -> Model:
+def _gone_remotes(model: Model, _now: float, _found: Affected) -> Model:
     gone = [
         r.name
         for r in model.remotes.values()
@@ -214,10 +243,11 @@ def without_relation(model: Model, relation: Relation) -> Model:
         if relation.id in unit.agent.relations:
             rest = drop(unit.agent.relations, relation.id)
             model = edit.agent(model, unit.name, relations=rest)
+    model.indexes.forget(relation.id)
     return edit.without(model, 'relations', relation.id)
 
 
-def _gone_applications(model: Model, _now: float) -> Model:
+def _gone_applications(model: Model, _now: float, _found: Affected) -> Model:
     for application in list(model.applications.values()):
         if application.life == 'alive' or model.units_of(application.name):
             continue
@@ -233,17 +263,16 @@ def _gone_applications(model: Model, _now: float) -> Model:
     return model
 
 
-def _leaders(model: Model, now: float) -> Model:
-    return leadership.demoted(leadership.settle(model, now))
+def _leaders(model: Model, now: float, found: Affected) -> Model:
+    model = leadership.settle(model, now, found.applications)
+    return leadership.demoted(model, _those(model, found.units))
 
 
-def _model(model: Model, _now: float) -> Model:
+def _model(model: Model, _now: float, _found: Affected) -> Model:
     if model.life == 'alive':
         return model
     for machine in list(model.machines.values()):
-        if machine.life == 'alive' and not any(
-            u.machine == machine.id for u in model.units.values()
-        ):
+        if machine.life == 'alive' and not model.units_on(machine.id):
             model = edit.machine(model, machine.id, life='dying')
     empty = not (model.machines or model.units or model.applications)
     if model.life == 'dying' and empty:
@@ -265,9 +294,10 @@ _FOLLOWS = (
 )
 
 
-def _busy(model: Model, now: float) -> Model:
+def _busy(model: Model, now: float, found: Affected) -> Model:
     """*model* in which an agent that has work to do shows it before it begins, and one that has none is idle."""
-    for unit in list(model.units.values()):
+    idle = {n for n in found.news if _shows_idle(model, n)}
+    for unit in _those(model, found.units | idle):
         shown = unit.agent_status.current
         if shown not in ('idle', 'executing') or not _at_rest(unit.agent):
             continue
@@ -279,6 +309,11 @@ def _busy(model: Model, now: float) -> Model:
         elif shown == 'idle':
             model = statuses.agent(model, unit.name, 'executing', _doing(model, step), now)
     return model
+
+
+def _shows_idle(model: Model, name: str) -> bool:
+    unit = model.units.get(name)
+    return unit is not None and unit.agent_status.current == 'idle'
 
 
 def _at_rest(agent: Agent) -> bool:

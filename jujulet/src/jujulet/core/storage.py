@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import edit
@@ -120,7 +120,7 @@ def provide(model: Model, unit: str, now: float) -> Model:
 
 def of_unit(model: Model, unit: str) -> list[Storage]:
     """Instances of a unit, by id."""
-    return [s for _, s in sorted(model.storage.items()) if s.owner == unit]
+    return [model.storage[sid] for sid in model.indexes.storage.find(model.storage, unit)]
 
 
 def next_hook(model: Model, unit: Unit) -> Hook | None:
@@ -150,13 +150,16 @@ def after_hook(model: Model, unit: str, hook: Hook) -> Model:
     return edit.without(model, 'storage', hook.storage)
 
 
-def settle(model: Model) -> Model:
-    """*model* without instances that are going and of which no charm was told, or is being told just now."""
+def settle(model: Model, owners: Iterable[str]) -> Model:
+    """*model* without what of *owners* is going and no charm was told of, or is being told just now."""
     gone: list[str] = []
-    for each in model.storage.values():
-        unit = model.units.get(each.owner)
-        if unit is None or (each.life != 'alive' and not _hook_ran(unit, each.id)):
-            gone.append(each.id)
+    for owner in owners if model.storage else ():
+        unit = model.units.get(owner)
+        gone += [
+            each.id
+            for each in of_unit(model, owner)
+            if unit is None or (each.life != 'alive' and not _hook_ran(unit, each.id))
+        ]
     return edit.without(model, 'storage', *gone) if gone else model
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from typing import Any
 
 from . import edit
@@ -14,30 +13,12 @@ EXEC = 'juju-exec'
 ENDED = frozenset(('completed', 'failed', 'cancelled', 'aborted', 'error'))
 
 
-_first: tuple[Mapping[str, Task], dict[str, Task]] = ({}, {})
-# The last answer of ``_pending`` and what it was for: saves time and changes nothing.
-
-
-def _pending(model: Model) -> Mapping[str, Task]:
-    """The oldest pending task of each receiver."""
-    global _first
-    if _first[0] is not model.tasks:
-        found: dict[str, Task] = {}
-        for task in model.tasks.values():
-            if task.status != 'pending':
-                continue
-            before = found.get(task.receiver)
-            if before is None or int(task.id) < int(before.id):
-                found[task.receiver] = task
-        _first = (model.tasks, found)
-    return _first[1]
-
-
 def next_hook(model: Model, receiver: str) -> Hook | None:
     """The oldest pending task of a unit or machine as what to run."""
-    first = _pending(model).get(receiver)
-    if first is None:
+    pending = model.indexes.pending_tasks.find(model.tasks, receiver)
+    if not pending:
         return None
+    first = model.tasks[pending[0]]
     return Hook('exec' if first.name == EXEC else 'action', task=first.id)
 
 

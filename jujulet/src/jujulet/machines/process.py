@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import signal
 import sys
 import uuid
 from collections.abc import Callable
@@ -18,11 +17,9 @@ from pathlib import Path
 from typing import Literal
 
 from .. import aside
-from . import files, program, protocol
+from . import files, marks, program, protocol
 from .protocol import Layer, MachineError, MachineSpec, unknown
 from .state_folders import StateFolders, private
-
-MARK = 'JUJULET_MACHINE'
 
 
 class ProcessMachines:
@@ -34,6 +31,7 @@ class ProcessMachines:
         self.folders = StateFolders(state, kept='copies')
         private(state)
         self.current: Callable[[str, str], MachineSpec | None] = unknown
+        self._sweep = marks.Sweep()
 
     async def ensure(self, spec: MachineSpec, progress: Callable[[str], None]) -> None:
         """Make the folder if need be, start the agent if it does not run."""
@@ -125,9 +123,8 @@ class ProcessMachines:
 
     async def destroy_model(self, model: str) -> None:
         """Every machine of it that has a folder."""
-        for owner, machine in self.folders.known():
-            if owner == model:
-                await self.destroy(owner, machine)
+        left = [machine for owner, machine in self.folders.known() if owner == model]
+        await asyncio.gather(*(self.destroy(model, machine) for machine in left))
 
     async def reboot(self, model: str, machine: str) -> None:
         """Kill everything, start the agent under a new name of its boot."""
@@ -136,7 +133,8 @@ class ProcessMachines:
 
     async def stop(self, model: str, machine: str) -> None:
         """Kill everything."""
-        await self._kill(lambda mark: mark == self._mark(model, machine))
+        mine = self._mark(model, machine)
+        await self._sweep.kill(lambda mark: mark == mine)
         self._boot_file(model, machine).unlink(missing_ok=True)
 
     async def start(self, model: str, machine: str) -> None:
@@ -210,54 +208,22 @@ class ProcessMachines:
     async def recover(self, alive: set[tuple[str, str]]) -> None:
         """Kill and remove what nobody knows; sockets of the dead go too."""
         wanted = {self._mark(*names) for names in alive}
-        ours = f'{MARK}={self.folders.token}/'
-        await self._kill(lambda mark: mark.startswith(ours) and mark not in wanted)
+        ours = f'{marks.MARK}={self.folders.token}/'
+        await self._sweep.kill(lambda mark: mark.startswith(ours) and mark not in wanted)
         for names in self.folders.known():
             if names not in alive:
                 await self.destroy(*names)
 
     def _mark(self, model: str, machine: str) -> str:
-        return f'{MARK}={self.folders.token}/{model}/{machine}'
+        return f'{marks.MARK}={self.folders.token}/{model}/{machine}'
 
     def _alive(self, model: str, machine: str) -> bool:
+        if not self.folders.folder(model, machine).exists():
+            return False  # It was never started: one look at /proc less.
         mark = self._mark(model, machine)
-        return any(found == mark and program.SCRIPT in _command(pid) for pid, found in _marked())
-
-    async def _kill(self, chosen: Callable[[str], bool]) -> None:
-        found: list[int] = []
-        for _ in range(200):  # A program may be forking while we look.
-            found = [pid for pid, mark in _marked() if chosen(mark)]
-            if not found:
-                return
-            for pid in found:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
-            await asyncio.sleep(0.01)
-        raise MachineError(f'processes {found} do not die')
-
-
-def _marked() -> list[tuple[int, str]]:
-    """Every process of ours that carries a mark, with it. Zombies have no environment, so they are not here."""
-    found: list[tuple[int, str]] = []
-    for path in Path('/proc').iterdir():
-        if not path.name.isdigit():
-            continue
-        try:
-            environment = (path / 'environ').read_bytes()
-        except OSError:
-            continue
-        marks = [e for e in environment.split(b'\0') if e.startswith(MARK.encode() + b'=')]
-        found.extend((int(path.name), mark.decode(errors='replace')) for mark in marks)
-    return found
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f'/proc/{pid}/cmdline').read_bytes().decode(errors='replace')
-    except OSError:
-        return ''
+        return any(
+            found == mark and program.SCRIPT in marks.command(pid) for pid, found in marks.marked()
+        )
 
 
 def _copy(source: Path, target: Path) -> int:

@@ -17,6 +17,7 @@ from jujulet.core import (
     consistency,
     context,
     hooks,
+    indexcheck,
     lifecycle,
     machines,
     model,
@@ -138,7 +139,7 @@ class World:
                 self.trace[last] = dataclasses.replace(self.trace[last], ok=True)
         self.model = changed
         self.ticks += 1
-        found = consistency.problems(changed)
+        found = consistency.problems(changed) + indexcheck.problems(changed, self.now)
         assert not found, '\n'.join(found)
 
     def _passed_over(self, name: str, changed: model.Model) -> bool:
@@ -165,7 +166,10 @@ class World:
 
     def due(self) -> tuple[operations.Operation, ...]:
         """What may start now."""
-        return schedule.due(self.model, frozenset(self.running), self.now)
+        busy = frozenset(self.running)
+        found = schedule.due(self.model, busy, self.now)
+        assert found == indexcheck.due(self.model, busy, self.now)
+        return found
 
     def start(self, operation: operations.Operation) -> None:
         """Begin a hook; anything else is done at once."""
@@ -282,6 +286,7 @@ class World:
         while True:
             self.settle()
             wake = schedule.wake_at(self.model, self.now)
+            assert wake == indexcheck.wake_at(self.model, self.now)
             if wake is None or wake > until:
                 break
             self.now = max(wake, self.now)
