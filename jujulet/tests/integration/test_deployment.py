@@ -39,16 +39,17 @@ def test_an_application_goes_with_its_machines(juju: jubilant.Juju):
 
 
 def test_a_resource_arrives(juju: jubilant.Juju, tmp_path: pathlib.Path):
-    (tmp_path / 'f').write_text('first')
-    juju.deploy(CHARMS / 'testapp', resources={'test-file': str(tmp_path / 'f')})
-    (tmp_path / 'f').unlink()
+    first, second = tmp_path / 'f.txt', tmp_path / 'g.txt'
+    first.write_text('first')
+    juju.deploy(CHARMS / 'testapp', resources={'test-file': str(first)})
+    first.unlink()
     settle(juju, jubilant.all_blocked)
     assert juju.run('testapp/0', 'show-file').results == {
         'name': 'test-file.txt',
         'content': 'first',
     }
-    (tmp_path / 'g').write_text('second')
-    juju.refresh('testapp', path=CHARMS / 'testapp', resources={'test-file': str(tmp_path / 'g')})
+    second.write_text('second')
+    juju.refresh('testapp', path=CHARMS / 'testapp', resources={'test-file': str(second)})
     settle(juju)
     assert juju.run('testapp/0', 'show-file').results['content'] == 'second'
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import subprocess
 import zipfile
 from collections.abc import Callable
 from typing import Any, cast
@@ -80,6 +81,7 @@ def _folder(path: pathlib.Path) -> Source:
         file = path / name
         return file.read_bytes() if file.is_file() else None
 
+    version = _version_of_folder(path, contents)
     craft = contents('charmcraft.yaml')
     if craft is None:
         if contents('metadata.yaml') is None:
@@ -88,10 +90,10 @@ def _folder(path: pathlib.Path) -> Source:
                 f'no charm was found at "{path}": it has neither charmcraft.yaml nor metadata.yaml{hint}'
             )
         files = _files(contents)
-        return Source(path, False, charmparse.parse(files, version=_version(contents)), files)
+        return Source(path, False, charmparse.parse(files, version=version), files)
     project = charmcraft.split(load_yaml(craft, 'charmcraft.yaml'))
     files = _project_files(contents, project)
-    charm = charmparse.parse(files, version=_version(contents))
+    charm = charmparse.parse(files, version=version)
     return Source(path, False, charm, files, project)
 
 
@@ -149,8 +151,41 @@ def _manifest_bases(manifest: Any) -> tuple[charm_.Base, ...]:
 
 
 def _version(contents: Callable[[str], bytes | None]) -> str:
+    """The last word of the first line of the file ``version`` (source: ``ReadVersion`` of internal/charm)."""
     text = contents('version') or b''
-    return text.decode(errors='replace').strip().partition('\n')[0]
+    words = text.decode(errors='replace').partition('\n')[0].split()
+    return words[-1] if words else ''
+
+
+def _version_of_folder(path: pathlib.Path, contents: Callable[[str], bytes | None]) -> str:
+    """As git describes the folder, if it is in a work tree; else what the file ``version`` says.
+
+    Source: ``MaybeGenerateVersionString`` of internal/charm/charmdir.go, which gives git two seconds.
+    """
+    inside = _git(path, 'rev-parse', '--is-inside-work-tree')
+    if inside is None:
+        return _version(contents)
+    return _git(path, 'describe', '--dirty', '--always') or ''
+
+
+def _git(path: pathlib.Path, *words: str) -> str | None:
+    """What git says; None if it fails, or is not there. No program that the work tree names is run."""
+    plain = ('-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null')
+    try:
+        done = subprocess.run(
+            ['git', *plain, *words],
+            cwd=path,
+            capture_output=True,
+            text=True,
+            timeout=_GIT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+_GIT_S = 2.0
 
 
 def _packed(path: pathlib.Path) -> Source:

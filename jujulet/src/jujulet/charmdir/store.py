@@ -173,7 +173,8 @@ def resources(
     """Keep the files of ``--resource name=path`` in ``<store>/blobs/<digest>``.
 
     Raises:
-        charm.Invalid: the charm has no such resource, or there is no such file.
+        charm.Invalid: the charm has no such resource, there is no such file, or its name ends otherwise than the
+            charm's (source: ``ValidateUpload`` of apiserver's resources.go).
     """
     found: dict[str, model_.Resource] = {}
     for name, where in given.items():
@@ -191,6 +192,11 @@ def resources(
         if not path.is_file():
             raise charm_.Invalid(
                 f'resource "{name}": "{where}" is not a file: give a path, since there is no Charmhub here'
+            )
+        extension = os.path.splitext(meta.filename)[1]
+        if os.path.splitext(path.name)[1] != extension:
+            raise charm_.Invalid(
+                f'incorrect extension on resource upload "{path.name}", expected "{extension}"'
             )
         digest, size = _keep(path, store / 'blobs')
         found[name] = model_.Resource(name, meta.filename, digest, size)

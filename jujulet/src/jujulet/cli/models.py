@@ -154,7 +154,7 @@ def _destroy_model(call: Call) -> None:
 
 
 def _model_config(call: Call) -> None:
-    from ..core import listings
+    from ..core import listings, modelconfig
 
     reset = command.commas(call['reset'])
     options: dict[str, Any] = {}
@@ -168,6 +168,11 @@ def _model_config(call: Call) -> None:
             options.update(read_mapping(word))
         else:
             wanted.append(word)
+    if call['ignore-agent-version'] or call['ignore-read-only-fields']:
+        for name in modelconfig.FIXED if call['ignore-read-only-fields'] else ('agent-version',):
+            options.pop(name, None)
+        if not options and not reset and not wanted:
+            return
     if options or reset:
         if wanted:
             raise command.usage_error('cannot set and retrieve model values simultaneously')
@@ -277,6 +282,14 @@ COMMANDS = (
         flags=(
             Flag(('reset',), 'repeatable', help='Reset the provided comma delimited keys'),
             Flag(('file',), help='Path to a YAML file of values'),
+            Flag(
+                ('ignore-agent-version',), 'bool', help='Pass over an agent version in what is set'
+            ),
+            Flag(
+                ('ignore-read-only-fields',),
+                'bool',
+                help='Pass over what cannot be set in what is set',
+            ),
             Flag(('color',), 'bool', help='Accepted'),
             Flag(('no-color',), 'bool', help='Accepted'),
         ),

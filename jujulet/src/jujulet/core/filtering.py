@@ -6,7 +6,7 @@ A selector is an application, a unit, a machine, a pattern of these, or the word
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 Json = Mapping[str, Any]
@@ -14,6 +14,7 @@ Json = Mapping[str, Any]
 
 def status(full: Json, selectors: Sequence[str]) -> dict[str, Any]:
     """*full* with only the units that some selector names, and the applications and machines that they are of."""
+    selectors = [_leader(full, selector) for selector in selectors]
     applications: dict[str, Any] = {}
     machines: set[str] = {name for name in full['machines'] if _any(name, selectors)}
     for name, app in full['applications'].items():
@@ -41,6 +42,24 @@ def status(full: Json, selectors: Sequence[str]) -> dict[str, Any]:
         if any(r[side].partition(':')[0] in applications for side in ('provider', 'requirer'))
     ]
     return out
+
+
+def _leader(full: Json, selector: str) -> str:
+    """``APP/leader`` as the unit that it is (source: ``resolveLeaderUnits`` of the client facade's status.go)."""
+    application, _, word = selector.partition('/')
+    if word != 'leader':
+        return selector
+    for name, unit in _every_unit(full):
+        if name.rpartition('/')[0] == application and unit.get('leader'):
+            return name
+    return selector
+
+
+def _every_unit(full: Json) -> Iterator[tuple[str, Json]]:
+    for app in full['applications'].values():
+        for name, unit in app.get('units', {}).items():
+            yield name, unit
+            yield from unit.get('subordinates', {}).items()
 
 
 def _any(name: str, selectors: Sequence[str]) -> bool:

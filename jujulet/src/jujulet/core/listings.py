@@ -113,8 +113,18 @@ def model_settings(m: model_.Model) -> dict[str, Any]:
 
 def settings_table(values: Mapping[str, Any], colour: bool) -> str:
     """``juju model-config`` for people."""
-    rows = [(name, v['Source'], _text(v['Value'])) for name, v in sorted(values.items())]
+    rows = [(name, v['Source'], _briefly(name, v['Value'])) for name, v in sorted(values.items())]
     return table.render(('Attribute', 'From', 'Value'), rows, colour=colour)
+
+
+_LONG = 'cloudinit-userdata'
+
+
+def _briefly(name: str, value: Any) -> str:
+    """A table names what is long (source: cmd/juju/model/configcommand.go, ``getConfig``)."""
+    if name == _LONG and value:
+        return f'<value set, see juju model-config {_LONG}>'
+    return _text(value)
 
 
 def _text(value: Any) -> str:

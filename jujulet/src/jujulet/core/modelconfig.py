@@ -60,6 +60,8 @@ DEFAULTS: Mapping[str, Any] = {
     'snap-http-proxy': '',
     'snap-https-proxy': '',
     'ssl-hostname-verification': True,
+    'storage-default-block-source': '',
+    'storage-default-filesystem-source': '',
     'test-mode': False,
     'transmit-vendor-metrics': True,
     'update-status-hook-interval': '5m',
@@ -68,6 +70,9 @@ DEFAULTS: Mapping[str, Any] = {
 
 FIXED = frozenset(('agent-version', 'authorized-keys', 'name', 'type', 'uuid'))
 """What a user may see and not set."""
+
+POOLS = ('rootfs', 'tmpfs', 'loop')
+"""Of storage. The first is that of what names none."""
 
 MIN_INTERVAL, MAX_INTERVAL = 1.0, 3600.0
 
@@ -174,6 +179,11 @@ def _base(_model: Model, _name: str, value: str) -> None:
         raise Refused(f'invalid default base "{value}": {error}') from None
 
 
+def _pool(_model: Model, _name: str, value: str) -> None:
+    if value and value not in POOLS:
+        raise Refused(f'pool "{value}" not found')
+
+
 def _space(model: Model, _name: str, value: str) -> None:
     if value and value not in model.spaces:
         raise Refused(f'space "{value}" not found')
@@ -184,6 +194,8 @@ _CHECKS: Mapping[str, Callable[[Model, str, Any], None]] = {
     'default-base': _base,
     'default-space': _space,
     'mode': _mode,
+    'storage-default-block-source': _pool,
+    'storage-default-filesystem-source': _pool,
 }
 
 

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import edit
+from . import edit, modelconfig
 from .charm import Charm, StorageMeta
 from .model import Hook, Model, Refused, Storage, Unit
 
-POOLS = ('rootfs', 'tmpfs', 'loop')
+POOLS = modelconfig.POOLS
 DEFAULT_SIZE = 1024
 """MiB."""
 
@@ -22,15 +22,26 @@ _SIZE = re.compile(r'(\d+(?:\.\d+)?)([MGTPEZY])(i?B)?')
 _SCALE = {letter: 1024**power for power, letter in enumerate('MGTPEZY')}
 
 
-def directive(meta: StorageMeta, text: str) -> dict[str, Any]:
+def default_pools(model: Model) -> dict[str, str]:
+    """By kind of storage: the pool of what names none. Source: ``storage-default-*-source`` of environs/config."""
+    named = {
+        kind: str(modelconfig.get(model, f'storage-default-{source}-source'))
+        for kind, source in (('filesystem', 'filesystem'), ('block', 'block'))
+    }
+    return {kind: pool or POOLS[0] for kind, pool in named.items()}
+
+
+def directive(
+    meta: StorageMeta, text: str, pools: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """``pool,size,count`` in any order → all three. Raises Refused.
 
     Without a count it is one if there is a size, else what the charm needs; without a size what the charm needs, else
-    1 GiB. Source: ``ParseConstraints`` of storage/constraints.go and ``storageConstraintsWithDefaults`` of
-    state/storage.go.
+    1 GiB; without a pool that of *pools* by kind. Source: ``ParseConstraints`` of storage/constraints.go and
+    ``storageConstraintsWithDefaults`` of state/storage.go.
     """
     out: dict[str, Any] = {
-        'pool': 'rootfs',
+        'pool': (pools or {}).get(meta.kind, POOLS[0]),
         'size': meta.minimum_size or DEFAULT_SIZE,
         'count': 0,
     }
@@ -70,12 +81,16 @@ def _check(meta: StorageMeta, found: Mapping[str, Any]) -> None:
         )
 
 
-def directives(charm: Charm, texts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def directives(
+    charm: Charm, texts: Mapping[str, str], pools: Mapping[str, str] | None = None
+) -> dict[str, dict[str, Any]]:
     """Directives of all storage of a charm, those of the user first. Raises Refused."""
     for name in texts:
         if name not in charm.storage:
             raise Refused(f'charm "{charm.name}" has no store called "{name}"')
-    return {name: directive(meta, texts.get(name, '')) for name, meta in charm.storage.items()}
+    return {
+        name: directive(meta, texts.get(name, ''), pools) for name, meta in charm.storage.items()
+    }
 
 
 def make(

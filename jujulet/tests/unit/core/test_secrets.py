@@ -246,6 +246,23 @@ class TestUserSecrets:
         world.ask(requests.UpdateSecret(id=sid, auto_prune=True, content={'k': '2'}))
         assert list(world.model.secrets[sid].revisions) == [2]
 
+    def test_auto_prune_takes_a_revision_when_its_last_reader_moves_on(self, world: World):
+        """Source: worker/secretspruner and ``ObsoleteUserSecrets`` of Juju 3.6."""
+        sid = world.ask(requests.AddSecret(name='n', content={'k': '1'}))['id']
+        world.ask(requests.GrantSecret(id='n', applications=('a',)))
+        for unit in ('a/0', 'a/1'):
+            self.read(world, unit, sid)
+        world.ask(requests.UpdateSecret(id=sid, auto_prune=True, content={'k': '2'}))
+        for unit, left in (('a/0', [1, 2]), ('a/1', [2])):
+            self.read(world, unit, sid)
+            assert list(world.model.secrets[sid].revisions) == left
+
+    @staticmethod
+    def read(world: World, unit: str, sid: str) -> None:
+        write = context.SecretWrite('track', sid)
+        tracked = secretwrites.commit(world.model, unit, (write,), world.now)
+        world.set(settle.settle(tracked, world.now))
+
     def test_grant_and_revoke(self, world: World):
         sid = world.ask(requests.AddSecret(name='n', content={'k': '1'}))['id']
         world.ask(requests.GrantSecret(id='n', applications=('a', 'b')))

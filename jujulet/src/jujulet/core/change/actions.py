@@ -20,11 +20,10 @@ def run(request: Run, model: Model, now: float) -> tuple[Model, dict[str, Any]]:
         try:
             unit = found.unit(model, receiver)
             action = _action(model, model.charm_of(unit.application), request.action, unit.name)
+            strict = model.juju_version.startswith('4')
+            chosen[unit.name] = schema.validated(action, request.parameters, strict=strict)
         except Refused as refused:
             errors[receiver] = str(refused)
-            continue
-        strict = model.juju_version.startswith('4')
-        chosen[unit.name] = schema.validated(action, request.parameters, strict=strict)
     model, reply = _enqueue(
         model, f'{request.action} run on {_list(chosen)}', request.action, chosen, errors, now
     )
@@ -91,7 +90,7 @@ def _enqueue(
     model, number = edit.number(model, 'task', 1)
     oid = str(number)
     if not chosen:
-        reasons = '\n'.join(f' - {text}' for text in errors.values())
+        reasons = '\n'.join(errors.values())
         raise Refused(f'Operation {oid} failed to schedule any tasks:\n{reasons}', code=0)
     ids: dict[str, str] = {}
     for receiver, parameters in chosen.items():

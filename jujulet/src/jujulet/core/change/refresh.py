@@ -30,7 +30,7 @@ def refresh(request: Refresh, model: Model, now: float) -> tuple[Model, dict[str
         charm=charm.url,
         options=options.chosen({**kept, **options.validated(charm, request.options)}),
         resources=resources,
-        storage=_storage(charm, application, request),
+        storage=_storage(charm, application, request, storage.default_pools(model)),
         base=_base(application, charm, request),
         trust=application.trust if request.trust is None else request.trust,
         charm_modified=application.charm_modified + (1 if changed else 0),
@@ -100,9 +100,12 @@ def _same_type(old: charm_.Charm, new: charm_.Charm, name: str) -> bool:
 
 
 def _storage(
-    charm: charm_.Charm, application: Application, request: Refresh
+    charm: charm_.Charm,
+    application: Application,
+    request: Refresh,
+    pools: Mapping[str, str],
 ) -> dict[str, Mapping[str, Any]]:
-    fresh = storage.directives(charm, request.storage)
+    fresh = storage.directives(charm, request.storage, pools)
     kept = {
         name: directive
         for name, directive in application.storage.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -50,7 +51,20 @@ def _error(name: str, schema: Schema, value: Any) -> tuple[str, str]:
         raise Refused(f'action "{name}" has an invalid schema: {bad}') from None
     if error is None:
         return '', ''
-    return '.'.join(['(root)', *(str(part) for part in error.absolute_path)]), str(error.message)
+    return '.'.join(['(root)', *(str(part) for part in error.absolute_path)]), _said(error)
+
+
+def _said(error: Any) -> str:
+    """What is wrong, in the words of Juju's validator where we know them (source: issue 21295 of juju/juju)."""
+    given = json.dumps(error.instance, separators=(',', ':'), default=str)
+    wanted = error.validator_value
+    if error.validator == 'type':
+        types = wanted if isinstance(wanted, str) else ' or '.join(map(str, wanted))
+        return f'must be of type {types}, given {given}'
+    if error.validator == 'required':
+        missing = next((n for n in wanted if n not in error.instance), '')
+        return f'"{missing}" property is missing and required, given {given}'
+    return str(error.message)
 
 
 def _defaults(properties: Schema, given: Mapping[str, Any]) -> dict[str, Any]:

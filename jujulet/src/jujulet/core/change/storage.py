@@ -22,7 +22,11 @@ def add(request: AddStorage, model: Model, now: float) -> tuple[Model, dict[str,
     if meta is None:
         raise Refused(f'{why}charm storage "{request.name}" not found')
     loose = dataclasses.replace(meta, minimum=1)
-    directive = storage_.directive(dataclasses.replace(loose, maximum=-1), request.directive)
+    directive = storage_.directive(
+        dataclasses.replace(loose, maximum=-1),
+        request.directive,
+        storage_.default_pools(model),
+    )
     have = sum(1 for s in storage_.of_unit(model, unit.name) if s.name == meta.name)
     total = have + directive['count']
     if 0 <= meta.maximum < total:
