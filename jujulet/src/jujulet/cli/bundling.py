@@ -74,7 +74,9 @@ def _plan(call: Call, model: model_.Model, found: bundle.Bundle) -> tuple[bundle
         resources[name] = charms.resources(loaded[name], paths_)
         lxdprofile.check(loaded[name], force=call['force'])
     charms.remark(call, *loaded.values())
+    charms.remark_on_bases(call, [(charm, chosen[name]) for name, charm in loaded.items()])
     if not call['dry-run']:
+        charms.check_host(call, model, chosen.values())
         for name, charm in loaded.items():
             url = call.change(requests.AddCharm(charm=charm))['url']
             loaded[name] = dataclasses.replace(

@@ -159,6 +159,33 @@ def prepare(
     return True
 
 
+def check_host(call: Call, model: model_.Model, wanted: Iterable[charm_.Base]) -> None:
+    """Refuse what no machine could be made for here. Raises ``model.Refused``."""
+    if model.machines_kind != 'container':
+        return
+    for base in dict.fromkeys(wanted):
+        if why := call.controller.ask('why-no-machine', base=str(base)):
+            raise model_.Refused(why)
+
+
+def remark_on_bases(call: Call, chosen: Iterable[tuple[charm_.Charm, charm_.Base]]) -> None:
+    """Say which charms name Ubuntu alone and go to Debian: one that looks for what only Ubuntu has fails there."""
+    names = sorted(
+        {
+            charm.name
+            for charm, base in chosen
+            if base.name == 'debian'
+            and charm.bases
+            and all(b.name == 'ubuntu' for b in charm.bases)
+        }
+    )
+    if names:
+        call.say(
+            f'On Debian though only Ubuntu is named: {", ".join(names)}; if a hook looks for what only Ubuntu has, '
+            f'deploy with --base ubuntu@24.04'
+        )
+
+
 def remark(call: Call, *deployed: charm_.Charm) -> None:
     """Say what machines here have anyway, or cannot have, of what charms ask for in their profiles; nothing twice."""
     said = [line for charm in deployed for line in lxdprofile.remarks(charm.profile)]

@@ -44,6 +44,8 @@ def _deploy_charm(call: Call) -> int | None:
     call.say(f'Located {description}')
     if call['dry-run']:
         return None
+    if not charm.subordinate and not call['to'] and call['num-units']:
+        charms.check_host(call, model, [loaded.base])
     call.say(f'Deploying "{name or charm.name}" from {description} on {loaded.base}/stable')
     call.change(
         requests.Deploy(
@@ -65,6 +67,7 @@ def _deploy_charm(call: Call) -> int | None:
         )
     )
     charms.remark(call, charm)
+    charms.remark_on_bases(call, [(charm, loaded.base)])
     return None
 
 

@@ -34,9 +34,48 @@ def shim() -> pathlib.Path:
     python = shlex.quote(sys.executable)
     text = f'#!/bin/sh\nexec {python} -P -m jujulet.cli.main "$@"\n'
     for program in (folder / 'juju', folder / 'jujulet'):
-        if not program.exists() or program.read_text() != text:
+        before = program.read_text() if program.exists() else ''
+        if before != text:
             aside.write(program, text, mode=0o755)
+            if program.name == 'jujulet' and (other := _still_there(before)):
+                _told(other)
     return folder
+
+
+def _still_there(shim_text: str) -> pathlib.Path | None:
+    """The Python of another jujulet that a shim started, if that is still there."""
+    for word in shlex.split(shim_text, comments=True):
+        if word.startswith('/'):
+            place = pathlib.Path(word)
+            return place if place.exists() and place != pathlib.Path(sys.executable) else None
+    return None
+
+
+def _told(other: pathlib.Path) -> None:
+    """Say that open shells mean another jujulet from now on: they have this folder on their PATH."""
+    print(
+        f'In all shells that have it on their PATH, juju is now that of {pathlib.Path(sys.executable).parent}, no '
+        f'longer that of {other.parent}. Back: eval "$({other.with_name("jujulet")} env)"',
+        file=sys.stderr,
+    )
+
+
+def _what_stays() -> list[str]:
+    """Of the caches that ``prune`` leaves: what they are, how large, and how to be rid of them."""
+    lines: list[str] = []
+    for name, what in (('bases', 'bases'), ('venvs', 'environments of charms')):
+        folder = paths.root() / name
+        size = (
+            sum(f.lstat().st_size for f in folder.rglob('*') if not f.is_dir())
+            if folder.is_dir()
+            else 0
+        )
+        if size:
+            lines.append(
+                f'{what} stay ({display.size(size >> 20)}): machines stand on them; with no model left, '
+                f'remove {folder}'
+            )
+    return lines
 
 
 _MARKS = {'error': 'LACK', 'warning': 'warn'}
@@ -67,6 +106,8 @@ def _cache(call: Call) -> None:
         chosen = [k for k in keys if not call.args[1:] or k.startswith(tuple(call.args[1:]))]
         call.controller.ask('drop-cache', keys=chosen)
         call.say(f'{len(chosen)} of {len(keys)} layers removed')
+        for line in _what_stays():
+            call.say(line)
         return
     if verb != 'list':
         raise command.usage_error(f'unknown subcommand "{verb}": list or prune')

@@ -127,8 +127,11 @@ def _check_arguments(found: command.Command, parsed: gnuflag.Parsed) -> None:
             raise command.usage_error(f'unrecognized args: [{extra}]')
 
 
-def _plugin(name: str, rest: list[str]) -> int:
-    """Run ``juju-NAME`` from the PATH with what follows, as Juju does; never returns if there is one."""
+def _plugin(name: str, rest: list[str], missing: int = 1) -> int:
+    """Run ``juju-NAME`` from the PATH with what follows, as Juju does; never returns if there is one.
+
+    *missing* is the exit code if there is none.
+    """
     import shutil
 
     # Beside this program too: whoever installs both together need not have them on the PATH.
@@ -136,7 +139,7 @@ def _plugin(name: str, rest: list[str]) -> int:
     path = f'{os.environ.get("PATH", os.defpath)}{os.pathsep}{beside}'
     program = shutil.which(f'juju-{name}', path=path)
     if program is None or '/' in name:
-        return _error(_unknown(name), 1)
+        return _error(_unknown(name), missing)
     environment = dict(os.environ)
     words = iter(rest)
     for word in words:
@@ -158,6 +161,8 @@ def _unknown(name: str) -> str:
 
 
 def _help_text(found: command.Command) -> str:
+    from . import examples
+
     usage = f'juju {found.name}'
     text = gnuflag.help_text(f'{usage} {found.usage}'.strip(), found.summary, (), found.details)
     options = gnuflag.options_text(found.all_flags)
@@ -167,11 +172,21 @@ def _help_text(found: command.Command) -> str:
     parts = [first + '\n' + summary.rstrip('\n'), 'Options:\n' + options]
     if details:
         parts.append('Details:\n' + details.rstrip('\n'))
+    if example := examples.of(found.name):
+        parts.append(f'Example:\n    {example}')
     return '\n\n'.join(parts) + '\n'
 
 
 def _help(topics: Sequence[str]) -> int:
+    from . import examples
+
     topic = topics[0] if topics else ''
+    if topic == 'plugins':
+        out.write(_plugins())
+        return 0
+    if text := examples.topic(topic):
+        out.write(text)
+        return 0
     if topic == 'commands':
         out.write(commands.listing())
         return 0
@@ -180,9 +195,31 @@ def _help(topics: Sequence[str]) -> int:
         out.write(_help_text(found))
         return 0
     if topic:
-        return _error(_unknown(topic), 2)
+        return _plugin(topic, ['--help'], missing=2)
     out.write(_INTRODUCTION)
     return 0
+
+
+def _plugins() -> str:
+    """Programs ``juju-NAME``: beside this one, and on the PATH. Source: cmd/juju/commands/plugin.go of Juju."""
+    folders = [
+        os.path.dirname(sys.executable),
+        *os.environ.get('PATH', os.defpath).split(os.pathsep),
+    ]
+    found: dict[str, str] = {}
+    for folder in filter(os.path.isdir, folders):
+        for name in sorted(os.listdir(folder)):
+            program = os.path.join(folder, name)
+            if (
+                name.startswith('juju-')
+                and os.path.isfile(program)
+                and os.access(program, os.X_OK)
+            ):
+                found.setdefault(name.removeprefix('juju-'), program)
+    if not found:
+        return 'There is no program called juju-NAME on the PATH.\n'
+    width = max(map(len, found))
+    return ''.join(f'{name:<{width}}  {program}\n' for name, program in sorted(found.items()))
 
 
 _INTRODUCTION = """\
@@ -199,7 +236,8 @@ Usage: juju <command> [options] [arguments]
     juju destroy-model NAME        remove all of it
 
     juju help commands             all commands
-    juju help COMMAND              one command
+    juju help COMMAND              one command, with an example
+    juju help topics               what else there is to read
     jujulet env                    how to have `juju` mean jujulet in this shell
     jujulet doctor                 what this machine lacks
 """

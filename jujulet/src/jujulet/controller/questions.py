@@ -278,6 +278,15 @@ class Questions:
             for f in doctor.findings(facts)
         ]
 
+    async def why_no_machine(self, base: str) -> str:
+        """Why this host cannot make a container of a base, one sentence; empty: it can."""
+        if os.geteuid() != 0:
+            return (
+                'machines that are containers need root: run the controller as root, or make a model of '
+                'processes: juju add-model NAME processes'
+            )
+        return await asyncio.to_thread(images.why_not, bases.parse(base))
+
     async def image(self, base: str) -> AsyncIterator[dict[str, str]]:
         """Build the file system of a base, if it is not there; says how far it is, then where it is."""
         try:

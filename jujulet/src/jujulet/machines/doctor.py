@@ -16,7 +16,6 @@ from typing import Literal
 from jujulet.core import charm
 
 from . import commands, images, kernel, overlays, runtimes
-from .protocol import MachineError
 
 PROGRAMS = {
     'podman': 'podman',
@@ -30,6 +29,13 @@ PROGRAMS = {
 
 ENOUGH = 4 * 1024**3
 """Bytes free below which we warn: a base is 0.4 GB, an install layer about as much."""
+
+
+_BASES = (
+    charm.Base('debian', '12'),
+    charm.Base('debian', '13'),
+    charm.Base('ubuntu', '24.04'),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +99,7 @@ def look(state: Path) -> Facts:
         remembered=f'{store[0] if store else _STORE}/defaultNetworkBackend',
         bounding=runtimes.bounding(),
         kernel=tuple(kernel.settings().items()),
-        bases=tuple((name, _why_not(name)) for name in ('debian@12', 'debian@13', 'ubuntu@24.04')),
+        bases=tuple((str(base), images.why_not(base)) for base in _BASES),
     )
 
 
@@ -271,17 +277,6 @@ def _overlay() -> bool:
     if 'overlay' in Path('/proc/filesystems').read_text():
         return True
     return bool(_said(['modinfo', '--field=name', 'overlay']).strip())
-
-
-def _why_not(base: str) -> str:
-    name, _, channel = base.partition('@')
-    try:
-        images.sources(charm.Base(name, channel))
-    except MachineError as error:
-        return str(error)
-    except FileNotFoundError:
-        return f'base {base} cannot be built: there is no apt on this host'
-    return ''
 
 
 TIMEOUT_S = 120.0

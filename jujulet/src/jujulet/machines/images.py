@@ -69,6 +69,17 @@ def sources(base: charm.Base) -> list[aptsources.Source]:
     return moved
 
 
+def why_not(base: charm.Base) -> str:
+    """Why *base* cannot be built on this host, one sentence; empty: it can."""
+    try:
+        sources(base)
+    except MachineError as error:
+        return str(error)
+    except FileNotFoundError:
+        return f'base {base} cannot be built: there is no apt on this host'
+    return ''
+
+
 def known() -> list[str]:
     """Every base that could be built where its archive is configured."""
     return [f'{name}@{channel}' for name, all_ in aptsources.CODENAMES.items() for channel in all_]

@@ -67,6 +67,8 @@ class Controller(client.Controller):
         super().__init__(pathlib.Path('/nonexistent'))
         self.worlds: dict[str, simulation.World] = {}
         self.frozen = False
+        self.lacking: dict[str, str] = {}
+        """By base: why this host can make no machine of it."""
         self.script: simulation.Script = script
         self.asked: list[str] = []
 
@@ -102,6 +104,9 @@ class Controller(client.Controller):
         self.worlds[name] = world
         world.ask(requests.SetModelConfig(options=config))
         return [{'name': name, 'uuid': uuid, 'cloud': cloud or 'localhost'}]
+
+    def _why_no_machine(self, base: str) -> list[str]:
+        return [self.lacking.get(base, '')]
 
     def _change(self, model: str, kind: str, request: Any) -> list[Any]:
         world = self.world(model)
