@@ -38,7 +38,7 @@ def shim() -> pathlib.Path:
         if before != text:
             aside.write(program, text, mode=0o755)
             if program.name == 'jujulet' and (other := _still_there(before)):
-                _told(other)
+                _say_so(other)
     return folder
 
 
@@ -51,7 +51,7 @@ def _still_there(shim_text: str) -> pathlib.Path | None:
     return None
 
 
-def _told(other: pathlib.Path) -> None:
+def _say_so(other: pathlib.Path) -> None:
     """Say that open shells mean another jujulet from now on: they have this folder on their PATH."""
     print(
         f'In all shells that have it on their PATH, juju is now that of {pathlib.Path(sys.executable).parent}, no '
