@@ -168,9 +168,15 @@ def _suit(
 
 
 def resources(
-    charm: charm_.Charm, given: Mapping[str, str | pathlib.Path], store: pathlib.Path
+    charm: charm_.Charm,
+    given: Mapping[str, str | pathlib.Path],
+    store: pathlib.Path,
+    *,
+    named: bool = True,
 ) -> dict[str, model_.Resource]:
     """Keep the files of ``--resource name=path`` in ``<store>/blobs/<digest>``.
+
+    *named*: a user chose them, so their names must end as the charm's do.
 
     Raises:
         charm.Invalid: the charm has no such resource, there is no such file, or its name ends otherwise than the
@@ -194,7 +200,7 @@ def resources(
                 f'resource "{name}": "{where}" is not a file: give a path, since there is no Charmhub here'
             )
         extension = os.path.splitext(meta.filename)[1]
-        if os.path.splitext(path.name)[1] != extension:
+        if named and os.path.splitext(path.name)[1] != extension:
             raise charm_.Invalid(
                 f'incorrect extension on resource upload "{path.name}", expected "{extension}"'
             )

@@ -19,8 +19,8 @@ _WHY = {
         'model-defaults model-default'
     ),
     'here are no Kubernetes clouds': 'add-k8s remove-k8s update-k8s scale-application',
-    'Charmhub is not asked: deploy a charm by its path, or give it a name with jujulet alias NAME PATH': (
-        'download find info charm-resources list-charm-resources'
+    'juju info NAME says what there is of a charm, juju resources APP what an application has': (
+        'charm-resources list-charm-resources'
     ),
     'jujulet backup makes a backup, jujulet restore FILE puts it back': (
         'create-backup download-backup'

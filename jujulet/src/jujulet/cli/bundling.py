@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+from typing import TYPE_CHECKING
 
 from ..core import bases, bundle, lxdprofile, requests
 from ..core import charm as charm_
 from ..core import model as model_
 from . import command
 from .command import Call
+
+if TYPE_CHECKING:
+    from . import hub as hub_
 
 _ONLY_CHARMS = ('config', 'constraints', 'bind', 'to', 'num-units', 'resource', 'storage')
 
@@ -55,23 +59,44 @@ def deploy(call: Call, path: pathlib.Path) -> int | None:
     return None
 
 
+def _check_revisions(app: bundle.BundleApplication, obtained: hub_.Obtained) -> None:
+    """A resource named by its revision must be the one that came with the charm. Raises ``model.Refused``."""
+    files = obtained.found.resources if obtained.found else ()
+    came = {each.name: each.revision for each in files}
+    for name, value in app.resources.items():
+        if isinstance(value, int) and came.get(name) != value:
+            raise model_.Refused(
+                f'{app.where}: application "{app.name}": resource "{name}": revision {value} is not what Charmhub '
+                f'gives with this charm: give a path'
+            )
+
+
 def _plan(call: Call, model: model_.Model, found: bundle.Bundle) -> tuple[bundle.Step, ...]:
     """Everything is read and checked before the first change."""
-    from . import charms
+    from . import charms, hub
 
     loaded: dict[str, charm_.Charm] = {}
     chosen: dict[str, charm_.Base] = {}
     resources: dict[str, dict[str, model_.Resource]] = {}
     for name, app in found.applications.items():
-        place = charms.locate(app.charm)
-        read = charms.charmdir.read(place)
         wanted = found.base_of(name)
+        obtained = hub.obtain(
+            call,
+            app.charm,
+            channel=app.channel,
+            revision=app.revision,
+            base=str(wanted) if wanted else '',
+            given={k: v for k, v in app.resources.items() if isinstance(v, str)},
+        )
+        _check_revisions(app, obtained)
+        place = obtained.path
+        read = charms.charmdir.read(place)
         base = bases.choose(read, wanted, charms.default_base(model), force=call['force'])
         chosen[name] = base
         there = charms.bases_of(model, name) if name in model.applications else []
         loaded[name] = charms.build(model, place, base, there, force=call['force'])
         paths_ = {k: v for k, v in app.resources.items() if isinstance(v, str)}
-        resources[name] = charms.resources(loaded[name], paths_)
+        resources[name] = charms.resources(loaded[name], paths_, came=obtained.resources)
         lxdprofile.check(loaded[name], force=call['force'])
     charms.remark(call, *loaded.values())
     charms.remark_on_bases(call, [(charm, chosen[name]) for name, charm in loaded.items()])

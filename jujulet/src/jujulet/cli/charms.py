@@ -22,6 +22,15 @@ ALIASES = 'JUJULET_CHARMS'
 _SUFFIXES = ('.charm', '.yaml', '.yml', '.zip')
 
 
+def is_name(text: str) -> bool:
+    """Whether *text* is a name that stands for nothing on this machine: one of Charmhub's."""
+    name = text.removeprefix('local:')
+    if name != text or '/' in name or name.startswith(('.', '~')) or name.endswith(_SUFFIXES):
+        return False
+    bare = name.removeprefix('ch:')
+    return bare not in aliases() and (bare != name or not pathlib.Path(name).exists())
+
+
 def locate(text: str) -> pathlib.Path:
     """Where the charm or bundle called *text* lies. Raises ``model.Refused`` for one that is not on this machine."""
     name = text.removeprefix('local:')
@@ -39,7 +48,7 @@ def locate(text: str) -> pathlib.Path:
     if looks_like_path:
         raise model_.Refused(f'no charm was found at "{name}": no such file or folder')
     raise model_.Refused(
-        f'charm or bundle "{name}" not found: jujulet does not download from Charmhub. '
+        f'charm or bundle "{name}" not found on this machine. '
         f'Give a charm folder, a .charm file or a bundle by its path (such as ./{bare}), '
         f'or say where it is with: jujulet alias {bare} PATH'
     )
@@ -206,6 +215,18 @@ def python(model: model_.Model) -> str:
     return f'{sys.version_info.major}.{sys.version_info.minor}'
 
 
-def resources(charm: charm_.Charm, given: Mapping[str, Any]) -> dict[str, model_.Resource]:
-    """Resources, read now: their files may be gone when the command has returned. Raises ``charm.Invalid``."""
-    return dict(charmdir.resources(charm, dict(given), paths.root()))
+def resources(
+    charm: charm_.Charm,
+    given: Mapping[str, Any],
+    *,
+    came: Mapping[str, pathlib.Path] | None = None,
+) -> dict[str, model_.Resource]:
+    """Resources, read now: their files may be gone when the command has returned. Raises ``charm.Invalid``.
+
+    *came* are those that Charmhub had of it: whatever they are called there.
+    """
+    theirs = {n: p for n, p in (came or {}).items() if n in charm.resources and n not in given}
+    return {
+        **charmdir.resources(charm, theirs, paths.root(), named=False),
+        **charmdir.resources(charm, dict(given), paths.root()),
+    }

@@ -44,6 +44,7 @@ _MODULES = {
     'keys': 'ssh-keys add-ssh-key remove-ssh-key',
     'waiting': 'wait-for',
     'local': 'env doctor cache image controller alias pack',
+    'hub': 'download find info',
     'stored': 'backup restore recover',
 }
 

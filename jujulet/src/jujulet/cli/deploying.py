@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..core import charm as charm_
 from ..core import model as model_
 from ..core import requests
 from . import command
 from .command import Call, Command, Flag
 
+if TYPE_CHECKING:
+    from . import hub as hub_
+
 
 def _deploy(call: Call) -> int | None:
-    from . import charms
+    from . import charms, hub
 
-    path = charms.locate(call.args[0])
+    obtained = hub.obtain(
+        call,
+        call.args[0],
+        channel=call['channel'],
+        revision=hub.revision(call),
+        base=call['base'] or call['series'],
+        given=command.pairs(call['resource']),
+    )
+    path = obtained.path
     if charms.is_bundle(path):
         from . import bundling
 
         code = bundling.deploy(call, path / 'bundle.yaml' if path.is_dir() else path)
     else:
-        code = _deploy_charm(call)
+        code = _deploy_charm(call, obtained)
     if call['wait'] and not call['dry-run'] and not code:
         from . import progress
 
@@ -27,7 +39,7 @@ def _deploy(call: Call) -> int | None:
     return code
 
 
-def _deploy_charm(call: Call) -> int | None:
+def _deploy_charm(call: Call, obtained: hub_.Obtained) -> int | None:
     from . import applications, charms
 
     for flag in ('overlay', 'map-machines'):
@@ -37,11 +49,13 @@ def _deploy_charm(call: Call) -> int | None:
             )
     model = call.fetch_model()
     name = (*call.args, '')[1]
-    path = charms.locate(call.args[0])
-    loaded = charms.load(call, model, path, call['base'] or call['series'], force=call['force'])
+    loaded = charms.load(
+        call, model, obtained.path, call['base'] or call['series'], force=call['force']
+    )
     charm = loaded.charm
-    description = f'local charm "{charm.name}", revision {charm.revision}'
-    call.say(f'Located {description}')
+    description = _described(charm, obtained)
+    if obtained.found is None:
+        call.say(f'Located {description}')
     if call['dry-run']:
         return None
     if not charm.subordinate and not call['to'] and call['num-units']:
@@ -60,7 +74,9 @@ def _deploy_charm(call: Call) -> int | None:
             bindings=applications.bindings(' '.join(call['bind']).split()),
             storage=command.pairs(call['storage'], what='name=directive'),
             attach_storage=command.commas(call['attach-storage']),
-            resources=charms.resources(charm, command.pairs(call['resource'])),
+            resources=charms.resources(
+                charm, command.pairs(call['resource']), came=obtained.resources
+            ),
             to=command.commas(call['to']),
             trust=call['trust'],
             force=call['force'],
@@ -69,6 +85,14 @@ def _deploy_charm(call: Call) -> int | None:
     charms.remark(call, charm)
     charms.remark_on_bases(call, [(charm, loaded.base)])
     return None
+
+
+def _described(charm: charm_.Charm, obtained: hub_.Obtained) -> str:
+    found = obtained.found
+    if found is None:
+        return f'local charm "{charm.name}", revision {charm.revision}'
+    where = f' in channel {found.channel}' if found.channel else ''
+    return f'charm-hub charm "{found.name}", revision {found.revision}{where}'
 
 
 def _options(call: Call, application: str) -> dict[str, Any]:
@@ -87,17 +111,32 @@ def _options(call: Call, application: str) -> dict[str, Any]:
 
 def _refresh(call: Call) -> None:
     from ..core import listings
-    from . import charms
+    from . import charms, hub
 
     name = call.args[0]
     model = call.fetch_model()
     app = listings.found_application(model, name)
     given = call['path'] or call['switch']
-    if not given:
+    came = hub.origin(model.charms[app.charm].source)
+    channel = call['channel']
+    if not given and came is None:
         raise model_.Refused(
             f'"{name}" was deployed from this machine: say what to refresh it to with --path'
         )
-    path = charms.locate(given)
+    if not given and came is not None:
+        given, channel = str(came['name']), channel or str(came['channel'])
+    obtained = hub.obtain(
+        call,
+        given,
+        channel=channel,
+        revision=hub.revision(call),
+        given=command.pairs(call['resource']),
+    )
+    found = obtained.found
+    if found and came and (found.name, found.revision) == (came['name'], came['revision']):
+        call.say(f'charm "{found.name}": already up-to-date')
+        return
+    path = obtained.path
     loaded = charms.load(
         call,
         model,
@@ -114,7 +153,9 @@ def _refresh(call: Call) -> None:
             charm=charm.url,
             base=call['base'],
             options=_options(call, name),
-            resources=charms.resources(charm, command.pairs(call['resource'])),
+            resources=charms.resources(
+                charm, command.pairs(call['resource']), came=obtained.resources
+            ),
             storage=command.pairs(call['storage'], what='name=directive'),
             trust=True if call['trust'] else None,
             force_units=call['force-units'] or call['force'],
@@ -122,7 +163,7 @@ def _refresh(call: Call) -> None:
             force=call['force'],
         )
     )
-    description = f'local charm "{charm.name}", revision {charm.revision}'
+    description = _described(charm, obtained)
     charms.remark(call, charm)
     call.say(f'Added {description}, to the model')
 
@@ -168,10 +209,12 @@ def _export(call: Call) -> None:
 
 _SHARED = (
     Flag(('base',), help='The base on which to deploy'),
-    Flag(('channel',), help='Accepted: charms come from this machine'),
+    Flag(('channel',), help='The channel on Charmhub; else stable'),
+    Flag(('charmhub-url',), help='Address of Charmhub; else JUJULET_CHARMHUB_URL, else its own'),
+    Flag(('offline',), 'bool', help='Ask nobody: only what was downloaded before'),
     Flag(('config',), 'repeatable', help='Options, k=v or a YAML file'),
     Flag(('resource',), 'repeatable', help='Resource to be uploaded, name=path'),
-    Flag(('revision',), help='Accepted: charms come from this machine'),
+    Flag(('revision',), help='A revision on Charmhub, in whatever channel it is'),
     Flag(('storage',), 'repeatable', help='Storage directives, name=pool,count,size'),
     Flag(('trust',), 'bool', help='Allow the application to access cloud credentials'),
     Flag(('bind',), 'repeatable', help='Application endpoint bindings, "ep=space ..."'),

@@ -36,13 +36,16 @@ deploy ./charms/keystone --base debian@12 --config debug=true
 destroy-model test --no-prompt
 detach-storage files/0
 doctor
+download postgresql --channel 14/stable
 env
 exec --unit keystone/0 -- systemctl status apache2
 export-bundle --filename model.yaml
 expose keystone
+find database --type charm
 find-offers --interface mysql
 grant-secret api-key keystone
 image debian@12
+info postgresql
 integrate keystone mysql:shared-db
 login
 logout
@@ -160,10 +163,13 @@ processes   machines are folders and processes of yours: needs nothing, touches 
     juju add-model NAME processes
 """,
     'charms': """\
-A charm is a folder, a .charm file, or a name that stands for one: jujulet alias NAME PATH. A bundle is a YAML file.
+A charm is a folder, a .charm file, a name that stands for one (jujulet alias NAME PATH), or a name on Charmhub. A
+bundle is a YAML file, or a name there too.
 
     juju deploy ./charms/keystone
     juju deploy ./bundle.yaml
+    juju deploy postgresql --channel 14/stable
+    juju deploy postgresql --offline
 """,
 }
 

@@ -38,7 +38,7 @@ from jujulet.core import machines
         (['status', '-m', 'nope'], 1, 'ERROR model local:admin/nope not found'),
         (['status', '-m', 'other:t'], 1, 'ERROR controller other not found'),
         (['deploy', './nope'], 1, 'ERROR no charm was found at "./nope"'),
-        (['deploy', 'postgresql'], 1, 'jujulet does not download from Charmhub'),
+        (['deploy', 'postgresql', '--offline'], 1, '"postgresql" is not here'),
         (
             ['config', 'a', '--file', '/nope.yaml'],
             1,

@@ -49,7 +49,7 @@ def _application(
     found += _declared('storage', app.storage, app, charm, charm.storage)
     found += _declared('resources', app.resources, app, charm, charm.resources)
     for name, value in app.resources.items():
-        if isinstance(value, int):
+        if isinstance(value, int) and app.local:
             text = f'resource "{name}": revision {value} is on Charmhub: give a path'
             found.append((f'resources.{name}', text))
     for key, text in found:

@@ -38,6 +38,9 @@ class BundleApplication:
     where: str
     """``file:line`` of the charm, for errors."""
     base: charm_.Base | None = None
+    channel: str = ''
+    """Of a charm on Charmhub."""
+    revision: int | None = None
     num_units: int = 0
     to: tuple[Placement, ...] = ()
     options: Mapping[str, Any] = dataclasses.field(default_factory=_map)

@@ -220,6 +220,10 @@ def _application(reader: _Reader, name: str, node: Node) -> BundleApplication:
         local=is_path(charm),
         where=f'{charm_node.file}:{charm_node.line}',
         base=reader.base(entry, what),
+        channel=reader.text(entry.get('channel'), f'{what}: channel'),
+        revision=None
+        if entry.get('revision') is None
+        else reader.count(entry['revision'], f'{what}: revision'),
         num_units=num_units,
         to=to,
         options={
