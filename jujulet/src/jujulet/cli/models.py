@@ -154,7 +154,7 @@ def _destroy_model(call: Call) -> None:
 
 
 def _model_config(call: Call) -> None:
-    from ..core import listings, modelconfig
+    from ..core import modelconfig, modelsettings
 
     reset = command.commas(call['reset'])
     options: dict[str, Any] = {}
@@ -178,12 +178,13 @@ def _model_config(call: Call) -> None:
             raise command.usage_error('cannot set and retrieve model values simultaneously')
         call.change(requests.SetModelConfig(options=options, reset=reset))
         return
-    values = listings.model_settings(call.fetch_model())
+    values = modelsettings.shown(call.fetch_model())
     _show_settings(call, values, wanted)
 
 
 def _show_settings(call: Call, values: Mapping[str, Any], wanted: list[str]) -> None:
-    from ..core import listings
+
+    from ..core import modelsettings
 
     if len(wanted) > 1:
         raise command.usage_error('can only retrieve a single value, or all values')
@@ -194,7 +195,7 @@ def _show_settings(call: Call, values: Mapping[str, Any], wanted: list[str]) -> 
         text = json.dumps(value) if isinstance(value, (bool, dict, list)) else str(value)
         call.show(value, lambda _: text + '\n')
         return
-    call.show(values, lambda colour: listings.settings_table(values, colour))
+    call.show(values, lambda colour: modelsettings.as_table(values, colour))
 
 
 def _model_constraints(call: Call) -> None:
