@@ -45,6 +45,7 @@ _MODULES = {
     'waiting': 'wait-for',
     'local': 'env doctor cache image controller alias pack',
     'hub': 'download find info',
+    'hookhelp': 'help-hook-commands help-action-commands',
     'stored': 'backup restore recover',
 }
 
@@ -76,6 +77,9 @@ ALIASES = {
     'list-regions': 'regions',
     'consume-offer': 'consume',
     'debug-hook': 'debug-hooks',
+    'hook-tool': 'help-hook-commands',
+    'help-tool': 'help-hook-commands',
+    'hook-tools': 'help-hook-commands',
 }
 
 

@@ -44,6 +44,8 @@ expose keystone
 find database --type charm
 find-offers --interface mysql
 grant-secret api-key keystone
+help-action-commands action-set
+help-hook-commands relation-get
 image debian@12
 info postgresql
 integrate keystone mysql:shared-db

@@ -114,6 +114,7 @@ def findings(facts: Facts) -> list[Finding]:
         _room(facts),
         _network(facts),
         _capabilities(facts),
+        _isolation(),
         _kernel(facts),
         *_bases(facts),
     ]
@@ -232,6 +233,14 @@ def _capabilities(facts: Facts) -> Finding:
         return Finding('capabilities', 'error', f'this host gives no {", ".join(missing)}')
     without = [name for name in commands.CAPABILITIES if name not in have]
     return Finding('capabilities', 'ok', f'all but {", ".join(without)}' if without else 'all')
+
+
+def _isolation() -> Finding:
+    """What a machine does not keep from its host. Juju's LXD machines have a user namespace of their own."""
+    said = (
+        'root in a machine is root on this host (no user namespaces): deploy charms that you trust'
+    )
+    return Finding('isolation', 'ok', said)
 
 
 def _kernel(facts: Facts) -> Finding:

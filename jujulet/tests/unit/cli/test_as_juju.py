@@ -129,3 +129,14 @@ def test_git_runs_nothing_that_a_work_tree_names(charm: pathlib.Path, tmp_path: 
     git(charm, 'config', 'core.fsmonitor', str(trap))
     version(charm)
     assert not sprung.exists()
+
+
+def test_hook_commands_are_listed_and_explained(juju: fakes.Juju):
+    """cmd/juju/commands/helphookcmds.go; scripts know it as ``hook-tool`` and ``help-tool`` too."""
+    listed = juju('help-hook-commands').out
+    assert {'relation-get', 'is-leader'} <= {line.split()[0] for line in listed.splitlines()}
+    assert 'action-set' not in listed
+    assert juju('help-action-commands').out.startswith('action-fail')
+    for name in ('help-hook-commands', 'hook-tool', 'help-tool'):
+        assert 'relation-get' in juju(name, 'relation-get').out
+    assert error(juju, 'help-hook-commands', 'zz') == (1, 'ERROR unknown command "zz"')

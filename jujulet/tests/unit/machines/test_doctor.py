@@ -107,3 +107,8 @@ def test_a_podman_that_is_too_busy_to_answer_is_not_taken_for_one_without_networ
 ) -> None:
     found = doctor.findings(dataclasses.replace(WELL, backend=backend))
     assert [f.level for f in found if f.name == 'network'] == [level]
+
+
+def test_what_a_machine_does_not_keep_from_its_host_is_said():
+    (found,) = (f for f in doctor.findings(WELL) if f.name == 'isolation')
+    assert 'root in a machine is root on this host' in found.message
