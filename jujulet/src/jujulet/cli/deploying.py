@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 def _deploy(call: Call) -> int | None:
     from . import charms, hub
 
+    if hub.revision(call) is not None and not call['channel'] and charms.is_name(call.args[0]):
+        # Source: cmd/juju/application/deployer/deployer.go.
+        raise model_.Refused(
+            'specifying a revision requires a channel for future upgrades. Please use --channel'
+        )
     obtained = hub.obtain(
         call,
         call.args[0],
@@ -130,6 +135,7 @@ def _refresh(call: Call) -> None:
         given,
         channel=channel,
         revision=hub.revision(call),
+        base=call['base'] or str(app.base),
         given=command.pairs(call['resource']),
     )
     found = obtained.found

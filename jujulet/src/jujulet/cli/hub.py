@@ -72,7 +72,8 @@ def obtain(
         return Obtained(charms.locate(text))
     hub = of(call)
     name = text.removeprefix('ch:')
-    found = hub.find(name, channel=channel, revision=revision, base=base)
+    known = base if base.startswith('ubuntu') else ''  # It has no charm for another.
+    found = hub.find(name, channel=channel, revision=revision, base=known)
     what = f'{found.kind} "{name}" in charm-hub, revision {found.revision}'
     call.say(f'Located {what}')
     path = hub.fetch(found.file)
@@ -81,7 +82,7 @@ def obtain(
     wanted = [r for r in found.resources if r.name not in (given or {})]
     resources = {each.name: hub.fetch(each, suffix='') for each in wanted}
     (path.parent / _ORIGIN).write_text(
-        json.dumps({'name': name, 'revision': found.revision, 'channel': found.channel})
+        json.dumps({'name': name, 'revision': found.revision, 'channel': found.channel or channel})
     )
     return Obtained(path, found, resources)
 

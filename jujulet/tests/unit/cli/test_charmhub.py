@@ -18,8 +18,6 @@ import pytest
 from jujulet import charmhub, paths
 from jujulet.core import refusal
 
-ANY = ('--base', 'debian@12', '--force')
-
 
 def packed(folder: pathlib.Path, **more: str) -> bytes:
     data = io.BytesIO()
@@ -72,7 +70,7 @@ def test_a_charm_is_deployed_by_its_name(model: fakes.Juju, hub: charmhub_server
 
 def test_by_channel_and_by_revision(model: fakes.Juju, hub: charmhub_server.Charmhub):
     model('deploy', 'ch:tiny', 'e', '--channel', 'edge')
-    model('deploy', 'tiny', 'r', '--revision', '3')
+    model('deploy', 'tiny', 'r', '--revision', '3', '--channel', 'edge')
     versions = [
         model.world().model.charms[model.world().model.applications[name].charm].version
         for name in ('e', 'r')
@@ -81,8 +79,23 @@ def test_by_channel_and_by_revision(model: fakes.Juju, hub: charmhub_server.Char
     assert error(model, 'deploy', 'tiny', '--channel', '9/stable').startswith(
         'ERROR Charmhub has no such "tiny": '
     )
-    assert 'No revision was found' in error(model, 'deploy', 'tiny', '--revision', '99')
+    assert 'No revision was found' in error(
+        model, 'deploy', 'tiny', '--revision', '99', '--channel', 'edge'
+    )
+    assert 'requires a channel' in error(model, 'deploy', 'tiny', '--revision', '3')
+    model('refresh', 'r')
+    world = model.world().model
+    assert world.charms[world.applications['r'].charm].version == 'five'
     assert model.run('deploy', 'tiny', '--revision', 'x').code == 2
+
+
+def test_charmhub_is_asked_for_no_debian(model: fakes.Juju, hub: charmhub_server.Charmhub):
+    said = model('deploy', 'tiny', 'd', '--base', 'debian@12').err
+    assert 'though only Ubuntu is named: tiny' in said
+    assert str(model.world().model.applications['d'].base) == 'debian@12'
+    model('refresh', 'd', '--channel', 'edge')
+    model('deploy', 'tiny', 'u', '--base', 'ubuntu@24.04')
+    assert 'Invalid charm base' in error(model, 'deploy', 'tiny', 'v', '--base', 'ubuntu@22.04')
 
 
 def test_what_was_had_is_not_asked_for_again(model: fakes.Juju, hub: charmhub_server.Charmhub):
