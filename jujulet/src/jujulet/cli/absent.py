@@ -42,7 +42,6 @@ _WHY = {
         'firewall-rules list-firewall-rules set-firewall-rule'
     ),
     'keys are added as text: juju add-ssh-key "ssh-ed25519 ..."': 'import-ssh-key',
-    'juju export-bundle writes the model as a bundle to compare with': 'diff-bundle',
     'images of bases are built with jujulet image BASE': 'cached-images remove-cached-images',
     'the documentation is in docs/ of this repository': 'documentation',
     'it was given up by Juju itself': (

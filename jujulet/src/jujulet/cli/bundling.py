@@ -25,14 +25,7 @@ def deploy(call: Call, path: pathlib.Path) -> int | None:
             raise command.usage_error(
                 f'options provided but not supported when deploying a bundle: --{flag}'
             )
-    found = bundle.parse(
-        path.read_text(encoding='utf-8'),
-        path=str(path),
-        overlays=[
-            (name, pathlib.Path(name).read_text(encoding='utf-8')) for name in call['overlay']
-        ],
-        read=lambda name: pathlib.Path(name).read_bytes(),
-    )
+    found = read(call, path)
     model = call.fetch_model()
     steps = _plan(call, model, found)
     described = bundle.describe(steps, dry_run=call['dry-run'])
@@ -57,6 +50,18 @@ def deploy(call: Call, path: pathlib.Path) -> int | None:
     if steps:
         call.say('Deploy of bundle completed.')
     return None
+
+
+def read(call: Call, path: pathlib.Path) -> bundle.Bundle:
+    """The bundle at *path* with the overlays that were given. Raises ``bundle.Invalid``."""
+    return bundle.parse(
+        path.read_text(encoding='utf-8'),
+        path=str(path),
+        overlays=[
+            (name, pathlib.Path(name).read_text(encoding='utf-8')) for name in call['overlay']
+        ],
+        read=lambda name: pathlib.Path(name).read_bytes(),
+    )
 
 
 def _check_revisions(app: bundle.BundleApplication, obtained: hub_.Obtained) -> None:

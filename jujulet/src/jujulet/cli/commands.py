@@ -12,7 +12,7 @@ _MODULES = {
         'set-model-constraints'
     ),
     'statuses': 'status show-status-log',
-    'deploying': 'deploy refresh attach-resource resources export-bundle',
+    'deploying': 'deploy refresh attach-resource resources export-bundle diff-bundle',
     'applications': (
         'remove-application show-application config constraints set-constraints trust '
         'set-application-base expose unexpose bind'

@@ -213,6 +213,19 @@ def _export(call: Call) -> None:
         out.write(text)
 
 
+def _diff(call: Call) -> None:
+    from ..core import bundlediff
+    from . import bundling, charms, hub, out
+
+    path = hub.obtain(call, call.args[0], channel=call['channel']).path
+    if not charms.is_bundle(path):
+        raise model_.Refused(f'"{call.args[0]}" is not a bundle')
+    found = bundling.read(call, path / 'bundle.yaml' if path.is_dir() else path)
+    out.write(
+        out.yaml(bundlediff.diff(call.fetch_model(), found, annotations=call['annotations']))
+    )
+
+
 _SHARED = (
     Flag(('base',), help='The base on which to deploy'),
     Flag(('channel',), help='The channel on Charmhub; else stable'),
@@ -291,5 +304,22 @@ COMMANDS = (
             Flag(('include-charm-defaults',), 'bool', help='Accepted'),
             Flag(('include-series',), 'bool', help='Accepted'),
         ),
+    ),
+    Command(
+        'diff-bundle',
+        _diff,
+        'Compare a bundle with a model and report any differences.',
+        '<bundle file or name>',
+        flags=(
+            Flag(('annotations',), 'bool', help='Include differences in annotations'),
+            Flag(('channel',), help='The channel on Charmhub; else stable'),
+            Flag(
+                ('charmhub-url',),
+                help='Address of Charmhub; else JUJULET_CHARMHUB_URL, else its own',
+            ),
+            Flag(('offline',), 'bool', help='Ask nobody: only what was downloaded before'),
+            Flag(('overlay',), 'repeatable', help='Bundles to overlay on the primary bundle'),
+        ),
+        needs=('no bundle specified',),
     ),
 )

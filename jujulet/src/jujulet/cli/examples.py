@@ -35,6 +35,7 @@ default-credential localhost
 deploy ./charms/keystone --base debian@12 --config debug=true
 destroy-model test --no-prompt
 detach-storage files/0
+diff-bundle ./bundle.yaml --overlay more.yaml
 doctor
 download postgresql --channel 14/stable
 env
