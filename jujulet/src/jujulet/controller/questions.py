@@ -58,6 +58,7 @@ class Questions:
             'drop-cache': self.drop_cache,
             'doctor': self.doctor,
             'image': self.image,
+            'why-no-machine': self.why_no_machine,
             'info': self.info,
             'stop-controller': self.stop_controller,
         }
