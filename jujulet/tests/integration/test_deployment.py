@@ -103,7 +103,7 @@ def test_a_subordinate_lives_with_its_principal(juju: jubilant.Juju):
     ('what', 'says'),
     [
         ('./nowhere', 'no charm was found at "./nowhere"'),
-        ('no-such-charm', 'does not download from Charmhub'),
+        ('no-such-charm', 'Charmhub'),
         (str(CHARMS), 'neither charmcraft.yaml nor metadata.yaml'),
     ],
 )
