@@ -181,8 +181,8 @@ def serving_state(
     gone = unregistered(given, inputs, balancers)
     certificate = unit_certificate.read(inputs, addresses)
     tls = unit_tls.decide(certificate, balancers, inputs, gone)
-    in_force = unit_tls.before(tls, inputs)
-    told = tls if takes_up else in_force
+    tls_before = unit_tls.before(tls, inputs)
+    tls_published = tls if takes_up else tls_before
     mine = vip.part(
         inputs,
         own,
@@ -201,7 +201,7 @@ def serving_state(
             secure_port={
                 o.service: o.api.tls_port
                 for o in endpoints.every(spec, inputs)
-                if o.api and o.api.tls_port and in_force.published
+                if o.api and o.api.tls_port and tls_before.published
             },
             unregistered=gone,
         ),
@@ -242,7 +242,7 @@ def serving_state(
                     by_relation[r.id],
                     endpoints.addresses_on(inputs.site, r.name),
                     drains.lifecycle_for(r, balancers, inputs.site.unit, lifecycle),
-                    server_name=told.server_name if told.published else '',
+                    server_name=tls_published.server_name if tls_published.published else '',
                 ),
                 **running.write(runs),
             }

@@ -292,6 +292,6 @@ def test_what_will_not_do_is_refused_by_name_and_the_rest_is_taken(key: str, val
 )
 def test_nonsense_is_survived(said: dict[str, str]):
     relation = Relation(id=1, name=SECTION.relation, app='x', units={'x/0': said})
-    (found,) = SECTION.read((relation,), Site(unit='n/0', leader=True, address='')) or ()
+    (found,) = tuple(SECTION.read((relation,), Site(unit='n/0', leader=True, address='')) or ())
     assert all(word.isprintable() for word in (*found.packages, found.restart, found.migrate))
     json.dumps(dataclasses.asdict(merging.merge([found])))

@@ -77,7 +77,7 @@ def run(service: Service, seed: int) -> journal.Journal:
     if service.error_after or chance.random() < service.flaky:
         parts.append([(start + 5, journal.Hook('api/0', 'config-changed', 'ended', 1))])
     for unit in ('api/0', 'api/1'):
-        parts += [[(start, journal.Status(unit, 'active', '', 'idle'))]]
+        parts.append([(start, journal.Status(unit, 'active', '', 'idle'))])
     connections = 12 + service.leak * 6 + chance.randrange(-2, 3)
     used = {
         'memory': int(service.memory * chance.lognormvariate(0, 0.03)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import dataclasses
 import pathlib
 import sys
 import time
@@ -39,7 +40,7 @@ class Course:
         self.engine = engine_.Engine(self.store, cast('Any', {'process': self}))
         model = simulation.World().model
         self.uuid = model.uuid
-        self.engine.add(model_.Model(**{**vars(model), 'machines_kind': 'process'}))
+        self.engine.add(dataclasses.replace(model, machines_kind='process'))
         self.running: collections.Counter[str] = collections.Counter()
         self.most_hooks = 0
         self.hooks: list[str] = []
