@@ -33,6 +33,7 @@ OUTSIDE = {
     '--exclude-list': 'a flag of stestr',
     'mysql.user': 'a table of MariaDB',
     'rabbitmq': 'an interface of Charmed OpenStack',
+    'cpu.rt_runtime_us': 'of the kernel (control groups, version 1)',
 }
 """Names in backquotes that are nobody's here, each with whose they are."""
 

@@ -76,8 +76,9 @@ def run(service: Service, seed: int) -> journal.Journal:
     last = start + 61
     if service.error_after or chance.random() < service.flaky:
         parts.append([(start + 5, journal.Hook('api/0', 'config-changed', 'ended', 1))])
-    for unit in ('api/0', 'api/1'):
-        parts.append([(start, journal.Status(unit, 'active', '', 'idle'))])
+    parts.extend(
+        [(start, journal.Status(unit, 'active', '', 'idle'))] for unit in ('api/0', 'api/1')
+    )
     connections = 12 + service.leak * 6 + chance.randrange(-2, 3)
     used = {
         'memory': int(service.memory * chance.lognormvariate(0, 0.03)),
