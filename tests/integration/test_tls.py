@@ -64,7 +64,10 @@ class Client:
     def ask(self) -> tuple[int, dict[str, Any]]:
         self.connection.request('GET', '/v3')
         answer = self.connection.getresponse()
-        return answer.status, json.loads(answer.read())
+        body = answer.read()
+        if answer.status != 200:
+            return answer.status, {'error': body.decode(errors='replace')}
+        return answer.status, json.loads(body)
 
     def serial(self) -> str:
         """Of the certificate that is shown."""
@@ -99,13 +102,13 @@ def load(url: str, context: ssl.SSLContext | None) -> Generator[dict[str, Any]]:
         while not stop.is_set():
             found['sent'] += 1
             try:
-                status, _ = client.ask()
+                status, said = client.ask()
                 if context and client.connection.sock:
                     found['serials'].add(client.serial())
                 if status != 200:
-                    found['lost'].append(f'{status}')
+                    found['lost'].append(f'{time.strftime("%H:%M:%S")} {status} {said}')
             except (OSError, http.client.HTTPException) as e:
-                found['lost'].append(repr(e))
+                found['lost'].append(f'{time.strftime("%H:%M:%S")} {e!r}')
                 client.close()
             if not keep:
                 client.close()
@@ -151,7 +154,7 @@ def test_clients_that_verify_are_served_and_others_are_not(juju: jubilant.Juju) 
 
 def log_in(juju: jubilant.Juju) -> str:
     """A token of the admin's, by verified TLS."""
-    password = juju.run('keystone/0', 'get-admin-password').results['admin-password']
+    password = juju.run('keystone/0', 'get-admin-password').results['password']
     domain = {'id': 'default'}
     body = {
         'auth': {
