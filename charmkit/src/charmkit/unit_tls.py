@@ -102,7 +102,7 @@ def _why_not(
         return f'no load balancer has the {" and ".join(own)} endpoints'
     for relation in balancers:
         reply = loadbalancer.read(relation)
-        said = frozenset(reply.verifiers) if reply else frozenset[str]()
+        said = frozenset(reply.verifiers) - reply.tls_ends if reply else frozenset[str]()
         if published and (reply is None or said or not relation.units):
             continue
         if reply is None or not reply.lb_units or not said >= {*reply.lb_units}:

@@ -19,7 +19,10 @@ PLAIN, SECURE = 8778, 18778
 
 
 def balancer(
-    *by_tls: str, verifies: bool = True, units: tuple[str, ...] = ('lb/0', 'lb/1')
+    *by_tls: str,
+    verifies: bool = True,
+    units: tuple[str, ...] = ('lb/0', 'lb/1'),
+    ends: tuple[str, ...] = (),
 ) -> tuple[relations.Relation, ...]:
     """One with two units that all endpoint types have; those that are *by_tls* come to the unit so."""
     bag = {
@@ -39,6 +42,8 @@ def balancer(
         u: {loadbalancer.TLS_TO: wire.dump([UNIT] if u in by_tls else [])} if verifies else {}
         for u in units
     }
+    for u in ends:
+        said[u] = {**said[u], loadbalancer.TLS_ENDS: 'yes'}
     return tuple(
         relations.Relation(id=30 + n, name=f'{t}-backend', app='lb', app_data=bag, units=said)
         for n, t in enumerate(TYPES)
@@ -115,6 +120,26 @@ class Unit:
 @pytest.fixture
 def unit() -> Unit:
     return Unit()
+
+
+def test_a_load_balancer_that_loses_its_authority_is_served_tls_until_it_comes_by_http(unit: Unit):
+    unit.certified(*balancer())
+    unit.run(*balancer())
+    unit.run(*balancer('lb/0', 'lb/1'))
+    assert unit.listens == {SECURE}
+    # One still knows whom to believe: nothing changes for it.
+    unit.run(*balancer('lb/0', 'lb/1', ends=('lb/1',)))
+    assert unit.listens == {SECURE} and 'tls' in unit.published
+    for _ in range(3):
+        unit.run(*balancer('lb/0', 'lb/1', ends=('lb/0', 'lb/1')))
+        assert unit.listens == {PLAIN, SECURE} and 'tls' not in unit.published
+        assert unit.published['backend-port'] == PLAIN
+        assert 'http inside: lb cannot verify certificates' in unit.messages
+    unit.run(*balancer('lb/1', ends=('lb/1',)))
+    assert unit.listens == {PLAIN, SECURE}
+    for _ in range(2):
+        unit.run(*balancer(verifies=False))
+    assert unit.listens == {PLAIN}
 
 
 def test_the_whole_way_to_tls_and_back(unit: Unit):

@@ -134,7 +134,9 @@ class Reply:
     verifiers: Mapping[str, frozenset[str]] = dataclasses.field(
         default_factory=dict[str, frozenset[str]]
     )
-    """Its units that can verify certificates, and to which units of this application each comes by TLS."""
+    """Its units that can verify certificates, or still do, and to which units of this application each comes by TLS."""
+    tls_ends: frozenset[str] = frozenset()
+    """Of those, the ones that nobody tells any more whom to believe: they are to be served HTTP again."""
     trusted_cidrs: tuple[str, ...] = ()
     """Where its requests come from: forwarded headers are to be believed from there only."""
 
@@ -238,6 +240,8 @@ def read(relation: Relation) -> Reply | None:
 _REPLY = 'load balancer'
 TLS_TO = 'tls-to'
 """In the databag of a load balancer's unit that can verify certificates: the units that it comes to by TLS."""
+TLS_ENDS = 'tls-ends'
+"""There too: it still comes to them by TLS, and wants HTTP: nobody says any more whom it is to believe."""
 
 
 def _parse(relation: Relation) -> Reply | None:
@@ -282,6 +286,7 @@ def _parse(relation: Relation) -> Reply | None:
             for lb_unit, data in relation.units.items()
             if TLS_TO in data
         },
+        tls_ends=frozenset(u for u, data in relation.units.items() if TLS_ENDS in data),
         trusted_cidrs=wire.texts(wire.load_object(bag.get('proxy', '')).get('trusted-cidrs')),
     )
 

@@ -76,17 +76,19 @@ def reply(
     app: str, found: Authorities, what: layout.Layout, before: Databag, *, in_force: bool
 ) -> Databag:
     """What this unit says to *app*, where it said *before*: to which of its units it comes by TLS."""
-    if not found.known_now:
-        return {}
-    if not in_force:
-        return {loadbalancer.TLS_TO: before.get(loadbalancer.TLS_TO, '[]')}
-    units = {
-        s.unit
-        for b in what.backends
-        for s in b.servers
-        if s.server_name and s.unit.rpartition('/')[0] == app
-    }
-    return {loadbalancer.TLS_TO: wire.dump(sorted(units, key=unit_order))}
+    text = before.get(loadbalancer.TLS_TO, '[]')
+    if in_force:
+        units = {
+            s.unit
+            for b in what.backends
+            for s in b.servers
+            if s.server_name and s.unit.rpartition('/')[0] == app
+        }
+        text = wire.dump(sorted(units, key=unit_order))
+    if found.known_now:
+        return {loadbalancer.TLS_TO: text}
+    # Units serve TLS for as long as somebody comes by it, with what was believed last.
+    return {loadbalancer.TLS_TO: text, loadbalancer.TLS_ENDS: 'yes'} if text != '[]' else {}
 
 
 def statuses(

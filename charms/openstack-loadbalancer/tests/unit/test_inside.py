@@ -122,7 +122,12 @@ def test_the_authority_that_was_known_stays_while_nobody_says_anything_but_nobod
     after, now = decided(inputs(memory={inside.MEMORY: kept[inside.MEMORY]}))
     assert after.authorities.certificates == (ROOT,) and not after.authorities.known_now
     assert len(now.layout.backends[0].servers) == 2
-    assert inside.reply('keystone', after.authorities, now.layout, {}, in_force=True) == {}
+    # Units serve TLS for as long as it comes to them by it, and are told that it wants HTTP.
+    ends = {loadbalancer.TLS_TO: '["keystone/0"]', loadbalancer.TLS_ENDS: 'yes'}
+    assert inside.reply('keystone', after.authorities, now.layout, {}, in_force=True) == ends
+    assert inside.reply('keystone', after.authorities, now.layout, ends, in_force=False) == ends
+    assert inside.reply('glance', after.authorities, now.layout, {}, in_force=True) == {}
+    assert inside.reply('glance', after.authorities, now.layout, {}, in_force=False) == {}
 
 
 def test_units_without_tls_are_refused_where_the_operator_says_so():
