@@ -240,3 +240,25 @@ def test_several_roles_are_asked_for():
 @pytest.mark.parametrize('bag', [{}, {'internal_host': '10.1.0.4'}, {'internal_port': '5000'}])
 def test_who_asks_where_keystone_is_waits_until_it_is_told(bag: dict[str, str]):
     assert keystone.need_auth_endpoint().read((answered(bag),), SITE) is None
+
+
+def test_a_service_of_a_vendors_has_a_type_of_its_own_and_takes_no_others_place():
+    assert keystone.type_of('glance') == 'image'
+    assert keystone.type_of('vendor-api2') == 'vendor-api2'
+    assert keystone.type_of('v' * 63) and not keystone.type_of('v' * 64)
+    for name in (
+        'image',
+        'identity',
+        'admin',
+        'charm-keystone',
+        '',
+        'A',
+        'a_b',
+        'a--b',
+        '-a',
+        'a-',
+        '1a',
+        'a b',
+        'a\n',
+    ):
+        assert keystone.type_of(name) == '', name

@@ -174,11 +174,11 @@ def _services(value: object) -> tuple[keystone.CatalogService, ...]:
     items = cast('list[object]', value) if isinstance(value, list) else []
     for _, fields in wire.objects({str(n): item for n, item in enumerate(items)}):
         name, urls = wire.text(fields.get('name')), fields.get('urls')
-        if name in keystone.TYPES and isinstance(urls, Mapping):
+        if keystone.type_of(name) and isinstance(urls, Mapping):
             said = cast('Mapping[str, object]', urls)
             there: tuple[tuple[EndpointType, str], ...] = tuple(
                 (t, wire.text(said[t])) for t in ENDPOINT_TYPES if t in said
             )
             region = wire.text(fields.get('region'))
-            found.append(keystone.CatalogService(name, keystone.TYPES[name], region, there))
+            found.append(keystone.CatalogService(name, keystone.type_of(name), region, there))
     return tuple(found)

@@ -30,52 +30,11 @@ from . import (
     unit_order,
     wire,
 )
+from .service_types import TYPES as TYPES
+from .service_types import type_of
 
 RELATION = 'identity-service'
 """The endpoint's name, on both sides."""
-TYPES: Mapping[str, str] = {
-    'aodh': 'alarming',
-    'astara': 'astara',
-    'barbican': 'key-manager',
-    'ceilometer': 'metering',
-    'cinder': 'volume',
-    'cinderv2': 'volumev2',
-    'cinderv3': 'volumev3',
-    'cloudkitty': 'rating',
-    'congress': 'policy',
-    'designate': 'dns',
-    'ec2': 'ec2',
-    'glance': 'image',
-    'gnocchi': 'metric',
-    'heat': 'orchestration',
-    'heat-cfn': 'cloudformation',
-    'image-stream': 'product-streams',
-    'ironic': 'baremetal',
-    'ironic-inspector': 'baremetal-introspection',
-    'keystone': 'identity',
-    'magnum': 'container-infra',
-    'manila': 'share',
-    'manilav2': 'sharev2',
-    'masakari': 'instance-ha',
-    'midonet': 'network-overlay',
-    'mistral': 'workflowv2',
-    'murano': 'application-catalog',
-    'neutron': 'network',
-    'nova': 'compute',
-    'octavia': 'load-balancer',
-    'panko': 'event',
-    'placement': 'placement',
-    'quantum': 'network',
-    's3': 's3',
-    'sahara': 'data-processing',
-    'swift': 'object-store',
-    'trove': 'database',
-    'vitrage': 'rca',
-    'watcher': 'infra-optim',
-    'zaqar': 'messaging',
-}
-"""The catalogue's type for each service that may ask (the service types authority's names, and
-the older ones that charms use)."""
 
 _KEYS = ('service', 'region', 'public_url', 'internal_url', 'admin_url')
 _TYPES_KEY = 'endpoint_types'
@@ -334,8 +293,11 @@ def _lacking(asked: Mapping[str, Mapping[str, str]]) -> str:
 
 def _service(values: Mapping[str, str]) -> CatalogService:
     name, region = values['service'], values['region']
-    if name not in TYPES or name == 'keystone':
-        raise ValueError(f'service {name[:80]!r} is not one that keystone knows')
+    if name == 'keystone' or not type_of(name):
+        raise ValueError(
+            f'service {name[:80]!r} cannot be registered: a name has small letters, digits and single '
+            "dashes, and is neither keystone's own nor another service's type"
+        )
     if not is_region(region):
         raise ValueError(f'region {region[:80]!r} is not a name: see its option region')
     said = values[_TYPES_KEY]
@@ -344,7 +306,7 @@ def _service(values: Mapping[str, str]) -> CatalogService:
         raise ValueError(f'endpoint type {unknown[0][:80]!r} is none of {_in_words()}')
     urls = {t: _url(values[f'{t}_url']) for t in ENDPOINT_TYPES}
     return CatalogService(
-        name, TYPES[name], region, tuple((t, urls[t]) for t in ENDPOINT_TYPES if t in types)
+        name, type_of(name), region, tuple((t, urls[t]) for t in ENDPOINT_TYPES if t in types)
     )
 
 

@@ -27,7 +27,7 @@ def service(
     urls: tuple[tuple[EndpointType, str], ...] = tuple(
         (t, f'http://{host}/{t}') for t in ENDPOINT_TYPES
     )
-    return keystone.CatalogService(name, keystone.TYPES[name], region, urls)
+    return keystone.CatalogService(name, keystone.type_of(name), region, urls)
 
 
 def registered(

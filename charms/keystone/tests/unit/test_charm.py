@@ -309,7 +309,7 @@ def test_a_follower_waits_for_the_migration(ctx: testing.Context[Any], machine: 
     assert machine.service('apache2') == 'stopped'
 
 
-@pytest.mark.parametrize('changed', [{'region': ''}, {'service': 'nonsense'}, None])
+@pytest.mark.parametrize('changed', [{'region': ''}, {'service': 'Non sense'}, None])
 def test_a_request_that_went_bad_takes_nothing_back(
     ctx: testing.Context[Any], server: FakeKeystone, changed: dict[str, str] | None
 ):
