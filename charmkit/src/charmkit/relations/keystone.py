@@ -31,7 +31,7 @@ from . import (
     wire,
 )
 from .service_types import TYPES as TYPES
-from .service_types import type_of
+from .service_types import type_of as type_of
 
 RELATION = 'identity-service'
 """The endpoint's name, on both sides."""
