@@ -9,7 +9,10 @@ import os
 import pathlib
 import shutil
 import signal
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from typing import TypeVar
+
+_T = TypeVar('_T')
 
 STOP_S = 5.0
 """Seconds that a program has to end after it was asked to; then it and all its children are killed."""
@@ -52,12 +55,12 @@ async def running(
         # would end the first process alone, then wait for all that hold its output.
         process = await asyncio.shield(starting)
     except asyncio.CancelledError:
-        await _surely(_stop(await starting))
+        await to_its_end(_stop(await starting))
         raise
     try:
         yield process
     finally:
-        await _surely(_stop(process))
+        await to_its_end(_stop(process))
 
 
 async def follow(stream: asyncio.StreamReader | None, heard: Callable[[str], None]) -> None:
@@ -72,8 +75,11 @@ async def follow(stream: asyncio.StreamReader | None, heard: Callable[[str], Non
         heard(line.decode(errors='replace').rstrip())
 
 
-async def _surely(work: Coroutine[object, object, None]) -> None:
-    """Do something to its end, however often the task is cancelled meanwhile; the cancellation goes on afterwards."""
+async def to_its_end(work: Awaitable[_T], hurry: Callable[[], None] | None = None) -> _T:
+    """Wait for work that a cancelled task must not leave half done; the cancellation goes on afterwards.
+
+    *hurry* is called each time that the task is cancelled meanwhile.
+    """
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
@@ -83,8 +89,11 @@ async def _surely(work: Coroutine[object, object, None]) -> None:
             if task.cancelled():
                 raise
             cancelled = error
+            if hurry is not None:
+                hurry()
     if cancelled is not None:
         raise cancelled
+    return task.result()
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

@@ -13,8 +13,9 @@ import dataclasses
 import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Literal, TypeVar
+from typing import Literal
 
+from matrix import programs
 from matrix.faults import fault
 from matrix.grammar import located
 from matrix.history import journal, notes
@@ -23,7 +24,6 @@ from matrix.plans import plan, snapshot
 
 Write = Callable[[journal.What], object]
 Outcome = Literal['refused', 'unproven', 'unhealed', 'healed']
-_T = TypeVar('_T')
 
 HURRY = 60.0
 """Seconds that the proof of a heal is still waited for once the run is told to end: a machine's own timer goes on."""
@@ -239,7 +239,7 @@ class _Drive:
             self.say('armed')
             yield
         finally:
-            await _to_its_end(self.heal(), self.hurry)
+            await programs.to_its_end(self.heal(), self.hurry)
 
     async def heal(self) -> None:
         """Heal, again and again until that is seen or its time is over; the machine's own timer comes after that."""
@@ -304,20 +304,3 @@ class _Drive:
     def say(self, phase: Literal['armed', 'landed', 'healed'], proof: str = '') -> None:
         event = self.here.event
         self.write(journal.Fault(event.id, self.one.kind.name, phase, self.here.targets, proof))
-
-
-async def _to_its_end(work: Awaitable[_T], hurry: Callable[[], None]) -> _T:
-    """Wait for work that a cancelled task must not leave half done; the cancellation goes on afterwards."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            if task.cancelled():
-                raise
-            cancelled = error
-            hurry()
-    if cancelled is not None:
-        raise cancelled
-    return task.result()
