@@ -285,13 +285,14 @@ def _split(block: str, indent: str) -> tuple[str, str]:
 
 
 def load(folder: pathlib.Path) -> type[Charm]:
-    """The charm's class.
+    """The charm's class. Its folder stays as it is: nothing is compiled into it.
 
     Raises:
         LookupError: when ``src/charm.py`` has none, or several.
     """
     source = folder / 'src'
     before, path = dict(sys.modules), list(sys.path)
+    compiles, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     sys.path.insert(0, str(source))
     try:
         spec = importlib.util.spec_from_file_location('charm', source / 'charm.py')
@@ -307,6 +308,7 @@ def load(folder: pathlib.Path) -> type[Charm]:
         ]
     finally:
         sys.path[:] = path
+        sys.dont_write_bytecode = compiles
         for name in set(sys.modules) - set(before):
             where = getattr(sys.modules[name], '__file__', None)
             if where and pathlib.Path(where).is_relative_to(source):

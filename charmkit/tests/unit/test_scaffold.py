@@ -65,8 +65,9 @@ def test_what_it_is_made_of(kind: str, tmp_path: pathlib.Path):
     found = files(charm)
     assert {'charmcraft.yaml', 'lifecycle.yaml', 'pyproject.toml', 'README.md', 'LICENSE', 'src/charm.py',
             'tests/unit/test_charm.py'} <= found  # fmt: skip
-    assert not {f for f in found if '__' in f or f.endswith('.j2')}
+    assert not {f for f in found if '__' in f or f.endswith(('.j2', '.pyc'))}
     assert generate.stale([charm]) == {}
+    assert files(charm) == found
     said = yaml.safe_load((charm / 'charmcraft.yaml').read_text())
     assert said['parts']['charm'] == {'plugin': 'uv', 'source': '.', 'build-snaps': ['astral-uv']}
     for path in charm.rglob('*'):

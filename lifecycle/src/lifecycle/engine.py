@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 
 from lifecycle import look, observed, preflight, progress, waiting
@@ -26,6 +27,8 @@ PATIENCE_S = 900.0
 """Seconds for which an action that fails, or a Juju that does not answer, is tried again."""
 ERROR_S = 120.0
 """Seconds for which a unit may be in error: Juju runs its hook again."""
+APPEARS_S = 30.0
+"""Seconds after which a unit that was added and is not there was removed again: Juju shows it once it has been added."""
 PASSES_S = 600.0
 """Seconds that hooks which are under way at the beginning are given."""
 
@@ -217,13 +220,18 @@ class UpgradeRun:
 
     def _was_issued(self, step: Step, seen: Observed) -> bool:
         there = {unit.name for unit in seen.applications[step.application].units}
-        if step.verb == 'add' and there - self._there.get(step.id, there):
-            self._issued.pop(step.id, None)  # It came, and another went meanwhile.
+        if step.verb == 'add' and self._has_gone(step, there):
+            self._issued.pop(step.id, None)
         self._there.setdefault(step.id, there)
         if step.id in self._issued:
             return True
         self._there[step.id] = there
         return False
+
+    def _has_gone(self, step: Step, there: set[str]) -> bool:
+        """Whether the unit that *step* added, or another meanwhile, was removed by somebody."""
+        came = there - self._there.get(step.id, there)
+        return bool(came) or self.world.now() - self._issued.get(step.id, math.inf) >= APPEARS_S
 
     def _carry_out(self, step: Step, seen: Observed) -> bool:
         """Carry *step* out unless that was done; whether the model is to be looked at at once."""

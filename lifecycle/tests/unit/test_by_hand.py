@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 import simulated
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from test_engine import BACK, FORWARD, cloud, moved, run
 
@@ -21,6 +21,7 @@ from lifecycle.world import WorldError
 _numbers = itertools.count(500)
 
 
+@example(befalls={5: ('removed', 0), 22: ('removed', 1)}, killed=1)
 @given(
     befalls=st.dictionaries(
         st.integers(5, 140),
@@ -61,6 +62,24 @@ def test_units_that_others_remove_and_machines_that_are_lost_are_made_good(
     assert {name: len(model.apps[name].units) for name in started} == {
         name: one.units for name, one in started.items()
     }
+
+
+def test_a_unit_that_was_added_and_is_removed_before_it_is_seen_is_added_again():
+    model = cloud(keystone=2)
+    add = model.add_unit
+    added: list[str] = []
+
+    def gone_at_once(application: str) -> None:
+        add(application)
+        added.append(model.apps[application].units[-1].name)
+        if len(added) == 1:
+            model.vanish(added[0])
+
+    model.add_unit = gone_at_once
+    run(model)
+    assert len(added) == 3
+    assert len(model.apps['keystone'].units) == 2
+    assert model.wrong == []
 
 
 def test_no_action_is_run_on_a_unit_whose_agent_is_lost():
