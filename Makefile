@@ -11,7 +11,7 @@ UNIT := $(wildcard $(addsuffix /tests/unit,$(PARTS) charms/*) tests/unit)
 FUNCTIONAL := $(wildcard $(addsuffix /tests/functional,$(PARTS) charms/*))
 
 help:  ## list what there is to do
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-19s %s\n", $$1, $$2}'
 
 ready:  ## install what this machine lacks, and make .venv
 	@tools/bootstrap
@@ -25,7 +25,9 @@ up: root ready  ## deploy bundles/dmz.yaml (or BUNDLE=…) on this machine (BASE
 down: root ready  ## remove everything that `make up` made
 	@$(BIN)/python tools/down.py
 
-test: root ready check functional integration  ## everything that must pass: what CI runs
+test: root ready check  ## everything that must pass: what CI runs
+	@$(MAKE) --jobs=2 --output-sync=line functional integration-parts
+	@$(MAKE) integration-bundles
 
 test-all: test  ## the same, and what takes longer
 	$(PYTEST) -m slow $(UNIT) $(FUNCTIONAL) tests/integration jujulet/tests/integration matrix/tests/integration
@@ -55,8 +57,13 @@ unit: ready  ## pure tests, in seconds
 functional: root ready images  ## one real program at a time, in containers
 	$(PYTEST) -m 'functional and not slow' $(FUNCTIONAL)
 
-integration: root ready images  ## whole charms and bundles on jujulet
-	$(PYTEST) -m 'integration and not slow' jujulet/tests/integration tests/integration matrix/tests/integration
+integration: integration-parts integration-bundles  ## whole charms and bundles on jujulet
+
+integration-parts: root ready images  ## jujulet and matrix, with machines that are processes or small
+	$(PYTEST) -m 'integration and not slow' jujulet/tests/integration matrix/tests/integration
+
+integration-bundles: root ready images  ## whole bundles: nothing else is to run beside them
+	$(PYTEST) -m 'integration and not slow' tests/integration
 
 tempest: root ready images  ## OpenStack's own test suite against bundles/core.yaml (in test-all)
 	$(PYTEST) -m slow tests/integration/test_tempest.py

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import hypothesis
 import pytest
 
@@ -18,3 +20,7 @@ def test_how_many_are_tried(monkeypatch: pytest.MonkeyPatch, ci: str, wanted: in
 
 def test_every_test_that_does_not_say_how_many_goes_by_the_same_rule():
     assert hypothesis.settings().max_examples == examples(100)
+
+
+def test_ci_tries_the_same_ones_each_time():
+    assert hypothesis.settings().derandomize == bool(os.environ.get('CI'))
