@@ -16,7 +16,7 @@ import matrix as matrix
 from tests import limits
 from tests.examples import examples
 
-# How long an example takes says more of the machine than of the code. CI tries the same examples each time, so that what
+# How long an example takes says more of the machine than of the code. CI tries the same examples each time: then what
 # it says of a change is of that change; each run elsewhere tries others.
 hypothesis.settings.register_profile(
     'rambla', deadline=None, max_examples=examples(100), derandomize=bool(os.environ.get('CI'))

@@ -28,7 +28,7 @@ PATIENCE_S = 900.0
 ERROR_S = 120.0
 """Seconds for which a unit may be in error: Juju runs its hook again."""
 APPEARS_S = 30.0
-"""Seconds after which a unit that was added and is not there was removed again: Juju shows it once it has been added."""
+"""Seconds after which a unit that was added and is not there has been removed: Juju shows it at once."""
 PASSES_S = 600.0
 """Seconds that hooks which are under way at the beginning are given."""
 
