@@ -60,6 +60,10 @@ _DRAWINGS: Mapping[str, tuple[str, str]] = {
         '<circle cx="50" cy="30" r="6"/><circle cx="30" cy="66" r="6"/><circle cx="70" cy="66" r="6"/>'
         '<path d="M47 36L33 60M53 36l14 24M36 66h28"/>',
     ),
+    'neutron-api-plugin-ovn': (
+        'network',
+        '<circle cx="34" cy="50" r="10"/><path d="M44 50h14M58 40v20h16M58 46h16M58 54h16"/>',
+    ),
     'neutron-gateway': (
         'network',
         '<path d="M28 72V44a22 22 0 0 1 44 0v28M24 72h52"/><path d="M40 58h20M54 52l6 6-6 6"/>',
@@ -67,6 +71,14 @@ _DRAWINGS: Mapping[str, tuple[str, str]] = {
     'neutron-openvswitch': (
         'network',
         '<path d="M24 40h44M60 32l8 8-8 8M76 60H32M40 52l-8 8 8 8"/>',
+    ),
+    'ovn-central': (
+        'network',
+        '<ellipse cx="50" cy="34" rx="18" ry="7"/><path d="M32 34v32c0 4 8 7 18 7s18-3 18-7V34M26 50h48"/>',
+    ),
+    'ovn-chassis': (
+        'network',
+        '<rect x="30" y="34" width="40" height="32" rx="3"/><path d="M20 44h10M20 56h10M70 44h10M70 56h10M42 50h16"/>',
     ),
     'nova-cloud-controller': (
         'compute',

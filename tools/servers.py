@@ -20,6 +20,7 @@ import dashboard
 import jubilant
 import machines
 import moves
+import network_agents
 from blame import Failed, blamed, until
 from guest import build
 from leftovers import NAME, nothing_left, sweep
@@ -139,8 +140,7 @@ def _host_of(hypervisor: Any) -> str:
 def _living(proof: Proof, computes: int) -> list[str]:
     """Kinds of living agents, once the needed ones are there."""
     alive = [a.agent_type for a in proof.client.network.agents() if a.is_alive]
-    wanted = {'DHCP agent', 'L3 agent', 'Metadata agent', 'Open vSwitch agent'}
-    enough = wanted <= set(alive) and alive.count('Open vSwitch agent') > computes
+    enough = network_agents.complete(proof.juju.status(), alive, computes)
     return sorted(set(alive)) if enough else []
 
 
@@ -167,8 +167,7 @@ def image(proof: Proof) -> str:
 
 def external(proof: Proof) -> str:
     """A flat network whose subnet is the space's own, with floating addresses out of the way of machines."""
-    gateway = proof.juju.status().apps['neutron-gateway']
-    space = gateway.endpoint_bindings.get('external') or gateway.endpoint_bindings['']
+    space = network_agents.outside(proof.juju.status())
     cidr = ipaddress.ip_network(_subnet(proof.juju, space))
     network = proof.client.network
     with blamed('neutron', f'making a network on {cidr}'):
@@ -318,20 +317,16 @@ def responds(proof: Proof) -> str:
                 port_range_min=port,
                 port_range_max=port,
             )
+    space = network_agents.outside(proof.juju.status())
     with blamed('agents', f'asking {proof.made["floating"]}'):
         here = until(lambda: _page(proof, None, 5), 'the guest did not answer this host', SETTLE_S)
-        with machines.borrowed(proof.juju, '--constraints', f'spaces={_space(proof.juju)}') as one:
+        with machines.borrowed(proof.juju, '--constraints', f'spaces={space}') as one:
             there = until(
                 lambda: _page(proof, one, 5), 'the guest did not answer in the DMZ', SETTLE_S
             )
     if proof.made['server'] not in there:
         raise Failed(f'another guest answered: {there}')
     return f'{proof.made["floating"]}: {here.splitlines()[0]}'
-
-
-def _space(juju: jubilant.Juju) -> str:
-    bindings = juju.status().apps['neutron-gateway'].endpoint_bindings
-    return bindings.get('external') or bindings['']
 
 
 def _page(proof: Proof, machine: str | None, seconds: int, path: str = '/') -> str:

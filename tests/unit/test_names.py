@@ -32,6 +32,7 @@ OUTSIDE = {
     'tests/tests.yaml': "zaza's",
     '--exclude-list': 'a flag of stestr',
     'mysql.user': 'a table of MariaDB',
+    'neutron-ovn-db-sync-util': "a program of neutron's",
     'rabbitmq': 'an interface of Charmed OpenStack',
     'cpu.rt_runtime_us': 'of the kernel (control groups, version 1)',
 }

@@ -163,7 +163,7 @@ def a_cloud(*hypervisors: Any) -> servers.Proof:
         network__agents=answering(agents),
         placement__resource_providers=answering(['node-1']),
     )
-    status = types.SimpleNamespace(get_units=answering({'nova-compute/0': None}))
+    status = types.SimpleNamespace(get_units=answering({'nova-compute/0': None}), apps={})
     found.juju.status = answering(status)  # type: ignore[method-assign]
     return found
 

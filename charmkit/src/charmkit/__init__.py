@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         neutron,
         neutron_plugins,
         nova,
+        ovn,
         rabbitmq,
         subordinate,
     )
@@ -87,6 +88,7 @@ __all__ = [
     'openstack',
     'openvswitch',
     'options',
+    'ovn',
     'rabbitmq',
     'relations',
     'state',
@@ -108,6 +110,7 @@ _HOMES = {
         'neutron',
         'neutron_plugins',
         'nova',
+        'ovn',
         'rabbitmq',
         'subordinate',
     ),

@@ -65,6 +65,7 @@ COMPUTE: Bag = {
     'hostname': 'compute-7', 'private-address': '10.0.0.7', 'availability_zone': 'nova',
     'migration_auth_type': 'ssh', 'nova_ssh_public_key': f'{KEY} nova', 'ssh_host_keys': KEY,
 }  # fmt: skip
+OVSDB: Bag = {'bound-address': '"10.0.0.5"', 'db-protocol': 'tcp'}
 BACKEND: Bag = {
     'neutron-plugin': 'ovn', 'core-plugin': 'ml2', 'neutron-plugin-config': '/etc/neutron/x.ini',
     'service-plugins': 'router', 'mechanism-drivers': 'ovn', 'extension-drivers': 'dns',
@@ -172,6 +173,14 @@ def _unit_data(name: str, role: str, interface: str) -> Bag:
         ('provides', 'glance'): {},
         ('requires', 'placement'): {},
         ('provides', 'placement'): {},
+        ('requires', 'ovsdb'): OVSDB,
+        ('provides', 'ovsdb'): {},
+        ('requires', 'ovsdb-cms'): OVSDB,
+        ('provides', 'ovsdb-cms'): {},
+        ('provides', 'neutron-plugin-api-subordinate'): {
+            'neutron-api-ready': 'yes',
+            'neutron_config_data': '{"service_plugins": ["router"], "extension_drivers": ["dns"]}',
+        },
         ('requires', 'juju-info'): {},
         ('requires', 'tls-certificates'): {},
         ('requires', 'nova-ceilometer'): subordinate('nova', '/etc/nova/nova.conf', 'DEFAULT'),

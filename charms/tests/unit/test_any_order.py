@@ -26,6 +26,7 @@ pytestmark = pytest.mark.timeout(60)
 NAMES = (
     'neutron-gateway',
     'neutron-openvswitch',
+    'ovn-chassis',
     'nova-compute',
     'cinder',
     'nova-cloud-controller',

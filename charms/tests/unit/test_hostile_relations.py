@@ -129,7 +129,8 @@ hostile = (
 
 NAMES = (
     'keystone', 'glance', 'placement', 'mysql', 'neutron-api', 'neutron-gateway', 'neutron-openvswitch',
-    'nova-cloud-controller', 'nova-compute', 'cinder', 'heat', 'rabbitmq-server',
+    'nova-cloud-controller', 'nova-compute', 'cinder', 'heat', 'rabbitmq-server', 'ovn-central', 'ovn-chassis',
+    'neutron-api-plugin-ovn',
 )  # fmt: skip
 
 
