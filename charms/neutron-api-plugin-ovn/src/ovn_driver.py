@@ -15,6 +15,8 @@ DATABASES = ovn.need('ovsdb-cms')
 PRINCIPAL = neutron_plugins.principal('neutron-plugin')
 ML2 = '/etc/neutron/plugins/ml2/ml2_conf.ini'
 FIRST = releases.EPOXY
+PACKAGES = ('openvswitch-common',)
+"""Has ``ovsdb-client``, by which neutron's driver reads a schema, and which no package of neutron's asks for."""
 ROUTER = 'ovn-router'
 WORKER = 'neutron-ovn-maintenance-worker'
 """Mends what neutron and OVN have otherwise than one another; neutron's own server would run it."""
@@ -98,6 +100,7 @@ def worker(databases: ovn.Databases) -> host.Host:
     content = _UNIT.format(name=WORKER, ml2=ML2, northbound=databases.northbound)
     path = f'/etc/systemd/system/{WORKER}.service'
     return host.Host(
+        packages=frozenset(PACKAGES),
         files=(host.File(path=path, content=content, notify=(WORKER,)),),
         services=(host.SystemdService(WORKER),),
     )

@@ -88,6 +88,15 @@ def test_what_neutrons_own_server_would_do_runs_once_neutron_api_has_written_its
     assert waited_for in conf.render(sections[ovn_driver.ML2]).splitlines()
 
 
+def test_the_program_that_neutrons_driver_runs_is_installed(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    run(ctx)
+    assert 'openvswitch-common' not in machine.seen.packages
+    run(ctx, CENTRAL)
+    assert 'openvswitch-common' in machine.seen.packages
+
+
 @pytest.mark.parametrize(
     'text', ['', '1', '9:5', '0:4', '1:16777216', '1:2:3', 'a:b', '\uff11:\uff12']
 )
