@@ -109,7 +109,7 @@ class Nova:
 
 
 def proof(nova: Nova, *, volume: bool = True) -> servers.Proof:
-    status = types.SimpleNamespace(get_units=units('nova-compute/0', 'nova-compute/1'))
+    status = types.SimpleNamespace(apps={}, get_units=units('nova-compute/0', 'nova-compute/1'))
     juju: Any = types.SimpleNamespace(status=lambda: status)
     client: Any = types.SimpleNamespace(compute=nova, network=nova, block_storage=nova)
     made = {'server': 'uuid', 'port': 'port', 'volume': 'volume'}
