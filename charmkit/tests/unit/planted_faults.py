@@ -78,6 +78,7 @@ FAULTS = (
     Fault('actions-closed', META, '    additionalProperties: false\n'),
     Fault('relations-known', META, 'interface: mysql-shared', 'interface: mysql'),
     Fault('relations-known', META, '  identity-service:\n    interface: keystone\n', '  identity:\n    interface: keystone\n'),
+    Fault('relations-known', META, '  neutron-plugin-api-subordinate:\n    interface: neutron-plugin-api-subordinate', '  neutron-plugin:\n    interface: neutron', kind='neutron-plugin'),
     Fault('behind-load-balancers', META, '  admin-backend:', '  administrator-backend:'),
     Fault('bindings', META, '  internal:\n  public:', '  public:'),
     Fault('peers', META, 'peers:\n  peers:', 'peers:\n  cluster:'),

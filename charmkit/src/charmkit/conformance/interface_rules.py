@@ -31,6 +31,8 @@ _INTERFACES = {
     'neutron-plugin-api': 'neutron-plugin-api',
     'neutron-plugin-api-subordinate': 'neutron-plugin-api-subordinate',
     'nova-ceilometer': 'nova-ceilometer',
+    'ovsdb': 'ovsdb',
+    'ovsdb-cms': 'ovsdb-cms',
     'quantum-network-service': 'quantum',
     'domain-backend': 'keystone-domain-backend',
     'juju-info': 'juju-info',
@@ -40,6 +42,8 @@ _INTERFACES = {
     'certificates': 'tls-certificates',
 }
 """Endpoints by the name that each has in every charm, with the interface."""
+_ALSO = {('neutron-plugin', 'neutron-plugin-api-subordinate')}
+"""Charmed OpenStack's plugins of neutron's API have the name that agents of compute nodes have."""
 _OF_PRINCIPALS = (
     'cinder-backend', 'neutron-plugin', 'neutron-plugin-api-subordinate', 'nova-ceilometer', 'keystone-domain-backend',
     'mount_info', 'juju-info',
@@ -212,6 +216,8 @@ def relations_known(view: View) -> Iterator[str]:
             yield f'{endpoint.name} has no interface'
             continue
         known = _INTERFACES.get(endpoint.name)
+        if (endpoint.name, endpoint.interface) in _ALSO:
+            continue
         if known and endpoint.interface != known and endpoint.role != 'peers':
             yield f'{endpoint.name} speaks {endpoint.interface[:60]}, not {known}'
     for name in ('shared-db', 'amqp', 'identity-service'):
