@@ -15,13 +15,14 @@ LOGS = {
     'compute': ('nova-compute', '/var/log/nova/nova-compute.log'),
     'neutron': ('neutron-api', '/var/log/neutron'),
     'agents': ('neutron-gateway', '/var/log/neutron'),
+    'ovn': ('ovn-chassis', '/var/log/ovn /var/log/neutron'),
     'glance': ('glance', '/var/log/glance'),
     'cinder': ('cinder', '/var/log/cinder'),
     'dashboard': ('openstack-dashboard', '/var/log/apache2'),
     'placement': ('placement', '/var/log/apache2'),
     'keystone': ('keystone', '/var/log/keystone'),
 }
-"""By service: application, and where on its units it writes."""
+"""By service: application, and where on its units it writes: a file, or folders."""
 
 
 class Failed(RuntimeError):  # noqa: N818 -- what happened
@@ -32,7 +33,7 @@ class Failed(RuntimeError):  # noqa: N818 -- what happened
 def blamed(service: str, doing: str, units: Sequence[str] = ()) -> Generator[None]:
     """What fails while *doing* something is told with the service and where its log is, on *units* or the first."""
     application, log = LOGS[service]
-    where = (f'juju ssh {u} sudo tail -n 50 {log}' for u in units or [f'{application}/0'])
+    where = (f'juju ssh {u} {_end_of(log)}' for u in units or [f'{application}/0'])
     try:
         with cloud_.plainly(doing):
             yield
@@ -40,6 +41,13 @@ def blamed(service: str, doing: str, units: Sequence[str] = ()) -> Generator[Non
         raise
     except (RuntimeError, OSError) as error:
         raise Failed(f'{error} [{service}: {"; ".join(where)}]') from error
+
+
+def _end_of(log: str) -> str:
+    """A command that shows the last lines of a file, or of each in folders."""
+    if log.endswith('.log'):
+        return f'sudo tail -n 50 {log}'
+    return f"sudo find {log} -name '*.log' -exec tail -v -n 50 {{}} +"
 
 
 def until(found: Callable[[], Any], what: str, seconds: float, pause: float = 1.0) -> Any:

@@ -16,6 +16,11 @@ def outside(status: jubilant.Status) -> str:
     return bindings.get('external') or bindings['']
 
 
+def blamed(status: jubilant.Status) -> str:
+    """Who is to blame when no packet comes, as `blame` has it."""
+    return 'ovn' if CHASSIS in status.apps else 'agents'
+
+
 def complete(status: jubilant.Status, alive: Sequence[str], computes: int) -> bool:
     """Whether the kinds of agents that are *alive* are all that so many compute nodes and their routers need."""
     if CHASSIS in status.apps:

@@ -100,7 +100,9 @@ def host(proof: Proof) -> str:
 
     It shows those alone whose hosts are mapped to a cell: on others no server can be made, though their service is up.
     """
-    compute, units = proof.client.compute, len(moves.nodes(proof.juju.status()))
+    now = proof.juju.status()
+    compute, units = proof.client.compute, len(moves.nodes(now))
+    proof.made['carrier'] = network_agents.blamed(now)
     with blamed('compute', 'looking for a compute host'):
         up = until(
             lambda: _as_many(units, _up_nodes(compute)),
@@ -113,13 +115,18 @@ def host(proof: Proof) -> str:
             'compute hosts have not all been in placement',
             SETTLE_S,
         )
-    with blamed('agents', 'looking for agents of the networks'):
+    with blamed(_carrier(proof), 'looking for agents of the networks'):
         agents = until(
             lambda: _living(proof, len(up)),
             'the agents of the networks have not all lived',
             SETTLE_S,
         )
     return f'{", ".join(sorted(_host_of(h) for h in up))}; {len(found)} in placement; {", ".join(agents)}'
+
+
+def _carrier(proof: Proof) -> str:
+    """Who is to blame for networks: `host` has seen it."""
+    return proof.made.get('carrier', 'agents')
 
 
 def _as_many(count: int, found: Iterable[Any]) -> list[Any]:
@@ -252,10 +259,10 @@ def _ended(proof: Proof, uuid: str) -> Any:
 def booted(proof: Proof) -> str:
     """The guest's console says that it is up, and that the metadata are its own."""
     uuid = proof.made['server']
-    with blamed('agents', 'waiting for the guest to be up'):
+    with blamed(_carrier(proof), 'waiting for the guest to be up'):
         said = until(lambda: _up(proof), 'the guest did not say that it is up', BOOT_S, pause=3)
     lines = [line[line.index('GUEST') :].strip() for line in said.splitlines() if 'GUEST' in line]
-    with blamed('agents', "the guest's console"):
+    with blamed(_carrier(proof), "the guest's console"):
         if not any(METADATA in line and uuid in line for line in lines):
             raise RuntimeError(f'it read no metadata of its own: {" | ".join(lines)}')
     seen = next(line for line in lines if METADATA in line)
@@ -318,7 +325,7 @@ def responds(proof: Proof) -> str:
                 port_range_max=port,
             )
     space = network_agents.outside(proof.juju.status())
-    with blamed('agents', f'asking {proof.made["floating"]}'):
+    with blamed(_carrier(proof), f'asking {proof.made["floating"]}'):
         here = until(lambda: _page(proof, None, 5), 'the guest did not answer this host', SETTLE_S)
         with machines.borrowed(proof.juju, '--constraints', f'spaces={space}') as one:
             there = until(

@@ -43,3 +43,8 @@ def test_without_it_a_gateway_has_three_agents_and_each_node_has_one():
     assert not network_agents.complete(without, OVS[1:], 1)
     assert not network_agents.complete(without, OVS[:-1], 1)
     assert not network_agents.complete(without, OVN * 2, 1)
+
+
+def test_who_carries_the_networks_is_to_blame_for_them():
+    assert network_agents.blamed(status(ovn_chassis={})) == 'ovn'
+    assert network_agents.blamed(status(neutron_gateway={})) == 'agents'

@@ -92,12 +92,19 @@ def test_a_guest_without_metadata_of_its_own_is_not(said: str):
         servers.booted(proof(said + UP))
 
 
+def test_with_ovn_the_chassis_are_to_blame():
+    one = proof(f'GUEST 3.0s metadata failed\n{UP}')
+    one.made['carrier'] = 'ovn'
+    with pytest.raises(servers.Failed, match=r'juju ssh ovn-chassis/0 .*/var/log/ovn'):
+        servers.booted(one)
+
+
 def test_a_failure_names_the_service_its_words_and_its_log():
     with pytest.raises(servers.Failed) as caught, servers.blamed('placement', 'looking'):
         raise RuntimeError('looking: 503')
     assert (
-        str(caught.value)
-        == 'looking: 503 [placement: juju ssh placement/0 sudo tail -n 50 /var/log/apache2]'
+        str(caught.value) == 'looking: 503 [placement: juju ssh placement/0 '
+        "sudo find /var/log/apache2 -name '*.log' -exec tail -v -n 50 {} +]"
     )
 
 
@@ -171,6 +178,12 @@ def a_cloud(*hypervisors: Any) -> servers.Proof:
 def test_a_compute_host_takes_servers_once_nova_shows_its_hypervisor():
     said = servers.host(a_cloud(hypervisor('node-1')))
     assert said.startswith('node-1; 1 in placement; DHCP agent')
+
+
+def test_who_carries_networks_is_known_once_the_hosts_are():
+    one = a_cloud(hypervisor('node-1'))
+    servers.host(one)
+    assert one.made['carrier'] == 'agents'
 
 
 @pytest.mark.parametrize('shown', [(), (hypervisor('node-1', 'down'),)])

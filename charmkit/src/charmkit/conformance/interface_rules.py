@@ -42,7 +42,7 @@ _INTERFACES = {
     'certificates': 'tls-certificates',
 }
 """Endpoints by the name that each has in every charm, with the interface."""
-_ALSO = {('neutron-plugin', 'neutron-plugin-api-subordinate')}
+_SECOND_INTERFACES = {('neutron-plugin', 'neutron-plugin-api-subordinate')}
 """Charmed OpenStack's plugins of neutron's API have the name that agents of compute nodes have."""
 _OF_PRINCIPALS = (
     'cinder-backend', 'neutron-plugin', 'neutron-plugin-api-subordinate', 'nova-ceilometer', 'keystone-domain-backend',
@@ -216,7 +216,7 @@ def relations_known(view: View) -> Iterator[str]:
             yield f'{endpoint.name} has no interface'
             continue
         known = _INTERFACES.get(endpoint.name)
-        if (endpoint.name, endpoint.interface) in _ALSO:
+        if (endpoint.name, endpoint.interface) in _SECOND_INTERFACES:
             continue
         if known and endpoint.interface != known and endpoint.role != 'peers':
             yield f'{endpoint.name} speaks {endpoint.interface[:60]}, not {known}'
