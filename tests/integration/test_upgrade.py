@@ -6,6 +6,7 @@ import contextlib
 import json
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -142,3 +143,30 @@ def test_the_database_is_upgraded_and_nothing_is_lost(
     assert lost(journal) == []
     held = max(one['seconds'] for one in map(json.loads, journal.read_text().splitlines()))
     print('slowest request', held)
+
+
+def without(tmp_path: pathlib.Path, module: str, what: str, instead: str) -> pathlib.Path:
+    """The database's charm with one safeguard taken out."""
+    for name in ('charms/mysql', 'charmkit'):
+        shutil.copytree(CHARMS.parent / name, tmp_path / name)
+    source = tmp_path / 'charms/mysql/src' / module
+    text = source.read_text()
+    assert text.count(what) == 1
+    source.write_text(text.replace(what, instead))
+    return tmp_path / 'charms/mysql'
+
+
+@pytest.mark.slow
+def test_without_accounts_at_the_relays_address_requests_are_lost(
+    model: Model, tmp_path: pathlib.Path
+) -> None:
+    """The control: clients that the former server hands on are strangers to the new one."""
+    journal = tmp_path / 'load.jsonl'
+    what = '    if inputs.peers.get(CLUSTER):\n        return ()\n    there = addresses(inputs)\n'
+    mysql = without(
+        tmp_path, 'replicas.py', what, '    return ()\n    there = addresses(inputs)\n'
+    )
+    with cloud(model, mysql) as juju:
+        with pytest.raises(AssertionError, match='lost'), load(juju, journal):
+            upgraded(juju, journal, 'mysql')
+        assert lost(journal, least=50)
