@@ -38,7 +38,7 @@ def said(folder: pathlib.Path) -> dict[str, Any]:
 def wrong(folder: pathlib.Path, text: Mapping[str, Any]) -> Iterator[str]:
     """What a tool could not read, or would ask the charm for in vain."""
     needed: Mapping[str, str] = text.get('mix-needs', {})
-    if {*text} - {'mix-needs', 'holds', 'own-units'} != {*SHAPE}:
+    if {*text} - {'mix-needs', 'holds', 'own-units', 'own-shrinks'} != {*SHAPE}:
         yield f'its keys are {[*text]}'
         return
     yield from (f'{k} is not a {t.__name__}' for k, t in SHAPE.items() if type(text[k]) is not t)

@@ -274,9 +274,11 @@ def turn(inputs: charmkit.Inputs, mine: galera.PeerState) -> str:
 def over(run: MemberRun) -> bool:
     """Whether the cluster is over: this unit alone is left, with all that there is."""
     inputs = run.inputs
+    # Units of another series are no members: they wait until they can follow it.
+    alike = ('', replicas.mine(inputs))
     return (
         inputs.site.leader
-        and not inputs.peer_units
+        and not any(replicas.said(bag) in alike for bag in inputs.peer_units.values())
         and run.here.synced
         and run.here.members == frozenset({run.me})
         and isinstance(run.why, charmkit.Hook)

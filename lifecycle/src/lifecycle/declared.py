@@ -10,6 +10,7 @@
     behind: [public-backend]         # its relations to load balancers that admit and drain its units
     holds: {admit: 5, switch: 5}     # for how many seconds clients wait, at most, in what an action is for
     own-units: 1                     # of how many units at most the way `own` moves it
+    own-shrinks: "…"                 # that more are removed before and added after; what it means meanwhile
     mix-needs: {shared-store: "…"}   # relations without which one unit cannot stand in for another, and why
     may-not-mix: []                  # what stops two releases or bases side by side, in words
 
@@ -53,6 +54,8 @@ class Declaration:
     """Seconds for which clients wait at most, by what is done; what is not named holds nobody."""
     own_units: int = 0
     """How many units it has at most where it is moved by the way `own`; 0: any number."""
+    own_shrinks: str = ''
+    """What it means that more are removed down to that before, and added after; empty: it cannot."""
     behind: tuple[str, ...] = ()
     """Its endpoints of relations to load balancers."""
     may_not_mix: tuple[str, ...] = ()
@@ -116,6 +119,10 @@ def parse(text: str, where: str) -> Declaration:
         for key, value in cast('dict[str, object]', fields).items()
         if key != 'version'
     }
+    if read.get('own_shrinks') and not read.get('own_units'):
+        raise ProblemError(
+            f'{where}: own-shrinks: wants own-units, the number that it is shrunk to'
+        )
     way = read.get('way', 'replace')
     ways = read.setdefault('ways', (way,))
     if way not in ways:
@@ -202,6 +209,10 @@ def _number(value: object, where: str) -> int:
     return value
 
 
+def _text(value: object, where: str) -> str:
+    return _texts([value], where)[0]
+
+
 def _reasons(value: object, where: str) -> dict[str, str]:
     return {
         _name(name, where): _texts([words], f'{where}: {clean(name, 40)}')[0]
@@ -219,6 +230,7 @@ _READ: Mapping[str, Any] = {
     'behind': _names,
     'holds': _holds,
     'own-units': _number,
+    'own-shrinks': _text,
     'mix-needs': _reasons,
     'may-not-mix': _texts,
 }

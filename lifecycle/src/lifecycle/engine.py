@@ -15,7 +15,7 @@ from lifecycle.journal import JournalEntry
 from lifecycle.load import Request
 from lifecycle.observed import Observed
 from lifecycle.problem import ProblemError
-from lifecycle.step import NO_WAY_BACK, ORIGIN, RUN_ONCE, Step
+from lifecycle.step import NO_WAY_BACK, ORIGIN, RUN_ONCE, WAITS, Step
 from lifecycle.upgrade_lock import Book
 from lifecycle.upgrade_request import Survey, UpgradeRequest, survey
 from lifecycle.world import NotYetError, UnchangedError, World, WorldError
@@ -235,7 +235,7 @@ class UpgradeRun:
 
     def _carry_out(self, step: Step, seen: Observed) -> bool:
         """Carry *step* out unless that was done; whether the model is to be looked at at once."""
-        if step.verb in ('admit', 'healthy') or self._was_issued(step, seen):
+        if step.verb in WAITS or self._was_issued(step, seen):
             return False
         if step.application not in seen.record.started:
             standing = progress.progress_of(
@@ -302,7 +302,7 @@ class UpgradeRun:
                     waiting.LIMITS_S[step.verb],
                     lambda: self._meanwhile(step),
                 )
-            case 'admit' | 'healthy':
+            case 'admit' | 'healthy' | 'settle':
                 pass
 
     def _lost(self) -> None:

@@ -150,7 +150,7 @@ def _unfit_for_own(app: Application, record: record_.Record, target: Target) -> 
         return f'its way is own, to another base; an archive is not its way{why}'
     most, started = app.declaration.own_units, record.started.get(app.name)
     units = started.units if started else len(app.units)
-    if most and units > most:
+    if most and units > most and not app.declaration.own_shrinks:
         return f'its way is own, by which its charm moves {most} at most, and there are {units} units{why}'
     return ''
 

@@ -62,7 +62,7 @@ def findings(seen: Observed, plan: Plan, asked: Checks = NONE) -> tuple[Finding,
         if not any(step.verb == 'switch' for step in plan.steps if step.application == name):
             found += _of_balancers(app)  # Else its own way sees to those who use it.
         else:
-            found += _said_of(app)
+            found += (*_said_of(app), *_shrinks(app))
         if not plan.target.back:
             found += (*_of_company(app), *_of_bypasses(seen, app), *_of_disks(app, asked))
         if in_place and len(app.units) < 2:
@@ -228,6 +228,20 @@ def _said_of(app: Application) -> Iterator[Finding]:
                 sentence=f'{unit.name} says: {unit.message}',
                 cure='know it before its data are moved',
             )
+
+
+def _shrinks(app: Application) -> Iterator[Finding]:
+    """Of more units than its own way moves."""
+    declared = app.declaration
+    if declared.own_shrinks and len(app.units) > declared.own_units:
+        yield Finding(
+            id=f'{app.name}.shrinks',
+            application=app.name,
+            blocking=True,
+            sentence=f'{app.name} is moved as {_many(declared.own_units)}: {len(app.units) - declared.own_units} go '
+            f'first, and come back on the new base; meanwhile: {declared.own_shrinks}',
+            cure='have a backup elsewhere, choose a time when few use it, and accept this',
+        )
 
 
 def _of_company(app: Application) -> Iterator[Finding]:

@@ -40,11 +40,22 @@ class Progress:
         """Names of the units that serve and are admitted."""
         return frozenset(unit.name for unit in self.application.units if unit.ready)
 
+    @property
+    def shrinks(self) -> bool:
+        """Whether it is moved as fewer units than it has."""
+        declared, name = self.application.declaration, self.application.name
+        way = self.record.ways.get(name, declared.way)
+        fits = not declared.own_units or self.started.units <= declared.own_units
+        return way == 'own' and bool(declared.own_shrinks) and not fits
+
     def least(self, step: Step) -> int:
         """How many units must be ready beside the one that *step* takes out.
 
-        All that there were; where units are upgraded in place, one fewer, and one at least unless that was accepted.
+        All that there were, or as many as its own way moves; where units are upgraded in place, one fewer, and one at
+        least unless that was accepted.
         """
+        if self.shrinks:
+            return self.application.declaration.own_units
         if not step.in_place:
             return self.started.units
         alone = f'{step.application}.alone' in self.record.skips
@@ -120,11 +131,31 @@ def done(step: Step, seen: Progress) -> bool:
             return all(unit.name != step.unit for unit in seen.application.units)
         case 'upgrade':
             return seen.record.has_run(step.application, step.verb, step.unit)
-        case 'healthy':
-            well = all(unit.healthy or unit.dying for unit in seen.application.units)
-            return well and seen.record.has_run(step.application, 'refresh')
+        case 'settle' | 'healthy':
+            return _well(step, seen)
         case 'expand' | 'online' | 'contract' | 'refresh' | 'switch':
             return seen.record.has_run(step.application, step.verb)
+
+
+def _unready(step: Step, seen: Progress) -> str:
+    """Why nobody can take over yet."""
+    app, least = step.application, seen.least(step)
+    ready = sum(unit.name in seen.ready for unit in seen.new)
+    if ready < least:
+        return f'{app} has {ready} ready units on {step.base}, of {least}'
+    if seen.shrinks and len(seen.old) > least:
+        return f'{app} has {len(seen.old)} units on its old base, and is moved as {least}'
+    return ''
+
+
+def _well(step: Step, seen: Progress) -> bool:
+    """Whether all units that are left, or have another charm, are well."""
+    if step.verb == 'healthy':
+        well = all(unit.healthy or unit.dying for unit in seen.application.units)
+        return well and seen.record.has_run(step.application, 'refresh')
+    well = all(unit.healthy for unit in seen.old) and any(unit.leader for unit in seen.old)
+    # Once one is there that follows, they had settled; those that hand over are at work.
+    return bool(seen.new) or well
 
 
 def held(step: Step, seen: Progress) -> str:
@@ -146,9 +177,7 @@ def held(step: Step, seen: Progress) -> str:
         if agents != ['idle']:
             return f'{step.unit} is not idle yet'
     if step.verb == 'switch':
-        ready = sum(unit.name in seen.ready for unit in seen.new)
-        if ready < seen.started.units:
-            return f'{app} has {ready} ready units on {step.base}, of {seen.started.units}'
+        return _unready(step, seen)
     if step.verb in ('online', 'contract') and seen.old:
         return f'{seen.old[0].name} is still on {seen.old[0].base or "its old base"}'
     return ''

@@ -8,11 +8,13 @@ from typing import Literal
 
 Verb = Literal[
     'base', 'origin', 'add', 'expand', 'admit', 'drain', 'remove', 'upgrade', 'resume', 'online', 'contract',
-    'refresh', 'healthy', 'switch',
+    'refresh', 'healthy', 'switch', 'settle',
 ]  # fmt: skip
 State = Literal['done', 'next', 'waiting', 'skipped']
 RUN_ONCE = ('expand', 'upgrade', 'online', 'contract', 'refresh', 'switch')
 """Verbs whose effect cannot be seen in the model: they are remembered in the record."""
+WAITS = ('admit', 'healthy', 'settle')
+"""Verbs of which there is nothing to carry out."""
 NO_WAY_BACK = ('upgrade', 'contract', 'switch')
 """Those among them that shut the way back, from their first instant on."""
 ORIGIN = 'openstack-origin'

@@ -21,6 +21,7 @@ LIMITS_S = {
     'refresh': 900.0,
     'healthy': 3600.0,
     'switch': 1800.0,
+    'settle': 1800.0,
 }
 """Seconds after which a step that is not done ends the run, by verb."""
 
@@ -34,7 +35,7 @@ def waiting_for(step: Step, seen: Observed) -> str:
         of_it = unit.name == step.unit if step.unit else _is_late(step, unit)
         if not of_it:
             continue
-        if unit.workload != 'active' and step.verb in ('admit', 'healthy'):
+        if unit.workload != 'active' and step.verb in ('admit', 'healthy', 'settle'):
             return f'{unit.name} is {unit.workload}: {unit.message or "it does not say why"}'
         return unit.admission.why or f'{unit.name} is {unit.workload}: {unit.message}'
     return ''
@@ -44,7 +45,7 @@ def _is_late(step: Step, unit: Unit) -> bool:
     return (
         not unit.ready
         if step.verb == 'admit'
-        else step.verb == 'healthy' and not (unit.healthy or unit.dying)
+        else step.verb in ('healthy', 'settle') and not (unit.healthy or unit.dying)
     )
 
 

@@ -66,19 +66,23 @@ def in_place(seen: Progress, target: Target) -> Iterator[Step]:
 
 
 def own(seen: Progress, target: Target) -> Iterator[Step]:
-    """As many new units as there are, that follow the old ones; these hand over, and go once nobody needs them."""
-    app, units = seen.application.name, (*seen.gone, *(unit.name for unit in seen.old))
+    """As many new units as there are, that follow the old ones; these hand over, and go once nobody needs them.
+
+    Where that is more than its charm moves so, the others go before and come back after it.
+    """
     yield _first(seen, target)
-    if target.back:  # Nothing was handed over: those that have followed go.
-        for unit in units:
-            yield _removed(seen, unit, 'it only followed')
+    if target.back:
+        yield from _own_back(seen)
         return
-    turns = [(turn, turn + seen.before) for turn in range(1, len(seen.started.old) + 1)]
-    for turn, number in turns:
-        yield _step(seen, 'add', turn, number=number, command=f'juju add-unit {app}', why=_FOLLOW)
-    for turn, number in turns:
-        why = f'wait until it follows, and is active{_held(seen, "admit")}'
-        yield _step(seen, 'admit', turn, number=number, why=why)
+    extra, units = _parted(seen)
+    for unit in extra:
+        yield _removed(
+            seen, unit, 'the others have all that it has; it comes back on the new base'
+        )
+    if seen.shrinks:
+        yield _step(seen, 'settle', why='wait until those that are left are active and at rest')
+    moved = seen.least(_step(seen, 'switch')) if seen.shrinks else len(seen.started.old)
+    yield from _joined(seen, range(1, moved + 1), _FOLLOW, f'it follows{_held(seen, "admit")}')
     if units:
         last = seen.old[-1].name if seen.old else units[-1]
         why = f'{_SWITCH}{_held(seen, "switch")}; there is no way back after it'
@@ -86,9 +90,44 @@ def own(seen: Progress, target: Target) -> Iterator[Step]:
     for unit in units:
         yield _action(seen, 'drain', unit, f'wait until no client comes by {unit} any more')
         yield _removed(seen, unit, 'it has handed over')
+    yield from _joined(seen, range(moved + 1, len(seen.started.old) + 1), _BACK, 'it has joined')
+
+
+def _parted(seen: Progress) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The units that go before the others hand over, and those that do."""
+    there = tuple(unit.name for unit in seen.old)
+    if not seen.shrinks:
+        return (), (*seen.gone, *there)
+    every = (*seen.gone, *there)
+    more = max(len(every) - seen.application.declaration.own_units, 0)
+    return every[:more], every[more:]
+
+
+def _own_back(seen: Progress) -> Iterator[Step]:
+    """Nothing was handed over: those that have followed go, and those that went before come back."""
+    for unit in (*seen.gone, *(unit.name for unit in seen.old)):
+        yield _removed(seen, unit, 'it only followed')
+    if seen.shrinks:
+        most = seen.application.declaration.own_units
+        turns = range(most + 1, seen.started.units + 1)
+        yield from _joined(seen, turns, _BACK, 'it has joined', before=0)
+
+
+def _joined(
+    seen: Progress, turns: range, why: str, until: str, before: int | None = None
+) -> Iterator[Step]:
+    """All of *turns* are added, then each is waited for: one may need the other to join."""
+    there, app = seen.before if before is None else before, seen.application.name
+    for turn in turns:
+        command = f'juju add-unit {app}'
+        yield _step(seen, 'add', turn, number=turn + there, command=command, why=why)
+    for turn in turns:
+        wait = f'wait until {until}, and is active'
+        yield _step(seen, 'admit', turn, number=turn + there, why=wait)
 
 
 _FOLLOW = 'it gets what the old units have, and follows them'
+_BACK = 'it gets what the others have, and is one of them'
 _SWITCH = 'the new units take over, and clients are told'
 
 

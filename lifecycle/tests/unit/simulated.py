@@ -34,7 +34,9 @@ releases: {{debian@12: "10.11", debian@13: "11.8"}}
 actions: {{switch: switch-over, drain: drain}}
 holds: {{switch: 5}}
 own-units: 1
+{more}
 """
+SHRINKS = 'own-shrinks: "its data are on one unit alone"'
 
 
 class KilledError(BaseException):
@@ -131,11 +133,12 @@ class Model:
         app.units[0].leader = True
         self.least[name] = units
 
-    def deploy_own(self, name: str) -> None:
-        """One unit, which holds what no other has."""
-        self.deploy(name, 1)
+    def deploy_own(self, name: str, units: int = 1, more: str = SHRINKS) -> None:
+        """Units that hold what no other application has: all of it each, where they are of one base."""
+        self.deploy(name, units)
         app = self.apps[name]
-        app.declared, app.holder = OWN.format(name=name), app.units[0].name
+        app.declared, app.holder = OWN.format(name=name, more=more), app.units[0].name
+        self.least[name] = 1
 
     def begin(self, who: str = 'ann@here process 2') -> None:
         """Another process, with nothing in its memory."""
@@ -171,6 +174,8 @@ class Model:
             unit.left -= 1
             return
         match unit.state:
+            case 'installing' if app.holder and self._stays_out(app, unit):
+                pass
             case 'installing':
                 if not unit.schema_needed or app.schema != 'zed' or app.holder:
                     unit.state, unit.left = 'active', 2
@@ -392,11 +397,22 @@ class Model:
         elif one.state == 'installing':
             one.state, one.left = 'draining', 1
 
+    def _members(self, app: Application, base: str) -> list[Unit]:
+        """Units of one cluster."""
+        return [u for u in app.units if u.base == base and u.state in ('ready', 'active')]
+
+    def _stays_out(self, app: Application, unit: Unit) -> bool:
+        """Whether it cannot follow: nobody follows a cluster."""
+        there = next((u.base for u in app.units if u.name == app.holder), '')
+        return there != unit.base and len(self._members(app, there)) > 1
+
     def _switch_over(self, app: Application, unit: str) -> None:
         if unit != app.holder:
             if self._unit(unit).state in ('former', 'paused'):
                 return  # It has been done.
             raise WorldError(f'switch-over on {unit}: the databases are on {app.holder}')
+        if len(self._members(app, self._unit(unit).base)) > 1:
+            raise WorldError(f'switch-over on {unit}: it is in a cluster, which nobody follows')
         follows = [u for u in app.units if u.base != self._unit(unit).base and u.state == 'ready']
         if not follows:
             raise WorldError(f'switch-over on {unit}: nobody follows it')
@@ -422,10 +438,20 @@ class Model:
     def remove_unit(self, unit: str) -> None:
         self._call()
         self.asked.append(f'remove {unit}')
-        one = self._unit(unit)
-        if unit == self.apps[unit.partition('/')[0]].holder:
-            self.wrong.append(f'{unit} was removed, and with it what no other unit has')
-        elif self.apps[unit.partition('/')[0]].holder:
+        one, app = self._unit(unit), self.apps[unit.partition('/')[0]]
+        holder = app.holder
+        going = [u.name for u in app.units if u.state == 'dying' and u is not one]
+        if holder and going:
+            self.wrong.append(
+                f'{unit} was removed while {going[0]} was going: no majority is left'
+            )
+        if unit == holder:
+            others = [u for u in self._members(app, one.base) if u is not one]
+            if not others:
+                self.wrong.append(f'{unit} was removed, and with it what no other unit has')
+            else:
+                app.holder = others[0].name
+        elif holder:
             if one.state == 'former':
                 self.wrong.append(f'{unit} was removed while clients came by it')
         elif one.state in ('ready', 'asked', 'draining'):

@@ -18,9 +18,13 @@ from lifecycle.progress import Progress
 from lifecycle.step import Step, Target
 
 
-def cloud(*, keystone: int = 0) -> simulated.Model:
+def cloud(*, keystone: int = 0, units: int = 1, more: str = simulated.SHRINKS) -> simulated.Model:
     model = simulated.Model()
-    model.deploy_own('mysql')
+    model.deploy_own('mysql', units, more)
+    if units > 1 and more:
+        kept = record_.with_skip(record_.EMPTY, 'mysql.shrinks', 'there is a backup')
+        model.keep(record_.dump(kept), first=True)
+        model.begin(model.who)
     if keystone:
         model.deploy('keystone', keystone, after='mysql')
     return model
@@ -43,24 +47,50 @@ def test_a_database_is_moved_in_this_order():
     )
 
 
-@given(kills=KILLS, failures=st.lists(st.sampled_from(['switch-over', 'drain']), max_size=3))
+def test_a_cluster_is_moved_in_this_order():
+    model = cloud(units=3)
+    run(model)
+    assert model.wrong == []
+    assert model.asked == [
+        'base mysql debian@13',
+        'remove mysql/1',
+        'remove mysql/2',
+        'add mysql',
+        'switch-over mysql/0',
+        'drain mysql/0',
+        'remove mysql/0',
+        'add mysql',
+        'add mysql',
+    ]
+    assert [(u.name, u.state) for u in model.apps['mysql'].units] == [
+        ('mysql/3', 'ready'),
+        ('mysql/4', 'ready'),
+        ('mysql/5', 'ready'),
+    ]
+
+
+@given(
+    kills=KILLS,
+    failures=st.lists(st.sampled_from(['switch-over', 'drain']), max_size=3),
+    units=st.integers(1, 5),
+)
 def test_killed_anywhere_it_ends_as_the_one_that_was_not(
-    kills: list[tuple[int, bool]], failures: list[str]
+    kills: list[tuple[int, bool]], failures: list[str], units: int
 ):
-    left_alone = cloud()
+    left_alone = cloud(units=units)
     run(left_alone)
-    model = cloud()
+    model = cloud(units=units)
     model.failures = failures
     till_the_end(model, FORWARD, kills)
     assert ends(model) == ends(left_alone)
     assert model.wrong == []
 
 
-@given(kills=KILLS, turned=st.integers(1, 60), after=st.booleans())
+@given(kills=KILLS, turned=st.integers(1, 120), after=st.booleans(), units=st.integers(1, 4))
 def test_turned_back_before_the_switch_it_ends_where_it_was(
-    kills: list[tuple[int, bool]], turned: int, after: bool
+    kills: list[tuple[int, bool]], turned: int, after: bool, units: int
 ):
-    model = cloud()
+    model = cloud(units=units)
     model.kill_at, model.kill_after = turned, after
     with contextlib.suppress(simulated.KilledError):
         run(model)
@@ -75,7 +105,26 @@ def test_turned_back_before_the_switch_it_ends_where_it_was(
     assert model.apps['mysql'].holder == 'mysql/0'
     till_the_end(model, BACK, kills)
     assert model.wrong == []
-    assert [u.name for u in model.apps['mysql'].units] == ['mysql/0']
+    there = model.apps['mysql'].units
+    assert there[0].name == 'mysql/0'
+    assert [(u.base, u.state) for u in there] == [('debian@12', 'ready')] * units
+
+
+@given(
+    moments=st.lists(
+        st.tuples(st.integers(1, 90), st.sampled_from(['removed', 'lost']), st.integers(0, 9)),
+        max_size=2,
+    )
+)
+def test_whatever_befalls_units_the_last_that_has_the_data_is_not_removed_by_the_run(
+    moments: list[tuple[int, str, int]],
+):
+    model = cloud(units=3)
+    model.by_hand = {at: (what, which) for at, what, which in moments}
+    model.most_calls = 20_000
+    with contextlib.suppress(StoppedError, ProblemError):
+        run(model)
+    assert [one for one in model.wrong if 'no other unit has' in one] == []
 
 
 def test_without_the_switch_the_data_would_go(monkeypatch: pytest.MonkeyPatch):
@@ -166,8 +215,35 @@ def test_the_plan_says_how_long_clients_wait():
     assert preflight.blocking(known.findings) == ()
 
 
+def test_what_it_means_to_be_moved_as_fewer_units_is_to_be_accepted_first():
+    model = cloud(units=3)
+    model.revisions.clear()
+    known = upgrade_request.survey(model, FORWARD)
+    (one,) = preflight.blocking(known.findings)
+    assert one.id == 'mysql.shrinks'
+    assert '2 go first, and come back' in one.sentence
+    assert 'its data are on one unit alone' in one.sentence
+    with pytest.raises(ProblemError, match=r'skip mysql\.shrinks --reason'):
+        run(model)
+    assert model.asked == []
+
+
+def test_a_cluster_is_not_switched_while_it_is_one(monkeypatch: pytest.MonkeyPatch):
+    """The twin: without those steps nobody can follow."""
+    real = ways.own
+
+    def without(seen: Progress, target: Target) -> list[Step]:
+        return [s for s in real(seen, target) if not (s.verb == 'remove' and s.unit != 'mysql/0')]
+
+    monkeypatch.setattr(ways, 'own', without)
+    model = cloud(units=3)
+    model.most_calls = 20_000
+    with pytest.raises(StoppedError, match=r'mysql\.admit\.1 was not done'):
+        run(model)
+    assert [u.name for u in model.apps['mysql'].units][:3] == ['mysql/0', 'mysql/1', 'mysql/2']
+
+
 def test_more_units_than_its_charm_bears_are_left():
-    model = cloud()
-    model._new(model.apps['mysql']).state = 'ready'  # pyright: ignore[reportPrivateUsage]
+    model = cloud(units=2, more='')
     left = {one.application: one.why for one in upgrade_request.survey(model, FORWARD).plan.left}
     assert 'moves 1 at most, and there are 2 units' in left['mysql']

@@ -59,7 +59,7 @@ _ELSEWHERE = {
 """Names that other charms have for options, each with the family's."""
 _KNOWN_KEYS = frozenset(
     {'version', 'provides', 'after', 'way', 'ways', 'releases', 'actions', 'behind', 'may-not-mix', 'mix-needs',
-     'holds', 'own-units'}
+     'holds', 'own-units', 'own-shrinks'}
 )  # fmt: skip
 _WAYS = ('replace', 'in-place', 'own', 'stay')
 
