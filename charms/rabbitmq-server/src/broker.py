@@ -249,10 +249,14 @@ def _change(machine: charmkit.Machine, change: amqp_users.Change) -> list[str]:
         _log.info('%s', line)
     refused: list[str] = []
     if change.definitions:
-        argv = ('sh', '-c', _IMPORT, f'{_BIN}/rabbitmqctl')
-        done = machine.program(*argv, stdin=change.definitions, user=_USER, timeout_s=_TIMEOUT_S)
-        refused.append(_words(done))
+        refused.append(import_definitions(machine, change.definitions))
     return refused + [_words(ctl(machine, *command)) for command in change.commands]
+
+
+def import_definitions(machine: charmkit.Machine, definitions: str) -> str:
+    """Add *definitions*, which may hold hashes of passwords, to what there is; '' when they are, else why not."""
+    argv = ('sh', '-c', _IMPORT, f'{_BIN}/rabbitmqctl')
+    return _words(machine.program(*argv, stdin=definitions, user=_USER, timeout_s=_TIMEOUT_S))
 
 
 def _carry_out(machine: charmkit.Machine, want: membership.Want, step: membership.Step) -> str:

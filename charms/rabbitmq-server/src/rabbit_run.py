@@ -13,6 +13,8 @@ import charmkit
 import membership
 import node
 import rabbit_actions
+import succession
+import succession_run
 from charmkit import rolling, rotation
 from charmkit.relations import rabbitmq, wire
 from charmkit.why import action
@@ -36,6 +38,9 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     """What follows from *why* this run is and from *inputs*."""
     if why.removing:
         return charmkit.Desired(host=node.desired(inputs, stopped=True))
+    if refused := succession_run.refusal(why, inputs):
+        return charmkit.Desired(failure=refused)
+    inputs = succession_run.taken_back(why, inputs)
     match why:
         case charmkit.Action(name='cluster-status'):
             return rabbit_actions.cluster_status(inputs)
@@ -54,6 +59,8 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
                 tasks=(broker.LeaveCluster(membership.node(inputs.site.unit)),),
                 memory={REMOVING: True},
             )
+        case charmkit.Action(name=succession_run.SWITCH):
+            return succession_run.switched(why, inputs, _served(why, inputs), _peers(why, inputs))
         case _:
             return _served(why, inputs)
 
@@ -104,6 +111,12 @@ def _kept(found: Asked) -> dict[str, object]:
 
 def founder(inputs: charmkit.Inputs, why: charmkit.Why) -> str:
     """The unit that is to be the first member: the first leader says, and only time may show that it is gone."""
+    if succession.role(inputs) == 'follower':
+        return inputs.peers.get(succession.SUCCESSOR, '')
+    return _recorded(inputs, why)
+
+
+def _recorded(inputs: charmkit.Inputs, why: charmkit.Why) -> str:
     recorded = inputs.peers.get(FOUNDER, '')
     if not inputs.site.leader:
         return recorded
@@ -117,7 +130,7 @@ def _members(inputs: charmkit.Inputs) -> dict[str, frozenset[str]]:
     """The members that each other unit sees, by its node; of those that are members."""
     said = {
         u: wire.texts(wire.load_array(bag.get(MEMBERS, '')))
-        for u, bag in inputs.peer_units.items()
+        for u, bag in succession.alike(inputs).items()
     }
     return {membership.node(u): frozenset(every) for u, every in said.items() if every}
 
@@ -153,6 +166,10 @@ def _next(inputs: charmkit.Inputs) -> str:
 
 
 def _served(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
+    if to := succession.handed(inputs):
+        return succession_run.former(why, inputs, to, _peers(why, inputs))
+    if succession.role(inputs) == 'apart':
+        return succession_run.apart(inputs)
     paused = bool(inputs.memory.get(PAUSED, False)) and not action(why, 'resume')
     found = asked(inputs)
     peers = _peers(why, inputs)
@@ -185,17 +202,24 @@ def _served(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     report = inputs.seen.get(broker.CONVERGE)
     if not isinstance(report, broker.Report):
         return desired
-    return _reported(desired, report, held, found, inputs)
+    desired = _reported(desired, report, held, found, inputs)
+    if succession.role(inputs) == 'follower':
+        return succession_run.following(inputs, desired, member=report.member)
+    asking = [relation for relation, requests in found.requests.items() if requests]
+    return succession_run.followed(inputs, desired, asking)
 
 
 def _peers(why: charmkit.Why, inputs: charmkit.Inputs) -> dict[str, str]:
     kept = {k: v for k, v in inputs.peers.items() if k == rotation.KEY}
     keys = inputs.peers.get(node.KEYS) or charmkit.state.secret_uri(node.KEYS)
-    return {FOUNDER: founder(inputs, why), node.KEYS: keys, NEXT: _next(inputs), **kept}
+    first = _recorded(inputs, why)
+    said = succession.app_data(inputs, first, WAITS)
+    return {FOUNDER: first, node.KEYS: keys, NEXT: _next(inputs), **said, **kept}
 
 
 def _my_peer_data(inputs: charmkit.Inputs) -> dict[str, str]:
-    return {k: v for k, v in inputs.my_peer_data.items() if k in (MEMBERS, WAITS)}
+    kept = {k: v for k, v in inputs.my_peer_data.items() if k in (MEMBERS, WAITS)}
+    return {**succession.unit_data(inputs), **kept}
 
 
 def _before(inputs: charmkit.Inputs, *, paused: bool) -> Iterator[charmkit.Status]:
@@ -221,7 +245,9 @@ def _reported(
     members = (
         json.dumps(sorted(report.here.members)) if report.member and report.here.members else ''
     )
-    mine = {MEMBERS: members} if members else _my_peer_data(inputs)
+    mine = _my_peer_data(inputs)
+    if members:
+        mine = {**succession.unit_data(inputs), MEMBERS: members}
     if report.here.is_reachable and not report.member:
         mine = {**mine, WAITS: 'true'}
     address = inputs.site.address_on('amqp')

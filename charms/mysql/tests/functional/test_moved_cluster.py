@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import charmkit
 import cluster_run
@@ -21,7 +21,7 @@ OLD, NEW = 3, 3
 
 
 @contextlib.contextmanager
-def cluster() -> Iterator[tuple[Cloud, list[Member]]]:
+def cluster() -> Generator[tuple[Cloud, list[Member]]]:
     """Three members of the older series, which serve, and three servers of the newer, which are no units yet."""
     names = [f'rambla-moved-{number}-{os.getpid()}' for number in range(OLD + NEW)]
     client = f'rambla-moved-client-{os.getpid()}'

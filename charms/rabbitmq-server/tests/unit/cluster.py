@@ -39,6 +39,8 @@ class Cluster:
     disabled: list[str] = dataclasses.field(default_factory=list[str])
     queues: list[dict[str, Any]] = dataclasses.field(default_factory=list[dict[str, Any]])
     critical: bool = False
+    waiting: str = ''
+    """What a server says whose clients do not take what waits for them."""
     refusing: str = ''
     """A command that has this in it is refused."""
     said: list[tuple[str, ...]] = dataclasses.field(default_factory=list[tuple[str, ...]])
@@ -97,6 +99,8 @@ class Cluster:
                 return Finished(0, json.dumps(self.queues))
             case ['check_if_node_is_quorum_critical'] if self.critical:
                 return Finished(69, 'Error:\n3 queues would lose their majority')
+            case ['eval', text] if 'at_rest' in text:
+                return Finished(0, self.waiting or 'at_rest')
             case ['eval' | 'check_if_node_is_quorum_critical', *_]:
                 return Finished(0, 'ok')
             case _:
@@ -153,10 +157,11 @@ class Cluster:
         held = self.nodes[me].definitions
         keys = {
             'users': ('name',), 'vhosts': ('name',), 'permissions': ('user', 'vhost'), 'policies': ('vhost', 'name'),
+            'queues': ('vhost', 'name'), 'exchanges': ('vhost', 'name'), 'bindings': ('vhost', 'source', 'destination'),
         }  # fmt: skip
         for kind, names in keys.items():
-            for new in told[kind]:
-                same = [x for x in held[kind] if all(x[k] == new[k] for k in names)]
+            for new in told.get(kind, ()):
+                same = [x for x in held.setdefault(kind, []) if all(x[k] == new[k] for k in names)]
                 held[kind] = [x for x in held[kind] if x not in same] + [new]
 
     def _drop(self, node: Node, kind: str, **which: str) -> None:
