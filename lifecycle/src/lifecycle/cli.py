@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 import secrets
+import shutil
 import signal
 import sys
 import tempfile
@@ -24,6 +25,7 @@ from lifecycle import (
     commandline,
     engine,
     journal,
+    live,
     load,
     observed,
     page,
@@ -166,14 +168,19 @@ def _run(
         target=targets[0], chosen=tuple(call.applications), ways=ways, until=call.until
     )
     watch = load.Watch(call.load_journal) if call.load_journal else tuple[load.Request, ...]
-    if call.dry_run or not call.yes:
-        every = [survey(world, one) for one in sequence.wishes(wish, targets)]
+    terminal = sys.stdout.isatty()
+    asks = call.dry_run or not call.yes
+    every = (
+        [survey(world, one) for one in sequence.wishes(wish, targets)] if asks or terminal else []
+    )
+    if asks:
         for known in every:
             _show(known, 'table')
         if call.dry_run:
             return 0
         if any(known.plan.next for known in every) and not preflight.blocking(every[0].findings):
             _ask()
+    shows = _Shows(_view(every), terminal)
     nonce = secrets.token_hex(8)
     path = call.journal or folder() / _name(world, nonce)
     print(f'journal: {path}', file=sys.stderr)
@@ -182,10 +189,16 @@ def _run(
 
             def report(event: JournalEntry) -> None:
                 kept.write(event)
-                _say(event)
+                shows.event(event)
 
-            sequence.run(world, wish, targets, nonce, report, watch)
+            def watched() -> Sequence[load.Request]:
+                requests = watch()
+                shows.requests(requests)
+                return requests
+
+            sequence.run(world, wish, targets, nonce, report, watched)
     finally:
+        shows.end()
         try:
             print(f'page: {_page(path, load_journal=call.load_journal)}', file=sys.stderr)
         except OSError as error:  # It does not hide how the run has ended.
@@ -224,6 +237,41 @@ def _ask() -> None:
     print('Begin? [y/N] ', end='', file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ('y', 'yes'):
         raise ProblemError('nothing was begun')
+
+
+class _Shows:
+    """Tells of a run; in a terminal its last line says how far it is."""
+
+    def __init__(self, view: live.View, terminal: bool):
+        self._view, self._terminal = view, terminal
+
+    def event(self, event: JournalEntry) -> None:
+        """One line more."""
+        self.end()
+        _say(event)
+        self._view = live.after(self._view, event)
+        self._draw()
+
+    def requests(self, requests: Sequence[load.Request]) -> None:
+        """Those of a load; also that time has passed."""
+        self._view = live.counted(self._view, requests)
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._terminal:
+            width = shutil.get_terminal_size().columns - 1
+            print(f'\r\033[K{live.line(self._view, time.time(), width)}', end='', flush=True)
+
+    def end(self) -> None:
+        """Take the last line away."""
+        if self._terminal:
+            print('\r\033[K', end='', flush=True)
+
+
+def _view(every: Sequence[Survey]) -> live.View:
+    plans = [known.plan.steps for known in every]
+    ended = [[s.id for s in steps if s.state in ('done', 'skipped')] for steps in plans]
+    return live.view([[s.id for s in steps] for steps in plans], ended)
 
 
 def _say(event: JournalEntry) -> None:
