@@ -19,6 +19,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from typing import get_args
 
 from lifecycle import (
     charms,
@@ -39,7 +40,7 @@ from lifecycle import record as record_
 from lifecycle.journal import Journal, JournalEntry, folder
 from lifecycle.juju import Live
 from lifecycle.problem import ProblemError, clean
-from lifecycle.step import Target
+from lifecycle.step import Target, Verb
 from lifecycle.upgrade_request import Survey, UpgradeRequest, survey, target_of
 from lifecycle.world import WorldError
 
@@ -183,9 +184,9 @@ def _run(
     shows = _Shows(_view(every), terminal)
     nonce = secrets.token_hex(8)
     path = call.journal or folder() / _name(world, nonce)
-    print(f'journal: {path}', file=sys.stderr)
     try:
         with Journal(path) as kept:
+            print(f'journal: {path}', file=sys.stderr)
 
             def report(event: JournalEntry) -> None:
                 kept.write(event)
@@ -199,11 +200,17 @@ def _run(
             sequence.run(world, wish, targets, nonce, report, watched)
     finally:
         shows.end()
-        try:
-            print(f'page: {_page(path, load_journal=call.load_journal)}', file=sys.stderr)
-        except OSError as error:  # It does not hide how the run has ended.
-            print(f'no page: {error}', file=sys.stderr)
+        _leave_page(path, call.load_journal)
     return 0
+
+
+def _leave_page(path: pathlib.Path, load_journal: pathlib.Path | None) -> None:
+    """Make the page of a run; where that cannot be, it does not hide how the run has ended."""
+    try:
+        if journal.read(path):  # Else nothing was begun.
+            print(f'page: {_page(path, load_journal=load_journal)}', file=sys.stderr)
+    except OSError as error:
+        print(f'no page: {error.filename}: {error.strerror}', file=sys.stderr)
 
 
 def _page(
@@ -213,7 +220,10 @@ def _page(
 ) -> pathlib.Path:
     assets = importlib.resources.files('lifecycle') / 'assets'
     template, style = assets / 'page.html.jinja', assets / 'page.css'
-    summary = story.summarise(journal.read(path), load.read(load_journal) if load_journal else ())
+    entries = journal.read(path)
+    if not entries:
+        raise ProblemError(f'{path}: no journal of a run: it has no entry that one would have')
+    summary = story.summarise(entries, load.read(load_journal) if load_journal else ())
     text = page.render(summary, template.read_text(), style.read_text())
     where = output or path.with_suffix('.html')
     where.write_text(text)
@@ -288,6 +298,10 @@ def _skip(call: argparse.Namespace) -> int:
         raise ProblemError(
             f'{clean(call.step, 60)}: no step or finding of an application of this model; '
             'juju lifecycle plan shows them'
+        )
+    if call.step.split('.')[1] not in (*get_args(Verb), *preflight.KINDS):
+        raise ProblemError(
+            f'{clean(call.step, 60)}: no step or finding is of that kind; juju lifecycle plan shows them'
         )
     book = upgrade_lock.Book(world, secrets.token_hex(8))
     book.take()  # Two that write at once would lose what one of them wrote.

@@ -128,7 +128,7 @@ def _why(error: jubilant.CLIError) -> str:
     """What an action says of why it failed: it stands in the answer, not in what the command complains of."""
     try:
         tasks: object = json.loads(str(error.stdout or ''))
-    except ValueError:
+    except (ValueError, RecursionError):
         return ''
     if not isinstance(tasks, dict):
         return ''

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+from typing import cast
 
 from lifecycle.declared import BASE
 from lifecycle.problem import clean
@@ -37,7 +38,8 @@ def _made() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]
     each: dict[str, argparse.ArgumentParser] = {}
     for name, summary in SUMMARIES.items():
         one = below.add_parser(name, help=summary, description=f'{summary.capitalize()}.')
-        one.add_argument('--model', '-m', help='the model; else the one that juju is switched to')
+        what = 'the model; else the one that juju is switched to'
+        one.add_argument('--model', '-m', type=_name, help=what)
         each[name] = one
     for name in ('plan', 'upgrade'):
         target = each[name]
@@ -46,10 +48,10 @@ def _made() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]
         what = 'the archive to take another release from, such as cloud:noble-epoxy'
         target.add_argument('--origin', metavar='ARCHIVE', type=_origin, help=what)
         what = 'a folder with charms, packed or not: each application to the one of its name'
-        target.add_argument('--charms', metavar='FOLDER', type=pathlib.Path, help=what)
+        target.add_argument('--charms', metavar='FOLDER', type=_folder, help=what)
         what = 'how to move an application: replace or in-place'
         each[name].add_argument(
-            '--way', metavar='APP=WAY', action='append', type=_way, default=[], help=what
+            '--way', metavar='APP=WAY', action=_Ways, type=_way, default=[], help=what
         )
     for name in ('plan', 'upgrade', 'rollback'):
         each[name].add_argument('applications', nargs='*', metavar='APP', help='move these alone')
@@ -82,6 +84,37 @@ def _of_load(one: argparse.ArgumentParser) -> None:
         'what a load writes of its requests meanwhile (JSON lines): a run stops when one is lost'
     )
     one.add_argument('--load-journal', type=pathlib.Path, metavar='FILE', help=what)
+
+
+class _Ways(argparse.Action):
+    """One for each application."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Add one."""
+        app, way = cast('tuple[str, str]', values)
+        before: list[tuple[str, str]] = getattr(namespace, self.dest)
+        other = dict(before).get(app, way)
+        if other != way:
+            parser.error(f'argument --way: {clean(app, 60)} cannot go both: {other} and {way}')
+        setattr(namespace, self.dest, [*before, (app, way)])
+
+
+def _name(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise argparse.ArgumentTypeError('the name of a model is wanted')
+    return text
+
+
+def _folder(text: str) -> pathlib.Path:
+    if not text.strip():
+        raise argparse.ArgumentTypeError('a folder is wanted, such as ./charms')
+    return pathlib.Path(text)
 
 
 def _origin(text: str) -> str:

@@ -280,6 +280,6 @@ def _moment(text: object) -> float | None:
 def _object(text: str) -> dict[str, Any]:
     try:
         data = json.loads(text or '{}')
-    except ValueError:
+    except (ValueError, RecursionError):
         raise WorldError(f'juju answered with no JSON: {clean(text, 80)}') from None
     return cast('dict[str, Any]', data) if isinstance(data, dict) else {}

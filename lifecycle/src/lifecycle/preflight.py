@@ -27,6 +27,11 @@ class Checks:
 
 
 NONE = Checks()
+KINDS = (
+    'admission', 'alone', 'backup', 'balancer', 'base', 'bypass', 'company', 'declaration', 'disk', 'drain', 'error',
+    'hook', 'left', 'mix', 'mix-needs', 'said', 'shrinks', 'status', 'undeclared',
+)  # fmt: skip
+"""What stands after the application in the id of a finding."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -57,7 +57,10 @@ class Book:
         record = record_.EMPTY if found is None else record_.load(found.content)
         if record.holder is None or record.holder.nonce != self.nonce:
             raise ProblemError(
-                _at_work(record.holder) if record.holder else 'the record was not written'
+                _at_work(record.holder)
+                if record.holder
+                else f'juju has not kept the record: look at the secret {record_.NAME} (juju secrets), and whether you '
+                'may write secrets in this model; nothing was begun'
             )
         newest = self.world.kept()
         if newest is not None and newest.revision != revision:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pathlib
+import re
 
 import pytest
 import simulated
 
-from lifecycle import cli, upgrade_lock
+from lifecycle import cli, preflight, upgrade_lock
 
 
 @pytest.fixture
@@ -20,6 +21,63 @@ def model(monkeypatch: pytest.MonkeyPatch) -> simulated.Model:
 
     monkeypatch.setattr(cli, 'Live', live)
     return made
+
+
+@pytest.mark.parametrize('step', ['keystone.drian.0', 'keystone.', 'keystone.nonsense'])
+def test_what_is_no_kind_of_step_or_finding_is_not_skipped(
+    model: simulated.Model, capsys: pytest.CaptureFixture[str], step: str
+):
+    assert cli.main(['skip', step, '--reason', 'why']) == 1
+    assert 'no step or finding is of that kind' in capsys.readouterr().err
+    assert model.revisions == []
+
+
+def test_every_finding_and_step_can_be_skipped_by_its_id(model: simulated.Model):
+    source = pathlib.Path(preflight.__file__).read_text()
+    kinds = set(re.findall(r"id=f'\{[a-z.]+\}\.([a-z-]+)", source))
+    assert kinds
+    assert kinds <= {*preflight.KINDS}
+    assert cli.main(['skip', 'keystone.mix-needs.shared-store', '--reason', 'why']) == 0
+
+
+@pytest.mark.parametrize(
+    ('words', 'said'),
+    [
+        (['--way', 'a=replace', '--way', 'a=in-place'], 'a cannot go both: replace and in-place'),
+        (['--charms', ''], 'a folder is wanted'),
+        (['--model', ' '], 'the name of a model is wanted'),
+        (['--to', ''], 'is no base'),
+    ],
+)
+def test_values_that_are_none_are_not_understood(
+    model: simulated.Model, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(['plan', *words])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_what_is_no_journal_makes_no_page(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+):
+    other = tmp_path / 'other'
+    other.write_text('hello there')
+    assert cli.main(['report', str(other)]) == 1
+    assert 'no journal of a run' in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == [other]
+
+
+def test_a_journal_that_cannot_be_written_is_one_sentence(
+    model: simulated.Model, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+):
+    call = ['upgrade', '--to', 'debian@13', '--yes', '--journal', str(tmp_path)]
+    assert cli.main(call) == 1
+    said = capsys.readouterr().err
+    assert said.count('Is a directory') == 2
+    assert 'Errno' not in said
+    assert 'journal: ' not in said
+    assert model.asked == []
 
 
 @pytest.mark.parametrize('step', ['nonsense', 'nova.drain.0', '.', 'keystone'])

@@ -77,6 +77,15 @@ def said(words: str, out: object = '', **more: Any) -> dict[str, Any]:
     return {'words': words.split(), 'out': text, **more}
 
 
+@pytest.mark.parametrize('text', ['hello', '[' * 100_000, '\x00'])
+def test_what_is_no_json_is_told_whatever_it_is(fake: Fake, text: str):
+    live = fake.answers(said('status', text), said('run', text, code=1, err='it failed'))
+    with pytest.raises(WorldError, match='juju answered with no JSON'):
+        live.status()
+    with pytest.raises(WorldError, match='it failed'):
+        live.run_action('k/0', 'pause', 60.0, lambda: None)
+
+
 def test_a_command_that_does_not_end_is_ended(fake: Fake):
     client = client_.Client(model='m', cli_binary=str(fake.program), running=set())
     fake.answers(said('status', sleeps=30))
