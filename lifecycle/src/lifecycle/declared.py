@@ -210,12 +210,14 @@ def _number(value: object, where: str) -> int:
 
 
 def _text(value: object, where: str) -> str:
-    return _texts([value], where)[0]
+    if not isinstance(value, str) or not value.strip():
+        raise ProblemError(f'{where}: {clean(value, 40)}: must be a text that says what it means')
+    return clean(value)
 
 
 def _reasons(value: object, where: str) -> dict[str, str]:
     return {
-        _name(name, where): _texts([words], f'{where}: {clean(name, 40)}')[0]
+        _name(name, where): _text(words, f'{where}: {clean(name, 40)}')
         for name, words in _mapping(value, where).items()
     }
 

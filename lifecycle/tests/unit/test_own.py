@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_engine import BACK, FORWARD, KILLS, ends, run, till_the_end
 
-from lifecycle import preflight, upgrade_lock, upgrade_request, ways
+from lifecycle import declared, preflight, upgrade_lock, upgrade_request, ways
 from lifecycle import record as record_
 from lifecycle.engine import StoppedError
 from lifecycle.problem import ProblemError
@@ -247,3 +247,18 @@ def test_more_units_than_its_charm_bears_are_left():
     model = cloud(units=2, more='')
     left = {one.application: one.why for one in upgrade_request.survey(model, FORWARD).plan.left}
     assert 'moves 1 at most, and there are 2 units' in left['mysql']
+
+
+@pytest.mark.parametrize(
+    ('line', 'words'),
+    [
+        ('own-shrinks: 5\nown-units: 1', 'own-shrinks: 5: must be a text'),
+        ('own-shrinks: ""\nown-units: 1', 'must be a text that says what it means'),
+        ('own-shrinks: [a]\nown-units: 1', 'must be a text'),
+        ('own-shrinks: "its data are on one unit"', 'wants own-units'),
+        ('mix-needs: {store: 5}', 'must be a text'),
+    ],
+)
+def test_a_declaration_that_does_not_say_what_it_means_is_refused(line: str, words: str):
+    with pytest.raises(ProblemError, match=words):
+        declared.parse(f'version: 1\n{line}\n', 'x')
