@@ -96,9 +96,9 @@ def former(
     drains = action(why, DRAIN) is not None
     watch = handing.Watch(DRAIN_S if drains else 0.0)
     here = inputs.site.address_on('amqp')
-    told = succession.bag_of(inputs, to.to).get(succession.SERVES, '')
+    published = succession.bag_of(inputs, to.to).get(succession.SERVES, '')
     withdrawn: dict[str | int, dict[str, str]] = (
-        {relation.id: {} for relation in inputs.of('amqp')} if told else {}
+        {relation.id: {} for relation in inputs.of('amqp')} if published else {}
     )
     peers = {**succession.unit_data(inputs), succession.HANDED: succession.write_handed(to)}
     peers.pop(succession.DEFINITIONS, None)
@@ -117,7 +117,7 @@ def former(
     if not isinstance(coming, int):
         return run
     clients = f'{coming} connections' if coming > 1 else 'one connection'
-    if drains and (coming or not told):
+    if drains and (coming or not published):
         why_not = f'{clients} still come by this unit' if coming else f'{to.to} serves nobody yet'
         return charmkit.Desired(failure=f'{why_not}: see the relations to {inputs.site.app}')
     if drains:
@@ -125,12 +125,12 @@ def former(
     elif action(why, SWITCH):
         run = dataclasses.replace(run, results={'server': to.to})
     return dataclasses.replace(
-        run, status=(*run.status, *_said(inputs, to, clients, coming, told))
+        run, status=(*run.status, *_said(inputs, to, clients, coming, published))
     )
 
 
 def _said(
-    inputs: charmkit.Inputs, to: succession.Handed, clients: str, coming: int, told: str
+    inputs: charmkit.Inputs, to: succession.Handed, clients: str, coming: int, published: str
 ) -> Iterator[charmkit.Status]:
     words = f'{to.to} has taken over'
     if to.to not in inputs.peer_units:
@@ -140,8 +140,8 @@ def _said(
         )
     elif coming:
         yield charmkit.Status('waiting', f'{words}; still by this unit come {clients}')
-    elif not told:
-        yield charmkit.Status('waiting', f'{words}; clients are not told of it yet')
+    elif not published:
+        yield charmkit.Status('waiting', f'{words}; clients have not heard of it yet')
     else:
         yield charmkit.Status('maintenance', f'{words}, and nobody comes by this unit: remove it')
 

@@ -319,6 +319,11 @@ class UpgradeRun:
             f'{len(lost)} {"request was" if len(lost) == 1 else "requests were"} lost: {lost[0]}'
         )
         self.report(JournalEntry(at=self.world.now(), kind='lost', step=self._at_work, said=said))
+        kept = record_.Lost(
+            step=self._at_work, requests=len(lost), said=str(lost[0]), at=int(self.world.now())
+        )
+        with contextlib.suppress(WorldError):  # It stops in any case.
+            self.book.change(lambda r: record_.with_lost(r, kept))
         raise StoppedError(
             f'{said}, during {during}. The same command goes on; back: `juju lifecycle rollback`, as long as no '
             'database was contracted'

@@ -20,6 +20,7 @@ LEASE_S = 600
 _PIECE = 6000  # Before 3.6.9 Juju takes 8 KiB a value and 64 KiB in all, each in base64.
 _MOST_PIECES = 8
 _MOST_SKIPS = 200
+_MOST_LOST = 20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,19 @@ class Ran:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Lost:
+    """Requests of a load that were lost."""
+
+    step: str
+    """The step at work; empty: none was yet."""
+    requests: int
+    said: str
+    """The first of them."""
+    at: int
+    """Seconds since the epoch."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Record:
     """All of it."""
 
@@ -83,6 +97,8 @@ class Record:
     """By application."""
     skips: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Reasons, by the id of a step or finding."""
+    lost: tuple[Lost, ...] = ()
+    """The last of what loads have lost."""
 
     def has_run(self, application: str, verb: str, unit: str = '') -> bool:
         """Whether an action that is run once was: on that unit, or on any."""
@@ -113,6 +129,11 @@ def with_ran(record: Record, application: str, ran: Ran) -> Record:
     """*record*, in which an action was run."""
     before = record.ran.get(application, ())
     return dataclasses.replace(record, ran={**record.ran, application: (*before, ran)})
+
+
+def with_lost(record: Record, lost: Lost) -> Record:
+    """*record*, in which requests were lost; the first ones are forgotten when there are many."""
+    return dataclasses.replace(record, lost=(*record.lost, lost)[-_MOST_LOST:])
 
 
 def without(record: Record, application: str, verb: str) -> Record:
@@ -225,6 +246,15 @@ def _record(data: dict[str, Any]) -> Record:
             for app, every in data['ran'].items()
         },
         skips={str(step): clean(reason, 500) for step, reason in data['skips'].items()},
+        lost=tuple(
+            Lost(
+                step=clean(one['step'], 100),
+                requests=int(one['requests']),
+                said=clean(one['said']),
+                at=int(one['at']),
+            )
+            for one in data.get('lost', ())
+        ),
     )
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from lifecycle import waiting
 from lifecycle.observed import Observed
 from lifecycle.plan import Plan
 from lifecycle.preflight import Finding
@@ -26,6 +27,9 @@ def _lines(seen: Observed, plan: Plan, findings: tuple[Finding, ...]) -> Iterato
     holder = seen.record.holder
     if holder is not None:
         yield f'At work: {holder.who}'
+    for one in seen.record.lost:
+        during = one.step or 'the beginning'
+        yield f'Lost: {_requests(one.requests)} during {during}: {one.said}'
     for app in plan.applications:
         yield ''
         yield from _of_application(seen, app, [s for s in plan.steps if s.application == app])
@@ -47,8 +51,13 @@ def _of_application(seen: Observed, name: str, steps: list[Step]) -> Iterator[st
     width = max(len(step.id) for step in steps)
     for step in steps:
         yield f'  {_MARKS[step.state]} {step.id:{width}}  {step.command or step.why}'.rstrip()
-        if step.note and step.state in ('next', 'skipped'):
-            yield f'    {"":{width}}  {step.note}'
+        note = step.note or (waiting.waiting_for(step, seen) if step.state == 'next' else '')
+        if note and step.state in ('next', 'skipped'):
+            yield f'    {"":{width}}  {note}'
+
+
+def _requests(number: int) -> str:
+    return 'one request' if number == 1 else f'{number} requests'
 
 
 def _of_findings(findings: tuple[Finding, ...]) -> Iterator[str]:
@@ -89,6 +98,7 @@ def _value(seen: Observed, plan: Plan, findings: Iterable[Finding]) -> dict[str,
             'back': target.back,
         },
         'at-work': holder.who if holder else None,
+        'lost': [dataclasses.asdict(one) for one in seen.record.lost],
         'steps': [_dashed(dataclasses.asdict(step)) for step in plan.steps],
         'left': [dataclasses.asdict(one) for one in plan.left],
         'findings': [dataclasses.asdict(one) for one in findings],

@@ -197,6 +197,7 @@ def _turned(seen: Observed, now: int) -> record_.Record:
         began=now,
         holder=record.holder,
         started=started,
+        lost=record.lost,
     )
 
 

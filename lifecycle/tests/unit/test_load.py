@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_engine import FORWARD, cloud
 
-from lifecycle import engine, load, page, story
+from lifecycle import engine, load, page, record, shown, story, upgrade_lock, upgrade_request
 from lifecycle.journal import JournalEntry
 from lifecycle.load import Request
 
@@ -36,8 +37,32 @@ def test_a_run_stops_when_a_request_is_lost_and_says_which_step_did_it():
         ('keystone.drain.1', '1 request was lost: POST /v3: 504 after 3.2 s')
     ]
     assert 'remove keystone/1' not in model.asked
+    known = upgrade_request.survey(model, FORWARD)
+    text = shown.table(known.seen, known.plan, known.findings)
+    assert 'Lost: one request during keystone.drain.1: POST /v3: 504 after 3.2 s' in text
+    (kept,) = json.loads(shown.as_json(known.seen, known.plan, ()))['lost']
+    assert (kept['step'], kept['requests']) == ('keystone.drain.1', 1)
     engine.run(model, FORWARD, 'again', said.append)
     assert model.wrong == []
+    assert len(upgrade_lock.read(model).lost) == 1
+
+
+def test_the_plan_says_what_the_next_step_waits_for():
+    model = cloud(keystone=1)
+    wish = dataclasses.replace(FORWARD, until='keystone.add.1')
+    engine.run(model, wish, 'n', lambda _: None)
+    newcomer = model.apps['keystone'].units[1]
+    newcomer.state, newcomer.left = 'installing', 99
+    model.apps['keystone'].schema = 'both'
+    kept = record.with_ran(
+        upgrade_lock.read(model), 'keystone', record.Ran(verb='expand', unit=newcomer.name, at=1)
+    )
+    model.keep(record.dump(kept), first=False)
+    known = upgrade_request.survey(model, FORWARD)
+    assert known.plan.next
+    assert known.plan.next.id == 'keystone.admit.1'
+    text = shown.table(known.seen, known.plan, ())
+    assert 'keystone/1 is maintenance: installing' in text
 
 
 def test_a_run_whose_load_loses_nothing_goes_on_to_its_end():
