@@ -79,7 +79,7 @@ class HandOver:
         said = ' '.join(done.output.split())
         if not done.status and said.endswith('at_rest'):
             return ''
-        left = said.rpartition('{left,')[2].rstrip('}') if '{left,' in said else ''
+        left = said.rpartition('{left,')[2].rstrip('}').strip() if '{left,' in said else ''
         if left.isdecimal():
             return (
                 f'{left} messages were not taken within {REST_S} s from queues that are consumed: see '
