@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import charmkit
 import membership
@@ -198,7 +199,7 @@ def test_a_hand_over_can_be_taken_back_where_the_new_one_is_gone():
 
 
 def test_what_is_carried_over():
-    exported = {
+    exported: dict[str, Any] = {
         'users': [{'name': 'nova', 'password_hash': 'secret'}],
         'vhosts': [{'name': 'openstack', 'limits': []}],
         'queues': [
