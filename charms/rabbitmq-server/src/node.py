@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 import broker
 import charmkit
 import membership
+import succession
 from charmkit import host, rolling, state
 from charmkit.options import Option, count
 from charmkit.relations import rabbitmq, unit_order
@@ -141,7 +142,7 @@ def settings(inputs: charmkit.Inputs) -> broker.Settings:
     """What takes effect without a restart."""
     percent = int(inputs.options.get('memory-watermark', 0)) or _MEMORY_PERCENT
     disk = int(inputs.options.get('disk-free-limit', 0)) or _DISK_MIB
-    units = 1 + len(inputs.peer_units)
+    units = 1 + len(succession.alike(inputs))
     return broker.Settings(
         memory_bytes=inputs.facts.memory_mib * _MIB * percent // 100,
         disk_bytes=disk * _MIB,

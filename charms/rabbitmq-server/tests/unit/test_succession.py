@@ -7,6 +7,7 @@ from typing import Any
 
 import charmkit
 import membership
+import node
 import pytest
 import succession
 import succession_run
@@ -196,6 +197,20 @@ def test_a_hand_over_can_be_taken_back_where_the_new_one_is_gone():
     app.hooks()
     assert app.told() == {FIRST}
     assert app.machines[FIRST].serves == 'server'
+
+
+def test_who_follows_counts_in_no_majority():
+    app = Application()
+    for _ in range(2):
+        app.add(successors.OLD)
+        app.hooks()
+    app.add(successors.NEW)
+    app.hooks()
+    assert node.settings(app.inputs(FIRST)).partitions == 'autoheal'
+    assert node.settings(app.inputs(THIRD)).partitions == 'autoheal'
+    app.add(successors.OLD)
+    app.hooks()
+    assert node.settings(app.inputs(FIRST)).partitions == 'pause_minority'
 
 
 def test_what_is_carried_over():
