@@ -28,11 +28,10 @@ import sys, time, json, threading, logging
 import oslo_messaging as om
 from oslo_config import cfg
 url, role = sys.argv[1], sys.argv[2]
-conf = cfg.ConfigOpts()
+conf = cfg.CONF
 conf([], project='load')
 transport = om.get_rpc_transport(conf, url=url)
 conf.set_override('rabbit_quorum_queue', True, group='oslo_messaging_rabbit')
-conf.set_override('heartbeat_in_pthread', False, group='oslo_messaging_rabbit')
 class Endpoint:
     def double(self, context, number):
         time.sleep(0.05)
