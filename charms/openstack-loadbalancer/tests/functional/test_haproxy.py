@@ -101,7 +101,8 @@ def test_forged_headers_do_not_reach_the_service(machine: Any) -> None:
     ]
     assert (found['other host'], found['trace'], found['healthcheck']) == (421, 405, 404)
     assert found['connect'] == 405
-    assert set(found['several hosts'].values()) == {421}, found['several hosts']
+    # haproxy 3.0 refuses such a header itself.
+    assert set(found['several hosts'].values()) <= {421, 400}, found['several hosts']
     assert {status for status in found['spellings'].values()} <= {404, 400}, found['spellings']
     assert found['double slash'] == 200
     # Services make links of it, and without the port they would lead to port 80.
