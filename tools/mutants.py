@@ -69,6 +69,7 @@ GROUPS = {
                 'checks',
                 'checks_of_others',
                 'false_passes',
+                'gate',
                 'linear',
                 'panel',
                 'probes',

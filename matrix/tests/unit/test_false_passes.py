@@ -7,6 +7,7 @@ A way is either a journal that the panel judges, or something that a run is aske
 from __future__ import annotations
 
 import pathlib
+import re
 from collections.abc import Callable
 
 import pytest
@@ -352,6 +353,40 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     'writes with one body for all': (
         {'test.yaml': _PUT.replace(' BODY', ', body: x')}, "test.yaml:3: error: the body of 'put' does not tell",
     ),
+    'a key that is misspelt': (
+        {'test.yaml': 'load: none\nexspect: {ran: 1}\n'}, "test.yaml:2: error: unknown key 'exspect'; did you mean 'expect'?",
+    ),
+    'one key alone, misspelt': (
+        {'test.yaml': 'probe: {command: "true"}\n'}, "test.yaml:1: error: unknown key 'probe'; did you mean 'probes'?",
+    ),
+    'a load of what the bundle lacks': (
+        {'test.yaml': 'load:\n  http:\n  - "http://{wob}/"\n'}, "test.yaml:3: error: the bundle has no application 'wob'; did you mean 'web'?",
+    ),
+    'a named load of what the bundle lacks': (
+        {'test.yaml': 'load: {http: [{name: get, url: "http://{wep/0}/{key}"}]}\n'}, "error: the bundle has no application 'wep'; did you mean 'web'?",
+    ),
+    "a rule's load of what the bundle lacks": (
+        {'matrix.yaml': f'{_SUITE}  - do:\n      task: matrix.tasks.end_to_end\n      http: "http://{{dbb}}/"\n'},
+        "matrix.yaml:6: error: the bundle has no application 'dbb'; did you mean 'db'?",
+    ),
+    'a probe of what the bundle lacks': (
+        {'test.yaml': 'probes:\n- http: "http://{wob}/"\n'}, "test.yaml:2: error: the bundle has no application 'wob'",
+    ),
+    'a Prometheus that the bundle lacks': (
+        {'test.yaml': 'probes:\n- {promql: up, least: 1, prometheus: "http://{wob}:9090"}\n'}, "test.yaml:2: error: the bundle has no application 'wob'",
+    ),
+    'a status that HTTP has not': (
+        {'test.yaml': 'load: {http: [{url: "http://{web}/", expect: [2000]}]}\n'}, "test.yaml:1: error: 'expect' is one status or several",
+    ),
+    'a status of a probe that HTTP has not': (
+        {'test.yaml': 'probes: [{http: "http://{web}/", expect: 20}]\n'}, "test.yaml:1: error: 'expect' is one status or several",
+    ),
+    'a threshold of nothing': (
+        {'test.yaml': 'expect: {thresholds: {get: {}}}\n'}, "test.yaml:1: error: the threshold of 'get' has none of",
+    ),
+    'an abort that never comes': (
+        {'test.yaml': 'abort: {errors: 1}\n'}, "test.yaml:1: error: 'errors' is less than 1",
+    ),
     'an action on what the bundle lacks': (
         {'matrix.yaml': f'{_SUITE}  - do: {{task: matrix.tasks.run_action, application: webs, action: x}}\n'},
         "matrix.yaml:4: error: the bundle has no application 'webs'; did you mean 'web'?",
@@ -374,10 +409,25 @@ def test_a_run_and_lint_refuse_the_same(
     files, said = REFUSED[name]
     bundle = _bundle(tmp_path, files)
     with pytest.raises(problem.RefusedError) as refused:
-        prepare.prepare(options.Options(), bundle, defaults.read(bundle.folder), 1)
+        extra = defaults.read(bundle.folder)
+        prepare.prepare(options.Options(), bundle, extra, 1)
     assert said in str(refused.value)
     assert cli.main(['lint', *(str(tmp_path / 'tests' / one) for one in files)]) == 1
     assert said in capsys.readouterr().out
+
+
+def test_a_charm_to_go_to_is_one_of_an_application_that_is_there(tmp_path: pathlib.Path) -> None:
+    bundle = _bundle(tmp_path, {})
+    (tmp_path / 'other').mkdir()
+    for name, charm, said in (
+        ('wob', 'other', "the bundle has no application 'wob'; did you mean 'web'?"),
+        ('web', 'none', 'there is no such charm'),
+    ):
+        asked = options.Options(replace=((name, str(tmp_path / charm)),))
+        with pytest.raises(problem.RefusedError, match=re.escape(said)):
+            prepare.prepare(asked, bundle, None, 1)
+    asked = options.Options(replace=(('web', str(tmp_path / 'other')),))
+    assert prepare.prepare(asked, bundle, None, 1).options is asked
 
 
 def test_what_is_right_is_refused_by_neither(
@@ -385,7 +435,8 @@ def test_what_is_right_is_refused_by_neither(
 ) -> None:
     good = f'{_SUITE}{_RULE}      kinds: [freeze, net*]\n      applications: web db\n      count: 3\n      gap: 5\n      plan: tests/p.yaml\n'
     plan = _PLAN_FILE.replace('FAULT', 'kill').replace('TARGET', 'web/0')
-    extra = _PUT.replace(' BODY', ', body: "{key}"') + 'expect: {ignore: [latency, acknowledged put], effects: [leader], changes: [db]}\n'  # fmt: skip
+    extra = 'packages: [x]\nprobes: [{http: "http://{web/0}/", expect: [200, 599]}]\nabort: {errors: 0.99}\n'
+    extra += _PUT.replace(' BODY', ', body: "{key}"') + 'expect: {ignore: [latency, acknowledged put], effects: [leader], changes: [db]}\n'  # fmt: skip
     bundle = _bundle(tmp_path, {'matrix.yaml': good, 'p.yaml': plan, 'test.yaml': extra})
     prepare.prepare(options.Options(), bundle, defaults.read(bundle.folder), 1)
     files = [str(one) for one in (tmp_path / 'tests').iterdir()]

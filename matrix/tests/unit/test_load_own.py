@@ -98,6 +98,10 @@ class Own:
     sentence, secrets, writes = 'asks', frozenset(), ()
     def __init__(self, link, run):
         self.run = run
+    async def prepare(self):
+        return ()
+    async def close(self):
+        pass
 def load_of(link, run):
     return Own(link, run)
 """
@@ -114,6 +118,42 @@ def test_a_load_file_that_gives_no_load_says_why(tmp_path: pathlib.Path) -> None
     _bundle(tmp_path, 'load.py', 'def load_of(link, run):\n    raise KeyError(run)\n')
     with pytest.raises(model.InfraFailure, match=r"load\.py cannot be used: KeyError: 'r1'"):
         _find(tmp_path)
+
+
+def test_a_load_file_that_gives_something_else_says_what_it_lacks(tmp_path: pathlib.Path) -> None:
+    _bundle(tmp_path, 'load.py', 'def load_of(link, run):\n    return 7\n')
+    with pytest.raises(model.InfraFailure, match=r'load_of gives int, which has no sentence and'):
+        _find(tmp_path)
+    models = "    models = {'kv': {'is': 'registre', 'write': 'w', 'read': 'r'}}\n"
+    _bundle(tmp_path, 'load.py', LOAD.replace('    def __init__', f'{models}    def __init__'))
+    with pytest.raises(model.InfraFailure, match=r"load\.py: kv is one of .* mean 'register'"):
+        _find(tmp_path)
+
+
+_OWN = "async def end_to_end(model, logger):\n    raise AssertionError('it must not begin')\n"
+SAID_WRONG = {
+    # What a load says of itself, as Python and as JSON, and what is told.
+    "MODELS = {'kv': {'is': 'registre'}}": ('{"models": {"kv": {"is": "registre"}}}', "did you mean 'register'"),
+    'MODELS = [1]': ('{"models": [1]}', 'are a mapping of names'),
+    "WRITES = ['put', 'get']": ('{"writes": ["put", "get"]}', 'WRITES of end_to_end.* is pairs'),
+    "WRITES = 'put'": ('{"writes": "put"}', 'is pairs of kinds'),
+    "NOTHING = [('get',)]": ('{"nothing": [["get"]]}', 'NOTHING of end_to_end.* is pairs'),
+    "WRITES = [('put', 3)]": ('{"writes": [["put", 3]]}', "not .*'?put'?, 3"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('said', SAID_WRONG)
+def test_what_a_load_says_wrongly_of_itself_is_told_and_nothing_runs(
+    said: str, tmp_path: pathlib.Path
+) -> None:
+    as_json, told = SAID_WRONG[said]
+    _bundle(tmp_path, 'end_to_end.py', f'{said}\n{_OWN}')
+    with pytest.raises(model.InfraFailure, match=told):
+        _go(_find(tmp_path), _never)
+    (tmp_path / 'tests' / 'end_to_end.py').unlink()
+    _bundle(tmp_path, 'end_to_end', f"#!/bin/sh\necho '{as_json}'\nsleep 60\n")
+    with pytest.raises(model.InfraFailure, match=told):
+        _go(_find(tmp_path), _never)
 
 
 def test_a_load_of_the_bundles_own_says_what_it_does(tmp_path: pathlib.Path) -> None:

@@ -61,6 +61,14 @@ def pair(text: str) -> tuple[str, str]:
     return key, value
 
 
+def some_time(text: str) -> float:
+    """A time such as `90`, `90s` or `15m`, and not none."""
+    found = seconds(text)
+    if not found:
+        raise argparse.ArgumentTypeError(f'{text!r} is no time at all')
+    return found
+
+
 def replacement(text: str) -> tuple[str, str]:
     """`APPLICATION=PATH`, its path whole."""
     name, path = pair(text)
@@ -124,7 +132,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help='the fault `refresh` goes to this charm, and back',
     )  # fmt: skip
     ours.add_argument(
-        '--deadline', type=seconds, metavar='TIME', help='the longest that a test may take (1h)'
+        '--deadline', type=some_time, metavar='TIME', help='the longest that a test may take (1h)'
     )
 
 

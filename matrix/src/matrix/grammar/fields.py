@@ -8,6 +8,9 @@ from collections.abc import Iterable
 
 from matrix.grammar import located, problem
 
+STATUSES = range(100, 600)
+"""What HTTP answers with (RFC 9110, 15)."""
+
 
 @dataclasses.dataclass
 class Fields:
@@ -90,6 +93,18 @@ class Fields:
         span = f'of at least {least:g}' if math.isinf(most) else f'from {least:g} to {most:g}'
         self.wrong(value.where, f'{key!r} is a number {span}, this is {located.kind(value)}')
         return default
+
+    def statuses(self, mapping: located.Mapping, key: str) -> tuple[int, ...]:
+        """Statuses of HTTP: one, or a list; none where nothing is said."""
+        found: list[int] = []
+        for item in self.items(mapping, key):
+            said = item.value if isinstance(item, located.Scalar) else None
+            if type(said) is int and said in STATUSES:
+                found.append(said)
+            else:
+                message = f'{key!r} is one status or several of HTTP, such as 200, this is {located.kind(item)}'
+                self.wrong(item.where, message)
+        return tuple(found)
 
     def truth(
         self, mapping: located.Mapping, key: str, *, default: bool | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import fnmatch
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from matrix.grammar import located, problem, suite
@@ -131,16 +132,46 @@ def of_expect(value: located.Value | None, known: Known) -> tuple[problem.Proble
     return tuple(found)
 
 
+PLACE = re.compile(r'\{([a-z][a-z0-9-]*(?:/\d+)?)\}')
+"""In a URL: the address of each unit of an application, or of one unit."""
+
+_KEY = 'key'  # In a URL, it is the name of what is written.
+
+
 def of_probes(value: located.Value | None, known: Known) -> tuple[problem.Problem, ...]:
-    """What is wrong with where probes are to run."""
+    """What is wrong with where probes are to run, and whom they ask."""
     items = value.items if isinstance(value, located.Sequence) else (value,) if value else ()
-    return tuple(
-        said
+    mappings = [item for item in items if isinstance(item, located.Mapping)]
+    named = [
+        *((name, where) for item in mappings for name, where in _items(item, 'on')),
+        *(one for item in mappings for key in ('http', 'prometheus') for one in _asked(item, key)),
+    ]
+    return of_targets(named, known)
+
+
+def of_load(value: located.Value | None, known: Known) -> tuple[problem.Problem, ...]:
+    """What is wrong with whom a load is to ask."""
+    http = value.get('http') if isinstance(value, located.Mapping) else None
+    items = http.items if isinstance(http, located.Sequence) else (http,) if http else ()
+    named = [
+        one
         for item in items
-        if isinstance(item, located.Mapping)
-        for name, where in _items(item, 'on')
-        for said in _applications([name.partition('/')[0]], known, where)
-    )
+        for one in (_asked(item, 'url') if isinstance(item, located.Mapping) else _places(item))
+    ]
+    return of_targets(named, known)
+
+
+def _asked(value: located.Mapping, key: str) -> Iterator[tuple[str, problem.Where]]:
+    inner = value.get(key)
+    return iter(()) if inner is None else _places(inner)
+
+
+def _places(value: located.Value) -> Iterator[tuple[str, problem.Where]]:
+    """The applications and units that a URL names."""
+    said = value.value if isinstance(value, located.Scalar) else None
+    for name in PLACE.findall(said) if isinstance(said, str) else ():
+        if name != _KEY:
+            yield name, value.where
 
 
 def _items(value: located.Mapping, key: str) -> Iterator[tuple[str, problem.Where]]:

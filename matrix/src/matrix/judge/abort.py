@@ -47,6 +47,8 @@ def read(value: located.Value | None) -> Limits:
             reading.number(mapping, 'over', OVER, least=1.0),
             int(reading.number(mapping, 'least', LEAST, least=1.0)),
         )
+        if found.errors == 1.0:
+            reading.wrong(value.where, "'errors' is less than 1: more than all never fail")
         if not (math.isfinite(found.errors) or math.isfinite(found.p99)):
             reading.wrong(
                 value.where, "'abort' needs 'errors' or 'p99', or it would never stop a run"

@@ -194,6 +194,9 @@ def _thresholds(
             for one in limits
             if inner is not None and one.key in PERCENTILES
         )
+        if inner is not None and not limits:
+            message = f'the threshold of {entry.key!r} has none of {", ".join(PERCENTILES)}'
+            reading.wrong(entry.where, message)
         found.append((entry.key, some))
     return tuple(found)
 

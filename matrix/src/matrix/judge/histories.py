@@ -13,6 +13,7 @@ import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import cast
 
+from matrix.grammar import problem
 from matrix.history import journal, notes
 from matrix.judge import linear, things, trial, verdict
 
@@ -28,30 +29,70 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 """What can be done to each thing."""
 
 _SHOWN = 6
+_LEAST_STEPS = 20_000
+"""Steps of the search of a key when those before it have used up all."""
 
 
-def named(of: trial.Trial) -> dict[str, Mapping[str, object]]:
-    """The things of a test's loads, by name."""
-    return {
-        name: said
-        for value in of.values(notes.LOAD)
-        for name, said in trial.mapping(trial.mapping(value).get('models')).items()
-        if isinstance(said, Mapping) and said.get('is') in NAMES
-    }
+def wrong(models: object) -> str:
+    """What is wrong with what a load says of its things; '' when nothing is. What is not understood is not judged."""
+    if not isinstance(models, Mapping):
+        return f'the models of a load are a mapping of names, not {models!r}'
+    for name, value in cast('Mapping[object, object]', models).items():
+        if not isinstance(value, Mapping):
+            return f'{name} is a mapping such as {{is: register, write: put, read: get}}, not {value!r}'
+        said = cast('Mapping[object, object]', value)
+        kind = said.get('is')
+        if kind not in NAMES:
+            near = problem.suggestion(str(kind), NAMES)
+            return f'{name} is one of {", ".join(NAMES)}, not {kind!r}{near}'
+        known = ('is', 'first', *NAMES[cast('str', kind)])
+        for key, kinds in said.items():
+            if key not in known:
+                near = problem.suggestion(str(key), known)
+                return f'{name}, a {kind}, has {", ".join(known)}, and no {key!r}{near}'
+            if key != 'first' and not (isinstance(kinds, str) and kinds):
+                return f'{key!r} of {name} is a kind of operation, not {kinds!r}'
+        makes = [key for key in NAMES[cast('str', kind)] if key != 'read' and key in said]
+        if 'read' not in said or not makes:
+            others = ' or '.join(one for one in NAMES[cast('str', kind)] if one != 'read')
+            return f"{name}, a {kind}, needs 'read' and {others}: otherwise nothing is compared"
+        if kind == 'bank' and not _accounts(said.get('first')):
+            return f"'first' of {name}, a bank, is a mapping from its accounts to what they hold"
+    return ''
 
 
-def history(of: trial.Trial, name: str, said: Mapping[str, object]) -> verdict.Verdict:
+def _accounts(first: object) -> bool:
+    held = trial.mapping(first)
+    return bool(held) and all(type(amount) in {int, float} for amount in held.values())
+
+
+def named(of: trial.Trial) -> dict[str, object]:
+    """The things of a test's loads, by name, as they are written."""
+    found: dict[str, object] = {}
+    for value in of.values(notes.LOAD):
+        models = trial.mapping(value).get('models')
+        if models and not isinstance(models, Mapping):
+            found['the load'] = models
+        found.update((str(name), said) for name, said in trial.mapping(models).items())
+    return found
+
+
+def history(of: trial.Trial, name: str, thing: object) -> verdict.Verdict:
     """The history of a thing is one that it could have had, were each operation done at one moment within its time."""
     check = f'history of {name}'
+    if why := wrong({name: thing}):
+        return verdict.Verdict(check, _UNKNOWN, why)
+    said = trial.mapping(thing)
     kind = str(said.get('is'))
     model = _model(kind, said)
     by_key = _calls(of, kind, said)
-    reads = sum(one.name == 'read' and one.sure for some in by_key.values() for one in some)
-    if not reads:
-        return verdict.Verdict(check, _UNKNOWN, f'nothing was read of {name}')
+    if why := _shows_nothing(by_key, name):
+        return verdict.Verdict(check, _UNKNOWN, why)
     unknown: list[Hashable] = []
+    left = linear.MOST
     for key, calls in sorted(by_key.items(), key=lambda pair: str(pair[0])):
-        found = linear.check(calls, model)
+        found = linear.check(calls, model, most=max(left, _LEAST_STEPS))
+        left -= found.steps
         if found.how == 'impossible':
             return _impossible(check, kind, key, found.impossible)
         if found.how == 'unknown':
@@ -65,6 +106,18 @@ def history(of: trial.Trial, name: str, said: Mapping[str, object]) -> verdict.V
     keys = f' on {len(by_key)} keys' if len(by_key) > 1 else ''
     sentence = f'{count} operations{keys} are those of a {kind} that does one at a time'
     return verdict.Verdict(check, _PASS, sentence)
+
+
+def _shows_nothing(by_key: Mapping[Hashable, Sequence[linear.Call]], name: str) -> str:
+    """Why a history is possible whatever the thing did: nothing was read of what had been written."""
+    reads = [one for some in by_key.values() for one in some if one.name == 'read']
+    if not reads:
+        return f'nothing was read of {name}'
+    for some in by_key.values():
+        done = [one.end for one in some if one.name != 'read' and one.sure]
+        if done and any(one.name == 'read' and one.start > min(done) for one in some):
+            return ''
+    return f'nothing was read of {name} after it had been written'
 
 
 def _impossible(
@@ -156,19 +209,22 @@ def _frozen(value: object) -> Hashable:
     return cast('Hashable', value)
 
 
-def session(of: trial.Trial, name: str, said: Mapping[str, object]) -> verdict.Verdict:
+def session(of: trial.Trial, name: str, thing: object) -> verdict.Verdict:
     """Each client sees what it wrote itself, and never less than it saw before; across a VIP, too.
 
     Terry et al., Session Guarantees for Weakly Consistent Replicated Data, 1994: read your writes, monotonic reads.
     """
     check = f'session of {name}'
+    if why := wrong({name: thing}):
+        return verdict.Verdict(check, _UNKNOWN, why)
+    said = trial.mapping(thing)
     kind = str(said.get('is'))
     looked = 0
     for key, calls in _calls(of, kind, said).items():
         for mine in _by_process(calls):
             for earlier, later in _steps(mine):
                 looked += 1
-                if (why := _forgotten(kind, earlier, later, calls)) and not of.expect.stale:
+                if why := _forgotten(kind, earlier, later, calls):
                     where = f' of {key!r}' if key is not None else ''
                     sentence = f'client {later.process}{where} {why}: {_text(earlier)}, then {_text(later)}'
                     signature = verdict.Signature('session', name, why)

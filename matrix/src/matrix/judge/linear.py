@@ -8,6 +8,7 @@ since each is linearizable where all are (M. P. Herlihy and J. M. Wing, Lineariz
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -17,6 +18,12 @@ State: TypeAlias = Hashable
 
 MOST = 2_000_000
 """Steps of the search after which nobody knows."""
+
+_MOST_TO_SHRINK = 300_000
+"""Steps that are taken to find a smaller part that is impossible."""
+
+_MOST_OF_ONE = 40_000
+"""Of these, the steps for one part."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +56,8 @@ class Model:
     """A thing that operations are done to: its state at first, and what each does.
 
     `made` and `seen` name what a call puts there, and what its answer shows: what makes something that another sees is
-    not left out of an example without it.
+    not left out of an example without it; and what was never answered and makes what nobody sees needs no search.
+    `evident` finds, without any search, a part of the calls that is impossible; nothing where it sees none.
     """
 
     name: str
@@ -57,14 +65,19 @@ class Model:
     step: Step
     made: Callable[[Call], frozenset[Hashable]] = lambda _: frozenset()
     seen: Callable[[Call], frozenset[Hashable]] = lambda _: frozenset()
+    evident: Callable[[Sequence[Call]], tuple[Call, ...]] = lambda _: ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """What a history came to. `impossible`: calls that cannot all be so, none of which can be left out."""
+    """What a history came to, in so many `steps`.
+
+    `impossible`: calls that cannot all be so, as few as could be found.
+    """
 
     how: Literal['possible', 'impossible', 'unknown']
     impossible: tuple[Call, ...] = ()
+    steps: int = 0
 
 
 class _Entry:
@@ -81,34 +94,73 @@ class _Entry:
 
 
 def check(calls: Iterable[Call], model: Model, *, most: int = MOST) -> Found:
-    """Whether one history of one thing is linearizable; where not, the smallest part of it that is not."""
+    """Whether one history of one thing is linearizable; where not, a small part of it that is not.
+
+    Args:
+        calls: the history, in any order; each has a `seq` of its own.
+        model: the thing.
+        most: steps of the search after which nobody knows.
+    """
     ordered = sorted(calls, key=lambda one: (one.start, one.seq))
-    how, last = _search(ordered, model, most)
+    if evident := model.evident(ordered):
+        return Found('impossible', tuple(sorted(evident, key=lambda one: (one.start, one.seq))))
+    ordered = _seen(ordered, model)
+    how, last, steps = _search(ordered, model, most)
     if how != 'impossible':
-        return Found(how)
+        return Found(how, steps=steps)
     # What began after the answer that cannot be is no part of the reason.
     limit = last.end if last is not None else math.inf
-    return Found('impossible', _smallest([one for one in ordered if one.start <= limit], model))
+    some = [one for one in ordered if one.start <= limit]
+    return Found('impossible', _smaller(some, model), steps)
 
 
-def _smallest(calls: Sequence[Call], model: Model) -> tuple[Call, ...]:
+def _seen(calls: Sequence[Call], model: Model) -> list[Call]:
+    """The calls without those that nobody answered and nobody saw: they may as well not have happened."""
+    seen = frozenset[Hashable]().union(*(model.seen(one) for one in calls))
+    return [one for one in calls if one.sure or not (made := model.made(one)) or made & seen]
+
+
+def _smaller(calls: Sequence[Call], model: Model) -> tuple[Call, ...]:
+    """Ever fewer calls that are impossible: halves are left out first, single calls last."""
     found = list(calls)
+    seen = collections.Counter(what for one in found for what in model.seen(one))
+    size, left = max(1, len(found) // 2), _MOST_TO_SHRINK
     progress = True
-    while progress:
-        progress = False
-        for one in reversed(found[:]):
-            rest = [other for other in found if other is not one]
-            if model.made(one) & frozenset().union(*(model.seen(other) for other in rest)):
+    while left > 0 and (size > 1 or progress):
+        size, progress, end = max(1, size // 2), False, len(found)
+        while end > 0 and left > 0:
+            start = max(0, end - size)
+            out = _spare(found[start:end], model, seen)
+            end = start
+            rest = [one for one in found if one not in out]
+            if not out or not rest:
                 continue
-            if _search(rest, model, MOST // 50)[0] == 'impossible':
+            how, _, steps = _search(rest, model, min(left, _MOST_OF_ONE))
+            left -= steps + len(rest)
+            if how == 'impossible':
+                seen.subtract(what for one in out for what in model.seen(one))
                 found, progress = rest, True
     return tuple(found)
 
 
+def _spare(
+    some: Sequence[Call], model: Model, seen: collections.Counter[Hashable]
+) -> frozenset[Call]:
+    """Which of some calls can be left out together: those of which others see nothing that they made."""
+    gone = collections.Counter[Hashable]()
+    out: set[Call] = set()
+    for one in reversed(some):
+        own = model.seen(one)
+        if all(seen[what] - gone[what] <= (what in own) for what in model.made(one)):
+            out.add(one)
+            gone.update(own)
+    return frozenset(out)
+
+
 def _search(
     calls: Sequence[Call], model: Model, most: int
-) -> tuple[Literal['possible', 'impossible', 'unknown'], Call | None]:
-    """How it came out, and the call whose answer the search came no further than."""
+) -> tuple[Literal['possible', 'impossible', 'unknown'], Call | None, int]:
+    """How it came out, the call whose answer the search came no further than, and the steps that it took."""
     head = _linked(calls)
     entry, state, done = head.after, model.first, 0
     known: set[tuple[int, State]] = set()
@@ -118,7 +170,7 @@ def _search(
     while entry is not None:
         steps += 1
         if steps > most:
-            return 'unknown', furthest
+            return 'unknown', furthest, steps
         if entry.bit:
             can, then = model.step(state, entry.call)
             reached = (done | entry.bit, then)
@@ -134,12 +186,12 @@ def _search(
         if furthest is None or entry.call.end > furthest.end:
             furthest = entry.call
         if not taken:
-            return 'impossible', furthest
+            return 'impossible', furthest, steps
         entry, state = taken.pop()
         done &= ~entry.bit
         _unlift(entry)
         entry = entry.after
-    return 'possible', None
+    return 'possible', None, steps
 
 
 def _linked(calls: Sequence[Call]) -> _Entry:

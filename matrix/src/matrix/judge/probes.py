@@ -116,7 +116,7 @@ def _probe(item: located.Value, reading: fields.Fields) -> Probe | None:
         asks=asks,
         on=reading.text(mapping, 'on'),
         prometheus=reading.text(mapping, 'prometheus'),
-        expect=_statuses(mapping, reading),
+        expect=reading.statuses(mapping, 'expect'),
         least=reading.number(mapping, 'least', -math.inf, least=-math.inf),
         most=reading.number(mapping, 'most', math.inf, least=-math.inf),
         says=reading.text(mapping, 'says'),
@@ -149,17 +149,6 @@ def _wrong(one: Probe, mapping: located.Mapping) -> Iterable[str]:
         re.compile(one.says)
     except re.error as error:
         yield f"'says' is no regular expression: {error}"
-
-
-def _statuses(mapping: located.Mapping, reading: fields.Fields) -> tuple[int, ...]:
-    found: list[int] = []
-    for item in reading.items(mapping, 'expect'):
-        if isinstance(item, located.Scalar) and type(item.value) is int:
-            found.append(item.value)
-        else:
-            said = f"'expect' is one status or several, this is {located.kind(item)}"
-            reading.wrong(item.where, said)
-    return tuple(found)
 
 
 def _when(mapping: located.Mapping, reading: fields.Fields) -> tuple[When, ...]:

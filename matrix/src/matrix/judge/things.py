@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import cast
 
-from matrix.judge import linear
+from matrix.judge import evident, linear
+
+_OTHER = object()
+"""What whoever found something else than expected saw, and whoever wrote anything made."""
 
 _Pair = tuple[bool, linear.State]
 
@@ -29,19 +32,25 @@ def register(first: Hashable = None) -> linear.Model:
 
     def made(call: linear.Call) -> frozenset[Hashable]:
         if call.name == 'cas':
-            return frozenset({cast('tuple[Hashable, Hashable]', call.asked)[1]})
-        return frozenset({call.asked}) if call.name == 'write' else frozenset()
+            refused = call.sure and not call.response
+            return frozenset() if refused else frozenset({_new(call), _OTHER})
+        return frozenset({call.asked, _OTHER}) if call.name == 'write' else frozenset()
 
     def seen(call: linear.Call) -> frozenset[Hashable]:
         if call.name == 'cas':
-            return (
-                frozenset({cast('tuple[Hashable, Hashable]', call.asked)[0]})
-                if call.response
-                else frozenset()
-            )
+            refused = call.sure and not call.response
+            return frozenset({_OTHER if refused else _old(call)})
         return frozenset({call.response}) if call.name == 'read' else frozenset()
 
-    return linear.Model('register', first, step, made, seen)
+    return linear.Model('register', first, step, made, seen, evident.register(first))
+
+
+def _old(call: linear.Call) -> Hashable:
+    return cast('tuple[Hashable, Hashable]', call.asked)[0]
+
+
+def _new(call: linear.Call) -> Hashable:
+    return cast('tuple[Hashable, Hashable]', call.asked)[1]
 
 
 def counter(first: int = 0) -> linear.Model:
@@ -59,7 +68,7 @@ def counter(first: int = 0) -> linear.Model:
     def seen(call: linear.Call) -> frozenset[Hashable]:
         return frozenset({'sum'}) if call.name == 'read' else frozenset()
 
-    return linear.Model('counter', first, step, made, seen)
+    return linear.Model('counter', first, step, made, seen, evident.counter(first))
 
 
 def grow_only_set() -> linear.Model:
@@ -71,7 +80,9 @@ def grow_only_set() -> linear.Model:
             return True, now | {call.asked}
         return not call.sure or call.response == now, now
 
-    return linear.Model('set', frozenset[Hashable](), step, _added('add'), _elements)
+    return linear.Model(
+        'set', frozenset[Hashable](), step, _added('add'), _elements, evident.elements('add')
+    )
 
 
 def appended() -> linear.Model:
@@ -83,7 +94,7 @@ def appended() -> linear.Model:
             return True, (*now, call.asked)
         return not call.sure or call.response == now, now
 
-    return linear.Model('list', (), step, _added('append'), _elements)
+    return linear.Model('list', (), step, _added('append'), _elements, evident.appended)
 
 
 def _added(name: str):
@@ -94,6 +105,8 @@ def _added(name: str):
 
 
 def _elements(call: linear.Call) -> frozenset[Hashable]:
+    if call.name != 'read':
+        return frozenset()
     return frozenset(cast('tuple[Hashable, ...]', call.response or ()))
 
 
@@ -116,7 +129,8 @@ def bank(accounts: Mapping[str, int]) -> linear.Model:
     def made(call: linear.Call) -> frozenset[Hashable]:
         return frozenset({'sum'}) if call.name == 'transfer' else frozenset()
 
-    def seen(call: linear.Call) -> frozenset[Hashable]:
-        return frozenset({'sum'}) if call.name == 'read' else frozenset()
+    def seen(_: linear.Call) -> frozenset[Hashable]:
+        return frozenset({'sum'})  # Whether there was enough depends on all others, too.
 
-    return linear.Model('bank', tuple(sorted(accounts.items())), step, made, seen)
+    first = tuple(sorted(accounts.items()))
+    return linear.Model('bank', first, step, made, seen, evident.bank(sum(accounts.values())))

@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from matrix import model
 from matrix.history import journal, notes
+from matrix.judge import histories
 from matrix.juju import link
 from matrix.load import external, http, load, openloop, openstack, record, spec
 
@@ -137,10 +138,17 @@ def _load_of(
     load_file: Callable[[pathlib.Path], types.ModuleType],
 ) -> load.Load:
     try:
-        return load_file(path).load_of(model_link, run)
+        found = load_file(path).load_of(model_link, run)
     except Exception as error:
         why = f'{path.name} cannot be used: {type(error).__name__}: {error}'
         raise model.InfraFailure(why) from error
+    parts = ('sentence', 'secrets', 'writes', 'prepare', 'close')
+    if missing := [one for one in parts if not hasattr(found, one)]:
+        what = f'load_of gives {type(found).__name__}, which has no {" and no ".join(missing)}'
+        raise model.InfraFailure(f'{path.name} cannot be used: {what}')
+    if why := histories.wrong(getattr(found, 'models', None) or {}):
+        raise model.InfraFailure(f'the models of {path.name}: {why}')
+    return found
 
 
 def _why(said: spec.Spec) -> str:

@@ -14,12 +14,13 @@ import logging
 import pathlib
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from matrix import model, programs
 from matrix.grammar import located
 from matrix.history import journal, notes
+from matrix.judge import histories
 from matrix.load import record
 
 _WORDS = ('endpoint', 'request', 'error')
@@ -59,7 +60,7 @@ class Python:
 
         Raises:
             model.TestFailure: it ended by itself, or raised.
-            model.InfraFailure: there is no such function, or the file cannot be loaded.
+            model.InfraFailure: there is no such function, the file cannot be loaded, or says of itself what is wrong.
         """
         try:
             module = self.load_file(self.path)
@@ -67,13 +68,8 @@ class Python:
         except Exception as error:
             why = f'{self.path.name} cannot be used: {type(error).__name__}: {error}'
             raise model.InfraFailure(why) from error
-        _announce(
-            said,
-            self.sentence,
-            getattr(module, 'WRITES', ()),
-            getattr(module, 'MODELS', {}),
-            getattr(module, 'NOTHING', ()),
-        )
+        names = ('WRITES', 'MODELS', 'NOTHING')
+        _announce(said, self, {name.lower(): getattr(module, name, None) for name in names})
         token = record.current.set(said)
         try:
             await function(self.facade, log)
@@ -102,10 +98,10 @@ class Executable:
 
         Raises:
             model.TestFailure: it ended by itself.
-            model.InfraFailure: it cannot be started.
+            model.InfraFailure: it cannot be started, or what it says of itself is wrong.
         """
-        _announce(said, self.sentence, ())
-        lines = _Lines(said, self.sentence)
+        _announce(said, self, {})
+        lines = _Lines(said, self)
         try:
             async with (
                 programs.running(
@@ -120,6 +116,10 @@ class Executable:
                 code = await process.wait()
         except OSError as error:
             raise model.InfraFailure(f'{self.path.name} cannot be started: {error}') from error
+        except ExceptionGroup as several:
+            if (wrong := several.subgroup(model.InfraFailure)) is None:
+                raise
+            raise wrong.exceptions[0] from several
         raise model.TestFailure(self, f'{self.path.name} exited with {code}, and should go on')
 
 
@@ -128,14 +128,13 @@ class _Lines:
     """Turns lines of JSON into operations."""
 
     said: record.Record
-    sentence: str
+    whose: Executable
     open: set[str] = dataclasses.field(default_factory=set[str])
 
     def take(self, line: dict[str, Any]) -> None:
         """One line. ValueError says what is wrong with it."""
         if line.keys() & {'writes', 'models', 'nothing'}:
-            parts = (line.get('writes', ()), line.get('models', {}), line.get('nothing', ()))
-            _announce(self.said, self.sentence, *parts)
+            _announce(self.said, self.whose, line)
             return
         kind, phase, name = (str(line.get(key, '')) for key in ('op', 'phase', 'id'))
         if not kind or phase not in {'invoke', 'ok', 'fail', 'info'} or not name:
@@ -163,28 +162,39 @@ def _heard(text: str, lines: _Lines, log: logging.Logger) -> None:
         log.warning('not an operation (%s): %s', error, text[:200])
 
 
-def _announce(
-    said: record.Record,
-    sentence: str,
-    writes: Iterable[object],
-    models: Mapping[str, located.Plain] | None = None,
-    nothing: Iterable[object] = (),
-) -> None:
+def _announce(said: record.Record, whose: Python | Executable, parts: Mapping[str, Any]) -> None:
+    """Write down what a load says of itself: `writes`, `models`, `nothing`.
+
+    Raises:
+        model.InfraFailure: with what is wrong; what is not understood would not be judged.
+    """
+    models = parts.get('models') or {}
+    if why := histories.wrong(models):
+        raise model.InfraFailure(f'MODELS of {whose.path.name}: {why}')
     value: dict[str, located.Plain] = {
         'kinds': [],
         'rate': 0,
-        'sentence': sentence,
-        'writes': _pairs(writes),
-        'nothing': _pairs(nothing),
+        'sentence': whose.sentence,
+        'writes': _pairs(parts, 'writes', whose),
+        'nothing': _pairs(parts, 'nothing', whose),
         'own': True,
-        'models': dict(models or {}),
+        'models': dict(models),
     }
     said.write(journal.Note(notes.LOAD, value))
 
 
-def _pairs(some: Iterable[object]) -> list[located.Plain]:
+def _pairs(parts: Mapping[str, Any], name: str, whose: Python | Executable) -> list[located.Plain]:
+    some = parts.get(name)
+    pairs = [] if some is None else some
+    if not isinstance(pairs, list | tuple):
+        pairs = [pairs]
     found: list[located.Plain] = []
-    for pair in some:
-        first, second = cast('tuple[object, object]', pair)
-        found.append([str(first), str(second)])
+    for pair in cast('Iterable[object]', pairs):
+        both = cast('Sequence[object]', pair) if isinstance(pair, list | tuple) else ()
+        if len(both) != 2 or not all(isinstance(one, str) and one for one in both):
+            raise model.InfraFailure(
+                f'{name.upper()} of {whose.path.name} is pairs of kinds of operation, as in [("put", "get")], '
+                f'not {some!r}'
+            )
+        found.append([str(one) for one in both])
     return found

@@ -11,14 +11,13 @@ from collections.abc import Sequence
 
 import aiohttp
 
-from matrix.grammar import located
+from matrix.grammar import located, surroundings
 from matrix.juju import link
 from matrix.load import client, load, spec
 from matrix.plans import snapshot
 
 _PROBE_S = 3.0
 _CONTROL = 0.1  # of the reads of an endpoint: how many more look for what was never written
-_PLACE = re.compile(r'\{([a-z][a-z0-9-]*(?:/\d+)?)\}')
 
 
 @dataclasses.dataclass
@@ -103,7 +102,7 @@ class Http:
 
     def _whom(self, endpoint: spec.Endpoint) -> str:
         """The unit that is asked, so that the journal shows who was; '' where it is an address of the bundle's."""
-        place = _PLACE.search(endpoint.url.replace('{key}', ''))
+        place = surroundings.PLACE.search(endpoint.url.replace('{key}', ''))
         if place is None:
             return ''
         units = _units(place[1], self.link.now())
@@ -126,7 +125,7 @@ class Http:
             turn = self._turns[endpoint.name] = self._turns.get(endpoint.name, -1) + 1
             return _literal(chosen[turn % len(chosen)].address)
 
-        return _PLACE.sub(one, endpoint.url)
+        return surroundings.PLACE.sub(one, endpoint.url)
 
     async def _do(self, endpoint: spec.Endpoint, value: str) -> load.Result:
         if self._client is None:

@@ -160,7 +160,7 @@ def _endpoint(value: located.Value, number: int, reading: fields.Fields) -> Endp
         method=method,
         body=reading.text(mapping, 'body'),
         headers=_headers(mapping, reading),
-        expect=_statuses(mapping, reading),
+        expect=reading.statuses(mapping, 'expect'),
         weight=reading.number(mapping, 'weight', 1.0, least=0.001),
         timeout=reading.number(mapping, 'timeout', 10.0, least=0.01),
         reads=reading.text(mapping, 'reads'),
@@ -175,15 +175,3 @@ def _headers(mapping: located.Mapping, reading: fields.Fields) -> tuple[tuple[st
         reading.wrong(value.where, f"'headers' is a mapping, this is {located.kind(value)}")
         return ()
     return tuple((entry.key, reading.text(value, entry.key)) for entry in value.entries)
-
-
-def _statuses(mapping: located.Mapping, reading: fields.Fields) -> tuple[int, ...]:
-    found: list[int] = []
-    for item in reading.items(mapping, 'expect'):
-        if isinstance(item, located.Scalar) and isinstance(item.value, int):
-            found.append(item.value)
-        else:
-            reading.wrong(
-                item.where, f"'expect' is one status or several, this is {located.kind(item)}"
-            )
-    return tuple(found)

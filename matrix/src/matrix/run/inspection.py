@@ -39,6 +39,9 @@ def of_suite(
     for test in one.tests:
         for rule in test.rules:
             found += _refusals(lambda rule=rule: spec.of_args(rule.args, rule.where))
+            if (said := rule.args.get('http')) is not None:
+                load = fields.at({'http': said}, rule.at('http'))
+                found += surroundings.of_load(load, there)
             if (said := rule.args.get('expect')) is not None:
                 found += of_expect(fields.at(said, rule.at('expect')), there)
             if rule.task == _CHAOS and folder is not None:
@@ -54,6 +57,7 @@ def of_extra(
         return ()
     found = [
         *_refusals(lambda: spec.read(extra.get('load'))),
+        *surroundings.of_load(extra.get('load'), there),
         *_refusals(lambda: probes.read(extra.get('probes'))),
         *_refusals(lambda: abort.read(extra.get('abort'))),
         *surroundings.of_probes(extra.get('probes'), there),

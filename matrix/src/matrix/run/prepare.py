@@ -191,6 +191,14 @@ def _check_plans(
 def _check_files(asked: options.Options, bundle: bundlefile.Bundle) -> None:
     for path in asked.overlay:
         read_text(path, 'the overlay')
+    for name, charm in asked.replace:
+        where = problem.Where(f'--replace {name}={charm}', 1)
+        if name not in bundle.applications:
+            near = problem.suggestion(name, bundle.applications)
+            message = f'the bundle has no application {name!r}{near}'
+            raise problem.RefusedError([problem.Problem(where, message)])
+        if not pathlib.Path(charm).exists():
+            raise problem.RefusedError([problem.Problem(where, 'there is no such charm')])
     spaces_of(asked, bundle)
 
 

@@ -84,9 +84,12 @@ def _check(
     there = inspection.known(bundle, find.faults(folder), others.find(folder))
     if _is_plan(document, keys):
         return inspection.of_plan(text, str(path), there)
-    if isinstance(document, located.Mapping) and keys & {*defaults.KEYS} and 'tests' not in keys:
+    ours = isinstance(document, located.Mapping) and (
+        keys & {*defaults.KEYS} or defaults.misspelt(document)
+    )
+    if isinstance(document, located.Mapping) and ours and 'tests' not in keys:
         flags.of_bundle(document.get('matrix'), folder or path.parent)
-        return inspection.of_extra(document, there)
+        return (*defaults.misspelt(document), *inspection.of_extra(document, there))
     read = suitefile.read(text, str(path), strict_compat=strict_compat)
     return inspection.of_suite(read, there, folder)
 
