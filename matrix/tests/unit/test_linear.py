@@ -287,12 +287,12 @@ EVIDENT: dict[str, tuple[linear.Model, list[linear.Call], int]] = {
     'an element that nobody added': (things.grow_only_set(), [call(0, 1, 'add', 'a'), call(2, 3, R, answer=frozenset('ab'))], 1),
     'an element before it is added': (things.grow_only_set(), [call(4, 5, 'add', 'a'), call(2, 3, R, answer=frozenset('a'))], 1),
     'an element as it is added': (things.grow_only_set(), [call(3, 5, 'add', 'a'), call(2, 3, R, answer=frozenset('a'))], 0),
-    'a lost element': (things.grow_only_set(), [call(0, 1, 'add', 'a'), call(2, 3, R, answer=frozenset())], 2),
-    'an element that comes later': (things.grow_only_set(), [call(0, 2, 'add', 'a'), call(2, 3, R, answer=frozenset())], 0),
+    'a lost element': (things.grow_only_set(), [call(0, 1, 'add', 'a'), call(2, 3, R, answer=frozenset[str]())], 2),
+    'an element that comes later': (things.grow_only_set(), [call(0, 2, 'add', 'a'), call(2, 3, R, answer=frozenset[str]())], 0),
     'an element that was seen and is gone': (
-        things.grow_only_set(), [call(0, NEVER, 'add', 'a'), call(2, 3, R, answer=frozenset('a')), call(4, 5, R, answer=frozenset())], 3,
+        things.grow_only_set(), [call(0, NEVER, 'add', 'a'), call(2, 3, R, answer=frozenset('a')), call(4, 5, R, answer=frozenset[str]())], 3,
     ),
-    'an element that was never seen, nor answered': (things.grow_only_set(), [call(0, NEVER, 'add', 'a'), call(4, 5, R, answer=frozenset())], 0),
+    'an element that was never seen, nor answered': (things.grow_only_set(), [call(0, NEVER, 'add', 'a'), call(4, 5, R, answer=frozenset[str]())], 0),
     'two orders': (
         things.appended(),
         [call(0, 9, 'append', 1), call(0, 9, 'append', 2), call(0, 9, 'append', 3), call(1, 2, R, answer=(1, 3)), call(1, 2, R, answer=(1, 2))], 4,
@@ -350,7 +350,7 @@ def test_what_a_refusal_needs_is_not_left_out() -> None:
 def _one_lock_for_two() -> list[linear.Call]:
     """Two that both take the same lock, at the end of a long history that has nothing to do with it."""
     before = [
-        call(n, n + 0.5, *((W, n) if n % 2 else (R, None, n - 1 if n else None)))
+        call(n, n + 0.5, W, n) if n % 2 else call(n, n + 0.5, R, answer=n - 1 if n else None)
         for n in range(300)
     ]
     return [
@@ -389,7 +389,7 @@ def test_what_nobody_answered_and_nobody_saw_needs_no_search() -> None:
 
 # In a journal.
 
-_LOAD: located.Plain = {
+_LOAD: dict[str, located.Plain] = {
     'kinds': ['w', 'r'],
     'rate': 0,
     'own': True,

@@ -168,7 +168,7 @@ def _announce(said: record.Record, whose: Python | Executable, parts: Mapping[st
     Raises:
         model.InfraFailure: with what is wrong; what is not understood would not be judged.
     """
-    models = parts.get('models') or {}
+    models = cast('dict[str, located.Plain]', parts.get('models') or {})
     if why := histories.wrong(models):
         raise model.InfraFailure(f'MODELS of {whose.path.name}: {why}')
     value: dict[str, located.Plain] = {
@@ -184,10 +184,10 @@ def _announce(said: record.Record, whose: Python | Executable, parts: Mapping[st
 
 
 def _pairs(parts: Mapping[str, Any], name: str, whose: Python | Executable) -> list[located.Plain]:
-    some = parts.get(name)
-    pairs = [] if some is None else some
+    some: object = parts.get(name)
+    pairs: object = () if some is None else some
     if not isinstance(pairs, list | tuple):
-        pairs = [pairs]
+        pairs = (pairs,)
     found: list[located.Plain] = []
     for pair in cast('Iterable[object]', pairs):
         both = cast('Sequence[object]', pair) if isinstance(pair, list | tuple) else ()
