@@ -21,8 +21,8 @@ from matrix.run import bundlefile, defaults, options, prepare
 
 PASS = verdict.Outcome.PASS
 _CHAOS = 'matrix.tasks.chaos'
-_LOAD: located.Plain = {'kinds': ['get'], 'weights': [1], 'rate': 2, 'sentence': 'gets', 'writes': []}  # fmt: skip
-_PAIR: located.Plain = {**_LOAD, 'kinds': ['put', 'get'], 'weights': [1, 1], 'rate': 4, 'writes': [['put', 'get']]}  # pyright: ignore[reportGeneralTypeIssues]  # fmt: skip
+_LOAD: dict[str, located.Plain] = {'kinds': ['get'], 'weights': [1], 'rate': 2, 'sentence': 'gets', 'writes': []}  # fmt: skip
+_PAIR: dict[str, located.Plain] = {**_LOAD, 'kinds': ['put', 'get'], 'weights': [1, 1], 'rate': 4, 'writes': [['put', 'get']]}  # fmt: skip
 
 
 def planned(*names: str, kind: str = 'freeze') -> Line:
@@ -55,7 +55,7 @@ MODEL: Line = [*STATUS, *fingerprints('before', 'after'), *done()]
 
 def writes(read: Callable[[int], bool], *, control: bool | None = None) -> Line:
     """A load that writes and reads back, where each read finds what `read` says of its number."""
-    found: Line = [*note(0.3, 'load', {**_PAIR, 'nothing': [['get', 'get of nothing']]})]  # pyright: ignore[reportGeneralTypeIssues]  # fmt: skip
+    found: Line = [*note(0.3, 'load', {**_PAIR, 'nothing': [['get', 'get of nothing']]})]  # fmt: skip
     for n in range(130):
         at = 0.5 + n / 2
         found += op(at, 'put', value=f'k{n}', answer=f'k{n}')
@@ -157,11 +157,11 @@ WAYS: dict[str, tuple[tuple[Line, ...], str]] = {
         'while faults struck',
     ),
     'half of a load': (
-        (START, note(0.3, 'load', {**_LOAD, 'rate': 5}), ops(0.5, 68), note(69, 'load.end', {'seconds': 68.7}), STRUCK, MODEL, END),  # pyright: ignore[reportGeneralTypeIssues]
+        (START, note(0.3, 'load', {**_LOAD, 'rate': 5}), ops(0.5, 68), note(69, 'load.end', {'seconds': 68.7}), STRUCK, MODEL, END),
         'of the planned operations',
     ),
     'a kind that never ran': (
-        (START, note(0.3, 'load', {**_LOAD, 'kinds': ['get', 'put'], 'weights': [1, 1]}), ops(0.5, 68), note(69, 'load.end', {'seconds': 68.7}), STRUCK, MODEL, END),  # pyright: ignore[reportGeneralTypeIssues]
+        (START, note(0.3, 'load', {**_LOAD, 'kinds': ['get', 'put'], 'weights': [1, 1]}), ops(0.5, 68), note(69, 'load.end', {'seconds': 68.7}), STRUCK, MODEL, END),
         'no put ran',
     ),
     'a runner that is too slow': (
@@ -210,12 +210,27 @@ WAYS: dict[str, tuple[tuple[Line, ...], str]] = {
     ),
     'a test that did not end': ((START, LOADED, STRUCK, MODEL), 'did not come to its end'),
     'an empty journal': ((), 'nothing ran'),
+    'a load of which nobody can read what it was to do': (
+        (START, note(0.3, 'load', 'x'), ops(0.5, 68), note(69, 'load.end', {'seconds': 68.7}), STRUCK, MODEL, END), "the note 'load' is no mapping",
+    ),
+    'a load without a rate': (
+        (START, note(0.3, 'load', {'kinds': ['get']}), ops(0.5, 68), note(69, 'load.end', {'seconds': 68.7}), STRUCK, MODEL, END), "the note 'load' has no 'rate'",
+    ),
+    'a plan without events': ((START, LOADED, note(9, 'plan', {'format': 'v3'}), fault(), MODEL, END), "the note 'plan' has no 'events'"),
+    'a history of a thing that is misspelt': (
+        (START, note(0.3, 'load', {**_LOAD, 'models': {'kv': {'is': 'registr', 'write': 'put', 'read': 'get'}}}), ops(0.5, 68), END_OF_LOAD, STRUCK, MODEL, END),
+        "did you mean 'register'?",
+    ),
+    'a history of what nobody wrote': (
+        (START, note(0.3, 'load', {**_LOAD, 'models': {'kv': {'is': 'register', 'write': 'put', 'read': 'get'}}}), ops(0.5, 68), END_OF_LOAD, STRUCK, MODEL, END),
+        'after it had been written',
+    ),
     'a VIP that nobody was seen to hold': (
         (START, LOADED, STRUCK, note(5, 'owners', {'address': '10.0.0.9', 'units': [], 'unseen': []}), MODEL, END),
         'nobody was ever seen',
     ),
     'tokens that nobody shows': (
-        (START, note(0.3, 'load', {**_LOAD, 'kinds': ['token.issue', 'token.validate'], 'weights': [1, 1]}), ops(0.5, 68, 'token.issue', answer='t'), ops(0.7, 68, 'token.validate', 'info'), note(69, 'load.end', {'seconds': 68.7}), STRUCK, MODEL, END),  # pyright: ignore[reportGeneralTypeIssues]
+        (START, note(0.3, 'load', {**_LOAD, 'kinds': ['token.issue', 'token.validate'], 'weights': [1, 1]}), ops(0.5, 68, 'token.issue', answer='t'), ops(0.7, 68, 'token.validate', 'info'), note(69, 'load.end', {'seconds': 68.7}), STRUCK, MODEL, END),
         'token.validate failed',
     ),
     'a load that rests while a fault bites, and works while it recovers': (

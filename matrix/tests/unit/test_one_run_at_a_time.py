@@ -55,6 +55,53 @@ def test_a_second_run_is_told_whose_the_first_is_and_comes_in_after_it(
     assert 'juju matrix heal -m m' in said
 
 
+def _renewed(at: FakeLink, taken_by: str, lease: pathlib.Path) -> str:
+    """What a run ends with whose lease ends while it goes on, and is then another's."""
+
+    async def go() -> str:
+        async with lock.held(at, owner='one'):
+            lease.write_text(f'{taken_by} 99999999999 2026-11-29T10:00:00Z ann@host\n')
+            await asyncio.sleep(0.5)
+            return 'went on'
+
+    try:
+        return asyncio.run(go())
+    except lock.HeldError as error:
+        return str(error)
+
+
+def test_a_run_whose_lease_ended_and_was_taken_by_another_ends(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, '_RENEW', 0.01)
+    at = FakeLink(Machines(tmp_path))
+    machine = at.now().machines[0].id
+    assert 'that of ann@host, since 2026' in _renewed(at, 'two', tmp_path / machine)
+    # It took nothing from who has it now.
+    assert (tmp_path / machine).read_text().startswith('two ')
+    (tmp_path / machine).unlink()
+    assert _renewed(at, 'one', tmp_path / machine) == 'went on'
+
+
+def test_a_run_that_is_interrupted_is_no_run_whose_lease_was_taken(
+    tmp_path: pathlib.Path,
+) -> None:
+    at = FakeLink(Machines(tmp_path))
+
+    async def go() -> None:
+        async with lock.held(at, owner='one'):
+            await asyncio.sleep(60)
+
+    async def interrupted() -> None:
+        running = asyncio.create_task(go())
+        await asyncio.sleep(0.2)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(interrupted())
+
+
 @pytest.mark.parametrize(
     ('until', 'said'), [(-1, ''), (100, 'held 2026-11-29T10:00:00Z ann@host')]
 )

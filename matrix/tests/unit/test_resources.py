@@ -71,6 +71,56 @@ def test_a_slow_leak_is_found_within_ten_minutes_and_says_when_it_kills() -> Non
     )
 
 
+def test_of_two_leaks_the_one_that_is_further_beyond_what_is_allowed_is_told() -> None:
+    small = _looks(lambda at: 40 + at / 8, what='descriptors')
+    large = _looks(lambda at: 10 + at / 5, what='processes')
+    for parts in ((small, large), (large, small)):
+        assert _judged(*parts).sentence.startswith('processes of front on front/0 grew')
+    # Where nothing is allowed, whatever grows is beyond it.
+    none = _judged(small, large, resources=(('descriptors', 0.0),))
+    assert none.sentence.startswith('descriptors of front on front/0 grew')
+
+
+def test_a_machine_without_units_is_told_by_its_number() -> None:
+    services: located.Plain = {}
+    looks: c.Line = []
+    for n in range(41):
+        services = {'x.service': {'processes': 10 + n * 3, 'started': 1}}
+        looks += c.note(n * 15, 'resources', {'machine': '3', 'units': [], 'services': services})
+    found = _judged(looks)
+    assert found.sentence.startswith('processes of x on machine 3 grew from 10 to 130 in 600 s')
+    assert found.signature == verdict.Signature('resources', 'x', 'processes')
+
+
+@pytest.mark.parametrize(
+    ('values', 'deviations'),
+    [
+        # By hand: S = 10, variance = 5*4*15/18; S = 13, ties of two and two; and what does not grow.
+        ([1, 2, 3, 4, 5], 9 / (300 / 18) ** 0.5),
+        ([5, 4, 3, 2, 1], -9 / (300 / 18) ** 0.5),
+        ([1, 1, 2, 3, 3, 4], 12 / ((510 - 36) / 18) ** 0.5),
+        ([1, 1, 1, 2, 3], 6 / ((300 - 66) / 18) ** 0.5),
+        ([1, 2], 0.0),
+        ([2, 2, 2], 0.0),
+        ([2], 0.0),
+        ([], 0.0),
+        ([1, 2, 1], 0.0),
+    ],
+)
+def test_the_statistic_of_mann_and_kendall(values: list[float], deviations: float) -> None:
+    assert resources.trend(values) == pytest.approx(deviations)
+
+
+def test_growth_is_the_median_of_all_slopes() -> None:
+    line = [(n * 15.0, 100 + n * 3.0) for n in range(20)]
+    assert resources.growth(line) == pytest.approx(0.2)
+    odd = [*line[:10], (line[10][0], 9999.0), *line[11:]]
+    assert resources.growth(odd) == pytest.approx(0.2)
+    assert resources.growth([(0.0, n) for n in range(20)]) == 0.0
+    assert resources.growth(line[:11]) == 0.0
+    assert resources.growth([(at, -value) for at, value in line]) == 0.0
+
+
 MIB = 1 << 20
 CLEAN: dict[str, Callable[[float], float]] = {
     'what stays': lambda at: 300,

@@ -29,10 +29,11 @@ class HeldError(link.LinkError):
 async def held(at: link.Link, *, owner: str = _OWNER) -> AsyncGenerator[None]:
     """Hold the lease of a model inside.
 
-    A machine that cannot be asked holds no lease; the others do.
+    A machine that cannot be asked holds no lease; the others do. A runner that could not renew it for so long that it
+    ended (it was stopped, or its host slept) may find it taken: then what goes on inside is cancelled.
 
     Raises:
-        HeldError: another run has it; says whose it is, and since when.
+        HeldError: another run has it, or has taken it; says whose it is, and since when.
     """
     machines = sorted((one.id for one in at.now().machines), key=lambda name: (len(name), name))
     # The first machine decides between two that come at once; then the others, for the first may restart.
@@ -44,24 +45,36 @@ async def held(at: link.Link, *, owner: str = _OWNER) -> AsyncGenerator[None]:
             if isinstance(one, HeldError):
                 await _all(at, machines, owner, 'drop')
                 raise one
-    renewing = asyncio.create_task(_renew(at, machines, owner), name='lease')
+    taken: list[HeldError] = []
+    holder = asyncio.current_task()
+
+    async def renew() -> None:
+        while not taken:
+            await asyncio.sleep(_RENEW)
+            taken.extend(await _all(at, machines, owner, 'take'))
+        if holder is not None:
+            holder.cancel()
+
+    renewing = asyncio.create_task(renew(), name='lease')
     try:
         yield
+    except asyncio.CancelledError:
+        if not taken or holder is None or holder.uncancel():
+            raise
+        raise taken[0] from None
     finally:
         renewing.cancel()
         await asyncio.gather(renewing, return_exceptions=True)
         await asyncio.shield(_all(at, machines, owner, 'drop'))
 
 
-async def _renew(at: link.Link, machines: list[str], owner: str) -> None:
-    while True:
-        await asyncio.sleep(_RENEW)
-        await _all(at, machines, owner, 'take')
-
-
-async def _all(at: link.Link, machines: list[str], owner: str, what: str) -> None:
+async def _all(at: link.Link, machines: list[str], owner: str, what: str) -> list[HeldError]:
+    """Ask every machine; what those say that another run holds."""
     # A machine that is frozen, cut off or gone holds no lease; the others do.
-    await asyncio.gather(*(_ask(at, one, owner, what) for one in machines), return_exceptions=True)
+    said = await asyncio.gather(
+        *(_ask(at, one, owner, what) for one in machines), return_exceptions=True
+    )
+    return [one for one in said if isinstance(one, HeldError)]
 
 
 async def _ask(at: link.Link, machine: str, owner: str, what: str) -> None:

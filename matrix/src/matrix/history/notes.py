@@ -55,6 +55,8 @@ run.end         {ending, code}: the last entry
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 RUN = 'run'
 TEST_START = 'test.start'
 TEST_COMPLETE = 'test.complete'
@@ -94,3 +96,20 @@ LOST = 'lost'
 GONE = 'is gone: somebody destroyed it'
 """In a note `lost`: the model itself is no more."""
 RUN_END = 'run.end'
+
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    LOAD: ('kinds', 'rate'), LOAD_END: (), PLAN: ('events',), RULE_DONE: ('task', 'phase'), REFUSED: (),
+    FINGERPRINT: ('moment', 'applications'), OWNERS: ('address',), LEFT: (), PROBE: ('name',), ABORTED: (),
+    RESOURCES: ('machine',),
+}  # fmt: skip
+"""Kinds of notes whose value is a mapping that has at least these keys: without, nothing can be judged by them."""
+
+
+def wrong(kind: str, value: object) -> str:
+    """Why a note says nothing; '' where it says what its kind does."""
+    if kind not in NEEDED:
+        return ''
+    if not isinstance(value, Mapping):
+        return f'the note {kind!r} is no mapping'
+    lacking = [key for key in NEEDED[kind] if key not in value]
+    return f'the note {kind!r} has no {lacking[0]!r}' if lacking else ''

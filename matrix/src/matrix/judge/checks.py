@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from matrix.history import journal
+from matrix.history import journal, notes
 from matrix.judge import stats, verdict
 
 percentile = stats.percentile
@@ -20,14 +20,26 @@ _UNKNOWN = verdict.Outcome.UNKNOWN
 
 
 def run(checks: Mapping[str, Check], read: journal.Journal) -> tuple[verdict.Verdict, ...]:
-    """The verdict of every check. One that breaks is unknown, and so is a journal with damaged lines."""
+    """The verdict of every check. One that breaks is unknown, and so is a journal with lines that say nothing."""
     found = [_one(name, check, read) for name, check in checks.items()]
     if read.problems:
         sentence = (
             f'{len(read.problems)} line(s) of the journal cannot be read, first {read.problems[0]}'
         )
         found.append(verdict.Verdict('journal', _UNKNOWN, sentence))
+    elif wrong := _says_nothing(read):
+        found.append(verdict.Verdict('journal', _UNKNOWN, wrong))
     return tuple(found)
+
+
+def _says_nothing(read: journal.Journal) -> str:
+    """The first note that is not of the shape of its kind: whoever wrote it was not this matrix."""
+    for entry in read.entries:
+        if isinstance(entry.what, journal.Note) and (
+            why := notes.wrong(entry.what.kind, entry.what.value)
+        ):
+            return f'line {entry.seq} of the journal cannot be understood: {why}'
+    return ''
 
 
 def _one(name: str, check: Check, read: journal.Journal) -> verdict.Verdict:
