@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from matrix.blame import suspects
 from matrix.grammar import located, problem
 from matrix.history import journal, periods
 from matrix.judge import checks, expect, ran, recovery, safety, service, stats, trial, verdict
@@ -331,8 +332,32 @@ def test_what_shows_a_loss_is_the_first_read_that_missed_it_if_a_fault_struck_th
     (seq,) = found.evidence
     of = c.trial_of(put, c.fault(), amid, after)
     assert next(one for one in of.done if one.seq == seq).at == 15
-    found = safety.acknowledged(c.trial_of(put, c.fault(), after), **PAIR)
-    assert found.evidence == (1,)
+
+
+def test_what_was_there_before_any_fault_or_was_found_once_was_not_lost_as_it_was_written() -> (
+    None
+):
+    def shown(*parts: c.Line) -> float:
+        of = c.trial_of(*parts, c.fault(), _get(25, False))
+        found = safety.acknowledged(of, **PAIR)
+        (seq,) = found.evidence
+        assert found.outcome is FAIL
+        return next(one for one in of.done if one.seq == seq).at
+
+    assert shown(_put(12)) == 12
+    assert shown(_put(9.95)) == 9.95  # Its answer came when the fault had begun.
+    assert shown(_put(5)) == 25
+    assert shown(_put(12), _get(14, True)) == 25
+    assert shown(_put(12), _get(14, False), _get(16, True)) == 14
+    # So no fault is acquitted of what it lost, since that had been written before.
+    entries = c.of_parts(_put(5), c.fault(), _get(25, False)).entries
+    found = safety.acknowledged(c.trial_of(_put(5), c.fault(), _get(25, False)), **PAIR)
+    assert not suspects.before_any_fault(entries, found.evidence)
+    gone = c.of_parts(_put(5), _get(6, False), c.fault(), _get(25, False))
+    found = safety.acknowledged(
+        c.trial_of(_put(5), _get(6, False), c.fault(), _get(25, False)), **PAIR
+    )
+    assert suspects.before_any_fault(gone.entries, found.evidence)
 
 
 @pytest.mark.parametrize('how', ['fail', 'info', None])

@@ -8,10 +8,11 @@ import math
 from collections.abc import Hashable, Iterable, Sequence
 
 import pytest
-from chronicle import Line, note, of_parts, op, trial_of
+from chronicle import Line, fault, note, of_parts, op, trial_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matrix.blame import suspects
 from matrix.grammar import located
 from matrix.history import journal
 from matrix.judge import histories, linear, panel, things, trial, verdict
@@ -432,9 +433,8 @@ def test_the_history_in_a_journal_is_judged_with_what_shows_it() -> None:
     assert "no register of 'k' can do this" in bad.sentence
     assert 'write 2 (3.00 to 3.10 s)' in bad.sentence
     assert 'read → 1 (5.00 to 5.10 s)' in bad.sentence
-    assert (
-        len(bad.evidence) == 3
-    )  # Both writes and the last read; the reads between showed nothing.
+    # Both writes and the last read; the reads between showed nothing.
+    assert len((*bad.evidence, *bad.context)) == 3
     assert _verdict('history', done(1, 'w', 1)).outcome is verdict.Outcome.UNKNOWN
     read = of_parts(note(0, 'test.start', 't'), note(0, 'load', _LOAD), *good, done(5, 'r', answer=1), note(9, 'test.complete', 't'))  # fmt: skip
     assert panel.judge(read).sentence == bad.sentence
@@ -532,9 +532,11 @@ def test_each_thing_is_judged_by_its_journal(name: str) -> None:
     assert wrong.outcome is verdict.Outcome.FAIL, wrong.sentence
     assert sentence in wrong.sentence
     assert wrong.signature == verdict.Signature('history', 'it', 'impossible')
-    assert {*wrong.evidence} <= {one.seq for one in after.done}
-    # What is wrong is among what is shown.
-    assert max(wrong.evidence) > max(one.seq for one in before.done)
+    assert {*wrong.context} <= {one.seq for one in after.done}
+    # What was answered last is wrong, and not what was before it.
+    (last,) = wrong.evidence
+    assert last > max(one.seq for one in before.done)
+    assert last not in wrong.context
 
 
 @pytest.mark.parametrize(('thing', 'name'), [('list', 'append'), ('set', 'add')])
@@ -562,6 +564,23 @@ def test_a_client_that_misses_its_own_element_or_what_it_had_read_is_found(
     assert back.signature == verdict.Signature(
         'session', 'kv', 'read what is older than it had read'
     )
+
+
+def test_what_was_written_before_any_fault_and_is_read_wrongly_under_one_is_suspected_of_it() -> (
+    None
+):
+    parts = (
+        note(0, 'load', _LOAD), done(1, 'w', 1), done(2, 'w', 2), done(3, 'r', answer=2),
+        fault(), done(12, 'r', answer=1), done(30, 'r', answer=2),
+    )  # fmt: skip
+    of, entries = trial_of(*parts), of_parts(*parts).entries
+    for check in (histories.history, histories.session):
+        found = check(of, 'kv', histories.named(of)['kv'])
+        assert found.outcome is verdict.Outcome.FAIL
+        assert found.context
+        assert not suspects.before_any_fault(entries, found.evidence)
+        assert [one.at for one in entries if one.seq in found.evidence] == [12]
+        assert suspects.rank(entries, found.evidence)[0].score > 0
 
 
 def test_how_many_keys_there_were_is_told() -> None:

@@ -127,9 +127,11 @@ def _impossible(
     more = f'{len(calls) - _SHOWN} before, ' if len(calls) > _SHOWN else ''
     where = f' of {key!r}' if key is not None else ''
     sentence = f'no {kind}{where} can do this, in whatever order: {more}{described}'
-    evidence = tuple(one.seq for one in calls)
+    # It was possible until the last of them was answered so.
+    last = max(calls, key=lambda one: (one.sure, one.end, one.start))
+    context = tuple(one.seq for one in calls if one is not last)
     signature = verdict.Signature('history', check.removeprefix('history of '), 'impossible')
-    return verdict.Verdict(check, _FAIL, sentence, evidence, signature)
+    return verdict.Verdict(check, _FAIL, sentence, (last.seq,), signature, context=context)
 
 
 def _text(one: linear.Call) -> str:
@@ -229,7 +231,7 @@ def session(of: trial.Trial, name: str, thing: object) -> verdict.Verdict:
                     sentence = f'client {later.process}{where} {why}: {_text(earlier)}, then {_text(later)}'
                     signature = verdict.Signature('session', name, why)
                     return verdict.Verdict(
-                        check, _FAIL, sentence, (earlier.seq, later.seq), signature
+                        check, _FAIL, sentence, (later.seq,), signature, context=(earlier.seq,)
                     )
     if not looked:
         return verdict.Verdict(check, _UNKNOWN, f'no client read {name} after it wrote or read it')

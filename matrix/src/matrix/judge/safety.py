@@ -33,11 +33,12 @@ def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict
     written = _written(of, write)
     found: dict[str, bool] = {}
     missed: dict[str, journal.Done] = {}
+    seen: dict[str, journal.Done] = {}
     for one in of.done:
         if one.invoke.kind == read_back and one.how == 'ok':
             key = repr(one.invoke.value)
-            if key in written and not _found(one) and one.at >= (written[key].ended_at or 0.0):
-                missed.setdefault(key, one)
+            if key in written and one.at >= (written[key].ended_at or 0.0):
+                (seen if _found(one) else missed).setdefault(key, one)
             # Looked for only after the heal, and after the write's own answer.
             if key in written and one.at >= max(healed, written[key].ended_at or 0.0):
                 found[key] = _found(one)
@@ -52,9 +53,7 @@ def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict
             f'({write} at {first.at:.1f} s, missed at {missed[key].at:.1f} s{_during(of, missed[key])})'
         )
         signature = verdict.Signature('acknowledged writes', write, 'lost')
-        # What was lost was lost before it was first missed: a read amid the faults shows when, one after them does not.
-        over = max((one.band.healed or 0.0 for one in of.strikes), default=0.0)
-        shown = [missed[key] if missed[key].at <= over else one for key, one in lost.items()]
+        shown = [_lost_when(of, one, missed[key], seen.get(key)) for key, one in lost.items()]
         evidence = tuple(sorted(one.seq for one in shown))
         return verdict.Verdict(name, _FAIL, sentence, evidence, signature)
     if not written:
@@ -68,6 +67,19 @@ def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict
     count = f'{len(found)} of {len(written)}' if rest else f'all {len(written)}'
     more = f', {rest} {"were not looked for" if unread else "came later"}' if rest else ''
     return verdict.Verdict(name, _PASS, f'{count} acknowledged writes were read back{more}')
+
+
+def _lost_when(
+    of: trial.Trial, write: journal.Done, missed: journal.Done, seen: journal.Done | None
+) -> journal.Done:
+    """The operation whose moment is nearest to that of the loss: the write itself, or the read that first missed it.
+
+    It was lost before it was first missed: a read amid the faults shows when, one after them does not. But what was
+    there before any fault struck, or was found once it had been written, was not lost as it was written.
+    """
+    healed = max((one.band.healed or 0.0 for one in of.strikes), default=0.0)
+    kept = trial.ended(write) < of.first or (seen is not None and seen.at < missed.at)
+    return missed if missed.at <= healed or kept else write
 
 
 def _finds_nothing_too(of: trial.Trial, read_back: str) -> str:

@@ -43,6 +43,7 @@ class Verdict:
     signature: Signature | None = None
     other_signatures: tuple[Signature, ...] = ()
     excused: tuple[str, ...] = ()
+    context: tuple[int, ...] = ()
 
 
 def worst(verdicts: Iterable[Verdict]) -> Outcome:

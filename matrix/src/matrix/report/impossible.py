@@ -54,7 +54,7 @@ def drawings(test: story.Test) -> tuple[Drawing, ...]:
 
 
 def _drawing(test: story.Test, one: verdict.Verdict) -> Drawing | None:
-    shown = frozenset(one.evidence)
+    shown = frozenset((*one.evidence, *one.context))
     some = sorted(
         (each for each in test.operations if each.seq in shown), key=lambda each: each.at
     )
