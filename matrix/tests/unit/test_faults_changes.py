@@ -13,7 +13,7 @@ from faultstage import FakeLink, run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matrix.faults import changes, changing, fault, find, heal, inject
+from matrix.faults import changes, changing, fault, find, heal, inject, settled
 from matrix.history import journal, notes
 from matrix.juju import link
 from matrix.plans import plan, snapshot
@@ -100,6 +100,50 @@ def drive(
     event = plan.FaultEvent('e1', one.kind.name, 0, 0, (), (target,), tuple(parameters.items()))
     quick = dataclasses.replace(one, within=(0.1, 0.1))
     return run(inject.drive(quick, event, at, written.append, pause=0.01)), written
+
+
+@dataclasses.dataclass
+class Failing(Juju):
+    """A charm whose hook fails once it is changed: for so many looks, or for ever."""
+
+    looks: int = 1_000_000
+
+    def now(self) -> snapshot.Model:
+        model = super().now()
+        if not self.asked or self.looks <= 0:
+            return model
+        self.looks -= 1
+        web, db = model.applications
+        bad = dataclasses.replace(
+            web.units[1], workload_status='error', message='hook failed: "config-changed"'
+        )
+        web = dataclasses.replace(web, units=(web.units[0], bad))
+        return dataclasses.replace(model, applications=(web, db))
+
+
+@pytest.mark.parametrize('one', [changes.CONFIG, changes.UNRELATE])
+def test_a_hook_that_fails_again_and_again_is_not_waited_for(
+    one: fault.Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settled, 'FAILING', 0.05)
+
+    def ended(at: Juju) -> list[str]:
+        event = plan.FaultEvent('e1', one.kind.name, 0, 0, (), ('web',), ())
+        patient = dataclasses.replace(one, within=(5.0, 600.0))
+        written: list[journal.What] = []
+        run(inject.drive(patient, event, at, written.append, pause=0.01))
+        return [
+            str(entry.value) if isinstance(entry, journal.Note) else entry.phase
+            for entry in written
+            if isinstance(entry, journal.Fault)
+            or (isinstance(entry, journal.Note) and entry.kind == notes.REFUSED)
+        ]
+
+    *_, landed, said = ended(Failing())
+    assert landed == 'landed'
+    assert 'it fails again and again: web/1: hook failed: "config-changed"' in said
+    # One that Juju tried again with success is waited for.
+    assert ended(Failing(looks=3))[-1] == 'healed'
 
 
 CASES: dict[str, tuple[fault.Fault, str, dict[str, Any], list[str], str]] = {

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from matrix.faults import changing, fault, kinds
+from matrix.faults import changing, fault, kinds, settled
 from matrix.juju import link
 from matrix.plans import plan, snapshot
 
@@ -76,19 +76,6 @@ def _parameter(injection: fault.Injection, name: str) -> str:
     return changing.word(said) if said != '' else ''
 
 
-async def _as_before(injection: fault.Injection) -> snapshot.Model | None:
-    """The model, when every unit of the application is what it was, and at rest."""
-    model = await injection.link.fresh()
-    now = changing.statuses(model, _application(injection))
-    return model if now == json.loads(injection.memory['statuses']) else None
-
-
-def _remember(injection: fault.Injection, model: snapshot.Model) -> None:
-    injection.memory['statuses'] = json.dumps(
-        changing.statuses(model, _application(injection), anyhow=True)
-    )
-
-
 # --- An option.
 
 
@@ -116,7 +103,7 @@ async def _config_arm(injection: fault.Injection) -> None:
     if found is None:
         raise link.LinkError('the option is not there any more')
     injection.memory.update(dataclasses.asdict(found))
-    _remember(injection, await injection.link.fresh())
+    settled.remember(injection, await injection.link.fresh())
 
 
 async def _config_inject(injection: fault.Injection) -> None:
@@ -157,7 +144,7 @@ async def _config_heal(injection: fault.Injection) -> None:
 async def _config_healed(injection: fault.Injection) -> fault.Proof:
     kept = injection.memory
     wanted = kept['new'] if injection.parameters.get('for_good') else kept['old']
-    if not await _config_is(injection, wanted) or await _as_before(injection) is None:
+    if not await _config_is(injection, wanted) or await settled.as_before(injection) is None:
         return ''
     return f'option {kept["name"]} is {wanted or "empty"}, and all units are as they were'
 
@@ -195,7 +182,7 @@ async def _refresh_unable(injection: fault.Injection) -> str:
 async def _refresh_arm(injection: fault.Injection) -> None:
     model = await injection.link.fresh()
     injection.memory['revision'] = str(_revision(injection, model))
-    _remember(injection, model)
+    settled.remember(injection, model)
 
 
 async def _refresh(injection: fault.Injection, path: str, revision: str) -> None:
@@ -233,7 +220,7 @@ async def _refresh_heal(injection: fault.Injection) -> None:
 
 
 async def _refresh_healed(injection: fault.Injection) -> fault.Proof:
-    if await _as_before(injection) is None:
+    if await settled.as_before(injection) is None:
         return ''
     return f'all units of {_application(injection)} are as they were'
 
@@ -274,7 +261,7 @@ async def _unrelate_arm(injection: fault.Injection) -> None:
     if chosen is None:
         raise link.LinkError('the relation is not there any more')
     injection.memory['ours'], injection.memory['theirs'] = chosen
-    _remember(injection, model)
+    settled.remember(injection, model)
 
 
 def _ends(injection: fault.Injection) -> tuple[str, str]:
@@ -305,7 +292,7 @@ async def _unrelate_heal(injection: fault.Injection) -> None:
 
 
 async def _unrelate_healed(injection: fault.Injection) -> fault.Proof:
-    if not await _related(injection) or await _as_before(injection) is None:
+    if not await _related(injection) or await settled.as_before(injection) is None:
         return ''
     ours, theirs = _ends(injection)
     return f'{ours} and {theirs} are related again, and all units are as they were'
@@ -344,7 +331,7 @@ def _actions(injection: fault.Injection) -> tuple[str, str]:
 
 
 async def _action_arm(injection: fault.Injection) -> None:
-    _remember(injection, await injection.link.fresh())
+    settled.remember(injection, await injection.link.fresh())
 
 
 async def _run(injection: fault.Injection, action: str) -> str:

@@ -133,3 +133,17 @@ def statuses(
         unit.name: [unit.workload_status] if anyhow or unit.agent_status == 'idle' else []
         for unit in units
     }
+
+
+def failed(model: snapshot.Model, application: str) -> str:
+    """Which unit of an application has a hook that failed, and what it says; '' where none has."""
+    return next(
+        (
+            f'{unit.name}: {unit.message or unit.agent_message or "a hook failed"}'
+            for one in model.applications
+            if one.name == application
+            for unit in one.units
+            if 'error' in {unit.agent_status, unit.workload_status}
+        ),
+        '',
+    )
