@@ -143,6 +143,7 @@ def test_a_hook_that_fails_again_and_again_is_not_waited_for(
     assert landed == 'landed'
     assert 'it fails again and again: web/1: hook failed: "config-changed"' in said
     # One that Juju tried again with success is waited for.
+    monkeypatch.setattr(settled, 'FAILING', 600.0)
     assert ended(Failing(looks=3))[-1] == 'healed'
 
 
