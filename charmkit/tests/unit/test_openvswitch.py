@@ -325,20 +325,26 @@ case "$*" in
 '-o address show dev eth1 scope global') echo '3: eth1 inet 10.0.1.9/24 brd 10.0.1.255 scope global eth1' ;;
 '-4 -o route show dev eth1') printf '%s\n' \
     '10.0.1.0/24 proto kernel scope link' 'default via 10.0.1.1 proto static linkdown' ;;
+'-4 -o route show') printf '%s\n' 'default via 10.0.9.1 dev eth0' 'default via 10.0.1.1 dev eth1 proto static linkdown' ;;
 '-6 -o route show dev eth1') printf '%s\n' \
-    'fd00::/64 proto kernel metric 256 pref medium' \
-    'default proto static metric 9 pref medium\	nexthop via fd00:0::1 dev eth0 weight 1 \'\
-'	nexthop via fd00::1 dev eth1 weight 1 ' \
+    'fd00::/64 proto kernel metric 256 pref medium' {shown}\
     'fd01::/64 via fd00::2 metric 1024 pref medium' \
     'default via fe80::1 proto ra metric 1024 expires 9sec pref medium' ;;
+'-6 -o route show') printf '%s\n' 'fd09::/64 via fd00::2 dev eth0 metric 1024 pref medium' {way} ;;
 *) exit 1 ;;
 esac
 """
 
 
-def test_ways_by_the_card_alone_go_with_it_to_the_bridge(tmp_path: pathlib.Path):
-    """Those that have another card beside it for the same place are told apart."""
-    (tmp_path / 'ip').write_text(IP)
+WAY = r"""'default proto static metric 9 pref medium\	nexthop via fd00:0::1 dev eth0 weight 1 \'\
+'	nexthop via fd00::1 dev eth1 weight 1 ' """
+
+
+@pytest.mark.parametrize('base', ['debian@12', 'debian@13'])
+def test_ways_by_the_card_alone_go_with_it_to_the_bridge(tmp_path: pathlib.Path, base: str):
+    """Those that have another card beside it for the same place are told apart; Debian 12 shows them for no card."""
+    shown = {'debian@12': '', 'debian@13': WAY}[base]
+    (tmp_path / 'ip').write_text(IP.replace('{shown}', shown).replace('{way}', WAY))
     (tmp_path / 'ip').chmod(0o755)
     functions = script(decide(inputs())).rpartition('"$1"')[0]
     functions = functions.replace('kept=/run/ovs-bridges', f'kept={tmp_path}')
@@ -349,8 +355,8 @@ def test_ways_by_the_card_alone_go_with_it_to_the_bridge(tmp_path: pathlib.Path)
     routes = (tmp_path / 'br-ex.routes').read_text().splitlines()
     assert [' '.join(route.split()) for route in routes] == [
         '-4 route append default via 10.0.1.1 proto static',
-        '-6 route append default via fd00::1 proto static metric 9 pref medium',
         '-6 route append fd01::/64 via fd00::2 metric 1024 pref medium',
+        '-6 route append default via fd00::1 proto static metric 9 pref medium',
     ]
 
 
