@@ -325,7 +325,7 @@ case "$*" in
 '-o address show dev eth1 scope global') echo '3: eth1 inet 10.0.1.9/24 brd 10.0.1.255 scope global eth1' ;;
 '-4 -o route show dev eth1') printf '%s\n' \
     '10.0.1.0/24 proto kernel scope link' 'default via 10.0.1.1 proto static linkdown' ;;
-'-4 -o route show') printf '%s\n' 'default via 10.0.9.1 dev eth0' 'default via 10.0.1.1 dev eth1 proto static linkdown' ;;
+'-4 -o route show') printf '%s\n' 'default via 10.0.9.1 dev eth0' 'default via 10.0.1.1 dev eth1 linkdown' ;;
 '-6 -o route show dev eth1') printf '%s\n' \
     'fd00::/64 proto kernel metric 256 pref medium' {shown}\
     'fd01::/64 via fd00::2 metric 1024 pref medium' \
