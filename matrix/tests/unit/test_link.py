@@ -149,8 +149,14 @@ def test_a_model_that_is_not_there_and_no_juju_at_all_are_told(tmp_path: pathlib
         asyncio.run(go(_juju(tmp_path, 'echo "ERROR model m not found" >&2; exit 1')))
     with pytest.raises(link.LinkError, match="there is no '/nowhere/juju'"):
         asyncio.run(go('/nowhere/juju'))
-    with pytest.raises(link.LinkError, match='what Juju said was not understood'):
-        asyncio.run(go(_juju(tmp_path, 'echo "[]"')))
+    for said, why in (
+        ('[]', 'it is not of the form'),
+        ('{}', "it has no 'model'"),
+        ('<html>', r'it is no JSON \('),
+        ('', r'it is no JSON \('),
+    ):
+        with pytest.raises(link.LinkError, match=f'what Juju said was not understood: {why}'):
+            asyncio.run(go(_juju(tmp_path, f"echo '{said}'")))
 
 
 @given(st.text(st.characters(exclude_characters='\x00', exclude_categories=['Cs']), max_size=40))

@@ -222,7 +222,7 @@ class Live:
                 return f'model {self._model} {GONE}'
             return str(error)
         except Exception as error:  # The asker goes on, whatever it is told.
-            return f'status: what Juju said was not understood: {error!r}'
+            return f'status: what Juju said was not understood: {_reason(error)}'
         return ''
 
     def close(self) -> None:
@@ -329,3 +329,12 @@ class Session:
             return await found.carry(act, within, what)
         finally:
             found.close()
+
+
+def _reason(error: Exception) -> str:
+    """Why an answer is not one of `juju status --format json`, in words."""
+    if isinstance(error, ValueError):
+        return f'it is no JSON ({error})'
+    if isinstance(error, KeyError):
+        return f'it has no {error}'
+    return f'it is not of the form that it should have ({error})'
