@@ -13,7 +13,7 @@ import aiohttp
 
 from matrix.grammar import located, surroundings
 from matrix.juju import link
-from matrix.load import client, load, spec
+from matrix.load import client, load, registers, spec
 from matrix.plans import snapshot
 
 _PROBE_S = 3.0
@@ -34,6 +34,7 @@ class Http:
         self._keys: dict[str, list[str]] = {}
         self._turns: dict[str, int] = {}
         self._client: client.Client | None = None
+        self._registers = registers.Registers(self.run, self._ask)
 
     @property
     def sentence(self) -> str:
@@ -44,6 +45,11 @@ class Http:
     def writes(self) -> tuple[tuple[str, str], ...]:
         """Endpoints that write, each with the one that reads back what it wrote."""
         return tuple((one.reads, one.name) for one in self.endpoints if one.reads)
+
+    @property
+    def models(self) -> dict[str, located.Plain]:
+        """The registers that endpoints write and read."""
+        return registers.models(self.endpoints)
 
     @property
     def nothing(self) -> tuple[tuple[str, str], ...]:
@@ -68,6 +74,8 @@ class Http:
             await self._client.close()
 
     def _kind(self, endpoint: spec.Endpoint) -> load.Kind:
+        if endpoint.register:
+            return self._registers.kind(endpoint)
         asked = (
             (lambda: self._known_key(endpoint.reads))
             if endpoint.reads
@@ -127,16 +135,22 @@ class Http:
 
         return surroundings.PLACE.sub(one, endpoint.url)
 
-    async def _do(self, endpoint: spec.Endpoint, value: str) -> load.Result:
+    async def _ask(
+        self, endpoint: spec.Endpoint, key: str, body: str | None, whom: str = ''
+    ) -> client.Response:
         if self._client is None:
             raise RuntimeError('not prepared')
+        url = self._address(endpoint, self.link.now(), whom).replace('{key}', key)
+        data = None if body is None else body.encode()
+        return await self._client.ask(
+            endpoint.method, url, headers=dict(endpoint.headers), body=data
+        )
+
+    async def _do(self, endpoint: spec.Endpoint, value: str) -> load.Result:
         keyed = bool(endpoint.reads) or '{key}' in endpoint.url + endpoint.body
         key, whom = (value, '') if keyed else ('', value)
-        url = self._address(endpoint, self.link.now(), whom).replace('{key}', key)
-        body = endpoint.body.replace('{key}', key).encode() if endpoint.body else None
-        response = await self._client.ask(
-            endpoint.method, url, headers=dict(endpoint.headers), body=body
-        )
+        body = endpoint.body.replace('{key}', key) if endpoint.body else None
+        response = await self._ask(endpoint, key, body, whom)
         if endpoint.reads:
             return self._read(endpoint, key, response)
         client.check(endpoint.method, response.status, endpoint.expect)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from matrix.grammar import fields, located, problem
@@ -12,7 +13,7 @@ from matrix.history import profile
 USES = ('auto', 'load', 'end_to_end', 'http', 'openstack', 'none')
 KEYS = ('use', 'rate', 'arrivals', 'http', 'stages')
 _ENDPOINT_KEYS = (
-    'name', 'url', 'method', 'body', 'headers', 'expect', 'weight', 'timeout', 'reads',
+    'name', 'url', 'method', 'body', 'headers', 'expect', 'weight', 'timeout', 'reads', 'register', 'says',
 )  # fmt: skip
 
 
@@ -22,6 +23,8 @@ class Endpoint:
 
     In `url` and `body`, `{key}` is a name of its own for every write, and `{application}` or `{application/0}` in `url`
     the address of a unit: of each in turn, or of that one. `reads` names the endpoint whose writes this one reads back.
+    `register` names the register that this one writes (`{value}` in `body`), compares and sets (`{old}` and `{new}`) or
+    reads; `{key}` is then one of a few, and the first group of `says` is the value in what a read is told.
     """
 
     name: str
@@ -33,6 +36,15 @@ class Endpoint:
     weight: float = 1.0
     timeout: float = 10.0
     reads: str = ''
+    register: str = ''
+    says: str = ''
+
+    @property
+    def does(self) -> Literal['read', 'write', 'cas']:
+        """What it does to a register."""
+        if '{value}' in self.body:
+            return 'write'
+        return 'cas' if '{new}' in self.body else 'read'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +113,7 @@ def _spec(mapping: located.Mapping, before: Spec, reading: fields.Fields) -> Spe
             _tells_apart(http[names.index(one.reads)], read[names.index(one.reads)][0], reading)
         if names.count(one.name) > 1:
             reading.wrong(where, f'two endpoints are called {one.name!r}')
+    _registers(read, reading)
     use = reading.choice(mapping, 'use', USES, 'http' if http else before.use)
     return Spec(
         use=use,
@@ -131,6 +144,45 @@ def _stages(
             profile.Stage(seconds, reading.number(one, 'rate', 1.0, least=0.1, most=10_000))
         )
     return tuple(found)
+
+
+def _registers(some: list[tuple[problem.Where, Endpoint]], reading: fields.Fields) -> None:
+    """What is wrong with endpoints of registers."""
+    for where, one in some:
+        for said in _wrong(one):
+            reading.wrong(where, f'{said} in {one.name!r}')
+    for name in dict.fromkeys(one.register for _, one in some if one.register):
+        mine = [(where, one.does) for where, one in some if one.register == name]
+        does = [what for _, what in mine]
+        if 'read' not in does or len(set(does)) < 2:
+            lacks = 'reads it' if 'read' not in does else "writes it ('{value}' in its 'body')"
+            reading.wrong(
+                mine[0][0],
+                f'no endpoint of the register {name!r} {lacks}: nothing would be compared',
+            )
+        for what in sorted(set(does)):
+            if does.count(what) > 1:
+                reading.wrong(
+                    mine[0][0], f'two endpoints of the register {name!r} do the same: {what}'
+                )
+
+
+def _wrong(one: Endpoint) -> Iterator[str]:
+    if one.register and one.reads:
+        yield "'reads' and 'register' do not go together"
+    if one.register and ('{old}' in one.body) != ('{new}' in one.body):
+        yield "what compares and sets has '{old}' and '{new}'"
+    if one.register and one.does == 'read' and one.method not in {'GET', 'POST'}:
+        yield f"{one.method} of a register has '{{value}}', or '{{old}}' and '{{new}}', in its 'body'"
+    if one.says and one.does != 'read':
+        yield "'says' is for what reads a register"
+    if one.says and not one.register:
+        yield "'says' is for an endpoint of a register"
+    try:
+        if one.says and not re.compile(one.says).groups:
+            yield '\'says\' has no group, as in \'"value": "(.*?)"\''
+    except re.error as error:
+        yield f"'says' is no regular expression ({error})"
 
 
 def _tells_apart(write: Endpoint, where: problem.Where, reading: fields.Fields) -> None:
@@ -164,6 +216,8 @@ def _endpoint(value: located.Value, number: int, reading: fields.Fields) -> Endp
         weight=reading.number(mapping, 'weight', 1.0, least=0.001),
         timeout=reading.number(mapping, 'timeout', 10.0, least=0.01),
         reads=reading.text(mapping, 'reads'),
+        register=reading.text(mapping, 'register'),
+        says=reading.text(mapping, 'says'),
     )
 
 
