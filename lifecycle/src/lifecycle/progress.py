@@ -155,7 +155,7 @@ def _well(step: Step, seen: Progress) -> bool:
         return well and seen.record.has_run(step.application, 'refresh')
     well = all(unit.healthy for unit in seen.old) and any(unit.leader for unit in seen.old)
     # Once one is there that follows, they had settled; those that hand over are at work.
-    return bool(seen.new) or well
+    return len(seen.old) <= seen.least(step) and (bool(seen.new) or well)
 
 
 def held(step: Step, seen: Progress) -> str:

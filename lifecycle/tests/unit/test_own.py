@@ -221,6 +221,7 @@ def test_what_it_means_to_be_moved_as_fewer_units_is_to_be_accepted_first():
     known = upgrade_request.survey(model, FORWARD)
     (one,) = preflight.blocking(known.findings)
     assert one.id == 'mysql.shrinks'
+    assert [step.id for step in known.plan.steps if step.state == 'done'] == []
     assert '2 go first, and come back' in one.sentence
     assert 'its data are on one unit alone' in one.sentence
     with pytest.raises(ProblemError, match=r'skip mysql\.shrinks --reason'):
