@@ -143,6 +143,12 @@ def _unready(step: Step, seen: Progress) -> str:
     ready = sum(unit.name in seen.ready for unit in seen.new)
     if ready < least:
         return f'{app} has {ready} ready units on {step.base}, of {least}'
+    return ''
+
+
+def _too_many(step: Step, seen: Progress) -> str:
+    """Why those that are left cannot be moved as one."""
+    app, least = step.application, seen.least(step)
     if seen.shrinks and len(seen.old) > least:
         return f'{app} has {len(seen.old)} units on its old base, and is moved as {least}'
     return ''
@@ -176,8 +182,8 @@ def held(step: Step, seen: Progress) -> str:
         agents = [unit.agent for unit in seen.application.units if unit.name == step.unit]
         if agents != ['idle']:
             return f'{step.unit} is not idle yet'
-    if step.verb == 'switch':
-        return _unready(step, seen)
+    if step.verb in ('switch', 'settle'):
+        return _too_many(step, seen) or (_unready(step, seen) if step.verb == 'switch' else '')
     if step.verb in ('online', 'contract') and seen.old:
         return f'{seen.old[0].name} is still on {seen.old[0].base or "its old base"}'
     return ''
