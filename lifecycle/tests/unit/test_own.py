@@ -215,6 +215,28 @@ def test_the_plan_says_how_long_clients_wait():
     assert preflight.blocking(known.findings) == ()
 
 
+def test_a_cluster_that_was_shrunk_comes_back_whole():
+    model = cloud(units=4)
+    wish = upgrade_request.UpgradeRequest(target=Target(base='debian@13'), until='mysql.settle')
+    run(model, wish)
+    assert [u.name for u in model.apps['mysql'].units] == ['mysql/0']
+    model.begin()
+    run(model, BACK)
+    assert model.wrong == []
+    assert [(u.base, u.state) for u in model.apps['mysql'].units] == [('debian@12', 'ready')] * 4
+
+
+def test_those_that_are_left_have_settled_once_one_of_them_leads():
+    model = cloud(units=2)
+    wish = upgrade_request.UpgradeRequest(target=Target(base='debian@13'), until='mysql.remove.1')
+    run(model, wish)
+    model.begin()
+    for leads in (False, True):
+        model.apps['mysql'].units[0].leader = leads
+        steps = {step.id: step for step in upgrade_request.survey(model, FORWARD).plan.steps}
+        assert steps['mysql.settle'].state == ('done' if leads else 'next')
+
+
 def test_what_it_means_to_be_moved_as_fewer_units_is_to_be_accepted_first():
     model = cloud(units=3)
     model.revisions.clear()

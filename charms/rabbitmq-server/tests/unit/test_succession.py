@@ -199,6 +199,33 @@ def test_a_hand_over_can_be_taken_back_where_the_new_one_is_gone():
     assert app.machines[FIRST].serves == 'server'
 
 
+def test_clients_are_told_of_the_new_one_before_the_former_one_withdraws():
+    app = moving()
+    app.hooks()
+    app.hook(FIRST, SWITCH)
+    early = app.hook(FIRST, DRAIN)
+    assert early
+    assert early.failure.startswith(f'{SECOND} serves nobody yet')
+    app.hook(FIRST)
+    assert app.told() == {FIRST}
+    app.hook(SECOND)
+    assert app.told() == {FIRST, SECOND}
+    app.hook(FIRST)
+    assert app.told() == {SECOND}
+    socket = app.machines[FIRST].file('/etc/systemd/system/rabbitmq-relay.socket')
+    assert 'Conflicts=rabbitmq-server.service\nAfter=rabbitmq-server.service' in socket
+
+
+def test_several_that_follow_are_one_broker_and_know_nobody_who_has_said_nothing():
+    app = moving(followers=2)
+    app.hooks(6)
+    both = {membership.node(SECOND), membership.node(THIRD)}
+    assert app.rabbits.nodes[membership.node(SECOND)].members == both
+    assert app.app['successor'] == SECOND
+    app.bags[FIRST].pop(succession.SERIES)
+    assert succession.alike(app.inputs(SECOND)).keys() == {THIRD}
+
+
 def test_who_follows_counts_in_no_majority():
     app = Application()
     for _ in range(2):
