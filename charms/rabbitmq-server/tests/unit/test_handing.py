@@ -13,10 +13,15 @@ from charmkit import testing
 from charmkit.machine import Finished
 
 
+def speaking(output: str, status: int = 0) -> testing.FakeMachine:
+    def say(argv: tuple[str, ...], stdin: str) -> Finished:
+        return Finished(status, output)
+
+    return testing.FakeMachine(shell=say)
+
+
 def saying(output: str, status: int = 0) -> charmkit.Machine:
-    fake = testing.FakeMachine()
-    fake.shell = lambda *_: Finished(status, output)
-    return cast('charmkit.Machine', fake)
+    return cast('charmkit.Machine', speaking(output, status))
 
 
 @pytest.mark.parametrize(
@@ -39,8 +44,7 @@ def test_only_a_server_at_rest_hands_over(output: str, status: int, said: str):
 
 def test_what_is_held_goes_on_by_itself_and_where_it_is_not_at_rest():
     """The expression itself is run on real brokers; here only that both ways back are in it."""
-    fake = testing.FakeMachine()
-    fake.shell = lambda *_: Finished(0, 'at_rest')
+    fake = speaking('at_rest')
     handing.HandOver().carry_out(cast('charmkit.Machine', fake))
     ((*_, expression),) = fake.programs
     assert 'spawn(fun() -> timer:sleep(60000), Set(Old) end)' in expression
