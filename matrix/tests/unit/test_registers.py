@@ -121,6 +121,7 @@ REFUSED: dict[str, tuple[list[dict[str, Any]], str]] = {
     'a value without a group': ([{'says': 'v'}, {'method': 'PUT', 'body': '{value}'}], 'has no group'),
     'a value that is no expression': ([{'says': '('}, {'method': 'PUT', 'body': '{value}'}], 'is no regular expression'),
     'a value of what writes': ([{}, {'method': 'PUT', 'body': '{value}', 'says': '(.)'}], "'says' is for what reads"),
+    'one for all': ([{}, {'url': 'http://{web}/', 'method': 'PUT', 'body': '{value}'}], "'url' has no '{key}'"),
     'both sorts': ([{}, {'name': 'w', 'reads': 'w', 'method': 'PUT', 'body': '{value}{key}'}], 'do not go together'),
 }  # fmt: skip
 

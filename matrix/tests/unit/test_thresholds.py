@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import pytest
-from chronicle import Line, op, ops, trial_of
+from chronicle import Line, fault, of_parts, op, ops, trial_of
 
+from matrix.blame import suspects
 from matrix.grammar import located, problem
 from matrix.judge import expect, thresholds, verdict
 
@@ -34,6 +35,9 @@ def judged(limits: str, *parts: Line) -> verdict.Verdict:
         ('{get: {errors: 0.01}}', gets(bad=2), FAIL, 'get: failed 2.0%, allowed 1.0%'),
         ('{get: {p50: 1}}', gets()[:19], UNKNOWN, 'get was answered 19 times, too few for its p50'),
         ('{put: {errors: 0.5}}', gets(), UNKNOWN, 'no put ran'),
+        ('{get: {errors: 0.5}}', gets()[:19], UNKNOWN, 'get ran 19 times, too few for its errors'),
+        ('{get: {errors: 0.5}}', gets()[:20], PASS, 'get errors 0.0% of 50.0%'),
+        ('{get: {errors: 0.2}}', gets(bad=5)[90:], FAIL, 'get: failed 50.0%, allowed 20.0%'),
     ],
 )  # fmt: skip
 def test_a_threshold(limits: str, parts: list[Line], outcome: verdict.Outcome, said: str) -> None:
@@ -75,3 +79,16 @@ def test_a_threshold_may_be_for_each_endpoint_or_for_all_kinds_of_a_pattern() ->
     assert held('get at http://a:80', p50=0.5).outcome is verdict.Outcome.PASS
     assert held('get at http://c:80', p50=0.5).outcome is verdict.Outcome.UNKNOWN
     assert held('put*', errors=0.5).outcome is verdict.Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize(('early', 'blamed'), [(1, True), (10, False)])
+def test_a_few_slow_ones_before_any_fault_do_not_acquit_it(early: int, blamed: bool) -> None:
+    slow = [op(n, took=0.9) for n in range(early)]
+    quick = [op(20 + n / 2) for n in range(60)]
+    struck = [op(60 + n / 2, took=0.9) for n in range(20)]
+    parts = [*slow, *quick, *struck, fault(55, 56, 75)]
+    held = expect.Expect(thresholds=(('get', (('p95', 0.5),)),))
+    found = thresholds.thresholds(trial_of(*parts, expected=held))
+    assert found.outcome is FAIL
+    entries = of_parts(*parts).entries
+    assert suspects.before_any_fault(entries, found.evidence) is not blamed

@@ -170,6 +170,8 @@ def _registers(some: list[tuple[problem.Where, Endpoint]], reading: fields.Field
 def _wrong(one: Endpoint) -> Iterator[str]:
     if one.register and one.reads:
         yield "'reads' and 'register' do not go together"
+    if one.register and '{key}' not in one.url + one.body:
+        yield "'url' has no '{key}', so that all registers would be one"
     if one.register and ('{old}' in one.body) != ('{new}' in one.body):
         yield "what compares and sets has '{old}' and '{new}'"
     if one.register and one.does == 'read' and one.method not in {'GET', 'POST'}:
