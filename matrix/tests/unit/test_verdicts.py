@@ -72,7 +72,7 @@ SEVERAL = (
         Verdict(
             'acknowledged put',
             PASS,
-            '1 of 2 acknowledged writes were read back, 1 were not looked for',
+            '1 of 2 acknowledged writes were read back, 1 was not looked for',
         ),
     ),
     (
@@ -88,7 +88,7 @@ SEVERAL = (
         Verdict(
             'acknowledged put',
             FAIL,
-            "1 of 2 acknowledged write is lost, first 'a' (put at 1.0 s, missed at 25.0 s, "
+            "1 of 2 acknowledged writes is lost, first 'a' (put at 1.0 s, missed at 25.0 s, "
             'while freeze struck api/0)',
             (8,),  # The read: what was there before any fault was not lost as it was written.
             Signature('acknowledged writes', 'put', 'lost'),
@@ -222,7 +222,7 @@ def revoke(at: float, how: str = 'ok') -> c.Line:
         ),
         (
             (issue(1), validate(2, True)),
-            Verdict('tokens', PASS, 'tokens were valid 1 times'),
+            Verdict('tokens', PASS, 'tokens were valid once'),
         ),
         (
             (issue(1), validate(2, True, 'a'), validate(3, True, 'a')),

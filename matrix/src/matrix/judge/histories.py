@@ -15,7 +15,7 @@ from typing import cast
 
 from matrix.grammar import problem
 from matrix.history import journal, notes
-from matrix.judge import linear, things, trial, verdict
+from matrix.judge import linear, stats, things, trial, verdict
 
 _FAIL, _UNKNOWN, _PASS = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN, verdict.Outcome.PASS
 
@@ -235,7 +235,9 @@ def session(of: trial.Trial, name: str, thing: object) -> verdict.Verdict:
                     )
     if not looked:
         return verdict.Verdict(check, _UNKNOWN, f'no client read {name} after it wrote or read it')
-    return verdict.Verdict(check, _PASS, f'{looked} reads of clients that had been there before')
+    return verdict.Verdict(
+        check, _PASS, f'{stats.count(looked, "read")} of clients that had been there before'
+    )
 
 
 def _by_process(calls: Sequence[linear.Call]) -> Iterator[list[linear.Call]]:

@@ -8,7 +8,7 @@ from typing import cast
 
 from matrix.grammar import located
 from matrix.history import journal, notes
-from matrix.judge import trial, verdict
+from matrix.judge import stats, trial, verdict
 
 _FAIL, _UNKNOWN, _PASS = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN, verdict.Outcome.PASS
 
@@ -179,7 +179,9 @@ def fingerprint(of: trial.Trial) -> verdict.Verdict:
         return verdict.Verdict(
             'fingerprint', _FAIL, sentence, evidence, signature, other_signatures
         )
-    return verdict.Verdict('fingerprint', _PASS, f'{len(after)} applications are as they were')
+    were = 'is as it was' if len(after) == 1 else 'are as they were'
+    sentence = f'{stats.count(len(after), "application")} {were}'
+    return verdict.Verdict('fingerprint', _PASS, sentence)
 
 
 def _difference(before: located.Plain, after: located.Plain) -> str:

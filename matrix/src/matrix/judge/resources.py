@@ -136,7 +136,9 @@ def resources(of: trial.Trial) -> verdict.Verdict:
         return verdict.Verdict('resources', verdict.Outcome.UNKNOWN, sentence)
     services = len({(one.machine, one.service) for one in every})
     longest = max(one.points[-1][0] - one.points[0][0] for one in every)
-    sentence = f'nothing of {services} services grew all the time, in {longest:.0f} s'
+    sentence = (
+        f'nothing of {stats.count(services, "service")} grew all the time, in {longest:.0f} s'
+    )
     return verdict.Verdict('resources', verdict.Outcome.PASS, sentence)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from matrix.history import journal, notes
-from matrix.judge import trial, verdict
+from matrix.judge import stats, trial, verdict
 
 _FAIL, _UNKNOWN, _PASS = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN, verdict.Outcome.PASS
 
@@ -46,7 +46,7 @@ def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict
     last = readback(of)
     unread = [one for key, one in written.items() if key not in found and trial.ended(one) <= last]
     if lost:
-        what = 'write is' if len(lost) == 1 else 'writes are'
+        what = f'write{"s" * (len(written) > 1)} {"is" if len(lost) == 1 else "are"}'
         key, first = next(iter(lost.items()))
         sentence = (
             f'{len(lost)} of {len(written)} acknowledged {what} lost, first {first.value!r} '
@@ -65,7 +65,11 @@ def acknowledged(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict
         return verdict.Verdict(name, _UNKNOWN, never)
     rest = len(written) - len(found)
     count = f'{len(found)} of {len(written)}' if rest else f'all {len(written)}'
-    more = f', {rest} {"were not looked for" if unread else "came later"}' if rest else ''
+    more = (
+        f', {rest} {("was not looked for" if rest == 1 else "were not looked for") if unread else "came later"}'
+        if rest
+        else ''
+    )
     return verdict.Verdict(name, _PASS, f'{count} acknowledged writes were read back{more}')
 
 
@@ -189,7 +193,9 @@ def reads(of: trial.Trial, write: str, read_back: str) -> verdict.Verdict:
         signature = verdict.Signature('reads', read_back, 'stale')
         return verdict.Verdict(name, _FAIL, sentence, tuple(one.seq for one in missed), signature)
     late = f', {len(missed)} of them late, as this bundle may' if missed else ''
-    return verdict.Verdict(name, _PASS, f'{len(looked)} reads found what was written before{late}')
+    return verdict.Verdict(
+        name, _PASS, f'{stats.count(len(looked), "read")} found what was written before{late}'
+    )
 
 
 def _times(some: Sequence[object]) -> str:
@@ -232,7 +238,7 @@ def tokens(of: trial.Trial) -> verdict.Verdict:
     if not shown:
         return verdict.Verdict('tokens', _UNKNOWN, 'no token was shown after it was issued')
     at = f' at {len(where)} endpoint{"s" * (len(where) > 1)}' if where else ''
-    return verdict.Verdict('tokens', _PASS, f'tokens were valid {len(shown)} times{at}')
+    return verdict.Verdict('tokens', _PASS, f'tokens were valid {_times(shown)}{at}')
 
 
 def _issued_before(issued: Mapping[str, journal.Done], shown: journal.Done) -> bool:
