@@ -32,6 +32,8 @@ DROP_IN = '/etc/systemd/system/apache2.service.d/openstack.conf'
 PACKAGES = ('apache2', 'libapache2-mod-wsgi-py3', 'logrotate')
 CHECK = '/usr/local/lib/charmkit/apache-check'
 """Tests the whole configuration with one new file in it, in a copy."""
+SERVER_LOG = '/var/log/apache2/error.log'
+"""Apache's own: why a process does not get as far as loading its application."""
 TRIAL = '/usr/local/lib/charmkit/trial_wsgi.py'
 """What loads an application once, before its processes take up a new configuration."""
 MODULES = ('rewrite', 'remoteip', 'reqtimeout', 'wsgi')
@@ -101,7 +103,13 @@ def desired(
     modules = (*MODULES, *((_TLS_MODULE,) if any(s.certificate for s in sites) else ()))
     return host.Host(
         packages=frozenset(PACKAGES),
-        directories=(host.Directory(path=LOGS, group='adm', mode=0o750),),
+        directories=(
+            host.Directory(path=LOGS, group='adm', mode=0o750),
+            *(
+                host.Directory(path=home, owner=user, group=user, kept=True)
+                for home, user in sorted({(site.home, site.user) for site in sites})
+            ),
+        ),
         files=(
             host.File(path=CHECK, content=_check_program(modules), mode=0o755),
             # Before the sites that name it.
@@ -158,7 +166,13 @@ def desired(
                     version=version,
                     trial=host.Command(
                         name=f'trial of {site.name}',
-                        argv=('python3', TRIAL, site.script, site.health or '/healthcheck'),
+                        argv=(
+                            'python3',
+                            TRIAL,
+                            site.script,
+                            site.health or '/healthcheck',
+                            site.home,
+                        ),
                         key='',
                         user=site.user,
                         timeout_s=_TRIAL_S,

@@ -73,6 +73,11 @@ class VirtualHost:
     """The file of a certificate and its key: TLS is taken too, on a port of its own; '': it is not."""
 
     @property
+    def home(self) -> str:
+        """The directory that its processes work in: it must be there, or none of them ever starts."""
+        return f'/var/lib/{self.user}'
+
+    @property
     def listens(self) -> tuple[tuple[int, str], ...]:
         """Ports and addresses."""
         others = [a for a in self.addresses if a not in _LOOPBACK]
@@ -167,9 +172,7 @@ def _rewritten(site: VirtualHost) -> str:
 
 
 def _account(site: VirtualHost) -> str:
-    return (
-        f'user={site.user} group={site.user} home=/var/lib/{site.user} lang=C.UTF-8 locale=C.UTF-8'
-    )
+    return f'user={site.user} group={site.user} home={site.home} lang=C.UTF-8 locale=C.UTF-8'
 
 
 def _stuck_s(silence: limits.Silence) -> int:

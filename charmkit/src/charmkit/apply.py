@@ -378,12 +378,13 @@ def _unit(name: str) -> str:
 
 def _change_path(step: host.Step, desired: host.Host) -> str:
     match step.verb:
-        case 'make':
-            files.make(_find(desired.directories, step.target))
-        case 'check' | 'write':
-            put = files.put if step.verb == 'write' else files.check
+        case 'make' | 'check' | 'write':
             try:
-                put(_find(desired.files, step.target))
+                if step.verb == 'make':
+                    files.make(_find(desired.directories, step.target))
+                else:
+                    put = files.put if step.verb == 'write' else files.check
+                    put(_find(desired.files, step.target))
             except files.RefusedError as e:
                 return e.output
         case 'link':

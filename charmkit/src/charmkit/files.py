@@ -59,10 +59,22 @@ def _group(gid: int) -> str:
 
 
 def make(d: host.Directory) -> None:
-    """Make a directory, or give it its owner and mode."""
+    """Make a directory, or give it its owner and mode.
+
+    Raises:
+        RefusedError: its owner or group is not there.
+    """
     path = pathlib.Path(d.path)
+    there = path.exists()  # A package may have brought it since this was planned.
+    if d.kept and there:
+        return
     path.mkdir(parents=True, exist_ok=True)
-    shutil.chown(path, d.owner, d.group)
+    try:
+        _give(path, d.path, d.owner, d.group)
+    except RefusedError:
+        if not there:
+            path.rmdir()
+        raise
     path.chmod(d.mode)
 
 
@@ -80,7 +92,7 @@ def put(f: host.File) -> None:
     """Put a file in place, once its check accepts it.
 
     Raises:
-        RefusedError: when the check does not; the old file stays.
+        RefusedError: when the check does not, or its owner or group is not there; the old file stays.
     """
     write(pathlib.Path(f.path), f.content, f.mode, f.owner, f.group, f.check)
 
@@ -106,6 +118,13 @@ def write(
     _aside(path, content, mode, owner, group, check).replace(path)
 
 
+def _give(path: pathlib.Path, shown: str, owner: str, group: str) -> None:
+    try:
+        shutil.chown(path, owner, group)
+    except LookupError as e:
+        raise RefusedError(shown, f'{e}, whose {shown} is to be') from None
+
+
 def _aside(
     path: pathlib.Path, content: str, mode: int, owner: str, group: str, check: tuple[str, ...]
 ) -> pathlib.Path:
@@ -118,7 +137,11 @@ def _aside(
         out.flush()
         os.fsync(handle)
     if os.geteuid() == 0:
-        shutil.chown(aside, owner, group)
+        try:
+            _give(aside, str(path), owner, group)
+        except RefusedError:
+            aside.unlink()
+            raise
     aside.chmod(mode)
     if check:
         argv = [part.replace('{path}', str(aside)) for part in check]

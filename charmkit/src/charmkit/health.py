@@ -24,7 +24,7 @@ class App:
     name: str
     port: int
     log: str
-    """The file that says more."""
+    """The file, or files, that say more."""
     address: str = '127.0.0.1'
 
 

@@ -6,9 +6,14 @@ Nothing here touches a machine: :mod:`charmkit.apply` does. Nothing here knows O
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
+
+from .host_paths import Absent as Absent
+from .host_paths import Directory as Directory
+from .host_paths import File as File
+from .host_paths import Link as Link
+from .host_paths import digest as digest
 
 Verb = Literal[
     'mask',
@@ -29,74 +34,7 @@ Verb = Literal[
     'reload',
     'recycle',
 ]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class File:
-    """A file that must exist with this content."""
-
-    path: str
-    content: str = dataclasses.field(repr=False)
-    """May hold passwords, so it stays out of every log."""
-    owner: str = 'root'
-    group: str = 'root'
-    mode: int = 0o644
-    notify: tuple[str, ...] = ()
-    """Services that must be running with this content."""
-    before_packages: bool = False
-    """Put in place before packages are installed or upgraded: it says where they come from."""
-    check: tuple[str, ...] = ()
-    """A command that must accept the new file before it takes the old one's place; ``{path}`` in
-    it stands for the new file, rendered aside. What it refuses is not put in place."""
-    revision: str = ''
-    """Stands for what of the content a service must take up, where that is not all of it; '' is all."""
-
-    @property
-    def digest(self) -> str:
-        """Stands for the content in plans and on the machine."""
-        return digest(self.content)
-
-    @property
-    def stamp(self) -> str:
-        """Content, owner, group and mode in one comparable value."""
-        return f'{self.digest} {self.owner}:{self.group} {self.mode:04o}'
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Directory:
-    """A directory that must exist; what is in it is left alone."""
-
-    path: str
-    owner: str = 'root'
-    group: str = 'root'
-    mode: int = 0o755
-
-    @property
-    def stamp(self) -> str:
-        """Owner, group and mode in one comparable value."""
-        return f'directory {self.owner}:{self.group} {self.mode:04o}'
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Link:
-    """A symbolic link that must exist."""
-
-    path: str
-    target: str
-    notify: tuple[str, ...] = ()
-
-    @property
-    def stamp(self) -> str:
-        """The target in a comparable value."""
-        return f'link {self.target}'
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Absent:
-    """A file or link that must not exist."""
-
-    path: str
-    notify: tuple[str, ...] = ()
+_UNITS = '/etc/systemd/system/'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -236,12 +174,14 @@ class Step:
 def merge(*hosts: Host) -> Host:
     """All that *hosts* want, in their order; what several want alike is wanted once.
 
+    A directory that may stay as it is gives way to one that somebody wants in a certain way.
+
     Raises:
         ValueError: when two of them want different things at one path or of one service.
     """
     merged = Host(
         packages=frozenset[str]().union(*(h.packages for h in hosts)),
-        directories=tuple(dict.fromkeys(x for h in hosts for x in h.directories)),
+        directories=_directories(dict.fromkeys(x for h in hosts for x in h.directories)),
         files=tuple(dict.fromkeys(x for h in hosts for x in h.files)),
         links=tuple(dict.fromkeys(x for h in hosts for x in h.links)),
         absent=tuple(dict.fromkeys(x for h in hosts for x in h.absent)),
@@ -255,10 +195,9 @@ def merge(*hosts: Host) -> Host:
     return merged
 
 
-def digest(text: str | bytes) -> str:
-    """A short name for *text*, which counts as UTF-8: equal texts have equal digests."""
-    data = text.encode() if isinstance(text, str) else text
-    return hashlib.sha256(data).hexdigest()[:16]
+def _directories(wanted: Iterable[Directory]) -> tuple[Directory, ...]:
+    certain = {d.path for d in wanted if not d.kept}
+    return tuple(d for d in wanted if not (d.kept and d.path in certain))
 
 
 def plan(desired: Host, observed: Observed) -> tuple[Step, ...]:
@@ -313,7 +252,8 @@ def _path_steps(desired: Host, observed: Observed) -> Iterator[Step]:
     for verb, things in verbs:
         for thing in things:
             early = isinstance(thing, File) and thing.before_packages
-            if early or observed.paths.get(thing.path) == thing.stamp:
+            kept = isinstance(thing, Directory) and thing.kept and thing.path in observed.paths
+            if early or kept or observed.paths.get(thing.path) == thing.stamp:
                 continue
             if thing.path not in held:
                 yield Step(verb, thing.path)
@@ -345,9 +285,6 @@ def _reloads(desired: Host, observed: Observed) -> Iterator[Step]:
     written = (s.target.startswith(_UNITS) for s in _path_steps(desired, observed))
     if observed.stale or any(written):
         yield Step('daemon-reload', 'systemd')
-
-
-_UNITS = '/etc/systemd/system/'
 
 
 def _commands(

@@ -1,4 +1,6 @@
-"""Load a WSGI application as Apache would, and ask it once: ``trial_wsgi.py SCRIPT PATH``. Installed as it is.
+"""Load a WSGI application as Apache would, and ask it once: ``trial_wsgi.py SCRIPT PATH HOME``.
+
+Installed as it is.
 
 Run as the service's user before its processes take up a new configuration. Ends with 0 when it
 answers 200 and can read all of its options, else with 1 and a line that says what it did instead.
@@ -38,14 +40,15 @@ def environ(path: str) -> dict[str, Any]:
     }
 
 
-def trial(script: str, path: str) -> str:
-    """'' when the application answers 200, else what it did."""
+def trial(script: str, path: str, home: str = '') -> str:
+    """'' when the application, at work in the directory *home*, answers 200, else what it did."""
     statuses: list[str] = []
 
     def start(status: str, *_: object) -> None:
         statuses.append(status)
 
     try:
+        os.chdir(home or '.')
         application = runpy.run_path(script, run_name='trial')['application']
         answer = application(environ(path), start)
         _ = b''.join(answer)
@@ -81,7 +84,7 @@ def words(text: str) -> str:
 
 
 if __name__ == '__main__':
-    given = sys.argv[1:3]
+    given = sys.argv[1:4]
     sys.argv = [
         'mod_wsgi'
     ]  # Services read options from it (oslo.config); under mod_wsgi there are none.

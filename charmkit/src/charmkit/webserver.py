@@ -111,7 +111,10 @@ def ask(
     serves = {apache.SERVICE, *(apache.group(a.name) for a in spec.apps)}
     patient = serving_state.coming_back or not serves.isdisjoint(inputs.started)
     return health.Health(
-        tuple(health.App(a.name, a.port, f'{apache.LOGS}/{a.name}-error.log') for a in spec.apps),
+        tuple(
+            health.App(a.name, a.port, f'{apache.LOGS}/{a.name}-error.log and {apache.SERVER_LOG}')
+            for a in spec.apps
+        ),
         health.COMES_UP_S if patient else health.AT_REST_S,
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import containers
 import pytest
+from charmkit import apache
 
 from tools import systems
 
@@ -263,4 +264,29 @@ def test_a_process_whose_threads_are_all_stuck_is_started_anew(demo: containers.
     while before in demo.processes('demo-api'):
         assert time.monotonic() < end
         time.sleep(0.5)
+    desire(demo)
+
+
+def test_an_account_serves_whether_or_not_it_has_a_home(demo: containers.Machine):
+    """As www-data, which is what a service has that no package brings an account for."""
+    demo.sh('test ! -e /var/lib/www-data')
+    assert desire(demo, user='www-data')['failed'] == {}
+    assert code(demo, '/') == '200'
+    # Without the directory no process gets as far as its application, and nobody answers.
+    demo.sh('rmdir /var/lib/www-data; systemctl restart apache2; sleep 2')
+    assert code(demo, '/') == '000'
+    assert 'change working directory' in demo.sh(f'tail -n 2 {apache.SERVER_LOG}')
+    assert 'make /var/lib/www-data' in desire(demo, user='www-data')['steps']
+    demo.sh('systemctl restart apache2; sleep 2')
+    assert code(demo, '/') == '200'
+    desire(demo)
+
+
+def test_an_account_that_is_not_there_is_told(demo: containers.Machine):
+    failed = desire(demo, user='nobody-there')['failed']
+    assert failed['make /var/lib/nobody-there'] == (
+        "no such user: 'nobody-there', whose /var/lib/nobody-there is to be"
+    )
+    assert 'nobody-there' in failed['write /etc/apache2/sites-enabled/demo-api.conf']
+    assert code(demo, '/') == '200'
     desire(demo)

@@ -118,8 +118,15 @@ def test_a_new_configuration_is_tried_before_it_replaces_the_old_one():
     services = apache.desired([dataclasses.replace(SITE, health='/')], running=True).services
     (group,) = [s for s in services if s.part_of]
     assert group.trial
-    assert group.trial.argv == ('python3', apache.TRIAL, '/usr/bin/demo', '/')
+    assert group.trial.argv == ('python3', apache.TRIAL, '/usr/bin/demo', '/', '/var/lib/demo')
     assert group.trial.user == 'demo'
+
+
+def test_processes_work_in_a_directory_that_is_there_whatever_their_account_is():
+    sites = [dataclasses.replace(SITE, name=n, user='www-data') for n in ('one-api', 'two-api')]
+    wanted = apache.desired(sites, running=True)
+    (home,) = (d.path for d in wanted.directories if d.kept)
+    assert all(f'home={home} ' in vhost(site) for site in sites)
 
 
 def test_a_clients_address_is_taken_from_trusted_proxies_alone():
@@ -193,6 +200,7 @@ def test_everything_of_apaches_is_where_it_belongs_and_is_taken_up():
     assert want.packages == {'apache2', 'libapache2-mod-wsgi-py3', 'logrotate'}
     assert want.directories == (
         host.Directory(path='/var/log/openstack-apache', owner='root', group='adm', mode=0o750),
+        host.Directory(path='/var/lib/demo', owner='demo', group='demo', kept=True),
     )
     assert [(f.path, f.mode, f.notify) for f in want.files] == [
         ('/usr/local/lib/charmkit/apache-check', 0o755, ()),
@@ -217,7 +225,7 @@ def test_everything_of_apaches_is_where_it_belongs_and_is_taken_up():
     )
     trial = host.Command(
         name='trial of demo-api',
-        argv=('python3', apache.TRIAL, '/usr/bin/demo', '/healthcheck'),
+        argv=('python3', apache.TRIAL, '/usr/bin/demo', '/healthcheck', '/var/lib/demo'),
         key='',
         user='demo',
         timeout_s=60,

@@ -50,6 +50,41 @@ def test_another_content_or_mode_is_seen(tmp_path: pathlib.Path):
     assert dict(files.stamps([f.path])) != {f.path: f.stamp}
 
 
+def test_a_directory_that_may_stay_keeps_its_mode(tmp_path: pathlib.Path):
+    path = tmp_path / 'a' / 'home'
+    mine = {'path': str(path), 'owner': ME, 'group': MINE, 'mode': 0o755}
+    files.make(host.Directory(**mine, kept=True))  # type: ignore[arg-type]
+    path.chmod(0o700)
+    files.make(host.Directory(**mine, kept=True))  # type: ignore[arg-type]
+    assert path.stat().st_mode & 0o777 == 0o700
+    files.make(host.Directory(**mine))  # type: ignore[arg-type]
+    assert path.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='only root gives files away')
+@pytest.mark.parametrize('whose', [{'owner': 'no-such-one'}, {'group': 'no-such-one'}])
+def test_an_account_that_is_not_there_is_told_and_leaves_the_old_file(
+    tmp_path: pathlib.Path, whose: dict[str, str]
+):
+    files.put(wanted(tmp_path / 'a', 'old'))
+    wants = host.Host(
+        files=(wanted(tmp_path / 'a', 'new', **whose),),
+        directories=(host.Directory(path=str(tmp_path / 'd'), **whose),),  # type: ignore[arg-type]
+    )
+    machine = apply.LocalMachine('demo', tmp_path / 'memory')
+    said = {
+        step.verb: machine.carry_out(step, wants) for step in host.plan(wants, host.Observed())
+    }
+    (what,) = whose
+    what = {'owner': 'user'}.get(what, what)
+    assert said == {
+        'make': f"no such {what}: 'no-such-one', whose {tmp_path}/d is to be",
+        'write': f"no such {what}: 'no-such-one', whose {tmp_path}/a is to be",
+    }
+    assert (tmp_path / 'a').read_text() == 'old'
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['a']
+
+
 def test_what_its_check_refuses_leaves_the_old_file_in_place(tmp_path: pathlib.Path):
     old = wanted(tmp_path / 'a.cfg', 'good')
     files.put(old)

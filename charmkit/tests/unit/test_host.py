@@ -250,6 +250,23 @@ def test_what_a_package_brings_and_must_not_be_there_goes_in_the_same_pass():
     assert host.plan(want, host.Observed(packages={'p': '1'})) == ()
 
 
+@pytest.mark.parametrize('there', ['directory demo:demo 0750', 'link /srv/demo'])
+def test_a_directory_that_may_stay_is_made_where_it_is_not(there: str):
+    want = host.Host(directories=(host.Directory(path='/d', kept=True),))
+    assert [str(s) for s in host.plan(want, host.Observed())] == ['make /d']
+    assert host.plan(want, host.Observed(paths={'/d': there})) == ()
+    certain = host.Host(directories=(host.Directory(path='/d'),))
+    assert [str(s) for s in host.plan(certain, host.Observed(paths={'/d': there}))] == ['make /d']
+
+
+def test_it_gives_way_to_one_that_somebody_wants_in_a_certain_way():
+    may, must = (
+        host.Host(directories=(host.Directory(path='/d', kept=k),)) for k in (True, False)
+    )
+    assert host.merge(may, must) == host.merge(must, may) == must
+    assert host.merge(may, may) == may
+
+
 # Stamps and digests.
 
 

@@ -25,12 +25,13 @@ argparse.ArgumentParser().parse_args()
 )
 
 
-def trial(tmp_path: pathlib.Path, script: str) -> tuple[int, str]:
+def trial(
+    tmp_path: pathlib.Path, script: str, home: pathlib.Path | None = None
+) -> tuple[int, str]:
     path = tmp_path / 'wsgi'
     path.write_text(script)
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM), str(path), '/'], capture_output=True, text=True, check=False
-    )
+    argv = [sys.executable, str(PROGRAM), str(path), '/', str(home or tmp_path)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout.strip()
 
 
@@ -49,6 +50,15 @@ def test_what_serves_passes(tmp_path: pathlib.Path, script: str):
 )
 def test_what_does_not_says_why(tmp_path: pathlib.Path, script: str, said: str):
     assert trial(tmp_path, script) == (1, said)
+
+
+def test_it_is_loaded_where_apache_would(tmp_path: pathlib.Path):
+    where = f'import os; assert os.getcwd() == {str(tmp_path)!r}\n{WELL}'
+    assert trial(tmp_path, where) == (0, '')
+    status, said = trial(tmp_path, WELL, tmp_path / 'absent')
+    assert (status, said) == (
+        1, f"FileNotFoundError: [Errno 2] No such file or directory: '{tmp_path / 'absent'}'"
+    )  # fmt: skip
 
 
 READS_OPTIONS = (
