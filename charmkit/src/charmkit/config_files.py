@@ -47,6 +47,10 @@ def _config_file(
     notify: tuple[str, ...],
 ) -> host.File:
     ours = make(ready)
+    if not isinstance(ours, (str, Mapping)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(
+            f'{path}: its function gives {ours!r:.60}, and no sections: is there a return?'
+        )
     first = path == next(iter(spec.config), '')
     return host.File(
         path=path,

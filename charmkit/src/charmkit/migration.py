@@ -16,7 +16,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from . import host, state
+from . import host, spec_fields, state
 from .relations import Databag, wire
 from .why import Action, Why, action
 
@@ -56,6 +56,10 @@ class Commands:
     """Of the data, while the service goes on, once no unit runs the older release."""
     contract: Steps | MakeSteps = ()
     """Once none does, and all data is moved."""
+
+    def __post_init__(self) -> None:
+        steps = ('sync', 'expand', 'online', 'contract')
+        spec_fields.refuse('migrations', spec_fields.single(self, *steps))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,18 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
-from . import apache, conf, declaration, host, limits, migration, options, releases, state
+from . import (
+    apache,
+    conf,
+    declaration,
+    host,
+    limits,
+    migration,
+    options,
+    releases,
+    spec_fields,
+    state,
+)
 from .machine import Task
 from .relations import ENDPOINT_TYPES, Databag, EndpointType, Need, Relation
 
@@ -83,6 +94,16 @@ class WsgiApp:
     config: Config = dataclasses.field(default_factory=dict[str, Callable[[Ready], conf.Ini]])
     """Files that it alone reads, beside the spec's."""
 
+    def __post_init__(self) -> None:
+        spec_fields.refuse(
+            f'WsgiApp {self.name!r:.60}',
+            spec_fields.word('name', self.name),
+            spec_fields.port(self.port, further=apache.TLS_OFFSET if self.type else 0),
+            spec_fields.paths('script', (self.script,)),
+            spec_fields.paths('config', self.config),
+            spec_fields.single(self),
+        )
+
 
 def _always(_: Ready) -> bool:
     return True
@@ -105,6 +126,11 @@ class Served:
     """The path that answers 200."""
     silence: limits.Silence = limits.ORDINARY
     types: tuple[EndpointType, ...] = ('public',)
+
+    def __post_init__(self) -> None:
+        spec_fields.refuse(
+            f'Served {self.service!r:.60}', spec_fields.port(self.port), spec_fields.single(self)
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +191,8 @@ class ServiceSpec:
     One without applications is an agent: its daemons alone run, with no Apache, no token cache and no load balancer.
 
     Raises:
-        ValueError: when two applications have the same name, service or port, or names whose beginnings are alike.
+        ValueError: when two applications have the same name, service or port, or names whose beginnings are alike; or
+            where a field has what it cannot mean (:mod:`charmkit.spec_fields`).
     """
 
     name: str
@@ -212,6 +239,13 @@ class ServiceSpec:
     """What differs: release name, then field of this class, then its value there."""
 
     def __post_init__(self) -> None:
+        spec_fields.refuse(
+            f'{self.name!s:.60}',
+            spec_fields.single(self),
+            spec_fields.word('name', self.name),
+            spec_fields.account(self.user, serves=bool(self.apps)),
+            spec_fields.paths('config', self.config),
+        )
         for what in ('name', 'port'):
             values = [getattr(app, what) for app in self.apps]
             values += [s.port for s in self.served if what == 'port']

@@ -13,6 +13,7 @@ import json
 import pathlib
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -120,7 +121,7 @@ def findings(folder: pathlib.Path) -> dict[str, list[str]]:
         try:
             seen = stage.play(base)
         except Exception as e:  # Whatever the charm raises.
-            found.setdefault('runs', []).append(f'{base}: {_cause(e)}')
+            found.setdefault('runs', []).append(f'{base}: {_cause(e, folder)}')
             continue
         found.setdefault('runs-quietly', []).extend(f'{base}: {text}' for text in _leaked(seen))
         if issubclass(charm, ApiCharm):
@@ -134,10 +135,17 @@ def findings(folder: pathlib.Path) -> dict[str, list[str]]:
     return found
 
 
-def _cause(error: BaseException) -> str:
+def _cause(error: BaseException, folder: pathlib.Path) -> str:
+    """What was raised, and the last place in the charm's own code on the way there."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return f'{type(error).__name__}: {error}'
+    source = folder.absolute() / 'src'
+    places = [
+        f' ({pathlib.Path(frame.filename).relative_to(folder.absolute())}, line {frame.lineno})'
+        for frame in traceback.extract_tb(error.__traceback__)
+        if pathlib.Path(frame.filename).is_relative_to(source)
+    ]
+    return f'{type(error).__name__}: {error}{places[-1] if places else ""}'
 
 
 def _leaked(seen: Seen) -> Iterator[str]:
@@ -198,7 +206,7 @@ def main(argv: list[str]) -> int:
         try:
             found = findings(pathlib.Path(argv[0]))
         except Exception as e:  # Whatever the charm raises while it is loaded.
-            found = {'runs': [_cause(e)]}
+            found = {'runs': [_cause(e, pathlib.Path(argv[0]))]}
     print(json.dumps({name: texts for name, texts in found.items() if texts}))
     return 0
 

@@ -12,10 +12,26 @@ import re
 import sys
 from collections.abc import Mapping
 
+from ..apache import HEALTH_GROUP
 from ..generate import LIBRARY
 
 LONGEST_NAME = 30
 """Letters; the names of databases, accounts and processes are made of it, and MySQL has the shortest limit of those."""
+_ON_UNITS = {
+    *(
+        'apache2',
+        'apt',
+        'dbus',
+        'fonts',
+        'haproxy',
+        'keepalived',
+        'ldap',
+        'logrotate',
+        'memcached',
+    ),
+    *('mysql', 'information-schema', 'performance-schema', 'root', 'systemd'),
+}
+"""A file ``/etc/NAME/NAME.conf``, a database or an account of these names is another's on each unit."""
 _NAME = re.compile(r'[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*')
 
 
@@ -102,6 +118,8 @@ def problem_of_name(name: str) -> str:
         'ops',
     }:
         return f'{shown}: a module of Python would have the same name; put a word before it, as in my-{name}'
+    if name in _ON_UNITS or name.startswith(HEALTH_GROUP):
+        return f'{shown}: something else has that name on each unit; put a word before it, as in my-{name}'
     return ''
 
 
