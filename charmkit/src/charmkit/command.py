@@ -119,10 +119,8 @@ def _generate(asked: argparse.Namespace) -> int:
         if not pathlib.Path(folder, 'src/charm.py').is_file():
             return _refuse(f"{folder} has no src/charm.py: it is no charm of charmkit's")
     try:
-        return generate.main([*(['--check'] if asked.check else []), *asked.charms])
+        return generate.main([*(['--check'] if asked.check else []), '--', *asked.charms])
     except (Exception, SystemExit) as e:  # Whatever the charm raises while it is loaded.
-        if isinstance(e, SystemExit) and e.code == REFUSED:
-            return REFUSED  # argparse has said why.
         return _refuse(f'{", ".join(asked.charms)}: {type(e).__name__}: {str(e)[:200]}')
 
 

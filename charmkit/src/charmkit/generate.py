@@ -16,6 +16,8 @@ import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
+import yaml
+
 from . import declaration, options, releases
 from .api import AgentCharm, ApiCharm
 from .charm import Charm
@@ -324,20 +326,35 @@ def _is_alone(folder: pathlib.Path) -> bool:
     return project.is_file() and f'"{LIBRARY}"' not in project.read_text(encoding='utf-8')
 
 
+def _look_at(path: pathlib.Path, text: str) -> None:
+    """Raises ValueError where nothing can be written into what is there."""
+    try:
+        found = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as e:
+        raise ValueError(f'{path}: not valid YAML: {" ".join(str(e).split())[:160]}') from None
+    if not isinstance(found, dict):
+        raise ValueError(f'{path}: it is no mapping of names to values, such as name: my-plugin')
+
+
 def stale(folders: Iterable[pathlib.Path]) -> dict[pathlib.Path, str]:
     """Each ``charmcraft.yaml`` and ``lifecycle.yaml`` below *folders* that is not as it should be, and how it should.
 
     A charm that declares no service has the latter by hand, or not at all.
 
     Raises:
-        ValueError: naming a file with a mapping in one line, where entries are to go.
+        ValueError: naming a file that is no YAML, or has a mapping in one line where entries are to go, or a charm
+            that declares what it cannot.
     """
     out: dict[pathlib.Path, str] = {}
     for folder in folders:
         path = folder / 'charmcraft.yaml'
         text = path.read_text()
+        _look_at(path, text)
         found = re.search(r'^name: (\S+)$', text, re.MULTILINE)
-        charm, lifecycle = load(folder), folder / declaration.FILE
+        try:
+            charm, lifecycle = load(folder), folder / declaration.FILE
+        except ValueError as e:
+            raise ValueError(f'{folder}: {e}') from None
         declares = issubclass(charm, (ApiCharm, AgentCharm))
         try:
             wanted = metadata(
@@ -369,7 +386,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         found = stale(f for f in asked.charms if (f / 'src/charm.py').is_file())
     except ValueError as e:
-        parser.error(str(e))
+        print(f'charmkit: {e}', file=sys.stderr)
+        return 2
     for path, text in found.items():
         if asked.check:
             print(f'{path} is not as its charm declares it: run python -m charmkit.generate')

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
-from .view import View
+from .view import METADATA, PROJECT, View
 
 Level = Literal['must', 'should']
 """What the family cannot do without, and what makes a charm better."""
@@ -69,13 +69,19 @@ class Verdict:
         return any(strict or finding.level == 'must' for finding in self.findings)
 
 
+READABLE = 'readable'
+"""The rule that everything can be read."""
 MOST_OF_ONE_RULE = 20
 _LONGEST = 300
 
 
 def judge(view: View, rules: Iterable[ConformanceRule]) -> Verdict:
-    """Ask *rules* of the charm that *view* shows. Pure."""
-    asked = [rule for rule in rules if rule.applies(view)]
+    """Ask *rules* of the charm that *view* shows. Pure.
+
+    Where what it says of itself cannot be read, that alone is asked: all else would seem to be missing.
+    """
+    mute = not {PROJECT, METADATA}.isdisjoint(view.unreadable)
+    asked = [rule for rule in rules if rule.name == READABLE or (not mute and rule.applies(view))]
     findings = [finding for rule in asked for finding in _findings(rule, view)]
     return Verdict(view.path, tuple(rule.name for rule in asked), tuple(sorted(set(findings))))
 

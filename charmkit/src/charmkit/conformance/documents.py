@@ -1,4 +1,4 @@
-"""YAML of strangers: read within limits, or refused in one sentence. Pure.
+"""YAML and TOML of strangers: read within limits, or refused in one sentence. Pure.
 
 What could hurt is counted on the parser's events, before anything is built of them: how deep it is nested, how much
 there is, and how much its aliases stand for when they are followed ("billion laughs").
@@ -6,6 +6,7 @@ there is, and how much its aliases stand for when they are followed ("billion la
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -36,6 +37,19 @@ def load(data: bytes) -> Any:
     except (ValueError, TypeError, ArithmeticError, RecursionError, LookupError) as e:
         # A number or a date that is none, or a key that cannot be one: PyYAML lets Python say so.
         raise UnreadableError(f'not valid YAML: {str(e)[:100] or type(e).__name__}') from None
+
+
+def load_toml(data: bytes) -> dict[str, Any]:
+    """What *data* says as TOML.
+
+    Raises:
+        UnreadableError: it is no TOML, or more than anybody writes by hand.
+    """
+    text = decode(data, MOST_BYTES)
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as e:
+        raise UnreadableError(f'not valid TOML: {str(e)[:100] or type(e).__name__}') from None
 
 
 def decode(data: bytes, most: int) -> str:

@@ -21,7 +21,7 @@ _SHEBANGS = ('#!/usr/bin/env python3', '#!/usr/bin/python3')
 
 @asks(
     'readable',
-    'What is read of a charm can be read: it is UTF-8 and valid YAML, of a size that people write, and no link.',
+    'What is read of a charm can be read: it is UTF-8, valid YAML or TOML, of a size that people write, and no link.',
     'Write the file as plain UTF-8 text, of at most 512 KiB, without links and without anchors that multiply it.',
 )
 def readable(view: View) -> Iterator[str]:
@@ -83,8 +83,7 @@ def documentation(view: View) -> Iterator[str]:
 )
 def licence(view: View) -> Iterator[str]:
     """None."""
-    project = view.files.get('pyproject.toml', b'')
-    if not re.search(rb'^license\s*=', project, re.MULTILINE) and not {*_LICENCES} & {*view.files}:
+    if not (view.packaging or {}).get('license') and not {*_LICENCES} & {*view.files}:
         yield 'neither license in pyproject.toml nor a file LICENSE'
 
 
@@ -112,7 +111,9 @@ def entry(view: View) -> Iterator[str]:
 )
 def charmkit(view: View) -> Iterator[str]:
     """It is not."""
-    if not view.kind:
+    if not view.kind and not isinstance(
+        view.sources.get(ENTRY), str
+    ):  # What cannot be read is found.
         yield f"no class of {ENTRY} is a charm of charmkit's"
 
 
@@ -129,10 +130,8 @@ def python_3(view: View) -> Iterator[str]:
         first = view.files[path].partition(b'\n')[0].decode('utf-8', 'replace').rstrip()
         if first.startswith('#!') and first not in _SHEBANGS:
             yield f'{path} begins with {first[:60]}'
-    project = view.files.get('pyproject.toml')
-    if project is not None and not re.search(
-        rb'^requires-python\s*=\s*["\'][^"\']*>=\s*3', project, re.MULTILINE
-    ):
+    project = view.packaging
+    if project is not None and not re.search(r'>=\s*3', text(project, 'requires-python')):
         yield 'pyproject.toml does not ask for Python 3'
 
 
@@ -146,12 +145,10 @@ def dependencies(view: View) -> Iterator[str]:
     """What it does not name."""
     if view.packed:
         return
-    project = view.files.get('pyproject.toml', b'')
+    named = texts((view.packaging or {}).get('dependencies'))
     wanted = ['charmkit', *(['cryptography'] if view.kind in ('api', 'website') else [])]
     for name in wanted:
-        if not re.search(
-            rf'^\s*(dependencies\s*=\s*\[\s*)?"{name}\b'.encode(), project, re.MULTILINE
-        ):
+        if not any(re.match(rf'{name}(?![\w.-])', each.strip()) for each in named):
             yield f'no {name}'
 
 

@@ -21,6 +21,7 @@ _CLASSES: Mapping[str, Kind] = {
 }
 ENTRY = 'src/charm.py'
 PROJECT, METADATA, LIFECYCLE = 'charmcraft.yaml', 'metadata.yaml', 'lifecycle.yaml'
+PACKAGING = 'pyproject.toml'
 _PARTS = {'config.yaml': 'config', 'actions.yaml': 'actions'}
 _YAML = (PROJECT, METADATA, LIFECYCLE, *_PARTS)
 MOST_SOURCE = 512 * 1024
@@ -55,6 +56,11 @@ class View:
                 found[name] = data
             elif data is not None or name in (PROJECT, METADATA):
                 wrong[name] = 'it is no mapping of names to values'
+        if PACKAGING in self.files:
+            try:
+                found[PACKAGING] = documents.load_toml(self.files[PACKAGING])
+            except documents.UnreadableError as e:
+                wrong[PACKAGING] = str(e)
         return found, wrong
 
     @functools.cached_property
@@ -63,7 +69,7 @@ class View:
         source = {
             path: reason
             for path, reason in self.unread.items()
-            if not path or path in (*_YAML, ENTRY, 'pyproject.toml') or path.startswith('src/')
+            if not path or path in (*_YAML, ENTRY, PACKAGING) or path.startswith('src/')
         }
         return {**source, **self._documents[1]}
 
@@ -76,6 +82,12 @@ class View:
             if key not in out and name in found:
                 out[key] = found[name]
         return out
+
+    @functools.cached_property
+    def packaging(self) -> Mapping[str, Any] | None:
+        """The table ``project`` of ``pyproject.toml``; None when there is no such file that can be read."""
+        found = self._documents[0].get(PACKAGING)
+        return None if found is None else table(found, 'project')
 
     @functools.cached_property
     def lifecycle(self) -> Mapping[str, Any] | None:
