@@ -8,7 +8,6 @@ is written by hand, and stays as it is.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import pathlib
 import re
@@ -21,6 +20,7 @@ import yaml
 from . import declaration, options, releases
 from .api import AgentCharm, ApiCharm
 from .charm import Charm
+from .loading import load as load
 from .relations import keystone, loadbalancer
 
 _WIDTH = 99
@@ -284,40 +284,6 @@ def _split(block: str, indent: str) -> tuple[str, str]:
     found = re.search(rf'^{indent}[^\s#]', block, re.MULTILINE)
     start = found.start() if found else len(block)
     return block[:start], block[start:]
-
-
-def load(folder: pathlib.Path) -> type[Charm]:
-    """The charm's class. Its folder stays as it is: nothing is compiled into it.
-
-    Raises:
-        LookupError: when ``src/charm.py`` has none, or several.
-    """
-    source = folder / 'src'
-    before, path = dict(sys.modules), list(sys.path)
-    compiles, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    sys.path.insert(0, str(source))
-    try:
-        spec = importlib.util.spec_from_file_location('charm', source / 'charm.py')
-        if spec is None or spec.loader is None:
-            raise LookupError(f'{source}/charm.py cannot be loaded')
-        module = importlib.util.module_from_spec(spec)
-        sys.modules['charm'] = module
-        spec.loader.exec_module(module)
-        found = [
-            thing
-            for thing in vars(module).values()
-            if isinstance(thing, type) and issubclass(thing, Charm) and thing.__module__ == 'charm'
-        ]
-    finally:
-        sys.path[:] = path
-        sys.dont_write_bytecode = compiles
-        for name in set(sys.modules) - set(before):
-            where = getattr(sys.modules[name], '__file__', None)
-            if where and pathlib.Path(where).is_relative_to(source):
-                del sys.modules[name]
-    if len(found) != 1:
-        raise LookupError(f'{source}/charm.py has {len(found)} charms, not one')
-    return found[0]
 
 
 def _is_alone(folder: pathlib.Path) -> bool:
