@@ -6,15 +6,20 @@ or grow without bound. Source: Juju's charm archive (links must be relative and 
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import lzma
 import os
 import pathlib
-import posixpath
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
+from collections.abc import Generator
 
 from ..core import charm as charm_
+from . import members
 
 MOST_ENTRIES = 100_000
 MOST_BYTES = 4 * 1024**3
@@ -32,45 +37,19 @@ def check(zipped: zipfile.ZipFile, name: str) -> None:
         raise charm_.Invalid(
             f'"{name}" is too big for a charm: at most {MOST_ENTRIES} files and 4 GiB'
         )
-    links: set[str] = set()
-    for entry in entries:
-        if not safe(entry.filename):
-            raise charm_.Invalid(
-                f'"{name}" is refused: entry "{entry.filename}" leads outside the charm'
-            )
-        if is_link(entry):
-            target = contents(zipped, entry.filename).decode(errors='surrogateescape')
-            if not stays_inside(entry.filename, target):
-                raise charm_.Invalid(
-                    f'"{name}" is refused: link "{entry.filename}" leads outside the charm, to "{target}"'
-                )
-            links.add(posixpath.normpath(entry.filename))
-    for entry in entries:
-        parents = pathlib.PurePosixPath(posixpath.normpath(entry.filename)).parents
-        if any(str(parent) in links for parent in parents):
-            raise charm_.Invalid(
-                f'"{name}" is refused: entry "{entry.filename}" lies behind a link'
-            )
+    said = members.problem(_member(zipped, entry) for entry in entries)
+    if said:
+        raise charm_.Invalid(f'"{name}" is refused: {said}')
 
 
-def safe(name: str) -> bool:
-    """Whether an entry's name stays inside the folder that it is unpacked into."""
-    parts = name.split('/')
-    return (
-        bool(name)
-        and not name.startswith('/')
-        and '..' not in parts
-        and '\\' not in name
-        and '\0' not in name
-    )
-
-
-def stays_inside(link: str, target: str) -> bool:
-    """Whether a link at *link* to *target* points to something inside the charm."""
-    if target.startswith('/') or not target:
-        return False
-    where = posixpath.normpath(posixpath.join(posixpath.dirname(link), target))
-    return where != '..' and not where.startswith('../')
+def _member(zipped: zipfile.ZipFile, entry: zipfile.ZipInfo) -> members.Member:
+    if is_link(entry):
+        target = contents(zipped, entry).decode(errors='surrogateescape')
+        return members.Member(entry.filename, 'link', target)
+    kind = stat.S_IFMT(entry.external_attr >> 16) if entry.create_system == 3 else 0
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return members.Member(entry.filename, 'other')
+    return members.Member(entry.filename, 'folder' if entry.is_dir() else 'file')
 
 
 def is_link(entry: zipfile.ZipInfo) -> bool:
@@ -78,23 +57,44 @@ def is_link(entry: zipfile.ZipInfo) -> bool:
     return entry.create_system == 3 and stat.S_ISLNK(entry.external_attr >> 16)
 
 
-def contents(zipped: zipfile.ZipFile, name: str) -> bytes:
+def contents(zipped: zipfile.ZipFile, entry: str | zipfile.ZipInfo) -> bytes:
     """A small entry's bytes.
 
     Raises:
         charm.Invalid: it is bigger than any charm's YAML or link.
     """
-    size = zipped.getinfo(name).file_size
-    if size > MOST_YAML:
-        raise charm_.Invalid(f'"{name}" in the charm is too big')
-    with zipped.open(
-        name
-    ) as entry:  # No more than it says: one that lies would fill the memory at once.
-        return entry.read(size + 1)
+    info = zipped.getinfo(entry) if isinstance(entry, str) else entry
+    if info.file_size > MOST_YAML:
+        raise charm_.Invalid(f'{members.shown(info.filename)} in the charm is too big')
+    # No more than it says: one that lies would fill the memory at once.
+    with zipped.open(info) as file:
+        return file.read(info.file_size + 1)
 
 
-LIES = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_LIES = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, ValueError,
+    struct.error, OverflowError, LookupError,
+)  # fmt: skip
 """What reading an entry raises that is not what the archive says of it, or is encrypted."""
+
+
+@contextlib.contextmanager
+def reading(where: str) -> Generator[None]:
+    """What an archive that is damaged raises becomes ``"WHERE: why"``; what the disk raises stays what it is.
+
+    Raises:
+        charm.Invalid: it is damaged.
+    """
+    try:
+        yield
+    except charm_.Invalid:
+        raise
+    except _LIES as error:
+        raise charm_.Invalid(f'{where}: {error}') from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # It sought for what is nowhere in the file.
+            raise
+        raise charm_.Invalid(f'{where}: {error.strerror}') from None
 
 
 def unpack(path: pathlib.Path, folder: pathlib.Path) -> None:
@@ -103,25 +103,22 @@ def unpack(path: pathlib.Path, folder: pathlib.Path) -> None:
     Raises:
         charm.Invalid: an entry is not what the archive says of it.
     """
-    with zipfile.ZipFile(path) as zipped:
+    with reading(f'"{path.name}" is damaged'), zipfile.ZipFile(path) as zipped:
         check(zipped, path.name)
         for entry in zipped.infolist():
-            try:
+            with reading(f'"{path.name}" is damaged at {members.shown(entry.filename)}'):
                 _unpack(zipped, entry, folder / entry.filename)
-            except LIES as error:
-                raise charm_.Invalid(
-                    f'"{path.name}" is damaged at "{entry.filename}": {error}'
-                ) from None
 
 
 def _unpack(zipped: zipfile.ZipFile, entry: zipfile.ZipInfo, target: pathlib.Path) -> None:
+    if is_link(entry):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.symlink(contents(zipped, entry).decode(errors='surrogateescape'), target)
+        return
     if entry.is_dir():
         target.mkdir(parents=True, exist_ok=True)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    if is_link(entry):
-        os.symlink(contents(zipped, entry.filename).decode(errors='surrogateescape'), target)
-        return
     mode = entry.external_attr >> 16 if entry.create_system == 3 else 0o644
     with zipped.open(entry) as source, target.open('xb') as file:
         shutil.copyfileobj(source, file)

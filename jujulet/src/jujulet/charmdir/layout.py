@@ -18,7 +18,7 @@ import yaml
 
 from ..core import charm as charm_
 from ..core import charmcraft
-from . import archive, tree
+from . import members, tree
 from .source import MANIFEST, Source
 
 log = logging.getLogger('jujulet.charmdir')
@@ -204,11 +204,14 @@ def _dump(data: Any) -> bytes:
 
 
 def _check_links(found: Mapping[str, Content]) -> None:
-    for name, content in found.items():
-        if isinstance(content, pathlib.Path) and content.is_symlink():
-            target = os.readlink(content)
-            if not archive.stays_inside(name, target):
-                raise charm_.Invalid(
-                    f'"{content}" is a link out of the charm, to "{target}": a charm must hold all that it '
-                    'needs, so copy it'
-                )
+    links = {
+        name: os.readlink(content)
+        for name, content in found.items()
+        if isinstance(content, pathlib.Path) and content.is_symlink()
+    }
+    for name, target in links.items():
+        if not members.stays_inside(name, target, links):
+            raise charm_.Invalid(
+                f'"{found[name]}" is a link out of the charm, to "{target}": a charm must hold all that it '
+                'needs, so copy it'
+            )

@@ -189,19 +189,16 @@ _GIT_S = 2.0
 
 
 def _packed(path: pathlib.Path) -> Source:
-    try:
-        with zipfile.ZipFile(path) as zipped:
-            archive.check(zipped, path.name)
-            names = set(zipped.namelist())
+    why = 'damaged' if zipfile.is_zipfile(path) else 'not a zip file'
+    with archive.reading(f'"{path}" is not a charm: {why}'), zipfile.ZipFile(path) as zipped:
+        archive.check(zipped, path.name)
+        names = set(zipped.namelist())
 
-            def contents(name: str) -> bytes | None:
-                return archive.contents(zipped, name) if name in names else None
+        def contents(name: str) -> bytes | None:
+            return archive.contents(zipped, name) if name in names else None
 
-            if 'metadata.yaml' not in names:
-                raise charm_.Invalid(f'"{path}" is not a charm: it has no metadata.yaml')
-            files = _files(contents)
-            charm = charmparse.parse(files, version=_version(contents))
-    except archive.LIES as error:
-        said = f'damaged: {error}' if zipfile.is_zipfile(path) else 'not a zip file'
-        raise charm_.Invalid(f'"{path}" is not a charm: {said}') from None
+        if 'metadata.yaml' not in names:
+            raise charm_.Invalid(f'"{path}" is not a charm: it has no metadata.yaml')
+        files = _files(contents)
+        charm = charmparse.parse(files, version=_version(contents))
     return Source(path, True, charm, files)

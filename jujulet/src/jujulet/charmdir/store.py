@@ -21,7 +21,7 @@ from .source import PROFILE, Source, find
 log = logging.getLogger('jujulet.charmdir')
 
 _COMPILED = re.compile(r'\.(?:cpython-|cp)(\d)(\d+)(?:-[^/]*)?\.so$')
-_SITE = re.compile(r'(?:^|/)venv/lib/python(\d+\.\d+)/site-packages(?:/|$)')
+_SITE = re.compile(r'^venv/lib/python(\d+\.\d+)/site-packages(?:/|$)')
 
 
 def load(
@@ -163,8 +163,9 @@ def _suit(
             f'{"this host" if here else base} has Python {python}: deploy its folder instead, or pack it for '
             f'{"what this host runs" if here else base}, or use --force'
         )
-    if sites and python not in sites:
-        (folder / 'venv' / 'lib' / f'python{python}').symlink_to(f'python{sorted(sites)[0]}')
+    link = folder / 'venv' / 'lib' / f'python{python}'
+    if sites and python not in sites and not os.path.lexists(link):
+        link.symlink_to(f'python{sorted(sites)[0]}')
 
 
 def resources(
