@@ -7,16 +7,12 @@ from __future__ import annotations
 
 _WHY = {
     'one user and one controller are all there is here': (
-        'add-user change-user-password disable-user enable-user grant grant-cloud register remove-user revoke '
+        'add-user change-user-password disable-user enable-user grant-cloud register remove-user '
         'revoke-cloud show-user unregister migrate enable-ha enable-destroy-controller controller-config dashboard '
-        'upgrade-controller upgrade-model sync-agent-binary disable-command enable-command disabled-commands '
-        'list-disabled-commands'
+        'upgrade-controller upgrade-model sync-agent-binary'
     ),
     'the controller goes with its models: juju destroy-model NAME, then jujulet controller stop': (
         'destroy-controller kill-controller'
-    ),
-    'models have no defaults in common here: give juju add-model NAME --config KEY=VALUE': (
-        'model-defaults model-default'
     ),
     'here are no Kubernetes clouds': 'add-k8s remove-k8s update-k8s scale-application',
     'juju info NAME says what there is of a charm, juju resources APP what an application has': (
@@ -26,17 +22,15 @@ _WHY = {
         'create-backup download-backup'
     ),
     'clouds are localhost and processes, and need no credentials': (
-        'autoload-credentials show-credential show-credentials set-credential default-region update-public-clouds'
+        'autoload-credentials set-credential default-region update-public-clouds'
     ),
-    'pools of storage are rootfs, tmpfs and loop': (
-        'create-storage-pool update-storage-pool remove-storage-pool import-filesystem'
-    ),
+    'storage lives on its machine here: there is none elsewhere to take in': 'import-filesystem',
     'secrets are kept in the model itself': (
         'add-secret-backend list-secret-backends model-secret-backend remove-secret-backend secret-backends '
         'show-secret-backend update-secret-backend'
     ),
     'a space is made with its subnets (juju add-space NAME CIDR ...) and keeps them': (
-        'move-to-space rename-space'
+        'move-to-space'
     ),
     'no firewall is set up: juju expose records what would be open': (
         'firewall-rules list-firewall-rules set-firewall-rule'

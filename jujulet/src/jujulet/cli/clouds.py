@@ -123,6 +123,36 @@ def _credentials(call: Call) -> None:
     call.show(value, lambda colour: table.render(('Cloud', 'Credentials'), rows, colour=colour))
 
 
+def _show_credential(call: Call) -> None:
+    """Source: cmd/juju/cloud/showcredential.go of Juju 3.6."""
+    home.check_controller(call['controller'])
+    if len(call.args) == 1:
+        raise command.usage_error('both cloud and credential name are needed')
+    if len(call.args) > 2:
+        raise command.usage_error('only cloud and credential names are supported')
+    kept: dict[str, dict[str, Any]] = home.read().get('credentials', {})
+    cloud, name = (*call.args, '', '')[:2]
+    if cloud and cloud not in kept:
+        call.say(
+            f'client credential content lookup failed: client credentials for cloud "{cloud}" not found'
+        )
+    found = {
+        c: {n: _content(v, call['show-secrets']) for n, v in names.items() if name in ('', n)}
+        for c, names in sorted(kept.items())
+        if cloud in ('', c)
+    }
+    found = {c: names for c, names in found.items() if names}
+    if not found:
+        call.say('No credentials from this client or from a controller to display.')
+        return
+    call.show({'client-credentials': found})
+
+
+def _content(credential: dict[str, Any], secrets: bool) -> dict[str, Any]:
+    value = _credential(credential, secrets)
+    return {'content': {'auth-type': value['auth-type'], **value['details']}}
+
+
 _SECRET = re.compile(r'password|secret|token|key$|credential|certificate|passphrase')
 _NOT_SECRET = frozenset({'access-key'})
 
@@ -275,6 +305,19 @@ COMMANDS = (
         '<cloud name> <credential name>',
         flags=(*_WHERE, command.FORCE),
         needs=(*_CLOUD, 'credential name is required'),
+        model=False,
+    ),
+    Command(
+        'show-credential',
+        _show_credential,
+        'Shows credential information stored either on this client or on a controller.',
+        '[<cloud name> <credential name>]',
+        flags=(
+            *_WHERE,
+            Flag(('show-secrets',), 'bool', help='Display credential secret attributes'),
+        ),
+        most=None,
+        formats=('yaml',),
         model=False,
     ),
     Command(

@@ -30,15 +30,16 @@ _MODULES = {
     'secrets': (
         'secrets add-secret show-secret update-secret remove-secret grant-secret revoke-secret'
     ),
-    'storage': (
-        'storage show-storage add-storage attach-storage detach-storage remove-storage '
-        'storage-pools'
-    ),
-    'spaces': 'spaces add-space remove-space show-space reload-spaces',
+    'storage': ('storage show-storage add-storage attach-storage detach-storage remove-storage'),
+    'pools': 'create-storage-pool update-storage-pool remove-storage-pool storage-pools',
+    'blocking': 'disable-command enable-command disabled-commands',
+    'defaults': 'model-defaults',
+    'access': 'grant revoke',
+    'spaces': 'spaces add-space remove-space show-space rename-space subnets reload-spaces',
     'offers': 'offer offers find-offers show-offer remove-offer consume remove-saas',
     'clouds': (
         'clouds show-cloud add-cloud update-cloud remove-cloud credentials add-credential '
-        'update-credential remove-credential default-credential regions'
+        'update-credential remove-credential show-credential default-credential regions'
     ),
     'controllers': 'controllers show-controller bootstrap whoami users login logout version',
     'keys': 'ssh-keys add-ssh-key remove-ssh-key',
@@ -64,6 +65,10 @@ ALIASES = {
     'list-actions': 'actions',
     'list-operations': 'operations',
     'list-secrets': 'secrets',
+    'list-subnets': 'subnets',
+    'list-disabled-commands': 'disabled-commands',
+    'model-default': 'model-defaults',
+    'show-credentials': 'show-credential',
     'list-storage': 'storage',
     'list-storage-pools': 'storage-pools',
     'list-spaces': 'spaces',

@@ -27,6 +27,7 @@ constraints keystone
 consume admin/other.mysql
 controller stop
 controllers
+create-storage-pool fast rootfs tier=one
 credentials
 debug-code app/0
 debug-hooks app/0
@@ -36,14 +37,18 @@ deploy ./charms/keystone --base debian@12 --config debug=true
 destroy-model test --no-prompt
 detach-storage files/0
 diff-bundle ./bundle.yaml --overlay more.yaml
+disable-command remove-object "Ask first."
+disabled-commands
 doctor
 download postgresql --channel 14/stable
+enable-command remove-object
 env
 exec --unit keystone/0 -- systemctl status apache2
 export-bundle --filename model.yaml
 expose keystone
 find database --type charm
 find-offers --interface mysql
+grant joe read test
 grant-secret api-key keystone
 help-action-commands action-set
 help-hook-commands relation-get
@@ -55,6 +60,7 @@ logout
 machines
 model-config update-status-hook-interval=1m
 model-constraints
+model-defaults update-status-hook-interval=1m
 models
 offer mysql:shared-db
 offers
@@ -75,12 +81,15 @@ remove-secret api-key
 remove-space dmz
 remove-ssh-key me@here
 remove-storage files/0
+remove-storage-pool fast
 remove-unit keystone/2 --no-prompt
+rename-space dmz edge
 resolved keystone/0
 resources app
 restore before-upgrade.db
 resume-relation 5
 retry-provisioning 3
+revoke joe read test
 revoke-secret api-key keystone
 run keystone/leader pause
 scp keystone/0:/var/log/syslog .
@@ -92,6 +101,7 @@ show-action keystone pause
 show-application keystone
 show-cloud localhost
 show-controller
+show-credential localhost default --show-secrets
 show-machine 0
 show-model
 show-offer mysql
@@ -108,6 +118,7 @@ ssh-keys
 status --watch 1s
 storage
 storage-pools
+subnets --space alpha
 suspend-relation 5
 switch test
 trust app
@@ -115,6 +126,7 @@ unexpose keystone
 update-cloud mine --file cloud.yaml
 update-credential localhost default --file credentials.yaml
 update-secret api-key token=91c2
+update-storage-pool fast tier=two
 upgrade-machine 0
 users
 version

@@ -15,12 +15,18 @@ from .command import Call, Command, Flag
 
 
 def _add_model(call: Call) -> None:
+    from ..core import modeldefaults
+
     home.check_controller(call['controller'])
     name = call.args[0]
-    config = _config_values(call['config'])
     # The user's environment, not that of the daemon, which may have been started long ago.
     given = call.args[1] if len(call.args) > 1 else os.environ.get('JUJULET_CLOUD', '')
     cloud = given.partition('/')[0]
+    defaults = home.read().get('model-defaults', {})
+    config = {
+        **modeldefaults.inherited(defaults, cloud or 'localhost'),
+        **config_values(call['config']),
+    }
     made = call.controller.ask('add-model', name=name, cloud=cloud, config=config)
     if not call['no-switch']:
         home.remember('model', f'{home.USER}/{made["name"]}')
@@ -30,7 +36,7 @@ def _add_model(call: Call) -> None:
     )
 
 
-def _config_values(words: tuple[str, ...]) -> dict[str, Any]:
+def config_values(words: tuple[str, ...]) -> dict[str, Any]:
     """``--config``: ``k=v``, or a YAML file of such."""
     values: dict[str, Any] = {}
     for word in words:
@@ -86,7 +92,7 @@ def _switch(call: Call) -> None:
     if target.endswith(':') or name in home.controllers():
         call.say(f'{home.CONTROLLER} (controller)')
         return
-    found = _find(call, name)
+    found = find(call, name)
     focus = f'{found["owner"]}/{found["name"]}'
     with home.editing() as kept:
         kept.update(previous=current, model=focus)
@@ -97,7 +103,7 @@ def _switch(call: Call) -> None:
     )
 
 
-def _find(call: Call, text: str) -> dict[str, Any]:
+def find(call: Call, text: str) -> dict[str, Any]:
     """The model that ``[user/]name`` or a UUID means. Raises ``model.Refused``."""
     owner, _, name = text.rpartition('/')
     for candidate in call.controller.ask('models'):
@@ -127,7 +133,7 @@ def _destroy_model(call: Call) -> None:
         raise command.usage_error(
             '--destroy-storage and --release-storage cannot both be specified'
         )
-    found = _find(call, name)
+    found = find(call, name)
     call.confirm(
         f'This will destroy the model {found["name"]} and all that is in it.\n'
         f'To continue, enter the name of the model to be destroyed: ',
@@ -176,10 +182,42 @@ def _model_config(call: Call) -> None:
     if options or reset:
         if wanted:
             raise command.usage_error('cannot set and retrieve model values simultaneously')
-        call.change(requests.SetModelConfig(options=options, reset=reset))
+        call.change(_settings(call, options, reset))
         return
-    values = modelsettings.shown(call.fetch_model())
+    values = _with_sources(modelsettings.shown(model := call.fetch_model()), model)
     _show_settings(call, values, wanted)
+
+
+def _settings(
+    call: Call, options: dict[str, Any], reset: tuple[str, ...]
+) -> requests.SetModelConfig:
+    """What is reset goes back to the default that ``juju model-defaults`` has, if it has one."""
+    from ..core import modeldefaults
+
+    kept = home.read().get('model-defaults', {})
+    if kept and reset:
+        inherited = modeldefaults.inherited(kept, _cloud(call.fetch_model()))
+        back = {name: inherited[name] for name in reset if name in inherited}
+        options = {**back, **options}
+        reset = tuple(name for name in reset if name not in back)
+    return requests.SetModelConfig(options=options, reset=reset)
+
+
+def _with_sources(values: dict[str, Any], model: model_.Model) -> dict[str, Any]:
+    from ..core import modeldefaults
+
+    kept = home.read().get('model-defaults', {})
+    cloud = _cloud(model)
+    return {
+        name: {**v, 'Source': modeldefaults.source(kept, cloud, name, v['Value'])}
+        if v['Source'] == 'model'
+        else v
+        for name, v in values.items()
+    }
+
+
+def _cloud(model: model_.Model) -> str:
+    return 'processes' if model.machines_kind == 'process' else 'localhost'
 
 
 def _show_settings(call: Call, values: Mapping[str, Any], wanted: list[str]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..core import listings, requests
+import re
+
+from ..core import gnuflag, listings, requests
 from ..core import model as model_
 from . import command
 from .command import Call, Command, Flag
@@ -26,6 +28,39 @@ def _add(call: Call) -> None:
 def _remove(call: Call) -> None:
     call.change(requests.RemoveSpace(name=call.args[0]))
     call.say(f'removed space "{call.args[0]}"')
+
+
+def _rename(call: Call) -> None:
+    old, new = call.args
+    call.change(requests.RenameSpace(name=old, new=new))
+    call.say(f'renamed space "{old}" to "{new}"')
+
+
+def _subnets(call: Call) -> None:
+    """Source: cmd/juju/subnet/list.go of Juju 3.6."""
+    spaces = listings.spaces(call.fetch_model())['spaces']
+    if call['space'] and not re.fullmatch(r'[a-z0-9]+(-[a-z0-9]+)*', call['space']):
+        raise command.usage_error(f'{gnuflag.quote(call["space"])} is not a valid space name')
+    value = {
+        cidr: {
+            'type': subnet['type'],
+            'status': subnet['status'],
+            'space': space['name'],
+            'zones': subnet['zones'],
+        }
+        for space in spaces
+        for cidr, subnet in space['subnets'].items()
+        if call['space'] in ('', space['name']) and call['zone'] in ('', *subnet['zones'])
+    }
+    if not value:
+        filtered = call['space'] or call['zone']
+        call.say(
+            'No subnets found matching requested criteria.'
+            if filtered
+            else 'No subnets to display.'
+        )
+        return
+    call.show({'subnets': value})
 
 
 def _reload(call: Call) -> None:
@@ -68,6 +103,27 @@ COMMANDS = (
         '<name>',
         flags=(command.FORCE, command.NO_PROMPT),
         needs=('space name is required',),
+    ),
+    Command(
+        'rename-space',
+        _rename,
+        'Rename a network space.',
+        '<old-name> <new-name>',
+        needs=(
+            'invalid arguments specified: old-name is required',
+            'invalid arguments specified: new-name is required',
+        ),
+        details='What is bound to it goes on being so; its network and all addresses stay.\n',
+    ),
+    Command(
+        'subnets',
+        _subnets,
+        'List subnets known to Juju.',
+        flags=(
+            Flag(('space',), help='Filter results by space name'),
+            Flag(('zone',), help='Filter results by zone name'),
+        ),
+        formats=('yaml', 'json'),
     ),
     Command(
         'reload-spaces',

@@ -59,12 +59,6 @@ def _remove(call: Call) -> None:
         call.say(f'removing {id_}')
 
 
-def _pools(call: Call) -> None:
-    value = {name: {'provider': name} for name in ('loop', 'rootfs', 'tmpfs')}
-    rows = ''.join(f'{name:<6}  {name}\n' for name in value)
-    call.show(value, lambda _: 'Name    Provider\n' + rows)
-
-
 _SHOWN = ('tabular', 'json', 'yaml')
 _ID = ('no storage IDs specified',)
 
@@ -126,5 +120,4 @@ COMMANDS = (
         needs=_ID,
         most=None,
     ),
-    Command('storage-pools', _pools, 'List storage pools.', most=None, formats=_SHOWN),
 )

@@ -244,6 +244,15 @@ class Storage:
 
 
 @dataclasses.dataclass(frozen=True)
+class Pool:
+    """A pool of storage that the user has named."""
+
+    provider: str
+    """One of ``modelconfig.POOLS``."""
+    attributes: Mapping[str, Any] = dataclasses.field(default_factory=frozen_map)
+
+
+@dataclasses.dataclass(frozen=True)
 class Task:
     """One run of an action or command on one unit or machine."""
 
@@ -330,11 +339,14 @@ class Model:
     relations: Mapping[int, Relation] = dataclasses.field(default_factory=frozen_map)
     secrets: Mapping[str, Secret] = dataclasses.field(default_factory=frozen_map)
     storage: Mapping[str, Storage] = dataclasses.field(default_factory=frozen_map)
+    pools: Mapping[str, Pool] = dataclasses.field(default_factory=frozen_map)
     operations: Mapping[str, Operation] = dataclasses.field(default_factory=frozen_map)
     tasks: Mapping[str, Task] = dataclasses.field(default_factory=frozen_map)
     offers: Mapping[str, Offer] = dataclasses.field(default_factory=frozen_map)
     remotes: Mapping[str, RemoteApplication] = dataclasses.field(default_factory=frozen_map)
     ssh_keys: tuple[str, ...] = ()
+    blocks: Mapping[str, str] = dataclasses.field(default_factory=frozen_map)
+    """Sets of commands that are disabled (see ``core.blocks``), each with what the user said of it."""
     sequences: Mapping[str, int] = dataclasses.field(default_factory=frozen_map)
     """Next number of each kind: machine, relation, task, secret, storage, charm:<name>."""
     indexes: Indexes = dataclasses.field(default_factory=Indexes, compare=False, repr=False)

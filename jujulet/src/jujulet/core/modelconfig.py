@@ -179,8 +179,8 @@ def _base(_model: Model, _name: str, value: str) -> None:
         raise Refused(f'invalid default base "{value}": {error}') from None
 
 
-def _pool(_model: Model, _name: str, value: str) -> None:
-    if value and value not in POOLS:
+def _pool(model: Model, _name: str, value: str) -> None:
+    if value and value not in POOLS and value not in model.pools:
         raise Refused(f'pool "{value}" not found')
 
 

@@ -45,6 +45,48 @@ class RemoveSpace:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class RenameSpace:
+    """``juju rename-space``."""
+
+    name: str
+    new: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SwitchBlock:
+    """``juju disable-command`` and, with ``on`` false, ``juju enable-command``; kinds are in ``core.blocks``."""
+
+    kind: str
+    on: bool
+    message: str = ''
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CreatePool:
+    """``juju create-storage-pool``."""
+
+    name: str
+    provider: str
+    attributes: Strings = dataclasses.field(default_factory=empty)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class UpdatePool:
+    """``juju update-storage-pool``; an empty provider is the one that the pool has."""
+
+    name: str
+    provider: str = ''
+    attributes: Strings = dataclasses.field(default_factory=empty)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RemovePool:
+    """``juju remove-storage-pool``."""
+
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class AddMachine:
     """``juju add-machine``. Answer: ``{"machines": [ids]}``."""
 

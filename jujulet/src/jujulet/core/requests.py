@@ -18,16 +18,21 @@ from .modelrequests import AddRemote as AddRemote
 from .modelrequests import AddSecret as AddSecret
 from .modelrequests import AddSpace as AddSpace
 from .modelrequests import Anything, Strings, empty
+from .modelrequests import CreatePool as CreatePool
 from .modelrequests import DestroyModel as DestroyModel
 from .modelrequests import GrantSecret as GrantSecret
 from .modelrequests import RemoveMachine as RemoveMachine
 from .modelrequests import RemoveOffer as RemoveOffer
+from .modelrequests import RemovePool as RemovePool
 from .modelrequests import RemoveRemote as RemoveRemote
 from .modelrequests import RemoveSecret as RemoveSecret
 from .modelrequests import RemoveSpace as RemoveSpace
+from .modelrequests import RenameSpace as RenameSpace
 from .modelrequests import RetryProvisioning as RetryProvisioning
 from .modelrequests import SetModelConfig as SetModelConfig
 from .modelrequests import SetSshKeys as SetSshKeys
+from .modelrequests import SwitchBlock as SwitchBlock
+from .modelrequests import UpdatePool as UpdatePool
 from .modelrequests import UpdateSecret as UpdateSecret
 
 
@@ -289,6 +294,11 @@ Request = (
     | Bind
     | AddSpace
     | RemoveSpace
+    | RenameSpace
+    | SwitchBlock
+    | CreatePool
+    | UpdatePool
+    | RemovePool
     | AddMachine
     | RemoveMachine
     | RetryProvisioning

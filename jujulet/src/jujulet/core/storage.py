@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from . import edit, modelconfig
@@ -22,26 +22,35 @@ _SIZE = re.compile(r'(\d+(?:\.\d+)?)([MGTPEZY])(i?B)?')
 _SCALE = {letter: 1024**power for power, letter in enumerate('MGTPEZY')}
 
 
-def default_pools(model: Model) -> dict[str, str]:
-    """By kind of storage: the pool of what names none. Source: ``storage-default-*-source`` of environs/config."""
+@dataclasses.dataclass(frozen=True)
+class Pools:
+    """The pools that a model has, and which is taken by what names none."""
+
+    defaults: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """By kind of storage."""
+    names: Collection[str] = POOLS
+
+
+def pools(model: Model) -> Pools:
+    """Those of a model. Source: ``storage-default-*-source`` of environs/config."""
     named = {
         kind: str(modelconfig.get(model, f'storage-default-{source}-source'))
         for kind, source in (('filesystem', 'filesystem'), ('block', 'block'))
     }
-    return {kind: pool or POOLS[0] for kind, pool in named.items()}
+    defaults = {kind: pool or POOLS[0] for kind, pool in named.items()}
+    return Pools(defaults, {*POOLS, *model.pools})
 
 
-def directive(
-    meta: StorageMeta, text: str, pools: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+def directive(meta: StorageMeta, text: str, pools: Pools | None = None) -> dict[str, Any]:
     """``pool,size,count`` in any order → all three. Raises Refused.
 
     Without a count it is one if there is a size, else what the charm needs; without a size what the charm needs, else
-    1 GiB; without a pool that of *pools* by kind. Source: ``ParseConstraints`` of storage/constraints.go and
+    1 GiB; without a pool the default of *pools*. Source: ``ParseConstraints`` of storage/constraints.go and
     ``storageConstraintsWithDefaults`` of state/storage.go.
     """
+    pools = pools or Pools()
     out: dict[str, Any] = {
-        'pool': (pools or {}).get(meta.kind, POOLS[0]),
+        'pool': pools.defaults.get(meta.kind, POOLS[0]),
         'size': meta.minimum_size or DEFAULT_SIZE,
         'count': 0,
     }
@@ -55,7 +64,7 @@ def directive(
         elif size:
             sized = True
             out['size'] = int(float(size[1]) * _SCALE[size[2]])
-        elif word in POOLS:
+        elif word in pools.names:
             out['pool'] = word
         else:
             raise Refused(f'pool "{word}" not found')
@@ -82,7 +91,7 @@ def _check(meta: StorageMeta, found: Mapping[str, Any]) -> None:
 
 
 def directives(
-    charm: Charm, texts: Mapping[str, str], pools: Mapping[str, str] | None = None
+    charm: Charm, texts: Mapping[str, str], pools: Pools | None = None
 ) -> dict[str, dict[str, Any]]:
     """Directives of all storage of a charm, those of the user first. Raises Refused."""
     for name in texts:

@@ -18,6 +18,8 @@ class Space:
     subnet4: str
     """IPv4 subnet in CIDR form; the gateway is its first host."""
     subnet6: str = ''
+    network: str = ''
+    """What its network is called after where that is another name than its own: one that it had before."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -72,6 +72,11 @@ def network_name(uuid: str, space: str) -> str:
     return f'jujulet-{short(uuid)}-{space}'
 
 
+def network_of(uuid: str, space: model.Space) -> str:
+    """The name of a space's network, which it keeps when the space is renamed."""
+    return network_name(uuid, space.network or space.name)
+
+
 def podman(host: Host) -> tuple[str, ...]:
     """Start of every command line that makes or starts something."""
     manager = ('--cgroup-manager=cgroupfs',) if host.cgroupfs else ()
@@ -87,23 +92,26 @@ def create_network(
     network goes, and the next one whose bridge gets that name is cut off. Our own rules keep spaces apart on both.
     """
     apart = () if backend == 'cni' else ('--opt=isolate=true',)
+    four = (f'--subnet={space.subnet4}',) if space.subnet4 else ()
     six = ('--ipv6', f'--subnet={space.subnet6}') if space.subnet6 else ()
     return (
         *('podman', 'network', 'create', '--driver=bridge', *apart, '--disable-dns'),
-        *(f'--subnet={space.subnet4}', *six),
+        *(*four, *six),
         *(f'--label={name}={value}' for name, value in labels.items()),
-        network_name(uuid, space.name),
+        network_of(uuid, space),
     )
 
 
-def network(uuid: str, address: model.Address, interface: str) -> str:
+def network(name: str, address: model.Address, interface: str) -> str:
     """One ``--network`` of a machine, with its static addresses; without a name, podman numbers them by chance."""
-    said = [f'interface_name={interface}', f'ip={address.ipv4}']
+    said = [f'interface_name={interface}']
+    if address.ipv4:
+        said.append(f'ip={address.ipv4}')
     if address.ipv6:
         said.append(f'ip6={address.ipv6}')
     if address.mac:
         said.append(f'mac={address.mac}')
-    return f'--network={network_name(uuid, address.space)}:{",".join(said)}'
+    return f'--network={name}:{",".join(said)}'
 
 
 def limits(constraints: Mapping[str, object]) -> tuple[str, ...]:
@@ -133,7 +141,9 @@ def run_machine(
     """Make a machine's container and start it; *nodes* are its devices, by their path in the machine."""
     names = container_name(spec.model, spec.id)
     networks = [
-        network(spec.model, address, model.interface(number))
+        network(
+            network_of(spec.model, spec.spaces[address.space]), address, model.interface(number)
+        )
         for number, address in enumerate(spec.addresses)
     ]
     return (

@@ -29,7 +29,7 @@ class Networks:
         Raises:
             MachineError: the subnet is in use, podman refused, or spaces cannot be kept apart.
         """
-        name = commands.network_name(uuid, space.name)
+        name = commands.network_of(uuid, space)
         async with self._locks.setdefault(name, asyncio.Lock()):
             if name in self._there:
                 if not await isolation.in_force(self._bridges):  # Somebody flushed the firewall.
@@ -57,7 +57,8 @@ class Networks:
         seen: dict[str, Any] = json.loads(await run(['podman', 'network', 'inspect', name]))[0]
         labels: dict[str, str] = seen.get('labels') or {}
         subnets = {s.get('subnet') for s in seen.get('subnets', [])}
-        return labels.get('jujulet.state') == self.token and space.subnet4 in subnets
+        wanted = {s for s in (space.subnet4, space.subnet6) if s}
+        return labels.get('jujulet.state') == self.token and wanted <= subnets
 
     async def remove(self, uuid: str = '', *, but: frozenset[str] = frozenset()) -> None:
         """Remove the networks of a model, or of all models *but* those; idempotent."""
@@ -116,7 +117,7 @@ async def backend() -> str:
 
 def _why(space: model.Space, failed: Failed) -> str:
     reason = failed.stderr.strip().removeprefix('Error: ')
-    text = f'network of space {space.name} ({space.subnet4}) could not be made: {reason}'
+    text = f'network of space {space.name} ({space.subnet4 or space.subnet6}) could not be made: {reason}'
     if 'already used' in reason or 'conflict' in reason:
         text += f'. Give the space another subnet: juju add-space {space.name} CIDR'
     elif 'netavark' in reason or 'network backend' in reason:

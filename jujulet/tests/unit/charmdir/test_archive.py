@@ -9,6 +9,7 @@ import stat
 import struct
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 
 import pytest
 
@@ -134,9 +135,13 @@ def test_an_archive_that_would_write_elsewhere_or_nowhere_is_refused_by_the_name
         path = packed(tmp_path / 'a.charm', *entries)
     out = tmp_path / 'out'
     out.mkdir()
-    for attempt in (source.find, lambda p: archive.unpack(p, out)):  # pyright: ignore[reportUnknownVariableType, reportUnknownLambdaType]
+    attempts: tuple[Callable[[], object], ...] = (
+        lambda: source.find(path),
+        lambda: archive.unpack(path, out),
+    )
+    for attempt in attempts:
         with pytest.raises(charm.Invalid) as refused:
-            attempt(path)  # pyright: ignore[reportUnknownArgumentType]
+            attempt()
         assert str(refused.value).startswith('"a.charm" is refused: ')
         assert said in str(refused.value)
         assert str(refused.value).isprintable()

@@ -22,6 +22,10 @@ SPEC = protocol.MachineSpec(
         model.Address('alpha', '10.0.0.2', 'fd00::2', '02:00:00:00:00:02'),
         model.Address('dmz', '10.0.1.2'),
     ),
+    spaces={
+        'alpha': model.Space('alpha', '10.0.0.0/24', 'fd00::/64'),
+        'dmz': model.Space('dmz', '10.0.1.0/24'),
+    },
     constraints={'cores': 2, 'mem': 512, 'arch': 'amd64'},
 )
 HOST = commands.Host('runc', ('NET_ADMIN',), files=20000, processes=96)
@@ -102,3 +106,21 @@ def test_every_machine_is_in_hosts_once_and_itself_first(names: dict[str, str]) 
     lines = commands.hosts(own, names.items()).splitlines()[2:]
     assert lines[0] == f'{names[own]} {own}'
     assert sorted(lines) == sorted(f'{a} {n}' for n, a in names.items())
+
+
+def test_a_space_that_was_renamed_keeps_its_network():
+    space = model.Space('edge', '10.0.1.0/24', network='dmz')
+    assert commands.create_network(UUID, space, {})[-1] == 'jujulet-3f9a01-dmz'
+    spec = dataclasses.replace(
+        SPEC, addresses=(model.Address('edge', '10.0.1.2'),), spaces={'edge': space}
+    )
+    words = commands.run_machine(HOST, spec, Path('/m/root'), Path('/r'), {})
+    assert '--network=jujulet-3f9a01-dmz:interface_name=eth0,ip=10.0.1.2' in words
+
+
+def test_a_space_of_ipv6_alone_has_a_network_without_ipv4():
+    space = model.Space('six', '', 'fd00:6::/64')
+    words = commands.create_network(UUID, space, {})
+    assert [w for w in words if w.startswith('--subnet')] == ['--subnet=fd00:6::/64']
+    said = commands.network('n', model.Address('six', '', 'fd00:6::a'), 'eth0')
+    assert said == '--network=n:interface_name=eth0,ip6=fd00:6::a'

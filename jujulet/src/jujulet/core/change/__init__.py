@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .. import blocks as blocks_
 from .. import requests, settle
 from ..model import Model, Refused
 from . import (
     actions,
     applications,
     bases,
+    blocks,
     config,
     machines,
+    pools,
     refresh,
     relations,
     remotes,
@@ -34,8 +37,10 @@ VERBS: Mapping[type, Verb] = {
         actions,
         applications,
         bases,
+        blocks,
         config,
         machines,
+        pools,
         refresh,
         relations,
         remotes,
@@ -57,6 +62,7 @@ def apply(model: Model, request: requests.Request, now: float) -> tuple[Model, R
     """
     if model.life != 'alive' and not isinstance(request, _WHILE_DYING):
         raise Refused(f'model "{model.name}" is no longer alive')
+    blocks_.check(model, request)
     after, reply = VERBS[type(request)](request, model, now)
     return settle.settle(after, now), reply
 
@@ -73,6 +79,7 @@ _WHILE_DYING = (
     requests.Resolved,
     requests.CancelTask,
     requests.SetModelConfig,
+    requests.SwitchBlock,
     requests.Run,
     requests.Exec,
 )

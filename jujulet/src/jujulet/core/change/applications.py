@@ -68,7 +68,7 @@ def deploy(request: Deploy, model: Model, now: float) -> tuple[Model, dict[str, 
         trust=request.trust if trusted is None else trusted,
         constraints=dict(request.constraints),
         bindings=bindings(model, charm, request.bindings),
-        storage=storage.directives(charm, request.storage, storage.default_pools(model)),
+        storage=storage.directives(charm, request.storage, storage.pools(model)),
         resources=resources(charm, request.resources, {}),
     )
     if request.attach_storage:

@@ -30,7 +30,7 @@ def refresh(request: Refresh, model: Model, now: float) -> tuple[Model, dict[str
         charm=charm.url,
         options=options.chosen({**kept, **options.validated(charm, request.options)}),
         resources=resources,
-        storage=_storage(charm, application, request, storage.default_pools(model)),
+        storage=_storage(charm, application, request, storage.pools(model)),
         base=_base(application, charm, request),
         trust=application.trust if request.trust is None else request.trust,
         charm_modified=application.charm_modified + (1 if changed else 0),
@@ -103,7 +103,7 @@ def _storage(
     charm: charm_.Charm,
     application: Application,
     request: Refresh,
-    pools: Mapping[str, str],
+    pools: storage.Pools,
 ) -> dict[str, Mapping[str, Any]]:
     fresh = storage.directives(charm, request.storage, pools)
     kept = {

@@ -4,28 +4,112 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from .. import addresses, edit
-from ..model import Model, Refused, Space
-from ..requests import AddSpace, Bind, RemoveSpace
+from .. import addresses, edit, gnuflag
+from ..model import Application, Machine, Model, Refused, Space
+from ..requests import AddSpace, Bind, RemoveSpace, RenameSpace
 from . import applications, found
 
 
 def add(request: AddSpace, model: Model, _now: float) -> tuple[Model, dict[str, Any]]:
     """``juju add-space``: a network of its own."""
-    if not re.fullmatch(r'[a-z0-9]+(-[a-z0-9]+)*', request.name):
-        raise Refused(f'"{request.name}" is not a valid space name', code=2)
+    _check_name(request.name)
     if request.name in model.spaces:
         raise Refused(f'cannot add space "{request.name}": space "{request.name}" already exists')
     if not request.subnet4 and not request.subnet6:
         raise Refused(f'cannot add space "{request.name}": no subnet given')
     for text in filter(None, (request.subnet4, request.subnet6)):
         _check_subnet(model, text)
-    space = Space(request.name, request.subnet4, request.subnet6)
+    network = _free_network(model, request.name)
+    space = Space(request.name, request.subnet4, request.subnet6, network)
     return dataclasses.replace(model, spaces={**model.spaces, space.name: space}), {}
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r'[a-z0-9]+(-[a-z0-9]+)*', name):
+        raise Refused(
+            f'invalid arguments specified: {gnuflag.quote(name)} is not a valid space name', code=2
+        )
+
+
+def _free_network(model: Model, name: str) -> str:
+    """What the network of a new space is called: as the space, unless one that was renamed keeps that name."""
+    taken = {s.network or s.name for s in model.spaces.values()}
+    candidates = itertools.chain([name], (f'{name}--{n}' for n in itertools.count(2)))
+    network = next(c for c in candidates if c not in taken)
+    return '' if network == name else network
+
+
+def rename(request: RenameSpace, model: Model, _now: float) -> tuple[Model, dict[str, Any]]:
+    """``juju rename-space``, with everything that names it; its network stays what it is.
+
+    Source: apiserver/facades/client/spaces/rename.go of Juju 3.6.
+    """
+    old, new = request.name, request.new
+    for name in (old, new):
+        _check_name(name)
+    if old == new:
+        raise Refused('invalid arguments specified: old-name and new-name are the same', code=2)
+    why = f'cannot rename space "{old}": '
+    if old == addresses.DEFAULT_SPACE:
+        raise Refused(f'{why}the "{old}" space cannot be renamed')
+    if new in model.spaces:
+        raise Refused(f'{why}space "{new}" already exists')
+    if old not in model.spaces:
+        raise Refused(f'{why}space "{old}" not found')
+    before = model.spaces[old]
+    space = dataclasses.replace(before, name=new, network=before.network or before.name)
+    sequences = dict(model.sequences)
+    if f'address:{old}' in sequences:
+        sequences[f'address:{new}'] = sequences.pop(f'address:{old}')
+    return dataclasses.replace(
+        model,
+        spaces={new if n == old else n: space if n == old else s for n, s in model.spaces.items()},
+        sequences=sequences,
+        constraints=_constraints(model.constraints, old, new),
+        config={
+            k: new if k == 'default-space' and v == old else v for k, v in model.config.items()
+        },
+        applications={n: _application(a, old, new) for n, a in model.applications.items()},
+        machines={n: _machine(m, old, new) for n, m in model.machines.items()},
+    ), {}
+
+
+def _application(application: Application, old: str, new: str) -> Application:
+    bindings = {e: new if s == old else s for e, s in application.bindings.items()}
+    exposed = {
+        endpoint: {**to, 'expose-to-spaces': [new if s == old else s for s in named]}
+        if (named := to.get('expose-to-spaces'))
+        else to
+        for endpoint, to in application.exposed_endpoints.items()
+    }
+    return dataclasses.replace(
+        application,
+        bindings=bindings,
+        exposed_endpoints=exposed,
+        constraints=_constraints(application.constraints, old, new),
+    )
+
+
+def _machine(machine: Machine, old: str, new: str) -> Machine:
+    there = tuple(
+        dataclasses.replace(a, space=new) if a.space == old else a for a in machine.addresses
+    )
+    limits = _constraints(machine.constraints, old, new)
+    return dataclasses.replace(machine, addresses=there, constraints=limits)
+
+
+def _constraints(found: Mapping[str, Any], old: str, new: str) -> Mapping[str, Any]:
+    named = found.get('spaces')
+    if not named:
+        return found
+    words = named.split(',') if isinstance(named, str) else list(named)
+    renamed = [f'{w[: len(w) - len(old)]}{new}' if w in (old, f'^{old}') else w for w in words]
+    return {**found, 'spaces': ','.join(renamed) if isinstance(named, str) else renamed}
 
 
 def _check_subnet(model: Model, text: str) -> None:
@@ -63,4 +147,4 @@ def bind(request: Bind, model: Model, _now: float) -> tuple[Model, dict[str, Any
     return addresses.rebound(model, dataclasses.replace(application, bindings=after)), {}
 
 
-VERBS: Mapping[type, Any] = {AddSpace: add, RemoveSpace: remove, Bind: bind}
+VERBS: Mapping[type, Any] = {AddSpace: add, RemoveSpace: remove, RenameSpace: rename, Bind: bind}

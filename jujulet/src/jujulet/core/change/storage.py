@@ -25,7 +25,7 @@ def add(request: AddStorage, model: Model, now: float) -> tuple[Model, dict[str,
     directive = storage_.directive(
         dataclasses.replace(loose, maximum=-1),
         request.directive,
-        storage_.default_pools(model),
+        storage_.pools(model),
     )
     have = sum(1 for s in storage_.of_unit(model, unit.name) if s.name == meta.name)
     total = have + directive['count']
