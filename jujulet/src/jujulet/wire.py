@@ -37,6 +37,12 @@ class Incoming:
     """Empty when the client runs outside of a hook (``juju-exec``)."""
     call: context_.Call
 
+    @property
+    def size(self) -> int:
+        """Bytes that the client has handed over: words, input, files."""
+        files = sum(map(len, self.call.files.values()))
+        return sum(map(len, self.call.argv)) + len(self.call.stdin or b'') + files
+
 
 def length(header: bytes) -> int:
     """Bytes that follow a header of :data:`HEADER` bytes. Raises Malformed when they are too many."""
@@ -107,7 +113,7 @@ def encode_result(result: context_.Result) -> bytes:
 
 def encode_error(message: str, code: int = 1) -> bytes:
     """A ``done`` that says nothing but ``ERROR`` and *message*."""
-    return encode(b'done', str(code).encode(), b'', f'ERROR {message}\n'.encode(), b'')
+    return encode(b'done', str(code).encode(), b'', _bytes(f'ERROR {message}\n'), b'')
 
 
 async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Incoming | None:

@@ -90,3 +90,14 @@ def test_a_client_that_leaves_in_the_middle_is_no_error() -> None:
 
     for cut in (0, 2, 9, len(whole)):
         assert asyncio.run(receive(whole[:cut])) is None
+
+
+def test_an_error_about_bytes_that_are_no_text_reaches_the_client() -> None:
+    incoming = wire.read_call(wire.encode(b'call', b'\xff', b'is-leader')[wire.HEADER :])
+    said = wire.encode_error(f'unknown context id "{incoming.context_id}"')
+    assert wire.decode(said[wire.HEADER :])[3] == b'ERROR unknown context id "\xff"\n'
+
+
+def test_a_call_is_as_large_as_what_its_client_handed_over() -> None:
+    call = context_.Call(('ab', 'c'), b'1234', {'f': b'56789'})
+    assert wire.Incoming('x', call).size == 3 + 4 + 5

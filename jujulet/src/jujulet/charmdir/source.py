@@ -60,6 +60,7 @@ def load_yaml(text: bytes, name: str, *, plain: bool = False) -> Any:
     """
     kind = 'BaseLoader' if plain else 'SafeLoader'
     try:
+        yamltext.shallow(text)
         loader: Any = getattr(yaml, f'C{kind}', getattr(yaml, kind))(text)
         try:
             root = loader.get_single_node()

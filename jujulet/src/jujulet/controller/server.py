@@ -51,7 +51,12 @@ class Server:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            line = await reader.readline()
+            try:
+                line = await reader.readline()
+            except ValueError:  # So says asyncio of what is longer than its limit.
+                said = f'a question of more than {LINE_LIMIT >> 20} MiB is not taken'
+                writer.write(json.dumps({'refused': said, 'code': 1}).encode() + b'\n')
+                line = b''
             if line:
                 await self._reply_while_connected(line, reader, writer)
         with contextlib.suppress(ConnectionError):

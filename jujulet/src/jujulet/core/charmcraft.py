@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from . import bases as bases_
 from . import charm as charm_
-from . import charmparse
+from . import findings
 
 METADATA = (
     'name', 'title', 'summary', 'description', 'assumes', 'containers', 'devices', 'display-name',
@@ -85,7 +85,7 @@ def split(data: Any, *, file: str = 'charmcraft.yaml') -> Project:
     found = {str(k): v for k, v in cast('dict[Any, Any]', data).items()}
     known = (*METADATA, *_OTHERS)
     problems = [
-        f'{file}: unknown key "{key}"{charmparse.near(key, known)}'
+        f'{file}: unknown key "{key}"{findings.near(key, known)}'
         for key in found
         if key not in known
     ]
@@ -145,7 +145,7 @@ def _part(name: str, raw: dict[str, Any], file: str, problems: list[str]) -> Par
     if plugin in _REFUSED:
         problems.append(f'{file}: parts.{name}: {_REFUSED[plugin]}')
     elif plugin not in PLUGINS:
-        hint = charmparse.near(plugin, PLUGINS) if plugin else ''
+        hint = findings.near(plugin, PLUGINS) if plugin else ''
         problems.append(
             f'{file}: parts.{name}: plugin "{plugin}" is not supported, {", ".join(PLUGINS)} are{hint}; '
             'or pack the charm with charmcraft and deploy the .charm file'

@@ -7,20 +7,24 @@ All problems are found at once, each with its file and what would be right. Sour
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, cast
 
 from . import bases as bases_
 from . import charm as charm_
-from . import lxdprofile
+from . import findings, lxdprofile
 
 Role = Literal['provider', 'requirer', 'peer']
 
 _NAME = re.compile(r'[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*')
 _ACTION = re.compile(r'[a-z](?:[a-z0-9-]*[a-z0-9])?')
 _OPTION = re.compile(r'[A-Za-z][A-Za-z0-9_.-]*')
+_ENDPOINT = re.compile(r'[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]+)*')
+_RESOURCE = re.compile(r'[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9])?')
+_LOCATION = re.compile(r'(?:/(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+)+/?')
+MOST_INSTANCES = 1000
+"""Of storage, that every unit of a charm must have."""
 _ROLES: dict[str, Role] = {'provides': 'provider', 'requires': 'requirer', 'peers': 'peer'}
 _TYPES: dict[str, tuple[type, ...]] = {
     'string': (str,),
@@ -30,42 +34,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     'secret': (str,),
 }
 _JSON_TYPES = ('string', 'integer', 'number', 'boolean', 'array', 'object', 'null')
-
-
-class _Findings:
-    """Problems found so far, and how to look into YAML of any shape without falling over it."""
-
-    def __init__(self) -> None:
-        self.problems: list[str] = []
-
-    def add(self, file: str, where: str, problem: str) -> None:
-        self.problems.append(f'{file}: {where}: {problem}' if where else f'{file}: {problem}')
-
-    def mapping(self, value: Any, file: str, where: str) -> dict[str, Any]:
-        """*value* if it is a mapping, {} for null, else a problem and {}."""
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            self.add(file, where, f'must be a mapping, not {_kind(value)}')
-            return {}
-        return {str(k): v for k, v in cast('dict[Any, Any]', value).items()}
-
-    def text(self, value: Any, file: str, where: str) -> str:
-        if value is None:
-            return ''
-        if isinstance(value, (dict, list)):
-            self.add(file, where, f'must be text, not {_kind(value)}')
-            return ''
-        return str(value)
-
-    def choice(self, value: Any, known: tuple[str, ...], file: str, where: str) -> str:
-        """*value* if it is one of *known*, else a problem and the first of them."""
-        if value not in known:
-            self.add(
-                file, where, f'"{value}" is not one of {", ".join(known)}{near(str(value), known)}'
-            )
-            return known[0]
-        return str(value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,13 +56,13 @@ def parse(files: Files, *, version: str = '', digest: str = '') -> charm_.Charm:
     Raises:
         charm.Invalid: one line a problem: file, place, what is wrong, what would be right.
     """
-    found = _Findings()
+    found = findings.Findings()
     file = files.names[0]
     meta = found.mapping(files.metadata, file, '')
     name = found.text(meta.get('name'), file, 'name')
     if not meta.get('name'):
         found.add(file, '', 'a charm needs a "name"')
-    elif not _NAME.fullmatch(name):
+    elif not _NAME.fullmatch(name) or len(name) > findings.MOST_LETTERS:
         found.add(
             file,
             'name',
@@ -110,7 +78,7 @@ def parse(files: Files, *, version: str = '', digest: str = '') -> charm_.Charm:
         version=version,
         subordinate=_truth(found, meta.get('subordinate', False), file, 'subordinate'),
         relations=_relations(found, meta, file),
-        extra_bindings=tuple(found.mapping(meta.get('extra-bindings'), file, 'extra-bindings')),
+        extra_bindings=_bindings(found, meta, file),
         options=_options(found, files.config, files.names[1]),
         actions=_actions(found, files.actions, files.names[2]),
         storage=_each(found, meta, 'storage', file, _storage),
@@ -132,7 +100,7 @@ def parse(files: Files, *, version: str = '', digest: str = '') -> charm_.Charm:
     return charm
 
 
-def _profile(found: _Findings, raw: Any) -> charm_.Profile | None:
+def _profile(found: findings.Findings, raw: Any) -> charm_.Profile | None:
     try:
         return lxdprofile.parse(raw)
     except charm_.Invalid as error:
@@ -140,34 +108,31 @@ def _profile(found: _Findings, raw: Any) -> charm_.Profile | None:
         return None
 
 
-def near(word: str, known: tuple[str, ...] | list[str]) -> str:
-    """``; did you mean "x"?`` for the nearest of *known*, or nothing."""
-    best = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f'; did you mean "{best[0]}"?' if best else ''
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, dict):
-        return 'a mapping'
-    if isinstance(value, list):
-        return 'a list'
-    return f'"{value}"'
-
-
-def _truth(found: _Findings, value: Any, file: str, where: str) -> bool:
+def _truth(found: findings.Findings, value: Any, file: str, where: str) -> bool:
     if not isinstance(value, bool):
-        found.add(file, where, f'must be true or false, not {_kind(value)}')
+        found.add(file, where, f'must be true or false, not {findings.kind_of(value)}')
         return False
     return value
 
 
+_ENDPOINT_NAMES = 'letters and digits, with "-" or "_" between them'
+
+
+def _bindings(found: findings.Findings, meta: Mapping[str, Any], file: str) -> tuple[str, ...]:
+    names = tuple(found.mapping(meta.get('extra-bindings'), file, 'extra-bindings'))
+    for name in names:
+        found.name(name, _ENDPOINT, file, 'extra-bindings', _ENDPOINT_NAMES)
+    return names
+
+
 def _relations(
-    found: _Findings, meta: Mapping[str, Any], file: str
+    found: findings.Findings, meta: Mapping[str, Any], file: str
 ) -> dict[str, charm_.RelationMeta]:
     relations: dict[str, charm_.RelationMeta] = {}
     for section, role in _ROLES.items():
         for name, raw in found.mapping(meta.get(section), file, section).items():
             where = f'{section}.{name}'
+            found.name(name, _ENDPOINT, file, section, _ENDPOINT_NAMES)
             if name in relations:
                 found.add(file, where, 'a charm cannot use one endpoint name twice')
             entry = {'interface': raw} if isinstance(raw, str) else found.mapping(raw, file, where)
@@ -196,7 +161,7 @@ def _relations(
     return relations
 
 
-def _options(found: _Findings, config: Any, file: str) -> dict[str, charm_.Option]:
+def _options(found: findings.Findings, config: Any, file: str) -> dict[str, charm_.Option]:
     outer = found.mapping(config, file, '')
     if outer and 'options' not in outer:
         found.add(file, '', 'options belong under "options:"')
@@ -227,7 +192,7 @@ def _fits(value: Any, kind: str) -> bool:
     return isinstance(value, _TYPES[kind])
 
 
-def _actions(found: _Findings, actions: Any, file: str) -> dict[str, charm_.Action]:
+def _actions(found: findings.Findings, actions: Any, file: str) -> dict[str, charm_.Action]:
     parsed: dict[str, charm_.Action] = {}
     for name, raw in found.mapping(actions, file, '').items():
         if not _ACTION.fullmatch(name):
@@ -254,23 +219,23 @@ def _actions(found: _Findings, actions: Any, file: str) -> dict[str, charm_.Acti
     return parsed
 
 
-def _schema(found: _Findings, schema: Any, file: str, where: str) -> None:
+def _schema(found: findings.Findings, schema: Any, file: str, where: str) -> None:
     """The few faults of a parameter's JSON schema that are common; the rest is jsonschema's."""
     kind = found.mapping(schema, file, where).get('type')
     if isinstance(kind, str) and kind not in _JSON_TYPES:
         better = {'int': 'integer', 'float': 'number', 'bool': 'boolean', 'str': 'string'}.get(
             kind
         )
-        hint = f'; did you mean "{better}"?' if better else near(kind, _JSON_TYPES)
+        hint = f'; did you mean "{better}"?' if better else findings.near(kind, _JSON_TYPES)
         found.add(file, f'{where}.type', f'"{kind}" is not a JSON schema type{hint}')
 
 
 def _each(
-    found: _Findings,
+    found: findings.Findings,
     meta: Mapping[str, Any],
     section: str,
     file: str,
-    read: Callable[[_Findings, str, dict[str, Any], str, str], Any],
+    read: Callable[[findings.Findings, str, dict[str, Any], str, str], Any],
 ) -> dict[str, Any]:
     entries = found.mapping(meta.get(section), file, section)
     return {
@@ -282,16 +247,20 @@ def _each(
 
 
 def _storage(
-    found: _Findings, name: str, entry: dict[str, Any], file: str, where: str
+    found: findings.Findings, name: str, entry: dict[str, Any], file: str, where: str
 ) -> charm_.StorageMeta:
     kind = found.choice(entry.get('type'), ('filesystem', 'block'), file, f'{where}.type')
+    found.name(name, _NAME, file, 'storage', 'lower case letters, digits and hyphens')
+    location = found.text(entry.get('location'), file, f'{where}.location')
+    if location and not _LOCATION.fullmatch(location):
+        found.add(file, f'{where}.location', f'{location!a} is not the absolute path of a folder')
     low, high = _range(
         found, found.mapping(entry.get('multiple'), file, f'{where}.multiple'), file, where
     )
     return charm_.StorageMeta(
         name=name,
         kind='block' if kind == 'block' else 'filesystem',
-        location=found.text(entry.get('location'), file, f'{where}.location'),
+        location=location,
         minimum=low,
         maximum=high,
         minimum_size=size(found, entry.get('minimum-size'), file, f'{where}.minimum-size'),
@@ -300,7 +269,9 @@ def _storage(
     )
 
 
-def _range(found: _Findings, multiple: dict[str, Any], file: str, where: str) -> tuple[int, int]:
+def _range(
+    found: findings.Findings, multiple: dict[str, Any], file: str, where: str
+) -> tuple[int, int]:
     """``multiple.range``: ``2``, ``0-10``, ``1-``, ``1+`` → least and most; -1 for no limit."""
     text = str(multiple.get('range', '')).strip()
     if not text:
@@ -311,17 +282,23 @@ def _range(found: _Findings, multiple: dict[str, Any], file: str, where: str) ->
             file, f'{where}.multiple.range', f'"{text}" is not a range such as 2, 0-10 or 1-'
         )
         return 1, 1
-    low = int(match.group(1))
+    low = int(match.group(1)[:9])
+    if low > MOST_INSTANCES:
+        found.add(
+            file,
+            f'{where}.multiple.range',
+            f'at least {low} are wanted, at most {MOST_INSTANCES} can be',
+        )
     if not match.group(2):
         return low, low
-    return low, int(match.group(3)) if match.group(3) else -1
+    return low, int(match.group(3)[:9]) if match.group(3) else -1
 
 
-def size(found: _Findings, value: Any, file: str, where: str) -> int:
+def size(found: findings.Findings, value: Any, file: str, where: str) -> int:
     """``1G`` → 1024 (MiB)."""
     if value is None:
         return 0
-    match = re.fullmatch(r'(\d+(?:\.\d+)?)\s*([MGTP]?)(?:i?B)?', str(value))
+    match = re.fullmatch(r'(\d{1,12}(?:\.\d{1,12})?)\s*([MGTP]?)(?:i?B)?', str(value))
     if match is None:
         found.add(file, where, f'"{value}" is not a size such as 512M or 1G')
         return 0
@@ -330,14 +307,19 @@ def size(found: _Findings, value: Any, file: str, where: str) -> int:
 
 
 def _resource(
-    found: _Findings, name: str, entry: dict[str, Any], file: str, where: str
+    found: findings.Findings, name: str, entry: dict[str, Any], file: str, where: str
 ) -> charm_.ResourceMeta:
     kind = found.choice(entry.get('type', 'file'), ('file', 'oci-image'), file, f'{where}.type')
     filename = found.text(entry.get('filename'), file, f'{where}.filename')
     if kind == 'file' and not filename:
         found.add(file, where, 'a file resource needs a "filename"')
+    found.name(name, _RESOURCE, file, 'resources', 'letters, digits, "-", "_" and "."')
     if '/' in filename or filename in ('.', '..'):
         found.add(file, f'{where}.filename', f'"{filename}" must be a file name without a folder')
+    elif not filename.isprintable() or len(filename) > findings.MOST_LETTERS:
+        found.add(
+            file, f'{where}.filename', f'{filename[: findings.MOST_LETTERS]!a} is not a file name'
+        )
     return charm_.ResourceMeta(
         name=name,
         kind='oci-image' if kind == 'oci-image' else 'file',
@@ -354,11 +336,11 @@ def _series(meta: Mapping[str, Any]) -> tuple[charm_.Base, ...]:
     )
 
 
-def _assumes(found: _Findings, raw: Any, file: str) -> tuple[Any, ...]:
+def _assumes(found: findings.Findings, raw: Any, file: str) -> tuple[Any, ...]:
     if raw is None:
         return ()
     if not isinstance(raw, list):
-        found.add(file, 'assumes', f'must be a list, not {_kind(raw)}')
+        found.add(file, 'assumes', f'must be a list, not {findings.kind_of(raw)}')
         return ()
     assumes = tuple(cast('list[Any]', raw))
     if 'k8s-api' in assumes:

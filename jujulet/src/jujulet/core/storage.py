@@ -18,7 +18,9 @@ POOLS = modelconfig.POOLS
 DEFAULT_SIZE = 1024
 """MiB."""
 
-_SIZE = re.compile(r'(\d+(?:\.\d+)?)([MGTPEZY])(i?B)?')
+_SIZE = re.compile(r'(\d{1,12}(?:\.\d{1,12})?)([MGTPEZY])(i?B)?')
+MOST_AT_ONCE = 1000
+"""Instances that one directive may ask for."""
 _SCALE = {letter: 1024**power for power, letter in enumerate('MGTPEZY')}
 
 
@@ -58,8 +60,12 @@ def directive(meta: StorageMeta, text: str, pools: Pools | None = None) -> dict[
     for word in filter(None, (w.strip() for w in text.split(','))):
         size = _SIZE.fullmatch(word)
         if re.fullmatch(r'-?\d+', word):
-            if int(word) <= 0:
+            if int(word[:12]) <= 0:
                 raise Refused(f'cannot parse count: count must be greater than zero, got "{word}"')
+            if int(word[:12]) > MOST_AT_ONCE:
+                raise Refused(
+                    f'cannot parse count: count must be at most {MOST_AT_ONCE}, got "{word[:12]}"'
+                )
             out['count'] = int(word)
         elif size:
             sized = True

@@ -13,6 +13,9 @@ import yaml
 MOST = 200_000
 """Values that a document may have once every alias is written out."""
 
+MOST_LEVELS = 100
+"""How deep the values of a document may lie in one another: the parsers that are written in C fall over 100,000."""
+
 _BASE: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 _TEXT = 'tag:yaml.org,2002:str'
 _MERGE = 'tag:yaml.org,2002:merge'
@@ -41,6 +44,7 @@ def load(text: str | bytes) -> Any:
         ValueError: it is no YAML, with the line of the mistake, or says something else than those.
     """
     try:
+        shallow(text)
         loader: Any = _Loader(text)
         try:
             root = loader.get_single_node()
@@ -64,6 +68,23 @@ def load(text: str | bytes) -> Any:
 
 class _Flood(ValueError):  # noqa: N818 -- what it would be
     pass
+
+
+def shallow(text: str | bytes) -> None:
+    """Refuse a document whose values lie too deep in one another, before anything goes down there.
+
+    Raises:
+        ValueError: they do.
+        yaml.YAMLError: it is no YAML.
+    """
+    level = 0
+    for event in cast('Any', yaml).parse(text, Loader=_BASE):
+        if isinstance(event, yaml.CollectionStartEvent):
+            level += 1
+            if level > MOST_LEVELS:
+                raise _Flood(f'document has more than {MOST_LEVELS} levels')
+        elif isinstance(event, yaml.CollectionEndEvent):
+            level -= 1
 
 
 def bounded(root: Any) -> None:

@@ -37,6 +37,67 @@ def refusal(**files: Any) -> str:
     return str(caught.value)
 
 
+HOSTILE: dict[str, tuple[dict[str, Any], str]] = {
+    'an endpoint up': ({'provides': {'../x': 'i'}}, "provides: '../x' is not a name"),
+    'an endpoint of two lines': ({'peers': {'a\nb': 'i'}}, r"peers: 'a\nb' is not a name"),
+    'a binding': ({'extra-bindings': {'a b': None}}, "extra-bindings: 'a b' is not a name"),
+    'storage up': (
+        {'storage': {'../s': {'type': 'filesystem'}}},
+        "storage: '../s' is not a name",
+    ),
+    'a place up': (
+        {'storage': {'s': {'type': 'filesystem', 'location': '/srv/../../etc'}}},
+        "storage.s.location: '/srv/../../etc' is not the absolute path of a folder",
+    ),
+    'a place that is relative': (
+        {'storage': {'s': {'type': 'filesystem', 'location': 'etc'}}},
+        "storage.s.location: 'etc' is not the absolute path of a folder",
+    ),
+    'the root': (
+        {'storage': {'s': {'type': 'filesystem', 'location': '/'}}},
+        "storage.s.location: '/' is not the absolute path of a folder",
+    ),
+    'a place with NUL': (
+        {'storage': {'s': {'type': 'filesystem', 'location': '/a\0b'}}},
+        r"storage.s.location: '/a\x00b' is not the absolute path of a folder",
+    ),
+    'a flood of storage': (
+        {'storage': {'s': {'type': 'filesystem', 'multiple': {'range': '9' * 5000}}}},
+        'storage.s.multiple.range: at least 999999999 are wanted, at most 1000 can be',
+    ),
+    'a size beyond numbers': (
+        {'storage': {'s': {'type': 'filesystem', 'minimum-size': '9' * 400 + 'P'}}},
+        'is not a size such as 512M or 1G',
+    ),
+    'a resource up': (
+        {'resources': {'../r': {'type': 'file', 'filename': 'x'}}},
+        "resources: '../r' is not a name",
+    ),
+    'a file of two lines': (
+        {'resources': {'r': {'type': 'file', 'filename': 'a\nb'}}},
+        r"resources.r.filename: 'a\nb' is not a file name",
+    ),
+    'an endless name': ({'name': 'a' * 10_000}, 'is not a charm name'),
+}
+
+
+@pytest.mark.parametrize('what', HOSTILE)
+def test_names_that_would_be_paths_or_lines_of_their_own_are_refused(what: str):
+    fields, said = HOSTILE[what]
+    assert said in refusal(metadata={**META, **fields})
+
+
+@pytest.mark.parametrize('location', ['/srv', '/srv/a.b/..c/', '/var/run/x', '/a b'])
+def test_a_place_for_storage_is_any_absolute_path(location: str):
+    fields = {'storage': {'s': {'type': 'filesystem', 'location': location}}}
+    assert parsed(metadata={**META, **fields}).storage['s'].location == location
+
+
+def test_a_range_without_an_end_worth_naming_is_read():
+    fields = {'storage': {'s': {'type': 'filesystem', 'multiple': {'range': '0-' + '9' * 5000}}}}
+    assert parsed(metadata={**META, **fields}).storage['s'].maximum == 999_999_999
+
+
 def test_a_whole_charm():
     found = parsed()
     assert found.relations['db'] == charm.RelationMeta('db', 'requirer', 'mysql', limit=1)

@@ -45,6 +45,13 @@ def test_a_directive_has_three_parts_in_any_order(
         (NEEDED, '4', 'charm storage "data": at most 3 instances supported, 4 specified'),
         (NEEDED, '2,100M', 'charm storage "data": minimum storage size is 300M, 100M specified'),
         (OPTIONAL, 'ebs', 'pool "ebs" not found'),
+        (OPTIONAL, '1001', 'cannot parse count: count must be at most 1000, got "1001"'),
+        (
+            OPTIONAL,
+            '9' * 5000,
+            'cannot parse count: count must be at most 1000, got "999999999999"',
+        ),
+        (OPTIONAL, '9' * 400 + 'P', f'pool "{"9" * 400}P" not found'),
     ],
 )
 def test_what_cannot_be_is_refused(meta: charm.StorageMeta, text: str, said: str):

@@ -45,3 +45,14 @@ def test_nothing_is_nothing(text: str):
 def test_a_mistake_has_its_line():
     with pytest.raises(ValueError, match='line 2'):
         yamltext.load('a: 1\nb: {]\n')
+
+
+@pytest.mark.parametrize('text', ['[', '{a: ', '- ', '? '])
+def test_values_that_lie_too_deep_are_refused_before_anything_goes_there(text: str):
+    for many in (101, 100_000):
+        deep = text * many
+        with pytest.raises(ValueError, match='document has more than 100 levels'):
+            yamltext.load(deep)
+        with pytest.raises(charm.Invalid, match=r'metadata\.yaml: .*more than 100 levels'):
+            source.load_yaml(deep.encode(), 'metadata.yaml')
+    assert yamltext.load('[' * 100 + ']' * 100)

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from jujulet import codec
 from jujulet.core import context as context_
-from jujulet.core import hooktools, model
+from jujulet.core import edit, hooktools, model
+from jujulet.core.hooktools import action
+from jujulet.core.hooktools import settings as settings_
 from tests.examples import examples
 
 SECRET = 'a' * 20
@@ -151,3 +153,46 @@ def test_deep_nesting_is_refused(world: toolworld.World, depth: int) -> None:
         said = world.run('relation-set', '-r', '1', '--file', '-', stdin=raw)
         assert said.code == 1
         assert said.err.startswith('ERROR ')
+
+
+def test_results_of_an_action_nest_only_so_deep(world: toolworld.World) -> None:
+    world.hook(model.Hook('action', task='7'), 'app/0')
+    world.out('action-set', '.'.join(['a'] * 100) + '=x')
+    said = world.run('action-set', '.'.join(['b'] * 101) + '=x')
+    assert said.code == 2
+    assert said.err.endswith('has 101 levels, at most 100 are taken\n')
+    assert set(world.context.action.results) == {'a'}
+    codec.encode(dict(world.context.action.results))
+
+
+def test_an_action_that_never_stops_talking_keeps_its_newest_lines(world: toolworld.World) -> None:
+    world.hook(model.Hook('action', task='7'), 'app/0')
+    most = action.MOST_LINES
+    full = tuple((0.0, str(n)) for n in range(most))
+    world.model = edit.task(world.model, '7', log=full)
+    world.out('action-log', 'last')
+    log = world.model.tasks['7'].log
+    assert (len(log), log[0][1], log[-1][1]) == (most, '1', 'last')
+
+
+@pytest.mark.parametrize(
+    ('words', 'said'),
+    [
+        (('status-set', 'active'), 'status message of 65537 letters: at most 65536 are taken'),
+        (('application-version-set',), 'version of 65537 letters: at most 65536 are taken'),
+    ],
+)
+def test_what_is_kept_many_times_is_not_as_long_as_one_likes(
+    world: toolworld.World, words: tuple[str, ...], said: str
+) -> None:
+    world.out(*words, 'x' * 65536)
+    refused = world.run(*words, 'x' * 65537)
+    assert (refused.code, refused.err) == (2, f'ERROR {said}\n')
+
+
+def test_yaml_that_takes_long_to_read_is_refused_and_json_is_read(world: toolworld.World) -> None:
+    long = 'x' * (settings_.MOST_YAML + 1)
+    said = world.run('relation-set', '-r', '1', '--file', '-', stdin=f'k: {long}'.encode())
+    assert said.err == 'ERROR yaml: more than 4 MiB at once: hand it over as JSON\n'
+    world.out('relation-set', '-r', '1', '--file', '-', stdin=f'{{"k": "{long}"}}'.encode())
+    assert world.context.writes.unit_settings[1] == {'k': long}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from .. import charm as charm_
-from .. import charmparse, options
+from .. import findings, options
 from .. import model as model_
 from . import relations
 from .document import Invalid
@@ -67,7 +67,7 @@ def _options(app: BundleApplication, charm: charm_.Charm) -> Iterator[Finding]:
     for key, value in app.options.items():
         option = charm.options.get(key)
         if option is None:
-            hint = charmparse.near(key, sorted(charm.options))
+            hint = findings.near(key, sorted(charm.options))
             yield f'options.{key}', f'charm "{charm.name}" has no option "{key}"{hint}'
             continue
         try:
@@ -83,7 +83,7 @@ def _bindings(
     for endpoint, space in app.bindings.items():
         key = f'bindings.{endpoint}'
         if endpoint not in known:
-            hint = charmparse.near(endpoint, known)
+            hint = findings.near(endpoint, known)
             yield key, f'charm "{charm.name}" has no endpoint "{endpoint}"{hint}'
         if space not in ('alpha', *model.spaces):
             yield key, f'space "{space}" not found: create it with "juju add-space {space}"'
@@ -98,5 +98,5 @@ def _declared(
 ) -> Iterator[Finding]:
     for name in given:
         if name not in declared:
-            hint = charmparse.near(name, sorted(declared))
+            hint = findings.near(name, sorted(declared))
             yield f'{section}.{name}', f'charm "{charm.name}" has no {section} "{name}"{hint}'

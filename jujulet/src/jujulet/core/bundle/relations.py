@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .. import charm as charm_
-from .. import charmparse
+from .. import findings
 from .. import model as model_
 from .document import Invalid
 from .nouns import BundleRelation
@@ -55,7 +55,7 @@ def _candidates(
     if not name:
         return [r for r in known.values() if r.role != 'peer']
     if name not in known:
-        hint = charmparse.near(name, sorted(charm.relations))
+        hint = findings.near(name, sorted(charm.relations))
         raise Invalid(
             f'{relation.where}: application "{app}" has no "{name}" relation, charm "{charm.name}" has '
             f'{_list(charm)}{hint}'

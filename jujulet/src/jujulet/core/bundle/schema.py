@@ -12,8 +12,8 @@ from typing import Any
 
 from .. import bases as bases_
 from .. import charm as charm_
-from .. import charmparse
 from .. import constraints as constraints_
+from .. import findings
 from .document import Invalid, Node
 from .merge import is_path
 from .nouns import Bundle, BundleApplication, BundleMachine, BundleRelation, Placement
@@ -101,7 +101,7 @@ class _Reader:
     def keys(self, entry: Mapping[str, Node], known: tuple[str, ...], what: str) -> None:
         for key, node in entry.items():
             if key not in known:
-                self.problem(node, f'{what}: unknown key "{key}"{charmparse.near(key, known)}')
+                self.problem(node, f'{what}: unknown key "{key}"{findings.near(key, known)}')
 
 
 def read(document: Node) -> Bundle:
@@ -113,7 +113,7 @@ def read(document: Node) -> Bundle:
     reader = _Reader()
     top = document.items
     for key, node in top.items():
-        hint = charmparse.near(key, _TOP) if key not in _TOP else ''
+        hint = findings.near(key, _TOP) if key not in _TOP else ''
         if hint and key not in ('local_overlay_enabled', 'comment'):
             reader.problem(node, f'unknown key "{key}"{hint}')
     kind = top.get('bundle') or top.get('type')
@@ -318,7 +318,7 @@ def _sides(reader: _Reader, node: Node, known: set[str]) -> list[str]:
     text = reader.text(node, 'side of a relation')
     name = text.partition(':')[0]
     if name not in known:
-        hint = charmparse.near(name, sorted(known))
+        hint = findings.near(name, sorted(known))
         reader.problem(
             node, f'relation names application "{name}", which the bundle does not have{hint}'
         )
@@ -354,7 +354,7 @@ def _check_unit(
     target = bundle.applications.get(placement.target)
     head = f'{place}: application "{name}": placement "{placement.text}"'
     if target is None:
-        hint = charmparse.near(placement.target, sorted(bundle.applications))
+        hint = findings.near(placement.target, sorted(bundle.applications))
         reader.problems.append(
             f'{head} refers to an application that the bundle does not have{hint}'
         )

@@ -11,6 +11,7 @@ from .. import (
     addresses,
     bases,
     edit,
+    findings,
     lxdprofile,
     modelconfig,
     options,
@@ -84,8 +85,8 @@ def deploy(request: Deploy, model: Model, now: float) -> tuple[Model, dict[str, 
 
 
 def _check_name(model: Model, name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise Refused(f'invalid application name "{name}"', code=2)
+    if not _NAME.fullmatch(name) or len(name) > findings.MOST_LETTERS:
+        raise Refused(f'invalid application name "{name[: findings.MOST_LETTERS]}"', code=2)
     if name in model.applications:
         raise Refused(f'cannot add application "{name}": application "{name}" already exists')
     if name in model.remotes:

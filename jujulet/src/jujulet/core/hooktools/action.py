@@ -12,6 +12,10 @@ from .tool import BAD_ARGUMENTS, OUTPUT, Ask, Failure, Reply, Tool
 
 _KEY = re.compile(r'[a-z0-9](?:[a-z0-9-]*[a-z0-9])?', re.ASCII)
 _RESERVED = ('stdout', 'stdout-encoding', 'stderr', 'stderr-encoding')
+MOST_LEVELS = 100
+"""How deep results may nest: as deep as a document of the database of Juju's may be."""
+MOST_LINES = 10_000
+"""Lines of a task's log that are kept, the newest."""
 _NO_REASON = 'action failed without reason given, check action for errors'
 
 
@@ -40,7 +44,8 @@ def action_log(ask: Ask) -> Reply:
         raise Failure('no message specified', BAD_ARGUMENTS)
     task = ask.require_action()
     line = (ask.now, ' '.join(ask.args.positionals))
-    return ask.changes(edit.task(ask.model, task.id, log=(*task.log, line)))
+    log = (*task.log, line)[-MOST_LINES:]
+    return ask.changes(edit.task(ask.model, task.id, log=log))
 
 
 def action_fail(ask: Ask) -> Reply:
@@ -62,6 +67,11 @@ def _split(word: str) -> tuple[list[str], str]:
             f'argument {gnuflag.quote(word)} must be of the form key...=value', BAD_ARGUMENTS
         )
     keys = name.split('.')
+    if len(keys) > MOST_LEVELS:
+        raise Failure(
+            f'key {gnuflag.quote(name[:40])}... has {len(keys)} levels, at most {MOST_LEVELS} are taken',
+            BAD_ARGUMENTS,
+        )
     for key in keys:
         if not _KEY.fullmatch(key):
             raise Failure(

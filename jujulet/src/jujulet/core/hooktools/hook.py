@@ -10,6 +10,8 @@ from . import settings
 from .tool import BAD_ARGUMENTS, OUTPUT, Ask, Failure, Reply, Tool, not_provided, pairs
 
 LEVELS = ('TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL')
+MOST_LETTERS = 65_536
+"""Of the message of a status and of a version: both are kept, the former many times."""
 SETTABLE = ('maintenance', 'blocked', 'waiting', 'active')
 
 
@@ -59,7 +61,7 @@ def status_set(ask: Ask) -> Reply:
             f'invalid status {gnuflag.quote(words[0])}, expected one of [{" ".join(SETTABLE)}]',
             BAD_ARGUMENTS,
         )
-    message = (*words, '')[1]
+    message = _bounded((*words, '')[1], 'status message')
     if not ask.args['application']:
         changed = statuses.workload(ask.model, ask.unit.name, words[0], message, ask.now)
         return ask.changes(edit.unit(changed, ask.unit.name, status_set=True))
@@ -67,6 +69,14 @@ def status_set(ask: Ask) -> Reply:
         raise Failure('this unit is not the leader')
     status = model_.Status(words[0], message, ask.now)
     return ask.changes(edit.application(ask.model, ask.unit.application, status=status))
+
+
+def _bounded(text: str, what: str) -> str:
+    if len(text) > MOST_LETTERS:
+        raise Failure(
+            f'{what} of {len(text)} letters: at most {MOST_LETTERS} are taken', BAD_ARGUMENTS
+        )
+    return text
 
 
 def status_get(ask: Ask) -> Reply:
@@ -101,7 +111,7 @@ def application_version_set(ask: Ask) -> Reply:
     """``application-version-set``: takes effect at once."""
     if not ask.args.positionals:
         raise Failure('no version specified', BAD_ARGUMENTS)
-    version = ask.args.positionals[0]
+    version = _bounded(ask.args.positionals[0], 'version')
     return ask.changes(edit.unit(ask.model, ask.unit.name, workload_version=version))
 
 

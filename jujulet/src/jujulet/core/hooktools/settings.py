@@ -7,8 +7,12 @@ from typing import Any, cast
 
 import yaml
 
-from .. import formats
+from .. import formats, yamltext
 from .tool import Failure
+
+MOST_YAML = 4 * 1024 * 1024
+"""Letters of YAML at once: reading it keeps all others waiting. JSON may be as long as a message."""
+_LOADER: Any = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 
 
 def read(raw: bytes) -> dict[str, str]:
@@ -45,9 +49,12 @@ def _text(value: Any) -> str:
 
 
 def _from_yaml(text: str) -> dict[str, str]:
+    if len(text) > MOST_YAML:
+        raise Failure(f'yaml: more than {MOST_YAML >> 20} MiB at once: hand it over as JSON')
     try:
-        root = cast('Any', yaml).compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
+        yamltext.shallow(text)
+        root = cast('Any', yaml).compose(text, Loader=_LOADER)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         first = str(error).partition('\n')[0]
         raise Failure(f'yaml: {first}') from None
     if root is None:
