@@ -72,8 +72,8 @@ def _what_stays() -> list[str]:
         )
         if size:
             lines.append(
-                f'{what} stay ({display.size(size >> 20)}): machines stand on them; with no model left, '
-                f'remove {folder}'
+                f'{what} stay ({display.size(size >> 20)}): jujulet cache prune --all removes those that nothing '
+                'stands on'
             )
     return lines
 
@@ -100,13 +100,18 @@ def _doctor(call: Call) -> int | None:
 
 def _cache(call: Call) -> None:
     verb = call.args[0] if call.args else 'list'
+    if call['all'] and (verb != 'prune' or call.args[1:]):
+        raise command.usage_error('--all is for prune without keys')
     layers: list[dict[str, Any]] = call.controller.ask('cache')
     if verb == 'prune':
         keys = [layer['key'] for layer in layers]
         chosen = [k for k in keys if not call.args[1:] or k.startswith(tuple(call.args[1:]))]
         call.controller.ask('drop-cache', keys=chosen)
         call.say(f'{len(chosen)} of {len(keys)} layers removed')
-        for line in _what_stays():
+        for found in call.controller.ask('prune') if call['all'] else ():
+            size = f' ({display.size(found["size"] >> 20)})' if found['size'] else ''
+            call.say(f'{found["what"]}: {found["many"]} removed{size}')
+        for line in _what_stays() if not call['all'] else ():
             call.say(line)
         return
     if verb != 'list':
@@ -219,6 +224,13 @@ COMMANDS = (
         _cache,
         'Lists, or prunes, what is kept of install hooks.',
         '[list | prune [<key> ...]]',
+        flags=(
+            Flag(
+                ('all',),
+                'bool',
+                help='Prune bases, charms, resources and environments that nothing stands on, too',
+            ),
+        ),
         most=None,
         formats=('tabular', 'json', 'yaml'),
         model=False,

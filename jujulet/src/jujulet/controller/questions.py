@@ -6,6 +6,7 @@ A model is named as the user named it: ``[controller:][user/]name``, or by its u
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import platform
 import random
@@ -21,7 +22,7 @@ from ..core import bases, change, charm, requests, status
 from ..core import model as model_
 from ..machines import doctor, images, protocol
 from . import engine as engine_
-from . import server, subnets
+from . import prune, server, subnets
 
 CONTROLLER = 'local'
 USER = 'admin'
@@ -56,6 +57,7 @@ class Questions:
             'shell': self.shell,
             'cache': self.cache,
             'drop-cache': self.drop_cache,
+            'prune': self.prune,
             'doctor': self.doctor,
             'image': self.image,
             'why-no-machine': self.why_no_machine,
@@ -264,6 +266,13 @@ class Questions:
                 await machines.drop_layer(key)
         for key in keys:
             self._engine.store.put_layer(key, None)
+
+    async def prune(self) -> list[dict[str, Any]]:
+        """Remove bases on which nothing stands, and charms, resources and environments that no model has."""
+        models = list(self._engine.models.values())
+        gone = await asyncio.to_thread(prune.prune, paths.root(), models)
+        many = sum([await kind.drop_bases() for kind in self._engine.machines.values()])
+        return [dataclasses.asdict(p) for p in (*gone, prune.Pruned('bases', many, 0))]
 
     async def doctor(self) -> list[dict[str, Any]]:
         """What this host lacks, errors first."""

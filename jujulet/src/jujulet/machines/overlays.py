@@ -147,16 +147,23 @@ class Overlays:
         """Delete :meth:`unused_layers`."""
         await directory_snapshot.remove(*self.unused_layers())
 
-    def unused_bases(self) -> list[Path]:
-        """Bases that a newer one of the same release replaced and that no machine or layer stands on."""
+    async def drop_bases(self) -> int:
+        """Delete the bases that no machine or layer stands on, the newest too; how many that were."""
+        unused = self.unused_bases(newest=True)
+        await directory_snapshot.remove(*unused)
+        return len(unused)
+
+    def unused_bases(self, *, newest: bool = False) -> list[Path]:
+        """Bases that no machine or layer stands on and, unless *newest*, that a newer one of the release replaced."""
         needed = {s.base for names in self.folders.known() if (s := self.stack(*names))}
         for path in self.folders.layers_dir.glob('[!.]*/layer.json'):
             needed.add((self._said(path.parent) or {}).get('base_dir', ''))
-        bases = {p: p.stat().st_ctime for p in (self.folders.state / 'bases').glob('*-*-*')}
-        newest: dict[str, Path] = {}
-        for path in sorted(bases, key=lambda p: bases[p]):
-            newest[path.name.rpartition('-')[0]] = path
-        return [p for p in bases if p not in newest.values() and p.name not in needed]
+        found = (p for p in (self.folders.state / 'bases').glob('*-*-*') if '.new' not in p.name)
+        bases = {p: p.stat().st_ctime for p in found}
+        latest: dict[str, Path] = {}
+        for path in sorted(bases, key=lambda p: bases[p]) if not newest else ():
+            latest[path.name.rpartition('-')[0]] = path
+        return [p for p in bases if p not in latest.values() and p.name not in needed]
 
     def unused_layers(self) -> list[Path]:
         """Layers that are no more and that no machine stands on."""

@@ -301,6 +301,10 @@ class PodmanMachines:
         """Gone at once for new machines; from the disk once no machine stands on it."""
         await self.overlays.drop(key)
 
+    async def drop_bases(self) -> int:
+        """All of them that are unused; one is built anew when it is wanted."""
+        return await self.overlays.drop_bases()
+
     # Unclean ends
 
     async def recover(self, alive: set[tuple[str, str]]) -> None:

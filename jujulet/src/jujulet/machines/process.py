@@ -205,6 +205,10 @@ class ProcessMachines:
             self.folders.drop_layer(key)
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
+    async def drop_bases(self) -> int:
+        """Processes stand on none."""
+        return 0
+
     async def recover(self, alive: set[tuple[str, str]]) -> None:
         """Kill and remove what nobody knows; sockets of the dead go too."""
         wanted = {self._mark(*names) for names in alive}

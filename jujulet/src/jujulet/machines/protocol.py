@@ -176,6 +176,10 @@ class Machines(Protocol):
         """Forget a layer; idempotent. Machines made from it keep working."""
         ...
 
+    async def drop_bases(self) -> int:
+        """Remove the bases on which no machine and no layer stands; how many that were."""
+        ...
+
     async def recover(self, alive: set[tuple[str, str]]) -> None:
         """Put right what an unclean end left behind; call once, before anything else.
 

@@ -117,3 +117,25 @@ def test_a_second_clone_says_that_open_shells_are_its_own_now(
     monkeypatch.setattr(sys, 'executable', str(first))
     local.shim()
     assert capfd.readouterr().err == ''  # A clone that is gone is missed by nobody.
+
+
+def test_prune_says_what_is_left_and_what_went(
+    juju: fakes.Juju, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+):
+    monkeypatch.setattr(juju.controller, '_cache', lambda: [[{'key': 'abc'}]], raising=False)
+    monkeypatch.setattr(juju.controller, '_drop_cache', lambda keys: [None], raising=False)
+    pruned = [
+        [{'what': 'charms', 'many': 2, 'size': 5 << 20}, {'what': 'bases', 'many': 1, 'size': 0}]
+    ]
+    monkeypatch.setattr(juju.controller, '_prune', lambda: pruned, raising=False)
+    (tmp_path / 'data' / 'venvs').mkdir(parents=True)
+    (tmp_path / 'data' / 'venvs' / 'f').write_bytes(bytes(2 << 20))
+    assert juju('cache', 'prune').err.splitlines() == [
+        '1 of 1 layers removed',
+        'environments of charms stay (2 MiB): jujulet cache prune --all removes those that nothing stands on',
+    ]
+    said = juju('cache', 'prune', '--all').err.splitlines()
+    assert said == ['1 of 1 layers removed', 'charms: 2 removed (5 MiB)', 'bases: 1 removed']
+    for words in (('list', '--all'), ('prune', 'abc', '--all')):
+        refused = juju.run('cache', *words)
+        assert (refused.code, refused.err) == (2, 'ERROR --all is for prune without keys\n')

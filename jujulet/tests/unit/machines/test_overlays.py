@@ -46,6 +46,17 @@ def bases(kept: overlays.Overlays) -> list[str]:
     return sorted(p.name for p in (kept.folders.state / 'bases').iterdir() if p not in unused)
 
 
+def test_a_base_on_which_nothing_stands_goes_when_all_are_to_go(kept: overlays.Overlays) -> None:
+    folder = kept.folders.state / 'bases'
+    (folder / 'debian-13-next.newab12').mkdir()  # One that is being built.
+    assert sorted(p.name for p in kept.unused_bases(newest=True)) == [
+        'debian-12-new',
+        'debian-13-only',
+    ]
+    assert asyncio.run(kept.drop_bases()) == 2
+    assert sorted(p.name for p in folder.iterdir()) == ['debian-12-old', 'debian-13-next.newab12']
+
+
 def test_a_machine_with_a_layer_stands_on_the_layers_own_base(kept: overlays.Overlays) -> None:
     assert kept.choose(spec('upper')) == overlays.Stack(
         'debian-12-old', ('upper.000001', 'lower.000001')
