@@ -148,7 +148,7 @@ class ToolSockets:
         said: dict[str, Any] = {}
 
         def ask(model: model_.Model) -> model_.Model:
-            model, result = change.apply(model, wanted, self._engine.clock())
+            model, result = change.apply(model, wanted, self._engine.clock(), by_user=False)
             said.update(result)
             return model
 

@@ -76,7 +76,7 @@ def server_script(uuid: str, unit: str, program: str, found: Session) -> str:
 
     Its exit code is that of the hook.
     """
-    run = '"$PROGRAM"; echo $? >"$JUJU_DEBUG/hook_exit_status"'
+    run = '"$JUJU_DEBUG_PROGRAM"; echo $? >"$JUJU_DEBUG/hook_exit_status"'
     by_hand = 'exec /bin/bash --noprofile --init-file "$JUJU_DEBUG/init.sh"'
     return _SERVER.format(
         socket=socket(uuid, unit),
@@ -108,8 +108,8 @@ $T attach-session -t {unit}
 _SERVER = """\
 set -e
 T="tmux -L {socket}"
-PROGRAM={program}
-export PROGRAM
+JUJU_DEBUG_PROGRAM={program}
+export JUJU_DEBUG_PROGRAM
 JUJU_DEBUG=$(mktemp -d -t juju-debug-hooks-XXXXXX)
 export JUJU_DEBUG
 {at}
@@ -122,7 +122,7 @@ export PS1="$JUJU_UNIT_NAME:$JUJU_DISPATCH_PATH % "
 export -p | grep -v '^declare -x \\(LS_COLORS\\|LESSOPEN\\|LESSCLOSE\\|PWD\\|OLDPWD\\|SHLVL\\)' >"$JUJU_DEBUG/env.sh"
 cat >"$JUJU_DEBUG/init.sh" <<'END'
 echo "This is a debug session of $JUJU_UNIT_NAME: $JUJU_DISPATCH_PATH is yours to run."
-echo "    $PROGRAM                                runs it"
+echo "    $JUJU_DEBUG_PROGRAM runs it"
 echo "    exit [CODE]                             ends it, and Juju goes on; another code than 0 is a failure"
 echo "    tmux kill-session -t $JUJU_UNIT_NAME    ends the session: what comes after it runs by itself"
 trap 'echo $? >"$JUJU_DEBUG/hook_exit_status"' EXIT

@@ -11,7 +11,7 @@ import fakes
 import pytest
 import yaml
 
-from jujulet.core import debugging, refusal
+from jujulet.core import change, debugging, refusal, requests
 
 CHANGES_OFF = (
     '\nAll operations that change model have been disabled for the current model.\n'
@@ -73,6 +73,18 @@ class TestDisabledCommands:
         model('disable-command', 'all', 'nope')
         model('run', 'tiny/0', 'do-thing')
         assert model.run('exec', '--unit', 'tiny/0', '--', 'true').code == 1
+
+    def test_what_a_machine_asks_for_is_no_users_command(
+        self, model: fakes.Juju, charm: pathlib.Path
+    ):
+        model('deploy', str(charm))
+        model('disable-command', 'all')
+        world = model.world()
+        asked = requests.Exec(command='true', units=('tiny/0',))
+        with pytest.raises(refusal.Refused):
+            change.apply(world.model, asked, world.now)
+        after, _ = change.apply(world.model, asked, world.now, by_user=False)
+        assert len(after.tasks) == len(world.model.tasks) + 1
 
     def test_they_are_listed(self, model: fakes.Juju):
         assert model('disabled-commands').err == 'No commands are currently disabled.\n'

@@ -55,14 +55,18 @@ VERBS: Mapping[type, Verb] = {
 """What carries out each kind of request."""
 
 
-def apply(model: Model, request: requests.Request, now: float) -> tuple[Model, Reply]:
+def apply(
+    model: Model, request: requests.Request, now: float, *, by_user: bool = True
+) -> tuple[Model, Reply]:
     """The model after *request*, and what the command has to say.
 
+    What a user has disabled binds users alone: *by_user* is false for what a machine asks.
     Raises Refused, with the text that Juju would print, if it cannot be; then nothing has changed.
     """
     if model.life != 'alive' and not isinstance(request, _WHILE_DYING):
         raise Refused(f'model "{model.name}" is no longer alive')
-    blocks_.check(model, request)
+    if by_user:
+        blocks_.check(model, request)
     after, reply = VERBS[type(request)](request, model, now)
     return settle.settle(after, now), reply
 
