@@ -57,8 +57,8 @@ class Networks:
         seen: dict[str, Any] = json.loads(await run(['podman', 'network', 'inspect', name]))[0]
         labels: dict[str, str] = seen.get('labels') or {}
         subnets = {s.get('subnet') for s in seen.get('subnets', [])}
-        wanted = {s for s in (space.subnet4, space.subnet6) if s}
-        return labels.get('jujulet.state') == self.token and wanted <= subnets
+        mine = labels.get('jujulet.state') == self.token
+        return mine and (space.subnet4 or space.subnet6) in subnets
 
     async def remove(self, uuid: str = '', *, but: frozenset[str] = frozenset()) -> None:
         """Remove the networks of a model, or of all models *but* those; idempotent."""
