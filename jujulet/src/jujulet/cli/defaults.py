@@ -88,10 +88,10 @@ def _only_reset(where: str, words: tuple[str, ...], reset: tuple[str, ...]) -> N
         raise model_.Refused(
             'cannot retrieve defaults for a region and reset attributes at the same time'
         )
-    if words:
-        raise model_.Refused(
-            'invalid input' if len(words) > 2 else f'invalid region specified: "{words[0]}"'
-        )
+    if len(words) > 2:
+        raise model_.Refused('invalid input')
+    for word in words:
+        raise model_.Refused(f'invalid region specified: "{word}"')
     _keep(where, {}, reset)
 
 
