@@ -262,9 +262,9 @@ class World:
         self.start(chance.choice(ready))
         return True
 
-    def settle(self, limit: int = 3000, chance: random.Random | None = None) -> None:
-        """Go on until nothing is to be done at this time."""
-        for _ in range(limit):
+    def settle(self, limit: int = 0, chance: random.Random | None = None) -> None:
+        """Go on until nothing is to be done at this time: units that meet one another take a step a pair, and more."""
+        for _ in range(limit or max(3000, 20 * len(self.model.units) ** 2)):
             if not self.step(chance):
                 return
         raise AssertionError(f'not quiescent: {self.due()} {[str(e) for e in self.trace[-5:]]}')
