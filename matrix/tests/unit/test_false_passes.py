@@ -431,6 +431,21 @@ def test_a_run_and_lint_refuse_the_same(
     assert said in capsys.readouterr().out
 
 
+def test_a_bundles_own_files_are_looked_at_where_none_is_named(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = _bundle(tmp_path, {'test.yaml': 'load: none\nexspect: {}\n', 'matrix.yaml': 'tests:\n- name: t\n  rules: []\n'})  # fmt: skip
+    assert cli.main(['lint', '-p', str(bundle.file)]) == 1
+    said = capsys.readouterr().out
+    assert "test.yaml:2: error: unknown key 'exspect'" in said
+    assert "matrix.yaml:3: error: a test needs 'rules'" in said
+    for path in (tmp_path / 'tests').iterdir():
+        path.unlink()
+    for words in (['lint', '-p', str(bundle.file)], ['lint']):
+        assert cli.main(words) == 2
+        assert 'there is nothing to look at' in capsys.readouterr().err
+
+
 def test_a_charm_to_go_to_is_one_of_an_application_that_is_there(tmp_path: pathlib.Path) -> None:
     bundle = _bundle(tmp_path, {})
     (tmp_path / 'other').mkdir()

@@ -8,7 +8,7 @@ import pathlib
 from matrix.grammar import located, problem
 from matrix.run import prepare
 
-_NAMES = ('test.yaml', 'tests.yaml')
+NAMES = ('test.yaml', 'tests.yaml')
 _ALMOST = 0.8  # of difflib's ratio
 KEYS = ('matrix', 'load', 'expect', 'probes', 'abort')
 
@@ -21,7 +21,7 @@ def read(folder: pathlib.Path) -> located.Mapping | None:
     Raises:
         problem.RefusedError: a file is not YAML, or has a key that is almost one of ours.
     """
-    for name in _NAMES:
+    for name in NAMES:
         path = folder / 'tests' / name
         if not path.is_file():
             continue

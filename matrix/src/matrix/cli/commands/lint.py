@@ -9,17 +9,19 @@ from matrix.cli import flags
 from matrix.faults import find
 from matrix.grammar import located, problem, suitefile
 from matrix.judge import others
-from matrix.run import bundlefile, defaults, inspection
+from matrix.run import bundlefile, defaults, inspection, prepare
 
 HELP = (
     'Say what is wrong with suites, plans and tests/test.yaml, with file and line: the same that a run would refuse. '
-    'The bundle is the one that a file stands beside, or the one of -p.'
+    'The bundle is the one that a file stands beside, or the one of -p; without files, its own are looked at.'
 )
+
+_OWN = (prepare.OWN, *defaults.NAMES)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add its arguments."""
-    parser.add_argument('files', nargs='+', type=pathlib.Path, metavar='FILE')
+    parser.add_argument('files', nargs='*', type=pathlib.Path, metavar='FILE')
     parser.add_argument('-p', '--path', type=pathlib.Path, help='the bundle: its folder or file')
     parser.add_argument(
         '--strict-compat',
@@ -32,17 +34,29 @@ def run(call: argparse.Namespace) -> int:
     """Print every problem.
 
     Raises:
-        problem.RefusedError: there is no bundle where -p says.
+        problem.RefusedError: there is no bundle where -p says, or nothing to look at.
     """
     bundle = None if call.path is None else bundlefile.find(call.path)
+    files = call.files or ([] if bundle is None else own(bundle))
+    if not files:
+        where = problem.Where('.' if bundle is None else str(bundle.folder / 'tests'), 1)
+        names = ' or '.join(_OWN)
+        message = f'there is nothing to look at: name a file, or a bundle that has {names} with -p'
+        raise problem.RefusedError([problem.Problem(where, message)])
     found = [
         one
-        for path in call.files
+        for path in files
         for one in check(path, bundle=bundle, strict_compat=call.strict_compat)
     ]
     for one in found:
         print(one)
     return 1 if any(one.severity == 'error' for one in found) else 0
+
+
+def own(bundle: bundlefile.Bundle) -> list[pathlib.Path]:
+    """The files of a bundle's own that a run reads."""
+    places = [bundle.folder / 'tests' / name for name in _OWN]
+    return [path for path in places if path.is_file()]
 
 
 def check(
