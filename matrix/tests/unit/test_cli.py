@@ -61,7 +61,9 @@ def test_lint_says_why_a_file_cannot_be_read(
     assert 'cannot be read' in capsys.readouterr().out
 
 
-@pytest.mark.parametrize('argv', [['lint', '--no-such-flag'], ['run', '--no-such-flag'], ['replay']])
+@pytest.mark.parametrize(
+    'argv', [['lint', '--no-such-flag'], ['run', '--no-such-flag'], ['replay']]
+)
 def test_what_is_not_understood_is_told_as_usage(argv: list[str]) -> None:
     with pytest.raises(SystemExit) as left:
         cli.main(argv)

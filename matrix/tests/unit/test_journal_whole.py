@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from matrix import cli
 from matrix.history import journal, journalfile, redact
 from matrix.judge import panel, verdict
 from matrix.run import writing
@@ -95,3 +96,16 @@ def test_a_full_disk_ends_the_journal_at_one_place_and_is_told_once(
     assert told == ['the journal cannot be written any more: No space left on device']
     found = journalfile.read(tmp_path / 'j')
     assert (len(found.entries), len(found.problems)) == (1, 1)
+
+
+def test_reports_go_to_a_folder_that_is_made_for_them(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines_of(tmp_path / 'journal.jsonl', 3, 'a')
+    folder = tmp_path / 'new' / 'one'
+    assert cli.main(['report', str(tmp_path), '-o', str(folder)]) == 0
+    assert {one.name for one in folder.iterdir()} >= {'report.html', 'junit.xml'}
+    # Where none can be made, each file is told, and nothing claims to be there.
+    (tmp_path / 'file').write_text('')
+    assert cli.main(['report', str(tmp_path), '-o', str(tmp_path / 'file' / 'one')]) == 1
+    assert 'report.html cannot be written' in capsys.readouterr().err

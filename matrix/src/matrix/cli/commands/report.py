@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import pathlib
 import sys
@@ -37,6 +38,8 @@ def run(call: argparse.Namespace) -> int:
     """
     path = rundir.journal_of(call.run)
     folder = call.output_dir or path.parent
+    with contextlib.suppress(OSError):  # Where it cannot be made, each file says so.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with write.calm():
         read = journalfile.read(path)
     report = write.rebuilt(read, str(folder))
