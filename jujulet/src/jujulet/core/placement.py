@@ -39,10 +39,16 @@ def add_machine(
     return edit.put_machine(model, machine), mid
 
 
+MOST_AT_ONCE = 10_000
+"""Units or machines that one request may add: a bundle of a stranger's may ask for any number."""
+
+
 def add_units(
     model: Model, application: str, count: int, to: tuple[str, ...], now: float
 ) -> tuple[Model, list[str]]:
     """New units of a principal application; the answer is their names. Raises Refused."""
+    if count > MOST_AT_ONCE:
+        raise Refused(f'cannot add {count} units at once: at most {MOST_AT_ONCE}')
     if len(to) > count:
         raise Refused('too many placement directives provided: more than the number of units')
     names: list[str] = []

@@ -530,3 +530,35 @@ class TestAccess:
     ):
         refused = model.run(*words)
         assert (refused.code, refused.err) == (code, f'ERROR {said}\n')
+
+
+@pytest.mark.parametrize(
+    ('words', 'said'),
+    [
+        (
+            ('add-unit', 'tiny', '-n', '1000000000'),
+            'cannot add 1000000000 units at once: at most 10000',
+        ),
+        (
+            ('add-machine', '-n', '1000000000'),
+            'cannot add 1000000000 machines at once: at most 10000',
+        ),
+    ],
+)
+def test_a_number_that_nobody_means_is_refused(
+    model: fakes.Juju, charm: pathlib.Path, words: tuple[str, ...], said: str
+):
+    model('deploy', str(charm))
+    refused = model.run(*words)
+    assert (refused.code, refused.err.splitlines()[-1]) == (1, f'ERROR {said}')
+    assert len(model.world().model.units) == 1
+
+
+def test_a_bundle_that_asks_for_a_billion_units_is_refused(
+    model: fakes.Juju, charm: pathlib.Path, tmp_path: pathlib.Path
+):
+    bundle = tmp_path / 'bundle.yaml'
+    bundle.write_text(f'applications: {{tiny: {{charm: {charm}, num_units: 1000000000}}}}\n')
+    refused = model.run('deploy', str(bundle))
+    assert refused.code == 1
+    assert 'at most 10000' in refused.err

@@ -14,6 +14,7 @@ from .. import bases as bases_
 from .. import charm as charm_
 from .. import constraints as constraints_
 from .. import findings
+from .. import placement as placement_
 from .document import Invalid, Node
 from .merge import is_path
 from .nouns import Bundle, BundleApplication, BundleMachine, BundleRelation, Placement
@@ -78,6 +79,9 @@ class _Reader:
         value: Any = node.value
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             self.problem(node, f'{what} must be a whole number, 0 or more')
+            return 0
+        if value > placement_.MOST_AT_ONCE:
+            self.problem(node, f'{what} is {value}: at most {placement_.MOST_AT_ONCE}')
             return 0
         return value
 

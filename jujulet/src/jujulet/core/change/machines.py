@@ -21,6 +21,10 @@ def add(request: AddMachine, model: Model, now: float) -> tuple[Model, dict[str,
     constraints = {**model.constraints, **request.constraints}
     default = str(modelconfig.get(model, 'default-space')) or addresses.DEFAULT_SPACE
     spaces = tuple(addresses.spaces_in(constraints)) or (default,)
+    if request.count > placement.MOST_AT_ONCE:
+        raise Refused(
+            f'cannot add {request.count} machines at once: at most {placement.MOST_AT_ONCE}'
+        )
     ids: list[str] = []
     for _ in range(request.count):
         model, mid = placement.add_machine(
