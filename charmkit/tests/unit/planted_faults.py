@@ -43,6 +43,7 @@ OPTION = '    extra:\n      type: string\n      default: x\n      description: M
 CONFIG = 'config:\n  options:\n'
 FAULTS = (
     Fault('readable', META, 'name: my-charm', 'name: [my-charm'),
+    Fault('readable', 'pyproject.toml', '[project]', '[project'),
     Fault('readable', 'lifecycle.yaml', '', 'version: !!python/object:os.system {}\n'),
     Fault('metadata', META, ''),
     Fault('metadata', META, "summary: My Charm's API, on Apache\n"),

@@ -262,6 +262,40 @@ def test_what_cannot_be_generated_is_said_in_a_sentence(
     assert err.count('\n') == 1
 
 
+@pytest.mark.parametrize(
+    ('old', 'new', 'said'),
+    [
+        ('name: ', 'name: [', 'charmcraft.yaml: not valid YAML: '),
+        ('name: ', '- name: ', 'charmcraft.yaml: not valid YAML: '),
+        (None, '- a\n', 'charmcraft.yaml: it is no mapping of names to values'),
+    ],
+)
+def test_nothing_is_written_into_what_cannot_be_read(
+    old: str | None, new: str, said: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+):  # fmt: skip
+    charm = new_charms.copied('monitoring', tmp_path)
+    path = charm / 'charmcraft.yaml'
+    path.write_text(path.read_text().replace(old, new, 1) if old else new)
+    before = path.read_bytes()
+    assert command.main(['generate', str(charm)]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count('\n') == 1
+    assert path.read_bytes() == before
+
+
+def test_a_declaration_that_cannot_be_is_said_by_its_folder(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+):
+    charm = new_charms.copied('api', tmp_path)
+    path = charm / 'src/charm.py'
+    path.write_text(path.read_text().replace('needs=(DB, IDENTITY)', 'needs=(DB)'))
+    assert command.main(['generate', str(charm)]) == 2
+    assert capsys.readouterr().err == (
+        f'charmkit: {charm}: my-charm: needs holds several, and has one alone: write needs=(Need(…),)\n'
+    )
+
+
 def test_generating_what_is_up_to_date_changes_nothing(
     tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
-from .view import METADATA, PROJECT, View
+from .view import View
 
 Level = Literal['must', 'should']
 """What the family cannot do without, and what makes a charm better."""
@@ -78,10 +78,9 @@ _LONGEST = 300
 def judge(view: View, rules: Iterable[ConformanceRule]) -> Verdict:
     """Ask *rules* of the charm that *view* shows. Pure.
 
-    Where what it says of itself cannot be read, that alone is asked: all else would seem to be missing.
+    Where what it says of itself cannot be read, that alone is asked.
     """
-    mute = not {PROJECT, METADATA}.isdisjoint(view.unreadable)
-    asked = [rule for rule in rules if rule.name == READABLE or (not mute and rule.applies(view))]
+    asked = [r for r in rules if r.name == READABLE or (not view.mute and r.applies(view))]
     findings = [finding for rule in asked for finding in _findings(rule, view)]
     return Verdict(view.path, tuple(rule.name for rule in asked), tuple(sorted(set(findings))))
 

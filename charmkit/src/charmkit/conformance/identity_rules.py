@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from . import asking
 from .asking import asks
-from .view import ENTRY, METADATA, PROJECT, View, items, last_name, table, text, texts
+from .view import ENTRY, METADATA, PACKAGING, PROJECT, View, items, last_name, table, text, texts
 
 _NAME = re.compile(r'[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*')
 _ADDRESS = re.compile(r'https?://[^\s]{3,300}')
@@ -143,7 +143,7 @@ def python_3(view: View) -> Iterator[str]:
 )
 def dependencies(view: View) -> Iterator[str]:
     """What it does not name."""
-    if view.packed:
+    if view.packed or PACKAGING in view.unreadable:
         return
     named = texts((view.packaging or {}).get('dependencies'))
     wanted = ['charmkit', *(['cryptography'] if view.kind in ('api', 'website') else [])]

@@ -85,7 +85,9 @@ def try_out(view: View, verdict: Verdict, ignored: Iterable[str]) -> Verdict:
     """
     if view.packed:
         raise RefusedError(f'{view.path}: --run wants a folder, not a packed charm')
-    rules = {r.name: r for r in RULES if r.applies(view) and r.name not in ignored}
+    rules = {
+        r.name: r for r in RULES if r.applies(view) and r.name not in ignored and not view.mute
+    }
     if not rules:
         return verdict
     said = _stage(pathlib.Path(view.path))

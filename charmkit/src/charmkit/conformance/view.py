@@ -73,6 +73,11 @@ class View:
         }
         return {**source, **self._documents[1]}
 
+    @property
+    def mute(self) -> bool:
+        """What it says of itself cannot be read: all else would seem to be missing."""
+        return not {PROJECT, METADATA}.isdisjoint(self.unreadable)
+
     @functools.cached_property
     def meta(self) -> Mapping[str, Any]:
         """``charmcraft.yaml``; of a packed or an older charm, ``metadata.yaml`` and what stands beside it."""
