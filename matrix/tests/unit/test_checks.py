@@ -347,6 +347,7 @@ def test_what_was_there_before_any_fault_or_was_found_once_was_not_lost_as_it_wa
     assert shown(_put(12)) == 12
     assert shown(_put(9.95)) == 9.95  # Its answer came when the fault had begun.
     assert shown(_put(5)) == 25
+    assert shown(_put(12), _get(15, False)) == 15
     assert shown(_put(12), _get(14, True)) == 25
     assert shown(_put(12), _get(14, False), _get(16, True)) == 14
     # So no fault is acquitted of what it lost, since that had been written before.
