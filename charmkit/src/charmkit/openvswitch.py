@@ -286,8 +286,8 @@ remember() {  # BRIDGE CARD: what the card has, if it has an address
     ip -o address show dev "$2" scope global | awk '{ print $4 }' > "$kept/new"
     if [ -s "$kept/new" ]; then
         for family in 4 6; do
-            # One line each; those of IPv6 to one place by several cards are one route with a nexthop for each, and ip of
-            # Debian 12 shows such a route for no card.
+            # One line each; those of IPv6 to one place by several cards are one route with a nexthop for each, and
+            # ip of Debian 12 shows such a route for no card.
             {
                 ip -$family -o route show dev "$2" | awk '!/[ \t]nexthop /'
                 ip -$family -o route show | awk '/[ \t]nexthop /'
