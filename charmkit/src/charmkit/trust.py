@@ -11,7 +11,6 @@ certificates away again.
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
@@ -25,9 +24,6 @@ STORE = '/usr/local/share/ca-certificates'
 """Of certificates that are the machine's own (update-ca-certificates(8))."""
 _MOST = 20
 """Certificates of one relation."""
-_PEM = re.compile(
-    r'-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]{1,32768}?-----END CERTIFICATE-----'
-)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -106,27 +102,14 @@ def _said(relation: Relation, known: list[str]) -> tuple[list[str], str]:
     """What *relation* says now, and what is wrong with it; *known* was found to be good before."""
     found: list[str] = []
     for text in certificates.transferred([relation]):
-        blocks = [text] if text in known else _PEM.findall(text)
+        blocks = [text] if text in known else certificates.pem_blocks(text)
         if not blocks:
             return [], 'it gives what is no certificate in PEM'
         for block in blocks:
-            pem = block if block in known else readable(block)
+            pem = block if block in known else certificates.readable(block)
             if not pem:
                 return [], 'it gives a certificate that cannot be read'
             found.append(pem)
     if len(set(found)) > _MOST:
         return [], f'it gives {len(set(found))} certificates, at most {_MOST} are taken'
     return list(dict.fromkeys(found)), ''
-
-
-def readable(block: str) -> str:
-    """*block* as OpenSSL writes it; '' where it cannot read it. One in the store would break every client."""
-    import ssl  # Seldom needed.
-
-    try:
-        pem = ssl.DER_cert_to_PEM_cert(ssl.PEM_cert_to_DER_cert(block.strip()))
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(cadata=pem)
-    except (ValueError, ssl.SSLError):
-        return ''
-    return pem.strip() if context.cert_store_stats()['x509'] == 1 else ''

@@ -16,7 +16,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from . import state
+from . import server_pair, state
 from .relations import Databag, certificates
 
 RELATION = 'certificates'
@@ -44,6 +44,12 @@ class UnitCertificate:
     """The certificate and who issued it, PEM; '' while there is none."""
     key: str = dataclasses.field(default='', repr=False)
     """Its private key, PEM."""
+    ca: str = ''
+    """Whom clients are to trust, PEM; '' where that is not known."""
+    names: tuple[str, ...] = ()
+    """What the certificate is for; its own name among them."""
+    not_after: float = 0.0
+    """When it ends; seconds since the epoch."""
     related: bool = False
     """The operator wants one."""
     request: Databag = dataclasses.field(default_factory=dict[str, str])
@@ -77,6 +83,8 @@ class _Good:
     not_before: float
     """Seconds since the epoch, as the next."""
     not_after: float
+    ca: str = ''
+    names: tuple[str, ...] = ()
 
 
 def host_name(unit: str) -> str:
@@ -97,8 +105,7 @@ def read(inputs: state.Inputs, addresses: Iterable[str]) -> UnitCertificate:
         # Whoever comes by TLS yet is served, with what there was.
         return UnitCertificate(
             name=name,
-            chain=good.chain if good else '',
-            key=_key(inputs.unit_secret, good.id) if good else '',
+            **_shown(good, inputs),
             memory={MEMORY: {'requests': [], 'good': kept['good']}} if kept else {},
         )
     given = {
@@ -123,8 +130,7 @@ def read(inputs: state.Inputs, addresses: Iterable[str]) -> UnitCertificate:
         status.append(state.Status('waiting', f'waiting for a certificate from {apps}'))
     return UnitCertificate(
         name=name,
-        chain=found.chain if found else '',
-        key=_key(inputs.unit_secret, found.id) if found else '',
+        **_shown(found, inputs),
         related=True,
         request=certificates.request(r.csr for r in requests),
         memory={
@@ -135,6 +141,43 @@ def read(inputs: state.Inputs, addresses: Iterable[str]) -> UnitCertificate:
         },
         status=(*status, *_ageing(found, inputs.now)),
     )
+
+
+def placeholder(inputs: state.Inputs) -> str:
+    """A certificate that nobody trusts and its key, PEM: for a server that takes up another one while it runs."""
+    from cryptography import x509 as library  # 60 ms, and seldom needed.
+    from cryptography.hazmat.primitives import hashes, serialization
+
+    from . import x509
+
+    key = _key(inputs.unit_secret, 'placeholder')
+    own = x509.own_key(key)
+    name = host_name(inputs.site.unit)
+    subject = library.Name([library.NameAttribute(library.NameOID.COMMON_NAME, name)])
+    builder = (
+        library.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(own.public_key())
+        .serial_number(1)
+        .not_valid_before(x509.moment(0))
+        .not_valid_after(x509.moment(253402214400))  # 9999-12-31: no end (RFC 5280)
+        .add_extension(x509.alternative_names(x509.Names((name,))), critical=False)
+    )
+    made = builder.sign(own, hashes.SHA256(), ecdsa_deterministic=True)
+    return made.public_bytes(serialization.Encoding.PEM).decode() + key
+
+
+def _shown(good: _Good | None, inputs: state.Inputs) -> dict[str, Any]:
+    if good is None:
+        return {}
+    return {
+        'chain': good.chain,
+        'key': _key(inputs.unit_secret, good.id),
+        'ca': good.ca,
+        'names': tuple(good.names),
+        'not_after': good.not_after,
+    }
 
 
 def _newest(
@@ -153,7 +196,7 @@ def _newest(
         digest = hashlib.sha256(text.encode()).hexdigest()[:32]
         if kept and (kept.id, kept.digest) == (request.id, digest):
             return kept, problems
-        found = _validated(text, request, inputs, digest)
+        found = _validated(issued, text, request, inputs, digest)
         if isinstance(found, _Good):
             return found, problems
         problems.append(
@@ -162,17 +205,16 @@ def _newest(
     return kept, problems
 
 
-def _validated(text: str, request: _Request, inputs: state.Inputs, digest: str) -> _Good | str:
+def _validated(
+    issued: certificates.Issued, text: str, request: _Request, inputs: state.Inputs, digest: str
+) -> _Good | str:
     from . import x509  # 60 ms, and seldom needed.
 
     try:
-        chain = x509.chain(text)
-        matches = x509.belong_together(chain[0].pem, _key(inputs.unit_secret, request.id))
+        pair = server_pair.read(text, _key(inputs.unit_secret, request.id))
     except x509.InvalidError as e:
         return str(e)
-    first = chain[0]
-    if not matches:
-        return 'it does not go with the private key'
+    first = pair.chain[0]
     if first.not_after <= inputs.now:
         return f'it ended on {x509.day(first.not_after)}'
     if first.not_before > inputs.now:
@@ -182,9 +224,11 @@ def _validated(text: str, request: _Request, inputs: state.Inputs, digest: str) 
     return _Good(
         id=request.id,
         digest=digest,
-        chain=''.join(f'{c.pem}\n' for c in chain),
+        chain=pair.shown,
         not_before=first.not_before,
         not_after=first.not_after,
+        ca=certificates.readable(issued.ca),
+        names=first.names.all,
     )
 
 

@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, types
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _MOST_PEM = 64 * 1024
 _MOST_NAMES = 100
@@ -194,10 +194,15 @@ def read_request(pem: str) -> Request:
         raise InvalidError('it cannot be read as a certificate signing request') from None
     if not signed:
         raise InvalidError('its signature is not that of its key')
-    return Request(names=names, common_name=str(common[0].value) if common else '', key=_good(key))
+    return Request(names=names, common_name=str(common[0].value) if common else '', key=good(key))
 
 
-def _good(key: types.CertificatePublicKeyTypes) -> types.CertificatePublicKeyTypes:
+def good(key: types.CertificatePublicKeyTypes) -> types.CertificatePublicKeyTypes:
+    """*key* itself.
+
+    Raises:
+        InvalidError: when it is too small, or of a kind that servers and clients do not take.
+    """
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < _LEAST_RSA_BITS:
         raise InvalidError(
             f'its RSA key has {key.key_size} bits, at least {_LEAST_RSA_BITS} are wanted'
@@ -213,15 +218,16 @@ def _good(key: types.CertificatePublicKeyTypes) -> types.CertificatePublicKeyTyp
     return key
 
 
-def _names(extensions: x509.Extensions) -> Names:
+def _names(extensions: x509.Extensions, *, others: bool = False) -> Names:
+    """Host names and addresses; a certificate may have *others*, which say nothing of a server."""
     try:
         found = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return Names()
     if len(found) > _MOST_NAMES:
         raise InvalidError(f'it has {len(found)} names, at most {_MOST_NAMES} are allowed')
-    others = [n for n in found if not isinstance(n, x509.DNSName | x509.IPAddress)]
-    if others and not all(isinstance(n, x509.RegisteredID) for n in others):
+    known = (x509.DNSName, x509.IPAddress, x509.RegisteredID)
+    if not others and not all(isinstance(n, known) for n in found):
         raise InvalidError('it has a name that is neither a host name nor an IP address')
     hosts = found.get_values_for_type(x509.DNSName)
     addresses = found.get_values_for_type(x509.IPAddress)
@@ -236,7 +242,12 @@ def blocks(text: str, kind: str, *, most: int = _MOST_CERTIFICATES) -> tuple[str
     """
     if len(text) > _MOST_PEM:
         raise InvalidError(f'it is longer than {_MOST_PEM} characters')
-    found = tuple(m.group(0) for m in _PEM.finditer(text) if m.group(1) == kind)
+    # Blank lines within, which some programs write, no library reads.
+    found = tuple(
+        '\n'.join(line for line in m.group(0).splitlines() if line.strip())
+        for m in _PEM.finditer(text)
+        if m.group(1) == kind
+    )
     if len(found) > most:
         raise InvalidError(f'it holds {len(found)} blocks of {kind}, at most {most} are allowed')
     return found
@@ -255,10 +266,10 @@ def _certificate(pem: str) -> Certificate:
     try:
         found = x509.load_pem_x509_certificate(pem.encode())
         return Certificate(
-            pem=pem,
+            pem=found.public_bytes(serialization.Encoding.PEM).decode().strip(),
             serial=f'{found.serial_number:x}',
             fingerprint=found.fingerprint(hashes.SHA1()).hex(),  # noqa: S303 -- a name, no proof
-            names=_names(found.extensions),
+            names=_names(found.extensions, others=True),
             not_before=found.not_valid_before_utc.timestamp(),
             not_after=found.not_valid_after_utc.timestamp(),
             subject=found.subject.rfc4514_string(),
@@ -268,6 +279,54 @@ def _certificate(pem: str) -> Certificate:
         raise
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension):
         raise InvalidError('it holds a certificate that cannot be read') from None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Details:
+    """What TLS asks of a certificate beside its names and its time."""
+
+    key: types.CertificatePublicKeyTypes = dataclasses.field(repr=False)
+    hashed: str
+    """The digest that its issuer has signed, such as SHA256; '' where the kind of signature has one of its own."""
+    hash_bytes: int
+    signs: bool
+    """Its key may make signatures."""
+    serves: bool
+    """It may be shown by a server."""
+    unknown: str
+    """A critical extension that is not known, as a dotted number; '' for none."""
+
+
+def details(pem: str) -> Details:
+    """Of one certificate.
+
+    Raises:
+        InvalidError: when it cannot be read.
+    """
+    try:
+        found = x509.load_pem_x509_certificate(pem.encode())
+        key, hashed, extensions = (
+            found.public_key(),
+            found.signature_hash_algorithm,
+            found.extensions,
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension):
+        raise InvalidError('it cannot be read') from None
+    usages = [e.value for e in extensions]
+    unknown = (
+        e.oid for e in extensions if isinstance(e.value, x509.UnrecognizedExtension) and e.critical
+    )
+    return Details(
+        key=key,
+        hashed=hashed.name.upper() if hashed else '',
+        hash_bytes=hashed.digest_size if hashed else 0,
+        signs=all(u.digital_signature for u in usages if isinstance(u, x509.KeyUsage)),
+        serves=all({*u} & _SERVERS for u in usages if isinstance(u, x509.ExtendedKeyUsage)),
+        unknown=next((oid.dotted_string for oid in unknown), ''),
+    )
+
+
+_SERVERS = frozenset({ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE})
 
 
 def chain(text: str) -> tuple[Certificate, ...]:

@@ -29,7 +29,7 @@ _LOOK = (
     "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_cluster_status', 'wsrep_cluster_state_uuid', "
     "'wsrep_local_state', 'wsrep_ready', 'wsrep_last_committed');"
     "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('wsrep_on', 'wsrep_node_address', 'bind_address', 'wsrep_desync', "
-    "'max_connections', 'innodb_buffer_pool_size');"
+    "'max_connections', 'innodb_buffer_pool_size', 'ssl_cert');"
 )
 _MEMBERS = 'SELECT node_name AS name FROM mysql.wsrep_cluster_members;'
 _RECOVERED = 'WSREP: Recovered position'

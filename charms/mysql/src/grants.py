@@ -62,6 +62,8 @@ class Desired:
     databases: frozenset[str] = frozenset()
     accounts: frozenset[Account] = frozenset()
     grants: frozenset[Grant] = frozenset()
+    secured: frozenset[Account] = frozenset()
+    """Accounts that are to be let in by TLS alone."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,6 +80,8 @@ class Observed:
     grants: frozenset[Grant] = frozenset()
     """Whole grants, and partial ones too when *partial* lists them."""
     partial: frozenset[Grant] = frozenset()
+    secured: frozenset[Account] = frozenset()
+    """Accounts that are let in by TLS alone."""
 
     @property
     def three_byte(self) -> tuple[str, ...]:
@@ -127,14 +131,18 @@ class Statement:
     sql: str = dataclasses.field(repr=False)
 
 
-def desired(requests: Iterable[mysql.Request]) -> Desired:
-    """Everything that *requests* need to hold."""
+def desired(
+    requests: Iterable[mysql.Request], by_tls: frozenset[mysql.Request] = frozenset()
+) -> Desired:
+    """Everything that *requests* need to hold; those *by_tls* come by nothing else."""
     every = tuple(requests)
+    plain = {Account(r.user, host) for r in every for host in r.hosts if r not in by_tls}
     grants = frozenset(Grant(Account(r.user, host), r.database) for r in every for host in r.hosts)
     return Desired(
         databases=frozenset(r.database for r in every),
         accounts=frozenset(g.account for g in grants),
         grants=grants,
+        secured=frozenset(g.account for g in grants) - plain,
     )
 
 
@@ -147,13 +155,15 @@ def observed(
 ) -> Observed:
     """Understand the answers to the queries of this module, and to :data:`generations.TABLES`."""
     complete: set[Grant] = set()
+    every = [(Account(row['User'], row['Host']), row['Priv']) for row in accounts]
     partial: set[Grant] = set()
     for row in rights:
         grant = Grant(Account(row['User'], row['Host']), row['Db'].replace('\\', ''))
         (complete if _is_complete(row) else partial).add(grant)
     return Observed(
         databases=generations.databases(databases, tables, known),
-        accounts={Account(row['User'], row['Host']): _ways_in(row['Priv']) for row in accounts},
+        accounts={account: _ways_in(priv) for account, priv in every},
+        secured=frozenset(account for account, priv in every if _by_tls(priv)),
         grants=frozenset(complete | partial),
         partial=frozenset(partial),
     )
@@ -170,6 +180,12 @@ def _ways_in(priv: str) -> tuple[str, ...]:
     return tuple(
         _way_in(w.get('plugin', NATIVE), w.get('authentication_string', '')) for w in ways
     )
+
+
+def _by_tls(priv: str) -> bool:
+    # Source: MariaDB Server, sql/structs.h: SSL_TYPE_ANY is 1, what asks more of the client is above.
+    found = cast('dict[str, Any]', json.loads(priv)).get('ssl_type', 0)
+    return isinstance(found, int) and found > 0
 
 
 def _way_in(plugin: str, kept: str) -> str:
@@ -199,19 +215,29 @@ def plan(
     return (
         *_databases(want, seen),
         *_accounts(want, seen, keys),
+        *_secured(want, seen),
         *(_grant(g) for g in sorted(want.grants - (seen.grants - seen.partial))),
         *(_revoke(g) for g in sorted(seen.grants - want.grants) if g.account in want.accounts),
         *(_drop(a) for a in sorted(ours - want.accounts) if a.user not in users),
     )
 
 
-def holds(request: mysql.Request, seen: Observed, keys: Keys) -> bool:
-    """Whether the server has all that *request* asks for, and lets its user in by no other password."""
+def holds(
+    request: mysql.Request,
+    seen: Observed,
+    keys: Keys,
+    secured: frozenset[Account] | None = None,
+) -> bool:
+    """Whether the server has all that *request* asks for, and lets its user in by no other password.
+
+    *secured* are the accounts that are to be let in by TLS alone; None where that does not matter.
+    """
     want = desired([request])
     return (
         want.databases <= seen.databases.keys()
         and want.grants <= seen.grants - seen.partial
         and all(seen.accounts.get(a) == keys.hashes(a.user) for a in want.accounts)
+        and (secured is None or want.accounts & seen.secured == want.accounts & secured)
     )
 
 
@@ -233,6 +259,17 @@ def _accounts(want: Desired, seen: Observed, keys: Keys) -> Iterator[Statement]:
             f'{verb} user {account.user}@{account.host}',
             f'{verb.upper()} USER {exists} {written(account)} IDENTIFIED VIA {ways};',
         )
+
+
+def _secured(want: Desired, seen: Observed) -> Iterator[Statement]:
+    """Accounts that need TLS from now on, and those that need it no more; whoever is connected stays so."""
+    for account in sorted(want.accounts):
+        now, then = account in seen.secured and account in seen.accounts, account in want.secured
+        if now != then:
+            yield Statement(
+                f'let {account.user}@{account.host} in {"by TLS alone" if then else "without TLS too"}',
+                f'ALTER USER IF EXISTS {written(account)} REQUIRE {"SSL" if then else "NONE"};',
+            )
 
 
 def _grant(g: Grant) -> Statement:

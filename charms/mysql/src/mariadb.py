@@ -84,7 +84,9 @@ REQUESTS = 'requests'
 def keep_requests(found: Asked) -> dict[str, object]:
     """*found* as a value of the unit's memory."""
     return {
-        str(relation): [[r.unit, r.prefix, r.database, r.user, *r.hosts] for r in requests]
+        str(relation): [
+            [r.unit, r.prefix, r.database, r.user, *r.hosts, *_mark(r)] for r in requests
+        ]
         for relation, requests in found.requests.items()
         if requests
     }
@@ -99,8 +101,17 @@ def requests_kept(inputs: charmkit.Inputs) -> dict[int, tuple[mysql.Request, ...
     }
 
 
-def _request(unit: str, prefix: str, database: str, user: str, *hosts: str) -> mysql.Request:
-    return mysql.Request(unit, prefix, database, user, hosts)
+def _mark(request: mysql.Request) -> tuple[str, ...]:
+    return (f'{_TLS}{request.tls}',) if request.tls else ()
+
+
+_TLS = 'tls '
+
+
+def _request(unit: str, prefix: str, database: str, user: str, *more: str) -> mysql.Request:
+    hosts = tuple(text for text in more if not text.startswith(_TLS))
+    tls = next((text.removeprefix(_TLS) for text in more if text.startswith(_TLS)), '')
+    return mysql.Request(unit, prefix, database, user, hosts, tls)
 
 
 def seed(inputs: charmkit.Inputs) -> str:

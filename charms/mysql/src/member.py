@@ -10,6 +10,7 @@ import galera_node
 import mariadb
 import own_accounts
 import replicas
+import server_tls
 import tcp_service
 from charmkit import host, rolling, shared_secrets
 from charmkit.relations import host_in_url, mysql, unit_order
@@ -42,7 +43,11 @@ def others(inputs: charmkit.Inputs) -> dict[str, str]:
 def wanted(inputs: charmkit.Inputs) -> dict[str, str]:
     """The server's variables that only a restart changes."""
     here = host_in_url(address(inputs))
-    return {'bind_address': mariadb.bind_address(inputs), 'wsrep_node_address': here}
+    return {
+        'bind_address': mariadb.bind_address(inputs),
+        'wsrep_node_address': here,
+        **server_tls.wanted(inputs),
+    }
 
 
 def desired(inputs: charmkit.Inputs, *, admitted: bool) -> host.Host:

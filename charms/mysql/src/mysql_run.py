@@ -24,6 +24,7 @@ import refusals
 import replica_run
 import replicas
 import server
+import server_tls
 import tcp_service
 from charmkit import host, rotation
 from charmkit.relations import mysql
@@ -92,6 +93,10 @@ def _with_backup_results(desired: charmkit.Desired, inputs: charmkit.Inputs) -> 
 
 
 def _served(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
+    return server_tls.beside(_serving(why, inputs), server_tls.decide(inputs), inputs)
+
+
+def _serving(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     if not cluster_run.is_cluster(inputs):
         return _single(why, inputs)
     if cluster_run.foreign(inputs):
@@ -215,8 +220,9 @@ def _with_clients(
 ) -> charmkit.Desired:
     asked = mariadb.asked(inputs)
     every = [request for requests in asked.requests.values() for request in requests]
+    tls, through = server_tls.decide(inputs), tcp_service.through(inputs, every)
     converge = server.Converge(
-        grants.desired(tcp_service.through(inputs, every)),
+        grants.desired(through, server_tls.secured(tls, through)),
         grants.keys(
             mariadb.seed(inputs), rotation.of(why, inputs, refusals.users(inputs)), inputs.now
         ),
@@ -284,15 +290,21 @@ def _reported(
     role: ServerRole,
 ) -> charmkit.Desired:
     """With the answers that hold. Where one does not, what was said before stays said, and the status says why."""
-    keys = converge.keys
+    keys, tls = converge.keys, server_tls.decide(inputs)
     passwords = {r.user: keys.password(r.user) for each in asked.requests.values() for r in each}
+    # An account that needs TLS before its clients are told no more of it would lock them out.
+    secured = None if tls.published else converge.want.secured
     responses = {
         relation: mysql.response(
-            role.db_host, requests, passwords, report.generations, turn=role.turn
+            role.db_host, requests, passwords, report.generations, turn=role.turn, ca=tls.published
         )
         for relation, requests in asked.requests.items()
         if role.db_host
-        and all(grants.holds(r, report.seen, keys) for r in tcp_service.through(inputs, requests))
+        and tls.reaches(role.db_host)
+        and all(
+            grants.holds(r, report.seen, keys, secured)
+            for r in tcp_service.through(inputs, requests)
+        )
         # Whoever only looks may see that a mark is of use no more before another one has set it anew.
         and (role.makes or all(report.generations.get(r.database) for r in requests))
     }

@@ -12,6 +12,7 @@ import mariadb
 import relays
 import replica_node
 import replicas
+import server_tls
 import tcp_service
 from charmkit import host, state
 from charmkit.relations import Databag, mysql
@@ -54,7 +55,7 @@ def _switch_refused(inputs: charmkit.Inputs) -> str:
         )
     if len(ready) > 1:
         return f'{" and ".join(ready)} follow this server: remove all but the one that is to take its place'
-    return ''
+    return server_tls.handed_over_without(inputs, *ready)
 
 
 def followers(inputs: charmkit.Inputs) -> tuple[str, ...]:

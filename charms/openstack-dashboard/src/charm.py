@@ -16,7 +16,7 @@ import ops
 import sessions
 from charmkit import host, keystone, mysql
 
-DB = mysql.need('horizon', optional=True)
+DB = mysql.need('horizon', optional=True, tls=False)
 KEYSTONE = keystone.need_auth_endpoint('member')
 KEY = 'secret-key'
 APP = charmkit.WsgiApp(

@@ -11,6 +11,7 @@ its application's databag.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable
 
 from . import Databag, Relation, wire
@@ -155,3 +156,32 @@ def transferred(relations: Iterable[Relation]) -> tuple[str, ...]:
         for _, bag in sorted(relation.units.items()):  # Version 0, in units' databags.
             found += [bag.get('ca', ''), *wire.texts(wire.load_array(bag.get('chain', '')))[:10]]
     return tuple(dict.fromkeys(c.strip() for c in found if c.strip()))
+
+
+_PEM = re.compile(
+    r'-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]{1,32768}?-----END CERTIFICATE-----'
+)
+
+
+def pem_blocks(text: str) -> list[str]:
+    """The certificates in *text*, as they stand there."""
+    return _PEM.findall(text)
+
+
+def readable(block: str) -> str:
+    """*block* as OpenSSL writes it; '' where it cannot read it. One in a store would break every client."""
+    import ssl  # Seldom needed.
+
+    try:
+        pem = ssl.DER_cert_to_PEM_cert(ssl.PEM_cert_to_DER_cert(block.strip()))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=pem)
+    except (ValueError, ssl.SSLError):
+        return ''
+    return pem.strip() if context.cert_store_stats()['x509'] == 1 else ''
+
+
+def authorities(text: str) -> tuple[str, ...]:
+    """Whom *text* has one trust, each once; nobody where one of them cannot be read."""
+    found = [readable(block) for block in pem_blocks(text)]
+    return tuple(dict.fromkeys(found)) if all(found) else ()

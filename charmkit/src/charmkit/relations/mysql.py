@@ -10,19 +10,29 @@ the data is not what it was (restored, made anew, on another server), and whatev
 database is of no use then. A server that does not speak of generations leaves it out. And ``db_host_turn``, a number:
 each unit of a clustered server answers alike, but what a unit said that is lost by now stays in its databag; the answer
 with the highest number counts. It is left out where there is one server only.
+
+A server that offers TLS gives ``ssl_ca``: whom clients are to trust, PEM in base64; they verify the server, with the
+address that they were told. And only here: ``tls-ca`` is what a unit says once all its processes come that way, a
+digest of that text.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import dataclasses
+import hashlib
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
-from . import Databag, Need, Relation, Site, host_in_url, sharing, wire
+from . import Databag, Need, Relation, Site, certificates, host_in_url, sharing, wire
 
 PORT = 3306
+CA = 'ssl_ca'
+IN_FORCE = 'tls-ca'
+_LONGEST_CA = 256 * 1024
 
 _NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_-]{0,63}')
 _SYSTEM_DATABASES = frozenset({'mysql', 'sys', 'information_schema', 'performance_schema'})
@@ -45,16 +55,26 @@ class Database:
     password: str = dataclasses.field(repr=False)
     generation: str = ''
     """Of what is in it; '' where the server does not say."""
+    ca: str = dataclasses.field(default='', repr=False)
+    """Whom to trust, PEM: the server is to be verified; '' where it offers no TLS."""
+    ca_path: str = dataclasses.field(default='', repr=False)
+    """The file on this machine that has it."""
 
     @property
     def url(self) -> str:
-        """Where SQLAlchemy finds it."""
+        """Where SQLAlchemy finds it. With a file of authorities the driver verifies the server, and its name."""
         login = f'{self.user}:{quote(self.password, safe="")}'
-        return f'mysql+pymysql://{login}@{host_in_url(self.host)}/{self.name}?charset=utf8mb4'
+        tls = f'&ssl_ca={quote(self.ca_path)}' if self.ca else ''
+        return f'mysql+pymysql://{login}@{host_in_url(self.host)}/{self.name}?charset=utf8mb4{tls}'
 
 
-def need(name: str, *, user: str = '', prefix: str = '', optional: bool = False) -> Need[Database]:
-    """A database called *name*; *prefix* tells several on one relation apart."""
+def need(
+    name: str, *, user: str = '', prefix: str = '', optional: bool = False, tls: bool = True
+) -> Need[Database]:
+    """A database called *name*; *prefix* tells several on one relation apart.
+
+    Without *tls* nothing is said of it: of a driver that does not verify its server by :attr:`Database.url`.
+    """
     p, user = (f'{prefix}_' if prefix else ''), user or name
 
     def request(site: Site) -> Databag:
@@ -66,7 +86,13 @@ def need(name: str, *, user: str = '', prefix: str = '', optional: bool = False)
         allowed = site.unit in bag.get(f'{p}allowed_units', '').split()
         if not (allowed and _PASSWORD.fullmatch(password) and _HOST.fullmatch(host)):
             return None
-        return Database(name, user, host, password, bag.get(f'{p}generation', '')[:64])
+        generation = bag.get(f'{p}generation', '')[:64]
+        if not (tls and bag.get(CA)):
+            return Database(name, user, host, password, generation)
+        ca = _authorities(bag)
+        # Never without TLS because of what cannot be read: what was said before stays in force.
+        path = f'/etc/ssl/{site.app}-shared-db.pem'
+        return Database(name, user, host, password, generation, ca, path) if ca else None
 
     def read(relations: tuple[Relation, ...], site: Site) -> Database | None:
         bags = (bag for relation in relations for bag in relation.remote_databags())
@@ -74,7 +100,27 @@ def need(name: str, *, user: str = '', prefix: str = '', optional: bool = False)
         found = (parse(bag, site) for bag in newest)
         return next((value for value in found if value is not None), None)
 
-    return Need('shared-db', request, read, name, optional=optional)
+    def refusal(relations: tuple[Relation, ...], _: Site) -> str:
+        bags = [bag for relation in relations for bag in relation.remote_databags()]
+        wrong = tls and any(bag.get(CA) and not _authorities(bag) for bag in bags)
+        return f'{CA} is no certificate in PEM, in base64' if wrong else ''
+
+    return Need('shared-db', request, read, name, optional=optional, refusal=refusal)
+
+
+def _authorities(bag: Databag) -> str:
+    """Whom to trust, as text of PEM; '' where that cannot be read, or there is none."""
+    try:
+        text = base64.b64decode(bag.get(CA, '')[:_LONGEST_CA], validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ''
+    found = certificates.authorities(text)
+    return ''.join(f'{pem}\n' for pem in found)
+
+
+def mark(ca: str) -> str:
+    """What a client says that verifies its server by *ca*."""
+    return hashlib.sha256(ca.encode()).hexdigest()[:16]
 
 
 def _turn(bag: Databag) -> int:
@@ -91,6 +137,8 @@ class Request:
     database: str
     user: str
     hosts: tuple[str, ...]
+    tls: str = ''
+    """What it verifies the server by (:func:`mark`); '' while it comes without TLS."""
 
 
 Refusal = sharing.Refusal
@@ -112,11 +160,13 @@ def response(
     generations: Mapping[str, str] | None = None,
     *,
     turn: int = 0,
+    ca: str = '',
 ) -> dict[str, str]:
     """What the server publishes on one relation once *granted* hold.
 
     *granted* are the requests of that relation's units, *passwords* is keyed by user, *generations* by database.
-    *turn* is higher than any before whenever what a unit of a cluster said before may be of no use.
+    *turn* is higher than any before whenever what a unit of a cluster said before may be of no use. *ca* is whom to
+    trust, PEM; '' offers no TLS.
     """
     out: dict[str, str] = {}
     units: dict[str, set[str]] = {}
@@ -130,6 +180,8 @@ def response(
         out['db_host'] = db_host
         if turn:
             out['db_host_turn'] = str(turn)
+        if ca:
+            out[CA] = base64.b64encode(ca.encode()).decode()
     return out | {key: ' '.join(sorted(names)) for key, names in units.items()}
 
 
@@ -157,7 +209,9 @@ def _read(unit: str, prefix: str, bag: Databag, once: bool) -> Request | None:
         raise ValueError(f'database name {database[:80]!r} is not allowed')
     if not _NAME.fullmatch(user) or user.lower() in _SYSTEM_USERS:
         raise ValueError(f'user name {user[:80]!r} is not allowed')
-    return Request(unit, prefix, database, user, _hosts(hostname))
+    tls = bag.get(IN_FORCE, '')
+    said = tls if re.fullmatch('[0-9a-f]{16}', tls) else ''
+    return Request(unit, prefix, database, user, _hosts(hostname), said)
 
 
 def _hosts(hostname: str) -> tuple[str, ...]:

@@ -38,6 +38,11 @@ class Server:
     refusing: str = ''
     """A statement that has this in it is refused."""
     down: bool = False
+    secured: set[tuple[str, str]] = dataclasses.field(default_factory=set[tuple[str, str]])
+    """Accounts that need TLS."""
+    certificate: str = ''
+    """The file that the server has read its certificate from; '' for a server without TLS."""
+    flushed: int = 0
     df: str = DF
     said: list[str] = dataclasses.field(default_factory=list[str])
     """Every statement that changes something."""
@@ -80,6 +85,11 @@ class Server:
                 return Finished(1, "ERROR 2002 (HY000): Can't connect to local server")
             case 'mariadb' if 'binlog_expire' in stdin and '--force' not in argv:
                 return Finished(0, f'Variable_name\tValue\nlog_bin\t{self.log_bin}\n')
+            case 'mariadb' if 'FLUSH LOCAL SSL' in stdin:
+                self.flushed += 1
+                return Finished(0)
+            case 'mariadb' if 'ssl_cert' in stdin:
+                return Finished(0, f'path\n{self.certificate}\n')
             case 'mariadb' if 'SHOW BINARY LOGS' in stdin:
                 rows = (f'{name}\t{size}' for name, size in self.logs.items())
                 return Finished(0, '\n'.join(('Log_name\tFile_size', *rows)))
@@ -111,7 +121,7 @@ class Server:
                 {'name': n, 'characters': c, 'comment': o} for n, (c, o) in self.databases.items()
             ],
             'accounts': [
-                {'User': u, 'Host': h, 'Priv': _priv(ways)}
+                {'User': u, 'Host': h, 'Priv': _priv(ways, (u, h) in self.secured)}
                 for (u, h), ways in self.accounts.items()
             ],
             'privileges': [
@@ -167,6 +177,8 @@ class Server:
             self.routine = _routine(m[2].replace("''", "'"), m[1])
         elif m := re.match(rf'GRANT EXECUTE ON PROCEDURE mysql\.\w+ TO {_ACCOUNT};', sql):
             self.executors.add((m[1], m[2]))
+        elif m := re.match(rf'ALTER USER IF EXISTS {_ACCOUNT} REQUIRE (SSL|NONE);', sql):
+            (self.secured.add if m[3] == 'SSL' else self.secured.discard)((m[1], m[2]))
         elif m := re.match(rf'(?:CREATE|ALTER) USER IF (?:NOT )?EXISTS {_ACCOUNT} (.*);', sql):
             self.accounts[m[1], m[2]] = tuple(re.findall(r"USING '(\*[0-9A-F]{40})'", m[3]))
         elif m := re.match(rf'GRANT ALL PRIVILEGES ON `(.+?)`\.\* TO {_ACCOUNT};', sql):
@@ -204,8 +216,9 @@ def _routine(made: str, mode: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _priv(ways: tuple[str, ...]) -> str:
+def _priv(ways: tuple[str, ...], secured: bool) -> str:
     if ways == ('unix_socket:',):
         return json.dumps({'plugin': 'unix_socket', 'authentication_string': ''})
     first, *others = ({'plugin': grants.NATIVE, 'authentication_string': w} for w in ways)
-    return json.dumps({**first, **({'auth_or': [{}, *others]} if others else {})})
+    tls = {'ssl_type': 1} if secured else {}
+    return json.dumps({**first, **tls, **({'auth_or': [{}, *others]} if others else {})})

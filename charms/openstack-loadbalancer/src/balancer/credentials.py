@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from charmkit import Inputs
+from charmkit import Inputs, server_pair
 from charmkit.relations import ENDPOINT_TYPES, wire
 
 from . import certificate_requests
@@ -108,11 +108,11 @@ def read(inputs: Inputs, secret: str) -> Credentials:
         kept = _kept(inputs, t)
         offers = [*_given(by_hand, t), *certificate_requests.issued(inputs, t)]
         for offer in (_Offer(*o) for o in offers):
-            found = kept if kept and kept.digest == offer.digest else _validated(offer, inputs.now)
+            key = server_pair.private_key(offer.key)
+            same = kept if kept and kept.digest == offer.digest and key else None
+            found = same or _validated(offer, inputs.now)
             if isinstance(found, Credential):
-                good[t] = dataclasses.replace(
-                    found, key=offer.key, ca=offer.ca, request=offer.request
-                )
+                good[t] = dataclasses.replace(found, key=key, ca=offer.ca, request=offer.request)
                 break
             problems.append(f'{offer.where} for {t}: {found}')
         if t not in good and kept:
@@ -137,13 +137,10 @@ def _validated(offer: _Offer, now: float) -> Credential | str:
     from charmkit import x509  # 60 ms, and seldom needed.
 
     try:
-        chain = x509.chain(offer.certificates)
-        matches = x509.belong_together(chain[0].pem, offer.key)
+        pair = server_pair.read(offer.certificates, offer.key)
     except x509.InvalidError as e:
         return str(e)
-    first = chain[0]
-    if not matches:
-        return 'the certificate does not go with its private key'
+    first = pair.chain[0]
     if first.not_after <= now:
         return f'the certificate ended on {x509.day(first.not_after)}'
     if first.not_before > now:
@@ -151,7 +148,7 @@ def _validated(offer: _Offer, now: float) -> Credential | str:
     if not first.names.all:
         return 'the certificate is for no name and no address'
     return Credential(
-        chain=''.join(f'{c.pem}\n' for c in chain),
+        chain=pair.shown,
         digest=offer.digest,
         names=first.names.all,
         fingerprint=first.fingerprint,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from charmkit import Inputs, Status, trust
-from charmkit.relations import Databag, loadbalancer, unit_order, wire
+from charmkit.relations import Databag, certificates, loadbalancer, unit_order, wire
 
 from . import credentials, interface, layout, rotation
 
@@ -35,7 +35,7 @@ class Authorities:
 def read(inputs: Inputs, found: credentials.Credentials) -> Authorities:
     """From both relations."""
     given = trust.read(inputs)
-    own = (trust.readable(c.ca) for c in found.by_type.values() if c.ca)
+    own = (certificates.readable(c.ca) for c in found.by_type.values() if c.ca)
     related = inputs.of(credentials.RELATION)
     every = tuple(dict.fromkeys((*given.certificates, *(c for c in own if c and related))))
     kept = tuple(cast('list[str]', inputs.memory.get(MEMORY) or []))

@@ -1,0 +1,144 @@
+"""A service whose database offers TLS: it verifies the server, and says so once all of it does."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime
+from typing import Any
+
+import pytest
+from charmkit import testing as machines
+from charmkit import x509 as certs
+from charmkit.relations import mysql
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from ops import testing
+
+from charms import conftest as shared
+
+PATH = '/etc/ssl/glance-shared-db.pem'
+
+
+def authority(name: str) -> str:
+    key = certs.own_key(certs.new_key(name * 20, 'root'))
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(certs.moment(0))
+        .not_valid_after(certs.moment(0) + datetime.timedelta(days=36500))
+    )
+    made = builder.sign(key, hashes.SHA256(), ecdsa_deterministic=True)
+    return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+ROOT = authority('a root')
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.fixture
+def ctx(machine: machines.FakeMachine) -> testing.Context[Any]:
+    return testing.Context(shared.load('glance').GlanceCharm)
+
+
+def state(ca: str) -> testing.State:
+    db = shared.database('glance/0')
+    bag = {**db.remote_units_data[0], **({'ssl_ca': ca} if ca else {})}
+    relations = {
+        dataclasses.replace(db, remote_units_data={0: bag}),
+        shared.identity('glance'),
+        testing.PeerRelation('peers'),
+    }
+    return testing.State(leader=True, networks=shared.networks(), relations=relations)
+
+
+def offering(given: testing.State, ca: str) -> testing.State:
+    """*given*, with a server that now offers *ca*."""
+    relation: Any = given.get_relations('shared-db')[0]
+    bag = {k: v for k, v in relation.remote_units_data[0].items() if k != 'ssl_ca'}
+    bag |= {'ssl_ca': ca} if ca else {}
+    others = {r for r in given.relations if r.id != relation.id}
+    after = dataclasses.replace(relation, remote_units_data={0: bag})
+    return dataclasses.replace(given, relations={*others, after})
+
+
+def published(out: testing.State) -> str:
+    return out.get_relations('shared-db')[0].local_unit_data.get(mysql.IN_FORCE, '')  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def connection(machine: machines.FakeMachine) -> str:
+    text = machine.file('/etc/glance/glance-api.conf')
+    return next(line for line in text.splitlines() if line.startswith('connection = '))
+
+
+def test_it_verifies_the_server_and_says_so(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    out = ctx.run(ctx.on.config_changed(), state(encoded(ROOT)))
+    assert connection(machine).endswith(f'&ssl_ca={PATH}')
+    assert machine.file(PATH) == ROOT
+    assert published(out) == mysql.mark(ROOT)
+    assert out.unit_status == testing.ActiveStatus()
+
+
+def test_without_it_nothing_is_said_of_it(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    out = ctx.run(ctx.on.config_changed(), state(''))
+    assert 'ssl' not in connection(machine) and published(out) == ''
+
+
+def test_the_schema_is_not_migrated_anew_for_it(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    before = ctx.run(ctx.on.config_changed(), state(''))
+    machine.steps.clear()
+    ctx.run(ctx.on.config_changed(), offering(before, encoded(ROOT)))
+    assert not any('db_sync' in step or 'run glance' in step for step in machine.steps)
+
+
+def test_a_service_that_did_not_come_up_does_not_say_so(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    before = ctx.run(ctx.on.config_changed(), state(''))
+    machine.failing = frozenset({'apache2', *machine.seen.started_with})
+    out = ctx.run(ctx.on.config_changed(), offering(before, encoded(ROOT)))
+    assert out.unit_status.name == 'blocked' and published(out) == ''
+
+
+def test_another_authority_restarts_nothing(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    before = ctx.run(ctx.on.config_changed(), state(encoded(ROOT)))
+    machine.steps.clear()
+    both = ROOT + authority('another')
+    out = ctx.run(ctx.on.config_changed(), offering(before, encoded(both)))
+    assert machine.file(PATH) == both and published(out) == mysql.mark(both)
+    assert not any('start' in step or 'reload' in step for step in machine.steps), machine.steps
+
+
+@pytest.mark.parametrize('ca', ['!', encoded('no certificate'), encoded(ROOT)[:80], 'ä'])
+def test_what_cannot_be_read_is_no_reason_to_come_without(
+    ctx: testing.Context[Any], machine: machines.FakeMachine, ca: str
+):
+    before = ctx.run(ctx.on.config_changed(), state(encoded(ROOT)))
+    out = ctx.run(ctx.on.config_changed(), offering(before, ca))
+    assert 'ssl_ca is no certificate in PEM, in base64' in out.unit_status.message
+    assert 'what it said before stays in force' in out.unit_status.message
+    assert published(out) == mysql.mark(ROOT)
+    assert not any(step.startswith('stop') for step in machine.steps)
+
+
+def test_it_comes_without_where_the_server_offers_it_no_more(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    before = ctx.run(ctx.on.config_changed(), state(encoded(ROOT)))
+    out = ctx.run(ctx.on.config_changed(), offering(before, ''))
+    assert 'ssl' not in connection(machine) and published(out) == ''
