@@ -4,6 +4,8 @@ It is asked for over ``certificates`` (interface ``tls-certificates``, version 1
 The key is derived from the unit's own secret each time that it is wanted: it is in one file of the machine, and goes
 nowhere else. A request is made anew when what it is for has changed, when its certificate was revoked, and when the
 provider has let three quarters of its time go by; the certificate before it stays in force until the new one is there.
+Where the provider certifies none of the addresses (another application on the same machine may have them), it is asked
+for the name alone, and the next time for all again.
 """
 
 from __future__ import annotations
@@ -97,10 +99,10 @@ def read(inputs: state.Inputs, addresses: Iterable[str]) -> UnitCertificate:
     name = host_name(inputs.site.unit)
     kept = cast('Mapping[str, Any]', inputs.memory.get(MEMORY) or {})
     related = inputs.of(RELATION)
-    names = (name, *sorted(a for a in set(addresses) if not a.startswith('127.')))
+    every = (name, *sorted(a for a in set(addresses) if not a.startswith('127.')))
     rows = cast('list[Mapping[str, Any]]', kept.get('requests') or [])
     before = [_Request(str(r['id']), str(r['csr']), tuple(r['names'])) for r in rows]
-    good = _Good(**kept['good']) if kept.get('good') else None
+    good = _kept_good(kept)
     if not related:
         # Whoever comes by TLS yet is served, with what there was.
         return UnitCertificate(
@@ -108,6 +110,7 @@ def read(inputs: state.Inputs, addresses: Iterable[str]) -> UnitCertificate:
             **_shown(good, inputs),
             memory={MEMORY: {'requests': [], 'good': kept['good']}} if kept else {},
         )
+    names, denied = _certifiable(every, before, kept, inputs)
     given = {
         i.csr: (relation.app, i)
         for relation in related
@@ -123,6 +126,8 @@ def read(inputs: state.Inputs, addresses: Iterable[str]) -> UnitCertificate:
     )
     requests = _current(before, given)
     if newest is None or over:
+        if newest is not None and newest.names == names:
+            names, denied = every, ''
         requests = [_fresh(inputs, names), *requests][:2]
     status = [*problems, *_refusals(inputs, requests)]
     if found is None and not status:
@@ -137,10 +142,41 @@ def read(inputs: state.Inputs, addresses: Iterable[str]) -> UnitCertificate:
             MEMORY: {
                 'requests': [dataclasses.asdict(r) for r in requests],
                 'good': dataclasses.asdict(found) if found else None,
+                **({'denied': [denied, *every]} if denied else {}),
             }
         },
-        status=(*status, *_ageing(found, inputs.now)),
+        status=(*status, *_without(denied), *_ageing(found, inputs.now)),
     )
+
+
+def _kept_good(kept: Mapping[str, Any]) -> _Good | None:
+    found = cast('Mapping[str, Any] | None', kept.get('good'))
+    return _Good(**{**found, 'names': tuple(found.get('names', ()))}) if found else None
+
+
+def _certifiable(
+    every: tuple[str, ...],
+    requests: Iterable[_Request],
+    kept: Mapping[str, Any],
+    inputs: state.Inputs,
+) -> tuple[tuple[str, ...], str]:
+    """The names to ask for, and why not for all of *every*; '' where it is for all."""
+    newest = next(iter(requests), None)
+    for relation in inputs.of(RELATION):
+        for no in certificates.refused(relation.app_data):
+            asked = newest is not None and no.csr == newest.csr.strip() and newest.names == every
+            if asked and no.name == 'ip_not_allowed' and len(every) > 1:
+                return every[:1], f'{relation.app}: {no.reason}'
+    denied = cast('list[str]', kept.get('denied') or [])
+    if denied and tuple(denied[1:]) == every:
+        return every[:1], denied[0]
+    return every, ''
+
+
+def _without(denied: str) -> Iterator[state.Status]:
+    if denied:
+        text = f"this unit's certificate is not for its addresses ({denied})"
+        yield state.Status('active', text)
 
 
 def placeholder(inputs: state.Inputs) -> str:

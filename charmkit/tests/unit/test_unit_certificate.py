@@ -180,3 +180,31 @@ def test_a_provider_that_falls_silent_takes_nothing_away_and_one_that_goes_leave
     assert gone.pem == good().pem and not gone.related and gone.request == {}
     back = own.read(inputs({}, gone, fresh='g' * 64), ADDRESSES)
     assert len(asked(back)) == 1 and asked(back) != asked(first())
+
+
+def denied(csr: str) -> dict[str, str]:
+    no = certificates.Refused(csr, '10.0.0.2 is certified for other', 'ip_not_allowed')
+    return dict(certificates.provide([], [no]))
+
+
+def test_where_another_application_has_the_address_it_is_asked_for_the_name_alone():
+    bag = denied(asked(first())[0])
+    second = own.read(inputs(bag, first(), fresh='g' * 64), ADDRESSES)
+    csr = asked(second)[0]
+    assert certs.read_request(csr).names == certs.Names(('demo-0.internal',))
+    found = own.read(inputs({**bag, **answer(csr)}, second, fresh='h' * 64), ADDRESSES)
+    assert found.pem and asked(found) == [csr]
+    assert messages(found) == [
+        "active: this unit's certificate is not for its addresses (ca: 10.0.0.2 is certified for other)"
+    ]
+    assert own.read(inputs(answer(csr), found, fresh='i' * 64), ADDRESSES) == found
+    # With the next one it is tried again, and so it is where the addresses are others.
+    for more, where in (({'now': NOW + 40 * 3600}, ADDRESSES), ({}, ('10.0.0.3',))):
+        later = own.read(inputs(answer(csr), found, fresh='i' * 64, **more), where)
+        assert where[0] in certs.read_request(asked(later)[0]).names.addresses
+
+
+def test_a_refusal_of_the_name_is_no_reason_to_ask_for_less():
+    no = certificates.Refused(asked(first())[0], 'not allowed', 'domain_not_allowed')
+    found = own.read(inputs(dict(certificates.provide([], [no])), first()), ADDRESSES)
+    assert asked(found) == asked(first())

@@ -45,6 +45,8 @@ def signed(subject: str, issuer: str, by: Any, key: Any, names: certs.Names | No
         .not_valid_before(start)
         .not_valid_after(start + datetime.timedelta(days=3650))
     )
+    own = x509.BasicConstraints(ca=names is None, path_length=None)
+    builder = builder.add_extension(own, critical=True)
     if names:
         builder = builder.add_extension(certs.alternative_names(names), critical=False)
     made = builder.sign(by, hashes.SHA256())
