@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from . import limits
+from .proxy import tls
 from .relations import host_in_url
 
 NOTE = '# Written by the charm: local changes are overwritten.\n'
@@ -22,10 +23,6 @@ NAME_SHOWN = 16
 """How much of a process group's name fits where a process shows it: in place of its command."""
 
 _LOOPBACK = ('127.0.0.1', '::1')
-_CIPHERS = (
-    'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:'
-    'ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305'
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +110,7 @@ def _tls(certificate: str) -> str:
     return f"""    SSLEngine on
     SSLCertificateFile {certificate}
     SSLProtocol -all +TLSv1.2 +TLSv1.3
-    SSLCipherSuite {_CIPHERS}
+    SSLCipherSuite {tls.CIPHERS}
     SSLHonorCipherOrder off
     SSLSessionTickets off
 """

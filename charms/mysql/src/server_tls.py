@@ -25,6 +25,7 @@ import replicas
 import server
 import tcp_service
 from charmkit import host, state, unit_certificate
+from charmkit.proxy import tls
 from charmkit.relations import mysql
 
 CONFIG = '/etc/mysql/mariadb.conf.d/94-charm-tls.cnf'
@@ -182,17 +183,18 @@ def _on(inputs: charmkit.Inputs) -> bool:
     return bool(inputs.of(unit_certificate.RELATION) or kept.get('on'))
 
 
-def _files(tls: ServerTls) -> tuple[host.File, ...]:
+def _files(wanted: ServerTls) -> tuple[host.File, ...]:
     lines = (
         _NOTE,
         '[mariadbd]',
         f'ssl_cert = {PEM}',
         f'ssl_key = {PEM}',
         'tls_version = TLSv1.2,TLSv1.3',
+        f'ssl_cipher = {tls.CIPHERS}',
     )
     private = (
         # Before what refers to it; the server is told of another one while it runs.
-        (host.File(path=PEM, content=tls.pem, group='mysql', mode=0o640),) if tls.pem else ()
+        (host.File(path=PEM, content=wanted.pem, group='mysql', mode=0o640),) if wanted.pem else ()
     )
     config = host.File(path=CONFIG, content='\n'.join((*lines, '')), notify=('mariadb',))
     return (*private, config)

@@ -20,10 +20,11 @@ SECURE = '.tls'
 HERE = 'here'
 """The server that is haproxy itself."""
 _BOTH = '.any'
-_CIPHERS = (
+CIPHERS = (
     'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:'
     'ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305'
 )
+"""Of TLS 1.2, as OpenSSL calls them; those of TLS 1.3 are all good."""
 _SUITES = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256'
 _HANDSHAKE = '16'
 """The first byte of a connection of TLS, in hexadecimal digits (RFC 8446, 5.1): no request of HTTP begins so."""
@@ -37,7 +38,7 @@ def defaults(frontends: Iterable[config.Frontend]) -> str:
     if not any(f.tls for f in frontends):
         return ''
     return (
-        f'    ssl-default-bind-ciphers {_CIPHERS}\n'
+        f'    ssl-default-bind-ciphers {CIPHERS}\n'
         f'    ssl-default-bind-ciphersuites {_SUITES}\n'
         '    ssl-default-bind-options prefer-client-ciphers no-tls-tickets\n'
     )
@@ -48,7 +49,7 @@ def server_defaults(backends: Iterable[config.Backend]) -> str:
     if not any(s.server_name for b in backends for s in b.servers):
         return ''
     return (
-        f'    ssl-default-server-ciphers {_CIPHERS}\n'
+        f'    ssl-default-server-ciphers {CIPHERS}\n'
         f'    ssl-default-server-ciphersuites {_SUITES}\n'
         '    ssl-default-server-options ssl-min-ver TLSv1.2\n'
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
 import subprocess
 from collections.abc import Iterator
 from typing import cast
@@ -14,7 +16,10 @@ import server
 import server_tls
 from charmkit import Facts, Inputs, host, unit_certificate
 from charmkit import x509 as certs
+from charmkit.proxy import tls
 from charmkit.relations import Site, mysql
+
+from tools import tls_offers
 
 from ..unit.test_server_tls import AUTHORITIES, signed
 from .conftest import Machine, configure
@@ -183,14 +188,29 @@ def test_a_certificate_that_cannot_be_read_leaves_the_one_before(machine: Machin
     assert connect(machine, url(machine)) in ('TLSv1.2', 'TLSv1.3')
 
 
-def test_old_versions_of_tls_are_refused(machine: Machine):
-    show(machine, certificate(machine))
-    ask = f'openssl s_client -connect {machine.address}:3306 -starttls mysql </dev/null 2>&1'
-    old = machine.run(
-        'sh',
-        '-c',
-        f'{ask} -tls1_1 -cipher ALL:@SECLEVEL=0'.replace('</dev/null 2>&1', '')
-        + ' </dev/null 2>&1',
+def offered(machine: Machine) -> dict[str, list[str]]:
+    """By Mozilla's words (Server Side TLS): protocols, and cipher suites of TLS 1.2."""
+    script = pathlib.Path(tls_offers.__file__).read_text()
+    asked = ('podman', 'exec', '-i', machine.name, 'python3', '-I', '-', machine.address)
+    done = subprocess.run(
+        (*asked, '3306', 'mysql'), input=script, capture_output=True, text=True, check=True
     )
-    assert 'Cipher is (NONE)' in old.stdout
-    assert 'Cipher is (NONE)' not in machine.run('sh', '-c', ask).stdout
+    return json.loads(done.stdout)
+
+
+def test_nothing_is_offered_that_mozilla_does_not_advise(machine: Machine):
+    show(machine, certificate(machine))
+    found = offered(machine)
+    assert found['protocols'] == ['TLSv1.2', 'TLSv1.3']
+    assert found['suites'] and {*found['suites']} <= {*tls.CIPHERS.split(':')}
+
+
+def test_by_its_own_defaults_the_server_would_offer_more(machine: Machine):
+    """The twin: what looks can see it."""
+    here = server_tls.CONFIG
+    mine = machine.run('cat', here).stdout
+    try:
+        configure(machine, ''.join(x for x in mine.splitlines(True) if 'cipher' not in x), here)
+        assert not {*offered(machine)['suites']} <= {*tls.CIPHERS.split(':')}
+    finally:
+        configure(machine, mine, here)

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import pytest
+from charmkit.proxy import tls
 
 pytestmark = pytest.mark.functional
 
@@ -40,3 +41,33 @@ def test_what_a_former_worker_has_accepted_would_be_lost_if_it_were_forgotten(
 ) -> None:
     found = machine.scenario('secured', forget=True)
     assert not found['held, secure'] and not found['held, plain']
+
+
+@pytest.mark.parametrize('minimum', ['1.2', '1.3'])
+def test_nothing_is_offered_that_mozilla_does_not_advise(machine: Any, minimum: str) -> None:
+    found = machine.scenario('offered', minimum=minimum)
+    assert found['protocols'] == [v for v in ('TLSv1.2', 'TLSv1.3') if v >= f'TLSv{minimum}']
+    assert {*found['suites']} <= {*tls.CIPHERS.split(':')}
+    assert bool(found['suites']) == (minimum == '1.2')
+
+
+def test_what_is_offered_beyond_that_is_seen(machine: Any) -> None:
+    found = machine.scenario('offered', suites='ALL')
+    assert not {*found['suites']} <= {*tls.CIPHERS.split(':')}
+
+
+def test_certificates_are_taken_however_they_are_written_and_bad_ones_block_nothing(
+    machine: Any,
+) -> None:
+    found = machine.scenario('odd_certificates')
+    assert all(found['served'].values()), found
+    assert 'tls-secret for public: the private key: its RSA key has 1024 bits' in str(
+        found['refused']
+    )
+    assert found['later changes'] and found['served in the end']
+
+
+def test_unread_they_would_block_everything(machine: Any) -> None:
+    found = machine.scenario('odd_certificates', check=False)
+    assert not all(found['served'].values())
+    assert not found['later changes']

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import http.client
 import json
+import pathlib
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from typing import Any
 
 import pki
-from balancer import stats, tasks, tls
+from balancer import credentials, stats, tasks, tls
+from charmkit import server_pair
+from charmkit import x509 as certs
+from charmkit.proxy import haproxy
+from charmkit.proxy import tls as profile
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from unit import FRONT, PORT, Rig, serving
 
 SECRET = 'secret:edge'
@@ -158,3 +166,65 @@ def secured(transition_s: int = 6, forget: bool = False) -> dict[str, Any]:
         out['TLS in the end'] = _is_served(connection(trusted))
         out['status'] = r.status
     return out
+
+
+def _secure(r: Rig, secret: dict[str, str]) -> None:
+    r.secrets[SECRET] = secret
+    r.options['tls-secret'] = SECRET
+    r.hook()
+
+
+def offered(minimum: str = '1.2', suites: str = profile.CIPHERS) -> dict[str, Any]:
+    """What the edge offers, with the *minimum* that the operator wants, and with other *suites* than ours."""
+    sys.path.append('/rambla')
+    from tools import tls_offers
+
+    profile.CIPHERS = suites
+    ca = pki.Authority(now=time.time())
+    with serving(1, options={'tls-minimum': minimum}) as r:
+        _secure(r, ca.secret(FRONT))
+        time.sleep(1)
+        return {**tls_offers.offered(FRONT, PORT), 'status': r.status}
+
+
+def odd_certificates(check: bool = True) -> dict[str, Any]:
+    """Certificates as people write them, and ones that haproxy takes for no reason; without a *check* of ours, too."""
+    if not check:
+        credentials.server_pair.read = _unread
+        credentials.server_pair.private_key = str
+    ca = pki.Authority(now=time.time())
+    trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trusted.load_verify_locations(cadata=ca.root)
+    out: dict[str, Any] = {'served': {}, 'status': {}}
+    with serving(1) as r:
+        for n, (how, spelt) in enumerate(_SPELLINGS.items()):
+            good = ca.secret(FRONT, seed=f'{n}')
+            _secure(r, {k: spelt(v) for k, v in good.items()})
+            time.sleep(0.5)
+            out['served'][how] = _is_served(connection(trusted))
+            out['status'][how] = r.status
+        small = rsa.generate_private_key(65537, 1024)  # noqa: S505 -- to be refused
+        own = ca.certify(small.public_key(), certs.Names.of([FRONT]))
+        form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        pem = small.private_bytes(serialization.Encoding.PEM, *form).decode()
+        _secure(r, {'certificate': own, 'private-key': pem})
+        r.options['maxconn'] = 12345
+        r.hook()
+        out['refused'] = r.status
+        out['later changes'] = 'maxconn 12345' in pathlib.Path(haproxy.CONFIG).read_text()
+        out['served in the end'] = _is_served(connection(trusted))
+    return out
+
+
+def _unread(text: str, key: str) -> server_pair.Pair:
+    return server_pair.Pair(certs.chain(text), key)
+
+
+_SPELLINGS: dict[str, Any] = {
+    'as it is': str,
+    'another system': lambda t: t.replace('\n', '\r\n'),
+    'one line': lambda t: t.replace('\n', ' '),
+    'indented': lambda t: t.replace('\n', '\n   '),
+    'backwards': lambda t: '\n'.join(reversed(certs.blocks(t, 'CERTIFICATE'))) or t,
+    'with words': lambda t: f'Bag Attributes\n    ö: x\n{t}',
+}
