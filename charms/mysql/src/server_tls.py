@@ -191,6 +191,9 @@ def _files(wanted: ServerTls) -> tuple[host.File, ...]:
         f'ssl_key = {PEM}',
         'tls_version = TLSv1.2,TLSv1.3',
         f'ssl_cipher = {tls.CIPHERS}',
+        # Programs on the machine come by its socket; since 11.4 they would verify a server there, too.
+        '[client]',
+        'loose_ssl_verify_server_cert = OFF',
     )
     private = (
         # Before what refers to it; the server is told of another one while it runs.

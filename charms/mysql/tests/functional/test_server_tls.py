@@ -140,6 +140,19 @@ def test_a_client_verifies_who_it_talks_to(machine: Machine):
     assert 'CERTIFICATE_VERIFY_FAILED' in connect(machine, url(machine))
 
 
+def test_programs_on_the_machine_come_by_the_socket_as_before(machine: Machine):
+    show(machine, certificate(machine))
+    for argv in (
+        ('mariadb', '-e', 'SELECT 1'),
+        ('mariadb-admin', 'ping'),
+        ('mariadb-dump', '--all-databases', '--single-transaction'),
+        ('mariadb-check', '--databases', 'sys'),
+        ('runuser', '-u', 'nobody', '--', 'mariadb', '--help'),
+    ):
+        done = machine.run(*argv)
+        assert done.returncode == 0, (argv, done.stderr[-500:])
+
+
 def test_another_certificate_breaks_no_connection(machine: Machine):
     converge(machine, by_tls=False)
     show(machine, certificate(machine))
