@@ -26,6 +26,12 @@ Ctx = testing.Context[Any]
 WITH_IT = 'let nova@10.0.0.7 in by TLS alone'
 
 
+SIGNS = x509.KeyUsage(
+    digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
+    key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
+)  # fmt: skip
+
+
 def authority(name: str) -> tuple[str, Any]:
     key = certs.own_key(certs.new_key(name * 10, 'root'))
     return signed(name, name, key, key.public_key(), None), key
@@ -47,6 +53,13 @@ def signed(subject: str, issuer: str, by: Any, key: Any, names: certs.Names | No
     )
     own = x509.BasicConstraints(ca=names is None, path_length=None)
     builder = builder.add_extension(own, critical=True)
+    # Python 3.13 verifies by the letter of RFC 5280.
+    above = x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key())
+    builder = builder.add_extension(above, critical=False)
+    itself = x509.SubjectKeyIdentifier.from_public_key(key)
+    builder = builder.add_extension(itself, critical=False)
+    if names is None:
+        builder = builder.add_extension(SIGNS, critical=True)
     if names:
         builder = builder.add_extension(certs.alternative_names(names), critical=False)
     made = builder.sign(by, hashes.SHA256())
