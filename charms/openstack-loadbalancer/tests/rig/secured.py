@@ -195,13 +195,13 @@ def odd_certificates(check: bool = True) -> dict[str, Any]:
     ca = pki.Authority(now=time.time())
     trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     trusted.load_verify_locations(cadata=ca.root)
-    out: dict[str, Any] = {'served': {}, 'status': {}}
+    out: dict[str, Any] = {'shown': {}, 'status': {}}
     with serving(1) as r:
         for n, (how, spelt) in enumerate(_SPELLINGS.items()):
             good = ca.secret(FRONT, seed=f'{n}')
             _secure(r, {k: spelt(v) for k, v in good.items()})
             time.sleep(0.5)
-            out['served'][how] = _is_served(connection(trusted))
+            out['shown'][how] = _serial(trusted)
             out['status'][how] = r.status
         small = rsa.generate_private_key(65537, 1024)  # noqa: S505 -- to be refused
         own = ca.certify(small.public_key(), certs.Names.of([FRONT]))
@@ -214,6 +214,19 @@ def odd_certificates(check: bool = True) -> dict[str, Any]:
         out['later changes'] = 'maxconn 12345' in pathlib.Path(haproxy.CONFIG).read_text()
         out['served in the end'] = _is_served(connection(trusted))
     return out
+
+
+def _serial(trusted: ssl.SSLContext) -> str:
+    """Of the certificate that a client is shown; '' where it does not take it."""
+    try:
+        with (
+            socket.create_connection((FRONT, PORT), timeout=20) as plain,
+            trusted.wrap_socket(plain, server_hostname=FRONT) as secure,
+        ):
+            shown: Any = secure.getpeercert()
+            return str(shown['serialNumber'])
+    except OSError:
+        return ''
 
 
 def _unread(text: str, key: str) -> server_pair.Pair:
