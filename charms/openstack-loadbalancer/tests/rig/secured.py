@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import pathlib
 import socket
 import ssl
 import subprocess
@@ -17,7 +16,6 @@ import pki
 from balancer import credentials, stats, tasks, tls
 from charmkit import server_pair
 from charmkit import x509 as certs
-from charmkit.proxy import haproxy
 from charmkit.proxy import tls as profile
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -211,7 +209,9 @@ def odd_certificates(check: bool = True) -> dict[str, Any]:
         r.options['maxconn'] = 12345
         r.hook()
         out['refused'] = r.status
-        out['later changes'] = 'maxconn 12345' in pathlib.Path(haproxy.CONFIG).read_text()
+        time.sleep(1)
+        said = [r.machine.ask(tasks.MASTER, f'@!{pid} show info\n') for pid in _workers(r)]
+        out['later changes'] = any('Maxconn: 12345' in text for text in said)
         out['served in the end'] = _is_served(connection(trusted))
     return out
 
