@@ -150,8 +150,11 @@ def read(inputs: state.Inputs, addresses: Iterable[str]) -> UnitCertificate:
 
 
 def _kept_good(kept: Mapping[str, Any]) -> _Good | None:
-    found = cast('Mapping[str, Any] | None', kept.get('good'))
-    return _Good(**{**found, 'names': tuple(found.get('names', ()))}) if found else None
+    found = cast('dict[str, Any]', kept.get('good') or {})
+    if not found:
+        return None
+    fields: dict[str, Any] = {**found, 'names': tuple(found.get('names', ()))}
+    return _Good(**fields)
 
 
 def _certifiable(

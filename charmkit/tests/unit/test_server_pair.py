@@ -12,6 +12,7 @@ from charmkit import x509 as certs
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 SEED = 's' * 64
 USAGE = {
@@ -150,7 +151,7 @@ def test_what_is_no_key_of_it_is_refused(private: str, why: str):
     [
         (x509.KeyUsage(**USAGE), 'is not for signatures'),
         (
-            x509.ExtendedKeyUsage([x509.ExtendedKeyUsageOID.CLIENT_AUTH]),
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]),
             r'is not for servers \(serverAuth\)',
         ),
         (
@@ -165,9 +166,7 @@ def test_what_clients_do_not_take_is_refused(extension: Any, why: str):
 
 
 def test_what_it_may_be_beside_that_is_taken():
-    both = x509.ExtendedKeyUsage(
-        [x509.ExtendedKeyUsageOID.SERVER_AUTH, x509.ObjectIdentifier('1.2')]
-    )
+    both = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, x509.ObjectIdentifier('1.2')])
     usage = x509.KeyUsage(**{**USAGE, 'digital_signature': True})
     names = x509.IssuerAlternativeName([x509.RFC822Name('a@b.example')])
     text = certificate('leaf', 'low', (both, False), (usage, True), (names, False))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pki
@@ -233,7 +234,7 @@ def _unread(text: str, key: str) -> server_pair.Pair:
     return server_pair.Pair(certs.chain(text), key)
 
 
-_SPELLINGS: dict[str, Any] = {
+_SPELLINGS: dict[str, Callable[[str], str]] = {
     'as it is': str,
     'another system': lambda t: t.replace('\n', '\r\n'),
     'one line': lambda t: t.replace('\n', ' '),
