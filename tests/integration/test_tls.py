@@ -229,56 +229,6 @@ def test_units_are_reached_by_tls_alone_and_their_certificates_are_verified(
     assert ours and all(line.split()[1] != balancer for line in ours), ours
 
 
-PLAIN_LOGIN = """
-import pymysql, re
-text = open('/etc/keystone/keystone.conf').read()
-user, password, host, name = re.search(r'pymysql://(.*?):(.*?)@(.*?)/(.*?)[?]', text).groups()
-try:
-    pymysql.connect(user=user, password=password, host=host, database=name)
-except pymysql.err.OperationalError as e:
-    print(e.args[0])
-else:
-    print('let in')
-"""
-
-
-def accounts_with_tls(juju: jubilant.Juju) -> dict[str, str]:
-    """Whether each service's accounts on the database need TLS (1)."""
-    query = (
-        "SELECT User, IFNULL(JSON_VALUE(Priv, '$.ssl_type'), 0) FROM mysql.global_priv "
-        "WHERE User IN ('keystone', 'placement')"
-    )
-    rows = juju.exec(f'mariadb --batch --skip-column-names -e "{query}"', unit='mysql/0').stdout
-    return dict(line.split() for line in rows.splitlines())
-
-
-def test_services_come_to_the_database_by_verified_tls_and_by_nothing_else(
-    juju: jubilant.Juju,
-) -> None:
-    until(lambda: accounts_with_tls(juju) == {'keystone': '1', 'placement': '1'}, 300)
-    for path, unit in (
-        ('/etc/keystone/keystone.conf', 'keystone/0'),
-        ('/etc/placement/placement.conf', 'placement/0'),
-    ):
-        assert 'ssl_ca=' in juju.exec(f"grep -o 'ssl_ca=.*' {path}", unit=unit).stdout
-    said = juju.cli('ssh', 'keystone/0', f'sudo python3 - <<"END"\n{PLAIN_LOGIN}\nEND')
-    assert said.strip() == '1045'  # Access denied.
-    assert log_in(juju)
-    process = 'systemctl show --property=MainPID mariadb'
-    show = 'openssl x509 -noout -serial -in /etc/mysql/charm-certificate.pem'
-    before = [juju.exec(command, unit='mysql/0').stdout for command in (process, show)]
-    with load(frontend(juju)['url'], trusting(juju)) as found:
-        juju.run('ca/0', 'renew', {'what': 'certificates'})
-        until(lambda: juju.exec(show, unit='mysql/0').stdout != before[1])
-        settle(juju)
-        assert log_in(juju)
-    assert found['lost'] == []
-    juju.exec('systemctl restart apache2', unit='keystone/0')  # All connections are new.
-    until(lambda: ask(frontend(juju)['url'], trusting(juju))[0] == 200)
-    assert log_in(juju)
-    assert juju.exec(process, unit='mysql/0').stdout == before[0], 'MariaDB was restarted'
-
-
 def test_old_versions_of_tls_are_refused(juju: jubilant.Juju) -> None:
     context = trusting(juju)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -413,3 +363,55 @@ def _answers(url: str) -> bool:
         return ask(url, None)[0] == 200
     except (OSError, http.client.HTTPException):
         return False
+
+
+PLAIN_LOGIN = """
+import pymysql, re
+text = open('/etc/keystone/keystone.conf').read()
+user, password, host, name = re.search(r'pymysql://(.*?):(.*?)@(.*?)/(.*?)[?]', text).groups()
+try:
+    pymysql.connect(user=user, password=password, host=host, database=name)
+except pymysql.err.OperationalError as e:
+    print(e.args[0])
+else:
+    print('let in')
+"""
+
+
+def accounts_with_tls(juju: jubilant.Juju) -> dict[str, str]:
+    """Whether each service's accounts on the database need TLS (1)."""
+    query = (
+        "SELECT User, IFNULL(JSON_VALUE(Priv, '$.ssl_type'), 0) FROM mysql.global_priv "
+        "WHERE User IN ('keystone', 'placement')"
+    )
+    rows = juju.exec(f'mariadb --batch --skip-column-names -e "{query}"', unit='mysql/0').stdout
+    return dict(line.split() for line in rows.splitlines())
+
+
+def test_services_come_to_the_database_by_verified_tls_and_by_nothing_else(
+    juju: jubilant.Juju,
+) -> None:
+    """The last one here: what came before is without it."""
+    juju.integrate('mysql:certificates', 'ca:certificates')
+    until(lambda: accounts_with_tls(juju) == {'keystone': '1', 'placement': '1'}, 300)
+    for path, unit in (
+        ('/etc/keystone/keystone.conf', 'keystone/0'),
+        ('/etc/placement/placement.conf', 'placement/0'),
+    ):
+        assert 'ssl_ca=' in juju.exec(f"grep -o 'ssl_ca=.*' {path}", unit=unit).stdout
+    said = juju.cli('ssh', 'keystone/0', f'sudo python3 - <<"END"\n{PLAIN_LOGIN}\nEND')
+    assert said.strip() == '1045'  # Access denied.
+    assert log_in(juju)
+    process = 'systemctl show --property=MainPID mariadb'
+    show = 'openssl x509 -noout -serial -in /etc/mysql/charm-certificate.pem'
+    before = [juju.exec(command, unit='mysql/0').stdout for command in (process, show)]
+    with load(frontend(juju)['url'], trusting(juju)) as found:
+        juju.run('ca/0', 'renew', {'what': 'certificates'})
+        until(lambda: juju.exec(show, unit='mysql/0').stdout != before[1])
+        settle(juju)
+        assert log_in(juju)
+    assert found['lost'] == []
+    juju.exec('systemctl restart apache2', unit='keystone/0')  # All connections are new.
+    until(lambda: ask(frontend(juju)['url'], trusting(juju))[0] == 200)
+    assert log_in(juju)
+    assert juju.exec(process, unit='mysql/0').stdout == before[0], 'MariaDB was restarted'
