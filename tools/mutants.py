@@ -163,7 +163,7 @@ def _arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument('--sample', type=int, default=0, help='this many mutants, not all')
     parser.add_argument('--seed', type=int, default=0, help='which sample')
-    parser.add_argument('--again', action='store_true', help='run what survived once more')
+    parser.add_argument('--again', action='store_true', help='run what survived or hung once more')
     parser.add_argument('--show', action='store_true', help='say what is known, and run nothing')
     parser.add_argument(
         '--tests',
@@ -294,6 +294,7 @@ def _environment(copied: pathlib.Path, *, few: bool) -> dict[str, str]:
     own = {
         'HYPOTHESIS_STORAGE_DIRECTORY': str(WORK / 'hypothesis'),
         'CI': '' if few else 'true',  # As many examples as there.
+        'TEST_LIMITS': 'off',  # A test that is slow has noticed nothing; mutmut ends what hangs.
         'PYTHONDONTWRITEBYTECODE': '',  # Each mutant is a new collection of its tests.
         # What tests of several folders share, and the other parts, are imported from there.
         'PYTHONPATH': os.pathsep.join(map(str, (copied, *sorted(copied.glob('*/src'))))),

@@ -41,6 +41,17 @@ def test_a_test_without_one_would_be_noticed(
         assert fits(item)
 
 
+def test_where_others_watch_over_the_tests_none_has_a_limit(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(limits.OFF, 'off')
+    make = cast('Any', pytest.Function).from_parent
+    item: pytest.Item = make(request.node.parent, name='other', callobj=lambda: None)
+    item.add_marker(pytest.mark.timeout(5))
+    limits.give(item)
+    assert limits.of(item) == 0
+
+
 COLLECT = """
 import sys, pytest
 from tests import limits

@@ -15,7 +15,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import host, limits, state
-from .proxy import config, haproxy, keepalived, programs, vip_admission, vip_release
+from .proxy import (
+    config,
+    haproxy,
+    keepalived,
+    programs,
+    vip_admission,
+    vip_release,
+    vrrp_peers,
+)
 from .relations import (
     ENDPOINT_TYPES,
     JUJUS_OWN,
@@ -184,6 +192,9 @@ def part(
     if 'keepalived' in inputs.failed:
         speaks_to = vip_admission.read(inputs.my_peer_data).advertises_to
     said = vip_admission.Said(advertises_to=speaks_to, takes_part=found.joined and not removing)
+    known = vrrp_peers.remembered(
+        inputs.memory.get(vrrp_peers.MEMORY), others(inputs), now=inputs.now
+    )
     machine = desired(
         inputs,
         vips,
@@ -191,6 +202,7 @@ def part(
         apps,
         holds=found.joined and not removing,
         closing=closing or removing,
+        departed=vrrp_peers.departed(known),
     )
     if removing and _has_joined(inputs):
         given_away = vip_release.release(v.address for v in vips)
@@ -201,7 +213,7 @@ def part(
         unit_data={**request(addresses), **vip_admission.write(said)},
         app_data={vip_admission.MEMBERS: wire.dump(list(found.members))},
         status=state.Status('waiting', found.waiting) if found.waiting else None,
-        memory=found.memory,
+        memory={**found.memory, vrrp_peers.MEMORY: known},
     )
 
 
@@ -233,10 +245,11 @@ def desired(
     *,
     holds: bool = True,
     closing: bool = False,
+    departed: tuple[str, ...] = (),
 ) -> host.Host:
     """A haproxy for *apps* (by name) on *vips*, and keepalived if this unit is one of those that may hold them.
 
-    *closing*: each response says that its connection ends.
+    *closing*: each response says that its connection ends. *departed*: addresses of units that may still run.
     """
     unit = inputs.site.unit
     units = {unit: tuple(a for a in addresses if not a.startswith('127.')), **others(inputs)}
@@ -256,7 +269,7 @@ def desired(
         ),
         services=(host.SystemdService('haproxy', on_change='reload'),),
     )
-    instance = _instance(unit, vips, units) if holds else None
+    instance = _instance(unit, vips, units, departed) if holds else None
     return host.merge(files, programs.beside_haproxy(), keepalived.desired(instance, READY_PORT))
 
 
@@ -326,7 +339,10 @@ def _hosts(inputs: state.Inputs, vips: tuple[Vip, ...]) -> tuple[str, ...]:
 
 
 def _instance(
-    unit: str, vips: tuple[Vip, ...], units: Mapping[str, tuple[str, ...]]
+    unit: str,
+    vips: tuple[Vip, ...],
+    units: Mapping[str, tuple[str, ...]],
+    departed: tuple[str, ...],
 ) -> keepalived.Instance:
     first = vips[0]
     others = {name: found for name, found in units.items() if name != unit}
@@ -337,7 +353,7 @@ def _instance(
             for v in vips
         ),
         address=first.network.address,
-        peers=tuple(a for found in others.values() for a in found),
+        peers=(*(a for found in others.values() for a in found), *departed),
         others=tuple(others),
         router_id=int(host.digest(first.address), 16) % 254 + 1,
     )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from charmkit import apache, departure, relations, service, state, vip
 from charmkit.drive import drive
-from charmkit.proxy import keepalived, vip_admission, vip_release
+from charmkit.proxy import keepalived, vip_admission, vip_release, vrrp_peers
 from charmkit.relations import mysql
 from charmkit.testing import FakeMachine
 from charmkit.why import Hook, Why
@@ -80,6 +80,7 @@ class Unit:
             peers={vip_admission.MEMBERS: json.dumps(['demo/0', *self.others])},
             peer_units={} if alone else others,
             dying=dying,
+            now=self.machine.clock,
         )
         before, began = len(self.machine.steps), self.machine.clock
         desired = drive(
@@ -177,6 +178,49 @@ def test_another_units_departure_changes_nothing():
     unit = Unit()
     unit.run(Hook('peers-relation-departed', 'demo/2'))
     assert (unit.steps, unit.slept) == ([], 0)
+
+
+def peers_of(unit: Unit) -> list[str]:
+    """Whom its keepalived advertises to."""
+    text = unit.machine.file(keepalived.PATH)
+    return text.partition('unicast_peer {')[2].partition('}')[0].split()
+
+
+def test_one_that_departs_is_advertised_to_as_long_as_it_may_run() -> None:
+    unit = Unit()
+    assert peers_of(unit) == ['10.0.0.11', '10.0.0.12']
+    unit.others = ('demo/1',)
+    unit.run(Hook('peers-relation-departed', 'demo/2'))
+    assert peers_of(unit) == ['10.0.0.11', '10.0.0.12']
+    assert '10.0.0.12' not in unit.machine.file('/etc/haproxy/haproxy.cfg')
+    unit.machine.clock += vrrp_peers.LINGER_S - 60
+    unit.run(Hook('update-status'))
+    assert peers_of(unit) == ['10.0.0.11', '10.0.0.12']
+    unit.machine.clock += 120
+    unit.run(Hook('update-status'))
+    assert peers_of(unit) == ['10.0.0.11']
+    assert [*unit.memory[vrrp_peers.MEMORY]] == ['demo/1']
+
+
+def test_one_that_is_removed_advertises_to_those_that_it_departs_from_until_it_gives_the_vips_away() -> (
+    None
+):
+    unit = Unit()
+    with_file: list[list[str]] = []
+    sleep = unit.machine.sleep
+
+    def slept(seconds: float) -> None:
+        with_file.append(peers_of(unit))
+        sleep(seconds)
+
+    unit.machine.sleep = slept  # pyright: ignore[reportAttributeAccessIssue]
+    unit.run(Hook('peers-relation-departed', 'demo/1'), dying=True, alone=True)
+    assert with_file[0] == ['10.0.0.11', '10.0.0.12']
+
+
+@pytest.mark.parametrize('before', [None, 'x', [1], {'demo/1': 3}, {'demo/1': {'until': 'x'}}])
+def test_what_is_remembered_in_another_form_is_forgotten(before: object) -> None:
+    assert vrrp_peers.departed(vrrp_peers.remembered(before, {}, now=5.0)) == ()
 
 
 def test_who_has_nobody_to_give_them_to_waits_for_nobody():

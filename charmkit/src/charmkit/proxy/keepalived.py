@@ -4,7 +4,8 @@ All VIPs are in one VRRP instance, so one unit owns all of them at all times. Th
 unicast over one network, follows the links of the others, and steps back when the local haproxy
 is not ready; it never looks at the services behind, which are the same from every unit.
 
-It runs in real time: on a busy machine, an advertisement that is late looks like a unit that died.
+It runs in real time where the machine lets it, and so does its check, which says in the journal where it cannot: on a
+busy machine, an advertisement that is late looks like a unit that died.
 Whether haproxy is ready stands in a file (:data:`programs.DOWN`), which keepalived is told of when
 it changes: nothing is started to find out. Sources: keepalived.conf(5), RFC 5798.
 """
@@ -22,7 +23,7 @@ from . import programs
 PATH = '/etc/keepalived/keepalived.conf'
 ADVERTS_MISSED = 5
 """After so many advertisements that did not come, the unit that holds the VIPs counts as dead."""
-REAL_TIME_PRIORITY = 50
+REAL_TIME_PRIORITY = programs.REAL_TIME_PRIORITY
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

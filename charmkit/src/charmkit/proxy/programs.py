@@ -11,6 +11,9 @@ CHECK_SERVICE = 'openstack-haproxy-ready'
 AWAIT = f'{FOLDER}/await-configuration'
 """Ends with 0 once haproxy's current worker has the configuration that is in place."""
 
+REAL_TIME_PRIORITY = 50
+"""Of keepalived; its check comes after it."""
+
 _CHECK = f'{FOLDER}/follow-ready'
 HAPROXY_DROP_IN = '/etc/systemd/system/haproxy.service.d/openstack.conf'
 KEEPALIVED_DROP_IN = '/etc/systemd/system/keepalived.service.d/openstack.conf'
@@ -53,7 +56,9 @@ def beside_keepalived(ready_port: int) -> host.Host:
         files=(
             host.File(
                 path=_CHECK,
-                content=_CHECK_TEXT.format(down=DOWN, port=ready_port),
+                content=_CHECK_TEXT.format(
+                    down=DOWN, port=ready_port, priority=REAL_TIME_PRIORITY - 1
+                ),
                 mode=0o755,
                 notify=(CHECK_SERVICE,),
             ),
@@ -137,7 +142,7 @@ _CHECK_TEXT = """\
 #!/usr/bin/python3 -IS
 # Asks the local haproxy whether it is ready, all the time, and writes down what changes. Not ready
 # three times in a row is down; ready four times is up again, so that one that comes and goes stays away.
-import os, socket, time
+import os, socket, sys, time
 
 INTERVAL_S, FALL, RISE = 0.3, 3, 4
 
@@ -153,6 +158,13 @@ def say(down):
     # In place: keepalived watches this very file.
     with open('{down}', 'w') as f:
         f.write(f'{{down}}\\n')
+
+try:
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param({priority}))
+except OSError as e:
+    # Of keepalived as of this program: what is late on a machine that is starved looks dead.
+    print(f'<4>no real-time priority on this machine ({{e.strerror}}): VIPs may move when it is starved',
+          file=sys.stderr, flush=True)
 
 os.makedirs(os.path.dirname('{down}'), exist_ok=True)
 down, row = None, 0
@@ -186,6 +198,8 @@ RestartSec=100ms
 RuntimeDirectory=openstack-haproxy
 RuntimeDirectoryPreserve=yes
 Nice=-20
+LimitRTPRIO=99
+LimitRTTIME=1000000
 OOMScoreAdjust=-900
 
 [Install]

@@ -6,10 +6,10 @@ import dataclasses
 import datetime
 import functools
 from collections.abc import Iterable, Mapping
-from typing import cast
+from typing import Any, cast
 
 from charmkit import state
-from charmkit.proxy import haproxy, vip_admission
+from charmkit.proxy import haproxy, vip_admission, vrrp_peers
 from charmkit.relations import Relation, loadbalancer, wire
 
 from . import (
@@ -75,6 +75,18 @@ class RunInputs:
     def others(self) -> Mapping[str, reply.Member]:
         """What the other load balancer units say, by unit."""
         return {u: reply.read_member(bag) for u, bag in self.inputs.peer_units.items()}
+
+    @functools.cached_property
+    def vrrp_peers(self) -> Mapping[str, Mapping[str, Any]]:
+        """Where the other load balancer units are, and those that have departed lately, to be remembered."""
+        return vrrp_peers.remembered(
+            self.inputs.memory.get(vrrp_peers.MEMORY),
+            {
+                u: [a for found in m.addresses.values() for a in found]
+                for u, m in self.others.items()
+            },
+            now=self.inputs.now,
+        )
 
     @property
     def silent(self) -> frozenset[str]:

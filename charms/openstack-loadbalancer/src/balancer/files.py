@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from charmkit import host
-from charmkit.proxy import config, haproxy, keepalived, vip_handover
+from charmkit.proxy import config, haproxy, keepalived, vip_handover, vrrp_peers
 from charmkit.proxy import programs as beside
 from charmkit.relations import ENDPOINT_TYPES
 
@@ -184,6 +184,7 @@ def _keepalived(known: decision.RunInputs, now: decision.Decision) -> host.Host:
             u: tuple(a for found in m.addresses.values() for a in found)
             for u, m in known.others.items()
         },
+        departed=vrrp_peers.departed(known.vrrp_peers),
         router_id=opts.vrrp_id,
         advert_s=opts.advert_s,
     )

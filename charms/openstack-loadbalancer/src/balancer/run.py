@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from charmkit import Action, Desired, Inputs, Status, Why
-from charmkit.proxy import haproxy, vip_admission
+from charmkit.proxy import haproxy, vip_admission, vrrp_peers
 from charmkit.relations import ENDPOINT_TYPES, Relation, wire
 
 from . import (
@@ -194,6 +194,7 @@ def _ended(why: Why, inputs: Inputs, known: decision.RunInputs, end: Settled) ->
             OUT_OF_SERVICE: known.wish.out,
             **dataclasses.replace(known.wish, counts_on=now.counts_on).memory,
             **now.vrrp.memory,
+            vrrp_peers.MEMORY: known.vrrp_peers,
             handover.HANDOVER: handover.dump(now.handover),
             handover.PASSES_ON: now.passes_on,
             credentials.IN_FORCE: credentials.memory(known.tls.credentials, known.tls.modes),

@@ -102,10 +102,14 @@ def instance(
     networks: Mapping[str, Iterable[Interface]],
     peers: Mapping[str, Iterable[str]],
     *,
+    departed: Iterable[str] = (),
     router_id: int,
     advert_s: float,
 ) -> keepalived.Instance:
-    """The part of *unit*. *peers* are the addresses of the other load balancer units, by unit."""
+    """The part of *unit*. *peers* are the addresses of the other load balancer units, by unit.
+
+    *departed* are those of units that may still run and are there no more.
+    """
     vips = tuple(vips)
     version = ipaddress.ip_address(vips[0].address).version
     own = next(
@@ -120,7 +124,7 @@ def instance(
             keepalived.Vip(address=v.address, prefix=v.prefix, interface=v.interface) for v in vips
         ),
         address=own,
-        peers=tuple(a for addresses in peers.values() for a in addresses),
+        peers=(*(a for addresses in peers.values() for a in addresses), *departed),
         others=tuple(peers),
         router_id=router_id,
         advert_s=advert_s,

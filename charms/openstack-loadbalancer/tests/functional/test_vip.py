@@ -7,10 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 import vip_pair
-from charmkit.proxy import keepalived
+from charmkit.proxy import keepalived, programs
 from vip_pair import Pair, Seen, owner
 
 from tools import systems
+
+SAID = {
+    'keepalived': 'cannot raise priority',
+    programs.CHECK_SERVICE: 'no real-time priority on this machine',
+}
+"""What the journal has of a service that is not let."""
 
 pytestmark = pytest.mark.functional
 
@@ -56,14 +62,23 @@ def test_what_was_written_for_systemd_is_in_force(pair: Pair) -> None:
     assert 'RestartUSec=100ms' in shown
 
 
-def test_keepalived_runs_in_real_time_where_the_machine_lets_it(pair: Pair) -> None:
-    """As the kernel sees it; a machine without the capability SYS_NICE lets nobody, and keepalived goes on."""
-    priority = str(keepalived.REAL_TIME_PRIORITY)
-    allowed = pair['lb/0'].run('chrt', '--rr', priority, 'true').returncode == 0
-    seen = pair['lb/0'].run('sh', '-c', 'for p in $(pidof keepalived); do chrt -p $p; done').stdout
-    assert 'scheduling policy' in seen
-    found = 'policy: SCHED_RR' in seen and f'priority: {priority}' in seen
-    assert found is allowed, seen
+def test_keepalived_and_its_check_run_in_real_time_or_say_that_they_cannot(pair: Pair) -> None:
+    """As the kernel sees it. Nobody may without the capability SYS_NICE, nor in a group that has no share of it."""
+    machine = pair['lb/0']
+    wanted = {
+        'keepalived': keepalived.REAL_TIME_PRIORITY,
+        programs.CHECK_SERVICE: keepalived.REAL_TIME_PRIORITY - 1,
+    }
+    for service, priority in wanted.items():
+        allowed = machine.run('chrt', '--rr', str(priority), 'true').returncode == 0
+        main = f'$(systemctl show {service} -p MainPID --value)'
+        script = f'for p in {main} $(pidof {service}); do chrt -p $p; done'
+        seen = machine.run('sh', '-c', script).stdout
+        assert 'scheduling policy' in seen
+        found = 'policy: SCHED_RR' in seen and f'priority: {priority}' in seen
+        assert found is allowed, seen
+        said = machine.run('journalctl', '-b', '-u', service).stdout
+        assert (SAID[service] in said) is not allowed, said
 
 
 def test_both_families_leave_a_unit_whose_haproxy_is_not_ready_and_do_not_come_back(
@@ -79,6 +94,31 @@ def test_both_families_leave_a_unit_whose_haproxy_is_not_ready_and_do_not_come_b
     assert pair[first].run('systemctl', 'start', 'haproxy').returncode == 0
     time.sleep(4)
     assert {owner(pair, vip) for vip in vip_pair.VIPS} == {second}
+
+
+def _sees_the_other_depart(pair: Pair, *, remembers: bool) -> str:
+    """The unit that holds the VIPs hears that the other departs, whose machine goes on; which unit that is."""
+    first = owner(pair)
+    memory = vip_pair.apply(first, pair[first], said={})['memory']
+    vip_pair.apply(first, pair[first], peers={}, said={}, memory=memory if remembers else {})
+    time.sleep(vip_pair.SETTLED_S)
+    return first
+
+
+def test_a_unit_that_departs_takes_no_vips_while_it_still_runs(pair: Pair) -> None:
+    first = _sees_the_other_depart(pair, remembers=True)
+    assert [u for u, m in pair.items() if vip_pair.holds(vip_pair.pid(m), vip_pair.VIPS[0])] == [
+        first
+    ]
+
+
+def test_sabotaged_one_that_is_not_advertised_to_takes_them_beside_their_owner(pair: Pair) -> None:
+    first = _sees_the_other_depart(pair, remembers=False)
+    held = [u for u, m in pair.items() if vip_pair.holds(vip_pair.pid(m), vip_pair.VIPS[0])]
+    vip_pair.apply(first, pair[first], said={})
+    time.sleep(vip_pair.SETTLED_S)
+    assert sorted(held) == sorted(pair)
+    assert owner(pair) in pair
 
 
 def test_two_owners_at_once_would_be_noticed() -> None:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from charmkit.proxy import keepalived, vip_admission
+from charmkit.proxy import keepalived, vip_admission, vrrp_peers
 from ops import testing
 
 from .test_charm import HERE, charm, ctx, keystone, machine, machines, state
@@ -187,3 +187,16 @@ def test_a_leader_that_is_removed_passes_its_vips_on_and_leaves_the_others_admit
     assert 'keepalived' not in machine.seen.active
     third.run(third.on.update_status(), third.run(third.on.stop(), out))
     assert 'keepalived' not in machine.seen.active
+
+
+def test_one_that_departs_is_advertised_to_as_long_as_it_may_run(
+    ctx: Any, machine: machines.FakeMachine
+):
+    before = ctx.run(ctx.on.config_changed(), joining_unit(SPEAKS))
+    alone = dataclasses.replace(before.get_relation(1000), peers_data={})
+    departed = ctx.on.relation_departed(alone, remote_unit=7, departing_unit=7)
+    after = ctx.run(departed, dataclasses.replace(before, relations={alone}))
+    assert '10.1.0.6' in machine.file(keepalived.PATH)
+    machine.clock += 2 * vrrp_peers.LINGER_S
+    ctx.run(ctx.on.update_status(), after)
+    assert '10.1.0.6' not in machine.file(keepalived.PATH)
