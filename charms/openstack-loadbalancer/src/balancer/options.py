@@ -103,8 +103,9 @@ def read(
         what = 'all else of it' if before == raw[SERVICE_OPTIONS] else 'its last good value'
         raw[SERVICE_OPTIONS] = before
         problems.append(f'{unknown}; {what} is in force')
-    if raw['ready-port'] == raw['metrics-port']:
-        problems.append('options ready-port and metrics-port are the same')
+    same = [n for n in PORTS if [raw[other] for other in PORTS].count(raw[n]) > 1]
+    if same:
+        problems.append(f'options {" and ".join(same)} are the same')
         raw.update({n: good.get(n, _READERS[n][1]) for n in PORTS})
     return Effective(
         options=_options({n: reader(raw[n], n) for n, (reader, _) in _READERS.items()}),
@@ -146,7 +147,7 @@ def _options(v: Mapping[str, Any]) -> Options:
             hostnames={t: found[0] for t, found in v['hostnames'].items()},
             service_options=v['service-options'],
             strict_hosts=v['strict-hosts'],
-            reserved_ports={v[n]: n for n in (*PORTS, *(('peers-port',) if _shares(v) else ()))},
+            reserved_ports={v[n]: n for n in reversed(PORTS)},
         ),
         vips=v['vip'],
         maxconn=v['maxconn'],
@@ -174,11 +175,6 @@ def _options(v: Mapping[str, Any]) -> Options:
         http_backends=v['http-backends'],
         tls_secret=v['tls-secret'],
     )
-
-
-def _shares(v: Mapping[str, Any]) -> bool:
-    """Units share counters of clients."""
-    return bool(v['rate-limit'] or v['login-limit'])
 
 
 _Reader = Callable[[Any, str], Any]
@@ -330,8 +326,9 @@ _READERS: Mapping[str, tuple[_Reader, Any]] = {
 
 NAMES = tuple(_READERS)
 METRICS_PORT = 'metrics-port'
-PORTS = ('ready-port', METRICS_PORT)
-"""Options that are ports which haproxy listens on for itself."""
+PORTS = ('ready-port', METRICS_PORT, 'peers-port')
+"""Options that are ports which haproxy listens on for itself; the last one only with a limit of requests, but such a
+limit, set later, is to take nothing from a service."""
 VIP = 'vip'
 COLLIDE = (*PORTS, VIP)
 """Options that can be right by themselves and yet be in somebody's way (:mod:`balancer.collisions`)."""

@@ -14,7 +14,7 @@ from ops import testing
 
 from .test_charm import ctx, keystone, machine, state
 from .test_handover import OTHER
-from .test_ports import set_to
+from .test_ports import listening, set_to
 
 __all__ = ['ctx', 'machine']  # fixtures
 
@@ -29,7 +29,7 @@ def with_peer(before: testing.State) -> testing.State:
     return dataclasses.replace(before, relations={*others, peers})
 
 
-@pytest.mark.parametrize('option', ['ready_port', 'metrics_port'])
+@pytest.mark.parametrize('option', ['ready_port', 'metrics_port', 'peers_port'])
 def test_a_port_that_a_service_has_is_not_taken_from_it(
     ctx: Any, machine: machines.FakeMachine, option: str
 ):
@@ -50,6 +50,39 @@ def test_where_the_option_was_first_the_service_is_refused(
     related = dataclasses.replace(first, relations={*first.relations, keystone()})
     out = ctx.run(ctx.on.config_changed(), related)
     assert out.unit_status.message == 'keystone: keystone: port 5000 is kept for ready-port'
+
+
+@pytest.mark.parametrize('limits', [{}, {'rate_limit': 5}, {'login_limit': 5}])
+@pytest.mark.parametrize('option', ['ready_port', 'metrics_port', 'peers_port'])
+def test_a_port_of_another_program_stays_its_own(
+    ctx: Any, machine: machines.FakeMachine, option: str, limits: dict[str, int]
+):
+    listening(machine, '0.0.0.0:22')
+    first = ctx.run(ctx.on.config_changed(), state(keystone()))
+    out = ctx.run(ctx.on.config_changed(), set_to(first, **{option: 22}, **limits))
+    name = option.replace('_', '-')
+    assert f'option {name}: port 22 is used by sshd on this unit' in out.unit_status.message
+    assert STAYS in out.unit_status.message
+    assert ':22\n' not in machine.file(haproxy.CONFIG)
+
+
+@pytest.mark.parametrize(
+    ('options', 'same'),
+    [
+        ({'peers_port': 8405}, 'ready-port and peers-port'),
+        ({'peers_port': 8404}, 'metrics-port and peers-port'),
+        ({'ready_port': 8404}, 'ready-port and metrics-port'),
+        ({'metrics_port': 8405, 'peers_port': 8405}, 'ready-port and metrics-port and peers-port'),
+    ],
+)
+def test_two_ports_of_its_own_are_not_the_same(
+    ctx: Any, machine: machines.FakeMachine, options: dict[str, int], same: str
+):
+    first = ctx.run(ctx.on.config_changed(), state(keystone(), config={'rate-limit': 5}))
+    before = machine.file(haproxy.CONFIG)
+    out = ctx.run(ctx.on.config_changed(), set_to(first, rate_limit=5, **options))
+    assert out.unit_status == testing.BlockedStatus(f'options {same} are the same')
+    assert machine.file(haproxy.CONFIG) == before
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_only_ports_of_its_own_are_compared() -> None:
         return ''
 
     assert options.read({'ready-port': 8500}, {}, held).problems == ()
-    assert sorted(asked) == [('metrics-port', 8404), ('ready-port', 8500)]
+    assert sorted(asked) == [('metrics-port', 8404), ('peers-port', 8406), ('ready-port', 8500)]
 
 
 def test_a_last_good_port_that_is_held_too_is_no_way_out() -> None:
