@@ -120,7 +120,7 @@ def _with_catalogue(
         if isinstance(outcome, tasks.Outcome):
             status += registration.statuses(now, outcome)
             peers = registration.published(inputs, now, outcome, peers)
-            if _good(outcome):
+            if complete(outcome):
                 known = {registration.VERIFIED: registration.verified(now)}
                 desired = dataclasses.replace(desired, memory={**desired.memory, **known})
             if renew:
@@ -151,8 +151,9 @@ def _unverified(inputs: charmkit.Inputs, now: registration.Plan) -> bool:
     return inputs.memory.get(registration.VERIFIED) != registration.verified(now)
 
 
-def _good(outcome: tasks.Outcome) -> bool:
-    return not outcome.failure and 'refused' not in outcome.logins.values()
+def complete(outcome: tasks.Outcome) -> bool:
+    """Whether all was done, so that the next runs need not try it out again."""
+    return not (outcome.failure or outcome.refused or 'refused' in outcome.logins.values())
 
 
 def _refusal(user: str, grace_s: float, inputs: charmkit.Inputs, now: registration.Plan) -> str:

@@ -127,8 +127,8 @@ def statuses(now: Plan, outcome: tasks.Outcome) -> Iterable[state.Status]:
     """What the operator should know of it."""
     if outcome.failure:
         yield state.Status('blocked', f'the catalogue is as it was: {outcome.failure}')
-    for conflict in outcome.conflicts:
-        yield state.Status('blocked', conflict)
+    for problem in (*outcome.conflicts, *outcome.refused):
+        yield state.Status('blocked', problem)
     for name, login in sorted(outcome.logins.items()):
         if login == 'mended':
             yield state.Status('active', f'the password of {name} had been changed: set it again')

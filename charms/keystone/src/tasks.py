@@ -61,6 +61,8 @@ class Outcome:
     """What stands in the way and is not the charm's."""
     logins: Mapping[str, Login] = dataclasses.field(default_factory=dict[str, Login])
     """How each account that was tried fared, by name."""
+    refused: tuple[str, ...] = ()
+    """What keystone did not take, each by itself: all else was done."""
     failure: str = ''
     """Why not everything could be done, in words."""
 
@@ -85,10 +87,12 @@ class Catalogue:
         done: list[str] = []
         try:
             client = _client(self, machine)
-            seen = _settle(client, self, done)
+            seen, refused = _settle(client, self, done)
             found: dict[str, Login] = {a.name: _try(client, seen, a, done) for a in self.logins}
             conflicts = plan.conflicts(self.want, seen)
-            return Outcome(seen=seen, done=tuple(done), conflicts=conflicts, logins=found)
+            return Outcome(
+                seen=seen, done=tuple(done), conflicts=conflicts, logins=found, refused=refused
+            )
         except rest.KeystoneError as e:
             return Outcome(done=tuple(done), failure=str(e))
 
@@ -112,17 +116,26 @@ class Check:
         return 'unknown'
 
 
-def _settle(client: rest.Client, task: Catalogue, done: list[str]) -> catalogue.Observed:
+def _settle(
+    client: rest.Client, task: Catalogue, done: list[str]
+) -> tuple[catalogue.Observed, tuple[str, ...]]:
     # Each request counts: this is done in every hook.
     thorough = bool(task.logins or task.want.admin_password)
-    steps: tuple[catalogue.Step, ...] = ()
+    steps: list[catalogue.Step] = []
+    refused: dict[str, str] = {}
     for _ in range(ROUNDS):
         seen = rest.observe(client, thorough=thorough)
-        steps = plan.plan(task.want, seen)
+        steps = [s for s in plan.plan(task.want, seen) if s.summary not in refused]
         if not steps:
-            return seen
+            return seen, tuple(refused.values())
         for step in steps:
-            _carry_out(client, step, done)
+            try:
+                _carry_out(client, step, done)
+            except rest.KeystoneError as e:
+                # What one service asks for and keystone cannot take is not to keep others from being registered.
+                if e.status != http.HTTPStatus.BAD_REQUEST:
+                    raise
+                refused[step.summary] = f'keystone does not take this: {step.summary}: {e.reason}'
     left = ', '.join(s.summary for s in steps[-3:])
     raise rest.KeystoneError('GET', '/v3', 0, f'the catalogue does not settle: {left}')
 

@@ -324,6 +324,17 @@ def _check_places(services: tuple[CatalogService, ...]) -> None:
             raise ValueError(f'it asks for the service {name} in {region} twice')
 
 
+_SUBSTITUTED = dict.fromkeys(
+    (
+        *('tenant_id', 'project_id', 'user_id', 'public_bind_host', 'admin_bind_host'),
+        *('compute_host', 'admin_port', 'public_port'),
+    ),
+    '',
+)
+"""What may stand in a URL as ``$(name)s`` or ``%(name)s``; keystone answers anything else with 400. Source: keystone's
+``WHITELISTED_PROPERTIES`` and ``check_endpoint_url`` (keystone/common/utils.py)."""
+
+
 def _in_words() -> str:
     return ', '.join(ENDPOINT_TYPES)
 
@@ -332,7 +343,10 @@ def _url(url: str) -> str:
     try:
         parts = urlsplit(url)
         good = parts.scheme in ('http', 'https') and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+        # Clients put paths behind it; nobody's password is to be in a catalogue.
+        good = good and not ('@' in parts.netloc or parts.query or parts.fragment)
+        url.replace('$(', '%(') % _SUBSTITUTED
+    except (ValueError, KeyError, TypeError):
         good = False
     if not good or not url.isascii() or not url.isprintable() or ' ' in url or len(url) > 2000:
         raise ValueError(f'{url[:80]!r} is not an address that a catalogue can hold')

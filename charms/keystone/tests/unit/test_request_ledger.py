@@ -37,6 +37,13 @@ def test_a_good_request_is_in_force():
         ({'region': '/'}, "region '/' is not a name: see its option region"),
         ({'public_url': ''}, 'it does not say public_url'),
         ({'public_url': 'cloud.example:443'}, 'is not an address that a catalogue can hold'),
+        ({'public_url': 'http://a/%(x'}, 'is not an address that a catalogue can hold'),
+        ({'public_url': 'http://a/$(password)s'}, 'is not an address that a catalogue can hold'),
+        ({'public_url': 'http://a/%20'}, 'is not an address that a catalogue can hold'),
+        ({'public_url': 'http://a/%(tenant_id)d'}, 'is not an address that a catalogue can hold'),
+        ({'public_url': 'http://u:p@a'}, 'is not an address that a catalogue can hold'),
+        ({'public_url': 'http://a?b=c'}, 'is not an address that a catalogue can hold'),
+        ({'public_url': 'http://a#b'}, 'is not an address that a catalogue can hold'),
         ({'endpoint_types': 'public,sideways'}, "endpoint type 'sideways' is none of"),
     ],
 )

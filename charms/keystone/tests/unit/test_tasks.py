@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import catalogue
+import keystone_run
+import registration
 import tasks
+from charmkit import state
+from charmkit.machine import HttpRequest, HttpResponse
+from charmkit.relations import keystone
 from fake_keystone import FakeKeystone
 
 PASSWORD = 'p' * 32
@@ -136,3 +141,45 @@ class Broken:
             return self._server.program(*argv, **more)
         finally:
             self._server.down = False
+
+
+class Strict(FakeKeystone):
+    """A keystone that refuses what has *bad* in it, as what it cannot take."""
+
+    def __init__(self, bad: str, status: int = 400) -> None:
+        super().__init__()
+        self.bad, self.status = bad, status
+
+    def http(self, request: HttpRequest) -> HttpResponse:
+        if request.method != 'GET' and self.bad in request.body:
+            return HttpResponse(self.status, body='{"error": {"message": "no such substitution"}}')
+        return super().http(request)
+
+
+def wanted(*hosts: str) -> catalogue.Desired:
+    """Services of one endpoint each, at these *hosts*."""
+    services = (
+        keystone.CatalogService(h, 'image', 'RegionOne', (('public', f'http://{h}'),))
+        for h in hosts
+    )
+    return catalogue.Desired(services=frozenset(services))
+
+
+def test_what_keystone_cannot_take_of_one_service_keeps_no_other_from_being_registered():
+    server = Strict('http://bad')
+    outcome = run(server, want=wanted('a-good', 'bad', 'good'))
+    assert outcome.failure == ''
+    assert {url for *_, url in server.urls()} == {'http://a-good', 'http://good'}
+    assert len(outcome.refused) == 1
+    assert outcome.refused[0].startswith('keystone does not take this: ')
+    assert outcome.refused[0].endswith(': no such substitution')
+    assert 'bad' in outcome.refused[0]
+    shown = [*registration.statuses(cast('registration.Plan', None), outcome)]
+    assert shown == [state.Status('blocked', outcome.refused[0])]
+    assert not keystone_run.complete(outcome)
+
+
+def test_a_refusal_that_is_not_of_what_was_asked_ends_it():
+    outcome = run(Strict('http://bad', 403), want=wanted('bad'))
+    assert '403' in outcome.failure
+    assert outcome.refused == ()

@@ -136,5 +136,8 @@ def test_bad_values_are_named_and_the_last_good_ones_stay(name: str, value: Any)
 
 
 def test_no_service_gets_the_port_on_which_counters_are_shared():
-    for given in ({'rate-limit': 1}, {}):  # A limit that is set later takes no port from a service.
+    for given in (
+        {'rate-limit': 1},
+        {},
+    ):  # A limit that is set later takes no port from a service.
         assert options.read(given, {}).options.exposure.reserved_ports[8406] == 'peers-port'
