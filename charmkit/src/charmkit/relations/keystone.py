@@ -345,7 +345,7 @@ def _url(url: str) -> str:
         good = parts.scheme in ('http', 'https') and bool(parts.hostname) and parts.port != 0
         # Clients put paths behind it; nobody's password is to be in a catalogue.
         good = good and not ('@' in parts.netloc or parts.query or parts.fragment)
-        url.replace('$(', '%(') % _SUBSTITUTED
+        _ = url.replace('$(', '%(') % _SUBSTITUTED
     except (ValueError, KeyError, TypeError):
         good = False
     if not good or not url.isascii() or not url.isprintable() or ' ' in url or len(url) > 2000:
