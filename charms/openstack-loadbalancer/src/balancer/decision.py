@@ -31,6 +31,8 @@ ENDPOINTS = ('backend', 'loadbalancer')
 PEERS = 'peers'
 STANDBY = 'standby'
 """The name of the task that asks the others whether they are ready, for a unit that is to go out of service."""
+CLOCK = 'clock'
+"""In the peers' application data: the unit whose clock the locks' times are of."""
 RELATIONS = 'relations'
 """The name in the unit's memory of the relations of the run before."""
 
@@ -158,9 +160,7 @@ def decide(known: RunInputs) -> Decision:
     servers = _servers(what)
     holds = _holds(known)
     lifecycles = _lifecycles(requests, servers, holds)
-    locks = (
-        known.locks if known.locks is not None else handshake.load(inputs.peers.get('locks', ''))
-    )
+    locks = known.locks if known.locks is not None else _locks(inputs)
     locks = {u: lock for u, lock in locks.items() if u not in known.orders.release}
     wants: dict[rotation.ServerKey, rotation.Want] = {
         key: 'drain'
@@ -206,6 +206,15 @@ def decide(known: RunInputs) -> Decision:
         stays=known.wish.out and not withdraws,
         counts_on=(known.wish.counts_on or beside) if away else frozenset(),
     )
+
+
+def _locks(inputs: state.Inputs) -> Mapping[str, handshake.Lock]:
+    """As the peers' databag has them, on the leader by its own clock."""
+    locks = handshake.load(inputs.peers.get('locks', ''))
+    if not inputs.site.leader:
+        return locks
+    unit = inputs.site.unit
+    return handshake.adopted(locks, now=inputs.now, own=inputs.peers.get(CLOCK, unit) == unit)
 
 
 def _is_ahead(

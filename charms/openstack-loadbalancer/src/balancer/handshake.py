@@ -74,7 +74,7 @@ def decide(
     """The locks that follow *locks*.
 
     *acks* are by load balancer unit, then by unit behind it. *now* is the leader's clock: leases
-    are measured by it alone, so clocks of different machines are never compared.
+    are measured by it alone, so clocks of different machines are never compared (:func:`adopted`).
     """
     units = {c.unit: c for c in candidates}
     members = tuple(members)
@@ -105,6 +105,23 @@ def decide(
             beat=lifecycle.beat,
         )
     return out
+
+
+def adopted(locks: Mapping[str, Lock], *, now: float, own: bool) -> dict[str, Lock]:
+    """*locks* as the leader's clock has them, which says *now*; *own*: they are of this clock already.
+
+    A leader that takes over from another one, and one whose clock was set back, begin each lease anew: compared with
+    another clock it could end at once, or never. Who asked first stays first.
+    """
+    if own and all(lock.since <= now for lock in locks.values()):
+        return dict(locks)
+    last = max((lock.since for lock in locks.values()), default=now)
+    return {
+        unit: dataclasses.replace(
+            lock, since=now if lock.state == 'granted' else now + lock.since - last
+        )
+        for unit, lock in locks.items()
+    }
 
 
 def ready(

@@ -191,6 +191,7 @@ def _peers(known: decision.RunInputs, now: decision.Decision) -> Databag:
         vip_admission.MEMBERS: wire.dump(list(now.members)),
         'excluded': wire.dump(sorted(now.excluded)),
         'locks': handshake.dump(now.locks),
+        decision.CLOCK: known.inputs.site.unit,
         'holds': wire.dump({u: loadbalancer.write_lifecycle(h) for u, h in now.holds.items()}),
         # A unit that comes while an option is wrong knows no good value of its own.
         'options': wire.dump(dict(known.effective.raw)) if known.effective.complete else '',

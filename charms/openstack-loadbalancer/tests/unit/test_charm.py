@@ -679,3 +679,25 @@ def test_every_event_leads_to_the_same_state(ctx: Any, machine: machines.FakeMac
         ctx.run(event, state(r))
         wanted.add(machine.file(haproxy.CONFIG))
     assert len(wanted) == 1
+
+
+@pytest.mark.parametrize('ahead', [-86_400, 86_400])
+@pytest.mark.parametrize('leader', [True, False])
+def test_a_leader_that_takes_over_measures_leases_by_its_own_clock(
+    ctx: Any, machine: machines.FakeMachine, ahead: int, leader: bool
+):
+    first = ctx.run(ctx.on.config_changed(), state(keystone(states=('drain', 'ready'))))
+    peers = first.get_relation(1000)
+    (lock,) = json.loads(peers.local_app_data['locks']).values()
+    began = lock['since']
+    assert lock['state'] == 'granted'
+    assert peers.local_app_data['clock'] == 'openstack-loadbalancer/0'
+    of_another = {**peers.local_app_data, 'clock': 'openstack-loadbalancer/7'}
+    machine.clock += ahead
+    changed = dataclasses.replace(peers, local_app_data=of_another)
+    others = {r for r in first.relations if r.id != 1000}
+    again = dataclasses.replace(first, leader=leader, relations={*others, changed})
+    out = ctx.run(ctx.on.update_status(), again).get_relation(1000)
+    (lock,) = json.loads(out.local_app_data['locks']).values()
+    own = pytest.approx(machine.clock, abs=60)
+    assert (lock['since'], lock['expired']) == (own if leader else began, False)

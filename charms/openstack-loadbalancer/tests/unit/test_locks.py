@@ -266,6 +266,47 @@ def test_ready(candidate: Candidate, lock: Lock | None, ready: bool) -> None:
     assert handshake.ready(candidate, locks, acks('a/0'), MEMBERS) is ready
 
 
+DAY = 86_400.0
+
+
+@pytest.mark.parametrize('ahead', [-DAY, DAY])
+def test_a_leader_with_another_clock_begins_each_lease_anew(ahead: float) -> None:
+    """*ahead*: how far its clock is ahead of the one by which the locks were made."""
+    now = NOW + ahead
+    former = {'a/0': granted(NOW - 5), 'a/1': Lock(token='t', state='queued', since=NOW - 1)}
+    known = handshake.adopted(former, now=now, own=False)
+    drain = [unit(name, 'drain') for name in former]
+    third = unit('a/2')
+    policy = Policy(lease_s=60)
+    whole = decide(*drain, third, locks=known, policy=policy, now=now)
+    assert not whole['a/0'].expired
+    assert whole['a/1'].state == 'queued'
+    later = decide(*drain, third, locks=whole, policy=policy, now=now + 60 + 300)
+    assert later['a/0'].expired
+
+
+@pytest.mark.parametrize('ahead', [-DAY, DAY])
+def test_who_asked_first_stays_first_under_another_clock(ahead: float) -> None:
+    former = {
+        name: Lock(token='t', state='queued', since=NOW - 100 * i)
+        for i, name in enumerate(('a/0', 'a/1', 'a/2'))
+    }
+    now = NOW + ahead
+    known = handshake.adopted(former, now=now, own=False)
+    assert max(lock.since for lock in known.values()) == now
+    asking = [unit(name, 'drain') for name in (*former, 'a/3')]
+    found = decide(*asking, unit('a/4'), locks=known, now=now + 1)
+    assert found['a/2'].state == 'granted'
+    assert [found[n].position for n in ('a/1', 'a/0', 'a/3')] == [1, 2, 3]
+
+
+def test_the_own_clock_begins_anew_only_when_it_was_set_back() -> None:
+    locks = {'a/0': granted(NOW - 5)}
+    assert handshake.adopted(locks, now=NOW, own=True) == locks
+    assert handshake.adopted(locks, now=NOW - DAY, own=True) == {'a/0': granted(NOW - DAY)}
+    assert handshake.adopted({}, now=NOW, own=False) == {}
+
+
 def test_locks_are_written_and_read_whole() -> None:
     lock = Lock(
         token='t', state='granted', since=1.5, position=2, reason='r', beat=3, expired=True

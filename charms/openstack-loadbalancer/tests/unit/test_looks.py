@@ -62,6 +62,7 @@ def known(
             peer_units={
                 u: reply.write_member(reply.Member(acks=a)) for u, a in (others or {}).items()
             },
+            now=AT,
         ),
         effective=options.read({}, {}),
         networks=NETWORKS,
