@@ -167,7 +167,7 @@ def outcome(code: int | None) -> str:
 def waiting(
     chosen: Iterable[Mutant], codes: Mapping[str, int | None], *, again: bool = False
 ) -> tuple[str, ...]:
-    """Names, as mutmut has them, of those that are to be run: what is not known; *again*: and what noticed nothing or hung."""
+    """Names, as mutmut has them, of those to be run: what is not known; *again*: and what survived or hung."""
     wanted = {'not run', 'survived', 'no tests', 'timeout'} if again else {'not run'}
     return tuple(one.name for one in chosen if outcome(codes.get(one.name)) in wanted)
 

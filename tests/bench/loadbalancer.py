@@ -128,7 +128,7 @@ def vips(times: int = 5) -> Iterator[Figure]:
                 )  # fmt: skip
                 yield Figure(
                     f'the same: two owners at once ({base})', max(s.overlap for s in seen), 's', 0,
-                    how='as both kernels tell it',
+                    how='as both kernels report it',
                 )  # fmt: skip
         with _machine(base) as m:
             for adverts, bound in ((0, 0), (3, 10)):

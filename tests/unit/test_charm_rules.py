@@ -147,7 +147,7 @@ def pause_drains(folder: work.Folder) -> Iterator[str]:
     assert isinstance(balancer, testing.Relation)
     said = json.loads(balancer.local_unit_data.get('lifecycle', '{}'))
     if said.get('state') != 'drain' or said.get('reason') != 'a rule':
-        yield f'the load balancer is not asked to drain: it is told {said}'
+        yield f'the load balancer is not asked to drain: what is published is {said}'
     if seen.machine.service('apache2') != 'running':
         yield 'it stops before it is drained'
 

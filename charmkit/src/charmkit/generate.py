@@ -111,7 +111,7 @@ ACTIONS = """\
     additionalProperties: false
   resume:
     description: |
-      Serve on this unit again, and tell the load balancer once it is healthy. While the unit waits for a
+      Serve on this unit again, and notify the load balancer once it is healthy. While the unit waits for a
       reload of Apache: reload it now, whatever is under way.
     additionalProperties: false
   openstack-upgrade:

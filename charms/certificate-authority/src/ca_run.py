@@ -29,7 +29,7 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
         return charmkit.Desired()
     if isinstance(why, charmkit.Action) and not inputs.site.leader and why.name != 'get-ca':
         return charmkit.Desired(
-            failure='Only the leader can: `juju status` tells which unit it is'
+            failure='Only the leader can: `juju status` shows which unit it is'
         )
     kept = _kept(inputs)
     if kept is None and not (inputs.site.leader and _first(inputs)):

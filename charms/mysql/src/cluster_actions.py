@@ -62,7 +62,7 @@ def rebooted(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
     """Start the cluster from the member that is farthest, or ask all members how far they are."""
     if not inputs.site.leader:
         return charmkit.Desired(
-            failure='Only the leader can: `juju status` tells which unit it is'
+            failure='Only the leader can: `juju status` shows which unit it is'
         )
     if cluster_run.permitted(inputs) is None:
         return charmkit.Desired(failure='There is no cluster')
@@ -78,7 +78,7 @@ def rebooted(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
     if str(run.round) == inputs.peers.get(cluster_run.ROUND, ''):  # It was asked before.
         reason = (
             run.found.reason
-            or f'{missing} may have what no other member has, and have not told how far they are'
+            or f'{missing} may have what no other member has, and have not reported how far they are'
         )
         how = 'unit=UNIT force=true' if run.found.reason else 'force=true'
         return charmkit.Desired(
@@ -88,7 +88,7 @@ def rebooted(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
         desired,
         results={
             'asked': missing,
-            'next': 'it starts when all have told how far they are; run this again to see who has not',
+            'next': 'it starts when all have reported how far they are; run this again to see who has not',
         },
     )
 

@@ -390,7 +390,7 @@ def _outage(run: MemberRun) -> Iterator[charmkit.Status]:
     )
     if run.round and run.inputs.site.leader:
         missing = ' '.join(run.found.missing)
-        said = f'{missing} have not told how far they are' if missing else run.found.reason
+        said = f'{missing} have not reported how far they are' if missing else run.found.reason
         if said:
             yield charmkit.Status('blocked', said)
 

@@ -6,7 +6,7 @@ started anew by exactly one member, one that has all that was ever acknowledged.
 * The leader alone gives leave to do it, in a :class:`Permit`, one after the other: no new one before the last one was
   taken up or declined. Each bears a number, a *turn*; a member keeps the number under which it was last in the Primary.
 * It gives it to the member that Galera itself calls safe (the last one to leave cleanly), if that was in the cluster of
-  the last turn; or, when the operator asks for it, to the member that is farthest, once all have told how far they are.
+  the last turn; or, when the operator asks for it, to the member that is farthest, once all have reported how far they are.
 * Whoever has leave looks again first: with a Primary in sight it joins that one, and declines.
 
 After a crash of all members Galera finds together by itself, where all of them come back; no leave is needed for it.
@@ -226,7 +226,7 @@ def _to(primary: MemberStatus, want: Want, here: LocalState) -> Step:
     if member and here.state.uuid not in ('', primary.uuid):
         return Step('refuse', 'has the data of another cluster')
     if here.out:
-        return Step('restart', 'has left the cluster, and takes anew what the others have')
+        return Step('restart', 'has left the cluster, and copies the data of the others again')
     if here.alive and here.wsrep:
         return Step('wait', 'takes in what the cluster has')
     if member:
@@ -338,7 +338,7 @@ def most_advanced(units: Peers, asked: int) -> MostAdvanced:
     }
     missing = tuple(sorted(members.keys() - positions.keys(), key=unit_order))
     if not positions:
-        return MostAdvanced(missing=missing, reason='nobody has told how far it is')
+        return MostAdvanced(missing=missing, reason='nobody has reported how far it is')
     newest = max(said.turn for said in members.values())
     if len({where.uuid for where in positions.values()}) > 1:
         return MostAdvanced(missing=missing, reason='members have the data of different clusters')

@@ -152,7 +152,7 @@ class Resolve:
                 f'it was handing over to {closed.to}, which is no unit here any more, and may have taken writes: if it '
                 'is gone for good, run take-over on this unit'
             )
-        return f'it was handing over to {closed.to or "another unit"}, which does not tell whether it has taken over'
+        return f'it was handing over to {closed.to or "another unit"}, which does not report whether it has taken over'
 
 
 def _settle(machine: charmkit.Machine, closed: Closed, here: str, tries: int) -> Outcome | None:

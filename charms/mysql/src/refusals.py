@@ -90,7 +90,7 @@ def _refused_in_cluster(why: charmkit.Why, inputs: charmkit.Inputs) -> str:
 def _rotation_refused(rotate: charmkit.Action, inputs: charmkit.Inputs) -> str:
     holds = cluster_run.is_cluster(inputs) or mariadb.server_unit(inputs) == inputs.site.unit
     if not inputs.site.leader or not holds:
-        return 'Only the leader can, and only if it holds the databases: `juju status` tells which unit it is'
+        return 'Only the leader can, and only if it holds the databases: `juju status` shows which unit it is'
     if not mariadb.seed(inputs):
         return 'There are no passwords yet'
     before = rotation.read(inputs.peers.get(rotation.KEY, ''))

@@ -56,7 +56,7 @@ OPTIONS = (
             longest=255,
         ),
         'nova',
-        "The availability zone that is told to the controller for this application's nodes.",
+        "The availability zone that is published to the controller for this application's nodes.",
     ),
     options.Option(
         'resume-guests-state-on-host-boot',

@@ -114,7 +114,7 @@ def run_action(
     if why.name == 'register-to-cloud':
         return _registered(inputs, ordinary)
     if node.identity is None:
-        return _fails('Nova is not known yet: cloud-compute has told no account')
+        return _fails('Nova is not known yet: cloud-compute has published no account')
     if why.name == 'list-compute-nodes':
         return _listed(List(node.identity), node, inputs)
     look = ProbeService(node.name, node.identity)
@@ -135,7 +135,7 @@ def run_action(
 def _unknown(name: str, seen: ServiceState) -> str:
     """Why nova says nothing of the node; '' when it does."""
     if seen.refused:
-        return f'Nova does not tell of {name}: {seen.refused}'
+        return f'Nova does not report on {name}: {seen.refused}'
     return '' if seen.service else f'Nova has no service on {name}: see the status of this unit'
 
 
@@ -177,7 +177,7 @@ def _removed(
     if not isinstance(then, ServiceState):
         return _with(ordinary(inputs), look, *held, again)
     if then.refused or then.servers:
-        why = _occupied(then) if then.servers else f'Nova does not tell: {then.refused}'
+        why = _occupied(then) if then.servers else f'Nova does not report: {then.refused}'
         return _fails(f'{why}. It is disabled now: enable it, or run this again')
     every = (look, *held, again, forget)
     if refused := inputs.seen.get(forget.name):
@@ -209,7 +209,7 @@ def _counted(look: ProbeService, inputs: charmkit.Inputs) -> charmkit.Desired:
     if not isinstance(seen, ServiceState):
         return charmkit.Desired(read_only=True, tasks=(look,))
     if seen.refused:
-        return _fails(f'Nova does not tell of {look.host}: {seen.refused}')
+        return _fails(f'Nova does not report on {look.host}: {seen.refused}')
     results = {'instance-count': str(len(seen.servers))}
     return charmkit.Desired(read_only=True, tasks=(look,), results=results)
 
@@ -217,7 +217,7 @@ def _counted(look: ProbeService, inputs: charmkit.Inputs) -> charmkit.Desired:
 def _listed(every: List, node: Node, inputs: charmkit.Inputs) -> charmkit.Desired:
     found = inputs.seen.get(every.name)
     if isinstance(found, ServiceState):
-        return _fails(f'Nova does not tell of its nodes: {found.refused}')
+        return _fails(f'Nova does not list its nodes: {found.refused}')
     results = {'node-name': node.name, 'compute-nodes': str(found)} if found else {}
     return charmkit.Desired(read_only=True, tasks=(every,), results=results)
 

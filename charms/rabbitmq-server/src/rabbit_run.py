@@ -272,7 +272,7 @@ def statuses(report: broker.Report, inputs: charmkit.Inputs) -> Iterator[charmki
         )
     if here.is_reachable and inputs.failed:
         yield charmkit.Status(
-            'active', 'rabbitmq-server was started anew: the cluster had forgotten this unit'
+            'active', 'rabbitmq-server was started again: the cluster had forgotten this unit'
         )
     if report.lost:
         yield charmkit.Status(
@@ -337,7 +337,7 @@ def _paused(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
 
 def _rotation_refused(rotate: charmkit.Action, inputs: charmkit.Inputs) -> str:
     if not inputs.site.leader:
-        return 'Only the leader can: `juju status` tells which unit it is'
+        return 'Only the leader can: `juju status` shows which unit it is'
     if not node.secret(inputs, 'seed'):
         return 'There are no passwords yet'
     found = asked(inputs)

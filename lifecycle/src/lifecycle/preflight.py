@@ -295,7 +295,7 @@ def _of_bypasses(seen: Observed, app: Application) -> Iterator[Finding]:
             application=app.name,
             blocking=True,
             sentence=f'{said}, not {" or ".join(app.balancers)}: who uses it is lost when that unit goes',
-            cure=f'have the address of the load balancer or a VIP told there (juju status --relations {app.name}; '
+            cure=f'have the address of the load balancer or a VIP published there (juju status --relations {app.name}; '
             'juju show-unit), and what uses it take it up',
         )
 

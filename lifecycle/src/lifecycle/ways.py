@@ -128,7 +128,7 @@ def _joined(
 
 _FOLLOW = 'it gets what the old units have, and follows them'
 _BACK = 'it gets what the others have, and is one of them'
-_SWITCH = 'the new units take over, and clients are told'
+_SWITCH = 'the new units take over, and clients are notified'
 
 
 def _held(seen: Progress, purpose: str) -> str:

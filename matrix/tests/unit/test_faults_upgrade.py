@@ -106,7 +106,7 @@ def test_what_cannot_be_upgraded_so_is_refused_before_anything_is_done(
         ('true', 'unproven', 'juju lifecycle did nothing: it said nothing'),
         ('echo "db is in error" >&2; exit 1', 'unproven', 'juju lifecycle did nothing: db is in error'),
         ('echo "12:00:00 begin  db.add.1"; sleep 0.3; echo "a request was lost"; exit 1', 'unhealed', 'juju lifecycle stopped: a request was lost'),
-        ('echo "12:00:00 begin  db.add.1"; sleep 0.3', 'unhealed', 'juju lifecycle never told of db.expand.0'),
+        ('echo "12:00:00 begin  db.add.1"; sleep 0.3', 'unhealed', 'juju lifecycle never reported db.expand.0'),
     ],
 )  # fmt: skip
 def test_an_upgrade_that_does_not_get_there_is_never_said_to_have(

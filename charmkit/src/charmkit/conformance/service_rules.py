@@ -147,7 +147,7 @@ def health(view: View) -> Iterator[str]:
         apps = _apps(spec)
         types = [code.argument(app, 3, 'type') for app in apps]
         if apps and not any(node is not None and code.constant(node) != '' for node in types):
-            yield 'no application has a type: no load balancer is told of any'
+            yield 'no application has a type: none is published to a load balancer'
         for app in apps:
             path = code.constant(code.keyword(app, 'health'))
             if isinstance(path, str) and path and not path.startswith('/'):

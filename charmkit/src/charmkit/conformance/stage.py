@@ -190,7 +190,7 @@ def _drained(seen: Seen) -> Iterator[str]:
     (balancer,) = seen.out.get_relations('internal-backend')
     said: Any = json.loads(balancer.local_unit_data.get('lifecycle', '{}'))
     if said.get('state') != 'drain' or said.get('reason') != 'a rule':
-        yield f'the load balancer is not asked to drain: it is told {said.get("state")}'
+        yield f'the load balancer is not asked to drain: what is published is {said.get("state")}'
     if _state(seen, 'apache2') != 'running':
         yield 'it stops before it is drained'
 

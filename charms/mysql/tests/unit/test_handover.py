@@ -247,7 +247,7 @@ def test_what_became_of_it_is_told_by_the_replica(new: Server, position: str, op
         assert relay.target(world.files[relays.STATE], world.clock) == (THERE, 3306)
         assert f'saddr {THERE} accept' in world.files[relays.RULES]
     if opened is None:
-        assert 'does not tell whether it has taken over' in found.reason
+        assert 'does not report whether it has taken over' in found.reason
     if new.follows and opened is False:
         assert world.new.runs
 

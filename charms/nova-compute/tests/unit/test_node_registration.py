@@ -94,10 +94,10 @@ def test_enabled_by_its_action_the_status_says_nothing_any_more(
         (
             'disable',
             {'away': True},
-            'Nova does not tell of machine-0: GET /os-services: no answer',
+            'Nova does not report on machine-0: GET /os-services: no answer',
         ),
-        ('instance-count', {'away': True}, 'Nova does not tell of machine-0'),
-        ('list-compute-nodes', {'away': True}, 'Nova does not tell of its nodes'),
+        ('instance-count', {'away': True}, 'Nova does not report on machine-0'),
+        ('list-compute-nodes', {'away': True}, 'Nova does not list its nodes'),
         ('disable', {'refuses': 'PUT'}, f'Nova refuses: PUT /os-services/{UUID}: 409 in use'),
         ('remove-from-cloud', {'refuses': 'PUT'}, 'Nova refuses: PUT'),
         ('register-to-cloud', {}, 'was not removed from the cloud'),
@@ -107,7 +107,7 @@ def test_enabled_by_its_action_the_status_says_nothing_any_more(
             '7 servers are on it (a, b, c, d, e, …). Migrate them',
         ),
         ('remove-from-cloud', {'arrives': 'late'}, '(late). Migrate'),
-        ('remove-from-cloud', {'away_after': 'PUT'}, 'Nova does not tell: GET'),
+        ('remove-from-cloud', {'away_after': 'PUT'}, 'Nova does not report: GET'),
         ('remove-from-cloud', {'arrives': 'late'}, 'It is disabled now'),
     ],
 )
@@ -184,7 +184,7 @@ def test_no_action_asks_a_nova_that_it_has_no_account_of(
     ctx: testing.Context[Any], nova: Nova, node: machines.FakeMachine
 ):
     bare = testing.State(leader=True, relations={testing.PeerRelation('peers')})
-    assert 'cloud-compute has told no account' in fails(ctx, bare, 'disable')
+    assert 'cloud-compute has published no account' in fails(ctx, bare, 'disable')
     act(ctx, bare, 'node-name')
     assert ctx.action_results == {'node-name': 'machine-0'}
     assert nova.asked == []

@@ -149,7 +149,7 @@ def test_who_was_forgotten_while_away_starts_anew(
     assert rabbits.nodes[SECOND].members == {ME, SECOND, THIRD}
     assert rabbits.nodes[ME].running
     assert out.unit_status == testing.ActiveStatus(
-        'rabbitmq-server was started anew: the cluster had forgotten this unit'
+        'rabbitmq-server was started again: the cluster had forgotten this unit'
     )
 
 

@@ -101,7 +101,7 @@ def _agent(agent: Agent) -> Iterator[str]:
             yield f'its life is out of order: {agent.deployed=} {agent.installed=} {agent.started=}'
     for known in agent.relations.values():
         if known.members and not known.created:
-            yield 'it has members of a relation of which it was not told'
+            yield 'it has members of a relation that it was not notified of'
     if agent.then is not None and agent.step == 'idle':
         yield 'something was put off and forgotten'
 

@@ -112,7 +112,7 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(('request_', 'text'), CASES, ids=lambda v: str(v)[:60])
+@pytest.mark.parametrize(('request_', 'text'), CASES, ids=lambda v: str(v)[:60].replace('\\', ''))
 def test_it_is_refused_in_juju_s_words(world: World, request_: requests.Request, text: str):
     before = world.model
     with pytest.raises(model.Refused, match=text):

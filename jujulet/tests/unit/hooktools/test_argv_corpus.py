@@ -93,7 +93,7 @@ PRINTED: list[tuple[tuple[str, ...], str | None]] = [
 @pytest.mark.parametrize(
     ('argv', 'printed'),
     PRINTED,
-    ids=lambda v: v.strip() if isinstance(v, str) else ' '.join(v or ()),
+    ids=lambda v: ' '.join((v if isinstance(v, str) else ' '.join(v or ())).split()),
 )
 def test_a_reading_call_prints_what_juju_prints(
     world: toolworld.World, argv: tuple[str, ...], printed: str | None

@@ -20,7 +20,7 @@ COMMANDS: dict[str, str] = {
     'watch': 'see a run on the terminal, while it goes on or long after',
     'export': 'print a run as the journal of the Chaos Toolkit',
     'import-zaza': "make a suite from zaza's tests.yaml",
-    'load': 'use what is deployed until Ctrl-C, and tell each request; nothing is broken',
+    'load': 'use what is deployed until Ctrl-C, and report each request; nothing is broken',
     'lint': 'say what is wrong with suites and plans',
 }
 

@@ -142,7 +142,7 @@ async def _healed(injection: fault.Injection) -> fault.Proof:
     if upgrade.code:
         raise fault.HopelessError(f'juju lifecycle stopped: {_last(upgrade.lines)}')
     if injection.memory['until'] not in told:
-        raise fault.HopelessError(f'juju lifecycle never told of {injection.memory["until"]}')
+        raise fault.HopelessError(f'juju lifecycle never reported {injection.memory["until"]}')
     return f'juju lifecycle is done with {told[-1]} ({len(told)} steps)'
 
 

@@ -20,7 +20,7 @@ from matrix.run import bundlefile, defaults, load_only
 from matrix.tasks import bundlecode
 
 HELP = (
-    'Use what is deployed, as its clients would, until Ctrl-C: nothing is broken or judged, each request is told. '
+    'Use what is deployed, as its clients would, until Ctrl-C: nothing is broken or judged, each request is reported. '
     'Exit code: 0 none was lost, 101 one was.'
 )
 SAY_EVERY_S = 10.0
