@@ -6,7 +6,7 @@ started anew by exactly one member, one that has all that was ever acknowledged.
 * The leader alone gives leave to do it, in a :class:`Permit`, one after the other: no new one before the last one was
   taken up or declined. Each bears a number, a *turn*; a member keeps the number under which it was last in the Primary.
 * It gives it to the member that Galera itself calls safe (the last one to leave cleanly), if that was in the cluster of
-  the last turn; or, when the operator asks for it, to the member that is farthest, once all have reported how far they are.
+  the last turn; or, when the operator asks for it, to the member that is farthest, once all have reported that.
 * Whoever has leave looks again first: with a Primary in sight it joins that one, and declines.
 
 After a crash of all members Galera finds together by itself, where all of them come back; no leave is needed for it.

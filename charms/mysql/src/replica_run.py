@@ -45,8 +45,8 @@ def _switch_refused(inputs: charmkit.Inputs) -> str:
     ready = followers(inputs)
     if inputs.of(tcp_service.ENDPOINT):
         return (
-            f'Clients come through a load balancer ({tcp_service.ENDPOINT}), which would not learn of it in time: remove '
-            'that relation first, or move the databases by a backup'
+            f'Clients come through a load balancer ({tcp_service.ENDPOINT}), which would not learn of it in time: '
+            'remove that relation first, or move the databases by a backup'
         )
     if not ready:
         return (

@@ -74,7 +74,7 @@ def _recover(call: Call) -> None:
         ]
         heads = ('Model', 'Machine', 'Hostname', 'Base')
         call.show(value, lambda colour: table.render(heads, rows, colour=colour))
-        call.say('--adopt takes them up as far as can be seen from them, --remove removes them.')
+        call.say('--adopt takes them up as far as can be seen, --remove removes them.')
         return
     call.controller.start('adopt' if call['adopt'] else 'remove')
     names = ', '.join(sorted(x.hostname or x.machine for x in found))
@@ -131,7 +131,7 @@ COMMANDS = (
         _recover,
         'Lists machines on this host that no model knows; takes them up, or removes them.',
         flags=(
-            Flag(('adopt',), 'bool', help='Take them up as far as can be seen from them'),
+            Flag(('adopt',), 'bool', help='Take them up as far as can be seen'),
             Flag(('remove',), 'bool', help='Remove them'),
         ),
         formats=('tabular', 'json', 'yaml'),

@@ -63,6 +63,6 @@ def refuse(folder: pathlib.Path, found: Collection[adoption.Found]) -> Unusable:
     verb = 'is' if len(found) == 1 else 'are'
     return Unusable(
         f'{folder / "machines"} has {len(found)} machine{"s" * (len(found) != 1)} ({names}{more}) that {verb} not in '
-        f'the store {store}, so nothing is done: `jujulet recover --adopt` takes them up as far as can be seen from them, '
+        f'the store {store}, so nothing is done: `jujulet recover --adopt` takes them up as far as can be seen, '
         f'`jujulet recover --remove` removes them{others}'
     )

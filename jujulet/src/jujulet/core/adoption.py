@@ -1,4 +1,4 @@
-"""Machines that are on the host and that no model knows, taken up as far as can be seen from them.
+"""Machines that are on the host and that no model knows, taken up as far as can be seen.
 
 What they tell: of which model they are, their base, name, addresses and networks. Applications, units and relations
 are not among it: a machine comes up, can be reached, and is removed as any other.
