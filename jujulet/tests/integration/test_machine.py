@@ -128,6 +128,18 @@ def test_spaces_cannot_reach_one_another(boxed: jubilant.Juju):
     found = boxed.exec('network-get out --format json', unit='between/0').stdout
     inside = boxed.exec('network-get in --format json', unit='between/0').stdout
     assert found != inside
+    # Renamed, it is the same network, to which new machines come.
+    boxed.cli('rename-space', 'dmz', 'edge')
+    boxed.add_unit('outside')
+    status = settle(
+        boxed,
+        lambda s: jubilant.all_active(s, 'outside') and len(s.apps['outside'].units) == 2,
+        START,
+    )
+    first, second = (u.public_address for u in status.apps['outside'].units.values())
+    assert first.rpartition('.')[0] == second.rpartition('.')[0]
+    assert boxed.exec(f'ping -c 1 -W 3 {first}', unit='outside/1').return_code == 0
+    assert boxed.exec('network-get out --format json', unit='between/0').stdout == found
 
 
 _LISTEN = (

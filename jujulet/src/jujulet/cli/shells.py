@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
-from ..core import model as model_
+from ..core import gnuflag
+from . import command
 from .command import Call, Command, Flag
 
 _VALUE_OPTIONS = frozenset('BbcDEeFIiJLlmOopQRSWw')
@@ -38,11 +40,24 @@ def _ssh(call: Call) -> int | None:
     os.execvp(argv[0], argv)  # noqa: S606
 
 
-def _not_here(call: Call) -> None:
-    raise model_.Refused(
-        f'{call.command.name} is not provided here: read "juju debug-log", and look into the unit '
-        f'with "juju ssh {call.args[0]}" or "juju exec --unit {call.args[0]} -- COMMAND"'
-    )
+def _debug(call: Call) -> None:
+    """Source: cmd/juju/ssh/debughooks.go and debugcode.go of Juju 3.6."""
+    unit, *names = call.args
+    if not _UNIT.fullmatch(unit):
+        raise command.usage_error(f'{gnuflag.quote(unit)} is not a valid unit name')
+    at = call['at'] if call.command.name == 'debug-code' else ''
+    tty = sys.stdin.isatty() and sys.stdout.isatty()
+    argv: list[str] = call.ask('debug', target=unit, names=names, at=at, tty=tty)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execvp(argv[0], argv)  # noqa: S606
+
+
+_UNIT = re.compile(r'[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*/(\d+|leader)')
+_SESSION = (
+    'Hooks and actions that are named, or all, wait for you in a window each of a tmux session on the machine until '
+    'you\ngo; tmux is installed there if it is not. The prefix of tmux is CTRL+a.\n'
+)
 
 
 REMOTE = (
@@ -66,19 +81,29 @@ COMMANDS = (
     ),
     Command(
         'debug-hooks',
-        _not_here,
-        'Not provided here.',
+        _debug,
+        'Launch a tmux session to debug hooks and/or actions.',
         '<unit name> [hook or action names]',
+        flags=REMOTE,
         needs=('no unit name specified',),
         most=None,
+        details=_SESSION,
     ),
     Command(
         'debug-code',
-        _not_here,
-        'Not provided here.',
+        _debug,
+        'Launch a tmux session to debug hooks and/or actions.',
         '<unit name> [hook or action names]',
-        flags=(Flag(('at',), default='all', help='Accepted'),),
+        flags=(
+            *REMOTE,
+            Flag(
+                ('at',),
+                default='all',
+                help="Value of JUJU_DEBUG_AT, by which the charm stops; defaults to 'all'",
+            ),
+        ),
         needs=('no unit name specified',),
         most=None,
+        details=_SESSION,
     ),
 )

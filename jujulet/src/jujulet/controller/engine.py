@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from ..core import agenda as agenda_
-from ..core import backoff, crossmodel, operations, schedule
+from ..core import backoff, crossmodel, debugging, operations, schedule
 from ..core import model as model_
 from ..machines import protocol
 from . import error_messages, fair_queue
@@ -56,6 +56,8 @@ class Engine:
         """What carries out each kind of operation; filled by ``service.build``."""
         self.removing: set[str] = set()
         """Models of which nothing more is started or heard: they go, or this process does."""
+        self.debugging: dict[tuple[str, str], debugging.Session] = {}
+        """By model and unit: what a user wants to run by hand."""
         self.on_remove: Callable[[str], None] = _nobody
         """Told the uuid of a model that goes, before its machines do."""
         self._busy: dict[str, set[str]] = {}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from .. import paths
 from ..core import context as context_
-from ..core import environment, hooks, lifecycle, operations
+from ..core import debugging, environment, hooks, lifecycle, operations
 from ..core import model as model_
 from ..machines import link as link_
 from ..machines import protocol
@@ -170,7 +170,12 @@ class HookRun:
         if not argv:
             self._finish(uuid, context.id, context_.Outcome(0, missing=True))
             return
-        recording = operation.hook.kind == 'install' and self._cache.wants(uuid, unit.name)
+        if session := await self._session(model, operation, link):
+            script = debugging.server_script(uuid, unit.name, argv[0], session)
+            argv, stdin = ('/bin/bash', '-s'), script.encode()
+        recording = (
+            not session and operation.hook.kind == 'install' and self._cache.wants(uuid, unit.name)
+        )
         if recording:
             self._sockets.record(context.id)
         outcome = await self._execute(uuid, unit, context, link, argv, env, folder, stdin)
@@ -184,6 +189,20 @@ class HookRun:
                 f'ran "{_called(model, operation.hook)}" {_noun(operation.hook)} (via {how})',
             )
         self._finish(uuid, context.id, outcome)
+
+    async def _session(
+        self, model: model_.Model, operation: operations.RunHook, link: link_.AgentLink
+    ) -> debugging.Session | None:
+        """The session in which somebody waits for this hook or action."""
+        hook = operation.hook
+        key = model.uuid, operation.unit
+        found = self._engine.debugging.get(key)
+        if found is None or hook.kind == 'exec' or not found.wants(_called(model, hook)):
+            return None
+        there, _, _ = await link.capture(
+            debugging.present(*key), env={'PATH': environment.AGENT_PATH}
+        )
+        return found if there.returncode == 0 else None
 
     async def _execute(
         self,

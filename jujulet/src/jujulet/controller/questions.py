@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from .. import codec, paths
-from ..core import bases, change, charm, requests, status
+from ..core import bases, change, charm, debugging, requests, status
 from ..core import model as model_
 from ..machines import doctor, images, protocol
 from . import engine as engine_
@@ -55,6 +55,7 @@ class Questions:
             'follow-log': self.follow_log,
             'wait-task': self.wait_task,
             'shell': self.shell,
+            'debug': self.debug,
             'cache': self.cache,
             'drop-cache': self.drop_cache,
             'prune': self.prune,
@@ -223,6 +224,11 @@ class Questions:
             if uuid not in self._engine.models:
                 raise model_.Refused('the model is gone')
 
+    @staticmethod
+    def _unit_named(model: model_.Model, target: str) -> str:
+        application, _, number = target.partition('/')
+        return model.applications[application].leader if number == 'leader' else target
+
     def _place(self, model: str, target: str) -> tuple[model_.Model, str]:
         """The machine that *target* (``app/0``, ``app/leader`` or ``0``) means."""
         found = self.find(model)
@@ -247,6 +253,19 @@ class Questions:
             raise model_.Refused(f'machine {machine} is not started')
         machines = self._engine.machines_of(found.uuid)
         return list(machines.enter(found.uuid, machine, tuple(argv), user=user, tty=tty))
+
+    async def debug(
+        self, model: str, target: str, names: list[str], at: str = '', tty: bool = True
+    ) -> list[str]:
+        """Have hooks and actions of a unit run by hand; the command line that opens its session from this host."""
+        found, _ = self._place(model, target)
+        unit = self._unit_named(found, target)
+        charm_ = found.charm_of(found.units[unit].application)
+        session = debugging.session(charm_, target, tuple(names), at)
+        script = debugging.client_script(found.uuid, unit)
+        argv = await self.shell(model, unit, ['/bin/bash', '-c', script], tty=tty)
+        self._engine.debugging[found.uuid, unit] = session
+        return argv
 
     async def cache(self) -> list[Any]:
         """Layers of the install cache."""

@@ -17,10 +17,16 @@ from ..client import short_path
 from ..core import change, hooktools, layers, requests
 from ..core import context as context_
 from ..core import model as model_
+from ..machines import link
 from . import engine as engine_
 
 logger = logging.getLogger(__name__)
 
+
+MOST_CALLS = 256
+"""Hook tools of one unit that may speak to the controller at once."""
+MOST_BYTES = 256 * 1024 * 1024
+"""What the calls of one hook may hand over in all: it is held until the hook has ended."""
 
 NOTHING = context_.Context('', '', model_.Hook(''), 0.0, {})
 
@@ -34,6 +40,8 @@ class ToolSockets:
         self._contexts: dict[str, tuple[str, context_.Context]] = {}
         """By context id: the model's uuid, and the context as its tools have made it so far."""
         self._recordings: dict[str, layers.Recording] = {}
+        self._received: dict[str, int] = {}
+        """By context id: how many bytes its calls have handed over."""
         self.kill: dict[str, Callable[[], None]] = {}
         """By context id: ends the hook at once, for ``juju-reboot --now``."""
 
@@ -53,6 +61,7 @@ class ToolSockets:
         """A hook has ended: nothing may call on its behalf any more."""
         self._contexts.pop(context_id, None)
         self._recordings.pop(context_id, None)
+        self._received.pop(context_id, None)
         self.kill.pop(context_id, None)
 
     def record(self, context_id: str) -> None:
@@ -76,7 +85,9 @@ class ToolSockets:
             await self._serve(uuid, unit, reader, writer)
 
         with short_path(path) as name:  # Its mode is not touched: see link.listen.
-            self._servers[uuid, unit] = await asyncio.start_unix_server(serve, name)
+            self._servers[uuid, unit] = await asyncio.start_unix_server(
+                link.at_most(MOST_CALLS, serve), name
+            )
 
     async def listen_all(self, uuid: str, machine: str) -> None:
         """Open the sockets of every unit on *machine* that has a charm: they are anew after a restart."""
@@ -155,6 +166,12 @@ class ToolSockets:
         owner, context = self._contexts.get(incoming.context_id, ('', None))
         if context is None or owner != uuid or context.unit != unit:
             return wire.encode_error(f'unknown context id "{incoming.context_id}"')
+        received = self._received.get(context.id, 0) + incoming.size
+        if received > MOST_BYTES:
+            return wire.encode_error(
+                f'the calls of this hook have handed over more than {MOST_BYTES >> 20} MiB'
+            )
+        self._received[context.id] = received
         model = self._engine.models[uuid]
         try:
             prefix = self._engine.machines_of(uuid).prefix(uuid, model.units[unit].machine)

@@ -46,6 +46,12 @@ class _Run:
     started: Callable[[int, int], None] | None
 
 
+_NONSENSE = (ValueError, KeyError, TypeError, OverflowError)
+"""What is raised by what a machine says that is none of our messages."""
+
+MOST_AGENTS = 16
+"""Connections at once to the socket of one machine's agent: there is one, and the next while it comes anew."""
+
 LONGEST_LINE = 4096
 """Bytes of one line of a hook's output; what is longer becomes several (source: Juju's ``HookLogger``)."""
 
@@ -191,7 +197,7 @@ class AgentLink:
         try:
             while line := await self._reader.readline():
                 self._take(messages.decode(line))
-        except (ConnectionError, ValueError, KeyError, TypeError):
+        except (ConnectionError, *_NONSENSE):
             pass  # A machine that talks nonsense is as good as gone.
         finally:
             self._lose()
@@ -236,6 +242,27 @@ class AgentLink:
                 waiting.set_exception(lost)
 
 
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def at_most(many: int, serve: Serve) -> Serve:
+    """*serve* for so many connections at once; any other is hung up on: a machine must not use up what all share."""
+    there = 0
+
+    async def guarded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal there
+        if there >= many:
+            writer.close()
+            return
+        there += 1
+        try:
+            await serve(reader, writer)
+        finally:
+            there -= 1
+
+    return guarded
+
+
 async def listen(
     path: Path, connected: Callable[[AgentLink], Awaitable[None]], *, patience: float = 10.0
 ) -> asyncio.Server:
@@ -250,7 +277,7 @@ async def listen(
         try:
             hello = messages.decode(await asyncio.wait_for(reader.readline(), patience))
             link = AgentLink(hello, reader, writer)
-        except (TimeoutError, OSError, ValueError, KeyError, TypeError):
+        except (TimeoutError, OSError, *_NONSENSE):
             writer.close()
             return
         serving = asyncio.create_task(link.serve())
@@ -265,4 +292,4 @@ async def listen(
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
     # Its mode is not touched: the machine may have put a link in its place by then. Its folder is for its owner alone.
-    return await asyncio.start_unix_server(greet, path, limit=messages.LIMIT)
+    return await asyncio.start_unix_server(at_most(MOST_AGENTS, greet), path, limit=messages.LIMIT)

@@ -49,7 +49,7 @@ def decode(line: bytes) -> Message:
     """
     try:
         message: Any = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Malformed(f'not JSON: {error}') from None
     if not isinstance(message, dict):
         raise Malformed('not an object')

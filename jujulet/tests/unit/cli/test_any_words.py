@@ -13,8 +13,8 @@ from jujulet.cli import commands
 from tests.examples import examples
 
 # These leave the process, its folder or its time behind.
-OUTSIDE = {'ssh', 'scp', 'pack', 'deploy', 'refresh', 'wait-for', 'export-bundle', 'controller', 'image', 'doctor',
-           'cache', 'env', 'destroy-model'}  # fmt: skip
+OUTSIDE = {'ssh', 'debug-hooks', 'debug-code', 'scp', 'pack', 'deploy', 'refresh', 'wait-for', 'export-bundle',
+           'controller', 'image', 'doctor', 'cache', 'env', 'destroy-model'}  # fmt: skip
 COMMANDS = sorted(set(commands.TABLE) - OUTSIDE)
 
 WORDS = st.sampled_from(

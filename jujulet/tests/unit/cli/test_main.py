@@ -46,7 +46,6 @@ from jujulet.core import machines
         ),
         (['set-model-constraints', 'zz=1'], 2, 'ERROR unknown constraint "zz"'),
         (['debug-log', '--level', 'LOUD'], 2, 'level value "LOUD" is not one of'),
-        (['debug-hooks', 'a/0'], 1, 'ERROR debug-hooks is not provided here'),
         (['upgrade-machine', '0', 'prepare', 'debian@13'], 1, 'replace its units: juju set-app'),
         (['add-machine', 'ssh:x@y'], 2, 'cannot add machine "ssh:x@y"'),
         (['wait-for', 'cow', 'x'], 2, 'unknown subcommand "cow"'),

@@ -11,7 +11,7 @@ import fakes
 import pytest
 import yaml
 
-from jujulet.core import change, refusal, requests
+from jujulet.core import change, debugging, refusal, requests
 
 CHANGES_OFF = (
     '\nAll operations that change model have been disabled for the current model.\n'
@@ -562,3 +562,71 @@ def test_a_bundle_that_asks_for_a_billion_units_is_refused(
     refused = model.run('deploy', str(bundle))
     assert refused.code == 1
     assert 'at most 10000' in refused.err
+
+
+class TestDebugging:
+    @pytest.fixture
+    def deployed(self, model: fakes.Juju, charm: pathlib.Path) -> fakes.Juju:
+        model('deploy', str(charm))
+        return model
+
+    def test_names_are_checked_as_juju_does(self, deployed: fakes.Juju):
+        charm = deployed.world().model.charm_of('tiny')
+        names = ('config-changed', 'do-thing', 'db-relation-joined', 'files-storage-attached')
+        assert debugging.session(charm, 'tiny/0', names).names == frozenset(names)
+        assert debugging.session(charm, 'tiny/0', ('*', 'nope')) == debugging.Session()
+        with pytest.raises(refusal.Refused) as refused:
+            debugging.session(charm, 'tiny/leader', ('nope',))
+        said = str(refused.value)
+        assert said.startswith(
+            'unit "tiny/leader" contains neither hook nor action "nope", valid actions are [do-thing] '
+            'and valid hooks are [config-changed db-relation-broken '
+        )
+        assert said.endswith(' update-status upgrade-charm]')
+
+    def test_a_session_wants_what_is_named_or_all(self):
+        assert debugging.Session().wants('anything')
+        assert debugging.Session(frozenset({'start'})).wants('start')
+        assert not debugging.Session(frozenset({'start'})).wants('stop')
+
+    @pytest.mark.parametrize('verb', ['debug-hooks', 'debug-code'])
+    def test_the_command_becomes_the_session(
+        self, deployed: fakes.Juju, verb: str, monkeypatch: pytest.MonkeyPatch
+    ):
+        asked: list[object] = []
+
+        def debug(**args: object) -> list[list[str]]:
+            asked.append(args)
+            return [['podman', 'exec', 'x']]
+
+        class BecameError(Exception):
+            pass
+
+        def become(program: str, argv: list[str]) -> None:
+            raise BecameError(program, argv)
+
+        monkeypatch.setattr(deployed.controller, '_debug', debug, raising=False)
+        monkeypatch.setattr('os.execvp', become)
+        with pytest.raises(BecameError) as became:
+            deployed.run(verb, 'tiny/leader', 'start', 'do-thing')
+        assert became.value.args == ('podman', ['podman', 'exec', 'x'])
+        at = 'all' if verb == 'debug-code' else ''
+        assert asked == [
+            {
+                'model': 'admin/t',
+                'target': 'tiny/leader',
+                'names': ['start', 'do-thing'],
+                'at': at,
+                'tty': False,
+            }
+        ]
+
+    @pytest.mark.parametrize(
+        ('words', 'said'),
+        [((), 'no unit name specified'), (('tiny',), '"tiny" is not a valid unit name')],
+    )
+    def test_what_is_no_unit_is_refused(
+        self, deployed: fakes.Juju, words: tuple[str, ...], said: str
+    ):
+        refused = deployed.run('debug-hooks', *words)
+        assert (refused.code, refused.err) == (2, f'ERROR {said}\n')
