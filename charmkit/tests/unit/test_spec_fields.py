@@ -13,11 +13,28 @@ DB = mysql.need('demo')
 APP: dict[str, Any] = {'name': 'demo-api', 'script': '/usr/bin/demo-api', 'port': 9797}
 
 
+def application(**more: Any) -> charmkit.WsgiApp:
+    """An application that has *more* than the least."""
+    given: dict[str, Any] = {**APP, **more}
+    return charmkit.WsgiApp(**given)
+
+
+def nothing(*_: Any) -> Any:
+    """What a function gives that is never called."""
+    return {}
+
+
 def declared(**more: Any) -> charmkit.ServiceSpec:
     """A service that has *more* than the least."""
-    app = charmkit.WsgiApp(**APP, type='demo')
-    given = {'name': 'demo', 'user': 'demo', 'packages': ('demo',), 'needs': (DB,), 'apps': (app,)}
-    return charmkit.ServiceSpec(**{**given, **more})
+    given: dict[str, Any] = {
+        'name': 'demo',
+        'user': 'demo',
+        'packages': ('demo',),
+        'needs': (DB,),
+        'apps': (application(type='demo'),),
+    }
+    given.update(more)
+    return charmkit.ServiceSpec(**given)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +52,7 @@ def declared(**more: Any) -> charmkit.ServiceSpec:
         ('sections', DB, 'write sections=(Need(…),)'),
         ('apps', charmkit.WsgiApp(**APP), 'write apps=(WsgiApp(…),)'),
         ('daemons', charmkit.Daemon('d'), 'write daemons=(Daemon(…),)'),
-        ('offers', charmkit.Offer('o', lambda *_: {}), 'write offers=(Offer(…),)'),
+        ('offers', charmkit.Offer('o', nothing), 'write offers=(Offer(…),)'),
         ('options', None, 'write options=(NoneType(…),)'),
         ('name', 'My Service', "name='My Service': it has letters, digits, dots and dashes"),
         ('name', '', "name='': it has letters"),
@@ -77,7 +94,7 @@ def test_a_service_says_what_is_wrong(field: str, value: object, said: str):
 )  # fmt: skip
 def test_so_does_an_application(field: str, value: object, said: str):
     with pytest.raises(ValueError, match=r'^WsgiApp ') as raised:
-        charmkit.WsgiApp(**{**APP, 'type': 'demo', field: value})
+        application(**{'type': 'demo', field: value})
     assert said in str(raised.value)
 
 
@@ -88,7 +105,7 @@ def test_so_do_migrations(step: str):
     ):
         migration.Commands(**{step: 'demo-manage sync'})
     assert migration.Commands(**{step: ['demo-manage sync']})
-    assert migration.Commands(**{step: lambda _: ()})
+    assert migration.Commands(**{step: nothing})
 
 
 def test_so_does_what_a_daemon_serves():
@@ -104,8 +121,8 @@ def test_what_is_well_is_taken():
     assert declared(needs=needs, user='www-data', masked=()).needs == [DB]
     assert declared(apps=(), user='root').user == 'root'  # An agent's.
     last = 65535 - apache.TLS_OFFSET
-    assert charmkit.WsgiApp(**{**APP, 'type': 'demo', 'port': last}).port == last
-    assert charmkit.WsgiApp(**{**APP, 'port': 65535}).port == 65535  # No load balancer has it.
+    assert application(type='demo', port=last).port == last
+    assert application(port=65535).port == 65535  # No load balancer has it.
 
 
 def test_what_differs_by_release_is_looked_at_too():

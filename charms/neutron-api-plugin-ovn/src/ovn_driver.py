@@ -76,8 +76,8 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     said = DATABASES.refusal(found, inputs.site) if DATABASES.refusal else ''
     if release < FIRST:
         said = (
-            f'neutron of {release.name} starts OVN under Apache in no way: it is from '
-            f'{FIRST.version} on, and neutron-api goes on with Open vSwitch'
+            f'neutron of {release.name} does not run OVN under Apache: it does from {FIRST.version} on, '
+            'and neutron-api goes on with Open vSwitch'
         )
     if said:
         return charmkit.Desired(status=(state.Status('blocked', said),))

@@ -16,7 +16,7 @@ from typing import Any
 
 import charmkit
 import pytest
-from charmkit import drive, options
+from charmkit import drive, options, state
 from charmkit import testing as machines
 from charmkit.relations import Network, Relation, Site, keystone
 from hypothesis import HealthCheck, given, settings
@@ -169,6 +169,7 @@ def _inputs(
         fresh='f' * 64,
         unit_secret='u' * 64,
         now=1_800_000_000.0,
+        facts=state.Facts(base='debian@13' if 'ovn' in name else 'debian@12'),
     )
 
 

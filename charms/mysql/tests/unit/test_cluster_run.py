@@ -324,7 +324,7 @@ def test_the_operator_starts_the_cluster_from_the_member_that_is_farthest(
         return dataclasses.replace(asked, relations={now})
 
     one = with_answers(6)
-    assert 'mysql/2 have not told' in hook(ctx, one).unit_status.message
+    assert 'mysql/2 have not reported' in hook(ctx, one).unit_status.message
     with pytest.raises(testing.ActionFailed, match='mysql/2 may have what no other member has'):
         ctx.run(ctx.on.action(REBOOT), one)
     assert ('galera_new_cluster',) not in machine.programs

@@ -119,7 +119,7 @@ CASES: list[tuple[Check, Sabotage, str]] = [
     (consistency.agents, lambda m: edit.agent(m, 'a/0', hook=model.Hook('action'), step='queued'), 'in hand as a hook'),
     (consistency.agents, lambda m: edit.agent(m, 'a/0', then=model.Hook('start')), 'put off'),
     (consistency.agents, lambda m: edit.known(m, 'a/0', 99, created=True), 'relation 99'),
-    (consistency.agents, lambda m: edit.known(m, 'a/0', 1, created=False), 'not told'),
+    (consistency.agents, lambda m: edit.known(m, 'a/0', 1, created=False), 'not notified'),
     (consistency.agents, lambda m: edit.without(m, 'storage', *m.storage), 'knows of storage'),
     (consistency.statuses_shown, lambda m: _agent_status(m, 'error'), 'shows error'),
     (consistency.statuses_shown, lambda m: _agent_status(m, 'allocating'), 'has its charm'),
