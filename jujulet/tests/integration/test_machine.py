@@ -140,6 +140,7 @@ def test_spaces_cannot_reach_one_another(boxed: jubilant.Juju):
     assert first.rpartition('.')[0] == second.rpartition('.')[0]
     assert boxed.exec(f'ping -c 1 -W 3 {first}', unit='outside/1').return_code == 0
     assert boxed.exec('network-get out --format json', unit='between/0').stdout == found
+    boxed.cli('rename-space', 'edge', 'dmz')
 
 
 _LISTEN = (
