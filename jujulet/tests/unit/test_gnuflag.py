@@ -158,3 +158,7 @@ def test_help_lists_every_flag_with_its_default() -> None:
     assert '--wait  (= 1m0s)\n' in text
     assert text.endswith('Details:\nMore of it.\n')
     assert gnuflag.parse(FLAGS, ['x', '--help', '--no-such']).help
+
+
+def test_a_text_in_quotes_is_one_line():
+    assert gnuflag.quote('a\rb\nc') == r'"a\rb\nc"'

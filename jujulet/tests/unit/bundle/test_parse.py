@@ -268,3 +268,11 @@ def test_a_bundle_as_openstack_charms_test_with():
     assert found.machines['2'].constraints == {'mem': 4096, 'root-disk': 20480}
     assert str(found.base) == 'ubuntu@24.04'
     assert len(found.relations) == 2
+
+
+def test_what_has_the_wrong_type_is_named():
+    wrong = 'applications:\n  a: {charm: ./a, num_units: many}'
+    assert 'application "a": num_units' in refusal(wrong)
+    assert 'side of a relation' in refusal(
+        'applications: {a: {charm: ./a}}\nrelations: [[a, {b: c}]]'
+    )

@@ -262,3 +262,8 @@ def test_the_base_is_chosen_in_jujus_order():
     assert bases.choose(packed, new, old) == new
     with pytest.raises(charm.Invalid, match='not supported by charm "c"'):
         bases.choose(found, other)
+
+
+@pytest.mark.parametrize('key', ['summary', 'description'])
+def test_what_is_no_text_is_named(key: str):
+    assert f'{key}' in refusal(metadata={**META, key: ['x']})

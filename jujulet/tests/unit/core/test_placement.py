@@ -9,7 +9,7 @@ import pytest
 import simulation
 from simulation import REL, World
 
-from jujulet.core import addresses, model, requests
+from jujulet.core import addresses, export, model, requests
 
 SQL = REL('db', 'provider', 'sql')
 A = simulation.a_charm('a', SQL)
@@ -161,3 +161,15 @@ def test_a_machine_that_is_removed_by_force_takes_its_units(world: World):
     world.settle()
     assert not world.model.units
     assert not world.model.machines
+
+
+def test_no_two_machines_of_a_space_have_the_same_address_of_hardware(world: World):
+    world.deploy(A, num_units=3)
+    found = [a.mac for m in world.model.machines.values() for a in m.addresses]
+    assert len(set(found)) == 3
+
+
+def test_an_exported_bundle_binds_as_the_application_does(world: World):
+    world.deploy(A, bindings={'': 'dmz', 'db': 'admin'})
+    exported = export.bundle(world.model)['applications']['a']
+    assert exported['bindings'] == {'': 'dmz', 'db': 'admin'}

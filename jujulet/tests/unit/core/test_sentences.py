@@ -17,6 +17,7 @@ from jujulet.core import (
     context,
     hooks,
     lifecycle,
+    listings,
     machines,
     model,
     relations,
@@ -811,3 +812,25 @@ def test_a_hook_of_a_unit_that_is_gone_ends_nothing_of_the_next_one_of_its_name(
     assert lifecycle.interrupted(before, 'a/0', world.now, old.id) is before
     world.settle()
     assert world.names('a/0') == ['install', 'leader-elected', 'config-changed', 'start']
+
+
+def test_what_a_unit_has_reported_is_listed_by_kind(world: World):
+    world.deploy(A)
+    world.settle()
+    both = listings.status_log(world.model, 'a/0')
+    agent = listings.status_log(world.model, 'a/0', kind='juju-unit')
+    workload = listings.status_log(world.model, 'a/0', kind='workload')
+    assert {row['type'] for row in both} == {'juju-unit', 'workload'}
+    assert len(agent) + len(workload) == len(both)
+    assert listings.status_log(world.model, 'a/0', limit=2) == both[-2:]
+    (application,) = listings.status_log(world.model, 'a')
+    assert application['type'] == 'application'
+    with pytest.raises(model.Refused, match=r'^unit "b/0" not found$'):
+        listings.status_log(world.model, 'b/0')
+    first, *lines = listings.status_log_table(both, colour=False).splitlines()
+    assert first.split() == ['Time', 'Type', 'Status', 'Message']
+    for row, line in zip(both, lines, strict=True):
+        assert line.startswith(row['since'])
+        rest = line.removeprefix(row['since']).split(maxsplit=2)
+        assert rest[:2] == [row['type'], row['status']]
+        assert (rest[2].strip() if rest[2:] else '') == row['message']

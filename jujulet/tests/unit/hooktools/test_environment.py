@@ -14,7 +14,7 @@ import toolworld
 from ops.jujucontext import JujuContext
 from scenario import _runtime
 
-from jujulet.core import environment, model
+from jujulet.core import environment, lifecycle, model, operations
 
 SECRET = 'c' * 20
 
@@ -163,3 +163,23 @@ def test_a_subordinate_knows_its_principal() -> None:
     context = world.hook(model.Hook('start'), 'syslog/1')
     env = environment.hook_environment(world.model, context, environment.Facts())
     assert (env['JUJU_PRINCIPAL_UNIT'], env['JUJU_MACHINE_ID']) == ('app/1', '1')
+
+
+def test_a_change_of_base_says_which_it_goes_to():
+    found = env_of(model.Hook('pre-series-upgrade', base='debian@13'))
+    assert (found['JUJU_TARGET_BASE'], found['JUJU_TARGET_SERIES']) == ('debian@13', '')
+    assert 'JUJU_TARGET_BASE' not in env_of(model.Hook('start'))
+
+
+def test_a_command_on_a_machine_runs_as_no_unit_and_knows_its_machine():
+    world = toolworld.World()
+    machine = world.model.units['app/0'].machine
+    task = model.Task('9', '1', machine, 'juju-exec')
+    now = dataclasses.replace(world.model, tasks={'9': task})
+    hook = model.Hook('exec', task='9')
+    now, context = lifecycle.begin(now, operations.RunHook('', machine, hook), 'c', world.now)
+    assert (context.hook, context.unit) == (hook, '')
+    assert now.tasks['9'].status == 'running'
+    found = environment.hook_environment(now, context, environment.Facts())
+    assert found['JUJU_MACHINE_ID'] == machine
+    assert 'JUJU_UNIT_NAME' not in found
