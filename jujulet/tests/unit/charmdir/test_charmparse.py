@@ -266,4 +266,4 @@ def test_the_base_is_chosen_in_jujus_order():
 
 @pytest.mark.parametrize('key', ['summary', 'description'])
 def test_what_is_no_text_is_named(key: str):
-    assert f'{key}' in refusal(metadata={**META, key: ['x']})
+    assert f'metadata.yaml: {key}: must be text' in refusal(metadata={**META, key: ['x']})

@@ -99,6 +99,14 @@ def test_a_relation_that_ends_on_one_side_ends_on_both(pair: Pair, side: str):
     assert pair.here.names('web/0')[-1] == pair.there.names('sql/0')[-1] == 'db-relation-broken'
 
 
+@pytest.mark.parametrize('side', ['here', 'there'])
+def test_the_other_side_hears_at_once_that_a_relation_ends(pair: Pair, side: str):
+    world, other = (pair.here, pair.there) if side == 'here' else (pair.there, pair.here)
+    world.ask(requests.RemoveRelation(id=next(iter(world.model.relations))))
+    pair.carry()
+    assert [r.life for r in other.model.relations.values()] == ['dying']
+
+
 def test_it_can_be_related_again(pair: Pair):
     pair.here.ask(requests.RemoveRelation(a='web', b='mine'))
     pair.settle()
