@@ -162,3 +162,20 @@ def test_help_lists_every_flag_with_its_default() -> None:
 
 def test_a_text_in_quotes_is_one_line():
     assert gnuflag.quote('a\rb\nc') == r'"a\rb\nc"'
+
+
+@pytest.mark.parametrize(
+    ('seconds', 'text'),
+    [
+        (0, '0s'),
+        (1.5, '1.5s'),
+        (10, '10s'),
+        (60, '1m0s'),
+        (300, '5m0s'),
+        (3600, '1h0m0s'),
+        (3661.25, '1h1m1.25s'),
+        (-90, '-1m30s'),
+    ],
+)
+def test_durations_are_written_as_go_does(seconds: float, text: str):
+    assert gnuflag.duration_text(seconds) == text

@@ -834,3 +834,36 @@ def test_what_a_unit_has_reported_is_listed_by_kind(world: World):
         rest = line.removeprefix(row['since']).split(maxsplit=2)
         assert rest[:2] == [row['type'], row['status']]
         assert (rest[2].strip() if rest[2:] else '') == row['message']
+
+
+@pytest.mark.parametrize(
+    ('outcome', 'kept'),
+    [
+        (context.Outcome(0), True),
+        (context.Outcome(1), False),
+        (context.Outcome(0, killed=True), False),
+        (context.Outcome(0, missing=True), False),
+    ],
+)
+def test_what_an_action_asked_for_is_kept_only_if_it_ended_well(
+    world: World, outcome: context.Outcome, kept: bool
+):
+    rid = related(world)
+
+    def acts(_now: model.Model, found: context.Context) -> Done:
+        asked = context.Writes(unit_settings={rid: {'k': 'v'}})
+        return Done(asked, outcome) if found.hook.kind == 'action' else Done()
+
+    world.scripts['a'] = acts
+    world.ask(requests.Run(receivers=('a/0',), action='do'))
+    world.settle()
+    assert ('k' in world.model.relations[rid].units['a/0'].data) is kept
+
+
+def test_an_application_that_is_not_there_is_not_removed(world: World):
+    world.deploy(A)
+    with pytest.raises(
+        model.Refused, match=r'^removing application b failed: application "b" not'
+    ):
+        world.ask(requests.RemoveApplication(applications=('a', 'b')))
+    assert world.model.applications['a'].life == 'alive'
