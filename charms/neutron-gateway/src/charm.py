@@ -59,16 +59,7 @@ def l3_conf(ready: charmkit.Ready) -> conf.Ini:
 
 def metadata_conf(ready: charmkit.Ready) -> conf.Ini:
     """What goes into metadata_agent.ini."""
-    nova = ready[METADATA]
-    return {
-        'DEFAULT': {
-            'nova_metadata_host': nova.host,
-            'nova_metadata_port': nova.port,
-            'nova_metadata_protocol': nova.protocol,
-            'metadata_proxy_shared_secret': nova.secret,
-            'metadata_workers': max(min(ready.inputs.facts.cpus // 2, 4), 1),
-        }
-    }
+    return {'DEFAULT': ready[METADATA].agent_options(ready.inputs.facts.cpus)}
 
 
 def machine(ready: charmkit.Ready) -> host.Host:

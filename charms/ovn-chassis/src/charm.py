@@ -30,15 +30,8 @@ def neutron_conf(_: charmkit.Ready) -> conf.Ini:
 
 def metadata_conf(ready: charmkit.Ready) -> conf.Ini:
     """What goes into neutron_ovn_metadata_agent.ini."""
-    nova = ready[METADATA]
     return {
-        'DEFAULT': {
-            'nova_metadata_host': nova.host,
-            'nova_metadata_port': nova.port,
-            'nova_metadata_protocol': nova.protocol,
-            'metadata_proxy_shared_secret': nova.secret,
-            'metadata_workers': max(min(ready.inputs.facts.cpus // 2, 4), 1),
-        },
+        'DEFAULT': ready[METADATA].agent_options(ready.inputs.facts.cpus),
         'ovs': {'ovsdb_connection': chassis.SWITCH},
         'ovn': {'ovn_sb_connection': ready[DATABASES].southbound},
     }

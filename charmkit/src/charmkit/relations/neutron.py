@@ -226,6 +226,16 @@ class Metadata:
         """Scheme, host and port."""
         return f'{self.protocol}://{host_in_url(self.host)}:{self.port}'
 
+    def agent_options(self, cpus: int) -> dict[str, str | int]:
+        """``[DEFAULT]`` of an agent that passes on what guests ask, on a machine with so many *cpus*."""
+        return {
+            'nova_metadata_host': self.host,
+            'nova_metadata_port': self.port,
+            'nova_metadata_protocol': self.protocol,
+            'metadata_proxy_shared_secret': self.secret,
+            'metadata_workers': max(min(cpus // 2, 4), 1),
+        }
+
 
 def metadata(relation: str = 'quantum-network-service') -> Need[Metadata]:
     """Nova's metadata API, and the secret that it shares with the agents."""
