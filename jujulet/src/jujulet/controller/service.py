@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import pathlib
+import resource
 import signal
 import sqlite3
 import sys
@@ -131,6 +132,22 @@ async def _begin(engine_: engine.Engine, provision_: provision.Provision) -> Non
     engine_.start()
 
 
+MACHINE_AGENT_FILES = 64000
+"""As many files as Juju's own agents may open (``LimitNOFILE`` of jujud's unit of systemd)."""
+
+
+def allow_open_files() -> None:
+    """Let this process open as many files as Juju's agents may, where the host allows it.
+
+    A unit takes two or three; shells commonly allow 1,024, which is some 400 units.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = MACHINE_AGENT_FILES if hard == resource.RLIM_INFINITY else hard
+    wanted = min(MACHINE_AGENT_FILES, allowed)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main() -> int:
     """Run the controller of the folder that is the first argument; the second may say what strangers become.
 
@@ -143,6 +160,7 @@ def main() -> int:
         stream=sys.stderr,
     )
     os.umask(0o077)
+    allow_open_files()
     with open(paths.lock(folder), 'w') as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
