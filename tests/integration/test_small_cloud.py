@@ -8,7 +8,7 @@ import jubilant
 import pytest
 
 from tools import cloud as cloud_
-from tools import moves, proofs, servers
+from tools import moves, proofs, secret_search, servers
 
 from .conftest import BUNDLES, Model, settle
 
@@ -41,3 +41,11 @@ def test_what_make_up_proves_holds(juju: jubilant.Juju):
     assert 'written and read back' in proven['a volume attached, written and read back']
     assert servers.CONSOLE in proven
     assert 'no allocation in placement' in proven['all deleted, and nothing left']
+
+
+def test_no_secret_lies_where_others_can_read_it(juju: jubilant.Juju):
+    known, found = secret_search.search(juju)
+    assert (
+        known >= 20
+    )  # Each service's accounts of the database, the queue and keystone, and keys.
+    assert found == []

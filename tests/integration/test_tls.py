@@ -16,6 +16,8 @@ from typing import Any
 import jubilant
 import pytest
 
+from tools import secret_search
+
 from .conftest import BUNDLES, Model, settle
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(2400)]
@@ -256,6 +258,29 @@ def test_keys_are_for_root_alone_and_in_no_databag_log_or_argument(juju: jubilan
     others = ('/etc/ssl/', '/etc/ssh/', '/venv/')
     ours = [f for f in found if not any(one in f for one in others)]
     assert all(f.startswith('/etc/haproxy/certificates/') for f in ours), ours
+
+
+def test_no_secret_lies_where_others_can_read_it(juju: jubilant.Juju) -> None:
+    """Nor in arguments while passwords and certificates are replaced; what is planted is found."""
+    secret_search.watch(juju, 120)
+    juju.run('keystone/0', 'rotate-password', {'user': 'admin'})
+    juju.run('ca/0', 'renew', {'what': 'certificates'})
+    settle(juju)
+    known, found = secret_search.search(juju)
+    assert known >= 10
+    assert found == []
+    plant = 'umask 022; cp /etc/placement/placement.conf /opt/planted; logger < /opt/planted'
+    juju.exec(plant, unit='placement/0')
+    found = secret_search.search(juju)[1]
+    assert {
+        where for line in found for where in ('/opt/planted', 'the journal') if where in line
+    } == {
+        '/opt/planted',
+        'the journal',
+    }
+    juju.exec(
+        'rm /opt/planted; journalctl --rotate; journalctl --vacuum-time=1s', unit='placement/0'
+    )
 
 
 def test_no_request_is_lost_while_certificates_are_replaced(
