@@ -2,8 +2,9 @@
 
 Known secrets are those of Juju (their owners' contents) and what services keep in files that not everybody may read:
 passwords, keys of tokens, private keys. They must not be in files that every user of a machine can read, in logs or
-the journal of any machine, in arguments of processes, in relation data, in statuses, or in Juju's log. A secret itself
-is never shown: a finding says its kind, by where it was found, and where it lies.
+the journal of any machine, in arguments of processes, in statuses, or in Juju's log; nor in relation data, but for the
+keys in which the interfaces of Charmed OpenStack hand out passwords (:data:`BY_INTERFACE`). A secret itself is never
+shown: a finding says its kind, by where it was found, and where it lies.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
+import re
 import subprocess
 import sys
 from collections.abc import Generator, Iterable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import jubilant
 
@@ -24,6 +26,8 @@ WATCHED = '/run/secret-search'
 """On each machine, for root alone: arguments of processes that were seen; removed by the search."""
 PUBLIC = frozenset({'username', 'user', 'host', 'port', 'database', 'certificate', 'ca', 'chain'})
 """Keys of Juju secrets whose values are none."""
+BY_INTERFACE = re.compile(r'(?:\w+_)?password')
+"""Keys of relation data that are passwords: of accounts at the database, the queue and keystone."""
 _PROGRAM = pathlib.Path(secret_search_machine.__file__).read_text()
 _RUN = (
     "import json,sys; given=json.load(sys.stdin); names={'__name__': 'given'}; "
@@ -88,7 +92,22 @@ def said_by_juju(juju: jubilant.Juju) -> Generator[tuple[str, str]]:
     yield "Juju's log", juju.debug_log(limit=0)
     for app in status.apps.values():
         for name in app.units:
-            yield f'relation data that {name} sees', juju.cli('show-unit', name)
+            shown = json.loads(juju.cli('show-unit', name, '--format', 'json'))
+            for key, text in texts(shown):
+                if not BY_INTERFACE.fullmatch(key):
+                    yield f'{key!r} of relation data that {name} sees', text
+
+
+def texts(value: Any, key: str = '') -> Generator[tuple[str, str]]:
+    """Each text in *value* (as JSON has it), with the key that it stands below."""
+    if isinstance(value, dict):
+        for name, below in cast('dict[str, Any]', value).items():
+            yield from texts(below, name)
+    elif isinstance(value, list):
+        for below in cast('list[Any]', value):
+            yield from texts(below, key)
+    else:
+        yield key, str(value)
 
 
 def findings(known: Mapping[str, str], places: Iterable[tuple[str, str]]) -> list[str]:

@@ -269,7 +269,7 @@ def test_no_secret_lies_where_others_can_read_it(juju: jubilant.Juju) -> None:
     known, found = secret_search.search(juju)
     assert known >= 10
     assert found == []
-    plant = 'umask 022; cp /etc/placement/placement.conf /opt/planted; logger < /opt/planted'
+    plant = 'umask 022; cat /etc/placement/placement.conf > /opt/planted; logger < /opt/planted'
     juju.exec(plant, unit='placement/0')
     found = secret_search.search(juju)[1]
     assert {

@@ -62,7 +62,8 @@ def test_the_packages_are_those_that_a_host_of_ours_needs() -> None:
     needed = {one for one in needed if not one.endswith('?')} - {
         'git',
         'make',
-    }  # For a clone alone.
+        'tmux',
+    }  # For a clone and its tests alone.
     named = {*github()['packages'].rpartition('--no-install-recommends ')[2].split()}
     assert named == needed
 

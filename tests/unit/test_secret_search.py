@@ -120,3 +120,31 @@ def test_what_is_kept_is_gathered_and_what_everybody_reads_is_no_secret(
     write(top / 'example.conf', 0o644, 'password = of-the-example-in-the-package\n')
     monkeypatch.setattr(secret_search_machine, 'KEPT', (str(top),))
     assert secret_search_machine.gather() == [PASSWORD]
+
+
+def test_relation_data_may_hold_passwords_where_the_interface_has_them_and_nowhere_else():
+    shown = {
+        'keystone/0': {
+            'workload-version': '22.0.2',
+            'relation-info': [
+                {
+                    'related-units': {
+                        'mysql/0': {
+                            'data': {
+                                'password': PASSWORD,
+                                'nova_password': PASSWORD,
+                                'db_host': f'10.0.0.1?{PASSWORD}',
+                            }
+                        }
+                    },
+                    'application-data': {'key': KEY},
+                }
+            ],
+        }
+    }
+    each = dict(secret_search.texts(shown))
+    assert each['key'] == KEY
+    assert each['db_host'].endswith(PASSWORD)
+    taken = {key for key in each if secret_search.BY_INTERFACE.fullmatch(key)}
+    assert taken == {'password', 'nova_password'}
+    assert not secret_search.BY_INTERFACE.fullmatch('password_hint')

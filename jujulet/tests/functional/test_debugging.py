@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pathlib
 import pty
-import shutil
 import subprocess
 import time
 import uuid as uuids
@@ -14,8 +13,6 @@ from collections.abc import Callable, Generator
 import pytest
 
 from jujulet.core import debugging
-
-pytestmark = pytest.mark.skipif(shutil.which('tmux') is None, reason='tmux is not installed')
 
 UNIT = 'app/0'
 PATIENCE_S = 20.0

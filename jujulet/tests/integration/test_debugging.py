@@ -5,19 +5,15 @@ from __future__ import annotations
 import os
 import pathlib
 import pty
-import shutil
 import subprocess
 from collections.abc import Callable
 
 import jubilant
-import pytest
 
 from jujulet.core import debugging
 
 from .conftest import CHARMS
 from .waiting import settle
-
-pytestmark = pytest.mark.skipif(shutil.which('tmux') is None, reason='tmux is not installed')
 
 WINDOW = 'testdb/0:config-changed'
 
