@@ -285,6 +285,116 @@ WAYS: dict[str, tuple[tuple[Line, ...], str]] = {
 }  # fmt: skip
 
 
+def history(kind: str, **said: located.Plain) -> Line:
+    """What a load of the bundle's own says of a thing: what `c` and `r` do to it."""
+    models: located.Plain = {'it': {'is': kind, **said}}
+    return note(0.2, 'load', {'kinds': [], 'rate': 0, 'sentence': 'o', 'writes': [], 'own': True, 'models': models})  # fmt: skip
+
+
+def changes_and_reads(
+    asked: Callable[[int], located.Plain], did: located.Plain, read: located.Plain
+) -> Line:
+    """A change and a read, again and again."""
+    found: Line = []
+    for n in range(60):
+        found += op(1 + n, 'c', value=asked(n), answer=did) + op(1.5 + n, 'r', answer=read)
+    return found
+
+
+def tokens(valid: bool = True, invented: bool | None = True) -> Line:
+    """Tokens that are issued and shown; `invented`: what is said of those that nobody issued, None: none is shown."""
+    kinds: located.Plain = ['token.issue', 'token.validate', 'token.validate of nothing']
+    said: dict[str, located.Plain] = {**_LOAD, 'kinds': kinds, 'weights': [1, 1, 0.1]}
+    found = note(0.3, 'load', {**said, 'nothing': [['token.validate', 'token.validate of nothing']]})  # fmt: skip
+    for n in range(68):
+        found += op(0.5 + n, 'token.issue', answer=f't{n}')
+        found += op(0.8 + n, 'token.validate', value=f't{n}', answer=valid)
+        if invented is not None and n % 5 == 0:
+            found += op(0.9 + n, 'token.validate of nothing', value=f'no{n}', answer=invented)
+    return [*found, *END_OF_LOAD]
+
+
+def probed(*errors: str) -> Line:
+    """A probe of each unit of an application, of which some cannot be asked."""
+    found = note(0.2, 'probes', [{'name': 'p', 'command': 'true', 'on': 'api'}])
+    for at in range(1, 68):
+        for n, error in enumerate(errors):
+            found += note(at, 'probe', {'name': 'p', 'on': f'api/{n}', 'error': error})
+    return found
+
+
+_TRANSFER: dict[str, located.Plain] = {'from': 'a', 'to': 'b', 'amount': 99}
+HONEST.update({
+    'tokens of which an invented one is refused': (START, tokens(), STRUCK, MODEL, END),
+    'a probe of each unit': (START, LOADED, probed('', ''), STRUCK, MODEL, END),
+    'a register that is written': (
+        START, history('register', cas='c', read='r', first=0), LOADED, STRUCK, MODEL, END,
+        [line for n in range(60) for line in op(1 + n, 'c', value={'old': n, 'new': n + 1}, answer=True) + op(1.5 + n, 'r', answer=n + 1)],
+    ),
+})  # fmt: skip
+WAYS.update({
+    'a compare and set that is always refused': (
+        (START, history('register', cas='c', read='r'), LOADED, changes_and_reads(lambda n: {'old': 5, 'new': n}, False, None), STRUCK, MODEL, END),
+        'changes nothing',
+    ),
+    'a bank that refuses every transfer': (
+        (START, history('bank', transfer='c', read='r', first={'a': 1, 'b': 1}), LOADED, changes_and_reads(lambda _: _TRANSFER, False, {'a': 1, 'b': 1}), STRUCK, MODEL, END),
+        'changes nothing',
+    ),
+    'a counter that nothing is added to': (
+        (START, history('counter', add='c', read='r'), LOADED, changes_and_reads(lambda _: {'value': 0}, None, 0), STRUCK, MODEL, END),
+        'changes nothing',
+    ),
+    'a register that is set to what it was at first': (
+        (START, history('register', write='c', read='r', first=3), LOADED, changes_and_reads(lambda _: {'value': 3}, None, 3), STRUCK, MODEL, END),
+        'changes nothing',
+    ),
+    'a register that is always set to the same': (
+        (START, history('register', write='c', read='r'), LOADED, changes_and_reads(lambda _: {'value': 3}, None, 3), STRUCK, MODEL, END),
+        'nothing tells one from another',
+    ),
+    'a register that makes truth of a number': (
+        (START, history('register', write='c', read='r'), LOADED, changes_and_reads(lambda _: {'value': 1}, None, True), STRUCK, MODEL, END),
+        'read → true',
+    ),
+    'a set that answers with a word of its elements': (
+        (START, history('set', add='c', read='r'), LOADED, changes_and_reads(lambda _: {'value': 'a'}, None, 'a'), STRUCK, MODEL, END),
+        "answered 'a' at 1.5 s, which is no set",
+    ),
+    'a bank that answers with what is no account': (
+        (START, history('bank', transfer='c', read='r', first={'a': 1, 'b': 1}), LOADED, changes_and_reads(lambda _: _TRANSFER, False, [1, 2]), STRUCK, MODEL, END),
+        'which is no bank',
+    ),
+    'a counter that adds what is no number': (
+        (START, history('counter', add='c', read='r'), LOADED, changes_and_reads(lambda _: {'value': 'x'}, None, 0), STRUCK, MODEL, END),
+        'does not say by how much',
+    ),
+    'writes of two values in turn': (
+        (START, own_writes(lambda n: f'k{n % 2}', lambda _: True, missed=True), STRUCK, MODEL, END), 'nothing tells most of them from another',
+    ),
+    'a control that is said and never made': (
+        (START, [one for one in own_writes(lambda n: f'k{n}', lambda _: True, missed=True) if 'of nothing' not in str(one)] , note(0.2, 'load', {**_PAIR, 'nothing': [['get', 'get of nothing']]}), STRUCK, MODEL, END),
+        'no get of nothing was answered',
+    ),
+    'a control of matrix that never comes': (
+        (START, writes(lambda _: True), STRUCK, MODEL, END), 'no get of nothing was answered',
+    ),
+    'two faults of one name': ((START, LOADED, planned('e1', 'e1'), fault(), MODEL, END), 'nobody can tell which was seen'),
+    'an identity service that takes every token': (
+        (START, tokens(invented=False), STRUCK, MODEL, END), 'a token that nobody issued was taken for valid',
+    ),
+    'tokens of which no invented one is shown': (
+        (START, tokens(invented=None), STRUCK, MODEL, END), 'no token.validate of nothing was answered',
+    ),
+    'a probe that one unit never answers': (
+        (START, LOADED, probed('', 'no ssh'), STRUCK, MODEL, END), 'p was never asked on api/1',
+    ),
+    'a threshold of nothing': (
+        (START, expects(thresholds={}), LOADED, STRUCK, MODEL, END), 'names no kind of operation',
+    ),
+})  # fmt: skip
+
+
 @pytest.mark.parametrize('name', HONEST)
 def test_an_honest_run_passes(name: str) -> None:
     found = judged(*HONEST[name])
@@ -484,3 +594,15 @@ def test_a_model_that_is_destroyed_is_nobodys_failure() -> None:
         verdict.Outcome.FAIL,
         True,
     )
+
+
+def test_a_finished_run_whose_last_lines_are_gone_is_unknown() -> None:
+    parts = (note(0, 'run', {}), START, LOADED, STRUCK, MODEL, END)
+    whole = panel.judge_finished(of_parts(*parts, note(71, 'run.end', {'ending': 'passed'})))
+    cut = panel.judge_finished(of_parts(*parts))
+    assert (whole.outcome, cut.outcome) == (PASS, verdict.Outcome.UNKNOWN)
+    assert 'the journal has no end' in cut.sentence
+    failed = panel.judge_finished(of_parts(*parts, op(65, 'get', 'fail')))
+    assert (failed.outcome, 'get failed once' in failed.sentence) == (verdict.Outcome.FAIL, True)
+    # A part of a run, or one that is under way, is judged as far as it goes.
+    assert panel.judge_finished(of_parts(*parts[1:])).outcome is PASS

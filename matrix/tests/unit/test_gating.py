@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import pathlib
 import zipfile
 from xml.etree import ElementTree as ET
@@ -92,6 +93,50 @@ def test_a_candidate_that_cannot_be_used_is_refused_before_anything_runs(
         candidates.read([said], bundle)
     assert sentence in str(refused.value)
     assert str(refused.value).startswith(f'--replace {said[0]}={said[1]}:1: error: ')
+
+
+def _zipped(path: pathlib.Path, *, flags: int = 0, method: int = 0) -> None:
+    """An archive that says of its only file that it is encrypted (flags 1), or compressed in another way."""
+    with zipfile.ZipFile(path, 'w') as archive:
+        archive.writestr('metadata.yaml', 'name: api')
+    raw = bytearray(path.read_bytes())
+    for mark, at in ((b'PK\x03\x04', 6), (b'PK\x01\x02', 8)):
+        where = raw.find(mark) + at
+        raw[where], raw[where + 2] = flags, method
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize(
+    ('word', 'sentence'),
+    [
+        ('encrypted.charm', 'is encrypted'),
+        ('unknown.charm', 'compression method'),
+        ('large.charm', 'metadata.yaml is larger than'),
+        ('pipe', 'is neither a folder nor a file'),
+        ('/dev/zero', 'is neither a folder nor a file'),
+        ('loop', 'loop'),
+        ('', 'nothing is named'),
+        ('a' * 300, 'File name too long'),
+        ('a\0b', 'null byte'),
+    ],
+)
+def test_a_candidate_that_nobody_can_read_is_told_in_one_sentence(
+    bundle: bundlefile.Bundle,
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    word: str,
+    sentence: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _zipped(tmp_path / 'encrypted.charm', flags=1)
+    _zipped(tmp_path / 'unknown.charm', method=99)
+    with zipfile.ZipFile(tmp_path / 'large.charm', 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('metadata.yaml', 'name: api\n#' + 'x' * (2 << 20))
+    os.mkfifo(tmp_path / 'pipe')
+    (tmp_path / 'loop').symlink_to('loop')
+    with pytest.raises(problem.RefusedError, match=sentence) as refused:
+        candidates.read([('api', word)], bundle)
+    assert str(refused.value).count('--replace') == 1
 
 
 def test_one_application_is_replaced_once(

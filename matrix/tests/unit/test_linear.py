@@ -696,3 +696,9 @@ def test_a_read_may_be_stale_where_that_is_promised_and_then_neither_is_asked() 
     checks = {one.check for one in panel.judge(read).tests[0].verdicts}
     assert 'load' in checks
     assert not any(one.startswith(('history', 'session')) for one in checks)
+
+
+def test_a_list_that_is_not_there_yet_is_empty() -> None:
+    models: located.Plain = {'it': {'is': 'list', 'append': 'w', 'read': 'r'}}
+    of = trial_of(note(0, 'load', {**_LOAD, 'models': models}), done(1, 'r', answer=None), done(2, 'w', 'x'), done(3, 'r', answer=['x']))  # fmt: skip
+    assert histories.history(of, 'it', models['it']).outcome is verdict.Outcome.PASS

@@ -38,6 +38,7 @@ class Cloud:
     asked: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter[str])
     port: int = 0
     forgets_tokens: bool = False
+    takes_every_token: bool = False
     loses_images: bool = False
     inner: cloudstage.Cloud | None = None
     """Nova, neutron, cinder and their placement."""
@@ -61,7 +62,8 @@ class Cloud:
             return web.Response(status=401)
         if path == '/v3/auth/tokens':
             forgotten = self.forgets_tokens and len(self.tokens) > 3
-            return web.Response(status=404 if forgotten else 200)
+            issued = request.headers['X-Subject-Token'] in self.tokens or self.takes_every_token
+            return web.Response(status=404 if forgotten or not issued else 200)
         if path == '/v3/auth/catalog':
             return web.json_response({'catalog': []})
         if path == '/placement/resource_providers':
@@ -155,10 +157,12 @@ def test_everything_that_a_cloud_does_is_asked_of_it_and_what_was_made_is_remove
     written = _run(cloud)
     kinds = {kind for kind, _, _ in _ended(written)}
     assert kinds == {
-        'token.issue', 'token.validate', 'catalogue.read', 'placement.read', 'image.create', 'image.read',
+        'token.issue', 'token.validate', 'token.validate of nothing', 'catalogue.read', 'placement.read',
+        'image.create', 'image.read',
     }  # fmt: skip
     assert {phase for _, phase, _ in _ended(written)} == {'ok'}
     assert _ended(written)['token.validate', 'ok', 'False'] == 0
+    assert _ended(written)['token.validate of nothing', 'ok', 'False'] == 0
     assert _ended(written)['image.read', 'ok', 'True'] > 0
     assert cloud.images == {}
     assert any(one.request == 'req-1' for one in written if isinstance(one, journal.Operation))
@@ -179,8 +183,14 @@ def test_a_token_that_is_forgotten_is_an_answer_of_no() -> None:
     assert _ended(_run(Cloud(forgets_tokens=True), 0.5))['token.validate', 'ok', 'False'] > 0
 
 
+def test_a_cloud_that_takes_every_token_is_found_by_one_that_nobody_issued() -> None:
+    ended = _ended(_run(Cloud(takes_every_token=True), 1.0))
+    assert ended['token.validate of nothing', 'ok', 'False'] > 0
+    assert ended['token.validate of nothing', 'ok', 'True'] == 0
+
+
 def test_an_image_whose_content_is_gone_is_not_found() -> None:
-    assert _ended(_run(Cloud(loses_images=True), 0.5))['image.read', 'ok', 'False'] > 0
+    assert _ended(_run(Cloud(loses_images=True), 1.0))['image.read', 'ok', 'False'] > 0
 
 
 def test_a_wrong_password_is_refused_and_a_missing_one_is_said() -> None:

@@ -250,6 +250,9 @@ PROMETHEUS: list[tuple[Any, list[str], str]] = [
     ({'data': {'resultType': 'vector', 'result': [{'metric': {'job': 'a', '__name__': 'up'}, 'value': [1, '1']}, {'metric': {}, 'value': [1, '0']}]}}, ['1', '0'], ''),
     ({'data': {'resultType': 'vector', 'result': []}}, [''], 'the query finds nothing'),
     ({'data': {'resultType': 'matrix', 'result': []}}, [''], 'Prometheus gave neither a vector nor a scalar'),
+    ({'data': {'resultType': 'vector', 'result': [{'metric': {'job': 'a'}}]}}, [''], 'Prometheus gave a vector that has no values'),
+    ({'data': {'resultType': 'vector', 'result': [7]}}, [''], 'Prometheus gave a vector that has no values'),
+    ({'data': {'resultType': 'vector', 'result': 'x'}}, [''], 'Prometheus gave neither a vector nor a scalar'),
     ({'status': 'error'}, [''], 'Prometheus gave neither a vector nor a scalar'),
     ([], [''], 'Prometheus gave neither a vector nor a scalar'),
 ]  # fmt: skip

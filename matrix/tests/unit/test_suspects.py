@@ -171,3 +171,34 @@ def test_each_check_has_its_own_suspects() -> None:
         'latency': 'd',
     }
     assert {one.check for one in found['latency']} == {'latency'}
+
+
+_MOMENTS = st.lists(st.tuples(st.integers(0, 100), st.booleans()), min_size=1, max_size=30)
+_TIMES = st.lists(st.tuples(st.integers(0, 90), st.integers(1, 20)), min_size=1, max_size=3)
+
+
+@given(_TIMES, _MOMENTS)
+def test_no_fault_is_suspected_while_no_larger_share_failed_than_otherwise(
+    times: list[tuple[int, int]], moments: list[tuple[int, bool]]
+) -> None:
+    timeline: list[tuple[float, journal.What]] = []
+    for n, (start, hold) in enumerate(times):
+        timeline += [
+            (start + 0.3, journal.Fault(f'e{n}', 'freeze', 'armed', ('api/0',))),
+            (start + 0.4, journal.Fault(f'e{n}', 'freeze', 'landed', ('api/0',))),
+            (start + hold + 0.4, journal.Fault(f'e{n}', 'freeze', 'healed', ('api/0',))),
+        ]
+    for n, (at, ok) in enumerate(moments):
+        timeline.append((at, journal.Operation(str(n), 'get', 'invoke')))
+        timeline.append((at + 0.1, journal.Operation(str(n), 'get', 'ok' if ok else 'fail')))
+    timeline.sort(key=lambda one: one[0])
+    entries = [journal.Entry(n, at, '', what) for n, (at, what) in enumerate(timeline, 1)]
+    for one in suspects.rank(entries):
+        start, hold = times[int(one.event[1:])]
+        end = start + hold + 0.4 + suspects.TAIL
+        # A failure is felt when it ends, a success when it begins.
+        inside = [ok for at, ok in moments if start + 0.3 <= at + 0.1 * (not ok) <= end]
+        bad, rest = inside.count(False), len(moments) - len(inside)
+        others = sum(not ok for _, ok in moments) - bad
+        if not bad or (rest and bad / len(inside) <= others / rest):
+            assert one.score <= 0, (one, inside)

@@ -192,7 +192,8 @@ def _suspect(
     if band.landed is None:
         why.append('it was not seen to land')
     # What did not fail more while it bit, it is not suspected of, however soon after its beginning that came.
-    if not (odds > 0 if trouble.bad else _denser(ills, trouble, band.start, end)):
+    more = _likelier(bad, good, len(trouble.bad) - bad, len(trouble.good) - good)
+    if not (more if trouble.bad else _denser(ills, trouble, band.start, end)):
         score = min(score, 0.0)
     return Suspect(band.id, band.kind, targets, round(score, 3), tuple(why), check)
 
@@ -206,6 +207,12 @@ def _denser(ills: Sequence[object], trouble: _Trouble, start: float, end: float)
 
 def _within(moments: Iterable[float], start: float, end: float) -> int:
     return sum(start <= at <= end for at in moments)
+
+
+def _likelier(bad: int, good: int, other_bad: int, other_good: int) -> bool:
+    """Whether a larger share failed than of the others. The odds alone say so of a time in which nothing was tried."""
+    others = other_bad + other_good
+    return bad > 0 and (not others or bad * others > other_bad * (bad + good))
 
 
 def _odds(bad: int, good: int) -> float:

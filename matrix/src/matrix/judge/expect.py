@@ -182,6 +182,9 @@ def _thresholds(
         message = f"'thresholds' is a mapping of kinds of operation, this is {located.kind(value)}"
         reading.wrong(value.where, message)
         return before
+    if not value.entries:
+        message = "'thresholds' names no kind of operation: nothing would be held to one"
+        reading.wrong(value.where, message)
     found: list[tuple[str, tuple[tuple[str, float], ...]]] = []
     for entry in value.entries:
         inner = reading.mapping(entry.value, PERCENTILES, f'the threshold of {entry.key!r}')

@@ -9,8 +9,9 @@ is what it read: a value, a number, a list, or for a bank a mapping from account
 from __future__ import annotations
 
 import collections
+import enum
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import cast
 
 from matrix.grammar import problem
@@ -29,6 +30,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 """What can be done to each thing."""
 
 _SHOWN = 6
+_SOME = 5  # writes, which one value cannot tell from one another
 _LEAST_STEPS = 20_000
 """Steps of the search of a key when those before it have used up all."""
 
@@ -85,9 +87,9 @@ def history(of: trial.Trial, name: str, thing: object) -> verdict.Verdict:
     said = trial.mapping(thing)
     kind = str(said.get('is'))
     model = _model(kind, said)
+    if odd := _odd(of, kind, said, name):
+        return odd
     by_key = _calls(of, kind, said)
-    if why := _shows_nothing(by_key, name):
-        return verdict.Verdict(check, _UNKNOWN, why)
     unknown: list[Hashable] = []
     left = linear.MOST
     for key, calls in sorted(by_key.items(), key=lambda pair: str(pair[0])):
@@ -102,22 +104,94 @@ def history(of: trial.Trial, name: str, thing: object) -> verdict.Verdict:
             f'too much went on at once to tell whether the history of {unknown[0]!r} is possible'
         )
         return verdict.Verdict(check, _UNKNOWN, sentence)
+    if why := _shows_nothing(by_key, name, kind, model.first):
+        return verdict.Verdict(check, _UNKNOWN, why)
     count = sum(map(len, by_key.values()))
     keys = f' on {len(by_key)} keys' if len(by_key) > 1 else ''
     sentence = f'{count} operations{keys} are those of a {kind} that does one at a time'
     return verdict.Verdict(check, _PASS, sentence)
 
 
-def _shows_nothing(by_key: Mapping[Hashable, Sequence[linear.Call]], name: str) -> str:
-    """Why a history is possible whatever the thing did: nothing was read of what had been written."""
+def _shows_nothing(
+    by_key: Mapping[Hashable, Sequence[linear.Call]], name: str, kind: str, first: Hashable
+) -> str:
+    """Why a history is possible whatever the thing did: nothing was read of what had been changed."""
     reads = [one for some in by_key.values() for one in some if one.name == 'read']
     if not reads:
         return f'nothing was read of {name}'
+    read = False
     for some in by_key.values():
-        done = [one.end for one in some if one.name != 'read' and one.sure]
-        if done and any(one.name == 'read' and one.start > min(done) for one in some):
-            return ''
-    return f'nothing was read of {name} after it had been written'
+        changes = [one for one in some if one.sure and _changes(one, kind, first)]
+        over = min((one.end for one in changes), default=math.inf)
+        read = read or any(one.name == 'read' and one.start > over for one in some)
+    if not read:
+        done = any(one.name != 'read' and one.sure for some in by_key.values() for one in some)
+        more = ', if anything was: what was done there changes nothing' if done else ''
+        return f'nothing was read of {name} after it had been written{more}'
+    puts = [one.asked for some in by_key.values() for one in some if one.name == 'write']
+    if kind == 'register' and len(puts) >= _SOME and len(set(puts)) == 1:
+        return f'all {len(puts)} writes of {name} wrote {_plainly(puts[0])}: nothing tells one from another'
+    return ''
+
+
+def _changes(one: linear.Call, kind: str, first: Hashable) -> bool:
+    """Whether a call, if it did what it says, left something else than was there at first."""
+    match one.name:
+        case 'write':
+            return one.asked != first
+        case 'cas':
+            old, new = cast('tuple[Hashable, Hashable]', one.asked)
+            return bool(one.response) and old != new
+        case 'transfer':
+            source, target, amount = cast('tuple[Hashable, Hashable, Hashable]', one.asked)
+            return bool(one.response) and source != target and bool(amount)
+        case 'add' if kind == 'counter':
+            return bool(one.asked)
+        case _:
+            return one.name != 'read'
+
+
+def _odd(
+    of: trial.Trial, kind: str, said: Mapping[str, object], name: str
+) -> verdict.Verdict | None:
+    """What was asked or answered that is nothing of the kind: a number of a set, a word of a counter."""
+    check = f'history of {name}'
+    names = _names(kind, said)
+    for one in of.done:
+        what = names.get(one.invoke.kind)
+        asked = trial.mapping(one.invoke.value)
+        amount = asked.get('amount' if kind == 'bank' else 'value')
+        if what in {'add', 'transfer'} and kind in {'counter', 'bank'} and not _is_number(amount):
+            sentence = f'{one.invoke.kind} does not say by how much {name} changes, but {amount!r}'
+            return verdict.Verdict(check, _UNKNOWN, sentence, (one.seq,))
+        if what != 'read' or one.how != 'ok' or one.end is None:
+            continue
+        value = _value(one.end.value)
+        if value is not None and not _SHAPES.get(kind, _anything)(value):
+            sentence = (
+                f'{one.invoke.kind} answered {value!r} at {one.at:.1f} s, which is no {kind}'
+            )
+            signature = verdict.Signature('history', name, 'impossible')
+            return verdict.Verdict(check, _FAIL, sentence, (one.seq,), signature)
+    return None
+
+
+def _anything(_: object) -> bool:
+    return True
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)
+
+
+_SHAPES: Mapping[str, Callable[[object], bool]] = {
+    'counter': _is_number, 'set': _is_list, 'list': _is_list, 'bank': _accounts,
+}  # fmt: skip
+"""What an answer to a read looks like; of a register, anything does."""
 
 
 def _impossible(
@@ -164,10 +238,15 @@ def _model(kind: str, said: Mapping[str, object]) -> linear.Model:
             return things.register(_frozen(first))
 
 
+def _names(kind: str, said: Mapping[str, object]) -> dict[str, str]:
+    """What each kind of operation does to the thing."""
+    return {str(said[name]): name for name in NAMES[kind] if said.get(name)}
+
+
 def _calls(
     of: trial.Trial, kind: str, said: Mapping[str, object]
 ) -> dict[Hashable, list[linear.Call]]:
-    names = {str(said[name]): name for name in NAMES[kind] if said.get(name)}
+    names = _names(kind, said)
     found: dict[Hashable, list[linear.Call]] = collections.defaultdict(list)
     for one in of.done:
         name = names.get(one.invoke.kind)
@@ -191,18 +270,34 @@ def _call(one: journal.Done, name: str, kind: str, asked: Mapping[str, object]) 
     return linear.Call(one.seq, one.at, end, name, what, response, one.invoke.process)
 
 
-def _response(value: object, name: str, kind: str) -> Hashable:
+def _value(value: object) -> object:
     held = trial.mapping(value)
-    if 'value' in held and 'key' in held:
-        value = held['value']
+    return held['value'] if 'value' in held and 'key' in held else value
+
+
+def _response(value: object, name: str, kind: str) -> Hashable:
+    value = _value(value)
     if name != 'read':
         return value is not False  # Of cas and transfer: whether it did.
-    if kind == 'set':
-        return frozenset(cast('tuple[Hashable, ...]', _frozen(value) or ()))
+    if kind in {'set', 'list'}:
+        found = cast('tuple[Hashable, ...]', _frozen(value) or ())  # Not there yet: empty.
+        return frozenset(found) if kind == 'set' else found
     return _frozen(value)
 
 
+class _Truth(enum.Enum):
+    """A truth value of JSON, which is no number, as Python's is."""
+
+    true = True
+    false = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
 def _frozen(value: object) -> Hashable:
+    if isinstance(value, bool):
+        return _Truth(value)
     if isinstance(value, list | tuple):
         return tuple(_frozen(one) for one in cast('Sequence[object]', value))
     if isinstance(value, Mapping):

@@ -114,6 +114,24 @@ def judge(
     return Judgement(tests, outcome, _run_sentence(tests))
 
 
+def judge_finished(
+    read: journal.Journal, *, more: Mapping[str, checks.Check] | None = None
+) -> Judgement:
+    """Judge the journal of a run that is over: one that has a beginning and no end proves nothing of what followed."""
+    found = judge(read, more=more)
+    kinds = {one.what.kind for one in read.entries if isinstance(one.what, journal.Note)}
+    if not found.tests or notes.RUN not in kinds or notes.RUN_END in kinds:
+        return found
+    sentence = 'the journal has no end: the run goes on, was killed, or its last lines are gone'
+    last = found.tests[-1]
+    verdicts = (*last.verdicts, verdict.Verdict('journal', _UNKNOWN, sentence))
+    decides = worst(verdicts)
+    if decides is not None and decides.check == 'journal':
+        last = dataclasses.replace(last, sentence=sentence, ending='unknown')
+    tests = (*found.tests[:-1], dataclasses.replace(last, verdicts=verdicts))
+    return Judgement(tests, max(one.outcome for one in tests), _run_sentence(tests))
+
+
 def _test(
     name: str,
     part: journal.Journal,

@@ -269,6 +269,12 @@ def probe(of: trial.Trial, one: Probe) -> verdict.Verdict:
         if not known:
             why = f': {some[-1][1].error}' if some else ''
             unknown = unknown or f'{one.name} was never asked {_WHEN[period]}{why}'
+        asked = {sample.on for _, sample in known}
+        for _, sample in some if known else ():
+            if '/' in sample.on and sample.on not in asked and period != 'during':
+                unknown = unknown or (
+                    f'{one.name} was never asked on {sample.on} {_WHEN[period]}: {sample.error}'
+                )
         said.append(f'{len(known)} {_WHEN[period]}')
     if unknown:
         return verdict.Verdict(check, _UNKNOWN, unknown)

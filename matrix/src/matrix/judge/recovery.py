@@ -80,13 +80,15 @@ def _rule_failed(
 
 def faults(of: trial.Trial) -> verdict.Verdict:
     """Every fault of the plan was seen to land and seen to heal."""
-    expected = {
-        str(event.get('id', '')): str(event.get('fault', ''))
+    events = [
+        trial.mapping(event)
         for value in of.values(notes.PLAN)
-        for event in map(
-            trial.mapping, cast('Sequence[object]', trial.mapping(value).get('events') or ())
-        )
-    }
+        for event in cast('Sequence[object]', trial.mapping(value).get('events') or ())
+    ]
+    expected = {str(event.get('id', '')): str(event.get('fault', '')) for event in events}
+    if len(expected) < len(events):
+        sentence = f'{len(events)} faults of the plan have {len(expected)} names: nobody can tell which was seen'
+        return verdict.Verdict('faults', _UNKNOWN, sentence)
     refused = {
         str(trial.mapping(value).get('event', '')): trial.mapping(value)
         for value in of.values(notes.REFUSED)

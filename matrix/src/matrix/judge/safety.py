@@ -15,6 +15,7 @@ from matrix.judge import stats, trial, verdict
 _FAIL, _UNKNOWN, _PASS = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN, verdict.Outcome.PASS
 
 _SOME = 5  # writes, which one value cannot tell from one another
+_MANY_READS = 50  # of so many, several ask for what was never written
 
 ISSUE, VALIDATE, REVOKE = 'token.issue', 'token.validate', 'token.revoke'
 
@@ -88,17 +89,7 @@ def _lost_when(
 
 def _finds_nothing_too(of: trial.Trial, read_back: str) -> str:
     """Why a read proves nothing: its like found what was never written. '' when it did not."""
-    controls = {
-        control
-        for value in of.values(notes.LOAD)
-        for read, control in _controls(trial.mapping(value))
-        if read == read_back
-    }
-    found = [
-        one
-        for one in of.done
-        if one.invoke.kind in controls and one.how == 'ok' and not _found(one)
-    ]
+    found = _finding_nothing(of, read_back)
     if not found:
         return ''
     return (
@@ -107,13 +98,37 @@ def _finds_nothing_too(of: trial.Trial, read_back: str) -> str:
     )
 
 
+def _finding_nothing(of: trial.Trial, read_back: str) -> list[journal.Done]:
+    """What is like a read, asked for what was never written, and found it."""
+    controls = {
+        control
+        for value in of.values(notes.LOAD)
+        for read, control in _controls(trial.mapping(value))
+        if read == read_back
+    }
+    return [
+        one
+        for one in of.done
+        if one.invoke.kind in controls and one.how == 'ok' and not _found(one)
+    ]
+
+
 def _all_alike(of: trial.Trial, write: str) -> str:
     """Why the writes prove nothing: nothing tells one from another. '' where it does."""
     values = [one.value for one in of.done if one.invoke.kind == write and one.how == 'ok']
     if any(value is None for value in values):
         return f'{write} does not say what it wrote: nobody can tell whether it is there'
-    if len(values) >= _SOME and len({repr(value) for value in values}) == 1:
+    if len(values) < _SOME:
+        return ''
+    counts = collections.Counter(map(repr, values))
+    if len(counts) == 1:
         return f'all {len(values)} {write} wrote {values[0]!r}: nothing tells one from another'
+    if 2 * len(counts) <= len(values):
+        often, times = counts.most_common(1)[0]
+        return (
+            f'{len(values)} {write} wrote {len(counts)} values, {often} {times} times: '
+            'nothing tells most of them from another'
+        )
     return ''
 
 
@@ -124,7 +139,13 @@ def _never_missed(of: trial.Trial, read_back: str) -> str:
     """
     loads = [trial.mapping(value) for value in of.values(notes.LOAD)]
     own = any(said.get('own') is True and _reads(said, read_back) for said in loads)
-    if not own or any(read == read_back for said in loads for read, _ in _controls(said)):
+    controls = {ctrl for said in loads for read, ctrl in _controls(said) if read == read_back}
+    if any(one.invoke.kind in controls and one.how == 'ok' for one in of.done):
+        return ''
+    reads = sum(one.invoke.kind == read_back and one.how == 'ok' for one in of.done)
+    if controls and reads >= _MANY_READS:
+        return f'no {sorted(controls)[0]} was answered in {reads} {read_back}: it could say so of everything'
+    if not own:
         return ''
     if any(
         one.invoke.kind == read_back and one.how == 'ok' and not _found(one) for one in of.done
@@ -211,6 +232,12 @@ def tokens(of: trial.Trial) -> verdict.Verdict:
     issued = {
         repr(one.value): one for one in of.done if one.invoke.kind == ISSUE and one.how == 'ok'
     }
+    if invented := _finding_nothing(of, VALIDATE):
+        first = invented[0]
+        sentence = f'a token that nobody issued was taken for valid {_times(invented)}, first at {first.at:.1f} s'
+        signature = verdict.Signature('tokens', VALIDATE, 'invented')
+        seqs = tuple(one.seq for one in invented)
+        return verdict.Verdict('tokens', _FAIL, sentence, seqs, signature)
     revoked: dict[str, float] = {}
     for one in of.done:
         if one.invoke.kind == REVOKE and one.how != 'fail':
@@ -237,6 +264,8 @@ def tokens(of: trial.Trial) -> verdict.Verdict:
         return verdict.Verdict('tokens', _FAIL, sentence, seqs, signature)
     if not shown:
         return verdict.Verdict('tokens', _UNKNOWN, 'no token was shown after it was issued')
+    if never := _never_missed(of, VALIDATE):
+        return verdict.Verdict('tokens', _UNKNOWN, never)
     at = f' at {len(where)} endpoint{"s" * (len(where) > 1)}' if where else ''
     return verdict.Verdict('tokens', _PASS, f'tokens were valid {_times(shown)}{at}')
 

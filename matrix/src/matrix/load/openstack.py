@@ -16,18 +16,18 @@ import json
 import time
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
 
 import aiohttp
 
 from matrix.grammar import located
 from matrix.juju import link
-from matrix.load import client, lasting, load, prerequisites, stock, sweep
+from matrix.load import addresses, client, lasting, load, prerequisites, stock, sweep
 from matrix.plans import snapshot
 
-_INTERFACES = ('public', 'internal', 'admin')
 _PROBE_S = 5.0
 _ACTION_S = 120.0
+_INVENTED = 'token.validate of nothing'
+_CONTROL = 0.2  # of a turn, how often a token is shown that was never issued
 _HELD = 200  # tokens that are kept for validation; the oldest go first
 _OLDEST_S = 1800.0  # a token is not used for longer, unless it says that it ends sooner
 _MOST_IMAGES = 300
@@ -92,6 +92,11 @@ class OpenStack:
         return (('image.create', 'image.read'),) if 'image' in self._urls else ()
 
     @property
+    def nothing(self) -> tuple[tuple[str, str], ...]:
+        """Whoever takes a token for valid that was never issued says nothing of those that were."""
+        return (('token.validate', _INVENTED),)
+
+    @property
     def keeps(self) -> tuple[tuple[str, str, str], ...]:
         """What lasts in this cloud."""
         return lasting.keeps(self._lasting.stock.sorts)
@@ -129,12 +134,13 @@ class OpenStack:
             raise link.LinkError(f'{keystone.name} gave no password')
         self._urls = {'identity': await self._first_url(keystone)}
         catalogue = (await self._issue('token-0')).json()['token'].get('catalog', [])
-        for service, urls in _catalogue(catalogue).items():
+        for service, urls in addresses.catalogue(catalogue).items():
             if reached := await self._reached(urls):
-                self._urls[service] = [_versioned(service, url) for url in reached]
+                self._urls[service] = [addresses.versioned(service, url) for url in reached]
         kinds = [
             load.Kind('token.issue', self._do_issue, lambda: f'token-{next(self._numbers)}'),
             load.Kind('token.validate', self._do_validate, self._some_token, weight=2.0),
+            load.Kind(_INVENTED, self._do_validate_nothing, self._no_token, weight=_CONTROL),
             load.Kind('catalogue.read', self._do_catalogue),
         ]
         if 'placement' in self._urls:
@@ -183,6 +189,9 @@ class OpenStack:
     def _some_token(self) -> located.Plain:
         return self._fresh()[next(self._numbers) % len(self._fresh())].name
 
+    def _no_token(self) -> located.Plain:
+        return f'matrix-{self.run}-never-{next(self._numbers)}'
+
     def _new_image(self) -> located.Plain:
         if len(self._begun) >= _MOST_IMAGES:
             return None
@@ -199,8 +208,15 @@ class OpenStack:
 
     async def _do_validate(self, value: located.Plain) -> load.Result:
         text = next((one.text for one in self._tokens if one.name == value), '')
+        return await self._validated(text, text)
+
+    async def _do_validate_nothing(self, value: located.Plain) -> load.Result:
+        did = await self._validated(self._token(), str(value))
+        return dataclasses.replace(did, value=did.value is False)
+
+    async def _validated(self, token: str, shown: str) -> load.Result:
         url = f'{self._url("identity")}/auth/tokens'
-        response = await self._ask('GET', url, token=text, headers={'X-Subject-Token': text})
+        response = await self._ask('GET', url, token=token, headers={'X-Subject-Token': shown})
         if response.status in {401, 404}:  # It asks for itself: it is not known here.
             return load.Result(False, request=response.request)
         client.check('GET', response.status, (200,))
@@ -311,12 +327,12 @@ class OpenStack:
     async def _first_url(self, keystone: snapshot.Application) -> list[str]:
         """Where keystone is: what load balancers say that they serve it at, then its own units."""
         candidates = [
-            *_frontends(await self._relation_data(keystone)),
+            *addresses.frontends(await self._relation_data(keystone)),
             *(f'http://{unit.address}:5000' for unit in keystone.units if unit.address),
         ]
         for url in candidates:
             if reached := await self._reached([url]):
-                return [_versioned('identity', one) for one in reached]
+                return [addresses.versioned('identity', one) for one in reached]
         raise link.LinkError(
             f'{keystone.name} answers at none of: {", ".join(candidates) or "(no address)"}'
         )
@@ -352,37 +368,6 @@ def _keystone(model: snapshot.Model) -> snapshot.Application | None:
         if one.name == 'keystone' or one.charm.rsplit('/', 1)[-1].startswith('keystone')
     ]
     return next((one for one in ranked if not one.subordinate and one.units), None)
-
-
-def _frontends(unit: object) -> list[str]:
-    """The addresses at which load balancers serve this unit's application, public ones first."""
-    found: dict[str, list[str]] = collections.defaultdict(list)
-    relations: Any = cast('dict[str, Any]', unit or {}).get('relation-info', [])
-    for relation in relations:
-        with contextlib.suppress(ValueError, AttributeError, KeyError, TypeError):
-            said = json.loads(relation.get('application-data', {}).get('frontends', '{}'))
-            for by_interface in said.values():
-                for interface, frontend in by_interface.items():
-                    found[interface].append(str(frontend['url']))
-    return [url for interface in _INTERFACES for url in dict.fromkeys(found[interface])]
-
-
-def _catalogue(catalogue: Sequence[Any]) -> dict[str, list[str]]:
-    """Service type → its addresses on every interface, each once."""
-    return {
-        str(service['type']): list(
-            dict.fromkeys(str(endpoint['url']) for endpoint in service['endpoints'])
-        )
-        for service in catalogue
-    }
-
-
-def _versioned(service: str, url: str) -> str:
-    url, version = (
-        url.rstrip('/'),
-        {'identity': '/v3', 'image': '/v2', 'network': '/v2.0'}.get(service, ''),
-    )
-    return url if url.endswith(version) else url + version
 
 
 def _id(name: str) -> str:

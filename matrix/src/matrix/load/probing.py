@@ -127,11 +127,14 @@ def of_prometheus(one: probes.Probe, said: object) -> list[probes.Sample]:
     if kind == 'scalar' and isinstance(result, list) and len(cast('list[Any]', result)) == 2:
         return [probes.Sample(one.name, text=str(cast('list[Any]', result)[1]))]
     if kind == 'vector' and isinstance(result, list) and result:
-        return [
-            probes.Sample(one.name, _labels(each.get('metric')), text=str(each['value'][1]))
-            for each in cast('list[dict[str, Any]]', result)
-        ]
-    if kind == 'vector':
+        try:
+            return [
+                probes.Sample(one.name, _labels(each.get('metric')), text=str(each['value'][1]))
+                for each in cast('list[dict[str, Any]]', result)
+            ]
+        except (AttributeError, LookupError, TypeError):
+            return [_unasked(one, '', 'Prometheus gave a vector that has no values')]
+    if kind == 'vector' and result in (None, []):
         return [_unasked(one, '', 'the query finds nothing')]
     return [_unasked(one, '', 'Prometheus gave neither a vector nor a scalar')]
 

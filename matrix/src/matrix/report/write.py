@@ -77,7 +77,7 @@ def file(path: pathlib.Path, text: str) -> str:
 def rebuilt(read: journal.Journal, folder: str) -> story.Story:
     """The story of a journal, judged anew."""
     with calm():
-        return story.summarise(read, panel.judge(read).tests, folder=folder)
+        return story.summarise(read, panel.judge_finished(read).tests, folder=folder)
 
 
 @contextlib.contextmanager

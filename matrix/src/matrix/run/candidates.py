@@ -6,6 +6,7 @@ import dataclasses
 import pathlib
 import re
 import zipfile
+import zlib
 from collections.abc import Sequence
 
 import yaml
@@ -15,6 +16,9 @@ from matrix.run import bundlefile
 
 _REVISION = re.compile(r'(?P<revision>\d+)(?:@(?P<channel>[\w./-]+))?\Z')
 _METADATA = ('metadata.yaml', 'charmcraft.yaml')
+_MOST = 1 << 20  # bytes of a charm's metadata
+_UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What `zipfile` raises for archives that are damaged, encrypted (RuntimeError) or compressed in another way."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +97,17 @@ def _candidate(application: str, word: str, bundle: bundlefile.Bundle) -> Candid
             )
             raise _refused(application, word, message)
         return Candidate(application, None, int(said['revision']), said['channel'] or '')
-    path = pathlib.Path(word).resolve()
+    if not word.strip():
+        message = 'nothing is named: a candidate is a folder, a .charm or a revision'
+        raise _refused(application, word, message)
+    try:
+        path = pathlib.Path(word).resolve()
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:  # A loop of links, a name too long or with a null byte in it.
+        raise _refused(application, word, f'it cannot be read: {_reason(error)}') from error
     name = name_of(path, application, word)
     if local := bundle.charms.get(application):
         before = pathlib.Path(local)
@@ -110,29 +124,46 @@ def name_of(path: pathlib.Path, application: str = '', word: str = '') -> str:
     Raises:
         problem.RefusedError: there is no charm.
     """
-    if not path.exists():
-        message = f'there is no {path}: a candidate is a folder, a .charm or a revision'
-        raise _refused(application, word, message)
     try:
+        if not path.exists():
+            message = f'there is no {path}: a candidate is a folder, a .charm or a revision'
+            raise _refused(application, word, message)
+        if not path.is_dir() and not path.is_file():
+            raise _refused(application, word, f'{path} is neither a folder nor a file')
         for name in _METADATA:
             text = _text(path, name)
             document = None if text is None else located.load(text, f'{path}/{name}')
             found = document.get('name') if isinstance(document, located.Mapping) else None
             if isinstance(found, located.Scalar) and isinstance(found.value, str):
                 return found.value
-    except (OSError, zipfile.BadZipFile, UnicodeDecodeError) as error:
-        reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-        raise _refused(application, word, f'{path} cannot be read: {reason}') from error
+    except problem.RefusedError:
+        raise
+    except _UNREADABLE as error:
+        raise _refused(application, word, f'{path} cannot be read: {_reason(error)}') from error
     message = f'{path} is no charm: it has no {" or ".join(_METADATA)} with a name'
     raise _refused(application, word, message)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
 
 def _text(path: pathlib.Path, name: str) -> str | None:
     if path.is_dir():
         file = path / name
-        return file.read_text(encoding='utf-8') if file.is_file() else None
-    with zipfile.ZipFile(path) as archive:
-        return archive.read(name).decode() if name in archive.namelist() else None
+        if not file.is_file():
+            return None
+        with file.open('rb') as opened:
+            read = opened.read(_MOST + 1)
+    else:
+        with zipfile.ZipFile(path) as archive:
+            if name not in archive.namelist():
+                return None
+            with archive.open(name) as opened:
+                read = opened.read(_MOST + 1)
+    if len(read) > _MOST:
+        raise OSError(f'{name} is larger than {_MOST} bytes')
+    return read.decode()
 
 
 def _refused(application: str, word: str, message: str) -> problem.RefusedError:

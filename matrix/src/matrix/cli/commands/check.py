@@ -24,7 +24,7 @@ def run(call: argparse.Namespace) -> int:
         problem.RefusedError: there is no journal, or a check of the bundle's own cannot be loaded.
     """
     path = rundir.journal_of(call.run)
-    found = panel.judge(journalfile.read(path), more=_own(path))
+    found = panel.judge_finished(journalfile.read(path), more=_own(path))
     for test in found.tests:
         print(f'{test.test}: {test.sentence}')
         for one in test.verdicts:
