@@ -311,6 +311,10 @@ def test_a_run_is_judged_again_with_the_bundles_own_checks(
         write(journal.Note(notes.TEST_START, 'first'))
         write(journal.Note(notes.RULE_DONE, {'task': 'tests.mine.check', 'phase': 'complete'}))
         write(journal.Note(notes.TEST_COMPLETE, 'first'))
+    assert cli.main(['check', str(tmp_path)]) == 101
+    assert 'the journal has no end' in capsys.readouterr().out
+    with writing.opened(tmp_path / 'journal.jsonl', lambda _: None) as write:
+        write(journal.Note(notes.RUN_END, {'ending': 'passed', 'code': 0}))
     assert cli.main(['check', str(tmp_path)]) == 0
     (tmp_path / 'tests' / 'mine.py').write_text(_CHECK)
     assert cli.main(['check', str(tmp_path)]) == 101

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from typing import Any
@@ -95,12 +94,12 @@ def from_file(value: str) -> str:
     """A value as typed; ``@path`` stands for the contents of a file, read now. Raises ``model.Refused``."""
     if not value.startswith('@') or len(value) < 2:
         return value
-    if os.path.getsize(value[1:]) > MOST:
-        raise model_.Refused('size of option file is larger than 5M')
-    with open(value[1:], 'rb') as f:
-        content = f.read()
+    from . import given
+
     try:
-        return content.decode()
+        return given.content(value[1:], MOST).decode()
+    except given.LargerError:
+        raise model_.Refused('size of option file is larger than 5M') from None
     except UnicodeDecodeError:
         raise model_.Refused(
             f'value for option contains non-UTF-8 sequences: {value[1:]}'

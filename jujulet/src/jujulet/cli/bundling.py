@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 import pathlib
 from typing import TYPE_CHECKING
 
 from ..core import bases, bundle, lxdprofile, requests
 from ..core import charm as charm_
 from ..core import model as model_
-from . import command
+from . import command, given
 from .command import Call
 
 if TYPE_CHECKING:
@@ -55,13 +57,19 @@ def deploy(call: Call, path: pathlib.Path) -> int | None:
 def read(call: Call, path: pathlib.Path) -> bundle.Bundle:
     """The bundle at *path* with the overlays that were given. Raises ``bundle.Invalid``."""
     return bundle.parse(
-        path.read_text(encoding='utf-8'),
+        given.text(str(path)),
         path=str(path),
-        overlays=[
-            (name, pathlib.Path(name).read_text(encoding='utf-8')) for name in call['overlay']
-        ],
-        read=lambda name: pathlib.Path(name).read_bytes(),
+        overlays=[(name, given.text(name)) for name in call['overlay']],
+        read=_included,
     )
+
+
+def _included(name: str) -> bytes:
+    """What a bundle includes. Raises OSError."""
+    try:
+        return given.content(name)
+    except given.LargerError:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), name) from None
 
 
 def _check_revisions(app: bundle.BundleApplication, obtained: hub_.Obtained) -> None:

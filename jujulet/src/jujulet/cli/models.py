@@ -49,17 +49,10 @@ def config_values(words: tuple[str, ...]) -> dict[str, Any]:
 
 def read_mapping(path: str) -> dict[str, Any]:
     """A YAML file that holds a mapping; ``-`` is standard input. Raises ``model.Refused``."""
-    import sys
+    from . import given, out
 
-    from . import out
-
-    if path == '-':
-        text = sys.stdin.read()
-    else:
-        with open(path, encoding='utf-8') as f:
-            text = f.read()
     try:
-        value = out.load_yaml(text)
+        value = out.load_yaml(given.text(path))
     except ValueError as error:
         raise model_.Refused(f'cannot parse {path}: {error}') from None
     if not isinstance(value, dict):

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..core import gnuflag, requests, secretcontent, secretshow
 from ..core import model as model_
-from . import command
+from . import command, given
 from .command import Call, Command, Flag
 
 
@@ -31,7 +31,8 @@ def _content(call: Call, words: tuple[str, ...]) -> dict[str, str]:
 
 
 def _check_size(path: str) -> None:
-    size = 0 if path == '-' else os.path.getsize(path)
+    # What is no file of its own, such as a pipe, has no size before it is read.
+    size = os.path.getsize(path) if os.path.isfile(path) else 0
     if size > secretcontent.LARGEST:
         raise command.usage_error(
             f'secret content in file {gnuflag.quote(path)} too large: {size} bytes'
@@ -42,8 +43,12 @@ def _entry(key: str, value: str) -> dict[str, str]:
     name, _, how = key.partition('#')
     if how == 'file':
         _check_size(value)
-        with open(value, 'rb') as f:
-            raw = f.read()
+        try:
+            raw = given.content(value, secretcontent.LARGEST)
+        except given.LargerError:
+            raise command.usage_error(
+                f'secret content in file {gnuflag.quote(value)} too large: more than {secretcontent.LARGEST} bytes'
+            ) from None
         try:
             return {name: raw.decode()}
         except UnicodeDecodeError:

@@ -34,7 +34,8 @@ def _show(call: Call) -> None:
 def _add(call: Call) -> None:
     unit, *words = call.args
     for word in words:
-        name, _, directive = word.partition('=')
+        name, said, directive = word.partition('=')
+        directive = directive if said else '1'
         reply = call.change(requests.AddStorage(unit=unit, name=name, directive=directive))
         for id_ in reply['storage']:
             call.say(f'added storage {id_} to {unit}')

@@ -90,7 +90,7 @@ def _storage(model: Model, name: str, kind: str, count: int, now: float) -> Mode
         raise Failed(
             f'charm storage "{kind}": at most {meta.maximum} instances supported, {have + count} specified'
         )
-    found = application.storage.get(kind) or storage.directive(meta, '', storage.pools(model))
+    found = application.storage.get(kind) or storage.directive(meta, None, storage.pools(model))
     for _ in range(count):
         model, _sid = storage.make(model, name, meta, found, now)
     return model

@@ -19,6 +19,7 @@ DEFAULT_SIZE = 1024
 """MiB."""
 
 _SIZE = re.compile(r'(\d{1,12}(?:\.\d{1,12})?)([MGTPEZY])(i?B)?')
+_POOL = re.compile(r'[a-zA-Z]+[-?a-zA-Z0-9]*')
 MOST_AT_ONCE = 1000
 """Instances that one directive may ask for."""
 _SCALE = {letter: 1024**power for power, letter in enumerate('MGTPEZY')}
@@ -43,10 +44,10 @@ def pools(model: Model) -> Pools:
     return Pools(defaults, {*POOLS, *model.pools})
 
 
-def directive(meta: StorageMeta, text: str, pools: Pools | None = None) -> dict[str, Any]:
-    """``pool,size,count`` in any order → all three. Raises Refused.
+def directive(meta: StorageMeta, text: str | None, pools: Pools | None = None) -> dict[str, Any]:
+    """``pool,size,count`` in any order → all three; None is what nobody said anything of. Raises Refused.
 
-    Without a count it is one if there is a size, else what the charm needs; without a size what the charm needs, else
+    Without a count it is one, or what the charm needs where nothing is said; without a size what the charm needs, else
     1 GiB; without a pool the default of *pools*. Source: ``ParseConstraints`` of storage/constraints.go and
     ``storageConstraintsWithDefaults`` of state/storage.go.
     """
@@ -54,10 +55,16 @@ def directive(meta: StorageMeta, text: str, pools: Pools | None = None) -> dict[
     out: dict[str, Any] = {
         'pool': pools.defaults.get(meta.kind, POOLS[0]),
         'size': meta.minimum_size or DEFAULT_SIZE,
-        'count': 0,
+        'count': meta.minimum if text is None else 1,
     }
-    sized = False
-    for word in filter(None, (w.strip() for w in text.split(','))):
+    words = [word for word in (text or '').split(',') if word]
+    if text is not None and not words:
+        raise Refused(
+            f'cannot parse constraints for storage "{meta.name}": storage constraints require at least one field to '
+            'be specified'
+        )
+    named = ''
+    for word in words:
         size = _SIZE.fullmatch(word)
         if re.fullmatch(r'-?\d+', word):
             if int(word[:12]) <= 0:
@@ -68,14 +75,17 @@ def directive(meta: StorageMeta, text: str, pools: Pools | None = None) -> dict[
                 )
             out['count'] = int(word)
         elif size:
-            sized = True
             out['size'] = int(float(size[1]) * _SCALE[size[2]])
+        elif not _POOL.fullmatch(word):
+            raise Refused(f'unrecognized storage constraint "{word[:200]}" not valid')
+        elif named:
+            raise Refused(
+                f'pool name is already set to "{named}", new value "{word[:200]}" not valid'
+            )
         elif word in pools.names:
-            out['pool'] = word
+            out['pool'] = named = word
         else:
             raise Refused(f'pool "{word}" not found')
-    if not out['count']:
-        out['count'] = 1 if sized else meta.minimum
     _check(meta, out)
     return out
 
@@ -103,9 +113,7 @@ def directives(
     for name in texts:
         if name not in charm.storage:
             raise Refused(f'charm "{charm.name}" has no store called "{name}"')
-    return {
-        name: directive(meta, texts.get(name, ''), pools) for name, meta in charm.storage.items()
-    }
+    return {name: directive(meta, texts.get(name), pools) for name, meta in charm.storage.items()}
 
 
 def make(

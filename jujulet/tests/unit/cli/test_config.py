@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
+import threading
 
 import fakes
 import pytest
@@ -73,6 +75,46 @@ def test_the_file_of_a_value_has_a_bound(tiny: fakes.Juju, tmp_path: pathlib.Pat
         1,
         'ERROR size of option file is larger than 5M',
     )
+
+
+@pytest.mark.timeout(60)
+def test_what_has_no_size_has_a_bound_too(
+    tiny: fakes.Juju, tmp_path: pathlib.Path, charm: pathlib.Path
+):
+    larger = 'ERROR /dev/zero: larger than 16 MiB'
+    assert error(tiny, 'config', 'tiny', 'greet=@/dev/zero') == (
+        1,
+        'ERROR size of option file is larger than 5M',
+    )
+    assert error(tiny, 'config', 'tiny', '--file', '/dev/zero') == (1, larger)
+    assert error(tiny, 'run', 'tiny/0', 'act', '--params', '/dev/zero') == (1, larger)
+    bundle = tmp_path / 'bundle.yaml'
+    bundle.write_text(f'applications: {{a: {{charm: {charm}}}}}')
+    assert error(tiny, 'deploy', str(bundle), '--overlay', '/dev/zero') == (1, larger)
+    bundle.write_text(
+        f'applications: {{a: {{charm: {charm}, options: {{greet: include-file:///dev/zero}}}}}}'
+    )
+    assert 'too large' in error(tiny, 'deploy', str(bundle))[1]
+    assert 'too large' in error(tiny, 'add-secret', 's', 'key#file=/dev/zero')[1]
+
+
+def test_a_file_that_is_no_text_is_told_by_its_name(tiny: fakes.Juju, tmp_path: pathlib.Path):
+    file = tmp_path / 'f.yaml'
+    file.write_bytes(b'\xff\xfe')
+    assert error(tiny, 'config', 'tiny', '--file', str(file)) == (
+        1,
+        f'ERROR {file}: not text in UTF-8: invalid start byte',
+    )
+
+
+def test_a_pipe_is_a_file(tiny: fakes.Juju, tmp_path: pathlib.Path):
+    pipe = tmp_path / 'pipe'
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=('greet: hi',))
+    writer.start()
+    tiny('config', 'tiny', f'greet=@{pipe}')
+    writer.join()
+    assert tiny('config', 'tiny', 'greet').out.strip() == 'greet: hi'
 
 
 def test_trust_is_an_option_of_jujus_own(model: fakes.Juju, charm: pathlib.Path):

@@ -20,18 +20,19 @@ NEEDED = charm.StorageMeta('data', 'filesystem', minimum=2, maximum=3, minimum_s
 @pytest.mark.parametrize(
     ('meta', 'text', 'pool', 'size', 'count'),
     [
-        (OPTIONAL, '', 'rootfs', 1024, 0),
-        (OPTIONAL, 'tmpfs', 'tmpfs', 1024, 0),
+        (OPTIONAL, None, 'rootfs', 1024, 0),
+        (OPTIONAL, 'tmpfs', 'tmpfs', 1024, 1),
+        (OPTIONAL, 'tmpfs,', 'tmpfs', 1024, 1),
         (OPTIONAL, 'rootfs,2G', 'rootfs', 2048, 1),
         (OPTIONAL, '100M', 'rootfs', 100, 1),
         (OPTIONAL, '2', 'rootfs', 1024, 2),
         (OPTIONAL, '3,1G,tmpfs', 'tmpfs', 1024, 3),
-        (NEEDED, '', 'rootfs', 300, 2),
+        (NEEDED, None, 'rootfs', 300, 2),
         (NEEDED, '3', 'rootfs', 300, 3),
     ],
 )
 def test_a_directive_has_three_parts_in_any_order(
-    meta: charm.StorageMeta, text: str, pool: str, size: int, count: int
+    meta: charm.StorageMeta, text: str | None, pool: str, size: int, count: int
 ):
     assert storage.directive(meta, text) == {'pool': pool, 'size': size, 'count': count}
 
@@ -51,7 +52,24 @@ def test_a_directive_has_three_parts_in_any_order(
             '9' * 5000,
             'cannot parse count: count must be at most 1000, got "999999999999"',
         ),
-        (OPTIONAL, '9' * 400 + 'P', f'pool "{"9" * 400}P" not found'),
+        (
+            OPTIONAL,
+            '9' * 400 + 'P',
+            f'unrecognized storage constraint "{"9" * 200}" not valid',
+        ),
+        (OPTIONAL, '1x', 'unrecognized storage constraint "1x" not valid'),
+        (OPTIONAL, '1 , 3G', 'unrecognized storage constraint "1 " not valid'),
+        (
+            OPTIONAL,
+            'rootfs,1G,tmpfs',
+            'pool name is already set to "rootfs", new value "tmpfs" not valid',
+        ),
+        (
+            OPTIONAL,
+            ',',
+            'cannot parse constraints for storage "data": '
+            'storage constraints require at least one field to be specified',
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(meta: charm.StorageMeta, text: str, said: str):
