@@ -71,6 +71,25 @@ def test_stdin_is_read_only_when_asked_for(
     assert run('state-set', '--file', '-', cwd=tmp_path, stdin=big) == (0, b'', b'')
 
 
+@pytest.mark.timeout(60)
+def test_what_is_handed_over_has_a_limit_whatever_it_is(
+    served: toolworld.World, tmp_path: pathlib.Path
+) -> None:
+    assert f'$LIMIT = {wire.LIMIT >> 20} << 20;' in CLIENT.read_text()
+    larger = b'ERROR /dev/zero is larger than 16 MiB\n'
+    assert run('relation-set', '-r', '1', '--file', '/dev/zero', cwd=tmp_path) == (1, b'', larger)
+    assert run('secret-add', 'key#file=/dev/zero', cwd=tmp_path) == (1, b'', larger)
+    with open('/dev/zero', 'rb') as endless:
+        found = subprocess.run(
+            ['state-set', '--file', '-'], stdin=endless, capture_output=True, timeout=20
+        )
+    assert found.stderr == b'ERROR standard input is larger than 16 MiB\n'
+    for name in 'ab':
+        (tmp_path / name).write_bytes(b'x' * (9 << 20))
+    said = run('secret-add', 'one#file=a', 'two#file=b', cwd=tmp_path)
+    assert said == (1, b'', b'ERROR what is handed over is larger than 16 MiB\n')
+
+
 def test_exit_codes_and_errors_are_the_tools(
     served: toolworld.World, tmp_path: pathlib.Path
 ) -> None:
