@@ -171,10 +171,10 @@ def test_an_option_out_of_range_is_named_and_the_last_good_value_stays(
     good = dataclasses.replace(served(nova()), config={'max-connections': 500})
     good = ctx.run(ctx.on.config_changed(), good)
     assert 'max_connections = 500\n' in machine.file(mariadb.CONFIG)
-    bad = dataclasses.replace(good, config={'max-connections': 3, 'buffer-pool-mib': 64})
+    bad = dataclasses.replace(good, config={'max-connections': 99, 'buffer-pool-mib': 64})
     out = ctx.run(ctx.on.config_changed(), bad)
     assert out.unit_status == testing.BlockedStatus(
-        'option max-connections: 3 will not do, 500 stays in force; wanted: 0 or a whole number from 10 to 100000'
+        'option max-connections: 99 will not do, 500 stays in force; wanted: 0 or a whole number from 100 to 100000'
     )
     # All else goes on, other options among it.
     assert 'max_connections = 500\n' in machine.file(mariadb.CONFIG)

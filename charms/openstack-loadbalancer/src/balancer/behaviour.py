@@ -27,7 +27,10 @@ _CHECK_KEYS = (
     'method', 'path', 'expect', 'host', 'port', 'interval-ms', 'timeout-ms', 'fall', 'rise',
 )  # fmt: skip
 _TIMEOUT_KEYS = ('client', 'server', 'queue', 'tunnel')
-_MAXCONN_KEYS = ('frontend', 'server')
+_MAXCONN_KEYS: Mapping[str, int] = {'frontend': 16, 'server': 1}
+"""The least of each: one client can keep several connections open, and they are no requests yet."""
+_SMALLEST_BODY = 4096
+"""Bytes: no service's every request is smaller."""
 _EXPOSURE_KEYS = ('public', 'denied-paths', 'denied-methods', 'max-body', 'allowed-cidrs')
 _METHODS = ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS')
 
@@ -179,9 +182,9 @@ def overridden(
             out = dataclasses.replace(out, **{f'{name}_ms': ms})
     known = _MAXCONN_KEYS if operator else None
     most = validation.mapping(data.get('maxconn'), f'{where} maxconn', known)
-    for name in _MAXCONN_KEYS:
+    for name, least in _MAXCONN_KEYS.items():
         if most.get(name) is not None:
-            n = validation.integer(most[name], f'{where} maxconn {name}', 1, 1_000_000)
+            n = validation.integer(most[name], f'{where} maxconn {name}', least, 1_000_000)
             out = dataclasses.replace(out, **{f'{name}_maxconn': n})
     if operator and most.get('server') is not None:
         out = dataclasses.replace(out, maxconn_is_the_operators=True)
@@ -220,7 +223,7 @@ def _exposed(base: Behaviour, value: object, where: str, *, operator: bool) -> B
         methods[_type(t, where)] = tuple(dict.fromkeys((*methods.get(t, ()), *more)))
     most = base.max_body
     if data.get('max-body') is not None:
-        most = validation.integer(data['max-body'], f'{where} max-body', 1, 2**40)
+        most = validation.integer(data['max-body'], f'{where} max-body', _SMALLEST_BODY, 2**40)
     shut = base.not_public
     if data.get('public') is not None:
         public = validation.boolean(data['public'], f'{where} public')

@@ -56,6 +56,8 @@ class RunInputs:
 
     inputs: state.Inputs
     effective: options.Effective
+    good: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+    """The options that were in force before, as Juju gives them; nothing when none were."""
     networks: Mapping[str, tuple[vrrp.Interface, ...]]
     """This unit's interfaces by endpoint type."""
     metrics_addresses: tuple[str, ...] = ()

@@ -132,7 +132,7 @@ def _unknown(text: object, services: Collection[str]) -> str:
 
 
 def _free(name: str, value: Any, held: Held) -> None:
-    if name in COLLIDE and value and (who := held(name, value)):
+    if name in COLLIDE and (value or name == HTTP_BACKENDS) and (who := held(name, value)):
         raise validation.InvalidError(f'{name}: {who}')
 
 
@@ -184,6 +184,13 @@ def _number(low: int, high: int) -> _Reader:
     return lambda value, name: validation.integer(value, name, low, high)
 
 
+def _connections(value: object, name: str) -> int:
+    """0, or so many that the load balancer's own checks and a few clients have room."""
+    if validation.integer(value, name, 0, 1_000_000) == 0:
+        return 0
+    return validation.integer(value, name, 100, 1_000_000)
+
+
 def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
         raise validation.InvalidError(f'{name} is no text: {validation.shown(value)}')
@@ -216,6 +223,16 @@ def _families(value: object, name: str) -> str:
 
 def _networks(value: object, name: str) -> tuple[str, ...]:
     return tuple(str(validation.network(n, name)) for n in _text(value, name).split())
+
+
+def _outsiders(value: object, name: str) -> tuple[str, ...]:
+    """Networks of what stands in front: everybody else speaks otherwise, and is not to be believed."""
+    found = _networks(value, name)
+    if every := next((n for n in found if n.endswith('/0')), ''):
+        raise validation.InvalidError(
+            f'{name}: {every} is everybody; wanted: the networks of the outside load balancer'
+        )
+    return found
 
 
 def _addresses(value: object, name: str) -> tuple[str, ...]:
@@ -299,9 +316,9 @@ _READERS: Mapping[str, tuple[_Reader, Any]] = {
     'allow-shared-spaces': (validation.boolean, False),
     'service-options': (_service_options, ''),
     'backend-networks': (_networks, ''),
-    'maxconn': (_number(0, 1_000_000), 0),
-    'proxy-protocol-from': (_networks, ''),
-    'forwarded-from': (_networks, ''),
+    'maxconn': (_connections, 0),
+    'proxy-protocol-from': (_outsiders, ''),
+    'forwarded-from': (_outsiders, ''),
     'ready-from': (_networks, ''),
     'ready-port': (_number(1, 65535), 8405),
     'metrics-port': (_number(1, 65535), 8404),
@@ -330,13 +347,35 @@ PORTS = ('ready-port', METRICS_PORT, 'peers-port')
 """Options that are ports which haproxy listens on for itself; the last one only with a limit of requests, but such a
 limit, set later, is to take nothing from a service."""
 VIP = 'vip'
-COLLIDE = (*PORTS, VIP)
+TYPES, FAMILIES, SHARED_SPACES = 'endpoint-types', 'address-families', 'allow-shared-spaces'
+HTTP_BACKENDS, BACKEND_NETWORKS = 'http-backends', 'backend-networks'
+COLLIDE = (*PORTS, VIP, TYPES, FAMILIES, HTTP_BACKENDS)
 """Options that can be right by themselves and yet be in somebody's way (:mod:`balancer.collisions`)."""
+
+
+def parsed(name: str, raw: object) -> Any:
+    """What the option *name* says with the value *raw*; None where that is none, or will not do."""
+    try:
+        return None if raw is None else _READERS[name][0](raw, name)
+    except validation.InvalidError:
+        return None
 
 
 def kept(text: object) -> Mapping[str, Any]:
     """Last good options as they were kept: an object, or nothing."""
     return cast('Mapping[str, Any]', text) if isinstance(text, Mapping) else {}
+
+
+def held_back(found: Effective, good: Mapping[str, Any], name: str, wrong: str) -> Effective:
+    """*found* with the last *good* value of the option *name*: *wrong* has come to light of the one given."""
+    raw = {**found.raw, name: good[name]}
+    problem = f'option {name}: {wrong}; its last good value is in force'
+    return dataclasses.replace(
+        found,
+        options=_options({n: reader(raw[n], n) for n, (reader, _) in _READERS.items()}),
+        raw=raw,
+        problems=(*found.problems, problem),
+    )
 
 
 def without(given: Mapping[str, Any], good: Mapping[str, Any], reason: str) -> Effective:

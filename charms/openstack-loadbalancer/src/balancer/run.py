@@ -13,6 +13,7 @@ from charmkit.relations import ENDPOINT_TYPES, Relation, wire
 from . import (
     actions,
     blame,
+    check_trial,
     collisions,
     credentials,
     decision,
@@ -58,11 +59,10 @@ def run(why: Why, inputs: Inputs) -> Desired:
         return Desired(tasks=first, read_only=True)
     known = gather(why, inputs)
     now = decision.decide(known)
-    if isinstance(why, Action):
-        if refused := actions.refused(why, inputs, now):
-            return Desired(failure=refused)
-        if why.name in actions.LOOKS:
-            return actions.looked(why, inputs, now)
+    if isinstance(why, Action) and (said := _answered(why, inputs, now)):
+        return said
+    if tried := check_trial.wanted(known, now):
+        return Desired(tasks=(tried,), read_only=True)
     looked = inputs.seen.get('servers')
     course = tasks.DrainProgress(drains=_drains(inputs))
     wake_at = settling.due(now, course, _until(known, now), began=inputs.now, looked=inputs.now)
@@ -79,6 +79,13 @@ def run(why: Why, inputs: Inputs) -> Desired:
     if not isinstance(step, Settled):
         return Desired(host=host, tasks=(step,))
     return _ended(why, inputs, known, step)
+
+
+def _answered(why: Action, inputs: Inputs, now: decision.Decision) -> Desired | None:
+    """What an action that changes nothing has to say; None where the run goes on."""
+    if refused := actions.refused(why, inputs, now):
+        return Desired(failure=refused)
+    return actions.looked(why, inputs, now) if why.name in actions.LOOKS else None
 
 
 def _connections(inputs: Inputs) -> tuple[tasks.Connections, ...]:
@@ -114,6 +121,8 @@ def gather(why: Why, inputs: Inputs) -> decision.RunInputs:
     )
     if verdict.options:
         effective = options.without(inputs.options, good, verdict.options)
+    if wrong := wire.text(inputs.seen.get(check_trial.TASK)):
+        effective = options.held_back(effective, good, options.SERVICE_OPTIONS, wrong)
     opts = effective.options
     networks = {t: vrrp_.interfaces(inputs, t, opts.vips) for t in ENDPOINT_TYPES}
     scraped = vrrp_.interfaces(inputs, 'metrics-endpoint', opts.vips)
@@ -135,6 +144,7 @@ def gather(why: Why, inputs: Inputs) -> decision.RunInputs:
     return decision.RunInputs(
         inputs=inputs,
         effective=effective,
+        good=good,
         networks=networks,
         metrics_addresses=tuple(dict.fromkeys(i.address for i in scraped)),
         listeners=listeners,

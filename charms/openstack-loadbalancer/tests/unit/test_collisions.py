@@ -12,7 +12,7 @@ from charmkit.proxy import haproxy, keepalived
 from charmkit.relations import host_in
 from ops import testing
 
-from .test_charm import ctx, keystone, machine, state
+from .test_charm import ctx, keystone, machine, state, told
 from .test_handover import OTHER
 from .test_ports import listening, set_to
 
@@ -118,6 +118,65 @@ def test_a_vip_that_was_never_otherwise_is_named_and_the_rest_is_served(
     out = ctx.run(ctx.on.config_changed(), state(keystone(), config={'vip': '10.9.9.9'}))
     assert 'option vip: in no network of a binding: 10.9.9.9' in out.unit_status.message
     assert ':5000' in machine.file(haproxy.CONFIG)
+
+
+@pytest.mark.parametrize(
+    ('option', 'value', 'why'),
+    [
+        ('address_families', 'ipv6', 'the public binding has no address of the families to serve'),
+        ('endpoint_types', 'internal', 'this load balancer serves internal only'),
+        ('endpoint_types', 'admin internal', 'this load balancer serves internal, admin only'),
+        ('http_backends', False, 'no unit of keystone serves TLS'),
+    ],
+)
+def test_no_option_takes_away_all_that_a_relation_asks_for(
+    ctx: Any, machine: machines.FakeMachine, option: str, value: object, why: str
+):
+    r = keystone()
+    first = ctx.run(ctx.on.config_changed(), state(r, config={'vip': VIP}))
+    before = machine.file(haproxy.CONFIG)
+    out = ctx.run(ctx.on.config_changed(), set_to(first, vip=VIP, **{option: value}))
+    name = option.replace('_', '-')
+    assert out.unit_status == testing.BlockedStatus(
+        f'option {name}: nothing would be served for keystone any more: {why}; {STAYS}'
+    )
+    assert machine.file(haproxy.CONFIG) == before
+    assert told(out, r, 'frontends')
+    right = ctx.run(ctx.on.config_changed(), set_to(out, vip=VIP))
+    assert right.unit_status == testing.ActiveStatus('1 frontend')
+
+
+def test_what_takes_only_a_part_away_or_what_nobody_asks_for_is_in_force(
+    ctx: Any, machine: machines.FakeMachine
+):
+    config = {'address-families': 'ipv4', 'endpoint-types': 'public admin'}
+    first = ctx.run(ctx.on.config_changed(), state(keystone(), config=config))
+    out = ctx.run(ctx.on.config_changed(), set_to(first, endpoint_types='public'))
+    assert out.unit_status == testing.ActiveStatus('1 frontend')
+    # Without the relation nothing is lost any more.
+    lonely = dataclasses.replace(out, relations={r for r in out.relations if r.id == 1000})
+    out = ctx.run(ctx.on.config_changed(), set_to(lonely, endpoint_types='internal', linger=0))
+    assert out.unit_status == testing.ActiveStatus('0 frontends')
+
+
+@pytest.mark.parametrize(
+    ('option', 'value', 'why'),
+    [
+        ('maxconn', 1, 'is not a number from 100 to 1000000: 1'),
+        ('proxy_protocol_from', '10.0.0.0/8 0.0.0.0/0', ': 0.0.0.0/0 is everybody'),
+        ('forwarded_from', '::/0', ': ::/0 is everybody'),
+    ],
+)
+def test_an_option_that_shuts_everybody_out_is_refused(
+    ctx: Any, machine: machines.FakeMachine, option: str, value: object, why: str
+):
+    first = ctx.run(ctx.on.config_changed(), state(keystone()))
+    before = machine.file(haproxy.CONFIG)
+    out = ctx.run(ctx.on.config_changed(), set_to(first, **{option: value}))
+    name = option.replace('_', '-')
+    assert out.unit_status.message.startswith(f'option {name}{"" if why[0] == ":" else " "}{why}')
+    assert out.unit_status.message.endswith(STAYS)
+    assert machine.file(haproxy.CONFIG) == before
 
 
 @pytest.mark.parametrize(

@@ -78,13 +78,15 @@ def exposed(**exposure: Any) -> behaviour.Behaviour:
 
 
 def test_methods_and_bodies_are_limited_by_type():
-    found = exposed(**{'denied-methods': {'public': ['DELETE', 'PUT', 'DELETE']}, 'max-body': 9})
+    found = exposed(
+        **{'denied-methods': {'public': ['DELETE', 'PUT', 'DELETE']}, 'max-body': 4096}
+    )
     assert '    http-request deny deny_status 405 if { method DELETE PUT }\n' in text(
         behaviour=found
     )
-    assert 'content-length) gt 9 }' in text(behaviour=found)
+    assert 'content-length) gt 4096 }' in text(behaviour=found)
     inside = text(behaviour=found, types=('internal',))
-    assert 'method DELETE' not in inside and 'content-length) gt 9 }' in inside
+    assert 'method DELETE' not in inside and 'content-length) gt 4096 }' in inside
     assert 'content-length' not in text()
 
 
