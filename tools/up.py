@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import cloud as cloud_
@@ -61,7 +62,7 @@ def main(argv: list[str]) -> int:
             file=sys.stderr,
         )
         return 130
-    _farewell(found)
+    _farewell(found, {name: len(app.units) for name, app in juju.status().apps.items()})
     return 0
 
 
@@ -168,7 +169,22 @@ def _failed(model: str, why: str) -> int:
     return 1
 
 
-def _farewell(found: cloud_.Cloud) -> None:
+def suggestions(units: Mapping[str, int]) -> dict[str, str]:
+    """Commands to try next and what they do, of a model with so many *units* of each application."""
+    balancer = 'lb-public' if 'lb-public' in units else 'lb'
+    more = units['placement'] + 1
+    seen = {f'juju run {balancer}/leader list-backends': 'the units that get requests, by service'}
+    if units['keystone'] > 1:  # Where it is alone, a drain is refused.
+        seen = {
+            'juju run keystone/0 pause': 'drained first: clients notice nothing; `resume` ends it'
+        }
+    return {
+        **seen,
+        'juju add-unit placement': f'unit number {more} of it, from the cache in seconds',
+    }
+
+
+def _farewell(found: cloud_.Cloud, units: Mapping[str, int]) -> None:
     path, ca = ROOT / 'clouds.yaml', ROOT / 'ca.pem'
     ca.unlink(missing_ok=True)
     if found.ca:
@@ -181,6 +197,7 @@ def _farewell(found: cloud_.Cloud) -> None:
         for kind, url in urls.items():
             print(f'{service:10} {kind:9} {url}')
     here = os.path.relpath(JUJULET)
+    tries = '\n'.join(f'  {command:43} {why}' for command, why in suggestions(units).items())
     shell = ' (in a shell of root: sudo -s)' if os.environ.get('SUDO_USER') else ''
     print(f"""
 Credentials: clouds.yaml (cloud "rambla", user "admin"), as for
@@ -188,8 +205,7 @@ Credentials: clouds.yaml (cloud "rambla", user "admin"), as for
 
 Three things to try{shell}:
   eval "$({here} env)"; juju status           the same `juju` that you know
-  juju run keystone/0 pause                    drained first: clients notice nothing; `resume` ends it
-  juju add-unit placement                      a third one, from the cache in seconds
+{tries}
 
 `make down` removes it all; `make up` brings it back.""")
 

@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 pytestmark = pytest.mark.integration
 
 _BLOCK = re.compile(r'^```(\w*)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+_TAKES_A_TERMINAL = re.compile('--watch|juju debug-(?:hooks|code)')
 _FILE = re.compile(r'^# ([\w./-]+)$', re.MULTILINE)
 
 
@@ -28,9 +29,9 @@ def part(page: str, start: str = '', end: str = '') -> str:
 
 
 def script(text: str, folder: pathlib.Path) -> str:
-    """The commands of *text*, one after the other, with */tmp* in *folder*; those that watch for ever left out."""
+    """The commands of *text*, one after the other, with */tmp* in *folder*; those that take up a terminal left out."""
     typed = '\n'.join(body for language, body in _BLOCK.findall(text) if language == 'sh')
-    lines = (line for line in typed.splitlines() if '--watch' not in line)
+    lines = (line for line in typed.splitlines() if not _TAKES_A_TERMINAL.search(line))
     return '\n'.join(lines).replace('/tmp/', f'{folder}/')
 
 
@@ -141,9 +142,20 @@ def _names(node: ast.stmt) -> set[str]:
     return {t.id for t in targets if isinstance(t, ast.Name)}
 
 
+FOR_ITS_PAGES = (
+    'tools',
+    'docs',
+    'LICENSE',
+    'LICENSES',
+    'REUSE.toml',
+    'MAINTAINERS.yaml',
+    'README.md',
+)
+
+
 def test_how_to_write_a_charm_up_to_its_test(tmp_path: pathlib.Path):
     """In a copy of the repository: what the page says of the code, and the tests that it then runs."""
-    for name in ('charms', 'charmkit', 'tests', 'bundles', 'pyproject.toml'):
+    for name in (*('charms', 'charmkit', 'tests', 'bundles', 'pyproject.toml'), *FOR_ITS_PAGES):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)
     page = 'how-to/write-a-charm.md'
@@ -153,10 +165,18 @@ def test_how_to_write_a_charm_up_to_its_test(tmp_path: pathlib.Path):
     blocks = [body for language, body in _BLOCK.findall(part(page)) if language == 'python']
     charm.write_text(with_definitions(charm.read_text(), blocks))
     generating = '-m charmkit.generate charms/barbican'
-    assert generating in script(part(page, '## 9. Its test', '## 10.'), tmp_path)
+    typed = script(part(page, '## 9. Its test', '## 10.'), tmp_path)
+    assert generating in typed
+    assert typed.index('make pages') < typed.index('make unit')
     pytest_ = ['-m', 'pytest', '-q', 'charms/barbican']
-    rules = 'tests/unit/test_charm_rules.py'
-    for argv in (generating.split(), [*pytest_, '--snapshot-update'], [*pytest_, rules]):
+    rules = [f'tests/unit/test_{of}.py' for of in ('charm_rules', 'charm_pages', 'formalities')]
+    writing = [['-m', f'tools.{of}'] for of in ('charm_store', 'charm_pages')]  # Of `make pages`.
+    for argv in (
+        generating.split(),
+        [*pytest_, '--snapshot-update'],
+        *writing,
+        [*pytest_, *rules, '-k', 'not reuse'],
+    ):
         found = subprocess.run(
             [sys.executable, *argv], cwd=tmp_path, capture_output=True, text=True, timeout=300
         )

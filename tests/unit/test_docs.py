@@ -135,6 +135,29 @@ def unknown_inline(text: str) -> list[str]:
     return wrong
 
 
+def from_elsewhere(text: str) -> list[str]:
+    """Charms of ours that *text* deploys by their name: it would be another's, from Charmhub, that comes."""
+    return [
+        word
+        for line in pages.command_lines(text)
+        if line[:2] == ['juju', 'deploy']
+        for word in line[2:3]
+        if (pages.ROOT / 'charms' / word / 'charmcraft.yaml').exists()
+    ]
+
+
+def provided_after_all(text: str) -> list[str]:
+    """Commands that are there, and of which *text* says that they are not."""
+    said = re.findall(r'((?:`[\w-]+`(?:,| and|\*\*)? *)+)(?:is|are) not provided', text)
+    return [
+        name for names in said for name in re.findall(r'[\w-]+(?=`)', names) if commands.find(name)
+    ]
+
+
+STORE = ('charms', 'docs/reference/charms')
+"""Pages of charms as they stand in the store, where a name is theirs."""
+
+
 @pytest.mark.parametrize('page', pages.PAGES, ids=lambda p: str(p.relative_to(pages.ROOT)))
 def test_every_page_speaks_of_what_is_there(page: pathlib.Path):
     text = page.read_text()
@@ -142,6 +165,25 @@ def test_every_page_speaks_of_what_is_there(page: pathlib.Path):
     assert unknown_targets(text, (pages.ROOT / 'Makefile').read_text()) == []
     assert wrong_commands(text) == []
     assert unknown_inline(text) == []
+    assert provided_after_all(text) == []
+    if not str(page.relative_to(pages.ROOT)).startswith(STORE):
+        assert from_elsewhere(text) == []
+
+
+def test_a_charm_of_ours_by_its_name_alone_is_caught():
+    text = (
+        '```sh\njuju deploy mysql\njuju deploy ./charms/mysql\njuju deploy postgresql mysql\n```\n'
+    )
+    assert from_elsewhere(text) == ['mysql']
+
+
+def test_a_command_that_came_is_not_said_to_be_missing():
+    assert provided_after_all('`deploy` and `refresh` are not provided, and say so') == [
+        'deploy',
+        'refresh',
+    ]
+    assert provided_after_all('- **`status`** is not provided') == ['status']
+    assert provided_after_all('`upgrade-machine` is not provided') == []
 
 
 def test_every_page_can_be_reached_from_the_readme():

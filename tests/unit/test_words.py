@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import pathlib
+import re
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import pytest
+import yaml
 
 from . import pages
 
@@ -34,6 +37,18 @@ INSTEAD = {
     'whole': 'complete, document',
 }
 """Words that say nothing by themselves, each with what to use in its place. A longer name may contain one."""
+
+PHRASES = {
+    r'\b(?:is|are|was|were|be|been)(?: not)? told\b(?! (?:apart|to (?:stop|end)))': 'published to, shown, asked',
+    r'\bgoes (?:over|before) (?:what|the|`)': 'takes precedence over',
+    r'\blets? in (?:too|as well)\b|\bboth(?: passwords)? let in\b': 'is accepted',
+    r'\bcomes? by (?:it|this unit|the old unit) any more\b': 'is connected through it any more',
+    r'\bunderlines?\b': 'underscores',
+    r'\b(?:without|between|around) blanks\b': 'spaces',
+    r'\bof unicast\b': 'unicast addresses',
+    r'\bstands? nowhere\b': 'is not named',
+}
+"""Turns of phrase that operators had to puzzle over in documents and in the descriptions of options and actions."""
 
 ONE_OF_EACH = frozenset({'Event', 'Place', 'Rule', 'Run', 'Service', 'Site'})
 """Classes of these names meant several things: there is one at the most, any other says whose it is."""
@@ -104,6 +119,78 @@ def sources() -> list[tuple[str, str]]:
         for name in listed
         if name.startswith(PARTS) and '/tests/' not in name and (pages.ROOT / name).exists()
     ]
+
+
+def descriptions(charmcraft: Mapping[str, Any]) -> Iterator[str]:
+    """What `juju config` and `juju actions` show of a charm, and what it says of itself."""
+    yield from (str(charmcraft.get(key, '')) for key in ('summary', 'description'))
+    yield from (
+        option['description']
+        for option in charmcraft.get('config', {}).get('options', {}).values()
+    )
+    for action in charmcraft.get('actions', {}).values():
+        if isinstance(action, dict):  # Beside them stands additionalProperties.
+            yield action['description']
+            yield from (one.get('description', '') for one in action.get('params', {}).values())
+
+
+def puzzling_phrases(text: str) -> list[str]:
+    """The phrases of *text* for which there is a plainer one: `the phrase: the other`."""
+    plain = ' '.join(text.split())
+    return [
+        f'{found[0]}: {instead}'
+        for phrase, instead in PHRASES.items()
+        for found in re.finditer(phrase, plain)
+    ]
+
+
+def edited() -> list[pathlib.Path]:
+    """The pages that say how things are. Decisions and what changed say how they were, and stay."""
+    past = (pages.ROOT / 'docs/adr', pages.ROOT / 'CHANGES.md', pages.ROOT / 'charmkit/CHANGES.md')
+    return [page for page in pages.PAGES if not any(map(page.is_relative_to, past))]
+
+
+@pytest.mark.parametrize('page', edited(), ids=lambda page: str(page.relative_to(pages.ROOT)))
+def test_no_page_puzzles_its_reader(page: pathlib.Path) -> None:
+    assert puzzling_phrases(page.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    'charm', sorted(pages.ROOT.glob('charms/*/charmcraft.yaml')), ids=lambda c: c.parent.name
+)
+def test_no_description_puzzles_its_reader(charm: pathlib.Path) -> None:
+    shown = list(descriptions(yaml.safe_load(charm.read_text())))
+    assert len(shown) > 4
+    assert [found for text in shown for found in puzzling_phrases(text)] == []
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'clients are not told of TLS',
+        'It goes over what the charm says.',
+        'the former one lets in\n    as well',
+        'digits, dashes and underlines',
+        'wait until no client comes by it any more',
+    ],
+)
+def test_sabotaged_a_puzzling_phrase_is_found(text: str) -> None:
+    assert len(puzzling_phrases(text)) == 1
+    (found,) = [
+        puzzling_phrases(one)
+        for one in descriptions(
+            {'actions': {'go': {'description': '', 'params': {'x': {'description': text}}}}}
+        )
+        if one
+    ]
+    assert len(found) == 1
+
+
+def test_plain_words_are_no_puzzle() -> None:
+    assert (
+        puzzling_phrases('names by which they are told apart; it takes precedence over the rest')
+        == []
+    )
 
 
 def test_no_name_puzzles_its_reader() -> None:

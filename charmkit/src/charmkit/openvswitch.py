@@ -86,7 +86,7 @@ def mappings(default: str) -> options.Option:
             parts=_named('network', 'bridge'),
         ),
         default,
-        'Physical networks, and the bridge that leads to each. A bridge that stands nowhere here is not made.',
+        'Physical networks, and the bridge that leads to each. A bridge that is not named here is not made.',
     )
 
 

@@ -177,7 +177,7 @@ HOSTNAME = Kind(
 )
 ADDRESSES = Kind(
     'string',
-    'addresses of unicast, each once, separated by spaces',
+    'unicast addresses, each once, separated by spaces',
     _each(validators.is_unicast, most=6),
 )
 NETWORKS = Kind(
@@ -187,7 +187,7 @@ NETWORKS = Kind(
 )
 REGION = Kind(
     'string',
-    "a region's name: letters, digits, dots, dashes and underlines",
+    "a region's name: letters, digits, dots, dashes and underscores",
     lambda text: bool(_REGION.fullmatch(text)),
 )
 REGIONS = Kind(
@@ -254,7 +254,7 @@ FLAGS = Option(
     'config-flags',
     SECTIONS,
     '',
-    "More of the service's configuration. It goes over what the charm says, but for what follows "
+    "More of the service's configuration. It takes precedence over what the charm sets, but for what comes "
     'from relations.',
 )
 AGENT = (DEBUG, *ORIGIN, FLAGS)
@@ -302,7 +302,7 @@ API = (
         'policy-overrides',
         RULES,
         '',
-        "Rules of the API's policy that are to be others than its release has them.",
+        "Rules of the API's policy that take the place of its release's own.",
     ),
     FLAGS,
 )

@@ -24,7 +24,7 @@ def every() -> tuple[Option, ...]:
             'certificate-days',
             count(1, 397, 'days'),
             90,
-            'How long a certificate is good. When a third of that is left, whoever has it gets another.',
+            'For how long a certificate is valid. It is renewed when a third of that is left.',
         ),
         Option(
             'allowed-domains',

@@ -30,7 +30,7 @@ OPTIONS = (
         'alias',
         options.Kind(
             'string',
-            'letters, digits, dashes and underlines',
+            'letters, digits, dashes and underscores',
             lambda text: bool(_ALIAS.fullmatch(text)),
         ),
         'default',

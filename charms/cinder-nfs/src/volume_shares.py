@@ -48,14 +48,14 @@ OPTIONS = (
         options.SWITCH,
         False,
         'Where there is no NFS server, or no NFS in the kernel: volumes are kept in a directory of the unit of cinder '
-        'that makes them, and compute nodes reach it over SSH (sshfs). They are lost with that machine. Goes before '
+        'that makes them, and compute nodes reach it over SSH (sshfs). They are lost with that machine. It takes precedence over '
         '`nfs-shares`.',
     ),
     options.Option(
         'volume-backend-name',
         options.Kind(
             'string',
-            'letters, digits, dots, dashes and underlines',
+            'letters, digits, dots, dashes and underscores',
             lambda text: bool(_NAME.fullmatch(text)),
         ),
         '',

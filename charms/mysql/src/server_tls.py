@@ -231,4 +231,4 @@ def _statuses(inputs: charmkit.Inputs, why_not: str, wrong: object) -> Iterable[
         text = f'the server does not show its certificate yet: {str(wrong)[:300]}'
         yield state.Status('waiting', text)
     if why_not and inputs.of(unit_certificate.RELATION):
-        yield state.Status('active', f'clients are not told of TLS: {why_not}')
+        yield state.Status('active', f'TLS is not published to clients: {why_not}')

@@ -48,7 +48,7 @@ OPTIONS = (
         'geneve-vni-ranges',
         options.Kind('string', 'a range such as 1:65536', lambda text: _is_range(text)),
         '1:65536',
-        'Numbers of the networks of tenants.',
+        'Identifiers (VNI) of the networks of tenants.',
     ),
     options.Option(
         'enable-distributed-floating-ip',

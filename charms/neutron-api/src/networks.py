@@ -11,6 +11,7 @@ from charmkit import conf, neutron, neutron_plugins, options, validators
 TUNNELS = ('vxlan', 'gre')
 TENANT_TYPES = ('', 'vlan', 'flat', 'local', *TUNNELS)
 _NETWORK = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
+_PLURALS = {'floatingip': 'floating IP addresses'}
 _QUOTAS = {
     'network': 100,
     'subnet': 100,
@@ -95,10 +96,12 @@ OPTIONS = (
         'default-tenant-network-type',
         options.one_of(*TENANT_TYPES),
         '',
-        'What a network of a tenant is first tried to be made as. Empty takes the first tunnel of '
+        'The type that is tried first for a network of a tenant. Empty takes the first tunnel of '
         '`overlay-network-type`, and a VLAN where there is none.',
     ),
-    options.Option('vni-ranges', VNI_RANGES, '1001:2000', 'Numbers of the networks in tunnels.'),
+    options.Option(
+        'vni-ranges', VNI_RANGES, '1001:2000', 'Identifiers (VNI) of the networks in tunnels.'
+    ),
     options.Option(
         'global-physnet-mtu',
         options.count(576, 65535, 'bytes'),
@@ -136,7 +139,7 @@ OPTIONS = (
         'dns-domain',
         DOMAIN,
         '',
-        'Domain of the names of ports, which DHCP tells to servers. Empty gives ports no names.',
+        'Domain of the names of ports, which DHCP gives to servers. Empty gives ports no names.',
     ),
     options.Option(
         'dhcp-agents-per-network',
@@ -156,7 +159,7 @@ OPTIONS = (
             f'quota-{what}',
             options.count(-1, 1_000_000),
             most,
-            f'How many of {what.replace("-", " ")} a project may have. -1 is no limit.',
+            f'The most {_PLURALS.get(what, what.replace("-", " ") + "s")} that a project may have. -1 is no limit.',
         )
         for what, most in _QUOTAS.items()
     ),

@@ -23,7 +23,7 @@ OPTIONS = (
         'dns-servers',
         options.ADDRESSES,
         '',
-        "Where DHCP's own name server asks for what it does not know. Empty: what the machine itself asks.",
+        "Name servers to which DHCP's own forwards what it does not know. Empty: those of the machine itself.",
     ),
 )
 

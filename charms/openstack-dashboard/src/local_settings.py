@@ -33,7 +33,7 @@ def _is_types(text: str) -> bool:
 
 
 _TEXT = Kind(
-    'string', 'text in one line, without blanks around it', validators.is_line, longest=255
+    'string', 'text in one line, without spaces around it', validators.is_line, longest=255
 )
 _URL = Kind(
     'string',

@@ -236,7 +236,7 @@ def test_a_certificate_that_is_not_for_where_clients_come_is_not_told_of(
     out = update(ctx, changed(asking, 'certificates', remote_app_data=bag))
     assert trusted(out) == ''
     assert out.unit_status == testing.ActiveStatus(
-        'clients are not told of TLS: its certificate is not for 10.1.0.5'
+        'TLS is not published to clients: its certificate is not for 10.1.0.5'
     )
 
 

@@ -1,0 +1,58 @@
+"""What `make up` proposes at its end can be done with what it has deployed."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+import pytest
+import yaml
+
+from . import pages
+
+# As `make up` runs it: from its own folder.
+sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / 'tools'))
+from tools import up
+
+BUNDLES = [
+    path
+    for path in sorted((pages.ROOT / 'bundles').glob('*.yaml'))
+    if 'applications:' in path.read_text()
+]
+
+
+def units(bundle: pathlib.Path) -> dict[str, int]:
+    applications = yaml.safe_load(bundle.read_text())['applications']
+    return {name: application.get('num_units', 0) for name, application in applications.items()}
+
+
+@pytest.mark.parametrize('bundle', BUNDLES, ids=lambda path: path.stem)
+def test_what_is_proposed_can_be_done(bundle: pathlib.Path):
+    there = units(bundle)
+    for command in up.suggestions(there):
+        name = command.split()[2].partition('/')[0]
+        assert there[name]
+        assert not command.endswith(' pause') or there[name] > 1, (
+            'the drain of a lone unit is refused'
+        )
+
+
+def test_units_are_counted():
+    assert up.suggestions({'keystone': 2, 'placement': 2, 'lb-public': 2})[
+        'juju add-unit placement'
+    ] == ('unit number 3 of it, from the cache in seconds')
+
+
+def test_a_lone_unit_is_not_proposed_for_a_pause():
+    lone = {'keystone': 1, 'placement': 1, 'lb': 1}
+    assert 'juju run keystone/0 pause' in up.suggestions({**lone, 'keystone': 2})
+    assert list(up.suggestions(lone)) == [
+        'juju run lb/leader list-backends',
+        'juju add-unit placement',
+    ]
+
+
+@pytest.mark.parametrize('bundle', BUNDLES, ids=lambda path: path.stem)
+def test_every_bundle_is_on_a_page(bundle: pathlib.Path):
+    name = f'bundles/{bundle.name}'
+    assert [p for p in pages.PAGES if name in p.read_text()], f'no page speaks of {name}'
