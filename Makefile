@@ -55,7 +55,7 @@ format: ready  ## put the code in its one form
 
 # Whatever the environment says: without bytecode, each worker and each program that a test runs compiles all it imports.
 unit: export PYTHONDONTWRITEBYTECODE =
-unit: ready  ## pure tests, in seconds
+unit: ready  ## unit tests: no root, no containers
 	$(PYTEST) -n auto --dist worksteal -m 'not slow' $(UNIT)
 
 functional: root ready images  ## one real program at a time, in containers

@@ -145,11 +145,8 @@ def _names(node: ast.stmt) -> set[str]:
 FOR_ITS_PAGES = (
     'tools',
     'docs',
-    'LICENSE',
     'LICENSES',
-    'REUSE.toml',
-    'MAINTAINERS.yaml',
-    'README.md',
+    *(one.name for one in ROOT.glob('[A-Z]*') if one.is_file()),
 )
 
 

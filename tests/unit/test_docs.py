@@ -146,12 +146,27 @@ def from_elsewhere(text: str) -> list[str]:
     ]
 
 
+def not_to_be_fetched(text: str) -> list[str]:
+    """Files of root's that *text* fetches with `juju scp`, which comes as the user `ubuntu`."""
+    of_roots = re.compile(r'[a-z][\w-]*/(?:\d+|leader):/(?:etc|root|var/(?:backups|log|lib))/')
+    return [
+        word
+        for line in pages.command_lines(text)
+        if line[:2] == ['juju', 'scp']
+        for word in line[2:]
+        if of_roots.match(word)
+    ]
+
+
+REFUSES = frozenset({'upgrade-machine'})
+"""Commands that are there to say why not."""
+
+
 def provided_after_all(text: str) -> list[str]:
     """Commands that are there, and of which *text* says that they are not."""
     said = re.findall(r'((?:`[\w-]+`(?:,| and|\*\*)? *)+)(?:is|are) not provided', text)
-    return [
-        name for names in said for name in re.findall(r'[\w-]+(?=`)', names) if commands.find(name)
-    ]
+    named = [name for names in said for name in re.findall(r'[\w-]+(?=`)', names)]
+    return [name for name in named if name not in REFUSES and commands.find(name)]
 
 
 STORE = ('charms', 'docs/reference/charms')
@@ -166,6 +181,7 @@ def test_every_page_speaks_of_what_is_there(page: pathlib.Path):
     assert wrong_commands(text) == []
     assert unknown_inline(text) == []
     assert provided_after_all(text) == []
+    assert not_to_be_fetched(text) == []
     if not str(page.relative_to(pages.ROOT)).startswith(STORE):
         assert from_elsewhere(text) == []
 
@@ -175,6 +191,11 @@ def test_a_charm_of_ours_by_its_name_alone_is_caught():
         '```sh\njuju deploy mysql\njuju deploy ./charms/mysql\njuju deploy postgresql mysql\n```\n'
     )
     assert from_elsewhere(text) == ['mysql']
+
+
+def test_a_file_of_roots_that_scp_would_fetch_is_caught():
+    text = '```sh\njuju scp mysql/0:/var/backups/mysql-charm/x.gz .\njuju scp x.gz mysql/0:/tmp/\n```\n'
+    assert not_to_be_fetched(text) == ['mysql/0:/var/backups/mysql-charm/x.gz']
 
 
 def test_a_command_that_came_is_not_said_to_be_missing():

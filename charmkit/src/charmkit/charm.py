@@ -9,7 +9,7 @@ Any charm is a subclass of :class:`Charm` with one pure function::
 Every hook that asks for something and every action leads there, so there is nothing to observe; some hooks ask
 for nothing (:mod:`charmkit.idle`): another comes right behind them, or a run has found all that they say already.
 What needs the services *running* (grants, a catalogue over REST, health) is a task of :attr:`Desired.tasks`;
-databags are written when all tasks have ended, so nobody is told of what does not exist yet.
+databags are written when all tasks have ended, so nothing is published that does not exist yet.
 """
 
 from __future__ import annotations

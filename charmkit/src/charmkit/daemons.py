@@ -39,7 +39,7 @@ _STAYS_S = 3.0
 
 
 def drop_ins(spec: ServiceSpec) -> host.Host:
-    """What systemd is told of them beside their packages' units.
+    """The configuration of systemd for them beside their packages' units.
 
     One that waits for messages asks others as it starts (keystone, a database) and ends where they do not answer, some
     with 0. It is started again for as long as it takes: by itself systemd gives up after five starts in ten seconds.

@@ -1,4 +1,4 @@
-"""TLS to the database: whom its drivers trust, and what the server is told once they all verify it. Pure.
+"""TLS to the database: whom its drivers trust, and what is published to the server once they all verify it. Pure.
 
 The drivers read the file anew for each connection, so another authority needs no restart. The server refuses a unit's
 account without TLS from when the unit says that it comes that way: that is when no process of the unit is left which
@@ -24,13 +24,13 @@ def files(found: Iterable[object]) -> tuple[host.File, ...]:
 
 
 def published_before(inputs: state.Inputs) -> Databag:
-    """What the server was told, of a unit that goes on as it was."""
+    """What was published to the server, of a unit that goes on as it was."""
     bags = (r.published.get(mysql.IN_FORCE, '') for r in inputs.of(RELATION))
     return {mysql.IN_FORCE: next(filter(None, bags), '')}
 
 
 def published(inputs: state.Inputs, found: Iterable[object], *, in_force: bool) -> Databag:
-    """What the server is told; *in_force*: every process has the configuration of this run."""
+    """What is published to the server; *in_force*: every process has the configuration of this run."""
     if not in_force or inputs.failed or inputs.refused:
         return published_before(inputs)
     marks = (mysql.mark(d.ca) for d in _with_tls(found))
@@ -38,7 +38,7 @@ def published(inputs: state.Inputs, found: Iterable[object], *, in_force: bool) 
 
 
 def with_published(asked: Mapping[str | int, Databag], more: Databag) -> dict[str | int, Databag]:
-    """*asked*, with *more* for the server, and nothing that it was told before."""
+    """*asked*, with *more* for the server, and nothing that was published to it before."""
     if RELATION not in asked:
         return dict(asked)
     without = {k: v for k, v in asked[RELATION].items() if k != mysql.IN_FORCE}

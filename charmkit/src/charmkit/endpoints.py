@@ -18,7 +18,7 @@ class Offered:
     """What it is called at the load balancer, and in the catalogue if it is there."""
     port: int
     api: loadbalancer.Api | None
-    """What a load balancer is told; None: nothing."""
+    """What is published to a load balancer; None: nothing."""
     daemon: bool = False
 
 

@@ -16,7 +16,7 @@ from .relations import keystone
 
 _TIMEOUT_S = 60.0
 _SHOWN = 400
-"""Letters of what a service says that are told on."""
+"""The most characters of what a service says that are passed on."""
 
 
 class RefusedError(Exception):

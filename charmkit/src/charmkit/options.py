@@ -1,7 +1,7 @@
 """The options of charms: what each may be, said once. Pure.
 
 An :class:`Option` is at once its entry in ``charmcraft.yaml`` (:mod:`charmkit.generate`), its check and
-its reading. :func:`read` takes what the operator has given: a value that will not do is told by name, with
+its reading. :func:`read` takes what the operator has given: a value that will not do is reported by name, with
 what would, and the last good one stays in force.
 """
 
@@ -43,7 +43,7 @@ class Option:
     default: Value
     description: str
     published: bool = False
-    """It is part of what others are told: without a good value nothing is told at all."""
+    """It is part of what is published to others: without a good value nothing is published at all."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

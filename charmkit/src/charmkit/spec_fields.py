@@ -1,4 +1,4 @@
-"""What a declaration cannot say, found where it is made and told in one sentence. Pure.
+"""What a declaration cannot say, found where it is made and reported in one sentence. Pure.
 
 Python takes ``packages=('my-api')`` for a text, and would go through its letters.
 """

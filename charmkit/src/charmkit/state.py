@@ -48,7 +48,7 @@ class Inputs:
     refused_options: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Those that will not do, by name, in words for the operator."""
     unsettled: frozenset[str] = frozenset()
-    """Options that others are to be told of and that never had a good value (:mod:`charmkit.options`)."""
+    """Options that are published to others and that never had a good value (:mod:`charmkit.options`)."""
     secrets: Mapping[str, Mapping[str, str]] = dataclasses.field(
         default_factory=dict[str, Mapping[str, str]], repr=False
     )
@@ -192,7 +192,7 @@ def _short(text: str, most: int = 300) -> str:
 def summary(statuses: Iterable[Status]) -> Status:
     """The one status to show: the worst kind, with the messages of that kind, and then of those less bad.
 
-    What is merely told of a unit that is active is left out of any other.
+    What is merely reported of a unit that is active is left out of any other.
     """
     every = sorted([*statuses, Status('active')], key=lambda s: _WORST_FIRST.index(s.kind))
     worst = every[0].kind

@@ -25,7 +25,7 @@ RELATION = 'certificates'
 MEMORY = 'certificate'
 """The name in the unit's memory of what was asked for, and of the certificate in force."""
 SOON_S = 21 * 86_400
-"""So long before its end the operator is told."""
+"""So long before its end the status says so."""
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 """Of the curve P-256 (NIST SP 800-186)."""
 _PKCS8 = bytes.fromhex(

@@ -1,9 +1,9 @@
-"""TLS between load balancers and Apache on the unit: what Apache serves, and what load balancers are told. Pure.
+"""TLS between load balancers and Apache on the unit: what Apache serves, and what is published to load balancers. Pure.
 
 Nothing is lost on the way to TLS and back, since the unit takes both for a while, on a port each:
 
 1. the unit has a certificate, and every load balancer unit says that it can verify it: Apache serves TLS beside HTTP;
-2. once Apache has taken that up, load balancers are told;
+2. once Apache has taken that up, that is published to load balancers;
 3. once each of them says that it comes by TLS, Apache takes HTTP on loopback alone.
 
 Back to HTTP it goes the same way. What a load balancer does not say for a while changes nothing.
@@ -20,7 +20,7 @@ from .relations import ENDPOINT_TYPES, EndpointType, Relation, loadbalancer
 from .unit_certificate import UnitCertificate
 
 MEMORY = 'tls-inside'
-"""The name in the unit's memory of what load balancers are told, and of what Apache serves."""
+"""The name in the unit's memory of what is published to load balancers, and of what Apache serves."""
 FILE = '/etc/ssl/private/openstack.pem'
 """The certificate, who issued it, and its key."""
 
@@ -37,7 +37,7 @@ class UnitTls:
     secure: bool = False
     """TLS is."""
     published: bool = False
-    """Load balancers are told to come by TLS."""
+    """Load balancers are asked to come by TLS."""
     status: tuple[state.Status, ...] = ()
 
     @property

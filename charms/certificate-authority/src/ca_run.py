@@ -1,4 +1,4 @@
-"""One run of the charm: who asks, what each gets, what is told of it; and the actions. Pure."""
+"""One run of the charm: who asks, what each gets, what is published of it; and the actions. Pure."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ def _revoke(
     return f'No certificate has the serial {serial[:60]}: list-certificates shows them', revoked
 
 
-# What is told.
+# What is published.
 
 
 def _ageing(now: authority.Authority, at: float) -> Iterator[charmkit.Status]:

@@ -1,4 +1,4 @@
-"""One run of the charm: a volume group of the disks that the operator names, and cinder told of it. Pure.
+"""One run of the charm: a volume group of the disks that the operator names, published to cinder. Pure.
 
 Source of the options: those of Charmed OpenStack's cinder-lvm; of the driver's, cinder's documentation of
 ``cinder.volume.drivers.lvm.LVMVolumeDriver``.
@@ -103,7 +103,7 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
 
 
 def backend(inputs: charmkit.Inputs, group: str, alias: str) -> dict[str, str]:
-    """What cinder is told: volumes of *group* are this unit's, and no other serves them."""
+    """What is published to cinder: volumes of *group* are this unit's, and no other serves them."""
     unique = bool(inputs.options['unique-backend'])
     own = f'{inputs.facts.hostname or inputs.site.unit.replace("/", "-")}-' if unique else ''
     return dict(

@@ -161,7 +161,7 @@ def _shares(name: str, shares: list[str]) -> host.Host:
 
 
 def _published(inputs: charmkit.Inputs, *, shared: bool) -> dict[str | int, Databag]:
-    """What cinder is told of the storage."""
+    """What is published to cinder of the storage."""
     return {
         cinder.BACKENDS: volume_shares.backend(_name(inputs), inputs.options, shared=shared),
     }

@@ -1,4 +1,4 @@
-"""Where volumes are, as the operator says it, and what cinder's NFS driver is told. Pure.
+"""Where volumes are, as the operator says it, and what is published of it to cinder. Pure.
 
 Source: cinder's documentation of the driver ``cinder.volume.drivers.nfs.NfsDriver``.
 """
@@ -48,8 +48,8 @@ OPTIONS = (
         options.SWITCH,
         False,
         'Where there is no NFS server, or no NFS in the kernel: volumes are kept in a directory of the unit of cinder '
-        'that makes them, and compute nodes reach it over SSH (sshfs). They are lost with that machine. It takes precedence over '
-        '`nfs-shares`.',
+        'that makes them, and compute nodes reach it over SSH (sshfs). They are lost with that machine. It takes '
+        'precedence over `nfs-shares`.',
     ),
     options.Option(
         'volume-backend-name',
@@ -71,7 +71,7 @@ def config_path(name: str) -> str:
 
 
 def backend(name: str, chosen: Mapping[str, object], *, shared: bool) -> Databag:
-    """What cinder is told of the backend *name*; *shared* when all of its units can reach its volumes.
+    """What is published to cinder of the backend *name*; *shared* when all of its units can reach its volumes.
 
     Files are made by root, and whoever runs a server may read and write its volume: on a compute node that is
     another user than here.

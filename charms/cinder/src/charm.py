@@ -47,7 +47,7 @@ def cinder_conf(ready: charmkit.Ready) -> conf.Ini:
                 **({'glance_api_servers': ready[IMAGES].url} if ready.has(IMAGES) else {}),
                 **({'default_volume_type': str(volume_type)} if volume_type else {}),
             },
-            # Of volumes that grow or are attached while servers run, nova is told; it is found in the catalogue.
+            # Of volumes that grow or are attached while servers run, nova is notified; it is found in the catalogue.
             'nova': {**account, 'interface': 'internal'},
             # What a user began goes on when his token has run out meanwhile.
             'service_user': {**account, 'send_service_user_token': True},

@@ -72,7 +72,7 @@ def paste(_: charmkit.Ready) -> conf.Ini:
 
     With the package's ``delay_auth_decision`` a good token gets 401 while keystone's database is away, and clients
     log in again and again; without it they get 503, as from every other service. Requests without a token
-    get 401 from keystonemiddleware instead of from glance, and versions are told before it is asked.
+    get 401 from keystonemiddleware instead of from glance, and versions are listed before it is asked.
     """
     theirs = {
         **{

@@ -165,7 +165,7 @@ def endpoint_keys(service: keystone.CatalogService) -> Iterator[tuple[EndpointKe
 
 
 def facts(want: Account | None, seen: Observed) -> keystone.Account | None:
-    """What is told about an account, once it is there (all but its roles, which the plan knows)."""
+    """What is published of an account, once it is there (all but its roles, which the plan knows)."""
     domain, project = record_id(seen.domains, name=DOMAIN), record_id(seen.projects, name=PROJECT)
     user = record_id(seen.users, name=want.name) if want else ''
     if want and not (domain and project and user):

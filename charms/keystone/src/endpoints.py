@@ -106,7 +106,7 @@ def _choice(want: Desired, seen: Observed, key: EndpointKey, url: str) -> Choice
     if mine := [r for r in there if r['url'] in known]:
         return Choice(service, mine[0])
     if ours(service):
-        # One that was edited by hand, or came with a restored database, is moved. Of several, none can be told.
+        # One that was edited by hand, or came with a restored database, is moved. Of several, it is unknown which.
         return Choice(service, there[0] if len(there) == 1 else None)
     return Choice(service, there[0] if there else None, taken=bool(there))
 

@@ -128,7 +128,7 @@ def _with_catalogue(
     elif renew:
         return _failed(desired, 'no unit of keystone serves that could be asked')
     responses: dict[str | int, charmkit.relations.Databag] = {}
-    if settled:  # Else nobody is told where keystone is: what was said stays said.
+    if settled:  # Else it is not published where keystone is: what was published stays.
         responses = registration.responses(inputs, shared.seed, peers, site, now.decision.refused)
     return dataclasses.replace(
         desired,

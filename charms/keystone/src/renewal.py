@@ -5,7 +5,7 @@ dies leaves no password behind that nobody knows.
 
 Keystone knows one password of a user at a time, and one that is changed ends the user's tokens: a
 service whose password changes refuses its clients until it has heard so. So a service has two
-accounts that take turns. The new one is there before anybody is told; the former one stays good for a while,
+accounts that take turns. The new one is there before it is published; the former one stays good for a while,
 and then it is disabled, with a password that nobody has.
 """
 

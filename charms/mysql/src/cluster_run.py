@@ -329,7 +329,7 @@ def desired(run: MemberRun) -> charmkit.Desired:
 
 
 def db_host(run: MemberRun) -> str:
-    """The address that all clients are told."""
+    """The address that is published to all clients."""
     inputs = run.inputs
     if balanced := tcp_service.address(inputs):
         return balanced

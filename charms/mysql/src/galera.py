@@ -324,7 +324,7 @@ class MostAdvanced:
     """The one that has all that any other has; '' where that cannot be said."""
     position: str = ''
     missing: tuple[str, ...] = ()
-    """Members that have not told."""
+    """Members that have not reported."""
     reason: str = ''
 
 

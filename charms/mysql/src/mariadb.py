@@ -216,7 +216,7 @@ def stopped_at(inputs: charmkit.Inputs) -> float:
 
 
 def characters(three_byte: bool) -> host.File:
-    """What ``utf8`` means in the statements of clients from the next start on; until then, as the server was told."""
+    """What ``utf8`` means in the statements of clients from the next start on; until then, what it began with."""
     mode = 'UTF8_IS_UTF8MB3' if three_byte else ''
     return host.File(path=CHARACTERS, content=f'{_NOTE}\n[mariadbd]\nold_mode = {mode}\n')
 

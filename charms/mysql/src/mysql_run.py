@@ -130,7 +130,7 @@ class ServerRole:
     """What this server is to its clients."""
 
     db_host: str
-    """What they are told."""
+    """What is published to them."""
     turn: int = 0
     makes: bool = True
     """Accounts and databases are its to make."""
@@ -292,7 +292,7 @@ def _reported(
     """With the answers that hold. Where one does not, what was said before stays said, and the status says why."""
     keys, tls = converge.keys, server_tls.decide(inputs)
     passwords = {r.user: keys.password(r.user) for each in asked.requests.values() for r in each}
-    # An account that needs TLS before its clients are told no more of it would lock them out.
+    # An account that still needs TLS when it is no longer published to its clients would lock them out.
     secured = None if tls.published else converge.want.secured
     responses = {
         relation: mysql.response(

@@ -29,7 +29,7 @@ RULES = f'{FOLDER}/relay.nft'
 _TABLE = 'charm_mysql'
 _NOTE = '# Written by the charm: local changes are overwritten.'
 LOOK_S = 0.15
-"""InnoDB tells of transactions what it has told within the last 0.1 s."""
+"""InnoDB shows of transactions what it has gathered within the last 0.1 s."""
 RESTED_MS = 250
 """A connection that has done nothing for so long, and is in no transaction, is at rest. A shorter pause may be that of
 a client that has just asked whether its connection is there, and is about to use it."""

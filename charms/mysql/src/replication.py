@@ -95,7 +95,7 @@ done
 def end_clients(machine: charmkit.Machine) -> None:
     """End the clients that a hook which was killed has left at work, here and there: no two hooks run at once.
 
-    The server ends what they have under way. They would go on with what they were told beside what comes now.
+    The server ends what they have under way. They would go on with what was begun before beside what comes now.
     """
     machine.program('sh', '-c', _END_CLIENTS, 'sh', replicas.LOGIN, server.INIT)
 

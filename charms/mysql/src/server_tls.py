@@ -1,11 +1,11 @@
-"""TLS between the server and its clients: what it shows them, and what they are told. Pure, with one task.
+"""TLS between the server and its clients: what it shows them, and what is published to them. Pure, with one task.
 
 An authority related to ``certificates`` is what switches it on. The server reads where its certificate is when it
-starts, so it begins with one that nobody trusts, and takes up others while it runs. Clients are told whom to trust
+starts, so it begins with one that nobody trusts, and takes up others while it runs. Whom to trust is published
 once a good one is in force; each unit that says that all of its processes come by TLS is then let in by TLS alone.
 
 1. The relation is there: the server is started, or restarted once, with TLS.
-2. The certificate comes: the server takes it up, and clients are told of its authority.
+2. The certificate comes: the server takes it up, and its authority is published to clients.
 3. Clients change over, each in its time, and say so: their accounts need TLS.
 
 Back it goes the same way, but that the server keeps TLS for as long as it runs. Where another authority comes,
@@ -51,7 +51,7 @@ class ServerTls:
     pem: str = dataclasses.field(default='', repr=False)
     """What is to be in its file; '' leaves that as it is."""
     published: str = ''
-    """Whom clients are to trust, PEM; '' where they are told of no TLS."""
+    """Whom clients are to trust, PEM; '' where no TLS is published to them."""
     names: frozenset[str] = frozenset()
     """Where clients may come: what the certificate is for."""
     certificate: unit_certificate.UnitCertificate | None = None
@@ -196,7 +196,7 @@ def _files(wanted: ServerTls) -> tuple[host.File, ...]:
         'loose_ssl_verify_server_cert = OFF',
     )
     private = (
-        # Before what refers to it; the server is told of another one while it runs.
+        # Before what refers to it; the server takes up another one while it runs.
         (host.File(path=PEM, content=wanted.pem, group='mysql', mode=0o640),) if wanted.pem else ()
     )
     config = host.File(path=CONFIG, content='\n'.join((*lines, '')), notify=('mariadb',))

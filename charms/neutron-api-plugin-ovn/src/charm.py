@@ -17,7 +17,7 @@ class NeutronApiPluginOvnCharm(charmkit.Charm):
     """Charm for neutron's OVN driver."""
 
     def run(self, why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
-        """What neutron-api is told."""
+        """What is published to neutron-api."""
         return ovn_driver.run(why, inputs)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""One run of the charm: neutron-api is told to use OVN once its databases are known. Pure.
+"""One run of the charm: neutron-api gets to use OVN once its databases are known. Pure.
 
 Until 2024.1 neutron's driver starts in neutron's own server alone, and nothing starts it under Apache, where these
 charms have the API (measured with Zed: its hash ring stays empty, and no network is made). So there it is refused.
@@ -107,7 +107,7 @@ def worker(databases: ovn.Databases) -> host.Host:
 
 
 def backend(inputs: charmkit.Inputs, databases: ovn.Databases) -> dict[str, str]:
-    """What neutron-api is told; what else it has of its own stays."""
+    """What is published to neutron-api; what else it has of its own stays."""
     own = PRINCIPAL.read(inputs.of(PRINCIPAL.relation), inputs.site) or neutron_plugins.Principal()
     chosen = inputs.options
     services = [ROUTER, *(s for s in own.service_plugins if s not in ('router', ROUTER))]

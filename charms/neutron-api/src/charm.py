@@ -60,7 +60,7 @@ def neutron_conf(ready: charmkit.Ready) -> conf.Ini:
                 'allow_automatic_l3agent_failover': bool(chosen[networks.FAILOVER]),
                 **domain,
             },
-            # Where ports are up, nova is told; it is found in the catalogue.
+            # Where ports are up, nova is notified; it is found in the catalogue.
             'nova': {**conf.account(ready[IDENTITY]), 'endpoint_type': 'internal'},
             'oslo_concurrency': {'lock_path': f'{workers.HOME}/lock'},
         },

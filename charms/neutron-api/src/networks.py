@@ -167,7 +167,7 @@ OPTIONS = (
 
 
 def settings(chosen: Mapping[str, Any]) -> neutron.Settings:
-    """What the agents are told, from the options."""
+    """What is published to the agents, from the options."""
     tunnels = tuple(str(chosen['overlay-network-type']).split())
     return neutron.Settings(
         security_groups=bool(chosen['neutron-security-groups']),

@@ -34,7 +34,7 @@ def computes(ready: charmkit.Ready) -> tuple[nova.Compute, ...]:
 
 
 def compute_databag(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
-    """What compute nodes are told."""
+    """What is published to compute nodes."""
     found = computes(ready)
     network = ready[control.NETWORK] if ready.has(control.NETWORK) else neutron.Api(url='')
     page = ready.inputs.site.urls[control.CONSOLE]['public'] + PAGE

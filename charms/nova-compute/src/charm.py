@@ -167,7 +167,7 @@ def node(inputs: charmkit.Inputs) -> node_registration.Node:
 
 
 def look(inputs: charmkit.Inputs) -> node_status.ProbeNode | None:
-    """How nova is asked whether servers can be made here; None while it has told no account."""
+    """How nova is asked whether servers can be made here; None while nova has published no account."""
     own, controller = node(inputs), CONTROLLER.read(inputs.of(CONTROLLER.relation), inputs.site)
     if controller is None:
         return None

@@ -41,7 +41,7 @@ class Node:
     name: str
     """The host, as nova calls it."""
     identity: keystone.Identity | None
-    """Nova's account; None while the controller has not told it."""
+    """Nova's account; None while the controller has not published it."""
 
 
 # A hook.
@@ -163,7 +163,7 @@ def _removed(
 ) -> charmkit.Desired:
     """Hold new servers off, see that none is there, stop the daemon, and have nova forget it: in this order.
 
-    Nova is told last: a daemon that runs would register itself again at once.
+    Nova's record goes last: a daemon that runs would register itself again at once.
     """
     if seen.servers:
         return _fails(_occupied(seen))

@@ -133,7 +133,7 @@ def tasks(
 ) -> tuple[ProbeNode, ...]:
     """Whether to *look*: while servers cannot be made yet, where nova-compute has been started, or *again*.
 
-    None: nova has told no account.
+    None: nova has published no account.
     """
     idle = bool(inputs.memory.get(front.PAUSED)) or BINARY in inputs.failed
     if look is None or idle:

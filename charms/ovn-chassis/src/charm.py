@@ -38,7 +38,7 @@ def metadata_conf(ready: charmkit.Ready) -> conf.Ini:
 
 
 def machine(ready: charmkit.Ready) -> host.Host:
-    """The bridges, and what OVN is told of this chassis."""
+    """The bridges, and what OVN's databases get of this chassis."""
     bridges = chassis.bridges(ready.inputs)
     return host.merge(
         openvswitch.desired(bridges, AGENTS),

@@ -1,4 +1,4 @@
-"""Which addresses applications are told to reach one another by, as the databags of their relations say it. Pure.
+"""By which addresses applications reach one another, as the databags of their relations say it. Pure.
 
 No interface is known by name here. A value that holds a URL, or whose key ends with `_host`, names an address that
 somebody will use: endpoints of a catalogue, an `auth_url`. What a unit tells its load balancers and its peers is left
@@ -26,7 +26,7 @@ _MOST = 200
 
 @dataclasses.dataclass(frozen=True, order=True)
 class Mention:
-    """An address that somebody is told."""
+    """An address that is published to somebody."""
 
     endpoint: str
     """The unit's own name of the relation."""
@@ -39,7 +39,7 @@ class Mention:
 def mentions(
     unit: str, relations: Iterable[Mapping[str, Any]], behind: Collection[str]
 ) -> tuple[Mention, ...]:
-    """What *unit* tells and is told in *relations* (`relation-info` of `juju show-unit`), but for those in *behind*."""
+    """What *unit* publishes and gets in *relations* (its `relation-info`), without those in *behind*."""
     found: set[Mention] = set()
     app = unit.partition('/')[0]
     for one in relations:

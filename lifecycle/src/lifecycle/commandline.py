@@ -32,7 +32,8 @@ def commands() -> dict[str, argparse.ArgumentParser]:
 def _made() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     top = argparse.ArgumentParser(
         prog='juju lifecycle',
-        description='Move a running cloud to the next base, unit after unit, behind its load balancer.',
+        description='Move a running cloud to the next base or release, or to other charms, unit after unit, behind '
+        'its load balancers.',
     )
     below = top.add_subparsers(dest='command', required=True, metavar='COMMAND')
     each: dict[str, argparse.ArgumentParser] = {}
@@ -54,7 +55,8 @@ def _made() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]
             '--way', metavar='APP=WAY', action=_Ways, type=_way, default=[], help=what
         )
     for name in ('plan', 'upgrade', 'rollback'):
-        each[name].add_argument('applications', nargs='*', metavar='APP', help='move these alone')
+        what = 'the applications to move; else all that can be moved'
+        each[name].add_argument('applications', nargs='*', metavar='APP', help=what)
     for name in ('plan', 'status'):
         each[name].add_argument('--format', choices=('table', 'json'), default='table')
     for name in ('upgrade', 'rollback'):
@@ -80,9 +82,7 @@ def _of_run(one: argparse.ArgumentParser) -> None:
 
 
 def _of_load(one: argparse.ArgumentParser) -> None:
-    what = (
-        'what a load writes of its requests meanwhile (JSON lines): a run stops when one is lost'
-    )
+    what = 'the file that a load writes each of its requests to (juju matrix load); a run stops when one is lost'
     one.add_argument('--load-journal', type=pathlib.Path, metavar='FILE', help=what)
 
 

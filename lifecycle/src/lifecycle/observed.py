@@ -34,7 +34,7 @@ class Unit:
     addresses: tuple[str, ...] = ()
     """By which it can be reached."""
     mentions: tuple[bypass.Mention, ...] = ()
-    """Addresses that it tells others, and is told."""
+    """Addresses that it publishes, and gets."""
 
     @property
     def number(self) -> int:
@@ -217,7 +217,7 @@ def _related(relations: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 @dataclasses.dataclass(frozen=True)
 class _Seen:
-    """What is told of units elsewhere than below them."""
+    """What is shown of units elsewhere than below them."""
 
     bases: Mapping[str, str]
     machines: Mapping[str, Mapping[str, Any]]

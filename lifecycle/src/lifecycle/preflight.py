@@ -275,7 +275,7 @@ def _many(units: int) -> str:
 
 
 def _of_bypasses(seen: Observed, app: Application) -> Iterator[Finding]:
-    """Of *app*'s units that somebody is told by their own addresses, which go with them."""
+    """Of *app*'s units that are published by their own addresses, which go with them."""
     if not app.balancers:
         return  # That is a finding of its own.
     owners = {address: unit.name for unit in app.units for address in unit.addresses}

@@ -1,4 +1,4 @@
-"""What a run was, told from its journal alone: each step a band in time. Pure."""
+"""What a run was, from its journal alone: each step a band in time. Pure."""
 
 from __future__ import annotations
 

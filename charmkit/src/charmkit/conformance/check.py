@@ -41,9 +41,7 @@ def main(asked: argparse.Namespace) -> int:
         except (reading.NoCharmError, trial.RefusedError) as e:
             wrong = True
             _refuse(str(e))
-        except (
-            Exception
-        ) as e:  # Of a charm that nobody has thought of; what was found of others is still told.
+        except Exception as e:  # Of a charm that nobody has thought of; what was found of others is still reported.
             wrong = True
             _refuse(
                 f'{path}: it could not be checked, which is a fault of charmkit ({e!r:.200}): please report it'

@@ -87,7 +87,7 @@ class Frontend:
     forwarded_from: tuple[str, ...] = ()
     """Networks whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed."""
     public: bool = False
-    """Outsiders come here: they cannot say who they are by the headers in which services are told that."""
+    """Outsiders come here: they cannot say who they are by the headers from which services learn that."""
     denied_methods: tuple[str, ...] = ()
     """Answered 405."""
     max_body: int = 0

@@ -101,7 +101,7 @@ def _paths(f: config.Frontend, lists: Lists) -> Iterator[str]:
 
 
 def _hosts(f: config.Frontend, lists: Lists) -> Iterator[str]:
-    """Who may be named; the port that links are to have; and what services are told of the client's way."""
+    """Who may be named; the port that links are to have; and what services learn of the client's way."""
     listening = f.binds[0].port
     # The whole of the header: a part between commas may name another host than the rest.
     if f.strict_hosts:

@@ -83,7 +83,7 @@ def beside(kept: Iterable[Kept] = (), passed_on: Iterable[PassedOn] = ()) -> hos
 
 
 def rules(passed_on: Iterable[PassedOn]) -> str:
-    """What nft is told: the connections begun here are remembered, the others' packets go to their unit."""
+    """The rules for nft: the connections begun here are remembered, the others' packets go to their unit."""
     by_interface: dict[str, list[PassedOn]] = {}
     for one in passed_on:
         by_interface.setdefault(one.interface, []).append(one)

@@ -67,7 +67,7 @@ def next_lifecycle(
 
 
 def last_lifecycle(relations: Iterable[Relation]) -> Lifecycle | None:
-    """What this unit last wanted: what it wrote to the load balancer that is told first."""
+    """What this unit last wanted: what it wrote to the load balancer that is asked first."""
     said = (read_lifecycle(r.my_data) for r in sorted(relations, key=_turn))
     return next((x for x in said if x), None)
 
@@ -75,9 +75,9 @@ def last_lifecycle(relations: Iterable[Relation]) -> Lifecycle | None:
 def lifecycle_for(
     relation: Relation, relations: Iterable[Relation], unit: str, lifecycle: Lifecycle
 ) -> Lifecycle:
-    """What the load balancer of *relation*, one of *relations*, is told when *lifecycle* holds.
+    """What is published to the load balancer of *relation*, one of *relations*, when *lifecycle* holds.
 
-    A wish to drain is told in turn, by the load balancers' names: to each once those before it
+    A wish to drain is published in turn, by the load balancers' names: to each once those before it
     have granted it. Told all at once, two load balancers could each grant another unit, and the
     two units would wait for one another for ever.
     """

@@ -12,7 +12,7 @@ each unit of a clustered server answers alike, but what a unit said that is lost
 with the highest number counts. It is left out where there is one server only.
 
 A server that offers TLS gives ``ssl_ca``: whom clients are to trust, PEM in base64; they verify the server, with the
-address that they were told. And only here: ``tls-ca`` is what a unit says once all its processes come that way, a
+address that they were given. And only here: ``tls-ca`` is what a unit says once all its processes come that way, a
 digest of that text.
 """
 

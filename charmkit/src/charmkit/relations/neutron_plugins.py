@@ -73,7 +73,7 @@ def backend(relation: str = RELATION) -> Need[Backend]:
 def merge(said: Mapping[str, Backend]) -> tuple[Backend, tuple[merging.Disagreement, ...]]:
     """What the applications of *said* bring together, and what one of them does not get. Pure."""
     values: dict[str, str] = {
-        # What nova is told the network is: a name that both of two have is no choice of anything.
+        # What nova is given as the kind of network: a name that both of two have is no choice of anything.
         'name': next((b.name for _, b in sorted(said.items()) if b.name), '')
     }
     refused: list[merging.Disagreement] = []

@@ -68,7 +68,7 @@ class Console:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Controller:
-    """What a compute node is told."""
+    """What is published to a compute node."""
 
     identity: keystone.Identity
     """The account of nova itself."""

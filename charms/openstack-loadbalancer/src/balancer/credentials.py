@@ -22,7 +22,7 @@ IN_FORCE = 'certificates'
 RELATION = 'certificates'
 FOLDER = '/etc/haproxy/certificates'
 SOON_S = 21 * 86_400
-"""So long before a certificate ends the operator is told."""
+"""So long before a certificate ends the status says so."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class Credential:
 
     @property
     def soon_s(self) -> float:
-        """How long before its end the operator is told: renewal has had its time by then."""
+        """How long before its end the status says so: renewal has had its time by then."""
         return min(SOON_S, (self.not_after - self.not_before) / 5)
 
 

@@ -1,4 +1,4 @@
-"""What Prometheus and Grafana are told: where to look, when to alert, and what to draw."""
+"""What is published to Prometheus and Grafana: where to look, when to alert, and what to draw."""
 
 from __future__ import annotations
 

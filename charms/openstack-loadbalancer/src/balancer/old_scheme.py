@@ -80,7 +80,7 @@ def quiet_s(transition_s: float) -> float:
 
 
 def publish(own: Used, before: Used, transition_s: float) -> dict[str, float]:
-    """What other units are told, who were told *before*: each word costs them a hook, so it is not the newest."""
+    """What is published to other units, to which *before* was: each word costs them a hook, so it is not the newest."""
     step = quiet_s(transition_s) / 2
     return {
         key: at if at - before.get(key, 0.0) >= step else before[key] for key, at in own.items()

@@ -40,7 +40,7 @@ class Published:
     ports: frozenset[int]
     secrets: Mapping[str, Secret]
     news: bool = False
-    """Clients are told of another scheme than before: what follows from that is for the next run."""
+    """Another scheme than before is published to clients: what follows from that is for the next run."""
 
 
 def published(

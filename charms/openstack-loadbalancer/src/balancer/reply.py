@@ -167,7 +167,7 @@ class Context:
     not_ready: frozenset[str] = frozenset()
     """Members that were asked and are not ready for clients."""
     schemes: Mapping[str, schemes.PublishedScheme] | None = None
-    """What clients are told, by endpoint type; None: ``http``. One that is absent is not told of yet."""
+    """What is published to clients, by endpoint type; None: ``http``. One that is absent is not published yet."""
     trusted: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """By endpoint type, the certificate that clients are to trust, PEM; '' where nobody says."""
     rotation: tuple[tuple[str, str, running.Running], ...] = ()
@@ -179,8 +179,8 @@ def app_reply(
 ) -> Databag:
     """What the leader writes to one relation, where it wrote *before*.
 
-    A frontend is told of only when every member serves it: what is told ends up in the catalogue,
-    and clients may then reach any of them. Once told it stays, as long as it is asked for and may
+    A frontend is published only when every member serves it: it then ends up in the catalogue,
+    and clients may then reach any of them. Once published it stays, as long as it is asked for and may
     be served: a unit that joins, and does not serve it yet, takes nothing away from clients.
     """
     # A unit that has only just come knows of no member yet, not even of itself.
@@ -275,12 +275,12 @@ def _frontend(endpoint: interface.Endpoint, t: str, context: Context) -> dict[st
 
 
 def _may_be_published(t: str, context: Context) -> bool:
-    """Where TLS is wanted, and clients were told of nothing yet, they wait for the certificate."""
+    """Where TLS is wanted, and nothing was published to clients yet, they wait for the certificate."""
     return context.schemes is None or t in context.schemes
 
 
 def _scheme(endpoint: interface.Endpoint, t: str, context: Context) -> schemes.Scheme:
-    """What this load balancer serves, as clients are told."""
+    """What this load balancer serves, as it is published to clients."""
     published = (context.schemes or {}).get(t)
     return published.scheme if published and endpoint.protocol == 'http' else 'http'
 

@@ -168,7 +168,7 @@ def _used(inputs: Inputs) -> dict[str, float]:
 
 
 def _ended(why: Why, inputs: Inputs, known: decision.RunInputs, end: Settled) -> Desired:
-    """What is kept, told and shown once haproxy is as it is wanted, as far as that goes."""
+    """What is kept, published and shown once haproxy is as it is wanted, as far as that goes."""
     now = end.decision
     text = files.rendered(known, now)
     members = _members_to_ask(known, now)

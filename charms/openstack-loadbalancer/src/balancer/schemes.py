@@ -1,6 +1,6 @@
 """When clients come by TLS, when without, and when both ways are open. Pure.
 
-Something is told to clients only when every unit serves it, and taken away only when clients have had time to hear
+Something is published to clients only when every unit serves it, and taken away only when clients have had time to hear
 of what is in its place. So from HTTP to TLS: every unit takes both on the same port; then the catalogue says
 ``https``; then, after ``tls-transition``, HTTP is refused. Back it goes the same way.
 """
@@ -16,12 +16,12 @@ from charmkit.relations import wire
 Scheme = Literal['http', 'https']
 Mode = Literal['http', 'both', 'https']
 PUBLISHED = 'schemes'
-"""In the application's peer data: what clients are told, by endpoint type."""
+"""In the application's peer data: what is published to clients, by endpoint type."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PublishedScheme:
-    """What clients of an endpoint type are told, and since when (seconds since the epoch; 0: never anything else)."""
+    """What clients of an endpoint type get to see, and since when (seconds since the epoch; 0: never anything else)."""
 
     scheme: Scheme
     since: float = 0.0
@@ -58,7 +58,7 @@ def mode(
     """How a type is served. *wanted*: the operator wants TLS; *ready*: this unit has a certificate for it.
 
     *used*: when somebody last came by the way that is to be closed (seconds since the epoch; 0: never). It is open
-    until nobody has for *quiet_s*, and at the most for *limit_s* after clients were told.
+    until nobody has for *quiet_s*, and at the most for *limit_s* after it was published.
     """
     if not ready:
         return 'http'
@@ -66,7 +66,7 @@ def mode(
         published, now, transition_s, limit_s, quiet_s=quiet_s, used=used
     )
     if wanted:
-        # As long as nobody was told anything, a unit that was upgraded cannot know what clients use.
+        # As long as nothing was published, a unit that was upgraded cannot know what clients use.
         return 'https' if published and published.scheme == 'https' and over else 'both'
     return 'http' if (published is None or published.scheme == 'http') and over else 'both'
 
@@ -128,9 +128,9 @@ def next_published(
     spoken: bool,
     now: float,
 ) -> PublishedScheme | None:
-    """What clients of a type are to be told; None: nothing yet.
+    """What is to be published to clients of a type; None: nothing yet.
 
-    *everywhere*: by scheme, whether every unit takes it; *spoken*: clients were told of the type before anybody noted
+    *everywhere*: by scheme, whether every unit takes it; *spoken*: the type was published before anybody noted
     the scheme, so it was ``http``.
     """
     if before is None and spoken:

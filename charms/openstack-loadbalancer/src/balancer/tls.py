@@ -25,7 +25,7 @@ class Tls:
     published: Mapping[str, schemes.PublishedScheme] = dataclasses.field(
         default_factory=dict[str, schemes.PublishedScheme]
     )
-    """What clients are told, by endpoint type, as the leader has noted it."""
+    """What is published to clients, by endpoint type, as the leader has noted it."""
     modes: Mapping[str, schemes.Mode] = dataclasses.field(default_factory=dict[str, schemes.Mode])
     minimum: Literal['1.2', '1.3'] = '1.2'
     transition_s: float = 0.0

@@ -1,4 +1,4 @@
-"""What follows from TLS for others: what clients are told, what is asked for, what the operator should know. Pure."""
+"""What follows from TLS for others: what is published, what is asked for, what the operator should know. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def secure(known: RunInputs, now: Decision) -> dict[str, str]:
 def clients(
     known: RunInputs, now: Decision, members: Mapping[str, reply.Member]
 ) -> dict[str, schemes.PublishedScheme]:
-    """What clients are told from now on, by endpoint type; the leader decides it, others take it as it was noted."""
+    """What is published from now on, by endpoint type; the leader decides it, others take it as it was noted."""
     if not known.inputs.site.leader:
         return dict(known.tls.published)
     spoken = _spoken(known)
@@ -38,7 +38,7 @@ def clients(
     for t in ENDPOINT_TYPES:
         mine = [f for f in now.layout.frontends if t in f.types and f.protocol == 'http']
         if not mine and t not in spoken:
-            continue  # Nobody was told anything.
+            continue  # Nothing was published.
         credential = known.tls.credentials.by_type.get(t)
         good = credential is not None and all(map(credential.covers, names.get(t, ())))
         after = schemes.next_published(
@@ -63,7 +63,7 @@ def _takes(member: reply.Member, frontend: layout.Frontend, scheme: schemes.Sche
 
 
 def _spoken(known: RunInputs) -> frozenset[str]:
-    """Types that clients were told of."""
+    """Types that were published to clients."""
     return frozenset(
         t
         for bag in known.inputs.app_data.values()

@@ -1,4 +1,4 @@
-"""The one controller, which is this machine, told in the words of commands that know many."""
+"""The one controller, which is this machine, shown in the words of commands that know many."""
 
 from __future__ import annotations
 

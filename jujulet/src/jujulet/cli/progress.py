@@ -12,7 +12,7 @@ from .command import Call
 
 _PAUSE_S = 0.4
 LASTS_S = 1.5
-"""A status that is replaced sooner is not told: one hook follows another, and each says something."""
+"""A status that is replaced sooner is not shown: one hook follows another, and each says something."""
 SILENCE_S = 15.0
 """After so long without a line it is said what is waited for."""
 PATIENCE_S = 60.0

@@ -52,7 +52,7 @@ def _read(
 
 
 def refuse(folder: pathlib.Path, found: Collection[adoption.Found]) -> Unusable:
-    """What the user is told: one sentence, and the commands that help."""
+    """What is shown to the user: one sentence, and the commands that help."""
     store = paths.database(folder)
     names = ', '.join(sorted(f'{each.hostname or each.machine}' for each in found)[:5])
     more = f' and {len(found) - 5} more' if len(found) > 5 else ''

@@ -111,7 +111,7 @@ HEALING = 'ending: everything is healed first; twice more to leave at once'
 def until_signalled(main: Coroutine[Any, Any, T], saying: str = HEALING) -> T:
     """Run it to its end. The first SIGINT or SIGTERM cancels it, so that it ends in order; a third kills.
 
-    *saying* is what the user is told at the first.
+    *saying* is what is shown to the user at the first.
     """
 
     async def go() -> T:

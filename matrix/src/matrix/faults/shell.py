@@ -199,7 +199,7 @@ have python3 || { echo 'python3 is not installed there'; exit 0; }
 
 
 def environment(injection: fault.Injection, target: str, defaults: Values) -> dict[str, str]:
-    """What a script is told.
+    """What a script gets.
 
     Raises:
         ValueError: a name or value could mean something to a shell; says which.

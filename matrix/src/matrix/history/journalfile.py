@@ -68,7 +68,7 @@ class Writer:
 
     def close(self) -> None:
         """Put everything on the disk."""
-        with contextlib.suppress(OSError):  # A disk that is full was told already.
+        with contextlib.suppress(OSError):  # A disk that is full was reported already.
             os.fsync(self._file)
         os.close(self._file)
 

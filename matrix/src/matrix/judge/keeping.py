@@ -151,7 +151,7 @@ def left(of: trial.Trial) -> verdict.Verdict:
 
     What belongs to something that is gone (an orphan) fails, whatever struck. What is there by its own name and cannot
     be deleted fails as well, but where one of its own operations was lost while a fault struck: then an operator has to
-    repair it, and that is told.
+    repair it, and that is reported.
     """
     said = [(entry, trial.mapping(value)) for entry, value in of.notes.get(notes.LEFT, ())]
     if not said:

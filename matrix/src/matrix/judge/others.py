@@ -52,7 +52,9 @@ def _packages(problems: list[problem.Problem]) -> _Offers:
         where = problem.Where(f'{point.value} (entry point {point.name!r} of {GROUP})', 1)
         try:
             yield where, point.name, point.load()
-        except Exception as error:  # Whatever the code of others raises is told, with its place.
+        except (
+            Exception
+        ) as error:  # Whatever the code of others raises is reported, with its place.
             problems.append(_problem(error, where))
 
 

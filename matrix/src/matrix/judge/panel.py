@@ -169,7 +169,7 @@ def _ask(one: _Judge, of: trial.Trial, _: journal.Journal) -> verdict.Verdict:
 
 
 def _applying(of: trial.Trial) -> Iterable[tuple[str, _Judge]]:
-    """The checks that have something to say of a test, in the order in which they are told."""
+    """The checks that have something to say of a test, in the order in which they are shown."""
     yield 'rules', recovery.rules
     if of.values(notes.ABORTED):
         yield 'abort', abort.abort

@@ -1,1 +1,1 @@
-"""The edge to Juju, real or local: one place that asks, everything else is told."""
+"""The edge to Juju, real or local: one place that asks, everything else gets what it found."""

@@ -36,7 +36,7 @@ class Plan:
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """What a fault can be told: its selectors, and the least and most of hold and of each parameter.
+    """What a fault takes: its selectors, and the least and most of hold and of each parameter.
 
     `least` of a parameter is its mildest value: shrinking goes towards it.
     """

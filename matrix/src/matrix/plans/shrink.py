@@ -46,7 +46,7 @@ def shrink(
         run: runs a plan and says how it failed, None when it did not.
         signature: how `full` failed.
         suspects: ids of events, the likeliest cause first.
-        kinds: what faults can be told, by name; without it events are only taken out.
+        kinds: what faults take, by name; without it events are only taken out.
         budget: how many runs may be made.
     """
     trial = _Trial(run, signature, budget)

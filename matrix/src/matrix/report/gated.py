@@ -68,7 +68,7 @@ def _figure(one: gate.Difference) -> dict[str, object]:
 
 
 def junit(decision: gate.Decision, subject: str) -> str:
-    """JUnit's XML: a test case for each figure, a failure of each that is worse, an error where it cannot be told."""
+    """JUnit's XML: a test case for each figure, a failure of each that is worse, an error where it is undecided."""
     cases = [_case(one) for one in decision.differences]
     if decision.result == 'cannot tell' and not any(
         case.find('error') is not None for case in cases
@@ -126,7 +126,7 @@ def _values(some: Sequence[float]) -> str:
 
 
 def commands(decision: gate.Decision, bundle: str) -> tuple[str, ...]:
-    """Annotations of a GitHub workflow: at most ten, an error where it is worse, a warning where it cannot be told."""
+    """Annotations of a GitHub workflow: at most ten, an error where it is worse, a warning where it is undecided."""
     if decision.result == 'not worse':
         return ()
     level = 'error' if decision.result == 'worse' else 'warning'

@@ -21,7 +21,7 @@ _MOST = 24  # operations that are drawn
 
 @dataclasses.dataclass(frozen=True)
 class Bar:
-    """One operation: where it stands, what it asked and was told, and whether that was ever answered."""
+    """One operation: where it stands, what it asked and got, and whether that was ever answered."""
 
     x: float
     y: float

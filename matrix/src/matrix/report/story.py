@@ -1,4 +1,4 @@
-"""What a run came to, ready to be told: every report is a function of this. Pure.
+"""What a run came to, ready to be shown: every report is a function of this. Pure.
 
 A journal may hold several tests, and the plan of each names its events anew: what stands between one `test.start`
 and the next is told by itself.

@@ -1,4 +1,4 @@
-"""What an earlier run was told, from the journal beside a plan or in a run's folder."""
+"""What an earlier run was given, from the journal beside a plan or in a run's folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a bundle as it is and with candidates, in turn and in the same way, until it can be told whether it is worse."""
+"""Runs a bundle as it is and with candidates, in turn and in the same way, until it is decided whether it is worse."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def decided(
     run_once: RunOnce,
     reported: Callable[[Side, int, costs.Costs], None],
 ) -> gate.Decision:
-    """Run until it can be told, at most twice as many runs as said.
+    """Run until it can be decided, at most twice as many runs as said.
 
     Args:
         both: what is run.

@@ -1,4 +1,4 @@
-"""A load by itself, on a model that is there: no faults, no checks, each request told.
+"""A load by itself, on a model that is there: no faults, no checks, each request reported.
 
 For whoever does something to a cloud meanwhile, such as an upgrade, and wants to know whether its users notice.
 """

@@ -14,7 +14,7 @@ SHRINK_FOR = 15 * 60.0
 class Options:
     """Every decision of the command line and of the bundle's tests/test.yaml; names as their flags.
 
-    `ha` is None where it is to be told from the model. `chaos_plan` stands for every chaos task.
+    `ha` is None where it is to be found out from the model. `chaos_plan` stands for every chaos task.
     `with_chaos` leaves out tests without any; `control`: the plan has no event on purpose.
     `replace` names another charm (its path) for an application, that `refresh` goes to; `seeds`: so many runs.
     `words` is the command line again, to be kept with the run. `usage`: look what the machines use after the faults.

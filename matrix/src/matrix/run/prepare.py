@@ -1,4 +1,4 @@
-"""Everything that a run needs to know before anything happens: each error is told, with its file and line."""
+"""Everything that a run needs to know before anything happens: each error is reported, with its file and line."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from matrix.run import (
 HELP = (
     'Put candidates into a bundle, run its tests and faults with the old charms and with the new ones, again and '
     'again, and say whether it is worse: in what its checks say, in latency, in losses, in how long hooks take, in '
-    'what the machines use. Exit code 0 not worse, 1 worse, 2 it cannot be told or what was asked was not understood.'
+    'what the machines use. Exit code 0 not worse, 1 worse, 2 undecided or what was asked was not understood.'
 )
 RESULT = 'gate.json'
 BROKEN = 2
@@ -111,7 +111,9 @@ def _prepared(
             '--replace', 'name what stands at the gate: --replace APPLICATION=CANDIDATE'
         )
     if runs < gate.RUNS:
-        message = f'{runs} runs of each side cannot be told from chance: {gate.RUNS} or more'
+        message = (
+            f'{runs} runs of each side cannot be distinguished from chance: {gate.RUNS} or more'
+        )
         raise _refused('--runs', message)
     bundle = bundlefile.find(getattr(call, 'path', flags.DEFAULTS.path))
     extra = defaults.read(bundle.folder)
