@@ -109,7 +109,7 @@ def _is_there(word: str, known: Known) -> bool:
     name = re.sub(r'\([^()]*\)$', '', word).removeprefix('./').rstrip('/')
     if (
         name in known.files
-        or name.startswith('build/')
+        or name.startswith(('build/', 'charmkit/dist'))
         or not _WORD.search(_PLACEHOLDER.sub('', name))
     ):
         return True

@@ -78,11 +78,11 @@ def _asks(check: Check) -> tuple[object, ...]:
 def _wrong(asked: Asked, machine: Machine) -> str:
     said: dict[str, str] = {}
     for server in asked.servers:
-        said[server.unit] = _answer(asked.service, asked.wanted, server, machine)
+        said[server.unit] = _reply(asked.service, asked.wanted, server, machine)
         if not said[server.unit]:
             return ''
     for server in asked.servers:
-        if asked.now.tcp or not _answer(asked.service, asked.now, server, machine):
+        if asked.now.tcp or not _reply(asked.service, asked.now, server, machine):
             check = asked.wanted
             return (
                 f'no unit of {asked.service} passes the check {check.method} {check.path} '
@@ -91,7 +91,7 @@ def _wrong(asked: Asked, machine: Machine) -> str:
     return ''
 
 
-def _answer(service: str, check: Check, server: interface.Server, machine: Machine) -> str:
+def _reply(service: str, check: Check, server: interface.Server, machine: Machine) -> str:
     """'' when *server* passes *check*, else what it does."""
     request = HttpRequest(
         method=check.method,

@@ -59,7 +59,7 @@ def run(why: Why, inputs: Inputs) -> Desired:
         return Desired(tasks=first, read_only=True)
     known = gather(why, inputs)
     now = decision.decide(known)
-    if isinstance(why, Action) and (said := _answered(why, inputs, now)):
+    if isinstance(why, Action) and (said := _with_replies(why, inputs, now)):
         return said
     if tried := check_trial.wanted(known, now):
         return Desired(tasks=(tried,), read_only=True)
@@ -81,7 +81,7 @@ def run(why: Why, inputs: Inputs) -> Desired:
     return _ended(why, inputs, known, step)
 
 
-def _answered(why: Action, inputs: Inputs, now: decision.Decision) -> Desired | None:
+def _with_replies(why: Action, inputs: Inputs, now: decision.Decision) -> Desired | None:
     """What an action that changes nothing has to say; None where the run goes on."""
     if refused := actions.refused(why, inputs, now):
         return Desired(failure=refused)
