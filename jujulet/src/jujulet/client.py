@@ -98,6 +98,10 @@ class Controller:
                 daemon = self._launch(*words)
             time.sleep(0.02)
         log = paths.log(self.folder)
+        if daemon.poll() is None:  # On a busy machine: it goes on, and the next command finds it.
+            raise Unreachable(
+                f'the controller is still starting after {START_TIMEOUT_S:.0f} s: run the command again (its log: {log})'
+            )
         tail = log.read_text(errors='replace').strip().splitlines()[-1:]
         raise Unreachable(
             f'the controller did not start{": " + tail[0] if tail else ""} (all of it: {log})'
