@@ -100,7 +100,7 @@ class Controller:
         log = paths.log(self.folder)
         if daemon.poll() is None:  # On a busy machine: it goes on, and the next command finds it.
             raise Unreachable(
-                f'the controller is still starting after {START_TIMEOUT_S:.0f} s: run the command again (its log: {log})'
+                f'the controller is still starting after {START_TIMEOUT_S:.0f} s: run the command again (log: {log})'
             )
         tail = log.read_text(errors='replace').strip().splitlines()[-1:]
         raise Unreachable(

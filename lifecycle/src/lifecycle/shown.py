@@ -47,7 +47,7 @@ def _of_application(seen: Observed, name: str, steps: list[Step]) -> Iterator[st
     bases = sorted({unit.base for unit in app.units if unit.base})
     now = ', '.join(f'{base} ({releases[base]})' if base in releases else base for base in bases)
     behind = f', behind {" and ".join(app.balancers)}' if app.balancers else ''
-    yield f'{name}: {len(app.units)} units on {now}{behind}'
+    yield f'{name}: {len(app.units)} {"unit" if len(app.units) == 1 else "units"} on {now}{behind}'
     width = max(len(step.id) for step in steps)
     for step in steps:
         yield f'  {_MARKS[step.state]} {step.id:{width}}  {step.command or step.why}'.rstrip()
