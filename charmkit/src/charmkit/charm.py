@@ -15,16 +15,17 @@ databags are written when all tasks have ended, so nothing is published that doe
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import logging
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
 import ops
 
-from . import apply, drive, host, idle, model_access, options, relations, run, state
+from . import apply, drive, host, idle, model_access, options, proven, relations, run, state
 from .machine import Facts, Machine
 from .why import Action, Hook, Why, event_name
 
@@ -154,14 +155,21 @@ class Charm(ops.CharmBase):
         """
         idle.forget(self.charm_dir)
         inputs = self.inputs()
-        driven = drive.drive(self.here, self.run, why, inputs)
+        tried = [o for o in self.declared_options(inputs.facts) if o.tried]
+        driven = self._drive(why, proven.held(tried, inputs), tried)
         desired = driven.desired
         if desired.failure or desired.read_only or why.removing:
             return driven  # One that leaves has nobody left to tell.
         if dict(cast('Mapping[str, str]', self._stored.versions)) != driven.inputs.versions:
             self._stored.versions = dict(driven.inputs.versions)
         good = self._read_options(inputs.facts).good
-        self._keep({**desired.memory, **({options.MEMORY: good} if good else {})})
+        self._keep(
+            {
+                **desired.memory,
+                **({options.MEMORY: good} if good else {}),
+                **proven.memory(tried, driven, self.run, why),
+            }
+        )
         news = self._publish(desired)
         refused = [state.Status('blocked', w) for w in driven.inputs.refused_options.values()]
         troubles = state.troubles(driven.inputs, desired.status)
@@ -170,6 +178,19 @@ class Charm(ops.CharmBase):
         heard = self._heard(inputs, desired.unheeded) if at_rest else {}
         idle.remember(self.charm_dir, heard, desired.unheeded)
         return driven
+
+    def _drive(
+        self, why: Why, inputs: state.Inputs, tried: Sequence[options.Option]
+    ) -> drive.Driven:
+        """Drive; and again without the options that a service did not come up with, where it does then."""
+        first = drive.drive(self.here, self.run, why, inputs)
+        names = proven.suspects(tried, first)
+        if not names or isinstance(why, Action):  # What an action does it does once.
+            return first
+        second = drive.drive(self.here, self.run, why, proven.without(names, inputs, first))
+        if second.inputs.failed:
+            return first
+        return dataclasses.replace(second, steps=(*first.steps, *second.steps))
 
     def _keep(self, memory: Mapping[str, object]) -> None:
         before = self._memory()

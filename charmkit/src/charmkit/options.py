@@ -44,6 +44,8 @@ class Option:
     description: str
     published: bool = False
     """It is part of what is published to others: without a good value nothing is published at all."""
+    tried: bool = False
+    """Only the service can judge it: one that it does not come up with gives way (:mod:`charmkit.proven`)."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -256,6 +258,7 @@ FLAGS = Option(
     '',
     "More of the service's configuration. It takes precedence over what the charm sets, but for what comes "
     'from relations.',
+    tried=True,
 )
 AGENT = (DEBUG, *ORIGIN, FLAGS)
 """What every agent's charm has."""
@@ -297,12 +300,14 @@ API = (
         ORIGINS,
         '',
         'Origins of web pages that may use the API from a browser (CORS). Empty allows none.',
+        tried=True,
     ),
     Option(
         'policy-overrides',
         RULES,
         '',
         "Rules of the API's policy that take the place of its release's own.",
+        tried=True,
     ),
     FLAGS,
 )

@@ -33,6 +33,7 @@ OPTIONS = (
         "Rules for passwords, as a YAML map of the options of keystone's section security_compliance, such as "
         '`{lockout_failure_attempts: 5, password_expires_days: 90}`. They bind users; accounts of services '
         'neither expire nor are they locked out.',
+        tried=True,
     ),
     Option(
         domains.OPTION,

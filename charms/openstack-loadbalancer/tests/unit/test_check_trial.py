@@ -20,7 +20,7 @@ __all__ = ['ctx', 'machine']  # fixtures
 STAYS = 'its last good value is in force'
 
 
-def answers(**by_path: int) -> Callable[[HttpRequest], HttpResponse]:
+def serving(**by_path: int) -> Callable[[HttpRequest], HttpResponse]:
     """Units that answer each path (``healthcheck`` for ``/healthcheck``) so, and all others with 404."""
 
     def web(request: HttpRequest) -> HttpResponse:
@@ -49,7 +49,7 @@ def test_a_check_that_no_unit_passes_is_named_and_the_last_good_one_stays(
     r = keystone()
     first = ctx.run(ctx.on.config_changed(), state(r))
     before = machine.file(haproxy.CONFIG)
-    there = answers(healthcheck=200)
+    there = serving(healthcheck=200)
     machine.web = lambda q: HttpResponse(0, 'refused') if ':81/' in q.url else there(q)
     out = ctx.run(
         ctx.on.config_changed(), set_to(first, service_options=f'identity: {{check: {{{check}}}}}')
@@ -74,7 +74,7 @@ def test_a_check_that_a_unit_passes_is_in_force(
 ) -> None:
     first = ctx.run(ctx.on.config_changed(), state(keystone()))
     before = machine.file(haproxy.CONFIG)
-    machine.web = answers(healthcheck=200, root=200)
+    machine.web = serving(healthcheck=200, root=200)
     wanted = f'keystone: {{check: {{{check}}}}}'
     out = ctx.run(ctx.on.config_changed(), set_to(first, service_options=wanted))
     assert out.unit_status == testing.ActiveStatus('1 frontend')
@@ -85,7 +85,7 @@ def test_where_no_unit_passes_the_one_in_force_either_the_new_one_is_taken(
     ctx: Any, machine: machines.FakeMachine
 ) -> None:
     first = ctx.run(ctx.on.config_changed(), state(keystone()))
-    machine.web = answers()
+    machine.web = serving()
     wanted = 'identity: {check: {path: /nope}}'
     out = ctx.run(ctx.on.config_changed(), set_to(first, service_options=wanted))
     assert out.unit_status == testing.ActiveStatus('1 frontend')
@@ -101,7 +101,7 @@ def test_a_unit_that_is_out_is_not_asked_and_all_else_of_the_option_waits_with_i
 
     def web(request: HttpRequest) -> HttpResponse:
         asked.append(request.url)
-        return answers(healthcheck=200)(request)
+        return serving(healthcheck=200)(request)
 
     machine.web = web
     wanted = 'identity: {check: {path: /nope}, timeouts: {server: 7s}}'
