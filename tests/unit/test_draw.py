@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 SUBNETS = {'out': '10.0.0.0/24', 'in': '10.0.1.0/24'}
 
 
-@pytest.mark.parametrize('name', ['dmz', 'small-cloud'])
+@pytest.mark.parametrize('name', ['dmz', 'small-cloud', 'cloud'])
 def test_pictures_in_the_documents_are_of_the_bundles_as_they_are(
     name: str, capsys: pytest.CaptureFixture[str]
 ):

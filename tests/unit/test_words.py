@@ -50,6 +50,12 @@ PHRASES = {
 }
 """Turns of phrase that operators had to puzzle over in documents and in the descriptions of options and actions."""
 
+TOLD = re.compile(
+    r'\b(?:[Cc]lients|[Ss]ervices|nodes|others|[Nn]obody|somebody|cinder|nova|neutron-api|operator|user|server|balancers?)'
+    r' (?:is|are|was|were)(?: not)? told\b(?! (?:apart|to\b))'
+)
+"""In a docstring: something is published to others, reported, or shown."""
+
 ONE_OF_EACH = frozenset({'Event', 'Place', 'Rule', 'Run', 'Service', 'Site'})
 """Classes of these names meant several things: there is one at the most, any other says whose it is."""
 
@@ -191,6 +197,29 @@ def test_plain_words_are_no_puzzle() -> None:
         puzzling_phrases('names by which they are told apart; it takes precedence over the rest')
         == []
     )
+
+
+def docstrings(text: str) -> Iterator[str]:
+    """The sentences that *text*, Python, has for its readers: docstrings, also of fields and constants."""
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(said))):
+                yield ' '.join(said.split())
+            case _:
+                pass
+
+
+def test_docstrings_say_what_is_done() -> None:
+    found = [
+        (file, one) for file, text in sources() for one in docstrings(text) if TOLD.search(one)
+    ]
+    assert found == []
+
+
+def test_sabotaged_a_docstring_that_does_not_say_what_is_done_is_found() -> None:
+    module = '"""What clients\nare told."""\nA = 1\n"""Nodes that others are not told of."""\n'
+    assert [bool(TOLD.search(one)) for one in docstrings(module)] == [True, True]
+    assert not TOLD.search('users are told apart; the user is told to stop')
 
 
 def test_no_name_puzzles_its_reader() -> None:

@@ -163,7 +163,7 @@ def replicas_of(bag: Databag) -> frozenset[str]:
 
 
 def settled(inputs: charmkit.Inputs) -> bool:
-    """Whether no hand-over can be under way: nobody follows, nobody is to, and nobody was told that it can."""
+    """Whether no hand-over can be under way: nobody follows, nobody is to, and nobody was permitted to."""
     return not (replicas.replicas(inputs) or replicas.SOURCE in inputs.my_peer_data)
 
 
