@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+
 import compliance
 import domains
-from charmkit import options
+from charmkit import options, settings
 from charmkit.options import Kind, Option
 
+VALIDATE = 'identity:validate_token'
+_SERVICES = re.compile(r'@|role:(?:admin|service)\b|rule:\S')
+"""What a check has that services pass, by the roles of their accounts. What other rules say is not known here."""
+
+
+def _rules(text: str) -> bool:
+    """Whether *text* may be the policy: every service validates its clients' tokens by one of the rules."""
+    check = settings.rules(text).get(VALIDATE, '@')
+    if check.strip() and not _SERVICES.search(check):
+        raise ValueError(
+            f'{VALIDATE} must let role:service or role:admin: by it services validate tokens'
+        )
+    return True
+
+
 OPTIONS = (
+    *(
+        dataclasses.replace(o, kind=dataclasses.replace(o.kind, good=_rules))
+        for o in options.API
+        if o.name == 'policy-overrides'
+    ),
     Option(
         'region',
         options.REGIONS,

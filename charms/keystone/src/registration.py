@@ -123,10 +123,15 @@ def verified(now: Plan) -> str:
     return host.digest(f'{now.database} {every}')
 
 
-def statuses(now: Plan, outcome: tasks.Outcome) -> Iterable[state.Status]:
-    """What the operator should know of it."""
+def statuses(
+    now: Plan, outcome: tasks.Outcome, *, own_rules: bool = False
+) -> Iterable[state.Status]:
+    """What the operator should know of it; *own_rules*: the operator has changed keystone's policy."""
     if outcome.failure:
-        yield state.Status('blocked', f'the catalogue is as it was: {outcome.failure}')
+        # Nothing but a rule forbids the charm's own account anything.
+        rules = own_rules and ': 403 ' in outcome.failure
+        which = ' (see option policy-overrides)' if rules else ''
+        yield state.Status('blocked', f'the catalogue is as it was: {outcome.failure}{which}')
     for problem in (*outcome.conflicts, *outcome.refused):
         yield state.Status('blocked', problem)
     for name, login in sorted(outcome.logins.items()):

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import compliance
 import domains
+import keystone_options
 import pytest
+import registration
+import tasks
+from charmkit import options
 
 NAMES = ', '.join(
     (
@@ -66,3 +72,52 @@ def test_what_a_setting_of_a_domain_holds_reaches_keystone_as_it_is_but_for_refe
     assert domains.parse(text)['a']['ldap'] == {
         'url': 'ldap://x', 'user': 'c$$d', 'password': 'p$w', 'page_size': 5, 'use_tls': True,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ('check', 'good'),
+    [
+        ('!', False),
+        ('role:reader', False),
+        ('role:administrator', False),
+        ('user_id:%(target.token.user_id)s', False),
+        ('', True),
+        ('@', True),
+        ('role:service or user_id:%(target.token.user_id)s', True),
+        ('(role:admin)', True),
+        ('rule:service_admin_or_token_subject', True),
+    ],
+)
+def test_no_rule_keeps_services_from_validating_tokens(check: str, good: bool):
+    text = f'identity:validate_token: "{check}"\nidentity:list_users: "!"'
+    said = read_rules(text).refused.get('policy-overrides', '')
+    wanted = 'identity:validate_token must let role:service or role:admin'
+    assert (wanted in said) is not good
+    assert bool(said) is not good
+
+
+def test_other_rules_may_be_as_strict_as_the_operator_likes():
+    assert not read_rules('identity:list_users: "!"').refused
+    assert 'parentheses' in read_rules('identity:list_users: "(!"').refused['policy-overrides']
+
+
+@pytest.mark.parametrize(
+    ('failure', 'own_rules', 'named'),
+    [
+        ('GET /domains: 403 not authorized', True, True),
+        ('GET /domains: 403 not authorized', False, False),
+        ('GET /domains: 500 Internal Server Error', True, False),
+    ],
+)
+def test_what_a_rule_forbids_the_charm_is_put_down_to_the_option(
+    failure: str, own_rules: bool, named: bool
+):
+    found = registration.statuses(
+        cast('Any', None), tasks.Outcome(done=(), failure=failure), own_rules=own_rules
+    )
+    (status,) = found
+    assert ('(see option policy-overrides)' in status.message) is named
+
+
+def read_rules(text: str) -> options.Read:
+    return options.read(keystone_options.OPTIONS, {'policy-overrides': text}, {})

@@ -383,9 +383,11 @@ def without(given: Mapping[str, Any], good: Mapping[str, Any], reason: str) -> E
 
     With none, nothing is served, and everything has its default.
     """
-    if good and dict(good) != {n: given.get(n, d) for n, (_, d) in _READERS.items()}:
+    changed = [n for n, (_, d) in _READERS.items() if given.get(n, d) != good.get(n, d)]
+    if good and changed:
         held = read(good, good)
-        problem = f'{reason}; the last good options are in force'
+        which = ' and '.join(f'option {n}' for n in changed)
+        problem = f'{which}: {reason}; the last good options are in force'
         return dataclasses.replace(held, problems=(problem, *held.problems))
     held = read({}, {})
     problem = f'{reason}; nothing is served until it is right'

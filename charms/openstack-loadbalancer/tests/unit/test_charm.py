@@ -377,6 +377,7 @@ def test_options_that_haproxy_refuses_leave_the_last_good_ones_in_force_and_blam
     config = {'service-options': 'identity: {timeouts: {server: 7s}}'}
     out = ctx.run(ctx.on.config_changed(), dataclasses.replace(before, config=config))
     assert out.unit_status.message == (
+        'option service-options: '
         'haproxy refuses the options (/etc/haproxy/haproxy.cfg): parsing [/x:1] : it will not do.; '
         'the last good options are in force'
     )

@@ -167,6 +167,10 @@ def _exported(want: Wanted) -> str:
     return _uv([*argv, '--no-hashes', *_chosen(want)], want)
 
 
+CERTIFICATES = pathlib.Path('/etc/ssl/certs/ca-certificates.crt')
+"""Whom this system trusts (Debian's ca-certificates)."""
+
+
 def uv() -> str:
     """Where uv is: on the PATH, or beside the Python that runs this.
 
@@ -184,6 +188,8 @@ def uv() -> str:
 
 def _uv(argv: list[str], want: Wanted, given: str = '') -> str:
     environment = {k: v for k, v in os.environ.items() if k not in ('VIRTUAL_ENV', 'PYTHONPATH')}
+    if CERTIFICATES.is_file():  # A company's own authority is there, and not in what uv brings.
+        environment.setdefault('UV_SYSTEM_CERTS', '1')
     try:
         done = subprocess.run(
             [uv(), *argv], capture_output=True, encoding='utf-8', errors='replace', timeout=_TIMEOUT,

@@ -119,7 +119,11 @@ def _why(space: model.Space, failed: Failed) -> str:
     reason = failed.stderr.strip().removeprefix('Error: ')
     text = f'network of space {space.name} ({space.subnet4 or space.subnet6}) could not be made: {reason}'
     if 'already used' in reason or 'conflict' in reason:
-        text += f'. Give the space another subnet: juju add-space {space.name} CIDR'
+        # A space keeps its subnets.
+        text += (
+            '. Remove what has that subnet, then juju retry-provisioning; or make the model anew '
+            f'with another one: juju add-space {space.name} CIDR'
+        )
     elif 'netavark' in reason or 'network backend' in reason:
         text += '. `jujulet doctor` has the command that mends it'
     return text

@@ -172,6 +172,37 @@ def test_an_index_that_cannot_be_reached_is_said_so(
     assert not [p for p in (tmp_path / 's').rglob('*') if p.is_file()]
 
 
+@pytest.mark.parametrize(
+    ('there', 'said', 'certs'), [(True, None, '1'), (False, None, ''), (True, '0', '0')]
+)
+def test_uv_trusts_whom_the_system_trusts(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    there: bool,
+    said: str | None,
+    certs: str,
+):
+    program = tmp_path / 'bin' / 'uv'
+    write(program.parent, {'uv': '#!/bin/sh\necho "certs=$UV_SYSTEM_CERTS." >&2\nexit 1\n'})
+    program.chmod(0o755)
+    monkeypatch.setenv('PATH', f'{program.parent}:/usr/bin:/bin')
+    store = tmp_path / 'ca-certificates.crt'
+    if there:
+        store.write_text('a company')
+    monkeypatch.setattr(dependencies, 'CERTIFICATES', store)
+    monkeypatch.delenv('UV_SYSTEM_CERTS', raising=False)
+    if said is not None:
+        monkeypatch.setenv('UV_SYSTEM_CERTS', said)
+    files = {
+        'charmcraft.yaml': 'name: app\nparts: {charm: {plugin: uv}}\n',
+        'src/charm.py': '',
+        'pyproject.toml': '[project]\nname = "a"\nversion = "0"\ndependencies = ["is-nowhere>=3"]\n',
+    }
+    with pytest.raises(charm.Invalid) as caught:
+        charmdir.load(write(tmp_path / 'c', files), DEBIAN12, tmp_path / 's')
+    assert f'certs={certs}.' in str(caught.value)
+
+
 def test_without_uv_it_says_how_to_get_it(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv('PATH', str(tmp_path))
     monkeypatch.setattr('sys.executable', str(tmp_path / 'python'))

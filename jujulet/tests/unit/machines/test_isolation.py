@@ -89,3 +89,13 @@ def test_they_are_back_before_the_next_machine_comes(monkeypatch: pytest.MonkeyP
         assert did == [*create, 'renew', *create]
 
     asyncio.run(scenario())
+
+
+def test_a_subnet_that_is_taken_is_told_with_commands_that_work():
+    failed = tools.Failed(
+        ['podman'], 125, '', 'Error: subnet 10.1.0.0/24 is already used on the host'
+    )
+    said = networks._why(model.Space('api', '10.1.0.0/24'), failed)  # pyright: ignore[reportPrivateUsage]
+    assert 'juju retry-provisioning' in said
+    # A space that is there cannot be added again.
+    assert 'make the model anew with another one: juju add-space api CIDR' in said
