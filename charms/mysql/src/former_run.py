@@ -52,7 +52,11 @@ def desired(
     coming = cast('tuple[str, ...] | None', inputs.seen[watch.name])
     users = ' '.join(coming or ())
     if drains and coming != ():
-        wrong = f'{users} still come by this unit' if users else f'{handed.to} does not answer'
+        wrong = (
+            f'{users} are still connected through this unit'
+            if users
+            else f'{handed.to} does not answer'
+        )
         return charmkit.Desired(failure=f'{wrong}: see their relations to {inputs.site.app}')
     if drains:
         run = dataclasses.replace(run, results={'clients': 'none', 'server': handed.to})
@@ -61,10 +65,10 @@ def desired(
     words = f'{handed.to} has taken over'
     if coming == ():
         said_ = charmkit.Status(
-            'maintenance', f'{words}, and nobody comes by this unit: remove it'
+            'maintenance', f'{words}, and no client is connected through this unit: remove it'
         )
     elif users:
-        said_ = charmkit.Status('waiting', f'{words}; still by this unit come {users}')
+        said_ = charmkit.Status('waiting', f'{words}; still connected through this unit: {users}')
     elif handed.to in inputs.peer_units:
         said_ = charmkit.Status('waiting', f'{words}, and does not answer now: keep both units')
     else:

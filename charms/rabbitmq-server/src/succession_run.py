@@ -118,7 +118,11 @@ def former(
         return run
     clients = f'{coming} connections' if coming > 1 else 'one connection'
     if drains and (coming or not published):
-        why_not = f'{clients} still come by this unit' if coming else f'{to.to} serves nobody yet'
+        why_not = (
+            f'{clients} are still connected through this unit'
+            if coming
+            else f'{to.to} serves nobody yet'
+        )
         return charmkit.Desired(failure=f'{why_not}: see the relations to {inputs.site.app}')
     if drains:
         run = dataclasses.replace(run, results={'clients': 'none', 'server': to.to})
@@ -139,11 +143,13 @@ def _said(
             f'{words}, and is not here: if it is gone for good, run resume on this unit',
         )
     elif coming:
-        yield charmkit.Status('waiting', f'{words}; still by this unit come {clients}')
+        yield charmkit.Status('waiting', f'{words}; still connected through this unit: {clients}')
     elif not published:
         yield charmkit.Status('waiting', f'{words}; clients have not heard of it yet')
     else:
-        yield charmkit.Status('maintenance', f'{words}, and nobody comes by this unit: remove it')
+        yield charmkit.Status(
+            'maintenance', f'{words}, and no client is connected through this unit: remove it'
+        )
 
 
 def switched(

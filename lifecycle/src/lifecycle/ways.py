@@ -88,7 +88,9 @@ def own(seen: Progress, target: Target) -> Iterator[Step]:
         why = f'{_SWITCH}{_held(seen, "switch")}; there is no way back after it'
         yield _action(seen, 'switch', last, why)
     for unit in units:
-        yield _action(seen, 'drain', unit, f'wait until no client comes by {unit} any more')
+        yield _action(
+            seen, 'drain', unit, f'wait until no client is connected through {unit} any more'
+        )
         yield _removed(seen, unit, 'it has handed over')
     yield from _joined(seen, range(moved + 1, len(seen.started.old) + 1), _BACK, 'it has joined')
 

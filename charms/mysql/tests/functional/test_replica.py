@@ -197,7 +197,7 @@ def test_a_second_time_it_is_done_already(moved: Cloud):
 
 def test_the_former_server_says_who_still_comes_by_it(moved: Cloud):
     moved.app.hook(moved.old.unit)
-    assert 'still by this unit come nova' in moved.app.status[moved.old.unit]
+    assert 'still connected through this unit: nova' in moved.app.status[moved.old.unit]
     journal = moved.end()
     acknowledged = {number for number, _, _, said in journal if not said}
     assert acknowledged <= moved.rows(moved.new)

@@ -312,7 +312,9 @@ def test_what_was_handed_over_is_told_to_all():
     assert out.unit_data['peers']['handed-over'] == HANDED
     assert out.app_data['peers']['server'] == 'mysql/1'
     assert galera.read_writer(out.app_data['peers']['writer']).turn == 1
-    assert status(out) == 'waiting: mysql/1 has taken over; still by this unit come nova'
+    assert (
+        status(out) == 'waiting: mysql/1 has taken over; still connected through this unit: nova'
+    )
 
 
 def test_one_that_cannot_be_told_serves_nobody():
@@ -464,10 +466,13 @@ def test_the_new_server_answers_clients_with_a_higher_turn(leader: bool):
 @pytest.mark.parametrize(
     ('coming', 'said'),
     [
-        ((), 'maintenance: mysql/1 has taken over, and nobody comes by this unit: remove it'),
+        (
+            (),
+            'maintenance: mysql/1 has taken over, and no client is connected through this unit: remove it',
+        ),
         (
             ('keystone', 'nova'),
-            'waiting: mysql/1 has taken over; still by this unit come keystone nova',
+            'waiting: mysql/1 has taken over; still connected through this unit: keystone nova',
         ),
         (None, 'waiting: mysql/1 has taken over, and does not answer now: keep both units'),
     ],

@@ -29,7 +29,7 @@ def test_it_takes_over_and_no_call_is_lost():
         assert handing.Watch().carry_out(old) > 0  # pyright: ignore[reportArgumentType]
         app.hooks(2)
         assert app.broker().hosts == (new.address,)
-        assert 'still by this unit come' in app.status[old.unit]
+        assert 'still connected through this unit:' in app.status[old.unit]
         journal = cloud.end()
         print('slowest call', max(seconds for _, seconds, _ in journal), 'of', len(journal))
         assert [said for *_, said in journal if said] == []

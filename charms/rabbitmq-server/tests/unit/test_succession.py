@@ -42,7 +42,7 @@ def test_it_follows_takes_over_and_the_former_one_goes():
     app.hooks()
     assert app.told() == {SECOND}
     assert app.status[FIRST] == (
-        f'maintenance: {SECOND} has taken over, and nobody comes by this unit: remove it'
+        f'maintenance: {SECOND} has taken over, and no client is connected through this unit: remove it'
     )
     drained = app.hook(FIRST, DRAIN)
     assert drained
