@@ -134,10 +134,11 @@ def descriptions(charmcraft: Mapping[str, Any]) -> Iterator[str]:
         option['description']
         for option in charmcraft.get('config', {}).get('options', {}).values()
     )
-    for action in charmcraft.get('actions', {}).values():
-        if isinstance(action, dict):  # Beside them stands additionalProperties.
-            yield action['description']
-            yield from (one.get('description', '') for one in action.get('params', {}).values())
+    actions: dict[str, Any] = charmcraft.get('actions', {})
+    for action in actions.values():
+        yield action['description']
+        params: dict[str, Any] = action.get('params', {})
+        yield from (one.get('description', '') for one in params.values())
 
 
 def puzzling_phrases(text: str) -> list[str]:
