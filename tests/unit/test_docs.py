@@ -18,6 +18,7 @@ from jujulet.core import gnuflag, refusal
 from lifecycle import commandline
 from matrix.cli import flags, registry
 from matrix.grammar import catalogue
+from matrix.plans import planfile
 
 from . import pages
 
@@ -158,6 +159,16 @@ def not_to_be_fetched(text: str) -> list[str]:
     ]
 
 
+def by_chance(text: str) -> list[str]:
+    """Runs in *text* that look for a planted bug with faults from a seed: those change with each kind that comes."""
+    lines = (line for line in pages.command_lines(text) if line[:2] == ['juju', 'matrix'])
+    return [
+        shlex.join(line)
+        for line in lines
+        if any('/bugs/' in word for word in line) and not {'-g', '--chaos-plan'} & {*line}
+    ]
+
+
 REFUSES = frozenset({'upgrade-machine'})
 """Commands that are there to say why not."""
 
@@ -182,6 +193,7 @@ def test_every_page_speaks_of_what_is_there(page: pathlib.Path):
     assert unknown_inline(text) == []
     assert provided_after_all(text) == []
     assert not_to_be_fetched(text) == []
+    assert by_chance(text) == []
     if not str(page.relative_to(pages.ROOT)).startswith(STORE):
         assert from_elsewhere(text) == []
 
@@ -196,6 +208,25 @@ def test_a_charm_of_ours_by_its_name_alone_is_caught():
 def test_a_file_of_roots_that_scp_would_fetch_is_caught():
     text = '```sh\njuju scp mysql/0:/var/backups/mysql-charm/x.gz .\njuju scp x.gz mysql/0:/tmp/\n```\n'
     assert not_to_be_fetched(text) == ['mysql/0:/var/backups/mysql-charm/x.gz']
+
+
+def test_a_planted_bug_that_a_seed_is_to_find_is_caught():
+    run = 'juju matrix -p here --overlay here/bugs/no-retry.yaml'
+    assert by_chance(f'```sh\n{run} --seed 2\n{run} \\\n  -g here/plans/one.yaml\n```\n') == [
+        f'{run} --seed 2'
+    ]
+
+
+def test_the_plan_of_the_tutorial_has_the_faults_that_it_shows():
+    path = pages.ROOT / 'bundles/tests/control/plans/three-faults.yaml'
+    plan = planfile.read(path.read_text(), str(path))
+    found = [(one.id, one.fault, one.targets) for one in plan.events]
+    page = (pages.ROOT / 'docs/tutorial/break-a-bundle.md').read_text()
+    assert [name for name, fault, (target,) in found if f'{name} {fault} {target}' in page] == [
+        'e1',
+        'e2',
+    ]
+    assert found[2] == ('e3', 'hard-stop', ('store/0',))
 
 
 def test_a_command_that_came_is_not_said_to_be_missing():
