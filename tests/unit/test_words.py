@@ -46,6 +46,7 @@ PHRASES = {
     r'\bunderlines?\b': 'underscores',
     r'\b(?:without|between|around) blanks\b': 'spaces',
     r'\bof unicast\b': 'unicast addresses',
+    r'\b(?:is|are)(?: not)? whole\b': 'complete',
     r'\bstands? nowhere\b': 'is not named',
 }
 """Turns of phrase that operators had to puzzle over in documents and in the descriptions of options and actions."""
