@@ -87,6 +87,13 @@ def messaging(broker: rabbitmq.Broker, release: Release) -> Ini:
         options['rabbit_transient_quorum_queue'] = True
     if release.number >= _CARACAL:
         options |= {'rabbit_stream_fanout': True, 'rabbit_qos_prefetch_count': 10}
+    if broker.ca:
+        # Of the address too: by default only who has signed is verified.
+        options |= {
+            'ssl': True,
+            'ssl_ca_file': broker.ca_path,
+            'ssl_enforce_hostname_verification': True,
+        }
     return {
         'DEFAULT': {'transport_url': broker.transport_url},
         'oslo_messaging_rabbit': options,

@@ -23,6 +23,7 @@ COMES_UP_S = 180.0
 """How long a daemon may take to reach the queue after its start, in seconds. Nobody waits: a later run looks."""
 _LOOKS = 5
 _PAUSE_S = 2.0
+_TO_BROKERS = f'( dport = :{rabbitmq.PORT} or dport = :{rabbitmq.TLS_PORT} )'
 _PID = re.compile(r'\bpid=([0-9]{1,10})\b')
 
 
@@ -45,9 +46,7 @@ class ProbeConsumers:
 
 
 def _without(machine: Machine, daemons: tuple[str, ...]) -> tuple[str, ...]:
-    open_ = machine.program(
-        'ss', '-Htnp', 'state', 'established', f'dport = :{rabbitmq.PORT}', timeout_s=20
-    )
+    open_ = machine.program('ss', '-Htnp', 'state', 'established', _TO_BROKERS, timeout_s=20)
     properties = 'Id,ActiveState,ActiveEnterTimestamp'
     units = machine.program(
         'systemctl', 'show', '--timestamp=unix', f'--property={properties}', *daemons, timeout_s=20

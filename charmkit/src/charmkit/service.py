@@ -9,10 +9,10 @@ from typing import Any
 from . import (
     apache,
     archive,
+    client_tls,
     config_files,
     consumers,
     daemons,
-    database_tls,
     departure,
     front,
     host,
@@ -67,16 +67,15 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         )
     installed = inputs.versions.get(spec.packages[0], '')
     trusted = trust.read(inputs)
-    asked = database_tls.with_published(
-        _settled(_requests(spec, inputs), serving_state), database_tls.published_before(inputs)
-    )
+    settled = _settled(_requests(spec, inputs), serving_state)
+    asked = client_tls.with_published(settled, client_tls.published_before(inputs, found))
     outset = state.Desired(
         host=host.merge(
             _always(spec, inputs.facts),
             host.Host(packages=frozenset(theirs.packages)),
             source.host,
             trust.machine(trusted, _clients(spec)),
-            host.Host(files=database_tls.files(found.values())),
+            host.Host(files=client_tls.files(found)),
         ),
         unit_data={
             **_keeping_published(spec, inputs, asked),
@@ -173,9 +172,9 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             spec.machine(ready),
         ),
         unit_data={
-            **database_tls.with_published(
+            **client_tls.with_published(
                 outset.unit_data,
-                database_tls.published(inputs, found.values(), in_force=renews.taken_up),
+                client_tls.published(inputs, found, in_force=renews.taken_up),
             ),
             **(_offered(spec, ready, asked) if decision.usable and serving_state.settled else {}),
             'peers': {**decision.unit_data, **serving_state.peer_data, **renews.unit_data},

@@ -182,3 +182,10 @@ def test_five_looks_two_seconds_apart_must_find_none():
     assert consumers.ProbeConsumers(('nova-conductor',)).carry_out(well) == ()
     assert well.clock == before
     assert consumers.ProbeConsumers(()).name == 'queue'
+
+
+def test_connections_by_tls_count_as_well():
+    machine = FakeMachine(shell=Programs(shown(nova_conductor=LONG_AGO), [OPEN]), kept=CGROUPS)
+    consumers.ProbeConsumers(('nova-conductor',)).carry_out(machine)
+    (asked,) = {argv for argv in machine.programs if argv[0] == 'ss'}
+    assert asked[-1] == '( dport = :5672 or dport = :5671 )'

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 
 import pytest
-from charmkit import conf, releases
-from charmkit.relations import Relation, Site, rabbitmq
+from charmkit import conf, releases, x509
+from charmkit.relations import Relation, Site, rabbitmq, server_tls
+from cryptography import x509 as library
+from cryptography.hazmat.primitives import hashes, serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -166,7 +169,104 @@ def test_queues_are_of_the_kind_that_the_release_has(release: releases.Release):
     assert conf.render(conf.messaging(broker, release)).partition('\n')[2] == wanted
 
 
+@pytest.mark.parametrize('release', MESSAGING, ids=lambda r: r.name)
+def test_by_tls_the_member_is_verified_and_its_address(release: releases.Release):
+    broker = rabbitmq.Broker(HOSTS[:1], 'nova', 'openstack', 'pw', 5671, 'pem', '/etc/ssl/x.pem')
+    plain = conf.messaging(dataclasses.replace(broker, ca=''), release)
+    found = conf.messaging(broker, release)
+    assert found['DEFAULT'] == {'transport_url': 'rabbit://nova:pw@10.0.0.1:5671/openstack'}
+    assert dict(found['oslo_messaging_rabbit']) == {
+        **plain['oslo_messaging_rabbit'],
+        'ssl': True,
+        'ssl_ca_file': '/etc/ssl/x.pem',
+        'ssl_enforce_hostname_verification': True,
+    }
+
+
+def authority(name: str) -> str:
+    key = x509.own_key(x509.new_key(name * 10, 'root'))
+    subject = library.Name([library.NameAttribute(library.NameOID.COMMON_NAME, name)])
+    builder = (
+        library.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(x509.moment(0))
+        .not_valid_after(x509.moment(4_000_000_000))
+    )
+    made = builder.sign(key, hashes.SHA256(), ecdsa_deterministic=True)
+    return made.public_bytes(serialization.Encoding.PEM).decode()
+
+
+FIRST, SECOND = (authority(name) for name in ('first', 'second'))
+
+
+def member(number: int, ca: str = '', **more: str) -> dict[str, str]:
+    request = rabbitmq.Request('nova/0', '', 'nova', 'openstack', True)
+    account = {request: rabbitmq.Account('nova', 'pw')}
+    return {**rabbitmq.response(HOSTS[number], [request], account, ca=ca), **more}
+
+
+def verifying(*bags: dict[str, str]) -> tuple[Relation, ...]:
+    """Of a unit that has said that it comes by TLS."""
+    (relation,) = answered(*bags)
+    return (dataclasses.replace(relation, my_data={server_tls.IN_FORCE: 'a' * 16}),)
+
+
+def test_a_client_comes_by_tls_once_all_members_offer_it():
+    some = NEED.read(answered(member(0, FIRST), member(1)), SITE)
+    assert some and (some.port, some.ca) == (5672, '') and {*some.hosts} == {*HOSTS[:2]}
+    every = NEED.read(answered(member(0, FIRST), member(1, FIRST)), SITE)
+    assert every and (every.port, every.ca, every.ca_path) == (
+        5671,
+        FIRST,
+        '/etc/ssl/nova-amqp.pem',
+    )
+
+
+def test_then_it_does_so_as_long_as_one_offers_it_to_those_that_do():
+    some = NEED.read(verifying(member(0, FIRST), member(1)), SITE)
+    assert some and some.hosts == HOSTS[:1] and some.port == 5671
+    none = NEED.read(verifying(member(0), member(1)), SITE)
+    assert none and none.port == 5672 and not none.ca
+
+
+def test_it_trusts_what_any_member_says_in_whatever_order():
+    one = NEED.read(answered(member(0, FIRST), member(1, SECOND + FIRST)), SITE)
+    other = NEED.read(answered(member(0, FIRST + SECOND), member(1, SECOND)), SITE)
+    assert one and other and one.ca == other.ca == ''.join(sorted((FIRST, SECOND)))
+
+
+@pytest.mark.parametrize(
+    ('wrong', 'said'),
+    [
+        ({'ssl_ca': '!'}, server_tls.UNREADABLE),
+        ({'ssl_ca': 'bm8gY2VydGlmaWNhdGU='}, server_tls.UNREADABLE),
+        ({'ssl_port': ''}, "ssl_port is '', which is no port"),
+        ({'ssl_port': '65536'}, "ssl_port is '65536', which is no port"),
+        ({'ssl_port': '²'}, "ssl_port is '²', which is no port"),
+    ],
+)
+def test_what_cannot_be_read_is_no_reason_to_come_without(wrong: dict[str, str], said: str):
+    bad = member(0, FIRST) | wrong
+    assert NEED.read(answered(bad), SITE) is None
+    assert NEED.read(verifying(bad, member(1)), SITE) is None
+    others = NEED.read(answered(bad, member(1, FIRST)), SITE)
+    assert others and others.hosts == HOSTS[1:2] and others.ca
+    assert NEED.refusal and NEED.refusal(answered(bad), SITE) == said
+
+
+def test_what_a_client_says_of_tls_is_read_and_nonsense_is_not():
+    (said,), _ = rabbitmq.requests(asked(username='a', vhost='b', **{'tls-ca': 'a' * 16}))
+    (nonsense,), _ = rabbitmq.requests(asked(username='a', vhost='b', **{'tls-ca': 'A' * 16}))
+    assert (said.tls, nonsense.tls) == ('a' * 16, '')
+
+
 KEYS = (
+    'ssl_port',
+    'ssl_ca',
+    'tls-ca',
     'username',
     'vhost',
     'a_username',

@@ -24,7 +24,7 @@ import mariadb
 import replicas
 import server
 import tcp_service
-from charmkit import host, state, unit_certificate
+from charmkit import host, server_certificate, state, unit_certificate
 from charmkit.proxy import tls
 from charmkit.relations import mysql
 
@@ -37,8 +37,6 @@ MEMORY = 'tls'
 PEER = 'tls'
 """In a unit's data on the peer relation: which authority stands behind what its server shows."""
 TAKEN_UP = 'tls'
-HOLD_S = 3600.0
-"""So long clients have to hear of another authority; seconds."""
 _NOTE = '# Written by the charm: local changes are overwritten.'
 
 
@@ -95,29 +93,21 @@ def decide(inputs: charmkit.Inputs) -> ServerTls:
         return ServerTls()
     certificate = unit_certificate.read(inputs, _addresses(inputs))
     before = cast('Mapping[str, Any]', inputs.memory.get(MEMORY) or {})
-    root, published = str(before.get('root', '')), str(before.get('published', ''))
-    digest = host.digest(certificate.pem) if certificate.pem else ''
-    offered = f'{certificate.ca}\n' if certificate.ca else ''
-    both = ''.join(sorted({t for t in (root, offered) if t}))
-    since = float(before.get('since', 0.0))
-    changes = bool(root and offered and root != offered and before.get('digest'))
-    verified = {r.tls for each in mariadb.asked(inputs).requests.values() for r in each} - {''}
-    over = bool(since) and inputs.now > since + HOLD_S
-    held = changes and verified not in (set[str](), {mysql.mark(both)}) and not over
-    if held:
-        pem, digest = '', str(before['digest'])
-    else:
-        pem, root = certificate.pem or unit_certificate.placeholder(inputs), offered
+    published = str(before.get('published', ''))
+    marks = {r.tls for each in mariadb.asked(inputs).requests.values() for r in each} - {''}
+    mine = host.digest(certificate.pem)
+    shown = server_certificate.decide(certificate, mine, before, marks, inputs.now)
+    digest = shown.digest
     wrong = inputs.seen.get(TAKEN_UP)
     taken_up = before.get('digest') == digest or wrong == ''
     why_not = _why_not(inputs, certificate)
     if why_not or not certificate.related or not digest:
         published = ''
-    elif taken_up and _all_units(inputs, mysql.mark(root)):
-        published = both if held else root
+    elif taken_up and _all_units(inputs, mysql.mark(shown.root)):
+        published = shown.trusted
     return ServerTls(
         on=True,
-        pem=pem,
+        pem=shown.pem if shown.held or shown.pem else unit_certificate.placeholder(inputs),
         published=published,
         names=frozenset(certificate.names),
         certificate=certificate,
@@ -125,14 +115,14 @@ def decide(inputs: charmkit.Inputs) -> ServerTls:
             **certificate.memory,
             MEMORY: {
                 'on': True,
-                'root': root,
                 'published': published,
-                'digest': digest if taken_up else before.get('digest', ''),
-                'since': (since or inputs.now) if held else 0.0,
+                **server_certificate.in_force(shown, before, taken_up=taken_up),
             },
         },
-        peer=mysql.mark(root) if taken_up and digest and root else '',
-        task=TakeUp(digest) if digest and not held and before.get('digest') != digest else None,
+        peer=mysql.mark(shown.root) if taken_up and digest and shown.root else '',
+        task=TakeUp(digest)
+        if digest and not shown.held and before.get('digest') != digest
+        else None,
         status=(*certificate.status, *_statuses(inputs, why_not, wrong)),
     )
 

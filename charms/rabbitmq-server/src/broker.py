@@ -122,7 +122,7 @@ class Settings:
 
     def put_in_force(self, machine: charmkit.Machine) -> str:
         """'' when they are, else why not."""
-        return _words(ctl(machine, 'eval', self.erlang))
+        return evaluated(machine, self.erlang)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -204,6 +204,11 @@ def status(machine: charmkit.Machine, node: str = '') -> membership.ClusterStatu
 def ctl(machine: charmkit.Machine, *argv: str, timeout_s: float = _TIMEOUT_S) -> Finished:
     """What ``rabbitmqctl`` says to *argv*, none of which may be secret."""
     return _run(machine, 'rabbitmqctl', '-q', *argv, timeout_s=timeout_s)
+
+
+def evaluated(machine: charmkit.Machine, erlang: str) -> str:
+    """'' when the node has evaluated *erlang*, which may hold nothing secret, else why not."""
+    return _words(ctl(machine, 'eval', erlang))
 
 
 def _run(

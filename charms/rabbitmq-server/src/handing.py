@@ -114,10 +114,11 @@ class Retire:
 
     def carry_out(self, machine: charmkit.Machine) -> bool:
         """Do it."""
-        path = f'/etc/systemd/system/{succession.RELAY}'
-        if machine.read(f'{path}.socket') is None:
-            return False
-        machine.program('systemctl', 'disable', '--now', '--quiet', succession.SOCKET)
-        machine.program('rm', '-f', f'{path}.socket', f'{path}.service')
-        machine.program('systemctl', 'daemon-reload')
-        return True
+        every = {n: f'/etc/systemd/system/{n}' for n in succession.RELAYS.values()}
+        there = {n: p for n, p in every.items() if machine.read(f'{p}.socket') is not None}
+        for name, path in there.items():
+            machine.program('systemctl', 'disable', '--now', '--quiet', f'{name}.socket')
+            machine.program('rm', '-f', f'{path}.socket', f'{path}.service')
+        if there:
+            machine.program('systemctl', 'daemon-reload')
+        return bool(there)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import amqp_tls
 import broker
 import charmkit
 import membership
 import succession
 from charmkit import host, rolling, state
 from charmkit.options import Option, count
-from charmkit.relations import rabbitmq, unit_order
+from charmkit.relations import host_in_url, rabbitmq, unit_order
 
 ENVIRONMENT = '/etc/rabbitmq/rabbitmq-env.conf'
 CONFIG = '/etc/rabbitmq/rabbitmq.conf'
@@ -84,13 +85,17 @@ def files(inputs: charmkit.Inputs) -> Iterator[host.File]:
     yield host.File(path=INETRC, content=_INETRC, notify=(SERVICE,))
     yield host.File(path=HOSTS, content=_hosts(inputs))  # Erlang looks at it again by itself.
     yield host.File(path=ENVIRONMENT, content=_environment(inputs), notify=(SERVICE,))
-    listeners = _listeners(inputs)
+    tls = amqp_tls.decide(inputs)
+    if tls.pem:  # Before what refers to it.
+        yield host.File(path=amqp_tls.PEM, content=tls.pem, group='rabbitmq', mode=0o640)
+    local, clients = _listeners(inputs)
+    listeners = (local, *((clients,) if tls.plain else ()), *tls.lines)
     yield host.File(
         path=CONFIG,
         content='\n'.join((_NOTE, *listeners, *_limits(inputs), '')),
         notify=(SERVICE,),
         # The rest is put in force while it runs: all members would restart at the same time.
-        revision=host.digest('\n'.join(listeners)),
+        revision=host.digest('\n'.join((local, clients))),
     )
 
 
@@ -129,12 +134,10 @@ def _environment(inputs: charmkit.Inputs) -> str:
     )
 
 
-def _listeners(inputs: charmkit.Inputs) -> tuple[str, ...]:
-    address = inputs.site.address_on('amqp')
-    spelt = f'[{address}]' if ':' in address else address
+def _listeners(inputs: charmkit.Inputs) -> tuple[str, str]:
     return (
         f'listeners.tcp.local = 127.0.0.1:{rabbitmq.PORT}',
-        f'listeners.tcp.clients = {spelt}:{rabbitmq.PORT}',
+        f'listeners.tcp.clients = {host_in_url(inputs.site.address_on("amqp"))}:{rabbitmq.PORT}',
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
+import amqp_tls
 import amqp_users
+import asking
 import broker
 import charmkit
 import membership
@@ -25,8 +26,6 @@ WAITS = 'waits'
 """In a unit's data on the peer relation: its node runs, and is in no cluster yet."""
 NEXT = 'next'
 """In the application's data there: the unit that may join now."""
-REQUESTS = 'requests'
-"""In the unit's memory: what was asked for and met last, by relation id."""
 DEPARTED = 'departed'
 """In the unit's memory: units of whose removal it was told."""
 PAUSED = 'paused'
@@ -63,47 +62,6 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
             return succession_run.switched(why, inputs, _served(why, inputs), _peers(why, inputs))
         case _:
             return _served(why, inputs)
-
-
-# What is asked for.
-
-
-@dataclasses.dataclass(frozen=True)
-class Asked:
-    """All that is asked over ``amqp``: by relation id, and what was refused."""
-
-    requests: Mapping[int, tuple[rabbitmq.Request, ...]]
-    refusals: tuple[rabbitmq.Refusal, ...]
-
-    @property
-    def every(self) -> tuple[rabbitmq.Request, ...]:
-        """The requests of all relations."""
-        return tuple(r for found in self.requests.values() for r in found)
-
-    @property
-    def users(self) -> set[str]:
-        """All that are asked for."""
-        return {r.user for r in self.every}
-
-
-def asked(inputs: charmkit.Inputs) -> Asked:
-    """Read every relation on ``amqp``; one that asks for nonsense hurts no other, and keeps what it had."""
-    kept: Mapping[str, list[list[Any]]] = inputs.memory.get(REQUESTS, {})
-    by_relation: dict[int, tuple[rabbitmq.Request, ...]] = {}
-    refusals: list[rabbitmq.Refusal] = []
-    for relation in inputs.of('amqp'):
-        before = (rabbitmq.Request(*fields) for fields in kept.get(str(relation.id), ()))
-        by_relation[relation.id], refused = rabbitmq.requests(relation, before)
-        refusals += refused
-    return Asked(by_relation, tuple(refusals))
-
-
-def _kept(found: Asked) -> dict[str, object]:
-    return {
-        str(i): [[*dataclasses.astuple(r)] for r in every]
-        for i, every in found.requests.items()
-        if every
-    }
 
 
 # The cluster.
@@ -166,22 +124,26 @@ def _next(inputs: charmkit.Inputs) -> str:
 
 
 def _served(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
+    return amqp_tls.beside(_serving(why, inputs), amqp_tls.decide(inputs), inputs)
+
+
+def _serving(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     if to := succession.handed(inputs):
         return succession_run.former(why, inputs, to, _peers(why, inputs))
     if succession.role(inputs) == 'apart':
         return succession_run.apart(inputs)
     paused = bool(inputs.memory.get(PAUSED, False)) and not action(why, 'resume')
-    found = asked(inputs)
+    found = asking.asked(inputs)
     peers = _peers(why, inputs)
     desired = charmkit.Desired(
         host=node.desired(inputs, stopped=paused),
         app_data={'peers': peers},
         unit_data={'peers': _my_peer_data(inputs)},
         secrets=node.secrets(inputs),
-        ports=frozenset({rabbitmq.PORT}),
+        ports=amqp_tls.decide(inputs).ports,
         version=node.version(inputs),
         memory={
-            REQUESTS: _kept(found),
+            asking.REQUESTS: asking.kept(found),
             DEPARTED: departed(why, inputs),
             PAUSED: paused,
         },
@@ -205,8 +167,8 @@ def _served(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     desired = _reported(desired, report, held, found, inputs)
     if succession.role(inputs) == 'follower':
         return succession_run.following(inputs, desired, member=report.member)
-    asking = [relation for relation, requests in found.requests.items() if requests]
-    return succession_run.followed(inputs, desired, asking)
+    ask = [relation for relation, requests in found.requests.items() if requests]
+    return succession_run.followed(inputs, desired, ask)
 
 
 def _peers(why: charmkit.Why, inputs: charmkit.Inputs) -> dict[str, str]:
@@ -229,7 +191,7 @@ def _before(inputs: charmkit.Inputs, *, paused: bool) -> Iterator[charmkit.Statu
         yield charmkit.Status('waiting', 'waiting for the secret of the cluster')
 
 
-def _refusals(found: Asked) -> Iterator[charmkit.Status]:
+def _refusals(found: asking.Asked) -> Iterator[charmkit.Status]:
     for r in found.refusals:
         yield charmkit.Status('blocked', f'refused {r.unit}: {r.reason}')
 
@@ -238,7 +200,7 @@ def _reported(
     desired: charmkit.Desired,
     report: broker.Report,
     held: amqp_users.Keys,
-    found: Asked,
+    found: asking.Asked,
     inputs: charmkit.Inputs,
 ) -> charmkit.Desired:
     """With the answers that hold. Where one does not, what was said before stays said, and the status says why."""
@@ -250,11 +212,15 @@ def _reported(
         mine = {**succession.unit_data(inputs), MEMBERS: members}
     if report.here.is_reachable and not report.member:
         mine = {**mine, WAITS: 'true'}
-    address = inputs.site.address_on('amqp')
+    address, tls = inputs.site.address_on('amqp'), amqp_tls.decide(inputs)
     responses = {
-        relation: rabbitmq.response(address, requests, {r: held.account(r) for r in requests})
+        relation: rabbitmq.response(
+            address, requests, {r: held.account(r) for r in requests}, ca=tls.published
+        )
         for relation, requests in found.requests.items()
-        if report.member and all(amqp_users.holds(r, held, report.accounts) for r in requests)
+        if report.member
+        and tls.holds
+        and all(amqp_users.holds(r, held, report.accounts) for r in requests)
     }
     return dataclasses.replace(
         desired,
@@ -340,7 +306,7 @@ def _rotation_refused(rotate: charmkit.Action, inputs: charmkit.Inputs) -> str:
         return 'Only the leader can: `juju status` shows which unit it is'
     if not node.secret(inputs, 'seed'):
         return 'There are no passwords yet'
-    found = asked(inputs)
+    found = asking.asked(inputs)
     before = rotation.read(inputs.peers.get(rotation.KEY, ''))
     if refused := rotation.refusal(rotate, found.users, before, inputs.now):
         return refused
@@ -366,4 +332,4 @@ def _rotated(why: charmkit.Action, inputs: charmkit.Inputs) -> charmkit.Desired:
         return charmkit.Desired(
             failure=f'No password was rotated: {said or "the server does not run"}'
         )
-    return rotation.recorded(desired, why, inputs, asked(inputs).users)
+    return rotation.recorded(desired, why, inputs, asking.asked(inputs).users)

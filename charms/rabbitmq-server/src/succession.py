@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, cast
 
 import charmkit
@@ -37,6 +37,8 @@ Role = Literal['member', 'follower', 'former', 'apart']
 
 RELAY = 'rabbitmq-relay'
 SOCKET = f'{RELAY}.socket'
+RELAYS = {rabbitmq.PORT: RELAY, rabbitmq.TLS_PORT: f'{RELAY}-tls'}
+"""By the port that they hand on."""
 _FOLDER = '/etc/systemd/system'
 _PROXY = '/lib/systemd/systemd-socket-proxyd'
 _NOTE = '# Written by the charm: local changes are overwritten.'
@@ -220,23 +222,32 @@ def _objects(data: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
 # --- A former server's machine.
 
 
-def relay(here: str, there: str) -> host.Host:
+def relay(here: str, there: str, ports: Iterable[int]) -> host.Host:
     """What hands clients of *here* on to *there*: systemd's own proxy. It and the server exclude each other."""
-    listen, target = (f'{host_in_url(a)}:{rabbitmq.PORT}' for a in (here, there))
+    return host.merge(*(_relay(here, there, port) for port in sorted(ports)))
+
+
+def _relay(here: str, there: str, port: int) -> host.Host:
+    listen, target = (f'{host_in_url(a)}:{port}' for a in (here, there))
+    name = RELAYS[port]
+    socket = f'{name}.socket'
     return host.Host(
         files=(
-            host.File(path=f'{_FOLDER}/{RELAY}.service', content=_SERVICE.format(target=target)),
-            host.File(path=f'{_FOLDER}/{SOCKET}', content=_SOCKET.format(listen=listen)),
+            host.File(
+                path=f'{_FOLDER}/{name}.service',
+                content=_SERVICE.format(target=target, socket=socket),
+            ),
+            host.File(path=f'{_FOLDER}/{socket}', content=_SOCKET.format(listen=listen)),
         ),
-        services=(host.SystemdService(SOCKET),),
+        services=(host.SystemdService(socket),),
     )
 
 
 _SERVICE = f"""{_NOTE}
 [Unit]
 Description=Hands clients of the former message broker on
-Requires={SOCKET}
-After={SOCKET}
+Requires={{socket}}
+After={{socket}}
 
 [Service]
 ExecStart={_PROXY} --connections-max=8192 {{target}}
@@ -261,6 +272,9 @@ WantedBy=sockets.target
 """
 
 
+_PORTS = tuple(f'{port:04X}' for port in RELAYS)
+
+
 def connections(table: str) -> int:
     """How many clients are connected, by what ``/proc/net/tcp`` or ``tcp6`` says (proc(5)); loopback's are none."""
     return sum(1 for _ in _established(table))
@@ -275,5 +289,5 @@ def _established(table: str) -> Iterator[str]:
         loopback = address in ('0100007F', '00000000000000000000000001000000') or (
             address.startswith('0000000000000000FFFF0000') and address.endswith('7F')
         )
-        if port == f'{rabbitmq.PORT:04X}' and not loopback:
+        if port in _PORTS and not loopback:
             yield words[2]

@@ -8,12 +8,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 
+import amqp_tls
 import charmkit
 import handing
 import node
 import succession
 from charmkit import host
-from charmkit.relations import rabbitmq
 from charmkit.why import action
 
 SWITCH = handing.SWITCH
@@ -59,7 +59,9 @@ def _switch_refused(inputs: charmkit.Inputs) -> str:
         return f'{" and ".join(newcomers)} are of a newer base: remove all but the one that is to take its place'
     if first not in ready:
         return f'{first} is not ready to take over: see its status'
-    return '' if _address(inputs, first) else f'{first} has not said its address'
+    if not _address(inputs, first):
+        return f'{first} has not said its address'
+    return amqp_tls.handed_over_without(inputs, first)
 
 
 def _address(inputs: charmkit.Inputs, unit: str) -> str:
@@ -95,7 +97,7 @@ def former(
     """The run of a unit that has handed over: its clients are handed on, until none comes by it any more."""
     drains = action(why, DRAIN) is not None
     watch = handing.Watch(DRAIN_S if drains else 0.0)
-    here = inputs.site.address_on('amqp')
+    here, ports = inputs.site.address_on('amqp'), amqp_tls.decide(inputs).ports
     published = succession.bag_of(inputs, to.to).get(succession.SERVES, '')
     withdrawn: dict[str | int, dict[str, str]] = (
         {relation.id: {} for relation in inputs.of('amqp')} if published else {}
@@ -105,11 +107,11 @@ def former(
     run = charmkit.Desired(
         host=host.merge(
             node.desired(inputs, stopped=True),
-            succession.relay(here, to.address),
+            succession.relay(here, to.address, ports),
         ),
         app_data={'peers': app_data},
         unit_data={'peers': peers, **withdrawn},
-        ports=frozenset({rabbitmq.PORT}),
+        ports=ports,
         version=node.version(inputs),
         tasks=(watch,),
     )

@@ -24,8 +24,9 @@ CIPHERS = (
     'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:'
     'ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305'
 )
-"""Of TLS 1.2, as OpenSSL calls them; those of TLS 1.3 are all good."""
-_SUITES = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256'
+"""Of TLS 1.2, as OpenSSL calls them."""
+SUITES = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256'
+"""Of TLS 1.3."""
 _HANDSHAKE = '16'
 """The first byte of a connection of TLS, in hexadecimal digits (RFC 8446, 5.1): no request of HTTP begins so."""
 _FIRST_BYTE_S = 10
@@ -39,7 +40,7 @@ def defaults(frontends: Iterable[config.Frontend]) -> str:
         return ''
     return (
         f'    ssl-default-bind-ciphers {CIPHERS}\n'
-        f'    ssl-default-bind-ciphersuites {_SUITES}\n'
+        f'    ssl-default-bind-ciphersuites {SUITES}\n'
         '    ssl-default-bind-options prefer-client-ciphers no-tls-tickets\n'
     )
 
@@ -50,7 +51,7 @@ def server_defaults(backends: Iterable[config.Backend]) -> str:
         return ''
     return (
         f'    ssl-default-server-ciphers {CIPHERS}\n'
-        f'    ssl-default-server-ciphersuites {_SUITES}\n'
+        f'    ssl-default-server-ciphersuites {SUITES}\n'
         '    ssl-default-server-options ssl-min-ver TLSv1.2\n'
     )
 

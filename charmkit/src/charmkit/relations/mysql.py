@@ -11,28 +11,23 @@ database is of no use then. A server that does not speak of generations leaves i
 each unit of a clustered server answers alike, but what a unit said that is lost by now stays in its databag; the answer
 with the highest number counts. It is left out where there is one server only.
 
-A server that offers TLS gives ``ssl_ca``: whom clients are to trust, PEM in base64; they verify the server, with the
-address that they were given. And only here: ``tls-ca`` is what a unit says once all its processes come that way, a
-digest of that text.
+A server that offers TLS says so as :mod:`~charmkit.relations.server_tls` has it.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import dataclasses
-import hashlib
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
-from . import Databag, Need, Relation, Site, certificates, host_in_url, sharing, wire
+from . import Databag, Need, Relation, Site, host_in_url, server_tls, sharing, wire
 
 PORT = 3306
-CA = 'ssl_ca'
-IN_FORCE = 'tls-ca'
-_LONGEST_CA = 256 * 1024
+CA = server_tls.CA
+IN_FORCE = server_tls.IN_FORCE
+mark = server_tls.mark
 
 _NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_-]{0,63}')
 _SYSTEM_DATABASES = frozenset({'mysql', 'sys', 'information_schema', 'performance_schema'})
@@ -89,7 +84,7 @@ def need(
         generation = bag.get(f'{p}generation', '')[:64]
         if not (tls and bag.get(CA)):
             return Database(name, user, host, password, generation)
-        ca = _authorities(bag)
+        ca = server_tls.authorities(bag)
         # Never without TLS because of what cannot be read: what was said before stays in force.
         path = f'/etc/ssl/{site.app}-shared-db.pem'
         return Database(name, user, host, password, generation, ca, path) if ca else None
@@ -102,25 +97,10 @@ def need(
 
     def refusal(relations: tuple[Relation, ...], _: Site) -> str:
         bags = [bag for relation in relations for bag in relation.remote_databags()]
-        wrong = tls and any(bag.get(CA) and not _authorities(bag) for bag in bags)
-        return f'{CA} is no certificate in PEM, in base64' if wrong else ''
+        wrong = tls and any(bag.get(CA) and not server_tls.authorities(bag) for bag in bags)
+        return server_tls.UNREADABLE if wrong else ''
 
     return Need('shared-db', request, read, name, optional=optional, refusal=refusal)
-
-
-def _authorities(bag: Databag) -> str:
-    """Whom to trust, as text of PEM; '' where that cannot be read, or there is none."""
-    try:
-        text = base64.b64decode(bag.get(CA, '')[:_LONGEST_CA], validate=True).decode()
-    except (binascii.Error, ValueError):
-        return ''
-    found = certificates.authorities(text)
-    return ''.join(f'{pem}\n' for pem in found)
-
-
-def mark(ca: str) -> str:
-    """What a client says that verifies its server by *ca*."""
-    return hashlib.sha256(ca.encode()).hexdigest()[:16]
 
 
 def _turn(bag: Databag) -> int:
@@ -181,7 +161,7 @@ def response(
         if turn:
             out['db_host_turn'] = str(turn)
         if ca:
-            out[CA] = base64.b64encode(ca.encode()).decode()
+            out[CA] = server_tls.encoded(ca)
     return out | {key: ' '.join(sorted(names)) for key, names in units.items()}
 
 
@@ -209,9 +189,7 @@ def _read(unit: str, prefix: str, bag: Databag, once: bool) -> Request | None:
         raise ValueError(f'database name {database[:80]!r} is not allowed')
     if not _NAME.fullmatch(user) or user.lower() in _SYSTEM_USERS:
         raise ValueError(f'user name {user[:80]!r} is not allowed')
-    tls = bag.get(IN_FORCE, '')
-    said = tls if re.fullmatch('[0-9a-f]{16}', tls) else ''
-    return Request(unit, prefix, database, user, _hosts(hostname), said)
+    return Request(unit, prefix, database, user, _hosts(hostname), server_tls.read_mark(bag))
 
 
 def _hosts(hostname: str) -> tuple[str, ...]:

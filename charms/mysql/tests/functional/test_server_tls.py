@@ -19,9 +19,9 @@ from charmkit import x509 as certs
 from charmkit.proxy import tls
 from charmkit.relations import Site, mysql
 
+from charms.tests.authorities import AUTHORITIES, signed
 from tools import tls_offers
 
-from ..unit.test_server_tls import AUTHORITIES, signed
 from .conftest import Machine, configure
 
 pytestmark = pytest.mark.functional

@@ -16,9 +16,11 @@ import charmkit
 import node
 import rabbit_run
 from charmkit import drive, host
+from charmkit import x509 as certs
 from charmkit.machine import Finished
-from charmkit.relations import Relation, Site, rabbitmq
+from charmkit.relations import Relation, Site, rabbitmq, server_tls
 
+from charms.tests import authorities
 from tools import systems
 
 TIME = charmkit.Hook('update-status')
@@ -174,17 +176,45 @@ class Application:
         default_factory=dict[str, dict[str, Any]]
     )
     status: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
+    authority: str = ''
+    """Who issues certificates; '' for nobody."""
+    edition: int = 0
+    """How often they were issued anew."""
+    names: certs.Names | None = None
+    """What they are for; None: what was asked for."""
+    mark: str = ''
+    """What the client has said of TLS."""
+    asked: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """The certificates that each unit asks for."""
+    issued: dict[tuple[object, ...], dict[str, str]] = dataclasses.field(
+        default_factory=dict[tuple[object, ...], dict[str, str]]
+    )
+
+    def certificates(self, unit: str) -> tuple[Relation, ...]:
+        """The relation to who issues them."""
+        if not self.authority:
+            return ()
+        asked = self.asked.get(unit, '')
+        key = (asked, self.authority, self.edition, self.names)
+        if key not in self.issued:
+            self.issued[key] = authorities.answers(asked, self.authority, self.names)
+        return (Relation(id=2, name='certificates', app='ca', app_data=self.issued[key]),)
 
     def inputs(self, unit: str) -> charmkit.Inputs:
         here = self.members[unit]
         asks = {'username': 'nova', 'vhost': 'openstack', 'takes-username': 'true'}
+        asks |= {server_tls.IN_FORCE: self.mark} if self.mark else {}
         everywhere = {'peers': here.address, 'amqp': here.address}
         return charmkit.Inputs(
             site=Site(
                 unit=unit, leader=unit == self.leader, address=here.address, addresses=everywhere
             ),
             facts=charmkit.Facts(base='debian@12', memory_mib=4096),
-            relations={'amqp': (Relation(id=1, name='amqp', app='nova', units={'nova/0': asks}),)},
+            relations={
+                'amqp': (Relation(id=1, name='amqp', app='nova', units={'nova/0': asks}),),
+                'certificates': self.certificates(unit),
+            },
+            unit_secret=f'{unit} {"u" * 64}',
             peers=self.app,
             my_peer_data=self.bags.get(unit, {}),
             peer_units={
@@ -217,6 +247,9 @@ class Application:
             self.bags[unit] = dict(desired.unit_data['peers'])
         if 1 in desired.unit_data:
             self.answers[unit] = dict(desired.unit_data[1])
+        if 'certificates' in desired.unit_data:
+            said = desired.unit_data['certificates']
+            self.asked[unit] = said['certificate_signing_requests']
         if unit == self.leader and 'peers' in desired.app_data:
             said = desired.app_data['peers'].items()
             self.app = {k: re.sub(r'\{secret:(.*)\}', r'secret:\1', v) for k, v in said}
@@ -233,7 +266,10 @@ class Application:
 
     def broker(self) -> rabbitmq.Broker:
         """What the client makes of all answers."""
-        relation = Relation(id=1, name='amqp', app='rabbitmq-server', units=self.answers)
+        mine = {server_tls.IN_FORCE: self.mark} if self.mark else {}
+        relation = Relation(
+            id=1, name='amqp', app='rabbitmq-server', units=self.answers, my_data=mine
+        )
         site = Site(unit='nova/0', leader=True, address='')
         found = rabbitmq.need('nova').read((relation,), site)
         assert found

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from typing import Any
 
+import amqp_tls
 import amqp_users
 from charmkit.machine import Finished
 
+VERBS = ('start_tcp_listener', 'stop_tcp_listener', 'start_ssl_listener', 'clear_pem_cache')
 START = ('systemctl', 'start', 'rabbitmq-server')
 
 
@@ -27,6 +30,15 @@ class Node:
     definitions: dict[str, Any] = dataclasses.field(default_factory=fresh)
     running: bool = True
     app: bool = True
+    plain: bool = True
+    """It takes clients without TLS."""
+    tls: bool = False
+    shown: str = ''
+    """What it read from the file of its certificate."""
+    connected: int = 0
+    """Clients that came without TLS."""
+    idle: bool = False
+    """It is in maintenance mode."""
 
 
 @dataclasses.dataclass
@@ -41,6 +53,8 @@ class Cluster:
     critical: bool = False
     waiting: str = ''
     """What a server says whose clients do not take what waits for them."""
+    pem: Callable[[str], str] = lambda _: ''
+    """What is in the file of a node's certificate, by the node."""
     refusing: str = ''
     """A command that has this in it is refused."""
     said: list[tuple[str, ...]] = dataclasses.field(default_factory=list[tuple[str, ...]])
@@ -101,6 +115,10 @@ class Cluster:
                 return Finished(69, 'Error:\n3 queues would lose their majority')
             case ['eval', text] if 'at_rest' in text:
                 return Finished(0, self.waiting or 'at_rest')
+            case ['eval', text] if 'is_being_drained' in text:
+                return Finished(0, self._listens(node))
+            case ['eval', text] if verb := next((v for v in VERBS if v in text), ''):
+                return self._listen(target, verb)
             case ['eval' | 'check_if_node_is_quorum_critical', *_]:
                 return Finished(0, 'ok')
             case _:
@@ -139,6 +157,23 @@ class Cluster:
             case _:
                 return Finished(64, f'no such command: {words}')
         return Finished(0)
+
+    def _listens(self, node: Node) -> str:
+        shown = amqp_tls.fingerprint(node.shown) if node.tls and not node.idle else ''
+        words = f'plain {node.plain} {node.connected} tls {node.tls} {shown or "none"} idle {node.idle}'
+        return f'"{words.replace("True", "true").replace("False", "false")}"'
+
+    def _listen(self, name: str, verb: str) -> Finished:
+        node = self.nodes[name]
+        self.said.append(('eval', verb))
+        match verb:
+            case 'start_ssl_listener':
+                node.tls, node.shown = True, self.pem(name)
+            case 'clear_pem_cache':
+                node.shown = self.pem(name)
+            case _:
+                node.plain = verb == 'start_tcp_listener'
+        return Finished(0, 'ok')
 
     def _status(self, name: str) -> str:
         flags = [{'name': 'khepri_db', 'state': 'disabled', 'stability': 'experimental'}]

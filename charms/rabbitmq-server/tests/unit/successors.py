@@ -20,6 +20,7 @@ from . import cluster
 TIME = charmkit.Hook('update-status')
 KEYS = 'secret:keys'
 OLD, NEW = '3.10.8-1', '4.0.5-1'
+SOCKETS = frozenset(f'{name}.socket' for name in succession.RELAYS.values())
 
 
 class KilledError(BaseException):
@@ -45,17 +46,15 @@ class Machine(machines.FakeMachine):
         said = super().carry_out(step, desired)
         rabbit = self.rabbits.nodes.setdefault(self.node, cluster.Node({self.node}))
         if step.verb in ('start', 'restart'):
-            other = {node.SERVICE: succession.SOCKET, succession.SOCKET: node.SERVICE}[step.target]
-            self.seen = dataclasses.replace(self.seen, active=self.seen.active - {other})
+            others = {node.SERVICE} if step.target in SOCKETS else SOCKETS
+            self.seen = dataclasses.replace(self.seen, active=self.seen.active - others)
         rabbit.running = node.SERVICE in self.seen.active
         return said
 
     def program(self, *argv: str, **more: Any) -> Any:
         self._call()
         if argv[:2] == ('systemctl', 'disable'):
-            self.seen = dataclasses.replace(
-                self.seen, active=self.seen.active - {succession.SOCKET}
-            )
+            self.seen = dataclasses.replace(self.seen, active=self.seen.active - {argv[-1]})
         return super().program(*argv, **more)
 
     def read(self, path: str) -> str | None:
@@ -67,7 +66,7 @@ class Machine(machines.FakeMachine):
         """Who is behind its port: ``server``, ``relay``, or nobody."""
         if node.SERVICE in self.seen.active:
             return 'server'
-        return 'relay' if succession.SOCKET in self.seen.active else ''
+        return 'relay' if SOCKETS & self.seen.active else ''
 
 
 @dataclasses.dataclass

@@ -7,10 +7,12 @@ import json
 import re
 from typing import Any, cast
 
+import amqp_tls
 import amqp_users
 import charmkit
 import node
 import pytest
+from charmkit import host
 from charmkit import testing as machines
 from ops import testing
 from syrupy.assertion import SnapshotAssertion
@@ -39,9 +41,23 @@ def rabbits() -> cluster.Cluster:
     return cluster.Cluster()
 
 
+class Machine(machines.FakeMachine):
+    """One whose files outlive the hook that wrote them."""
+
+    contents: dict[str, str]
+
+    def carry_out(self, step: host.Step, desired: host.Host) -> str:
+        self.contents |= {
+            f.path: f.content for f in desired.files if str(step) == f'write {f.path}'
+        }
+        return super().carry_out(step, desired)
+
+
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, rabbits: cluster.Cluster) -> machines.FakeMachine:
-    fake = machines.FakeMachine(shell=rabbits.of(ME))
+    fake = Machine(shell=rabbits.of(ME))
+    fake.contents = {}
+    rabbits.pem = lambda _: fake.contents[amqp_tls.PEM]
     monkeypatch.setattr(charmkit.Charm, 'machine', fake)
     return fake
 

@@ -1,16 +1,17 @@
-"""A service whose database offers TLS: it verifies the server, and says so once all of it does."""
+"""A service whose database or message queue offers TLS: it verifies the server, and says so once all of it does."""
 
 from __future__ import annotations
 
 import base64
 import dataclasses
 import datetime
+import sys
 from typing import Any
 
 import pytest
 from charmkit import testing as machines
 from charmkit import x509 as certs
-from charmkit.relations import mysql
+from charmkit.relations import mysql, server_tls
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from ops import testing
@@ -142,3 +143,72 @@ def test_it_comes_without_where_the_server_offers_it_no_more(
     before = ctx.run(ctx.on.config_changed(), state(encoded(ROOT)))
     out = ctx.run(ctx.on.config_changed(), offering(before, ''))
     assert 'ssl' not in connection(machine) and published(out) == ''
+
+
+QUEUE_PATH = '/etc/ssl/heat-amqp.pem'
+
+
+@pytest.fixture
+def queue_ctx(
+    machine: machines.FakeMachine, monkeypatch: pytest.MonkeyPatch
+) -> testing.Context[Any]:
+    monkeypatch.setattr(sys, 'path', [str(shared.CHARMS / 'heat' / 'src'), *sys.path])
+    return testing.Context(shared.load('heat').HeatCharm)
+
+
+def queued(ca: str) -> testing.State:
+    relations = {
+        offered_queue(ca),
+        shared.database('heat/0'),
+        shared.identity('heat'),
+        testing.PeerRelation('peers'),
+    }
+    return testing.State(leader=True, networks=shared.networks(), relations=relations)
+
+
+def offered_queue(ca: str, before: Any = None) -> testing.Relation:
+    found = before or shared.broker()
+    bag = {k: v for k, v in found.remote_units_data[0].items() if not k.startswith('ssl')}
+    bag |= {'ssl_ca': encoded(ca), 'ssl_port': '5671'} if ca else {}
+    return dataclasses.replace(found, remote_units_data={0: bag})
+
+
+def queue_of(given: testing.State, ca: str) -> testing.State:
+    relation = given.get_relations('amqp')[0]
+    others = {r for r in given.relations if r.id != relation.id}
+    return dataclasses.replace(given, relations={*others, offered_queue(ca, relation)})
+
+
+def said_to_queue(out: testing.State) -> str:
+    return out.get_relations('amqp')[0].local_unit_data.get(server_tls.IN_FORCE, '')  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize('base', ['debian@12', 'debian@13'])
+def test_it_verifies_the_queue_and_says_so_to_it_alone(
+    queue_ctx: testing.Context[Any], machine: machines.FakeMachine, base: str
+):
+    machine.base = base
+    out = queue_ctx.run(queue_ctx.on.config_changed(), queued(ROOT))
+    text = machine.file('/etc/heat/heat.conf')
+    assert '@10.0.0.7:5671/openstack\n' in text and f'ssl_ca_file = {QUEUE_PATH}\n' in text
+    assert machine.file(QUEUE_PATH) == ROOT and said_to_queue(out) == server_tls.mark(ROOT)
+    assert published(out) == ''
+
+
+def test_it_comes_to_the_queue_without_where_that_offers_it_no_more(
+    queue_ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    before = queue_ctx.run(queue_ctx.on.config_changed(), queued(ROOT))
+    out = queue_ctx.run(queue_ctx.on.config_changed(), queue_of(before, ''))
+    text = machine.file('/etc/heat/heat.conf')
+    assert '@10.0.0.7:5672/openstack\n' in text and 'ssl_ca_file' not in text
+    assert said_to_queue(out) == ''
+
+
+def test_daemons_that_did_not_come_up_are_not_said_to_come_by_tls(
+    queue_ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    before = queue_ctx.run(queue_ctx.on.config_changed(), queued(''))
+    machine.failing = frozenset(machine.seen.started_with)
+    out = queue_ctx.run(queue_ctx.on.config_changed(), queue_of(before, ROOT))
+    assert out.unit_status.name == 'blocked' and said_to_queue(out) == ''
