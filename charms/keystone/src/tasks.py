@@ -150,7 +150,7 @@ def _try(
     client: rest.Client, seen: catalogue.Observed, account: Account, done: list[str]
 ) -> Login:
     """Log in as *account*; give it its password again when it has another."""
-    if rest.accepts(client.machine, client.url, account.name, account.domain, account.password):
+    if _accepted(client, account):
         return 'good'
     services = tuple(u for u in seen.users if catalogue.ours(u))
     known = services if account.domain == catalogue.DOMAIN else seen.admins
@@ -160,6 +160,18 @@ def _try(
     _carry_out(client, accounts.set_password(account.name, user, account.password), done)
     good = rest.accepts(client.machine, client.url, account.name, account.domain, account.password)
     return 'mended' if good else 'refused'
+
+
+def _accepted(client: rest.Client, account: Account) -> bool:
+    try:
+        return rest.accepts(
+            client.machine, client.url, account.name, account.domain, account.password
+        )
+    except rest.KeystoneError as e:
+        # All else it has answered: what it cannot read is the hash of this password, which somebody has written.
+        if e.status != http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
+        return False
 
 
 def _client(task: Catalogue, machine: Machine) -> rest.Client:

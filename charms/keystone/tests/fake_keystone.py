@@ -24,6 +24,8 @@ class FakeKeystone:
         self.regions: dict[str, dict[str, Any]] = {}
         self.assignments: set[tuple[str, str, str]] = set()
         self.passwords: dict[str, str] = {}
+        self.unreadable: tuple[str, ...] = ()
+        """Passwords that stand for a hash of no kind that keystone knows."""
         self.tokens: dict[str, str] = {}
         self.issued: dict[str, int] = {}
         self.revoked: dict[str, int] = {}
@@ -137,6 +139,8 @@ class FakeKeystone:
         domain = asked['domain'].get('id') or self.named('domains', asked['domain']['name'])['id']
         for user, record in self.records['users'].items():
             if (record['name'], record['domain_id']) == (asked['name'], domain):
+                if self.passwords.get(user) in self.unreadable:
+                    return _refusal(500, 'Internal Server Error')
                 good = self.passwords.get(user) == asked['password'] and record['enabled']
                 return self._token(user, 201) if good else _refusal(401, 'not you')
         return _refusal(401, 'not you')

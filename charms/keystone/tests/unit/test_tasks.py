@@ -99,6 +99,21 @@ def test_a_password_that_was_changed_outside_is_set_again():
     assert server.passwords[server.user('glance')] == 'right'
 
 
+def test_a_hash_that_keystone_cannot_read_is_replaced():
+    server = FakeKeystone()
+    want = catalogue.Desired(
+        accounts=frozenset({catalogue.Account('glance', 'right', frozenset({'service'}))})
+    )
+    run(server, account('glance', 'right'), want=want)
+    server.set_password(server.user('glance'), 'by hand, in the database')
+    server.unreadable = ('by hand, in the database',)
+    assert run(server, account('glance', 'right'), want=want).logins == {'glance': 'mended'}
+    assert server.passwords[server.user('glance')] == 'right'
+    server.unreadable = ('right',)
+    outcome = run(server, account('glance', 'right'), want=want)
+    assert ': 500 ' in outcome.failure, 'what is no better after it is told'
+
+
 def test_nothing_is_tried_that_nobody_asks_for():
     server = FakeKeystone()
     run(server)
