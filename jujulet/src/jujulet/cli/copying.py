@@ -24,7 +24,7 @@ _VALUE_OPTIONS = frozenset('cDFiJloPSX')
 """Options of scp(1) that take a value, which may be a word of its own."""
 
 # `$1` is a path and `$2` the name that a thing gets when `$1` is a folder. Links are not made over what is there.
-_PUT_FILE = 'if [ -d "$1" ]; then set -- "$1/$2"; fi; cat > "$1" && chmod "$3" "$1"'
+_PUT_FILE = 'if [ -d "$1" ]; then set -- "$1/$2" "$2" "$3"; fi; cat > "$1" && chmod "$3" "$1"'
 _PUT_FOLDER = 'if [ -d "$1" ]; then set -- "$1/$2"; fi; mkdir -p "$1" && exec tar -C "$1" -xf -'
 _GET = (
     'if [ -d "$1" ]; then printf d; exec tar -C "$1" -cf - .; '
