@@ -32,6 +32,8 @@ def load(name: str) -> Any:
         if spec is None or spec.loader is None:
             raise FileNotFoundError(path)
         module = importlib.util.module_from_spec(spec)
+        # Its own modules are found there, as on a unit; what a test has put before them comes first.
+        sys.path.append(str(path.parent))
         sys.modules[module_name] = module
         spec.loader.exec_module(module)
     return sys.modules[module_name]

@@ -224,7 +224,7 @@ OTHERWISE = """
 """
 IN_GLANCE_TOO = re.search(
     r'^def glance_conf.*?(?=^def not_alone)',
-    (ROOT / 'glance/src/charm.py').read_text(),
+    (ROOT / 'glance/src/image_service.py').read_text(),
     re.M | re.S,
 )
 assert IN_GLANCE_TOO

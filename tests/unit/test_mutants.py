@@ -203,6 +203,12 @@ def test_charmkits_mutants_are_of_the_modules_that_decide(monkeypatch: pytest.Mo
         if not [*(root / group.folder).glob(pattern)]
     ]
     assert missing == []
+    # Tests load each charm.py by its path, and so the one that has no mutants.
+    charms = [group for group in mutants.GROUPS.values() if group.folder.startswith('charms/')]
+    assert charms
+    for group in charms:
+        found = {path for one in group.modules for path in (root / group.folder).glob(one)}
+        assert root / group.folder / 'src/charm.py' not in found
     with pytest.raises(LookupError, match='what decides in matrix'):
         mutants.deciding('matrix', (root / 'pyproject.toml').read_text())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import image_service
 import pytest
 from charmkit import relations, releases, spec, state
 from charmkit import testing as machines
@@ -41,7 +42,6 @@ def test_files_are_as_the_golden_has_them(
 def test_other_units_hand_on_imports_by_the_way_that_this_unit_takes(
     machine: machines.FakeMachine, secure: dict[str, int], url: str
 ):
-    module = shared.load(NAME)
     site = relations.Site(
         unit='glance/0', leader=True, address='10.0.0.2', secure_port=secure, urls={}
     )
@@ -49,10 +49,10 @@ def test_other_units_hand_on_imports_by_the_way_that_this_unit_takes(
     database = mysql.Database('10.0.0.5', 'glance', 'glance', 'pw')
     ready = spec.Ready(
         state.Inputs(site=site),
-        {module.DB: database, module.IDENTITY: identity},
+        {image_service.DB: database, image_service.IDENTITY: identity},
         releases.of_base('debian@12'),
     )
-    assert module.glance_conf(ready)['DEFAULT']['worker_self_reference_url'] == url
+    assert image_service.glance_conf(ready)['DEFAULT']['worker_self_reference_url'] == url
 
 
 def test_what_the_release_knows_of_images_metadata_is_loaded_once_the_tables_are_there(
