@@ -154,7 +154,7 @@ class Charm(ops.CharmBase):
             CommandError: what :func:`drive.drive` raises; Juju shows it and tries again.
         """
         idle.forget(self.charm_dir)
-        inputs = self.inputs()
+        inputs = self.inputs(why)
         tried = [o for o in self.declared_options(inputs.facts) if o.tried]
         driven = self._drive(why, proven.held(tried, inputs), tried)
         desired = driven.desired
@@ -208,8 +208,8 @@ class Charm(ops.CharmBase):
             self._memory().get(options.MEMORY, {}),
         )
 
-    def inputs(self) -> state.Inputs:
-        """Everything that the desired state depends on."""
+    def inputs(self, why: Why | None = None) -> state.Inputs:
+        """Everything that the desired state depends on; with the secrets that an action's parameters name."""
         facts = self.here.facts()
         chosen = self._read_options(facts)
         every = {
@@ -223,6 +223,8 @@ class Charm(ops.CharmBase):
         leader = self._leads()
         addresses = model_access.Bindings(self.model, lambda n: str(n.ingress_address))
         bags = [chosen.values, peers, *peer_units.values()]
+        if isinstance(why, Action):
+            bags.append(why.params)
         for relation in (r for found in every.values() for r in found):
             bags += [relation.app_data, *relation.units.values()]
         return state.Inputs(

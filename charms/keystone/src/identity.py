@@ -17,6 +17,7 @@ import domains
 import keys
 import renewal
 import settings
+import stored_credentials
 from charmkit import apache, api, front, host, releases, service, state
 from charmkit.relations import JUJUS_OWN, Databag
 
@@ -27,8 +28,12 @@ UNSHARED = 'waiting for the leader to share its keys'
 
 WIDEN = '/etc/keystone/utf8mb4.py'
 """Run after each migration of the schema; see :mod:`utf8mb4`."""
-_PROGRAMS = {WIDEN: 'utf8mb4.py', settings.UNBLOCKED: 'unblocked_migration.py'}
-"""What migrations run, by path: modules of the charm that need what keystone's package brings."""
+_PROGRAMS = {
+    WIDEN: 'utf8mb4.py',
+    settings.UNBLOCKED: 'unblocked_migration.py',
+    stored_credentials.PROGRAM: 'reencryption.py',
+}
+"""What runs there, by path: modules of the charm that need what keystone's package brings."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +66,7 @@ def _program(path: str, module: str) -> host.File:
 
 
 def machine(ready: service.Ready) -> host.Host:
-    """Keys on disk, files of domains; and on the leader, credentials in their newest encryption."""
+    """Keys on disk, files of domains, programs."""
     inputs = ready.inputs
     known = shared(inputs)
     if known is None:
@@ -78,16 +83,6 @@ def machine(ready: service.Ready) -> host.Host:
             (apache.group('keystone'),),
         )
     )
-    credentials = known.rings[keys.CREDENTIAL]
-    # A first ring has encrypted nothing yet. Without the package there is nothing to run.
-    if inputs.site.leader and inputs.versions.get('keystone') and credentials.primary > 1:
-        migrate = host.Command(
-            name='credential-migrate',
-            argv=('keystone-manage', 'credential_migrate'),
-            key=credentials.digest,
-            user=keys.USER,
-        )
-        parts.append(host.Host(commands=(migrate,)))
     return host.merge(*parts)
 
 
@@ -96,12 +91,15 @@ def desired_state(
     why: charmkit.Why,
     inputs: charmkit.Inputs,
     due: Iterable[str] = (),
+    adopted: keys.Ring | None = None,
 ) -> charmkit.Desired:
     """What the service's spec says, with what its units share.
 
-    *due* are labels of secrets that Juju wants rotated now.
+    *due* are labels of secrets that Juju wants rotated now, *adopted* the credential keys of another keystone.
     """
     inputs, secrets, late = _rotated(inputs, {*due, *inputs.peers.get('due', '').split()})
+    if adopted:
+        inputs, secrets = _with_keys_of(adopted, inputs, secrets)
     desired = api.run(spec, why, inputs)
     if desired.failure:
         return desired
@@ -163,16 +161,32 @@ def _rotated(
         if not inputs.peers.get(kind.label):
             secrets[kind.label] = _kept(kind, keys.make(random))
         elif ring and kind.label in due:
-            if _lacking(inputs, kind, ring):
+            if _lacking(inputs, kind, ring) or _unfinished(inputs, kind, ring):
                 late.add(kind.label)
                 continue
             expiration = settings.token_expiration_s(inputs)
             ring = keys.rotate(ring, random, keys.keep(kind, expiration))
             secrets[kind.label] = _kept(kind, ring)
-            uri = inputs.peers[kind.label]
-            after = {**inputs.secrets, uri: {'ring': keys.dump(ring)}}
-            inputs = dataclasses.replace(inputs, secrets=after)
+            inputs = _with_ring(inputs, kind, ring)
     return inputs, secrets, late
+
+
+def _with_ring(inputs: charmkit.Inputs, kind: keys.Kind, ring: keys.Ring) -> charmkit.Inputs:
+    uri = inputs.peers[kind.label]
+    after = {**inputs.secrets, uri: {'ring': keys.dump(ring)}}
+    return dataclasses.replace(inputs, secrets=after)
+
+
+def _with_keys_of(
+    other: keys.Ring, inputs: charmkit.Inputs, secrets: Mapping[str, state.Secret]
+) -> tuple[charmkit.Inputs, dict[str, state.Secret]]:
+    """The inputs as they are once the keys of the *other* keystone decrypt here too, and the secrets to keep."""
+    known = shared(inputs)
+    if known is None:
+        return inputs, {**secrets}
+    kind = keys.CREDENTIAL
+    ring = keys.adopt(known.rings[kind], other)
+    return _with_ring(inputs, kind, ring), {**secrets, kind.label: _kept(kind, ring)}
 
 
 def _kept(kind: keys.Kind, ring: keys.Ring) -> state.Secret:
@@ -186,11 +200,18 @@ def _lacking(inputs: charmkit.Inputs, kind: keys.Kind, ring: keys.Ring) -> tuple
     return keys.may_rotate(ring, have)
 
 
+def _unfinished(inputs: charmkit.Inputs, kind: keys.Kind, ring: keys.Ring) -> bool:
+    """Whether something may still be encrypted with a key that would be forgotten."""
+    done = inputs.peers.get(stored_credentials.DONE, '')
+    return kind == keys.CREDENTIAL and bool(done) and done.split()[0] != ring.digest
+
+
 def _late(inputs: charmkit.Inputs, late: Iterable[str]) -> list[state.Status]:
     out: list[state.Status] = []
     for kind in keys.KINDS:
         ring = keys.load(_secret(inputs, kind.label).get('ring', ''))
         if ring and kind.label in late:
             units = ', '.join(_lacking(inputs, kind, ring))
-            out.append(state.Status('active', f'{kind.name} keys wait for {units} to have them'))
+            what = f'{units} to have them' if units else 'credentials to be encrypted anew'
+            out.append(state.Status('active', f'{kind.name} keys wait for {what}'))
     return out

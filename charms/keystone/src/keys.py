@@ -75,6 +75,25 @@ def rotate(ring: Ring, random: str, keep: int) -> Ring:
     return Ring({STAGED: keys[STAGED], **{number: keys[number] for number in kept}})
 
 
+def adopt(ring: Ring, other: Ring) -> Ring:
+    """*ring*, with the keys of *other* that it does not have, to decrypt with: the same key as before encrypts."""
+    new = [key for _, key in sorted(other.keys.items()) if key not in ring.keys.values()]
+    if not new:
+        return ring
+    first = ring.primary + 1
+    numbered = {first + n: key for n, key in enumerate((*new, ring.keys[ring.primary]))}
+    kept = {number: key for number, key in ring.keys.items() if number != ring.primary}
+    return Ring({**kept, **numbered})
+
+
+def is_key(text: str) -> bool:
+    """Whether *text* is a key as the fernet specification has it: 32 bytes in URL-safe base64."""
+    try:
+        return len(base64.b64decode(text, altchars=b'-_', validate=True)) == 32
+    except ValueError:
+        return False
+
+
 def keep(kind: Kind, token_expiration_s: int) -> int:
     """How many keys to hold, so that nothing encrypted outlives its key.
 
@@ -116,7 +135,10 @@ def on_disk(kind: Kind, ring: Ring) -> host.Host:
     numbers = sorted(ring.keys, reverse=True)
     oldest = min(ring.keys.keys() - {STAGED})
     # Below: forgotten. Above: by a hook that rotated, and died before Juju heard of it.
-    gone = [*range(max(1, oldest - _FORGOTTEN), oldest), ring.primary + 1, ring.primary + 2]
+    between = {*range(oldest, ring.primary)} - ring.keys.keys()
+    gone = [
+        *range(max(1, oldest - _FORGOTTEN), oldest), *sorted(between), ring.primary + 1, ring.primary + 2,
+    ]  # fmt: skip
     return host.Host(
         directories=(host.Directory(path=kind.repository, owner=USER, group=USER, mode=0o700),),
         files=tuple(

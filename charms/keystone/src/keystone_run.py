@@ -11,6 +11,7 @@ import identity
 import keys
 import registration
 import renewal
+import stored_credentials
 import tasks
 from charmkit import apache, front
 from charmkit.why import Action, Hook, action, secret_due
@@ -26,7 +27,7 @@ def run(
         return _admin_password(inputs)
     if (
         isinstance(why, Action)
-        and (why.name in ('rotate-keys', _ROTATE))
+        and why.name in ('rotate-keys', _ROTATE, *stored_credentials.ACTIONS)
         and not inputs.site.leader
     ):
         return charmkit.Desired(
@@ -34,10 +35,13 @@ def run(
         )
     if departs(why, inputs):
         inputs = dataclasses.replace(inputs, memory={**inputs.memory, registration.REMOVING: True})
-    desired = identity.desired_state(spec, why, inputs, due(why))
+    adopted = stored_credentials.adopted(why, inputs)
+    if isinstance(adopted, str):
+        return charmkit.Desired(failure=adopted)
+    desired = identity.desired_state(spec, why, inputs, due(why), adopted)
     if desired.failure:
         return desired
-    desired = _with_catalogue(spec, why, inputs, desired)
+    desired = _with_credentials(why, inputs, _with_catalogue(spec, why, inputs, desired))
     if action(why, 'rotate-keys'):
         waiting = desired.app_data['peers'].get('due', '')
         results = {'rotated': 'no' if waiting else 'yes', 'waiting': waiting or 'none'}
@@ -139,6 +143,41 @@ def _with_catalogue(
         status=(*desired.status, *status),
         tasks=(*desired.tasks, *work),
     )
+
+
+def _with_credentials(
+    why: charmkit.Why, inputs: charmkit.Inputs, desired: charmkit.Desired
+) -> charmkit.Desired:
+    """Have the leader encrypt stored credentials anew, once keystone has been asked whose database that is."""
+    shared, catalogue_ = identity.shared(inputs), inputs.seen.get(tasks.CATALOGUE)
+    asked = isinstance(why, Action) and why.name in stored_credentials.ACTIONS
+    if not (shared and inputs.site.leader and isinstance(catalogue_, tasks.Outcome)):
+        waits = any(task.name == tasks.CATALOGUE for task in desired.tasks)
+        return _failed(desired, 'keystone does not run yet') if asked and not waits else desired
+    if catalogue_.failure:
+        return _failed(desired, catalogue_.failure) if asked else desired
+    label = keys.CREDENTIAL.label
+    kept = desired.secrets[label].content['ring'] if label in desired.secrets else ''
+    ring = keys.load(kept) or shared.rings[keys.CREDENTIAL]
+    peers = desired.app_data.get('peers', {})
+    is_new = f'create user {catalogue.ADMIN}' in catalogue_.done
+    task = stored_credentials.task(why, inputs, ring, registration.database(inputs))
+    outcome = inputs.seen.get(task.name)
+    if is_new and not asked:
+        outcome, work = stored_credentials.Reencrypted(), ()
+    else:
+        work = (task,) if asked or stored_credentials.is_due(task, inputs.peers) else ()
+    if isinstance(outcome, stored_credentials.Reencrypted):
+        peers = stored_credentials.record(task.key, outcome, peers)
+        status = (*desired.status, *stored_credentials.statuses(outcome))
+        desired = dataclasses.replace(
+            desired, app_data={**desired.app_data, 'peers': peers}, status=status
+        )
+        if asked and outcome.failure:
+            return _failed(desired, outcome.failure)
+        if asked:
+            desired = dataclasses.replace(desired, results=stored_credentials.results(outcome))
+    return dataclasses.replace(desired, tasks=(*desired.tasks, *work))
 
 
 def _failed(desired: charmkit.Desired, reason: str) -> charmkit.Desired:

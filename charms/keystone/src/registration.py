@@ -69,7 +69,7 @@ def plan(
         rotations=rotations,
         own=own_services(site, settings.regions(inputs)) if settled else own_before,
         own_before=own_before,
-        database=_database(inputs),
+        database=database(inputs),
     )
 
 
@@ -223,7 +223,8 @@ def load_accounts(text: str, password_of: Mapping[str, str]) -> dict[int, keysto
     return out
 
 
-def _database(inputs: charmkit.Inputs) -> str:
+def database(inputs: charmkit.Inputs) -> str:
+    """Stands for the database, and for the data in it; '' while there is none."""
     relations = inputs.of(DB.relation)
     found = DB.read(relations, inputs.site) if relations else None
     return f'{host.digest(found.url)} {found.generation}' if found else ''

@@ -107,7 +107,11 @@ def accounts(
 def retired(
     seed: str, rotations: Rotations, users: Iterable[str], now: float
 ) -> frozenset[catalogue.Account]:
-    """Former accounts of *users* that are not to be good any longer."""
+    """The other accounts of *users*, once they are not to be good any longer.
+
+    Of one that was never renewed too: in a database that came from another keystone it may be the one that is in use
+    there, with a password that is known there.
+    """
     return frozenset(
         catalogue.Account(
             catalogue.names(user)[(r.number - 1) % 2],
@@ -115,7 +119,7 @@ def retired(
             frozenset(),
         )
         for user in users
-        if (r := rotations.get(user, Rotation())).number and now >= r.until
+        if now >= (r := rotations.get(user, Rotation())).until
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import catalogue
+import stored_credentials
 from charmkit.machine import Finished, HttpRequest, HttpResponse
 
 TABLES = ('domains', 'projects', 'roles', 'users', 'services', 'endpoints')
@@ -33,6 +34,9 @@ class FakeKeystone:
         self.files: dict[str, str] = {}
         self.asked: list[tuple[str, str]] = []
         self.bootstraps = 0
+        self.reencrypts = True
+        self.credentials = {'anew': 0, 'unreadable': 0}
+        """What the program that encrypts credentials anew finds."""
         self.down = False
         self.time = 0.0
         self._ids = itertools.count(1)
@@ -111,11 +115,22 @@ class FakeKeystone:
         user: str = 'root',
         timeout_s: float = 60.0,
     ) -> Finished:
+        if argv[:2] == ('python3', stored_credentials.PROGRAM):
+            return self._reencrypt(remove='--remove' in argv)
         assert argv == ('keystone-manage', 'bootstrap', '--bootstrap-username', catalogue.CHARM)
         if self.down:
             return Finished(1, f'no database\n{environment}')
         self.bootstrap(environment['OS_BOOTSTRAP_PASSWORD'])
         return Finished(0)
+
+    def _reencrypt(self, *, remove: bool) -> Finished:
+        if not self.reencrypts:
+            return Finished(1, 'Traceback\nthe table is locked\n')
+        removed = self.credentials['unreadable'] if remove else 0
+        self.credentials['unreadable'] -= removed
+        said = {**self.credentials, 'removed': removed}
+        self.credentials['anew'] = 0
+        return Finished(0, f'a warning\n{json.dumps(said)}\n')
 
     def http(self, request: HttpRequest) -> HttpResponse:
         parts = urlsplit(request.url)

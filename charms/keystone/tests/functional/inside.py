@@ -39,7 +39,7 @@ def main() -> None:
             'seed': 'secret:seed',
             **{k.label: f'secret:{k.label}' for k in keys.KINDS},
         },
-        secrets={'secret:seed': {'seed': said['seed']}, **rings},
+        secrets={'secret:seed': {'seed': said['seed']}, **rings, **said.get('secrets', {})},
         my_peer_data={name: ring.digest for name, ring in known.items() if ring},
         memory=said['memory'],
         now=said['now'],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -21,6 +22,7 @@ import ops
 import pytest
 import renewal
 import settings
+from cryptography import fernet
 
 from tools import systems
 
@@ -361,10 +363,78 @@ def _empty_caches(machine: Machine) -> None:
     machine.shell('systemctl', 'restart', 'memcached', 'keystone-cache')
 
 
+def _rows(machine: Machine, statement: str) -> list[str]:
+    return machine.shell('mariadb', '--skip-column-names', 'keystone', '-e', statement).split()
+
+
+def _replace_blob(machine: Machine, identity: str, blob: str) -> None:
+    values = f"encrypted_blob = '{blob}', key_hash = 'x'"
+    _rows(machine, f"UPDATE credential SET {values} WHERE id = '{identity}'")  # noqa: S608 -- ours
+
+
+def _stored(machine: Machine, access: str) -> str:
+    """The id of a credential that the admin has in keystone."""
+    user = machine.listed('users', '?name=admin')[0]['id']
+    project = machine.listed('projects', '?name=admin')[0]['id']
+    blob = json.dumps({'access': access, 'secret': 's'})
+    body = {'type': 'ec2', 'user_id': user, 'project_id': project, 'blob': blob}
+    status, said, _ = machine.ask('POST', '/credentials', machine.admin(), {'credential': body})
+    assert status == 201, said
+    return said['credential']['id']
+
+
+def _hash_of_newest(machine: Machine) -> str:
+    ring = keys.load(machine.rings[keys.CREDENTIAL.label])
+    assert ring
+    return hashlib.sha1(ring.keys[ring.primary].encode(), usedforsecurity=False).hexdigest()
+
+
 def test_credentials_are_encrypted_anew(machine: Machine):
-    steps = machine.action('rotate-keys', kind='credential')['steps']
-    assert 'run credential-migrate' in steps
+    _stored(machine, 'first')
+    before = _rows(machine, 'SELECT encrypted_blob FROM credential')
+    machine.action('rotate-keys', kind='credential')
+    assert _rows(machine, 'SELECT key_hash FROM credential') == [_hash_of_newest(machine)]
+    assert _rows(machine, 'SELECT encrypted_blob FROM credential') != before
+    assert [json.loads(c['blob'])['access'] for c in machine.listed('credentials')] == ['first']
     assert machine.run()['steps'] == []
+
+
+def test_credentials_that_another_keystone_encrypted_are_named_and_read_with_its_keys(
+    machine: Machine,
+):
+    """A backup brought them: one of them, and keystone lists none, and keystone-manage encrypts no other anew."""
+    theirs = keys.make('another' * 10)
+    text = json.dumps({'access': 'theirs', 'secret': 's'}).encode()
+    blob = fernet.Fernet(theirs.keys[theirs.primary]).encrypt(text).decode()
+    other = _stored(machine, 'theirs')
+    _replace_blob(machine, other, blob)
+    assert machine.ask('GET', '/credentials', machine.admin())[0] == 500
+    machine.generation = 'restored'
+    said = machine.run()['status']
+    assert said[-1].startswith('blocked: a stored credential is encrypted with keys of another')
+    # Others are encrypted anew all the same, and nothing fails.
+    assert machine.action('rotate-keys', kind='credential')['failure'] == ''
+    newest = _hash_of_newest(machine)
+    assert sorted(_rows(machine, 'SELECT key_hash FROM credential')) == sorted(['x', newest])
+    given = {'secret:theirs': {'ring': keys.dump(theirs)}}
+    out = machine.run(
+        action='adopt-credential-keys', params={'secret': 'secret:theirs'}, secrets=given
+    )
+    assert out['failure'] == ''
+    assert out['results'] == {'encrypted-anew': '1', 'unreadable': '0', 'removed': '0'}
+    shown = {json.loads(c['blob'])['access'] for c in machine.listed('credentials')}
+    assert shown == {'first', 'theirs'}
+    assert machine.run()['status'] == []
+
+
+def test_credentials_whose_keys_are_lost_can_be_removed(machine: Machine):
+    lost = _stored(machine, 'lost')
+    _replace_blob(machine, lost, 'gone')
+    assert machine.ask('DELETE', f'/credentials/{lost}', machine.admin())[0] == 500
+    removed = machine.action('remove-unreadable-credentials')['results']
+    assert removed == {'encrypted-anew': '0', 'unreadable': '0', 'removed': '1'}
+    assert len(machine.listed('credentials')) == 2
+    assert machine.run()['status'] == []
 
 
 def test_an_unchanged_look_at_the_catalogue_is_cheap(machine: Machine):

@@ -15,6 +15,7 @@ import keys
 import pytest
 import registration
 import renewal
+import stored_credentials
 from charmkit import testing as machines
 from charmkit.machine import Finished, HttpRequest, HttpResponse
 from charmkit.relations import keystone
@@ -539,11 +540,122 @@ def test_a_rotation_waits_for_a_unit_that_lacks_the_last_keys(ctx: testing.Conte
     assert 'due' not in done.get_relations('peers')[0].local_app_data
 
 
+REENCRYPT = ('python3', stored_credentials.PROGRAM)
+
+
 def test_credentials_are_encrypted_anew_after_their_keys_were_rotated(
     ctx: testing.Context[Any], machine: Machine
 ):
-    ctx.run(ctx.on.action('rotate-keys', params={'kind': 'credential'}), state(DB))
-    assert 'run credential-migrate' in machine.steps
+    first = ctx.run(ctx.on.update_status(), state(DB))
+    assert REENCRYPT not in machine.programs  # A database that is new has none.
+    out = ctx.run(ctx.on.action('rotate-keys', params={'kind': 'credential'}), first)
+    assert machine.programs.count(REENCRYPT) == 1
+    ctx.run(ctx.on.update_status(), out)
+    assert machine.programs.count(REENCRYPT) == 1
+
+
+def test_keys_are_not_rotated_on_until_credentials_are_in_the_newest(
+    ctx: testing.Context[Any], machine: Machine, server: FakeKeystone
+):
+    """The third rotation from here would forget the key that they are in."""
+    rotate = ctx.on.action('rotate-keys', params={'kind': 'credential'})
+    first = ctx.run(ctx.on.update_status(), state(DB))
+    server.reencrypts = False
+    once = ctx.run(rotate, first)
+    assert once.unit_status == testing.BlockedStatus(
+        'credentials were not encrypted anew: the table is locked'
+    )
+    twice = ctx.run(rotate, once)
+    assert (ctx.action_results or {})['rotated'] == 'no'
+    rings = [{s.label: s.latest_content for s in out.secrets} for out in (once, twice)]
+    assert rings[0]['credential-keys'] == rings[1]['credential-keys']
+    server.reencrypts = True
+    ctx.run(ctx.on.update_status(), twice)
+    assert machine.programs.count(REENCRYPT) == 3
+
+
+def restored(first: testing.State, **more: Any) -> testing.State:
+    """*first*, once its database was restored from the backup of another keystone."""
+    others = {r for r in first.relations if r.id != DB.id}
+    return dataclasses.replace(
+        first, relations={*others, moved(DB, generation='restored')}, **more
+    )
+
+
+def test_credentials_of_another_keystone_are_named_and_nothing_waits_for_them(
+    ctx: testing.Context[Any], server: FakeKeystone, machine: Machine
+):
+    first = ctx.run(ctx.on.update_status(), state(DB))
+    server.credentials['unreadable'] = 2
+    out = ctx.run(ctx.on.config_changed(), restored(first))
+    assert out.unit_status == testing.BlockedStatus(
+        '2 stored credentials are encrypted with keys of another keystone: run '
+        'adopt-credential-keys, or remove-unreadable-credentials'
+    )
+    assert machine.service('apache2') == 'running'
+    later = ctx.run(ctx.on.update_status(), out)
+    assert later.unit_status == out.unit_status
+    gone = ctx.run(ctx.on.action('remove-unreadable-credentials'), later)
+    assert ctx.action_results == {'encrypted-anew': '0', 'unreadable': '0', 'removed': '2'}
+    assert gone.unit_status == testing.ActiveStatus()
+    ran = len(machine.programs)
+    assert ctx.run(ctx.on.update_status(), gone).unit_status == testing.ActiveStatus()
+    assert len(machine.programs) == ran
+
+
+def test_credentials_of_another_keystone_are_read_with_its_keys(
+    ctx: testing.Context[Any], server: FakeKeystone, machine: Machine
+):
+    first = ctx.run(ctx.on.update_status(), state(DB))
+    theirs = testing.Secret({'ring': keys.dump(ring('o'))})
+    server.credentials['anew'] = 3
+    adopt = ctx.on.action('adopt-credential-keys', params={'secret': theirs.id})
+    out = ctx.run(adopt, restored(first, secrets={*first.secrets, theirs}))
+    assert ctx.action_results == {'encrypted-anew': '3', 'unreadable': '0', 'removed': '0'}
+    at = '/etc/keystone/credential-keys'
+    there = [machine.file(f'{at}/{number}') for number in range(5) if number != 1]
+    assert there == [ring().keys[0], *(ring('o').keys[n] for n in (0, 1)), ring().keys[1]]
+    assert f'{at}/1' not in {f.path for f in machine.desired.files}
+    (kept,) = [s for s in out.secrets if s.label == 'credential-keys']
+    assert keys.load((kept.latest_content or {})['ring']) == keys.adopt(ring(), ring('o'))
+
+
+@pytest.mark.parametrize(
+    ('content', 'words'),
+    [
+        (None, 'keystone cannot read secret:9m4e2mr0ui3e8a215n4g'),
+        ({'key': 'x'}, 'has no credential keys'),
+        ({'ring': '{"0": "short", "1": "short"}'}, 'has no credential keys'),
+        ({'ring': '{"0": 5, "one": []}'}, 'has no credential keys'),
+        ({'ring': 'nonsense'}, 'has no credential keys'),
+    ],
+)
+def test_what_are_no_keys_is_refused_by_name(
+    ctx: testing.Context[Any], machine: Machine, content: dict[str, str] | None, words: str
+):
+    first = ctx.run(ctx.on.update_status(), state(DB))
+    theirs = testing.Secret(content, id='secret:8m4e2mr0ui3e8a215n4g') if content else None
+    uri = theirs.id if theirs else 'secret:9m4e2mr0ui3e8a215n4g'
+    secrets = {*first.secrets, theirs} if theirs else first.secrets
+    adopt = ctx.on.action('adopt-credential-keys', params={'secret': uri})
+    with pytest.raises(testing.ActionFailed, match=words):
+        ctx.run(adopt, dataclasses.replace(first, secrets=secrets))
+
+
+def test_the_other_account_of_a_service_is_retired_where_it_came_from_another_keystone(
+    ctx: testing.Context[Any], server: FakeKeystone
+):
+    relation = glance()
+    first = ctx.run(ctx.on.update_status(), state(DB, relation))
+    domain = server.named('domains', catalogue.DOMAIN)['id']
+    other = server.add(
+        'users', name='glance-2', domain_id=domain, description=catalogue.MARK,
+        password='known elsewhere',
+    )  # fmt: skip
+    ctx.run(ctx.on.config_changed(), restored(first))
+    assert not server.records['users'][other]['enabled']
+    assert server.passwords[other] != 'known elsewhere'
+    assert server.named('users', 'glance')['enabled']
 
 
 def test_the_admins_password_is_shown_on_any_unit(ctx: testing.Context[Any]):

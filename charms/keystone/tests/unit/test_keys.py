@@ -136,3 +136,23 @@ def test_a_unit_that_missed_rotations_ends_with_the_ring_and_no_more(missed: int
     disk -= {a.path for a in wanted.absent}
     if missed <= 30:
         assert disk == {f.path for f in wanted.files}
+
+
+def test_keys_of_another_keystone_decrypt_and_the_own_one_goes_on_encrypting():
+    mine = keys.rotate(keys.make(RANDOM), 'q' * 64, 3)
+    theirs = keys.rotate(keys.make('a' * 64), 'b' * 64, 3)
+    both = keys.adopt(mine, theirs)
+    assert {*both.keys.values()} == {*mine.keys.values(), *theirs.keys.values()}
+    assert both.keys[both.primary] == mine.keys[mine.primary]
+    assert both.keys[keys.STAGED] == mine.keys[keys.STAGED]
+    assert keys.adopt(both, theirs) == both
+    disk = keys.on_disk(keys.CREDENTIAL, both)
+    there, gone = {f.path for f in disk.files}, {a.path for a in disk.absent}
+    assert not there & gone
+    assert f'{keys.CREDENTIAL.repository}/{mine.primary}' in gone
+
+
+@pytest.mark.parametrize('text', ['', 'short', 'a' * 43, 'a' * 44, 'ä' * 44, '=' * 44])
+def test_what_is_no_key_is_told_from_one(text: str):
+    assert not keys.is_key(text)
+    assert all(map(keys.is_key, keys.make(RANDOM).keys.values()))
