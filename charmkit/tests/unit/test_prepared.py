@@ -29,7 +29,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> charmkit_testing.FakeMachine:
     return fake
 
 
-def ask_nothing(_: charmkit.Charm) -> state.Inputs:
+def ask_nothing(_: charmkit.Charm, why: charmkit.Why | None = None) -> state.Inputs:
     raise AssertionError('the hook asked Juju about its place')
 
 
