@@ -31,7 +31,7 @@ class Failed(RuntimeError):  # noqa: N818 -- what happened
 
 @contextlib.contextmanager
 def blamed(service: str, doing: str, units: Sequence[str] = ()) -> Generator[None]:
-    """What fails while *doing* something is told with the service and where its log is, on *units* or the first."""
+    """What fails while *doing* something is reported with the service and where its log is, on *units* or the first."""
     application, log = LOGS[service]
     where = (f'juju ssh {u} {_end_of(log)}' for u in units or [f'{application}/0'])
     try:

@@ -17,7 +17,7 @@ import yaml
 
 Ending = Literal['pass', 'fail', 'skip']
 _SHOWN = 300
-"""Letters of what a failure says that are told."""
+"""The most characters of a failure's words that are shown."""
 _ATTRIBUTES = re.compile(r'\[[^\[\]]*\]$')
 _OF_CLASS = re.compile(r'(?:setUp|tearDown)Class \(([\w.]+)\)')
 

@@ -5,7 +5,7 @@ Sources: mod_wsgi's documentation of ``WSGIDaemonProcess``, Apache 2.4's of ``co
 ``WSGIScriptAlias`` names the process group and the application group: no request waits for it.
 
 ``/healthcheck`` is answered by a small process of its own (:mod:`charmkit.health_wsgi`): however busy
-an API is, its health is told. All times follow from :class:`charmkit.limits.Silence` and its neighbours.
+an API is, its health is reported. All times follow from :class:`charmkit.limits.Silence` and its neighbours.
 """
 
 from __future__ import annotations

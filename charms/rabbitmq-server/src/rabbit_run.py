@@ -27,7 +27,7 @@ WAITS = 'waits'
 NEXT = 'next'
 """In the application's data there: the unit that may join now."""
 DEPARTED = 'departed'
-"""In the unit's memory: units of whose removal it was told."""
+"""In the unit's memory: units whose removal it was notified of."""
 PAUSED = 'paused'
 REMOVING = 'leaving'
 """In the unit's memory: it is being removed, and is not to come back."""
@@ -94,7 +94,7 @@ def _members(inputs: charmkit.Inputs) -> dict[str, frozenset[str]]:
 
 
 def departed(why: charmkit.Why, inputs: charmkit.Inputs) -> list[str]:
-    """Units that were removed, as this one was told; one that is there again is not."""
+    """Units that were removed, as this one was notified; one that is there again is not."""
     there = (inputs.site.unit, *inputs.peer_units)
     return rolling.departed(why, inputs.memory.get(DEPARTED, []), there)
 

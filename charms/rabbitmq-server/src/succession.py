@@ -30,7 +30,7 @@ HANDED = 'handed-over'
 FOLLOWS = 'follows'
 """There: this unit's broker follows, and has the definitions of this digest."""
 SERVES = 'serves'
-"""There: clients of a former server have been told of this unit."""
+"""There: this unit was published to clients of a former server."""
 DEFINITIONS = 'definitions'
 """There: the server's virtual hosts and lasting queues, as RabbitMQ exports them; no user, no password."""
 Role = Literal['member', 'follower', 'former', 'apart']

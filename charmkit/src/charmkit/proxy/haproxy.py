@@ -17,7 +17,7 @@ LISTS = '/etc/haproxy/lists'
 """The folder of lists that are too long for a line. A file's name is made of its content: what
 one configuration refers to is never changed by the next."""
 ENDS = '/etc/haproxy/certificate-ends.map'
-"""When certificates end: what they are for, and seconds since the epoch, a line each. haproxy is told of changes."""
+"""When certificates end: what they are for, and seconds since the epoch, a line each. Changes go to haproxy."""
 STATE_FILE = '/var/lib/haproxy/server-state'
 ADMIN_SOCKET = '/run/haproxy/admin.sock'
 MOST_THREADS = 64

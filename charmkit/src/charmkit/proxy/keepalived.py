@@ -6,7 +6,7 @@ is not ready; it never looks at the services behind, which are the same from eve
 
 It runs in real time where the machine lets it, and so does its check, which says in the journal where it cannot: on a
 busy machine, an advertisement that is late looks like a unit that died.
-Whether haproxy is ready stands in a file (:data:`programs.DOWN`), which keepalived is told of when
+Whether haproxy is ready stands in a file (:data:`programs.DOWN`), which keepalived is notified of when
 it changes: nothing is started to find out. Sources: keepalived.conf(5), RFC 5798.
 """
 

@@ -78,7 +78,7 @@ def read(
 
     *held* says what the value of an option in :data:`COLLIDE` collides with, in words; '' when with nothing.
     *services* are names and types of services that are related. What is meant for another one changes nothing: a name
-    that neither they nor the table of types have is told.
+    that neither they nor the table of types have is reported.
     """
     raw: dict[str, Any] = {}
     problems: list[str] = []

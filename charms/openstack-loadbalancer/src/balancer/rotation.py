@@ -1,7 +1,7 @@
 """What each server should be doing on this unit's haproxy, what to tell it, and what to answer.
 
 After a reload the old workers go on with what they had begun, and know nothing of what the new
-one is told. So every worker is told everything, and a server is drained only when the requests of
+one is told. So everything is sent to every worker, and a server is drained only when the requests of
 all workers have ended.
 """
 

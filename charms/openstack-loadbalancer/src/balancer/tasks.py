@@ -1,7 +1,7 @@
 """What is done with a running haproxy, and what is found out of it and of the unit: tasks, as values.
 
 After a reload the old workers go on with what they had begun, and know nothing of what the new
-one is told. So every worker is told everything, through the socket of their master. Source:
+one is told. So everything is sent to every worker, through the socket of their master. Source:
 haproxy's management guide, sections 9.3 (the socket) and 9.4 (the master's).
 """
 

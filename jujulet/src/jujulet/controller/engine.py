@@ -97,7 +97,7 @@ class Engine:
         return self.models[uuid]
 
     def _carry_across(self, uuid: str) -> None:
-        """Tell models that are related to this one what it has said, and they theirs, until all is told."""
+        """Tell models that are related to this one what it has said, and they theirs, until all is passed on."""
         waiting = [uuid]
         while waiting:
             model = self.models[waiting.pop()]

@@ -1,7 +1,7 @@
 """What a run came to, ready to be shown: every report is a function of this. Pure.
 
 A journal may hold several tests, and the plan of each names its events anew: what stands between one `test.start`
-and the next is told by itself.
+and the next is shown by itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A program of the bundle's as a task: it is told everything as JSON on its standard input.
+"""A program of the bundle's as a task: it gets everything as JSON on its standard input.
 
 As in juju-solutions/matrix it gets no environment but PATH; what it prints is logged, its errors as errors.
 """

@@ -117,7 +117,7 @@ def _storage(
 def attach_resource(
     request: AttachResource, model: Model, _now: float
 ) -> tuple[Model, dict[str, Any]]:
-    """``juju attach-resource``: units are told by ``upgrade-charm``."""
+    """``juju attach-resource``: units are notified by ``upgrade-charm``."""
     application = found.application(model, request.application)
     charm = model.charms[application.charm]
     name = request.resource.name
