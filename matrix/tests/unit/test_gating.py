@@ -153,7 +153,7 @@ def test_one_application_is_replaced_once(
         ([], 'name what stands at the gate: --replace APPLICATION=CANDIDATE'),
         (
             ['--replace', 'api=new', '--runs', '4'],
-            '4 runs of each side cannot be told from chance',
+            '4 runs of each side cannot be distinguished from chance',
         ),
         (['--replace', 'api=new', '-m', 'mine'], 'the gate makes its own models'),
         (['--replace', 'api'], "'api' is not KEY=VALUE"),
