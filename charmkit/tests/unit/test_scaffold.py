@@ -115,6 +115,9 @@ def test_of_charmkits_own_repository_it_is_one_like_the_others(tmp_path: pathlib
         (['apache2'], 'something else has that name on each unit'),
         (['performance-schema'], 'something else has that name on each unit'),
         (['mysql'], 'put a word before it, as in my-mysql'),
+        (['true'], 'it is no text in YAML; put a word before it, as in my-true'),
+        (['off'], 'it is no text in YAML'),
+        (['null'], 'it is no text in YAML'),
         (['openstack-healthy'], 'something else has that name on each unit'),
         (['mine', '--kind', 'nova'], "'nova' is no kind of charm: take one of api, neutron-plugin, "),
         (['there'], 'there is there already: nothing of it was changed'),
@@ -123,6 +126,7 @@ def test_of_charmkits_own_repository_it_is_one_like_the_others(tmp_path: pathlib
         (['mine', '--into', 'a-file'], 'a-file is not a folder'),
         (['mine', '--library', 'nothing.whl'], 'nothing.whl: neither a wheel of charmkit'),
         (['mine', '--library', 'a-file'], 'a-file: neither a wheel of charmkit'),
+        (['mine', '--library', 'charmkit-1e9-py3-none-any.whl'], 'neither a wheel of charmkit'),
     ],
 )  # fmt: skip
 def test_one_sentence_and_nothing_half_made(
@@ -134,6 +138,7 @@ def test_one_sentence_and_nothing_half_made(
     (tmp_path / 'there/mine').write_text('precious')
     (tmp_path / 'dangling').symlink_to('nowhere')
     (tmp_path / 'a-file').touch()
+    (tmp_path / 'charmkit-1e9-py3-none-any.whl').touch()
     before = files(tmp_path)
     separate = ['--', argv[0]] if argv[0].startswith('-') else [argv[0]]
     assert command.main(['new', *argv[1:], *separate]) == 2

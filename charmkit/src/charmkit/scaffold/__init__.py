@@ -32,6 +32,8 @@ _ON_UNITS = {
     *('mysql', 'information-schema', 'performance-schema', 'root', 'systemd'),
 }
 """A file ``/etc/NAME/NAME.conf``, a database or an account of these names is another's on each unit."""
+_NO_TEXT = {'y', 'n', 'yes', 'no', 'on', 'off', 'true', 'false', 'null'}
+"""What YAML takes for a truth value or for nothing: ``name: on`` in charmcraft.yaml is no name."""
 _NAME = re.compile(r'[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*')
 
 
@@ -118,6 +120,8 @@ def problem_of_name(name: str) -> str:
         'ops',
     }:
         return f'{shown}: a module of Python would have the same name; put a word before it, as in my-{name}'
+    if name in _NO_TEXT:
+        return f'{shown}: it is no text in YAML; put a word before it, as in my-{name}'
     if name in _ON_UNITS or name.startswith(HEALTH_GROUP):
         return f'{shown}: something else has that name on each unit; put a word before it, as in my-{name}'
     return ''

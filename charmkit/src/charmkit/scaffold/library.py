@@ -16,7 +16,10 @@ from . import Library
 
 WHEELS = 'wheels'
 """The charm's folder for it."""
-_WHEEL = re.compile(r'charmkit-([0-9][0-9A-Za-z.!+]*)-py3-none-any\.whl')
+_WHEEL = re.compile(
+    r'charmkit-(\d{1,9}(?:\.\d{1,9}){0,5}(?:(?:a|b|rc|\.post|\.dev)\d{1,9}){0,3}(?:\+[a-z0-9.]{1,60})?)'
+    r'-py3-none-any\.whl'
+)
 
 
 class NotFoundError(Exception):

@@ -116,9 +116,12 @@ def _options(call: Call, application: str) -> dict[str, Any]:
 
 def _refresh(call: Call) -> None:
     from ..core import listings
-    from . import charms, hub
+    from . import applications, charms, hub
 
     name = call.args[0]
+    for one, other in (('switch', 'revision'), ('path', 'revision'), ('switch', 'path')):
+        if call.given(one) and call.given(other):
+            raise command.usage_error(f'--{one} and --{other} are mutually exclusive')
     model = call.fetch_model()
     app = listings.found_application(model, name)
     given = call['path'] or call['switch']
@@ -163,6 +166,7 @@ def _refresh(call: Call) -> None:
                 charm, command.pairs(call['resource']), came=obtained.resources
             ),
             storage=command.pairs(call['storage'], what='name=directive'),
+            bindings=applications.bindings(' '.join(call['bind']).split()),
             trust=True if call['trust'] else None,
             force_units=call['force-units'] or call['force'],
             force_base=call['force-base'] or call['force'],

@@ -99,15 +99,15 @@ class Questions:
         self, name: str, cloud: str = '', config: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """Make an empty model. *cloud* is ``localhost`` (system containers) or ``processes``."""
-        short = name.rpartition('/')[2]
+        owner, _, short = name.rpartition('/')
         cloud = cloud or 'localhost'
         if cloud not in CLOUDS:
             raise model_.Refused(
                 f'cloud {cloud} not known: use localhost (system containers) or processes'
             )
-        if not _NAME.fullmatch(short):
+        if owner not in ('', 'admin') or not _NAME.fullmatch(short):
             raise model_.Refused(
-                f'{short!r} is not a valid name: model names may only contain lowercase letters, '
+                f'{name!r} is not a valid name: model names may only contain lowercase letters, '
                 'digits and hyphens'
             )
         if any(m.name == short for m in self._engine.models.values()):

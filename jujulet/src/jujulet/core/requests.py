@@ -79,6 +79,7 @@ class Refresh:
     options: Anything = dataclasses.field(default_factory=empty)
     resources: Mapping[str, model_.Resource] = dataclasses.field(default_factory=empty)
     storage: Strings = dataclasses.field(default_factory=empty)
+    bindings: Strings = dataclasses.field(default_factory=empty)
     trust: bool | None = None
     force_units: bool = False
     force_base: bool = False

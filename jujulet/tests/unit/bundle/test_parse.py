@@ -276,3 +276,18 @@ def test_what_has_the_wrong_type_is_named():
     assert 'side of a relation' in refusal(
         'applications: {a: {charm: ./a}}\nrelations: [[a, {b: c}]]'
     )
+
+
+def test_a_key_is_the_text_that_is_written():
+    text = """
+applications:
+  on:
+    charm: ./a
+    options: {off: 1, 0x10: 2, 1_000: 3, 1e3: 4, 007: 5}
+    annotations: {yes: a}
+    offers: {no: {endpoints: [x]}}
+    bindings: {~: dmz}
+"""
+    app = bundle.parse(text, path='b.yaml').applications['on']
+    assert [*app.options] == ['off', '0x10', '1_000', '1e3', '007']
+    assert ([*app.annotations], [*app.offers], [*app.bindings]) == (['yes'], ['no'], [''])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jujulet.core import bundle, charm, model, requests
 from tests.examples import examples
 
-from .conftest import CHARMS, Carrier
+from .conftest import CHARMS, Carrier, make_charm
 
 TEXT = """
 default-base: debian@12
@@ -188,6 +188,10 @@ machines: {0: {constraints: mem=1G}}
         ('bindings: {shraed-db: alpha}', 'did you mean "shared-db"?'),
         ('bindings: {"": dmz}', 'create it with "juju add-space dmz"'),
         ('storage: {data: 1G}', 'has no storage "data"'),
+        (
+            'offers: {mine: {endpoints: [shared-db, shraed]}}',
+            'offer "mine": charm "mysql" has no endpoint "shraed"',
+        ),
         ('resources: {x: 3}', 'has no resources "x"'),
         ('trust: true', 'repeat the deploy command with the --trust argument'),
     ],
@@ -301,3 +305,20 @@ def test_names_in_words_are_the_names_that_come_true(text: str):
     told = [s.words.split()[2] for s in steps if s.words.startswith('add unit')]
     assert told == list(carrier.model.units)
     assert all('{' not in place for r in carrier.done for place in getattr(r, 'to', ()))
+
+
+@pytest.mark.parametrize(
+    ('directive', 'said'),
+    [
+        ('1x', 'unrecognized storage constraint "1x" not valid'),
+        ('3', 'charm storage "data": at most 2 instances supported, 3 specified'),
+        ('ebs', 'pool "ebs" not found'),
+    ],
+)
+def test_storage_is_looked_at_before_anything_is_deployed(
+    monkeypatch: pytest.MonkeyPatch, directive: str, said: str
+):
+    data = charm.StorageMeta('data', maximum=2)
+    monkeypatch.setitem(CHARMS, 'store', make_charm('store', storage={'data': data}))
+    text = f'applications: {{store: {{charm: ./store, storage: {{data: "{directive}"}}}}}}'
+    assert refusal(text) == f'b.yaml:1: application "store": {said}'

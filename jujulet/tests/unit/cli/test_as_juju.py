@@ -140,3 +140,23 @@ def test_hook_commands_are_listed_and_explained(juju: fakes.Juju):
     for name in ('help-hook-commands', 'hook-tool', 'help-tool'):
         assert 'relation-get' in juju(name, 'relation-get').out
     assert error(juju, 'help-hook-commands', 'zz') == (1, 'ERROR unknown command "zz"')
+
+
+@pytest.mark.parametrize(
+    ('one', 'other'), [('switch', 'revision'), ('path', 'revision'), ('switch', 'path')]
+)
+def test_a_refresh_to_two_things_is_refused(
+    model: fakes.Juju, charm: pathlib.Path, one: str, other: str
+):
+    model('deploy', str(charm))
+    words = {'switch': str(charm), 'path': str(charm), 'revision': '3'}
+    reply = model.run('refresh', 'tiny', f'--{one}', words[one], f'--{other}', words[other])
+    assert (reply.code, reply.err) == (
+        2, f'ERROR --{one} and --{other} are mutually exclusive\n',
+    )  # fmt: skip
+
+
+def test_a_refresh_binds(model: fakes.Juju, charm: pathlib.Path):
+    model('deploy', str(charm))
+    reply = model.run('refresh', 'tiny', '--path', str(charm), '--bind', 'nosuch=alpha')
+    assert (reply.code, reply.err) == (1, 'ERROR endpoint "nosuch" not found\n')

@@ -194,6 +194,36 @@ def test_a_refresh_that_would_break_a_relation_is_refused(world: World):
         world.ask(requests.Refresh(application='a', charm=bare['url']))
 
 
+@pytest.mark.parametrize(
+    'changed',
+    [
+        REL('db', 'requirer', 'sql'),
+        REL('db', 'provider', 'other'),
+        REL('db', 'provider', 'sql', 'container'),
+    ],
+)
+def test_a_refresh_that_turns_an_endpoint_in_use_into_another_is_refused(
+    world: World, changed: charm.RelationMeta
+):
+    url = world.ask(requests.AddCharm(charm=simulation.a_charm('b', changed, digest='x')))['url']
+    with pytest.raises(model.Refused, match='would break relation "b:db a:db"'):
+        world.ask(requests.Refresh(application='b', charm=url))
+
+
+def test_a_refresh_binds_endpoints_or_says_why_not(world: World):
+    more = simulation.a_charm('b', SQL, REL('new', 'provider', 'x'), digest='more')
+    url = world.ask(requests.AddCharm(charm=more))['url']
+    refresh = requests.Refresh(application='b', charm=url, bindings={'nosuch': 'alpha'})
+    with pytest.raises(model.Refused, match='endpoint "nosuch" not found'):
+        world.ask(refresh)
+    world.ask(requests.AddSpace(name='dmz', subnet4='10.77.0.0/24'))
+    with pytest.raises(model.Refused, match='which is not in space "dmz"'):
+        world.ask(dataclasses.replace(refresh, bindings={'new': 'dmz'}))
+    assert world.model.applications['b'].charm != url
+    world.ask(dataclasses.replace(refresh, bindings={'new': 'alpha'}))
+    assert world.model.applications['b'].bindings == {'': 'alpha', 'new': 'alpha'}
+
+
 def test_a_refresh_drops_options_that_the_new_charm_has_not(world: World):
     world.ask(requests.SetConfig(application='b', options={'level': 3, 'text': 'x'}))
     fewer = simulation.a_charm('b', SQL, digest='fewer')

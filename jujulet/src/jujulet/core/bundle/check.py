@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from .. import charm as charm_
-from .. import findings, options
+from .. import findings, options, storage
 from .. import model as model_
 from . import relations
 from .document import Invalid
@@ -47,6 +47,7 @@ def _application(
 ) -> Iterator[str]:
     found = [*_subordinate(app, charm), *_options(app, charm), *_bindings(app, charm, model)]
     found += _declared('storage', app.storage, app, charm, charm.storage)
+    found += [*_directives(app, charm, model), *_offers(app, charm)]
     found += _declared('resources', app.resources, app, charm, charm.resources)
     for name, value in app.resources.items():
         if isinstance(value, int) and app.local:
@@ -87,6 +88,27 @@ def _bindings(
             yield key, f'charm "{charm.name}" has no endpoint "{endpoint}"{hint}'
         if space not in ('alpha', *model.spaces):
             yield key, f'space "{space}" not found: create it with "juju add-space {space}"'
+
+
+def _directives(
+    app: BundleApplication, charm: charm_.Charm, model: model_.Model
+) -> Iterator[Finding]:
+    """Source: ``verifyStorage`` of cmd/juju/application/deployer, which parses them before anything is deployed."""
+    for name, text in app.storage.items():
+        if name in charm.storage:
+            try:
+                storage.directive(charm.storage[name], text, storage.pools(model))
+            except model_.Refused as refused:
+                yield f'storage.{name}', str(refused)
+
+
+def _offers(app: BundleApplication, charm: charm_.Charm) -> Iterator[Finding]:
+    for offer, endpoints in app.offers.items():
+        for endpoint in endpoints:
+            if endpoint not in charm.relations:
+                hint = findings.near(endpoint, sorted(charm.relations))
+                text = f'offer "{offer}": charm "{charm.name}" has no endpoint "{endpoint}"{hint}'
+                yield f'offers.{offer}', text
 
 
 def _declared(

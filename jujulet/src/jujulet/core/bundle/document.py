@@ -133,7 +133,7 @@ class _Loader(yaml.SafeLoader):
             self.flatten_mapping(node)
             self.flat.add(id(node))
         for key, value in cast('list[tuple[yaml.Node, yaml.Node]]', node.value):
-            yield _key(self._scalar(key)), value, key.start_mark.line + 1
+            yield _key(key), value, key.start_mark.line + 1
 
     def _refuse_twins(self, node: yaml.MappingNode) -> None:
         seen: set[str] = set()
@@ -146,10 +146,9 @@ class _Loader(yaml.SafeLoader):
             seen.add(name)
 
 
-def _key(value: Any) -> str:
-    if isinstance(value, bool):
-        return 'true' if value else 'false'
-    return '' if value is None else str(value)
+def _key(node: yaml.Node) -> str:
+    """A key as it is written: to a Go program it is text, so ``off`` is no truth value and ``0x10`` no number."""
+    return '' if node.tag == 'tag:yaml.org,2002:null' else str(node.value)
 
 
 # Dates stay text: to a Go program they are.

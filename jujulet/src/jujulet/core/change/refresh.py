@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from .. import bases, edit, lxdprofile, options, storage, storageupgrade
+from .. import addresses, bases, edit, lxdprofile, options, storage, storageupgrade
 from .. import charm as charm_
-from ..model import Application, Model, Refused
+from ..model import Application, Endpoint, Model, Refused
 from ..requests import AttachResource, Refresh
 from . import applications, found
 
@@ -36,6 +36,11 @@ def refresh(request: Refresh, model: Model, now: float) -> tuple[Model, dict[str
         charm_modified=application.charm_modified + (1 if changed else 0),
         force_charm=request.force_units,
     )
+    if request.bindings:
+        bound = applications.bindings(model, charm, request.bindings)
+        bound = {**bound, **application.bindings, **request.bindings}
+        after = dataclasses.replace(after, bindings=bound)
+        model = addresses.rebound(model, after)
     model = applications.add_peers(edit.put_application(model, after), application.name)
     for unit in model.units_of(application.name):
         model = storage.provide(model, unit.name, now)
@@ -74,9 +79,7 @@ def _check(
         raise Refused(f'{why}base "{application.base}" not supported by charm')
     for relation in model.relations_of(application.name):
         for end in relation.endpoints:
-            if end.application == application.name and not _implements(
-                new, end.name, end.interface
-            ):
+            if end.application == application.name and not _implements(new, end):
                 raise Refused(f'{why}would break relation "{_key(relation.endpoints)}"')
     if said := storageupgrade.problem(model, application.name, old, new):
         raise Refused(f'{why}{said}')
@@ -86,9 +89,13 @@ def _key(endpoints: Any) -> str:
     return ' '.join(f'{e.application}:{e.name}' for e in endpoints)
 
 
-def _implements(charm: charm_.Charm, name: str, interface: str) -> bool:
-    meta = charm.relations.get(name)
-    return name == 'juju-info' if meta is None else meta.interface == interface
+def _implements(charm: charm_.Charm, end: Endpoint) -> bool:
+    """Source: ``ImplementedBy`` of meta.go of juju/charm: the role, too, and no relation narrows its scope."""
+    meta = charm.relations.get(end.name)
+    if meta is None:
+        return end.name == 'juju-info'
+    fits = end.scope == 'container' or meta.scope != 'container'
+    return (meta.interface, meta.role) == (end.interface, end.role) and fits
 
 
 def _same_type(old: charm_.Charm, new: charm_.Charm, name: str) -> bool:
