@@ -69,6 +69,19 @@ class Controller:
             return True
         return False
 
+    def held(self) -> bool:
+        """Whether a controller has this folder, also one whose socket somebody removed."""
+        import fcntl
+
+        try:
+            with open(paths.lock(self.folder), 'rb') as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
     def start(self, *words: str) -> None:
         """Start it, with *words* for it; nothing if it runs. Raises Unreachable."""
         if not self.running():
@@ -102,6 +115,8 @@ class Controller:
             raise Unreachable(
                 f'the controller is still starting after {START_TIMEOUT_S:.0f} s: run the command again (log: {log})'
             )
+        if self.held():
+            raise Unreachable(f'the controller runs, and does not answer: see {log}')
         tail = log.read_text(errors='replace').strip().splitlines()[-1:]
         raise Unreachable(
             f'the controller did not start{": " + tail[0] if tail else ""} (all of it: {log})'

@@ -147,7 +147,7 @@ def _image(call: Call) -> None:
 def _controller(call: Call) -> int | None:
     verb = call.args[0]
     if verb == 'stop':
-        if call.controller.running():
+        if call.controller.running() or call.controller.held():
             call.controller.ask('stop-controller')
             deadline = time.monotonic() + 15
             while call.controller.running() and time.monotonic() < deadline:

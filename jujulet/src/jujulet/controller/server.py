@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 LINE_LIMIT = 64 * 1024 * 1024
 """Bytes of one question; a bundle's options may hold whole files."""
 
+KEEP_S = 1.0
+"""Seconds between two looks whether the socket is there."""
+
 ANY_CODE = frozenset({'stop-controller', 'info'})
 """Questions that commands of any version may ask."""
 
@@ -34,20 +37,55 @@ class Server:
         self._questions = questions
         self._server: asyncio.Server | None = None
         self._code = sources.digest()
+        self._inode = 0
+        self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to listen. The folder is the user's own, so whoever connects is the user."""
+        await self._listen()
+        self._watch = asyncio.create_task(self._keep(), name='socket')
+
+    async def _listen(self) -> None:
         path = paths.socket(self._folder)
         path.unlink(missing_ok=True)
+        before = self._server
         with short_path(path) as name:
             self._server = await asyncio.start_unix_server(self._serve, name, limit=LINE_LIMIT)
         path.chmod(0o600)
+        self._inode = path.lstat().st_ino
+        if before is not None:
+            before.close()  # What is being answered goes on.
+
+    async def _keep(self) -> None:
+        """Listen again where somebody removed the socket: nobody else can, for this one holds the lock."""
+        told = ''
+        while True:
+            await asyncio.sleep(KEEP_S)
+            if self._is_ours():
+                continue
+            try:
+                await self._listen()
+            except OSError as error:
+                if str(error) != told:
+                    logger.warning('the socket is gone, and cannot be made again: %s', error)
+                told = str(error)
+            else:
+                logger.warning('the socket was removed: listening again')
+
+    def _is_ours(self) -> bool:
+        try:
+            return paths.socket(self._folder).lstat().st_ino == self._inode
+        except OSError:
+            return False
 
     async def stop(self) -> None:
         """Stop listening."""
+        if self._watch:
+            self._watch.cancel()
         if self._server:
             self._server.close()
-        paths.socket(self._folder).unlink(missing_ok=True)
+        if self._is_ours():
+            paths.socket(self._folder).unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
