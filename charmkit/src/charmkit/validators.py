@@ -12,7 +12,7 @@ ARCHIVE = re.compile(
 )
 _URL = re.compile(r"https?://[A-Za-z0-9.:_~!$&'()*+,;=@%/?#[\]-]{1,2000}")
 # Linear: a label has no part that another could match too.
-_LABEL = re.compile(r'[a-z0-9-]{1,63}', re.IGNORECASE)
+_LABEL = re.compile(r'[A-Za-z0-9-]{1,63}')
 
 
 def is_hostname(text: str) -> bool:

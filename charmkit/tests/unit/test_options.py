@@ -348,3 +348,12 @@ def test_a_count_is_a_whole_number_within_its_limits_and_nothing_else():
     kind = options.count(2, 5, or_zero=True)
     assert kind.juju == 'int'
     assert [n for n in range(-1, 8) if kind.good(n)] == [0, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    'text', ['\u017fervice.example', '\u212aeystone', 'a.\u0131', '\u0663.example.\u0661']
+)
+def test_a_host_name_is_of_the_letters_that_dns_has(text: str):
+    """Some letters are an i, a k or an s where case does not matter: they are none of DNS."""
+    assert not validators.is_hostname(text)
+    assert validators.is_hostname('Keystone.Example')

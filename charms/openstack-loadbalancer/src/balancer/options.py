@@ -254,7 +254,7 @@ def _places(value: object, name: str) -> tuple[str, ...]:
         if not (colon and host and port.isdecimal()) or (':' in host and not inner):
             raise validation.InvalidError(f'{name} is not HOST:PORT: {validation.shown(place)}')
         validation.host(inner or host, name)
-        validation.port(int(port), name)
+        validation.port(port, name)
     return tuple(found)
 
 

@@ -581,6 +581,10 @@ WRONG = [
     ('ready-from', 'anywhere'),
     ('backend-networks', 'all'),
     ('maxconn', -1),
+    ('syslog-to', 'log.example:' + '9' * 5000),
+    ('syslog-to', 'log.example:\u0663'),
+    ('hostnames', 'public=https://cloud.example:' + '9' * 5000),
+    ('external-vips', 'public=https://1.2.3.4:' + '9' * 5000),
 ]
 
 
