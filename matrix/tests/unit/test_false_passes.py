@@ -379,6 +379,17 @@ WAYS.update({
     'a control of matrix that never comes': (
         (START, writes(lambda _: True), STRUCK, MODEL, END), 'no get of nothing was answered',
     ),
+    'an operation before the fault that was over only when it struck': (
+        (START, LOADED, planned('e1'), fault(0.52, 1.5, 10), MODEL, END), 'before any fault',
+    ),
+    'operations after the faults that nobody answers': (
+        (START, note(0.3, 'load', _LOAD), ops(0.5, 55), op(56, how=None), note(69, 'load.end', {'seconds': 55}), planned('e1'), fault(60, 61, 69), MODEL, END),
+        'no operation ran once the faults were healed',
+    ),
+    'operations after the faults of which none works': (
+        (START, note(0.3, 'load', _LOAD), ops(0.5, 67.5), op(69.2, how='fail'), op(69.4, how='fail'), note(69, 'load.end', {'seconds': 68.7}), planned('e1'), expects(ha=False), fault(60, 61, 69), MODEL, END),
+        'no operation worked once the faults were healed',
+    ),
     'two faults of one name': ((START, LOADED, planned('e1', 'e1'), fault(), MODEL, END), 'nobody can tell which was seen'),
     'an identity service that takes every token': (
         (START, tokens(invented=False), STRUCK, MODEL, END), 'a token that nobody issued was taken for valid',

@@ -91,10 +91,15 @@ def _unasked(of: trial.Trial, plans: Sequence[_Plan]) -> str:
     """Which fault nobody's operation could have met, or that nobody asked before or after; '' where somebody did."""
     if not of.strikes:
         return ''
-    if not any(one.at < of.first for one in of.done):
+    if not any(trial.ended(one) < of.first for one in of.done):
         return 'no operation ran before any fault: nobody knows whether it worked then'
-    if of.healed < of.end and not any(trial.ended(one) > of.healed for one in of.done):
-        return 'no operation ran once the faults were healed'
+    if of.healed < of.end:
+        # What was never answered has not shown that anybody is there again.
+        since = [one for one in of.done if one.ended_at is not None and one.ended_at > of.healed]
+        if not since:
+            return 'no operation ran once the faults were healed'
+        if not any(one.how == 'ok' for one in since):
+            return f'no operation worked once the faults were healed ({len(since)} tried)'
     for strike in of.strikes:
         start = strike.band.start if strike.band.landed is None else strike.band.landed
         end = of.end if strike.band.healed is None else strike.band.healed
