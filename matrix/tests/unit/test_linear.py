@@ -702,3 +702,8 @@ def test_a_list_that_is_not_there_yet_is_empty() -> None:
     models: located.Plain = {'it': {'is': 'list', 'append': 'w', 'read': 'r'}}
     of = trial_of(note(0, 'load', {**_LOAD, 'models': models}), done(1, 'r', answer=None), done(2, 'w', 'x'), done(3, 'r', answer=['x']))  # fmt: skip
     assert histories.history(of, 'it', models['it']).outcome is verdict.Outcome.PASS
+
+
+def test_who_wrote_what_a_compare_and_set_found_is_shown_with_it() -> None:
+    calls = [call(0, NEVER, W, 1), call(0.01, 1.5, C, (1, 1), True), call(2, 3, R, answer=0)]
+    assert linear.check(calls, things.register(0)).impossible == tuple(calls)

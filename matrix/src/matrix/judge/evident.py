@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import TypeAlias, cast
 
 from matrix.judge import linear
@@ -39,10 +39,23 @@ def register(first: Hashable) -> Evident:
                 last = max((w.end for w in by), default=-math.inf)
                 before = bisect.bisect_left(ends, one.start)
                 if before and latest[before - 1].start > last:
-                    return (*by, latest[before - 1], one)
+                    return _with_writers((*by, latest[before - 1], one), writers, first)
         return ()
 
     return evident
+
+
+def _with_writers(
+    some: Calls, writers: Mapping[Hashable, Calls], first: Hashable
+) -> tuple[linear.Call, ...]:
+    """The calls, and who wrote what a compare-and-set among them found: without, it alone would be impossible."""
+    found = [*some]
+    for one in found:  # It grows meanwhile.
+        sought = one.name == 'cas' and (not one.sure or bool(one.response))
+        old = cast('tuple[Hashable, Hashable]', one.asked)[0] if sought else first
+        by = writers.get(old, ()) if old != first else ()
+        found += [w for w in by if w.start <= one.end and w not in found]
+    return tuple(found)
 
 
 def _written(call: linear.Call) -> tuple[Hashable, ...]:

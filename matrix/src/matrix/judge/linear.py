@@ -22,6 +22,9 @@ MOST = 2_000_000
 _MOST_TO_SHRINK = 300_000
 """Steps that are taken to find a smaller part that is impossible."""
 
+_FEW = 40
+"""Calls that are evidently impossible, of which fewer are looked for."""
+
 _MOST_OF_ONE = 40_000
 """Of these, the steps for one part."""
 
@@ -57,7 +60,8 @@ class Model:
 
     `made` and `seen` name what a call puts there, and what its answer shows: what makes something that another sees is
     not left out of an example without it; and what was never answered and makes what nobody sees needs no search.
-    `evident` finds, without any search, a part of the calls that is impossible; nothing where it sees none.
+    `evident` finds, without any search, a part of the calls that is impossible; nothing where it sees none. `whole`: in
+    that part stands all that made what its calls saw, so that fewer of it can be looked for.
     """
 
     name: str
@@ -66,6 +70,7 @@ class Model:
     made: Callable[[Call], frozenset[Hashable]] = lambda _: frozenset()
     seen: Callable[[Call], frozenset[Hashable]] = lambda _: frozenset()
     evident: Callable[[Sequence[Call]], tuple[Call, ...]] = lambda _: ()
+    whole: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +108,9 @@ def check(calls: Iterable[Call], model: Model, *, most: int = MOST) -> Found:
     """
     ordered = sorted(calls, key=lambda one: (one.start, one.seq))
     if evident := model.evident(ordered):
-        return Found('impossible', tuple(sorted(evident, key=lambda one: (one.start, one.seq))))
+        some = sorted(evident, key=lambda one: (one.start, one.seq))
+        whole = model.whole and len(some) <= _FEW
+        return Found('impossible', _smaller(some, model) if whole else tuple(some))
     ordered = _seen(ordered, model)
     how, last, steps = _search(ordered, model, most)
     if how != 'impossible':
