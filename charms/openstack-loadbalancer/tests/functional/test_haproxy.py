@@ -195,7 +195,7 @@ def test_wrong_options_stop_neither_services_nor_drains(machine: Any) -> None:
         assert found[name]['same'], name
         assert (found[name]['relation'], found[name]['drained']) == ('ready', 'maintenance'), name
     assert 'a range that ends before it begins' in found['ours']['status'][0]
-    assert '/refused-by-the-test will not do.' in found['haproxys']['status'][0]
+    assert '420000ms will not do.' in found['haproxys']['status'][0]
     assert found['long list']['asked'] == 200, found
     assert found['empty list'] == 403
     assert found['lists'] == [1, 0], 'what no configuration refers to is removed'

@@ -77,10 +77,11 @@ def wrong_options() -> dict[str, Any]:
         for name, value in {
             'ours': {'service-options': 'identity: {check: {expect: ["500-200"]}}'},
             'nonsense': {'endpoint-types': 'private'},
-            'haproxys': {'service-options': 'identity: {check: {path: /refused-by-the-test}}'},
+            # No check: those are tried on the units first.
+            'haproxys': {'service-options': 'identity: {timeouts: {server: 7m}}'},
         }.items():
             if name == 'haproxys':
-                _teach(r, '/refused-by-the-test')
+                _teach(r, '420000ms')
             r.options = {**r.options, **value}
             r.hook()
             out[name] = {
