@@ -60,7 +60,7 @@ class Model:
 
     `made` and `seen` name what a call puts there, and what its answer shows: what makes something that another sees is
     not left out of an example without it; and what was never answered and makes what nobody sees needs no search.
-    `evident` finds, without any search, a part of the calls that is impossible; nothing where it sees none. `whole`: in
+    `evident` finds, without any search, a part of the calls that is impossible; nothing where it sees none. `complete`: in
     that part stands all that made what its calls saw, so that fewer of it can be looked for.
     """
 
@@ -70,7 +70,7 @@ class Model:
     made: Callable[[Call], frozenset[Hashable]] = lambda _: frozenset()
     seen: Callable[[Call], frozenset[Hashable]] = lambda _: frozenset()
     evident: Callable[[Sequence[Call]], tuple[Call, ...]] = lambda _: ()
-    whole: bool = False
+    complete: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,8 +109,8 @@ def check(calls: Iterable[Call], model: Model, *, most: int = MOST) -> Found:
     ordered = sorted(calls, key=lambda one: (one.start, one.seq))
     if evident := model.evident(ordered):
         some = sorted(evident, key=lambda one: (one.start, one.seq))
-        whole = model.whole and len(some) <= _FEW
-        return Found('impossible', _smaller(some, model) if whole else tuple(some))
+        complete = model.complete and len(some) <= _FEW
+        return Found('impossible', _smaller(some, model) if complete else tuple(some))
     ordered = _seen(ordered, model)
     how, last, steps = _search(ordered, model, most)
     if how != 'impossible':

@@ -42,7 +42,9 @@ def register(first: Hashable = None) -> linear.Model:
             return frozenset({_OTHER if refused else _old(call)})
         return frozenset({call.response}) if call.name == 'read' else frozenset()
 
-    return linear.Model('register', first, step, made, seen, evident.register(first), whole=True)
+    return linear.Model(
+        'register', first, step, made, seen, evident.register(first), complete=True
+    )
 
 
 def _old(call: linear.Call) -> Hashable:
