@@ -60,8 +60,8 @@ class Model:
 
     `made` and `seen` name what a call puts there, and what its answer shows: what makes something that another sees is
     not left out of an example without it; and what was never answered and makes what nobody sees needs no search.
-    `evident` finds, without any search, a part of the calls that is impossible; nothing where it sees none. `complete`: in
-    that part stands all that made what its calls saw, so that fewer of it can be looked for.
+    `evident` finds, without any search, a part of the calls that is impossible; nothing where it sees none.
+    `complete`: in that part stands all that made what its calls saw, so that fewer of it can be looked for.
     """
 
     name: str
