@@ -12,6 +12,7 @@ import dataclasses
 import json
 import pathlib
 import sqlite3
+import stat
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -84,6 +85,28 @@ def _collections() -> dict[str, tuple[type, type]]:
 COLLECTIONS = _collections()
 
 
+_NOT_WRITTEN = ('FULL', 'READONLY', 'READONLY_DIRECTORY', 'CANTOPEN', 'IOERR_WRITE')
+"""What SQLite says of the disk, and not of what is in the file."""
+
+
+def _own_file(path: pathlib.Path) -> None:
+    """See that *path* is a file, or not there: another's file behind a link would get our mode and content.
+
+    Raises:
+        Unusable: it is something else.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        kind = 'a link' if stat.S_ISLNK(mode) else 'a folder' if stat.S_ISDIR(mode) else 'no file'
+        raise Unusable(
+            f'{path} is {kind}, and the store of the models is a file: move it away, and put the file back '
+            'or restore a backup (`jujulet restore FILE`)'
+        )
+
+
 class Store:
     """The open file. Used by one thread of one process."""
 
@@ -93,7 +116,9 @@ class Store:
         Raises:
             NewerStore: a newer version wrote it.
             Damaged: SQLite finds it is not whole.
+            Unusable: it is no file of its own, as a link is not, or it cannot be written.
         """
+        _own_file(path)
         self._path = path
         self._logged: dict[str, int] = {}
         """Bytes of each model's log, as far as they were counted."""
@@ -102,6 +127,10 @@ class Store:
             self._open(path)
         except sqlite3.DatabaseError as error:
             self._db.close()
+            if getattr(error, 'sqlite_errorname', '').partition('_')[2] in _NOT_WRITTEN:
+                raise Unusable(
+                    f'{path} cannot be written ({error}): see to the disk, what it has is kept'
+                ) from None
             raise Damaged(f'{path} is damaged ({error})') from None
 
     def _open(self, path: pathlib.Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import sqlite3
 
 import pytest
 
@@ -156,3 +157,36 @@ def test_a_backup_named_in_the_refusal_is_one_that_is_whole(tmp_path: pathlib.Pa
     state_folders.StateFolders(tmp_path).keep_spec(spec('0'))
     found = strangers.find(tmp_path, ())
     assert f'`jujulet restore {kept}`' in str(strangers.refuse(tmp_path, found))
+
+
+@pytest.mark.parametrize('kind', ['a link', 'a folder', 'no file'])
+def test_a_store_that_is_no_file_of_its_own_is_refused_and_nothing_behind_it_is_touched(
+    tmp_path: pathlib.Path, kind: str
+):
+    path, other = tmp_path / 'jujulet.db', tmp_path / 'other'
+    other.write_text('of somebody else')
+    other.chmod(0o644)
+    if kind == 'a link':
+        path.symlink_to(other)
+    elif kind == 'a folder':
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    with pytest.raises(store.Unusable, match=f'is {kind}, .*jujulet restore'):
+        store.Store(path)
+    assert other.stat().st_mode & 0o777 == 0o644
+    assert other.read_text() == 'of somebody else'
+
+
+def test_a_disk_that_is_full_is_not_a_store_that_is_damaged(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(_: store.Store, __: pathlib.Path) -> None:
+        error = sqlite3.OperationalError('database or disk is full')
+        error.sqlite_errorname = 'SQLITE_FULL'
+        raise error
+
+    monkeypatch.setattr(store.Store, '_open', full)
+    with pytest.raises(store.Unusable, match=r'cannot be written .*full') as refused:
+        store.Store(tmp_path / 'jujulet.db')
+    assert not isinstance(refused.value, store.Damaged)
