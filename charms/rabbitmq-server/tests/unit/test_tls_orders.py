@@ -203,7 +203,6 @@ EVENTS = st.one_of(
 )
 
 
-@pytest.mark.timeout(600)
 @settings(max_examples=25, deadline=None)
 @given(st.lists(EVENTS, max_size=25))
 def test_no_client_is_locked_out_whatever_comes_when(events: list[Event]):
