@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cloud as cloud_
@@ -143,10 +143,24 @@ def _spaces(model: str, bundle: pathlib.Path) -> None:
             if word.startswith('spaces='):
                 wanted |= {s for s in word.removeprefix('spaces=').split(',') if s[:1] != '^'}
     spaces: list[dict[str, Any]] = _yaml('spaces', '--model', model)['spaces']
-    there = {str(space['name']) for space in spaces}
-    for name in sorted(wanted - there):
+    there = {str(space['name']): [*map(str, space['subnets'])] for space in spaces}
+    if other := changed(there, {n: c for n, c in subnets.items() if n in wanted}):
+        raise RuntimeError(
+            f'{other[0]}, as bundles/spaces.yaml now says: `make down` first, which removes the networks, '
+            'or have bundles/spaces.yaml as it was'
+        )
+    for name in sorted(wanted - set(there)):
         subnet = [subnets[name]] if name in subnets else []
         _juju('add-space', '--model', model, name, *subnet)
+
+
+def changed(there: Mapping[str, Sequence[str]], wanted: Mapping[str, str]) -> list[str]:
+    """A sentence for each space that is *there* (with its subnets) without the subnet that is *wanted* of it."""
+    return [
+        f'the space {name} has {" and ".join(there[name]) or "no subnet"}, not {cidr}'
+        for name, cidr in sorted(wanted.items())
+        if name in there and cidr not in there[name]
+    ]
 
 
 def _try_again(model: str) -> None:

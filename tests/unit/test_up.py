@@ -56,3 +56,11 @@ def test_a_lone_unit_is_not_proposed_for_a_pause():
 def test_every_bundle_is_on_a_page(bundle: pathlib.Path):
     name = f'bundles/{bundle.name}'
     assert [p for p in pages.PAGES if name in p.read_text()], f'no page speaks of {name}'
+
+
+def test_a_subnet_that_was_changed_after_the_networks_were_made_is_not_passed_over():
+    wanted = {'dmz': '10.190.10.0/24', 'api': '10.180.40.0/24', 'data': '10.180.50.0/24'}
+    there = {'dmz': ['10.180.10.0/24'], 'api': ['10.180.40.0/24', 'fd00::/64'], 'alpha': []}
+    assert up.changed(there, wanted) == ['the space dmz has 10.180.10.0/24, not 10.190.10.0/24']
+    assert up.changed({'dmz': []}, wanted) == ['the space dmz has no subnet, not 10.190.10.0/24']
+    assert not up.changed({}, wanted)
