@@ -23,6 +23,8 @@ LARGEST = 64 * 1024 * 1024
 """Bytes of a file that are looked through."""
 KEPT = ('/etc', '/var/lib', '/root', '/usr/local/etc')
 """Where services keep what only they may read."""
+LARGEST_CONFIGURATION = 1024 * 1024
+"""Bytes of a file in which secrets are kept."""
 NOT_FILES = frozenset({'/proc', '/sys', '/dev'})
 PROGRAMS = frozenset({'/usr/share', '/usr/lib', '/usr/bin', '/usr/include', '/boot'})
 """What packages bring: nothing of a deployment is written there, and it is most of a machine."""
@@ -56,11 +58,11 @@ def files(tops: Iterable[str], without: frozenset[str] = frozenset()) -> Iterato
                         yield path
 
 
-def read(path: str) -> bytes:
-    """At most :data:`LARGEST` bytes; none of what cannot be read."""
+def read(path: str, most: int = LARGEST) -> bytes:
+    """At most so many bytes; none of what cannot be read, or has gone meanwhile."""
     try:
         with open(path, 'rb') as file:
-            return file.read(LARGEST)
+            return file.read(most)
     except OSError:
         return b''
 
@@ -78,8 +80,8 @@ def gather() -> list[str]:
     """The secrets that services of this machine keep in files that not everybody may read."""
     found: set[bytes] = set()
     for path in files(KEPT):
-        if os.path.getsize(path) < 1024 * 1024 and not others_can_read(path):
-            found |= secrets_in(read(path))
+        if not others_can_read(path):
+            found |= secrets_in(read(path, LARGEST_CONFIGURATION))
     return sorted(f.decode(errors='surrogateescape') for f in found)
 
 

@@ -148,3 +148,15 @@ def test_relation_data_may_hold_passwords_where_the_interface_has_them_and_nowhe
     taken = {key for key in each if secret_search.BY_INTERFACE.fullmatch(key)}
     assert taken == {'password', 'nova_password'}
     assert not secret_search.BY_INTERFACE.fullmatch('password_hint')
+
+
+def test_a_file_that_goes_meanwhile_is_no_finding_and_no_end(
+    top: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    write(top / 'kept.conf', 0o640)
+
+    def with_one_gone(*_: object) -> list[str]:
+        return [str(top / 'gone.MYI'), str(top / 'kept.conf')]
+
+    monkeypatch.setattr(secret_search_machine, 'files', with_one_gone)
+    assert secret_search_machine.gather() == [PASSWORD]
