@@ -72,7 +72,7 @@ class LocalMachine:
         named = (s for s in desired.services if not s.part_of)
         return host.Observed(
             packages=self._versions(desired.packages, remembered.get('packages', {})),
-            paths=dict(files.stamps(desired.paths())),
+            paths=dict(files.stamps((*desired.paths(), *files.purged(desired.directories)))),
             commands=remembered.get('commands', {}),
             active=active,
             masked=frozenset(s.name for s in named if _kept_from_starting(s)),

@@ -32,6 +32,17 @@ def stamps(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield path, _stamp(pathlib.Path(path))
 
 
+def purged(directories: Iterable[host.Directory]) -> Iterator[str]:
+    """The paths of files and links that *directories* are to be purged of, unless somebody wants them."""
+    for d in directories:
+        if not d.purge:
+            continue
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            for path in pathlib.Path(d.path).iterdir():
+                if d.purges(str(path)) and (path.is_symlink() or not path.is_dir()):
+                    yield str(path)
+
+
 def _stamp(path: pathlib.Path) -> str:
     seen = path.lstat()
     if stat.S_ISLNK(seen.st_mode):

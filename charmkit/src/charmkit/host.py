@@ -145,7 +145,7 @@ class Observed:
     packages: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Version of each package that is wholly installed."""
     paths: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
-    """Stamp of each path that exists."""
+    """Stamp of each path that exists; of what a directory is to be purged of, too."""
     commands: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Key with which each command last succeeded."""
     active: frozenset[str] = frozenset()
@@ -268,6 +268,11 @@ def _path_steps(desired: Host, observed: Observed) -> Iterator[Step]:
     for thing in desired.absent:
         if (coming or thing.path in observed.paths) and thing.path not in held:
             yield Step('remove', thing.path)
+    unwanted = observed.paths.keys() - set(desired.paths())
+    # As numbers go: of files of which the highest is in force, no other is for a moment.
+    for path in sorted(unwanted, key=lambda path: (len(path), path)):
+        if any(d.purges(path) for d in desired.directories):
+            yield Step('remove', path)
 
 
 def _held(desired: Host, observed: Observed) -> frozenset[str]:

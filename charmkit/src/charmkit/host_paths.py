@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 
 
 def digest(text: str | bytes) -> str:
@@ -45,7 +46,7 @@ class File:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Directory:
-    """A directory that must exist; what is in it is left alone."""
+    """A directory that must exist; what is in it is left alone, but for *purge*."""
 
     path: str
     owner: str = 'root'
@@ -53,11 +54,19 @@ class Directory:
     mode: int = 0o755
     kept: bool = False
     """One that is there, such as a package's own, keeps its owner and mode."""
+    purge: str = ''
+    """A regular expression: files and links in it whose whole name matches, and that nobody wants, are removed, whoever
+    left them there: a hook that died, or whose outcome nobody kept. '' removes none."""
 
     @property
     def stamp(self) -> str:
         """Owner, group and mode in one comparable value."""
         return f'directory {self.owner}:{self.group} {self.mode:04o}'
+
+    def purges(self, path: str) -> bool:
+        """Whether *path* is directly in it, and to be removed unless somebody wants it."""
+        folder, _, name = path.rpartition('/')
+        return bool(self.purge) and folder == self.path and bool(re.fullmatch(self.purge, name))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -62,6 +62,24 @@ def test_a_directory_that_may_stay_keeps_its_mode(tmp_path: pathlib.Path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason='only root gives files away')
+def test_what_a_directory_is_to_be_purged_of_is_seen_and_goes(tmp_path: pathlib.Path):
+    folder = tmp_path / 'd'
+    mine: dict[str, Any] = {'owner': ME, 'group': MINE}
+    directory = host.Directory(path=str(folder), purge=r'\d+', **mine)
+    want = host.Host(directories=(directory,), files=(wanted(folder / '1'),))
+    machine = apply.LocalMachine('purging', tmp_path / 'memory')
+    assert {*machine.observe(want).paths} == set(), 'it is not there yet'
+    (folder / '4').mkdir(parents=True)
+    for name in ('1', '2', 'other'):
+        (folder / name).write_text('x')
+    (folder / '3').symlink_to(tmp_path)
+    for step in host.plan(want, machine.observe(want)):
+        assert machine.carry_out(step, want) == ''
+    assert {p.name for p in folder.iterdir()} == {'1', '4', 'other'}
+    assert tmp_path.exists()
+    assert host.plan(want, machine.observe(want)) == ()
+
+
 @pytest.mark.parametrize('whose', [{'owner': 'no-such-one'}, {'group': 'no-such-one'}])
 def test_an_account_that_is_not_there_is_told_and_leaves_the_old_file(
     tmp_path: pathlib.Path, whose: dict[str, str]

@@ -240,6 +240,20 @@ def test_it_is_read_though_nothing_is_started_and_after_a_hook_that_died_before_
     assert [str(s) for s in host.plan(want, stale)] == ['daemon-reload systemd']
 
 
+def test_a_directory_is_purged_of_what_nobody_wants_and_of_nothing_else():
+    want = host.Host(
+        directories=(host.Directory(path='/d', purge=r'\d+'), host.Directory(path='/e')),
+        files=(host.File(path='/d/1', content='x'),),
+        links=(host.Link(path='/d/2', target='1'),),
+    )
+    there = ('/d/1', '/d/2', '/d/9', '/d/10', '/d/5a', '/d/e/6', '/e/7', '/8')
+    seen = host.Observed(paths=dict.fromkeys(there, 'some'))
+    steps = [str(s) for s in host.plan(want, seen)]
+    assert [s for s in steps if s.startswith('remove')] == ['remove /d/9', 'remove /d/10']
+    assert steps.index('write /d/1') < steps.index('remove /d/9')
+    assert host.plan(want, applied(want, seen)) == ()
+
+
 def test_what_a_package_brings_and_must_not_be_there_goes_in_the_same_pass():
     """It is not there yet when the pass is planned."""
     want = host.Host(packages=frozenset({'p'}), absent=(host.Absent(path='/etc/p/default'),))

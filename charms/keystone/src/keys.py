@@ -20,8 +20,8 @@ from charmkit.relations import wire
 
 USER = 'keystone'
 STAGED = 0
-_FORGOTTEN = 32
-"""How far below the oldest key files are looked for: a unit may have missed some rotations."""
+_KEY_FILE = r'\s*[+-]?[\d_]+\s*'
+"""What keystone may take for a number, by which a file is a key to it: Python's ``int`` does."""
 _DAY_S = 86_400
 _ALLOWED_LATE_S = 172_800
 """Keystone's allow_expired_window: how long a service may go on using an expired token."""
@@ -131,16 +131,17 @@ def load(text: str) -> Ring | None:
 
 
 def on_disk(kind: Kind, ring: Ring) -> host.Host:
-    """The files of *ring*. The new primary comes first: until it is there the old one serves."""
+    """The files of *ring*, and no other keys. The new primary comes first: until it is there the old one serves.
+
+    Others are forgotten ones; or above it, where each would encrypt, those of a ring that Juju never kept: its hook
+    died, or its action failed.
+    """
     numbers = sorted(ring.keys, reverse=True)
-    oldest = min(ring.keys.keys() - {STAGED})
-    # Below: forgotten. Above: by a hook that rotated, and died before Juju heard of it.
-    between = {*range(oldest, ring.primary)} - ring.keys.keys()
-    gone = [
-        *range(max(1, oldest - _FORGOTTEN), oldest), *sorted(between), ring.primary + 1, ring.primary + 2,
-    ]  # fmt: skip
+    folder = host.Directory(
+        path=kind.repository, owner=USER, group=USER, mode=0o700, purge=_KEY_FILE
+    )
     return host.Host(
-        directories=(host.Directory(path=kind.repository, owner=USER, group=USER, mode=0o700),),
+        directories=(folder,),
         files=tuple(
             host.File(
                 path=f'{kind.repository}/{number}',
@@ -151,7 +152,6 @@ def on_disk(kind: Kind, ring: Ring) -> host.Host:
             )
             for number in numbers
         ),
-        absent=tuple(host.Absent(path=f'{kind.repository}/{number}') for number in gone),
     )
 
 

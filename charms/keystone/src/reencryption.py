@@ -4,6 +4,9 @@
 that are about to be forgotten. A database that was restored from another keystone's backup has such: one of them, and
 keystone answers each list of credentials with 500, and cannot delete it either. With ``--remove`` those go.
 
+Its first argument is the digest of the ring of keys that all units share. With other key files on the disk it does
+nothing: what it encrypted with a key of this unit alone would be lost, and what it could not decrypt need not be.
+
 Source: keystone's documentation of credential encryption; ``key_hash`` is the SHA-1 of the key as it stands in its
 file.
 """
@@ -12,10 +15,12 @@ file.
 # It runs on the unit's own Python, with what keystone's package brings.
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import pathlib
 import sys
+from collections.abc import Mapping
 
 import sqlalchemy
 from cryptography import fernet
@@ -33,25 +38,48 @@ _REPLACE = sqlalchemy.text(
 _REMOVE = sqlalchemy.text('DELETE FROM credential WHERE id = :id')
 
 
-def ring() -> list[bytes]:
-    """The keys, the one that encrypts first."""
-    numbers = sorted(
-        (int(p.name) for p in REPOSITORY.iterdir() if p.name.isdecimal()), reverse=True
-    )
-    return [(REPOSITORY / str(number)).read_bytes().strip() for number in numbers]
+def ring() -> dict[int, str]:
+    """The keys by their numbers, as keystone finds them.
+
+    Raises:
+        OSError: when they cannot be read.
+    """
+    found: dict[int, str] = {}
+    for path in REPOSITORY.iterdir():
+        with contextlib.suppress(ValueError):  # No key, but for its name.
+            number = int(path.name)
+            if path.is_file():
+                found[number] = path.read_text(errors='replace')
+    return found
+
+
+def digest(ring: Mapping[int, str]) -> str:
+    """Stands for *ring* as the charm has it."""
+    text = json.dumps({str(number): key for number, key in ring.items()}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def main() -> int:
     """Do it, by the database that keystone.conf names; print how many are what now."""
+    try:
+        there = ring()
+    except OSError as e:
+        print(f'the keys in {REPOSITORY} cannot be read: {e.strerror}')
+        return 1
+    if digest(there) not in sys.argv[1:2]:
+        print(
+            f'the keys in {REPOSITORY} are not those that all units share: the next hook puts those there'
+        )
+        return 1
     conf = cfg.ConfigOpts()
     options.set_defaults(conf)
     conf([], project='keystone')
-    keys = ring()
+    keys = [key.encode() for _, key in sorted(there.items(), reverse=True)]
     every = fernet.MultiFernet([fernet.Fernet(key) for key in keys])
     newest = hashlib.sha1(keys[0], usedforsecurity=False).hexdigest()
     engine = sqlalchemy.create_engine(conf.database.connection)
     anew, unreadable = 0, []
-    remove = '--remove' in sys.argv[1:]
+    remove = '--remove' in sys.argv[2:]
     with engine.begin() as db:
         for identity, blob, key_hash in db.execute(_EVERY).fetchall():
             try:

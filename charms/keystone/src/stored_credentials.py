@@ -43,12 +43,14 @@ class Reencrypt:
     """Encrypt all credentials with the newest of the keys that *key* stands for; *remove* those that none decrypts."""
 
     key: str
+    ring: str
+    """The digest of those keys: with others on its disk a unit encrypts nothing anew, and removes nothing."""
     remove: bool = False
     name: str = 'credentials'
 
     def carry_out(self, machine: Machine) -> Reencrypted:
         """Run the program as keystone's user, which can read its keys and its configuration."""
-        argv = ('python3', PROGRAM, *(('--remove',) if self.remove else ()))
+        argv = ('python3', PROGRAM, self.ring, *(('--remove',) if self.remove else ()))
         ended = machine.program(*argv, user=keys.USER, timeout_s=_TIMEOUT_S)
         lines = [line for line in ended.output.splitlines() if line.strip()] or ['']
         if ended.status:
@@ -63,7 +65,11 @@ class Reencrypt:
 
 def task(why: charmkit.Why, inputs: charmkit.Inputs, ring: keys.Ring, database: str) -> Reencrypt:
     """The leader's work on credentials; *database* stands for the data that they are in."""
-    return Reencrypt(key=f'{ring.digest} {database}', remove=action(why, REMOVE) is not None)
+    return Reencrypt(
+        key=f'{ring.digest} {database}',
+        ring=ring.digest,
+        remove=action(why, REMOVE) is not None,
+    )
 
 
 def is_due(wanted: Reencrypt, peers: charmkit.relations.Databag) -> bool:

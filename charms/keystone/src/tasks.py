@@ -88,7 +88,9 @@ class Catalogue:
         try:
             client = _client(self, machine)
             seen, refused = _settle(client, self, done)
-            found: dict[str, Login] = {a.name: _try(client, seen, a, done) for a in self.logins}
+            found: dict[str, Login] = {
+                a.name: _try(client, self, seen, a, done) for a in self.logins
+            }
             conflicts = plan.conflicts(self.want, seen)
             return Outcome(
                 seen=seen, done=tuple(done), conflicts=conflicts, logins=found, refused=refused
@@ -147,10 +149,14 @@ def _carry_out(client: rest.Client, step: catalogue.Step, done: list[str]) -> No
 
 
 def _try(
-    client: rest.Client, seen: catalogue.Observed, account: Account, done: list[str]
+    client: rest.Client,
+    task: Catalogue,
+    seen: catalogue.Observed,
+    account: Account,
+    done: list[str],
 ) -> Login:
     """Log in as *account*; give it its password again when it has another."""
-    if _accepted(client, account):
+    if _accepted(client, task, account):
         return 'good'
     services = tuple(u for u in seen.users if catalogue.ours(u))
     known = services if account.domain == catalogue.DOMAIN else seen.admins
@@ -158,20 +164,32 @@ def _try(
     if not (account.mend and user):
         return 'refused'
     _carry_out(client, accounts.set_password(account.name, user, account.password), done)
-    good = rest.accepts(client.machine, client.url, account.name, account.domain, account.password)
-    return 'mended' if good else 'refused'
+    return 'mended' if _login(client, account) else 'refused'
 
 
-def _accepted(client: rest.Client, account: Account) -> bool:
+def _accepted(client: rest.Client, task: Catalogue, account: Account) -> bool:
+    """Whether keystone lets *account* in; one whose hash it cannot read, since somebody has written it, is not.
+
+    Such a login is 500, as all are while something else is wrong that passes. A password that is set ends the tokens
+    of its account: it is not until keystone has let another account in, and this one is 500 again after that.
+    """
     try:
-        return rest.accepts(
-            client.machine, client.url, account.name, account.domain, account.password
-        )
+        return _login(client, account)
     except rest.KeystoneError as e:
-        # All else it has answered: what it cannot read is the hash of this password, which somebody has written.
+        if e.status != http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
+    client.machine.sleep(1)
+    _login(client, Account(catalogue.CHARM, catalogue.ADMIN_DOMAIN, task.password))
+    try:
+        return _login(client, account)
+    except rest.KeystoneError as e:
         if e.status != http.HTTPStatus.INTERNAL_SERVER_ERROR:
             raise
         return False
+
+
+def _login(client: rest.Client, account: Account) -> bool:
+    return rest.accepts(client.machine, client.url, account.name, account.domain, account.password)
 
 
 def _client(task: Catalogue, machine: Machine) -> rest.Client:

@@ -540,18 +540,28 @@ def test_a_rotation_waits_for_a_unit_that_lacks_the_last_keys(ctx: testing.Conte
     assert 'due' not in done.get_relations('peers')[0].local_app_data
 
 
-REENCRYPT = ('python3', stored_credentials.PROGRAM)
+def reencryptions(machine: Machine) -> list[str]:
+    """Of what ring, by its digest, each was."""
+    program = ('python3', stored_credentials.PROGRAM)
+    return [argv[2] for argv in machine.programs if argv[:2] == program]
+
+
+def credential_keys(out: testing.State) -> keys.Ring:
+    (kept,) = [s for s in out.secrets if s.label == keys.CREDENTIAL.label]
+    found = keys.load((kept.latest_content or {})['ring'])
+    assert found
+    return found
 
 
 def test_credentials_are_encrypted_anew_after_their_keys_were_rotated(
     ctx: testing.Context[Any], machine: Machine
 ):
     first = ctx.run(ctx.on.update_status(), state(DB))
-    assert REENCRYPT not in machine.programs  # A database that is new has none.
+    assert not reencryptions(machine)  # A database that is new has none.
     out = ctx.run(ctx.on.action('rotate-keys', params={'kind': 'credential'}), first)
-    assert machine.programs.count(REENCRYPT) == 1
+    assert reencryptions(machine) == [credential_keys(out).digest]
     ctx.run(ctx.on.update_status(), out)
-    assert machine.programs.count(REENCRYPT) == 1
+    assert len(reencryptions(machine)) == 1
 
 
 def test_keys_are_not_rotated_on_until_credentials_are_in_the_newest(
@@ -571,7 +581,7 @@ def test_keys_are_not_rotated_on_until_credentials_are_in_the_newest(
     assert rings[0]['credential-keys'] == rings[1]['credential-keys']
     server.reencrypts = True
     ctx.run(ctx.on.update_status(), twice)
-    assert machine.programs.count(REENCRYPT) == 3
+    assert reencryptions(machine) == [credential_keys(once).digest] * 3
 
 
 def restored(first: testing.State, **more: Any) -> testing.State:
@@ -618,6 +628,28 @@ def test_credentials_of_another_keystone_are_read_with_its_keys(
     assert f'{at}/1' not in {f.path for f in machine.desired.files}
     (kept,) = [s for s in out.secrets if s.label == 'credential-keys']
     assert keys.load((kept.latest_content or {})['ring']) == keys.adopt(ring(), ring('o'))
+
+
+def test_keys_of_an_adoption_that_failed_go_again(
+    ctx: testing.Context[Any], server: FakeKeystone, machine: Machine
+):
+    """Nothing of it is kept. The highest of their files would encrypt, on this unit alone."""
+    first = ctx.run(ctx.on.update_status(), state(DB))
+    longer = keys.rotate(ring('o'), 'p' * 64, 3)
+    theirs = testing.Secret({'ring': keys.dump(longer)})
+    given = restored(first, secrets={*first.secrets, theirs})
+    server.reencrypts = False
+    with pytest.raises(testing.ActionFailed, match='the table is locked'):
+        ctx.run(ctx.on.action('adopt-credential-keys', params={'secret': theirs.id}), given)
+    at = keys.CREDENTIAL.repository
+    assert (
+        max(int(p.rpartition('/')[2]) for p in machine.seen.paths if p.startswith(f'{at}/')) == 5
+    )
+    server.reencrypts = True
+    out = ctx.run(ctx.on.update_status(), given)
+    assert {p for p in machine.seen.paths if p.startswith(f'{at}/')} == {f'{at}/0', f'{at}/1'}
+    assert credential_keys(out) == ring()
+    assert reencryptions(machine)[-1] == ring().digest
 
 
 @pytest.mark.parametrize(

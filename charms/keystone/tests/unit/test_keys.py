@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 
 import keys
 import pytest
+from charmkit import host, testing
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
@@ -131,11 +133,31 @@ def test_a_unit_that_missed_rotations_ends_with_the_ring_and_no_more(missed: int
         rings.append(keys.rotate(rings[-1], f'{n:064d}', 5))
     now = rings[-1]
     disk = {f'{keys.FERNET.repository}/{n}' for n in rings[max(0, len(rings) - 1 - missed)].keys}
-    wanted = keys.on_disk(keys.FERNET, now)
-    disk |= {f.path for f in wanted.files}
-    disk -= {a.path for a in wanted.absent}
-    if missed <= 30:
-        assert disk == {f.path for f in wanted.files}
+    assert left(keys.FERNET, now, disk) == {f.path for f in keys.on_disk(keys.FERNET, now).files}
+
+
+def left(kind: keys.Kind, ring: keys.Ring, there: Iterable[str]) -> set[str]:
+    """The files in the repository once *ring* is on a disk that had *there*."""
+    wanted = keys.on_disk(kind, ring)
+    seen = host.Observed(paths=dict.fromkeys(there, 'some'))
+    for step in host.plan(wanted, seen):
+        seen = testing.after(step, wanted, seen)
+    return {p for p in seen.paths if p != kind.repository}
+
+
+@pytest.mark.parametrize('kind', keys.KINDS)
+@pytest.mark.parametrize('name', ['3', '9', '4000', '09', '-1', '+7', ' 8', '1_0', '\u0667'])
+def test_no_key_stays_that_is_not_of_the_ring(kind: keys.Kind, name: str):
+    """Whatever keystone takes for one: the highest encrypts."""
+    assert int(name) not in keys.make(RANDOM).keys
+    wanted = {f'{kind.repository}/{n}' for n in (0, 1)}
+    assert left(kind, keys.make(RANDOM), [f'{kind.repository}/{name}']) == wanted
+
+
+@pytest.mark.parametrize('name', ['.1.new', '1.bak', 'README', 'old/7'])
+def test_what_is_no_key_stays(name: str):
+    other = f'{keys.FERNET.repository}/{name}'
+    assert other in left(keys.FERNET, keys.make(RANDOM), [other, '/etc/keystone/7'])
 
 
 def test_keys_of_another_keystone_decrypt_and_the_own_one_goes_on_encrypting():
@@ -146,10 +168,13 @@ def test_keys_of_another_keystone_decrypt_and_the_own_one_goes_on_encrypting():
     assert both.keys[both.primary] == mine.keys[mine.primary]
     assert both.keys[keys.STAGED] == mine.keys[keys.STAGED]
     assert keys.adopt(both, theirs) == both
-    disk = keys.on_disk(keys.CREDENTIAL, both)
-    there, gone = {f.path for f in disk.files}, {a.path for a in disk.absent}
-    assert not there & gone
-    assert f'{keys.CREDENTIAL.repository}/{mine.primary}' in gone
+    at = keys.CREDENTIAL.repository
+    assert left(keys.CREDENTIAL, both, (f'{at}/{n}' for n in mine.keys)) == {
+        f'{at}/{n}' for n in both.keys
+    }
+    assert left(keys.CREDENTIAL, mine, (f'{at}/{n}' for n in both.keys)) == {
+        f'{at}/{n}' for n in mine.keys
+    }
 
 
 @pytest.mark.parametrize('text', ['', 'short', 'a' * 43, 'a' * 44, 'ä' * 44, '=' * 44])

@@ -114,6 +114,36 @@ def test_a_hash_that_keystone_cannot_read_is_replaced():
     assert ': 500 ' in outcome.failure, 'what is no better after it is told'
 
 
+class Troubled(FakeKeystone):
+    """A keystone whose next logins are 500: its database, say, is not there for a moment."""
+
+    logins = 0
+
+    def http(self, request: HttpRequest) -> HttpResponse:
+        if request.method == 'POST' and request.url.endswith('?nocatalog') and self.logins:
+            self.logins -= 1
+            return HttpResponse(500, body='{"error": {"message": "no database"}}')
+        return super().http(request)
+
+
+def test_trouble_that_passes_sets_no_password():
+    """It would end the tokens of the service."""
+    want = catalogue.Desired(
+        accounts=frozenset({catalogue.Account('glance', 'right', frozenset({'service'}))})
+    )
+    server = Troubled()
+    run(server, account('glance', 'right'), want=want)
+    for lasts in range(1, 6):
+        server.logins = lasts
+        server.asked.clear()
+        outcome = run(server, account('glance', 'right'), want=want)
+        assert 'PATCH' not in {method for method, _ in server.asked}
+        if lasts == 1:
+            assert (outcome.failure, outcome.logins) == ('', {'glance': 'good'})
+        else:
+            assert outcome.failure == 'POST /auth/tokens: 500 no database'
+
+
 def test_nothing_is_tried_that_nobody_asks_for():
     server = FakeKeystone()
     run(server)
