@@ -406,6 +406,101 @@ WAYS.update({
 })  # fmt: skip
 
 
+def again(kind: str = 'freeze', name: str = 'e1') -> Line:
+    """The plan of a second chaos, which names its fault as the first does."""
+    events: list[located.Plain] = [{'id': name, 'fault': kind, 'targets': ['api/1']}]
+    return note(30, 'plan', {'format': 'v2', 'seed': 1, 'bundle': '', 'events': events})
+
+
+def second(kind: str = 'freeze', *, landed: float | None = 32, healed: float | None = 40) -> Line:
+    """Its fault."""
+    return fault(31, landed, healed, kind=kind, targets=('api/1',))
+
+
+def flags(keys: int, *, read: bool = True) -> Line:
+    """Each key is set to `on`, as often as 120 writes of so many keys come to, and read (or another is)."""
+    found: Line = []
+    for n in range(120):
+        key = f'k{n % keys}'
+        found += op(1 + n / 2, 'c', value={'key': key, 'value': 'on'}, answer=True)
+        asked: located.Plain = {'key': key if read else 'another'}
+        found += op(1.2 + n / 2, 'r', value=asked, answer='on' if read else None)
+    return found
+
+
+def constants() -> Line:
+    """Two keys, of which each is always set to the same."""
+    found: Line = []
+    for n in range(60):
+        key = f'k{n % 2}'
+        found += op(1 + n, 'c', value={'key': key, 'value': n % 2}, answer=True)
+        found += op(1.5 + n, 'r', value={'key': key}, answer=n % 2)
+    return found
+
+
+def resets(swapped: bool) -> Line:
+    """A register that is reset to 0 and swapped for another number, again and again; or the swap is refused."""
+    found: Line = []
+    for n in range(1, 60):
+        found += op(n, 'c', value={'value': 0}, answer=True)
+        found += op(n + 0.3, 's', value={'old': 0 if swapped else -1, 'new': n}, answer=swapped)
+        found += op(n + 0.6, 'r', answer=n if swapped else 0)
+    return found
+
+
+def read_back_alone(before: int = 0) -> Line:
+    """Writes that are read only when they are read back, and so many reads before; of nothing, none asks."""
+    said: dict[str, located.Plain] = {'weights': [1, 0.001, 0.0001], 'kinds': ['put', 'get', 'get of nothing'], 'nothing': [['get', 'get of nothing']]}  # fmt: skip
+    found = note(0.3, 'load', {**_PAIR, **said})
+    for n in range(240):
+        found += op(0.5 + n / 4, 'put', value=f'k{n}', answer=f'k{n}')
+        found += op(62 + n / 100, 'get', value=f'k{n}', took=0.01, answer=True)
+        if n < before:
+            found += op(0.7 + n / 4, 'get', value=f'k{n}', answer=True)
+    return [*found, *note(61, 'phase', 'readback'), *END_OF_LOAD]
+
+
+_FLAGS = history('register', write='c', read='r')
+_SWAPS = history('register', write='c', cas='s', read='r')
+HONEST.update({
+    'chaos that runs twice': (START, LOADED, STRUCK, again(), second(), MODEL, END),
+    'chaos of two kinds': (START, LOADED, STRUCK, again('kill'), second('kill'), MODEL, END),
+    'chaos of two kinds, whose names are told apart': (
+        START, LOADED, STRUCK, again('kill', '2-e1'), fault(31, 32, 40, id='2-e1', kind='kill'), MODEL, END,
+    ),
+    'a register that is reset and swapped': (START, _SWAPS, LOADED, resets(swapped=True), STRUCK, MODEL, END),
+    'a flag for each key': (START, _FLAGS, LOADED, flags(120), STRUCK, MODEL, END),
+    'a rare read, of which nearly all read back': (START, read_back_alone(before=3), STRUCK, MODEL, END),
+})  # fmt: skip
+WAYS.update({
+    'a second chaos that never strikes': ((START, LOADED, STRUCK, again(), MODEL, END), 'was seen to land 1 of 2 times'),
+    'a second chaos that never lands': (
+        (START, LOADED, STRUCK, again(), second(landed=None), MODEL, END), 'was seen to land 1 of 2 times',
+    ),
+    'a second chaos that never heals': (
+        (START, LOADED, STRUCK, again(), second(healed=None), MODEL, END), 'was seen to heal 1 of 2 times',
+    ),
+    'a second chaos of another kind': (
+        (START, LOADED, STRUCK, again('kill'), second(), MODEL, END), 'e1 is of 2 plans: kill was seen to land 0 of 1 times',
+    ),
+    'a register that is reset, and never swapped': (
+        (START, _SWAPS, LOADED, resets(swapped=False), STRUCK, MODEL, END), 'nothing tells one from another',
+    ),
+    'a flag for each of few keys, set again and again': (
+        (START, _FLAGS, LOADED, flags(10), STRUCK, MODEL, END), 'nothing tells one from another',
+    ),
+    'two keys, of which each is always set to the same': (
+        (START, _FLAGS, LOADED, constants(), STRUCK, MODEL, END), 'all writes of each key of it wrote the same',
+    ),
+    'a flag for each key, and one key read that nobody sets': (
+        (START, _FLAGS, LOADED, flags(120, read=False), STRUCK, MODEL, END), 'after it had been written',
+    ),
+    'reads enough before reading back, and no control': (
+        (START, read_back_alone(before=60), STRUCK, MODEL, END), 'no get of nothing was answered in 60 get',
+    ),
+})  # fmt: skip
+
+
 @pytest.mark.parametrize('name', HONEST)
 def test_an_honest_run_passes(name: str) -> None:
     found = judged(*HONEST[name])

@@ -335,7 +335,8 @@ def test_nothing_is_evident_of_what_is_possible(
     calls, model = _made(some), things.register(0)
     if found := model.evident(sorted(calls, key=lambda one: one.start)):
         assert not orders(calls, model)
-        assert not orders(found, model)
+        assert model.makers is not None
+        assert not orders((*found, *model.makers(found, calls)), model)
 
 
 def test_what_a_refusal_needs_is_not_left_out() -> None:
@@ -707,3 +708,30 @@ def test_a_list_that_is_not_there_yet_is_empty() -> None:
 def test_who_wrote_what_a_compare_and_set_found_is_shown_with_it() -> None:
     calls = [call(0, NEVER, W, 1), call(0.01, 1.5, C, (1, 1), True), call(2, 3, R, answer=0)]
     assert linear.check(calls, things.register(0)).impossible == tuple(calls)
+
+
+def _swaps(count: int) -> list[linear.Call]:
+    """A register that clients only swap, each time for the next number, and at last a read of an old one."""
+    swaps = [call(n, n + 0.5, C, (n, n + 1), True) for n in range(count)]
+    return [*swaps, call(count + 1, count + 2, R, answer=7)]
+
+
+def test_an_example_that_many_writes_led_to_is_shown_without_them() -> None:
+    long = _swaps(3000)
+    found = linear.check(long, things.register(0))
+    assert (found.how, found.left_out) == ('impossible', True)
+    assert found.impossible == (long[6], *long[-2:])
+    # Where they are few, all of it is shown: it is impossible by itself.
+    short = linear.check(_swaps(12), things.register(0))
+    assert (len(short.impossible), short.left_out) == (9, False)
+    assert not orders(short.impossible, things.register(0))
+
+
+def test_the_sentence_says_that_writes_are_left_out() -> None:
+    models: located.Plain = {'it': {'is': 'register', 'first': 0, 'cas': 'c', 'read': 'r'}}
+    for count, left_out in ((60, True), (12, False)):
+        swaps = [one for n in range(count) for one in op(n, 'c', value={'old': n, 'new': n + 1}, answer=True)]  # fmt: skip
+        of = trial_of(note(0, 'load', {**_LOAD, 'models': models}), swaps, op(90, 'r', answer=7))
+        found = histories.history(of, 'it', models['it'])
+        assert found.outcome is verdict.Outcome.FAIL
+        assert ('writes are left out' in found.sentence) == left_out

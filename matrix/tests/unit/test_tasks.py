@@ -196,6 +196,32 @@ def test_a_plan_of_the_first_format_runs_two_seconds_apart_and_strikes_whom_it_f
     assert (tmp_path / 'chaos_plan_m.yaml').is_file()
 
 
+def test_faults_of_a_second_chaos_are_named_apart(tmp_path: pathlib.Path) -> None:
+    stage = Stage()
+    given = _plan(tmp_path, {'at': 1}, {'at': 9})
+    staged = Execution(tmp_path, faults={'freeze': stage.fault()}, chaos_plan=given)
+
+    async def thrice() -> None:
+        for _ in range(3):
+            await staged.task(tasks.chaos, control=1)
+
+    on_virtual_clock(thrice())
+    plans = [planfile.from_plain(one) for one in staged.notes('plan')]
+    names = [[one.id for one in each.events] for each in plans]
+    assert names == [['e1', 'e2'], ['2-e1', '2-e2'], ['3-e1', '3-e2']]
+    struck = [one.id for one in staged.faults() if one.phase == 'healed']
+    assert struck == [name for some in names for name in some]
+
+
+def test_a_plan_takes_no_names_of_one_before() -> None:
+    event = plan.FaultEvent('e1', 'freeze', 0, 5, ())
+    own = plan.Plan(7, (event, dataclasses.replace(event, id='e2')))
+    assert plan.renamed(own, set()) is own
+    assert plan.renamed(own, {'e3'}) is own
+    found = plan.renamed(own, {'e2', '2-e1'})
+    assert [one.id for one in found.events] == ['3-e1', '3-e2']
+
+
 def test_a_made_plan_leaves_enough_units_alone_and_has_no_holes() -> None:
     stage = Stage()
     known = [

@@ -8,9 +8,10 @@ calls that show it, or none; that it gives none proves nothing.
 from __future__ import annotations
 
 import bisect
+import collections
 import itertools
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TypeAlias, cast
 
 from matrix.judge import linear
@@ -23,10 +24,7 @@ def register(first: Hashable) -> Evident:
     """A value that nobody wrote, or that was overwritten for good before it was read."""
 
     def evident(calls: Calls) -> tuple[linear.Call, ...]:
-        writers: dict[Hashable, list[linear.Call]] = {}
-        for one in calls:
-            for value in _written(one):
-                writers.setdefault(value, []).append(one)
+        writers = _writers(calls)
         # By their ends; beside each the one of those up to it that began last.
         over = sorted((o for o in calls if o.sure and _written(o)), key=lambda one: one.end)
         ends = [one.end for one in over]
@@ -39,23 +37,39 @@ def register(first: Hashable) -> Evident:
                 last = max((w.end for w in by), default=-math.inf)
                 before = bisect.bisect_left(ends, one.start)
                 if before and latest[before - 1].start > last:
-                    return _with_writers((*by, latest[before - 1], one), writers, first)
+                    return (*by, latest[before - 1], one)
         return ()
 
     return evident
 
 
-def _with_writers(
-    some: Calls, writers: Mapping[Hashable, Calls], first: Hashable
-) -> tuple[linear.Call, ...]:
-    """The calls, and who wrote what a compare-and-set among them found: without, it alone would be impossible."""
-    found = [*some]
-    for one in found:  # It grows meanwhile.
-        sought = one.name == 'cas' and (not one.sure or bool(one.response))
-        old = cast('tuple[Hashable, Hashable]', one.asked)[0] if sought else first
-        by = writers.get(old, ()) if old != first else ()
-        found += [w for w in by if w.start <= one.end and w not in found]
-    return tuple(found)
+def makers(first: Hashable) -> Callable[[Calls, Calls], Iterator[linear.Call]]:
+    """Who wrote what a compare-and-set of a register found: without, it alone would be impossible."""
+
+    def made(some: Calls, calls: Calls) -> Iterator[linear.Call]:
+        writers = _writers(calls)
+        known = {one.seq for one in some}
+        found = collections.deque(some)
+        while found:
+            one = found.popleft()
+            sought = one.name == 'cas' and (not one.sure or bool(one.response))
+            old = cast('tuple[Hashable, Hashable]', one.asked)[0] if sought else first
+            for by in writers.get(old, ()) if old != first else ():
+                if by.start <= one.end and by.seq not in known:
+                    known.add(by.seq)
+                    found.append(by)
+                    yield by
+
+    return made
+
+
+def _writers(calls: Calls) -> dict[Hashable, list[linear.Call]]:
+    """By value: who wrote it."""
+    writers: dict[Hashable, list[linear.Call]] = {}
+    for one in calls:
+        for value in _written(one):
+            writers.setdefault(value, []).append(one)
+    return writers
 
 
 def _written(call: linear.Call) -> tuple[Hashable, ...]:

@@ -96,7 +96,7 @@ def history(of: trial.Trial, name: str, thing: object) -> verdict.Verdict:
         found = linear.check(calls, model, most=max(left, _LEAST_STEPS))
         left -= found.steps
         if found.how == 'impossible':
-            return _impossible(check, kind, key, found.impossible)
+            return _impossible(check, kind, key, found)
         if found.how == 'unknown':
             unknown.append(key)
     if unknown:
@@ -119,19 +119,38 @@ def _shows_nothing(
     reads = [one for some in by_key.values() for one in some if one.name == 'read']
     if not reads:
         return f'nothing was read of {name}'
-    read = False
-    for some in by_key.values():
-        changes = [one for one in some if one.sure and _changes(one, kind, first)]
-        over = min((one.end for one in changes), default=math.inf)
-        read = read or any(one.name == 'read' and one.start > over for one in some)
+    read = [some for some in by_key.values() if _read_after_change(some, kind, first)]
     if not read:
         done = any(one.name != 'read' and one.sure for some in by_key.values() for one in some)
         more = ', if anything was: what was done there changes nothing' if done else ''
         return f'nothing was read of {name} after it had been written{more}'
-    puts = [one.asked for some in by_key.values() for one in some if one.name == 'write']
-    if kind == 'register' and len(puts) >= _SOME and len(set(puts)) == 1:
-        return f'all {len(puts)} writes of {name} wrote {_plainly(puts[0])}: nothing tells one from another'
+    if kind != 'register':
+        return ''
+    written = [_written(some) for some in read]
+    if all(len(values) >= _SOME and len({*values}) == 1 for values in written):
+        values = [value for some in written for value in some]
+        if len({*values}) == 1:
+            return f'all {len(values)} writes of {name} wrote {_plainly(values[0])}: nothing tells one from another'
+        return f'all writes of each key of {name} wrote the same: nothing tells one from another'
     return ''
+
+
+def _read_after_change(calls: Sequence[linear.Call], kind: str, first: Hashable) -> bool:
+    changes = [one for one in calls if one.sure and _changes(one, kind, first)]
+    over = min((one.end for one in changes), default=math.inf)
+    return any(one.name == 'read' and one.start > over for one in calls)
+
+
+def _written(calls: Sequence[linear.Call]) -> list[Hashable]:
+    """What was written to a register: by each write and each cas that was done, or whose value was read."""
+    seen = {one.response for one in calls if one.name == 'read'}
+    found: list[Hashable] = []
+    for one in (each for each in calls if each.name != 'read'):
+        cas = one.name == 'cas'
+        value = cast('tuple[Hashable, Hashable]', one.asked)[1] if cas else one.asked
+        if (not cas or bool(one.response)) if one.sure else value in seen:
+            found.append(value)
+    return found
 
 
 def _changes(one: linear.Call, kind: str, first: Hashable) -> bool:
@@ -194,13 +213,14 @@ _SHAPES: Mapping[str, Callable[[object], bool]] = {
 """What an answer to a read looks like; of a register, anything does."""
 
 
-def _impossible(
-    check: str, kind: str, key: Hashable, calls: Sequence[linear.Call]
-) -> verdict.Verdict:
+def _impossible(check: str, kind: str, key: Hashable, found: linear.Found) -> verdict.Verdict:
+    calls = found.impossible
     described = '; '.join(_text(one) for one in calls[-_SHOWN:])
     more = f'{len(calls) - _SHOWN} before, ' if len(calls) > _SHOWN else ''
     where = f' of {key!r}' if key is not None else ''
     sentence = f'no {kind}{where} can do this, in whatever order: {more}{described}'
+    if found.left_out:
+        sentence += '; the many writes are left out that led to what each cas found'
     # It was possible until the last of them was answered so.
     last = max(calls, key=lambda one: (one.sure, one.end, one.start))
     context = tuple(one.seq for one in calls if one is not last)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import itertools
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Literal, TypeAlias
 
 State: TypeAlias = Hashable
@@ -61,7 +62,8 @@ class Model:
     `made` and `seen` name what a call puts there, and what its answer shows: what makes something that another sees is
     not left out of an example without it; and what was never answered and makes what nobody sees needs no search.
     `evident` finds, without any search, a part of the calls that is impossible; nothing where it sees none.
-    `complete`: in that part stands all that made what its calls saw, so that fewer of it can be looked for.
+    `makers` of such a part and of all calls: the others that made what its calls saw, one after another; with all of
+    them, fewer can be looked for. None: nobody knows them.
     """
 
     name: str
@@ -70,19 +72,21 @@ class Model:
     made: Callable[[Call], frozenset[Hashable]] = lambda _: frozenset()
     seen: Callable[[Call], frozenset[Hashable]] = lambda _: frozenset()
     evident: Callable[[Sequence[Call]], tuple[Call, ...]] = lambda _: ()
-    complete: bool = False
+    makers: Callable[[Sequence[Call], Sequence[Call]], Iterator[Call]] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Found:
     """What a history came to, in so many `steps`.
 
-    `impossible`: calls that cannot all be so, as few as could be found.
+    `impossible`: calls that cannot all be so, as few as could be found. `left_out`: provided that what some of them
+    found was there; who made it is left out, since that is much.
     """
 
     how: Literal['possible', 'impossible', 'unknown']
     impossible: tuple[Call, ...] = ()
     steps: int = 0
+    left_out: bool = False
 
 
 class _Entry:
@@ -106,11 +110,9 @@ def check(calls: Iterable[Call], model: Model, *, most: int = MOST) -> Found:
         model: the thing.
         most: steps of the search after which nobody knows.
     """
-    ordered = sorted(calls, key=lambda one: (one.start, one.seq))
+    ordered = _ordered(calls)
     if evident := model.evident(ordered):
-        some = sorted(evident, key=lambda one: (one.start, one.seq))
-        complete = model.complete and len(some) <= _FEW
-        return Found('impossible', _smaller(some, model) if complete else tuple(some))
+        return _evident(evident, ordered, model)
     ordered = _seen(ordered, model)
     how, last, steps = _search(ordered, model, most)
     if how != 'impossible':
@@ -121,7 +123,21 @@ def check(calls: Iterable[Call], model: Model, *, most: int = MOST) -> Found:
     return Found('impossible', _smaller(some, model), steps)
 
 
-def _seen(calls: Sequence[Call], model: Model) -> list[Call]:
+def _evident(some: Sequence[Call], calls: Sequence[Call], model: Model) -> Found:
+    """What is evidently impossible, with whoever made what it saw; without them where that is much."""
+    if model.makers is None:
+        return Found('impossible', _ordered(some))
+    more = [*itertools.islice(model.makers(some, calls), max(1, _FEW + 1 - len(some)))]
+    if len(some) + len(more) > _FEW:
+        return Found('impossible', _ordered(some), left_out=bool(more))
+    return Found('impossible', _smaller(_ordered((*some, *more)), model))
+
+
+def _ordered(calls: Iterable[Call]) -> tuple[Call, ...]:
+    return tuple(sorted(calls, key=lambda one: (one.start, one.seq)))
+
+
+def _seen(calls: Sequence[Call], model: Model) -> Sequence[Call]:
     """The calls without those that nobody answered and nobody saw: they may as well not have happened."""
     seen = frozenset[Hashable]().union(*(model.seen(one) for one in calls))
     return [one for one in calls if one.sure or not (made := model.made(one)) or made & seen]

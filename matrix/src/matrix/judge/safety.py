@@ -142,7 +142,14 @@ def _never_missed(of: trial.Trial, read_back: str) -> str:
     controls = {ctrl for said in loads for read, ctrl in _controls(said) if read == read_back}
     if any(one.invoke.kind in controls and one.how == 'ok' for one in of.done):
         return ''
-    reads = sum(one.invoke.kind == read_back and one.how == 'ok' for one in of.done)
+    # Reading back asks for what was written alone: what is never written, the load asks for before.
+    begun = _readbacks(of)
+    reads = sum(
+        one.invoke.kind == read_back
+        and one.how == 'ok'
+        and not any(a <= one.at < b for a, b in begun)
+        for one in of.done
+    )
     if controls and reads >= _MANY_READS:
         return f'no {sorted(controls)[0]} was answered in {reads} {read_back}: it could say so of everything'
     if not own:
@@ -171,6 +178,15 @@ def readback(of: trial.Trial) -> float:
     """The second at which reading back began; without it: infinity."""
     begun = [entry.at for entry, value in of.notes.get(notes.PHASE, ()) if value == 'readback']
     return max(begun, default=math.inf)
+
+
+def _readbacks(of: trial.Trial) -> list[tuple[float, float]]:
+    """From when to when was read back: each until the phase after it."""
+    phases = [(entry.at, value) for entry, value in of.notes.get(notes.PHASE, ())]
+    ends = [*(at for at, _ in phases[1:]), math.inf]
+    return [
+        (at, end) for (at, value), end in zip(phases, ends, strict=False) if value == 'readback'
+    ]
 
 
 def _found(one: journal.Done) -> bool:

@@ -43,7 +43,7 @@ def register(first: Hashable = None) -> linear.Model:
         return frozenset({call.response}) if call.name == 'read' else frozenset()
 
     return linear.Model(
-        'register', first, step, made, seen, evident.register(first), complete=True
+        'register', first, step, made, seen, evident.register(first), evident.makers(first)
     )
 
 

@@ -7,7 +7,7 @@ in the same places again, and another model of the same bundle in places like th
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from matrix.plans import selectors, snapshot, streams
 
@@ -101,6 +101,18 @@ def _lead_as_asked(event: FaultEvent, model: snapshot.Model) -> bool:
 def without(plan: Plan, ids: frozenset[str]) -> Plan:
     """The plan without some events; every other stays exactly as it is."""
     return dataclasses.replace(plan, events=tuple(one for one in plan.events if one.id not in ids))
+
+
+def renamed(plan: Plan, taken: Collection[str]) -> Plan:
+    """The plan with other ids, where some are those of a plan before: `2-e1`. Else the plan itself."""
+    number, found = 1, plan
+    while any(one.id in taken for one in found.events):
+        number += 1
+        found = dataclasses.replace(
+            plan,
+            events=tuple(dataclasses.replace(one, id=f'{number}-{one.id}') for one in plan.events),
+        )
+    return found
 
 
 def weaker(event: FaultEvent, kind: Kind) -> tuple[FaultEvent, ...]:

@@ -66,6 +66,8 @@ class Execution:
         default_factory=dict[str, tuple[str, str]]
     )
     """By task: why it does not go on, and the same with how long that may still be."""
+    planned: set[str] = dataclasses.field(default_factory=set[str])
+    """Ids of the events of all plans of the test."""
     hear: list[Callable[[journal.What], None]] = dataclasses.field(
         default_factory=list[Callable[[journal.What], None]]
     )

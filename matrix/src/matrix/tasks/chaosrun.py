@@ -89,7 +89,8 @@ class _Chaos:
             seed=here.seed,
         )
         now = await here.link.fresh()
-        full = asked.full or await self.made(asked, now)
+        full = plan.renamed(asked.full or await self.made(asked, now), here.planned)
+        here.planned.update(one.id for one in full.events)
         if here.options.control:
             self.note(notes.CONTROL_RUN, None)
         elif asked.full is None and len(full.events) < asked.count:
