@@ -60,8 +60,7 @@ class ServiceIntent:
     """Apache is to take up another configuration (:mod:`charmkit.renewal`), out of rotation."""
 
 
-PAUSED = 'paused'
-"""The name in the unit's memory of whether it is paused."""
+PAUSED = state.PAUSED
 BALANCED = 'balanced'
 """Of the URLs that load balancers have given, by service and endpoint type."""
 SERVED = 'served'

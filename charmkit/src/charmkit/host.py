@@ -310,7 +310,7 @@ def _services(desired: Host, observed: Observed) -> Iterator[Step]:
         step = _service_step(s, desired.config_digest(s.name), observed)
         if step is not None:
             moved.add(s.name)
-            if step.verb in ('restart', 'reload'):
+            if step.verb in ('start', 'restart', 'reload'):
                 yield from _trials(s.name, desired, observed)
             yield step
 

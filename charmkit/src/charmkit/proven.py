@@ -33,7 +33,9 @@ def held(declared: Iterable[options.Option], inputs: state.Inputs) -> state.Inpu
         and found['digest'] == _digest(inputs.options.get(o.name))
         and 0 <= inputs.now - float(found['at']) < AGAIN_S
     }
-    return _without(struck, inputs)
+    # Of several that were found together, the one that is another now may have been the fault.
+    whole = {n: s for n, s in struck.items() if struck.keys() >= set(s.get('together', ()))}
+    return _without(whole, inputs)
 
 
 def suspects(declared: Iterable[options.Option], driven: Driven) -> tuple[str, ...]:
@@ -53,17 +55,16 @@ def without(names: Iterable[str], inputs: state.Inputs, driven: Driven) -> state
         said = said.partition(end)[0]
     which = ' and '.join(f'option {name}' for name in names)
     stays = 'its last good value is' if len(names) == 1 else 'their last good values are'
-    return _without(
-        {
-            name: {
-                'digest': _digest(inputs.options.get(name)),
-                'reason': f'{which}: {said}; {stays} in force',
-                'at': inputs.now,
-            }
-            for name in names
-        },
-        inputs,
-    )
+    found = {
+        name: {
+            'digest': _digest(inputs.options.get(name)),
+            'reason': f'{which}: {said}; {stays} in force',
+            'at': inputs.now,
+            'together': list(names),
+        }
+        for name in names
+    }
+    return _without({**_kept(inputs, STRUCK), **found}, inputs)
 
 
 def memory(
@@ -73,7 +74,9 @@ def memory(
     inputs = driven.inputs
     known = dict(_kept(inputs, MEMORY))
     waits = any(s.on_change == 'hold' for s in driven.desired.host.services)
-    if not (inputs.failed or inputs.refused or waits):
+    # What a paused unit still runs (libvirt, say) proves nothing for what it does not.
+    paused = bool(driven.desired.memory.get(state.PAUSED))
+    if not (inputs.failed or inputs.refused or waits or paused):
         for option in declared:
             value = inputs.options.get(option.name, option.default)
             if known.get(option.name) != value and _is_used(option, driven, run, why):
@@ -83,26 +86,30 @@ def memory(
 
 
 def _is_used(option: options.Option, driven: Driven, run: RunFunction, why: Why) -> bool:
-    """Whether something on the machine is made of it: before its relations are there, a service takes up nothing."""
+    """Whether something that runs reads it.
+
+    Before its relations are there, or while it waits for another unit's migration, a service takes up nothing.
+    """
     if driven.inputs.options.get(option.name, option.default) == option.default:
         return True
     default = {**driven.inputs.options, option.name: option.default}
-    other = run(why, dataclasses.replace(driven.inputs, options=default))
-    return other.host != driven.desired.host
+    other = run(why, dataclasses.replace(driven.inputs, options=default)).host
+    ours = driven.desired.host
+    running = [s.name for s in ours.services if s.state == 'running']
+    return any(other.config_digest(name) != ours.config_digest(name) for name in running)
 
 
 def _without(struck: Mapping[str, Mapping[str, Any]], inputs: state.Inputs) -> state.Inputs:
     known = _kept(inputs, MEMORY)
     before = _kept(inputs, STRUCK)
-    kept = {**{n: s for n, s in before.items() if n in struck}, **struck}
-    if not kept and not before:
+    if not struck and not before:
         return inputs
     reasons = dict.fromkeys(str(s['reason']) for s in struck.values())
     return dataclasses.replace(
         inputs,
         options={**inputs.options, **{name: known[name] for name in struck}},
         refused_options={**inputs.refused_options, **{f'service {r}': r for r in reasons}},
-        memory={**inputs.memory, STRUCK: kept},
+        memory={**inputs.memory, STRUCK: struck},
     )
 
 

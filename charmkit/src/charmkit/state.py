@@ -19,6 +19,8 @@ from .relations import Databag, Relation, Site
 
 Kind = Literal['blocked', 'maintenance', 'waiting', 'active']
 _WORST_FIRST: tuple[Kind, ...] = ('blocked', 'maintenance', 'waiting', 'active')
+PAUSED = 'paused'
+"""The name in the unit's memory of whether it is paused."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -139,6 +139,13 @@ def test_what_takes_up_new_files_with_its_server_is_tried_before(
     assert steps(vhost, applied(old)) == ['write /vhost', f'{on_change} apache2']
 
 
+def test_what_has_changed_while_its_server_was_stopped_is_tried_before_it_starts():
+    stopped = dataclasses.replace(applied(TRIED), active=frozenset[str]())
+    bad = dataclasses.replace(TRIED, files=changed('/conf').files)
+    assert steps(bad, stopped) == ['write /conf', 'try wsgi:a', 'start apache2']
+    assert steps(TRIED, stopped) == ['start apache2']
+
+
 def test_nothing_is_tried_before_its_server_starts_for_the_first_time():
     assert [s for s in steps(TRIED, host.Observed()) if s.startswith(('try', 'start'))] == [
         'start apache2'

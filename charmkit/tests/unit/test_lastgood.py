@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 import subprocess
@@ -56,6 +57,9 @@ def machine(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> apply.Lo
     def systemd(argv: Any, **given: Any) -> subprocess.CompletedProcess[str]:
         if argv[0] != 'systemctl':
             return real(argv, **given)
+        if {'stop', 'disable'} & set(argv):
+            told['up'] = False
+            return subprocess.CompletedProcess(argv, 0, '', '')
         if 'show' in argv:
             state = 'active' if told['up'] else 'inactive'
             said = f'ActiveState={state}\nSubState=running\nNeedDaemonReload=no\nUnitFileState=enabled\n'
@@ -101,6 +105,22 @@ def test_a_reload_of_the_server_takes_up_the_last_good_files_of_what_it_runs(
     again = drive.reconcile(machine, want(tmp_path, 'bad', vhost='2'))
     assert [s.verb for s in again.steps] == ['write', 'recycle']
     assert list(again.failed) == [GROUP]
+
+
+def test_a_start_of_the_server_takes_up_the_last_good_files_of_what_it_runs(
+    machine: apply.LocalMachine, tmp_path: pathlib.Path
+) -> None:
+    good, bad = want(tmp_path, 'good'), want(tmp_path, 'bad')
+    drive.reconcile(machine, good)
+    stopped = tuple(dataclasses.replace(s, state='stopped') for s in bad.services)
+    assert drive.reconcile(machine, dataclasses.replace(bad, services=stopped)).failed == {}
+    assert texts(tmp_path)['demo-0.conf'] == 'bad'
+    outcome = drive.reconcile(machine, bad)
+    assert [str(s) for s in outcome.steps] == [f'try {GROUP}', 'start apache2']
+    assert list(outcome.failed) == [GROUP]
+    assert texts(tmp_path)['demo-0.conf'] == 'good'
+    # It has not come up with them: that is not forgotten for the start.
+    assert list(drive.reconcile(machine, bad).failed) == [GROUP]
 
 
 def test_processes_that_do_not_come_up_leave_the_last_good_files(
