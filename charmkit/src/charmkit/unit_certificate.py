@@ -4,8 +4,10 @@ It is asked for over ``certificates`` (interface ``tls-certificates``, version 1
 The key is derived from the unit's own secret each time that it is wanted: it is in one file of the machine, and goes
 nowhere else. A request is made anew when what it is for has changed, when its certificate was revoked, and when the
 provider has let three quarters of its time go by; the certificate before it stays in force until the new one is there.
-Where the provider certifies none of the addresses (another application on the same machine may have them), it is asked
-for the name alone, and the next time for all again.
+Where the provider denies one of the addresses (another application on the same machine may have it), it refuses the
+whole request. So it is asked for less, step by step: without what is new, for the unit's own address, for the name
+alone; and for all again when it gives the next certificate. A server's clients verify its own address: what is not for
+that never takes the place of a certificate that is.
 """
 
 from __future__ import annotations
@@ -94,14 +96,17 @@ def host_name(unit: str) -> str:
     return f'{unit.replace("/", "-")}.internal'
 
 
-def read(inputs: state.Inputs, addresses: Iterable[str]) -> UnitCertificate:
-    """What there is, and what is to be asked for; *addresses* are those that the unit is reached at."""
+def read(inputs: state.Inputs, addresses: Iterable[str], own: str = '') -> UnitCertificate:
+    """What there is, and what is to be asked for; *addresses* are those that the unit is reached at.
+
+    *own* is the one of them that clients verify this unit by; '' where the name is enough for those who come.
+    """
     name = host_name(inputs.site.unit)
     kept = cast('Mapping[str, Any]', inputs.memory.get(MEMORY) or {})
     related = inputs.of(RELATION)
     every = (name, *sorted(a for a in set(addresses) if not a.startswith('127.')))
     rows = cast('list[Mapping[str, Any]]', kept.get('requests') or [])
-    before = [_Request(str(r['id']), str(r['csr']), tuple(r['names'])) for r in rows]
+    asked = [_Request(str(r['id']), str(r['csr']), tuple(r['names'])) for r in rows]
     good = _kept_good(kept)
     if not related:
         # Whoever comes by TLS yet is served, with what there was.
@@ -110,26 +115,35 @@ def read(inputs: state.Inputs, addresses: Iterable[str]) -> UnitCertificate:
             **_shown(good, inputs),
             memory={MEMORY: {'requests': [], 'good': kept['good']}} if kept else {},
         )
-    names, denied = _certifiable(every, before, kept, inputs)
+    no = _denied(inputs)
+    denials = _denials(every, asked, kept, no)
+    steps = _less(every, good, own)
+    names = next((n for n in steps if n not in denials), steps[-1])
+    before = [r for r in asked if r.names == names or r.csr.strip() not in no]
     given = {
         i.csr: (relation.app, i)
         for relation in related
         for i in certificates.issued(relation.app_data)
     }
-    found, problems = _newest(before, given, good, inputs)
+    found, problems = _newest(before, given, good, inputs, own)
     late = found is not None and _is_late(found, inputs.now)
     newest = before[0] if before else None
+    # The provider has given another one for the same request.
+    renewed = found and good and found.id == good.id and found.digest != good.digest
     over = newest is not None and (
         newest.names != names
         or _is_revoked(newest, given)
         or (late and found is not None and found.id == newest.id)
+        or bool(renewed and denials)
     )
     requests = _current(before, given)
     if newest is None or over:
-        if newest is not None and newest.names == names:
-            names, denied = every, ''
-        requests = [_fresh(inputs, names), *requests][:2]
-    status = [*problems, *_refusals(inputs, requests)]
+        # What was denied just now is not asked for again at once.
+        if newest is not None and newest.names == names and before == asked:
+            names, denials = every, {}
+        answered = [r for r in requests if r.csr.strip() in given]
+        requests = [_fresh(inputs, names), *(answered or requests)][:2]
+    status = [*problems, *_refusals(inputs, requests, found)]
     if found is None and not status:
         apps = ', '.join(sorted({r.app for r in related}))
         status.append(state.Status('waiting', f'waiting for a certificate from {apps}'))
@@ -142,10 +156,14 @@ def read(inputs: state.Inputs, addresses: Iterable[str]) -> UnitCertificate:
             MEMORY: {
                 'requests': [dataclasses.asdict(r) for r in requests],
                 'good': dataclasses.asdict(found) if found else None,
-                **({'denied': [denied, *every]} if denied else {}),
+                **_remembered(denials, every),
             }
         },
-        status=(*status, *_without(denied), *_ageing(found, inputs.now)),
+        status=(
+            *status,
+            *_without(every, found.names if found else names, denials),
+            *_ageing(found, inputs.now),
+        ),
     )
 
 
@@ -157,28 +175,66 @@ def _kept_good(kept: Mapping[str, Any]) -> _Good | None:
     return _Good(**fields)
 
 
-def _certifiable(
+def _denied(inputs: state.Inputs) -> dict[str, str]:
+    """The requests that are refused for their addresses, and why."""
+    return {
+        no.csr: f'{relation.app}: {no.reason}'
+        for relation in inputs.of(RELATION)
+        for no in certificates.refused(relation.app_data)
+        if no.name == 'ip_not_allowed'
+    }
+
+
+def _denials(
     every: tuple[str, ...],
-    requests: Iterable[_Request],
+    asked: Iterable[_Request],
     kept: Mapping[str, Any],
-    inputs: state.Inputs,
-) -> tuple[tuple[str, ...], str]:
-    """The names to ask for, and why not for all of *every*; '' where it is for all."""
-    newest = next(iter(requests), None)
-    for relation in inputs.of(RELATION):
-        for no in certificates.refused(relation.app_data):
-            asked = newest is not None and no.csr == newest.csr.strip() and newest.names == every
-            if asked and no.name == 'ip_not_allowed' and len(every) > 1:
-                return every[:1], f'{relation.app}: {no.reason}'
-    denied = cast('list[str]', kept.get('denied') or [])
-    if denied and tuple(denied[1:]) == every:
-        return every[:1], denied[0]
-    return every, ''
+    no: Mapping[str, str],
+) -> dict[tuple[str, ...], str]:
+    """What was denied of *every*, and why: all of it first, the newest last."""
+    out: dict[tuple[str, ...], str] = {}
+    words = cast('list[str]', kept.get('denied') or [])
+    if words and tuple(words[1:]) == every:
+        # Who wrote no more than this had all denied.
+        sets = cast('list[list[str]]', kept.get('denials') or [every])
+        out = {tuple(names): words[0] for names in sets}
+    for request in asked:
+        reason = no.get(request.csr.strip())
+        if reason is not None and len(request.names) > 1 and {*request.names} <= {*every}:
+            out[request.names] = reason
+    return out
 
 
-def _without(denied: str) -> Iterator[state.Status]:
-    if denied:
-        text = f"this unit's certificate is not for its addresses ({denied})"
+def _remembered(denials: Mapping[tuple[str, ...], str], every: tuple[str, ...]) -> dict[str, Any]:
+    if not denials:
+        return {}
+    return {
+        'denied': [[*denials.values()][-1], *every],
+        'denials': [[*names] for names in denials],
+    }
+
+
+def _less(every: tuple[str, ...], good: _Good | None, own: str) -> tuple[tuple[str, ...], ...]:
+    """All that is wanted, then less and less: what is asked for where the one before is denied."""
+    had, name = {*(good.names if good else ()), own}, every[:1]
+    without_new = (*name, *(a for a in every[1:] if a in had))
+    own_alone = (*name, *(a for a in every[1:] if a == own))
+    steps = [every, without_new, own_alone, *(() if _is_for(own, good) else (name,))]
+    return tuple(dict.fromkeys(steps))
+
+
+def _is_for(own: str, good: _Good | None) -> bool:
+    """Whether clients that verify the address *own* accept *good*."""
+    return bool(own) and good is not None and own in good.names
+
+
+def _without(
+    every: tuple[str, ...], names: Iterable[str], denials: Mapping[tuple[str, ...], str]
+) -> Iterator[state.Status]:
+    missing = {*every[1:]} - {*names}
+    if denials and missing:
+        which = ', '.join(sorted(missing)) if len(missing) < len(every) - 1 else 'its addresses'
+        text = f"this unit's certificate is not for {which} ({[*denials.values()][-1]})"
         yield state.Status('active', text)
 
 
@@ -224,6 +280,7 @@ def _newest(
     given: Mapping[str, tuple[str, certificates.Issued]],
     kept: _Good | None,
     inputs: state.Inputs,
+    own: str,
 ) -> tuple[_Good | None, list[state.Status]]:
     """The newest certificate that is right, or the one before; and what is wrong with those that are not."""
     problems: list[state.Status] = []
@@ -237,10 +294,11 @@ def _newest(
             return kept, problems
         found = _validated(issued, text, request, inputs, digest)
         if isinstance(found, _Good):
-            return found, problems
-        problems.append(
-            state.Status('blocked', f'the certificate that {app} gives is not taken: {found}')
-        )
+            if not _is_for(own, kept) or _is_for(own, found):
+                return found, problems
+            found = f'it is not for {own}'
+        text = f'the certificate that {app} gives is not taken: {found}{_until(kept)}'
+        problems.append(state.Status('blocked', text))
     return kept, problems
 
 
@@ -311,13 +369,23 @@ def _key(secret: str, id_: str) -> str:
     return f'-----BEGIN PRIVATE KEY-----\n{textwrap.fill(body, 64)}\n-----END PRIVATE KEY-----\n'
 
 
-def _refusals(inputs: state.Inputs, requests: list[_Request]) -> Iterator[state.Status]:
+def _until(kept: _Good | None) -> str:
+    if kept is None:
+        return ''
+    from . import x509  # 60 ms, and seldom needed.
+
+    return f'; the one before is good until {x509.day(kept.not_after)}'
+
+
+def _refusals(
+    inputs: state.Inputs, requests: list[_Request], found: _Good | None
+) -> Iterator[state.Status]:
     newest = requests[0].csr.strip() if requests else ''
     for relation in inputs.of(RELATION):
         for no in certificates.refused(relation.app_data):
             if no.csr == newest:
                 text = f'{relation.app} refuses a certificate for this unit: {no.reason}'
-                yield state.Status('blocked', text)
+                yield state.Status('blocked', f'{text}{_until(found)}')
 
 
 def _ageing(found: _Good | None, now: float) -> Iterator[state.Status]:

@@ -91,17 +91,20 @@ def decide(inputs: charmkit.Inputs) -> ServerTls:
     """What follows from the certificate, and from what clients and the other units say."""
     if not _on(inputs):
         return ServerTls()
-    certificate = unit_certificate.read(inputs, _addresses(inputs))
+    here = inputs.site.address_on('shared-db')
+    certificate = unit_certificate.read(inputs, _addresses(inputs), own=here)
     before = cast('Mapping[str, Any]', inputs.memory.get(MEMORY) or {})
     published = str(before.get('published', ''))
     marks = {r.tls for each in mariadb.asked(inputs).requests.values() for r in each} - {''}
     mine = host.digest(certificate.pem)
-    shown = server_certificate.decide(certificate, mine, before, marks, inputs.now)
+    unfit = server_certificate.unfit(certificate, here)
+    shown = server_certificate.decide(certificate, mine, before, marks, inputs.now, unfit)
     digest = shown.digest
     wrong = inputs.seen.get(TAKEN_UP)
     taken_up = before.get('digest') == digest or wrong == ''
-    why_not = _why_not(inputs, certificate)
-    if why_not or not certificate.related or not digest:
+    why_not = _through_balancer(inputs)
+    useless = bool(unfit) and not shown.held
+    if why_not or useless or not certificate.related or not digest:
         published = ''
     elif taken_up and _all_units(inputs, mysql.mark(shown.root)):
         published = shown.trusted
@@ -109,7 +112,7 @@ def decide(inputs: charmkit.Inputs) -> ServerTls:
         on=True,
         pem=shown.pem if shown.held or shown.pem else unit_certificate.placeholder(inputs),
         published=published,
-        names=frozenset(certificate.names),
+        names=frozenset(shown.names or certificate.names),
         certificate=certificate,
         memory={
             **certificate.memory,
@@ -123,7 +126,17 @@ def decide(inputs: charmkit.Inputs) -> ServerTls:
         task=TakeUp(digest)
         if digest and not shown.held and before.get('digest') != digest
         else None,
-        status=(*certificate.status, *_statuses(inputs, why_not, wrong)),
+        status=(
+            *certificate.status,
+            *_statuses(wrong),
+            *(
+                server_certificate.statuses(
+                    shown, why_not or unfit, inputs.now, offered=bool(published)
+                )
+                if certificate.related
+                else ()
+            ),
+        ),
     )
 
 
@@ -198,14 +211,9 @@ def _addresses(inputs: charmkit.Inputs) -> tuple[str, ...]:
     return (inputs.site.address_on('shared-db'), *replicas.addresses(inputs).values())
 
 
-def _why_not(inputs: charmkit.Inputs, certificate: unit_certificate.UnitCertificate) -> str:
+def _through_balancer(inputs: charmkit.Inputs) -> str:
     if inputs.of(tcp_service.ENDPOINT):
         return 'clients come through a load balancer, whose address its certificate does not have'
-    here = inputs.site.address_on('shared-db')
-    if certificate.pem and here not in certificate.names:
-        return f'its certificate is not for {here}'
-    if certificate.pem and not certificate.ca:
-        return 'nobody says whom clients are to trust'
     return ''
 
 
@@ -216,9 +224,7 @@ def _all_units(inputs: charmkit.Inputs, mark: str) -> bool:
     return all(bag.get(PEER) == mark for bag in inputs.peer_units.values())
 
 
-def _statuses(inputs: charmkit.Inputs, why_not: str, wrong: object) -> Iterable[charmkit.Status]:
+def _statuses(wrong: object) -> Iterable[charmkit.Status]:
     if wrong:
         text = f'the server does not show its certificate yet: {str(wrong)[:300]}'
         yield state.Status('waiting', text)
-    if why_not and inputs.of(unit_certificate.RELATION):
-        yield state.Status('active', f'TLS is not published to clients: {why_not}')

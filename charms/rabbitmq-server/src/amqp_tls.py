@@ -68,16 +68,14 @@ def decide(inputs: charmkit.Inputs) -> AmqpTls:
     if not (inputs.of(unit_certificate.RELATION) or before):
         return AmqpTls()
     here, every = inputs.site.address_on('amqp'), _addresses(inputs)
-    certificate = unit_certificate.read(inputs, every)
+    certificate = unit_certificate.read(inputs, every, own=here)
     clients = asking.asked(inputs).every
     was = published = str(before.get('published', ''))
     # Who does not say how it comes may come by TLS all the same.
     marks = {r.tls for r in clients} if was else set[str]()
     digest = fingerprint(certificate.chain)
-    why_not = _why_not(here, certificate)
-    shown = server_certificate.decide(certificate, digest, before, marks, inputs.now)
-    if why_not and was and before.get('digest'):
-        shown = server_certificate.kept(before)
+    why_not = server_certificate.unfit(certificate, here)
+    shown = server_certificate.decide(certificate, digest, before, marks, inputs.now, why_not)
     found = inputs.seen.get(listeners.LISTEN)
     seen = found if isinstance(found, listeners.Seen) else listeners.Seen()
     shows = bool(shown.digest) and seen.shown == shown.digest
@@ -108,7 +106,12 @@ def decide(inputs: charmkit.Inputs) -> AmqpTls:
         status=(
             *certificate.status,
             *(
-                _statuses(seen, why_not, clients, plain=plain, offered=bool(published))
+                (
+                    *server_certificate.statuses(
+                        shown, why_not, inputs.now, offered=bool(published)
+                    ),
+                    *_statuses(seen, clients, plain=plain, offered=bool(published)),
+                )
                 if certificate.related
                 else ()
             ),
@@ -165,17 +168,8 @@ def _addresses(inputs: charmkit.Inputs) -> tuple[str, ...]:
     return tuple(dict.fromkeys((inputs.site.address_on('amqp'), *filter(None, others))))
 
 
-def _why_not(here: str, certificate: unit_certificate.UnitCertificate) -> str:
-    if certificate.pem and here not in certificate.names:
-        return f'its certificate is not for {here}'
-    if certificate.pem and not certificate.ca:
-        return 'nobody says whom clients are to trust'
-    return ''
-
-
 def _statuses(
     seen: listeners.Seen,
-    why_not: str,
     clients: tuple[rabbitmq.Request, ...],
     *,
     plain: bool,
@@ -184,13 +178,6 @@ def _statuses(
     if seen.wrong:
         text = f'the server does not show its certificate yet: {seen.wrong[:300]}'
         yield charmkit.Status('waiting', text)
-    if why_not:
-        words = (
-            'the certificate before stays in force'
-            if offered
-            else 'TLS is not published to clients'
-        )
-        yield charmkit.Status('blocked' if offered else 'active', f'{words}: {why_not}')
     without = sorted({r.unit for r in clients if not r.tls})
     stays = f'port {rabbitmq.PORT} stays open'
     if offered and without:

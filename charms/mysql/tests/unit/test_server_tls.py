@@ -185,6 +185,48 @@ def test_a_certificate_that_is_not_for_where_clients_come_is_not_told_of(
     )
 
 
+def ends(pem: str) -> str:
+    return certs.day(certs.certificates(pem)[0].not_after)
+
+
+def test_a_renewed_certificate_that_lacks_the_address_leads_nobody_back(
+    ctx: Ctx, verified: testing.State, machine: machines.FakeMachine, database: sql.Server
+):
+    before = machine.file(server_tls.PEM)
+    asked = said(verified, 'certificates')['certificate_signing_requests']
+    bag = answers(asked, names=certs.Names(('mysql-0.internal',)))
+    out = update(ctx, update(ctx, changed(verified, 'certificates', remote_app_data=bag)))
+    assert machine.file(server_tls.PEM) == before
+    assert trusted(out) == trusted(verified) and database.secured
+    assert out.unit_status == testing.BlockedStatus(
+        'the certificate that ca gives is not taken: it is not for 10.1.0.5; '
+        f'the one before is good until {ends(before)}'
+    )
+    good = changed(out, 'certificates', remote_app_data=answers(asked))
+    assert trusted(update(ctx, good)) and machine.file(server_tls.PEM) != before
+
+
+def test_what_clients_are_told_of_stays_where_they_could_not_verify_the_next(
+    ctx: Ctx, verified: testing.State, machine: machines.FakeMachine, database: sql.Server
+):
+    before = machine.file(server_tls.PEM)
+    rows = json.loads(
+        answers(said(verified, 'certificates')['certificate_signing_requests'])['certificates']
+    )
+    bag = {'certificates': json.dumps([{**row, 'ca': 'x', 'chain': []} for row in rows])}
+    out = update(ctx, update(ctx, changed(verified, 'certificates', remote_app_data=bag)))
+    assert not any(f.path == server_tls.PEM for f in machine.desired.files), 'it stays as it is'
+    assert trusted(out) == trusted(verified) and database.secured
+    assert out.unit_status == testing.BlockedStatus(
+        f'the certificate before stays in force until {ends(before)}: '
+        'nobody says whom clients are to trust'
+    )
+    # A load balancer in between leads back all the same.
+    more = testing.Relation('internal-backend', remote_app_name='lb')
+    out = update(ctx, dataclasses.replace(out, relations={*out.relations, more}))
+    assert trusted(out) == '' and database.secured == set()
+
+
 def test_behind_a_load_balancer_it_is_not_offered(ctx: Ctx, shown: testing.State):
     more = testing.Relation('internal-backend', remote_app_name='lb')
     out = update(ctx, dataclasses.replace(shown, relations={*shown.relations, more}))

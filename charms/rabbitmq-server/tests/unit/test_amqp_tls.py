@@ -230,10 +230,71 @@ def test_a_renewed_certificate_that_lacks_the_address_locks_nobody_out(
     out = hook(ctx, out)
     assert rabbits.nodes[ME].shown == before and trusted(out) == trusted(verified)
     assert out.unit_status == testing.BlockedStatus(
-        'the certificate before stays in force: its certificate is not for 10.1.0.5'
+        'the certificate that ca gives is not taken: it is not for 10.1.0.5; '
+        f'the one before is good until {ends(before)}'
     )
     hook(ctx, issued(out))
     assert rabbits.nodes[ME].shown != before
+
+
+def ends(pem: str) -> str:
+    return certs.day(certs.certificates(pem)[0].not_after)
+
+
+def without_root(state: testing.State) -> testing.State:
+    """The authority gives another certificate, and no longer says whom to trust."""
+    said_: Any = issued(state).get_relations('certificates')[0]
+    rows = json.loads(said_.remote_app_data['certificates'])
+    bag = {'certificates': json.dumps([{**row, 'ca': 'x', 'chain': []} for row in rows])}
+    return changed(state, 'certificates', remote_app_data=bag)
+
+
+def test_what_clients_are_told_of_stays_where_they_could_not_verify_the_next(
+    ctx: Ctx, verified: testing.State, rabbits: cluster.Cluster
+):
+    before = rabbits.nodes[ME].shown
+    out = hook(ctx, hook(ctx, without_root(verified)))
+    assert rabbits.nodes[ME].shown == before and trusted(out) == trusted(verified)
+    assert out.unit_status == testing.BlockedStatus(
+        f'the certificate before stays in force until {ends(before)}: '
+        'nobody says whom clients are to trust'
+    )
+
+
+def test_a_member_whose_address_is_denied_leaves_those_who_serve_as_they_are(
+    ctx: Ctx, verified: testing.State, rabbits: cluster.Cluster
+):
+    before = rabbits.nodes[ME].shown
+    peer: Any = verified.get_relations('peers')[0]
+    bags: Any = {1: {'amqp-host': '10.1.0.6'}}
+    out = hook(ctx, changed(verified, 'peers', peers_data={**peer.peers_data, **bags}))
+    for _ in range(5):
+        out = hook(ctx, judged(out, denied='10.1.0.6'))
+    assert rabbits.nodes[ME].shown == before and trusted(out) == trusted(verified)
+    # It is renewed all the same.
+    out = hook(ctx, judged(out, denied='10.1.0.6', anew=True))
+    assert rabbits.nodes[ME].shown != before and trusted(out) == trusted(verified)
+    out = hook(ctx, judged(out, denied='10.1.0.6'))
+    assert out.unit_status.name == 'active'
+    assert 'is not for 10.1.0.6 (ca: not 10.1.0.6)' in out.unit_status.message
+
+
+def judged(state: testing.State, denied: str, *, anew: bool = False) -> testing.State:
+    """The authority gives what it gave, or others; and refuses what is for the address *denied*."""
+    relation: Any = state.get_relations('certificates')[0]
+    rows = json.loads(said(state, 'certificates')['certificate_signing_requests'])
+    had = {i.csr: i for i in certificates.issued(relation.remote_app_data)}
+    yes: list[certificates.Issued] = []
+    no: list[certificates.Refused] = []
+    for row in rows:
+        csr = row['certificate_signing_request']
+        if denied in certs.read_request(csr).names.addresses:
+            no.append(certificates.Refused(csr, f'not {denied}', 'ip_not_allowed'))
+        elif csr in had and not anew:
+            yes.append(had[csr])
+        else:
+            yes += certificates.issued(answers(json.dumps([row])))
+    return changed(state, 'certificates', remote_app_data=dict(certificates.provide(yes, no)))
 
 
 def test_who_is_told_hears_nothing_else_while_it_cannot_be_seen(
