@@ -32,6 +32,9 @@ class Kind:
     longest: int = 4000
     confidential: bool = False
     """There may be a password in it: no message quotes it."""
+    kept: Callable[[Any], bool] | None = None
+    """What a last good value may be, where *good* asks for more than an older version did; None: no less than *good*.
+    A value that the older version took stays in force then, and is named: an upgrade takes nothing away."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +77,7 @@ def read(options: Iterable[Option], given: Mapping[str, Any], kept: Mapping[str,
         if not wrong:
             values[option.name] = good[option.name] = value
             continue
-        known = option.name in kept and not _wrong(option, kept[option.name])
+        known = option.name in kept and not _wrong(option, kept[option.name], kept=True)
         values[option.name] = kept[option.name] if known else option.default
         refused[option.name] = _words(option, value, wrong, values[option.name], known=known)
         if known:
@@ -84,21 +87,28 @@ def read(options: Iterable[Option], given: Mapping[str, Any], kept: Mapping[str,
     return Read(values=values, good=good, refused=refused, unsettled=frozenset(unsettled))
 
 
-def _wrong(option: Option, value: object) -> str:
-    """'' for a value that is right, else what is wanted, and where it is wrong if that is known."""
+def _wrong(option: Option, value: object, *, kept: bool = False) -> str:
+    """'' for a value that is right, else what is wanted, and where it is wrong if that is known.
+
+    *kept*: it is a last good one.
+    """
     kind = option.kind
     typed = {'string': str, 'int': int, 'boolean': bool, 'float': float}[kind.juju]
     if not isinstance(value, typed) or isinstance(value, bool) != (typed is bool):
         return kind.wants or kind.juju
     if isinstance(value, str) and len(value) > kind.longest:
         return f'{kind.wants}, of at most {kind.longest} characters'
+    good = kind.kept if kept and kind.kept else kind.good
     try:
-        return '' if kind.good(value) else kind.wants
+        return '' if good(value) else kind.wants
     except ValueError as e:
         return f'{kind.wants} ({e})'
 
 
 def _words(option: Option, value: object, wrong: str, instead: object, *, known: bool) -> str:
+    if known and value == instead:
+        what = 'this' if option.kind.confidential else _shown(value)
+        return f'option {option.name}: {what} stays in force, but set anew it would be refused; wanted: {wrong}'
     stays = 'stays in force' if known else 'is in force, the default'
     if option.kind.confidential:
         given, other = 'this', 'the last good one' if known else _shown(instead)
@@ -115,15 +125,28 @@ def _shown(value: object) -> str:
 SWITCH = Kind('boolean', '')
 
 
-def count(least: int, most: int, unit: str = '', *, or_zero: bool = False) -> Kind:
-    """A whole number from *least* to *most*; or 0, where that stands for the charm's own choice."""
+def count(
+    least: int,
+    most: int,
+    unit: str = '',
+    *,
+    or_zero: bool = False,
+    least_kept: int | None = None,
+) -> Kind:
+    """A whole number from *least* to *most*; or 0, where that stands for the charm's own choice.
+
+    *least_kept*: the least that an older version took, where that was less: it stays in force.
+    """
     zero = '0 or ' if or_zero else ''
     wants = f'{zero}a whole number from {least} to {most}{f" ({unit})" if unit else ""}'
 
     def good(value: int) -> bool:
         return least <= value <= most or (or_zero and value == 0)
 
-    return Kind('int', wants, good)
+    def kept(value: int) -> bool:
+        return good(value) or (least_kept is not None and least_kept <= value <= most)
+
+    return Kind('int', wants, good, kept=kept)
 
 
 def one_of(*words: str) -> Kind:

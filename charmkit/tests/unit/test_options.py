@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import re
 from typing import Any
@@ -357,3 +358,38 @@ def test_a_host_name_is_of_the_letters_that_dns_has(text: str):
     """Some letters are an i, a k or an s where case does not matter: they are none of DNS."""
     assert not validators.is_hostname(text)
     assert validators.is_hostname('Keystone.Example')
+
+
+FEWER = options.Option('n', options.count(100, 1000, or_zero=True, least_kept=10), 0, '')
+SECRET = dataclasses.replace(FEWER, kind=dataclasses.replace(FEWER.kind, confidential=True))
+
+
+@pytest.mark.parametrize(
+    ('given', 'kept', 'in_force', 'said'),
+    [
+        (10, 10, 10, 'option n: 10 stays in force, but set anew it would be refused; wanted: '),
+        (11, 10, 10, 'option n: 11 will not do, 10 stays in force; wanted: '),
+        (1001, 10, 10, 'option n: 1001 will not do, 10 stays in force; wanted: '),
+        (10, 500, 500, 'option n: 10 will not do, 500 stays in force; wanted: '),
+        (10, 0, 0, 'option n: 10 will not do, 0 stays in force; wanted: '),
+        (10, 9, 0, 'option n: 10 will not do, 0 is in force, the default; wanted: '),
+        (10, '10', 0, 'option n: 10 will not do, 0 is in force, the default; wanted: '),
+        (9, 9, 0, 'option n: 9 will not do, 0 is in force, the default; wanted: '),
+        (10, None, 0, 'option n: 10 will not do, 0 is in force, the default; wanted: '),
+        (100, 10, 100, ''),
+    ],
+)
+def test_what_an_older_version_took_stays_in_force_and_is_named(
+    given: int, kept: Any, in_force: int, said: str
+):
+    found = options.read([FEWER], {'n': given}, {} if kept is None else {'n': kept})
+    assert found.values['n'] == in_force
+    assert found.refused.get('n', '').startswith(said)
+    assert bool(found.refused) is bool(said)
+    known = not said.endswith('the default; wanted: ')
+    assert found.good == ({'n': in_force} if known else {})
+
+
+def test_what_it_was_is_not_quoted_where_it_may_be_a_password():
+    said = options.read([SECRET], {'n': 10}, {'n': 10}).refused['n']
+    assert said.startswith('option n: this stays in force, but set anew it would be refused; ')

@@ -11,8 +11,9 @@ from charmkit import options, settings
 from charmkit.options import Kind, Option
 
 VALIDATE = 'identity:validate_token'
-_SERVICES = re.compile(r'@|role:(?:admin|service)\b|rule:\S')
-"""What a check has that services pass, by the roles of their accounts. What other rules say is not known here."""
+_SERVICES = re.compile(r'@|role:(?i:admin|service)\b|rule:\S')
+"""What a check has that services pass, by the roles of their accounts. What other rules say is not known here.
+oslo.policy compares the names of roles without regard to case, and all else of a check with it."""
 
 
 def _rules(text: str) -> bool:
@@ -27,7 +28,7 @@ def _rules(text: str) -> bool:
 
 OPTIONS = (
     *(
-        dataclasses.replace(o, kind=dataclasses.replace(o.kind, good=_rules))
+        dataclasses.replace(o, kind=dataclasses.replace(o.kind, good=_rules, kept=o.kind.good))
         for o in options.API
         if o.name == 'policy-overrides'
     ),

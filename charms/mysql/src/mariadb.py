@@ -374,7 +374,7 @@ def options(memory_mib: int) -> tuple[Option, ...]:
             'max-connections',
             # A connection takes up to 3 MiB when it sorts; an API process keeps up to 50 of them. With fewer
             # than the pools of a handful of units keep open, every request of every service fails.
-            count(100, 100_000, or_zero=True),
+            count(100, 100_000, or_zero=True, least_kept=10),
             0,
             "How many connections the server takes at once. 0 takes one for every 4 MiB of the machine's memory, "
             'from 256 to 4000.',

@@ -80,11 +80,14 @@ def test_what_a_setting_of_a_domain_holds_reaches_keystone_as_it_is_but_for_refe
         ('!', False),
         ('role:reader', False),
         ('role:administrator', False),
+        ('role:administrator or Role:admin', False),
         ('user_id:%(target.token.user_id)s', False),
         ('', True),
         ('@', True),
         ('role:service or user_id:%(target.token.user_id)s', True),
         ('(role:admin)', True),
+        ('role:Admin', True),
+        ('role:SERVICE or user_id:%(target.token.user_id)s', True),
         ('rule:service_admin_or_token_subject', True),
     ],
 )
@@ -94,6 +97,24 @@ def test_no_rule_keeps_services_from_validating_tokens(check: str, good: bool):
     wanted = 'identity:validate_token must let role:service or role:admin'
     assert (wanted in said) is not good
     assert bool(said) is not good
+
+
+READERS_TOO = (
+    'identity:validate_token: "role:reader or project_name:services"\nidentity:list_users: "!"'
+)
+
+
+@pytest.mark.parametrize('given', [READERS_TOO, 'identity:validate_token: "!"', 'a: "('])
+def test_rules_that_an_older_version_took_stay_in_force_whole(given: str):
+    found = read_rules(given, kept=READERS_TOO)
+    assert found.values['policy-overrides'] == READERS_TOO
+    assert found.good['policy-overrides'] == READERS_TOO
+    assert found.refused['policy-overrides'].startswith('option policy-overrides: ')
+    assert 'stays in force' in found.refused['policy-overrides']
+
+
+def test_rules_that_were_kept_and_are_none_are_not_in_force():
+    assert read_rules('a: "("', kept='identity:list_users: "(!"').values['policy-overrides'] == ''
 
 
 def test_other_rules_may_be_as_strict_as_the_operator_likes():
@@ -119,5 +140,7 @@ def test_what_a_rule_forbids_the_charm_is_put_down_to_the_option(
     assert ('(see option policy-overrides)' in status.message) is named
 
 
-def read_rules(text: str) -> options.Read:
-    return options.read(keystone_options.OPTIONS, {'policy-overrides': text}, {})
+def read_rules(text: str, kept: str = '') -> options.Read:
+    return options.read(
+        keystone_options.OPTIONS, {'policy-overrides': text}, {'policy-overrides': kept}
+    )

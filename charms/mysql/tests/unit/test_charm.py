@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import pathlib
 import re
 import sys
@@ -13,6 +14,7 @@ import charmkit
 import grants
 import mariadb
 import pytest
+from charmkit import options
 from charmkit import testing as machines
 from ops import testing
 from syrupy.assertion import SnapshotAssertion
@@ -180,6 +182,33 @@ def test_an_option_out_of_range_is_named_and_the_last_good_value_stays(
     assert 'max_connections = 500\n' in machine.file(mariadb.CONFIG)
     assert 'innodb_buffer_pool_size = 64M\n' in machine.file(mariadb.CONFIG)
     assert out.get_relations('shared-db')[0].local_unit_data['db_host'] == '10.1.0.5'
+
+
+@pytest.mark.parametrize('kept', [10, 99])
+def test_connections_that_an_older_version_took_stay_in_force_and_are_named(
+    ctx: testing.Context[Any], machine: machines.FakeMachine, kept: int
+):
+    first = ctx.run(ctx.on.config_changed(), served(nova()))
+    (stored,) = (s for s in first.stored_states if 'memory' in s.content)
+    memory = json.loads(str(stored.content['memory']))
+    memory[options.MEMORY]['max-connections'] = kept
+    before = dataclasses.replace(stored, content={**stored.content, 'memory': json.dumps(memory)})
+    old = dataclasses.replace(
+        first,
+        config={'max-connections': kept},
+        stored_states={before, *(first.stored_states - {stored})},
+    )
+    out = ctx.run(ctx.on.upgrade_charm(), old)
+    for now in (out, ctx.run(ctx.on.update_status(), out)):
+        assert now.unit_status == testing.BlockedStatus(
+            f'option max-connections: {kept} stays in force, but set anew it would be refused; '
+            'wanted: 0 or a whole number from 100 to 100000'
+        )
+        assert f'max_connections = {kept}\n' in machine.file(mariadb.CONFIG)
+        assert now.get_relations('shared-db')[0].local_unit_data['db_host'] == '10.1.0.5'
+    worse = dataclasses.replace(out, config={'max-connections': 11})
+    ctx.run(ctx.on.config_changed(), worse)
+    assert f'max_connections = {kept}\n' in machine.file(mariadb.CONFIG)
 
 
 def test_a_cache_larger_than_the_machine_is_refused(

@@ -27,8 +27,13 @@ _CHECK_KEYS = (
     'method', 'path', 'expect', 'host', 'port', 'interval-ms', 'timeout-ms', 'fall', 'rise',
 )  # fmt: skip
 _TIMEOUT_KEYS = ('client', 'server', 'queue', 'tunnel')
-_MAXCONN_KEYS: Mapping[str, int] = {'frontend': 16, 'server': 1}
-"""The least of each: one client can keep several connections open, and they are no requests yet."""
+_MAXCONN_KEYS = ('frontend', 'server')
+_MOST_CONNECTIONS = 1_000_000
+_MOST_BODY = 2**40
+_LEAST_MS = 1000
+"""No service answers in less, nor does a client."""
+_LEAST_CONNECTIONS = 16
+"""Of a frontend: one client can keep several connections open, and they are no requests yet."""
 _SMALLEST_BODY = 4096
 """Bytes: no service's every request is smaller."""
 _EXPOSURE_KEYS = ('public', 'denied-paths', 'denied-methods', 'max-body', 'allowed-cidrs')
@@ -182,13 +187,36 @@ def overridden(
             out = dataclasses.replace(out, **{f'{name}_ms': ms})
     known = _MAXCONN_KEYS if operator else None
     most = validation.mapping(data.get('maxconn'), f'{where} maxconn', known)
-    for name, least in _MAXCONN_KEYS.items():
+    for name in _MAXCONN_KEYS:
         if most.get(name) is not None:
-            n = validation.integer(most[name], f'{where} maxconn {name}', least, 1_000_000)
+            n = validation.integer(most[name], f'{where} maxconn {name}', 1, _MOST_CONNECTIONS)
             out = dataclasses.replace(out, **{f'{name}_maxconn': n})
     if operator and most.get('server') is not None:
         out = dataclasses.replace(out, maxconn_is_the_operators=True)
     return _exposed(out, data.get('exposure'), f'{where} exposure', operator=operator)
+
+
+def within_limits(found: Behaviour, where: str) -> None:
+    """Refuse what has the right form and would serve nobody.
+
+    It is asked of what an operator sets anew, and of nothing that was in force before.
+
+    Raises:
+        validation.InvalidError: *where* begins the message.
+    """
+    for name in _TIMEOUT_KEYS:
+        ms = getattr(found, f'{name}_ms')
+        if 0 < ms < _LEAST_MS:
+            raise validation.InvalidError(
+                f'{where} timeouts {name} is shorter than a second: {ms}ms'
+            )
+    if n := found.frontend_maxconn:
+        validation.integer(n, f'{where} maxconn frontend', _LEAST_CONNECTIONS, _MOST_CONNECTIONS)
+    if found.max_body:
+        at = f'{where} exposure max-body'
+        validation.integer(found.max_body, at, _SMALLEST_BODY, _MOST_BODY)
+    if any('/' in paths for paths in found.denied_paths.values()):
+        raise validation.InvalidError(f'{where} exposure denied-paths has /, which is all of it')
 
 
 def _exposed(base: Behaviour, value: object, where: str, *, operator: bool) -> Behaviour:
@@ -223,7 +251,7 @@ def _exposed(base: Behaviour, value: object, where: str, *, operator: bool) -> B
         methods[_type(t, where)] = tuple(dict.fromkeys((*methods.get(t, ()), *more)))
     most = base.max_body
     if data.get('max-body') is not None:
-        most = validation.integer(data['max-body'], f'{where} max-body', _SMALLEST_BODY, 2**40)
+        most = validation.integer(data['max-body'], f'{where} max-body', 1, _MOST_BODY)
     shut = base.not_public
     if data.get('public') is not None:
         public = validation.boolean(data['public'], f'{where} public')

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 from charmkit import settings
 from charmkit.relations import ENDPOINT_TYPES
 
-from . import behaviour, exposure, interface, validation
+from . import behaviour, exposure, interface, option_limits, validation
 
 _MOST_YAML = 65_536
 _MOST_PLACES = 4
@@ -76,6 +76,7 @@ def read(
 ) -> Effective:
     """*given* as Juju has them, and in place of those that are not what they may be, *good*.
 
+    What is set anew must keep its limits too (:mod:`balancer.option_limits`); a good value needs its form alone.
     *held* says what the value of an option in :data:`COLLIDE` collides with, in words; '' when with nothing.
     *services* are names and types of services that are related. What is meant for another one changes nothing: a name
     that neither they nor the table of types have is reported.
@@ -86,15 +87,20 @@ def read(
     for name, (reader, default) in _READERS.items():
         value = given.get(name, default)
         try:
-            _free(name, reader(value, name), held)
+            found = reader(value, name)
+            _free(name, found, held)
+            option_limits.check(name, found)
             raw[name] = value
             continue
         except validation.InvalidError as e:
             problem = f'option {e}'
         try:
             raw[name] = good[name]
-            _free(name, reader(raw[name], name), held)
-            problems.append(f'{problem}; its last good value is in force')
+            found = reader(raw[name], name)
+            if name in PORTS:  # haproxy could not come up with one that another program has.
+                _free(name, found, held)
+            stays = 'it' if raw[name] == value else 'its last good value'
+            problems.append(f'{problem}; {stays} is in force')
         except (KeyError, validation.InvalidError):
             raw[name], complete = default, False
             problems.append(f'{problem}; nothing is served until it is right')
@@ -184,13 +190,6 @@ def _number(low: int, high: int) -> _Reader:
     return lambda value, name: validation.integer(value, name, low, high)
 
 
-def _connections(value: object, name: str) -> int:
-    """0, or so many that the load balancer's own checks and a few clients have room."""
-    if validation.integer(value, name, 0, 1_000_000) == 0:
-        return 0
-    return validation.integer(value, name, 100, 1_000_000)
-
-
 def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
         raise validation.InvalidError(f'{name} is no text: {validation.shown(value)}')
@@ -223,16 +222,6 @@ def _families(value: object, name: str) -> str:
 
 def _networks(value: object, name: str) -> tuple[str, ...]:
     return tuple(str(validation.network(n, name)) for n in _text(value, name).split())
-
-
-def _outsiders(value: object, name: str) -> tuple[str, ...]:
-    """Networks of what stands in front: everybody else speaks otherwise, and is not to be believed."""
-    found = _networks(value, name)
-    if every := next((n for n in found if n.endswith('/0')), ''):
-        raise validation.InvalidError(
-            f'{name}: {every} is everybody; wanted: the networks of the outside load balancer'
-        )
-    return found
 
 
 def _addresses(value: object, name: str) -> tuple[str, ...]:
@@ -316,9 +305,9 @@ _READERS: Mapping[str, tuple[_Reader, Any]] = {
     'allow-shared-spaces': (validation.boolean, False),
     'service-options': (_service_options, ''),
     'backend-networks': (_networks, ''),
-    'maxconn': (_connections, 0),
-    'proxy-protocol-from': (_outsiders, ''),
-    'forwarded-from': (_outsiders, ''),
+    'maxconn': (_number(0, option_limits.MOST_CONNECTIONS), 0),
+    'proxy-protocol-from': (_networks, ''),
+    'forwarded-from': (_networks, ''),
     'ready-from': (_networks, ''),
     'ready-port': (_number(1, 65535), 8405),
     'metrics-port': (_number(1, 65535), 8404),
