@@ -1,10 +1,9 @@
 """Keystone's cache: what it may hold, for how long, and who can reach it. Pure.
 
 Each unit has its own, so a value that another unit changes is old until it expires. What people write
-and read back is therefore not cached at all, nor is which tokens are revoked; what is computed of it at
-great cost, roles and catalogue, is for some seconds. Validated tokens stay: each time they are asked for,
-whether they are revoked is looked up. Figures, and the other ways that were weighed:
-``docs/adr/0018-what-keystone-caches.md``.
+and read back is therefore not cached at all; what is computed of it at great cost, roles and catalogue,
+is for some seconds, as are revocations. Validated tokens stay. Figures, and the other ways that were
+weighed: ``docs/adr/0018-what-keystone-caches.md``.
 
 oslo.cache pickles its values: who can write one runs code as keystone. So it is a memcached of keystone's
 own, on a Unix socket in a directory that nobody else may enter.
@@ -25,12 +24,11 @@ WRITTEN = (
     'federation',
     'identity',
     'resource',
-    'revoke',
     'trust',
     'unified_limit',
 )
 """Sections of what people write: each read asks the database."""
-COMPUTED = ('catalog', 'role')
+COMPUTED = ('catalog', 'revoke', 'role')
 _MOST_MIB = 256
 
 _UNIT = """\
