@@ -96,8 +96,9 @@ class Controller:
         """Start the daemon, and connect once it listens.
 
         It holds a lock and ends at once, content, when another one holds it: one that starts too, and is soon there, or
-        one that is about to end, and must be waited for.
+        one that is about to end, and must be waited for; or one that hangs, which is then what is to be said.
         """
+        yielded = False
         deadline = time.monotonic() + START_TIMEOUT_S
         daemon = self._launch(*words)
         while time.monotonic() < deadline:
@@ -107,16 +108,18 @@ class Controller:
             if ended:
                 break
             if ended == 0:
+                yielded = True
                 time.sleep(0.1)
                 daemon = self._launch(*words)
             time.sleep(0.02)
         log = paths.log(self.folder)
-        if daemon.poll() is None:  # On a busy machine: it goes on, and the next command finds it.
+        starting = daemon.poll() is None
+        if (yielded or not starting) and self.held():  # By another: ours may have begun just now.
+            raise Unreachable(f'the controller runs, and does not answer: see {log}')
+        if starting:  # On a busy machine: it goes on, and the next command finds it.
             raise Unreachable(
                 f'the controller is still starting after {START_TIMEOUT_S:.0f} s: run the command again (log: {log})'
             )
-        if self.held():
-            raise Unreachable(f'the controller runs, and does not answer: see {log}')
         tail = log.read_text(errors='replace').strip().splitlines()[-1:]
         raise Unreachable(
             f'the controller did not start{": " + tail[0] if tail else ""} (all of it: {log})'

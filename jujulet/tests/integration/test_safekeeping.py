@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -67,3 +70,39 @@ def test_a_backup_brings_all_of_it_back(own: Own, tmp_path: pathlib.Path):
     assert 'is damaged' in own('status', '-m', 't', fails=True)
     own('restore', copy)
     assert 'recorder/0' in own('status', '-m', 't')
+
+
+def test_a_folder_that_is_made_anew_has_one_controller(tmp_path: pathlib.Path):
+    """The one of the folder that was removed ends, and what the next one has is left alone."""
+    own = Own(tmp_path / 'home')
+    own('add-model', 'old')
+    first = serving(own)
+    shutil.rmtree(own.home)
+    own('add-model', 'new')
+    second = serving(own)
+    assert second != first
+    deadline = time.monotonic() + 60
+    while alive(first):
+        assert time.monotonic() < deadline, 'the controller of the folder that was removed goes on'
+        time.sleep(0.05)
+    assert serving(own) == second
+    os.kill(
+        second, signal.SIGKILL
+    )  # What it wrote is there, though the other one closed its store.
+    assert [m['short-name'] for m in json.loads(own('models', '--format', 'json'))['models']] == [
+        'new'
+    ]
+    own('controller', 'stop')
+
+
+def serving(own: Own) -> int:
+    """The process of the controller that replies."""
+    return int(json.loads(own('controller', 'status', '--format', 'json'))['pid'])
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and is not yet waited for has no command line."""
+    try:
+        return bool(pathlib.Path(f'/proc/{pid}/cmdline').read_bytes())
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -82,15 +82,18 @@ def _recover(call: Call) -> None:
 
 
 def _strangers() -> list[adoption.Found]:
-    from ..controller import service, strangers
+    from ..controller import service, store, strangers
 
     root = paths.root()
     with _alone():
-        store = service.opened(root)
         try:
-            known = {(m.uuid, i) for m in store.load() for i in m.machines}
+            opened = service.opened(root)
+        except store.Unusable as error:
+            raise model_.Refused(str(error)) from None
+        try:
+            known = {(m.uuid, i) for m in opened.load() for i in m.machines}
         finally:
-            store.close()
+            opened.close()
         return strangers.find(root, known)
 
 

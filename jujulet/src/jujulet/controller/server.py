@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import pathlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
@@ -29,15 +30,40 @@ Question = Callable[..., Awaitable[Any] | AsyncIterator[Any]]
 """A coroutine function answers once, an async generator as often as it likes."""
 
 
+def holds(folder: pathlib.Path, lock: int) -> bool:
+    """Whether the open file *lock* (a descriptor) is the lock of *folder* as it is now.
+
+    It is not once somebody removed the folder: then another controller may hold the lock of the one that was made anew.
+
+    Raises:
+        OSError: it cannot be seen, as where the folder cannot be entered.
+    """
+    try:
+        there = paths.lock(folder).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return os.path.samestat(there, os.fstat(lock))
+
+
 class Server:
     """Listens, and hands each question to its function."""
 
-    def __init__(self, folder: pathlib.Path, questions: Mapping[str, Question]):
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        questions: Mapping[str, Question],
+        lock: int,
+        lost: Callable[[], None],
+    ):
+        """Serve *folder*, whose lock the descriptor *lock* holds; *lost* is called once that is another file."""
         self._folder = folder
         self._questions = questions
+        self._lock = lock
+        self._lost = lost
         self._server: asyncio.Server | None = None
         self._code = sources.digest()
-        self._inode = 0
+        self._bound: os.stat_result | None = None
+        """Of the socket that this one made."""
         self._watch: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -47,23 +73,36 @@ class Server:
 
     async def _listen(self) -> None:
         path = paths.socket(self._folder)
-        path.unlink(missing_ok=True)
-        before = self._server
-        with short_path(path) as name:
-            self._server = await asyncio.start_unix_server(self._serve, name, limit=LINE_LIMIT)
-        path.chmod(0o600)
-        self._inode = path.lstat().st_ino
-        if before is not None:
-            before.close()  # What is being answered goes on.
+        before, self._bound = self._server, None
+        try:
+            path.unlink(missing_ok=True)
+            with short_path(path) as name:
+                self._server = await asyncio.start_unix_server(
+                    self._serve, name, limit=LINE_LIMIT, start_serving=False
+                )
+            path.chmod(0o600)
+            self._bound = path.lstat()
+            # Only here another task may run, which may be ``stop``: by now the socket is known as ours.
+            await self._server.start_serving()
+        finally:
+            if before is not None:
+                before.close()  # Nobody finds it any more; what is being answered goes on.
 
     async def _keep(self) -> None:
-        """Listen again where somebody removed the socket: nobody else can, for this one holds the lock."""
+        """Listen again where somebody removed the socket: nobody else can while this one holds the lock.
+
+        Where the lock went too, with the whole folder, what is there now is another controller's: nothing is touched.
+        """
         told = ''
         while True:
             await asyncio.sleep(KEEP_S)
             if self._is_ours():
                 continue
             try:
+                if not holds(self._folder, self._lock):
+                    logger.warning('the lock is gone, as when %s is removed: ending', self._folder)
+                    self._lost()
+                    return
                 await self._listen()
             except OSError as error:
                 if str(error) != told:
@@ -74,14 +113,16 @@ class Server:
 
     def _is_ours(self) -> bool:
         try:
-            return paths.socket(self._folder).lstat().st_ino == self._inode
+            there = paths.socket(self._folder).lstat()
         except OSError:
             return False
+        return self._bound is not None and os.path.samestat(there, self._bound)
 
     async def stop(self) -> None:
         """Stop listening."""
         if self._watch:
             self._watch.cancel()
+            await asyncio.wait({self._watch})  # It may be about to listen again.
         if self._server:
             self._server.close()
         if self._is_ours():

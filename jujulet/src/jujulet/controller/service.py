@@ -74,8 +74,10 @@ Strangers = Literal['refuse', 'adopt', 'remove']
 """What becomes of machines that the store does not know."""
 
 
-async def serve(folder: pathlib.Path, strangers_: Strangers = 'refuse') -> None:
+async def serve(folder: pathlib.Path, lock: int, strangers_: Strangers = 'refuse') -> None:
     """Serve *folder* until SIGTERM, SIGINT or the question ``stop-controller``. Machines are left running.
+
+    It ends too once *lock*, the descriptor that holds the folder's lock, is no longer of the file that is there.
 
     Raises:
         store.Unusable: it is not to be worked with as it is.
@@ -115,7 +117,8 @@ async def serve(folder: pathlib.Path, strangers_: Strangers = 'refuse') -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     hooks.recover()
-    server_ = server.Server(folder, questions.Questions(engine_, stopped.set).table())
+    asked = questions.Questions(engine_, stopped.set).table()
+    server_ = server.Server(folder, asked, lock, stopped.set)
     await server_.start()
     logger.info('serving %d models', len(engine_.models))
     engine_.spawn(_begin(engine_, provision_))
@@ -166,8 +169,11 @@ def main() -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return 0  # Another one was quicker: whoever started us will find that one.
+        if not server.holds(folder, lock.fileno()):
+            return 0  # The folder was removed meanwhile: whoever started us tries again.
         try:
-            asyncio.run(serve(folder, cast('Strangers', (*sys.argv[2:], 'refuse')[0])))
+            strangers_ = cast('Strangers', (*sys.argv[2:], 'refuse')[0])
+            asyncio.run(serve(folder, lock.fileno(), strangers_))
         except store.Unusable as error:
             print(error, file=sys.stderr)
             return 1

@@ -85,8 +85,19 @@ def _collections() -> dict[str, tuple[type, type]]:
 COLLECTIONS = _collections()
 
 
-_NOT_WRITTEN = ('FULL', 'READONLY', 'READONLY_DIRECTORY', 'CANTOPEN', 'IOERR_WRITE')
-"""What SQLite says of the disk, and not of what is in the file."""
+_NOT_WRITTEN = ('FULL', 'READONLY', 'CANTOPEN', 'IOERR', 'PERM', 'BUSY', 'LOCKED')
+"""What SQLite says of the disk or of who else has the file, and not of what is in it: the first word of its names."""
+
+
+def _unusable(path: pathlib.Path, error: OSError | sqlite3.Error) -> Unusable:
+    """What an error means that came of opening the store at *path*."""
+    name = getattr(error, 'sqlite_errorname', '')
+    if isinstance(error, OSError) or name.split('_')[1:2] in [[kind] for kind in _NOT_WRITTEN]:
+        said = (error.strerror or error) if isinstance(error, OSError) else error
+        return Unusable(
+            f'{path} cannot be written ({said}): see to that, and run the command again; what it has is kept'
+        )
+    return Damaged(f'{path} is damaged ({error})')
 
 
 def _own_file(path: pathlib.Path) -> None:
@@ -118,20 +129,19 @@ class Store:
             Damaged: SQLite finds it is not whole.
             Unusable: it is no file of its own, as a link is not, or it cannot be written.
         """
-        _own_file(path)
         self._path = path
         self._logged: dict[str, int] = {}
         """Bytes of each model's log, as far as they were counted."""
-        self._db = sqlite3.connect(path, isolation_level=None)
+        try:
+            _own_file(path)
+            self._db = sqlite3.connect(path, isolation_level=None)
+        except (OSError, sqlite3.Error) as error:
+            raise _unusable(path, error) from None
         try:
             self._open(path)
-        except sqlite3.DatabaseError as error:
+        except (OSError, sqlite3.Error) as error:
             self._db.close()
-            if getattr(error, 'sqlite_errorname', '').partition('_')[2] in _NOT_WRITTEN:
-                raise Unusable(
-                    f'{path} cannot be written ({error}): see to the disk, what it has is kept'
-                ) from None
-            raise Damaged(f'{path} is damaged ({error})') from None
+            raise _unusable(path, error) from None
 
     def _open(self, path: pathlib.Path) -> None:
         path.chmod(0o600)
@@ -166,13 +176,15 @@ class Store:
         """All models, as last saved.
 
         Raises:
-            Damaged: a row is not what this version writes: it says more, or less.
+            Damaged: there is no table of rows, or one is not what this version writes: it says more, or less.
         """
         rows: dict[str, dict[str, dict[str, Any]]] = {}
-        for uuid, kind, key, body in self._db.execute('SELECT * FROM entity'):
-            rows.setdefault(uuid, {}).setdefault(kind, {})[key] = json.loads(body)
         try:
+            for uuid, kind, key, body in self._db.execute('SELECT * FROM entity'):
+                rows.setdefault(uuid, {}).setdefault(kind, {})[key] = json.loads(body)
             return [_decode(kinds) for kinds in rows.values()]
+        except sqlite3.DatabaseError as error:
+            raise Damaged(f'{self._path} is damaged ({error})') from None
         except (ValueError, TypeError, KeyError) as error:
             raise Damaged(
                 f'{self._path} holds what this jujulet does not know ({error}): it was written by another version'

@@ -27,7 +27,11 @@ def make_charm(name: str, *relations: charm.RelationMeta, **more: Any) -> charm.
 
 
 CHARMS = {
-    'mysql': make_charm('mysql', REL('shared-db', 'provider', 'mysql-shared')),
+    'mysql': make_charm(
+        'mysql',
+        REL('shared-db', 'provider', 'mysql-shared'),
+        REL('cluster', 'peer', 'mysql-cluster'),
+    ),
     'keystone': make_charm(
         'keystone',
         REL('shared-db', 'requirer', 'mysql-shared'),

@@ -192,12 +192,29 @@ machines: {0: {constraints: mem=1G}}
             'offers: {mine: {endpoints: [shared-db, shraed]}}',
             'offer "mine": charm "mysql" has no endpoint "shraed"',
         ),
+        (
+            'offers: {mine: {endpoints: [cluster]}}',
+            'b.yaml:1: application "mysql": offer "mine": "cluster" is a peer relation of charm "mysql"; '
+            'can be offered: shared-db',
+        ),
         ('resources: {x: 3}', 'has no resources "x"'),
         ('trust: true', 'repeat the deploy command with the --trust argument'),
     ],
 )
 def test_what_does_not_fit_the_charm_is_found_before_the_first_step(fields: str, says: str):
     assert says in refusal(f'applications: {{mysql: {{charm: ./mysql, {fields}}}}}')
+
+
+def test_an_offer_is_of_one_application(carrier: Carrier):
+    """As ``juju offer`` says of it, which would be in mid-deployment."""
+    offered = 'offers: {db: {endpoints: [shared-db]}}'
+    one = f'applications:\n  mysql: {{charm: ./mysql, {offered}}}'
+    two = f'\n  keystone: {{charm: ./k, {offered}}}'
+    says = 'application "keystone": offer "db" is of application "mysql" already'
+    assert f'b.yaml:3: {says}' in refusal(one + two)
+    carrier.carry_out(plan(one, carrier))
+    assert f'b.yaml:2: {says}' in refusal(f'applications:{two}', carrier)
+    assert plan(one, carrier) == ()
 
 
 def test_trust_is_given_when_asked_for(carrier: Carrier):

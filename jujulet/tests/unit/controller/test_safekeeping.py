@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import functools
 import os
 import pathlib
+import re
 import sqlite3
 
 import pytest
 
 from jujulet import paths
+from jujulet.cli import main as cli
 from jujulet.controller import backups, engine, service, store, strangers
 from jujulet.core import charm, consistency, model
 from jujulet.machines import protocol, state_folders
@@ -187,6 +192,56 @@ def test_a_disk_that_is_full_is_not_a_store_that_is_damaged(
         raise error
 
     monkeypatch.setattr(store.Store, '_open', full)
-    with pytest.raises(store.Unusable, match=r'cannot be written .*full') as refused:
-        store.Store(tmp_path / 'jujulet.db')
+    assert re.search(r'cannot be written .*full', refusal(tmp_path / 'jujulet.db'))
+
+
+def refusal(path: pathlib.Path) -> str:
+    """What is said of a store that cannot be opened, though nothing is wrong with what is in it."""
+    with pytest.raises(store.Unusable) as refused:
+        store.Store(path)
     assert not isinstance(refused.value, store.Damaged)
+    return str(refused.value)
+
+
+def test_a_store_that_the_disk_does_not_let_be_opened_is_refused(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    says = 'jujulet.db cannot be written (unable to open database file): see to that'
+    assert says in refusal(tmp_path / 'not there' / 'jujulet.db')
+    (tmp_path / 'file').write_text('')
+    assert 'cannot be written (Not a directory)' in refusal(tmp_path / 'file' / 'jujulet.db')
+
+    def read_only(path: pathlib.Path, _: int) -> None:
+        raise OSError(errno.EROFS, 'Read-only file system', str(path))
+
+    monkeypatch.setattr(pathlib.Path, 'chmod', read_only)
+    assert 'cannot be written (Read-only file system)' in refusal(tmp_path / 'jujulet.db')
+
+
+def test_a_store_that_another_program_has_locked_is_not_damaged(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, 'connect', functools.partial(connect, timeout=0.0))
+    with contextlib.closing(connect(tmp_path / 'jujulet.db')) as other:
+        other.execute('BEGIN EXCLUSIVE')
+        assert 'cannot be written (database is locked)' in refusal(tmp_path / 'jujulet.db')
+
+
+@pytest.mark.parametrize('how', ['no table', 'no JSON'])
+def test_rows_that_cannot_be_read_are_damage(tmp_path: pathlib.Path, how: str):
+    stored(tmp_path, MODEL)
+    with contextlib.closing(sqlite3.connect(paths.database(tmp_path))) as other:
+        other.execute('DROP TABLE entity' if how == 'no table' else "UPDATE entity SET body = '{'")
+        other.commit()
+    with pytest.raises(store.Unusable, match=r'(no such table|Expecting).*there is no backup'):
+        service.opened(tmp_path)
+
+
+def test_recover_says_of_a_damaged_store_what_the_controller_does(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv('JUJULET_DATA', str(tmp_path))
+    paths.database(tmp_path).write_text('no store')
+    assert cli.main(['recover']) == 1
+    assert 'is damaged (file is not a database); there is no backup' in capsys.readouterr().err

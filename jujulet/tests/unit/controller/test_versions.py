@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jujulet import client, sources
+from jujulet import client, paths, sources
 from jujulet.controller import server
 from jujulet.core import refusal
 
@@ -21,7 +21,8 @@ def asked(folder: pathlib.Path, *questions: str) -> list[Any]:
     """What a controller in *folder* replies."""
 
     async def run() -> list[Any]:
-        running = server.Server(folder, {'models': hello, 'info': hello, 'stop-controller': hello})
+        known = {'models': hello, 'info': hello, 'stop-controller': hello}
+        running = server.Server(folder, known, lock.fileno(), pytest.fail)
         await running.start()
         try:
             return [
@@ -30,7 +31,8 @@ def asked(folder: pathlib.Path, *questions: str) -> list[Any]:
         finally:
             await running.stop()
 
-    return asyncio.run(run())
+    with paths.lock(folder).open('w') as lock:
+        return asyncio.run(run())
 
 
 def test_the_same_code_is_served(tmp_path: pathlib.Path):

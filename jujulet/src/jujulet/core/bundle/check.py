@@ -22,6 +22,7 @@ def check(
     problems: list[str] = []
     for name, app in bundle.applications.items():
         problems += _application(app, charms[name], model)
+    problems += _offered_elsewhere(bundle, model)
     for relation in bundle.relations:
         try:
             relations.endpoints(relation, charms)
@@ -103,12 +104,29 @@ def _directives(
 
 
 def _offers(app: BundleApplication, charm: charm_.Charm) -> Iterator[Finding]:
+    able = sorted(r.name for r in charm.relations.values() if r.role != 'peer')
     for offer, endpoints in app.offers.items():
         for endpoint in endpoints:
-            if endpoint not in charm.relations:
-                hint = findings.near(endpoint, sorted(charm.relations))
-                text = f'offer "{offer}": charm "{charm.name}" has no endpoint "{endpoint}"{hint}'
-                yield f'offers.{offer}', text
+            if endpoint in able:
+                continue
+            if endpoint in charm.relations:
+                hint = f' can be offered: {", ".join(able)}' if able else ' can be offered: none'
+                text = f'"{endpoint}" is a peer relation of charm "{charm.name}";{hint}'
+            else:
+                hint = findings.near(endpoint, able)
+                text = f'charm "{charm.name}" has no endpoint "{endpoint}"{hint}'
+            yield f'offers.{offer}', f'offer "{offer}": {text}'
+
+
+def _offered_elsewhere(bundle: Bundle, model: model_.Model) -> Iterator[str]:
+    """An offer is of one application: its name says nothing else to who consumes it."""
+    of = {name: offer.application for name, offer in model.offers.items()}
+    for app in bundle.applications.values():
+        for offer in app.offers:
+            other = of.setdefault(offer, app.name)
+            if other != app.name:
+                where = app.places.get(f'offers.{offer}', app.where)
+                yield f'{where}: application "{app.name}": offer "{offer}" is of application "{other}" already'
 
 
 def _declared(
