@@ -16,7 +16,7 @@ from typing import cast
 
 from matrix.grammar import problem
 from matrix.history import journal, notes
-from matrix.judge import linear, stats, things, trial, verdict
+from matrix.judge import exercised, linear, stats, things, trial, verdict
 
 _FAIL, _UNKNOWN, _PASS = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN, verdict.Outcome.PASS
 
@@ -30,7 +30,6 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 """What can be done to each thing."""
 
 _SHOWN = 6
-_SOME = 5  # writes, which one value cannot tell from one another
 _LEAST_STEPS = 20_000
 """Steps of the search of a key when those before it have used up all."""
 
@@ -104,70 +103,12 @@ def history(of: trial.Trial, name: str, thing: object) -> verdict.Verdict:
             f'too much went on at once to tell whether the history of {unknown[0]!r} is possible'
         )
         return verdict.Verdict(check, _UNKNOWN, sentence)
-    if why := _shows_nothing(by_key, name, kind, model.first):
+    if why := exercised.shows_nothing(by_key, name, kind, model.first):
         return verdict.Verdict(check, _UNKNOWN, why)
     count = sum(map(len, by_key.values()))
     keys = f' on {len(by_key)} keys' if len(by_key) > 1 else ''
     sentence = f'{count} operations{keys} are those of a {kind} that does one at a time'
     return verdict.Verdict(check, _PASS, sentence)
-
-
-def _shows_nothing(
-    by_key: Mapping[Hashable, Sequence[linear.Call]], name: str, kind: str, first: Hashable
-) -> str:
-    """Why a history is possible whatever the thing did: nothing was read of what had been changed."""
-    reads = [one for some in by_key.values() for one in some if one.name == 'read']
-    if not reads:
-        return f'nothing was read of {name}'
-    read = [some for some in by_key.values() if _read_after_change(some, kind, first)]
-    if not read:
-        done = any(one.name != 'read' and one.sure for some in by_key.values() for one in some)
-        more = ', if anything was: what was done there changes nothing' if done else ''
-        return f'nothing was read of {name} after it had been written{more}'
-    if kind != 'register':
-        return ''
-    written = [_written(some) for some in read]
-    if all(len(values) >= _SOME and len({*values}) == 1 for values in written):
-        values = [value for some in written for value in some]
-        if len({*values}) == 1:
-            return f'all {len(values)} writes of {name} wrote {_plainly(values[0])}: nothing tells one from another'
-        return f'all writes of each key of {name} wrote the same: nothing tells one from another'
-    return ''
-
-
-def _read_after_change(calls: Sequence[linear.Call], kind: str, first: Hashable) -> bool:
-    changes = [one for one in calls if one.sure and _changes(one, kind, first)]
-    over = min((one.end for one in changes), default=math.inf)
-    return any(one.name == 'read' and one.start > over for one in calls)
-
-
-def _written(calls: Sequence[linear.Call]) -> list[Hashable]:
-    """What was written to a register: by each write and each cas that was done, or whose value was read."""
-    seen = {one.response for one in calls if one.name == 'read'}
-    found: list[Hashable] = []
-    for one in (each for each in calls if each.name != 'read'):
-        cas = one.name == 'cas'
-        value = cast('tuple[Hashable, Hashable]', one.asked)[1] if cas else one.asked
-        if (not cas or bool(one.response)) if one.sure else value in seen:
-            found.append(value)
-    return found
-
-
-def _changes(one: linear.Call, kind: str, first: Hashable) -> bool:
-    """Whether a call, if it did what it says, left something else than was there at first."""
-    match one.name:
-        case 'write':
-            return one.asked != first
-        case 'cas':
-            old, new = cast('tuple[Hashable, Hashable]', one.asked)
-            return bool(one.response) and old != new
-        case 'transfer':
-            source, target, amount = cast('tuple[Hashable, Hashable, Hashable]', one.asked)
-            return bool(one.response) and source != target and bool(amount)
-        case 'add' if kind == 'counter':
-            return bool(one.asked)
-        case _:
-            return one.name != 'read'
 
 
 def _odd(
