@@ -12,19 +12,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+import directory_options
 from charmkit import conf, host
 from charmkit.relations import Relation, wire
 from charmkit.settings import yaml_map
 
 OPTION = 'ldap-domains'
 RELATION = 'domain-backend'
-PACKAGES = frozenset({'python3-ldap', 'python3-ldappool'})
+PACKAGES = frozenset({'ca-certificates', 'python3-ldap', 'python3-ldappool'})
 DIRECTORY = '/etc/keystone/domains'
 KEY = 'ldap-domains'
 """Under which a unit remembers the domains whose files it wrote, and the leader says which are made."""
 _NONCES = '/etc/keystone/domain-backends'
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
-_SETTING = re.compile(r'[a-z][a-z0-9_]{0,63}')
 _RESERVED = frozenset({'default', 'service_domain'})
 
 
@@ -42,25 +42,14 @@ def _file(name: str, value: object) -> conf.Ini:
         raise ValueError(f'{name[:80]!r} is no name that such a domain can have')
     if not isinstance(value, Mapping):
         raise ValueError(f'{name} is no map of [ldap] options')
-    settings = {str(k): v for k, v in cast('Mapping[object, Any]', value).items()}
-    urls = str(settings.get('url', '')).split(',')
-    if not all(_is_url(url.strip()) for url in urls):
-        raise ValueError(f'{name} needs a url, such as ldaps://ldap.example')
+    given = {str(k): v for k, v in cast('Mapping[object, Any]', value).items()}
+    urls = directory_options.urls(given)
+    if not urls or not all(map(_is_url, urls)):
+        raise ValueError(f'{name}: url must be one such as ldaps://ldap.example')
     return {
         'identity': {'driver': 'ldap'},
-        'ldap': {key: _setting(name, key, v) for key, v in settings.items()},
+        'ldap': directory_options.settings(name, given),
     }
-
-
-def _setting(domain: str, key: str, value: object) -> conf.Value:
-    if not _SETTING.fullmatch(key):
-        raise ValueError(f'{domain}: {key[:80]!r} is no name of an option')
-    if isinstance(value, bool | int):
-        return value
-    # Its value may be a password: it is not shown.
-    if not isinstance(value, str) or not value.isprintable() or len(value) > 2000:
-        raise ValueError(f'{domain}: {key} must be a text in one line, a number, or true or false')
-    return value if key == 'password' else value.replace('$', '$$')
 
 
 def _is_url(url: str) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 
 import cache
 import charmkit
+import directories
 import domains
 import keys
 import renewal
@@ -32,6 +33,7 @@ _PROGRAMS = {
     WIDEN: 'utf8mb4.py',
     settings.UNBLOCKED: 'unblocked_migration.py',
     stored_credentials.PROGRAM: 'reencryption.py',
+    directories.PROGRAM: 'directory_probe.py',
 }
 """What runs there, by path: modules of the charm that need what keystone's package brings."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import catalogue
+import directories
 import stored_credentials
 from charmkit.machine import Finished, HttpRequest, HttpResponse
 
@@ -37,6 +38,8 @@ class FakeKeystone:
         self.reencrypts = True
         self.credentials = {'anew': 0, 'unreadable': 0}
         """What the program that encrypts credentials anew finds."""
+        self.directories: dict[str, Any] | None = {}
+        """What is wrong with directories of domains, by domain; None: their program fails."""
         self.down = False
         self.time = 0.0
         self._ids = itertools.count(1)
@@ -117,6 +120,10 @@ class FakeKeystone:
     ) -> Finished:
         if argv[:2] == ('python3', stored_credentials.PROGRAM):
             return self._reencrypt(remove='--remove' in argv)
+        if argv[:2] == ('python3', directories.PROGRAM):
+            if self.directories is None:
+                return Finished(1, 'Traceback\nno module named ldap\n')
+            return Finished(0, json.dumps(self.directories))
         assert argv == ('keystone-manage', 'bootstrap', '--bootstrap-username', catalogue.CHARM)
         if self.down:
             return Finished(1, f'no database\n{environment}')

@@ -14,13 +14,17 @@ import charm
 import charmkit
 import keys
 import keystone_run
-from charmkit import apply, drive, facts, relations, state
+from charmkit import apply, drive, facts, options, relations, state
 
 
 def main() -> None:
     said = json.load(sys.stdin)
     rings = {f'secret:{name}': {'ring': text} for name, text in said['rings'].items()}
     known = {k.name: keys.load(said['rings'][k.label]) for k in keys.KINDS}
+    # As the charm reads them: what will not do is named, and the last good value stays.
+    declared = charm.KeystoneCharm.declared_options()
+    given = [o for o in declared if o.name in said['options']]
+    read = options.read(given, said['options'], said['memory'].get(options.MEMORY, {}))
     inputs = state.Inputs(
         site=relations.Site(
             unit='keystone/0',
@@ -33,7 +37,7 @@ def main() -> None:
             'shared-db': (_database(said['generation']),),
             'identity-service': tuple(_asked(*item) for item in said['asked'].items()),
         },
-        options=said['options'],
+        options=read.values,
         peers={
             **said['peers'],
             'seed': 'secret:seed',
@@ -58,9 +62,12 @@ def main() -> None:
     out: dict[str, Any] = {
         'steps': [str(s) for s in driven.steps],
         'rings': {label: s.content['ring'] for label, s in desired.secrets.items()},
-        'status': [f'{s.kind}: {s.message}' for s in desired.status],
+        'status': [
+            *(f'blocked: {words}' for words in read.refused.values()),
+            *(f'{s.kind}: {s.message}' for s in desired.status),
+        ],
         'peers': dict(desired.app_data.get('peers', said['peers'])),
-        'memory': {**said['memory'], **desired.memory},
+        'memory': {**said['memory'], **desired.memory, options.MEMORY: dict(read.good)},
         'answers': {str(k): dict(v) for k, v in desired.unit_data.items() if isinstance(k, int)},
         'results': dict(desired.results),
         'failure': desired.failure,

@@ -10,6 +10,7 @@ from typing import Any
 
 import catalogue
 import charmkit
+import directories
 import identity
 import keys
 import pytest
@@ -873,6 +874,47 @@ def test_domains_in_a_directory_have_their_file_and_are_made(
     gone = ctx.run(ctx.on.config_changed(), dataclasses.replace(first, config={}))
     assert 'remove /etc/keystone/domains/keystone.staff.conf' in machine.steps
     assert gone.unit_status == testing.ActiveStatus()
+
+
+def _probes(machine: Machine) -> list[tuple[str, ...]]:
+    return [argv for argv in machine.programs if directories.PROGRAM in argv]
+
+
+def test_what_is_wrong_with_a_directory_is_named_until_it_is_right(
+    ctx: testing.Context[Any], machine: Machine, server: FakeKeystone
+):
+    wrong = {'option': 'user_tree_dn', 'reason': 'there is none', 'away': False}
+    server.directories = {'staff': wrong}
+    first = ctx.run(ctx.on.config_changed(), state(DB, config={'ldap-domains': LDAP}))
+    said = 'option ldap-domains: staff: user_tree_dn: there is none'
+    assert first.unit_status == testing.BlockedStatus(said)
+    assert server.named('domains', 'staff')
+    server.directories = {'staff': {**wrong, 'option': 'url', 'away': True}}
+    second = ctx.run(ctx.on.update_status(), first)
+    assert second.unit_status == testing.WaitingStatus(said.replace('user_tree_dn', 'url'))
+    # While something is wrong each hook looks, then only time.
+    server.directories = {}
+    third = ctx.run(ctx.on.config_changed(), second)
+    assert third.unit_status == testing.ActiveStatus()
+    looks = len(_probes(machine))
+    fourth = ctx.run(ctx.on.config_changed(), third)
+    assert len(_probes(machine)) == looks
+    ctx.run(ctx.on.update_status(), fourth)
+    assert len(_probes(machine)) == looks + 1
+
+
+def test_a_directory_that_cannot_be_tried_is_said_to_be_so(
+    ctx: testing.Context[Any], server: FakeKeystone
+):
+    server.directories = None
+    out = ctx.run(ctx.on.config_changed(), state(DB, config={'ldap-domains': LDAP}))
+    said = 'option ldap-domains: staff: its file: it cannot be tried: no module named ldap'
+    assert out.unit_status == testing.BlockedStatus(said)
+
+
+def test_nobody_asks_a_directory_when_there_is_none(ctx: testing.Context[Any], machine: Machine):
+    ctx.run(ctx.on.update_status(), state(DB))
+    assert not _probes(machine)
 
 
 def test_a_subordinate_brings_a_domain(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, cast
 
 import compliance
+import directory_options
 import domains
 import keystone_options
 import pytest
 import registration
 import tasks
-from charmkit import options
+from charmkit import conf, options
 
 NAMES = ', '.join(
     (
@@ -55,10 +56,24 @@ def test_a_rule_that_there_is_not_is_told_with_those_that_there_are():
         ('a: {url: ldap://x}\na: {url: ldap://y}', "line 2: 'a' is in line 1 already"),
         ('a: {url: ldap://x, url: ldap://y}', "line 1: 'url' is in line 1 already"),
         ('a: 1', 'a is no map of [ldap] options'),
-        ('a: {}', 'a needs a url, such as ldaps://ldap.example'),
+        ('a: {}', 'a: url must be one such as ldaps://ldap.example'),
+        ('a: {url: ldap//x}', 'a: url must be one such as ldaps://ldap.example'),
+        ('a: {url: "ldap://x,y"}', 'a: url must be one such as ldaps://ldap.example'),
+        ('a: {url: ldap://x, password: 0123}', 'a: password must be a text: put it in quotes'),
+        ('a: {url: ldap://x, query_scope: bse}', 'a: query_scope must be one of one, sub'),
+        ('a: {url: ldap://x, page_size: many}', 'a: page_size must be a whole number from 0 on'),
+        ('a: {url: ldap://x, pool_retry_max: 0}', 'a: pool_retry_max must be a whole number from 1 on'),
+        ('a: {url: ldap://x, pool_connection_timeout: -1}',
+         'a: pool_connection_timeout must be a whole number from 1 on'),
+        ('a: {url: ldap://x, use_tls: "yes"}', 'a: use_tls must be true or false'),
+        ('a: {url: ldap://x, pool_retry_delay: .nan}', 'a: pool_retry_delay must be a number from 0 to 60'),
+        ('a: {url: LDAPS://x, use_tls: true}', 'a: use_tls goes with ldap://, not with ldaps://'),
+        ('a: {url: ldap://x, debug_level: 255}', 'a: debug_level would write passwords into a log'),
+        ('a: {url: ldap://x, user_tre_dn: ou=x}',
+         "a: 'user_tre_dn' is no option of keystone's section ldap; user_tree_dn is one"),
         ('Default: {}', "'Default' is no name that such a domain can have"),
-        ('a: {url: ldap://x, B: c}', "a: 'B' is no name of an option"),
-        ('a: {url: ldap://x, user: null}', 'a: user must be a text in one line, a number, or true or false'),
+        ('a: {url: ldap://x, B: c}', "a: 'B' is no option of keystone's section ldap"),
+        ('a: {url: ldap://x, user: null}', 'a: user must be a text in one line'),
     ],
 )  # fmt: skip
 def test_domains(text: str, said: str):
@@ -69,9 +84,32 @@ def test_domains(text: str, said: str):
 
 def test_what_a_setting_of_a_domain_holds_reaches_keystone_as_it_is_but_for_references():
     text = 'a: {url: ldap://x, user: "c$d", password: "p$w", page_size: 5, use_tls: true}'
-    assert domains.parse(text)['a']['ldap'] == {
-        'url': 'ldap://x', 'user': 'c$$d', 'password': 'p$w', 'page_size': 5, 'use_tls': True,
-    }  # fmt: skip
+    ini = domains.parse(text)['a']
+    given = {'url': 'ldap://x', 'user': 'c$d', 'password': 'p$w', 'page_size': 5, 'use_tls': True}
+    assert ini['ldap'].items() >= given.items()
+    lines = conf.render(ini).splitlines()
+    assert {'user = c$$d', 'password = p$$w', 'page_size = 5', 'use_tls = true'} <= {*lines}
+
+
+@pytest.mark.parametrize(
+    ('given', 'more'),
+    [
+        ('url: ldap://x', {}),
+        ('url: ldaps://x', {'tls_cacertfile': directory_options.SYSTEM_CA}),
+        ('url: "ldap://x, LDAPS://y"', {'tls_cacertfile': directory_options.SYSTEM_CA}),
+        ('url: ldap://x, use_tls: true', {'tls_cacertfile': directory_options.SYSTEM_CA}),
+        ('url: ldaps://x, tls_cacertfile: /a', {'tls_cacertfile': '/a'}),
+        ('url: ldaps://x, tls_cacertdir: /a', {'tls_cacertdir': '/a'}),
+        ('url: ldap://x, pool_connection_timeout: 9', {'pool_connection_timeout': 9}),
+        ('url: ldap://x, user_enabled_default: 512', {'user_enabled_default': '512'}),
+    ],
+)
+def test_what_an_operator_would_want_is_there(given: str, more: dict[str, object]):
+    section = dict(domains.parse(f'a: {{{given}}}')['a']['ldap'])
+    for name in ('url', 'use_tls'):
+        section.pop(name, None)
+    waits = {'connection_timeout': 5, 'pool_connection_timeout': 5, 'pool_retry_max': 1}
+    assert section == {**waits, **more}
 
 
 @pytest.mark.parametrize(
