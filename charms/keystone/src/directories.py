@@ -67,15 +67,18 @@ def desired(
     kept = cast('Mapping[str, Any]', inputs.memory.get(MEMORY) or {})
     known = _problems(kept.get('found') or {}) if kept.get('key') == probe.key else {}
     due = why.time_passes or kept.get('key') != probe.key or bool(known)
+    due = due and not isinstance(why, charmkit.Action)
     outcome = inputs.seen.get(probe.name)
-    found = cast('Mapping[str, Problem]', outcome) if outcome is not None else known
-    remembered = {'key': probe.key, 'found': {n: dataclasses.asdict(p) for n, p in found.items()}}
-    done = outcome is not None or not due
+    found, memory = known, wanted.memory
+    if outcome is not None:
+        found = cast('Mapping[str, Problem]', outcome)
+        said = {domain: dataclasses.asdict(problem) for domain, problem in found.items()}
+        memory = {**memory, MEMORY: {'key': probe.key, 'found': said}}
     return dataclasses.replace(
         wanted,
         tasks=(*wanted.tasks, probe) if due else wanted.tasks,
         status=(*wanted.status, *statuses(found)),
-        memory={**wanted.memory, MEMORY: remembered} if done else wanted.memory,
+        memory=memory,
     )
 
 

@@ -106,6 +106,7 @@ def settings(domain: str, given: Mapping[str, object]) -> dict[str, conf.Value]:
         'pool_retry_max': 1,
         **(ca if ldaps or out.get('use_tls') else {}),
         **out,
+        'url': ','.join(urls(out)),
     }
 
 

@@ -31,6 +31,15 @@ _DEMANDS = {
 _AWAY = (ldap.SERVER_DOWN, ldap.TIMEOUT, ldap.CONNECT_ERROR, ldap.UNAVAILABLE, ldap.BUSY)
 
 
+_REFUSALS = (
+    ldap.INVALID_CREDENTIALS,
+    ldap.INVALID_DN_SYNTAX,
+    ldap.INAPPROPRIATE_AUTH,
+    ldap.NO_SUCH_OBJECT,
+    ldap.UNWILLING_TO_PERFORM,
+)
+
+
 class _Wrong(Exception):  # noqa: N818 -- it is a finding.
     """Something is wrong with an option: which, what, and whether the directory is only away."""
 
@@ -59,7 +68,7 @@ def connect(o, url: str):
         if o.use_tls:
             connection.start_tls_s()
         connection.simple_bind_s(o.user or '', o.password or '')
-    except (ldap.INVALID_CREDENTIALS, ldap.INVALID_DN_SYNTAX, ldap.INAPPROPRIATE_AUTH) as e:
+    except _REFUSALS as e:
         raise _Wrong('user', f'{url} refuses it with the password given ({text(e)})', False) from e
     except _AWAY as e:
         if encrypted and answers_a_stranger(o, url, seconds):

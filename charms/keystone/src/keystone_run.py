@@ -43,8 +43,7 @@ def run(
     if desired.failure:
         return desired
     desired = _with_credentials(why, inputs, _with_catalogue(spec, why, inputs, desired))
-    if not isinstance(why, Action):
-        desired = directories.desired(why, inputs, desired)
+    desired = directories.desired(why, inputs, desired)
     if action(why, 'rotate-keys'):
         waiting = desired.app_data['peers'].get('due', '')
         results = {'rotated': 'no' if waiting else 'yes', 'waiting': waiting or 'none'}

@@ -892,6 +892,9 @@ def test_what_is_wrong_with_a_directory_is_named_until_it_is_right(
     server.directories = {'staff': {**wrong, 'option': 'url', 'away': True}}
     second = ctx.run(ctx.on.update_status(), first)
     assert second.unit_status == testing.WaitingStatus(said.replace('user_tree_dn', 'url'))
+    looks = len(_probes(machine))
+    after = ctx.run(ctx.on.action('rotate-keys'), second)
+    assert (after.unit_status, len(_probes(machine))) == (second.unit_status, looks)
     # While something is wrong each hook looks, then only time.
     server.directories = {}
     third = ctx.run(ctx.on.config_changed(), second)
