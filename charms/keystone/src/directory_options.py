@@ -89,14 +89,29 @@ SYSTEM_CA = '/etc/ssl/certs/ca-certificates.crt'
 """What the machine trusts. Keystone has none of its own, and talks TLS to no directory without one."""
 
 
-def settings(domain: str, given: Mapping[str, object]) -> dict[str, conf.Value]:
+def settings(
+    domain: str, given: Mapping[str, object], *, kept: bool = False
+) -> dict[str, conf.Value]:
     """*given* for *domain* as they go into its file, with what an operator would want where nothing is said.
+
+    *kept*: an older version of the charm took them. What would be refused now keystone passed over, or could not
+    serve with: it is left out, and the rest stays in force.
 
     Raises:
         ValueError: what is wrong with one of them, by name, and what would be right.
     """
-    out = {name: _setting(domain, name, value) for name, value in given.items()}
+    out: dict[str, conf.Value] = {}
+    for name, value in given.items():
+        try:
+            out[name] = _setting(domain, name, value)
+        except ValueError:
+            if not kept:
+                raise
+            if _KINDS.get(name) == 'text' and isinstance(value, bool | int):
+                out[name] = str(value)
     ldaps = any(url.lower().startswith('ldaps:') for url in urls(out))
+    if out.get('use_tls') and ldaps and kept:
+        del out['use_tls']
     if out.get('use_tls') and ldaps:
         raise ValueError(f'{domain}: use_tls goes with ldap://, not with ldaps://')
     ca = {} if {'tls_cacertfile', 'tls_cacertdir'} & out.keys() else {'tls_cacertfile': SYSTEM_CA}

@@ -28,16 +28,18 @@ _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,63}')
 _RESERVED = frozenset({'default', 'service_domain'})
 
 
-def parse(text: str) -> dict[str, conf.Ini]:
+def parse(text: str, *, kept: bool = False) -> dict[str, conf.Ini]:
     """The file of each domain in *text*: a YAML map of names to maps of keystone's ``[ldap]`` options.
+
+    *kept*: it is in force, perhaps since an older version of the charm, which took more.
 
     Raises:
         ValueError: what is wrong with it, and what would be right.
     """
-    return {name: _file(name, value) for name, value in yaml_map(text).items()}
+    return {name: _file(name, value, kept=kept) for name, value in yaml_map(text).items()}
 
 
-def _file(name: str, value: object) -> conf.Ini:
+def _file(name: str, value: object, *, kept: bool) -> conf.Ini:
     if not _NAME.fullmatch(name) or name.lower() in _RESERVED:
         raise ValueError(f'{name[:80]!r} is no name that such a domain can have')
     if not isinstance(value, Mapping):
@@ -48,7 +50,7 @@ def _file(name: str, value: object) -> conf.Ini:
         raise ValueError(f'{name}: url must be one such as ldaps://ldap.example')
     return {
         'identity': {'driver': 'ldap'},
-        'ldap': directory_options.settings(name, given),
+        'ldap': directory_options.settings(name, given, kept=kept),
     }
 
 

@@ -65,6 +65,7 @@ OPTIONS = (
             'string',
             'a YAML map of domains to such options',
             lambda text: bool(domains.parse(text)) or True,
+            kept=lambda text: bool(domains.parse(text, kept=True)) or True,
             longest=10_000,
             confidential=True,
         ),

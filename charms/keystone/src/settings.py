@@ -29,7 +29,7 @@ def rules(inputs: charmkit.Inputs) -> dict[str, conf.Value]:
 
 def directories(inputs: charmkit.Inputs) -> dict[str, conf.Ini]:
     """The file of each domain whose users are in a directory."""
-    return domains.parse(str(inputs.options.get(domains.OPTION) or ''))
+    return domains.parse(str(inputs.options.get(domains.OPTION) or ''), kept=True)
 
 
 def made_domains(inputs: charmkit.Inputs) -> frozenset[str]:

@@ -112,6 +112,24 @@ def test_what_an_operator_would_want_is_there(given: str, more: dict[str, object
     assert section == {**waits, **more}
 
 
+def test_a_directory_that_an_older_version_took_stays_and_is_named():
+    text = (
+        'a: {url: ldaps://x, use_tls: true, password: 12, query_scope: bse, user_allow_create: false, '
+        'pool_connection_timeout: -1, suffix: dc=x}'
+    )
+    given = {'ldap-domains': text}
+    found = options.read(keystone_options.OPTIONS, given, kept=given)
+    assert found.values['ldap-domains'] == text
+    assert 'this stays in force' in found.refused['ldap-domains']
+    assert domains.parse(text, kept=True)['a']['ldap'] == {
+        'url': 'ldaps://x', 'password': '12', 'suffix': 'dc=x', 'connection_timeout': 5,
+        'pool_connection_timeout': 5, 'pool_retry_max': 1,
+        'tls_cacertfile': directory_options.SYSTEM_CA,
+    }  # fmt: skip
+    # A new unit has none that was in force.
+    assert options.read(keystone_options.OPTIONS, given, kept={}).values['ldap-domains'] == ''
+
+
 @pytest.mark.parametrize(
     ('check', 'good'),
     [
