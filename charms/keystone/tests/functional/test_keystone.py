@@ -409,7 +409,7 @@ def test_credentials_that_another_keystone_encrypted_are_named_and_read_with_its
     other = _stored(machine, 'theirs')
     _replace_blob(machine, other, blob)
     assert machine.ask('GET', '/credentials', machine.admin())[0] == 500
-    machine.generation = 'restored'
+    machine.generation = 'of another deployment'
     said = machine.run()['status']
     assert said[-1].startswith('blocked: a stored credential is encrypted with keys of another')
     # Others are encrypted anew all the same, and nothing fails.
