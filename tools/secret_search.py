@@ -26,8 +26,9 @@ WATCHED = '/run/secret-search'
 """On each machine, for root alone: arguments of processes that were seen; removed by the search."""
 PUBLIC = frozenset({'username', 'user', 'host', 'port', 'database', 'certificate', 'ca', 'chain'})
 """Keys of Juju secrets whose values are none."""
-BY_INTERFACE = re.compile(r'(?:\w+_)?password')
-"""Keys of relation data that are passwords: of accounts at the database, the queue and keystone."""
+BY_INTERFACE = re.compile(r'(?:\w+_)?password|shared-metadata-secret')
+"""Keys of relation data that are secrets: passwords of accounts at the database, the queue and keystone, and what nova
+and neutron's agents sign requests for metadata with."""
 _PROGRAM = pathlib.Path(secret_search_machine.__file__).read_text()
 _RUN = (
     "import json,sys; given=json.load(sys.stdin); names={'__name__': 'given'}; "

@@ -133,6 +133,7 @@ def test_relation_data_may_hold_passwords_where_the_interface_has_them_and_nowhe
                             'data': {
                                 'password': PASSWORD,
                                 'nova_password': PASSWORD,
+                                'shared-metadata-secret': PASSWORD,
                                 'db_host': f'10.0.0.1?{PASSWORD}',
                             }
                         }
@@ -146,7 +147,7 @@ def test_relation_data_may_hold_passwords_where_the_interface_has_them_and_nowhe
     assert each['key'] == KEY
     assert each['db_host'].endswith(PASSWORD)
     taken = {key for key in each if secret_search.BY_INTERFACE.fullmatch(key)}
-    assert taken == {'password', 'nova_password'}
+    assert taken == {'password', 'nova_password', 'shared-metadata-secret'}
     assert not secret_search.BY_INTERFACE.fullmatch('password_hint')
 
 
