@@ -67,23 +67,13 @@ def of_juju(juju: jubilant.Juju) -> dict[str, str]:
 
 
 def principals(status: jubilant.Status) -> list[str]:
-    """One unit of each machine."""
-    return [
-        min(names)
-        for names in _by_machine(
-            (unit.machine, name)
-            for app in status.apps.values()
-            for name, unit in app.units.items()
-            if unit.machine
-        ).values()
-    ]
-
-
-def _by_machine(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for machine, name in pairs:
-        found.setdefault(machine, []).append(name)
-    return found
+    """One unit of each machine: of several the first by name."""
+    units = {name: unit for app in status.apps.values() for name, unit in app.units.items()}
+    found: dict[str, str] = {}
+    for name in sorted(units):
+        if machine := units[name].machine:
+            found.setdefault(machine, name)
+    return list(found.values())
 
 
 def said_by_juju(juju: jubilant.Juju) -> Generator[tuple[str, str]]:

@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import types
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -161,3 +163,19 @@ def test_a_file_that_goes_meanwhile_is_no_finding_and_no_end(
 
     monkeypatch.setattr(secret_search_machine, 'files', with_one_gone)
     assert secret_search_machine.gather() == [PASSWORD]
+
+
+def test_each_machine_is_looked_through_once():
+    def app(**machines: str) -> Any:
+        units = {
+            n.replace('_', '/'): types.SimpleNamespace(machine=m) for n, m in machines.items()
+        }
+        return types.SimpleNamespace(units=units)
+
+    apps = {
+        'mysql': app(mysql_0='0'),
+        'nova': app(nova_0='1', nova_1='0'),
+        'plugin': app(plugin_0=''),
+    }
+    status: Any = types.SimpleNamespace(apps=apps)
+    assert secret_search.principals(status) == ['mysql/0', 'nova/0']
