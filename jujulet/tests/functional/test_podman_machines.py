@@ -216,8 +216,8 @@ def test_spaces_cannot_reach_one_another_but_a_machine_in_both_reaches_both(
 ) -> None:
     genuine = commands.create_network
 
-    def create(*given: Any) -> tuple[str, ...]:
-        words = [w for w in genuine(*given) if podmans or 'isolate' not in w]
+    def create(*given: Any, isolate: bool) -> tuple[str, ...]:
+        words = genuine(*given, isolate=isolate and podmans)
         # By its label our rules find a network, whichever controller renews them.
         return tuple(w if ours else w.replace('jujulet.state', 'jujulet.unruled') for w in words)
 
@@ -247,6 +247,60 @@ def test_spaces_cannot_reach_one_another_but_a_machine_in_both_reaches_both(
         drive(scenario, state)
     finally:
         names = [commands.network_name(MODEL, space) for space in SPACES]
+        subprocess.run(['podman', 'network', 'rm', '--force', *names], check=False)
+
+
+def test_subnets_of_a_space_reach_one_another_as_who_they_are_and_no_other_space(
+    state: Path,
+) -> None:
+    alpha, dmz = SPACES['alpha'], SPACES['dmz']
+    second = model.Subnet('10.99.43.0/24', 'fd99:43::/64', 'dmz--2')
+    wide = {'alpha': alpha, 'dmz': dataclasses.replace(dmz, more=(second,))}
+
+    async def scenario(bench: Bench) -> None:
+        wanted = {
+            '0': dataclasses.replace(spec('0', ('alpha', 'dmz')), spaces=wide),
+            '1': dataclasses.replace(
+                spec('1'),
+                addresses=(model.Address('dmz', '10.99.43.11', 'fd99:43::11'),),
+                spaces=wide,
+            ),
+            '2': dataclasses.replace(spec('2'), spaces=wide),
+        }
+        bench.machines.current = lambda _, machine: wanted[machine]
+        both, there, outer = [await bench.make(each) for each in wanted.values()]
+        # The space had one subnet when the first of them came.
+        for target in ('10.99.43.11', 'fd99:43::11'):
+            assert await reaches(both, target)
+        for target in ('10.99.42.10', 'fd99:42::10'):
+            assert await reaches(there, target)
+        await shell(
+            there,
+            'systemd-run --unit=echo python3 -c "'
+            "import socket; s = socket.create_server(('::', 99), family=socket.AF_INET6, "
+            'dualstack_ipv6=True)\nwhile 1: c, a = s.accept(); c.sendall(a[0].encode()); c.close()"',
+        )
+        for target, sender in (
+            ('10.99.43.11', '::ffff:10.99.42.10'),
+            ('fd99:43::11', 'fd99:42::10'),
+        ):
+            said = await shell(
+                both,
+                'for i in 1 2 3 4 5; do python3 -c "import socket; print('
+                f"socket.create_connection(('{target}', 99)).recv(99).decode())\" "
+                '&& break; sleep 1; done',
+            )
+            assert said.strip() == sender
+        assert not await reaches(outer, '10.99.43.11')
+        assert not await reaches(outer, '10.99.42.10')
+        assert not await reaches(there, '10.99.41.12')
+        await bench.machines.reboot(MODEL, '0')
+        assert await reaches(await bench.agent('0'), '10.99.43.11')
+
+    try:
+        drive(scenario, state)
+    finally:
+        names = [commands.network_name(MODEL, n) for n in ('alpha', 'dmz', 'dmz--2')]
         subprocess.run(['podman', 'network', 'rm', '--force', *names], check=False)
 
 

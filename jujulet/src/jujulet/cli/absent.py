@@ -29,9 +29,6 @@ _WHY = {
         'add-secret-backend list-secret-backends model-secret-backend remove-secret-backend secret-backends '
         'show-secret-backend update-secret-backend'
     ),
-    'a space is made with its subnets (juju add-space NAME CIDR ...) and keeps them': (
-        'move-to-space'
-    ),
     'no firewall is set up: juju expose records what would be open': (
         'firewall-rules list-firewall-rules set-firewall-rule'
     ),

@@ -35,7 +35,7 @@ _MODULES = {
     'blocking': 'disable-command enable-command disabled-commands',
     'defaults': 'model-defaults',
     'access': 'grant revoke',
-    'spaces': 'spaces add-space remove-space show-space rename-space subnets reload-spaces',
+    'spaces': 'spaces add-space remove-space show-space rename-space move-to-space subnets reload-spaces',
     'offers': 'offer offers find-offers show-offer remove-offer consume remove-saas',
     'clouds': (
         'clouds show-cloud add-cloud update-cloud remove-cloud credentials add-credential '

@@ -62,6 +62,7 @@ model-config update-status-hook-interval=1m
 model-constraints
 model-defaults update-status-hook-interval=1m
 models
+move-to-space dmz 10.180.40.0/24
 offer mysql:shared-db
 offers
 operations --apps mysql

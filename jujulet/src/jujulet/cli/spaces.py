@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from ..core import gnuflag, listings, requests
+from ..core import gnuflag, listings, requests, table
 from ..core import model as model_
-from . import command
+from . import command, out
 from .command import Call, Command, Flag
+
+_NAME = re.compile(r'[a-z0-9]+(-[a-z0-9]+)*')
 
 
 def _spaces(call: Call) -> None:
@@ -17,12 +20,32 @@ def _spaces(call: Call) -> None:
 
 def _add(call: Call) -> None:
     name, *cidrs = call.args
-    subnet4 = [c for c in cidrs if ':' not in c]
-    subnet6 = [c for c in cidrs if ':' in c]
-    if len(subnet4) > 1 or len(subnet6) > 1:
-        raise command.usage_error('a space has at most one IPv4 and one IPv6 subnet here')
-    call.change(requests.AddSpace(name=name, subnet4=''.join(subnet4), subnet6=''.join(subnet6)))
-    call.say(f'added space "{name}" with {" and ".join(cidrs) or "a subnet of its own"}')
+    call.change(requests.AddSpace(name=name, cidrs=tuple(cidrs)))
+    call.say(f'added space "{name}" with {_subnets_text(cidrs)}')
+
+
+def _subnets_text(cidrs: Sequence[str]) -> str:
+    return f'subnets {", ".join(cidrs)}' if cidrs else 'a subnet of its own'
+
+
+def _move(call: Call) -> None:
+    """Source: cmd/juju/space/move.go of Juju 3.6."""
+    name, *cidrs = call.args
+    if not _NAME.fullmatch(name):
+        raise command.usage_error(
+            f'invalid arguments specified: {gnuflag.quote(name)} is not a valid space name'
+        )
+    request = requests.MoveSubnets(name=name, cidrs=tuple(cidrs), force=call['force'])
+    moved: list[dict[str, str]] = call.change(request)['moved']
+    if call['format'] == 'human':
+        lines = [f'Subnet {m["cidr"]} moved from {m["from"]} to {m["to"]}\n' for m in moved]
+        out.show(moved, 'human', call['output'], lambda _: ''.join(lines))
+        return
+    rows = [(m['from'], m['to'], m['cidr']) for m in moved]
+    call.show(
+        moved,
+        lambda colour: table.render(('Space From', 'Space To', 'CIDR'), rows, colour=colour),
+    )
 
 
 def _remove(call: Call) -> None:
@@ -39,7 +62,7 @@ def _rename(call: Call) -> None:
 def _subnets(call: Call) -> None:
     """Source: cmd/juju/subnet/list.go of Juju 3.6."""
     spaces = listings.spaces(call.fetch_model())['spaces']
-    if call['space'] and not re.fullmatch(r'[a-z0-9]+(-[a-z0-9]+)*', call['space']):
+    if call['space'] and not _NAME.fullmatch(call['space']):
         raise command.usage_error(f'{gnuflag.quote(call["space"])} is not a valid space name')
     value = {
         cidr: {
@@ -114,6 +137,26 @@ COMMANDS = (
             'invalid arguments specified: new-name is required',
         ),
         details='What is bound to it goes on being so; its network and all addresses stay.\n',
+    ),
+    Command(
+        'move-to-space',
+        _move,
+        "Update a network space's CIDR.",
+        '<name> <CIDR1> [ <CIDR2> ...]',
+        flags=(
+            Flag(
+                ('force',),
+                'bool',
+                help='Allow to force a move of subnets to a space even if they are in use on another machine',
+            ),
+        ),
+        needs=('invalid arguments specified: space name is required',),
+        most=None,
+        formats=('human', 'json', 'tabular', 'yaml'),
+        details=(
+            'The subnets leave the space that they are in. IPv4 and IPv6 subnets of one network go together. '
+            'One in which a machine is stays where it is, with --force too.\n'
+        ),
     ),
     Command(
         'subnets',

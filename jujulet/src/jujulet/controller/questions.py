@@ -14,7 +14,7 @@ import re
 import time
 import typing
 import uuid as uuid_
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
 from .. import codec, paths
@@ -126,21 +126,27 @@ class Questions:
         self._engine.add(model)
         return {'name': short, 'uuid': model.uuid, 'cloud': cloud}
 
-    def _space(self, name: str, subnet4: str = '', subnet6: str = '') -> requests.AddSpace:
+    def _taken(self) -> list[str]:
         models = self._engine.models.values()
-        spaces = [s for m in models for s in m.spaces.values()]
-        taken = [n for s in spaces for n in (s.subnet4, s.subnet6) if n]
-        taken += subnets.on_host()
-        if subnet4 or subnet6:
-            for given in filter(None, (subnet4, subnet6)):
-                if other := subnets.overlapped(given, taken):
-                    raise model_.Refused(
-                        f'subnet {given} overlaps {other}, which another model or this host has: '
-                        'give another, or none to have one chosen'
-                    )
-            return requests.AddSpace(name=name, subnet4=subnet4, subnet6=subnet6)
-        free4, free6 = subnets.choose(taken, str(paths.root()))
-        return requests.AddSpace(name=name, subnet4=free4, subnet6=free6)
+        ours = [cidr for m in models for s in m.spaces.values() for cidr in s.cidrs]
+        return ours + subnets.on_host()
+
+    def _space(self, name: str, cidrs: tuple[str, ...] = ()) -> requests.AddSpace:
+        if not cidrs:
+            return requests.AddSpace(name=name, cidrs=self._choose(()), grows=True)
+        for given in cidrs:
+            if other := subnets.overlapped(given, self._taken()):
+                raise model_.Refused(
+                    f'subnet {given} overlaps {other}, which another model or this host has: '
+                    'give another, or none to have one chosen'
+                )
+        return requests.AddSpace(name=name, cidrs=cidrs)
+
+    def _choose(self, besides: Iterable[str]) -> tuple[str, str]:
+        try:
+            return subnets.choose([*self._taken(), *besides], str(paths.root()))
+        except RuntimeError as error:
+            raise model_.Refused(str(error)) from None
 
     async def change(self, model: str, kind: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Carry out one of ``core.requests``."""
@@ -148,11 +154,12 @@ class Questions:
             raise model_.Refused(f'this controller knows no request {kind!r}')
         wanted = codec.decode(_REQUESTS[kind], request)
         if isinstance(wanted, requests.AddSpace):
-            wanted = self._space(wanted.name, wanted.subnet4, wanted.subnet6)
+            wanted = self._space(wanted.name, wanted.cidrs)
         reply: dict[str, Any] = {}
 
         def apply(before: model_.Model) -> model_.Model:
-            after, said = change.apply(before, wanted, self._engine.clock())
+            now = self._engine.clock()
+            after, said = subnets.grown(before, now, self._choose, wanted)
             reply.update(said)
             return after
 

@@ -6,8 +6,11 @@ import ipaddress
 import itertools
 import subprocess
 import zlib
-from collections.abc import Iterable
-from typing import TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+from ..core import addresses, change, requests
+from ..core import model as model_
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -30,6 +33,27 @@ def choose(taken: Iterable[str], who: str = '') -> tuple[str, str]:
         _first_free(every4, [n for n in used if n.version == 4]),
         _first_free(_from(POOL6, 64, who), [n for n in used if n.version == 6]),
     )
+
+
+def grown(
+    model: model_.Model,
+    now: float,
+    choose_: Callable[[Iterable[str]], tuple[str, ...]],
+    wanted: requests.Request,
+) -> tuple[model_.Model, dict[str, Any]]:
+    """The model after *wanted*, in which spaces whose subnets are chosen have as many as it takes.
+
+    *choose_* gives a free IPv4 and IPv6 subnet that overlaps none of what it is given. Raises Refused.
+    """
+    while True:
+        try:
+            return change.apply(model, wanted, now)
+        except addresses.Full as full:
+            if not full.space.grows:
+                raise
+            cidrs = choose_([c for s in model.spaces.values() for c in s.cidrs])
+            more = requests.GrowSpace(name=full.space.name, cidrs=cidrs)
+            model, _ = change.apply(model, more, now, by_user=False)
 
 
 def _from(pool: Network, prefix: int, who: str) -> Iterable[Network]:

@@ -8,16 +8,30 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
 from . import edit
 from . import model as model_
-from .model import Address, Application, Model
+from .model import Address, Application, Model, Subnet
+from .topology import Space
 
 DEFAULT_SPACE = 'alpha'
 FIRST_HOST = 10
 """Hosts below are left to gateways and to addresses that charms float."""
+
+
+class Full(model_.Refused):
+    """A space has no address left for another machine."""
+
+    def __init__(self, space: Space):
+        left = ', '.join(space.cidrs)
+        super().__init__(
+            f'space "{space.name}" has no address left in {left}'
+            if left
+            else f'space "{space.name}" has no subnet: juju move-to-space {space.name} CIDR gives it one'
+        )
+        self.space = space
 
 
 def space_of(application: Application, endpoint: str) -> str:
@@ -88,7 +102,7 @@ def allocate(
     """Addresses for a new machine, one a space.
 
     Each space hands its hosts out in turn, so that an address is not soon used again.
-    Raises Refused for an unknown space or a full one.
+    Raises Refused for an unknown space, Full for a full one.
     """
     out: list[Address] = []
     for name in dict.fromkeys(spaces):
@@ -101,20 +115,31 @@ def _one(model: Model, machine: str, name: str) -> tuple[Model, Address]:
     space = model.spaces.get(name)
     if space is None:
         raise model_.Refused(f'space "{name}" not found')
-    net4 = ipaddress.ip_network(space.subnet4) if space.subnet4 else None
-    net6 = ipaddress.ip_network(space.subnet6) if space.subnet6 else None
+    used = {a.ipv4 or a.ipv6 for m in model.machines.values() for a in m.addresses}
+    for subnet in space.subnets:
+        model, found = _in_subnet(model, subnet, used)
+        if found:
+            return model, Address(name, *found, _mac(model.uuid, machine, name))
+    raise Full(space)
+
+
+def _in_subnet(
+    model: Model, subnet: Subnet, used: Collection[str]
+) -> tuple[Model, tuple[str, str] | None]:
+    """The next free IPv4 and IPv6 address of a subnet."""
+    net4 = ipaddress.ip_network(subnet.ipv4) if subnet.ipv4 else None
+    net6 = ipaddress.ip_network(subnet.ipv6) if subnet.ipv6 else None
     size = net4.num_addresses if net4 else 1 << 16
     first = FIRST_HOST if size > 2 * FIRST_HOST else 2
     hosts = size - 1 - first
-    used = {a.ipv4 or a.ipv6 for m in model.machines.values() for a in m.addresses}
     for _ in range(max(hosts, 0)):
-        model, turn = edit.number(model, f'address:{name}')
+        model, turn = edit.number(model, f'address:{subnet.network}')
         offset = first + turn % hosts
         ipv4 = str(net4[offset]) if net4 else ''
         ipv6 = str(net6[offset]) if net6 else ''
         if (ipv4 or ipv6) not in used:
-            return model, Address(name, ipv4, ipv6, _mac(model.uuid, machine, name))
-    raise model_.Refused(f'space "{name}" has no address left in {space.subnet4 or space.subnet6}')
+            return model, (ipv4, ipv6)
+    return model, None
 
 
 def _mac(uuid: str, machine: str, space: str) -> str:

@@ -11,7 +11,7 @@ import uuid as uuid_
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from . import edit
+from . import edit, topology
 from . import model as model_
 from .charm import Base
 from .model import Address, Machine, Model, Space
@@ -61,10 +61,19 @@ def _uuid(text: str) -> str:
     return str(uuid_.UUID(text))
 
 
+def _together(one: Space, other: Space) -> Space:
+    """A space with all subnets that two of its machines know of: one was made before the space grew."""
+    known = {cidr for subnet in one.subnets for cidr in subnet.cidrs}
+    more = [s for s in other.subnets if not known & set(s.cidrs)]
+    return topology.with_subnets(one, (*one.subnets, *more)) if more else one
+
+
 def _with(model: Model, found: Found, now: float) -> Model:
     if found.machine in model.machines:
         return model
-    spaces = dict(model.spaces) | {s.name: s for s in found.spaces if s.name not in model.spaces}
+    spaces = dict(model.spaces)
+    for space in found.spaces:
+        spaces[space.name] = _together(spaces.get(space.name, space), space)
     kept = tuple(a for a in found.addresses if a.space in spaces)
     machine = Machine(
         id=found.machine,

@@ -224,9 +224,14 @@ def machines(model: Model) -> Iterator[str]:
     seen: dict[str, str] = {}
     for machine in model.machines.values():
         yield from _addresses(model, machine, seen)
-    for space in model.spaces:
-        if space != model.spaces[space].name:
-            yield f'space {space} is filed wrongly'
+    networks: dict[str, str] = {}
+    for name, space in model.spaces.items():
+        if name != space.name:
+            yield f'space {name} is filed wrongly'
+        for subnet in space.subnets:
+            if subnet.network in networks:
+                yield f'spaces {networks[subnet.network]} and {name} share network {subnet.network}'
+            networks[subnet.network] = name
 
 
 @functools.lru_cache(4096)  # Asked after every change, of the same few.
@@ -240,14 +245,14 @@ def _addresses(model: Model, machine: Machine, seen: dict[str, str]) -> Iterator
         if space is None:
             yield f'machine {machine.id} is in space {address.space}, which is not there'
             continue
-        for text, subnet in ((address.ipv4, space.subnet4), (address.ipv6, space.subnet6)):
+        for text in (address.ipv4, address.ipv6):
             if not text:
                 continue
             if text in seen:
                 yield f'machines {seen[text]} and {machine.id} share {text}'
             seen[text] = machine.id
-            if not _lies_in(text, subnet):
-                yield f'machine {machine.id} has {text}, outside of {subnet}'
+            if not any(_lies_in(text, subnet) for subnet in space.cidrs):
+                yield f'machine {machine.id} has {text}, outside of {", ".join(space.cidrs)}'
 
 
 def storage(model: Model) -> Iterator[str]:

@@ -296,7 +296,8 @@ def spaces(m: model_.Model) -> dict[str, Any]:
         space = m.spaces[name]
         subnets = {
             cidr: {'type': kind, 'status': 'in-use', 'zones': ['default']}
-            for kind, cidr in (('ipv4', space.subnet4), ('ipv6', space.subnet6))
+            for subnet in space.subnets
+            for kind, cidr in (('ipv4', subnet.ipv4), ('ipv6', subnet.ipv6))
             if cidr
         }
         rows.append({'id': str(number), 'name': name, 'subnets': subnets})

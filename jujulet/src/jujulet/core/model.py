@@ -26,6 +26,7 @@ from .refusal import Refused as Refused
 from .topology import Address as Address
 from .topology import Machine as Machine
 from .topology import Space as Space
+from .topology import Subnet as Subnet
 from .topology import interface as interface
 
 

@@ -30,11 +30,28 @@ class SetModelConfig:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AddSpace:
-    """``juju add-space NAME [CIDR…]``; without a CIDR the controller gives it one."""
+    """``juju add-space NAME [CIDR…]``; without a CIDR the controller gives it some, and more when it is full."""
 
     name: str
-    subnet4: str = ''
-    subnet6: str = ''
+    cidrs: tuple[str, ...] = ()
+    grows: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GrowSpace:
+    """Another subnet for a space that is full: the controller asks for it, no user."""
+
+    name: str
+    cidrs: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MoveSubnets:
+    """``juju move-to-space``."""
+
+    name: str
+    cidrs: tuple[str, ...]
+    force: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,8 @@ from .modelrequests import Anything, Strings, empty
 from .modelrequests import CreatePool as CreatePool
 from .modelrequests import DestroyModel as DestroyModel
 from .modelrequests import GrantSecret as GrantSecret
+from .modelrequests import GrowSpace as GrowSpace
+from .modelrequests import MoveSubnets as MoveSubnets
 from .modelrequests import RemoveMachine as RemoveMachine
 from .modelrequests import RemoveOffer as RemoveOffer
 from .modelrequests import RemovePool as RemovePool
@@ -296,6 +298,8 @@ Request = (
     | AddSpace
     | RemoveSpace
     | RenameSpace
+    | GrowSpace
+    | MoveSubnets
     | SwitchBlock
     | CreatePool
     | UpdatePool

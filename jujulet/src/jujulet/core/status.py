@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from . import constraints, derived, display, lxdprofile
+from . import constraints, derived, display, lxdprofile, topology
 from . import model as model_
 
 CONTROLLER = 'local'
@@ -130,8 +130,8 @@ def _interfaces(model: model_.Model, m: model_.Machine) -> dict[str, Any]:
             'ip-addresses': [ip for ip in (address.ipv4, address.ipv6) if ip],
             'mac-address': address.mac,
         }
-        if space is not None and space.subnet4:
-            interface['gateway'] = _gateway(space.subnet4)
+        if space is not None and (subnet := topology.subnet_of(space, address)).ipv4:
+            interface['gateway'] = _gateway(subnet.ipv4)
         interface['space'] = address.space
         interface['is-up'] = m.phase == 'started'
         out[model_.interface(number)] = interface

@@ -18,7 +18,7 @@ import json
 import pathlib
 import socket
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .tools import run
@@ -29,11 +29,32 @@ _SET = '3'  # NET_ADDR_SET of linux/netdevice.h: somebody chose it
 _NET = pathlib.Path('/sys/class/net')
 
 
+SPACE = 'jujulet.space'
+"""The label of a network that says to which space of its model it belongs (see ``topology.Space.belongs``)."""
+
+
 async def names() -> list[str]:
     """The bridges of all networks of all of jujulet's state directories, as podman lists them now."""
+    return [name for space in await spaces() for name in space]
+
+
+async def spaces() -> list[list[str]]:
+    """The bridges of all spaces of all of jujulet's state directories, as podman lists them now."""
     said = await run(['podman', 'network', 'ls', '--filter=label=jujulet.state', '--format=json'])
+    found: dict[tuple[str, ...], list[str]] = {}
     networks: list[dict[str, Any]] = json.loads(said or '[]')
-    return [n['network_interface'] for n in networks]
+    for network in networks:
+        labels: dict[str, str] = network.get('labels') or {}
+        where = (labels['jujulet.state'], labels.get('jujulet.model', ''), space_of(network))
+        found.setdefault(where, []).append(network['network_interface'])
+    return list(found.values())
+
+
+def space_of(network: Mapping[str, Any]) -> str:
+    """The space to which a network says that it belongs; one that says nothing is called after it."""
+    labels: dict[str, str] = network.get('labels') or {}
+    name: str = '-'.join(network['name'].split('-')[2:])  # jujulet-3f9a01-NAME
+    return labels.get(SPACE, name)
 
 
 def send_nothing_back(bridges: Iterable[str]) -> None:

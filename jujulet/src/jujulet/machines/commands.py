@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from jujulet.core import model
+from jujulet.core import model, topology
 
 from .protocol import RUN, MachineSpec
 
@@ -72,9 +72,9 @@ def network_name(uuid: str, space: str) -> str:
     return f'jujulet-{short(uuid)}-{space}'
 
 
-def network_of(uuid: str, space: model.Space) -> str:
-    """The name of a space's network, which it keeps when the space is renamed."""
-    return network_name(uuid, space.network or space.name)
+def network_of(uuid: str, subnet: model.Subnet) -> str:
+    """The name of a subnet's network, which it keeps when its space is renamed."""
+    return network_name(uuid, subnet.network)
 
 
 def podman(host: Host) -> tuple[str, ...]:
@@ -84,21 +84,22 @@ def podman(host: Host) -> tuple[str, ...]:
 
 
 def create_network(
-    uuid: str, space: model.Space, labels: Mapping[str, str], backend: str = 'netavark'
+    uuid: str, subnet: model.Subnet, labels: Mapping[str, str], *, isolate: bool
 ) -> tuple[str, ...]:
-    """Make the network of a space: apart from all others, out to the world, no name server of its own.
+    """Make the network of a subnet: out to the world, no name server of its own.
 
-    Podman's *backend* CNI is not asked for ``isolate``: its firewall plugin (1.1, seen) leaves the rules when the
-    network goes, and the next one whose bridge gets that name is cut off. Our own rules keep spaces apart on both.
+    It is not asked for ``isolate`` where others of its space are to be reached: our own rules keep spaces apart.
+    Neither is podman's backend CNI, whose firewall plugin (1.1, seen) leaves the rules when the
+    network goes, and the next one whose bridge gets that name is cut off.
     """
-    apart = () if backend == 'cni' else ('--opt=isolate=true',)
-    four = (f'--subnet={space.subnet4}',) if space.subnet4 else ()
-    six = ('--ipv6', f'--subnet={space.subnet6}') if space.subnet6 else ()
+    apart = ('--opt=isolate=true',) if isolate else ()
+    four = (f'--subnet={subnet.ipv4}',) if subnet.ipv4 else ()
+    six = ('--ipv6', f'--subnet={subnet.ipv6}') if subnet.ipv6 else ()
     return (
         *('podman', 'network', 'create', '--driver=bridge', *apart, '--disable-dns'),
         *(*four, *six),
         *(f'--label={name}={value}' for name, value in labels.items()),
-        network_of(uuid, space),
+        network_of(uuid, subnet),
     )
 
 
@@ -142,7 +143,9 @@ def run_machine(
     names = container_name(spec.model, spec.id)
     networks = [
         network(
-            network_of(spec.model, spec.spaces[address.space]), address, model.interface(number)
+            network_of(spec.model, topology.subnet_of(spec.spaces[address.space], address)),
+            address,
+            model.interface(number),
         )
         for number, address in enumerate(spec.addresses)
     ]

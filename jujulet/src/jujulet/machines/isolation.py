@@ -11,7 +11,7 @@ import asyncio
 import fcntl
 import pathlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from . import bridges as bridges_
 from .protocol import MachineError
@@ -23,9 +23,14 @@ LOCK = pathlib.Path('/run/lock/jujulet-spaces')
 """Held while the rules are replaced: several users' controllers share one firewall."""
 
 
-def rules(bridges: Iterable[str]) -> str:
-    """A script for nft: whatever comes in from one of *bridges* does not leave by another, IPv4 and IPv6 alike."""
-    names = sorted(set(bridges))
+def rules(spaces: Iterable[Collection[str]]) -> str:
+    """A script for nft: whatever comes in from a bridge does not leave by one of another space, IPv4 and IPv6 alike.
+
+    What goes from one bridge of a space to another keeps its sender: podman's networks put the host's in its place.
+    """
+    spaces = [sorted(set(space)) for space in spaces]
+    names = sorted(name for space in spaces for name in space)
+    together = [', '.join(f'"{n}"' for n in space) for space in spaces if len(space) > 1]
     lines = [f'table {TABLE}', f'delete table {TABLE}']
     if names:
         lines += [f'table {TABLE} {{', ' chain others {']
@@ -35,8 +40,19 @@ def rules(bridges: Iterable[str]) -> str:
             ' chain forward {',
             '  type filter hook forward priority -5; policy accept;',
         ]
+        lines += [f'  iifname {{ {those} }} oifname {{ {those} }} accept' for those in together]
         lines += [f'  iifname "{name}" oifname != "{name}" jump others' for name in names]
-        lines += [' }', '}']
+        lines += [' }']
+        if together:
+            lines += [' chain senders {', '  type nat hook postrouting priority srcnat - 5;']
+            lines += [
+                f'  iifname {{ {those} }} oifname {{ {those} }} meta nfproto {family} '
+                f'snat {ip} to {ip} saddr'
+                for those in together
+                for family, ip in (('ipv4', 'ip'), ('ipv6', 'ip6'))
+            ]
+            lines += [' }']
+        lines += ['}']
     return '\n'.join(lines) + '\n'
 
 
@@ -58,12 +74,12 @@ async def renew() -> list[str]:
     with tempfile.TemporaryDirectory(prefix='jujulet-') as scratch, LOCK.open('w') as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
         script = pathlib.Path(scratch, 'rules.nft')
-        names = await bridges_.names()
-        script.write_text(rules(names))
+        spaces = await bridges_.spaces()
+        script.write_text(rules(spaces))
         try:
             await run(['nft', '-f', str(script)])
         except Failed as failed:
             raise MachineError(
                 f'spaces cannot be kept apart: nft: {failed.stderr.strip()}'
             ) from None
-    return names
+    return [name for space in spaces for name in space]

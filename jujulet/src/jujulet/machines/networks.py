@@ -1,12 +1,12 @@
-"""One podman network a space of a model."""
+"""One podman network a subnet of a model's spaces."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, Literal
 
-from jujulet.core import model
+from jujulet.core import model, topology
 
 from . import bridges, commands, isolation
 from .protocol import MachineError
@@ -23,26 +23,49 @@ class Networks:
         self._bridges: list[str] = []
         self._renewing = asyncio.Lock()
 
-    async def ensure(self, uuid: str, space: model.Space) -> None:
-        """Make a space's network; idempotent.
+    async def ensure(self, uuid: str, space: model.Space, address: model.Address) -> bool:
+        """Make the network in which *address* is, of a space; idempotent. Whether it was not there before.
 
         Raises:
             MachineError: the subnet is in use, podman refused, or spaces cannot be kept apart.
         """
-        name = commands.network_of(uuid, space)
+        subnet = topology.subnet_of(space, address)
+        name = commands.network_of(uuid, subnet)
         async with self._locks.setdefault(name, asyncio.Lock()):
             if name in self._there:
                 if not await isolation.in_force(self._bridges):  # Somebody flushed the firewall.
                     await self._renew()
-                return
-            labels = {'jujulet.state': self.token, 'jujulet.model': uuid}
-            try:
-                await run(commands.create_network(uuid, space, labels, await backend()))
-            except Failed as failed:
-                if 'already exists' not in failed.stderr or not await self._fits(name, space):
-                    raise MachineError(_why(space, failed)) from None
+                return False
+            made = await self._make(uuid, space, subnet)
             await self._renew()
             self._there.add(name)
+            return made
+
+    async def _make(self, uuid: str, space: model.Space, subnet: model.Subnet) -> bool:
+        labels = {
+            'jujulet.state': self.token,
+            'jujulet.model': uuid,
+            bridges.SPACE: space.belongs,
+        }
+        isolate = subnet.network == space.belongs and await backend() != 'cni'
+        create = commands.create_network(uuid, subnet, labels, isolate=isolate)
+        name = commands.network_of(uuid, subnet)
+        try:
+            await run(create)
+        except Failed as failed:
+            if 'already exists' not in failed.stderr:
+                raise MachineError(_why(space, subnet, failed)) from None
+            fits = await self._fits(name, space, subnet)
+            if fits == 'as wanted':
+                return False
+            if fits == 'not ours':
+                raise MachineError(_why(space, subnet, failed)) from None
+            try:  # It was moved to another space: no machine is in it, or podman refuses.
+                await run(['podman', 'network', 'rm', name])
+                await run(create)
+            except Failed as again:
+                raise MachineError(_why(space, subnet, again)) from None
+        return True
 
     def forget(self) -> None:
         """Believe no more that the networks that were made are there: somebody has removed one."""
@@ -52,13 +75,18 @@ class Networks:
         async with self._renewing:
             self._bridges = await isolation.renew()
 
-    async def _fits(self, name: str, space: model.Space) -> bool:
-        """Whether the network of that name is ours and has the space's subnet."""
+    async def _fits(
+        self, name: str, space: model.Space, subnet: model.Subnet
+    ) -> Literal['as wanted', 'of another space', 'not ours']:
+        """Whether the network of that name is ours, has the subnet, and is of that space."""
         seen: dict[str, Any] = json.loads(await run(['podman', 'network', 'inspect', name]))[0]
         labels: dict[str, str] = seen.get('labels') or {}
         subnets = {s.get('subnet') for s in seen.get('subnets', [])}
         mine = labels.get('jujulet.state') == self.token
-        return mine and (space.subnet4 or space.subnet6) in subnets
+        if not mine or subnet.cidrs[0] not in subnets:
+            return 'not ours'
+        same = bridges.space_of(seen) == space.belongs
+        return 'as wanted' if same else 'of another space'
 
     async def remove(self, uuid: str = '', *, but: frozenset[str] = frozenset()) -> None:
         """Remove the networks of a model, or of all models *but* those; idempotent."""
@@ -115,9 +143,9 @@ async def backend() -> str:
         return ''
 
 
-def _why(space: model.Space, failed: Failed) -> str:
+def _why(space: model.Space, subnet: model.Subnet, failed: Failed) -> str:
     reason = failed.stderr.strip().removeprefix('Error: ')
-    text = f'network of space {space.name} ({space.subnet4 or space.subnet6}) could not be made: {reason}'
+    text = f'network of space {space.name} ({subnet.cidrs[0]}) could not be made: {reason}'
     if 'already used' in reason or 'conflict' in reason:
         # A space keeps its subnets.
         text += (

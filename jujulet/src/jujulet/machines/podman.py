@@ -25,6 +25,7 @@ from . import (
     kernel,
     overlays,
     recover,
+    routes,
     runtimes,
 )
 from .networks import Networks
@@ -87,8 +88,7 @@ class PodmanMachines:
             self.overlays.settle_on(spec.model, spec.id, stack)
         progress('starting')
         kernel.provide()
-        for address in spec.addresses:
-            await self.networks.ensure(spec.model, spec.spaces[address.space])
+        grown = await self._networks(spec)
         root = await self.overlays.mount(spec.model, spec.id, stack)
         await asyncio.to_thread(inside.prepare, spec, root, self._neighbours(spec))
         given = await self._can_have(spec)
@@ -114,13 +114,29 @@ class PodmanMachines:
             if 'network' not in str(error):
                 raise
             self.networks.forget()  # Somebody has removed one that we had made.
-            for address in spec.addresses:
-                await self.networks.ensure(spec.model, spec.spaces[address.space])
+            await self._networks(spec)
             await self.runtimes.run(argv, clean)
         self.folders.keep_given(spec.model, spec.id, given)
         await self.networks.steady()
         self._watch_started(spec.model, spec.id)
+        await self._lay_routes(spec, others=grown)
         await asyncio.to_thread(self._update_hosts, spec.model)
+
+    async def _networks(self, spec: MachineSpec) -> bool:
+        """Make its networks; whether one was not there before."""
+        made = [
+            await self.networks.ensure(spec.model, spec.spaces[address.space], address)
+            for address in spec.addresses
+        ]
+        return any(made)
+
+    async def _lay_routes(self, spec: MachineSpec, *, others: bool) -> None:
+        """To the other subnets of its spaces; *others* that run get to know of a new one, too."""
+        known = [i for m, i in self.folders.known() if m == spec.model] if others else []
+        for each in routes.learners(spec, known, self.current):
+            if (each.model, each.id) in self._watched:
+                pid = int(commands.pidfile(self.root(each.model, each.id)).read_text())
+                await routes.lay(each, pid)
 
     async def _can_have(self, spec: MachineSpec) -> Given:
         """Which of its devices and kernel modules the host has. Modules are loaded, as LXD does."""
@@ -219,6 +235,8 @@ class PodmanMachines:
             ) from None
         await self.networks.steady()
         self._watch_started(model, machine)
+        if spec is not None:
+            await self._lay_routes(spec, others=False)
 
     async def revive(self, model: str, machine: str) -> str:
         """Its own systemd starts the agent again; a container that does not run stays so until it is asked for."""

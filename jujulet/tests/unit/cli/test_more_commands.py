@@ -327,6 +327,55 @@ class TestSpaces:
         refused = spaces.run('subnets', '--space', 'X')
         assert (refused.code, refused.err) == (2, 'ERROR "X" is not a valid space name\n')
 
+    def test_a_space_has_the_subnets_that_it_is_given(self, spaces: fakes.Juju):
+        words = ('10.180.44.0/24', '10.180.45.0/24', 'fd00:44::/64')
+        said = spaces('add-space', 'wide', *words)
+        assert said.err == f'added space "wide" with subnets {", ".join(words)}\n'
+        found = spaces('subnets', '--space', 'wide', '--format', 'json').json['subnets']
+        assert set(found) == set(words)
+
+    @pytest.mark.parametrize(
+        ('form', 'said'),
+        [
+            ((), 'Subnet fd00:60::/64 moved from db to alpha\n'),
+            (('--format', 'human'), 'Subnet fd00:60::/64 moved from db to alpha\n'),
+            (('--format', 'json'), '[{"from":"db","to":"alpha","cidr":"fd00:60::/64"}]\n'),
+            (('--format', 'yaml'), '- from: db\n  to: alpha\n  cidr: fd00:60::/64\n'),
+        ],
+    )
+    def test_a_subnet_that_moves_is_told_as_juju_does(
+        self, model: fakes.Juju, form: tuple[str, ...], said: str
+    ):
+        """Source: cmd/juju/space/move_test.go of Juju 3.6."""
+        model('add-space', 'db', 'fd00:60::/64')
+        moved = model('move-to-space', 'alpha', 'fd00:60::/64', *form)
+        assert moved.out == said
+        assert 'fd00:60::/64' in model('subnets', '--space', 'alpha').out
+
+    def test_a_move_in_a_table(self, spaces: fakes.Juju):
+        out = spaces('move-to-space', 'alpha', 'fd00:60::/64', '--format', 'tabular').out
+        rows = [line.split() for line in out.splitlines()]
+        assert rows == [
+            ['Space', 'From', 'Space', 'To', 'CIDR'],
+            ['db', 'alpha', '10.180.40.0/24'],
+            ['db', 'alpha', 'fd00:60::/64'],
+        ]
+
+    @pytest.mark.parametrize(
+        ('words', 'said'),
+        [
+            ((), 'space name is required'),
+            (('%inv#alid',), '"%inv#alid" is not a valid space name'),
+            (('db',), 'CIDRs required but not provided'),
+            (('db', 'noCIDR'), '"noCIDR" is not a valid CIDR'),
+        ],
+    )
+    def test_a_move_that_is_typed_wrongly(
+        self, spaces: fakes.Juju, words: tuple[str, ...], said: str
+    ):
+        refused = spaces.run('move-to-space', *words)
+        assert (refused.code, refused.err) == (2, f'ERROR invalid arguments specified: {said}\n')
+
 
 class TestModelDefaults:
     def test_models_made_from_now_on_begin_with_them(self, juju: fakes.Juju):

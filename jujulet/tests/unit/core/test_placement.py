@@ -19,7 +19,7 @@ A = simulation.a_charm('a', SQL)
 def world() -> World:
     world = World()
     for n, name in enumerate(('dmz', 'admin'), 1):
-        world.ask(requests.AddSpace(name=name, subnet4=f'10.{n}.0.0/24', subnet6=f'fd0{n}::/64'))
+        world.ask(requests.AddSpace(name=name, cidrs=(f'10.{n}.0.0/24', f'fd0{n}::/64')))
     return world
 
 
@@ -78,7 +78,7 @@ def test_addresses_are_not_soon_used_again(world: World):
 
 def test_a_space_that_is_full_is_refused():
     world = World()
-    world.ask(requests.AddSpace(name='tiny', subnet4='10.1.0.0/29'))
+    world.ask(requests.AddSpace(name='tiny', cidrs=('10.1.0.0/29',)))
     with pytest.raises(model.Refused, match='space "tiny" has no address left'):
         world.deploy(A, bindings={'': 'tiny'}, num_units=9)
 

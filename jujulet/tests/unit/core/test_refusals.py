@@ -89,9 +89,9 @@ CASES = [
     (requests.Refresh(application='a', charm='local:b-0'), 'would change the charm from "a" to "b"'),
     (requests.AttachResource(application='a', resource=NO_FILE), 'resource "zz" not found'),
     (requests.Bind(application='a', bindings={'db': 'dmz'}), 'space "dmz" not found'),
-    (requests.AddSpace(name='alpha', subnet4='10.1.0.0/24'), 'space "alpha" already exists'),
-    (requests.AddSpace(name='dmz', subnet4='10.9.0.128/25'), 'overlaps "10.9.0.0/24" of space "alpha"'),
-    (requests.AddSpace(name='dmz', subnet4='nonsense'), 'is not a valid CIDR'),
+    (requests.AddSpace(name='alpha', cidrs=('10.1.0.0/24',)), 'space "alpha" already exists'),
+    (requests.AddSpace(name='dmz', cidrs=('10.9.0.128/25',)), 'overlaps "10.9.0.0/24" of space "alpha"'),
+    (requests.AddSpace(name='dmz', cidrs=('nonsense',)), 'is not a valid CIDR'),
     (requests.RemoveSpace(name='zz'), 'space "zz" not found'),
     (requests.RemoveSpace(name='alpha'), 'default space cannot be removed'),
     (requests.RemoveMachine(machines=('99',)), 'removing machine 99 failed: machine 99 not found'),
@@ -216,7 +216,7 @@ def test_a_refresh_binds_endpoints_or_says_why_not(world: World):
     refresh = requests.Refresh(application='b', charm=url, bindings={'nosuch': 'alpha'})
     with pytest.raises(model.Refused, match='endpoint "nosuch" not found'):
         world.ask(refresh)
-    world.ask(requests.AddSpace(name='dmz', subnet4='10.77.0.0/24'))
+    world.ask(requests.AddSpace(name='dmz', cidrs=('10.77.0.0/24',)))
     with pytest.raises(model.Refused, match='which is not in space "dmz"'):
         world.ask(dataclasses.replace(refresh, bindings={'new': 'dmz'}))
     assert world.model.applications['b'].charm != url

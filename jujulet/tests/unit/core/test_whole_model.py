@@ -71,7 +71,7 @@ def whole() -> tuple[World, World]:
         here.model, uuid='5a0c5a0c-0000-4000-8000-0000005a0c00', name='shop'
     )
     for n, name in enumerate(('dmz', 'admin'), 1):
-        here.ask(requests.AddSpace(name=name, subnet4=f'10.{n}.0.0/24', subnet6=f'fd0{n}::/64'))
+        here.ask(requests.AddSpace(name=name, cidrs=(f'10.{n}.0.0/24', f'fd0{n}::/64')))
     there.deploy(SQL)
     there.ask(requests.AddOffer(application='sql', endpoints=('db',), name='o'))
     here.deploy(

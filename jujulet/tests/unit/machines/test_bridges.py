@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import fcntl
+import json
 import pathlib
 from typing import Any
 
@@ -87,3 +89,26 @@ def test_a_port_sends_nothing_back_and_may_go(net: pathlib.Path, monkeypatch: py
     mode.write_text('1\n')
     fails(monkeypatch, 'hairpin_mode', errno.EINVAL)
     bridges.send_nothing_back(['podman1'])
+
+
+def test_networks_are_of_the_space_that_they_say_or_are_called_after(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def network(bridge: str, name: str, state: str, space: str = '') -> dict[str, Any]:
+        labels = {'jujulet.state': state, 'jujulet.model': 'u'}
+        labels |= {bridges.SPACE: space} if space else {}
+        return {'name': name, 'network_interface': bridge, 'labels': labels}
+
+    listed = [
+        network('p1', 'jujulet-abc-my-space', 'one'),
+        network('p2', 'jujulet-abc-my-space--2', 'one', 'my-space'),
+        network('p3', 'jujulet-abc-other', 'one', 'other'),
+        network('p4', 'jujulet-abc-my-space', 'two', 'my-space'),
+    ]
+
+    async def run(_argv: object) -> str:
+        return json.dumps(listed)
+
+    monkeypatch.setattr(bridges, 'run', run)
+    assert asyncio.run(bridges.spaces()) == [['p1', 'p2'], ['p3'], ['p4']]
+    assert asyncio.run(bridges.names()) == ['p1', 'p2', 'p3', 'p4']

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jujulet.core import charm, model
-from jujulet.machines import commands, protocol
+from jujulet.machines import commands, protocol, routes
 
 UUID = '3f9a01d2-0000-4000-8000-000000000001'
 SPEC = protocol.MachineSpec(
@@ -87,12 +87,13 @@ def test_only_capabilities_that_the_host_has_are_given() -> None:
 
 
 def test_networks_are_isolated_and_dual_stack_when_the_space_is() -> None:
-    both = commands.create_network(UUID, model.Space('alpha', '10.0.0.0/24', 'fd00::/64'), {})
+    subnet = model.Subnet('10.0.0.0/24', 'fd00::/64', 'alpha')
+    both = commands.create_network(UUID, subnet, {}, isolate=True)
     assert '--opt=isolate=true' in both
-    cni = commands.create_network(UUID, model.Space('alpha', '10.0.0.0/24'), {}, 'cni')
-    assert '--opt=isolate=true' not in cni  # It would outlive the network there.
+    assert '--opt=isolate=true' not in commands.create_network(UUID, subnet, {}, isolate=False)
     assert {'--ipv6', '--subnet=fd00::/64', '--subnet=10.0.0.0/24'} <= set(both)
-    assert '--ipv6' not in commands.create_network(UUID, model.Space('alpha', '10.0.0.0/24'), {})
+    four = model.Subnet('10.0.0.0/24', '', 'alpha')
+    assert '--ipv6' not in commands.create_network(UUID, four, {}, isolate=True)
 
 
 def test_awkward_paths_are_escaped_in_overlay_options() -> None:
@@ -110,7 +111,8 @@ def test_every_machine_is_in_hosts_once_and_itself_first(names: dict[str, str]) 
 
 def test_a_space_that_was_renamed_keeps_its_network():
     space = model.Space('edge', '10.0.1.0/24', network='dmz')
-    assert commands.create_network(UUID, space, {})[-1] == 'jujulet-3f9a01-dmz'
+    made = commands.create_network(UUID, space.subnets[0], {}, isolate=True)
+    assert made[-1] == 'jujulet-3f9a01-dmz'
     spec = dataclasses.replace(
         SPEC, addresses=(model.Address('edge', '10.0.1.2'),), spaces={'edge': space}
     )
@@ -120,7 +122,27 @@ def test_a_space_that_was_renamed_keeps_its_network():
 
 def test_a_space_of_ipv6_alone_has_a_network_without_ipv4():
     space = model.Space('six', '', 'fd00:6::/64')
-    words = commands.create_network(UUID, space, {})
+    words = commands.create_network(UUID, space.subnets[0], {}, isolate=True)
     assert [w for w in words if w.startswith('--subnet')] == ['--subnet=fd00:6::/64']
     said = commands.network('n', model.Address('six', '', 'fd00:6::a'), 'eth0')
     assert said == '--network=n:interface_name=eth0,ip6=fd00:6::a'
+
+
+def test_a_machine_knows_the_way_to_the_other_subnets_of_each_of_its_spaces():
+    wide = model.Space(
+        'b', '10.2.0.0/24', 'fd02::/64', more=(model.Subnet('10.3.0.0/24', '', 'b--2'),)
+    )
+    spec = dataclasses.replace(
+        SPEC,
+        addresses=(model.Address('a', '10.1.0.9'), model.Address('b', '10.2.0.9', 'fd02::9')),
+        spaces={'a': model.Space('a', '10.1.0.0/24'), 'b': wide},
+    )
+    assert [' '.join(words) for words in routes.wanted(spec)] == [
+        'ip -4 route replace 10.3.0.0/24 via 10.2.0.1 dev eth1'
+    ]
+    there = dataclasses.replace(spec, addresses=(model.Address('b', '10.3.0.9'),))
+    assert [' '.join(words) for words in routes.wanted(there)] == [
+        'ip -4 route replace 10.2.0.0/24 via 10.3.0.1 dev eth0'
+    ]
+    words = commands.run_machine(HOST, there, Path('/m/root'), Path('/r'), {})
+    assert '--network=jujulet-3f9a01-b--2:interface_name=eth0,ip=10.3.0.9' in words

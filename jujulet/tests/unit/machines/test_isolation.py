@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from jujulet.core import model
-from jujulet.machines import isolation, networks, tools
+from jujulet.machines import isolation, networks, protocol, tools
 
 
 def test_a_bridge_reaches_itself_and_none_of_the_others():
     assert (
-        isolation.rules(['podman2', 'podman1', 'podman2'])
+        isolation.rules([['podman2'], ['podman1', 'podman1']])
         == """\
 table inet jujulet
 delete table inet jujulet
@@ -32,12 +34,27 @@ table inet jujulet {
     )
 
 
+def test_bridges_of_one_space_reach_one_another_as_who_they_are():
+    script = isolation.rules([['b2', 'b1'], ['b3']])
+    forward = script[script.index('chain forward') : script.index('chain senders')].splitlines()
+    assert forward[2:6] == [
+        '  iifname { "b1", "b2" } oifname { "b1", "b2" } accept',
+        '  iifname "b1" oifname != "b1" jump others',
+        '  iifname "b2" oifname != "b2" jump others',
+        '  iifname "b3" oifname != "b3" jump others',
+    ]
+    senders = script[script.index('chain senders') :]
+    assert senders.count('iifname { "b1", "b2" } oifname { "b1", "b2" }') == 2
+    assert 'snat ip to ip saddr' in senders
+    assert 'snat ip6 to ip6 saddr' in senders
+
+
 def test_without_spaces_there_are_no_rules():
     assert isolation.rules([]) == 'table inet jujulet\ndelete table inet jujulet\n'
 
 
 def test_rules_that_somebody_flushed_are_noticed(monkeypatch: pytest.MonkeyPatch):
-    table = isolation.rules(['podman1', 'podman2'])
+    table = isolation.rules([['podman1'], ['podman2']])
 
     async def listed(_argv: Sequence[str]) -> str:
         if not table:
@@ -72,20 +89,21 @@ def test_they_are_back_before_the_next_machine_comes(monkeypatch: pytest.MonkeyP
     async def scenario() -> None:
         ours = networks.Networks('token')
         space = model.Space('alpha', '10.99.41.0/24', '')
+        address = model.Address('alpha', '10.99.41.10')
         create = [
             'podman info --format={{.Host.NetworkBackend}}',
             'podman network create',
             'renew',
         ]
-        await ours.ensure('u', space)
+        await ours.ensure('u', space, address)
         assert did == create
-        await ours.ensure('u', space)
+        await ours.ensure('u', space, address)
         assert did == create
         force[0] = False
-        await ours.ensure('u', space)
+        await ours.ensure('u', space, address)
         assert did == [*create, 'renew']
         ours.forget()
-        await ours.ensure('u', space)
+        await ours.ensure('u', space, address)
         assert did == [*create, 'renew', *create]
 
     asyncio.run(scenario())
@@ -95,7 +113,53 @@ def test_a_subnet_that_is_taken_is_told_with_commands_that_work():
     failed = tools.Failed(
         ['podman'], 125, '', 'Error: subnet 10.1.0.0/24 is already used on the host'
     )
-    said = networks._why(model.Space('api', '10.1.0.0/24'), failed)  # pyright: ignore[reportPrivateUsage]
+    space = model.Space('api', '10.1.0.0/24')
+    said = networks._why(space, space.subnets[0], failed)  # pyright: ignore[reportPrivateUsage]
     assert 'juju retry-provisioning' in said
     # A space that is there cannot be added again.
     assert 'make the model anew with another one: juju add-space api CIDR' in said
+
+
+@pytest.mark.parametrize(
+    ('labels', 'did'),
+    [
+        ({}, ['create']),  # As it was made before networks said of which space they are.
+        ({'jujulet.space': 'alpha'}, ['create']),
+        ({'jujulet.space': 'db'}, ['create', 'rm', 'create']),
+        ({'jujulet.state': 'of another'}, ['create']),
+    ],
+)
+def test_an_empty_network_is_made_anew_in_the_space_to_which_it_was_moved(
+    monkeypatch: pytest.MonkeyPatch, labels: dict[str, str], did: list[str]
+):
+    seen: dict[str, Any] = {
+        'name': 'jujulet-abc-alpha',
+        'subnets': [{'subnet': '10.1.0.0/24'}],
+        'labels': {'jujulet.state': 'token', **labels},
+    }
+    made: list[str] = []
+
+    async def run(argv: Sequence[str]) -> str:
+        verb = argv[2]
+        if verb == 'inspect':
+            return json.dumps([seen])
+        if verb in ('create', 'rm'):
+            made.append(verb)
+        if verb == 'create' and 'rm' not in made:
+            raise tools.Failed(argv, 125, '', 'Error: network name already exists')
+        return ''
+
+    async def renew() -> list[str]:
+        return []
+
+    monkeypatch.setattr(networks, 'run', run)
+    monkeypatch.setattr(isolation, 'renew', renew)
+    ensured = networks.Networks('token').ensure(
+        'abc', model.Space('alpha', '10.1.0.0/24'), model.Address('alpha', '10.1.0.9')
+    )
+    if labels.get('jujulet.state'):
+        with pytest.raises(protocol.MachineError, match='already exists'):
+            asyncio.run(ensured)
+    else:
+        assert asyncio.run(ensured) is ('rm' in made)
+    assert made == did

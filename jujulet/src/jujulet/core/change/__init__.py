@@ -22,6 +22,7 @@ from . import (
     secrets,
     spaces,
     storage,
+    subnets,
     teardown,
     units,
 )
@@ -47,6 +48,7 @@ VERBS: Mapping[type, Verb] = {
         secrets,
         spaces,
         storage,
+        subnets,
         teardown,
         units,
     )

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
-import itertools
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from .. import addresses, edit, gnuflag
+from .. import addresses, edit, gnuflag, topology
 from ..model import Application, Machine, Model, Refused, Space
 from ..requests import AddSpace, Bind, RemoveSpace, RenameSpace
-from . import applications, found
+from . import applications, found, subnets
 
 
 def add(request: AddSpace, model: Model, _now: float) -> tuple[Model, dict[str, Any]]:
@@ -20,12 +18,11 @@ def add(request: AddSpace, model: Model, _now: float) -> tuple[Model, dict[str, 
     _check_name(request.name)
     if request.name in model.spaces:
         raise Refused(f'cannot add space "{request.name}": space "{request.name}" already exists')
-    if not request.subnet4 and not request.subnet6:
+    if not request.cidrs:
         raise Refused(f'cannot add space "{request.name}": no subnet given')
-    for text in filter(None, (request.subnet4, request.subnet6)):
-        _check_subnet(model, text)
-    network = _free_network(model, request.name)
-    space = Space(request.name, request.subnet4, request.subnet6, network)
+    first, *more = subnets.paired(model, request.name, request.cidrs)
+    network = '' if first.network == request.name else first.network
+    space = Space(request.name, first.ipv4, first.ipv6, network, tuple(more), request.grows)
     return dataclasses.replace(model, spaces={**model.spaces, space.name: space}), {}
 
 
@@ -34,14 +31,6 @@ def _check_name(name: str) -> None:
         raise Refused(
             f'invalid arguments specified: {gnuflag.quote(name)} is not a valid space name', code=2
         )
-
-
-def _free_network(model: Model, name: str) -> str:
-    """What the network of a new space is called: as the space, unless one that was renamed keeps that name."""
-    taken = {s.network or s.name for s in model.spaces.values()}
-    candidates = itertools.chain([name], (f'{name}--{n}' for n in itertools.count(2)))
-    network = next(c for c in candidates if c not in taken)
-    return '' if network == name else network
 
 
 def rename(request: RenameSpace, model: Model, _now: float) -> tuple[Model, dict[str, Any]]:
@@ -62,14 +51,12 @@ def rename(request: RenameSpace, model: Model, _now: float) -> tuple[Model, dict
     if old not in model.spaces:
         raise Refused(f'{why}space "{old}" not found')
     before = model.spaces[old]
-    space = dataclasses.replace(before, name=new, network=before.network or before.name)
-    sequences = dict(model.sequences)
-    if f'address:{old}' in sequences:
-        sequences[f'address:{new}'] = sequences.pop(f'address:{old}')
+    space = topology.with_subnets(
+        dataclasses.replace(before, name=new, group=before.belongs), before.subnets
+    )
     return dataclasses.replace(
         model,
         spaces={new if n == old else n: space if n == old else s for n, s in model.spaces.items()},
-        sequences=sequences,
         constraints=_constraints(model.constraints, old, new),
         config={
             k: new if k == 'default-space' and v == old else v for k, v in model.config.items()
@@ -110,18 +97,6 @@ def _constraints(found: Mapping[str, Any], old: str, new: str) -> Mapping[str, A
     words = named.split(',') if isinstance(named, str) else list(named)
     renamed = [f'{w[: len(w) - len(old)]}{new}' if w in (old, f'^{old}') else w for w in words]
     return {**found, 'spaces': ','.join(renamed) if isinstance(named, str) else renamed}
-
-
-def _check_subnet(model: Model, text: str) -> None:
-    try:
-        net = ipaddress.ip_network(text)
-    except ValueError as error:
-        raise Refused(f'"{text}" is not a valid CIDR: {error}', code=2) from None
-    for space in model.spaces.values():
-        for other in filter(None, (space.subnet4, space.subnet6)):
-            mine = ipaddress.ip_network(other)
-            if mine.version == net.version and mine.overlaps(net):  # pyright: ignore[reportArgumentType]
-                raise Refused(f'subnet "{text}" overlaps "{other}" of space "{space.name}"')
 
 
 def remove(request: RemoveSpace, model: Model, _now: float) -> tuple[Model, dict[str, Any]]:

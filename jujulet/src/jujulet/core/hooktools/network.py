@@ -6,7 +6,7 @@ import dataclasses
 import re
 from typing import Any
 
-from .. import addresses, gnuflag, relations
+from .. import addresses, gnuflag, relations, topology
 from .. import model as model_
 from .tool import BAD_ARGUMENTS, OUTPUT, RELATION, Ask, Failure, Reply, Tool
 
@@ -55,10 +55,8 @@ def _bindable(ask: Ask, binding: str) -> bool:
 
 def _everything(ask: Ask, found: model_.Address) -> dict[str, Any]:
     space = ask.model.spaces.get(found.space)
-    pairs = [
-        (found.ipv4, space.subnet4 if space else ''),
-        (found.ipv6, space.subnet6 if space else ''),
-    ]
+    subnet = topology.subnet_of(space, found) if space else topology.Subnet('')
+    pairs = [(found.ipv4, subnet.ipv4), (found.ipv6, subnet.ipv6)]
     pairs = [(ip, cidr) for ip, cidr in pairs if ip]
     with_old_names = ask.args['format'] != 'json'
     listed: list[dict[str, Any]] = []
