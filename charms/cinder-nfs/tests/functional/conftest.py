@@ -3,57 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import pathlib
-import subprocess
-import sysconfig
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from charms.tests import charm_container
 from tools import systems
-
-REPOSITORY = pathlib.Path(__file__).parents[4]
-MOUNTS = {
-    REPOSITORY / 'charmkit/src': '/opt/charmkit',
-    REPOSITORY / 'charms/cinder-nfs/src': '/opt/charm',
-    pathlib.Path(__file__).parent: '/opt/tests',
-    pathlib.Path(sysconfig.get_path('purelib')): '/opt/packages',
-}
 
 
 @dataclasses.dataclass
-class Machine:
+class Machine(charm_container.CharmContainer):
     """A container with a unit of the charm."""
 
-    name: str
     relation: str
     number: int
-    address: str
     says: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
     """To its peers."""
 
     @property
     def unit(self) -> str:
         return f'cinder-nfs/{self.number}'
-
-    def program(self, *argv: str, stdin: str = '') -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ('podman', 'exec', '-i', *argv),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=600,
-        )
-
-    def sh(self, script: str, *, check: bool = True) -> str:
-        """Run a shell script in it, and return all that it says."""
-        done = self.program(self.name, 'sh', '-c', f'exec 2>&1; {script}')
-        assert done.returncode == 0 or not check, done.stdout
-        return done.stdout.strip()
 
     def reconcile(
         self, *others: Machine, hook: str = 'config-changed', **options: Any
@@ -68,14 +39,7 @@ class Machine:
             'peers': {m.unit: m.says for m in others},
             'hook': hook,
         }
-        python = ('--env=PYTHONPATH=/opt/charmkit:/opt/charm:/opt/packages',)
-        done = self.program(
-            *(*python, '--env=PYTHONDONTWRITEBYTECODE=1', self.name),
-            *('python3', '/opt/tests/nfs_on_machine.py'),
-            stdin=json.dumps(said),
-        )
-        assert done.returncode == 0, done.stderr
-        found = json.loads(done.stdout)
+        found = self.run_charm('nfs_on_machine.py', said)
         self.says = found['peers'] or self.says
         return found
 
@@ -102,12 +66,12 @@ def cloud(request: pytest.FixtureRequest) -> Iterator[Cloud]:
         'systemctl mask run-rpc_pipefs.mount\n',
     )
     name = f'rambla-nfs-test-{request.param}-{os.getpid()}'
-    mounts = [f'--volume={here}:{there}:ro' for here, there in MOUNTS.items()]
+    mounts = charm_container.mounts('cinder-nfs')
     audit = ('--cap-add', 'AUDIT_WRITE,AUDIT_CONTROL')  # As jujulet's machines have it.
     names = {f'{name}-0': 'storage-backend', f'{name}-1': 'juju-info'}
     try:
         store, compute = (
-            Machine(n, relation, i, systems.start(n, image, *audit, '--device=/dev/fuse', *mounts))
+            Machine(n, systems.start(n, image, *audit, '--device=/dev/fuse', *mounts), relation, i)
             for i, (n, relation) in enumerate(names.items())
         )
         for _ in range(2):  # Each has heard of the other then.

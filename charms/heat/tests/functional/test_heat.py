@@ -2,63 +2,33 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import os
-import pathlib
-import subprocess
-import sysconfig
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from charms.tests import charm_container
 from tools import systems
 
 pytestmark = [pytest.mark.functional, pytest.mark.slow]
 
-REPOSITORY = pathlib.Path(__file__).parents[4]
-MOUNTS = {
-    REPOSITORY / 'charmkit/src': '/opt/charmkit',
-    REPOSITORY / 'charms/heat/src': '/opt/charm',
-    pathlib.Path(__file__).parent: '/opt/tests',
-    pathlib.Path(sysconfig.get_path('purelib')): '/opt/packages',
-}
 NO_KEYSTONE = 'no domain for the users of stacks: heat cannot log in to keystone: 0 '
 
 
-class Machine:
+@dataclasses.dataclass
+class Machine(charm_container.CharmContainer):
     """A container, and what it takes to run the charm in it."""
 
-    def __init__(self, name: str, address: str):
-        self.name, self.address = name, address
-        self.peers: dict[str, str] = {}
-
-    def sh(self, script: str, *, check: bool = True) -> str:
-        done = self.program(self.name, 'sh', '-c', f'exec 2>&1; {script}')
-        assert done.returncode == 0 or not check, done.stdout
-        return done.stdout.strip()
-
-    def program(self, *argv: str, stdin: str = '') -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ('podman', 'exec', '-i', *argv),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=900,
-        )
+    peers: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
 
     def reconcile(self) -> dict[str, Any]:
         """One run of the charm with every relation answered."""
-        done = self.program(
-            '--env=PYTHONPATH=/opt/charmkit:/opt/charm:/opt/packages',
-            '--env=PYTHONDONTWRITEBYTECODE=1',
-            *(self.name, 'python3', '/opt/tests/heat_on_machine.py'),
-            stdin=json.dumps({'address': self.address, 'peers': self.peers}),
+        found = self.run_charm(
+            'heat_on_machine.py', {'address': self.address, 'peers': self.peers}
         )
-        assert done.returncode == 0, done.stderr
-        found = json.loads(done.stdout)
         self.peers = found['peers']
         return found
 
@@ -77,7 +47,7 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
         'apt-get install -y -q --no-install-recommends mariadb-server rabbitmq-server curl procps\n',
     )
     name = f'rambla-heat-test-{request.param}-{os.getpid()}'
-    mounts = [f'--volume={here}:{there}:ro' for here, there in MOUNTS.items()]
+    mounts = charm_container.mounts('heat')
     try:
         found = Machine(name, systems.start(name, image, *mounts))
         found.sh(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import os
 import pathlib
-import subprocess
-import sysconfig
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,17 +14,11 @@ import cloud_stub
 import pytest
 import visitor
 
+from charms.tests import charm_container
 from tools import systems
 
 pytestmark = [pytest.mark.functional, pytest.mark.slow]
 
-REPOSITORY = pathlib.Path(__file__).parents[4]
-MOUNTS = {
-    REPOSITORY / 'charmkit/src': '/opt/charmkit',
-    REPOSITORY / 'charms/openstack-dashboard/src': '/opt/charm',
-    pathlib.Path(__file__).parent: '/opt/tests',
-    pathlib.Path(sysconfig.get_path('purelib')): '/opt/packages',
-}
 DATABASE = """
 mariadb -e "CREATE DATABASE horizon CHARACTER SET utf8mb4; CREATE USER horizon@127.0.0.1 IDENTIFIED BY 'pw';
             GRANT ALL ON horizon.* TO horizon@127.0.0.1"
@@ -69,27 +61,11 @@ RUN set -e; printf '{KEYSTONE.replace(chr(10), chr(92) + 'n')}' > /etc/keystone/
 """
 
 
-class Machine:
+@dataclasses.dataclass
+class Machine(charm_container.CharmContainer):
     """A container, and what it takes to run the charm in it."""
 
-    def __init__(self, name: str, address: str):
-        self.name, self.address = name, address
-        self.peers: dict[str, str] = {}
-
-    def sh(self, script: str, *, check: bool = True) -> str:
-        done = self.program(self.name, 'sh', '-c', f'exec 2>&1; {script}')
-        assert done.returncode == 0 or not check, done.stdout
-        return done.stdout.strip()
-
-    def program(self, *argv: str, stdin: str = '') -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ('podman', 'exec', '-i', *argv),
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=1800,
-        )
+    peers: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
 
     def reconcile(self, *, database: bool = True, **given: object) -> dict[str, Any]:
         """One run of the charm with every relation answered."""
@@ -99,14 +75,7 @@ class Machine:
             'options': {name.replace('_', '-'): value for name, value in given.items()},
             'peers': self.peers,
         }
-        done = self.program(
-            '--env=PYTHONPATH=/opt/charmkit:/opt/charm:/opt/packages',
-            '--env=PYTHONDONTWRITEBYTECODE=1',
-            *(self.name, 'python3', '/opt/tests/dashboard_on_machine.py'),
-            stdin=json.dumps(said),
-        )
-        assert done.returncode == 0, done.stderr
-        found = json.loads(done.stdout)
+        found = self.run_charm('dashboard_on_machine.py', said)
         self.peers = found['peers']
         return found
 
@@ -127,7 +96,7 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
         f'chromium chromium-driver fonts-dejavu-core\n{BOOTSTRAP}',
     )
     name = f'rambla-dashboard-test-{request.param}-{os.getpid()}'
-    mounts = [f'--volume={here}:{there}:ro' for here, there in MOUNTS.items()]
+    mounts = charm_container.mounts('openstack-dashboard')
     try:
         found = Machine(name, systems.start(name, image, *mounts))
         found.sh(DATABASE)

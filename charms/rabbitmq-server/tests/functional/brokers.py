@@ -7,9 +7,8 @@ import dataclasses
 import json
 import os
 import re
-import subprocess
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from typing import Any, cast
 
 import charmkit
@@ -17,11 +16,12 @@ import node
 import rabbit_run
 from charmkit import drive, host
 from charmkit import x509 as certs
-from charmkit.machine import Finished
 from charmkit.relations import Relation, Site, rabbitmq, server_tls
 
 from charms.tests import authorities
 from tools import systems
+
+from . import nodes
 
 TIME = charmkit.Hook('update-status')
 KEYS = 'secret:keys'
@@ -67,59 +67,14 @@ for _ in range(4):
 
 
 @dataclasses.dataclass
-class Member:
-    """A container, as the charm's own code sees a machine."""
+class Member(nodes.Node):
+    """A unit's machine, as the charm's own code sees it."""
 
-    name: str
-    address: str
     unit: str
     version: str = ''
     """Of its RabbitMQ's package."""
     paths: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
     started_with: dict[str, str] = dataclasses.field(default_factory=dict[str, str])
-
-    def now(self) -> float:
-        return time.time()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-    def program(
-        self,
-        *argv: str,
-        stdin: str = '',
-        environment: Mapping[str, str] | None = None,
-        user: str = 'root',
-        timeout_s: float = 60.0,
-    ) -> Finished:
-        home = '/var/lib/rabbitmq' if user == 'rabbitmq' else '/root'
-        done = subprocess.run(
-            (
-                'podman',
-                'exec',
-                '-i',
-                '-w',
-                '/',
-                '-u',
-                user,
-                '-e',
-                f'HOME={home}',
-                self.name,
-                *argv,
-            ),
-            input=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout_s + 60,
-            check=False,
-        )
-        return Finished(done.returncode, done.stdout)
-
-    def sh(self, script: str) -> str:
-        done = self.program('sh', '-c', script, timeout_s=600)
-        assert done.status == 0, done.output
-        return done.output.strip()
 
     def read(self, path: str) -> str | None:
         done = self.program('cat', path)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import subprocess
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import cast
 
 import amqp_users
@@ -19,6 +17,8 @@ from charmkit.machine import Finished
 from charmkit.relations import Site
 
 from tools import systems
+
+from . import nodes
 
 SEED, COOKIE = 's' * 64, 'c' * 64
 CLIENT = """
@@ -42,11 +42,9 @@ print('done')
 
 
 @dataclasses.dataclass
-class Machine:
-    """A container with a node in it, as the charm's own code sees a machine."""
+class Machine(nodes.Node):
+    """A member of the cluster."""
 
-    name: str
-    address: str
     number: int
 
     @property
@@ -56,46 +54,6 @@ class Machine:
     @property
     def node(self) -> str:
         return membership.node(self.unit)
-
-    def program(
-        self,
-        *argv: str,
-        stdin: str = '',
-        environment: Mapping[str, str] | None = None,
-        user: str = 'root',
-        timeout_s: float = 60.0,
-    ) -> Finished:
-        home = '/var/lib/rabbitmq' if user == 'rabbitmq' else '/root'
-        done = subprocess.run(
-            (
-                'podman',
-                'exec',
-                '-i',
-                '-w',
-                '/',
-                '-u',
-                user,
-                '-e',
-                f'HOME={home}',
-                self.name,
-                *argv,
-            ),
-            input=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-        return Finished(done.returncode, done.stdout)
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-    def sh(self, script: str) -> str:
-        done = self.program('sh', '-c', script, timeout_s=700)
-        assert done.status == 0, done.output
-        return done.output
 
     def client(
         self, password: str, *argv: str, user: str = 'nova', vhost: str = 'openstack'
