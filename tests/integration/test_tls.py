@@ -18,6 +18,7 @@ import pytest
 
 from tools import secret_search
 
+from .accounts import accounts_with_tls
 from .conftest import BUNDLES, Model, settle
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(2400)]
@@ -409,24 +410,18 @@ else:
 """
 
 
-def accounts_with_tls(juju: jubilant.Juju) -> dict[str, str]:
-    """Whether all of a service's accounts on the database, one for each unit, need TLS (1)."""
-    query = (
-        "SELECT User, IFNULL(JSON_VALUE(Priv, '$.ssl_type'), 0) FROM mysql.global_priv "
-        "WHERE User IN ('keystone', 'placement')"
-    )
-    rows = juju.exec(f'mariadb --batch --skip-column-names -e "{query}"', unit='mysql/0').stdout
-    each = [line.split() for line in rows.splitlines()]
-    return {user: min(needs for name, needs in each if name == user) for user, _ in each}
-
-
 def test_services_come_to_the_database_by_verified_tls_and_by_nothing_else(
     juju: jubilant.Juju,
 ) -> None:
     """The last one here: what came before is without it."""
     two_keystones(juju)
     juju.integrate('mysql:certificates', 'ca:certificates')
-    until(lambda: accounts_with_tls(juju) == {'keystone': '1', 'placement': '1'}, 300)
+    until(
+        lambda: (
+            accounts_with_tls(juju, 'keystone', 'placement') == {'keystone': '1', 'placement': '1'}
+        ),
+        300,
+    )
     for path, unit in (
         ('/etc/keystone/keystone.conf', 'keystone/0'),
         ('/etc/placement/placement.conf', 'placement/0'),
