@@ -40,8 +40,7 @@ _IMAGES = """name: images
 summary: Mounts a directory over SSH.
 description: Mounts a directory over SSH.
 subordinate: true
-provides: {mount: {interface: mount_info, scope: container}}
-requires: {store: {interface: test-store}, host: {interface: juju-info, scope: container}}
+requires: {store: {interface: test-store}, mount: {interface: mount_info, scope: container}}
 """
 _IMAGES_PROFILE = """description: FUSE
 devices: {fuse: {type: unix-char, path: /dev/fuse, mode: "0666"}}
@@ -52,7 +51,7 @@ case $JUJU_DISPATCH_PATH in
     hooks/install)
         install sshfs openssh-client
         ssh-keygen -q -t ed25519 -N '' -f /root/store;;
-    hooks/store-relation-*|hooks/mount-relation-*|hooks/update-status) ;;
+    hooks/start|hooks/store-relation-*|hooks/mount-relation-*|hooks/update-status) ;;
     *) exit 0;;
 esac
 address=
@@ -106,3 +105,20 @@ def deploy(juju: jubilant.Juju, folder: pathlib.Path, space: str = '') -> None:
     juju.deploy(folder / 'images', bind=bind)
     juju.integrate('files:store', 'images:store')
     juju.integrate('glance:shared-store', 'images:mount')
+    _restart(juju)
+
+
+def _restart(juju: jubilant.Juju) -> None:
+    """Give machines the device that their subordinate asks for: those that were there before it, with a restart."""
+    status = juju.wait(_installed)
+    for unit, of in status.get_units('glance').items():
+        if 'next restart' in status.machines[of.machine].machine_status.message:
+            juju.exec('juju-reboot', unit=unit)
+
+
+def _installed(status: jubilant.Status) -> bool:
+    """Whether each unit of glance has its subordinate, and both have nothing to do."""
+    units = status.get_units('glance')
+    return len(status.get_units('images')) == len(units) and jubilant.all_agents_idle(
+        status, 'glance', 'images'
+    )
