@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..core import gnuflag, requests, status, tabular
 from ..core import model as model_
-from ..core import requests, status, tabular
 from . import command
 from .command import Call, Command, Flag
 
@@ -41,17 +43,55 @@ def _add(call: Call) -> None:
             call.say(f'added storage {id_} to {unit}')
 
 
-def _attach(call: Call) -> None:
+def _attach(call: Call) -> int:
+    """Source: cmd/juju/storage/attach.go of Juju 3.6."""
     unit, *ids = call.args
-    call.change(requests.AttachStorage(unit=unit, ids=tuple(ids)))
+    if not re.fullmatch(r'[a-z][a-z0-9-]*/([0-9]+|leader)', unit):
+        raise model_.Refused(f'unit ID {gnuflag.quote(unit)} not valid')
+    _check_ids(ids)
+    return _each(
+        call,
+        ids,
+        lambda id_: requests.AttachStorage(unit=unit, ids=(id_,)),
+        done=f'attaching {{}} to {unit}',
+        failed=f'failed to attach {{}} to {unit}: {{}}',
+    )
+
+
+def _detach(call: Call) -> int:
+    """Source: cmd/juju/storage/detach.go of Juju 3.6."""
+    if call.given('no-wait') and not call['force']:
+        raise model_.Refused('--no-wait without --force not valid')
+    _check_ids(call.args)
+    return _each(
+        call,
+        call.args,
+        lambda id_: requests.RemoveStorage(ids=(id_,), force=call['force'], detach=True),
+        done='detaching {}',
+        failed='failed to detach {}: {}',
+    )
+
+
+def _check_ids(ids: Sequence[str]) -> None:
     for id_ in ids:
-        call.say(f'attaching {id_} to {unit}')
+        if not re.fullmatch(r'[a-z][a-z0-9]*(-[a-z0-9]*[a-z][a-z0-9]*)*/[0-9]+', id_):
+            raise model_.Refused(f'storage ID {gnuflag.quote(id_)} not valid')
 
 
-def _detach(call: Call) -> None:
-    call.change(requests.RemoveStorage(ids=call.args, force=call['force'], detach=True))
-    for id_ in call.args:
-        call.say(f'detaching {id_}')
+def _each(
+    call: Call, ids: Sequence[str], request: Callable[[str], Any], *, done: str, failed: str
+) -> int:
+    """One change for each storage: what is refused keeps no other from being done. The exit code."""
+    refused: dict[str, str] = {}
+    for id_ in ids:
+        try:
+            call.change(request(id_))
+            call.say(done.format(id_))
+        except model_.Refused as error:
+            refused[id_] = str(error)
+    for id_, why in refused.items():
+        call.say(failed.format(id_, why))
+    return int(bool(refused))
 
 
 def _remove(call: Call) -> None:
@@ -96,7 +136,7 @@ COMMANDS = (
         _attach,
         'Attaches existing storage to a unit.',
         '<unit> <storage ID> [...]',
-        needs=('no unit specified', _ID[0]),
+        needs=('attach-storage requires a unit ID and at least one storage ID',) * 2,
         most=None,
     ),
     Command(
@@ -105,7 +145,7 @@ COMMANDS = (
         'Detaches storage from units.',
         '<storage ID> [...]',
         flags=(command.FORCE, Flag(('no-wait',), 'bool', help='Accepted')),
-        needs=_ID,
+        needs=('detach-storage requires at least one storage ID',),
         most=None,
     ),
     Command(

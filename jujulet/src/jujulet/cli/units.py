@@ -28,6 +28,8 @@ def _add_unit(call: Call) -> None:
     )
     if call['num-units'] < 1:
         raise command.usage_error('--num-units must be a positive integer')
+    if call['attach-storage'] and call['num-units'] != 1:
+        raise command.usage_error('--attach-storage cannot be used with -n')
     call.change(request)
 
 

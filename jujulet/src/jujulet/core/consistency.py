@@ -256,10 +256,16 @@ def _addresses(model: Model, machine: Machine, seen: dict[str, str]) -> Iterator
 
 
 def storage(model: Model) -> Iterator[str]:
-    """Storage belongs to units that are there."""
+    """Storage belongs to units that are there, or is on machines that are."""
     for each in model.storage.values():
-        if each.owner not in model.units:
+        if each.owner and each.owner not in model.units:
             yield f'storage {each.id} belongs to {each.owner!r}, which is not there'
+        if each.owner and each.machine:
+            yield f'storage {each.id} belongs to {each.owner} and to no unit of machine {each.machine}'
+        if not each.owner and each.machine not in model.machines:
+            yield f'storage {each.id} is on machine {each.machine!r}, which is not there'
+        if not each.owner and (each.attached or each.detaching):
+            yield f'storage {each.id} belongs to nobody, who has it attached'
 
 
 def secrets(model: Model) -> Iterator[str]:

@@ -240,7 +240,11 @@ class Storage:
     """MiB."""
     life: Life = 'alive'
     attached: bool = False
-    """Mounted on the machine (set by the edge)."""
+    """In place on the machine (set by the edge)."""
+    detaching: bool = False
+    """Its unit is to let go of it, and it is to stay."""
+    machine: str = ''
+    """The machine on which it is while it has no owner: it cannot leave that."""
     since: float = 0.0
 
 

@@ -44,9 +44,16 @@ MOST_AT_ONCE = 10_000
 
 
 def add_units(
-    model: Model, application: str, count: int, to: tuple[str, ...], now: float
+    model: Model,
+    application: str,
+    count: int,
+    to: tuple[str, ...],
+    now: float,
+    attach: tuple[str, ...] = (),
 ) -> tuple[Model, list[str]]:
-    """New units of a principal application; the answer is their names. Raises Refused."""
+    """New units of a principal application, or one with storage to *attach*: their names. Raises Refused."""
+    if attach and count != 1:
+        raise Refused('--attach-storage cannot be used with -n', code=2)
     if count > MOST_AT_ONCE:
         raise Refused(f'cannot add {count} units at once: at most {MOST_AT_ONCE}')
     if len(to) > count:
@@ -56,13 +63,20 @@ def add_units(
         app = model.applications[application]
         name = f'{application}/{app.next_unit}'
         model, machine = _place(model, app, name, to[index] if index < len(to) else '', now)
-        model = add_unit(model, application, machine, '', now)
+        model = add_unit(model, application, machine, '', now, attach)
         names.append(name)
     return model, names
 
 
-def add_unit(model: Model, application: str, machine: str, principal: str, now: float) -> Model:
-    """*model* with one more unit of *application*, on a machine that is there."""
+def add_unit(
+    model: Model,
+    application: str,
+    machine: str,
+    principal: str,
+    now: float,
+    attach: tuple[str, ...] = (),
+) -> Model:
+    """*model* with one more unit of *application*, on a machine that is there, with storage to *attach*."""
     app = model.applications[application]
     name = f'{application}/{app.next_unit}'
     ready = model.machines[machine].phase == 'started'
@@ -77,6 +91,8 @@ def add_unit(model: Model, application: str, machine: str, principal: str, now: 
     )
     model = edit.application(model, application, next_unit=app.next_unit + 1)
     model = edit.put_unit(model, unit)
+    for sid in attach:
+        model = storage.give(model, name, sid)
     return storage.provide(model, name, now)
 
 

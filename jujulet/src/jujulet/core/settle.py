@@ -99,7 +99,8 @@ def _moot(model: Model, unit: Unit, hook: Hook) -> bool:
     if hook.kind in hooks.SECRET:
         return hook.secret not in model.secrets
     if hook.kind in hooks.STORAGE:
-        return hook.storage not in model.storage
+        found = model.storage.get(hook.storage)
+        return found is None or found.owner != unit.name
     return hook.kind == 'leader-elected' and not leadership.is_leader(model, unit.name)
 
 
@@ -138,7 +139,7 @@ def after_hook(model: Model, name: str, hook: Hook, now: float) -> Model:
     if hook.kind in hooks.SECRET:
         return secrets.after_hook(model, name, hook, now)
     if hook.kind in hooks.STORAGE:
-        return storage.after_hook(model, name, hook)
+        return storage.after_hook(model, name, hook, now)
     if hook.kind in ('leader-elected', 'leader-settings-changed'):
         return leadership.after_hook(model, name, hook)
     return _after_lifecycle_hook(model, name, hook, now)
@@ -178,8 +179,9 @@ def _scopes(model: Model, now: float, found: Affected) -> Model:
     return scopes.settle(model, now, [u.name for u in _those(model, found.units)])
 
 
-def _storage(model: Model, _now: float, found: Affected) -> Model:
-    return storage.settle(model, found.owners | found.units)
+def _storage(model: Model, now: float, found: Affected) -> Model:
+    on_machines = {''} if found.machines else set[str]()
+    return storage.settle(model, found.owners | found.units | on_machines, now)
 
 
 def _gone_units(model: Model, now: float, found: Affected) -> Model:
@@ -208,6 +210,7 @@ def without_unit(model: Model, name: str, now: float) -> Model:
             model = relationhooks.left(model, name, relation.id)
     model = secrets.owner_gone(model, name)
     model = tasks.cancelled_for(model, name, now)
+    model = storage.without_owner(model, unit, now)
     model = edit.without(model, 'units', name)
     machine = model.machines.get(unit.machine)
     if machine is not None and not model.units_on(machine.id):

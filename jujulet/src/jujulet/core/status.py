@@ -334,7 +334,7 @@ def storage(model: model_.Model) -> dict[str, Any]:
         where = 'filesystems' if s.kind == 'filesystem' else 'volumes'
         owner = model.units.get(s.owner)
         number = name.rpartition('/')[2]  # One sequence for all storage of a model.
-        identity = f'{owner.machine}/{number}' if owner else number
+        identity = f'{owner.machine if owner else s.machine}/{number}'
         parts[where][identity] = _backing(model, s, identity)
     return {'storage': instances, **{k: v for k, v in parts.items() if v}}
 

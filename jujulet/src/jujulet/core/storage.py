@@ -165,7 +165,7 @@ def next_hook(model: Model, unit: Unit) -> Hook | None:
     """``storage-attached`` for one that is in place, ``storage-detaching`` for one that goes."""
     seen = unit.agent.storage_attached
     for each in of_unit(model, unit.name):
-        ending = each.life != 'alive' or unit.life != 'alive'
+        ending = each.life != 'alive' or each.detaching or unit.life != 'alive'
         if ending and each.id in seen:
             return Hook('storage-detaching', storage=each.id)
         if not ending and each.attached and each.id not in seen:
@@ -176,29 +176,109 @@ def next_hook(model: Model, unit: Unit) -> Hook | None:
 def pending(model: Model, unit: Unit) -> list[Storage]:
     """Instances that are wanted and of which the charm has not yet been told: ``install`` waits for them."""
     seen = unit.agent.storage_attached
-    return [s for s in of_unit(model, unit.name) if s.life == 'alive' and s.id not in seen]
+    return [
+        s
+        for s in of_unit(model, unit.name)
+        if s.life == 'alive' and not s.detaching and s.id not in seen
+    ]
 
 
-def after_hook(model: Model, unit: str, hook: Hook) -> Model:
-    """*model* once a storage hook has run. Storage that is detached goes: all pools here live on the machine."""
+def after_hook(model: Model, unit: str, hook: Hook, now: float) -> Model:
+    """*model* once a storage hook has run."""
     before = model.units[unit].agent.storage_attached
     if hook.kind == 'storage-attached':
         return edit.agent(model, unit, storage_attached=before | {hook.storage})
     model = edit.agent(model, unit, storage_attached=before - {hook.storage})
-    return edit.without(model, 'storage', hook.storage)
+    return _released(model, model.units[unit], hook.storage, now)
 
 
-def settle(model: Model, owners: Iterable[str]) -> Model:
-    """*model* without what of *owners* is going and no charm was told of, or is being told just now."""
-    gone: list[str] = []
+def _released(model: Model, unit: Unit, sid: str, now: float) -> Model:
+    """*model* in which a unit has nothing to do with an instance any more: it goes, or it stays on its machine.
+
+    Source: ``removeStorageAttachmentOps`` and ``detachStorageMachineAttachmentOps`` of state/storage.go of Juju 3.6.
+    """
+    each = model.storage.get(sid)
+    if each is None:
+        return model
+    if each.life != 'alive' or (unit.destroy_storage and not each.detaching):
+        return edit.without(model, 'storage', sid)
+    after = dataclasses.replace(
+        each, owner='', attached=False, detaching=False, machine=unit.machine, since=now
+    )
+    return edit.put_storage(model, after)
+
+
+def without_owner(model: Model, unit: Unit, now: float) -> Model:
+    """*model* in which a unit that goes has no storage any more."""
+    for each in of_unit(model, unit.name):
+        model = _released(model, unit, each.id, now)
+    return model
+
+
+def settle(model: Model, owners: Iterable[str], now: float) -> Model:
+    """*model* in which what is going has gone as far as no charm was told of it, or is being told just now.
+
+    Of *owners* are the units of which that may be true; an empty one stands for what has none.
+    """
     for owner in owners if model.storage else ():
         unit = model.units.get(owner)
-        gone += [
-            each.id
-            for each in of_unit(model, owner)
-            if unit is None or (each.life != 'alive' and not _hook_ran(unit, each.id))
-        ]
-    return edit.without(model, 'storage', *gone) if gone else model
+        for each in of_unit(model, owner):
+            if unit is None:
+                machine = model.machines.get(each.machine)
+                if each.life != 'alive' or machine is None or machine.life != 'alive':
+                    model = edit.without(model, 'storage', each.id)
+            elif (each.life != 'alive' or each.detaching) and not _hook_ran(unit, each.id):
+                model = _released(model, unit, each.id, now)
+    return model
+
+
+def give(model: Model, unit: str, sid: str) -> Model:
+    """*model* in which an instance that has no owner is a unit's. Raises Refused, with Juju's words.
+
+    Source: ``AttachStorage`` and ``attachStorageOps`` of state/storage.go of Juju 3.6.
+    """
+    why = f'cannot attach storage {sid} to unit {unit}: '
+    owner = model.units[unit]
+    each = model.storage.get(sid)
+    if each is None:
+        raise Refused(f'{why}storage instance "{sid}" not found')
+    if owner.life != 'alive':
+        raise Refused(f'{why}unit not alive')
+    if each.life != 'alive' or each.detaching:
+        raise Refused(f'{why}storage not alive')
+    if each.owner == unit:
+        return model
+    if each.owner:
+        raise Refused(f'{why}cannot attach storage owned by unit {each.owner} to unit {unit}')
+    charm = model.charm_of(owner.application)
+    meta = charm.storage.get(each.name)
+    if meta is None:
+        raise Refused(f'{why}charm {charm.name} has no storage called {each.name}')
+    if meta.kind != each.kind:
+        raise Refused(f'{why}it is a {each.kind}, and the charm wants a {meta.kind}')
+    if owner.machine != each.machine:
+        raise Refused(
+            f'{why}it is on machine {each.machine}, which storage of pool "{each.pool}" cannot leave'
+        )
+    check_change(model, unit, meta, 1, why)
+    return edit.put_storage(model, dataclasses.replace(each, owner=unit, machine=''))
+
+
+def check_change(model: Model, unit: str, meta: StorageMeta, change: int, why: str) -> None:
+    """Raises Refused if a unit would have too many or too few instances of one storage with *change* more.
+
+    Source: ``validateCharmStorageCountChange`` of state/storage.go of Juju 3.6, and its words.
+    """
+    verb = 'attach' if change > 0 else 'detach'
+    mine = [s for s in of_unit(model, unit) if s.name == meta.name and s.life == 'alive']
+    total = sum(not s.detaching for s in mine) + change
+    if meta.minimum == meta.maximum == 1 and total != 1:
+        raise Refused(f'{why}cannot {verb}, storage is singular')
+    many = f'{verb}ing {abs(change)} storage instance{"s" * (abs(change) != 1)} brings the total to {total}'
+    if total < meta.minimum:
+        raise Refused(f'{why}{many}, which is less than the minimum of {meta.minimum}')
+    if 0 <= meta.maximum < total:
+        raise Refused(f'{why}{many}, exceeding the maximum of {meta.maximum}')
 
 
 def _hook_ran(unit: Unit, sid: str) -> bool:

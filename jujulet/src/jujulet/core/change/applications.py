@@ -72,15 +72,17 @@ def deploy(request: Deploy, model: Model, now: float) -> tuple[Model, dict[str, 
         storage=storage.directives(charm, request.storage, storage.pools(model)),
         resources=resources(charm, request.resources, {}),
     )
-    if request.attach_storage:
-        raise Refused('cannot attach storage: storage here lives and dies with its machine')
+    if request.attach_storage and charm.subordinate:
+        raise Refused('cannot use --attach-storage with a subordinate application')
     for space in addresses.spaces_in(application.constraints):
         _check_space(model, space)
     model = edit.put_application(model, application)
     model = add_peers(model, name)
     units: list[str] = []
     if not charm.subordinate:
-        model, units = placement.add_units(model, name, request.num_units, request.to, now)
+        model, units = placement.add_units(
+            model, name, request.num_units, request.to, now, request.attach_storage
+        )
     return model, {'application': name, 'units': units}
 
 

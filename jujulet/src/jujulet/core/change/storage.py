@@ -44,15 +44,19 @@ def add(request: AddStorage, model: Model, now: float) -> tuple[Model, dict[str,
 def remove(request: RemoveStorage, model: Model, _now: float) -> tuple[Model, dict[str, Any]]:
     """``juju remove-storage`` and ``juju detach-storage``."""
     for sid in request.ids:
-        each = model.storage.get(sid)
-        if each is None:
-            raise Refused(f'failed to remove {sid}: storage "{sid}" not found')
-        if request.detach:
-            raise Refused(f'failed to detach {sid}: storage here lives and dies with its machine')
-        if each.owner and not request.force:
-            raise Refused(
-                f'failed to remove {sid}: storage is currently attached; use --force to detach and remove it'
-            )
+        model = _detached(model, sid) if request.detach else _removed(model, sid, request)
+    return model, {'storage': list(request.ids)}
+
+
+def _removed(model: Model, sid: str, request: RemoveStorage) -> Model:
+    each = model.storage.get(sid)
+    if each is None:
+        raise Refused(f'failed to remove {sid}: storage "{sid}" not found')
+    if each.owner and not request.force:
+        raise Refused(
+            f'failed to remove {sid}: storage is currently attached; use --force to detach and remove it'
+        )
+    if each.owner:
         unit = model.units[each.owner]
         meta = model.charm_of(unit.application).storage.get(each.name)
         have = sum(
@@ -64,15 +68,30 @@ def remove(request: RemoveStorage, model: Model, _now: float) -> tuple[Model, di
             raise Refused(
                 f'failed to remove {sid}: charm needs at least {meta.minimum} of "{each.name}"'
             )
-        model = edit.put_storage(model, dataclasses.replace(each, life='dying'))
+    return edit.put_storage(model, dataclasses.replace(each, life='dying'))
+
+
+def _detached(model: Model, sid: str) -> Model:
+    """Source: ``DetachStorage`` of state/storage.go of Juju 3.6."""
+    each = model.storage.get(sid)
+    if each is None:
+        raise Refused(f'storage instance "{sid}" not found')
+    if not each.owner or each.detaching or each.life != 'alive':
+        return model
+    unit = model.units[each.owner]
+    meta = model.charm_of(unit.application).storage.get(each.name)
+    if meta is not None and unit.life == 'alive':
+        why = f'cannot destroy storage attachment {sid}:{unit.name}: '
+        storage_.check_change(model, unit.name, meta, -1, why)
+    return edit.put_storage(model, dataclasses.replace(each, detaching=True))
+
+
+def attach(request: AttachStorage, model: Model, _now: float) -> tuple[Model, dict[str, Any]]:
+    """``juju attach-storage``: of what is detached, on the unit's machine."""
+    unit = found.unit(model, request.unit).name
+    for sid in request.ids:
+        model = storage_.give(model, unit, sid)
     return model, {'storage': list(request.ids)}
-
-
-def attach(request: AttachStorage, _model: Model, _now: float) -> tuple[Model, dict[str, Any]]:
-    """``juju attach-storage``: nothing is ever detached and still there."""
-    raise Refused(
-        f'failed to attach {", ".join(request.ids)}: storage here lives and dies with its machine'
-    )
 
 
 VERBS: Mapping[type, Any] = {AddStorage: add, RemoveStorage: remove, AttachStorage: attach}

@@ -18,9 +18,9 @@ def add_unit(request: AddUnit, model: Model, now: float) -> tuple[Model, dict[st
         raise Refused('--num-units must be a positive integer', code=2)
     if model.charms[application.charm].subordinate:
         raise Refused('cannot add unit to a subordinate application directly')
-    if request.attach_storage:
-        raise Refused('cannot attach storage: storage here lives and dies with its machine')
-    model, names = placement.add_units(model, application.name, request.num_units, request.to, now)
+    model, names = placement.add_units(
+        model, application.name, request.num_units, request.to, now, request.attach_storage
+    )
     return model, {'units': names}
 
 

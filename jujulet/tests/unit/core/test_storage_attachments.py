@@ -1,0 +1,231 @@
+"""Storage is detached from units and attached to others, as far as its machine goes.
+
+Source: ``AttachStorage``, ``DetachStorage``, ``removeStorageAttachmentOps`` and ``validateCharmStorageCountChange`` of
+state/storage.go of Juju 3.6; what cannot leave its machine stays on it, and goes with it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import simulation
+from simulation import FAIL, World
+
+from jujulet.core import charm, consistency, context, indexcheck, model, requests, status
+
+MANY = charm.StorageMeta('data', 'filesystem', minimum=0, maximum=3)
+ONE = charm.StorageMeta('data', 'filesystem')
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.deploy(simulation.a_charm('a', storage={'data': MANY}), storage={'data': '2'})
+    world.deploy(simulation.a_charm('b', storage={'data': MANY}), to=('0',))
+    world.settle()
+    world.trace.clear()
+    return world
+
+
+def detach(world: World, *ids: str) -> None:
+    world.ask(requests.RemoveStorage(ids=ids, detach=True))
+
+
+def attach(world: World, unit: str, *ids: str) -> None:
+    world.ask(requests.AttachStorage(unit=unit, ids=ids))
+
+
+def shown(world: World, sid: str = 'data/0') -> dict[str, object]:
+    found = status.storage(world.model)
+    assert set(found['filesystems']) == {f'0/{s.rpartition("/")[2]}' for s in found['storage']}
+    return found['storage'][sid]
+
+
+def test_a_charm_hears_of_what_is_detached_and_attached_again(world: World):
+    detach(world, 'data/0')
+    assert world.model.storage['data/0'].owner == 'a/0'  # Until its charm has let go of it.
+    world.settle()
+    assert world.names('a/0') == ['data-storage-detaching']
+    assert world.model.storage['data/0'].machine == '0'
+    assert shown(world)['status']['current'] == 'detached'  # type: ignore[index]
+    assert 'attachments' not in shown(world)
+    detach(world, 'data/0')
+    attach(world, 'a/0', 'data/0')
+    world.settle()
+    assert world.names('a/0') == ['data-storage-detaching', 'data-storage-attached']
+    assert shown(world)['attachments'] == {
+        'units': {
+            'a/0': {'machine': '0', 'location': '/var/lib/juju/storage/data/0', 'life': 'alive'}
+        }
+    }
+
+
+def test_it_goes_to_another_unit_of_the_machine(world: World):
+    detach(world, 'data/0', 'data/1')
+    world.settle()
+    attach(world, 'b/0', 'data/1')
+    world.settle()
+    assert world.names('b/0') == ['data-storage-attached']
+    assert {s.id: s.owner for s in world.model.storage.values()} == {'data/0': '', 'data/1': 'b/0'}
+
+
+def test_a_unit_that_goes_leaves_its_storage_to_its_machine(world: World):
+    world.ask(requests.RemoveUnit(units=('a/0',)))
+    world.settle()
+    detaching, then = world.names('a/0')[:2], world.names('a/0')[2:]
+    assert detaching == ['data-storage-detaching'] * 2
+    assert then == ['stop', 'remove']
+    assert {s.owner for s in world.model.storage.values()} == {''}
+    world.ask(requests.AddUnit(application='b', to=('0',), attach_storage=('data/1',)))
+    world.settle()
+    assert world.names('b/1')[:2] == ['data-storage-attached', 'install']
+    assert world.model.storage['data/1'].owner == 'b/1'
+
+
+def test_with_its_last_unit_the_machine_goes_and_all_storage_on_it(world: World):
+    detach(world, 'data/0')
+    world.settle()
+    world.ask(requests.RemoveUnit(units=('a/0', 'b/0')))
+    world.settle()
+    assert world.model.storage == {}
+    assert world.model.machines == {}
+
+
+@pytest.mark.parametrize('kept', [False, True])
+def test_storage_is_destroyed_with_a_unit_where_that_is_asked_for(world: World, kept: bool):
+    if kept:
+        detach(world, 'data/0')
+    world.ask(requests.RemoveUnit(units=('a/0',), destroy_storage=True))
+    world.settle()
+    assert set(world.model.storage) == ({'data/0'} if kept else set())
+
+
+def test_a_unit_that_is_lost_leaves_nothing_behind(world: World):
+    world.ask(requests.RemoveMachine(machines=('0',), force=True))
+    world.settle()
+    assert world.model.storage == {}
+
+
+def test_what_is_detached_is_removed_without_a_hook(world: World):
+    detach(world, 'data/0')
+    world.settle()
+    world.trace.clear()
+    world.ask(requests.RemoveStorage(ids=('data/0',)))
+    world.settle()
+    assert set(world.model.storage) == {'data/1'}
+    assert world.trace == []
+
+
+def test_what_no_charm_was_told_of_is_detached_at_once(world: World):
+    world.scripts['a'] = lambda _m, c: (
+        FAIL if c.hook.kind == 'config-changed' else simulation.Done()
+    )
+    world.ask(requests.SetConfig(application='a', options={'level': 2}))
+    world.settle()
+    world.ask(requests.AddStorage(unit='a/0', name='data', directive='1'))
+    detach(world, 'data/2')
+    assert world.model.storage['data/2'].owner == ''
+
+
+def test_a_hook_that_failed_tells_nothing_more_of_what_is_another_s(world: World):
+    def script(_model: model.Model, found: context.Context) -> simulation.Done:
+        return FAIL if found.hook.kind == 'storage-attached' else simulation.Done()
+
+    world.scripts['a'] = script
+    world.ask(requests.SetModelConfig(options={'automatically-retry-hooks': 'false'}))
+    world.ask(requests.AddStorage(unit='a/0', name='data', directive='1'))
+    world.settle()
+    assert world.model.units['a/0'].agent.step == 'failed'
+    detach(world, 'data/2')
+    attach(world, 'b/0', 'data/2')
+    world.settle()
+    assert world.model.units['a/0'].agent.step == 'idle'
+    assert world.model.storage['data/2'].owner == 'b/0'
+
+
+REFUSED = [
+    ('a/0', 'data/9', 'storage instance "data/9" not found'),
+    ('b/0', 'data/0', 'cannot attach storage owned by unit a/0 to unit b/0'),
+    ('c/0', 'free/0', 'charm c has no storage called free'),
+    ('a/1', 'data/1', 'it is on machine 0, which storage of pool "rootfs" cannot leave'),
+    ('d/0', 'data/1', 'cannot attach, storage is singular'),
+    (
+        'e/0',
+        'data/1',
+        'attaching 1 storage instance brings the total to 3, exceeding the maximum of 2',
+    ),
+]
+
+
+@pytest.mark.parametrize(('unit', 'sid', 'said'), REFUSED)
+def test_what_cannot_be_attached_is_refused(world: World, unit: str, sid: str, said: str):
+    two = dataclasses.replace(MANY, minimum=2, maximum=2)
+    world.deploy(simulation.a_charm('c'), to=('0',))
+    world.deploy(simulation.a_charm('d', storage={'data': ONE}), to=('0',))
+    world.deploy(simulation.a_charm('e', storage={'data': two}), to=('0',))
+    world.deploy(simulation.a_charm('f', storage={'free': dataclasses.replace(MANY, name='free')}))
+    world.ask(requests.AddUnit(application='a'))
+    detach(world, 'data/1')
+    world.settle()
+    if sid == 'free/0':
+        before = world.model.storage['data/1']
+        free = dataclasses.replace(before, id='free/0', name='free')
+        world.model = dataclasses.replace(
+            world.model, storage={**world.model.storage, 'free/0': free}
+        )
+    with pytest.raises(model.Refused) as refused:
+        attach(world, unit, sid)
+    assert str(refused.value) == f'cannot attach storage {sid} to unit {unit}: {said}'
+
+
+@pytest.mark.parametrize(
+    ('meta', 'said'),
+    [
+        (ONE, 'cannot detach, storage is singular'),
+        (
+            dataclasses.replace(ONE, minimum=2, maximum=3),
+            'detaching 1 storage instance brings the total to 1, which is less than the minimum of 2',
+        ),
+    ],
+)
+def test_what_a_charm_needs_is_not_detached_from_a_unit_that_lives(
+    meta: charm.StorageMeta, said: str
+):
+    world = World()
+    world.deploy(simulation.a_charm('a', storage={'data': meta}))
+    world.settle()
+    with pytest.raises(model.Refused) as refused:
+        detach(world, 'data/0')
+    assert str(refused.value) == f'cannot destroy storage attachment data/0:a/0: {said}'
+    with pytest.raises(model.Refused, match=r'^storage instance "data/9" not found$'):
+        detach(world, 'data/9')
+
+
+def test_storage_is_attached_to_one_new_unit_and_no_more(world: World):
+    detach(world, 'data/0')
+    world.settle()
+    with pytest.raises(model.Refused, match='--attach-storage cannot be used with -n'):
+        world.ask(requests.AddUnit(application='a', num_units=2, attach_storage=('data/0',)))
+    world.deploy(
+        simulation.a_charm('g', storage={'data': ONE}), to=('0',), attach_storage=('data/0',)
+    )
+    world.settle()
+    assert [s.id for s in world.model.storage.values() if s.owner == 'g/0'] == ['data/0']
+
+
+@pytest.mark.parametrize(
+    ('changes', 'said'),
+    [
+        ({'owner': ''}, "on machine '', which is not there"),
+        ({'machine': '0'}, 'belongs to a/0 and to no unit of machine 0'),
+        ({'owner': '', 'machine': '0'}, 'belongs to nobody, who has it attached'),
+        ({'owner': 'x/0'}, "belongs to 'x/0', which is not there"),
+    ],
+)
+def test_impossible_storage_is_found(world: World, changes: dict[str, str], said: str):
+    each = dataclasses.replace(world.model.storage['data/0'], **changes)
+    broken = dataclasses.replace(world.model, storage={**world.model.storage, 'data/0': each})
+    assert any(said in sentence for sentence in consistency.storage(broken))
+    assert not list(consistency.storage(world.model))
+    assert not list(indexcheck.problems(world.model, world.now))
