@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 
-from ..core import dependents, lxdprofile, operations
+from ..core import bases, dependents, lxdprofile, operations
 from ..core import machines as machines_
 from ..core import model as model_
 from ..machines import link as link_
@@ -241,6 +241,7 @@ def _spec(model: model_.Model, machine: str) -> protocol.MachineSpec:
         addresses=wanted.addresses,
         spaces=model.spaces,
         constraints=wanted.constraints,
+        lsb_release=bases.lsb_release(wanted.lsb_release) if wanted.lsb_release else '',
         ssh_keys=model.ssh_keys,
         devices=lxdprofile.wanted_devices(model, machine),
         modules=lxdprofile.wanted_modules(model, machine),

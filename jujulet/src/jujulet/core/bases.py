@@ -56,6 +56,25 @@ def parse(text: str) -> charm_.Base:
     return charm_.Base(match.group(1), match.group(2))
 
 
+def lsb_release(text: str) -> str:
+    """What ``/etc/lsb-release`` says on a release of Ubuntu, such as ``ubuntu@24.04``.
+
+    Source: the file of that name of Ubuntu's package base-files, which Debian's does not have.
+
+    Raises:
+        charm.Invalid: it is no release of Ubuntu that is known here.
+    """
+    base = parse(text)
+    names = [n for n, known in SERIES.items() if known == (base.name, base.channel)]
+    if base.name != 'ubuntu' or not names:
+        known = ', '.join('@'.join(b) for b in SERIES.values() if b[0] == 'ubuntu')
+        raise charm_.Invalid(f'"{text}" is not a release of Ubuntu: one of {known}')
+    return (
+        f'DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE={base.channel}\nDISTRIB_CODENAME={names[0]}\n'
+        f'DISTRIB_DESCRIPTION="Ubuntu {base.channel} LTS"\n'
+    )
+
+
 def python_of(base: charm_.Base) -> str:
     """Version of the base's own ``python3``, such as ``3.11``.
 

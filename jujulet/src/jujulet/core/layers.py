@@ -58,7 +58,7 @@ def family(model: model_.Model, unit: str) -> str:
     alike = [
         VERSION,
         charm.digest_on(base),
-        str(base),
+        str(base) + (f' as {machine.lsb_release}' if machine and machine.lsb_release else ''),
         application.name,
         model.juju_version,
         resources,

@@ -44,6 +44,7 @@ DEFAULTS: Mapping[str, Any] = {
     'juju-https-proxy': '',
     'juju-no-proxy': '127.0.0.1,localhost,::1',
     'logging-config': '<root>=INFO',
+    'lsb-release': '',
     'max-action-results-age': '336h',
     'max-action-results-size': '5G',
     'max-status-history-age': '336h',
@@ -66,7 +67,7 @@ DEFAULTS: Mapping[str, Any] = {
     'transmit-vendor-metrics': True,
     'update-status-hook-interval': '5m',
 }
-"""What holds while the user has set nothing. ``install-cache`` and ``seed`` are jujulet's own."""
+"""What holds while the user has set nothing. ``install-cache``, ``lsb-release`` and ``seed`` are jujulet's own."""
 
 FIXED = frozenset(('agent-version', 'authorized-keys', 'name', 'type', 'uuid'))
 """What a user may see and not set."""
@@ -179,6 +180,14 @@ def _base(_model: Model, _name: str, value: str) -> None:
         raise Refused(f'invalid default base "{value}": {error}') from None
 
 
+def _lsb_release(_model: Model, name: str, value: str) -> None:
+    try:
+        if value:
+            bases.lsb_release(value)
+    except charm_.Invalid as error:
+        raise Refused(f'invalid {name}: {error}') from None
+
+
 def _pool(model: Model, _name: str, value: str) -> None:
     if value and value not in POOLS and value not in model.pools:
         raise Refused(f'pool "{value}" not found')
@@ -193,6 +202,7 @@ _CHECKS: Mapping[str, Callable[[Model, str, Any], None]] = {
     'update-status-hook-interval': _interval,
     'default-base': _base,
     'default-space': _space,
+    'lsb-release': _lsb_release,
     'mode': _mode,
     'storage-default-block-source': _pool,
     'storage-default-filesystem-source': _pool,

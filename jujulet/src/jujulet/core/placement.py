@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from . import addresses, edit, statuses, storage
+from . import addresses, edit, modelconfig, statuses, storage
 from .charm import Base
 from .model import Application, Machine, Model, Refused, Status, Unit
 
@@ -34,9 +34,16 @@ def add_machine(
         constraints=dict(constraints),
         addresses=found,
         hostname=f'juju-{model.uuid[-6:]}-{mid}',
+        lsb_release=_lsb_release(model, base),
         exclusive=exclusive,
     )
     return edit.put_machine(model, machine), mid
+
+
+def _lsb_release(model: Model, base: Base) -> str:
+    if base.name != 'debian' or model.machines_kind != 'container':
+        return ''
+    return str(modelconfig.get(model, 'lsb-release'))
 
 
 MOST_AT_ONCE = 10_000

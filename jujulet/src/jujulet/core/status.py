@@ -100,6 +100,8 @@ def machine(model: model_.Model, m: model_.Machine) -> dict[str, Any]:
     message = m.message or {'started': 'Running'}.get(m.phase, '')
     if without := lxdprofile.lacking(model, m):
         message = f'{message}; {without}'
+    if m.lsb_release:
+        message = '; '.join(filter(None, (message, f'/etc/lsb-release says {m.lsb_release}')))
     lost = 'agent is not communicating with the server' if m.phase == 'down' else ''
     version = model.juju_version if m.phase in ('started', 'down') else ''
     out: dict[str, Any] = {

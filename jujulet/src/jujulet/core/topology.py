@@ -125,6 +125,8 @@ class Machine:
     boots: int = 0
     """How often its system has started; a unit that has seen fewer runs an extra ``start``."""
     hostname: str = ''
+    lsb_release: str = ''
+    """The release of Ubuntu, such as ``ubuntu@24.04``, that ``/etc/lsb-release`` of a Debian machine names."""
     exclusive: bool = True
     """False once a unit was placed here by ``--to``: no install layer is taken from it."""
     given: Mapping[str, bool] = dataclasses.field(default_factory=frozen_map)

@@ -55,6 +55,8 @@ def prepare(spec: MachineSpec, root: Path, neighbours: Iterable[tuple[str, str]]
     name = f'jujud-machine-{spec.id.replace("/", "-")}.service'
     files.write(root, f'etc/systemd/system/{name}', unit(spec.id))
     files.link(root, f'etc/systemd/system/multi-user.target.wants/{name}', f'../{name}')
+    if spec.lsb_release:
+        files.write(root, 'etc/lsb-release', spec.lsb_release)
     keep_keys(spec, root)
     place_agent(root)
 

@@ -49,6 +49,8 @@ class MachineSpec:
     """At least the spaces that ``addresses`` name."""
     constraints: Mapping[str, Any] = dataclasses.field(default_factory=_empty)
     """``cores`` and ``mem`` (MiB) become limits; the rest is not for us."""
+    lsb_release: str = ''
+    """What ``/etc/lsb-release`` is to say; empty: what it says by itself, if it is there."""
     ssh_keys: tuple[str, ...] = ()
     """Public keys that may log in as ``ubuntu``."""
     devices: tuple[charm.Device, ...] = ()
