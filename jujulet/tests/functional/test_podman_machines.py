@@ -436,7 +436,9 @@ def test_after_all_was_killed_recover_and_ensure_bring_it_back(state: Path) -> N
         for kind, point in (('tmpfs', half_built / 'dev'), ('devpts', half_built / 'dev/pts')):
             point.mkdir(parents=True, exist_ok=True)  # A run that failed here leaves it.
             subprocess.run(['mount', '-t', kind, kind, point], check=True)
-        await bench.machines.networks.ensure(OTHER, model.Space('lost', '10.99.43.0/24'))
+        lost = model.Space('lost', '10.99.43.0/24')
+        at = model.Address('lost', '10.99.43.10')
+        await bench.machines.networks.ensure(OTHER, lost, at)
 
         later = podman.PodmanMachines(state)
         await later.recover({(MODEL, '0')})

@@ -6,6 +6,7 @@ Sources: cmd/juju/space/{space,move}.go, apiserver/facades/client/spaces/integri
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 import simulation
@@ -26,7 +27,7 @@ def world() -> World:
     return world
 
 
-def deployed(world: World, units: int = 2, **more: object) -> World:
+def deployed(world: World, units: int = 2, **more: Any) -> World:
     world.deploy(A, bindings={'': 'db'}, num_units=units, **more)
     world.settle()
     return world
