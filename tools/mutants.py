@@ -107,6 +107,7 @@ GROUPS = {
                 'renewal',
                 'request_ledger',
                 'settings',
+                'shared_regions',
             )
         ),
     ),

@@ -1,9 +1,9 @@
 """Keystone's cache: what it may hold, for how long, and who can reach it. Pure.
 
-Each unit has its own, so a value that another unit changes is old until it expires. What people write
-and read back is therefore not cached at all; what is computed of it at great cost, roles and catalogue,
-is for some seconds, as are revocations. Validated tokens stay. Figures, and the other ways that were
-weighed: ``docs/adr/0018-what-keystone-caches.md``.
+Each unit has its own. What people write and read back is not cached at all; what is computed of it at great cost is:
+tokens, roles and the catalogue. What another unit changes is not found there any more (:mod:`shared_regions`); where
+it cannot be told, or was not written through keystone's API, it is old for some seconds. Figures, and the other ways
+that were weighed: ``docs/adr/0018-what-keystone-caches.md``.
 
 oslo.cache pickles its values: who can write one runs code as keystone. So it is a memcached of keystone's
 own, on a Unix socket in a directory that nobody else may enter.
@@ -16,7 +16,7 @@ from charmkit import conf, host
 SERVICE = 'keystone-cache'
 SOCKET = f'/run/{SERVICE}/socket'
 CHANGES_S = 5
-"""For how long what another unit changed may be unseen in tokens, in seconds."""
+"""For how long something is cached, in seconds: what nobody tells the unit of is old for so long."""
 WRITTEN = (
     'application_credential',
     'credential',
@@ -28,7 +28,8 @@ WRITTEN = (
     'unified_limit',
 )
 """Sections of what people write: each read asks the database."""
-COMPUTED = ('catalog', 'revoke', 'role')
+COMPUTED = ('catalog', 'revoke', 'role', 'token')
+"""Sections of what is computed. In 2025.1 `token` has which tokens are not revoked, too."""
 _MOST_MIB = 256
 
 _UNIT = """\

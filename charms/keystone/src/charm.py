@@ -29,7 +29,7 @@ class KeystoneCharm(charmkit.ApiCharm):
         apps=(
             charmkit.WsgiApp(
                 'keystone',
-                script='/usr/bin/keystone-wsgi-public',
+                script=identity.SCRIPT,
                 port=identity.PORT,
                 type='identity',
                 path='/v3',

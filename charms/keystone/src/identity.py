@@ -29,6 +29,8 @@ UNSHARED = 'waiting for the leader to share its keys'
 
 WIDEN = '/etc/keystone/utf8mb4.py'
 """Run after each migration of the schema; see :mod:`utf8mb4`."""
+SCRIPT = '/usr/local/lib/charmkit/keystone.wsgi'
+"""Where Apache finds the script that it runs; see :mod:`shared_regions`."""
 _PROGRAMS = {
     WIDEN: 'utf8mb4.py',
     settings.UNBLOCKED: 'unblocked_migration.py',
@@ -67,6 +69,12 @@ def _program(path: str, module: str) -> host.File:
     return host.File(path=path, content=text, group=keys.USER, mode=0o640)
 
 
+def script() -> host.File:
+    """What Apache runs."""
+    text = pathlib.Path(__file__).with_name('shared_regions.py').read_text(encoding='utf-8')
+    return host.File(path=SCRIPT, content=text, notify=(apache.group('keystone'),))
+
+
 def machine(ready: service.Ready) -> host.Host:
     """Keys on disk, files of domains, programs."""
     inputs = ready.inputs
@@ -77,6 +85,7 @@ def machine(ready: service.Ready) -> host.Host:
     parts = [keys.on_disk(kind, ring) for kind, ring in known.rings.items()]
     parts.append(cache.desired(inputs.facts.memory_mib))
     parts.append(host.Host(files=tuple(_program(*item) for item in _PROGRAMS.items())))
+    parts.append(host.Host(files=(script(),)))
     parts.append(
         domains.desired(
             {n: ini for n, ini in settings.directories(inputs).items() if n in made},

@@ -90,13 +90,17 @@ class Machine:
         return self.run(action=name, params=params)
 
     def ask(
-        self, method: str, path: str, token: str = '', body: Any = None
+        self, method: str, path: str, token: str = '', body: Any = None, subject: str = ''
     ) -> tuple[int, Any, str]:
         """Status, answer and token of one request to keystone."""
         request = urllib.request.Request(
             f'http://{self.address}:5000/v3{path}',
             data=None if body is None else json.dumps(body).encode(),
-            headers={'Content-Type': 'application/json', 'X-Auth-Token': token},
+            headers={
+                'Content-Type': 'application/json',
+                'X-Auth-Token': token,
+                **({'X-Subject-Token': subject} if subject else {}),
+            },
             method=method,
         )
         try:
@@ -181,6 +185,68 @@ def test_the_package_never_served(machine: Machine):
     listening = machine.shell('ss', '-Hltnp', 'sport = :5000')
     assert 'apache2' in listening
     assert 'uwsgi' not in listening
+
+
+def _region_ids(machine: Machine) -> dict[str, str]:
+    said = machine.shell(
+        'mariadb', 'keystone', '-BNe', 'SELECT name, HEX(id) FROM charm_cache_regions'
+    )
+    return dict(line.split('\t') for line in said.splitlines())
+
+
+def _renewed_by(machine: Machine, *asked: Any, **more: Any) -> set[str]:
+    """The cache regions that all units have other ids of after a request."""
+    before = _region_ids(machine)
+    assert machine.ask(*asked, **more)[0] in (200, 201, 204)
+    after = _region_ids(machine)
+    assert before.keys() == after.keys()
+    return {name for name, id_ in after.items() if before[name] != id_}
+
+
+def test_what_is_written_gives_cache_regions_other_ids_for_all_units(machine: Machine):
+    token = machine.admin()
+    assert {
+        'shared default', 'computed catalog region', 'computed assignments', 'tokens', 'revoke',
+    } <= _region_ids(machine).keys()  # fmt: skip
+    assert _renewed_by(machine, 'GET', '/auth/catalog', token) == set()
+    role = {'role': {'name': 'renewed'}}
+    _renewed_by(machine, 'POST', '/roles', token, role)
+    role_id = machine.id_of('roles', 'renewed')
+    assert _renewed_by(machine, 'PATCH', f'/roles/{role_id}', token, role) == {'shared default'}
+    assert {'shared default', 'computed assignments', 'tokens'} <= _renewed_by(
+        machine, 'DELETE', f'/roles/{role_id}', token
+    )
+    service = {'service': {'type': 'renewed'}}
+    _renewed_by(machine, 'POST', '/services', token, service)
+    (made,) = machine.listed('services', '?type=renewed')
+    assert {'shared default', 'computed catalog region'} == _renewed_by(
+        machine, 'DELETE', f'/services/{made["id"]}', token
+    )
+    other = machine.admin()
+    assert _renewed_by(machine, 'DELETE', '/auth/tokens', token, subject=other) == {
+        'tokens', 'revoke',
+    }  # fmt: skip
+
+
+def test_where_the_database_does_not_have_the_ids_it_serves_all_the_same(machine: Machine):
+    token = machine.admin()
+    said = 'caches are not coherent'
+    count = f'cat /var/log/openstack-apache/* /var/log/keystone/* | grep -c "{said}" || true'
+    before = int(machine.shell('sh', '-c', count))
+    sql = 'RENAME TABLE charm_cache_regions TO away; CREATE VIEW charm_cache_regions AS SELECT 1 AS one'
+    machine.shell('mariadb', 'keystone', '-e', sql)
+    for _ in range(20):
+        assert machine.ask('GET', '/auth/catalog', token)[0] == 200
+        assert (
+            machine.ask('POST', '/roles', token, {'role': {'name': os.urandom(8).hex()}})[0] == 201
+        )
+    times = int(machine.shell('sh', '-c', count)) - before
+    processes = machine.shell('pgrep', '-cf', '^keystone')
+    assert 0 < times <= int(processes), 'it is said once in each process'
+    # As in a database that another charm has made.
+    machine.shell('mariadb', 'keystone', '-e', 'DROP VIEW charm_cache_regions; DROP TABLE away')
+    assert machine.ask('GET', '/auth/catalog', token)[0] == 200
+    assert 'tokens' in _region_ids(machine)
 
 
 def test_relations_come_and_go_and_what_the_operator_made_stays(machine: Machine):
