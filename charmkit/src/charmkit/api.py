@@ -13,8 +13,10 @@ from . import (
     migration,
     mixed_releases,
     options,
+    policy,
     releases,
     service,
+    service_account,
     state,
 )
 from .why import Action, Why, action
@@ -37,6 +39,11 @@ class ApiCharm(charm.Charm):
     def run(self, why: Why, inputs: state.Inputs) -> state.Desired:
         """What the service's spec says."""
         return run(self.spec, why, inputs)
+
+    def decide(self, why: Why, inputs: state.Inputs) -> state.Desired:
+        """The run, by rules that its release has, and with an account that keystone takes."""
+        desired = policy.judged(self.run, why, inputs)
+        return service_account.followed(self.spec, inputs, desired)
 
     def prepared(self, facts: state.Facts) -> host.Host:
         """The packages of the service, of Apache and of memcached; none of the package's own servers runs."""
@@ -72,6 +79,10 @@ class AgentCharm(charm.Charm):
     def run(self, why: Why, inputs: state.Inputs) -> state.Desired:
         """What the service's spec says."""
         return run(self.spec, why, inputs)
+
+    def decide(self, why: Why, inputs: state.Inputs) -> state.Desired:
+        """The run, with an account that keystone takes."""
+        return service_account.followed(self.spec, inputs, self.run(why, inputs))
 
     def prepared(self, facts: state.Facts) -> host.Host:
         """The packages of the service; none of its daemons runs."""

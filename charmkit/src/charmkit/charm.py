@@ -96,6 +96,10 @@ class Charm(ops.CharmBase):
         """Decide everything from *why* this run is and from *inputs*: a subclass must say how. Pure."""
         raise NotImplementedError
 
+    def decide(self, why: Why, inputs: state.Inputs) -> state.Desired:
+        """:meth:`run`, with what all charms of a kind do besides. Pure."""
+        return self.run(why, inputs)
+
     def prepared(self, facts: Facts) -> host.Host:
         """What the machine needs whatever its place will be: packages, above all. By default nothing. Pure.
 
@@ -167,7 +171,7 @@ class Charm(ops.CharmBase):
             {
                 **desired.memory,
                 **({options.MEMORY: good} if good else {}),
-                **proven.memory(tried, driven, self.run, why),
+                **proven.memory(tried, driven, self.decide, why),
             }
         )
         news = self._publish(desired)
@@ -183,11 +187,11 @@ class Charm(ops.CharmBase):
         self, why: Why, inputs: state.Inputs, tried: Sequence[options.Option]
     ) -> drive.Driven:
         """Drive; and again without the options that a service did not come up with, where it does then."""
-        first = drive.drive(self.here, self.run, why, inputs)
+        first = drive.drive(self.here, self.decide, why, inputs)
         names = proven.suspects(tried, first)
         if not names or isinstance(why, Action):  # What an action does it does once.
             return first
-        second = drive.drive(self.here, self.run, why, proven.without(names, inputs, first))
+        second = drive.drive(self.here, self.decide, why, proven.without(names, inputs, first))
         if second.inputs.failed:
             return first
         return dataclasses.replace(second, steps=(*first.steps, *second.steps))

@@ -119,7 +119,8 @@ def _with_catalogue(
     servers = registration.servers(inputs, running=_runs(desired), paused=paused)
     work: tuple[tasks.Catalogue, ...] = ()
     if inputs.site.leader and servers:
-        verify = why.time_passes or bool(renew) or _unverified(inputs, now)
+        doubted = _operator_acts(why) or registration.is_account_refused(inputs, now)
+        verify = why.time_passes or bool(renew) or doubted or _unverified(inputs, now)
         task = registration.task(inputs, shared, now, servers, verify=verify, renew=user)
         work = (task,)
         outcome = inputs.seen.get(task.name)
@@ -188,6 +189,15 @@ def _failed(desired: charmkit.Desired, reason: str) -> charmkit.Desired:
 
 def _runs(desired: charmkit.Desired) -> bool:
     return any(s.name == apache.SERVICE and s.state == 'running' for s in desired.host.services)
+
+
+def _operator_acts(why: charmkit.Why) -> bool:
+    """Whether it is somebody's doing, and no news of a relation: then a look that costs a login each does no harm."""
+    return isinstance(why, Hook) and why.name in (
+        'config-changed',
+        'upgrade-charm',
+        'leader-elected',
+    )
 
 
 def _unverified(inputs: charmkit.Inputs, now: registration.Plan) -> bool:

@@ -123,6 +123,16 @@ def verified(now: Plan) -> str:
     return host.digest(f'{now.database} {every}')
 
 
+def is_account_refused(inputs: charmkit.Inputs, now: Plan) -> bool:
+    """Whether a service says that keystone does not take its account, with the password that it should have."""
+    said = {
+        bag.get(keystone.ACCOUNT_REFUSED)
+        for relation in inputs.of(RELATION)
+        for bag in relation.units.values()
+    }
+    return any(keystone.account_mark(a.name, a.password) in said for a in now.accounts.values())
+
+
 def statuses(
     now: Plan, outcome: tasks.Outcome, *, own_rules: bool = False
 ) -> Iterable[state.Status]:

@@ -6,9 +6,10 @@ it has several services, each of these keys is prefixed, ``nova_service``. Keyst
 where it is itself, and with one account for all the services of a relation. A charm that wants
 the former alone writes ``None`` for each value.
 
-Two keys are ours. A charm may add ``endpoint_types``, the endpoint types to register, separated by
+Three keys are ours. A charm may add ``endpoint_types``, the endpoint types to register, separated by
 commas; a keystone that does not know this key registers all.
 Keystone adds ``refused``, why it does not do as it is asked now, in words for the operator.
+A charm adds ``account_refused`` while keystone does not take its account: its password is to be set again.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from .. import passwords
 from . import (
     ENDPOINT_TYPES,
     Databag,
@@ -40,6 +42,7 @@ _KEYS = ('service', 'region', 'public_url', 'internal_url', 'admin_url')
 _TYPES_KEY = 'endpoint_types'
 _NO_TYPES = 'none'
 REFUSED = 'refused'
+ACCOUNT_REFUSED = 'account_refused'
 _REGION = re.compile(r'[A-Za-z0-9._ -]{1,255}')
 _ROLE = re.compile(r'[A-Za-z0-9._ -]{1,64}')
 _NO_VALUE = 'None'
@@ -103,6 +106,11 @@ def need(service: str, path: str = '', *, more: Mapping[str, str] | None = None)
         return found if all(map(wire.one_line, dataclasses.astuple(found))) else None
 
     return Need(RELATION, request, first(parse), service, refusal=refusal)
+
+
+def account_mark(username: str, password: str) -> str:
+    """The value of :data:`ACCOUNT_REFUSED`: it stands for an account with its password, and says nothing of that."""
+    return passwords.fingerprint(f'{username} {password}')
 
 
 @dataclasses.dataclass(frozen=True)

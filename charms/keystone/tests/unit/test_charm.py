@@ -796,6 +796,32 @@ def test_a_services_password_that_was_changed_outside_is_set_again(
     )
 
 
+def test_the_same_as_soon_as_an_operator_does_anything(
+    ctx: testing.Context[Any], server: FakeKeystone
+):
+    relation = glance()
+    first = ctx.run(ctx.on.update_status(), state(DB, relation))
+    server.set_password(server.user('glance'), 'changed by hand')
+    ctx.run(ctx.on.config_changed(), first)
+    assert server.passwords[server.user('glance')] == password('glance')
+
+
+@pytest.mark.parametrize('said', ['', 'that of another password', 'this'])
+def test_or_as_soon_as_the_service_says_that_it_is_not_taken(
+    ctx: testing.Context[Any], server: FakeKeystone, said: str
+):
+    relation = glance()
+    first = ctx.run(ctx.on.update_status(), state(DB, relation))
+    server.set_password(server.user('glance'), 'changed by hand')
+    mark = keystone.account_mark('glance', password('glance')) if said == 'this' else said
+    now = glance(**{keystone.ACCOUNT_REFUSED: mark})
+    now = dataclasses.replace(now, id=relation.id, local_unit_data=relation.local_unit_data)
+    others = {r for r in first.relations if r.id != relation.id}
+    told = dataclasses.replace(first, relations={*others, now})
+    ctx.run(ctx.on.relation_changed(now), told)
+    assert (server.passwords[server.user('glance')] == password('glance')) is (said == 'this')
+
+
 def test_a_keystone_that_does_not_answer_is_words_and_what_was_said_holds(
     ctx: testing.Context[Any], server: FakeKeystone
 ):
