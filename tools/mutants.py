@@ -115,7 +115,7 @@ GROUPS = {
         'charms/mysql',
         tuple(
             f'src/{name}.py'
-            for name in ('cluster_run', 'disks', 'galera', 'generations', 'grants', 'tcp_service')
+            for name in ('cluster_run', 'galera', 'generations', 'grants', 'tcp_service')
         ),
     ),
     'rabbitmq': Group(

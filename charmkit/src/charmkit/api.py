@@ -42,8 +42,12 @@ class ApiCharm(charm.Charm):
 
     def decide(self, why: Why, inputs: state.Inputs) -> state.Desired:
         """The run, by rules that its release has, and with an account that keystone takes."""
-        desired = policy.judged(self.run, why, inputs)
+        desired = policy.judged(super().decide, why, inputs)
         return service_account.followed(self.spec, inputs, desired)
+
+    def written_to(self) -> tuple[str, ...]:
+        """Where all do, and the service."""
+        return (*super().written_to(), *_home(self.spec))
 
     def prepared(self, facts: state.Facts) -> host.Host:
         """The packages of the service, of Apache and of memcached; none of the package's own servers runs."""
@@ -82,11 +86,19 @@ class AgentCharm(charm.Charm):
 
     def decide(self, why: Why, inputs: state.Inputs) -> state.Desired:
         """The run, with an account that keystone takes."""
-        return service_account.followed(self.spec, inputs, self.run(why, inputs))
+        return service_account.followed(self.spec, inputs, super().decide(why, inputs))
+
+    def written_to(self) -> tuple[str, ...]:
+        """Where all do, and the service."""
+        return (*super().written_to(), *_home(self.spec))
 
     def prepared(self, facts: state.Facts) -> host.Host:
         """The packages of the service; none of its daemons runs."""
         return service.prepared(self.spec, facts)
+
+
+def _home(spec: service.ServiceSpec) -> tuple[str, ...]:
+    return (f'/var/lib/{spec.user}',) if spec.user != 'root' else ()
 
 
 def run(spec: service.ServiceSpec, why: Why, inputs: state.Inputs) -> state.Desired:

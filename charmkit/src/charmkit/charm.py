@@ -25,7 +25,7 @@ from typing import Any, ClassVar, cast
 
 import ops
 
-from . import apply, drive, host, idle, model_access, options, proven, relations, run, state
+from . import apply, disks, drive, host, idle, model_access, options, proven, relations, run, state
 from .machine import Facts, Machine
 from .why import Action, Hook, Why, event_name
 
@@ -97,8 +97,12 @@ class Charm(ops.CharmBase):
         raise NotImplementedError
 
     def decide(self, why: Why, inputs: state.Inputs) -> state.Desired:
-        """:meth:`run`, with what all charms of a kind do besides. Pure."""
-        return self.run(why, inputs)
+        """:meth:`run`, with what all charms do besides. Pure."""
+        return disks.followed(self.run(why, inputs), inputs, *self.written_to())
+
+    def written_to(self) -> tuple[str, ...]:
+        """Directories whose file systems must have room."""
+        return ('/', '/var/log')
 
     def prepared(self, facts: Facts) -> host.Host:
         """What the machine needs whatever its place will be: packages, above all. By default nothing. Pure.

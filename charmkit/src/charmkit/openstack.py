@@ -60,13 +60,9 @@ def login(
     Raises:
         RefusedError: when keystone refuses, or does not answer, or its catalogue has no such service.
     """
-    domain = {'name': identity.domain}
-    user = {'name': identity.username, 'domain': domain, 'password': identity.password}
-    wanted = {
-        'identity': {'methods': ['password'], 'password': {'user': user}},
-        'scope': {'project': {'name': identity.project, 'domain': domain}},
-    }
-    response = _request(machine, 'POST', f'{identity.auth_url}/auth/tokens', {}, {'auth': wanted})
+    response = _request(
+        machine, 'POST', f'{identity.auth_url}/auth/tokens', {}, credentials(identity)
+    )
     found = _json('POST /auth/tokens', response)
     token = response.headers.get('x-subject-token', '')
     url = next(_endpoints(found, service_type, identity.region), '')
@@ -78,6 +74,17 @@ def login(
             'POST /auth/tokens', response.status, f'but {missing} is not in the answer'
         )
     return Client(machine, url.rstrip('/'), token, version)
+
+
+def credentials(identity: keystone.Identity) -> dict[str, Any]:
+    """The body of a request for a token."""
+    domain = {'name': identity.domain}
+    user = {'name': identity.username, 'domain': domain, 'password': identity.password}
+    wanted = {
+        'identity': {'methods': ['password'], 'password': {'user': user}},
+        'scope': {'project': {'name': identity.project, 'domain': domain}},
+    }
+    return {'auth': wanted}
 
 
 def _endpoints(response: Any, service_type: str, region: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ import dataclasses
 import json
 from typing import Any
 
-from . import front, state
+from . import front, openstack, state
 from .machine import HttpRequest, HttpResponse, Machine
 from .relations import keystone
 from .spec import ServiceSpec
@@ -36,7 +36,7 @@ class LogIn:
         before = (machine.read(self.kept) or '').split()
         if len(before) == 2 and before[0] == mark and self._is_good(machine, before[1]):
             return False
-        response = self._ask(machine, 'POST', body=_login(self.account))
+        response = self._ask(machine, 'POST', body=json.dumps(openstack.credentials(self.account)))
         token = response.headers.get('x-subject-token', '')
         if response.status == _CREATED and token:
             machine.write(self.kept, f'{mark} {token}', 0o600)
@@ -94,11 +94,3 @@ def _account(spec: ServiceSpec, inputs: state.Inputs) -> keystone.Identity | Non
 
 def _mark(account: keystone.Identity) -> str:
     return keystone.account_mark(account.username, account.password)
-
-
-def _login(account: keystone.Identity) -> str:
-    domain = {'name': account.domain}
-    user = {'name': account.username, 'domain': domain, 'password': account.password}
-    scope = {'project': {'name': account.project, 'domain': domain}}
-    identity = {'methods': ['password'], 'password': {'user': user}}
-    return json.dumps({'auth': {'identity': identity, 'scope': scope}})

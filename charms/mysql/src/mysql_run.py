@@ -13,7 +13,6 @@ import binary_log_node
 import charmkit
 import cluster_actions
 import cluster_run
-import disks
 import galera_node
 import generations
 import grants
@@ -26,7 +25,7 @@ import replicas
 import server
 import server_tls
 import tcp_service
-from charmkit import host, rotation
+from charmkit import disks, host, rotation
 from charmkit.relations import mysql
 from charmkit.why import action
 

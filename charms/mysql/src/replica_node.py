@@ -6,13 +6,13 @@ import contextlib
 import dataclasses
 
 import charmkit
-import disks
 import grants
 import mariadb
 import relays
 import replicas
 import replication
 import server
+from charmkit import disks
 from charmkit.relations import mysql
 
 COPYING = f'{relays.FOLDER}/copying'

@@ -26,6 +26,10 @@ class RabbitmqServerCharm(charmkit.Charm):
         """When publishers have to wait, and how long notifications are kept."""
         return node.options()
 
+    def written_to(self) -> tuple[str, ...]:
+        """Where all do, and the broker."""
+        return (*super().written_to(), '/var/lib/rabbitmq')
+
     def prepared(self, facts: charmkit.Facts) -> host.Host:
         """The server's package."""
         return node.prepared()

@@ -144,7 +144,7 @@ class Services:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.url.endswith('/healthcheck'):
             return HttpResponse(200)
-        if request.url.endswith('/auth/tokens'):
+        if '/auth/tokens' in request.url:
             here = {'interface': 'internal', 'region_id': 'RegionOne', 'url': 'http://cinder/v3/p'}
             body = {'token': {'catalog': [{'type': 'volumev3', 'endpoints': [here]}]}}
             return HttpResponse(201, headers={'x-subject-token': 'a-token'}, body=json.dumps(body))

@@ -7,10 +7,10 @@ import pathlib
 import subprocess
 
 import backups
-import disks
 import grants
 import mariadb
 import pytest
+from charmkit import disks
 
 from .conftest import Machine
 from .test_server import KEYS, NOW, SEED, asked, converge, seam, started

@@ -30,7 +30,7 @@ class Nova:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.url.endswith('/healthcheck'):
             return HttpResponse(200)
-        if request.url.endswith('/auth/tokens'):
+        if '/auth/tokens' in request.url:
             endpoint = {'interface': 'internal', 'region_id': 'RegionOne', 'url': NOVA}
             catalog = [{'type': 'compute', 'endpoints': [endpoint]}]
             body = json.dumps({'token': {'catalog': catalog}})

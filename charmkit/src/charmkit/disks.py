@@ -1,16 +1,21 @@
-"""Whether the file systems that the server writes to have room, and can be written at all. Pure but for its task."""
+"""Whether the file systems that a unit writes to have room, and can be written at all. Pure but for its task.
+
+A service whose disk is full answers its health check, and fails its clients one by one: nothing else would say so.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
 
-import charmkit
-from charmkit import state
+from . import state
+from .machine import Machine
 
 DISKS = 'disks'
 _MOUNTS = '/proc/self/mounts'
 _MIB, _GIB = 1 << 20, 1 << 30
+_REMOTE = ('nfs', 'cifs', 'smb', 'ceph', 'fuse', 'gluster', '9p', 'autofs')
+"""How the types of file systems begin that may hang whoever asks."""
 
 # Of a small disk a share, of a large one an amount: 10 % of 10 TiB is no reason to wake anybody.
 _LOW_SHARE, _LOW_BYTES = 0.10, 5 * _GIB
@@ -38,15 +43,48 @@ class ProbeDisks:
     """Look at the file systems that hold *paths*; the result is a tuple of :class:`Disk`."""
 
     paths: tuple[str, ...]
+    below: bool = False
+    """Look at those that are mounted below them as well, and at none that are on other machines."""
     name: str = DISKS
 
-    def carry_out(self, machine: charmkit.Machine) -> tuple[Disk, ...]:
+    def carry_out(self, machine: Machine) -> tuple[Disk, ...]:
         """Ask ``df`` (GNU coreutils) and ``/proc/self/mounts`` (proc(5))."""
+        mounts = machine.read(_MOUNTS) or ''
+        paths = local(self.paths, mounts) if self.below else self.paths
+        if not paths:
+            return ()
         # A path that is not there yet is an error to df, which tells of all others none the less.
         said = machine.program(
-            'df', '--block-size=1', '--output=size,avail,itotal,iavail,target', *self.paths
+            'df', '--block-size=1', '--output=size,avail,itotal,iavail,target', *paths
         )
-        return disks(said.output, machine.read(_MOUNTS) or '')
+        return disks(said.output, mounts)
+
+
+def local(paths: Iterable[str], mounts: str) -> tuple[str, ...]:
+    """Where the file systems are mounted that hold *paths*, and those below them, but for the root of all."""
+    # The last one at a place is the one that is seen.
+    types = {
+        fields[1]: fields[2] for line in mounts.splitlines() if len(fields := line.split()) > 3
+    }
+    found: dict[str, None] = {}
+    for path in paths:
+        holders = [m for m in types if m in ('/', path) or path.startswith(f'{m}/')]
+        below = [m for m in types if path != '/' and m.startswith(f'{path}/')]
+        found |= dict.fromkeys((*sorted(holders, key=len)[-1:], *sorted(below)))
+    return tuple(m for m in found if not types[m].startswith(_REMOTE))
+
+
+def followed(desired: state.Desired, inputs: state.Inputs, *paths: str) -> state.Desired:
+    """*desired* with a look at the file systems of *paths*, where it has none, and what that has shown."""
+    if desired.failure or desired.read_only or any(t.name == DISKS for t in desired.tasks):
+        return desired
+    found = inputs.seen.get(DISKS)
+    shown = (d for d in found if isinstance(d, Disk)) if isinstance(found, tuple) else ()
+    return dataclasses.replace(
+        desired,
+        tasks=(*desired.tasks, ProbeDisks(paths, below=True)),
+        status=(*desired.status, *statuses(shown)),
+    )
 
 
 def disks(df: str, mounts: str) -> tuple[Disk, ...]:
