@@ -315,6 +315,7 @@ def haproxy_config(
         backends=tuple(
             config.Backend(
                 name=name,
+                outsiders=True,
                 server_ms=app.silence.server_s * 1000,
                 servers=tuple(
                     config.Server(

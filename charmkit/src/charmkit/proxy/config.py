@@ -156,6 +156,8 @@ class Backend:
     retry: Retry = 'safe'
     """``safe`` repeats GET and HEAD; ``conn`` what was never sent; ``none`` nothing."""
     check: Check = Check()
+    outsiders: bool = False
+    """Outsiders come here: those who transfer much never get all places (:mod:`transfers`)."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 
 from .. import limits
-from . import config, edge, rules, tls
+from . import config, edge, rules, tls, transfers
 
 SELF = 'lb_self'
 """The backend whose one server says whether this unit wants clients (``/ready``)."""
@@ -238,6 +238,7 @@ def _backend(b: config.Backend, authorities: str) -> str:
         lines.append(f'timeout tunnel {b.tunnel_ms}ms')
     lines.append(f'timeout check {check.timeout_ms}ms')
     lines += _retry(b.retry) if b.mode == 'http' else ()
+    lines += transfers.rules(b) if b.outsiders else ()
     if not check.tcp:
         lines.append('option httpchk')
         host = rules.bracketed(check.host or b.host or b.name)

@@ -6,6 +6,7 @@ import hashlib
 import ipaddress
 from collections.abc import Iterable, Iterator
 
+from .. import limits
 from . import config, edge
 
 _INLINE = 20
@@ -69,6 +70,10 @@ def http(f: config.Frontend, lists: Lists) -> Iterator[str]:
     yield from _hosts(f, lists)
     if f.small_bodies:
         yield 'option http-buffer-request'
+    else:
+        # A body that is long, or whose length is not said, may come as slowly as it likes.
+        small = f'{{ req.hdr_val(content-length) gt 0 }} {{ req.hdr_val(content-length) le {limits.SMALL_BODY_BYTES} }}'
+        yield f'http-request wait-for-body time {limits.REQUEST_HEADER_S}s if {small}'
 
 
 def _refuse(action: str, allowed: tuple[str, ...], lists: Lists) -> Iterator[str]:

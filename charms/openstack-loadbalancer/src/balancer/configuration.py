@@ -52,6 +52,7 @@ def configuration(
     disabled: Mapping[str, frozenset[str]] | None = None,
 ) -> config.Config:
     """What haproxy is to do; *disabled* are servers by backend that a start must not bring into rotation."""
+    public = {f.backend for f in what.frontends if 'public' in f.types}
     return config.Config(
         unit=unit.name,
         ready=config.Ready(
@@ -63,7 +64,8 @@ def configuration(
         ),
         frontends=tuple(_frontend(f, unit) for f in what.frontends),
         backends=tuple(
-            _backend(b, (disabled or {}).get(b.name, frozenset())) for b in what.backends
+            _backend(b, (disabled or {}).get(b.name, frozenset()), outsiders=b.name in public)
+            for b in what.backends
         ),
         ends=tuple(unit.tls.shown),
         metrics=tuple(config.Bind(a, unit.metrics_port) for a in unit.metrics_addresses),
@@ -126,7 +128,7 @@ def _allowed(f: layout.Frontend) -> tuple[str, ...] | None:
     return tuple(sorted({net for nets in each for net in nets})) if each else None
 
 
-def _backend(b: layout.Backend, disabled: Iterable[str]) -> config.Backend:
+def _backend(b: layout.Backend, disabled: Iterable[str], *, outsiders: bool) -> config.Backend:
     how, away = b.behaviour, frozenset(disabled)
     return config.Backend(
         name=b.name,
@@ -138,6 +140,7 @@ def _backend(b: layout.Backend, disabled: Iterable[str]) -> config.Backend:
         tunnel_ms=how.tunnel_ms,
         retry=how.retry,
         check=how.check,
+        outsiders=outsiders,
         servers=tuple(
             config.Server(
                 name=s.name,

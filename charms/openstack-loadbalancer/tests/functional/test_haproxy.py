@@ -225,8 +225,18 @@ def test_slow_clients_take_nothing_of_a_service_whose_requests_are_small(machine
     assert machine.scenario('slow_clients')['others']['lost'] == 0
 
 
-def test_where_bodies_are_passed_on_as_they_come_they_take_all_of_it(machine: Any) -> None:
-    found = machine.scenario('slow_clients', buffered=False, seconds=40)
+LONG = {'buffered': False, 'length': 1_000_000, 'seconds': 40}
+
+
+def test_nor_of_one_whose_bodies_are_passed_on_as_they_come(machine: Any) -> None:
+    assert machine.scenario('slow_clients', buffered=False)['others']['lost'] == 0
+    assert machine.scenario('slow_clients', **LONG)['others']['lost'] == 0
+    long = {**LONG, 'buffered': True, 'seconds': 12, 'length': 100_000}
+    assert machine.scenario('slow_clients', **long)['others']['lost'] == 0
+
+
+def test_where_they_may_have_all_places_they_take_all_of_it(machine: Any) -> None:
+    found = machine.scenario('slow_clients', guarded=False, **LONG)
     assert found['others']['lost'] > 0
 
 

@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 from balancer import programs, tasks
-from charmkit.proxy import haproxy
+from charmkit.proxy import haproxy, transfers
 from charmkit.proxy import programs as beside
 from charmkit.relations import Relation, loadbalancer
 from outside import ask
@@ -194,8 +194,19 @@ def _answers() -> bool:
         return False
 
 
-def slow_clients(clients: int = 60, seconds: int = 8, buffered: bool = True) -> dict[str, Any]:
-    """Trickled posts to a small service: what they take of it, and what others get meanwhile."""
+def slow_clients(
+    clients: int = 60,
+    seconds: int = 8,
+    buffered: bool = True,
+    length: int = 4000,
+    guarded: bool = True,
+) -> dict[str, Any]:
+    """Trickled posts to a service: what they take of it, and what others get meanwhile.
+
+    Not *guarded*: transfers may have all places.
+    """
+    if not guarded:
+        transfers.rules = lambda _: iter(())
     api = loadbalancer.Api(
         name='keystone', type='identity' if buffered else 'metric', frontend_port=PORT,
         backend_port=9000, requests_at_once=16,
@@ -206,7 +217,7 @@ def slow_clients(clients: int = 60, seconds: int = 8, buffered: bool = True) -> 
         for _ in range(clients):
             s = socket.create_connection((FRONT, PORT))
             s.sendall(
-                f'POST / HTTP/1.1\r\nHost: {FRONT}:{PORT}\r\nContent-Length: 4000\r\n\r\n'.encode()
+                f'POST / HTTP/1.1\r\nHost: {FRONT}:{PORT}\r\nContent-Length: {length}\r\n\r\n'.encode()
             )
             slow.append(s)
         running = load(requests=200, clients=4)

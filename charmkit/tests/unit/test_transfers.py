@@ -1,0 +1,55 @@
+"""How many of a backend's places transfers may have, and where that is asked for."""
+
+from __future__ import annotations
+
+import pytest
+from charmkit.proxy import config, haproxy, transfers
+
+
+def backend(*places: int, **more: object) -> config.Backend:
+    servers = tuple(
+        config.Server(name=f's{n}', address='10.0.0.2', port=80, maxconn=m)
+        for n, m in enumerate(places)
+    )
+    return config.Backend(name='api', servers=servers, **more)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ('places', 'most'),
+    [((64,), 48), ((16, 16), 12), ((64, 64, 32), 72), ((1,), 1), ((16, 0), 0), ((), 0)],
+)
+def test_some_places_are_left_whichever_server_is_away(places: tuple[int, ...], most: int):
+    found = transfers.most(backend(*places))
+    assert found == most
+    assert not found or len(places) == 1 or all(found < sum(places) - p for p in places)
+
+
+def test_one_that_steps_in_for_others_is_not_counted():
+    one = config.Server(name='b', address='10.0.0.3', port=80, maxconn=64, backup=True)
+    plain = backend(16)
+    with_it = config.Backend(name='api', servers=(*plain.servers, one))
+    assert transfers.most(with_it) == 12
+
+
+def text(b: config.Backend) -> str:
+    return haproxy.render(
+        config.Config(unit='a/0', ready=config.Ready(port=8405), backends=(b,))
+    ).text
+
+
+def test_where_outsiders_come_transfers_are_counted_and_one_too_many_is_refused():
+    found = text(backend(64, outsiders=True))
+    assert 'http-request track-sc2 int(1) if { var(txn.transfer) -m found }' in found
+    for kind in ('request', 'response'):
+        assert (
+            f'http-{kind} deny deny_status 503 hdr Retry-After 5 if {{ sc_conn_cur(2) gt 48 }}'
+            in found
+        )
+
+
+@pytest.mark.parametrize(
+    'other',
+    [backend(64), backend(0, outsiders=True), backend(64, outsiders=True, mode='tcp')],
+)
+def test_nowhere_else(other: config.Backend):
+    assert 'sc_conn_cur' not in text(other)
