@@ -45,8 +45,3 @@ def rules(backend: config.Backend) -> Iterator[str]:
     yield f'http-request {refused} {_KNOWN}'
     yield f'http-response track-sc2 int(1) if !{_KNOWN} {_ANSWER}'
     yield f'http-response {refused} !{_KNOWN} {_ANSWER}'
-    # Who is not let in has nothing to send: the server would take the rest of it as slowly as it comes.
-    yield (
-        'http-response return status 401 hdr WWW-Authenticate "%[res.fhdr(www-authenticate)]" '
-        f'if {_KNOWN} {{ status 401 }} {{ res.fhdr(www-authenticate) -m found }}'
-    )
