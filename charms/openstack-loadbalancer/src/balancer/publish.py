@@ -241,8 +241,7 @@ def statuses(known: decision.RunInputs, end: Settled, *, in_force: bool) -> tupl
     elif now.vips and now.vrrp.waiting:
         out.append(Status('waiting', now.vrrp.waiting))
     dead = [b.name for b in now.layout.backends if not rotation.serves(b.name, end.workers)]
-    if dead:
-        out.append(Status('waiting', f'no unit answers its check: {_some(dead)}'))
+    out += _unserved(now, dead)
     out.append(Status('active', _summary(now)))
     return tuple(out)
 
@@ -281,6 +280,20 @@ def _summary(now: decision.Decision) -> str:
     if len(now.members) > 1 and not moves:
         parts.append('no VIP')
     return ', '.join(parts)
+
+
+def _unserved(now: decision.Decision, dead: Sequence[str]) -> Iterator[Status]:
+    """Those of whose units none serves: because somebody has taken all of them out, or because none answers."""
+    away: dict[str, list[str]] = {}
+    for unit, keys in sorted(now.servers.items(), key=lambda item: unit_order(item[0])):
+        for key in keys:
+            away.setdefault(key[0], []).append(unit if now.wants[key] != 'ready' else '')
+    taken = [name for name in dead if all(away.get(name, ['']))]
+    units = list(dict.fromkeys(unit for name in taken for unit in away[name]))
+    if taken:
+        yield Status('waiting', f'no unit is in rotation: {_some(taken)} (out: {_some(units)})')
+    if silent := [name for name in dead if name not in taken]:
+        yield Status('waiting', f'no unit answers its check: {_some(silent)}')
 
 
 def _some(names: Sequence[str]) -> str:
