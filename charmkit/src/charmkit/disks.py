@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 from . import state
 from .machine import Machine
@@ -78,12 +79,11 @@ def followed(desired: state.Desired, inputs: state.Inputs, *paths: str) -> state
     """*desired* with a look at the file systems of *paths*, where it has none, and what that has shown."""
     if desired.failure or desired.read_only or any(t.name == DISKS for t in desired.tasks):
         return desired
-    found = inputs.seen.get(DISKS)
-    shown = (d for d in found if isinstance(d, Disk)) if isinstance(found, tuple) else ()
+    found = cast('tuple[Disk, ...]', inputs.seen.get(DISKS, ()))
     return dataclasses.replace(
         desired,
         tasks=(*desired.tasks, ProbeDisks(paths, below=True)),
-        status=(*desired.status, *statuses(shown)),
+        status=(*desired.status, *statuses(found)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from charmkit import api, charm, disks, relations, service, state
@@ -170,8 +171,9 @@ def test_every_charm_looks_where_it_writes(
     full = 'x\n1048576 0 0 0 /var/lib/demo/images\n'
     machine.shell = lambda argv, _: Finished(0, full if argv[0] == 'df' else '')
     monkeypatch.setattr(charm.Charm, 'machine', machine)
-    context = testing.Context(kind, meta={'name': 'demo', 'peers': {'peers': {'interface': 'x'}}})
-    out = context.run(context.on.update_status(), testing.State(leader=True))
+    scenario: Any = testing
+    context = scenario.Context(kind, meta={'name': 'demo', 'peers': {'peers': {'interface': 'x'}}})
+    out = context.run(context.on.update_status(), scenario.State(leader=True))
     asked = [argv[3:] for argv in machine.programs if argv[0] == 'df']
     assert asked == [('/', '/var/log', *(['/var/lib/demo/images'] if own else []))]
     assert 'the file system /var/lib/demo/images is full' in out.unit_status.message

@@ -34,6 +34,7 @@ def run(_: Why, inputs: state.Inputs) -> state.Desired:
 def lived(inputs: state.Inputs) -> tuple[list[str], state.Desired]:
     """The rules that are in force one after the other, as a run goes, and what comes of it."""
     in_force: list[str] = []
+    desired = state.Desired()
     for _ in range(3):
         desired = policy.judged(run, HOOK, inputs)
         in_force.append(desired.version)
@@ -112,7 +113,7 @@ def test_rules_that_only_others_refer_to_are_the_operators_own():
 def judged(text: str, answer: dict[str, str] | None, status: int = 0) -> str:
     said = 'a warning\n' + ('Traceback' if answer is None else json.dumps(answer)) + '\n'
     machine = FakeMachine()
-    machine.shell = lambda *_: Finished(status, said)
+    machine.shell = lambda argv, stdin: Finished(status, said)
     return policy.Judge(text, 'key').carry_out(machine).wrong
 
 

@@ -19,7 +19,7 @@ SPEC = service.ServiceSpec(
     packages=('demo-api',),
     needs=(IDENTITY,),
     apps=(service.WsgiApp('demo-api', '/usr/bin/demo', 8778, type='demo'),),
-    config={'/etc/demo/demo.conf': lambda r: conf.keystone_authtoken(r[IDENTITY])},
+    config={'/etc/demo/demo.conf': lambda r: {'keystone_authtoken': conf.account(r[IDENTITY])}},
 )
 BAG = {
     'internal_host': '10.1.0.250', 'internal_port': '5000', 'service_host': '10.2.0.250',

@@ -241,7 +241,7 @@ def statuses(known: decision.RunInputs, end: Settled, *, in_force: bool) -> tupl
     elif now.vips and now.vrrp.waiting:
         out.append(Status('waiting', now.vrrp.waiting))
     dead = [b.name for b in now.layout.backends if not rotation.serves(b.name, end.workers)]
-    out += _unserved(now, dead)
+    out += unserved(now, dead)
     out.append(Status('active', _summary(now)))
     return tuple(out)
 
@@ -282,7 +282,7 @@ def _summary(now: decision.Decision) -> str:
     return ', '.join(parts)
 
 
-def _unserved(now: decision.Decision, dead: Sequence[str]) -> Iterator[Status]:
+def unserved(now: decision.Decision, dead: Sequence[str]) -> Iterator[Status]:
     """Those of whose units none serves: because somebody has taken all of them out, or because none answers."""
     away: dict[str, list[str]] = {}
     for unit, keys in sorted(now.servers.items(), key=lambda item: unit_order(item[0])):

@@ -13,7 +13,7 @@ def said(wants: dict[tuple[str, str], str], *dead: str) -> list[str]:
     for key in wants:
         units.setdefault(key[1].replace('-', '/'), []).append(key)
     now: Any = SimpleNamespace(servers=units, wants=wants)
-    return [s.message for s in publish._unserved(now, dead)]  # noqa: SLF001
+    return [s.message for s in publish.unserved(now, dead)]
 
 
 WANTS = {
