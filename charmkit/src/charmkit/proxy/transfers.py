@@ -1,6 +1,6 @@
 """Requests that last as long as their client likes: outsiders never get all places of a backend by them. Pure.
 
-A client that trickles the body of its request, or takes a long answer slowly, has one of the places that a server has
+A client that trickles the body of its request, or takes a long response slowly, has one of the places that a server has
 for requests (``maxconn``) for so long. Where outsiders come, those who transfer much together get most of the places,
 and not all: one more is answered 503 at once, and all other requests go on.
 """
@@ -13,11 +13,11 @@ from .. import limits
 from . import config
 
 _SHARE = 0.75
-_LARGE_ANSWER_BYTES = 2**20
+_LARGE_RESPONSE_BYTES = 2**20
 """Less than this the kernel takes from the service at once, however slowly the client does."""
 _AGAIN_S = 5
 _BODY = f'{{ req.hdr_val(content-length) gt {limits.SMALL_BODY_BYTES} }} or {{ req.hdr(transfer-encoding) -m found }}'
-_ANSWER = f'{{ res.hdr_val(content-length) gt {_LARGE_ANSWER_BYTES} }}'
+_RESPONSE = f'{{ res.hdr_val(content-length) gt {_LARGE_RESPONSE_BYTES} }}'
 _KNOWN = '{ var(txn.transfer) -m found }'
 
 
@@ -43,5 +43,5 @@ def rules(backend: config.Backend) -> Iterator[str]:
     yield f'http-request set-var(txn.transfer) bool(true) if {_BODY}'
     yield f'http-request track-sc2 int(1) if {_KNOWN}'
     yield f'http-request {refused} {_KNOWN}'
-    yield f'http-response track-sc2 int(1) if !{_KNOWN} {_ANSWER}'
-    yield f'http-response {refused} !{_KNOWN} {_ANSWER}'
+    yield f'http-response track-sc2 int(1) if !{_KNOWN} {_RESPONSE}'
+    yield f'http-response {refused} !{_KNOWN} {_RESPONSE}'

@@ -188,6 +188,7 @@ def test_nothing_that_is_said_gets_a_directive_into_the_configuration(
 
 
 DIRECTIVES = {
+    'stick-table',
     '#', 'global', 'description', 'log', 'chroot', 'stats', 'user', 'group', 'fd-hard-limit', 'maxconn', 'nbthread',
     'hard-stop-after', 'mworker-max-reloads', 'server-state-file', 'localpeer', 'defaults', 'mode',
     'option', 'retries', 'timeout', 'load-server-state-from-file', 'default-server', 'frontend',
