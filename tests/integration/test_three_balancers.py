@@ -140,21 +140,3 @@ def test_another_takes_over_from_an_owner_whose_machine_dies(
     more(loads)
     assert owned(juju) in left, 'one that comes back takes the VIPs from who serves'
     assert {version: load.gaps for version, load in loads.items()} == {4: 1, 6: 1}
-
-
-def test_another_takes_over_from_an_owner_that_is_removed_and_the_last_from_that(
-    juju: jubilant.Juju, loads: dict[int, Load]
-):
-    left = UNITS
-    for _ in range(2):
-        held = owned(juju, left)
-        more(loads)
-        juju.remove_unit(held)
-        left = tuple(unit for unit in left if unit != held)
-        juju.wait(lambda s, held=held: held not in s.apps['lb-public'].units, timeout=600)
-        assert owned(juju, left) in left
-        settle(juju)
-        more(loads)
-    urls = cloud_.find(juju).urls['keystone']
-    assert vip(juju, 4) in urls['public']
-    assert all(load.gaps <= 2 for load in loads.values()), {v: o.gaps for v, o in loads.items()}
