@@ -30,8 +30,9 @@ def juju(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Generator[ju
     with model('debian@13', SPACES) as juju:
         three = {'num_units': 3, 'options': {'vip': f'{vip(juju, 4)} {vip(juju, 6)}'}}
         inner = {**vips(juju)['lb-internal'], 'num_units': 1}
-        # What is asked is keystone: two units fewer to wait for.
+        # What is asked is keystone, by HTTP: three units fewer to wait for.
         applications = {
+            'ca': None,
             'lb-public': three,
             'lb-internal': inner,
             'glance': None,
