@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import ipaddress
-import re
-import ssl
-import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Generator
 from typing import Any
 
@@ -19,7 +14,6 @@ import yaml
 from tools import cloud as cloud_
 from tools import proofs
 
-from .accounts import accounts_with_tls
 from .conftest import BUNDLES, Model, settle, subnet
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(2400)]
@@ -52,30 +46,6 @@ def test_each_endpoint_type_is_at_the_vip_of_its_network(juju: jubilant.Juju, cl
             address = ipaddress.ip_address(urllib.parse.urlsplit(url).hostname or '')
             assert address in subnet(juju, OF_TYPE[kind])
             assert str(address).endswith('.250')
-            assert url.startswith('https://')
-
-
-def test_clients_are_served_by_verified_tls_and_by_nothing_else(cloud: cloud_.Cloud):
-    trusting = ssl.create_default_context(cafile=cloud_.ca_file(cloud.ca))
-    for urls in cloud.urls.values():
-        for url in urls.values():
-            assert get(url, trusting) < 500
-            with pytest.raises(urllib.error.URLError, match='CERTIFICATE_VERIFY_FAILED'):
-                get(url, ssl.create_default_context())
-            with pytest.raises((urllib.error.URLError, http.client.RemoteDisconnected)):
-                get(url.replace('https://', 'http://'))
-
-
-def test_units_and_the_database_are_reached_by_verified_tls_and_by_nothing_else(
-    juju: jubilant.Juju,
-):
-    for unit in ('lb-public/0', 'lb-internal/0'):
-        text = juju.exec('cat /etc/haproxy/haproxy.cfg', unit=unit).stdout
-        servers = re.findall(r'^ *server (?:keystone|placement|glance).*', text, re.MULTILINE)
-        assert servers
-        assert all('ssl' in each and 'verify required' in each for each in servers)
-    services = ('keystone', 'placement', 'glance')
-    assert accounts_with_tls(juju, *services) == dict.fromkeys(services, '1')
 
 
 def test_what_make_up_proves_holds(juju: jubilant.Juju, cloud: cloud_.Cloud):
@@ -107,15 +77,6 @@ def test_a_unit_of_the_load_balancer_that_dies_is_replaced_by_the_other(
         timeout=60, successes=1,
     )  # fmt: skip
     assert cloud_.token(cloud)
-
-
-def get(url: str, context: ssl.SSLContext | None = None) -> int:
-    """The status that *url* answers."""
-    try:
-        with urllib.request.urlopen(url, timeout=20, context=context) as response:  # noqa: S310 -- ours
-            return response.status
-    except urllib.error.HTTPError as e:
-        return e.code
 
 
 def vips(juju: jubilant.Juju, bundle: str = 'dmz.yaml') -> dict[str, Any]:

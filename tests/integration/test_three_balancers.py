@@ -32,7 +32,6 @@ def juju(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Generator[ju
         inner = {**vips(juju)['lb-internal'], 'num_units': 1}
         # What is asked is keystone, by HTTP: three units fewer to wait for.
         applications = {
-            'ca': None,
             'lb-public': three,
             'lb-internal': inner,
             'glance': None,

@@ -54,8 +54,7 @@ def juju(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Generator[ju
     folder = tmp_path_factory.mktemp('deployed')
     overlay = folder / 'vips.yaml'
     with model(NOW, SPACES) as juju:
-        # Without its authority: the move of TLS is that of tests/integration/test_tls.py so far.
-        overlay.write_text(yaml.safe_dump({'applications': {**vips(juju), 'ca': None}}))
+        overlay.write_text(yaml.safe_dump({'applications': vips(juju)}))
         if not juju.status().apps:
             juju.deploy(BUNDLES / 'dmz.yaml', overlays=[overlay])
             shared_store.deploy(juju, folder / 'charms', 'api')
