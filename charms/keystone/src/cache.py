@@ -1,9 +1,9 @@
 """Keystone's cache: what it may hold, for how long, and who can reach it. Pure.
 
-Each unit has its own. What people write and read back is not cached at all; what is computed of it at great cost is:
-tokens, roles and the catalogue. What another unit changes is not found there any more (:mod:`shared_regions`); where
-it cannot be told, or was not written through keystone's API, it is old for some seconds. Figures, and the other ways
-that were weighed: ``docs/adr/0018-what-keystone-caches.md``.
+Each unit has its own. What the validation of a token reads is cached: tokens, users, projects, roles and the catalogue;
+what else people write and read back is not. What another unit changes is not found there any more
+(:mod:`shared_regions`); where it cannot be told, or was not written through keystone's API, it is old for some seconds.
+Figures, and the other ways that were weighed: ``docs/adr/0018-what-keystone-caches.md``.
 
 oslo.cache pickles its values: who can write one runs code as keystone. So it is a memcached of keystone's
 own, on a Unix socket in a directory that nobody else may enter.
@@ -22,14 +22,12 @@ WRITTEN = (
     'credential',
     'domain_config',
     'federation',
-    'identity',
-    'resource',
     'trust',
     'unified_limit',
 )
-"""Sections of what people write: each read asks the database."""
-COMPUTED = ('catalog', 'revoke', 'role', 'token')
-"""Sections of what is computed. In 2025.1 `token` has which tokens are not revoked, too."""
+"""Sections of what people write and no validation of a token needs: each read asks the database."""
+VALIDATED = ('catalog', 'identity', 'resource', 'revoke', 'role', 'token')
+"""Sections of what a validation reads. In 2025.1 `token` has which tokens are not revoked, too."""
 _MOST_MIB = 256
 
 _UNIT = """\
@@ -64,7 +62,7 @@ def settings() -> conf.Ini:
             'memcache_socket_timeout': 1,
         },
         **{section: {'caching': False} for section in WRITTEN},
-        **{section: {'cache_time': CHANGES_S} for section in COMPUTED},
+        **{section: {'cache_time': CHANGES_S} for section in VALIDATED},
     }
 
 
