@@ -15,8 +15,8 @@ from .machine import Machine
 DISKS = 'disks'
 _MOUNTS = '/proc/self/mounts'
 _MIB, _GIB = 1 << 20, 1 << 30
-_REMOTE = ('nfs', 'cifs', 'smb', 'ceph', 'fuse', 'gluster', '9p', 'autofs')
-"""How the types of file systems begin that may hang whoever asks."""
+_LOCAL = ('ext', 'xfs', 'btrfs', 'zfs', 'bcachefs', 'f2fs', 'jfs', 'overlay', 'tmpfs', 'vfat')
+"""How types of file systems begin that are on this machine. Any other may hang df(1), which cannot be ended then."""
 
 # Of a small disk a share, of a large one an amount: 10 % of 10 TiB is no reason to wake anybody.
 _LOW_SHARE, _LOW_BYTES = 0.10, 5 * _GIB
@@ -72,7 +72,7 @@ def local(paths: Iterable[str], mounts: str) -> tuple[str, ...]:
         holders = [m for m in types if m in ('/', path) or path.startswith(f'{m}/')]
         below = [m for m in types if path != '/' and m.startswith(f'{path}/')]
         found |= dict.fromkeys((*sorted(holders, key=len)[-1:], *sorted(below)))
-    return tuple(m for m in found if not types[m].startswith(_REMOTE))
+    return tuple(m for m in found if types[m].startswith(_LOCAL))
 
 
 def followed(desired: state.Desired, inputs: state.Inputs, *paths: str) -> state.Desired:

@@ -38,6 +38,8 @@ class Judged:
     key: str
     wrong: str
     """'' or which rules there are not, in words."""
+    asked: bool = True
+    """Whether the registry could be asked: if not, the next run asks again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +63,10 @@ class Judge:
         try:
             found = cast('dict[str, str]', json.loads(done.output.strip().rpartition('\n')[2]))
         except ValueError:
-            return Judged(self.key, '')
-        return Judged(self.key, '' if done.status else words(found, made, used))
+            return Judged(self.key, '', asked=False)
+        if done.status:
+            return Judged(self.key, '', asked=False)
+        return Judged(self.key, words(found, made, used))
 
 
 def _program() -> str:
@@ -113,7 +117,7 @@ def judged(run: RunFunction, why: Why, inputs: state.Inputs) -> state.Desired:
         said = state.Status('blocked', f'option {OPTION}: {found.wrong}; {stays}')
         status = (said, *status)
     memory = {**desired.memory, IN_FORCE: text}
-    if found:
+    if found and found.asked:
         memory[JUDGED] = dataclasses.asdict(found)
     known = cast('Mapping[str, Any]', inputs.memory.get(JUDGED) or {}).get('key') == key
     tasks = desired.tasks if known else (*desired.tasks, Judge(given, key))

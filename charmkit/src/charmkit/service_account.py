@@ -7,6 +7,7 @@ keystone hundreds of milliseconds of computing. Keystone's charm is told on the 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from typing import Any
@@ -18,7 +19,7 @@ from .spec import ServiceSpec
 
 NAME = 'account'
 _TIMEOUT_S = 10.0
-_OK, _CREATED, _UNAUTHORIZED = 200, 201, 401
+_CREATED, _UNAUTHORIZED, _NOT_FOUND = 201, 401, 404
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,16 +35,19 @@ class LogIn:
         """Ask, by *machine*."""
         mark = _mark(self.account)
         before = (machine.read(self.kept) or '').split()
-        if len(before) == 2 and before[0] == mark and self._is_good(machine, before[1]):
-            return False
+        if len(before) == 2 and before[0] == mark:
+            known = self._ask(machine, 'GET', before[1]).status
+            if known not in (
+                _UNAUTHORIZED,
+                _NOT_FOUND,
+            ):  # Good; or no answer, and a login costs keystone more.
+                return False
         response = self._ask(machine, 'POST', body=json.dumps(openstack.credentials(self.account)))
         token = response.headers.get('x-subject-token', '')
         if response.status == _CREATED and token:
-            machine.write(self.kept, f'{mark} {token}', 0o600)
+            with contextlib.suppress(OSError):  # The disk is full, which others say.
+                machine.write(self.kept, f'{mark} {token}', 0o600)
         return response.status == _UNAUTHORIZED
-
-    def _is_good(self, machine: Machine, token: str) -> bool:
-        return self._ask(machine, 'GET', token).status == _OK
 
     def _ask(self, machine: Machine, method: str, token: str = '', body: str = '') -> HttpResponse:
         headers = {'Content-Type': 'application/json'}
@@ -67,8 +71,8 @@ def followed(spec: ServiceSpec, inputs: state.Inputs, desired: state.Desired) ->
         return dataclasses.replace(desired, tasks=(*desired.tasks, task))
     said = state.Status(
         'blocked',
-        f'{keystone.RELATION}: keystone refuses the account {account.username}: its password was changed elsewhere; '
-        'the charm of keystone is told, and sets it again',
+        f'{keystone.RELATION}: keystone refuses the account {account.username}: its password was changed elsewhere, '
+        'or it is disabled; the charm of keystone is told, and sets it again',
     )
     unit_data = dict(desired.unit_data)
     if keystone.RELATION in unit_data:

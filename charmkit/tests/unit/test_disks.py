@@ -81,6 +81,7 @@ proc /proc proc rw 0 0
 tmpfs /var/log tmpfs rw 0 0
 /dev/vdc /var/lib/demo/images ext4 rw 0 0
 server:/x /var/lib/demo/shared nfs4 rw 0 0
+far@tcp:/y /var/lib/demo/far lustre rw 0 0
 /dev/vdd /var/lib/demonstration ext4 rw 0 0
 """
 

@@ -88,6 +88,27 @@ def test_it_is_refused_when_keystone_says_so_and_not_when_it_says_nothing(
     assert task().carry_out(machine) is refused
 
 
+@pytest.mark.parametrize('status', [0, 500, 503])
+def test_a_keystone_that_does_not_answer_is_not_given_logins_to_work_out(status: int):
+    server = Keystone()
+    machine = FakeMachine(web=server)
+    task().carry_out(machine)
+    server.token = status
+    assert task().carry_out(machine) is False
+    assert [r.method for r in server.asked] == ['POST', 'GET']
+
+
+def test_a_token_that_cannot_be_kept_is_asked_for_again(monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise OSError(28, 'No space left on device')
+
+    server = Keystone()
+    machine = FakeMachine(web=server)
+    monkeypatch.setattr(machine, 'write', full)
+    assert [task().carry_out(machine) for _ in range(2)] == [False, False]
+    assert [r.method for r in server.asked] == ['POST', 'POST']
+
+
 def test_a_token_of_another_password_is_not_asked_by():
     server = Keystone()
     machine = FakeMachine(web=server)

@@ -145,6 +145,7 @@ class Database:
             except Exception as e:
                 if not left or isinstance(e, self._no_table):
                     raise
+                self._pool.dispose()  # A server that was restarted has closed the others, too.
         return []
 
     def _logged(self, do: Callable[[], Any]) -> Any:

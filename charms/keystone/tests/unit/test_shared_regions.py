@@ -331,6 +331,8 @@ class Server:
         """Of the next statements, the next one last."""
         self.said: list[str] = []
         self.open = self.invalidated = 0
+        self.closed = 0
+        """How many of the pool's idle connections the server has closed."""
         self.asked: dict[str, Any] = {}
 
     def create_engine(self, url: str, **options: Any) -> Server:
@@ -344,7 +346,13 @@ class Server:
 
     def raw_connection(self) -> Connection:
         self.open += 1
+        if self.closed:
+            self.closed -= 1
+            self.failures.append(ClosedError())
         return Connection(self)
+
+    def dispose(self) -> None:
+        self.closed = 0
 
 
 class Connection:
@@ -437,6 +445,15 @@ def test_a_statement_is_committed_at_once_and_has_a_limit_of_time(
         'max_overflow': 64,
         'pool_timeout': 5,
     }
+
+
+def test_a_database_that_was_restarted_has_closed_all_that_were_idle(
+    server: Server, database: shared_regions.Database, caplog: pytest.LogCaptureFixture
+):
+    known = database.read()
+    server.closed = 4
+    assert database.read() == known
+    assert not caplog.messages
 
 
 @pytest.mark.parametrize('times', [1, 2])
