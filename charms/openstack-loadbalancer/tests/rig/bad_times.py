@@ -209,7 +209,7 @@ def slow_clients(
         transfers.rules = lambda _: iter(())
     api = loadbalancer.Api(
         name='keystone', type='identity' if buffered else 'metric', frontend_port=PORT,
-        backend_port=9000, requests_at_once=16,
+        backend_port=9000, requests_at_once=32,
         options={'check': {'path': '/healthcheck', 'expect': ['200']}},
     )  # fmt: skip
     with serving(1, service=api):
