@@ -19,7 +19,7 @@ class Networks:
     def __init__(self, token: str):
         self.token = token
         self._locks: dict[str, asyncio.Lock] = {}
-        self._there: set[str] = set()
+        self._there: dict[str, str] = {}  # By network: to which space it belongs.
         self._bridges: list[str] = []
         self._renewing = asyncio.Lock()
 
@@ -32,13 +32,13 @@ class Networks:
         subnet = topology.subnet_of(space, address)
         name = commands.network_of(uuid, subnet)
         async with self._locks.setdefault(name, asyncio.Lock()):
-            if name in self._there:
+            if self._there.get(name) == space.belongs:
                 if not await isolation.in_force(self._bridges):  # Somebody flushed the firewall.
                     await self._renew()
                 return False
             made = await self._make(uuid, space, subnet)
             await self._renew()
-            self._there.add(name)
+            self._there[name] = space.belongs
             return made
 
     async def _make(self, uuid: str, space: model.Space, subnet: model.Subnet) -> bool:
@@ -93,7 +93,7 @@ class Networks:
         gone = [n for n, o in (await self._ours()).items() if o not in but and uuid in ('', o)]
         for name in gone:
             await run(['podman', 'network', 'rm', '--force', name])
-            self._there.discard(name)
+            self._there.pop(name, None)
         if gone:  # A bridge's name is used again, by networks that are not ours too.
             await self._renew()
 

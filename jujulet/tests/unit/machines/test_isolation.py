@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from jujulet.core import model
-from jujulet.machines import isolation, networks, protocol, tools
+from jujulet.core import model, topology
+from jujulet.machines import bridges, isolation, networks, protocol, tools
 
 
 def test_a_bridge_reaches_itself_and_none_of_the_others():
@@ -163,3 +163,48 @@ def test_an_empty_network_is_made_anew_in_the_space_to_which_it_was_moved(
     else:
         assert asyncio.run(ensured) is ('rm' in made)
     assert made == did
+
+
+def test_a_subnet_that_moves_while_the_controller_runs_comes_to_its_new_space(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    there: dict[str, dict[str, Any]] = {}
+    renewed: list[list[str]] = []
+
+    async def run(argv: Sequence[str]) -> str:
+        verb, name = argv[2], argv[-1]
+        if verb == 'inspect':
+            return json.dumps([there[name]])
+        if verb == 'rm':
+            del there[name]
+        if verb == 'create':
+            if name in there:
+                raise tools.Failed(argv, 125, '', 'Error: network name already exists')
+            given = [word.split('=', 2) for word in argv if word.startswith('--label=')]
+            there[name] = {
+                'name': name,
+                'subnets': [{'subnet': '10.1.0.0/24'}],
+                'labels': {label: value for _, label, value in given},
+            }
+        return ''
+
+    async def renew() -> list[str]:
+        renewed.append([bridges.space_of(network) for network in there.values()])
+        return []
+
+    async def in_force(_bridges: Sequence[str]) -> bool:
+        return True
+
+    monkeypatch.setattr(networks, 'run', run)
+    monkeypatch.setattr(isolation, 'renew', renew)
+    monkeypatch.setattr(isolation, 'in_force', in_force)
+    subnet = model.Subnet('10.1.0.0/24', network='db')
+
+    async def scenario() -> None:
+        ours = networks.Networks('token')
+        for name in ('db', 'alpha', 'alpha', 'db'):
+            space = topology.with_subnets(model.Space(name, '', group=name), (subnet,))
+            await ours.ensure('abc', space, model.Address(name, '10.1.0.9'))
+
+    asyncio.run(scenario())
+    assert renewed == [['db'], ['alpha'], ['db']]
