@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from .. import paths
 from ..core import context as context_
-from ..core import debugging, environment, hooks, lifecycle, operations
+from ..core import debugging, environment, hooks, lifecycle, operations, storage
 from ..core import model as model_
 from ..machines import link as link_
 from ..machines import protocol
@@ -90,7 +90,14 @@ class HookRun:
         link = self._provision.link(uuid, folder.machine)
         if link is None:
             return  # Its machine is down; asked again once it is back.
-        place = folder.prefix + model.storage[operation.storage].location
+        found = model.storage[operation.storage]
+        if other := storage.in_the_way(
+            model, found
+        ):  # Of a subordinate, where nobody could be refused.
+            raise protocol.MachineError(
+                f'storage {other} stays at {found.location}: juju remove-storage {other} makes room'
+            )
+        place = folder.prefix + found.location
         script = 'umask 022 && exec mkdir -p -- "$1"'
         try:
             ended, _, said = await link.capture(

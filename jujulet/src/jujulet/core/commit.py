@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from . import edit, relations, secretwrites, storage
 from .context import Context
-from .model import Databag, Model, drop, put
+from .model import Databag, Model, Refused, drop, put
 
 
 class Failed(Exception):  # noqa: N818 -- it tells the hook's fate
@@ -91,6 +91,11 @@ def _storage(model: Model, name: str, kind: str, count: int, now: float) -> Mode
             f'charm storage "{kind}": at most {meta.maximum} instances supported, {have + count} specified'
         )
     found = application.storage.get(kind) or storage.directive(meta, None, storage.pools(model))
+    before = model
     for _ in range(count):
         model, _sid = storage.make(model, name, meta, found, now)
+    try:
+        storage.check_places(before, model, name)
+    except Refused as refused:
+        raise Failed(str(refused)) from None
     return model

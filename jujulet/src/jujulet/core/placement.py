@@ -70,7 +70,8 @@ def add_units(
         app = model.applications[application]
         name = f'{application}/{app.next_unit}'
         model, machine = _place(model, app, name, to[index] if index < len(to) else '', now)
-        model = add_unit(model, application, machine, '', now, attach)
+        before, model = model, add_unit(model, application, machine, '', now, attach)
+        storage.check_places(before, model, name)
         names.append(name)
     return model, names
 

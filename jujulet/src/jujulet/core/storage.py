@@ -156,6 +156,46 @@ def provide(model: Model, unit: str, now: float) -> Model:
     return model
 
 
+def check_places(before: Model, after: Model, unit: str) -> None:
+    """Raises Refused if an instance that a unit has got would be where another one stays without a unit."""
+    for each in of_unit(after, unit):
+        other = '' if each.id in before.storage else in_the_way(after, each)
+        if other:
+            give = f'juju attach-storage {unit}' if unit in before.units else '--attach-storage'
+            raise Refused(
+                f'cannot add storage "{each.name}" to unit {unit}: storage {other} stays at {each.location} on machine '
+                f'{after.units[unit].machine}: {give} {other} gives it to the unit, '
+                f'juju remove-storage {other} does away with it'
+            )
+
+
+def in_the_way(model: Model, each: Storage) -> str:
+    """The older instance that has its folder where one of a unit is to have it, and is without a unit or about to be.
+
+    Empty if there is none.
+    """
+    unit = model.units.get(each.owner)
+    if unit is None:
+        return ''
+    left = [s for s in of_unit(model, '') if s.machine == unit.machine]
+    for other in model.units_on(unit.machine):
+        going = other.life != 'alive' and not other.destroy_storage
+        left += [s for s in of_unit(model, other.name) if going or s.detaching]
+    number = _number(each.id)
+    return next(
+        (
+            s.id
+            for s in left
+            if s.location == each.location and s.life == 'alive' and _number(s.id) < number
+        ),
+        '',
+    )
+
+
+def _number(sid: str) -> int:
+    return int(sid.rpartition('/')[2])
+
+
 def of_unit(model: Model, unit: str) -> list[Storage]:
     """Instances of a unit, by id."""
     return [model.storage[sid] for sid in model.indexes.storage.find(model.storage, unit)]

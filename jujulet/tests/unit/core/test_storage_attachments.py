@@ -16,6 +16,8 @@ from jujulet.core import charm, consistency, context, indexcheck, model, request
 
 MANY = charm.StorageMeta('data', 'filesystem', minimum=0, maximum=3)
 ONE = charm.StorageMeta('data', 'filesystem')
+THERE = charm.StorageMeta('data', 'filesystem', minimum=0, location='/srv/data')
+ONE_THERE = dataclasses.replace(THERE, minimum=1)
 
 
 @pytest.fixture
@@ -212,6 +214,71 @@ def test_storage_is_attached_to_one_new_unit_and_no_more(world: World):
     )
     world.settle()
     assert [s.id for s in world.model.storage.values() if s.owner == 'g/0'] == ['data/0']
+
+
+def left_behind() -> World:
+    """An instance at a place of the charm's own, whose unit is another one's neighbour and then gone."""
+    world = World()
+    world.deploy(simulation.a_charm('b'))
+    world.deploy(
+        simulation.a_charm('a', storage={'data': THERE}), to=('0',), storage={'data': '1'}
+    )
+    world.settle()
+    world.ask(requests.RemoveUnit(units=('a/0',)))
+    return world
+
+
+@pytest.mark.parametrize('going', [False, True])
+def test_a_new_unit_does_not_share_the_folder_of_what_stays(going: bool):
+    world = left_behind()
+    if not going:
+        world.settle()
+    with pytest.raises(model.Refused) as refused:
+        world.ask(requests.AddUnit(application='a', to=('0',)))
+    assert str(refused.value) == (
+        'cannot add storage "data" to unit a/1: storage data/0 stays at /srv/data on machine 0: '
+        '--attach-storage data/0 gives it to the unit, juju remove-storage data/0 does away with it'
+    )
+    world.ask(requests.AddUnit(application='a'))  # Another machine is another folder.
+    world.settle()
+    world.ask(requests.AddUnit(application='a', to=('0',), attach_storage=('data/0',)))
+    world.settle()
+    assert {s.id: s.owner for s in world.model.storage.values()} == {
+        'data/0': 'a/2',
+        'data/1': 'a/1',
+    }
+
+
+def test_a_unit_that_is_there_does_not_either():
+    world = left_behind()
+    world.settle()
+    other = simulation.a_charm('c', storage={'data': THERE})
+    world.deploy(other, to=('0',), storage={})
+    world.settle()
+    assert [s for s in world.model.storage.values() if s.owner] == []
+    with pytest.raises(model.Refused, match='juju attach-storage c/0 data/0 gives it to the unit'):
+        world.ask(requests.AddStorage(unit='c/0', name='data', directive='1'))
+    wants = context.Writes(storage={'data': 1})
+    world.scripts['c'] = lambda _m, found: simulation.Done(
+        wants if found.hook.kind == 'config-changed' else context.Writes()
+    )
+    world.ask(requests.SetConfig(application='c', options={'level': 2}))
+    world.settle()
+    assert world.model.units['c/0'].agent.step == 'failed'
+    world.ask(requests.RemoveStorage(ids=('data/0',)))
+    world.ask(requests.Resolved(units=('c/0',)))
+    world.settle()
+    assert {s.owner for s in world.model.storage.values()} == {'c/0'}
+
+
+def test_nor_one_whose_charm_comes_to_want_that_folder():
+    world = left_behind()
+    world.settle()
+    url = world.ask(
+        requests.AddCharm(charm=simulation.a_charm('b', digest='2', storage={'data': ONE_THERE}))
+    )['url']
+    with pytest.raises(model.Refused, match='storage data/0 stays at /srv/data on machine 0'):
+        world.ask(requests.Refresh(application='b', charm=url))
 
 
 @pytest.mark.parametrize(

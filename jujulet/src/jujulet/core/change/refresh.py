@@ -43,7 +43,8 @@ def refresh(request: Refresh, model: Model, now: float) -> tuple[Model, dict[str
         model = addresses.rebound(model, after)
     model = applications.add_peers(edit.put_application(model, after), application.name)
     for unit in model.units_of(application.name):
-        model = storage.provide(model, unit.name, now)
+        before, model = model, storage.provide(model, unit.name, now)
+        storage.check_places(before, model, unit.name)
     return model, {'charm': charm.url, 'changed': changed}
 
 

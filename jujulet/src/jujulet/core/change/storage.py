@@ -34,10 +34,12 @@ def add(request: AddStorage, model: Model, now: float) -> tuple[Model, dict[str,
             f'{why}charm "{charm.name}" store "{meta.name}": at most {meta.maximum} instances '
             f'supported, {total} specified'
         )
+    before = model
     ids: list[str] = []
     for _ in range(directive['count']):
         model, sid = storage_.make(model, unit.name, meta, directive, now)
         ids.append(sid)
+    storage_.check_places(before, model, unit.name)
     return model, {'storage': ids}
 
 
