@@ -300,6 +300,11 @@ def give(model: Model, unit: str, sid: str) -> Model:
         raise Refused(
             f'{why}it is on machine {each.machine}, which storage of pool "{each.pool}" cannot leave'
         )
+    wanted = location(meta, sid)
+    if wanted != each.location:
+        raise Refused(
+            f'{why}it is at {each.location}, charm {charm.name} wants it at {wanted}, and jujulet does not move it'
+        )
     check_change(model, unit, meta, 1, why)
     return edit.put_storage(model, dataclasses.replace(each, owner=unit, machine=''))
 

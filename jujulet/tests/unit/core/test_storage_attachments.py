@@ -204,6 +204,23 @@ def test_what_a_charm_needs_is_not_detached_from_a_unit_that_lives(
         detach(world, 'data/9')
 
 
+def test_what_a_charm_wants_elsewhere_is_not_attached():
+    world = left_behind()
+    world.settle()
+    elsewhere = dataclasses.replace(THERE, location='/srv/other')
+    world.deploy(simulation.a_charm('c', storage={'data': elsewhere}), to=('0',), storage={})
+    world.deploy(simulation.a_charm('d', storage={'data': THERE}), to=('0',), storage={})
+    with pytest.raises(model.Refused) as refused:
+        attach(world, 'c/0', 'data/0')
+    assert str(refused.value) == (
+        'cannot attach storage data/0 to unit c/0: '
+        'it is at /srv/data, charm c wants it at /srv/other, and jujulet does not move it'
+    )
+    attach(world, 'd/0', 'data/0')
+    world.settle()
+    assert world.model.storage['data/0'].owner == 'd/0'
+
+
 def test_storage_is_attached_to_one_new_unit_and_no_more(world: World):
     detach(world, 'data/0')
     world.settle()
