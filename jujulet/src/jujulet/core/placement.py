@@ -100,8 +100,10 @@ def add_unit(
     model = edit.application(model, application, next_unit=app.next_unit + 1)
     model = edit.put_unit(model, unit)
     for sid in attach:
-        model = storage.give(model, name, sid)
-    return storage.provide(model, name, now)
+        model = storage.give(model, name, sid, new=True)
+    model = storage.provide(model, name, now)
+    storage.check_count(model, name, attach)
+    return model
 
 
 def _place(model: Model, app: Application, unit: str, to: str, now: float) -> tuple[Model, str]:

@@ -272,9 +272,10 @@ def settle(model: Model, owners: Iterable[str], now: float) -> Model:
     return model
 
 
-def give(model: Model, unit: str, sid: str) -> Model:
+def give(model: Model, unit: str, sid: str, *, new: bool = False) -> Model:
     """*model* in which an instance that has no owner is a unit's. Raises Refused, with Juju's words.
 
+    Those of a *new* unit are counted once it has all of its storage: see ``check_count``.
     Source: ``AttachStorage`` and ``attachStorageOps`` of state/storage.go of Juju 3.6.
     """
     why = f'cannot attach storage {sid} to unit {unit}: '
@@ -296,17 +297,21 @@ def give(model: Model, unit: str, sid: str) -> Model:
         raise Refused(f'{why}charm {charm.name} has no storage called {each.name}')
     if meta.kind != each.kind:
         raise Refused(f'{why}it is a {each.kind}, and the charm wants a {meta.kind}')
+    _check_machine(owner, each, location(meta, sid), charm.name, why)
+    if not new:
+        check_change(model, unit, meta, 1, why)
+    return edit.put_storage(model, dataclasses.replace(each, owner=unit, machine=''))
+
+
+def _check_machine(owner: Unit, each: Storage, wanted: str, charm: str, why: str) -> None:
     if owner.machine != each.machine:
         raise Refused(
             f'{why}it is on machine {each.machine}, which storage of pool "{each.pool}" cannot leave'
         )
-    wanted = location(meta, sid)
     if wanted != each.location:
         raise Refused(
-            f'{why}it is at {each.location}, charm {charm.name} wants it at {wanted}, and jujulet does not move it'
+            f'{why}it is at {each.location}, charm {charm} wants it at {wanted}, and jujulet does not move it'
         )
-    check_change(model, unit, meta, 1, why)
-    return edit.put_storage(model, dataclasses.replace(each, owner=unit, machine=''))
 
 
 def check_change(model: Model, unit: str, meta: StorageMeta, change: int, why: str) -> None:
@@ -314,9 +319,27 @@ def check_change(model: Model, unit: str, meta: StorageMeta, change: int, why: s
 
     Source: ``validateCharmStorageCountChange`` of state/storage.go of Juju 3.6, and its words.
     """
-    verb = 'attach' if change > 0 else 'detach'
     mine = [s for s in of_unit(model, unit) if s.name == meta.name and s.life == 'alive']
-    total = sum(not s.detaching for s in mine) + change
+    _check_total(meta, sum(not s.detaching for s in mine) + change, change, why)
+
+
+def check_count(model: Model, unit: str, given: Iterable[str]) -> None:
+    """Raises Refused if a new unit that was *given* instances has too many or too few, with those made for it.
+
+    Source: ``addUnitStorageOps`` of state/application.go of Juju 3.6.
+    """
+    charm = model.charm_of(model.units[unit].application)
+    ids: dict[str, list[str]] = {}
+    for sid in given:
+        ids.setdefault(model.storage[sid].name, []).append(sid)
+    for name, these in ids.items():
+        total = sum(s.name == name for s in of_unit(model, unit))
+        why = f'cannot attach storage {", ".join(these)} to unit {unit}: '
+        _check_total(charm.storage[name], total, total, why)
+
+
+def _check_total(meta: StorageMeta, total: int, change: int, why: str) -> None:
+    verb = 'attach' if change > 0 else 'detach'
     if meta.minimum == meta.maximum == 1 and total != 1:
         raise Refused(f'{why}cannot {verb}, storage is singular')
     many = f'{verb}ing {abs(change)} storage instance{"s" * (abs(change) != 1)} brings the total to {total}'

@@ -299,6 +299,46 @@ def test_nor_one_whose_charm_comes_to_want_that_folder():
 
 
 @pytest.mark.parametrize(
+    ('ids', 'owned'),
+    [
+        (('data/0', 'data/1'), {'data/0', 'data/1'}),
+        (('data/0', 'data/0', 'data/1'), {'data/0', 'data/1'}),
+        (('data/1',), {'data/1', 'data/2'}),  # What is lacking is made.
+    ],
+)
+def test_what_a_new_unit_needs_is_counted_once_it_is_all_there(
+    world: World, ids: tuple[str, ...], owned: set[str]
+):
+    detach(world, 'data/0', 'data/1')
+    two = dataclasses.replace(MANY, minimum=2, maximum=2)
+    world.deploy(simulation.a_charm('e', storage={'data': two}), num_units=0)
+    world.settle()
+    world.ask(requests.AddUnit(application='e', to=('0',), attach_storage=ids))
+    world.settle()
+    assert {s.id for s in world.model.storage.values() if s.owner == 'e/0'} == owned
+    assert not list(consistency.storage(world.model))
+
+
+def test_a_new_unit_is_given_no_more_than_its_charm_takes(world: World):
+    world.ask(requests.AddStorage(unit='a/0', name='data', directive='1'))
+    world.settle()
+    detach(world, 'data/0', 'data/1', 'data/2')
+    world.settle()
+    two = dataclasses.replace(MANY, maximum=2)
+    world.deploy(simulation.a_charm('e', storage={'data': two}), num_units=0)
+    ids = ('data/0', 'data/1', 'data/2')
+    with pytest.raises(model.Refused) as refused:
+        world.ask(requests.AddUnit(application='e', to=('0',), attach_storage=ids))
+    assert str(refused.value) == (
+        'cannot attach storage data/0, data/1, data/2 to unit e/0: '
+        'attaching 3 storage instances brings the total to 3, exceeding the maximum of 2'
+    )
+    world.deploy(simulation.a_charm('f', storage={'data': ONE}), num_units=0)
+    with pytest.raises(model.Refused, match='cannot attach, storage is singular'):
+        world.ask(requests.AddUnit(application='f', to=('0',), attach_storage=ids))
+
+
+@pytest.mark.parametrize(
     ('changes', 'said'),
     [
         ({'owner': ''}, "on machine '', which is not there"),
