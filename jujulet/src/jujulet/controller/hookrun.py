@@ -109,7 +109,8 @@ class HookRun:
             text = said.decode(errors='replace').strip()
             raise protocol.MachineError(f'storage {operation.storage} has no place: {text}')
         now = self._engine.clock()
-        self._engine.update(uuid, lambda m: lifecycle.storage_attached(m, operation.storage, now))
+        unit, sid = operation.unit, operation.storage
+        self._engine.update(uuid, lambda m: lifecycle.storage_attached(m, unit, sid, now))
 
     async def run(self, uuid: str, operation: operations.RunHook) -> None:
         """Run one hook, action or command from its beginning to its commit."""

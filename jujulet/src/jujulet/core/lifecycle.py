@@ -253,6 +253,6 @@ def deployed(model: Model, unit: str, url: str, now: float) -> Model:
     return settle.settle(model, now)
 
 
-def storage_attached(model: Model, storage_id: str, now: float) -> Model:
-    """*model* in which a storage instance is in place on its machine."""
-    return settle.settle(storage.attached(model, storage_id, now), now)
+def storage_attached(model: Model, unit: str, storage_id: str, now: float) -> Model:
+    """*model* in which a storage instance is in place on the machine of a unit, if it is still that unit's."""
+    return settle.settle(storage.attached(model, unit, storage_id, now), now)

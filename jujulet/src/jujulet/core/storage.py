@@ -355,9 +355,9 @@ def _hook_ran(unit: Unit, sid: str) -> bool:
     return telling or sid in agent.storage_attached
 
 
-def attached(model: Model, sid: str, now: float) -> Model:
-    """*model* in which an instance is in place on its machine."""
+def attached(model: Model, unit: str, sid: str, now: float) -> Model:
+    """*model* in which an instance is in place on the machine of a unit, if it is still that unit's."""
     found = model.storage.get(sid)
-    if found is None or found.attached:
+    if found is None or found.attached or found.owner != unit:
         return model
     return edit.put_storage(model, dataclasses.replace(found, attached=True, since=now))

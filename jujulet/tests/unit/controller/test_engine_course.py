@@ -74,7 +74,7 @@ class Course:
         self.put(lambda m: lifecycle.deployed(m, op.unit, op.url, time.time()))
 
     async def attach(self, _uuid: str, op: operations.AttachStorage) -> None:
-        self.put(lambda m: lifecycle.storage_attached(m, op.storage, time.time()))
+        self.put(lambda m: lifecycle.storage_attached(m, op.unit, op.storage, time.time()))
 
     async def run_hook(self, _uuid: str, op: operations.RunHook) -> None:
         begun: list[context.Context] = []

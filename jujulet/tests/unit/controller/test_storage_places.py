@@ -14,13 +14,14 @@ from unittest import mock
 import pytest
 
 from jujulet.controller import hookrun
-from jujulet.core import charm, model, operations
+from jujulet.core import charm, consistency, model, operations, requests
 from jujulet.machines import protocol
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / 'core'))
 
 import simulation
 
+MANY = charm.StorageMeta('data', 'filesystem', minimum=0, maximum=3)
 THERE = charm.StorageMeta('data', 'filesystem', location='/srv/data')
 
 
@@ -68,3 +69,23 @@ def test_a_subordinate_waits_until_the_folder_is_free(tmp_path: pathlib.Path):
     elsewhere = dataclasses.replace(left, machine='1')
     world.model = dataclasses.replace(world.model, storage={**storage, 'data/0': elsewhere})
     assert Bench(world, tmp_path).attach('a/0', 'data/1').attached
+
+
+@pytest.mark.parametrize('owner', ['', 'b/0'])
+def test_what_was_released_meanwhile_is_not_in_place(tmp_path: pathlib.Path, owner: str):
+    world = simulation.World()
+    world.deploy(simulation.a_charm('b', storage={'data': MANY}))
+    world.deploy(simulation.a_charm('a', storage={'data': MANY}), to=('0',), storage={'data': '1'})
+    bench = Bench(world, tmp_path)
+
+    def released() -> None:
+        world.ask(requests.RemoveStorage(ids=('data/0',), detach=True))
+        if owner:
+            world.ask(requests.AttachStorage(unit=owner, ids=('data/0',)))
+        bench.models['u'] = world.model
+
+    bench.meanwhile = released
+    found = bench.attach('a/0', 'data/0')
+    assert bench.made == ['/var/lib/juju/storage/data/0']
+    assert (found.owner, found.attached) == (owner, False)
+    assert not list(consistency.storage(bench.models['u']))

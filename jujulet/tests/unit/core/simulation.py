@@ -185,8 +185,8 @@ class World:
                 self.set(machines.gone(self.model, machine, self.now))
             case operations.DeployCharm(unit, url):
                 self.set(lifecycle.deployed(self.model, unit, url, self.now))
-            case operations.AttachStorage(_unit, storage):
-                self.set(lifecycle.storage_attached(self.model, storage, self.now))
+            case operations.AttachStorage(unit, storage):
+                self.set(lifecycle.storage_attached(self.model, unit, storage, self.now))
             case operations.RunHook():
                 self._begin(operation)
 
