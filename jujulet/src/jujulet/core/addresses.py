@@ -126,19 +126,20 @@ def _one(model: Model, machine: str, name: str) -> tuple[Model, Address]:
 def _in_subnet(
     model: Model, subnet: Subnet, used: Collection[str]
 ) -> tuple[Model, tuple[str, str] | None]:
-    """The next free IPv4 and IPv6 address of a subnet."""
+    """The next free IPv4 and IPv6 address of a subnet. A full one changes nothing of the model."""
     net4 = ipaddress.ip_network(subnet.ipv4) if subnet.ipv4 else None
     net6 = ipaddress.ip_network(subnet.ipv6) if subnet.ipv6 else None
     size = net4.num_addresses if net4 else 1 << 16
     first = FIRST_HOST if size > 2 * FIRST_HOST else 2
     hosts = size - 1 - first
-    for _ in range(max(hosts, 0)):
-        model, turn = edit.number(model, f'address:{subnet.network}')
+    kind = f'address:{subnet.network}'
+    next_ = model.sequences.get(kind, 0)
+    for turn in range(next_, next_ + max(hosts, 0)):
         offset = first + turn % hosts
         ipv4 = str(net4[offset]) if net4 else ''
         ipv6 = str(net6[offset]) if net6 else ''
         if (ipv4 or ipv6) not in used:
-            return model, (ipv4, ipv6)
+            return edit.taken(model, kind, turn), (ipv4, ipv6)
     return model, None
 
 

@@ -83,7 +83,12 @@ def task(model: Model, task_id: str, **changes: Any) -> Model:
 def number(model: Model, kind: str, first: int = 0) -> tuple[Model, int]:
     """The next number of a kind, and the model in which it is taken."""
     value = model.sequences.get(kind, first)
-    return dataclasses.replace(model, sequences=put(model.sequences, kind, value + 1)), value
+    return taken(model, kind, value), value
+
+
+def taken(model: Model, kind: str, value: int) -> Model:
+    """*model* in which the numbers of a kind up to *value* are taken."""
+    return dataclasses.replace(model, sequences=put(model.sequences, kind, value + 1))
 
 
 def without(model: Model, part: str, *keys: Any) -> Model:

@@ -41,6 +41,29 @@ def test_subnets_are_filled_one_after_the_other(world: World):
         world.ask(requests.AddUnit(application='a'))
 
 
+def test_a_full_subnet_costs_a_machine_nothing(world: World):
+    world.ask(requests.AddSpace(name='wide', cidrs=('10.8.0.0/24', '10.7.0.0/24')))
+    world.deploy(A, bindings={'': 'wide'}, num_units=245)
+    before = world.model
+    assert before.sequences['address:wide'] == 245
+    for number in range(2):
+        world.ask(requests.AddUnit(application='a'))
+        assert world.model.machines[str(245 + number)].addresses[0].ipv4 == f'10.7.0.{10 + number}'
+    changed = {k for k, v in world.model.sequences.items() if before.sequences.get(k) != v}
+    assert changed == {'address:wide--2', 'machine'}
+
+
+def test_an_address_that_is_free_again_waits_for_its_turn(world: World):
+    world.ask(requests.AddSpace(name='few', cidrs=('10.8.0.0/29',)))
+    world.deploy(A, bindings={'': 'few'}, num_units=3)
+    world.settle()
+    world.ask(requests.RemoveUnit(units=('a/0',)))
+    world.settle()
+    world.ask(requests.AddUnit(application='a', num_units=3))
+    found = [m.addresses[0].ipv4 for m in world.model.machines.values()]
+    assert found == ['10.8.0.3', '10.8.0.4', '10.8.0.5', '10.8.0.6', '10.8.0.2']
+
+
 def test_each_is_shown_and_has_a_network_of_its_own(world: World):
     deployed(world)
     row = next(s for s in listings.spaces(world.model)['spaces'] if s['name'] == 'db')
