@@ -44,19 +44,21 @@ WantedBy=multi-user.target
 
 
 def prepare(spec: MachineSpec, root: Path, neighbours: Iterable[tuple[str, str]]) -> None:
-    """Write all of it below *root*; the same every time.
+    """Write all of it below *root*; the same every time, but for what is a charm's to change once it is there.
 
     Raises:
         OSError: a part of the file system is not what a machine's should be.
     """
-    files.write(root, 'etc/machine-id', f'{machine_id(spec)}\n')
+    own = f'{machine_id(spec)}\n'
+    fresh = not spec.layer and files.read(root, 'etc/machine-id') != own
+    if fresh and spec.lsb_release:  # Before what says that it is there.
+        files.write(root, 'etc/lsb-release', spec.lsb_release)
+    files.write(root, 'etc/machine-id', own)
     files.write(root, 'etc/hostname', f'{spec.hostname}\n')
     keep_hosts(root, spec.hostname, neighbours)
     name = f'jujud-machine-{spec.id.replace("/", "-")}.service'
     files.write(root, f'etc/systemd/system/{name}', unit(spec.id))
     files.link(root, f'etc/systemd/system/multi-user.target.wants/{name}', f'../{name}')
-    if spec.lsb_release:
-        files.write(root, 'etc/lsb-release', spec.lsb_release)
     keep_keys(spec, root)
     place_agent(root)
 

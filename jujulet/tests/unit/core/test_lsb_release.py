@@ -71,9 +71,21 @@ def test_the_file_is_as_ubuntu_has_it(tmp_path: pathlib.Path):
     (tmp_path / 'etc/os-release').write_text('ID=debian\n')
     inside.prepare(spec, tmp_path, ())
     assert not (tmp_path / 'etc/lsb-release').exists()
-    inside.prepare(dataclasses.replace(spec, lsb_release=said), tmp_path, ())
+    inside.prepare(dataclasses.replace(spec, id='1', lsb_release=said), tmp_path, ())
     assert (tmp_path / 'etc/lsb-release').read_text() == said
     assert (tmp_path / 'etc/os-release').read_text() == 'ID=debian\n'
+
+
+@pytest.mark.parametrize(('machine', 'layer'), [('0', ''), ('1', 'key')])
+def test_what_a_charm_made_of_the_file_stays(tmp_path: pathlib.Path, machine: str, layer: str):
+    """At a machine's next start, and on a machine that stands on what the charm installed."""
+    spec = protocol.MachineSpec(
+        'uuid', 'm', '0', charm.Base('debian', '12'), 'host', lsb_release='ubuntu'
+    )
+    inside.prepare(spec, tmp_path, ())
+    (tmp_path / 'etc/lsb-release').write_text('of the charm')
+    inside.prepare(dataclasses.replace(spec, id=machine, layer=layer), tmp_path, ())
+    assert (tmp_path / 'etc/lsb-release').read_text() == 'of the charm'
 
 
 def test_what_one_left_behind_is_not_what_another_starts_from():
