@@ -346,13 +346,17 @@ def _storage_status(s: model_.Storage) -> dict[str, Any]:
     return _shown(model_.Status(current, '', s.since))
 
 
+def _attachment_life(s: model_.Storage) -> str:
+    return 'dying' if s.detaching else s.life
+
+
 def _attached_units(model: model_.Model, s: model_.Storage) -> dict[str, Any]:
     if s.owner not in model.units:
         return {}
     place: dict[str, Any] = {'machine': model.units[s.owner].machine}
     if s.attached:
         place['location'] = s.location
-    place['life'] = s.life
+    place['life'] = _attachment_life(s)
     return {s.owner: place}
 
 
@@ -373,7 +377,7 @@ def _backing(model: model_.Model, s: model_.Storage, identity: str) -> dict[str,
     out: dict[str, Any] = {'provider-id': identity, 'storage': s.id}
     units = _attached_units(model, s)
     if units:
-        attachment: dict[str, Any] = {'read-only': False, 'life': s.life}
+        attachment: dict[str, Any] = {'read-only': False, 'life': _attachment_life(s)}
         if s.kind == 'filesystem':
             attachment['mount-point'] = s.location
         out['attachments'] = {

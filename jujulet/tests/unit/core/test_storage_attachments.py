@@ -44,9 +44,20 @@ def shown(world: World, sid: str = 'data/0') -> dict[str, object]:
     return found['storage'][sid]
 
 
+def lives(world: World) -> tuple[str, set[str]]:
+    """Of the first instance, and of what attaches it and its file system to its unit and machine."""
+    found = status.storage(world.model)
+    instance, filesystem = found['storage']['data/0'], found['filesystems']['0/0']
+    units = [instance['attachments']['units'], filesystem['attachments']['units']]
+    attachments = [*units, filesystem['attachments']['machines']]
+    assert instance['life'] == filesystem['life']
+    return instance['life'], {each['life'] for found in attachments for each in found.values()}
+
+
 def test_a_charm_hears_of_what_is_detached_and_attached_again(world: World):
     detach(world, 'data/0')
     assert world.model.storage['data/0'].owner == 'a/0'  # Until its charm has let go of it.
+    assert lives(world) == ('alive', {'dying'})
     world.settle()
     assert world.names('a/0') == ['data-storage-detaching']
     assert world.model.storage['data/0'].machine == '0'
@@ -55,6 +66,7 @@ def test_a_charm_hears_of_what_is_detached_and_attached_again(world: World):
     detach(world, 'data/0')
     attach(world, 'a/0', 'data/0')
     world.settle()
+    assert lives(world) == ('alive', {'alive'})
     assert world.names('a/0') == ['data-storage-detaching', 'data-storage-attached']
     assert shown(world)['attachments'] == {
         'units': {
