@@ -23,8 +23,8 @@ class Networks:
         self._bridges: list[str] = []
         self._renewing = asyncio.Lock()
 
-    async def ensure(self, uuid: str, space: model.Space, address: model.Address) -> bool:
-        """Make the network in which *address* is, of a space; idempotent. Whether it was not there before.
+    async def ensure(self, uuid: str, space: model.Space, address: model.Address) -> None:
+        """Make the network in which *address* is, of a space; idempotent.
 
         Raises:
             MachineError: the subnet is in use, podman refused, or spaces cannot be kept apart.
@@ -35,13 +35,12 @@ class Networks:
             if self._there.get(name) == space.belongs:
                 if not await isolation.in_force(self._bridges):  # Somebody flushed the firewall.
                     await self._renew()
-                return False
-            made = await self._make(uuid, space, subnet)
+                return
+            await self._make(uuid, space, subnet)
             await self._renew()
             self._there[name] = space.belongs
-            return made
 
-    async def _make(self, uuid: str, space: model.Space, subnet: model.Subnet) -> bool:
+    async def _make(self, uuid: str, space: model.Space, subnet: model.Subnet) -> None:
         labels = {
             'jujulet.state': self.token,
             'jujulet.model': uuid,
@@ -57,7 +56,7 @@ class Networks:
                 raise MachineError(_why(space, subnet, failed)) from None
             fits = await self._fits(name, space, subnet)
             if fits == 'as wanted':
-                return False
+                return
             if fits == 'not ours':
                 raise MachineError(_why(space, subnet, failed)) from None
             try:  # It was moved to another space: no machine is in it, or podman refuses.
@@ -65,7 +64,6 @@ class Networks:
                 await run(create)
             except Failed as again:
                 raise MachineError(_why(space, subnet, again)) from None
-        return True
 
     def forget(self) -> None:
         """Believe no more that the networks that were made are there: somebody has removed one."""

@@ -51,6 +51,7 @@ class PodmanMachines:
         self.overlays = overlays.Overlays(self.folders)
         self.bases = images.Bases(self.folders.state)
         self.networks = Networks(self.folders.token)
+        self.routes = routes.Routes()
         self.runtimes = runtimes.Runtimes(self.folders.state)
         self.current: Callable[[str, str], MachineSpec | None] = unknown
         self._watched: dict[tuple[str, str], int] = {}
@@ -62,6 +63,7 @@ class PodmanMachines:
         if seen is not None and recover.runs(seen):
             self._watch(spec.model, spec.id, int(seen['State']['Pid']))
             await asyncio.to_thread(inside.keep_keys, spec, self.root(spec.model, spec.id))
+            await self._lay_routes(spec, others=False)
             return
         fresh = self.overlays.stack(spec.model, spec.id) is None
         try:
@@ -88,7 +90,7 @@ class PodmanMachines:
             self.overlays.settle_on(spec.model, spec.id, stack)
         progress('starting')
         kernel.provide()
-        grown = await self._networks(spec)
+        await self._networks(spec)
         root = await self.overlays.mount(spec.model, spec.id, stack)
         await asyncio.to_thread(inside.prepare, spec, root, self._neighbours(spec))
         given = await self._can_have(spec)
@@ -119,24 +121,22 @@ class PodmanMachines:
         self.folders.keep_given(spec.model, spec.id, given)
         await self.networks.steady()
         self._watch_started(spec.model, spec.id)
-        await self._lay_routes(spec, others=grown)
+        await self._lay_routes(spec, others=True)
         await asyncio.to_thread(self._update_hosts, spec.model)
 
-    async def _networks(self, spec: MachineSpec) -> bool:
-        """Make its networks; whether one was not there before."""
-        made = [
+    async def _networks(self, spec: MachineSpec) -> None:
+        for address in spec.addresses:
             await self.networks.ensure(spec.model, spec.spaces[address.space], address)
-            for address in spec.addresses
-        ]
-        return any(made)
 
     async def _lay_routes(self, spec: MachineSpec, *, others: bool) -> None:
-        """To the other subnets of its spaces; *others* that run get to know of a new one, too."""
-        known = [i for m, i in self.folders.known() if m == spec.model] if others else []
+        """To the other subnets of its spaces; *others* that run get to know what they lack, too."""
+
+        def known() -> list[str]:
+            return [i for m, i in self.folders.known() if m == spec.model] if others else []
+
         for each in routes.learners(spec, known, self.current):
             if (each.model, each.id) in self._watched:
-                pid = int(commands.pidfile(self.root(each.model, each.id)).read_text())
-                await routes.lay(each, pid)
+                await self.routes.lay(each, commands.pidfile(self.root(each.model, each.id)))
 
     async def _can_have(self, spec: MachineSpec) -> Given:
         """Which of its devices and kernel modules the host has. Modules are loaded, as LXD does."""
@@ -167,6 +167,7 @@ class PodmanMachines:
         await self._remove_container(model, machine)
         await self.overlays.unmount(model, machine)
         self._discard(model, machine)
+        self.routes.forget(model, machine)
         await asyncio.to_thread(self._update_hosts, model)
 
     def _discard(self, model: str, machine: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from jujulet.core import model, topology
 
@@ -34,20 +35,48 @@ def wanted(spec: MachineSpec) -> list[tuple[str, ...]]:
 
 def learners(
     spec: MachineSpec,
-    known: Iterable[str],
+    known: Callable[[], Iterable[str]],
     current: Callable[[str, str], MachineSpec | None],
 ) -> list[MachineSpec]:
-    """Who is to know these ways now that machine *spec* is there: itself, and the *known* ones of its model."""
-    if not any(len(space.subnets) > 1 for space in spec.spaces.values()):
+    """Who is to know these ways now that machine *spec* is there: itself, and the *known* ones of its model.
+
+    Each as it is now: a space may have got another subnet while the machine was made.
+    """
+    own = current(spec.model, spec.id) or spec
+    if not any(len(space.subnets) > 1 for space in own.spaces.values()):
         return []
-    found = [current(spec.model, machine) for machine in known if machine != spec.id]
-    return [spec, *(each for each in found if each is not None)]
+    found = [current(spec.model, machine) for machine in known() if machine != spec.id]
+    return [own, *(each for each in found if each is not None)]
 
 
-async def lay(spec: MachineSpec, pid: int) -> None:
-    """Have the machine whose process 1 is *pid* know these ways, as far as its charms left the interfaces alone."""
-    for command in wanted(spec):
+class Routes:
+    """What each machine that runs knows of these ways: what it lacks is laid whenever there is occasion."""
+
+    def __init__(self) -> None:
+        # By machine: its process 1, and the command that was given for a subnet.
+        self._known: dict[tuple[str, str], tuple[int, dict[str, tuple[str, ...]]]] = {}
+
+    async def lay(self, spec: MachineSpec, pidfile: Path) -> None:
+        """Have a machine know its ways, as far as its charms left the interfaces alone. One that goes needs none."""
         try:
-            await run(['nsenter', f'--target={pid}', '--net', *command])
-        except Failed as failed:
-            logger.warning('machine %s: %s', spec.id, failed)
+            pid = int(pidfile.read_text())
+        except (OSError, ValueError):
+            return
+        names = spec.model, spec.id
+        if names not in self._known or self._known[names][0] != pid:
+            self._known[names] = pid, {}
+        _, known = self._known[names]
+        for command in wanted(spec):
+            cidr = command[4]
+            if known.get(cidr) == command:
+                continue
+            try:
+                await run(['nsenter', f'--target={pid}', '--net', *command])
+            except Failed as failed:  # Tried again when there is occasion.
+                logger.warning('machine %s: %s', spec.id, failed)
+            else:
+                known[cidr] = command
+
+    def forget(self, model: str, machine: str) -> None:
+        """A machine is no more."""
+        self._known.pop((model, machine), None)
