@@ -503,14 +503,28 @@ def test_credentials_whose_keys_are_lost_can_be_removed(machine: Machine):
     assert machine.run()['status'] == []
 
 
+def _asked_by(machine: Machine, hook: str) -> list[str]:
+    """The requests that a hook makes of keystone which finds all as it is to be."""
+    before = machine.shell('grep', '-c', '', ACCESS_LOG)
+    assert machine.run(hook)['done'] == []
+    made = machine.shell('tail', '-n', f'+{int(before) + 1}', ACCESS_LOG).splitlines()
+    return [line for line in made if '/v3/' in line]
+
+
 def test_an_unchanged_look_at_the_catalogue_is_cheap(machine: Machine):
     machine.run()
-    before = machine.shell('grep', '-c', '', ACCESS_LOG)
-    assert machine.run()['done'] == []
-    made = machine.shell('tail', '-n', f'+{int(before) + 1}', ACCESS_LOG).splitlines()
+    made = _asked_by(machine, 'identity-service-relation-changed')
     # A login costs hundreds of milliseconds of computing: the token is kept instead.
     assert not [line for line in made if 'POST' in line]
-    assert 0 < len([line for line in made if '/v3/' in line]) <= 15
+    assert 0 < len(made) <= 15
+
+
+def test_when_the_operator_acts_each_service_is_logged_in_once(machine: Machine):
+    """To see whether keystone still has its password."""
+    machine.run()
+    logins = [line for line in _asked_by(machine, 'config-changed') if 'POST' in line]
+    assert 0 < len(logins) <= len(machine.asked)
+    assert all('/auth/tokens' in line for line in logins)
 
 
 def test_health_follows_the_drain_file(machine: Machine):
