@@ -63,16 +63,18 @@ class ProbeDisks:
 
 def local(paths: Iterable[str], mounts: str) -> tuple[str, ...]:
     """Where the file systems are mounted that hold *paths*, and those below them, but for the root of all."""
-    # The last one at a place is the one that is seen.
-    types = {
-        fields[1]: fields[2] for line in mounts.splitlines() if len(fields := line.split()) > 3
-    }
+    types = {path: fields[2] for path, fields in _mounted(mounts).items()}
     found: dict[str, None] = {}
     for path in paths:
         holders = [m for m in types if m in ('/', path) or path.startswith(f'{m}/')]
         below = [m for m in types if path != '/' and m.startswith(f'{path}/')]
         found |= dict.fromkeys((*sorted(holders, key=len)[-1:], *sorted(below)))
     return tuple(m for m in found if types[m].startswith(_LOCAL))
+
+
+def _mounted(mounts: str) -> dict[str, list[str]]:
+    """The fields of the kernel's list of mounts, by place; of several at one place those of the last."""
+    return {fields[1]: fields for line in mounts.splitlines() if len(fields := line.split()) > 3}
 
 
 def followed(desired: state.Desired, inputs: state.Inputs, *paths: str) -> state.Desired:
@@ -89,9 +91,7 @@ def followed(desired: state.Desired, inputs: state.Inputs, *paths: str) -> state
 
 def disks(df: str, mounts: str) -> tuple[Disk, ...]:
     """Each file system once, as ``df`` with the columns of :class:`Look` and the kernel's list of mounts tell it."""
-    options = {
-        fields[1]: fields[3] for line in mounts.splitlines() if len(fields := line.split()) > 3
-    }
+    options = {path: fields[3] for path, fields in _mounted(mounts).items()}
     found: dict[str, Disk] = {}
     for line in df.splitlines():
         fields = line.split(maxsplit=4)

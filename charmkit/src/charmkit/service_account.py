@@ -37,10 +37,8 @@ class LogIn:
         before = (machine.read(self.kept) or '').split()
         if len(before) == 2 and before[0] == mark:
             known = self._ask(machine, 'GET', before[1]).status
-            if known not in (
-                _UNAUTHORIZED,
-                _NOT_FOUND,
-            ):  # Good; or no answer, and a login costs keystone more.
+            # Otherwise it is good; or there is no answer, and a login costs keystone more.
+            if known not in (_UNAUTHORIZED, _NOT_FOUND):
                 return False
         response = self._ask(machine, 'POST', body=json.dumps(openstack.credentials(self.account)))
         token = response.headers.get('x-subject-token', '')
