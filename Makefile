@@ -9,6 +9,8 @@ PYTEST := $(BIN)/pytest -q
 PARTS := charmkit charms jujulet lifecycle matrix
 UNIT := $(wildcard $(addsuffix /tests/unit,$(PARTS) charms/*) tests/unit)
 FUNCTIONAL := $(wildcard $(addsuffix /tests/functional,$(PARTS) charms/*))
+INTEGRATION := jujulet/tests/integration matrix/tests/integration
+TWO := -n 2 --dist loadscope
 
 help:  ## list what there is to do
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-19s %s\n", $$1, $$2}'
@@ -25,16 +27,13 @@ up: root ready  ## deploy bundles/dmz.yaml (or BUNDLE=…) on this machine (BASE
 down: root ready  ## remove everything that `make up` made
 	@$(BIN)/python tools/down.py
 
-# Jujulet's and matrix's own integration tests run beside the functional ones; what they say comes when those are done.
+# Two at a time, but for whole bundles; tests/groups.py says which stay together.
 test: root ready check images  ## everything that must pass: what CI runs
-	@mkdir -p build; $(MAKE) integration-parts >build/integration-parts.log 2>&1 & parts=$$!; \
-	  $(MAKE) functional; one=$$?; \
-	  wait $$parts; two=$$?; cat build/integration-parts.log; \
-	  exit $$((one || two))
+	$(PYTEST) $(TWO) -m '(functional or integration) and not slow' $(FUNCTIONAL) $(INTEGRATION)
 	@$(MAKE) integration-bundles
 
 test-all: test  ## the same, and what takes longer
-	$(PYTEST) -m slow $(UNIT) $(FUNCTIONAL) tests/integration jujulet/tests/integration matrix/tests/integration
+	$(PYTEST) -m slow $(UNIT) $(FUNCTIONAL) tests/integration $(INTEGRATION)
 	@$(BIN)/python -m tools.fresh
 
 test-fresh: root ready  ## the commands on machines that have nothing yet; BASE=debian@12, COMMANDS='up test cni'
@@ -59,12 +58,12 @@ unit: ready  ## unit tests: no root, no containers
 	$(PYTEST) -n auto --dist worksteal -m 'not slow' $(UNIT)
 
 functional: root ready images  ## one real program at a time, in containers
-	$(PYTEST) -m 'functional and not slow' $(FUNCTIONAL)
+	$(PYTEST) $(TWO) -m 'functional and not slow' $(FUNCTIONAL)
 
 integration: integration-parts integration-bundles  ## whole charms and bundles on jujulet
 
 integration-parts: root ready images  ## jujulet and matrix, with machines that are processes or small
-	$(PYTEST) -m 'integration and not slow' jujulet/tests/integration matrix/tests/integration
+	$(PYTEST) -m 'integration and not slow' $(INTEGRATION)
 
 integration-bundles: root ready images  ## whole bundles: nothing else is to run beside them
 	$(PYTEST) -m 'integration and not slow' tests/integration

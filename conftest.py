@@ -13,7 +13,7 @@ import pytest
 import jujulet as jujulet
 import lifecycle as lifecycle
 import matrix as matrix
-from tests import limits
+from tests import groups, limits
 from tests.examples import examples
 
 # How long an example takes says more of the machine than of the code. CI tries the same examples each time: then what
@@ -43,8 +43,10 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have limits."""
+    """Have limits; and groups, where tests run side by side."""
     config.pluginmanager.register(Limits())
+    if config.pluginmanager.hasplugin('xdist'):
+        config.pluginmanager.register(groups.Groups())
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -60,6 +60,11 @@ _DRAWINGS: Mapping[str, tuple[str, str]] = {
         '<circle cx="50" cy="30" r="6"/><circle cx="30" cy="66" r="6"/><circle cx="70" cy="66" r="6"/>'
         '<path d="M47 36L33 60M53 36l14 24M36 66h28"/>',
     ),
+    'neutron-api-plugin-calico': (
+        'network',
+        '<circle cx="30" cy="50" r="6"/><circle cx="70" cy="32" r="6"/><circle cx="70" cy="68" r="6"/>'
+        '<path d="M36 50h10l18-16M46 50l18 16"/>',
+    ),
     'neutron-api-plugin-ovn': (
         'network',
         '<circle cx="34" cy="50" r="10"/><path d="M44 50h14M58 40v20h16M58 46h16M58 54h16"/>',

@@ -18,7 +18,7 @@ from tools import proofs
 
 from .conftest import BUNDLES, Model, gone, lie_in_wait, settle
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 UNIT = 'placement/0'
 NAMES = ('Zoë 🦄', 'Zoë 🐎')
@@ -58,9 +58,7 @@ KILLER = (
 OLDEST = "pgrep -f '^placement-api' | xargs -n 1 ps -o etimes= -p | sort -n | tail -1"
 
 
-@pytest.fixture(
-    scope='module', params=['debian@12', pytest.param('debian@13', marks=pytest.mark.slow)]
-)
+@pytest.fixture(scope='module', params=['debian@12', 'debian@13'])
 def juju(request: pytest.FixtureRequest, model: Model) -> Generator[jubilant.Juju]:
     """The bundle, active."""
     with model(request.param) as juju:

@@ -23,16 +23,14 @@ import pytest
 
 from .conftest import CHARMS, Model, settle, subnet
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 LB = CHARMS / 'openstack-loadbalancer'
 SPACES = ('dmz', 'inner', 'admin', 'api')
 BIND = {'': 'api', 'public': 'dmz', 'internal': 'inner', 'admin': 'admin'}
 
 
-@pytest.fixture(
-    scope='module', params=['debian@12', pytest.param('debian@13', marks=pytest.mark.slow)]
-)
+@pytest.fixture(scope='module', params=['debian@12', 'debian@13'])
 def juju(request: pytest.FixtureRequest, model: Model) -> Generator[jubilant.Juju]:
     with model(request.param, SPACES) as juju:
         juju.deploy(

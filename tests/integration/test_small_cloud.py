@@ -43,6 +43,7 @@ def test_what_make_up_proves_holds(juju: jubilant.Juju):
     assert 'no allocation in placement' in proven['all deleted, and nothing left']
 
 
+@pytest.mark.slow
 def test_no_secret_lies_where_others_can_read_it(juju: jubilant.Juju):
     known, found = secret_search.search(juju)
     assert (

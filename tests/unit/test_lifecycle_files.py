@@ -8,11 +8,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from charmkit import declaration, generate
+from charmkit import declaration, generate, migration, rehearsal
 
 from jujulet.charmdir import layout, source
 from jujulet.core import bases
+from lifecycle import waiting
 from tests import quick_yaml
+
+from . import charm_at_work as work
 
 ROOT = pathlib.Path(__file__).parents[2] / 'charms'
 FOLDERS = sorted(path.parent for path in ROOT.glob('*/charmcraft.yaml'))
@@ -21,7 +24,9 @@ SHAPE: Mapping[str, type] = {
     'version': int, 'provides': list, 'after': list, 'way': str, 'ways': list, 'releases': dict, 'actions': dict,
     'behind': list, 'may-not-mix': list,
 }  # fmt: skip
-PURPOSES = {'expand', 'contract', 'online', 'drain', 'admit', 'upgrade', 'backup', 'switch'}
+PURPOSES = {
+    *('rehearse', 'expand', 'contract', 'online', 'drain', 'admit', 'upgrade', 'backup', 'switch')
+}
 BEFORE = (
     *(('mysql', 'keystone'), ('rabbitmq-server', 'keystone'), ('keystone', 'glance'), ('glance', 'placement')),
     *(('placement', 'cinder'), ('cinder', 'neutron-api'), ('neutron-api', 'nova-cloud-controller')),
@@ -90,6 +95,18 @@ def test_a_charm_says_what_a_tool_can_read(folder: pathlib.Path):
 def test_it_is_shipped_with_the_charm(folder: pathlib.Path):
     found = layout.entries(source.find(folder), bases.parse('debian@12'))
     assert declaration.FILE in found
+
+
+@pytest.mark.parametrize('folder', work.api_charms(ROOT), ids=lambda folder: folder.name)
+def test_a_rehearsal_ends_before_it_is_given_up(folder: work.Folder):
+    """Otherwise a second one would be asked for while the first goes on."""
+    with work.loaded(folder) as charm:
+        commands = charm.spec.migrations
+    every = (commands.expand or commands.sync, commands.online, commands.contract)
+    steps = [step for kind in every if not callable(kind) for step in kind]
+    longest = rehearsal.COPY_S + sum(c.timeout_s for c in migration.run(steps, 'root', ''))
+    assert steps
+    assert longest < waiting.LIMITS_S['rehearse']
 
 
 def test_what_is_generated_is_up_to_date():

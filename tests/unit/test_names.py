@@ -33,6 +33,8 @@ OUTSIDE = {
     '--exclude-list': 'a flag of stestr',
     'mysql.user': 'a table of MariaDB',
     'neutron-ovn-db-sync-util': "a program of neutron's",
+    'projectcalico/calico': "Calico's repository",
+    'etcd-server': 'a package of Debian 12',
     'rabbitmq': 'an interface of Charmed OpenStack',
     'cpu.rt_runtime_us': 'of the kernel (control groups, version 1)',
 }

@@ -22,6 +22,7 @@ from .apache_site import HEALTH_GROUP as HEALTH_GROUP
 from .apache_site import LOGS as LOGS
 from .apache_site import NAME_SHOWN as NAME_SHOWN
 from .apache_site import NOTE, site_file
+from .apache_site import POLICY as POLICY
 from .apache_site import TLS_OFFSET as TLS_OFFSET
 from .apache_site import Size as Size
 from .apache_site import VirtualHost as VirtualHost
@@ -115,6 +116,7 @@ def desired(
             # Before the sites that name it.
             *((dataclasses.replace(certificate, notify=notify),) if certificate else ()),
             host.File(path=HEALTH, content=_source('health_wsgi.py'), notify=notify),
+            host.File(path=POLICY, content=_source('policy_wsgi.py'), notify=notify),
             host.File(path=TRIAL, content=_source('trial_wsgi.py')),
             host.File(
                 path='/etc/apache2/ports.conf',

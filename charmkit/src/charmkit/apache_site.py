@@ -15,6 +15,8 @@ DRAIN_FILE = '/run/openstack-drain'
 """While it exists every ``/healthcheck`` on the machine answers 503 to others; requests are still
 served, and who asks on loopback hears whether the API lives."""
 HEALTH_GROUP = 'openstack-health'
+POLICY = '/usr/local/lib/charmkit/policy_wsgi.py'
+"""What each process of an application runs before it loads it (:mod:`charmkit.policy_wsgi`), where it has threads."""
 HEALTH = '/usr/local/lib/charmkit/health.wsgi'
 """What answers ``/healthcheck`` of all sites."""
 TLS_OFFSET = 10_000
@@ -119,13 +121,15 @@ def _tls(certificate: str) -> str:
 def _process(site: VirtualHost) -> str:
     name, size = site.name, site.size
     client_s, server_s = (limits.behind(s) for s in (site.silence.client_s, site.silence.server_s))
+    # One that is patched by eventlet has one thread, and must load nothing before it patches.
+    policy = f'    WSGIImportScript {POLICY} process-group={name} application-group=%{{GLOBAL}}\n'
     return f"""    WSGIDaemonProcess {name} {_account(site)} \\
         processes={size.processes} threads={size.threads} display-name={shown(name)} \\
         listen-backlog=512 queue-timeout={limits.behind(limits.QUEUE_S)} \\
         socket-timeout={max(client_s, server_s)} response-socket-timeout={client_s} \\
         request-timeout={_stuck_s(site.silence)} \\
         graceful-timeout={site.grace_s} shutdown-timeout={site.grace_s}
-"""
+{policy if size.threads > 1 else ''}"""
 
 
 def _vhost(site: VirtualHost, port: int, first: str) -> str:

@@ -14,6 +14,7 @@ from . import (
     mixed_releases,
     options,
     policy,
+    rehearsal,
     releases,
     service,
     service_account,
@@ -26,7 +27,8 @@ class ApiCharm(charm.Charm):
     """Charm for an OpenStack API service: a subclass only sets :attr:`spec`.
 
     The actions that it knows: ``pause``, ``resume``, ``openstack-upgrade``, ``db-expand``, and
-    ``db-online`` and ``db-contract`` where the service has such a migration (:mod:`charmkit.generate`).
+    ``db-online``, ``db-contract`` and ``rehearse-migrations`` where the service has such migrations
+    (:mod:`charmkit.generate`).
     """
 
     spec: ClassVar[service.ServiceSpec]
@@ -103,6 +105,9 @@ def _home(spec: service.ServiceSpec) -> tuple[str, ...]:
 
 def run(spec: service.ServiceSpec, why: Why, inputs: state.Inputs) -> state.Desired:
     """One run of an API charm or of an agent's; pure."""
+    rehearsed = rehearsal.rehearsed(spec, why, inputs)
+    if rehearsed is not None:
+        return rehearsed
     refused = _refused(spec, why, inputs)
     if refused:
         return state.Desired(failure=refused)
@@ -120,6 +125,10 @@ def _refused(spec: service.ServiceSpec, why: Why, inputs: state.Inputs) -> str:
     upgrade = action(why, 'openstack-upgrade')
     if upgrade and not upgrade.params.get('force') and front.serves_clients(inputs):
         return 'a load balancer sends clients to this unit: run the pause action first'
+    if inputs.unrun and migration.asked(spec.migrations, why):
+        return migration.failure(inputs.unrun, spec.user, 'run the action again').message
+    if inputs.unrun and upgrade:
+        return migration.failure(inputs.unrun, spec.user).message
     if not migration.asked(spec.migrations, why):
         return ''
     try:

@@ -96,9 +96,9 @@ class LocalMachine:
             case 'make' | 'write' | 'link' | 'remove' | 'check':
                 return self._change_path(step, desired)
             case 'run':
-                command = next(c for c in desired.commands if c.name == step.target)
-                run.command(command)
-                self._remember('commands', {command.name: command.key})
+                return self._run_command(
+                    next(c for c in desired.commands if c.name == step.target)
+                )
             case 'stop':
                 service = next(s for s in desired.services if s.name == step.target)
                 if pathlib.Path(service.configured_by).exists():
@@ -167,6 +167,12 @@ class LocalMachine:
         if upgrade and desired.upgrade:
             self._remember('commands', {desired.upgrade.name: desired.upgrade.key})
 
+    def _run_command(self, command: host.Command) -> str:
+        if reason := run.command(command):
+            return reason
+        self._remember('commands', {command.name: command.key})
+        return ''
+
     def _versions(self, names: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
         """Versions of packages, asked for again when dpkg has written since: most hooks need no more."""
         asked = f'{packages.stamp()} {" ".join(sorted(names))}'
@@ -229,7 +235,7 @@ class LocalMachine:
     def _try(self, step: host.Step, desired: host.Host) -> str:
         """'' when a process group would come up; else why not, and whatever starts it finds its last good files."""
         service = next(s for s in desired.services if s.name == step.target)
-        reason = _tried(service.trial) if service.trial else ''
+        reason = run.tried(service.trial) if service.trial else ''
         if not reason:
             return ''
         if self._good.put_back(step.target, desired):
@@ -307,19 +313,6 @@ def _shown(properties: str, *units: str) -> list[dict[str, str]]:
         dict(line.split('=', 1) for line in block.splitlines())
         for block in shown.strip().split('\n\n')
     ]
-
-
-def _tried(trial: host.Command) -> str:
-    """'' when the trial succeeds, else what it said last."""
-    done = run.finished(
-        trial.argv, user=trial.user, environment=trial.environment, timeout_s=trial.timeout_s
-    )
-    if not done.status:
-        return ''
-    said = done.output.strip().rpartition('\n')[2]
-    if done.status < 0:
-        said = f'nothing within {trial.timeout_s:.0f} s'
-    return f'{trial.name}: {said}'
 
 
 def _prepare_systemd(step: host.Step) -> None:

@@ -30,6 +30,8 @@ class Outcome:
     """Services that would not come up, and why."""
     refused: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Files whose check did not accept them, by path, and what it said."""
+    unrun: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """Commands that may fail and did, and what they said; what was to come after them was not done."""
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Versions of the desired packages, after the steps."""
 
@@ -49,7 +51,7 @@ class Driven:
 def drive(machine: Machine, run: RunFunction, why: Why, inputs: state.Inputs) -> Driven:
     """Bring *machine* to what ``run(why, inputs)`` wants, and its tasks to their ends.
 
-    What comes to light meanwhile (versions of packages, files that were refused, services that
+    What comes to light meanwhile (versions of packages, files that were refused, commands that failed, services that
     do not come up, results of tasks) is given to *run* in a next round, with the same *why* and clock.
 
     Raises:
@@ -100,6 +102,7 @@ def reconcile(machine: Machine, desired: host.Host) -> Outcome:
     done: list[host.Step] = []
     refused: dict[str, str] = {}
     failed: dict[str, str] = {}
+    unrun: dict[str, str] = {}
     effective = desired
     for step in host.plan(desired, observed):
         if _waits(step, desired, refused.keys(), observed.paths.keys(), done):
@@ -112,11 +115,17 @@ def reconcile(machine: Machine, desired: host.Host) -> Outcome:
             refused[step.target] = reason
             kept = tuple(f for f in effective.files if f.path != step.target)
             effective = dataclasses.replace(effective, files=kept)
+        elif reason and step.verb == 'run':
+            done.pop()
+            unrun[step.target] = reason
+            break  # Services are started on what a command has made ready.
         elif reason:
             failed[step.target] = reason
     if any(step.verb in ('install', 'upgrade') for step in done):
         observed = machine.observe(desired)
-    return Outcome(steps=tuple(done), failed=failed, refused=refused, versions=observed.packages)
+    return Outcome(
+        steps=tuple(done), failed=failed, refused=refused, unrun=unrun, versions=observed.packages
+    )
 
 
 def _waits(
@@ -146,6 +155,7 @@ def _known(inputs: state.Inputs, outcome: Outcome) -> state.Inputs:
         inputs,
         versions=dict(outcome.versions),
         refused={**inputs.refused, **outcome.refused},
+        unrun={**inputs.unrun, **outcome.unrun},
         failed=dict(outcome.failed),
         started={**inputs.started, **up},
     )

@@ -2,7 +2,7 @@
 
 The catalogue's URL of an endpoint type is, in this order (charm-helpers' order, with one step
 more): the host of ``os-TYPE-hostname``, the load balancer's frontend, the VIP, the unit's own
-address.
+address. Where there is a load balancer, nothing is registered before it has said where its frontend is.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 from collections.abc import Mapping
+from typing import Any
 
 from . import (
     departure,
@@ -23,11 +24,16 @@ from . import (
     vip,
 )
 from . import spec as spec_
-from .client_urls import hosts_of, unregistered, urls_of
+from .client_urls import BALANCED as BALANCED
+from .client_urls import OWN as OWN
+from .client_urls import awaited, hosts_of, remembered, unregistered, urls_of
+from .client_urls import balanced as balanced
+from .client_urls import given as given
 from .client_urls import listen as listen
 from .client_urls import load_balancers as load_balancers
 from .proxy import vip_admission
 from .relations import (
+    ENDPOINT_TYPES,
     Databag,
     EndpointType,
     Relation,
@@ -61,10 +67,7 @@ class ServiceIntent:
 
 
 PAUSED = state.PAUSED
-BALANCED = 'balanced'
-"""Of the URLs that load balancers have given, by service and endpoint type."""
-SERVED = 'served'
-"""Whether it has had all that it needs, and has not been put out of service for want of it since."""
+SERVED = state.SERVED
 HEALTH = 'health'
 """Of the task that asks the unit's own API."""
 
@@ -124,9 +127,12 @@ class ServingState:
     lifecycle: loadbalancer.Lifecycle
     """What this unit wants of its load balancers."""
     settled: bool
-    """It is known what to tell of its endpoints: no option that says so is bad for want of a good one."""
+    """It is known what to tell of its endpoints: no option that says so is bad for want of a good one, and its
+    relations do not go."""
     vips: str
     """The VIPs in force."""
+    urls_memory: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
+    """What later runs are to know of the URLs that clients have (:mod:`charmkit.client_urls`)."""
     tls: unit_tls.UnitTls = dataclasses.field(default_factory=unit_tls.UnitTls)
     """How Apache is to be reached by load balancers."""
     certificate: unit_certificate.UnitCertificate = _NO_CERTIFICATE
@@ -178,6 +184,7 @@ def serving_state(
     urls = {o.service: urls_of(o, inputs, given[o.service]) for o in endpoints.every(spec, inputs)}
     runs = mixed_releases.here(spec, inputs)
     gone = unregistered(given, inputs, balancers)
+    wait = awaited(endpoints.every(spec, inputs), given, inputs, balancers)
     certificate = unit_certificate.read(inputs, addresses)
     tls = unit_tls.decide(certificate, balancers, inputs, gone)
     tls_before = unit_tls.before(tls, inputs)
@@ -203,6 +210,7 @@ def serving_state(
                 if o.api and o.api.tls_port and tls_before.published
             },
             unregistered=gone,
+            awaited=wait,
         ),
         addresses=addresses,
         out_of_service=out,
@@ -211,10 +219,13 @@ def serving_state(
         else intent.gone or not inputs.options.get('vip'),
         status=_status(intent, balancers, lifecycle, drain, out)
         or vip.misplaced(homeless)
+        or _unanswered(wait, balancers)
         or mine.status,
         vrrp=mine,
-        settled=not inputs.unsettled,
+        # The relations of one that is being removed go one by one: it has no load balancer any more, and others do.
+        settled=not (inputs.unsettled or inputs.dying),
         vips=str(inputs.options.get('vip') or ''),
+        urls_memory=remembered(given, wait, gone, inputs),
         lifecycle=lifecycle,
         trusted=trusted(inputs),
         coming_back=_state(drains.last_lifecycle(balancers)) in ('drain', 'maintenance'),
@@ -326,28 +337,6 @@ def _lifecycle(
     return lifecycle
 
 
-def given(inputs: state.Inputs, service: str) -> dict[str, str]:
-    """The URLs of *service* that load balancers gave this unit last, by endpoint type."""
-    kept: Mapping[str, Mapping[str, str]] = inputs.memory.get(BALANCED) or {}
-    return dict(kept.get(service, {}))
-
-
-def balanced(spec: spec_.ServiceSpec, inputs: state.Inputs) -> dict[str, dict[str, str]]:
-    """URLs that load balancers give, by service and endpoint type.
-
-    One that says nothing for a while has not taken back what it said before: only a relation that ends does.
-    """
-    balancers = load_balancers(inputs)
-    related = {loadbalancer.ENDPOINTS[r.name] for r in balancers}
-    kept: Mapping[str, Mapping[EndpointType, str]] = inputs.memory.get(BALANCED) or {}
-    said = loadbalancer.urls(balancers)
-    found: dict[str, dict[str, str]] = {}
-    for service in (o.service for o in endpoints.every(spec, inputs)):
-        before = {t: u for t, u in kept.get(service, {}).items() if t in related}
-        found[service] = {**before, **said.get(service, {})}
-    return found
-
-
 _RENEWAL = loadbalancer.Lifecycle(state='drain', token='', reason=renewal.REASON)
 _REMOVED = state.Status('maintenance', 'is being removed')
 _PAUSED = state.Status('maintenance', 'paused: run the resume action to serve again')
@@ -374,3 +363,15 @@ def _status(
     if complaints := loadbalancer.complaints(balancers):
         return state.Status('blocked', '; '.join(complaints))
     return None
+
+
+def _unanswered(
+    wait: Mapping[str, frozenset[EndpointType]], balancers: list[Relation]
+) -> state.Status | None:
+    types = frozenset[EndpointType]().union(*wait.values())
+    who = sorted({r.app for r in balancers if loadbalancer.ENDPOINTS[r.name] in types})
+    if not types:
+        return None
+    where = ', '.join(t for t in ENDPOINT_TYPES if t in types)
+    said = f'waiting for {", ".join(who)} to say where clients reach it ({where})'
+    return state.Status('waiting', said)

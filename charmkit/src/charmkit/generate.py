@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
 
-from . import declaration, options, releases
+from . import declaration, options, rehearsal, releases
 from .api import AgentCharm, ApiCharm
 from .charm import Charm
 from .loading import load as load
@@ -154,6 +154,13 @@ CONTRACT = """\
       release is left, and while data is to be moved.
     additionalProperties: false
 """
+REHEARSAL = """\
+  rehearse-migrations:
+    description: |
+      Run each migration of this unit's release on a copy of its databases, and say how long it took. The copy is on
+      this unit, in a server of its own, and is removed afterwards; the databases themselves are only read.
+    additionalProperties: false
+"""
 
 
 def metadata(
@@ -177,6 +184,7 @@ def metadata(
         actions = ACTIONS
         actions += ONLINE if any(s.migrations.online for s in every) else ''
         actions += CONTRACT if any(s.migrations.contract for s in every) else ''
+        actions += REHEARSAL if any(s.migrations.sync for s in every) else ''
         text = _put(text, 'actions:', _blocks(actions, '  '))
     if issubclass(charm, AgentCharm):
         text = _put(text, '', _blocks(AGENT_TOP.format(name=name), ''))
@@ -186,6 +194,14 @@ def metadata(
         config = 'config:\n  options:\n' + ''.join(map(option, declared))
         text = _put(text, '', {'config:': config})
     return text
+
+
+_MIGRATIONS = {
+    'rehearse': rehearsal.ACTION,
+    'expand': 'db-expand',
+    'online': 'db-online',
+    'contract': 'db-contract',
+}
 
 
 def declaration_of(
@@ -198,6 +214,7 @@ def declaration_of(
     types = (*(app.type for app in spec.apps if app.type), *(s.type for s in spec.served))
     identity = any(need.relation == keystone.RELATION for need in spec.needs)
     migrates = {
+        'rehearse': api and any(s.migrations.sync for s in every),
         'expand': api and any(s.migrations.sync for s in every),
         'online': api and any(s.migrations.online for s in every),
         'contract': api and any(s.migrations.contract for s in every),
@@ -211,7 +228,7 @@ def declaration_of(
         ways=own,
         releases={base: release.name for base, release in releases.OF_BASE.items()},
         actions={
-            **{what: f'db-{what}' for what, has in migrates.items() if has},
+            **{what: name for what, name in _MIGRATIONS.items() if migrates[what]},
             **{'drain': 'pause', 'admit': 'resume', 'upgrade': 'openstack-upgrade'},
         },
         behind=tuple(loadbalancer.ENDPOINTS) if api else (),

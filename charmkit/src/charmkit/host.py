@@ -91,6 +91,8 @@ class Command:
     """Exit statuses that mean that it is done."""
     repeat_on: tuple[int, ...] = ()
     """Exit statuses that mean that there is more of it to do: it is run again, within *timeout_s*."""
+    may_fail: bool = False
+    """It needs what others allow: that it does not succeed is told to the next round, and is no error of the hook."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

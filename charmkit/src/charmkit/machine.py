@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
@@ -43,6 +44,14 @@ class Finished:
     """Its exit status; -1 when it was stopped for taking too long, 128 and the number of the signal that ended it."""
     output: str = dataclasses.field(default='', repr=False)
     """What it said, errors among it."""
+
+
+def without_secrets(said: str) -> str:
+    """What a program *said*, without what stands before the host in a URL (``mysql://keystone:password@…``). Pure."""
+    return _SECRET.sub('://…@', said)
+
+
+_SECRET = re.compile(r'://[^@/\s]{1,500}@')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -6,17 +6,19 @@ relation's application data, and by a unit that was told to migrate (a new relea
 while the leader is still on the old one) in its own; the leader keeps what the newest of them has.
 A unit serves on the schema of its own release or of a later one, down to the oldest that it was
 expanded from: an expanded schema serves both, a contracted one the newer alone. Where a newer
-release has migrated, an older one never does again.
+release has migrated, an older one never does again. A migration that the database refuses is no error of a hook: the
+unit says why, goes on with the schema that there is if it can, and the next hook tries again.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from . import host, spec_fields, state
+from . import host, machine, spec_fields, state
 from .relations import Databag, wire
 from .why import Action, Why, action
 
@@ -91,6 +93,8 @@ class Decision:
     """Whether the database is as this unit wants it once *commands* have run, and not as an older package had it."""
     message: str = ''
     """What this unit waits for."""
+    kind: state.Kind = 'waiting'
+    """Of the status that says so."""
     app_data: Databag = dataclasses.field(default_factory=dict[str, str])
     unit_data: Databag = dataclasses.field(default_factory=dict[str, str])
 
@@ -144,8 +148,18 @@ def decide(
         )
     steps = commands.expand if newest and commands.expand else commands.sync
     key = f'{wanted.release} {wanted.version} {wanted.databases}'
+    wants = run(resolve(steps, ready), user, key)
+    if any(c.name in inputs.unrun for c in wants):
+        why = failure(inputs.unrun, user)
+        return Decision(
+            usable=newest is not None and newest.serves(wanted),
+            message=why.message,
+            kind=why.kind,
+            app_data=_write(newest or app),
+            unit_data=_write(mine),
+        )
     return Decision(
-        commands=run(resolve(steps, ready), user, key),
+        commands=wants,
         usable=True,
         done=True,
         app_data=_write(migrated(newest, wanted, 'expand' if newest else 'sync')),
@@ -216,6 +230,22 @@ def asked(commands: Commands, why: Why) -> tuple[Kind, Steps | MakeSteps] | None
     return ('contract', commands.contract) if action(why, 'db-contract') else None
 
 
+def every_step(
+    commands: Commands, ready: object, user: str
+) -> tuple[tuple[Kind, host.Command], ...]:
+    """All that takes an older release's databases to this one's, in order, each with what it is for."""
+    kinds: tuple[tuple[Kind, Steps | MakeSteps], ...] = (
+        ('expand', commands.expand or commands.sync),
+        ('online', commands.online),
+        ('contract', commands.contract),
+    )
+    return tuple(
+        (kind, command)
+        for kind, steps in kinds
+        for command in run(resolve(steps, ready), user, kind)
+    )
+
+
 def order(commands: Commands, why: Why, ready: object) -> Order | None:
     """What an operator's action has this unit migrate, which is *ready*."""
     found = asked(commands, why)
@@ -245,9 +275,47 @@ def run(steps: Iterable[str | Migration], user: str, key: str) -> tuple[host.Com
             accepted=s.accepted,
             repeat_on=s.repeat_on,
             timeout_s=s.timeout_s,
+            may_fail=True,
         )
         for s in every
     )
+
+
+_MARIADB = re.compile(r"""\((\d{1,5}), ("[^"\n]{1,500}"|'(?:[^'\\\n]|\\.){1,500}')\)""")
+"""An error as pymysql spells it: its number, and the server's words."""
+_PASSES = frozenset({'1040', '1047', '1205', '1213', '2002', '2003', '2006', '2013', '3024'})
+"""Errors that pass by themselves: too many connections, a cluster that is not ready, locks, a server that is not there.
+Source: MariaDB's list of error codes."""
+_SHOWN = 300
+_TRACEBACK = 'Traceback (most recent call last)'
+
+
+def failure(
+    unrun: Mapping[str, str], user: str, then: str = 'it is tried again by itself'
+) -> state.Status:
+    """Why a migration has not succeeded, in words for the operator; *user* is the service's, *then* what comes next."""
+    name, said = next(iter(unrun.items()))
+    # What was met and borne before is not why it ended.
+    found = _MARIADB.findall(said, max(said.rfind(_TRACEBACK), 0))
+    if found:
+        number, words = found[-1]
+        why = f'MariaDB says {words[1:-1]} ({number})'
+    else:
+        number, why = '', _last_line(said)
+    where = f'the end of its output is in juju debug-log, more in /var/log/{user}'
+    return state.Status(
+        'waiting' if number in _PASSES else 'blocked',
+        f'{name} has not migrated the database: {why}; {where}; {then}',
+    )
+
+
+def _last_line(said: str) -> str:
+    """What a program says last is why it stopped; what SQLAlchemy puts behind that is not."""
+    lines = [
+        s for line in said.splitlines() if (s := line.strip()) and not s.startswith(('(', '['))
+    ]
+    text = machine.without_secrets(lines[-1]) if lines else 'it does not say why'
+    return text if len(text) <= _SHOWN else f'{text[:_SHOWN]}…'
 
 
 def read(text: str) -> Schema | None:

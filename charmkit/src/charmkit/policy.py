@@ -3,7 +3,8 @@
 oslo.policy takes such a name without a word, and a misspelt rule that was to forbid something forbids nothing. Which
 there are is known on the unit alone, once the packages are there (:mod:`charmkit.policy_registry`). So rules are judged
 before they are in force; until then, and when they will not do, the last good ones are. What was in force before it
-could be judged stays, and is named.
+could be judged stays, and is named. A new unit has no last good ones: it takes those that its application has in force,
+as the leader says, or else the release's own.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ OPTION = 'policy-overrides'
 NAME = 'policy rules'
 IN_FORCE, JUDGED = 'policy-in-force', 'policy-judged'
 """Names in the unit's memory: the option's last good value, and what was found of the last one that was given."""
+AGREED = 'policy-in-force'
+"""The key in the application's data on the peer relation: what the leader has in force."""
 _TIMEOUT_S = 60.0
 _MOST = 3
 _REFERENCE = re.compile(r'(?:^|[\s(])rule:([^\s()]{1,128})')
@@ -103,7 +106,8 @@ def judged(run: RunFunction, why: Why, inputs: state.Inputs) -> state.Desired:
     if not given:
         desired = run(why, inputs)
         reset = {IN_FORCE: ''} if inputs.memory.get(IN_FORCE) else {}
-        return dataclasses.replace(desired, memory={**desired.memory, **reset})
+        desired = dataclasses.replace(desired, memory={**desired.memory, **reset})
+        return _agreeing('', desired)
     key = host.digest(f'{given} {sorted(inputs.versions.items())}')
     found = _found(key, inputs)
     good = found is not None and not found.wrong
@@ -113,7 +117,9 @@ def judged(run: RunFunction, why: Why, inputs: state.Inputs) -> state.Desired:
         return desired
     status = desired.status
     if found and found.wrong:
-        stays = 'it is in force' if text == given else 'its last good value is in force'
+        stays = {given: 'it is in force', '': "the release's own rules are in force"}.get(
+            text, 'its last good value is in force'
+        )
         said = state.Status('blocked', f'option {OPTION}: {found.wrong}; {stays}')
         status = (said, *status)
     memory = {**desired.memory, IN_FORCE: text}
@@ -121,13 +127,28 @@ def judged(run: RunFunction, why: Why, inputs: state.Inputs) -> state.Desired:
         memory[JUDGED] = dataclasses.asdict(found)
     known = cast('Mapping[str, Any]', inputs.memory.get(JUDGED) or {}).get('key') == key
     tasks = desired.tasks if known else (*desired.tasks, Judge(given, key))
-    return dataclasses.replace(desired, status=status, memory=memory, tasks=tasks)
+    desired = dataclasses.replace(desired, status=status, memory=memory, tasks=tasks)
+    return _agreeing(text, desired)
+
+
+def _agreeing(text: str, desired: state.Desired) -> state.Desired:
+    """*desired*, and for the units to come what is in force: *text*."""
+    peers = desired.app_data.get('peers')
+    if peers is None:
+        return desired
+    said = {**{k: v for k, v in peers.items() if k != AGREED}, **({AGREED: text} if text else {})}
+    return dataclasses.replace(desired, app_data={**desired.app_data, 'peers': said})
 
 
 def _before(inputs: state.Inputs) -> str | None:
-    """The rules that are in force; None for a unit that has none yet, nor has had a value for them."""
+    """The rules that are in force, or are to be until others are judged; None where it is not known which those are.
+
+    That is so of a unit that has served, and has noted nothing of them: an older revision's.
+    """
     kept = cast('Mapping[str, Any]', inputs.memory.get(options.MEMORY) or {})
     found = inputs.memory.get(IN_FORCE, kept.get(OPTION))
+    if found is None and not inputs.memory.get(state.SERVED):
+        return inputs.peers.get(AGREED, '')
     return None if found is None else str(found)
 
 

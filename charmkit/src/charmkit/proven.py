@@ -76,7 +76,7 @@ def memory(
     waits = any(s.on_change == 'hold' for s in driven.desired.host.services)
     # What a paused unit still runs (libvirt, say) proves nothing for what it does not.
     paused = bool(driven.desired.memory.get(state.PAUSED))
-    if not (inputs.failed or inputs.refused or waits or paused):
+    if not (inputs.failed or inputs.refused or inputs.unrun or waits or paused):
         for option in declared:
             value = inputs.options.get(option.name, option.default)
             if known.get(option.name) != value and _is_used(option, driven, run, why):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import pwd
 import subprocess
@@ -13,7 +14,9 @@ from typing import Any
 
 from . import host, machine
 
+_log = logging.getLogger(__name__)
 _OUTPUT_SHOWN = 2000
+_OUTPUT_TOLD = 65_536
 _PIECE = 1 << 20
 
 
@@ -21,7 +24,10 @@ class CommandError(Exception):
     """A command did not succeed: what it was, its status, and the end of what it said."""
 
     def __init__(self, what: str, returncode: int, output: str):
-        super().__init__(f'{what} ended with {returncode}: {output[-_OUTPUT_SHOWN:].strip()}')
+        super().__init__(
+            f'{what} ended with {returncode}: {machine.without_secrets(output)[-_OUTPUT_SHOWN:].strip()}'
+        )
+        self.output = output
 
 
 def program(*argv: str, environment: Mapping[str, str] | None = None) -> str:
@@ -47,12 +53,38 @@ def program(*argv: str, environment: Mapping[str, str] | None = None) -> str:
     return done.stdout
 
 
-def command(c: host.Command) -> None:
+def command(c: host.Command) -> str:
     """Run *c* as its user, in an environment of its own, as often as it says that there is more to do.
+
+    Returns '' when it is done; what it said, where it did not succeed and may fail.
 
     Raises:
         CommandError: when it does not end as it should, or not in time.
     """
+    try:
+        _to_its_end(c)
+    except CommandError as e:
+        if not c.may_fail:
+            raise
+        _log.error('%s', e)
+        return e.output[-_OUTPUT_TOLD:] or str(e)
+    return ''
+
+
+def tried(trial: host.Command) -> str:
+    """'' when the trial succeeds, else what it said last."""
+    done = finished(
+        trial.argv, user=trial.user, environment=trial.environment, timeout_s=trial.timeout_s
+    )
+    if not done.status:
+        return ''
+    said = done.output.strip().rpartition('\n')[2]
+    if done.status < 0:
+        said = f'nothing within {trial.timeout_s:.0f} s'
+    return f'{trial.name}: {said}'
+
+
+def _to_its_end(c: host.Command) -> None:
     end = time.monotonic() + c.timeout_s
     while True:
         left = end - time.monotonic()

@@ -94,7 +94,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         version=archive.upstream(installed),
         memory={
             front.PAUSED: intent.paused,
-            front.BALANCED: front.balanced(spec, inputs),
+            **serving_state.urls_memory,
             vip.IN_FORCE: serving_state.vips,
             **({departure.GONE: True} if intent.gone else {}),
             **source.memory,
@@ -131,7 +131,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         spec.migrations,
         inputs,
         user=spec.user,
-        wanted=_schema(spec, release, ready),
+        wanted=_schema(spec, ready),
         ready=ready,
         order=migration.order(spec.migrations, why, ready),
     )
@@ -191,7 +191,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         secrets=values.secrets,
         ports=webserver.ports(spec, serving_state),
         status=(
-            *_status(refusal, decision.message, serving_state.status),
+            *_status(refusal, decision, serving_state.status),
             *outset.status,
             *webserver.unhealthy(inputs),
             *renews.status,
@@ -272,15 +272,19 @@ def release_of(spec: ServiceSpec, inputs: state.Inputs) -> releases.Release:
     return releases.of_package(inputs.facts.base, package, inputs.versions.get(package, ''))
 
 
-def schema(spec: ServiceSpec, inputs: state.Inputs) -> migration.Schema | None:
-    """The schema that this unit wants; None while it has no database."""
+def ready(spec: ServiceSpec, inputs: state.Inputs) -> Ready | None:
+    """What there is, once every need is met; None before. Raises ValueError for a base that is not known."""
     release = release_of(spec, inputs)
     spec = spec.on(release)
-    found = _found(spec, inputs)
-    values = shared_secrets.decide(spec.chosen, inputs)
-    if _unmet(found, inputs) or values.status:
-        return None
-    return _schema(spec, release, Ready(inputs, found, release, values.values))
+    found, values = _found(spec, inputs), shared_secrets.decide(spec.chosen, inputs)
+    unmet = _unmet(found, inputs) or values.status
+    return None if unmet else Ready(inputs, found, release, values.values)
+
+
+def schema(spec: ServiceSpec, inputs: state.Inputs) -> migration.Schema | None:
+    """The schema that this unit wants; None while it has no database."""
+    there = ready(spec, inputs)
+    return there and _schema(spec.on(there.release), there)
 
 
 def _refusals(spec: ServiceSpec, inputs: state.Inputs) -> list[state.Status]:
@@ -289,17 +293,14 @@ def _refusals(spec: ServiceSpec, inputs: state.Inputs) -> list[state.Status]:
     return [state.Status('blocked', f'{n.relation}: {text}') for n, text in said if text]
 
 
-def _schema(spec: ServiceSpec, release: releases.Release, ready: Ready) -> migration.Schema:
+def _schema(spec: ServiceSpec, ready: Ready) -> migration.Schema:
     """Another server is another schema; so is one for whose subordinates it is to be migrated again."""
     asked = config_files.merged(spec, ready.found).migrations
     more = f'+{host.digest(" ".join(asked))[:12]}' if asked else ''
     version = ready.inputs.versions.get(spec.packages[0], '')
     databases = sorted(repr(ready[n]) for n in spec.needs if n.relation == 'shared-db')
-    return migration.Schema(
-        release=release.number,
-        version=version and version + more,
-        databases=host.digest(' '.join(databases)),
-    )
+    digest = host.digest(' '.join(databases))
+    return migration.Schema(ready.release.number, version and version + more, digest)
 
 
 def prepared(spec: ServiceSpec, facts: state.Facts) -> host.Host:
@@ -388,11 +389,11 @@ def _missing(need: Need[Any], inputs: state.Inputs) -> state.Status:
 
 
 def _status(
-    refusal: str, waiting: str, front_status: state.Status | None
+    refusal: str, decision: migration.Decision, front_status: state.Status | None
 ) -> tuple[state.Status, ...]:
     out = [front_status] if front_status else []
     if refusal:
         out.append(state.Status('blocked', refusal))
-    if waiting:
-        out.append(state.Status('waiting', waiting))
+    if decision.message:
+        out.append(state.Status(decision.kind, decision.message))
     return tuple(out)

@@ -21,6 +21,8 @@ Kind = Literal['blocked', 'maintenance', 'waiting', 'active']
 _WORST_FIRST: tuple[Kind, ...] = ('blocked', 'maintenance', 'waiting', 'active')
 PAUSED = 'paused'
 """The name in the unit's memory of whether it is paused."""
+SERVED = 'served'
+"""There: whether it has had all that it needs, and has not been put out of service for want of it since."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,6 +70,9 @@ class Inputs:
     refused: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Files that this run wanted and their check refused, by path, and what the check said. The
     file that was there is in force."""
+    unrun: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str], repr=False)
+    """Commands that may fail (:attr:`charmkit.host.Command.may_fail`) and did in this run, by name, and what they said:
+    one that is still wanted is not run again before the next run."""
     failed: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Services that this run wanted running and that did not come up, and why."""
     started: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])

@@ -165,6 +165,7 @@ def test_an_upload_of_more_than_a_gigabyte_is_not_refused(demo: containers.Machi
     time.sleep(1)
 
 
+@pytest.mark.slow
 def test_a_transfer_that_pauses_goes_on_within_the_limit(demo: containers.Machine):
     """Scaled down: what is an hour for images is four seconds here, and two more at Apache."""
     silence = {'client_s': 4, 'server_s': 60}

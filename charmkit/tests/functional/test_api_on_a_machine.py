@@ -109,6 +109,7 @@ def test_the_same_clients_would_notice_a_restart(placement: containers.Machine):
 
 
 @pytest.mark.parametrize('more', [{}, {'workers': 1}], ids=['alone', 'with-its-virtual-host'])
+@pytest.mark.slow
 def test_a_value_that_it_cannot_be_started_with_is_not_left_for_the_next_start(
     placement: containers.Machine, more: dict[str, Any]
 ):

@@ -205,6 +205,7 @@ def test_everything_of_apaches_is_where_it_belongs_and_is_taken_up():
     assert [(f.path, f.mode, f.notify) for f in want.files] == [
         ('/usr/local/lib/charmkit/apache-check', 0o755, ()),
         ('/usr/local/lib/charmkit/health.wsgi', 0o644, ('apache2',)),
+        ('/usr/local/lib/charmkit/policy_wsgi.py', 0o644, ('apache2',)),
         ('/usr/local/lib/charmkit/trial_wsgi.py', 0o644, ()),
         ('/etc/apache2/ports.conf', 0o644, ('apache2',)),
         ('/etc/apache2/conf-enabled/openstack.conf', 0o644, ('apache2',)),

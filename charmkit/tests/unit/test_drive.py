@@ -167,6 +167,23 @@ def test_a_service_that_does_not_come_up_is_told_and_tried_once_a_run():
     assert 'demo' not in driven.inputs.started
 
 
+def test_what_a_command_that_failed_was_to_make_ready_is_not_started_and_it_is_tried_once_a_run():
+    machine = testing.FakeMachine(failing=frozenset({'migrate'}))
+    migrate = host.Command(name='migrate', argv=('x',), key='1', may_fail=True)
+    wanted = dataclasses.replace(machine_with('good'), commands=(migrate,))
+
+    def run(_: Why, inputs: state.Inputs) -> state.Desired:
+        return state.Desired(host=wanted, version=inputs.unrun.get('migrate', ''))
+
+    driven = drive.drive(machine, run, HOOK, INPUTS)
+    assert driven.desired.version == 'it is to fail'
+    assert (machine.steps.count('run migrate'), 'start demo' in machine.steps) == (1, False)
+    assert driven.inputs.failed == {}
+    machine.failing = frozenset()
+    driven = drive.drive(machine, run, HOOK, INPUTS)
+    assert (driven.desired.version, machine.steps[-2:]) == ('', ['run migrate', 'start demo'])
+
+
 def test_a_service_whose_first_file_is_refused_is_not_started_without_it():
     machine = testing.FakeMachine(refusing=lambda _: 'no')
     driven = drive.drive(machine, always(state.Desired(host=machine_with('bad'))), HOOK, INPUTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import getpass
 import grp
 import os
@@ -256,6 +257,21 @@ def test_a_command_that_a_signal_ends_is_not_taken_for_one_that_took_too_long():
     c = host.Command(name='migrate', argv=('sh', '-c', 'kill -KILL $$'), key='1', user=ME)
     with pytest.raises(run.CommandError, match='migrate ended with 137'):
         run.command(c)
+
+
+def test_what_a_command_said_that_may_fail_is_told_and_the_rest_raises(
+    caplog: pytest.LogCaptureFixture,
+):
+    argv = ('sh', '-c', 'echo "$A" first; head -c 3000 /dev/zero | tr "\\0" x; exit 3')
+    c = host.Command(name='migrate', argv=argv, key='1', user=ME, environment={'A': 'the'})
+    with pytest.raises(run.CommandError, match='migrate ended with 3'):
+        run.command(c)
+    said = run.command(dataclasses.replace(c, may_fail=True))
+    assert said.startswith('the first'), 'what was said long before the end counts, too'
+    assert 'migrate ended with 3' in caplog.text
+    assert run.command(dataclasses.replace(c, may_fail=True, accepted=(3,))) == ''
+    gone = dataclasses.replace(c, may_fail=True, user='nobody-here')
+    assert run.command(gone) == 'there is no user nobody-here'
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -81,7 +82,7 @@ def test_a_hostname_comes_before_everything_and_keeps_scheme_and_port():
     assert public(name) == 'http://cloud.example.org:8778'
 
 
-def test_a_load_balancer_that_has_not_answered_changes_nothing():
+def test_a_load_balancer_that_has_not_answered_is_not_known():
     assert public(relations=balancer()) == 'http://203.0.113.2:8778'
 
 
@@ -102,10 +103,66 @@ def test_services_find_one_another_whatever_is_balanced():
     assert place(relations=found).site.unregistered == {'admin'}
 
 
-def test_nothing_is_taken_back_before_a_load_balancer_serves():
-    assert place(relations=balancer()).site.unregistered == frozenset()
-    other = balancer('internal-backend', frontends={'demo': {'internal': URL}})
-    assert 'public' not in place(relations={**balancer(), **other}).site.unregistered
+SERVED = {front.SERVED: True}
+
+
+def registered(
+    found: dict[str, Any], memory: Mapping[str, Any] | None = None, **more: Any
+) -> tuple[relations.EndpointType, ...]:
+    return place(relations=found, memory=memory or {}, **more).site.registered('demo')
+
+
+def test_no_address_of_the_units_own_is_registered_before_its_load_balancer_has_answered():
+    """Clients may have no way to it."""
+    assert registered(balancer()) == ('internal',)
+    assert registered(balancer('internal-backend')) == ()
+    both = {**balancer(), **balancer('internal-backend')}
+    assert registered(both) == ()
+    # One that only served behind it had none registered either.
+    assert registered(both, {**SERVED, front.OWN: {}}) == ()
+    answered = {**both, **balancer(frontends={'demo': {'public': URL}})}
+    assert registered(answered) == ('public',)
+    assert place({'os-admin-hostname': 'a.example'}, relations=both).site.registered('demo') == (
+        'admin',
+    )
+
+
+def test_a_unit_that_served_under_a_charm_without_this_account_takes_nothing_back():
+    """A load balancer that has never answered: the catalogue has the unit's own addresses."""
+    both = {**balancer(), **balancer('internal-backend')}
+    assert registered(both, SERVED) == relations.ENDPOINT_TYPES
+    assert place(relations=both, memory=SERVED).urls_memory[front.OWN] == {
+        'demo': list(relations.ENDPOINT_TYPES)
+    }
+    given = {front.BALANCED: {'demo': {'public': 'https://api.example.com'}}}
+    kept = place(relations=balancer(), memory={**SERVED, **given}).urls_memory[front.OWN]
+    assert kept == {'demo': ['internal']}
+
+
+def test_each_service_waits_for_its_own_address():
+    found = balancer(frontends={'another': {'public': URL}})
+    assert place(relations=found).site.awaited == {'demo': {'public'}}
+
+
+def test_what_clients_had_before_there_was_a_load_balancer_they_have_until_it_has_answered():
+    alone = place(memory=SERVED).urls_memory
+    found, internal = balancer(), balancer('internal-backend')
+    assert registered(found, {**SERVED, **alone}) == relations.ENDPOINT_TYPES
+    both = {**found, **internal}
+    assert registered(both, {**SERVED, **alone}) == relations.ENDPOINT_TYPES
+    kept = place(relations=both, memory={**SERVED, **alone}).urls_memory
+    assert registered(both, {**SERVED, **kept}) == relations.ENDPOINT_TYPES
+    # Once it has served, a load balancer that loses its answer, or another one, is waited for.
+    answered = {**found, **balancer('internal-backend', frontends={'demo': {'internal': URL}})}
+    assert registered(answered, {**SERVED, **kept}) == ('public', 'internal')
+    later = place(relations=answered, memory={**SERVED, **kept}).urls_memory
+    assert later[front.OWN] == {'demo': ['public']}
+
+
+def test_what_was_asked_for_before_the_unit_served_was_in_no_catalogue():
+    """The load balancer of a new cloud may be related a moment after the first hook."""
+    assert place().urls_memory[front.OWN] == {}
+    assert registered(balancer(), place().urls_memory) == ('internal',)
 
 
 def test_a_load_balancer_that_says_nothing_for_a_while_takes_nothing_back():
@@ -280,3 +337,13 @@ def test_a_site_is_known_by_each_name_and_address_that_leads_to_it():
     assert {'127.0.0.1', '10.0.0.2', '203.0.113.2'} <= {*found}
     named = place({'os-public-hostname': 'demo.example.com', 'vip': '203.0.113.9'})
     assert {'demo.example.com', '203.0.113.9'} <= {*named.site.hosts['demo']}
+
+
+def test_a_service_is_placed_once_every_load_balancer_has_answered() -> None:
+    site = relations.Site(
+        unit='a/0', leader=True, address='10.0.0.1', urls={}, awaited={'a': frozenset({'admin'})}
+    )
+    assert not site.is_placed('a')
+    assert not site.is_placed('a', 'admin', 'public')
+    assert site.is_placed('a', 'public', 'internal')
+    assert site.is_placed('b')

@@ -157,6 +157,18 @@ def test_endpoint_types_that_are_not_registered_are_said(types: tuple[EndpointTy
     assert isinstance(keystone.request(relation(bag)), keystone.Request)
 
 
+def test_a_service_whose_load_balancer_has_not_answered_asks_for_an_account_and_no_endpoint():
+    wait: dict[str, frozenset[EndpointType]] = {'glance': frozenset({'public', 'admin'})}
+    bag = keystone.need('glance').request(dataclasses.replace(SITE, awaited=wait))
+    asked = keystone.request(relation(dict(bag)))
+    assert isinstance(asked, keystone.Request)
+    assert asked.username == 'glance'
+    assert tuple(dict(asked.services[0].urls)) == ('internal',)
+    # Each service by itself.
+    other = dataclasses.replace(SITE, awaited={'another': frozenset(ENDPOINT_TYPES)})
+    assert 'endpoint_types' not in keystone.need('glance').request(other)
+
+
 def test_a_refusal_is_heard():
     need = keystone.need('glance')
     assert need.refusal

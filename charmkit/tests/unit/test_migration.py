@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import hypothesis
+import pytest
 from charmkit import migration, relations, state
 from charmkit.relations import wire
 from hypothesis import strategies as st
@@ -205,3 +206,99 @@ def test_one_that_has_done_nothing_and_waits_says_nothing():
 def test_with_nothing_to_migrate_there_is_nothing_to_say():
     nothing = migration.decide(migration.Commands(), inputs(mine=OLD), user='x', wanted=OLD)
     assert nothing == migration.Decision(usable=True, done=True)
+
+
+# What the database refuses.
+
+READ_ONLY = (
+    'The MariaDB server is running with the --read-only option so it cannot execute this statement'
+)
+TRACEBACK = """Traceback (most recent call last):
+  File "/usr/bin/x-manage", line 10, in <module>
+sqlalchemy.exc.OperationalError: (pymysql.err.OperationalError) {}
+[SQL: CREATE TABLE a (id INTEGER, b VARCHAR(64))]
+(Background on this error at: https://sqlalche.me/e/14/e3q8)
+"""
+
+
+def refused(said: str, given: state.Inputs, wanted: migration.Schema) -> migration.Decision:
+    """What is decided once the first command has said that."""
+    first = decide(given, wanted)
+    unrun = {first.commands[0].name: said}
+    return decide(dataclasses.replace(given, unrun=unrun), wanted)
+
+
+def test_what_the_database_refuses_is_told_in_its_words_and_tried_again():
+    said = TRACEBACK.format(f"(1290, '{READ_ONLY}')")
+    got = refused(said, inputs(), OLD)
+    assert (got.usable, got.done, got.commands, dict(got.app_data)) == (False, False, (), {})
+    assert (got.kind, got.message) == (
+        'blocked',
+        f'x db sync has not migrated the database: MariaDB says {READ_ONLY} (1290); the end of its output is in '
+        'juju debug-log, more in /var/log/x; it is tried again by itself',
+    )
+    assert lines(decide(inputs(), OLD)) == ['x db sync'], 'the next run has nothing left of it'
+    assert all(c.may_fail for c in decide(inputs(), OLD).commands)
+
+
+@pytest.mark.parametrize(
+    ('error', 'words', 'kind'),
+    [
+        ("(1205, 'Lock wait timeout exceeded; try restarting transaction')",
+         'Lock wait timeout exceeded; try restarting transaction (1205)', 'waiting'),
+        ("(2003, \"Can't connect to MySQL server on '10.0.0.5' ([Errno 111] Connection refused)\")",
+         "Can't connect to MySQL server on '10.0.0.5' ([Errno 111] Connection refused) (2003)", 'waiting'),
+        ("(1045, \"Access denied for user 'x'@'10.0.0.2' (using password: YES)\")",
+         "Access denied for user 'x'@'10.0.0.2' (using password: YES) (1045)", 'blocked'),
+        ('(1030, \'Got error 28 "No space left on device" from storage engine InnoDB\')',
+         'Got error 28 "No space left on device" from storage engine InnoDB (1030)', 'blocked'),
+        ("(1114, \"The table 'a' is full\")", "The table 'a' is full (1114)", 'blocked'),
+    ],
+)  # fmt: skip
+def test_what_passes_is_waited_for_and_the_rest_needs_somebody(
+    error: str, words: str, kind: state.Kind
+):
+    got = migration.failure({'x db sync': TRACEBACK.format(error)}, 'x')
+    assert (got.kind, got.message.partition('MariaDB says ')[2].partition('; the end')[0]) == (
+        kind,
+        words,
+    )
+
+
+@pytest.mark.parametrize(
+    ('said', 'words'),
+    [
+        ('', 'it does not say why'),
+        ('Traceback\n  File\nImportError: no x\n', 'ImportError: no x'),
+        ('bad mysql+pymysql://x:pw@db/x\n(Background on this)\n', 'bad mysql+pymysql://…@db/x'),
+        ('x' * 1000, 'x' * 300 + '…'),
+        ('ERROR: (12, unclosed', 'ERROR: (12, unclosed'),
+    ],
+)
+def test_what_says_nothing_of_mariadb_says_its_last_line_and_no_password(said: str, words: str):
+    got = migration.failure({'x db sync': said}, 'x')
+    assert got.kind == 'blocked'
+    assert got.message.startswith(f'x db sync has not migrated the database: {words}; ')
+
+
+def test_an_error_that_was_met_before_the_last_traceback_is_not_the_reason():
+    logged = "WARNING x (2013, 'Lost connection to server during query'), reconnecting\n"
+    said = f'{logged}Traceback (most recent call last):\n  File "x"\nImportError: no x\n'
+    got = migration.failure({'x db sync': said}, 'x')
+    assert got.kind == 'blocked'
+    assert got.message.startswith('x db sync has not migrated the database: ImportError: no x; ')
+
+
+@pytest.mark.parametrize('tail', ["'", '"', "\\'", '(1, '])
+def test_no_output_takes_long_to_read(tail: str):
+    """It is linear: this would not end otherwise."""
+    migration.failure({'x': f'(1, {tail}' * 16_000}, 'x')
+
+
+def test_a_unit_whose_schema_serves_goes_on_with_it_while_a_migration_is_refused():
+    newer = dataclasses.replace(OLD, version='1.1')
+    got = refused('no', inputs(app=OLD), newer)
+    assert (got.usable, got.done) == (True, False)
+    assert migration.read(got.app_data[migration.KEY]) == OLD
+    expanded = refused('no', inputs(app=OLD), NEW)
+    assert (expanded.usable, migration.read(expanded.app_data[migration.KEY])) == (False, OLD)

@@ -80,10 +80,51 @@ def test_the_first_ones_of_a_unit_that_had_none_are_judged_too():
     assert in_force == ['', '']
 
 
-def test_a_new_unit_is_not_kept_from_serving_by_them():
+def test_a_new_unit_does_not_enforce_what_nobody_has_judged():
     in_force, desired = lived(given(BAD))
-    assert in_force == [BAD, BAD]
-    assert WORDS in desired.status[0].message
+    assert in_force == ['', '']
+    assert desired.status == (
+        state.Status(
+            'blocked', f"option policy-overrides: {WORDS}; the release's own rules are in force"
+        ),
+    )
+    assert desired.memory[policy.IN_FORCE] == ''
+    in_force, desired = lived(given(GOOD))
+    assert (in_force, desired.status) == (['', GOOD], ())
+
+
+def test_a_new_unit_has_the_rules_that_its_application_has_until_it_knows_better():
+    peers = {policy.AGREED: OTHER}
+    in_force, desired = lived(given(BAD, peers=peers))
+    assert in_force == [OTHER, OTHER]
+    assert [s.message for s in desired.status] == [
+        f'option policy-overrides: {WORDS}; its last good value is in force'
+    ]
+    assert lived(given(GOOD, peers=peers))[0] == [OTHER, GOOD]
+    assert lived(given('', peers=peers))[0] == [''], 'none are wanted'
+    own = {policy.IN_FORCE: GOOD}
+    assert lived(given(BAD, peers=peers, memory=own))[0] == [GOOD, GOOD], 'its own come first'
+
+
+def test_a_unit_that_served_before_anything_was_noted_goes_on_with_what_it_has():
+    assert lived(given(BAD, memory={state.SERVED: True}))[0] == [BAD, BAD]
+
+
+@pytest.mark.parametrize(('text', 'said'), [(GOOD, GOOD), (BAD, OTHER), ('', None)])
+def test_the_application_says_which_rules_it_has_in_force(text: str, said: str | None):
+    def speaking(why: Why, inputs: state.Inputs) -> state.Desired:
+        return dataclasses.replace(
+            run(why, inputs), app_data={'peers': {'x': 'y', policy.AGREED: 'before'}}
+        )
+
+    inputs = given(text, memory={policy.IN_FORCE: OTHER})
+    (task,) = policy.judged(speaking, HOOK, inputs).tasks or (None,)
+    if isinstance(task, policy.Judge):
+        found = policy.Judged(task.key, WORDS if text == BAD else '')
+        inputs = dataclasses.replace(inputs, seen={policy.NAME: found})
+    peers = policy.judged(speaking, HOOK, inputs).app_data['peers']
+    assert (peers.get(policy.AGREED), peers['x']) == (said, 'y')
+    assert policy.judged(run, HOOK, inputs).app_data == {}, 'what is not known yet says nothing'
 
 
 def test_they_are_judged_once_and_again_with_another_release():

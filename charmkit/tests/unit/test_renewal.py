@@ -49,7 +49,7 @@ class Balancer:
             'interface-versions': self.versions,
             'lb-units': json.dumps(names),
             'proxy': json.dumps({'trusted-cidrs': [self.trusted]}),
-            'frontends': '{}',
+            'frontends': json.dumps({'demo': {'public': {'url': 'http://lb.example'}}}),
             'grants': json.dumps(
                 {UNIT: {'token': token, 'state': self.grant}} if self.grant else {}
             ),

@@ -30,6 +30,7 @@ def balancer(
     mine = json.dumps({'state': state_, 'token': 't'}) if state_ else ''
     names = [f'lb/{n}' for n in range(len(acks) or 1)]
     bag = {'interface-versions': '[1, 2]', 'lb-units': json.dumps(names)}
+    bag['frontends'] = json.dumps({'demo': {'public': {'url': 'http://lb.example'}}})
     if grant:
         bag['grants'] = json.dumps({'demo/0': {'token': 't', 'state': grant}})
     units = {
@@ -170,6 +171,22 @@ def test_a_migration_that_the_service_does_not_have_is_not_said_to_be_done() -> 
     assert api.run(spec, Action('db-expand'), inputs()).failure == ''
     assert api.run(spec, Action('db-contract'), inputs()).failure == 'demo has no such migration'
     assert api.run(SPEC, Action('db-expand'), inputs()).failure == 'demo has no such migration'
+
+
+@pytest.mark.parametrize(
+    ('name', 'then'),
+    [
+        ('db-expand', 'run the action again'),
+        ('openstack-upgrade', 'it is tried again by itself'),
+    ],
+)
+def test_a_migration_that_fails_says_what_comes_next(name: str, then: str) -> None:
+    """Nobody but the operator repeats an order; an upgraded leader's own migration the next hook does."""
+    sync = migration.Commands(sync=('demo-manage db sync',))
+    spec = dataclasses.replace(SPEC, migrations=sync)
+    unrun = {'demo-manage db sync': 'no such table'}
+    failed = dataclasses.replace(inputs(), unrun=unrun)
+    assert api.run(spec, Action(name), failed).failure.endswith(f'; {then}')
 
 
 def test_a_migration_on_a_base_that_nobody_knows_fails_in_words() -> None:

@@ -44,6 +44,8 @@ def balancer(
     **data: Any,
 ) -> relations.Relation:
     """A load balancer that says *data*, of which this unit last wanted *wish*."""
+    t = loadbalancer.ENDPOINTS[endpoint]
+    data = {'frontends': {'demo': {t: {'url': f'http://lb.example:8778/{t}'}}}, **data}
     bag = {key.replace('_', '-'): json.dumps(value) for key, value in data.items()}
     mine = {'lifecycle': json.dumps({'state': wish, 'token': 't', 'beat': 3})} if wish else {}
     return relations.Relation(
@@ -67,6 +69,18 @@ def known(*balancers: relations.Relation, **more: Any) -> state.Inputs:
 def place(*balancers: relations.Relation, why: Why = HOOK, **more: Any) -> front.ServingState:
     inputs = known(*balancers, **more)
     return front.serving_state(SPEC, inputs, front.intent(why, inputs))
+
+
+def test_until_its_load_balancer_has_said_where_clients_reach_it_the_unit_waits() -> None:
+    silent = balancer(frontends={}), balancer('admin-backend', i=6, app='lb2', frontends={})
+    said = 'waiting for lb, lb2 to say where clients reach it (public, admin)'
+    assert place(*silent).status == state.Status('waiting', said)
+    assert place(*silent, options={'os-public-hostname': 'c.example'}).status == state.Status(
+        'waiting', 'waiting for lb2 to say where clients reach it (admin)'
+    )
+    refused = balancer(frontends={}, status={'demo': {'state': 'rejected', 'reason': 'no'}})
+    assert place(refused).status == state.Status('blocked', 'lb refuses demo: no')
+    assert place(refused).site.registered('demo') == ('internal',)
 
 
 # What this unit is about to do.
@@ -359,6 +373,11 @@ def test_where_load_balancers_are_no_vip_is_wanted_nor_missed() -> None:
 
 def test_an_option_that_others_are_told_of_and_that_is_bad_is_not_settled() -> None:
     assert not place(unsettled=frozenset({'region'})).settled
+
+
+def test_a_unit_whose_relations_go_takes_nothing_back_of_its_endpoints() -> None:
+    """Its own address would be registered, once it has left its load balancer."""
+    assert not place(dying=True).settled
 
 
 # URLs.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from charmkit.proxy import config, haproxy, transfers
+from hypothesis import given
+from hypothesis import strategies as st
 
 
 def backend(*places: int, **more: object) -> config.Backend:
@@ -47,12 +49,31 @@ def text(b: config.Backend) -> str:
 
 def test_where_outsiders_come_transfers_are_counted_and_one_too_many_is_refused():
     found = text(backend(64, outsiders=True))
-    assert 'http-request track-sc2 int(1) if { var(txn.transfer) -m found }' in found
-    for kind in ('request', 'response'):
-        assert (
-            f'http-{kind} deny deny_status 503 hdr Retry-After 5 if {{ sc_conn_cur(2) gt 48 }}'
-            in found
-        )
+    assert 'http-request track-sc2 int(1) if { var(txn.upload) -m found }' in found
+    assert 'http-response track-sc2 int(2) if { var(txn.download) -m found }' in found
+    deny, upload, download = (
+        'deny deny_status 503 hdr Retry-After 5 if',
+        '{ var(txn.upload) -m found }',
+        '{ var(txn.download) -m found }',
+    )
+    full = '{ sc_conn_cur(2),add(txn.others) gt 48 } { be_conn_free(api) lt 8 }'
+    denials = [x.strip() for x in found.splitlines() if deny in x and 'sc_conn_cur' in x]
+    assert denials == [
+        f'http-request {deny} {upload} {{ sc_conn_cur(2) gt 48 }}',
+        f'http-request {deny} {upload} {full}',
+        f'http-response {deny} METH_GET {download} {full}',
+    ]
+
+
+@given(st.lists(st.integers(32, 1000), min_size=1, max_size=6))
+def test_uploads_and_what_is_kept_free_leave_room_for_others(places: list[int]):
+    """Whichever server is away: an upload may be anybody's."""
+    found = text(backend(*places, outsiders=True))
+    spare = int(found.partition('be_conn_free(api) lt ')[2].split()[0])
+    certain = sum(places) - (max(places) if len(places) > 1 else 0)
+    assert 1 <= spare < certain - transfers.most(backend(*places)) + 1
+    words = [len(line.split()) for line in found.splitlines()]
+    assert max(words) <= 64, 'a line has room for so many'
 
 
 @pytest.mark.parametrize(

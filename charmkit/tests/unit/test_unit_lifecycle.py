@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -155,6 +156,8 @@ def drained(*found: Relation, lifecycle: Lifecycle = DRAIN) -> drains.Drain:
         (answered(acks={'lb/0': ('t', 'forced', 0)}), 'drained', '', 0),
         (answered(), 'asked', 'lb has not decided yet', 0),
         (answered(grant=('old', 'granted')), 'asked', 'lb has not decided yet', 0),
+        (answered(grant=('', 'refused')), 'asked', 'lb refuses it as things are: others first', 0),
+        (answered(grant=('', 'queued')), 'asked', 'lb has not decided yet', 0),
         (answered(grant=('t', 'queued')), 'queued', 'lb: others first', 0),
         (answered(grant=('t', 'refused')), 'refused', 'lb: others first', 0),
         (
@@ -192,6 +195,16 @@ def test_how_far_a_drain_has_come_at_one_load_balancer(
     found = drained(relation)
     assert (found.state, found.reason, found.sessions) == (state, words, sessions)
     assert found.proceed == (state == 'drained')
+
+
+def test_of_several_load_balancers_each_that_would_refuse_is_heard_before_its_turn_comes():
+    first, second = answered('a'), answered('b', grant=('', 'refused'))
+    found = drained(second, first)
+    assert (found.state, found.reason) == ('asked', 'b refuses it as things are: others first')
+    granted = answered('a', grant=('t', 'granted'), acks={'a/0': ('t', 'draining', 1)})
+    assert drained(second, granted).state == 'asked'
+    forced = dataclasses.replace(DRAIN, force=True)
+    assert drained(second, first, lifecycle=forced).reason.endswith('has not decided yet')
 
 
 def test_one_unit_of_a_load_balancer_that_has_not_seen_the_last_request_end_keeps_a_unit_up():

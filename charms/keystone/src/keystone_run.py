@@ -14,7 +14,7 @@ import registration
 import renewal
 import stored_credentials
 import tasks
-from charmkit import apache, front
+from charmkit import apache, api, front, rehearsal
 from charmkit.why import Action, Hook, action, secret_due
 
 _ROTATE = 'rotate-password'
@@ -26,6 +26,8 @@ def run(
     """What follows from *why* this run is and from *inputs*."""
     if action(why, 'get-admin-password'):
         return _admin_password(inputs)
+    if action(why, rehearsal.ACTION):
+        return api.run(spec, why, inputs)
     if (
         isinstance(why, Action)
         and why.name in ('rotate-keys', _ROTATE, *stored_credentials.ACTIONS)

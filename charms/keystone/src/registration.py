@@ -67,19 +67,30 @@ def plan(
         before=before,
         accounts=renewal.accounts(shared.seed, rotations, decision.requests),
         rotations=rotations,
-        own=own_services(site, settings.regions(inputs)) if settled else own_before,
+        own=own_services(site, settings.regions(inputs), own_before) if settled else own_before,
         own_before=own_before,
         database=database(inputs),
     )
 
 
-def own_services(site: Site, regions: Iterable[str]) -> tuple[keystone.CatalogService, ...]:
-    """Keystone's own place in the catalogue."""
-    urls = site.urls['keystone']
-    where: tuple[tuple[EndpointType, str], ...] = tuple(
-        (t, f'{urls[t]}/v3') for t in ENDPOINT_TYPES if t not in site.unregistered
-    )
-    return tuple(keystone.CatalogService('keystone', 'identity', r, where) for r in regions)
+def own_services(
+    site: Site, regions: Iterable[str], before: Iterable[keystone.CatalogService] = ()
+) -> tuple[keystone.CatalogService, ...]:
+    """Keystone's own place in the catalogue.
+
+    While a load balancer has not said where an endpoint type is, that stays which was registered *before*, or none.
+    """
+    there = {service.region: service.urls for service in before}
+    wait = site.awaited.get('keystone', frozenset())
+    found: list[keystone.CatalogService] = []
+    for region in regions:
+        urls = {t: f'{site.urls["keystone"][t]}/v3' for t in site.registered('keystone')}
+        urls |= {t: u for t, u in there.get(region, ()) if t in wait}
+        where: tuple[tuple[EndpointType, str], ...] = tuple(
+            (t, urls[t]) for t in ENDPOINT_TYPES if t in urls
+        )
+        found.append(keystone.CatalogService('keystone', 'identity', region, where))
+    return tuple(found)
 
 
 def task(
@@ -201,12 +212,18 @@ def responses(
     accounts = renewal.accounts(seed, renewal.load(peers.get(renewal.KEY, '')), requests)
     known = load_accounts(peers.get(ACCOUNTS, ''), {a.name: a.password for a in accounts.values()})
     region = settings.regions(inputs)[0]
+    urls = {
+        t: site.urls['keystone'][t if site.is_placed('keystone', t) else 'internal']
+        for t in ENDPOINT_TYPES
+    }
     out: dict[str | int, Databag] = {}
     for relation in inputs.of(RELATION):
         said: dict[str, str] = {}
-        if relation.id in in_force and relation.id in known:
+        # A unit that comes waits for the load balancer: others would go to its own address, and back a moment later.
+        placed = site.is_placed('keystone', 'internal') or 'internal_host' in relation.my_data
+        if relation.id in in_force and relation.id in known and placed:
             request = in_force[relation.id].request
-            said |= keystone.response(request, site.urls['keystone'], region, known[relation.id])
+            said |= keystone.response(request, urls, region, known[relation.id])
         if relation.id in refused:
             said[keystone.REFUSED] = refused[relation.id].reason
         out[relation.id] = said

@@ -18,6 +18,7 @@ changed is old until it expires (``CHANGES_S`` of the module cache). Why not oth
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import logging
 import runpy
@@ -198,6 +199,24 @@ def couple(ids: Ids, regions: Mapping[str, Any], kept: Any, prefix: str) -> None
         each.wrap(Renewing(name))
 
 
+def forget_changed(manager: type[Any]) -> None:
+    """Have keystone's *manager* of users forget a user who has changed the own password, once that is done.
+
+    It forgets those whom an administrator changes, and not these (``Manager.change_password`` of
+    ``keystone.identity.core``): when the password expires would be that of the former one until what is cached expires,
+    in tokens as well.
+    """
+    plain = manager.change_password
+
+    @functools.wraps(plain)
+    def change_password(self, user_id, *args, **kwargs):
+        found = plain(self, user_id, *args, **kwargs)
+        self.get_user.invalidate(self, user_id)
+        return found
+
+    manager.change_password = change_password
+
+
 def serving(script: str) -> Callable[..., Iterable[bytes]]:
     """What *script* serves, coupled. A keystone with which that cannot be done serves as it would without."""
     plain = runpy.run_path(script, run_name='packaged')['application']
@@ -211,7 +230,12 @@ def serving(script: str) -> Callable[..., Iterable[bytes]]:
         database = Database(core.CONF.database.connection, regions)
         ids = Ids(database.read, database.write)
         prefix = core.RegionInvalidationManager.REGION_KEY_PREFIX
-        couple(ids, regions, core.CACHE_INVALIDATION_REGION, prefix)
+        from keystone.identity import core as identity
+
+        forget_changed(identity.Manager)
+        couple(
+            ids, regions, core.CACHE_INVALIDATION_REGION, prefix
+        )  # Last: what it wraps stays so.
     except Exception:
         _LOG.exception('caches are not coherent with those of other units')
         return plain

@@ -72,12 +72,14 @@ def ml2_conf(ready: charmkit.Ready) -> conf.Ini:
     return networks.ml2_conf(ready.inputs.options, backend(ready))
 
 
-def nova_databag(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
-    """Where the API is."""
-    chosen = ready.inputs.options
+def nova_databag(ready: charmkit.Ready, relation: relations.Relation) -> relations.Databag:
+    """Where the API is; what was said before while a load balancer has not said it."""
+    chosen, site = ready.inputs.options, ready.inputs.site
+    if not site.is_placed('neutron', 'internal'):
+        return relation.published
     return neutron.api_databag(
         neutron.Api(
-            url=ready.inputs.site.urls['neutron']['internal'],
+            url=site.urls['neutron']['internal'],
             plugin=backend(ready).name or 'ovs',
             security_groups=bool(chosen['neutron-security-groups']),
             dns_domain=str(chosen['dns-domain']),

@@ -52,8 +52,10 @@ def compute_databag(ready: charmkit.Ready, _: relations.Relation) -> relations.D
     return nova.databag(nova.with_keys(controller, found))
 
 
-def gateway_databag(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
-    """Where the metadata API is, for neutron's agents."""
+def gateway_databag(ready: charmkit.Ready, relation: relations.Relation) -> relations.Databag:
+    """Where the metadata API is, for neutron's agents; what was said before while a load balancer has not said it."""
+    if not ready.inputs.site.is_placed(METADATA, 'internal'):
+        return relation.published
     at = urlsplit(ready.inputs.site.urls[METADATA]['internal'])
     settings = neutron.Metadata(
         host=at.hostname or '',

@@ -177,6 +177,7 @@ def _unit_data(name: str, role: str, interface: str) -> Bag:
         ('provides', 'ovsdb'): {},
         ('requires', 'ovsdb-cms'): OVSDB,
         ('provides', 'ovsdb-cms'): {},
+        ('requires', 'etcd'): {'connection_string': 'http://10.0.0.5:2379'},
         ('provides', 'neutron-plugin-api-subordinate'): {
             'neutron-api-ready': 'yes',
             'neutron_config_data': '{"service_plugins": ["router"], "extension_drivers": ["dns"]}',

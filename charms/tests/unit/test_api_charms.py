@@ -255,6 +255,31 @@ def test_a_service_that_will_not_start_is_named(
     )
 
 
+def test_a_migration_that_the_database_refuses_is_no_error_of_the_hook(
+    ctx: testing.Context[Any],
+    charm: type[charmkit.ApiCharm],
+    machine: machines.FakeMachine,
+    related: set[testing.RelationBase],
+):
+    (first, *_) = lines(charm.spec.migrations.sync)
+    machine.failing = frozenset({first, *lines(charm.spec.migrations.expand)})
+    out = ctx.run(ctx.on.config_changed(), state(related))
+    assert isinstance(out.unit_status, testing.BlockedStatus)
+    assert out.unit_status.message.startswith(
+        f'{first} has not migrated the database: it is to fail;'
+    )
+    assert 'start apache2' not in machine.steps
+    peers = out.get_relations('peers')[0]
+    assert isinstance(peers, testing.PeerRelation)
+    assert 'schema' not in peers.local_app_data
+    with pytest.raises(testing.ActionFailed, match='has not migrated the database'):
+        ctx.run(ctx.on.action('db-expand'), out)
+    machine.failing = frozenset()
+    out = ctx.run(ctx.on.update_status(), out)
+    assert out.unit_status == testing.ActiveStatus()
+    assert 'start apache2' in machine.steps
+
+
 def test_a_dead_token_cache_is_noticed_and_brought_back(
     ctx: testing.Context[Any],
     machine: machines.FakeMachine,

@@ -14,6 +14,11 @@ import pytest
 
 from jujulet.core import debugging
 
+pytestmark = [
+    pytest.mark.functional,
+    pytest.mark.slow,
+]  # Beside others a session hangs now and then.
+
 UNIT = 'app/0'
 PATIENCE_S = 20.0
 

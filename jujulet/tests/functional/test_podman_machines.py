@@ -10,6 +10,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,6 +29,7 @@ from jujulet.machines import (
     link,
     overlays,
     podman,
+    procfiles,
     protocol,
     tools,
 )
@@ -304,6 +306,41 @@ def test_subnets_of_a_space_reach_one_another_as_who_they_are_and_no_other_space
         subprocess.run(['podman', 'network', 'rm', '--force', *names], check=False)
 
 
+def subnets(space: str) -> list[str]:
+    """What the network of that name has."""
+    name = commands.network_name(MODEL, space)
+    done = subprocess.run(
+        ['podman', 'network', 'inspect', name], capture_output=True, text=True, check=True
+    )
+    return [each['subnet'] for each in json.loads(done.stdout)[0]['subnets']]
+
+
+def test_a_space_may_have_the_name_or_the_subnet_of_one_that_was_removed(state: Path) -> None:
+    first, second = '10.99.44.0/24', '10.99.45.0/24'
+
+    async def scenario(bench: Bench) -> None:
+        async def ensure(space: str, cidr: str) -> None:
+            spaces = {'alpha': SPACES['alpha'], space: model.Space(space, cidr)}
+            at = model.Address(space, cidr.replace('.0/24', '.10'))
+            await bench.machines.networks.ensure(MODEL, spaces, at)
+
+        await bench.make(spec())
+        await ensure('dmz', first)
+        await ensure('dmz', second)  # It was removed, and there is another.
+        assert subnets('dmz') == [second]
+        await ensure('edge', second)  # Its subnet is free again.
+        assert subnets('edge') == [second]
+        with pytest.raises(protocol.MachineError, match='alpha'):  # A machine is in that one.
+            await ensure('alpha', first)
+        assert subnets('alpha') == list(SPACES['alpha'].cidrs)
+
+    try:
+        drive(scenario, state)
+    finally:
+        names = [commands.network_name(MODEL, n) for n in ('alpha', 'dmz', 'edge')]
+        subprocess.run(['podman', 'network', 'rm', '--force', *names], check=False)
+
+
 def test_a_machine_can_install_packages_and_stock_units_start(state: Path) -> None:
     async def scenario(bench: Bench) -> None:
         agent = await bench.make(spec())
@@ -438,7 +475,7 @@ def test_after_all_was_killed_recover_and_ensure_bring_it_back(state: Path) -> N
             subprocess.run(['mount', '-t', kind, kind, point], check=True)
         lost = model.Space('lost', '10.99.43.0/24')
         at = model.Address('lost', '10.99.43.10')
-        await bench.machines.networks.ensure(OTHER, lost, at)
+        await bench.machines.networks.ensure(OTHER, {'lost': lost}, at)
 
         later = podman.PodmanMachines(state)
         await later.recover({(MODEL, '0')})
@@ -765,6 +802,66 @@ def port(bridge: str, address: str) -> Generator[str]:
 
 def command(*argv: str) -> str:
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+
+@contextlib.contextmanager
+def lxcfs(folder: Path) -> Generator[Path]:
+    """Have LXCFS run there, as the package's service does; its files of ``/proc``."""
+    folder.mkdir()
+    with subprocess.Popen(
+        ['lxcfs', '--pidfile', f'{folder}.pid', folder],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as daemon:  # fmt: skip
+        try:
+            ends = time.monotonic() + 30
+            while not (folder / 'proc/uptime').exists():
+                assert daemon.poll() is None
+                assert time.monotonic() < ends
+                time.sleep(0.1)
+            yield folder / 'proc'
+        finally:
+            daemon.terminate()
+            daemon.wait(30)
+            subprocess.run(['umount', '--lazy', folder], stderr=subprocess.DEVNULL, check=False)
+            folder.rmdir()
+
+
+def mib(meminfo: str) -> int:
+    return int(meminfo.split()[1]) // 1024
+
+
+@pytest.mark.slow  # It takes /dev/fuse.
+def test_a_machine_has_its_own_uptime_and_memory_where_lxcfs_runs(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limited = dataclasses.replace(spec(), constraints={'mem': 300})
+
+    async def scenario(bench: Bench) -> None:
+        bench.machines.current = lambda _model, _machine: limited
+        monkeypatch.setattr(procfiles, 'FOLDER', state / 'none')
+        agent = await bench.make(limited)
+        # The twin: without LXCFS it is the host's.
+        assert mib(await shell(agent, 'cat /proc/meminfo')) > 300
+        host = float(Path('/proc/uptime').read_text().split()[0])
+        assert float((await shell(agent, 'cat /proc/uptime')).split()[0]) > host - 60
+        with lxcfs(state / 'lxcfs') as folder:
+            monkeypatch.setattr(procfiles, 'FOLDER', folder)
+            assert (await asyncio.to_thread(doctor.look, state)).proc == procfiles.NAMES
+            await bench.machines.reboot(MODEL, '0')
+            agent = await bench.agent()
+            assert mib(await shell(agent, 'cat /proc/meminfo')) == 300
+            assert float((await shell(agent, 'cat /proc/uptime')).split()[0]) < host
+            assert (await shell(agent, 'systemctl is-system-running --wait')).strip() == 'running'
+            first = float((await shell(agent, 'sleep 3; cat /proc/uptime')).split()[0])
+            await bench.machines.reboot(MODEL, '0')
+            agent = await bench.agent()
+            assert float((await shell(agent, 'cat /proc/uptime')).split()[0]) < first
+        # LXCFS is gone: the machine comes up without it.
+        await bench.machines.reboot(MODEL, '0')
+        agent = await bench.agent()
+        assert mib(await shell(agent, 'cat /proc/meminfo')) > 300
+
+    drive(scenario, state)
 
 
 def test_the_doctor_finds_this_host_fit(state: Path) -> None:

@@ -15,6 +15,8 @@ import pytest
 from jujulet.core import charm
 from jujulet.machines import link, process, protocol
 
+pytestmark = pytest.mark.functional
+
 MODEL = '3f9a01d2-0000-4000-8000-000000000001'
 ENV = {'PATH': os.environ['PATH']}
 

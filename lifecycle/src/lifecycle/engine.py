@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from lifecycle import look, observed, preflight, progress, waiting
 from lifecycle import plan as plan_
 from lifecycle import record as record_
-from lifecycle.declared import Declaration
+from lifecycle.carrying_out import carry_out
 from lifecycle.journal import JournalEntry
 from lifecycle.load import Request
 from lifecycle.observed import Observed
 from lifecycle.problem import ProblemError
-from lifecycle.step import NO_WAY_BACK, ORIGIN, RUN_ONCE, WAITS, Step
+from lifecycle.step import NO_WAY_BACK, RUN_ONCE, WAITS, Step
 from lifecycle.upgrade_lock import Book
 from lifecycle.upgrade_request import Survey, UpgradeRequest, survey
 from lifecycle.world import NotYetError, UnchangedError, World, WorldError
@@ -250,7 +250,8 @@ class UpgradeRun:
             self._say('step', step, step.command)
         self._begin_to(step, seen)
         try:
-            self._ask(step)
+            known = self.known.declarations.get(step.application)
+            found = carry_out(self.world, step, known, lambda: self._meanwhile(step))
         except NotYetError as error:
             self._refused[step.id] = str(error)
             self._failed[step.id] = self._failed[f'{step.id} last'] = self.world.now()
@@ -261,7 +262,7 @@ class UpgradeRun:
             self._unchanged.discard(step.id)
             if isinstance(error, UnchangedError):
                 self._unchanged.add(step.id)
-            if self._patience(step.id, PATIENCE_S):
+            if waiting.is_final(step, error) or self._patience(step.id, PATIENCE_S):
                 raise StoppedError(waiting.refused(step, error)) from None
             self._say('failed', step, f'{error}; tried again in {RETRY_S:.0f} s')
             return False
@@ -269,7 +270,7 @@ class UpgradeRun:
         self._refused.pop(step.id, None)
         self._unchanged.discard(step.id)
         if step.verb in RUN_ONCE:
-            ran = record_.Ran(verb=step.verb, unit=step.unit, at=int(self.world.now()))
+            ran = record_.Ran(verb=step.verb, unit=step.unit, at=int(self.world.now()), said=found)
             self._remember(lambda r: record_.with_ran(r, step.application, ran))
         self._issued[step.id] = self.world.now()
         return True
@@ -280,30 +281,6 @@ class UpgradeRun:
             at = int(self.world.now())
             began = record_.Ran(verb=f'begin {step.verb}', unit=step.unit, at=at)
             self._remember(lambda r: record_.with_ran(r, step.application, began))
-
-    def _ask(self, step: Step) -> None:
-        match step.verb:
-            case 'base':
-                known = self.known.declarations.get(step.application)
-                declared = isinstance(known, Declaration) and step.base in known.releases
-                self.world.set_base(step.application, step.base, declared=declared)
-            case 'origin':
-                self.world.set_option(step.application, ORIGIN, step.origin)
-            case 'refresh':
-                self.world.refresh(step.application, step.path)
-            case 'add':
-                self.world.add_unit(step.application)
-            case 'remove':
-                self.world.remove_unit(step.unit)
-            case 'expand' | 'online' | 'contract' | 'drain' | 'upgrade' | 'resume' | 'switch':
-                self.world.run_action(
-                    step.unit,
-                    step.action,
-                    waiting.LIMITS_S[step.verb],
-                    lambda: self._meanwhile(step),
-                )
-            case 'admit' | 'healthy' | 'settle':
-                pass
 
     def _lost(self) -> None:
         """Whether a request of the load was lost.

@@ -225,8 +225,8 @@ class Live:
 
     def run_action(
         self, unit: str, action: str, within: float, meanwhile: Callable[[], object]
-    ) -> None:
-        """Run an action to its end; WorldError when it fails or takes longer than so many seconds."""
+    ) -> Mapping[str, str]:
+        """Run an action to its end: its results; WorldError when it fails or takes longer than so many seconds."""
         client = self._client()
         client.meanwhile = meanwhile
         said = client.ask(
@@ -246,6 +246,9 @@ class Live:
             if part(task, 'status') != 'completed':
                 why = clean(part(task, 'message') or part(task, 'status') or 'no answer')
                 raise error_of(why)(f'{action} on {unit}: {why}')
+        results = part(next(iter(tasks.values())), 'results')
+        found = cast('dict[str, object]', results) if isinstance(results, dict) else {}
+        return {name: clean(value) for name, value in found.items()}
 
     def remove_unit(self, unit: str) -> None:
         """Ask for it to be removed."""

@@ -12,7 +12,7 @@ from lifecycle import order, progress, ways
 from lifecycle import record as record_
 from lifecycle.observed import Application, Observed
 from lifecycle.problem import ProblemError
-from lifecycle.step import ORIGIN, Step, Target
+from lifecycle.step import ORIGIN, RUN_ONCE, Step, Target
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -159,7 +159,8 @@ def _stated(steps: Iterable[Step], seen: progress.Progress) -> Iterator[Step]:
     for step in steps:
         reason = seen.record.skips.get(step.id)
         if progress.done(step, seen):
-            yield dataclasses.replace(step, state='done')
+            found = seen.record.said(step.application, step.verb) if step.verb in RUN_ONCE else ''
+            yield dataclasses.replace(step, state='done', note=found)
         elif reason is not None:
             yield dataclasses.replace(step, state='skipped', note=reason)
         else:

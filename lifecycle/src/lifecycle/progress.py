@@ -133,8 +133,10 @@ def done(step: Step, seen: Progress) -> bool:
             return seen.record.has_run(step.application, step.verb, step.unit)
         case 'settle' | 'healthy':
             return _well(step, seen)
-        case 'expand' | 'online' | 'contract' | 'refresh' | 'switch':
-            return seen.record.has_run(step.application, step.verb)
+        case 'rehearse' | 'expand' | 'online' | 'contract' | 'refresh' | 'switch':
+            # What was done is not rehearsed any more.
+            either = (step.verb, 'expand') if step.verb == 'rehearse' else (step.verb,)
+            return any(seen.record.has_run(step.application, verb) for verb in either)
 
 
 def _unready(step: Step, seen: Progress) -> str:
@@ -178,7 +180,7 @@ def held(step: Step, seen: Progress) -> str:
         unit = next((one for one in seen.application.units if one.name == step.unit), None)
         if unit is not None and unit.failed:  # An action on it would not end.
             return f'{step.unit} is in error: {unit.message or unit.agent}'
-    if step.verb == 'expand':
+    if step.verb in ('rehearse', 'expand'):
         agents = [unit.agent for unit in seen.application.units if unit.name == step.unit]
         if agents != ['idle']:
             return f'{step.unit} is not idle yet'

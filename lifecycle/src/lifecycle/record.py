@@ -21,6 +21,8 @@ _PIECE = 6000  # Before 3.6.9 Juju takes 8 KiB a value and 64 KiB in all, each i
 _MOST_PIECES = 8
 _MOST_SKIPS = 200
 _MOST_LOST = 20
+MOST_SAID = 200
+"""Characters of what an action has found."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,8 @@ class Ran:
     unit: str
     at: int
     """Seconds since the epoch."""
+    said: str = ''
+    """What it has found, in one line."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,6 +108,11 @@ class Record:
         """Whether an action that is run once was: on that unit, or on any."""
         ran = self.ran.get(application, ())
         return any(one.verb == verb and unit in ('', one.unit) for one in ran)
+
+    def said(self, application: str, verb: str) -> str:
+        """What an action that was run once has found; empty where it says nothing."""
+        ran = self.ran.get(application, ())
+        return next((one.said for one in reversed(ran) if one.verb == verb), '')
 
     def has_begun(self, application: str, verb: str, unit: str = '') -> bool:
         """Whether such an action was run, or may have been."""
@@ -240,7 +249,12 @@ def _record(data: dict[str, Any]) -> Record:
         },
         ran={
             str(app): tuple(
-                Ran(verb=str(one['verb']), unit=str(one['unit']), at=int(one['at']))
+                Ran(
+                    verb=str(one['verb']),
+                    unit=str(one['unit']),
+                    at=int(one['at']),
+                    said=clean(one.get('said', ''), MOST_SAID),
+                )
                 for one in every
             )
             for app, every in data['ran'].items()

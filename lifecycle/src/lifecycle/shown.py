@@ -52,7 +52,7 @@ def _of_application(seen: Observed, name: str, steps: list[Step]) -> Iterator[st
     for step in steps:
         yield f'  {_MARKS[step.state]} {step.id:{width}}  {step.command or step.why}'.rstrip()
         note = step.note or (waiting.waiting_for(step, seen) if step.state == 'next' else '')
-        if note and step.state in ('next', 'skipped'):
+        if note and step.state in ('next', 'skipped', 'done'):
             yield f'    {"":{width}}  {note}'
 
 

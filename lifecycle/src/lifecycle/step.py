@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Literal
 
 Verb = Literal[
-    'base', 'origin', 'add', 'expand', 'admit', 'drain', 'remove', 'upgrade', 'resume', 'online', 'contract',
-    'refresh', 'healthy', 'switch', 'settle',
+    'base', 'origin', 'add', 'rehearse', 'expand', 'admit', 'drain', 'remove', 'upgrade', 'resume', 'online',
+    'contract', 'refresh', 'healthy', 'switch', 'settle',
 ]  # fmt: skip
 State = Literal['done', 'next', 'waiting', 'skipped']
-RUN_ONCE = ('expand', 'upgrade', 'online', 'contract', 'refresh', 'switch')
+RUN_ONCE = ('rehearse', 'expand', 'upgrade', 'online', 'contract', 'refresh', 'switch')
 """Verbs whose effect cannot be seen in the model: they are remembered in the record."""
 WAITS = ('admit', 'healthy', 'settle')
 """Verbs of which there is nothing to carry out."""
@@ -89,4 +89,4 @@ class Step:
     why: str = ''
     state: State = 'waiting'
     note: str = ''
-    """What holds it up, or why it was skipped."""
+    """What holds it up, why it was skipped, or what it has found."""

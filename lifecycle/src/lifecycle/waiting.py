@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from lifecycle.observed import Observed, Unit
 from lifecycle.step import Step
-from lifecycle.world import WorldError
+from lifecycle.world import UnchangedError, WorldError
 
 LIMITS_S = {
     'base': 120.0,
     'origin': 120.0,
     'add': 120.0,
+    'rehearse': 7
+    * 3600.0,  # Longer than any charm's own: the copy's 4 hours, and its migrations'.
     'expand': 3600.0,
     'admit': 3600.0,
     'drain': 3600.0,
@@ -59,8 +61,19 @@ def overdue(step: Step, refused: str, seen: Observed) -> str:
     )
 
 
+def is_final(step: Step, error: WorldError) -> bool:
+    """Whether a step that has failed is not tried again: a rehearsal that was not refused, but failed."""
+    return step.verb == 'rehearse' and isinstance(error, UnchangedError)
+
+
 def refused(step: Step, error: WorldError) -> str:
-    """What to tell of a step that has failed for long."""
+    """What to tell of a step that has failed for good."""
+    if is_final(step, error):
+        return (
+            f'{step.application} would not be migrated: {error}. All that it said: `{step.command}`. The same '
+            f'command goes on, or leaves the rehearsal out after `juju lifecycle skip {step.id} --reason WHY`; back: '
+            '`juju lifecycle rollback`'
+        )
     return (
         f'{step.id} does not work: {error}. By hand: `{step.command}`; the same command goes on, or leaves it out '
         f'after `juju lifecycle skip {step.id} --reason WHY`'

@@ -12,6 +12,9 @@ _ONLINE = 'data are brought into their new form, while clients are served'
 _CONTRACT = (
     'what only the former release needed leaves the database; there is no way back after it'
 )
+_REHEARSE = (
+    'every migration is run on a copy of the database first, and timed; the database is only read'
+)
 _EXPAND = 'the database gets what the new units need, and keeps what the old ones do'
 
 
@@ -30,9 +33,9 @@ def replace(seen: Progress, target: Target) -> Iterator[Step]:
         if turn <= len(seen.started.old):
             why, number = f'to stand in for {unit}', turn + seen.before
             yield _step(seen, 'add', turn, number=number, command=f'juju add-unit {app}', why=why)
-            if turn == 1 and 'expand' in actions and not target.back:
+            if turn == 1 and not target.back:
                 founder = seen.founder.name if seen.founder else f'{app}/{NEW}'
-                yield _action(seen, 'expand', founder, _EXPAND)
+                yield from _migrated(seen, founder)
             yield _step(seen, 'admit', turn, number=number, why=_admitted(seen))
         if 'drain' in actions:
             yield _action(seen, 'drain', unit, f'no more requests for {unit}; those under way end')
@@ -56,8 +59,8 @@ def in_place(seen: Progress, target: Target) -> Iterator[Step]:
         yield _action(
             seen, 'upgrade', unit, 'its packages are those of the archive', in_place=True
         )
-        if turn == 1 and 'expand' in actions:
-            yield _action(seen, 'expand', unit, _EXPAND, in_place=True)
+        if turn == 1:
+            yield from _migrated(seen, unit, in_place=True)
         if 'admit' in actions:
             yield _action(
                 seen, 'resume', unit, f'{unit} serves again: {_admitted(seen)}', in_place=True
@@ -164,6 +167,13 @@ def _first(seen: Progress, target: Target) -> Step:
     command = f'juju set-application-base {app} {seen.base}'
     why = 'units that are added from now on have this base; those there are stay as they are'
     return _step(seen, 'base', command=command, why=why)
+
+
+def _migrated(seen: Progress, unit: str, *, in_place: bool = False) -> Iterator[Step]:
+    verbs: tuple[tuple[Verb, str], ...] = (('rehearse', _REHEARSE), ('expand', _EXPAND))
+    for verb, why in verbs:
+        if verb in seen.application.declaration.actions:
+            yield _action(seen, verb, unit, why, in_place=in_place)
 
 
 def _last(seen: Progress) -> Iterator[Step]:

@@ -97,8 +97,8 @@ class World(Protocol):
 
     def run_action(
         self, unit: str, action: str, within: float, meanwhile: Callable[[], object]
-    ) -> None:
-        """Run an action to its end; WorldError when it fails or takes longer than so many seconds.
+    ) -> Mapping[str, str]:
+        """Run an action to its end: its results; WorldError when it fails or takes longer than so many seconds.
 
         NotYetError where the charm says that not all units are as far, UnchangedError where it says that nothing was
         changed.

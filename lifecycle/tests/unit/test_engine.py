@@ -79,6 +79,7 @@ def test_an_application_is_moved_in_this_order():
     assert model.asked == [
         'base keystone debian@13',
         'add keystone',
+        'rehearse-migrations keystone/2',
         'db-expand keystone/2',
         'pause keystone/1',
         'remove keystone/1',
@@ -120,7 +121,8 @@ KILLS = st.lists(st.tuples(st.integers(1, 150), st.booleans()), max_size=3)
 @given(
     kills=KILLS,
     failures=st.lists(
-        st.sampled_from(['db-expand', 'pause', 'db-online', 'db-contract']), max_size=4
+        st.sampled_from(['rehearse-migrations', 'db-expand', 'pause', 'db-online', 'db-contract']),
+        max_size=4,
     ),
     keystone=st.integers(1, 3),
 )
@@ -196,6 +198,7 @@ def test_units_are_upgraded_in_place_one_after_the_other():
         'openstack-origin keystone cloud:noble-epoxy',
         'pause keystone/1',
         'openstack-upgrade keystone/1',
+        'rehearse-migrations keystone/1',
         'db-expand keystone/1',
         'resume keystone/1',
         'pause keystone/0',

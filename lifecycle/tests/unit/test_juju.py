@@ -125,6 +125,15 @@ def test_an_action_that_fails_says_its_own_reason(fake: Fake):
     assert fake.asked == [['run', 'k/0', 'db-contract', '--wait', '60s']]
 
 
+def test_what_an_action_answers_is_one_line_each(fake: Fake):
+    results = {'rehearsed': 'keystone (1.0 MiB)\x1b[2J;\nexpand 3.0 s', 'return-code': 0}
+    live = fake.answers(said('run', {'k/0': {'status': 'completed', 'results': results}}))
+    found = live.run_action('k/0', 'rehearse-migrations', 60, lambda: None)
+    assert found == {'rehearsed': 'keystone (1.0 MiB)?[2J; expand 3.0 s', 'return-code': '0'}
+    live = fake.answers(said('run', {'k/0': {'status': 'completed', 'results': ['x']}}))
+    assert live.run_action('k/0', 'pause', 60, lambda: None) == {}
+
+
 def test_an_action_that_was_not_completed_is_not_taken_for_one_that_was(fake: Fake):
     live = fake.answers(said('run', {'k/0': {'status': 'running'}}))
     with pytest.raises(WorldError, match='db-expand on k/0: running'):

@@ -144,7 +144,7 @@ def test_a_model_of_500_units_is_planned_in_a_moment():
     began = time.process_time()
     made = plan.plan(model(*apps), TARGET)
     print(f'{time.process_time() - began:.2f} s of a processor')
-    assert len(made.steps) == 10 * (1 + 1 + 2 + 4 * 50)
+    assert len(made.steps) == 10 * (1 + 2 + 2 + 4 * 50)
 
 
 # --- What stands in the way.

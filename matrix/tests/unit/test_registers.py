@@ -16,7 +16,7 @@ from chronicle import Line, note, trial_of
 from matrix.grammar import located, problem
 from matrix.history import journal
 from matrix.judge import histories, verdict
-from matrix.load import client, http, load, openloop, registers, spec
+from matrix.load import asking, client, http, load, openloop, registers, spec
 from matrix.plans import snapshot
 
 WHERE = problem.Where('tests/test.yaml', 1)
@@ -206,12 +206,12 @@ def test_nothing_is_swapped_before_anything_is_known() -> None:
     held = registers.Registers('r1', ask)
     assert held.kind(swap).asked() is None
     keys: set[object] = set()
-    for _ in range(registers.KEYS):
+    for _ in range(asking.KEYS):
         said = held.kind(write).asked()
         assert isinstance(said, dict)
         keys.add(said['key'])
         _did(held.kind(write), said)
-    assert len(keys) == registers.KEYS
+    assert len(keys) == asking.KEYS
     said = held.kind(swap).asked()
     assert isinstance(said, dict)
     assert said['new'] != said['old']

@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 
 from .. import limits
-from . import config, edge
+from . import config, edge, transfers
 
 _INLINE = 20
 """A line of haproxy.cfg has room for 64 words; a longer list than this goes into a file."""
@@ -73,7 +73,8 @@ def http(f: config.Frontend, lists: Lists) -> Iterator[str]:
     else:
         # A body that is long, or whose length is not said, may come as slowly as it likes.
         small = f'{{ req.hdr_val(content-length) gt 0 }} {{ req.hdr_val(content-length) le {limits.SMALL_BODY_BYTES} }}'
-        yield f'http-request wait-for-body time {limits.REQUEST_HEADER_S}s if {small}'
+        when = f'{small} or {transfers.unannounced()}'
+        yield f'http-request wait-for-body time {limits.REQUEST_HEADER_S}s if {when}'
 
 
 def _refuse(action: str, allowed: tuple[str, ...], lists: Lists) -> Iterator[str]:

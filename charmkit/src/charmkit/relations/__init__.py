@@ -121,6 +121,11 @@ class Site:
     """By service whose load balancers come by TLS: the port on which this very unit is reached so."""
     unregistered: frozenset[EndpointType] = frozenset()
     """Endpoint types that are not to be in the catalogue: a load balancer has another, and none has these."""
+    awaited: Mapping[str, frozenset[EndpointType]] = dataclasses.field(
+        default_factory=dict[str, frozenset[EndpointType]]
+    )
+    """By service: endpoint types whose load balancer has not yet said where clients reach it. Those in ``urls`` are not
+    to be registered."""
     region: str = 'RegionOne'
 
     @property
@@ -131,6 +136,18 @@ class Site:
     def address_on(self, binding: str) -> str:
         """This unit's address on *binding*, or its usual one."""
         return self.addresses.get(binding, self.address)
+
+    def registered(self, service: str) -> tuple[EndpointType, ...]:
+        """The endpoint types under which *service* is to be in the catalogue now."""
+        none = self.unregistered | self.awaited.get(service, frozenset())
+        return tuple(t for t in ENDPOINT_TYPES if t not in none)
+
+    def is_placed(self, service: str, *types: EndpointType) -> bool:
+        """Whether clients may be told where *service* is, of *types* or of all: no load balancer's answer is awaited.
+
+        Until then ``urls`` has a unit's own address, and other charms would go there, and elsewhere soon after.
+        """
+        return not self.awaited.get(service, frozenset()) & {*(types or ENDPOINT_TYPES)}
 
     def is_near(self, binding: str, address: str) -> bool:
         """Whether *address* lies in one of the networks of *binding*."""

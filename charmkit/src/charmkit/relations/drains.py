@@ -117,7 +117,10 @@ def drain(relations: Iterable[Relation], unit: str, lifecycle: Lifecycle) -> Dra
         for relation in relations
         if lifecycle_for(relation, relations, unit, lifecycle).token == lifecycle.token
     ]
-    return max(each, key=lambda d: _WORST_LAST.index(d.state), default=Drain(state='drained'))
+    found = max(each, key=lambda d: _WORST_LAST.index(d.state), default=Drain(state='drained'))
+    if found.state == 'asked' and (why := _would_refuse(relations, unit, lifecycle)):
+        return dataclasses.replace(found, reason=why)
+    return found
 
 
 def in_rotation(relations: Iterable[Relation], unit: str, lifecycle: Lifecycle) -> bool:
@@ -162,6 +165,17 @@ def _drain_of(relation: Relation, unit: str, lifecycle: Lifecycle) -> Drain:
         reason=f'{relation.app}: {sessions} requests under way',
         sessions=sessions,
     )
+
+
+def _would_refuse(relations: Iterable[Relation], unit: str, lifecycle: Lifecycle) -> str:
+    """Which load balancer has said, before it was asked, that it would refuse the drain, and why; '' for none."""
+    if lifecycle.force:
+        return ''
+    for relation in sorted(relations, key=_turn):
+        grant = reply.grants.get(unit) if (reply := read(relation)) else None
+        if grant and (grant.state, grant.token) == ('refused', ''):
+            return f'{relation.app} refuses it as things are: {grant.reason}'
+    return ''
 
 
 def _acked(reply: Reply, unit: str, token: str, states: set[str]) -> bool:

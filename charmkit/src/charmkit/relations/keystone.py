@@ -76,13 +76,13 @@ def need(service: str, path: str = '', *, more: Mapping[str, str] | None = None)
     def request(site: Site) -> Databag:
         if any(name not in site.urls for name in paths):
             return {}
-        types = [t for t in ENDPOINT_TYPES if t not in site.unregistered]
         out: dict[str, str] = {}
         for name, tail in paths.items():
             p = f'{name}_' if more else ''
             out |= {f'{p}service': name, f'{p}region': site.region}
             out |= {f'{p}{t}_url': site.urls[name][t] + tail for t in ENDPOINT_TYPES}
-            if site.unregistered:
+            types = site.registered(name)
+            if types != ENDPOINT_TYPES:
                 out[f'{p}{_TYPES_KEY}'] = ','.join(types) or _NO_TYPES
         return out
 

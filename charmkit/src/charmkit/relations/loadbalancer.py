@@ -99,7 +99,10 @@ class Verdict:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Grant:
-    """The load balancer's leave for one unit to drain: ``granted``, ``queued``, ``refused``."""
+    """The load balancer's leave for one unit to drain: ``granted``, ``queued``, ``refused``.
+
+    ``refused`` without a token: a drain would be, if it were asked for.
+    """
 
     token: str
     state: str

@@ -28,13 +28,13 @@ def main() -> None:
     inputs = state.Inputs(
         site=relations.Site(
             unit='keystone/0',
-            leader=True,
+            leader=said.get('leader', True),
             address=said['address'],
             addresses={t: said['address'] for t in relations.ENDPOINT_TYPES},
         ),
         facts=facts.read(),
         relations={
-            'shared-db': (_database(said['generation']),),
+            'shared-db': (_database(said['generation'], said.get('db_host', '127.0.0.1')),),
             'identity-service': tuple(_asked(*item) for item in said['asked'].items()),
         },
         options=read.values,
@@ -81,9 +81,9 @@ def main() -> None:
     print(json.dumps(out))
 
 
-def _database(generation: str) -> relations.Relation:
+def _database(generation: str, db_host: str) -> relations.Relation:
     bag = {
-        'db_host': '127.0.0.1', 'password': 'pw', 'allowed_units': 'keystone/0',
+        'db_host': db_host, 'password': 'pw', 'allowed_units': 'keystone/0',
         'generation': generation,
     }  # fmt: skip
     return relations.Relation(id=1, name='shared-db', app='mysql', units={'mysql/0': bag})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import json
 import pathlib
 import sys
 from typing import Any
@@ -1013,3 +1014,63 @@ def test_a_unit_that_serves_goes_on_while_its_keys_cannot_be_read(
     assert out.unit_status == testing.WaitingStatus(
         f'{identity.UNSHARED}; what it said before stays in force'
     )
+
+
+def test_no_address_of_its_own_is_told_before_the_load_balancer_has_answered(
+    ctx: testing.Context[Any], server: FakeKeystone
+):
+    """Others would ask there, and turn to the load balancer's a moment later; of a newcomer, in full service."""
+    relation = glance()
+    balancer = testing.Relation(
+        'internal-backend', remote_app_name='lb', remote_app_data={'interface-versions': '[1, 2]'}
+    )
+    first = ctx.run(ctx.on.config_changed(), state(DB, relation, balancer))
+    assert 'service_password' not in first.get_relation(relation.id).local_unit_data
+    frontend = {'ip': ['198.51.100.9'], 'port': 443, 'url': 'https://api.example.com:443'}
+    said = {'keystone': {'internal': frontend}}
+    answered = dataclasses.replace(
+        first.get_relation(balancer.id),
+        remote_app_data={**balancer.remote_app_data, 'frontends': json.dumps(said)},
+    )
+    others = {r for r in first.relations if r.id != balancer.id}
+    out = ctx.run(
+        ctx.on.relation_changed(answered),
+        dataclasses.replace(first, relations={*others, answered}),
+    )
+    told = out.get_relation(relation.id).local_unit_data
+    assert told['internal_host'] == 'api.example.com'
+    assert told['service_password']
+
+
+def test_a_type_that_is_awaited_for_ever_keeps_nothing_back(
+    ctx: testing.Context[Any], server: FakeKeystone
+):
+    """A load balancer refuses admin endpoints where they would be on a public address."""
+    relation = glance()
+    frontend = {'ip': ['198.51.100.9'], 'port': 443, 'url': 'https://api.example.com:443'}
+    versions = {'interface-versions': '[1, 2]'}
+    inner = testing.Relation(
+        'internal-backend', remote_app_name='lb',
+        remote_app_data={**versions, 'frontends': json.dumps({'keystone': {'internal': frontend}})},
+    )  # fmt: skip
+    admin = testing.Relation('admin-backend', remote_app_name='lb', remote_app_data=versions)
+    out = ctx.run(ctx.on.config_changed(), state(DB, relation, inner, admin))
+    told = out.get_relation(relation.id).local_unit_data
+    assert told['service_password']
+    assert (told['internal_host'], told['auth_host']) == ('api.example.com', 'api.example.com')
+
+
+def test_what_is_new_is_told_to_whom_was_answered_before_whatever_is_awaited(
+    ctx: testing.Context[Any], server: FakeKeystone
+):
+    relation = glance()
+    first = ctx.run(ctx.on.config_changed(), state(DB, relation))
+    before = dict(first.get_relation(relation.id).local_unit_data)
+    assert before['service_password']
+    balancer = testing.Relation(
+        'internal-backend', remote_app_name='lb', remote_app_data={'interface-versions': '[1, 2]'}
+    )
+    later = dataclasses.replace(first, relations={*first.relations, balancer})
+    out = ctx.run(ctx.on.action('rotate-password', params={'user': 'glance'}), later)
+    told = out.get_relation(relation.id).local_unit_data
+    assert told['service_username'] != before['service_username']

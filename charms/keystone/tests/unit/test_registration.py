@@ -74,6 +74,19 @@ def test_an_endpoint_type_without_a_load_balancer_is_not_registered():
     }  # fmt: skip
 
 
+def test_no_address_of_keystones_own_is_registered_before_its_load_balancer_has_answered():
+    site = dataclasses.replace(SITE, awaited={'keystone': frozenset({'public', 'admin'})})
+    (own,) = plan(inputs(), site).own
+    assert dict(own.urls) == {'internal': 'http://internal:5000/v3'}
+    # A new leader knows no more than that of what clients have.
+    before = dataclasses.replace(own, urls=(('public', 'http://vip:5000/v3'),))
+    known = inputs(peers={registration.OWN: request_ledger.dump_services([before])})
+    (kept,) = plan(known, site).own
+    assert dict(kept.urls) == {
+        'public': 'http://vip:5000/v3', 'internal': 'http://internal:5000/v3',
+    }  # fmt: skip
+
+
 def test_a_refusal_is_told_to_who_asked():
     bad = dataclasses.replace(GLANCE, units={'glance/0': {'service': 'glance'}})
     known = inputs(bad, peers=kept())

@@ -520,12 +520,72 @@ class Core(types.ModuleType):
         self.CONF = types.SimpleNamespace(database=database)
 
 
+class Users:
+    """As much of keystone's manager of users as is used: what it has read of a user it keeps."""
+
+    def __init__(self, kept: region.CacheRegion):
+        self.kept, self.expires = kept, {'me': 1, 'other': 1}
+
+    def get_user(self, user_id: str) -> int:
+        return self.kept.get_or_create(user_id, lambda: self.expires[user_id])
+
+    def change_password(self, user_id: str, password: str) -> None:
+        if password == 'wrong':
+            raise AssertionError
+        self.expires[user_id] += 1
+
+
+def _invalidate(users: Users, user_id: str) -> None:
+    users.kept.delete(user_id)
+
+
+vars(Users.get_user)['invalidate'] = _invalidate
+
+
+@pytest.fixture
+def manager() -> Generator[type[Users]]:
+    before = Users.change_password
+    yield Users
+    Users.change_password = before
+
+
+def test_a_user_who_has_changed_a_password_is_read_anew_at_every_unit(
+    units: tuple[Unit, Unit], manager: type[Users]
+):
+    here, there = (manager(unit.regions['roles']) for unit in units)
+    there.expires = here.expires
+
+    def seen() -> list[int]:
+        found: list[int] = []
+        for unit, users in zip(units, (here, there), strict=True):
+            with unit.ids.request():
+                found.append(users.get_user('me'))
+        return found
+
+    def change(password: str) -> None:
+        with units[0].ids.request():
+            here.change_password(user_id='me', password=password)
+
+    assert seen() == [1, 1]
+    change('plain')
+    assert seen() == [1, 1], 'as keystone has it'
+    shared_regions.forget_changed(manager)
+    change('another')
+    assert seen() == [3, 3]
+    here.expires['me'] += 1
+    with pytest.raises(AssertionError):
+        change('wrong')
+    assert seen() == [3, 3], 'who guesses empties no cache'
+
+
 def loaded(monkeypatch: pytest.MonkeyPatch, core: types.ModuleType, folder: pathlib.Path) -> Any:
     """What the script serves in the place of the package's."""
-    for name in ('keystone', 'keystone.common', 'keystone.common.cache'):
+    for name in ('keystone', 'keystone.common', 'keystone.common.cache', 'keystone.identity'):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     monkeypatch.setattr(sys.modules['keystone.common.cache'], 'core', core, raising=False)
     monkeypatch.setitem(sys.modules, 'keystone.common.cache.core', core)
+    users = types.SimpleNamespace(Manager=type('Manager', (Users,), {}))
+    monkeypatch.setattr(sys.modules['keystone.identity'], 'core', users, raising=False)
     (folder / 'packaged').write_text(SERVED)
     return shared_regions.serving(str(folder / 'packaged'))
 

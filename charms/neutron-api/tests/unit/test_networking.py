@@ -299,3 +299,11 @@ def test_a_package_that_is_nowhere_is_named_and_the_service_goes_on(
     out = ctx.run(ctx.on.config_changed(), related)
     assert 'python3-nowhere' in out.unit_status.message
     assert 'apache2' in machine.seen.active
+
+
+def test_where_the_api_is_is_told_once_the_load_balancer_has_said_it(ctx: testing.Context[Any]):
+    nova = testing.Relation('neutron-api')
+    balancer = testing.Relation(
+        'internal-backend', remote_app_name='lb', remote_app_data={'interface-versions': '[1, 2]'}
+    )
+    assert 'neutron-url' not in told(ctx, state(nova, balancer), 'neutron-api')

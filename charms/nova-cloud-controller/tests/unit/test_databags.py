@@ -184,3 +184,33 @@ def test_requests_for_metadata_are_not_taken_on_the_public_network(
     site = machine.file('/etc/apache2/sites-enabled/nova-metadata.conf')
     assert 'Listen 10.0.0.2:8775' in site
     assert '203.0.113.2' not in site
+
+
+@pytest.mark.parametrize(
+    ('tells', 'about', 'backend', 'key', 'own'),
+    [
+        (
+            'quantum-network-service',
+            'nova-metadata',
+            'internal-backend',
+            'nova-metadata-host',
+            '10.0.0.2',
+        ),
+    ],
+)
+def test_no_address_of_its_own_is_told_before_the_load_balancer_has_answered(
+    ctx: testing.Context[Any], tells: str, about: str, backend: str, key: str, own: str
+):
+    other = testing.Relation(tells, remote_app_name='other', remote_units_data={0: {}})
+    more = (other, network(neutron_url='http://10.0.0.9:9696', neutron_api_ready='yes'))
+    assert told(ctx, state(*more), tells)[key] == own
+    balancer = testing.Relation(
+        backend, remote_app_name='lb', remote_app_data={'interface-versions': '[1, 2]'}
+    )
+    assert key not in told(ctx, state(*more, balancer), tells)
+    frontend = {'ip': ['198.51.100.9'], 'port': 443, 'url': 'https://api.example.com:443'}
+    at = {about: {backend.partition('-')[0]: frontend}}
+    answered = dataclasses.replace(
+        balancer, remote_app_data={**balancer.remote_app_data, 'frontends': json.dumps(at)}
+    )
+    assert told(ctx, state(*more, answered), tells)[key] == 'api.example.com'

@@ -107,6 +107,12 @@ def decide(
     return out
 
 
+def standing(candidates: Iterable[Candidate], policy: Policy) -> dict[str, str]:
+    """By unit: why its drain would be refused if it were asked for now; no word of those that would not be."""
+    units = tuple(candidates)
+    return {c.unit: short for c in units if (short := _short(c, units, policy))}
+
+
 def adopted(locks: Mapping[str, Lock], *, now: float, own: bool) -> dict[str, Lock]:
     """*locks* as the leader's clock has them, which says *now*; *own*: they are of this clock already.
 
@@ -174,6 +180,16 @@ def _asked_since(lock: Lock | None, lifecycle: loadbalancer.Lifecycle, now: floa
     return lock.since if lock is not None and lock.token == lifecycle.token else now
 
 
+def _short(c: Candidate, everyone: Iterable[Candidate], policy: Policy) -> str:
+    """Of which service too few units would be left without *c*, in words; '' where enough are there."""
+    others = [o for o in everyone if o.unit != c.unit]
+    for service in sorted(c.services):
+        left, least = sum(service in o.services for o in others), policy.min_ready.get(service, 1)
+        if left < least:
+            return f'{service} would have {left} of {least} units left'
+    return ''
+
+
 def _verdict(
     c: Candidate,
     everyone: Iterable[Candidate],
@@ -182,13 +198,14 @@ def _verdict(
     members: tuple[str, ...],
     policy: Policy,
 ) -> tuple[str, str]:
+    everyone = tuple(everyone)
+    if short := _short(c, everyone, policy):
+        return 'refused', short
     others = [o for o in everyone if o.unit != c.unit]
     waits = ''
     for service in sorted(c.services):
         behind = [o for o in others if service in o.services]
         least = policy.min_ready.get(service, 1)
-        if len(behind) < least:
-            return 'refused', f'{service} would have {len(behind)} of {least} units left'
         draining = [
             o.unit
             for o in behind

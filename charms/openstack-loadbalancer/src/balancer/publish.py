@@ -14,6 +14,7 @@ from . import (
     certificate_requests,
     credentials,
     decision,
+    dns_records,
     files,
     handover,
     handshake,
@@ -24,6 +25,7 @@ from . import (
     reply,
     rotation,
     schemes,
+    settling,
     standby,
     stats,
     tls_outputs,
@@ -88,6 +90,7 @@ def published(
         schemes=clients,
         trusted={t: c.ca for t, c in known.tls.credentials.by_type.items()},
         rotation=tuple(in_rotation(now)),
+        standing=handshake.standing(settling.candidates(now, end.workers), settling.policy(now)),
     )
     bags = {r.id: r.my_data for r in known.relations}
     unit_data: dict[str | int, Databag] = {decision.PEERS: reply.write_member(mine)}
@@ -138,6 +141,9 @@ def published(
         )
     for relation in inputs.of('grafana-dashboard'):
         app_data[relation.id] = observability.dashboards()
+    for relation in inputs.of(dns_records.RELATION):
+        said = inputs.app_data.get(relation.id, {})
+        app_data[relation.id] = dns_records.wanted(known, now, context.members, not_ready, said)
     return Published(
         unit_data=unit_data,
         app_data=app_data,
@@ -240,6 +246,7 @@ def statuses(known: decision.RunInputs, end: Settled, *, in_force: bool) -> tupl
         out.append(Status('waiting', vip_admission.NOT_ADMITTED))
     elif now.vips and now.vrrp.waiting:
         out.append(Status('waiting', now.vrrp.waiting))
+    out += dns_records.statuses(known.inputs.of(dns_records.RELATION), known.inputs.app_data)
     dead = [b.name for b in now.layout.backends if not rotation.serves(b.name, end.workers)]
     out += unserved(now, dead)
     out.append(Status('active', _summary(now)))

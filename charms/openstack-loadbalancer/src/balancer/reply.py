@@ -172,6 +172,8 @@ class Context:
     """By endpoint type, the certificate that clients are to trust, PEM; '' where nobody says."""
     rotation: tuple[tuple[str, str, running.Running], ...] = ()
     """Units in rotation, each with a service that it is behind, and what it runs."""
+    standing: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
+    """By unit: why its drain would be refused now."""
 
 
 def app_reply(
@@ -218,7 +220,7 @@ def app_reply(
                 'trusted-cidrs': [str(ipaddress.ip_network(a)) for a in trusted],
             }
         ),
-        **grants(asked.app, context.members, context.locks),
+        **grants(asked.app, context.members, context.locks, context.standing),
         **running.response(r for r in context.rotation if r[1] in _services(asked)),
     }
 
@@ -232,9 +234,23 @@ def _services(asked: interface.Request | interface.Refusal) -> frozenset[str]:
 
 
 def grants(
-    app: str, members: Iterable[str], locks: Mapping[str, handshake.Lock]
+    app: str,
+    members: Iterable[str],
+    locks: Mapping[str, handshake.Lock],
+    standing: Mapping[str, str],
 ) -> dict[str, str]:
-    """Which units of *app* may drain, and whose acknowledgement each needs."""
+    """Which units of *app* may drain, and whose acknowledgement each needs.
+
+    A unit that has asked for nothing hears without a token why it would be refused: an action of its can say that, and
+    not what is decided after it.
+    """
+    every = {
+        **{
+            u: handshake.Lock(token='', state='refused', since=0, reason=why)
+            for u, why in standing.items()
+        },
+        **locks,
+    }
     found = {
         unit: {
             'token': lock.token,
@@ -242,7 +258,7 @@ def grants(
             'position': lock.position,
             'reason': lock.reason,
         }
-        for unit, lock in locks.items()
+        for unit, lock in every.items()
         if unit.rpartition('/')[0] == app
     }
     return {'lb-units': wire.dump(sorted(members, key=unit_order)), 'grants': wire.dump(found)}

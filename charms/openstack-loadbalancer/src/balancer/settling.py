@@ -106,16 +106,21 @@ def _granted(
         now.locks,
         {**others, inputs.site.unit: acks},
         now.members,
-        handshake.Policy(
-            min_ready=now.layout.min_ready(),
-            max_concurrent=now.opts.max_concurrent,
-            lease_s=now.opts.lease_s,
-        ),
+        policy(now),
         at,
     )
     if locks == now.locks:
         return now, None
     return decide(dataclasses.replace(known, locks=locks)), locks
+
+
+def policy(now: Decision) -> handshake.Policy:
+    """What a grant must keep to, as the options have it."""
+    return handshake.Policy(
+        min_ready=now.layout.min_ready(),
+        max_concurrent=now.opts.max_concurrent,
+        lease_s=now.opts.lease_s,
+    )
 
 
 def candidates(

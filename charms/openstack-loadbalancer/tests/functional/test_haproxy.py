@@ -37,6 +37,7 @@ def test_backends_that_are_killed_cost_writes_and_no_reads(machine: Any) -> None
     assert lost_of(found, 'GET') == 0, found
 
 
+@pytest.mark.slow
 def test_without_repeating_reads_they_cost_those_too(machine: Any) -> None:
     found = machine.scenario('rolling', requests=1000, drain=False, retry='conn')
     assert lost_of(found, 'GET') > 0
@@ -46,6 +47,7 @@ def test_twenty_reloads_lose_nothing(machine: Any) -> None:
     assert lost(machine.scenario('reloads', requests=1000), 1000) == 0
 
 
+@pytest.mark.slow
 def test_reloads_that_close_idle_connections_lose_requests(machine: Any) -> None:
     assert lost(machine.scenario('reloads', requests=1000, idle_close=False), 1000) > 0
 
@@ -216,6 +218,7 @@ def test_a_killed_haproxy_is_back_as_often_as_that_may_be(machine: Any) -> None:
     assert max(found['gaps_s']) < 10, 'it came back each time'
 
 
+@pytest.mark.slow
 def test_as_the_package_has_it_systemd_gives_up(machine: Any) -> None:
     found = machine.scenario('killed', times=8, before=True, patience_s=10)
     assert max(found['gaps_s']) >= 10
@@ -235,11 +238,33 @@ def test_nor_of_one_whose_bodies_are_passed_on_as_they_come(machine: Any) -> Non
     assert machine.scenario('slow_clients', **long)['others']['lost'] == 0
 
 
+@pytest.mark.slow  # Minutes of waiting.
 def test_where_they_may_have_all_places_they_take_all_of_it(machine: Any) -> None:
     found = machine.scenario('slow_clients', guarded=False, **LONG)
     assert found['others']['lost'] > 0
 
 
+def test_no_kind_of_slow_transfer_takes_all_places_of_a_service(machine: Any) -> None:
+    found = machine.scenario('slow_transfers')
+    assert {kind: one['others'] for kind, one in found.items()} == dict.fromkeys(found, 200)
+    assert all(one['refused'] for one in found.values()), found
+    assert len(found) == 9
+
+
+def test_downloads_may_have_what_is_free(machine: Any) -> None:
+    """More than three quarters of the places, where nothing else wants them; uploads may not."""
+    found = machine.scenario('slow_transfers', kinds=['download', 'length'], clients=28)
+    assert found['download'] == {'refused': 0, 'others': 200}
+    assert found['length']['refused'] and found['length']['others'] == 200
+
+
+@pytest.mark.slow  # Minutes of waiting.
+def test_each_of_them_would_take_them_all(machine: Any) -> None:
+    found = machine.scenario('slow_transfers', guarded=False)
+    assert {kind: one['others'] for kind, one in found.items()} == dict.fromkeys(found, 0)
+
+
+@pytest.mark.slow  # It needs a machine that does nothing else.
 def test_a_vip_stays_with_a_machine_that_gets_a_processor_now_and_then(machine: Any) -> None:
     """Once in five times at least: on a busy machine it may stand still for longer than we make it."""
     tries: list[dict[str, Any]] = []
@@ -250,6 +275,7 @@ def test_a_vip_stays_with_a_machine_that_gets_a_processor_now_and_then(machine: 
     pytest.fail(f'another took it, or this machine is too busy to show that none does: {tries}')
 
 
+@pytest.mark.slow
 def test_with_as_few_missed_advertisements_as_usual_it_would_move_all_the_time(
     machine: Any,
 ) -> None:

@@ -32,10 +32,12 @@ def test_clients_change_to_tls_and_back_and_lose_nothing(machine: Any) -> None:
     assert found['told in the end'] == 'http://10.66.0.1:5000'
 
 
+@pytest.mark.slow
 def test_without_the_time_to_change_over_clients_are_lost(machine: Any) -> None:
     assert machine.scenario('secured', transition_s=0)['plain']['lost'] > 0
 
 
+@pytest.mark.slow
 def test_what_a_former_worker_has_accepted_would_be_lost_if_it_were_forgotten(
     machine: Any,
 ) -> None:

@@ -13,6 +13,7 @@ import bad_times
 import lossless
 import outside
 import public_edge
+import slow_transfers
 import speed
 import starving
 
@@ -20,7 +21,15 @@ import starving
 def main() -> None:
     name = sys.argv[1]
     arguments: dict[str, Any] = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
-    modules: list[Any] = [lossless, outside, speed, bad_times, starving, public_edge]
+    modules: list[Any] = [
+        lossless,
+        outside,
+        speed,
+        bad_times,
+        starving,
+        public_edge,
+        slow_transfers,
+    ]
     if name in ('secured', 'offered', 'odd_certificates'):
         import secured  # It alone needs cryptography.
 

@@ -13,7 +13,7 @@ from charmkit import drive, service, state
 from charmkit import testing as machines
 from charmkit.proxy import haproxy
 from charmkit.relations import ENDPOINT_TYPES, Network, Relation, Site, certificates
-from charmkit.why import Hook
+from charmkit.why import Action, Hook, Why
 from ops import testing
 
 from . import test_charm as usual
@@ -22,6 +22,7 @@ SPEC = service.ServiceSpec(
     name='demo', user='demo', packages=('demo-api',), needs=(),
     apps=(service.WsgiApp('demo-api', '/usr/bin/demo', 8778, type='volumev3'),),
 )  # fmt: skip
+CHANGED = Hook('config-changed')
 NOW = 1_800_000_000.0
 CA = pki.Authority(now=NOW)
 ADDRESS = '10.1.0.20'
@@ -44,6 +45,9 @@ class Pair:
         """What the authority has answered."""
         self.state = usual.state(*(self._backend(i) for i in IDS.values()), self._trusted())
         self.ports: list[tuple[set[int], int]] = []
+        self.runs = 0
+        self.said = ''
+        """The status of the API's unit."""
 
     def _backend(self, i: int) -> testing.Relation:
         own = {'ingress-address': ADDRESS, **self.bags.get(i, {})}
@@ -58,7 +62,7 @@ class Pair:
             remote_app_data=dict(certificates.transfer([CA.root])),
         )  # fmt: skip
 
-    def api(self) -> None:
+    def api(self, why: Why = CHANGED) -> None:
         """A run of the API's unit."""
         said: dict[str, tuple[Relation, ...]] = {}
         for t, i in IDS.items():
@@ -77,19 +81,22 @@ class Pair:
                 self.given[asked] = CA.answers(asked)
             given = self.given[asked]
             said['certificates'] = (Relation(id=4, name='certificates', app='ca', app_data=given),)
+        self.runs += 1
         here = (Network('eth0', ADDRESS, '10.1.0.0/24'),)
         inputs = state.Inputs(
             site=Site(
                 unit='demo/0', leader=True, address=ADDRESS,
                 networks=dict.fromkeys(ENDPOINT_TYPES, here),
             ),
-            relations=said, memory=self.memory, unit_secret='s' * 64, fresh='f' * 64, now=NOW,
+            relations=said, memory=self.memory, unit_secret='s' * 64, fresh=f'{self.runs:064}',
+            now=NOW,
         )  # fmt: skip
 
         def decide(why: Any, known: state.Inputs) -> state.Desired:
             return service.desired_state(SPEC, why, known)
 
-        desired = drive.drive(self.machine, decide, Hook('config-changed'), inputs).desired
+        desired = drive.drive(self.machine, decide, why, inputs).desired
+        self.said = state.summary(desired.status).message
         self.memory = json.loads(json.dumps({**self.memory, **desired.memory}))
         self.bags = {k: dict(v) for k, v in desired.unit_data.items()}
         self.app_bags = {k: dict(v) for k, v in desired.app_data.items() if isinstance(k, int)}
@@ -177,3 +184,24 @@ def test_a_load_balancer_that_loses_its_authority_leads_back(pair: Pair) -> None
     pair.settle()
     assert pair.listens == {PLAIN} and 'ssl' not in pair.server
     assert all(asked in there for there, asked in pair.ports), pair.ports
+
+
+SHORT = 'demo would have 0 of 1 units left'
+
+
+def test_a_pause_of_the_only_unit_says_at_once_why_it_is_refused(pair: Pair) -> None:
+    """What the load balancer decides then, no action can wait for: its databags are sent when it has ended."""
+    pair.settle()
+    pair.api(Action('pause'))
+    assert pair.said.startswith(
+        f'draining, asked: openstack-loadbalancer refuses it as things are: {SHORT}'
+    )
+    pair.balancer()
+    pair.api()
+    assert pair.said.startswith(f'draining, refused: openstack-loadbalancer: {SHORT}')
+
+
+def test_a_forced_pause_hears_of_no_refusal(pair: Pair) -> None:
+    pair.settle()
+    pair.api(Action('pause', {'force': True}))
+    assert pair.said.startswith('draining, asked: openstack-loadbalancer has not decided yet')

@@ -343,7 +343,7 @@ class Handshake(RuleBasedStateMachine):
         locks = handshake.load(self.peers.get('locks', ''))
         app_data: Databag = {
             'interface-versions': '[1, 2]',
-            **reply.grants('nova', members, locks),
+            **reply.grants('nova', members, locks, {}),
         }
         return Relation(
             id=1,

@@ -58,6 +58,19 @@ def test_a_unit_that_asks_is_granted_from_now_on_where_another_serves() -> None:
     }
 
 
+@pytest.mark.parametrize('others', [0, 1, 2, 3])
+@pytest.mark.parametrize('least', [0, 1, 2, 3])
+@pytest.mark.parametrize('state', ['ready', 'drain', 'maintenance', ''])
+def test_why_a_unit_would_be_refused_is_known_before_it_asks(
+    others: int, least: int, state: str
+) -> None:
+    there = [unit(f'a/{n}', state, services='api web') for n in range(1, others + 1)]
+    policy = Policy(min_ready={'api': 0, 'web': least})
+    asked = decide(unit('a/0', 'drain', services='api web'), *there, policy=policy)['a/0']
+    said = handshake.standing([unit('a/0', services='api web'), *there], policy).get('a/0', '')
+    assert said == (asked.reason if asked.state == 'refused' else '')
+
+
 def test_a_unit_that_does_not_ask_has_no_lock() -> None:
     assert decide(unit('a/0'), unit('a/1', 'maintenance'), unit('a/2', '')) == {}
 

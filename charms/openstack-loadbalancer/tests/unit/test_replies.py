@@ -175,10 +175,21 @@ def test_grants_are_those_of_the_applications_units_and_name_the_members_in_orde
         'nova/0': handshake.Lock(token='t', state='queued', since=1, position=2, reason='waits'),
         'glance/0': handshake.Lock(token='g', state='granted', since=1),
     }
-    assert reply.grants('nova', ['lb/10', 'lb/9'], locks) == {
+    assert reply.grants('nova', ['lb/10', 'lb/9'], locks, {}) == {
         'lb-units': '["lb/9", "lb/10"]',
         'grants': '{"nova/0": {"position": 2, "reason": "waits", "state": "queued", "token": "t"}}',
     }
+
+
+def test_a_unit_that_asks_for_nothing_hears_why_it_would_be_refused_and_one_that_does_what_was_decided() -> (
+    None
+):
+    locks = {'nova/0': handshake.Lock(token='t', state='refused', since=1, reason='was')}
+    standing = {'nova/0': 'would be', 'nova/1': 'would be', 'glance/0': 'would be'}
+    said = json.loads(reply.grants('nova', ['lb/0'], locks, standing)['grants'])
+    assert {u: (g['token'], g['state'], g['reason']) for u, g in said.items()} == {
+        'nova/0': ('t', 'refused', 'was'), 'nova/1': ('', 'refused', 'would be'),
+    }  # fmt: skip
 
 
 # Frontends.

@@ -40,7 +40,10 @@ class Balancer:
                 self.acks[u] = loadbalancer.Ack(token=x.token, state=state)
 
     def said(self) -> tuple[Databag, dict[str, Databag]]:
-        app = {'interface-versions': '[2]', **reply.grants('nova', [f'{self.name}/0'], self.locks)}
+        app = {
+            'interface-versions': '[2]',
+            **reply.grants('nova', [f'{self.name}/0'], self.locks, {}),
+        }
         return app, {f'{self.name}/0': {'acks': reply.write_acks(self.acks)}}
 
 

@@ -63,6 +63,8 @@ def family(model: model_.Model, unit: str) -> str:
         model.juju_version,
         resources,
         proxies,
+        # A machine has the memory that it may have, where LXCFS runs: what a hook writes may be sized by it.
+        *([machine.constraints['mem']] if machine and machine.constraints.get('mem') else ()),
     ]
     return hashlib.sha256(json.dumps(alike).encode()).hexdigest()
 

@@ -138,8 +138,12 @@ def run_machine(
     run_dir: Path,
     labels: Mapping[str, str],
     nodes: Mapping[str, Path] | None = None,
+    volumes: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """Make a machine's container and start it; *nodes* are its devices, by their path in the machine."""
+    """Make a machine's container and start it.
+
+    *nodes* are its devices, by their path in the machine; *volumes* are options of what is mounted besides.
+    """
     names = container_name(spec.model, spec.id)
     networks = [
         network(
@@ -170,6 +174,7 @@ def run_machine(
         ),
         *(f'--label={name}={value}' for name, value in labels.items()),
         *(f'--device={node}:{path}:rwm' for path, node in (nodes or {}).items()),
+        *volumes,
         f'--cpu-shares={spec.cpu_shares}',
         *(limits(spec.constraints) + tuple(networks or ['--network=none'])),
         *('--rootfs', str(root), '/sbin/init'),

@@ -15,7 +15,7 @@ from typing import Literal
 
 from jujulet.core import charm
 
-from . import commands, images, kernel, overlays, runtimes
+from . import commands, images, kernel, overlays, procfiles, runtimes
 
 PROGRAMS = {
     'podman': 'podman',
@@ -62,6 +62,8 @@ class Facts:
     """Settings of the kernel, see ``kernel.WANTED``."""
     bases: tuple[tuple[str, str], ...]
     """Each base with why it cannot be built; empty: it can."""
+    proc: tuple[str, ...]
+    """Files of ``/proc`` that machines have of their own, see :mod:`procfiles`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +102,7 @@ def look(state: Path) -> Facts:
         bounding=runtimes.bounding(),
         kernel=tuple(kernel.settings().items()),
         bases=tuple((str(base), images.why_not(base)) for base in _BASES),
+        proc=procfiles.there(),
     )
 
 
@@ -115,6 +118,7 @@ def findings(facts: Facts) -> list[Finding]:
         _network(facts),
         _capabilities(facts),
         _isolation(),
+        _proc(facts),
         _kernel(facts),
         *_bases(facts),
     ]
@@ -241,6 +245,13 @@ def _isolation() -> Finding:
         'root in a machine is root on this host (no user namespaces): deploy charms that you trust'
     )
     return Finding('isolation', 'ok', said)
+
+
+def _proc(facts: Facts) -> Finding:
+    if facts.proc:
+        return Finding('/proc', 'ok', f'machines have their own {", ".join(facts.proc)} (LXCFS)')
+    said = "machines see this host's uptime and memory: LXCFS does not run"
+    return Finding('/proc', 'ok', said, f'{_INSTALL}lxcfs && systemctl enable --now lxcfs')
 
 
 def _kernel(facts: Facts) -> Finding:

@@ -3,14 +3,57 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ipaddress
 import json
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from jujulet.core import model, topology
 
 from . import bridges, commands, isolation
 from .protocol import MachineError
 from .tools import Failed, run, there
+
+Wanted = tuple[str, frozenset[str]]
+"""What a network is to be: to which space of its model it belongs, and its subnets in CIDR form."""
+
+
+def wanted(uuid: str, spaces: Iterable[model.Space]) -> dict[str, Wanted]:
+    """The networks of a model's spaces, by name."""
+    return {
+        commands.network_of(uuid, subnet): (space.belongs, _canonical(subnet.cidrs))
+        for space in spaces
+        for subnet in space.subnets
+    }
+
+
+def stale(
+    seen: Iterable[Mapping[str, Any]], uuid: str, all_wanted: Mapping[str, Wanted]
+) -> list[str]:
+    """Of the networks that podman has *seen* of ours, those of the model that are not as wanted, or not at all.
+
+    A space that was removed leaves its networks: their subnets, and their names for another space of that name.
+    """
+    return [
+        str(network['name'])
+        for network in seen
+        if _model(network) == uuid and all_wanted.get(network['name']) != _is(network)
+    ]
+
+
+def _is(network: Mapping[str, Any]) -> Wanted:
+    subnets: list[Mapping[str, str]] = network.get('subnets') or []
+    return bridges.space_of(network), _canonical(s['subnet'] for s in subnets)
+
+
+def _canonical(cidrs: Iterable[str]) -> frozenset[str]:
+    return frozenset(str(ipaddress.ip_network(cidr)) for cidr in cidrs)
+
+
+def _model(network: Mapping[str, Any]) -> str:
+    labels: Mapping[str, str] = network.get('labels') or {}
+    return labels.get('jujulet.model', '')
 
 
 class Networks:
@@ -19,28 +62,36 @@ class Networks:
     def __init__(self, token: str):
         self.token = token
         self._locks: dict[str, asyncio.Lock] = {}
-        self._there: dict[str, str] = {}  # By network: to which space it belongs.
+        self._there: dict[str, Wanted] = {}
         self._bridges: list[str] = []
         self._renewing = asyncio.Lock()
 
-    async def ensure(self, uuid: str, space: model.Space, address: model.Address) -> None:
-        """Make the network in which *address* is, of a space; idempotent.
+    async def ensure(
+        self, uuid: str, spaces: Mapping[str, model.Space], address: model.Address
+    ) -> None:
+        """Make the network in which *address* is, of one of a model's *spaces*; idempotent.
+
+        *spaces* are all of the model: what it has networks for besides is in the way, and goes where it is.
 
         Raises:
             MachineError: the subnet is in use, podman refused, or spaces cannot be kept apart.
         """
+        space = spaces[address.space]
         subnet = topology.subnet_of(space, address)
         name = commands.network_of(uuid, subnet)
+        every = wanted(uuid, spaces.values())
         async with self._locks.setdefault(name, asyncio.Lock()):
-            if self._there.get(name) == space.belongs:
+            if self._there.get(name) == every[name]:
                 if not await isolation.in_force(self._bridges):  # Somebody flushed the firewall.
                     await self._renew()
                 return
-            await self._make(uuid, space, subnet)
+            await self._make(uuid, space, subnet, every)
             await self._renew()
-            self._there[name] = space.belongs
+            self._there[name] = every[name]
 
-    async def _make(self, uuid: str, space: model.Space, subnet: model.Subnet) -> None:
+    async def _make(
+        self, uuid: str, space: model.Space, subnet: model.Subnet, every: Mapping[str, Wanted]
+    ) -> None:
         labels = {
             'jujulet.state': self.token,
             'jujulet.model': uuid,
@@ -52,17 +103,19 @@ class Networks:
         try:
             await run(create)
         except Failed as failed:
-            if 'already exists' not in failed.stderr:
-                raise MachineError(_why(space, subnet, failed)) from None
-            fits = await self._fits(name, space, subnet)
-            if fits == 'as wanted':
+            seen = await self._ours()
+            if any(n['name'] == name and _is(n) == every[name] for n in seen):
                 return
-            if fits == 'not ours':
+            if not (gone := stale(seen, uuid, every)):
                 raise MachineError(_why(space, subnet, failed)) from None
-            try:  # It was moved to another space: no machine is in it, or podman refuses.
-                await run(['podman', 'network', 'rm', name])
+            for one in gone:
+                self._there.pop(one, None)
+                with contextlib.suppress(Failed):  # A machine is in it; or it went just now.
+                    await run(['podman', 'network', 'rm', one])
+            try:
                 await run(create)
             except Failed as again:
+                await self._renew()  # The bridges that went may be somebody else's now.
                 raise MachineError(_why(space, subnet, again)) from None
 
     def forget(self) -> None:
@@ -73,22 +126,10 @@ class Networks:
         async with self._renewing:
             self._bridges = await isolation.renew()
 
-    async def _fits(
-        self, name: str, space: model.Space, subnet: model.Subnet
-    ) -> Literal['as wanted', 'of another space', 'not ours']:
-        """Whether the network of that name is ours, has the subnet, and is of that space."""
-        seen: dict[str, Any] = json.loads(await run(['podman', 'network', 'inspect', name]))[0]
-        labels: dict[str, str] = seen.get('labels') or {}
-        subnets = {s.get('subnet') for s in seen.get('subnets', [])}
-        mine = labels.get('jujulet.state') == self.token
-        if not mine or subnet.cidrs[0] not in subnets:
-            return 'not ours'
-        same = bridges.space_of(seen) == space.belongs
-        return 'as wanted' if same else 'of another space'
-
     async def remove(self, uuid: str = '', *, but: frozenset[str] = frozenset()) -> None:
         """Remove the networks of a model, or of all models *but* those; idempotent."""
-        gone = [n for n, o in (await self._ours()).items() if o not in but and uuid in ('', o)]
+        models = {str(n['name']): _model(n) for n in await self._ours()}
+        gone = [n for n, of in models.items() if of not in but and uuid in ('', of)]
         for name in gone:
             await run(['podman', 'network', 'rm', '--force', name])
             self._there.pop(name, None)
@@ -114,23 +155,12 @@ class Networks:
         except OSError as error:
             raise MachineError(f'a bridge sends back what a machine sent: {error}') from None
 
-    async def _ours(self) -> dict[str, str]:
-        """Our networks: name and model. Without podman there are none."""
+    async def _ours(self) -> list[dict[str, Any]]:
+        """Our networks, as podman lists them. Without podman there are none."""
         if not there('podman'):
-            return {}
-        said = await run(
-            [
-                'podman',
-                'network',
-                'ls',
-                f'--filter=label=jujulet.state={self.token}',
-                '--format=json',
-            ]
-        )
-        return {
-            n['name']: n.get('labels', {}).get('jujulet.model', '')
-            for n in json.loads(said or '[]')
-        }
+            return []
+        mine = f'--filter=label=jujulet.state={self.token}'
+        return json.loads(await run(['podman', 'network', 'ls', mine, '--format=json']) or '[]')
 
 
 async def backend() -> str:

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import uuid as uuids
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from . import (
     inside,
     kernel,
     overlays,
+    procfiles,
     recover,
     routes,
     runtimes,
@@ -93,7 +94,8 @@ class PodmanMachines:
         await self._networks(spec)
         root = await self.overlays.mount(spec.model, spec.id, stack)
         await asyncio.to_thread(inside.prepare, spec, root, self._neighbours(spec))
-        given = await self._can_have(spec)
+        own = await asyncio.to_thread(procfiles.there)
+        given = await self._can_have(spec, own)
         folder = self.folders.folder(spec.model, spec.id)
         nodes = await asyncio.to_thread(devices.nodes, spec.devices, folder / 'devices')
         labels = {
@@ -103,9 +105,8 @@ class PodmanMachines:
         }
 
         def argv(host: commands.Host) -> tuple[str, ...]:
-            return commands.run_machine(
-                host, spec, root, self.run_dir(spec.model, spec.id), labels, nodes
-            )
+            run_dir, proc = self.run_dir(spec.model, spec.id), procfiles.volumes(own)
+            return commands.run_machine(host, spec, root, run_dir, labels, nodes, proc)
 
         async def clean() -> None:
             await self._remove_container(spec.model, spec.id)
@@ -126,7 +127,7 @@ class PodmanMachines:
 
     async def _networks(self, spec: MachineSpec) -> None:
         for address in spec.addresses:
-            await self.networks.ensure(spec.model, spec.spaces[address.space], address)
+            await self.networks.ensure(spec.model, spec.spaces, address)
 
     async def _lay_routes(self, spec: MachineSpec, *, others: bool) -> None:
         """To the other subnets of its spaces; *others* that run get to know what they lack, too."""
@@ -138,11 +139,11 @@ class PodmanMachines:
             if (each.model, each.id) in self._watched:
                 await self.routes.lay(each, commands.pidfile(self.root(each.model, each.id)))
 
-    async def _can_have(self, spec: MachineSpec) -> Given:
+    async def _can_have(self, spec: MachineSpec, proc: Sequence[str]) -> Given:
         """Which of its devices and kernel modules the host has. Modules are loaded, as LXD does."""
         found = {device.path: devices.there(device) for device in spec.devices}
         found |= {module: await devices.load(module) for module in spec.modules}
-        asked = [*map(str, spec.devices), *spec.modules]
+        asked = [*map(str, spec.devices), *spec.modules, *proc]
         return Given(found, '\n'.join(asked))
 
     def _neighbours(self, spec: MachineSpec) -> list[tuple[str, str]]:
@@ -223,7 +224,8 @@ class PodmanMachines:
         if stack is None:
             raise MachineError(f'machine {machine} does not exist')
         spec = self.current(model, machine)
-        if spec is not None and await self._can_have(spec) != self.folders.given(model, machine):
+        own = await asyncio.to_thread(procfiles.there)
+        if spec and await self._can_have(spec, own) != self.folders.given(model, machine):
             await self.ensure(spec, lambda _: None)
             return
         root = await self.overlays.mount(model, machine, stack)

@@ -46,7 +46,7 @@ class MachineSpec:
     """Key of the install layer to start from; empty for the bare base."""
     addresses: tuple[model.Address, ...] = ()
     spaces: Mapping[str, model.Space] = dataclasses.field(default_factory=_empty)
-    """At least the spaces that ``addresses`` name."""
+    """All spaces of the model: networks of others are in the way."""
     constraints: Mapping[str, Any] = dataclasses.field(default_factory=_empty)
     """``cores`` and ``mem`` (MiB) become limits; the rest is not for us."""
     lsb_release: str = ''

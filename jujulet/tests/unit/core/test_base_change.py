@@ -210,6 +210,16 @@ def test_install_layers_are_told_apart_by_base_and_by_what_is_unpacked_there(wor
     assert layers.family(world.model, 'a/2') != keys[2]
 
 
+def test_install_layers_are_told_apart_by_the_memory_that_hooks_see(world: World):
+    world.deploy(A, num_units=2)
+    before = layers.family(world.model, 'a/0')
+    machine = world.model.machines['0']
+    limited = dataclasses.replace(machine, constraints={'mem': 1024, 'cores': 2})
+    world.model = dataclasses.replace(world.model, machines={**world.model.machines, '0': limited})
+    assert layers.family(world.model, 'a/0') != before
+    assert layers.family(world.model, 'a/1') == before
+
+
 def test_a_layer_is_that_of_an_application_deployed_on_the_new_base_at_once(world: World):
     ready = dataclasses.replace(A, builds={'debian@12': 'a-1', 'debian@13': 'b-1'})
     world.deploy(ready)

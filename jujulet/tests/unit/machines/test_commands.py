@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jujulet.core import charm, model
-from jujulet.machines import commands, protocol, routes
+from jujulet.machines import commands, procfiles, protocol, routes
 
 UUID = '3f9a01d2-0000-4000-8000-000000000001'
 SPEC = protocol.MachineSpec(
@@ -146,3 +148,25 @@ def test_a_machine_knows_the_way_to_the_other_subnets_of_each_of_its_spaces():
     ]
     words = commands.run_machine(HOST, there, Path('/m/root'), Path('/r'), {})
     assert '--network=jujulet-3f9a01-b--2:interface_name=eth0,ip=10.3.0.9' in words
+
+
+def test_files_of_proc_that_are_its_own_are_mounted_over_the_hosts() -> None:
+    said = commands.run_machine(
+        HOST, SPEC, Path('/s/root'), Path('/s/run'), {}, None, procfiles.volumes(('uptime',))
+    )
+    assert '--volume=/var/lib/lxcfs/proc/uptime:/proc/uptime:ro' in said
+
+
+def test_lxcfs_is_there_when_it_says_something(tmp_path: Path) -> None:
+    assert procfiles.there(tmp_path / 'none') == ()
+    assert procfiles.there(tmp_path) == ()
+    (tmp_path / 'uptime').write_text('')  # A folder that nobody serves.
+    assert procfiles.there(tmp_path) == ()
+    (tmp_path / 'uptime').write_text('1.00 1.00')
+    assert procfiles.there(tmp_path) == ('meminfo', 'swaps', 'uptime')
+
+
+def test_lxcfs_that_hangs_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(tmp_path / 'uptime')  # Whoever reads waits for a writer.
+    monkeypatch.setattr(procfiles, 'PATIENCE_S', 0.1)
+    assert procfiles.there(tmp_path) == ()

@@ -20,6 +20,7 @@ WELL = doctor.Facts(
     bounding=(1 << 41) - 1,
     kernel=tuple(kernel.WANTED.items()),
     bases=(('debian@12', ''), ('debian@13', '')),
+    proc=('uptime',),
 )
 
 
@@ -112,3 +113,13 @@ def test_a_podman_that_is_too_busy_to_answer_is_not_taken_for_one_without_networ
 def test_what_a_machine_does_not_keep_from_its_host_is_said():
     (found,) = (f for f in doctor.findings(WELL) if f.name == 'isolation')
     assert 'root in a machine is root on this host' in found.message
+
+
+def test_it_says_whether_machines_have_files_of_proc_of_their_own() -> None:
+    (found,) = [f for f in doctor.findings(WELL) if f.name == '/proc']
+    assert (found.level, found.remedy) == ('ok', '')
+    (without,) = [
+        f for f in doctor.findings(dataclasses.replace(WELL, proc=())) if f.name == '/proc'
+    ]
+    assert without.level == 'ok'
+    assert without.remedy == 'apt-get install --yes lxcfs && systemctl enable --now lxcfs'

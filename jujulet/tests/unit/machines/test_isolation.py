@@ -83,6 +83,7 @@ def test_they_are_back_before_the_next_machine_comes(monkeypatch: pytest.MonkeyP
         return force[0]
 
     monkeypatch.setattr(networks, 'run', run)
+    monkeypatch.setattr(networks, 'there', is_there)
     monkeypatch.setattr(isolation, 'renew', renew)
     monkeypatch.setattr(isolation, 'in_force', in_force)
 
@@ -95,15 +96,15 @@ def test_they_are_back_before_the_next_machine_comes(monkeypatch: pytest.MonkeyP
             'podman network create',
             'renew',
         ]
-        await ours.ensure('u', space, address)
+        await ours.ensure('u', {'alpha': space}, address)
         assert did == create
-        await ours.ensure('u', space, address)
+        await ours.ensure('u', {'alpha': space}, address)
         assert did == create
         force[0] = False
-        await ours.ensure('u', space, address)
+        await ours.ensure('u', {'alpha': space}, address)
         assert did == [*create, 'renew']
         ours.forget()
-        await ours.ensure('u', space, address)
+        await ours.ensure('u', {'alpha': space}, address)
         assert did == [*create, 'renew', *create]
 
     asyncio.run(scenario())
@@ -118,6 +119,10 @@ def test_a_subnet_that_is_taken_is_told_with_commands_that_work():
     assert 'juju retry-provisioning' in said
     # A space that is there cannot be added again.
     assert 'make the model anew with another one: juju add-space api CIDR' in said
+
+
+def is_there(_program: str) -> bool:
+    return True
 
 
 @pytest.mark.parametrize(
@@ -135,14 +140,16 @@ def test_an_empty_network_is_made_anew_in_the_space_to_which_it_was_moved(
     seen: dict[str, Any] = {
         'name': 'jujulet-abc-alpha',
         'subnets': [{'subnet': '10.1.0.0/24'}],
-        'labels': {'jujulet.state': 'token', **labels},
+        'labels': {'jujulet.state': 'token', 'jujulet.model': 'abc', **labels},
     }
     made: list[str] = []
 
     async def run(argv: Sequence[str]) -> str:
         verb = argv[2]
-        if verb == 'inspect':
-            return json.dumps([seen])
+        if verb == 'ls':
+            ours = seen['labels']['jujulet.state'] == 'token'
+            assert '--filter=label=jujulet.state=token' in argv
+            return json.dumps([seen] if ours else [])
         if verb in ('create', 'rm'):
             made.append(verb)
         if verb == 'create' and 'rm' not in made:
@@ -153,10 +160,10 @@ def test_an_empty_network_is_made_anew_in_the_space_to_which_it_was_moved(
         return []
 
     monkeypatch.setattr(networks, 'run', run)
+    monkeypatch.setattr(networks, 'there', is_there)
     monkeypatch.setattr(isolation, 'renew', renew)
-    ensured = networks.Networks('token').ensure(
-        'abc', model.Space('alpha', '10.1.0.0/24'), model.Address('alpha', '10.1.0.9')
-    )
+    spaces = {'alpha': model.Space('alpha', '10.1.0.0/24')}
+    ensured = networks.Networks('token').ensure('abc', spaces, model.Address('alpha', '10.1.0.9'))
     if labels.get('jujulet.state'):
         with pytest.raises(protocol.MachineError, match='already exists'):
             asyncio.run(ensured)
@@ -173,8 +180,8 @@ def test_a_subnet_that_moves_while_the_controller_runs_comes_to_its_new_space(
 
     async def run(argv: Sequence[str]) -> str:
         verb, name = argv[2], argv[-1]
-        if verb == 'inspect':
-            return json.dumps([there[name]])
+        if verb == 'ls':
+            return json.dumps([*there.values()])
         if verb == 'rm':
             del there[name]
         if verb == 'create':
@@ -196,6 +203,7 @@ def test_a_subnet_that_moves_while_the_controller_runs_comes_to_its_new_space(
         return True
 
     monkeypatch.setattr(networks, 'run', run)
+    monkeypatch.setattr(networks, 'there', is_there)
     monkeypatch.setattr(isolation, 'renew', renew)
     monkeypatch.setattr(isolation, 'in_force', in_force)
     subnet = model.Subnet('10.1.0.0/24', network='db')
@@ -204,7 +212,7 @@ def test_a_subnet_that_moves_while_the_controller_runs_comes_to_its_new_space(
         ours = networks.Networks('token')
         for name in ('db', 'alpha', 'alpha', 'db'):
             space = topology.with_subnets(model.Space(name, '', group=name), (subnet,))
-            await ours.ensure('abc', space, model.Address(name, '10.1.0.9'))
+            await ours.ensure('abc', {name: space}, model.Address(name, '10.1.0.9'))
 
     asyncio.run(scenario())
     assert renewed == [['db'], ['alpha'], ['db']]

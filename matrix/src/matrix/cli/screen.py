@@ -19,7 +19,8 @@ def wanted(skin: str) -> bool:
         return False
     if importlib.util.find_spec('textual') is None:
         print(
-            "Textual is not installed (pip install 'matrix[tui]'): lines instead", file=sys.stderr
+            "Textual is not installed (pip install 'rambla-matrix[tui]'): lines instead",
+            file=sys.stderr,
         )
         return False
     return True

@@ -38,7 +38,8 @@ TASKS: dict[str, Task] = {
     ),
     'matrix.tasks.chaos': Task(CHAOS),
     'matrix.tasks.end_to_end': Task(
-        frozenset({'use', 'rate', 'arrivals', 'http', 'expect'}), perpetual=True
+        frozenset({'use', 'rate', 'arrivals', 'http', 'sql', 'openstack', 'stages', 'expect'}),
+        perpetual=True,
     ),
     'matrix.tasks.run_action': Task(
         frozenset({'application', 'action', 'unit', 'params', 'timeout'}), (('run_action.', None),)

@@ -74,6 +74,23 @@ class Fields:
             return default
         return said
 
+    def words(self, mapping: located.Mapping, key: str, known: Iterable[str]) -> tuple[str, ...]:
+        """Words of some, each once; none where nothing is said."""
+        found: list[str] = []
+        words = tuple(known)
+        for item in self.items(mapping, key):
+            said = item.value if isinstance(item, located.Scalar) else None
+            if not isinstance(said, str):
+                self.wrong(item.where, f'{key!r} has words, this is {located.kind(item)}')
+            elif said not in words:
+                near = problem.suggestion(said, words)
+                self.wrong(item.where, f'{key!r} are of {", ".join(words)}, not {said!r}{near}')
+            elif said in found:
+                self.wrong(item.where, f'{key!r} has {said!r} twice')
+            else:
+                found.append(said)
+        return tuple(found)
+
     def number(
         self,
         mapping: located.Mapping,

@@ -151,13 +151,19 @@ def of_probes(value: located.Value | None, known: Known) -> tuple[problem.Proble
 
 def of_load(value: located.Value | None, known: Known) -> tuple[problem.Problem, ...]:
     """What is wrong with whom a load is to ask."""
-    http = value.get('http') if isinstance(value, located.Mapping) else None
+    if not isinstance(value, located.Mapping):
+        return ()
+    http, sql = value.get('http'), value.get('sql')
     items = http.items if isinstance(http, located.Sequence) else (http,) if http else ()
     named = [
         one
         for item in items
         for one in (_asked(item, 'url') if isinstance(item, located.Mapping) else _places(item))
     ]
+    if isinstance(sql, located.Mapping):
+        named += [*_asked(sql, 'at'), *_asked(sql, 'read-at')]
+        account = sql.get('account')
+        named += _items(account, 'unit') if isinstance(account, located.Mapping) else ()
     return of_targets(named, known)
 
 
@@ -167,7 +173,10 @@ def _asked(value: located.Mapping, key: str) -> Iterator[tuple[str, problem.Wher
 
 
 def _places(value: located.Value) -> Iterator[tuple[str, problem.Where]]:
-    """The applications and units that a URL names."""
+    """The applications and units that a URL, or each of several, names."""
+    if isinstance(value, located.Sequence):
+        yield from (one for item in value.items for one in _places(item))
+        return
     said = value.value if isinstance(value, located.Scalar) else None
     for name in PLACE.findall(said) if isinstance(said, str) else ():
         if name != _KEY:

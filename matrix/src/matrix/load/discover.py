@@ -15,7 +15,7 @@ from matrix import model
 from matrix.history import journal, notes
 from matrix.judge import histories
 from matrix.juju import link
-from matrix.load import external, http, load, openloop, openstack, record, spec
+from matrix.load import external, http, load, openloop, openstack, record, spec, sql
 
 Own: TypeAlias = external.Python | external.Executable
 Ready = Callable[['openloop.Clients | record.Record'], None]
@@ -61,6 +61,8 @@ async def find(
         return NoLoad(notes.NO_LOAD_WANTED)
     if said.use == 'http' and said.http:
         return http.Http(said.http, model_link, run)
+    if said.use == 'sql' and said.sql is not None:
+        return sql.Sql(said.sql, model_link, run)
     if said.use in {'auto', 'load'} and (path := bundle / 'tests' / 'load.py').is_file():
         return _load_of(path, model_link, run, load_file)
     if said.use in {'auto', 'end_to_end'}:
@@ -68,7 +70,7 @@ async def find(
         if own is not None:
             return own
     if said.use in {'auto', 'openstack'} and openstack.fits(model_link.now()):
-        return openstack.OpenStack(model_link, run)
+        return openstack.OpenStack(model_link, run, things=said.openstack)
     if said.use in {'auto', 'http'}:
         found = await http.discover(model_link)
         if found:
@@ -157,6 +159,7 @@ def _why(said: spec.Spec) -> str:
         'tests/test.yaml, no keystone, and no open port that speaks HTTP',
         'load': 'nothing used the bundle: it has no tests/load.py',
         'end_to_end': 'nothing used the bundle: it has neither tests/end_to_end.py nor an executable tests/end_to_end',
+        'sql': "nothing used the bundle: 'load' in tests/test.yaml has no 'sql'",
         'openstack': 'nothing used the bundle: it has no keystone',
         'http': 'nothing used the bundle: no open port of it speaks HTTP',
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import ipaddress
 import itertools
 import re
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ import aiohttp
 
 from matrix.grammar import located, surroundings
 from matrix.juju import link
-from matrix.load import client, load, registers, spec
+from matrix.load import client, load, places, registers, spec
 from matrix.plans import snapshot
 
 _PROBE_S = 3.0
@@ -113,7 +112,7 @@ class Http:
         place = surroundings.PLACE.search(endpoint.url.replace('{key}', ''))
         if place is None:
             return ''
-        units = _units(place[1], self.link.now())
+        units = places.units(place[1], self.link.now())
         return units[next(self._numbers) % len(units)].name if units else ''
 
     def _address(self, endpoint: spec.Endpoint, model: snapshot.Model, whom: str = '') -> str:
@@ -126,12 +125,12 @@ class Http:
         def one(place: re.Match[str]) -> str:
             if place[1] == 'key':
                 return place[0]
-            units = _units(place[1], model)
+            units = places.units(place[1], model)
             chosen = [unit for unit in units if unit.name == whom] or units
             if not chosen:
                 raise load.Refused(f'no address of {place[1]}')
             turn = self._turns[endpoint.name] = self._turns.get(endpoint.name, -1) + 1
-            return _literal(chosen[turn % len(chosen)].address)
+            return places.literal(chosen[turn % len(chosen)].address)
 
         return surroundings.PLACE.sub(one, endpoint.url)
 
@@ -197,7 +196,7 @@ async def _probe(
     scheme = 'https' if port == '443' else 'http'
     try:
         async with asyncio.timeout(_PROBE_S):
-            response = await asker.ask('GET', f'{scheme}://{_literal(address)}:{port}/')
+            response = await asker.ask('GET', f'{scheme}://{places.literal(address)}:{port}/')
     except (aiohttp.ClientError, OSError, TimeoutError, client.UnclearError):
         return None
     if response.status >= 500:
@@ -205,19 +204,3 @@ async def _probe(
     url = f'{scheme}://{{{application}}}:{port}/'
     # Whatever it says now (401, 404) is its answer; another one later is not.
     return spec.Endpoint(f'get {application}:{port}', url, expect=(response.status,))
-
-
-def _units(place: str, model: snapshot.Model) -> list[snapshot.Unit]:
-    return [
-        unit
-        for application in model.applications
-        for unit in application.units
-        if place in {unit.name, application.name} and unit.address
-    ]
-
-
-def _literal(address: str) -> str:
-    try:
-        return f'[{address}]' if ipaddress.ip_address(address).version == 6 else address
-    except ValueError:
-        return address

@@ -14,14 +14,23 @@ import dataclasses
 import itertools
 import json
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 
 import aiohttp
 
 from matrix.grammar import located
 from matrix.juju import link
-from matrix.load import addresses, client, lasting, load, prerequisites, stock, sweep
+from matrix.load import (
+    addresses,
+    client,
+    cloud_things,
+    lasting,
+    load,
+    prerequisites,
+    spec,
+    stock,
+    sweep,
+)
 from matrix.plans import snapshot
 
 _PROBE_S = 5.0
@@ -51,12 +60,13 @@ class _Token:
 class OpenStack:
     """The cloud of a model, as the administrator uses it. What is made is named for the run.
 
-    `pause`: seconds between two looks at what is not ready yet.
+    `pause`: seconds between two looks at what is not ready yet; `things`: which of `spec.CLOUD_THINGS` it uses.
     """
 
     link: link.Link
     run: str
     pause: float = lasting.POLL_S
+    things: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -69,6 +79,7 @@ class OpenStack:
         self._begun: set[str] = set()
         self._lasting = lasting.Lasting(self.run, self._service, pause=self.pause)
         self._orphaned: frozenset[str] = frozenset()
+        self._things = cloud_things.CloudThings(self.run, self.things, self._service)
 
     @property
     def sentence(self) -> str:
@@ -78,6 +89,7 @@ class OpenStack:
         parts += [said for kind, said in optional.items() if kind in self._urls]
         if sorts := [f'{one.name}s' for one in self._lasting.stock.sorts]:
             parts.append(f'{", ".join(sorts)} made, looked at and deleted')
+        parts += [f'{one} written and read' for one in self.things]
         return ', '.join(parts)
 
     @property
@@ -90,6 +102,11 @@ class OpenStack:
     def writes(self) -> tuple[tuple[str, str], ...]:
         """An image that was created can be read."""
         return (('image.create', 'image.read'),) if 'image' in self._urls else ()
+
+    @property
+    def models(self) -> dict[str, located.Plain]:
+        """The registers and sets that its resources are used as."""
+        return self._things.models
 
     @property
     def nothing(self) -> tuple[tuple[str, str], ...]:
@@ -119,7 +136,7 @@ class OpenStack:
         """Find the cloud and log in.
 
         Raises:
-            link.LinkError: the administrator's password cannot be had, or nobody answers at any address.
+            link.LinkError: the administrator's password cannot be had, nobody answers, or a service is missing.
             load.Refused: keystone does not take the password.
         """
         self._client = client.Client()
@@ -148,7 +165,10 @@ class OpenStack:
         if 'image' in self._urls:
             kinds.append(load.Kind('image.create', self._do_create, self._new_image, weight=0.3))
             kinds.append(load.Kind('image.read', self._do_read, self._some_image))
-        return [*kinds, *await self._prepare_lasting()]
+        if lacking := self._things.lacks(self._urls):
+            service = spec.CLOUD_THINGS[lacking].service
+            raise link.LinkError(f'{lacking} needs the service {service}, which does not answer')
+        return [*kinds, *await self._things.prepare(), *await self._prepare_lasting()]
 
     async def _prepare_lasting(self) -> list[load.Kind]:
         at = self._lasting
@@ -181,6 +201,7 @@ class OpenStack:
             async with asyncio.TaskGroup() as group:
                 for name in self._begun:
                     group.create_task(remove(name))
+            await self._things.close()
         finally:
             await self._client.close()
 
@@ -232,7 +253,7 @@ class OpenStack:
         name, token = str(value), self._token()
         self._begun.add(name)
         asked = {
-            'id': _id(name),
+            'id': cloud_things.image_id(name),
             'name': name,
             'disk_format': 'raw',
             'container_format': 'bare',
@@ -313,7 +334,7 @@ class OpenStack:
         return urls[self._turns[service] % len(urls)]
 
     def _image(self, name: str) -> str:
-        return f'{self._url("image")}/images/{_id(name)}'
+        return f'{self._url("image")}/images/{cloud_things.image_id(name)}'
 
     def _fresh(self) -> list[_Token]:
         now = time.monotonic()
@@ -368,10 +389,6 @@ def _keystone(model: snapshot.Model) -> snapshot.Application | None:
         if one.name == 'keystone' or one.charm.rsplit('/', 1)[-1].startswith('keystone')
     ]
     return next((one for one in ranked if not one.subordinate and one.units), None)
-
-
-def _id(name: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
 
 
 def _content(name: str) -> bytes:

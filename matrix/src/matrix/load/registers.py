@@ -1,20 +1,15 @@
 """Registers over HTTP: endpoints that write, read and compare and set the same values, so that their history is judged.
 
-Every value is written once, so that a read says whose it is. There are a few registers for each run: many clients meet
-in each, and a history of one is still long enough to tell.
+What is asked of them `asking.py` decides.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Awaitable, Callable, Sequence
 
 from matrix.grammar import located
-from matrix.load import client, load, spec
-
-KEYS = 3
-"""Registers of each name."""
+from matrix.load import asking, client, load, spec
 
 _REFUSED = frozenset({409, 412})  # of a compare and set: it was another value
 _NOT_THERE = frozenset({404, 410})
@@ -40,32 +35,26 @@ class Registers:
     def __init__(self, run: str, ask: Ask):
         self._run = run
         self._ask = ask
-        self._numbers = itertools.count(1)
-        self._newest: dict[str, str] = {}  # what was last seen in each register, by its key
+        self._things: dict[str, asking.Thing] = {}
 
     def kind(self, endpoint: spec.Endpoint) -> load.Kind:
         """The kind of operation that an endpoint is."""
+        name = endpoint.register
+        thing = self._things.setdefault(name, asking.Thing(f'{self._run}-{name}', 'register'))
 
         async def do(value: located.Plain) -> load.Result:
             said = value if isinstance(value, dict) else {}
-            return await self._do(endpoint, {name: str(one) for name, one in said.items()})
+            did = await self._do(endpoint, {name: str(one) for name, one in said.items()})
+            thing.learn(endpoint.does, said, did.value)
+            return did
 
         return load.Kind(
-            endpoint.name, do, lambda: self._asked(endpoint), endpoint.weight, endpoint.timeout
+            endpoint.name,
+            do,
+            lambda: thing.asked(endpoint.does),
+            endpoint.weight,
+            endpoint.timeout,
         )
-
-    def _asked(self, endpoint: spec.Endpoint) -> located.Plain:
-        number = next(self._numbers)
-        key = f'{self._run}-{endpoint.register}-{number % KEYS}'
-        value = f'{self._run}-{number}'
-        match endpoint.does:
-            case 'write':
-                return {'key': key, 'value': value}
-            case 'cas':
-                old = self._newest.get(key)
-                return None if old is None else {'key': key, 'old': old, 'new': value}
-            case _:
-                return {'key': key}
 
     async def _do(self, endpoint: spec.Endpoint, said: dict[str, str]) -> load.Result:
         body = endpoint.body or None
@@ -80,10 +69,7 @@ class Registers:
         client.check(endpoint.method, response.status, endpoint.expect)
         if endpoint.does == 'read':
             found = value_of(endpoint, response.body.decode(errors='replace'))
-            if found is not None:
-                self._newest[said['key']] = found
             return load.Result(found, request=response.request)
-        self._newest[said['key']] = said.get('value') or said['new']
         return load.Result(True, request=response.request)
 
 

@@ -9,12 +9,28 @@ from typing import Literal
 
 from matrix.grammar import fields, located, problem
 from matrix.history import profile
+from matrix.load import sqlspec
 
-USES = ('auto', 'load', 'end_to_end', 'http', 'openstack', 'none')
-KEYS = ('use', 'rate', 'arrivals', 'http', 'stages')
+USES = ('auto', 'load', 'end_to_end', 'http', 'sql', 'openstack', 'none')
+KEYS = ('use', 'rate', 'arrivals', 'http', 'sql', 'openstack', 'stages')
 _ENDPOINT_KEYS = (
     'name', 'url', 'method', 'body', 'headers', 'expect', 'weight', 'timeout', 'reads', 'register', 'says',
 )  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class CloudThing:
+    """What of a cloud is used as a thing of which kind, and the service that has it."""
+
+    kind: str
+    service: str
+
+
+CLOUD_THINGS: Mapping[str, CloudThing] = {
+    'image-property': CloudThing('register', 'image'),
+    'image-names': CloudThing('set', 'image'),
+    'project-description': CloudThing('register', 'identity'),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,13 +65,16 @@ class Endpoint:
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """Which load, how much of it (operations a second, and the stages after that), and an HTTP load's endpoints."""
+    """Which load, how much of it (operations a second, and the stages after that), its endpoints, its database."""
 
     use: str = 'auto'
     rate: float = 10.0
     arrivals: Literal['even', 'random'] = 'even'
     http: tuple[Endpoint, ...] = ()
     stages: tuple[profile.Stage, ...] = ()
+    sql: sqlspec.Sql | None = None
+    openstack: tuple[str, ...] = ()
+    """Which of `CLOUD_THINGS` a load on an OpenStack uses."""
 
     @property
     def profile(self) -> profile.Profile:
@@ -67,8 +86,12 @@ class Spec:
         return dataclasses.replace(self, rate=rate, stages=self.profile.scaled(rate).stages)
 
 
-def read(value: located.Value | None, *, otherwise: Spec | None = None) -> Spec:
+def read(
+    value: located.Value | None, *, otherwise: Spec | None = None, of_rule: bool = False
+) -> Spec:
     """A load as it is written: one of `USES`, or a mapping. What it leaves out is as in `otherwise`.
+
+    `of_rule`: these are a rule's arguments, and tests/test.yaml may say the rest.
 
     Raises:
         problem.RefusedError: with every problem, each at its line.
@@ -81,6 +104,9 @@ def read(value: located.Value | None, *, otherwise: Spec | None = None) -> Spec:
         value = located.Mapping(value.where, (located.Entry(value.where, 'use', value),))
     mapping = reading.mapping(value, KEYS, 'a load')
     found = before if mapping is None else _spec(mapping, before, reading)
+    if found.use == 'sql' and found.sql is None and otherwise is None and not of_rule:
+        said = "'use: sql' has 'sql', as in {at: '{mysql}', database: test}"
+        reading.wrong(value.where, said)
     reading.done()
     return found
 
@@ -94,7 +120,7 @@ def of_args(
         problem.RefusedError: with every problem, at the rule's line.
     """
     own: dict[str, located.Plain] = {key: args[key] for key in KEYS if key in args}
-    return read(fields.at(own, where), otherwise=otherwise)
+    return read(fields.at(own, where), otherwise=otherwise, of_rule=True)
 
 
 def _spec(mapping: located.Mapping, before: Spec, reading: fields.Fields) -> Spec:
@@ -114,7 +140,21 @@ def _spec(mapping: located.Mapping, before: Spec, reading: fields.Fields) -> Spe
         if names.count(one.name) > 1:
             reading.wrong(where, f'two endpoints are called {one.name!r}')
     _registers(read, reading)
-    use = reading.choice(mapping, 'use', USES, 'http' if http else before.use)
+    database = mapping.get('sql')
+    sql = None if database is None else sqlspec.read(database, reading)
+    cloud = mapping.get('openstack')
+    things = before.openstack if cloud is None else _of_cloud(cloud, reading)
+    said = ((http, 'http'), (database, 'sql'), (cloud, 'openstack'))
+    implied = next((name for there, name in said if there), before.use)
+    use = reading.choice(mapping, 'use', USES, implied)
+    if cloud is not None and use != 'openstack':
+        other = 'http' if http else 'sql' if database else f'use: {use}'
+        reading.wrong(
+            cloud.where, f"'openstack' and {other!r} do not go together: a test has one load"
+        )
+    if database is not None and (http or use != 'sql'):
+        other = "'http'" if http else f"'use: {use}'"
+        reading.wrong(database.where, f"'sql' and {other} do not go together: a test has one load")
     return Spec(
         use=use,
         rate=reading.number(mapping, 'rate', before.rate, least=0.1, most=10_000),
@@ -123,7 +163,15 @@ def _spec(mapping: located.Mapping, before: Spec, reading: fields.Fields) -> Spe
         else 'even',
         http=http or before.http,
         stages=_stages(mapping, before.stages, reading),
+        sql=sql or before.sql,
+        openstack=things,
     )
+
+
+def _of_cloud(value: located.Value, reading: fields.Fields) -> tuple[str, ...]:
+    """What of a cloud is used as registers and sets."""
+    mapping = reading.mapping(value, ('things',), "'openstack'")
+    return () if mapping is None else reading.words(mapping, 'things', CLOUD_THINGS)
 
 
 def _stages(

@@ -39,9 +39,10 @@ def of_suite(
     for test in one.tests:
         for rule in test.rules:
             found += _refusals(lambda rule=rule: spec.of_args(rule.args, rule.where))
-            if (said := rule.args.get('http')) is not None:
-                load = fields.at({'http': said}, rule.at('http'))
-                found += surroundings.of_load(load, there)
+            for key in ('http', 'sql'):
+                if (said := rule.args.get(key)) is not None:
+                    load = fields.at({key: said}, rule.at(key))
+                    found += surroundings.of_load(load, there)
             if (said := rule.args.get('expect')) is not None:
                 found += of_expect(fields.at(said, rule.at('expect')), there)
             if rule.task == _CHAOS and folder is not None:

@@ -11,6 +11,7 @@ from matrix import model, utils
 from matrix.faults import fault, find
 from matrix.grammar import catalogue, fields, located, problem, suite, suitefile
 from matrix.judge import checks, expect, others
+from matrix.load import accounts, database, spec, sqlspec
 from matrix.run import bundlefile, inspection, options
 from matrix.tasks import bundlecode, planning
 
@@ -69,6 +70,7 @@ def prepare(
     _check_tasks(chosen, bundle)
     _check_plans(asked, bundle, chosen, known, seed)
     _check_files(asked, bundle)
+    _check_databases(chosen, extra)
     for test in chosen.tests:
         expect.read(_expected(extra, test))
     ha = bundle.ha if asked.ha is None else asked.ha
@@ -186,6 +188,28 @@ def _check_plans(
                     raise problem.RefusedError(
                         [problem.Problem(rule.where, str(error))]
                     ) from error
+
+
+def _check_databases(chosen: suite.Suite, extra: located.Mapping | None) -> None:
+    """What a load on a database needs here is there: its driver, and the file with its account."""
+    said = spec.read(None if extra is None else extra.get('load'))
+    for rule in (rule for test in chosen.tests for rule in test.rules):
+        if rule.task != 'matrix.tasks.end_to_end':
+            continue
+        one = spec.of_args(rule.args, rule.where, otherwise=said)
+        if one.use == 'sql' and one.sql is not None and (why := _lacks(one.sql.account)):
+            raise problem.RefusedError([problem.Problem(one.sql.where, why)])
+
+
+def _lacks(account: sqlspec.Account) -> str:
+    if not database.installed():
+        return database.MISSING
+    try:
+        if not account.unit:
+            accounts.of_file(account.file)
+    except accounts.AccountError as error:
+        return str(error)
+    return ''
 
 
 def _check_files(asked: options.Options, bundle: bundlefile.Bundle) -> None:

@@ -33,7 +33,10 @@ def run(call: argparse.Namespace) -> int:
     try:
         from matrix.report import live  # Textual is an extra: only this command needs it.
     except ModuleNotFoundError as error:
-        print(f"ERROR {error.name} is not installed: pip install 'matrix[tui]'", file=sys.stderr)
+        print(
+            f"ERROR {error.name} is not installed: pip install 'rambla-matrix[tui]'",
+            file=sys.stderr,
+        )
         return 1
     live.View(path).run()
     return 0

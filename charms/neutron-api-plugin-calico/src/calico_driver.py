@@ -1,0 +1,147 @@
+"""One run of the charm: neutron-api gets to use Calico once its driver is here and etcd is known. Pure.
+
+The driver comes as a charm resource, a wheel, and is unpacked into a folder of its own, which Python is told of by a
+``.pth`` file (module ``site``). Nothing is fetched, and no package's files are touched.
+
+Source: Calico's own documents for OpenStack (``[calico]`` in neutron's files, ``type_drivers``), and the driver itself.
+"""
+
+from __future__ import annotations
+
+import charmkit
+import driver_wheel
+import etcd_store
+import for_python3
+from charmkit import host, neutron_plugins, options, releases, state, subordinate
+
+RESOURCE = 'networking-calico'
+RELATION = 'etcd'
+STORE = etcd_store.need(RELATION)
+PRINCIPAL = neutron_plugins.principal('neutron-plugin')
+ML2 = '/etc/neutron/plugins/ml2/ml2_conf.ini'
+HOME = '/usr/local/lib/networking-calico'
+PACKAGES = ('python3-etcd3gw', 'python3-keystoneclient')
+"""What the driver imports, and no package of neutron's asks for; neutron-api installs them with its own."""
+TRUSTED = '/etc/ssl/certs/ca-certificates.crt'
+PYTHONS = {'debian@12': '3.11', 'ubuntu@24.04': '3.12', 'debian@13': '3.13'}
+"""The Python of each base."""
+_FILE = 'networking_calico-3.12.0-py3-none-any.whl'
+_PEM = '/etc/neutron/calico-etcd-{}.pem'
+OPTIONS = (
+    options.Option(
+        'etcd-endpoint',
+        options.Kind(
+            'string',
+            'an address such as http://10.0.0.5:2379',
+            lambda text: not text or etcd_store.at(text) is not None,
+        ),
+        '',
+        'Address of etcd, where no charm of it is related; with `https` its certificate must be of an authority that '
+        'the machine trusts. The driver speaks to one address: of several members, give what stands before them.',
+    ),
+)
+
+
+def run(why: charmkit.Why, inputs: charmkit.Inputs, attached: bytes) -> charmkit.Desired:
+    """What follows from *why* this run is, *inputs*, and the resource that is *attached*: b'' where none is."""
+    if why.removing:
+        return charmkit.Desired()
+    store = where(inputs)
+    driver, said = _driver(inputs, attached)
+    if said:
+        return charmkit.Desired(status=(state.Status('blocked', said),))
+    if driver is None or store is None:
+        return charmkit.Desired(status=(_missing(inputs),))
+    if not inputs.of(PRINCIPAL.relation):
+        told = state.Status('blocked', f'relate {PRINCIPAL.relation} to neutron-api')
+        return charmkit.Desired(status=(told,))
+    if PRINCIPAL.read(inputs.of(PRINCIPAL.relation), inputs.site) is None:
+        waits = state.Status('waiting', f'waiting for {PRINCIPAL.relation}: {PRINCIPAL.name}')
+        return charmkit.Desired(status=(waits,))
+    return charmkit.Desired(
+        host=installed(driver, store, PYTHONS[inputs.facts.base]),
+        unit_data={PRINCIPAL.relation: backend(inputs, driver, store)},
+        version=driver.version,
+    )
+
+
+def where(inputs: charmkit.Inputs) -> etcd_store.Etcd | None:
+    """etcd, as the operator says it, or else the charm that is related."""
+    said = etcd_store.at(str(inputs.options['etcd-endpoint']))
+    return said or STORE.read(inputs.of(RELATION), inputs.site)
+
+
+def _driver(inputs: charmkit.Inputs, attached: bytes) -> tuple[driver_wheel.Wheel | None, str]:
+    """The driver, and why there is none that will do."""
+    release = releases.OF_BASE.get(inputs.facts.base)
+    if release is None:
+        return None, f'{inputs.facts.base} is no base of this charm: {", ".join(releases.OF_BASE)}'
+    if not attached:
+        way = f'juju attach-resource {inputs.site.app} {RESOURCE}={_FILE}'
+        return None, f'the resource {RESOURCE} is empty: {way}'
+    try:
+        found = driver_wheel.read(attached)
+    except ValueError as e:
+        return None, f'the resource {RESOURCE}: {e}'
+    if found.version == for_python3.VERSION and release != releases.ZED:
+        return None, (
+            f'networking-calico {found.version} goes with neutron of zed, and here is {release.name}: '
+            'attach a newer one; neutron-api goes on as it is'
+        )
+    return found, ''
+
+
+def _missing(inputs: charmkit.Inputs) -> state.Status:
+    if inputs.of(RELATION):
+        return state.Status('waiting', f'waiting for {RELATION}: {STORE.name}')
+    return state.Status('blocked', f'relate {RELATION} to a charm of etcd, or set etcd-endpoint')
+
+
+def installed(driver: driver_wheel.Wheel, store: etcd_store.Etcd, python: str) -> host.Host:
+    """The *driver* where the *python* of this machine finds it, and what shows etcd who asks."""
+    folder = f'{HOME}/{driver.version}-{driver.digest}'
+    found = (
+        host.File(path=f'{folder}/{path}', content=text) for path, text in driver.files.items()
+    )
+    told = host.File(
+        path=f'/usr/local/lib/python{python}/dist-packages/networking-calico.pth',
+        content=f'{folder}\n',
+    )
+    pems = {'ca': store.ca, 'certificate': store.certificate, 'key': store.key}
+    shown = (
+        host.File(path=_PEM.format(name), content=text, group='neutron', mode=0o640)
+        for name, text in pems.items()
+        if text
+    )
+    return host.Host(files=(*found, told, *shown))
+
+
+def calico_section(store: etcd_store.Etcd) -> dict[str, str]:
+    """How the driver reaches *store*."""
+    found = {'etcd_host': store.host, 'etcd_port': str(store.port)}
+    if store.tls:  # The driver takes to TLS as soon as one of its files is named.
+        found['etcd_ca_cert_file'] = _PEM.format('ca') if store.ca else TRUSTED
+    if store.tls and store.certificate:
+        found['etcd_cert_file'] = _PEM.format('certificate')
+        found['etcd_key_file'] = _PEM.format('key')
+    return found
+
+
+def backend(
+    inputs: charmkit.Inputs, driver: driver_wheel.Wheel, store: etcd_store.Etcd
+) -> dict[str, str]:
+    """What is published to neutron-api; what else it has of its own stays.
+
+    Calico has no networks but one, which all servers are routed in: networks of tenants are of type `local`.
+    """
+    own = PRINCIPAL.read(inputs.of(PRINCIPAL.relation), inputs.site) or neutron_plugins.Principal()
+    wanted = neutron_plugins.Backend(
+        name='calico',
+        service_plugins=','.join(own.service_plugins),
+        mechanism_drivers='calico',
+        tenant_network_types='local',
+        extension_drivers=','.join(own.extension_drivers),
+    )
+    shown = host.digest('\n'.join((store.ca, store.certificate, store.key)))
+    more = subordinate.extras(packages=PACKAGES, restart=f'{driver.digest}-{shown}')
+    return neutron_plugins.databag(wanted, {ML2: {'calico': calico_section(store)}}, **more)

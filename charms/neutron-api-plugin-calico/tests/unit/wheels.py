@@ -1,0 +1,60 @@
+"""Wheels for the tests, with what the charm looks for in the true one: a text for each of its edits. Not a test."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+
+import driver_wheel
+import for_python3
+
+DRIVER = 'networking_calico/plugins/ml2/drivers/calico/mech_calico.py'
+POINTS = f'[neutron.ml2.mechanism_drivers]\ncalico = {DRIVER[:-3].replace("/", ".")}:CalicoMechanismDriver\n'
+
+
+def packed(files: dict[str, str | bytes]) -> bytes:
+    """A wheel of *files*."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, 'w') as archive:
+        for path, content in files.items():
+            archive.writestr(zipfile.ZipInfo(path), content)
+    return out.getvalue()
+
+
+def described(version: str, points: str = POINTS) -> dict[str, str | bytes]:
+    """What a wheel says of itself."""
+    folder = f'networking_calico-{version}.dist-info'
+    return {
+        f'{folder}/METADATA': f'Metadata-Version: 2.1\nName: networking-calico\nVersion: {version}\n',
+        f'{folder}/entry_points.txt': points,
+        f'{folder}/RECORD': '',
+    }
+
+
+def modules() -> dict[str, str]:
+    """Modules that every edit is for."""
+    out: dict[str, str] = {}
+    for edit in for_python3.EDITS:
+        path = edit.path or 'networking_calico/datamodel_v1.py'
+        out[path] = out.get(path, '') + f'{edit.old}\n' * edit.times
+    return out
+
+
+def released() -> bytes:
+    """What stands for the wheel on PyPI; :func:`pin` makes it that one."""
+    tests: dict[str, str | bytes] = {'networking_calico/tests/test_x.py': 'intern(x)'}
+    return packed({**modules(), **tests, **described(for_python3.VERSION)})
+
+
+def newer(version: str = '3.29.1') -> bytes:
+    """One of a later release, which nothing is mended in."""
+    return packed({DRIVER: 'x.iteritems()\n', **described(version)})
+
+
+def digest(content: bytes) -> str:
+    """As :data:`driver_wheel.PINNED` is."""
+    return hashlib.sha256(content).hexdigest()
+
+
+assert digest(released()) != driver_wheel.PINNED

@@ -1,0 +1,229 @@
+"""What a DNS charm is asked for, and what becomes of its refusal."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import uuid
+from typing import Any
+
+import pytest
+from balancer import dns_records, reply
+from charmkit import testing as machines
+from charmkit.proxy import vip_admission
+from charmkit.relations import Relation, wire
+from ops import testing
+
+from .test_charm import HERE, charm, ctx, keystone, machine
+
+__all__ = ['charm', 'ctx', 'machine']  # fixtures
+
+DNS = testing.Relation('dns-record', id=40, remote_app_name='bind')
+NAME = 'public=cloud.example.com'
+FRONTEND = 'keystone.public'
+SERVES = reply.Member(
+    addresses={'public': ('10.1.0.6', '2001:db8::6'), 'internal': ('10.2.0.6',)},
+    served=frozenset({FRONTEND}),
+)
+
+
+def peers(*others: reply.Member) -> testing.PeerRelation:
+    numbered = dict(enumerate(others, 1))
+    members = ['openstack-loadbalancer/0', *(f'openstack-loadbalancer/{n}' for n in numbered)]
+    return testing.PeerRelation(
+        'peers',
+        id=1000,
+        peers_data={n: dict(reply.write_member(m)) for n, m in numbered.items()},
+        local_app_data={vip_admission.MEMBERS: wire.dump(members)},
+    )
+
+
+def asked(
+    ctx: Any, *others: reply.Member, dns: testing.Relation = DNS, **options: Any
+) -> tuple[testing.State, dict[str, set[tuple[str, str]]]]:
+    """The end, and by name the types and addresses that are asked for."""
+    config = {'hostnames': NAME, **{k.replace('_', '-'): v for k, v in options.items()}}
+    given = testing.State(
+        leader=True, networks=HERE, relations={keystone(), dns, peers(*others)}, config=config
+    )
+    out = ctx.run(ctx.on.config_changed(), given)
+    entries = json.loads(out.get_relation(dns.id).local_app_data.get('dns_entries') or '[]')
+    found: dict[str, set[tuple[str, str]]] = {}
+    for one in entries:
+        assert uuid.UUID(one['uuid'])
+        assert (one['ttl'], one['record_class']) == (30, 'IN')
+        name = f'{one["host_label"]}.{one["domain"]}'
+        found.setdefault(name, set()).add((one['record_type'], one['record_data']))
+    return out, found
+
+
+MINE, THEIRS = ('A', '10.1.0.5'), {('A', '10.1.0.6'), ('AAAA', '2001:db8::6')}
+FOURTH = ('AAAA', '2001:db8::6')
+"""Of the other unit: this one has no such address."""
+
+
+def test_a_name_has_one_address_of_each_family_of_a_unit_that_serves(
+    ctx: Any, machine: machines.FakeMachine
+):
+    assert asked(ctx, SERVES)[1] == {'cloud.example.com': {MINE, FOURTH}}
+
+
+@pytest.mark.parametrize(
+    'member',
+    [
+        dataclasses.replace(SERVES, in_service=False),
+        dataclasses.replace(SERVES, served=frozenset({'keystone.internal'})),
+        dataclasses.replace(SERVES, addresses={'internal': ('10.2.0.6',)}),
+    ],
+    ids=['out of service', 'serves nothing of it', 'no address'],
+)
+def test_a_unit_to_which_no_client_is_to_come_is_in_no_name(
+    ctx: Any, machine: machines.FakeMachine, member: reply.Member
+):
+    assert asked(ctx, member)[1] == {'cloud.example.com': {MINE}}
+
+
+def test_a_name_leads_to_the_vip_where_there_is_one(ctx: Any, machine: machines.FakeMachine):
+    found = asked(ctx, SERVES, vip='10.1.0.99')[1]
+    assert found == {'cloud.example.com': {('A', '10.1.0.99')}}
+    assert asked(ctx, SERVES, vip='10.2.0.99')[1] == {'cloud.example.com': {MINE, FOURTH}}
+
+
+def test_or_to_the_load_balancer_in_front(ctx: Any, machine: machines.FakeMachine):
+    found = asked(ctx, SERVES, external_vips='public=203.0.113.9,203.0.113.10')[1]
+    assert found == {'cloud.example.com': {('A', '203.0.113.9')}}
+
+
+@pytest.mark.parametrize(
+    'hostnames', ['', 'public=203.0.113.9', 'public=cloud', 'admin=cloud.example.com']
+)
+def test_what_is_no_name_in_a_domain_or_has_nothing_to_serve_is_not_asked_for(
+    ctx: Any, machine: machines.FakeMachine, hostnames: str
+):
+    assert asked(ctx, SERVES, hostnames=hostnames)[1] == {}
+
+
+@dataclasses.dataclass
+class Leader:
+    """What one run of the leader's decided, to ask again with others' words."""
+
+    known: Any
+    now: Any
+
+    def wanted(
+        self, members: dict[str, reply.Member], not_ready: set[str], before: dict[str, str]
+    ) -> dict[str, set[str]]:
+        bag = dns_records.wanted(self.known, self.now, members, not_ready, before)
+        entries = json.loads(bag.get('dns_entries') or '[]')
+        return {e['host_label']: {x['record_data'] for x in entries} for e in entries}
+
+
+@pytest.fixture
+def leader(ctx: Any, machine: machines.FakeMachine, monkeypatch: pytest.MonkeyPatch) -> Leader:
+    found: list[Leader] = []
+    genuine = dns_records.wanted
+
+    def kept(known: Any, now: Any, *more: Any) -> Any:
+        found.append(Leader(known, now))
+        return genuine(known, now, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(dns_records, 'wanted', kept)
+        asked(ctx, SERVES)
+    return found[-1]
+
+
+def bag(*addresses: str, name: str = 'cloud') -> dict[str, str]:
+    """What was asked for before."""
+    entries = [
+        {'uuid': a, 'host_label': name, 'domain': 'example.com', 'record_data': a,
+         'record_type': 'AAAA' if ':' in a else 'A'} for a in addresses
+    ]  # fmt: skip
+    return {'dns_entries': json.dumps(entries)}
+
+
+ONE = reply.Member(addresses={'public': ('10.1.0.5',)}, served=frozenset({FRONTEND}))
+TWO = reply.Member(addresses={'public': ('10.1.0.6',)}, served=frozenset({FRONTEND}))
+
+
+def test_a_name_stays_with_its_unit_until_that_goes(leader: Leader):
+    both = {'lb/0': ONE, 'lb/1': TWO}
+    assert leader.wanted(both, set(), {}) == {'cloud': {'10.1.0.5'}}
+    assert leader.wanted(both, set(), bag('10.1.0.6')) == {'cloud': {'10.1.0.6'}}
+    assert leader.wanted(both, {'lb/1'}, bag('10.1.0.6')) == {'cloud': {'10.1.0.5'}}
+    away = {**both, 'lb/1': dataclasses.replace(TWO, in_service=False)}
+    assert leader.wanted(away, set(), bag('10.1.0.6')) == {'cloud': {'10.1.0.5'}}
+
+
+def test_one_more_service_moves_no_name(leader: Leader):
+    """The leader serves it first."""
+    more = frozenset({FRONTEND, 'glance.public'})
+    ahead = {'lb/0': dataclasses.replace(ONE, served=more), 'lb/1': TWO}
+    assert leader.wanted(ahead, set(), bag('10.1.0.6')) == {'cloud': {'10.1.0.6'}}
+    # A new name goes to who serves the most.
+    assert leader.wanted(ahead, set(), {}) == {'cloud': {'10.1.0.5'}}
+    behind = {'lb/0': ONE, 'lb/1': dataclasses.replace(TWO, served=more)}
+    assert leader.wanted(behind, set(), {}) == {'cloud': {'10.1.0.6'}}
+
+
+@pytest.mark.parametrize(
+    'members',
+    [
+        {},
+        {'lb/0': dataclasses.replace(ONE, in_service=False)},
+        {'lb/0': dataclasses.replace(ONE, served=frozenset())},
+        {'lb/0': dataclasses.replace(ONE, served=frozenset({'keystone.internal'}))},
+    ],
+)
+def test_a_name_stays_what_it_was_while_nobody_is_left(
+    leader: Leader, members: dict[str, reply.Member]
+):
+    assert leader.wanted(members, set(), bag('10.1.0.9', 'fd00::9')) == {
+        'cloud': {'10.1.0.9', 'fd00::9'}
+    }
+    assert leader.wanted(members, set(), {}) == {}
+
+
+def test_types_that_share_a_frontend_share_its_units(leader: Leader):
+    shared = dataclasses.replace(ONE, served=frozenset({'keystone.public-internal'}))
+    assert leader.wanted({'lb/0': shared}, set(), {}) == {'cloud': {'10.1.0.5'}}
+
+
+def test_a_name_that_hostnames_has_no_more_goes(leader: Leader):
+    assert leader.wanted({'lb/0': ONE}, set(), bag('10.1.0.9', name='old')) == {
+        'cloud': {'10.1.0.5'}
+    }
+
+
+def test_while_what_the_operator_wants_is_not_known_nothing_changes(leader: Leader):
+    unknown = dataclasses.replace(leader.known.effective, complete=False)
+    leader.known = dataclasses.replace(leader.known, effective=unknown)
+    assert leader.wanted({}, set(), bag('10.1.0.9', name='old')) == {'old': {'10.1.0.9'}}
+
+
+def test_what_the_dns_charm_refuses_is_said_in_its_words(ctx: Any, machine: machines.FakeMachine):
+    first = asked(ctx, SERVES)[0].get_relation(DNS.id)
+    entries = json.loads(first.local_app_data['dns_entries'])
+    answers = [{'uuid': e['uuid'], 'status': 'approved'} for e in entries]
+    approved = dataclasses.replace(first, remote_app_data={'dns_entries': json.dumps(answers)})
+    assert isinstance(approved, testing.Relation)
+    out, found = asked(ctx, SERVES, dns=approved)
+    assert out.unit_status == testing.ActiveStatus('1 frontend')
+    assert found == {'cloud.example.com': {MINE, FOURTH}}
+    answers[0] |= {'status': 'conflict', 'description': 'another\nmodel has it'}
+    refused = dataclasses.replace(approved, remote_app_data={'dns_entries': json.dumps(answers)})
+    address = entries[0]['record_data']
+    status = asked(ctx, SERVES, dns=refused)[0].unit_status
+    assert status.name == 'blocked'
+    assert f'bind refuses cloud.example.com ({address}): another model has it' in status.message
+
+
+@pytest.mark.parametrize(
+    'said',
+    ['', '[', '{}', '[1, null, "x", {}]', '[{"uuid": 7, "status": "conflict"}]',
+     '[{"uuid": "550e8400-e29b-41d4-a716-446655440002", "status": "conflict"}]'],
+)  # fmt: skip
+def test_an_answer_that_is_none_is_not_believed(said: str):
+    relation = Relation(id=1, name='dns-record', app='bind', app_data={'dns_entries': said})
+    own = {'dns_entries': '[{"uuid": "u", "host_label": "a", "domain": "b", "record_data": "c"}]'}
+    assert list(dns_records.statuses([relation], {1: own})) == []

@@ -1,0 +1,157 @@
+"""The account of a load on a database, and what becomes of its transactions and connections."""
+
+from __future__ import annotations
+
+import asyncio
+import pathlib
+
+import driver
+import linked
+import pytest
+from driver import MySQLError, Server
+
+from matrix.load import accounts, client, database, load, places, sqlspec, statements
+from matrix.plans import snapshot
+
+LOGIN = accounts.Login('clerk', 'correct-horse')
+AT = places.Address('127.0.0.1', 3306)
+ACCOUNT = sqlspec.Account('', 'get-password', 'mysql/0')
+
+
+# The account.
+
+
+def _file(folder: pathlib.Path, text: str, mode: int = 0o600) -> dict[str, str]:
+    path = folder / 'account.cnf'
+    path.write_text(text)
+    path.chmod(mode)
+    return {'DB': str(path)}
+
+
+def test_an_option_file_has_the_account(tmp_path: pathlib.Path) -> None:
+    text = '# ours\n[mysqld]\nuser = mysql\n[client]\nuser=clerk\npassword = "a # b"\nssl_ca=/ca.pem\nskip-ssl\n'
+    found = accounts.of_file('DB', _file(tmp_path, text))
+    assert found == accounts.Login('clerk', 'a # b', '/ca.pem')
+    assert 'a # b' not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ('text', 'mode', 'said'),
+    [
+        ('[client]\nuser=clerk\npassword=correct-horse\n', 0o644, 'everybody may read'),
+        ('[client]\npassword=correct-horse\n', 0o600, 'has no user under [client]'),
+        ('[mysql]\nuser=clerk\npassword=correct-horse\n', 0o600, 'has no user under [client]'),
+        ('correct-horse\n', 0o600, 'is no option file'),
+        ('[client\npassword=correct-horse\n', 0o600, 'is no option file'),
+    ],
+)
+def test_a_file_that_is_none_is_told_without_what_it_holds(
+    tmp_path: pathlib.Path, text: str, mode: int, said: str
+) -> None:
+    with pytest.raises(accounts.AccountError) as told:
+        accounts.of_file('DB', _file(tmp_path, text, mode))
+    assert said in str(told.value)
+    assert 'correct-horse' not in str(told.value)
+    assert told.value.__cause__ is None
+
+
+def test_a_variable_that_names_nothing_is_told(tmp_path: pathlib.Path) -> None:
+    for environment, said in (
+        ({}, 'DB is not set'),
+        ({'DB': str(tmp_path / 'x')}, 'No such file'),
+    ):
+        with pytest.raises(accounts.AccountError, match=said):
+            accounts.of_file('DB', environment)
+
+
+def test_an_action_gives_the_account() -> None:
+    async def found(given: dict[str, object]) -> accounts.Login:
+        at = linked.Linked(snapshot.Model(), {'get-password': given})
+        return await accounts.find(ACCOUNT, at, 'd')
+
+    assert asyncio.run(found({'username': 'clerk', 'password': 'correct-horse'})) == LOGIN
+    with pytest.raises(accounts.AccountError, match="gives no 'username' and 'password'"):
+        asyncio.run(found({'username': 'clerk'}))
+
+
+# The edge: what becomes of a transaction and of its connection.
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    return driver.installed(monkeypatch)
+
+
+STATEMENT = statements.Statement('UPDATE t SET v = %s', (1,), must=True)
+
+
+def _do(server: Server) -> tuple[statements.StatementResult, ...] | None:
+    return asyncio.run(database.Database('test', LOGIN).transact(AT, [STATEMENT]))
+
+
+@pytest.mark.parametrize('when', ['connect', 'begin', 'UPDATE', 'commit'])
+def test_only_a_commit_that_was_sent_is_of_unknown_outcome(server: Server, when: str) -> None:
+    driver.losing(server, when, MySQLError(2013, 'Lost connection'))
+    with pytest.raises(client.UnclearError if when == 'commit' else load.Refused, match='reset'):
+        _do(server)
+    assert all(one.closed for one in server.connections)
+
+
+def test_a_connection_that_is_not_made_says_why(server: Server) -> None:
+    error = MySQLError(2003, "Can't connect")
+    error.__cause__ = ConnectionRefusedError(111, 'refused')
+    driver.losing(server, 'connect', error)
+    with pytest.raises(load.Refused, match='refused'):
+        _do(server)
+
+
+def test_a_statement_that_must_change_something_and_does_not_is_rolled_back(
+    server: Server,
+) -> None:
+    server.says = lambda at, text, values: ((), 0)
+    assert _do(server) is None
+    assert [text for _, text in server.log] == [
+        'connect',
+        'begin',
+        STATEMENT.text,
+        'rollback',
+        'quit',
+    ]
+
+
+def test_a_cancelled_operation_leaves_no_connection(server: Server) -> None:
+    driver.losing(server, 'UPDATE', asyncio.CancelledError())
+    with pytest.raises(asyncio.CancelledError):
+        _do(server)
+    assert all(one.closed for one in server.connections)
+
+
+def test_every_second_connection_is_kept_for_a_few_seconds(server: Server) -> None:
+    clock = [0.0]
+
+    async def go() -> list[int]:
+        at = database.Database('test', LOGIN, lambda: clock[0])
+        made: list[int] = []
+        for now in (0, 1, 2, 3, 3, 100):
+            clock[0] = now
+            await at.transact(AT, [STATEMENT])
+            made.append(len(server.connections))
+        await at.close()
+        return made
+
+    # The second is kept, and used by the fourth and, too old by then, not by the sixth.
+    assert asyncio.run(go()) == [1, 2, 3, 3, 4, 5]
+    assert all(one.closed for one in server.connections)
+
+
+def test_a_failed_transaction_gives_no_connection_back(server: Server) -> None:
+    async def go() -> None:
+        at = database.Database('test', LOGIN)
+        driver.losing(server, 'UPDATE', MySQLError(1213, 'Deadlock'))
+        for _ in range(4):
+            with pytest.raises(load.Refused, match='deadlock'):
+                await at.transact(AT, [STATEMENT])
+
+    asyncio.run(go())
+    assert len(server.connections) == 4
+    assert all(one.closed for one in server.connections)
