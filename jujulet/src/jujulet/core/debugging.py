@@ -130,7 +130,8 @@ trap 'echo $? >"$JUJU_DEBUG/hook_exit_status"' EXIT
 END
 cat >"$JUJU_DEBUG/hook.sh" <<END
 . "$JUJU_DEBUG/env.sh"
-echo \\$\\$ >"$JUJU_DEBUG/hook.pid"
+echo \\$\\$ >"$JUJU_DEBUG/hook.pid.new"
+mv "$JUJU_DEBUG/hook.pid.new" "$JUJU_DEBUG/hook.pid"
 . "$JUJU_DEBUG/run.sh"
 END
 cat >"$JUJU_DEBUG/run.sh" <<'END'
@@ -143,7 +144,10 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 PID=$(cat "$JUJU_DEBUG/hook.pid")
-while kill -0 "$PID" 2>/dev/null; do
+running() {{  # A window's process that tmux has not waited for has ended, too: tmux misses some.
+    read -r STAT 2>/dev/null <"/proc/$PID/stat" && case "${{STAT##*) }}" in [ZX]*) return 1 ;; esac
+}}
+while running; do
     if ! $T has-session -t "$JUJU_UNIT_NAME" 2>/dev/null; then
         sleep 2
         break
