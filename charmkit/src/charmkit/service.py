@@ -337,7 +337,7 @@ def _offered(
     for offer in spec.offers:
         for relation in ready.inputs.of(offer.relation):
             before = out.get(relation.id, asked.get(relation.name, {}))
-            out[relation.id] = {**before, **offer.databag(ready, relation)}
+            out[relation.id] = {**before, **offer.said(ready, relation)}
     return out
 
 

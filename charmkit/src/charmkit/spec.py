@@ -162,6 +162,22 @@ class Offer:
     """The endpoint's name. It may be one of a need, too, where each side tells the other something."""
     databag: Callable[[Ready, Relation], Databag]
     """What goes into this unit's databag of one relation; keys that are not in it are taken back."""
+    place: tuple[str, EndpointType] | None = None
+    """The service and the type of endpoint whose URL this says. As long as a load balancer has not said where that is,
+    ``urls`` has a unit's own address: what was said before stays, and who was told nothing yet goes on waiting."""
+    place_keys: tuple[str, ...] = ('',)
+    """How the keys begin that say so; where others were told before, those follow what changes."""
+
+    def said(self, ready: Ready, relation: Relation) -> Databag:
+        """What goes into the databag now."""
+        found, before = self.databag(ready, relation), relation.published
+        told = any(key.startswith(self.place_keys) for key in found)
+        if self.place is None or not told or ready.inputs.site.is_placed(*self.place):
+            return found
+        if not before:
+            return {}
+        others = {k: v for k, v in found.items() if not k.startswith(self.place_keys)}
+        return {**others, **{k: v for k, v in before.items() if k.startswith(self.place_keys)}}
 
 
 def _nothing_else(_: Ready) -> host.Host:

@@ -35,7 +35,7 @@ class GlanceCharm(charmkit.ApiCharm):
         options=images.OPTIONS,
         config={'/etc/glance/glance-api.conf': images.glance_conf, images.PASTE: images.paste},
         machine=images.stores,
-        offers=(charmkit.Offer(glance.RELATION, images.place),),
+        offers=(charmkit.Offer(glance.RELATION, images.place, place=('glance', 'internal')),),
         refusal=images.not_alone,
         migrations=charmkit.migration.Commands(
             # The last of each loads what the release knows of images' metadata; what is there stays.

@@ -113,12 +113,9 @@ def _bracketed(items: Iterable[str]) -> str:
     return f'[{",".join(items)}]'
 
 
-def place(ready: charmkit.Ready, relation: relations.Relation) -> relations.Databag:
-    """Where services find images; what was said before while a load balancer has not said it."""
-    site = ready.inputs.site
-    if not site.is_placed('glance', 'internal'):
-        return relation.published
-    return glance.databag(glance.Images(site.urls['glance']['internal']))
+def place(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
+    """Where services find images."""
+    return glance.databag(glance.Images(ready.inputs.site.urls['glance']['internal']))
 
 
 def stores(_: charmkit.Ready) -> host.Host:

@@ -72,11 +72,9 @@ def ml2_conf(ready: charmkit.Ready) -> conf.Ini:
     return networks.ml2_conf(ready.inputs.options, backend(ready))
 
 
-def nova_databag(ready: charmkit.Ready, relation: relations.Relation) -> relations.Databag:
-    """Where the API is; what was said before while a load balancer has not said it."""
+def nova_databag(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
+    """Where the API is, and what servers' ports are to be like."""
     chosen, site = ready.inputs.options, ready.inputs.site
-    if not site.is_placed('neutron', 'internal'):
-        return relation.published
     return neutron.api_databag(
         neutron.Api(
             url=site.urls['neutron']['internal'],
@@ -128,7 +126,7 @@ class NeutronApiCharm(charmkit.ApiCharm):
         options=networks.OPTIONS,
         config={CONF: neutron_conf, ML2: ml2_conf},
         offers=(
-            charmkit.Offer('neutron-api', nova_databag),
+            charmkit.Offer('neutron-api', nova_databag, place=('neutron', 'internal')),
             charmkit.Offer('neutron-plugin-api', agents_databag),
             charmkit.Offer(BACKEND.relation, subordinates_databag),
         ),

@@ -52,10 +52,8 @@ def compute_databag(ready: charmkit.Ready, _: relations.Relation) -> relations.D
     return nova.databag(nova.with_keys(controller, found))
 
 
-def gateway_databag(ready: charmkit.Ready, relation: relations.Relation) -> relations.Databag:
-    """Where the metadata API is, for neutron's agents; what was said before while a load balancer has not said it."""
-    if not ready.inputs.site.is_placed(METADATA, 'internal'):
-        return relation.published
+def gateway_databag(ready: charmkit.Ready, _: relations.Relation) -> relations.Databag:
+    """Where the metadata API is, for neutron's agents."""
     at = urlsplit(ready.inputs.site.urls[METADATA]['internal'])
     settings = neutron.Metadata(
         host=at.hostname or '',
@@ -144,8 +142,15 @@ class NovaCloudControllerCharm(charmkit.ApiCharm):
         options=control.OPTIONS,
         config={'/etc/nova/nova.conf': control.nova_conf, nova_paste.PATH: nova_paste.paste},
         offers=(
-            charmkit.Offer(control.COMPUTES.relation, compute_databag),
-            charmkit.Offer('quantum-network-service', gateway_databag),
+            charmkit.Offer(
+                control.COMPUTES.relation,
+                compute_databag,
+                place=(control.CONSOLE, 'public'),
+                place_keys=('console_proxy_',),
+            ),
+            charmkit.Offer(
+                'quantum-network-service', gateway_databag, place=(METADATA, 'internal')
+            ),
         ),
         chosen=(control.SHARED,),
         machine=machine,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import image_service
@@ -74,18 +73,10 @@ def test_the_first_unit_is_the_one_with_the_smallest_number(unit: int, others: t
         assert refused.startswith(f'images are files on glance/{min(others)}: ')
 
 
-def test_where_images_are_is_told_once_the_load_balancer_has_said_it():
+def test_where_images_are_is_said_by_the_endpoint_of_services():
     site = relations.Site(
         unit='glance/0', leader=True, address='10.0.0.2', urls={'glance': {'internal': 'http://i'}}
     )
     relation = relations.Relation(id=1, name='image-service', app='nova')
-
-    def told_at(site: relations.Site) -> dict[str, str]:
-        ready = spec.Ready(state.Inputs(site=site), {}, releases.of_base('debian@12'))
-        return dict(image_service.place(ready, relation))
-
-    assert told_at(site)['glance-api-server'] == 'http://i'
-    waits = dataclasses.replace(site, awaited={'glance': frozenset({'internal'})})
-    assert told_at(waits) == {}
-    other = dataclasses.replace(site, awaited={'glance': frozenset({'public'})})
-    assert told_at(other) == told_at(site)
+    ready = spec.Ready(state.Inputs(site=site), {}, releases.of_base('debian@12'))
+    assert image_service.place(ready, relation)['glance-api-server'] == 'http://i'

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from charmkit import relations
 from charmkit import testing as machines
 from ops import testing
 
@@ -80,6 +81,33 @@ def test_the_console_is_behind_the_load_balancer(ctx: testing.Context[Any]):
     before = state(computes(u0={}), balancer)
     said = told(ctx, before, 'cloud-compute')
     assert said[CONSOLE] == 'https://cloud.example.com:6080/vnc_lite.html'
+
+
+def awaiting(*more: testing.RelationBase, **options: Any) -> testing.State:
+    silent = testing.Relation('public-backend', remote_app_name='lb')
+    return state(silent, *more, **options)
+
+
+def test_a_compute_waits_until_the_load_balancer_has_said_where_consoles_are(
+    ctx: testing.Context[Any],
+):
+    assert told(ctx, awaiting(computes(u0={})), 'cloud-compute').keys() <= relations.JUJUS_OWN
+    none = told(ctx, awaiting(computes(u0={}), console_access_protocol='none'), 'cloud-compute')
+    assert none['auth_host'] == '10.0.0.6'
+
+
+def test_a_compute_that_has_been_told_hears_all_else_meanwhile(ctx: testing.Context[Any]):
+    before = {
+        CONSOLE: 'http://198.51.100.1:6080/vnc_lite.html',
+        'region': 'Elsewhere',
+        'gone': '1',
+    }
+    asked = dataclasses.replace(computes(u0={}), local_unit_data=before)
+    said = told(ctx, awaiting(asked), 'cloud-compute')
+    assert said[CONSOLE] == before[CONSOLE]
+    assert said['region'] == 'RegionOne'
+    assert 'gone' not in said
+    assert 'console_proxy_novnc_host' not in said
 
 
 def test_without_consoles_there_is_no_proxy(
