@@ -140,3 +140,25 @@ def test_another_takes_over_from_an_owner_whose_machine_dies(
     more(loads)
     assert owned(juju) in left, 'one that comes back takes the VIPs from who serves'
     assert {version: load.gaps for version, load in loads.items()} == {4: 1, 6: 1}
+
+
+def test_the_vips_leave_an_owner_that_is_removed_before_it_goes(
+    juju: jubilant.Juju, loads: dict[int, Load]
+):
+    """Twice: down to one unit, and up again."""
+    left = UNITS
+    for _ in range(2):
+        held = owned(juju, left)
+        left = tuple(unit for unit in left if unit != held)
+        more(loads)
+        juju.remove_unit(held)
+        juju.wait(lambda s, gone=held: gone not in s.apps['lb-public'].units, timeout=300)
+        assert owned(juju, left) in left
+        settle(juju)
+        more(loads)
+    assert all(load.gaps <= 2 for load in loads.values())
+    juju.add_unit('lb-public')
+    settle(juju)
+    (new,) = set(juju.status().apps['lb-public'].units) - {*left}
+    assert owned(juju, (*left, new)) in left, 'a new unit takes the VIPs from who serves'
+    more(loads)
