@@ -55,6 +55,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     source = archive.decide((*spec.packages, *theirs.packages), why, inputs, spec.steady)
     values = shared_secrets.decide(spec.chosen, inputs)
     unmet = [*_unmet(found, inputs), *values.status, *_unread(spec, inputs)]
+    unmet += serving_state.tls.waits
     renews = renewal.Renewal()
     if spec.apps and not unmet:
         renews = webserver.renew(spec, why, inputs, intent, serving_state)
@@ -114,12 +115,13 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         machine = webserver.going_on(spec, closing=intent.closing)
         if not goes_on:
             machine = _idle(spec, known=intent.gone)
+        said = {k: v for k, v in inputs.my_peer_data.items() if k != renewal.WAITS}
         return dataclasses.replace(
             outset,
             host=host.merge(outset.host, serving_state.vrrp.unready, machine),
             unit_data={
                 **outset.unit_data,
-                **vip.over(_published_to_peers(inputs), serving_state.vrrp.unit_data),
+                **vip.over(said, serving_state.vrrp.unit_data),
             },
             app_data={**outset.app_data, **vip.over(inputs.peers, serving_state.vrrp.app_data)},
             status=(*(map(_said_before, unmet) if goes_on else unmet), *outset.status),
@@ -238,10 +240,6 @@ def _idle(spec: ServiceSpec, *, known: bool = False) -> host.Host:
         services=tuple(host.SystemdService(d.name, 'stopped') for d in spec.daemons)
     )
     return host.merge(webserver.idle(known=known), agents) if spec.apps else agents
-
-
-def _published_to_peers(inputs: state.Inputs) -> dict[str, str]:
-    return {k: v for k, v in inputs.my_peer_data.items() if k != renewal.WAITS}
 
 
 def _unread(spec: ServiceSpec, inputs: state.Inputs) -> list[state.Status]:

@@ -7,6 +7,9 @@ Nothing is lost on the way to TLS and back, since the unit takes both for a whil
 3. once each of them says that it comes by TLS, Apache takes HTTP on loopback alone.
 
 Back to HTTP it goes the same way. What a load balancer does not say for a while changes nothing.
+
+Each of these steps renews Apache, and takes the unit out of rotation for that. So a unit by which nobody is served yet
+waits for its certificate, and begins with the last step.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ class UnitTls:
     """TLS is."""
     published: bool = False
     """Load balancers are asked to come by TLS."""
+    waits: tuple[state.Status, ...] = ()
+    """Nobody is served yet, nor is to be before there is a certificate: why there is none."""
     status: tuple[state.Status, ...] = ()
 
     @property
@@ -53,8 +58,10 @@ def decide(
     balancers: Sequence[Relation],
     inputs: state.Inputs,
     unregistered: frozenset[EndpointType],
+    *,
+    served: bool,
 ) -> UnitTls:
-    """What is wanted now. Endpoint types that are *unregistered* are in no catalogue."""
+    """What is wanted now. Endpoint types that are *unregistered* are in no catalogue; *served*: it has clients."""
     kept = cast('Mapping[str, Any]', inputs.memory.get(MEMORY) or {})
     was, was_plain = bool(kept.get('published')), bool(kept.get('plain', True))
     unit = inputs.site.unit
@@ -67,9 +74,12 @@ def decide(
     return UnitTls(
         server_name=certificate.name,
         pem=certificate.pem,
-        plain=not (published and (everywhere or (was and not was_plain))),
+        plain=not (published and (everywhere or not served or (was and not was_plain))),
         secure=bool(certificate.pem) and (published or was or not nowhere),
         published=published,
+        waits=certificate.status
+        if not served and _may_have(certificate, balancers, unregistered)
+        else (),
         status=note if certificate.related and certificate.pem else (),
     )
 
@@ -96,18 +106,45 @@ def _why_not(
         return 'there is no certificate'
     if not balancers:
         return 'there is no load balancer'
-    related = {loadbalancer.ENDPOINTS[r.name] for r in balancers}
-    own = [t for t in ENDPOINT_TYPES if t not in related and t not in unregistered]
-    if own:
+    if own := _unbalanced(balancers, unregistered):
         return f'no load balancer has the {" and ".join(own)} endpoints'
     for relation in balancers:
         reply = loadbalancer.read(relation)
         said = frozenset(reply.verifiers) - reply.tls_ends if reply else frozenset[str]()
         if published and (reply is None or said or not relation.units):
             continue
-        if reply is None or not reply.lb_units or not said >= {*reply.lb_units}:
+        if reply is None or not _verifies(reply):
             return f'{relation.app} cannot verify certificates (see its receive-ca-cert)'
     return ''
+
+
+def _may_have(
+    certificate: UnitCertificate,
+    balancers: Sequence[Relation],
+    unregistered: frozenset[EndpointType],
+) -> bool:
+    """Whether load balancers would come by TLS, had the unit the certificate that it is to have."""
+    if not certificate.related or certificate.pem or not balancers:
+        return False
+    replies = [loadbalancer.read(r) for r in balancers]
+    return not _unbalanced(balancers, unregistered) and all(
+        reply is None or not reply.lb_units or _verifies(reply) for reply in replies
+    )
+
+
+def _unbalanced(
+    balancers: Sequence[Relation], unregistered: frozenset[EndpointType]
+) -> list[EndpointType]:
+    """The endpoint types that clients reach at the unit itself."""
+    related = {loadbalancer.ENDPOINTS[r.name] for r in balancers}
+    return [t for t in ENDPOINT_TYPES if t not in related and t not in unregistered]
+
+
+def _verifies(reply: loadbalancer.Reply) -> bool:
+    """Whether every unit of a load balancer can verify certificates, and goes on to."""
+    return bool(reply.lb_units) and frozenset(reply.verifiers) - reply.tls_ends >= {
+        *reply.lb_units
+    }
 
 
 def _users(relation: Relation, unit: str) -> str:

@@ -88,6 +88,13 @@ class Unit:
         return self.desired
 
     def certified(self, *related: relations.Relation) -> None:
+        """Serves, then asks, and has the answer."""
+        self.ca = None
+        self.run(*related)
+        self.ca = {}
+        self.answered(*related)
+
+    def answered(self, *related: relations.Relation) -> None:
         """Asks, and has the answer."""
         rows = json.loads(
             self.run(*related).unit_data['certificates']['certificate_signing_requests']
@@ -166,6 +173,51 @@ def test_the_whole_way_to_tls_and_back(unit: Unit):
     unit.run(*balancer())
     assert unit.listens == {PLAIN} and 'SSLEngine' not in unit.site
     assert [a.path for a in unit.desired.host.absent if a.path == unit_tls.FILE]
+
+
+def test_a_unit_without_clients_waits_for_its_certificate_and_begins_with_tls_alone(unit: Unit):
+    unit.answered(*balancer())
+    assert unit.machine.service(apache.SERVICE) == 'stopped'
+    assert 'waiting for a certificate from ca' in unit.messages
+    unit.run(*balancer())
+    assert unit.machine.service(apache.SERVICE) == 'running'
+    assert unit.listens == {SECURE} and PLAIN not in unit.desired.ports
+    assert unit.published['backend-port'] == SECURE
+    unit.run(*balancer('lb/0'))
+    unit.run(*balancer('lb/0', 'lb/1'))
+    assert unit.listens == {SECURE}
+    unit.run(*balancer('lb/0', 'lb/1', ends=('lb/0', 'lb/1')))
+    assert unit.listens == {PLAIN, SECURE}
+
+
+def test_a_unit_with_clients_serves_on_while_it_has_no_certificate(unit: Unit):
+    unit.ca = None
+    unit.run(*balancer())
+    unit.ca = {}
+    unit.run(*balancer())
+    assert unit.listens == {PLAIN}
+    assert unit.machine.service(apache.SERVICE) == 'running'
+
+
+def test_a_load_balancer_that_has_not_answered_may_come_by_tls(unit: Unit):
+    silent = tuple(
+        relations.Relation(id=r.id, name=r.name, app='lb', units={'lb/0': {}}) for r in balancer()
+    )
+    unit.answered(*silent)
+    assert unit.machine.service(apache.SERVICE) == 'stopped'
+    unit.run(*balancer())
+    assert unit.listens == {SECURE}
+
+
+@pytest.mark.parametrize(
+    'related', [(), balancer(verifies=False), balancer()[:1], balancer(ends=('lb/1',))]
+)
+def test_who_would_come_by_http_anyway_is_not_kept_waiting_for_a_certificate(
+    unit: Unit, related: tuple[relations.Relation, ...]
+):
+    unit.answered(*related)
+    assert unit.listens == {PLAIN}
+    assert unit.machine.service(apache.SERVICE) == 'running'
 
 
 def secured(unit: Unit) -> Unit:
