@@ -9,13 +9,13 @@ Nothing is lost on the way to TLS and back, since the unit takes both for a whil
 Back to HTTP it goes the same way. What a load balancer does not say for a while changes nothing.
 
 Each of these steps renews Apache, and takes the unit out of rotation for that. So a unit by which nobody is served yet
-waits for its certificate, and begins with the last step.
+waits for its certificate, and for load balancers that are going to verify it, and begins with the last step.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from . import state
@@ -42,7 +42,7 @@ class UnitTls:
     published: bool = False
     """Load balancers are asked to come by TLS."""
     waits: tuple[state.Status, ...] = ()
-    """Nobody is served yet, nor is to be before there is a certificate: why there is none."""
+    """Nobody is served yet, nor is to be before load balancers can come by TLS: what is missing."""
     status: tuple[state.Status, ...] = ()
 
     @property
@@ -77,9 +77,7 @@ def decide(
         plain=not (published and (everywhere or not served or (was and not was_plain))),
         secure=bool(certificate.pem) and (published or was or not nowhere),
         published=published,
-        waits=certificate.status
-        if not served and _may_have(certificate, balancers, unregistered)
-        else (),
+        waits=() if served else tuple(_waits(certificate, balancers, unregistered)),
         status=note if certificate.related and certificate.pem else (),
     )
 
@@ -118,18 +116,24 @@ def _why_not(
     return ''
 
 
-def _may_have(
+def _waits(
     certificate: UnitCertificate,
     balancers: Sequence[Relation],
     unregistered: frozenset[EndpointType],
-) -> bool:
-    """Whether load balancers would come by TLS, had the unit the certificate that it is to have."""
-    if not certificate.related or certificate.pem or not balancers:
-        return False
-    replies = [loadbalancer.read(r) for r in balancers]
-    return not _unbalanced(balancers, unregistered) and all(
-        reply is None or not reply.lb_units or _verifies(reply) for reply in replies
-    )
+) -> Iterator[state.Status]:
+    """What is missing yet where every load balancer is going to come by TLS, or may be."""
+    replies = [(r.app, loadbalancer.read(r)) for r in balancers]
+    by_http = [
+        reply
+        for _, reply in replies
+        if reply and reply.lb_units and not _verifies(reply, soon=True)
+    ]
+    if not certificate.related or not balancers or by_http or _unbalanced(balancers, unregistered):
+        return
+    if not certificate.pem:
+        yield from certificate.status
+    if late := sorted({app for app, reply in replies if reply is None or not _verifies(reply)}):
+        yield state.Status('waiting', f'waiting for {" and ".join(late)} to verify certificates')
 
 
 def _unbalanced(
@@ -140,9 +144,10 @@ def _unbalanced(
     return [t for t in ENDPOINT_TYPES if t not in related and t not in unregistered]
 
 
-def _verifies(reply: loadbalancer.Reply) -> bool:
-    """Whether every unit of a load balancer can verify certificates, and goes on to."""
-    return bool(reply.lb_units) and frozenset(reply.verifiers) - reply.tls_ends >= {
+def _verifies(reply: loadbalancer.Reply, *, soon: bool = False) -> bool:
+    """Whether every unit of a load balancer can verify certificates and goes on to, or is going to *soon*."""
+    can = frozenset(reply.verifiers) - reply.tls_ends
+    return bool(reply.lb_units) and can | (reply.tls_begins if soon else frozenset()) >= {
         *reply.lb_units
     }
 

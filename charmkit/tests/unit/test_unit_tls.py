@@ -23,6 +23,7 @@ def balancer(
     verifies: bool = True,
     units: tuple[str, ...] = ('lb/0', 'lb/1'),
     ends: tuple[str, ...] = (),
+    begins: tuple[str, ...] = (),
 ) -> tuple[relations.Relation, ...]:
     """One with two units that all endpoint types have; those that are *by_tls* come to the unit so."""
     bag = {
@@ -42,6 +43,8 @@ def balancer(
         u: {loadbalancer.TLS_TO: wire.dump([UNIT] if u in by_tls else [])} if verifies else {}
         for u in units
     }
+    for u in begins:
+        said[u] = {loadbalancer.TLS_BEGINS: 'yes'}
     for u in ends:
         said[u] = {**said[u], loadbalancer.TLS_ENDS: 'yes'}
     return tuple(
@@ -197,6 +200,22 @@ def test_a_unit_with_clients_serves_on_while_it_has_no_certificate(unit: Unit):
     unit.run(*balancer())
     assert unit.listens == {PLAIN}
     assert unit.machine.service(apache.SERVICE) == 'running'
+
+
+def test_it_waits_for_a_load_balancer_that_is_going_to_verify(unit: Unit):
+    unit.answered(*balancer(begins=('lb/1',)))
+    assert unit.machine.service(apache.SERVICE) == 'stopped'
+    unit.run(*balancer(begins=('lb/1',)))
+    assert 'waiting for lb to verify certificates' in unit.messages
+    assert unit.machine.service(apache.SERVICE) == 'stopped'
+    unit.run(*balancer())
+    assert unit.listens == {SECURE}
+
+
+def test_a_unit_with_clients_waits_for_no_load_balancer(unit: Unit):
+    unit.certified(*balancer(begins=('lb/1',)))
+    unit.run(*balancer(begins=('lb/1',)))
+    assert unit.listens == {PLAIN}
 
 
 def test_a_load_balancer_that_has_not_answered_may_come_by_tls(unit: Unit):

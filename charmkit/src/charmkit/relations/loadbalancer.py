@@ -140,6 +140,8 @@ class Reply:
     """Its units that can verify certificates, or still do, and to which units of this application each comes by TLS."""
     tls_ends: frozenset[str] = frozenset()
     """Of those, the ones that nobody tells any more whom to believe: they are to be served HTTP again."""
+    tls_begins: frozenset[str] = frozenset()
+    """Its units that are going to verify certificates, once they have heard whom to believe."""
     trusted_cidrs: tuple[str, ...] = ()
     """Where its requests come from: forwarded headers are to be believed from there only."""
 
@@ -245,6 +247,8 @@ TLS_TO = 'tls-to'
 """In the databag of a load balancer's unit that can verify certificates: the units that it comes to by TLS."""
 TLS_ENDS = 'tls-ends'
 """There too: it still comes to them by TLS, and wants HTTP: nobody says any more whom it is to believe."""
+TLS_BEGINS = 'tls-begins'
+"""In its place: somebody is related who is going to say whom it is to believe."""
 
 
 def _parse(relation: Relation) -> Reply | None:
@@ -290,6 +294,7 @@ def _parse(relation: Relation) -> Reply | None:
             if TLS_TO in data
         },
         tls_ends=frozenset(u for u, data in relation.units.items() if TLS_ENDS in data),
+        tls_begins=frozenset(u for u, data in relation.units.items() if TLS_BEGINS in data),
         trusted_cidrs=wire.texts(wire.load_object(bag.get('proxy', '')).get('trusted-cidrs')),
     )
 

@@ -12,7 +12,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from charmkit import Inputs, Status, trust
-from charmkit.relations import Databag, certificates, loadbalancer, unit_order, wire
+from charmkit.relations import (
+    JUJUS_OWN,
+    Databag,
+    Relation,
+    certificates,
+    loadbalancer,
+    unit_order,
+    wire,
+)
 
 from . import credentials, interface, layout, rotation
 
@@ -28,6 +36,8 @@ class Authorities:
     """PEM. What was known last, where nobody says anything now: units may still serve TLS."""
     known_now: bool = False
     """Somebody says so now."""
+    awaited: bool = False
+    """Nobody has said so yet, and somebody is related who is going to."""
     problems: tuple[str, ...] = ()
     memory: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
 
@@ -42,9 +52,16 @@ def read(inputs: Inputs, found: credentials.Credentials) -> Authorities:
     return Authorities(
         certificates=every or kept,
         known_now=bool(every),
+        awaited=not (every or kept)
+        and any(not _said(r) for r in (*related, *inputs.of(trust.RELATION))),
         problems=given.problems,
         memory={**given.memory, **({MEMORY: list(every or kept)} if every or kept else {})},
     )
+
+
+def _said(relation: Relation) -> bool:
+    """Whether the other side has written anything yet."""
+    return any(bag.keys() - JUJUS_OWN for bag in (relation.app_data, *relation.units.values()))
 
 
 def reachable(
@@ -87,6 +104,8 @@ def reply(
         text = wire.dump(sorted(units, key=unit_order))
     if found.known_now:
         return {loadbalancer.TLS_TO: text}
+    if found.awaited:
+        return {loadbalancer.TLS_BEGINS: 'yes'}
     # Units serve TLS for as long as somebody comes by it, with what was believed last.
     return {loadbalancer.TLS_TO: text, loadbalancer.TLS_ENDS: 'yes'} if text != '[]' else {}
 

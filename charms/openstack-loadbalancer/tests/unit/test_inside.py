@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -128,6 +129,33 @@ def test_the_authority_that_was_known_stays_while_nobody_says_anything_but_nobod
     assert inside.reply('keystone', after.authorities, now.layout, ends, in_force=False) == ends
     assert inside.reply('glance', after.authorities, now.layout, {}, in_force=True) == {}
     assert inside.reply('glance', after.authorities, now.layout, {}, in_force=False) == {}
+
+
+@pytest.mark.parametrize('relation', ['certificates', 'receive-ca-cert'])
+def test_units_hear_that_it_is_going_to_verify_once_it_is_told_whom_to_believe(relation: str):
+    silent = Relation(id=40, name=relation, app='ca')
+    waits = inputs()
+    waits = dataclasses.replace(waits, relations={**waits.relations, relation: (silent,)})
+    found, now = decided(waits)
+    said = inside.reply('keystone', found.authorities, now.layout, {}, in_force=True)
+    assert said == {loadbalancer.TLS_BEGINS: 'yes'}
+    known = dataclasses.replace(waits, memory={inside.MEMORY: [ROOT]})
+    assert not decided(known)[0].authorities.awaited
+
+
+@pytest.mark.parametrize(
+    ('relation', 'said'),
+    [
+        ('certificates', {'request_errors': '[{"csr": "x", "error": {"code": 1}}]'}),
+        ('receive-ca-cert', {'certificates': '[]'}),
+    ],
+)
+def test_units_wait_for_nobody_who_has_answered(relation: str, said: dict[str, str]):
+    answered = Relation(id=40, name=relation, app='ca', app_data=said)
+    waits = inputs()
+    waits = dataclasses.replace(waits, relations={**waits.relations, relation: (answered,)})
+    assert not decided(waits)[0].authorities.awaited
+    assert not decided(inputs())[0].authorities.awaited
 
 
 def test_units_without_tls_are_refused_where_the_operator_says_so():
