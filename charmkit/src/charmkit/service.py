@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import (
@@ -18,6 +18,7 @@ from . import (
     host,
     memcached,
     migration,
+    needs,
     releases,
     renewal,
     shared_secrets,
@@ -50,11 +51,11 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         front.serving_state(spec, given, intent) if spec.apps else front.nowhere(given, intent)
     )
     inputs = dataclasses.replace(given, site=serving_state.site)
-    found = _found(spec, inputs)
+    found = needs.found(spec, inputs)
     theirs = config_files.merged(spec, found)
     source = archive.decide((*spec.packages, *theirs.packages), why, inputs, spec.steady)
     values = shared_secrets.decide(spec.chosen, inputs)
-    unmet = [*_unmet(found, inputs), *values.status, *_unread(spec, inputs)]
+    unmet = [*needs.unmet(found, inputs), *values.status, *_unread(spec, inputs)]
     unmet += serving_state.tls.waits
     renews = renewal.Renewal()
     if spec.apps and not unmet:
@@ -68,7 +69,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         )
     installed = inputs.versions.get(spec.packages[0], '')
     trusted = trust.read(inputs)
-    settled = _settled(_requests(spec, inputs), serving_state)
+    settled = _settled(needs.requests(spec, inputs), serving_state)
     asked = client_tls.with_published(settled, client_tls.published_before(inputs, found))
     outset = state.Desired(
         host=host.merge(
@@ -88,7 +89,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             ),
         },
         app_data={
-            **_settled(_app_requests(spec, inputs), serving_state),
+            **_settled(needs.app_requests(spec, inputs), serving_state),
             **serving_state.app_data,
         },
         unheeded=serving_state.unheeded,
@@ -116,12 +117,14 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         if not goes_on:
             machine = _idle(spec, known=intent.gone)
         said = {k: v for k, v in inputs.my_peer_data.items() if k != renewal.WAITS}
+        early = _offered_first(spec, Ready(inputs, found, release, values.values), unmet, asked)
         return dataclasses.replace(
             outset,
             host=host.merge(outset.host, serving_state.vrrp.unready, machine),
             unit_data={
                 **outset.unit_data,
                 **vip.over(said, serving_state.vrrp.unit_data),
+                **early,
             },
             app_data={**outset.app_data, **vip.over(inputs.peers, serving_state.vrrp.app_data)},
             status=(*(map(_said_before, unmet) if goes_on else unmet), *outset.status),
@@ -199,7 +202,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             *renews.status,
             *consumers.notes(spec, ready),
             *config_files.notes(spec, ready),
-            *_refusals(spec, inputs),
+            *needs.refusals(spec, inputs),
             *spec.notes(ready),
         ),
         tasks=(
@@ -228,7 +231,7 @@ def _goes_on(
     What takes it out of service is a relation that is not there, what may lapse, and an operator's action.
     """
     gone = any(
-        data is None and _due(need, inputs) and (need.lapses or not inputs.of(need.relation))
+        data is None and needs.due(need, inputs) and (need.lapses or not inputs.of(need.relation))
         for need, data in found.items()
     )
     at_work = bool(inputs.memory.get(front.SERVED)) and not (intent.paused or intent.removing)
@@ -253,17 +256,6 @@ def _said_before(status: state.Status) -> state.Status:
     )
 
 
-def _found(spec: ServiceSpec, inputs: state.Inputs) -> dict[Need[Any], object]:
-    return {
-        n: n.read(related, inputs.site) if (related := inputs.of(n.relation)) else None
-        for n in spec.every_need
-    }
-
-
-def _unmet(found: Mapping[Need[Any], object], inputs: state.Inputs) -> list[state.Status]:
-    return [_missing(n, inputs) for n, data in found.items() if data is None and _due(n, inputs)]
-
-
 def release_of(spec: ServiceSpec, inputs: state.Inputs) -> releases.Release:
     """The release that is installed here, or that is going to be. Raises ValueError for a base that is not known."""
     package = spec.packages[0]
@@ -274,8 +266,8 @@ def ready(spec: ServiceSpec, inputs: state.Inputs) -> Ready | None:
     """What there is, once every need is met; None before. Raises ValueError for a base that is not known."""
     release = release_of(spec, inputs)
     spec = spec.on(release)
-    found, values = _found(spec, inputs), shared_secrets.decide(spec.chosen, inputs)
-    unmet = _unmet(found, inputs) or values.status
+    found, values = needs.found(spec, inputs), shared_secrets.decide(spec.chosen, inputs)
+    unmet = needs.unmet(found, inputs) or values.status
     return None if unmet else Ready(inputs, found, release, values.values)
 
 
@@ -283,12 +275,6 @@ def schema(spec: ServiceSpec, inputs: state.Inputs) -> migration.Schema | None:
     """The schema that this unit wants; None while it has no database."""
     there = ready(spec, inputs)
     return there and _schema(spec.on(there.release), there)
-
-
-def _refusals(spec: ServiceSpec, inputs: state.Inputs) -> list[state.Status]:
-    """What the other side of a relation does not do as it is asked now, though it may have before."""
-    said = [(n, n.refusal(inputs.of(n.relation), inputs.site)) for n in spec.needs if n.refusal]
-    return [state.Status('blocked', f'{n.relation}: {text}') for n, text in said if text]
 
 
 def _schema(spec: ServiceSpec, ready: Ready) -> migration.Schema:
@@ -339,6 +325,19 @@ def _offered(
     return out
 
 
+def _offered_first(
+    spec: ServiceSpec,
+    ready: Ready,
+    unmet: Sequence[state.Status],
+    asked: Mapping[str | int, Databag],
+) -> dict[int, Databag]:
+    """What is said to those who wait for it before they answer, once nobody's answer is wanting but theirs."""
+    offers = tuple(offer for offer in spec.offers if offer.first)
+    wanting = needs.unmet(ready.found, ready.inputs, {offer.relation for offer in offers})
+    alone = len(wanting) == len(unmet)
+    return _offered(dataclasses.replace(spec, offers=offers), ready, asked) if alone else {}
+
+
 def _keeping_published(
     spec: ServiceSpec, inputs: state.Inputs, asked: Mapping[str | int, Databag]
 ) -> dict[str | int, Databag]:
@@ -355,35 +354,6 @@ def _settled(
 ) -> dict[str | int, Databag]:
     """Nothing of endpoints while it is not known what is right: what was said stays as it is."""
     return {k: v for k, v in requests.items() if serving_state.settled or k != keystone.RELATION}
-
-
-def _requests(spec: ServiceSpec, inputs: state.Inputs) -> dict[str | int, Databag]:
-    # Everything at once, whatever is still missing: it saves round trips.
-    out: dict[str | int, dict[str, str]] = {}
-    for need in spec.every_need:
-        if inputs.of(need.relation):
-            out.setdefault(need.relation, {}).update(need.request(inputs.site))
-    return dict(out)
-
-
-def _app_requests(spec: ServiceSpec, inputs: state.Inputs) -> dict[str | int, Databag]:
-    out: dict[str | int, dict[str, str]] = {}
-    for need in spec.every_need:
-        if need.request_app and inputs.of(need.relation):
-            out.setdefault(need.relation, {}).update(need.request_app(inputs.site))
-    return dict(out)
-
-
-def _due(need: Need[Any], inputs: state.Inputs) -> bool:
-    return not need.optional or bool(inputs.of(need.relation))
-
-
-def _missing(need: Need[Any], inputs: state.Inputs) -> state.Status:
-    if not inputs.of(need.relation):
-        return state.Status('blocked', f'missing relation: {need.relation}')
-    if need.refusal and (said := need.refusal(inputs.of(need.relation), inputs.site)):
-        return state.Status('blocked', f'{need.relation}: {said}')
-    return state.Status('waiting', f'waiting for {need.relation} to grant {need.name}'.rstrip())
 
 
 def _status(

@@ -162,6 +162,9 @@ class Offer:
     """The endpoint's name. It may be one of a need, too, where each side tells the other something."""
     databag: Callable[[Ready, Relation], Databag]
     """What goes into this unit's databag of one relation; keys that are not in it are taken back."""
+    first: bool = False
+    """The other side waits for it before it answers a need of the same relation: it is told as soon as nothing else is
+    unmet, and says nothing that follows from that answer. Without it the two would wait for each other."""
     place: tuple[str, EndpointType] | None = None
     """The service and the type of endpoint whose URL this says. As long as a load balancer has not said where that is,
     ``urls`` has a unit's own address: what was said before stays, and who was told nothing yet goes on waiting."""

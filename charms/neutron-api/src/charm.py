@@ -128,7 +128,8 @@ class NeutronApiCharm(charmkit.ApiCharm):
         offers=(
             charmkit.Offer('neutron-api', nova_databag, place=('neutron', 'internal')),
             charmkit.Offer('neutron-plugin-api', agents_databag),
-            charmkit.Offer(BACKEND.relation, subordinates_databag),
+            # Subordinates wait for it before they answer BACKEND.
+            charmkit.Offer(BACKEND.relation, subordinates_databag, first=True),
         ),
         machine=workers.native,
         notes=notes,

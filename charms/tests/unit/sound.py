@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from charmkit import testing as machines
 from charmkit.machine import HttpRequest, HttpResponse
 from charmkit.relations import Relation
+from ops import testing
 
 from charms import conftest as shared
 from tests import quick_yaml
@@ -132,6 +134,23 @@ def endpoints(name: str) -> dict[str, tuple[str, str]]:
     }
 
 
+def is_within_machine(name: str, endpoint: str) -> bool:
+    """Whether *endpoint* of the charm *name* is of the scope container: the other side is on the same machine."""
+    meta = _meta(name)
+    every = {**meta.get('requires', {}), **meta.get('provides', {})}
+    return every[endpoint].get('scope') == 'container'
+
+
+def charms() -> tuple[str, ...]:
+    """The names of all of our charms."""
+    return tuple(sorted(path.parent.name for path in CHARMS.glob('*/charmcraft.yaml')))
+
+
+def subordinates() -> tuple[str, ...]:
+    """The names of our charms that stand beside others."""
+    return tuple(name for name in charms() if _meta(name).get('subordinate'))
+
+
 def bindings(name: str) -> tuple[str, ...]:
     """The bindings of the charm *name* that are no endpoints."""
     meta = _meta(name)
@@ -213,11 +232,53 @@ def charm(name: str) -> Any:
     return getattr(shared.load(name), ''.join(map(str.title, name.split('-'))) + 'Charm')
 
 
+CARDS = {'10.0.0.2': 'eth0', '192.0.2.2': 'eth1', '10.8.0.2': 'eth2'}
+ON = {'external': '192.0.2.2', 'data': '10.8.0.2'}
+"""Where bindings are that want a network card of their own."""
+
+
+def related(name: str) -> dict[str, testing.RelationBase]:
+    """All relations of the charm *name*, sound, as ``ops.testing`` has them."""
+    found: dict[str, testing.RelationBase] = {}
+    for r in relations(name):
+        _, interface = endpoints(name)[r.name]
+        bag = dict(r.units['other/0'])
+        # Certificates want an authority that signs what each unit asks for: test_both_sides.py has one.
+        if interface in ('openstack-api-endpoints', 'juju-info', 'tls-certificates'):
+            continue
+        if is_within_machine(name, r.name):
+            found[r.name] = testing.SubordinateRelation(r.name, remote_unit_data=bag)
+        else:
+            found[r.name] = testing.Relation(r.name, remote_units_data={0: bag})
+    return found
+
+
+def networks(name: str) -> set[testing.Network]:
+    """Every binding of the charm *name* in a network of its own."""
+    bound = {*endpoints(name), *bindings(name)}
+    return {n for n in shared.networks() if n.binding_name in bound} | {
+        testing.Network(b, [testing.BindAddress([testing.Address(a)])], ingress_addresses=[a])
+        for b, a in ON.items()
+        if b in bound
+    }
+
+
+def machine(cloud: Cloud | None = None) -> machines.FakeMachine:
+    """One with a network card for each kind of network, from which the *cloud* is reached."""
+    return machines.FakeMachine(
+        interfaces=CARDS,
+        links={c: f'02:00:00:00:00:0{c[-1]}' for c in CARDS.values()},
+        web=cloud or Cloud(),
+    )
+
+
 class Cloud:
     """What answers over HTTP where all is well: APIs are healthy, and have all that a unit asks them for."""
 
-    def __init__(self) -> None:
+    def __init__(self, *storage: str) -> None:
         self._host = ''
+        self._storage = storage or ('cinder@lvm',)
+        """The services of cinder-volume that are up."""
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.url.endswith('/healthcheck'):
@@ -236,7 +297,9 @@ class Cloud:
         node = {'id': 'a-node', 'state': 'up', 'service': {'host': self._host}}
         return {
             'binary=nova-compute': {'services': [nova]},
-            'binary=cinder-volume': {'services': [{'host': 'cinder@lvm', 'state': 'up'}]},
+            'binary=cinder-volume': {
+                'services': [{'host': h, 'state': 'up'} for h in self._storage]
+            },
             '/os-hypervisors/detail': {'hypervisors': [node]},
             '/inventories': {'inventories': {'VCPU': {}}},
         }

@@ -17,7 +17,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ops import testing
 
-from charms import conftest as shared
 from charms.tests.unit import sound
 from tests.examples import examples
 
@@ -32,8 +31,6 @@ NAMES = (
     'nova-cloud-controller',
 )
 WRONG = {'debug': True, 'config-flags': 'nonsense'}
-CARDS = {'10.0.0.2': 'eth0', '192.0.2.2': 'eth1', '10.8.0.2': 'eth2'}
-ON = {'external': '192.0.2.2', 'data': '10.8.0.2'}
 happenings = st.sampled_from(
     [
         'update-status',
@@ -125,21 +122,6 @@ class Course:
         self.happens('update-status')
 
 
-def related(name: str) -> dict[str, testing.RelationBase]:
-    found: dict[str, testing.RelationBase] = {}
-    for r in sound.relations(name):
-        _, interface = sound.endpoints(name)[r.name]
-        bag = dict(r.units['other/0'])
-        # Certificates want an authority that signs what each unit asks for: test_both_sides.py has one.
-        if interface in ('openstack-api-endpoints', 'juju-info', 'tls-certificates'):
-            continue
-        if interface in ('neutron-plugin', 'cinder-backend', 'nova-ceilometer'):
-            found[r.name] = testing.SubordinateRelation(r.name, remote_unit_data=bag)
-        else:
-            found[r.name] = testing.Relation(r.name, remote_units_data={0: bag})
-    return found
-
-
 @pytest.fixture(autouse=True)
 def machines_are_gone() -> Iterator[None]:
     """What a course gives a class would be the machine of all later tests of that charm."""
@@ -150,23 +132,13 @@ def machines_are_gone() -> Iterator[None]:
 
 
 def course(name: str) -> tuple[Course, machines.FakeMachine]:
-    machine = machines.FakeMachine(
-        interfaces=CARDS,
-        links={c: f'02:00:00:00:00:0{c[-1]}' for c in CARDS.values()},
-        web=sound.Cloud(),
-    )
+    machine = sound.machine()
     sound.charm(name).machine = machine
-    bound = {*sound.endpoints(name), *sound.bindings(name)}
-    networks = {n for n in shared.networks() if n.binding_name in bound} | {
-        testing.Network(b, [testing.BindAddress([testing.Address(a)])], ingress_addresses=[a])
-        for b, a in ON.items()
-        if b in bound
-    }
     start = testing.State(
-        leader=True, relations={testing.PeerRelation('peers')}, networks=networks
+        leader=True, relations={testing.PeerRelation('peers')}, networks=sound.networks(name)
     )
     return Course(
-        name, testing.Context(sound.charm(name), app_name=name), start, related(name)
+        name, testing.Context(sound.charm(name), app_name=name), start, sound.related(name)
     ), machine
 
 

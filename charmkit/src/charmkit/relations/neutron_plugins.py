@@ -128,7 +128,7 @@ class Principal:
 
 
 def principal(relation: str = RELATION) -> Need[Principal]:
-    """The neutron-api that this unit stands beside, once it is ready."""
+    """The neutron-api that this unit stands beside, once it has all but its subordinates' answers: it awaits those."""
 
     def parse(bag: Databag, _: Site) -> Principal | None:
         if not is_ready(bag):
@@ -145,7 +145,7 @@ def principal(relation: str = RELATION) -> Need[Principal]:
 
 
 def is_ready(bag: Mapping[str, str]) -> bool:
-    """Whether neutron-api, whose databag is *bag*, is ready."""
+    """Whether neutron-api, whose databag is *bag*, has all that it needs but its subordinates' answers."""
     return bag.get(_READY) == _YES
 
 
