@@ -12,6 +12,7 @@ from charmkit.why import Hook
 
 SITE = Site(unit='cinder/0', leader=True, address='10.0.0.7')
 FILE = '/etc/cinder/cinder.conf'
+ONE = '-----BEGIN CERTIFICATE-----\nTUlJQg==\n-----END CERTIFICATE-----\n'
 
 
 def read(sections: Any) -> subordinate.Contribution:
@@ -44,6 +45,19 @@ def test_a_section_that_will_not_do_is_left_out_and_no_value_is_quoted(options: 
     assert found.sections == {FILE: {'lvm': {'volume_group': 'vg'}}}
     assert found.refused.startswith(f'{FILE}: section san: ')
     assert 's3cret' not in found.refused
+
+
+@pytest.mark.parametrize(
+    ('text', 'taken'),
+    [(ONE, ONE), (f'Certificate:\n    Data:\n{ONE}', ONE), ('garbage', ''), (ONE[:-5], '')],
+    ids=['bare', 'with words', 'none', 'cut off'],
+)
+def test_authorities_are_taken_whatever_stands_around_them_or_refused(text: str, taken: str):
+    bag = {subordinate.CA: text}
+    relation = Relation(id=1, name='storage-backend', app='lvm', units={'lvm/0': bag})
+    (found,) = subordinate.need('storage-backend', 'cinder').read((relation,), SITE) or ()
+    assert found.ca == taken
+    assert found.refused.startswith('ca: not certificates in PEM: ') is not bool(taken)
 
 
 NEED = subordinate.need('storage-backend', 'cinder')

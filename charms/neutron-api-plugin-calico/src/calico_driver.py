@@ -8,6 +8,10 @@ Source: Calico's own documents for OpenStack (``[calico]`` in neutron's files, `
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, cast
+
 import charmkit
 import driver_wheel
 import etcd_store
@@ -16,7 +20,9 @@ from charmkit import host, neutron_plugins, options, releases, state, subordinat
 
 RESOURCE = 'networking-calico'
 RELATION = 'etcd'
-STORE = etcd_store.need(RELATION)
+STORE = 'etcd'
+"""The name in the unit's memory of the etcd that is in force."""
+ENDPOINT = 'etcd-endpoint'
 PRINCIPAL = neutron_plugins.principal('neutron-plugin')
 ML2 = '/etc/neutron/plugins/ml2/ml2_conf.ini'
 HOME = '/usr/local/lib/networking-calico'
@@ -29,7 +35,7 @@ _FILE = 'networking_calico-3.12.0-py3-none-any.whl'
 _PEM = '/etc/neutron/calico-etcd-{}.pem'
 OPTIONS = (
     options.Option(
-        'etcd-endpoint',
+        ENDPOINT,
         options.Kind(
             'string',
             'an address such as http://10.0.0.5:2379',
@@ -46,29 +52,76 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs, attached: bytes) -> charmkit
     """What follows from *why* this run is, *inputs*, and the resource that is *attached*: b'' where none is."""
     if why.removing:
         return charmkit.Desired()
-    store = where(inputs)
+    choice = where(inputs)
     driver, said = _driver(inputs, attached)
     if said:
-        return charmkit.Desired(status=(state.Status('blocked', said),))
-    if driver is None or store is None:
-        return charmkit.Desired(status=(_missing(inputs),))
+        return _going_on(inputs, state.Status('blocked', said))
+    if driver is None or choice.store is None:
+        return _going_on(inputs, *choice.status)
     if not inputs.of(PRINCIPAL.relation):
         told = state.Status('blocked', f'relate {PRINCIPAL.relation} to neutron-api')
         return charmkit.Desired(status=(told,))
     if PRINCIPAL.read(inputs.of(PRINCIPAL.relation), inputs.site) is None:
-        waits = state.Status('waiting', f'waiting for {PRINCIPAL.relation}: {PRINCIPAL.name}')
-        return charmkit.Desired(status=(waits,))
+        return _going_on(inputs, _waits(PRINCIPAL.relation, PRINCIPAL.name))
     return charmkit.Desired(
-        host=installed(driver, store, PYTHONS[inputs.facts.base]),
-        unit_data={PRINCIPAL.relation: backend(inputs, driver, store)},
+        host=installed(driver, choice.store, PYTHONS[inputs.facts.base]),
+        unit_data={PRINCIPAL.relation: backend(inputs, driver, choice.store)},
         version=driver.version,
+        status=choice.status,
+        memory={STORE: etcd_store.remembered(inputs.of(RELATION), choice.store)},
     )
 
 
-def where(inputs: charmkit.Inputs) -> etcd_store.Etcd | None:
-    """etcd, as the operator says it, or else the charm that is related."""
-    said = etcd_store.at(str(inputs.options['etcd-endpoint']))
-    return said or STORE.read(inputs.of(RELATION), inputs.site)
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """Which etcd it is to be."""
+
+    store: etcd_store.Etcd | None = None
+    """None while it is not known: what neutron-api was told before stays in force."""
+    status: tuple[state.Status, ...] = ()
+
+
+def where(inputs: charmkit.Inputs) -> Choice:
+    """The one where the operator says that it is, or else a member of what is related, with that one's certificates."""
+    said = etcd_store.at(str(inputs.options[ENDPOINT]))
+    found = inputs.of(RELATION)
+    if not found:
+        none = f'relate {RELATION} to a charm of etcd, or set {ENDPOINT}'
+        return Choice(said) if said else Choice(status=(state.Status('blocked', none),))
+    answer = etcd_store.related(found, inputs.site.unit, _in_force(inputs))
+    if said and not said.tls:
+        plain = f'{ENDPOINT} is without https, and the certificates of {RELATION} are not used'
+        there = answer.wrong or (answer.store and answer.store.certificate)
+        return Choice(said, (state.Status('active', plain),) if there else ())
+    if answer.wrong:
+        return Choice(status=(state.Status('blocked', f'{RELATION}: {answer.wrong}'),))
+    if answer.store is None:
+        return Choice(status=(_waits(RELATION, "etcd's members"),))
+    return Choice(
+        dataclasses.replace(answer.store, host=said.host, port=said.port, tls=said.tls)
+        if said
+        else answer.store
+    )
+
+
+def _waits(relation: str, name: str) -> state.Status:
+    return state.Status('waiting', f'waiting for {relation}: {name}')
+
+
+def _in_force(inputs: charmkit.Inputs) -> Mapping[str, Any]:
+    """What :func:`etcd_store.remembered` made of the etcd that neutron-api was told of; nothing before."""
+    kept = inputs.memory.get(STORE)
+    told = any(r.published for r in inputs.of(PRINCIPAL.relation))
+    return cast('Mapping[str, Any]', kept) if told and isinstance(kept, Mapping) else {}
+
+
+def _going_on(inputs: charmkit.Inputs, *status: state.Status) -> charmkit.Desired:
+    """With what neutron-api was told before, where it was, and the files that it was told of; *status* says so."""
+    url = _in_force(inputs).get('url')
+    more = f'; neutron-api goes on with {url}' if url else ''
+    return charmkit.Desired(
+        status=tuple(dataclasses.replace(s, message=f'{s.message}{more}') for s in status)
+    )
 
 
 def _driver(inputs: charmkit.Inputs, attached: bytes) -> tuple[driver_wheel.Wheel | None, str]:
@@ -86,15 +139,9 @@ def _driver(inputs: charmkit.Inputs, attached: bytes) -> tuple[driver_wheel.Whee
     if found.version == for_python3.VERSION and release != releases.ZED:
         return None, (
             f'networking-calico {found.version} goes with neutron of zed, and here is {release.name}: '
-            'attach a newer one; neutron-api goes on as it is'
+            'attach a newer one'
         )
     return found, ''
-
-
-def _missing(inputs: charmkit.Inputs) -> state.Status:
-    if inputs.of(RELATION):
-        return state.Status('waiting', f'waiting for {RELATION}: {STORE.name}')
-    return state.Status('blocked', f'relate {RELATION} to a charm of etcd, or set etcd-endpoint')
 
 
 def installed(driver: driver_wheel.Wheel, store: etcd_store.Etcd, python: str) -> host.Host:

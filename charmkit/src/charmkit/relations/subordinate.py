@@ -25,6 +25,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+from .. import pem
 from . import Databag, Need, Relation, Site, unit_order, wire
 
 KEY = 'subordinate_configuration'
@@ -40,10 +41,6 @@ _PACKAGE = re.compile(r'[a-z0-9][a-z0-9+.-]{1,99}')
 _MOST_PACKAGES = 32
 _WORD = re.compile(r'[a-z][a-z0-9.-]{0,40}')
 _TRIGGER = re.compile(r'[!-~]{1,200}')
-_LONGEST_CA = 100_000
-_PEM = re.compile(
-    r'(?:-----BEGIN CERTIFICATE-----\n(?:[A-Za-z0-9+/=]{1,76}\n)+-----END CERTIFICATE-----\n?)+'
-)
 
 Sections = Mapping[str, Mapping[str, Mapping[str, str]]]
 """By file, by section, by option."""
@@ -153,10 +150,11 @@ def _said(app: str, bag: Databag, service: str) -> Contribution:
         refused.append(
             f'{PACKAGES}: at most {_MOST_PACKAGES} names of packages, separated by spaces'
         )
-    ca, release = bag.get(CA, ''), bag.get(RELEASE, '')
-    trusted = ca if len(ca) <= _LONGEST_CA and _PEM.fullmatch(ca) else ''
-    if ca and not trusted:
-        refused.append(f'{CA}: not certificates in PEM')
+    release, trusted = bag.get(RELEASE, ''), ''
+    try:
+        trusted = _authorities(bag.get(CA, ''))
+    except ValueError as e:
+        refused.append(f'{CA}: not certificates in PEM: {e}')
     triggers = sorted(
         f'{key}={value}'
         for key, value in bag.items()
@@ -172,6 +170,13 @@ def _said(app: str, bag: Databag, service: str) -> Contribution:
         migrate=nonce if _TRIGGER.fullmatch(nonce := bag.get(MIGRATE, '')) else '',
         ca=trusted,
     )
+
+
+def _authorities(text: str) -> str:
+    found = pem.blocks(text, pem.CERTIFICATE)
+    if text and not found:
+        raise ValueError('there is none')
+    return ''.join(found)
 
 
 def _member(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
