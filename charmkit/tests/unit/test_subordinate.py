@@ -55,7 +55,9 @@ def test_a_section_that_will_not_do_is_left_out_and_no_value_is_quoted(options: 
 def test_authorities_are_taken_whatever_stands_around_them_or_refused(text: str, taken: str):
     bag = {subordinate.CA: text}
     relation = Relation(id=1, name='storage-backend', app='lvm', units={'lvm/0': bag})
-    (found,) = subordinate.need('storage-backend', 'cinder').read((relation,), SITE) or ()
+    every = subordinate.need('storage-backend', 'cinder').read((relation,), SITE)
+    assert every
+    found = every[0]
     assert found.ca == taken
     assert found.refused.startswith('ca: not certificates in PEM: ') is not bool(taken)
 

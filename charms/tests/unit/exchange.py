@@ -18,7 +18,8 @@ from charms.tests.unit import sound
 
 ROUNDS = 8
 """More than any two of ours need to have told each other everything."""
-_ID = 550
+_ID = 1_000_000
+"""No other relation of a session of tests has it: they are numbered one after another."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
