@@ -109,17 +109,24 @@ def _words(option: Option, value: object, wrong: str, instead: object, *, known:
     if known and value == instead:
         what = 'this' if option.kind.confidential else _shown(value)
         return f'option {option.name}: {what} stays in force, but set anew it would be refused; wanted: {wrong}'
-    stays = 'stays in force' if known else 'is in force, the default'
-    if option.kind.confidential:
-        given, other = 'this', 'the last good one' if known else _shown(instead)
-    else:
-        given, other = _shown(value), _shown(instead)
-    return f'option {option.name}: {given} will not do, {other} {stays}; wanted: {wrong}'
+    given = 'this' if option.kind.confidential else _shown(value)
+    other = 'the last good one' if known and option.kind.confidential else _shown(instead)
+    stays = f'{other} stays in force' if known else f'{other} is in force, the default'
+    if instead == '':
+        stays = 'it stays unset' if known else 'it counts as not set'
+    return f'option {option.name}: {given} will not do, {stays}; wanted: {wrong}'
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = repr(' '.join(map(_open, value.split(' '))) if isinstance(value, str) else value)
     return text if len(text) <= _SHOWN else f'{text[:_SHOWN]}…'
+
+
+def _open(word: str) -> str:
+    """*word* without a name and password that stand before the host of a URL (RFC 3986, section 3.2.1)."""
+    before, at, host = word.rpartition('@')
+    scheme, slashes, _ = before.partition('//')
+    return f'{scheme if slashes else ""}{slashes}…@{host}' if at and ':' in before else word
 
 
 SWITCH = Kind('boolean', '')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -95,6 +96,33 @@ def test_a_long_value_is_told_by_its_beginning() -> None:
     assert told('x' * 78, long).startswith(f"option one: '{'x' * 78}' will")
     assert told('x' * 79, long).startswith(f"option one: '{'x' * 79}… will")
     assert told('x' * 99, long).startswith(f"option one: '{'x' * 79}… will")
+
+
+@pytest.mark.parametrize(
+    ('given', 'shown'),
+    [
+        ('http://root:s3cret@10.0.0.5:2379', 'http://…@10.0.0.5:2379'),
+        ('http://root:s3/c@ret@10.0.0.5', 'http://…@10.0.0.5'),
+        ('root:s3cret@10.0.0.5', '…@10.0.0.5'),
+        ('a https://x:s3cret@h/p b', 'a https://…@h/p b'),
+        (f'https://x:{"s3cret" * 20}@h', 'https://…@h'),
+        ('admin@example.com', 'admin@example.com'),
+    ],
+)
+def test_a_password_in_an_address_is_not_quoted(given: str, shown: str) -> None:
+    said = told(given, Kind('string', 'a name', lambda _: False))
+    assert said.startswith(f"option one: '{shown}' will not do")
+
+
+def test_where_the_default_is_nothing_none_is_quoted_as_in_force() -> None:
+    option = Option('one', NAME, '', '')
+    assert options.read([option], {'one': '?'}, {}).refused == {
+        'one': "option one: '?' will not do, it counts as not set; wanted: a name"
+    }
+    anything = dataclasses.replace(option, kind=Kind('string', 'a name', lambda t: t == ''))
+    assert options.read([anything], {'one': '?'}, {'one': ''}).refused == {
+        'one': "option one: '?' will not do, it stays unset; wanted: a name"
+    }
 
 
 SECRET = Kind('string', 'a line', lambda text: text == 'good', confidential=True)

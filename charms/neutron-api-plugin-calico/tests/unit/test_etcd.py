@@ -75,6 +75,17 @@ def test_what_shows_etcd_who_asks_is_for_neutron_alone_to_read(
     assert 'PRIVATE KEY' not in ''.join(said.local_unit_data.values())
 
 
+def test_a_password_in_the_address_is_not_shown(
+    ctx: testing.Context[Any], attached: testing.Resource
+):
+    out = run(ctx, attached, etcd_endpoint='http://root:s3cret@10.0.0.9:2379')
+    assert out.unit_status == testing.BlockedStatus(
+        "option etcd-endpoint: 'http://…@10.0.0.9:2379' will not do, it counts as not set; "
+        'wanted: an address such as http://10.0.0.5:2379'
+    )
+    assert section(out)['etcd_host'] == '10.0.0.5'
+
+
 @pytest.mark.parametrize(
     'written',
     [
