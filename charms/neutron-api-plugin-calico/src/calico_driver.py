@@ -22,6 +22,9 @@ RESOURCE = 'networking-calico'
 RELATION = 'etcd'
 STORE = 'etcd'
 """The name in the unit's memory of the etcd that is in force."""
+DRIVERS = 'drivers'
+"""The name there of the folders of drivers that are on the machine."""
+_MOST = 2
 ENDPOINT = 'etcd-endpoint'
 PRINCIPAL = neutron_plugins.principal('neutron-plugin')
 ML2 = '/etc/neutron/plugins/ml2/ml2_conf.ini'
@@ -33,6 +36,7 @@ PYTHONS = {'debian@12': '3.11', 'ubuntu@24.04': '3.12', 'debian@13': '3.13'}
 """The Python of each base."""
 _FILE = 'networking_calico-3.12.0-py3-none-any.whl'
 _PEM = '/etc/neutron/calico-etcd-{}.pem'
+_POINTER = '/usr/local/lib/python{}/dist-packages/networking-calico.pth'
 OPTIONS = (
     options.Option(
         ENDPOINT,
@@ -51,24 +55,32 @@ OPTIONS = (
 def run(why: charmkit.Why, inputs: charmkit.Inputs, attached: bytes) -> charmkit.Desired:
     """What follows from *why* this run is, *inputs*, and the resource that is *attached*: b'' where none is."""
     if why.removing:
-        return charmkit.Desired()
+        return charmkit.Desired(host=cleared(inputs))
+    if not inputs.of(PRINCIPAL.relation):
+        told = state.Status('blocked', f'relate {PRINCIPAL.relation} to neutron-api')
+        return charmkit.Desired(
+            host=cleared(inputs), status=(told,), memory={STORE: {}, DRIVERS: []}
+        )
     choice = where(inputs)
     driver, said = _driver(inputs, attached)
     if said:
         return _going_on(inputs, state.Status('blocked', said))
     if driver is None or choice.store is None:
         return _going_on(inputs, *choice.status)
-    if not inputs.of(PRINCIPAL.relation):
-        told = state.Status('blocked', f'relate {PRINCIPAL.relation} to neutron-api')
-        return charmkit.Desired(status=(told,))
     if PRINCIPAL.read(inputs.of(PRINCIPAL.relation), inputs.site) is None:
         return _going_on(inputs, _waits(PRINCIPAL.relation, PRINCIPAL.name))
+    folders = list(dict.fromkeys((folder(driver), *_drivers(inputs))))[:_MOST]
     return charmkit.Desired(
-        host=installed(driver, choice.store, PYTHONS[inputs.facts.base]),
+        host=host.merge(
+            installed(driver, PYTHONS[inputs.facts.base]), shown(choice.store), _tidied(folders)
+        ),
         unit_data={PRINCIPAL.relation: backend(inputs, driver, choice.store)},
         version=driver.version,
         status=choice.status,
-        memory={STORE: etcd_store.remembered(inputs.of(RELATION), choice.store)},
+        memory={
+            STORE: etcd_store.remembered(inputs.of(RELATION), choice.store),
+            DRIVERS: folders,
+        },
     )
 
 
@@ -144,23 +156,67 @@ def _driver(inputs: charmkit.Inputs, attached: bytes) -> tuple[driver_wheel.Whee
     return found, ''
 
 
-def installed(driver: driver_wheel.Wheel, store: etcd_store.Etcd, python: str) -> host.Host:
-    """The *driver* where the *python* of this machine finds it, and what shows etcd who asks."""
-    folder = f'{HOME}/{driver.version}-{driver.digest}'
-    found = (
-        host.File(path=f'{folder}/{path}', content=text) for path, text in driver.files.items()
+def folder(driver: driver_wheel.Wheel) -> str:
+    """The name of its folder in :data:`HOME`."""
+    return f'{driver.version}-{driver.digest}'
+
+
+def installed(driver: driver_wheel.Wheel, python: str) -> host.Host:
+    """The *driver* where the *python* of this machine finds it."""
+    at = f'{HOME}/{folder(driver)}'
+    found = (host.File(path=f'{at}/{path}', content=text) for path, text in driver.files.items())
+    told = host.File(path=_POINTER.format(python), content=f'{at}\n')
+    return host.Host(files=(*found, told))
+
+
+def shown(store: etcd_store.Etcd | None) -> host.Host:
+    """What shows the *store* who asks; nothing of what was shown to another one stays on the machine."""
+    pems = {
+        'ca': store.ca if store else '',
+        'certificate': store.certificate if store else '',
+        'key': store.key if store else '',
+    }
+    return host.Host(
+        files=tuple(
+            host.File(path=_PEM.format(name), content=text, group='neutron', mode=0o640)
+            for name, text in pems.items()
+            if text
+        ),
+        absent=tuple(
+            host.Absent(path=_PEM.format(name)) for name, text in pems.items() if not text
+        ),
     )
-    told = host.File(
-        path=f'/usr/local/lib/python{python}/dist-packages/networking-calico.pth',
-        content=f'{folder}\n',
+
+
+def cleared(inputs: charmkit.Inputs) -> host.Host:
+    """Nothing of the charm is left on the machine."""
+    pointers = tuple(host.Absent(path=_POINTER.format(p)) for p in PYTHONS.values())
+    # What was removed once may have come again since: each removal is one of its own.
+    gone = host.Command(
+        name='remove networking-calico', argv=('rm', '-rf', '--', HOME), key=str(inputs.now)
     )
-    pems = {'ca': store.ca, 'certificate': store.certificate, 'key': store.key}
-    shown = (
-        host.File(path=_PEM.format(name), content=text, group='neutron', mode=0o640)
-        for name, text in pems.items()
-        if text
+    return host.merge(
+        shown(None), host.Host(absent=pointers, commands=(gone,) if _drivers(inputs) else ())
     )
-    return host.Host(files=(*found, told, *shown))
+
+
+def _drivers(inputs: charmkit.Inputs) -> list[str]:
+    """The folders in :data:`HOME` that an earlier run has left, the one in force first."""
+    kept = inputs.memory.get(DRIVERS)
+    every = cast('list[object]', kept) if isinstance(kept, list) else []
+    return [each for each in every if isinstance(each, str)]
+
+
+def _tidied(folders: list[str]) -> host.Host:
+    """Of drivers, *folders* alone are left: what runs has the one before in use until neutron-api starts it anew."""
+    if len(folders) < _MOST:
+        return host.Host()
+    others = (word for name in folders for word in ('!', '-name', name))
+    argv = ('find', HOME, '-mindepth', '1', '-maxdepth', '1', *others, '-exec', 'rm', '-rf', '--')
+    tidy = host.Command(
+        name='older networking-calico', argv=(*argv, '{}', '+'), key=' '.join(folders)
+    )
+    return host.Host(commands=(tidy,))
 
 
 def calico_section(store: etcd_store.Etcd) -> dict[str, str]:
@@ -189,6 +245,6 @@ def backend(
         tenant_network_types='local',
         extension_drivers=','.join(own.extension_drivers),
     )
-    shown = host.digest('\n'.join((store.ca, store.certificate, store.key)))
-    more = subordinate.extras(packages=PACKAGES, restart=f'{driver.digest}-{shown}')
+    pems = host.digest('\n'.join((store.ca, store.certificate, store.key)))
+    more = subordinate.extras(packages=PACKAGES, restart=f'{driver.digest}-{pems}')
     return neutron_plugins.databag(wanted, {ML2: {'calico': calico_section(store)}}, **more)

@@ -69,7 +69,9 @@ def _is_range(text: str) -> bool:
 def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     """What follows from *why* this run is and from *inputs*."""
     if why.removing:
-        return charmkit.Desired()
+        # neutron-api goes on without OVN, whose databases the daemon would go on to mend.
+        stopped = host.SystemdService(WORKER, 'stopped')
+        return charmkit.Desired(host=host.Host(services=(stopped,)))
     found = inputs.of(DATABASES.relation)
     databases = DATABASES.read(found, inputs.site)
     release = releases.OF_BASE.get(inputs.facts.base, FIRST)

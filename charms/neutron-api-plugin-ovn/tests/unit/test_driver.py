@@ -147,3 +147,12 @@ def test_what_neutron_api_says_is_believed_in_nothing(ctx: testing.Context[Any])
     assert backend is not None
     assert backend.service_plugins == 'ovn-router'
     assert backend.extension_drivers == 'dns'
+
+
+def test_a_unit_that_is_removed_stops_what_it_ran_beside_neutron_api(
+    ctx: testing.Context[Any], machine: machines.FakeMachine
+):
+    out = run(ctx, CENTRAL)
+    assert ovn_driver.WORKER in machine.seen.active
+    ctx.run(ctx.on.stop(), out)
+    assert ovn_driver.WORKER not in machine.seen.active
