@@ -52,8 +52,18 @@ OPTIONS = (
 )
 
 
-def run(why: charmkit.Why, inputs: charmkit.Inputs, attached: bytes) -> charmkit.Desired:
-    """What follows from *why* this run is, *inputs*, and the resource that is *attached*: b'' where none is."""
+@dataclasses.dataclass(frozen=True)
+class Resource:
+    """The charm resource."""
+
+    content: bytes = b''
+    """b'' where none is attached."""
+    failure: str = ''
+    """Why Juju does not give it now, in its words."""
+
+
+def run(why: charmkit.Why, inputs: charmkit.Inputs, attached: Resource) -> charmkit.Desired:
+    """What follows from *why* this run is, *inputs*, and the resource that is *attached*."""
     if why.removing:
         return charmkit.Desired(host=cleared(inputs))
     if not inputs.of(PRINCIPAL.relation):
@@ -136,16 +146,20 @@ def _going_on(inputs: charmkit.Inputs, *status: state.Status) -> charmkit.Desire
     )
 
 
-def _driver(inputs: charmkit.Inputs, attached: bytes) -> tuple[driver_wheel.Wheel | None, str]:
+def _driver(inputs: charmkit.Inputs, attached: Resource) -> tuple[driver_wheel.Wheel | None, str]:
     """The driver, and why there is none that will do."""
     release = releases.OF_BASE.get(inputs.facts.base)
     if release is None:
         return None, f'{inputs.facts.base} is no base of this charm: {", ".join(releases.OF_BASE)}'
-    if not attached:
-        way = f'juju attach-resource {inputs.site.app} {RESOURCE}={_FILE}'
+    way = f'juju attach-resource {inputs.site.app} {RESOURCE}={_FILE}'
+    if attached.failure:
+        return None, f'resource-get {RESOURCE}: {attached.failure}; if none is attached: {way}'
+    if not attached.content:
         return None, f'the resource {RESOURCE} is empty: {way}'
     try:
-        found = driver_wheel.read(attached)
+        found = driver_wheel.read(attached.content)
+        if folder(found) not in _drivers(inputs):  # Else it was taken before.
+            driver_wheel.compiled(found)
     except ValueError as e:
         return None, f'the resource {RESOURCE}: {e}'
     if found.version == for_python3.VERSION and release != releases.ZED:

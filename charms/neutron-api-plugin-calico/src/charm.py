@@ -16,15 +16,17 @@ from charmkit import options
 class NeutronApiPluginCalicoCharm(charmkit.Charm):
     """Charm for neutron's Calico driver."""
 
-    attached = b''
-    """The resource, as Juju has it; nothing where it has none."""
+    attached = calico_driver.Resource()
+    """As Juju has it."""
 
     def inputs(self, why: charmkit.Why | None = None) -> charmkit.Inputs:
         """Everything that the desired state depends on, and the resource."""
         try:
-            self.attached = self.model.resources.fetch(calico_driver.RESOURCE).read_bytes()
-        except (NameError, ops.ModelError, OSError):
-            self.attached = b''
+            path = self.model.resources.fetch(calico_driver.RESOURCE)
+            self.attached = calico_driver.Resource(path.read_bytes())
+        except (NameError, ops.ModelError, OSError) as e:
+            said = ' '.join(str(e).split())
+            self.attached = calico_driver.Resource(failure=said[:200] or type(e).__name__)
         return super().inputs(why)
 
     def run(self, why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:

@@ -21,7 +21,7 @@ UNIT = 'neutron-api-plugin-calico/0'
 def main(wheel: str) -> None:
     """One run, decided again when something came to light, as the charm does."""
     said: dict[str, Any] = json.load(sys.stdin)
-    attached = pathlib.Path(wheel).read_bytes()
+    attached = calico_driver.Resource(pathlib.Path(wheel).read_bytes())
     machine = apply.LocalMachine(UNIT)
     name = calico_driver.PRINCIPAL.relation
     found = relations.Relation(

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
+import zipfile
 from typing import Any
 
 import driver_wheel
+import ops
 import pytest
 from charmkit import conf, neutron_plugins
 from charmkit import testing as machines
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ops import testing
 from syrupy.assertion import SnapshotAssertion
 
+from tests.examples import examples
+
 from . import wheels
-from .scenes import PLAIN, POINTER, TLS, heard, resource, run
+from .scenes import PLAIN, POINTER, TLS, heard, resource, run, told
 
 
 def test_neutron_api_uses_calico_and_keeps_what_else_it_has(
@@ -107,8 +114,19 @@ def test_a_release_that_the_old_driver_is_not_for_is_told_and_neutron_api_goes_o
             wheels.packed({wheels.DRIVER: 'x' * 8_000_001, **wheels.described('3.29.0')}),
             'more than 8000000 bytes',
         ),
+        *(
+            (wheels.newer(version), f'it is {version}: 3.12.0, as released, or a newer one')
+            for version in ('1.4.3', '3.8.0', '3.12', '3.12.0rc1', 'v3', '3')
+        ),
+        (
+            wheels.packed({wheels.DRIVER: 'x = 1\nprint x\n', **wheels.described('3.29.0')}),
+            f'does not take it: {wheels.DRIVER}, line 2: Missing parentheses',
+        ),
+        (
+            wheels.packed({wheels.DRIVER: 'x\0', **wheels.described('3.29.0')}),
+            f'does not take it: {wheels.DRIVER}',
+        ),
     ],
-    ids=['empty', 'text', 'another', 'forged', 'bytes', 'large'],
 )
 def test_a_resource_that_is_no_driver_is_refused_in_one_sentence(
     ctx: testing.Context[Any], tmp_path: pathlib.Path, content: bytes, said: str
@@ -118,6 +136,52 @@ def test_a_resource_that_is_no_driver_is_refused_in_one_sentence(
     assert said in out.unit_status.message
     assert 'resource networking-calico' in out.unit_status.message
     assert heard(out)[0] is None
+
+
+def test_a_resource_that_cannot_be_had_for_a_moment_is_no_empty_one(
+    ctx: testing.Context[Any], attached: testing.Resource, monkeypatch: pytest.MonkeyPatch
+):
+    before = run(ctx, attached)
+
+    def fetch(*_: object) -> pathlib.Path:
+        raise ops.ModelError('ERROR could not download resource:\n HTTP request failed\n')
+
+    monkeypatch.setattr(ops.Resources, 'fetch', fetch)
+    out = ctx.run(ctx.on.config_changed(), before)
+    assert out.unit_status.name == 'blocked'
+    assert out.unit_status.message.startswith(
+        'resource-get networking-calico: ERROR could not download resource: HTTP request failed; '
+    )
+    assert out.unit_status.message.endswith('; neutron-api goes on with http://10.0.0.5:2379')
+    assert told(out) == told(before)
+
+
+@settings(deadline=None, max_examples=examples(30))
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4))
+def test_a_wheel_that_is_broken_anywhere_is_read_or_refused(broken: list[tuple[int, int]]):
+    for how in (zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2):
+        content = bytearray(wheels.newer(how=how))
+        for at, byte in broken:
+            content[at % len(content)] = byte
+        try:
+            assert driver_wheel.read(bytes(content)).version
+        except ValueError as e:
+            assert str(e)
+
+
+def test_a_newer_driver_is_compiled_once(
+    ctx: testing.Context[Any], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+):
+    out = run(ctx, resource(tmp_path, wheels.newer()))
+
+    def refuse(wheel: driver_wheel.Wheel) -> None:
+        raise ValueError(wheel.version)
+
+    monkeypatch.setattr(driver_wheel, 'compiled', refuse)
+    again = ctx.run(ctx.on.config_changed(), out)
+    assert again.unit_status == testing.ActiveStatus()
+    another = dataclasses.replace(out, resources={resource(tmp_path, wheels.newer('3.29.2'))})
+    assert '3.29.2' in ctx.run(ctx.on.config_changed(), another).unit_status.message
 
 
 def test_files_elsewhere_than_in_the_package_are_left_in_the_wheel():

@@ -13,12 +13,12 @@ DRIVER = 'networking_calico/plugins/ml2/drivers/calico/mech_calico.py'
 POINTS = f'[neutron.ml2.mechanism_drivers]\ncalico = {DRIVER[:-3].replace("/", ".")}:CalicoMechanismDriver\n'
 
 
-def packed(files: dict[str, str | bytes]) -> bytes:
+def packed(files: dict[str, str | bytes], how: int = zipfile.ZIP_STORED) -> bytes:
     """A wheel of *files*."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, 'w') as archive:
         for path, content in files.items():
-            archive.writestr(zipfile.ZipInfo(path), content)
+            archive.writestr(zipfile.ZipInfo(path), content, how)
     return out.getvalue()
 
 
@@ -47,9 +47,9 @@ def released() -> bytes:
     return packed({**modules(), **tests, **described(for_python3.VERSION)})
 
 
-def newer(version: str = '3.29.1') -> bytes:
+def newer(version: str = '3.29.1', how: int = zipfile.ZIP_STORED) -> bytes:
     """One of a later release, which nothing is mended in."""
-    return packed({DRIVER: 'x.iteritems()\n', **described(version)})
+    return packed({DRIVER: 'x.iteritems()\n', **described(version)}, how)
 
 
 def digest(content: bytes) -> str:
