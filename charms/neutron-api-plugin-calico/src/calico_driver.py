@@ -46,8 +46,9 @@ OPTIONS = (
             lambda text: not text or etcd_store.at(text) is not None,
         ),
         '',
-        'Address of etcd, where no charm of it is related; with `https` its certificate must be of an authority that '
-        'the machine trusts. The driver speaks to one address: of several members, give what stands before them.',
+        'Address of etcd; it takes precedence over what is related. The driver speaks to one address: of several '
+        'members, give what stands before them. With `https` the certificates of the relation `etcd` are shown, where '
+        "it is related; else etcd's certificate must be of an authority that the machine trusts.",
     ),
 )
 
@@ -99,7 +100,7 @@ class Choice:
     """Which etcd it is to be."""
 
     store: etcd_store.Etcd | None = None
-    """None while it is not known: what neutron-api was told before stays in force."""
+    """None while it is not known: what was published to neutron-api before stays in force."""
     status: tuple[state.Status, ...] = ()
 
 
@@ -110,19 +111,19 @@ def where(inputs: charmkit.Inputs) -> Choice:
     if not found:
         none = f'relate {RELATION} to a charm of etcd, or set {ENDPOINT}'
         return Choice(said) if said else Choice(status=(state.Status('blocked', none),))
-    answer = etcd_store.related(found, inputs.site.unit, _in_force(inputs))
+    reply = etcd_store.related(found, inputs.site.unit, _in_force(inputs))
     if said and not said.tls:
         plain = f'{ENDPOINT} is without https, and the certificates of {RELATION} are not used'
-        there = answer.wrong or (answer.store and answer.store.certificate)
+        there = reply.wrong or (reply.store and reply.store.certificate)
         return Choice(said, (state.Status('active', plain),) if there else ())
-    if answer.wrong:
-        return Choice(status=(state.Status('blocked', f'{RELATION}: {answer.wrong}'),))
-    if answer.store is None:
+    if reply.wrong:
+        return Choice(status=(state.Status('blocked', f'{RELATION}: {reply.wrong}'),))
+    if reply.store is None:
         return Choice(status=(_waits(RELATION, "etcd's members"),))
     return Choice(
-        dataclasses.replace(answer.store, host=said.host, port=said.port, tls=said.tls)
+        dataclasses.replace(reply.store, host=said.host, port=said.port, tls=said.tls)
         if said
-        else answer.store
+        else reply.store
     )
 
 
@@ -131,14 +132,14 @@ def _waits(relation: str, name: str) -> state.Status:
 
 
 def _in_force(inputs: charmkit.Inputs) -> Mapping[str, Any]:
-    """What :func:`etcd_store.remembered` made of the etcd that neutron-api was told of; nothing before."""
+    """What :func:`etcd_store.remembered` made of the etcd that was published to neutron-api; nothing before."""
     kept = inputs.memory.get(STORE)
     told = any(r.published for r in inputs.of(PRINCIPAL.relation))
     return cast('Mapping[str, Any]', kept) if told and isinstance(kept, Mapping) else {}
 
 
 def _going_on(inputs: charmkit.Inputs, *status: state.Status) -> charmkit.Desired:
-    """With what neutron-api was told before, where it was, and the files that it was told of; *status* says so."""
+    """What was published to neutron-api before stays, with its files; *status* says so."""
     url = _in_force(inputs).get('url')
     more = f'; neutron-api goes on with {url}' if url else ''
     return charmkit.Desired(

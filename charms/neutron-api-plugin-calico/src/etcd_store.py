@@ -58,7 +58,7 @@ class Etcd:
 
 
 @dataclasses.dataclass(frozen=True)
-class Answer:
+class Reply:
     """What is said over the interface."""
 
     store: Etcd | None = None
@@ -86,20 +86,20 @@ def at(url: str) -> Etcd | None:
     return Etcd(host, port, parts.scheme == 'https')
 
 
-def related(found: Iterable[relations.Relation], unit: str, before: Mapping[str, Any]) -> Answer:
+def related(found: Iterable[relations.Relation], unit: str, before: Mapping[str, Any]) -> Reply:
     """One of the members that an etcd charm names, for this *unit*: where members come or go, most units keep theirs.
 
     Of units that say different things the one counts that says most. *before*: what :func:`remembered` made of what is
     in force; the same relation never makes a connection less guarded than that.
     """
     every = [(r.id, _read(bag, unit)) for r in found for bag in r.remote_databags()]
-    good = [(number, answer.store) for number, answer in every if answer.store]
+    good = [(number, reply.store) for number, reply in every if reply.store]
     if not good:
-        return Answer(wrong=next((answer.wrong for _, answer in every if answer.wrong), ''))
+        return Reply(wrong=next((reply.wrong for _, reply in every if reply.wrong), ''))
     number, store = max(good, key=lambda one: len(one[1].guarded))  # The first of several alike.
     known = before.get('guarded', ()) if before.get('relation') == number else ()
     lost = [said for name, said in _SAID.items() if name in known and name not in store.guarded]
-    return Answer(wrong=f'it says no more: {", ".join(lost)}') if lost else Answer(store)
+    return Reply(wrong=f'it says no more: {", ".join(lost)}') if lost else Reply(store)
 
 
 def remembered(found: Iterable[relations.Relation], store: Etcd) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def remembered(found: Iterable[relations.Relation], store: Etcd) -> dict[str, An
     return {'relation': number, 'guarded': sorted(store.guarded), 'url': store.url}
 
 
-def _read(bag: relations.Databag, unit: str) -> Answer:
+def _read(bag: relations.Databag, unit: str) -> Reply:
     """What one unit says."""
     wrong: list[str] = []
     texts: dict[str, str] = {}
@@ -128,9 +128,9 @@ def _read(bag: relations.Databag, unit: str) -> Answer:
     elif members and any(texts.values()) and not guarded:
         wrong.append(f'{MEMBERS}: no address with https, though there are certificates')
     if wrong or not members:
-        return Answer(wrong='; '.join(wrong))
+        return Reply(wrong='; '.join(wrong))
     one = max(guarded or members, key=lambda each: _weight(unit, each))
-    return Answer(
+    return Reply(
         dataclasses.replace(one, ca=texts[CA], certificate=texts[CERTIFICATE], key=texts[KEY])
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 import driver_wheel
 import ops
 import pytest
+import yaml
 from charmkit import conf, neutron_plugins
 from charmkit import testing as machines
 from hypothesis import given, settings
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from ops import testing
 from syrupy.assertion import SnapshotAssertion
 
+from charms import conftest as shared
 from tests.examples import examples
 
 from . import wheels
@@ -214,3 +216,14 @@ def test_it_waits_for_neutron_api_whose_group_its_files_have(
     out = run(ctx, attached, own=None)
     assert out.unit_status.name == 'waiting'
     assert not machine.steps
+
+
+@pytest.mark.parametrize('base', shared.BASES)
+def test_the_driver_is_taken_where_the_charm_says_that_it_is_supported(
+    ctx: testing.Context[Any], attached: testing.Resource, machine: machines.FakeMachine, base: str
+):
+    """By this `juju lifecycle` does not begin a move to a base whose neutron-api would be without Calico."""
+    said = yaml.safe_load((pathlib.Path(__file__).parents[2] / 'lifecycle.yaml').read_text())
+    machine.base = base
+    taken = run(ctx, attached).unit_status == testing.ActiveStatus()
+    assert taken is (base in said['releases'])

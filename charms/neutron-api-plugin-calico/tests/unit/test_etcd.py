@@ -21,7 +21,7 @@ PARAMETERS = '-----BEGIN EC PARAMETERS-----\nBggq\n-----END EC PARAMETERS-----\n
 TRUSTED = '/etc/ssl/certs/ca-certificates.crt'
 
 
-def read(bags: Mapping[str, Mapping[str, str]], unit: str = 'a/0') -> etcd_store.Answer:
+def read(bags: Mapping[str, Mapping[str, str]], unit: str = 'a/0') -> etcd_store.Reply:
     """What follows from the databags of etcd's units."""
     found = relations.Relation(id=1, name='etcd', app='etcd', units=bags)
     return etcd_store.related((found,), unit, {})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import ovn_driver
 import pytest
+import yaml
 from charmkit import conf, neutron_plugins, ovn, relations, subordinate
 from charmkit import testing as machines
 from ops import testing
@@ -156,3 +158,14 @@ def test_a_unit_that_is_removed_stops_what_it_ran_beside_neutron_api(
     assert ovn_driver.WORKER in machine.seen.active
     ctx.run(ctx.on.stop(), out)
     assert ovn_driver.WORKER not in machine.seen.active
+
+
+@pytest.mark.parametrize('base', shared.BASES)
+def test_ovn_is_used_where_the_charm_says_that_it_is_supported(
+    ctx: testing.Context[Any], machine: machines.FakeMachine, base: str
+):
+    """By this `juju lifecycle` does not begin a move to a base whose neutron-api would be without OVN."""
+    said = yaml.safe_load((pathlib.Path(__file__).parents[2] / 'lifecycle.yaml').read_text())
+    machine.base = base
+    used = run(ctx, CENTRAL).unit_status == testing.ActiveStatus()
+    assert used is (base in said['releases'])
