@@ -9,6 +9,11 @@ from . import apache, conf, host, settings, state
 from .relations import Need, merging, subordinate
 from .spec import Ready, ServiceSpec
 
+_SHOWN = 80
+"""Characters of a path that a subordinate names."""
+_MOST = 3
+"""Of such paths."""
+
 
 def files(spec: ServiceSpec, ready: Ready) -> tuple[host.File, ...]:
     """All of them, each with what must take it up."""
@@ -36,6 +41,12 @@ def files(spec: ServiceSpec, ready: Ready) -> tuple[host.File, ...]:
         for path, make in daemon.config.items():
             found.append(_config_file(spec, ready, theirs, path, make, (daemon.name,)))
     return tuple(found)
+
+
+def _written(spec: ServiceSpec) -> set[str]:
+    """The paths of all of the service's files."""
+    parts = (spec.config, *(a.config for a in spec.apps), *(d.config for d in spec.daemons))
+    return {path for part in parts for path in part}
 
 
 def _config_file(
@@ -137,6 +148,11 @@ def notes(spec: ServiceSpec, ready: Ready) -> list[state.Status]:
     release = ready.release.name
     return [
         *(state.Status('blocked', f'{c.app}: {c.refused}') for _, c in found if c.refused),
+        *(
+            state.Status('blocked', f'{c.app}: {path[:_SHOWN]!r} is no file of {spec.name}')
+            for _, c in found
+            for path in sorted({*c.sections} - _written(spec))[:_MOST]
+        ),
         *(
             state.Status('blocked', str(disagreement))
             for disagreement in merged(spec, ready.found).disagreements

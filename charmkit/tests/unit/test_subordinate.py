@@ -26,8 +26,10 @@ def read(sections: Any) -> subordinate.Contribution:
 
 
 def test_what_is_right_is_taken():
-    found = read({'lvm': [['volume_group', 'vg'], ['reserved', 5]]})
-    assert found.sections == {FILE: {'lvm': {'volume_group': 'vg', 'reserved': '5'}}}
+    found = read({'lvm': [['volume_group', 'vg'], ['reserved', 5], ['thin', True]]})
+    assert found.sections == {
+        FILE: {'lvm': {'volume_group': 'vg', 'reserved': '5', 'thin': 'True'}}
+    }
     assert not found.refused
 
 
@@ -38,6 +40,9 @@ def test_what_is_right_is_taken():
         ['s3cret'],
         [['password', 's3cret\n[DEFAULT]']],
         [['password', 's3cret' * 1000]],
+        [['password', None]],
+        [['password', {'a': 's3cret'}]],
+        [['password', ['s3cret']]],
     ],
 )
 def test_a_section_that_will_not_do_is_left_out_and_no_value_is_quoted(options: Any):
@@ -45,6 +50,14 @@ def test_a_section_that_will_not_do_is_left_out_and_no_value_is_quoted(options: 
     assert found.sections == {FILE: {'lvm': {'volume_group': 'vg'}}}
     assert found.refused.startswith(f'{FILE}: section san: ')
     assert 's3cret' not in found.refused
+
+
+def test_sections_that_are_too_much_together_are_refused_by_name():
+    many = {f's{n}': [[f'o{m}', 'x' * 4000] for m in range(10)] for n in range(10)}
+    found = read(many)
+    assert found.sections == {}
+    assert found.refused == 'subordinate_configuration: longer than 262144 characters'
+    assert not read({'s0': many['s0']}).refused
 
 
 @pytest.mark.parametrize(
@@ -100,3 +113,12 @@ def test_one_that_says_nothing_yet_stops_nobody_and_is_named():
         waits = state.Status('waiting', 'storage-backend: nfs has said nothing yet')
         assert waits in desired.status
     assert waits not in run(lvm=said).status
+
+
+def test_a_file_that_the_service_does_not_have_is_refused_by_name():
+    sections = {'sections': {'lvm': [['a', 's3cret']]}}
+    said = json.dumps({'cinder': {FILE: sections, '/etc/passwd': sections}})
+    desired = run(lvm={subordinate.KEY: said})
+    assert state.Status('blocked', "lvm: '/etc/passwd' is no file of cinder") in desired.status
+    assert '/etc/passwd' not in {f.path for f in desired.host.files}
+    assert 's3cret' in next(f.content for f in desired.host.files if f.path == FILE)

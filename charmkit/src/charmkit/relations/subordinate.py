@@ -37,6 +37,8 @@ CA = 'ca'
 _SECTION = re.compile(r'[A-Za-z0-9_.:-]{1,80}')
 _OPTION = re.compile(r'[A-Za-z0-9_.-]{1,80}')
 _LONGEST_VALUE = 4096
+_LONGEST = 256 * 1024
+"""Characters of all sections together: a principal's largest file has some thousands."""
 _PACKAGE = re.compile(r'[a-z0-9][a-z0-9+.-]{1,99}')
 _MOST_PACKAGES = 32
 _WORD = re.compile(r'[a-z][a-z0-9.-]{0,40}')
@@ -138,7 +140,11 @@ def _contribution(relation: Relation, service: str) -> Contribution:
 def _said(app: str, bag: Databag, service: str) -> Contribution:
     sections: dict[str, dict[str, dict[str, str]]] = {}
     refused: list[str] = []
-    for path, wanted in wire.objects(_member(wire.load_object(bag.get(KEY, '')), service)):
+    said = bag.get(KEY, '')
+    if len(said) > _LONGEST:
+        refused.append(f'{KEY}: longer than {_LONGEST} characters')
+        said = ''
+    for path, wanted in wire.objects(_member(wire.load_object(said), service)):
         for name, options in _member(wanted, 'sections').items():
             try:
                 sections.setdefault(path, {})[name] = _options(name, options)
@@ -194,9 +200,14 @@ def _options(section: str, pairs: object) -> dict[str, str]:
             raise ValueError(
                 f'section {section}: one of its options is not a pair of name and value'
             )
-        name, value = str(pair[0]), str(pair[1])
+        name = str(pair[0])
         if not _OPTION.fullmatch(name):
             raise ValueError(f'section {section}: option {name[:80]!r} is not a name')
+        if not isinstance(pair[1], str | int | float):
+            raise ValueError(
+                f'section {section}: the value of {name} is no text, number or boolean'
+            )
+        value = str(pair[1])  # Booleans as oslo.config spells them.
         if not value.isprintable() or len(value) > _LONGEST_VALUE:
             raise ValueError(f'section {section}: the value of {name} is not one line of text')
         out[name] = value
