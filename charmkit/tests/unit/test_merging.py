@@ -235,7 +235,9 @@ def test_a_migration_that_it_asks_for_is_run_once_more_by_the_leader_and_said_ba
 def test_its_authorities_are_in_a_file_of_their_own():
     assert file(run(('calico', bag())), '/etc/neutron/subordinate-calico.pem').content == PEM
     bad = run(('calico', {**bag(), subordinate.CA: 'no certificate'}))
-    assert state.Status('blocked', 'calico: ca: not certificates in PEM') in bad.status
+    assert (
+        state.Status('blocked', 'calico: ca: not certificates in PEM: there is none') in bad.status
+    )
     assert not [f for f in bad.host.files if f.path.endswith('.pem')]
 
 
