@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from charmkit import testing as machines
 from charmkit.relations import JUJUS_OWN
@@ -57,10 +57,10 @@ class Side:
         self.ctx: Any = testing.Context(sound.charm(name), app_name=name)
         kind = testing.SubordinateRelation if within else testing.Relation
         self._link: testing.RelationBase = kind(endpoint, id=_ID, remote_app_name=other)
-        others = {r for n, r in sound.related(name).items() if n != endpoint}
+        self._others = {r for n, r in sound.related(name).items() if n != endpoint}
         self.state = testing.State(
             leader=True,
-            relations={*others, testing.PeerRelation('peers')},
+            relations={testing.PeerRelation('peers')},
             networks=sound.networks(name),
             config=dict(given.config),
             resources=given.resources,
@@ -74,7 +74,15 @@ class Side:
 
     def relate(self) -> None:
         """The relation that is looked at begins; nobody has said anything."""
-        self.state = dataclasses.replace(self.state, relations={*self.state.relations, self._link})
+        self._begin({self._link})
+
+    def relate_others(self) -> None:
+        """All other relations begin, and are answered."""
+        self._begin(self._others)
+
+    def _begin(self, relations: set[testing.RelationBase]) -> None:
+        every = {*self.state.relations, *relations}
+        self.state = dataclasses.replace(self.state, relations=every)
 
     def run(self) -> None:
         """A hook."""
@@ -119,8 +127,12 @@ def links() -> Iterator[Link]:
                 yield Link(name, endpoint, other, its, within)
 
 
-def settle(link: Link, given: Mapping[str, Given], *, later: bool) -> tuple[Side, Side]:
-    """Both sides, the requirer first, once neither has anything to add; *later*: each had run before they were related.
+Order = Literal['together', 'others first', 'link first']
+"""When the relation that is looked at begins: with all others, or after the units have run with these or without."""
+
+
+def settle(link: Link, given: Mapping[str, Given], order: Order) -> tuple[Side, Side]:
+    """Both sides, the requirer first, once neither has anything to add.
 
     Raises AssertionError when they go on telling each other something else.
     """
@@ -138,10 +150,22 @@ def settle(link: Link, given: Mapping[str, Given], *, later: bool) -> tuple[Side
         given.get(link.provider, Given()),
         within=link.within_machine,
     )
-    for side in (requirer, provider):
-        if later:
+    both = (requirer, provider)
+    if order == 'link first':
+        for side in both:
+            side.relate()
+        _exchange(link, requirer, provider)
+    for side in both:
+        side.relate_others()
+        if order == 'others first':
             side.run()
-        side.relate()
+        if order != 'link first':
+            side.relate()
+    _exchange(link, requirer, provider)
+    return both
+
+
+def _exchange(link: Link, requirer: Side, provider: Side) -> None:
     for _ in range(ROUNDS):
         before = (requirer.said(), provider.said(), requirer.status, provider.status)
         requirer.run()
@@ -149,5 +173,5 @@ def settle(link: Link, given: Mapping[str, Given], *, later: bool) -> tuple[Side
         provider.run()
         requirer.hear(provider.said())
         if (requirer.said(), provider.said(), requirer.status, provider.status) == before:
-            return requirer, provider
+            return
     raise AssertionError(f'{link}: they go on: {requirer.said()}, {provider.said()}')

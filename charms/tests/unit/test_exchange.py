@@ -84,10 +84,10 @@ def given(link: exchange.Link, folder: pathlib.Path) -> Mapping[str, exchange.Gi
     return out
 
 
-@pytest.mark.parametrize('later', [False, True], ids=['from the start', 'later'])
+@pytest.mark.parametrize('order', ['together', 'others first', 'link first'])
 @pytest.mark.parametrize('link', LINKS, ids=str)
-def test_both_come_to_be_ready(link: exchange.Link, later: bool, tmp_path: pathlib.Path):
-    both = exchange.settle(link, given(link, tmp_path), later=later)
+def test_both_come_to_be_ready(link: exchange.Link, order: exchange.Order, tmp_path: pathlib.Path):
+    both = exchange.settle(link, given(link, tmp_path), order)
     assert {side.name: side.status for side in both} == dict.fromkeys(
         (side.name for side in both), 'active'
     )
