@@ -76,6 +76,9 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     databases = DATABASES.read(found, inputs.site)
     release = releases.OF_BASE.get(inputs.facts.base, FIRST)
     said = DATABASES.refusal(found, inputs.site) if DATABASES.refusal else ''
+    told = any(r.published for r in inputs.of(PRINCIPAL.relation))
+    more = '; neutron-api goes on with the databases that it has' if told else ''
+    said = said and f'{said}{more}'
     if release < FIRST:
         said = (
             f'neutron of {release.name} does not run OVN under Apache: it does from {FIRST.version} on, '
@@ -84,14 +87,9 @@ def run(why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
     if said:
         return charmkit.Desired(status=(state.Status('blocked', said),))
     if databases is None:
-        waits = state.Status('waiting', f"waiting for {DATABASES.relation}: OVN's databases")
-        return charmkit.Desired(
-            status=(
-                waits
-                if found
-                else state.Status('blocked', f'relate {DATABASES.relation} to ovn-central'),
-            )
-        )
+        waits = state.Status('waiting', f"waiting for {DATABASES.relation}: OVN's databases{more}")
+        none = state.Status('blocked', f'relate {DATABASES.relation} to ovn-central{more}')
+        return charmkit.Desired(status=(waits if found else none,))
     return charmkit.Desired(
         host=worker(databases), unit_data={PRINCIPAL.relation: backend(inputs, databases)}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -169,3 +170,15 @@ def test_ovn_is_used_where_the_charm_says_that_it_is_supported(
     machine.base = base
     used = run(ctx, CENTRAL).unit_status == testing.ActiveStatus()
     assert used is (base in said['releases'])
+
+
+def test_databases_that_are_not_related_any_more_stay_in_force_and_the_status_says_so(
+    ctx: testing.Context[Any],
+):
+    before = run(ctx, CENTRAL)
+    alone = {r for r in before.relations if r.endpoint != CENTRAL.endpoint}
+    out = ctx.run(ctx.on.config_changed(), dataclasses.replace(before, relations=alone))
+    assert out.unit_status == testing.BlockedStatus(
+        'relate ovsdb-cms to ovn-central; neutron-api goes on with the databases that it has'
+    )
+    assert heard(out) == heard(before)
