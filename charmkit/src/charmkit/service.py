@@ -325,6 +325,17 @@ def _offered(
     return out
 
 
+def _keeping_published(
+    spec: ServiceSpec, inputs: state.Inputs, asked: Mapping[str | int, Databag]
+) -> dict[str | int, Databag]:
+    """What is asked, over what was offered before: one that is not ready takes nothing of that back."""
+    out = dict(asked)
+    for name in {offer.relation for offer in spec.offers} & asked.keys():
+        del out[name]
+        out |= {r.id: {**r.published, **asked[name]} for r in inputs.of(str(name))}
+    return out
+
+
 def _offered_first(
     spec: ServiceSpec,
     ready: Ready,
@@ -336,17 +347,6 @@ def _offered_first(
     wanting = needs.unmet(ready.found, ready.inputs, {offer.relation for offer in offers})
     alone = len(wanting) == len(unmet)
     return _offered(dataclasses.replace(spec, offers=offers), ready, asked) if alone else {}
-
-
-def _keeping_published(
-    spec: ServiceSpec, inputs: state.Inputs, asked: Mapping[str | int, Databag]
-) -> dict[str | int, Databag]:
-    """What is asked, over what was offered before: one that is not ready takes nothing of that back."""
-    out = dict(asked)
-    for name in {offer.relation for offer in spec.offers} & asked.keys():
-        del out[name]
-        out |= {r.id: {**r.published, **asked[name]} for r in inputs.of(str(name))}
-    return out
 
 
 def _settled(
