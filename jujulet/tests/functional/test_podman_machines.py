@@ -846,7 +846,7 @@ def test_a_machine_has_its_own_uptime_and_memory_where_lxcfs_runs(
         assert float((await shell(agent, 'cat /proc/uptime')).split()[0]) > host - 60
         with lxcfs(state / 'lxcfs') as folder:
             monkeypatch.setattr(procfiles, 'FOLDER', folder)
-            assert (await asyncio.to_thread(doctor.look, state)).proc == procfiles.NAMES
+            assert (await asyncio.to_thread(doctor.look, state)).proc.names == procfiles.NAMES
             await bench.machines.reboot(MODEL, '0')
             agent = await bench.agent()
             assert mib(await shell(agent, 'cat /proc/meminfo')) == 300
@@ -862,6 +862,24 @@ def test_a_machine_has_its_own_uptime_and_memory_where_lxcfs_runs(
         assert mib(await shell(agent, 'cat /proc/meminfo')) > 300
 
     drive(scenario, state)
+
+
+@pytest.mark.slow  # It takes /dev/fuse.
+def test_an_lxcfs_that_hangs_or_has_ended_keeps_nobody(state: Path) -> None:
+    with lxcfs(state / 'lxcfs') as folder:
+        assert procfiles.look(folder).state == 'serves'
+        pid = int((state / 'lxcfs.pid').read_text())
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            assert procfiles.look(folder).state == 'hangs'
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert procfiles.look(folder).state == 'serves'
+        os.kill(pid, signal.SIGKILL)
+        until = time.monotonic() + 30
+        while procfiles.look(folder).state != 'dead':
+            assert time.monotonic() < until
+            time.sleep(0.1)
 
 
 def test_the_doctor_finds_this_host_fit(state: Path) -> None:

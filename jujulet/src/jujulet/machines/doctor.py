@@ -62,8 +62,8 @@ class Facts:
     """Settings of the kernel, see ``kernel.WANTED``."""
     bases: tuple[tuple[str, str], ...]
     """Each base with why it cannot be built; empty: it can."""
-    proc: tuple[str, ...]
-    """Files of ``/proc`` that machines have of their own, see :mod:`procfiles`."""
+    proc: procfiles.Seen
+    """What gives machines files of ``/proc`` of their own, see :mod:`procfiles`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +102,7 @@ def look(state: Path) -> Facts:
         bounding=runtimes.bounding(),
         kernel=tuple(kernel.settings().items()),
         bases=tuple((str(base), images.why_not(base)) for base in _BASES),
-        proc=procfiles.there(),
+        proc=procfiles.look(),
     )
 
 
@@ -248,10 +248,22 @@ def _isolation() -> Finding:
 
 
 def _proc(facts: Facts) -> Finding:
-    if facts.proc:
-        return Finding('/proc', 'ok', f'machines have their own {", ".join(facts.proc)} (LXCFS)')
-    said = "machines see this host's uptime and memory: LXCFS does not run"
-    return Finding('/proc', 'ok', said, f'{_INSTALL}lxcfs && systemctl enable --now lxcfs')
+    seen = facts.proc
+    if seen.state == 'serves':
+        return Finding('/proc', 'ok', f'machines have their own {", ".join(seen.names)} (LXCFS)')
+    if seen.state == 'none':
+        said = "machines see this host's uptime and memory: LXCFS does not run"
+        return Finding('/proc', 'ok', said, f'{_INSTALL}lxcfs && systemctl enable --now lxcfs')
+    why = {
+        'dead': f'LXCFS has ended and left its mount at {seen.point} behind',
+        'hangs': f'LXCFS at {seen.point} does not answer within {procfiles.PATIENCE_S:.0f} s',
+    }[seen.state]
+    return Finding(
+        '/proc',
+        'warning',
+        f"{why}: machines that start now see this host's uptime and memory",
+        f'umount --lazy {seen.point} && systemctl restart lxcfs',
+    )
 
 
 def _kernel(facts: Facts) -> Finding:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import commands, directory_snapshot
+from . import commands, directory_snapshot, mounts
 from .protocol import Layer, LayerGone, MachineError, MachineSpec
 from .state_folders import StateFolders, write
 from .tools import Failed, run
@@ -179,30 +179,16 @@ class Overlays:
 
 def mounted(path: Path) -> bool:
     """Whether something is mounted exactly there."""
-    wanted = str(path.absolute())
-    with Path('/proc/self/mountinfo').open() as file:
-        return any(_unescaped(line.split()[4]) == wanted for line in file)
+    return mounts.at(mounts.read(), path) is not None
 
 
 def below(path: Path) -> Sequence[Path]:
     """Everything mounted below a directory, what is mounted in another first: in that order it can be unmounted."""
     start = f'{path.absolute()}/'
-    with Path('/proc/self/mountinfo').open() as file:
-        points = [_unescaped(line.split()[4]) for line in file]
-    return [Path(p) for p in reversed(points) if p.startswith(start)]
+    return [Path(m.point) for m in reversed(mounts.read()) if m.point.startswith(start)]
 
 
 def filesystem(path: Path) -> str:
-    """Type of the file system that *path* is on: that of the longest mount point above it."""
-    best, kind = '', ''
-    with Path('/proc/self/mountinfo').open() as file:
-        for line in file:
-            before, _, after = line.partition(' - ')
-            point = _unescaped(before.split()[4]).rstrip('/')
-            if f'{path.resolve()}/'.startswith(f'{point}/') and len(point) >= len(best):
-                best, kind = point, after.split()[0]
-    return kind
-
-
-def _unescaped(text: str) -> str:
-    return text.encode().decode('unicode_escape') if '\\' in text else text
+    """Type of the file system that *path* is on."""
+    found = mounts.holding(mounts.read(), path.resolve())
+    return found.kind if found else ''

@@ -31,6 +31,11 @@ PATIENCE_S = 300.0
 """How long a program may take that is done in a second where nothing else runs: a host may start thirty machines."""
 
 
+ENDS_S = 10.0
+"""How long a program that was killed may take to end: one that asks a file system of which nobody answers (FUSE, NFS)
+does not until somebody does."""
+
+
 async def run(argv: Sequence[str], *, timeout: float = PATIENCE_S, cwd: Path | None = None) -> str:
     """Run a program without input; its standard output.
 
@@ -87,8 +92,9 @@ async def insist(argv: Sequence[str], *, times: int = 5, pause_s: float = 1.0) -
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill its process group, if it has not ended by itself."""
+    """Kill its process group, if it has not ended by itself; one that the kernel keeps is left to it."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), ENDS_S)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -155,18 +153,3 @@ def test_files_of_proc_that_are_its_own_are_mounted_over_the_hosts() -> None:
         HOST, SPEC, Path('/s/root'), Path('/s/run'), {}, None, procfiles.volumes(('uptime',))
     )
     assert '--volume=/var/lib/lxcfs/proc/uptime:/proc/uptime:ro' in said
-
-
-def test_lxcfs_is_there_when_it_says_something(tmp_path: Path) -> None:
-    assert procfiles.there(tmp_path / 'none') == ()
-    assert procfiles.there(tmp_path) == ()
-    (tmp_path / 'uptime').write_text('')  # A folder that nobody serves.
-    assert procfiles.there(tmp_path) == ()
-    (tmp_path / 'uptime').write_text('1.00 1.00')
-    assert procfiles.there(tmp_path) == ('meminfo', 'swaps', 'uptime')
-
-
-def test_lxcfs_that_hangs_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    os.mkfifo(tmp_path / 'uptime')  # Whoever reads waits for a writer.
-    monkeypatch.setattr(procfiles, 'PATIENCE_S', 0.1)
-    assert procfiles.there(tmp_path) == ()

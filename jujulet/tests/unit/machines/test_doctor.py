@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import pytest
 
-from jujulet.machines import doctor, kernel
+from jujulet.machines import doctor, kernel, procfiles
 
 WELL = doctor.Facts(
     uid=0,
@@ -20,7 +21,7 @@ WELL = doctor.Facts(
     bounding=(1 << 41) - 1,
     kernel=tuple(kernel.WANTED.items()),
     bases=(('debian@12', ''), ('debian@13', '')),
-    proc=('uptime',),
+    proc=procfiles.Seen('serves', ('uptime',), '/var/lib/lxcfs', '0:50'),
 )
 
 
@@ -119,7 +120,20 @@ def test_it_says_whether_machines_have_files_of_proc_of_their_own() -> None:
     (found,) = [f for f in doctor.findings(WELL) if f.name == '/proc']
     assert (found.level, found.remedy) == ('ok', '')
     (without,) = [
-        f for f in doctor.findings(dataclasses.replace(WELL, proc=())) if f.name == '/proc'
+        f
+        for f in doctor.findings(dataclasses.replace(WELL, proc=procfiles.Seen('none')))
+        if f.name == '/proc'
     ]
     assert without.level == 'ok'
     assert without.remedy == 'apt-get install --yes lxcfs && systemctl enable --now lxcfs'
+
+
+@pytest.mark.parametrize('state', ['dead', 'hangs'])
+def test_an_lxcfs_that_does_not_answer_is_named_with_the_way_to_be_rid_of_it(
+    state: Literal['dead', 'hangs'],
+) -> None:
+    wrong = dataclasses.replace(WELL, proc=procfiles.Seen(state, (), '/var/lib/lxcfs', '0:50'))
+    (found,) = [f for f in doctor.findings(wrong) if f.level != 'ok']
+    assert found.name == '/proc'
+    assert '/var/lib/lxcfs' in found.message
+    assert found.remedy == 'umount --lazy /var/lib/lxcfs && systemctl restart lxcfs'

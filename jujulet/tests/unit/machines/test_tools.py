@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import pathlib
+import signal
 import time
 from asyncio import base_subprocess
 from typing import Any
@@ -82,3 +84,25 @@ def test_what_a_busy_host_refuses_is_asked_again_and_not_for_ever(
         heard = failed.stderr
     assert heard.strip() == said
     assert asked.read_text() == 'x\n' * 3
+
+
+def test_a_killed_program_that_the_kernel_keeps_is_waited_for_no_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As podman, when it asks a file system of which nobody answers."""
+    monkeypatch.setattr(tools, 'ENDS_S', 0.05)
+    killed: list[int] = []
+
+    def kept(pid: int, _signal: int) -> None:
+        killed.append(pid)
+
+    async def late() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, 'killpg', kept)
+            with pytest.raises(tools.Failed, match='took longer than 0 s'):
+                await tools.run(['sleep', '600'], timeout=0.05)
+        os.kill(killed[0], signal.SIGKILL)
+        while lives(killed[0]):
+            await asyncio.sleep(0.01)
+
+    asyncio.run(late())
