@@ -227,3 +227,79 @@ def test_an_answer_that_is_none_is_not_believed(said: str):
     relation = Relation(id=1, name='dns-record', app='bind', app_data={'dns_entries': said})
     own = {'dns_entries': '[{"uuid": "u", "host_label": "a", "domain": "b", "record_data": "c"}]'}
     assert list(dns_records.statuses([relation], {1: own})) == []
+
+
+def related(ctx: Any, dns: testing.Relation, *types: str, **options: Any) -> testing.Relation:
+    """The DNS charm's relation, after keystone has asked for those endpoint types."""
+    config = {'hostnames': SHARED, **options}
+    api = keystone(changes={'endpoint-types': list(types)})
+    given = testing.State(leader=True, networks=HERE, relations={api, dns, peers()}, config=config)
+    found = ctx.run(ctx.on.config_changed(), given).get_relation(dns.id)
+    assert isinstance(found, testing.Relation)
+    return found
+
+
+def led_to(relation: testing.Relation) -> list[tuple[str, str]]:
+    entries = json.loads(relation.local_app_data.get('dns_entries') or '[]')
+    return [(f'{e["host_label"]}.{e["domain"]}', e['record_data']) for e in entries]
+
+
+SHARED = 'internal=cloud.example.com public=Cloud.Example.COM'
+
+
+def test_a_name_that_types_share_is_that_of_the_first_that_is_served(
+    ctx: Any, machine: machines.FakeMachine
+):
+    dns = related(ctx, DNS, 'internal')
+    assert led_to(dns) == [('cloud.example.com', '10.2.0.5')]
+    dns = related(ctx, dns, 'internal', 'public')
+    assert led_to(dns) == [('cloud.example.com', '10.1.0.5')]
+    dns = related(ctx, dns, 'internal', 'public', vip='10.1.0.99')
+    assert led_to(dns) == [('cloud.example.com', '10.1.0.99')]
+
+
+@pytest.mark.parametrize(
+    ('vip', 'before', 'after'),
+    [
+        ('192.168.7.7', '10.1.0.99', '10.1.0.99'),
+        ('10.1.0.99 192.168.7.7', '192.168.7.7', '192.168.7.7'),
+        ('10.1.0.99 192.168.7.7', '10.1.0.98', '10.1.0.99'),
+        ('192.168.7.7', '10.1.0.6', '10.1.0.6'),
+        ('192.168.7.7', '', '10.1.0.5'),
+        ('10.1.0.98', '10.1.0.99', '10.1.0.98'),
+        ('', '10.1.0.99', '10.1.0.5'),
+    ],
+    ids=['wrong', 'of other units', 'of nobody', "a unit's", 'new', 'another', 'taken away'],
+)
+def test_a_vip_in_no_network_of_this_unit_moves_no_name_off_a_vip(
+    ctx: Any, machine: machines.FakeMachine, vip: str, before: str, after: str
+):
+    old = dataclasses.replace(DNS, local_app_data=bag(before) if before else {})
+    found = {
+        a
+        for kind, a in asked(ctx, SERVES, dns=old, vip=vip)[1]['cloud.example.com']
+        if kind == 'A'
+    }
+    assert found == {after}
+
+
+def test_a_units_own_address_is_no_vip_while_one_is_in_no_network(leader: Leader):
+    away = {'lb/0': ONE, 'lb/1': dataclasses.replace(TWO, in_service=False)}
+    leader.now = dataclasses.replace(leader.now, homeless_vips=('192.168.7.7',))
+    assert leader.wanted(away, set(), bag('10.1.0.6')) == {'cloud': {'10.1.0.5'}}
+    assert leader.wanted(away, set(), bag('10.1.0.99')) == {'cloud': {'10.1.0.99'}}
+
+
+def test_an_entry_of_another_revision_is_as_this_one_has_it(leader: Leader):
+    (entry,) = json.loads(bag('10.1.0.5')['dns_entries'])
+    former = {'dns_entries': json.dumps([{**entry, 'uuid': 'none', 'ttl': 99999, 'more': 1}])}
+    both = {'lb/0': ONE, 'lb/1': TWO}
+    now = dns_records.wanted(leader.known, leader.now, both, set(), former)
+    assert now == dns_records.wanted(leader.known, leader.now, both, set(), {})
+
+
+@pytest.mark.parametrize('status', ['approved', 'pending', 'unknown', ''])
+def test_what_the_dns_charm_has_not_decided_is_no_refusal(status: str):
+    said = {'dns_entries': json.dumps([{'uuid': '10.1.0.5', 'status': status}])}
+    relation = Relation(id=1, name='dns-record', app='bind', app_data=said)
+    assert list(dns_records.statuses([relation], {1: bag('10.1.0.5')})) == []
