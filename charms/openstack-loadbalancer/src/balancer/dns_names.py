@@ -66,6 +66,11 @@ def names(now: decision.Decision) -> dict[str, list[str]]:
     return found
 
 
+def by_units(t: str, now: decision.Decision) -> bool:
+    """Whether clients of endpoint type *t* come to units by their own addresses."""
+    return not (now.opts.exposure.external_vips.get(t) or now.around.bindings[t].vips)
+
+
 def kind_of(address: str) -> Kind:
     """The type of an address's record.
 
@@ -90,7 +95,7 @@ def _is_vip(old: str, t: str, now: decision.Decision, own: Collection[str]) -> b
     """
     if not now.homeless_vips or old in own or now.opts.exposure.external_vips.get(t):
         return False
-    return old in now.homeless_vips or not now.around.bindings[t].vips
+    return old in now.homeless_vips or by_units(t, now)
 
 
 def _reached(

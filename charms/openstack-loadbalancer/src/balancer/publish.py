@@ -141,9 +141,7 @@ def published(
         )
     for relation in inputs.of('grafana-dashboard'):
         app_data[relation.id] = observability.dashboards()
-    for relation in inputs.of(dns_records.RELATION):
-        said = inputs.app_data.get(relation.id, {})
-        app_data[relation.id] = dns_records.wanted(known, now, context.members, not_ready, said)
+    app_data |= _in_dns(known, now, context.members, not_ready)
     return Published(
         unit_data=unit_data,
         app_data=app_data,
@@ -151,6 +149,27 @@ def published(
         secrets=asks.secrets,
         news=clients != known.tls.published,
     )
+
+
+def names_of_others(
+    known: decision.RunInputs, now: decision.Decision, not_ready: frozenset[str]
+) -> dict[str | int, Databag]:
+    """Application data of the relations with DNS charms, where this unit serves nobody."""
+    others = {u: m for u, m in known.others.items() if u in now.members}
+    return _in_dns(known, now, others, not_ready)
+
+
+def _in_dns(
+    known: decision.RunInputs,
+    now: decision.Decision,
+    members: Mapping[str, reply.Member],
+    not_ready: frozenset[str],
+) -> dict[str | int, Databag]:
+    before = known.inputs.app_data
+    return {
+        r.id: dns_records.wanted(known, now, members, not_ready, before.get(r.id, {}))
+        for r in known.inputs.of(dns_records.RELATION)
+    }
 
 
 def in_rotation(now: decision.Decision) -> Iterator[tuple[str, str, running.Running]]:

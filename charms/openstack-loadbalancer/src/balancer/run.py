@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from charmkit import Action, Desired, Inputs, Status, Why
+from charmkit.host import Host
 from charmkit.proxy import haproxy, vip_admission, vrrp_peers
 from charmkit.relations import ENDPOINT_TYPES, Relation, wire
 
@@ -18,6 +19,7 @@ from . import (
     credentials,
     decision,
     departed,
+    dns_names,
     files,
     handover,
     inside,
@@ -71,8 +73,7 @@ def run(why: Why, inputs: Inputs) -> Desired:
     if found is not None:
         return Desired(host=host, tasks=(found,))
     if isinstance(looked, tasks.Unreachable):
-        status = Status('blocked', f'haproxy does not answer: {looked.reason}')
-        return Desired(host=host, status=(status,))
+        return _without_haproxy(known, now, host, looked.reason)
     if not isinstance(looked, tasks.HaproxyState):
         return Desired(host=host, tasks=(settling.first(now, _drains(inputs), inputs.now),))
     step = settling.following(known, looked, wait_s=now.opts.drain_wait_s)
@@ -167,13 +168,26 @@ def _used(inputs: Inputs) -> dict[str, float]:
     return out
 
 
+def _without_haproxy(
+    known: decision.RunInputs, now: decision.Decision, host: Host, reason: str
+) -> Desired:
+    """This unit serves nobody: names in DNS go to others, and all else stays as it was published."""
+    members, not_ready = _asked_members(known, now)
+    return Desired(
+        host=host,
+        tasks=(tasks.MembersReady(members),) if members else (),
+        app_data=publish.names_of_others(known, now, not_ready),
+        status=(Status('blocked', f'haproxy does not answer: {reason}'),),
+    )
+
+
 def _ended(why: Why, inputs: Inputs, known: decision.RunInputs, end: Settled) -> Desired:
     """What is kept, published and shown once haproxy is as it is wanted, as far as that goes."""
     now = end.decision
     text = files.rendered(known, now)
-    members = _members_to_ask(known, now)
-    found = inputs.seen.get('members')
-    not_ready = cast('frozenset[str]', found) if isinstance(found, frozenset) else frozenset[str]()
+    members, not_ready = _asked_members(known, now)
+    if 'haproxy' in inputs.failed:
+        not_ready |= {inputs.site.unit}
     in_force = end.mark == haproxy.mark(text.text) and 'haproxy' not in inputs.failed
     written = publish.published(known, end, in_force=in_force, not_ready=not_ready)
     times = [*_until(known, now), *((inputs.now + _SOON_S,) if written.news else ())]
@@ -238,12 +252,20 @@ def _unheeded(known: decision.RunInputs, now: decision.Decision) -> frozenset[st
     return vip_admission.UNHEEDED if heeded else vip_admission.UNHEEDED | {'acks'}
 
 
-def _members_to_ask(known: decision.RunInputs, now: decision.Decision) -> dict[str, str]:
-    """Where clients are sent to units by their own addresses, the leader asks whether each is there."""
-    exposure = now.opts.exposure
-    if not known.inputs.site.leader or now.opts.vips or exposure.external_vips:
-        return {}
-    return {u: m.ready_url for u, m in known.others.items() if m.ready_url and u in now.members}
+def _asked_members(
+    known: decision.RunInputs, now: decision.Decision
+) -> tuple[dict[str, str], frozenset[str]]:
+    """Whom the leader asks whether they are there, and those that were asked and are not.
+
+    It asks where clients of an endpoint type that is served come to units by their own addresses.
+    """
+    types = {t for f in now.layout.frontends for t in f.types}
+    if not known.inputs.site.leader or not any(dns_names.by_units(t, now) for t in types):
+        return {}, frozenset()
+    found = known.inputs.seen.get('members')
+    silent = cast('frozenset[str]', found) if isinstance(found, frozenset) else frozenset[str]()
+    ask = {u: m.ready_url for u, m in known.others.items() if m.ready_url and u in now.members}
+    return ask, silent
 
 
 def _relations(inputs: Inputs) -> tuple[Relation, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from balancer import dns_records, reply
 from charmkit import testing as machines
+from charmkit.machine import HttpResponse, UnreachableError
 from charmkit.proxy import vip_admission
 from charmkit.relations import Relation, wire
 from ops import testing
@@ -303,3 +304,58 @@ def test_what_the_dns_charm_has_not_decided_is_no_refusal(status: str):
     said = {'dns_entries': json.dumps([{'uuid': '10.1.0.5', 'status': status}])}
     relation = Relation(id=1, name='dns-record', app='bind', app_data=said)
     assert list(dns_records.statuses([relation], {1: bag('10.1.0.5')})) == []
+
+
+ASKED = dataclasses.replace(SERVES, ready_url='http://10.2.0.6:8405/ready')
+AT_THEM = dataclasses.replace(DNS, local_app_data=bag('10.1.0.6'))
+AT_US = dataclasses.replace(DNS, local_app_data=bag('10.1.0.5'))
+
+
+@pytest.mark.parametrize(
+    'options',
+    [{}, {'vip': '10.2.0.99'}, {'external_vips': 'internal=203.0.113.9'}],
+    ids=['no VIP', 'VIP of another type', 'external VIP of another type'],
+)
+def test_a_unit_that_does_not_answer_loses_the_name(
+    ctx: Any, machine: machines.FakeMachine, options: dict[str, str]
+):
+    assert asked(ctx, ASKED, dns=AT_THEM, **options)[1] == {'cloud.example.com': {MINE}}
+    assert ASKED.ready_url in [request.url for request in machine.requests]
+    machine.web = lambda _: HttpResponse(200)
+    assert ('A', '10.1.0.6') in asked(ctx, ASKED, dns=AT_THEM, **options)[1]['cloud.example.com']
+
+
+def test_nobody_is_asked_where_all_clients_come_by_a_vip(ctx: Any, machine: machines.FakeMachine):
+    asked(ctx, ASKED, vip='10.1.0.99')
+    assert machine.requests == []
+
+
+def test_a_leader_whose_haproxy_does_not_come_up_loses_the_name(
+    ctx: Any, machine: machines.FakeMachine
+):
+    machine.web = lambda _: HttpResponse(200)
+    machine.failing = frozenset({'haproxy'})
+    mine = dict(reply.write_member(ONE))
+    there = dataclasses.replace(peers(ASKED), local_unit_data=mine)
+    given = testing.State(
+        leader=True,
+        networks=HERE,
+        relations={keystone(), AT_US, there},
+        config={'hostnames': NAME},
+    )
+    out = ctx.run(ctx.on.config_changed(), given).get_relation(AT_US.id)
+    assert ('cloud.example.com', '10.1.0.6') in led_to(out)
+
+
+@pytest.mark.parametrize(('status', 'at'), [(200, '10.1.0.6'), (503, '10.1.0.5')])
+def test_a_leader_whose_haproxy_does_not_answer_gives_the_name_to_one_that_does(
+    ctx: Any, machine: machines.FakeMachine, status: int, at: str
+):
+    def silent(socket: str, text: str, timeout_s: float = 5.0) -> str:
+        raise UnreachableError('nobody listens')
+
+    machine.ask = silent
+    machine.web = lambda _: HttpResponse(status)
+    out, found = asked(ctx, ASKED, dns=AT_US)
+    assert out.unit_status == testing.BlockedStatus('haproxy does not answer: nobody listens')
+    assert ('A', at) in found['cloud.example.com']
