@@ -124,7 +124,7 @@ def _ask(key: tuple[Path, str]) -> dict[str, int] | None:
     try:
         said = process.communicate(timeout=PATIENCE_S)[0]
     except subprocess.TimeoutExpired:
-        _leave(key, process)
+        _abandon(key, process)
         return None
     try:
         return json.loads(said)
@@ -132,7 +132,7 @@ def _ask(key: tuple[Path, str]) -> dict[str, int] | None:
         return {}
 
 
-def _leave(key: tuple[Path, str], process: subprocess.Popen[bytes]) -> None:
+def _abandon(key: tuple[Path, str], process: subprocess.Popen[bytes]) -> None:
     """Have it end as soon as it can: killed, but not waited for."""
     process.kill()
     if process.stdout:
