@@ -17,7 +17,7 @@ from typing import Any, cast
 from charmkit import Status
 from charmkit.relations import Databag, Relation, wire
 
-from . import decision, dns_names, reply
+from . import decision, dns_names, dns_zones, reply
 
 RELATION = 'dns-record'
 ENTRIES = 'dns_entries'
@@ -40,7 +40,8 @@ def wanted(
     *members* are the admitted units; those of *not_ready* were asked and want no clients.
     """
     found = dns_names.records(known, now, members, not_ready, _records(before))
-    entries = [_entry(name, kind, address) for (name, kind), address in found.items()]
+    zones = dns_zones.zones((name for name, _ in found), known.effective.options.dns_zones)
+    entries = [_entry(name, zones[name], kind, address) for (name, kind), address in found.items()]
     return {ENTRIES: wire.dump(entries) if entries else ''}
 
 
@@ -59,12 +60,11 @@ def statuses(relations: Iterable[Relation], before: Mapping[int, Databag]) -> It
             yield Status('blocked', f'{relation.app} refuses {name}: {shown}')
 
 
-def _entry(name: str, kind: dns_names.Kind, address: str) -> dict[str, Any]:
-    label, _, domain = name.partition('.')
+def _entry(name: str, zone: str, kind: dns_names.Kind, address: str) -> dict[str, Any]:
     return {
         'uuid': str(uuid.uuid5(_NAMESPACE, f'{name} {address}')),
-        'domain': domain,
-        'host_label': label,
+        'domain': zone,
+        'host_label': dns_zones.label(name, zone),
         'ttl': LIVES_S,
         'record_class': 'IN',
         'record_type': kind,
@@ -73,7 +73,8 @@ def _entry(name: str, kind: dns_names.Kind, address: str) -> dict[str, Any]:
 
 
 def _name(entry: Mapping[str, Any]) -> str:
-    return f'{wire.text(entry.get("host_label"))}.{wire.text(entry.get("domain"))}'.lower()
+    label, zone = wire.text(entry.get('host_label')), wire.text(entry.get('domain'))
+    return dns_zones.name(label, zone).lower()
 
 
 def _entries(bag: Databag) -> list[Mapping[str, Any]]:

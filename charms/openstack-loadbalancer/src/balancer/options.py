@@ -14,6 +14,7 @@ from . import behaviour, exposure, interface, option_limits, validation
 
 _MOST_YAML = 65_536
 _MOST_PLACES = 4
+_MOST_ZONES = 16
 Held = Callable[[str, Any], str]
 SERVICE_OPTIONS = 'service-options'
 
@@ -51,6 +52,8 @@ class Options:
     syslog: tuple[str, ...] = ()
     http_backends: bool = True
     """Units that serve no TLS get requests too."""
+    dns_zones: tuple[str, ...] = ()
+    """Domains in which names are asked for of a DNS charm; in lower case."""
     tls_secret: str = ''
     """The URI of the secret with the operator's own certificate; '': there is none."""
 
@@ -179,6 +182,7 @@ def _options(v: Mapping[str, Any]) -> Options:
         peers_port=v['peers-port'],
         syslog=v['syslog-to'],
         http_backends=v['http-backends'],
+        dns_zones=v['dns-zones'],
         tls_secret=v['tls-secret'],
     )
 
@@ -269,6 +273,13 @@ def _hostnames(value: object, name: str) -> dict[str, tuple[exposure.Outside, ..
     return found
 
 
+def _zones(value: object, name: str) -> tuple[str, ...]:
+    found = [validation.hostname(z, name).lower() for z in _text(value, name).split()]
+    if len(found) > _MOST_ZONES:
+        raise validation.InvalidError(f'{name} has more than {_MOST_ZONES} zones')
+    return tuple(dict.fromkeys(found))
+
+
 def _vips_outside(value: object, name: str) -> dict[str, tuple[exposure.Outside, ...]]:
     found = _outside(value, name)
     for each in found.values():
@@ -300,6 +311,7 @@ _READERS: Mapping[str, tuple[_Reader, Any]] = {
     'address-families': (_families, 'auto'),
     'external-vips': (_vips_outside, ''),
     'hostnames': (_hostnames, ''),
+    'dns-zones': (_zones, ''),
     'strict-hosts': (validation.boolean, True),
     'log-requests': (validation.boolean, False),
     'allow-shared-spaces': (validation.boolean, False),
