@@ -9,13 +9,14 @@ import dataclasses
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from jujulet.core import charm
 
-from . import commands, images, kernel, overlays, procfiles, runtimes
+from . import commands, images, kernel, mounts, overlays, procfiles, runtimes
+from .state_folders import StateFolders
 
 PROGRAMS = {
     'podman': 'podman',
@@ -64,6 +65,8 @@ class Facts:
     """Each base with why it cannot be built; empty: it can."""
     proc: procfiles.Seen
     """What gives machines files of ``/proc`` of their own, see :mod:`procfiles`."""
+    stale: tuple[tuple[str, str], ...] = ()
+    """Model and id of each machine whose own files of ``/proc`` can be read no more."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +93,7 @@ def look(state: Path) -> Facts:
     while not place.exists():
         place = place.parent
     wanted = (*PROGRAMS, *runtimes.KNOWN, 'netavark', 'iptables')
+    proc = procfiles.look()
     return Facts(
         uid=os.geteuid(),
         programs=frozenset(name for name in wanted if _there(name)),
@@ -102,7 +106,8 @@ def look(state: Path) -> Facts:
         bounding=runtimes.bounding(),
         kernel=tuple(kernel.settings().items()),
         bases=tuple((str(base), images.why_not(base)) for base in _BASES),
-        proc=procfiles.look(),
+        proc=proc,
+        stale=tuple(_stale(StateFolders(state), proc)),
     )
 
 
@@ -119,6 +124,7 @@ def findings(facts: Facts) -> list[Finding]:
         _capabilities(facts),
         _isolation(),
         _proc(facts),
+        *_stale_proc(facts),
         _kernel(facts),
         *_bases(facts),
     ]
@@ -266,6 +272,20 @@ def _proc(facts: Facts) -> Finding:
     )
 
 
+def _stale_proc(facts: Facts) -> Iterator[Finding]:
+    if not facts.stale:
+        return
+    which = ', '.join(f'{model}:{machine}' for model, machine in facts.stale)
+    yield Finding(
+        '/proc in machines',
+        'warning',
+        f'uptime and memory cannot be read in {which}: the LXCFS of their start answers no more; restart them',
+        '; '.join(
+            f'juju ssh --model {model} {machine} sudo reboot' for model, machine in facts.stale
+        ),
+    )
+
+
 def _kernel(facts: Facts) -> Finding:
     low = kernel.lacking(dict(facts.kernel))
     if not low:
@@ -298,11 +318,21 @@ def _there(name: str) -> bool:
 
 
 def _cgroup() -> Literal['v1', 'hybrid', 'v2', 'none']:
-    mounts = [line.split() for line in Path('/proc/self/mounts').read_text().splitlines()]
-    kinds = {m[2]: m[1] for m in mounts if m[2] in ('cgroup', 'cgroup2')}
+    kinds = {m.kind for m in mounts.read()}
     if 'cgroup' in kinds:
         return 'hybrid' if 'cgroup2' in kinds else 'v1'
     return 'v2' if 'cgroup2' in kinds else 'none'
+
+
+def _stale(folders: StateFolders, seen: procfiles.Seen) -> Iterator[tuple[str, str]]:
+    for (model, machine), said in folders.known().items():
+        try:
+            pid = int(commands.pidfile(folders.root(model, machine)).read_text())
+            inside = mounts.read(Path(f'/proc/{pid}/mountinfo'))
+        except (OSError, ValueError):  # It does not run, or is no container.
+            continue
+        if procfiles.stale(inside, seen):
+            yield str(said.get('model_name', model)), machine
 
 
 def _overlay() -> bool:

@@ -98,6 +98,18 @@ def judged(found: Mapping[str, int] | None, folder: Path, mount: mounts.Mount | 
     return Seen('dead' if dead else 'none', (), point, device)
 
 
+def stale(machine: Sequence[mounts.Mount], seen: Seen) -> bool:
+    """Whether a machine, by what is mounted in it, has files of an LXCFS that answers no more. Pure.
+
+    LXCFS that was started anew is another file system; who has files of the former has them until the next start.
+    """
+    own = [m for name in NAMES if (m := mounts.at(machine, Path('/proc') / name))]
+    return any(
+        m.kind.startswith('fuse') and (seen.state != 'serves' or m.device != seen.device)
+        for m in own
+    )
+
+
 def volumes(names: Sequence[str], folder: Path | None = None) -> tuple[str, ...]:
     """What podman is told of them."""
     return tuple(f'--volume={folder or FOLDER}/{name}:/proc/{name}:ro' for name in names)

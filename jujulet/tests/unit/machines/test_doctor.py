@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from jujulet.machines import doctor, kernel, procfiles
+from jujulet.core import charm
+from jujulet.machines import (
+    commands,
+    doctor,
+    kernel,
+    mounts,
+    procfiles,
+    protocol,
+    state_folders,
+)
 
 WELL = doctor.Facts(
     uid=0,
@@ -137,3 +148,39 @@ def test_an_lxcfs_that_does_not_answer_is_named_with_the_way_to_be_rid_of_it(
     assert found.name == '/proc'
     assert '/var/lib/lxcfs' in found.message
     assert found.remedy == 'umount --lazy /var/lib/lxcfs && systemctl restart lxcfs'
+
+
+def test_machines_that_cannot_read_their_own_files_of_proc_are_named_with_how_to_restart_them() -> (
+    None
+):
+    facts = dataclasses.replace(WELL, stale=(('cloud', '0'), ('cloud', '3')))
+    (found,) = [f for f in doctor.findings(facts) if f.level != 'ok']
+    assert 'cloud:0, cloud:3' in found.message
+    assert found.remedy == (
+        'juju ssh --model cloud 0 sudo reboot; juju ssh --model cloud 3 sudo reboot'
+    )
+
+
+def test_which_machines_those_are_is_read_from_what_is_mounted_in_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = state_folders.StateFolders(tmp_path)
+    for machine, pid in (('0', '10'), ('1', '11'), ('2', 'none')):
+        spec = protocol.MachineSpec('uuid', 'cloud', machine, charm.Base('debian', '12'), 'h')
+        folders.keep_spec(spec)
+        commands.pidfile(folders.root('uuid', machine)).write_text(pid)
+
+    def read(path: Path = mounts.OWN) -> tuple[mounts.Mount, ...]:
+        if path == Path('/proc/10/mountinfo'):
+            return (mounts.Mount('/proc/uptime', '0:50', 'fuse.lxcfs'),)
+        if path == mounts.OWN:
+            return ()
+        raise ProcessLookupError(path)
+
+    def silent(_argv: Sequence[str]) -> str:
+        return ''
+
+    monkeypatch.setattr(mounts, 'read', read)
+    monkeypatch.setattr(doctor, '_said', silent)
+    monkeypatch.setattr(procfiles, 'FOLDER', tmp_path / 'none')
+    assert doctor.look(tmp_path).stale == (('cloud', '0'),)

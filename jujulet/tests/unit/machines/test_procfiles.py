@@ -138,3 +138,27 @@ def test_the_kernels_list_says_what_a_path_is_on_without_asking_it() -> None:
     assert mounts.holding(found, FOLDER) == mounts.Mount('/var/lib/lxcfs', '0:50', 'fuse.lxcfs')
     assert mounts.holding(found, Path('/var/lib/lxcfs2')) == found[0]
     assert mounts.at(found, Path('/var/lib')) is None
+
+
+MACHINE = """\
+40 39 0:60 / / rw - overlay overlay rw
+41 40 0:61 / /proc rw - proc proc rw
+42 41 0:50 /proc/uptime /proc/uptime ro - fuse.lxcfs lxcfs rw
+43 41 0:62 / /proc/meminfo ro - tmpfs tmpfs rw
+"""
+
+
+@pytest.mark.parametrize(
+    ('seen', 'stale'),
+    [
+        (procfiles.Seen('serves', ('uptime',), '/var/lib/lxcfs', '0:50'), False),
+        (procfiles.Seen('serves', ('uptime',), '/var/lib/lxcfs', '0:77'), True),
+        (procfiles.Seen('dead', (), '/var/lib/lxcfs', '0:50'), True),
+        (procfiles.Seen('none'), True),
+    ],
+    ids=['of that LXCFS', 'LXCFS came back', 'LXCFS has ended', 'and is unmounted'],
+)
+def test_a_machine_has_files_of_the_lxcfs_of_its_start(seen: procfiles.Seen, stale: bool) -> None:
+    assert procfiles.stale(mounts.listed(MACHINE), seen) == stale
+    without = '\n'.join(line for line in MACHINE.splitlines() if 'fuse' not in line)
+    assert not procfiles.stale(mounts.listed(without), seen)
