@@ -10,12 +10,13 @@ import logging
 import os
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jujulet.core import charm
 
-from .protocol import MachineError
+from .protocol import MachineError, MachineSpec
+from .state_folders import Given
 from .tools import Failed, run
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,17 @@ def nodes(devices: Iterable[charm.Device], folder: Path) -> dict[str, Path]:
         node.chmod(device.mode)  # Whatever this process keeps to itself (its umask).
         made[device.path] = node
     return made
+
+
+async def given(spec: MachineSpec, proc: Sequence[str]) -> Given:
+    """Which of a machine's devices and kernel modules the host has, and that it asks for files of :mod:`procfiles`.
+
+    Modules are loaded, as LXD does.
+    """
+    found = {device.path: there(device) for device in spec.devices}
+    found |= {module: await load(module) for module in spec.modules}
+    asked = [*map(str, spec.devices), *spec.modules, *proc]
+    return Given(found, '\n'.join(asked))
 
 
 async def load(module: str) -> bool:

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 import uuid as uuids
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +31,7 @@ from . import (
 )
 from .networks import Networks
 from .protocol import Layer, MachineError, MachineSpec, unknown
-from .state_folders import Given, StateFolders, private
+from .state_folders import StateFolders, private
 from .tools import Failed, insist, run
 
 REBOOTED = 129
@@ -95,7 +95,7 @@ class PodmanMachines:
         root = await self.overlays.mount(spec.model, spec.id, stack)
         await asyncio.to_thread(inside.prepare, spec, root, self._neighbours(spec))
         own = await asyncio.to_thread(procfiles.there)
-        given = await self._can_have(spec, own)
+        given = await devices.given(spec, own)
         folder = self.folders.folder(spec.model, spec.id)
         nodes = await asyncio.to_thread(devices.nodes, spec.devices, folder / 'devices')
         labels = {
@@ -114,11 +114,13 @@ class PodmanMachines:
         try:
             await self.runtimes.run(argv, clean)
         except MachineError as error:
-            if 'network' not in str(error):
+            before, own = own, await asyncio.to_thread(procfiles.there)
+            if 'network' not in str(error) and own == before:
                 raise
-            self.networks.forget()  # Somebody has removed one that we had made.
+            self.networks.forget()  # Somebody has removed one that we had made, or LXCFS has ended.
             await self._networks(spec)
             await self.runtimes.run(argv, clean)
+            given = await devices.given(spec, own)
         self.folders.keep_given(spec.model, spec.id, given)
         await self.networks.steady()
         self._watch_started(spec.model, spec.id)
@@ -138,13 +140,6 @@ class PodmanMachines:
         for each in routes.learners(spec, known, self.current):
             if (each.model, each.id) in self._watched:
                 await self.routes.lay(each, commands.pidfile(self.root(each.model, each.id)))
-
-    async def _can_have(self, spec: MachineSpec, proc: Sequence[str]) -> Given:
-        """Which of its devices and kernel modules the host has. Modules are loaded, as LXD does."""
-        found = {device.path: devices.there(device) for device in spec.devices}
-        found |= {module: await devices.load(module) for module in spec.modules}
-        asked = [*map(str, spec.devices), *spec.modules, *proc]
-        return Given(found, '\n'.join(asked))
 
     def _neighbours(self, spec: MachineSpec) -> list[tuple[str, str]]:
         return [
@@ -225,7 +220,7 @@ class PodmanMachines:
             raise MachineError(f'machine {machine} does not exist')
         spec = self.current(model, machine)
         own = await asyncio.to_thread(procfiles.there)
-        if spec and await self._can_have(spec, own) != self.folders.given(model, machine):
+        if spec and await devices.given(spec, own) != self.folders.given(model, machine):
             await self.ensure(spec, lambda _: None)
             return
         root = await self.overlays.mount(model, machine, stack)
@@ -233,9 +228,11 @@ class PodmanMachines:
         try:
             await run(['podman', 'start', commands.container_name(model, machine)])
         except Failed as failed:
-            raise MachineError(
-                f'machine {machine} does not start: {failed.stderr.strip()}'
-            ) from None
+            if spec and await asyncio.to_thread(procfiles.there) != own:  # LXCFS has ended.
+                await self.ensure(spec, lambda _: None)
+                return
+            said = failed.stderr.strip()
+            raise MachineError(f'machine {machine} does not start: {said}') from None
         await self.networks.steady()
         self._watch_started(model, machine)
         if spec is not None:
