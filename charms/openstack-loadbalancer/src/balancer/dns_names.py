@@ -43,13 +43,15 @@ def records(
         reached = {t: tuple(_reached(t, now, members, not_ready)) for t in types}
         t = next((t for t in types if reached[t]), types[0])
         there = reached[t]
+        old: dict[Kind, str] = {k: before[name, k] for k in KINDS if (name, k) in before}
+        if not there or any(_is_vip(a, t, now, own) for a in old.values()):
+            for kind, address in old.items():
+                found[name, kind] = address
+            continue
         for kind in KINDS:
-            old = before.get((name, kind), '')
             fits = [a for a in there if kind_of(a) == kind]
-            if old and (not there or old in fits or _is_vip(old, t, now, own)):
-                found[name, kind] = old
-            elif fits:
-                found[name, kind] = fits[0]
+            if fits:
+                found[name, kind] = old[kind] if old.get(kind) in fits else fits[0]
     return found
 
 

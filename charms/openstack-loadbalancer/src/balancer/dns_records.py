@@ -50,7 +50,7 @@ def statuses(relations: Iterable[Relation], before: Mapping[int, Databag]) -> It
     for relation in relations:
         asked = {wire.text(e.get('uuid')): e for e in _entries(before.get(relation.id, {}))}
         for said in _entries(relation.app_data):
-            entry = asked.get(wire.text(said.get('uuid')))
+            entry = asked.pop(wire.text(said.get('uuid')), None)
             status = wire.text(said.get('status'))
             if entry is None or status in _WAITS:
                 continue
