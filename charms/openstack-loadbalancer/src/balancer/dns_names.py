@@ -1,9 +1,9 @@
-"""Which address each name of ``hostnames`` leads to, of each family one. Pure.
+"""Which addresses each name of ``hostnames`` leads to. Pure.
 
-A name leads to a VIP of its endpoint type, to a load balancer in front (``external-vips``), or, without either, to one
-unit that serves. It stays with that unit until that goes out of service (``drain-self``) or does not answer: then
-another one gets the name, and the former serves on, for clients know it as long as the records live. Where nobody is
-left a name stays what it was.
+A name leads to the VIPs of its endpoint type, to a load balancer in front (``external-vips``), or, without either, to
+the units that serve: to all of them, or to one (:func:`records`). That one keeps the name until it goes out of service
+(``drain-self``) or does not answer: then another one gets it, and the former serves on, for clients know it as long as
+the records live. Where nobody is left a name stays what it was.
 
 A name that several endpoint types share is that of the first of them that is served.
 """
@@ -11,7 +11,7 @@ A name that several endpoint types share is that of the first of them that is se
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Literal
 
 from charmkit.relations import ENDPOINT_TYPES, unit_order
@@ -19,9 +19,36 @@ from charmkit.relations import ENDPOINT_TYPES, unit_order
 from . import decision, layout, reply
 
 Kind = Literal['A', 'AAAA']
-Records = Mapping[tuple[str, Kind], str]
-"""Addresses, by name and type of the record."""
 KINDS: tuple[Kind, ...] = ('A', 'AAAA')
+Addresses = Mapping[str, tuple[str, ...]]
+"""By name, all addresses that clients may come to, the best first."""
+Records = Mapping[tuple[str, Kind], str]
+"""One address of each name and type of record."""
+
+
+def addresses(
+    known: decision.RunInputs,
+    now: decision.Decision,
+    members: Mapping[str, reply.Member],
+    not_ready: Collection[str],
+    before: Addresses,
+) -> Addresses:
+    """What the names may lead to; what they led to *before* where that is to stay.
+
+    *members* are the admitted units; those of *not_ready* were asked and want no clients.
+    """
+    if not known.effective.complete:  # What the operator wants is not known.
+        return before
+    own = {a for m in (*members.values(), *known.others.values()) for a in _all(m)}
+    found: dict[str, tuple[str, ...]] = {}
+    for name, types in names(now).items():
+        reached = {t: tuple(_reached(t, now, members, not_ready)) for t in types}
+        t = next((t for t in types if reached[t]), types[0])
+        old = before.get(name, ())
+        stays = not reached[t] or any(_is_vip(a, t, now, own) for a in old)
+        if there := old if stays else reached[t]:
+            found[name] = there
+    return found
 
 
 def records(
@@ -31,28 +58,22 @@ def records(
     not_ready: Collection[str],
     before: Records,
 ) -> Records:
-    """What the names are to lead to, where they led *before*.
-
-    *members* are the admitted units; those of *not_ready* were asked and want no clients.
-    """
-    if not known.effective.complete:  # What the operator wants is not known.
-        return before
-    own = {a for m in (*members.values(), *known.others.values()) for a in _all(m)}
+    """Of what :func:`addresses` finds one of each family: that which a name led to *before*, as long as it may."""
+    led: dict[str, tuple[str, ...]] = {}
+    for (name, _), address in before.items():
+        led[name] = (*led.get(name, ()), address)
     found: dict[tuple[str, Kind], str] = {}
-    for name, types in names(now).items():
-        reached = {t: tuple(_reached(t, now, members, not_ready)) for t in types}
-        t = next((t for t in types if reached[t]), types[0])
-        there = reached[t]
-        old: dict[Kind, str] = {k: before[name, k] for k in KINDS if (name, k) in before}
-        if not there or any(_is_vip(a, t, now, own) for a in old.values()):
-            for kind, address in old.items():
-                found[name, kind] = address
-            continue
+    for name, there in addresses(known, now, members, not_ready, led).items():
         for kind in KINDS:
-            fits = [a for a in there if kind_of(a) == kind]
-            if fits:
-                found[name, kind] = old[kind] if old.get(kind) in fits else fits[0]
+            old = before.get((name, kind), '')
+            if fits := of_kind(there, kind):
+                found[name, kind] = old if old in fits else fits[0]
     return found
+
+
+def of_kind(there: Iterable[str], kind: Kind) -> tuple[str, ...]:
+    """Those of the addresses that are of that type of record, each once."""
+    return tuple(dict.fromkeys(a for a in there if kind_of(a) == kind))
 
 
 def names(now: decision.Decision) -> dict[str, list[str]]:

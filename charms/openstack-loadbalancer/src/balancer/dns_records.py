@@ -21,8 +21,6 @@ from . import decision, dns_names, dns_zones, reply
 
 RELATION = 'dns-record'
 ENTRIES = 'dns_entries'
-LIVES_S = 30
-"""How long others should remember a record; seconds. The DNS charm has the last word."""
 _WAITS = frozenset({'', 'approved', 'pending', 'unknown'})
 """What refuses nothing; the last one: it has not seen the entry yet."""
 _NAMESPACE = uuid.UUID('5c1fd4a4-6f0c-4a4e-9d4b-1d3b5d6c9f27')
@@ -40,8 +38,12 @@ def wanted(
     *members* are the admitted units; those of *not_ready* were asked and want no clients.
     """
     found = dns_names.records(known, now, members, not_ready, _records(before))
-    zones = dns_zones.zones((name for name, _ in found), known.effective.options.dns_zones)
-    entries = [_entry(name, zones[name], kind, address) for (name, kind), address in found.items()]
+    dns = known.effective.options.dns
+    zones = dns_zones.zones((name for name, _ in found), dns.zones)
+    entries = [
+        _entry(name, zones[name], kind, address, dns.ttl_s)
+        for (name, kind), address in found.items()
+    ]
     return {ENTRIES: wire.dump(entries) if entries else ''}
 
 
@@ -60,12 +62,12 @@ def statuses(relations: Iterable[Relation], before: Mapping[int, Databag]) -> It
             yield Status('blocked', f'{relation.app} refuses {name}: {shown}')
 
 
-def _entry(name: str, zone: str, kind: dns_names.Kind, address: str) -> dict[str, Any]:
+def _entry(name: str, zone: str, kind: dns_names.Kind, address: str, ttl_s: int) -> dict[str, Any]:
     return {
         'uuid': str(uuid.uuid5(_NAMESPACE, f'{name} {address}')),
         'domain': zone,
         'host_label': dns_zones.label(name, zone),
-        'ttl': LIVES_S,
+        'ttl': ttl_s,
         'record_class': 'IN',
         'record_type': kind,
         'record_data': address,

@@ -31,6 +31,11 @@ def zones(names: Iterable[str], listed: Collection[str]) -> dict[str, str]:
     }
 
 
+def listed_for(name: str, listed: Collection[str]) -> str:
+    """The longest of the zones *listed* that *name* is or is in; '' when there is none."""
+    return max((z for z in listed if within(name, z)), key=len, default='')
+
+
 def label(name: str, zone: str) -> str:
     """What stands for *name* in its *zone*."""
     return APEX if name == zone else name.removesuffix(f'.{zone}')

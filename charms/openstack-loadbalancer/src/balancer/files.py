@@ -10,7 +10,7 @@ from charmkit.proxy import config, haproxy, keepalived, vip_handover, vrrp_peers
 from charmkit.proxy import programs as beside
 from charmkit.relations import ENDPOINT_TYPES
 
-from . import configuration, credentials, decision, handover, programs, vrrp
+from . import configuration, credentials, decision, handover, nsupdate, programs, vrrp
 
 WATCH_UNIT = '/etc/systemd/system/openstack-loadbalancer-watch.service'
 WATCH_SERVICE = 'openstack-loadbalancer-watch'
@@ -28,7 +28,7 @@ def desired(known: decision.RunInputs, now: decision.Decision, *, wake_at: float
     """All of it. *wake_at* is when the charm must look again (seconds since the epoch; 0: never)."""
     text = rendered(known, now)
     wanted = host.Host(
-        packages=PREPARED.packages,
+        packages=PREPARED.packages.union([nsupdate.PACKAGE] if now.opts.dns.server else []),
         directories=(
             host.Directory(path=programs.FOLDER),
             host.Directory(path=haproxy.LISTS),

@@ -10,11 +10,10 @@ from typing import Any, Literal, cast
 from charmkit import settings
 from charmkit.relations import ENDPOINT_TYPES
 
-from . import behaviour, exposure, interface, option_limits, validation
+from . import behaviour, dns_options, exposure, interface, option_limits, validation
 
 _MOST_YAML = 65_536
 _MOST_PLACES = 4
-_MOST_ZONES = 16
 Held = Callable[[str, Any], str]
 SERVICE_OPTIONS = 'service-options'
 
@@ -52,8 +51,7 @@ class Options:
     syslog: tuple[str, ...] = ()
     http_backends: bool = True
     """Units that serve no TLS get requests too."""
-    dns_zones: tuple[str, ...] = ()
-    """Domains in which names are asked for of a DNS charm; in lower case."""
+    dns: dns_options.Dns = dataclasses.field(default_factory=dns_options.Dns)
     tls_secret: str = ''
     """The URI of the secret with the operator's own certificate; '': there is none."""
 
@@ -182,7 +180,7 @@ def _options(v: Mapping[str, Any]) -> Options:
         peers_port=v['peers-port'],
         syslog=v['syslog-to'],
         http_backends=v['http-backends'],
-        dns_zones=v['dns-zones'],
+        dns=dns_options.read(v),
         tls_secret=v['tls-secret'],
     )
 
@@ -211,13 +209,6 @@ def _types(value: object, name: str) -> tuple[str, ...]:
 
 def _tls(value: object, name: str) -> str:
     return validation.one_of(value, name, ('1.2', '1.3'))
-
-
-def _secret(value: object, name: str) -> str:
-    found = _text(value, name)
-    if found and not found.startswith('secret:'):
-        raise validation.InvalidError(f'{name} is no secret: {validation.shown(value)}')
-    return found
 
 
 def _families(value: object, name: str) -> str:
@@ -273,13 +264,6 @@ def _hostnames(value: object, name: str) -> dict[str, tuple[exposure.Outside, ..
     return found
 
 
-def _zones(value: object, name: str) -> tuple[str, ...]:
-    found = [validation.hostname(z, name).lower() for z in _text(value, name).split()]
-    if len(found) > _MOST_ZONES:
-        raise validation.InvalidError(f'{name} has more than {_MOST_ZONES} zones')
-    return tuple(dict.fromkeys(found))
-
-
 def _vips_outside(value: object, name: str) -> dict[str, tuple[exposure.Outside, ...]]:
     found = _outside(value, name)
     for each in found.values():
@@ -311,7 +295,7 @@ _READERS: Mapping[str, tuple[_Reader, Any]] = {
     'address-families': (_families, 'auto'),
     'external-vips': (_vips_outside, ''),
     'hostnames': (_hostnames, ''),
-    'dns-zones': (_zones, ''),
+    **dns_options.READERS,
     'strict-hosts': (validation.boolean, True),
     'log-requests': (validation.boolean, False),
     'allow-shared-spaces': (validation.boolean, False),
@@ -333,7 +317,7 @@ _READERS: Mapping[str, tuple[_Reader, Any]] = {
     'tls-minimum': (_tls, '1.2'),
     'tls-transition': (_number(0, 2_592_000), 3600),
     'tls-transition-limit': (_number(0, 2_592_000), 604_800),
-    'tls-secret': (_secret, ''),
+    'tls-secret': (dns_options.secret, ''),
     'http-backends': (validation.boolean, True),
     'rate-limit': (_number(0, 1_000_000), 0),
     'login-limit': (_number(0, 100_000), 0),

@@ -15,11 +15,13 @@ from . import (
     credentials,
     decision,
     dns_records,
+    dns_update,
     files,
     handover,
     handshake,
     inside,
     interface,
+    nsupdate,
     observability,
     old_scheme,
     reply,
@@ -41,17 +43,24 @@ class Published:
     app_data: Mapping[str | int, Databag]
     ports: frozenset[int]
     secrets: Mapping[str, Secret]
+    update: nsupdate.Update | None = None
+    """What a DNS server is to take."""
     news: bool = False
     """Another scheme than before is published to clients: what follows from that is for the next run."""
 
 
 def published(
-    known: decision.RunInputs, end: Settled, *, in_force: bool, not_ready: frozenset[str]
+    known: decision.RunInputs,
+    end: Settled,
+    *,
+    in_force: bool,
+    not_ready: frozenset[str],
+    asked_all: bool = True,
 ) -> Published:
     """Everything to be written after haproxy is as *end* has it.
 
     *in_force*: haproxy has the configuration that was decided on. *not_ready* are members that
-    were asked and want no clients.
+    were asked and want no clients; *asked_all*: those that are to be asked were.
     """
     inputs, now = known.inputs, end.decision
     frontends = frozenset(f.name for f in now.layout.frontends)
@@ -94,6 +103,8 @@ def published(
     )
     bags = {r.id: r.my_data for r in known.relations}
     unit_data: dict[str | int, Databag] = {decision.PEERS: reply.write_member(mine)}
+    update = dns_update.update(known, now, context.members, not_ready) if asked_all else None
+    led = dns_update.wanted(known, now, context.members, not_ready)
     asks = (
         certificate_requests.desired(
             inputs, tls_outputs.names(known, now, every), tls_outputs.late(known)
@@ -105,6 +116,7 @@ def published(
         decision.PEERS: {
             **_peers(known, now),
             **asks.peers,
+            **dns_update.peers(known, update, led),
             schemes.PUBLISHED: schemes.dump(clients),
         },
         **({credentials.RELATION: asks.relation} if inputs.of(credentials.RELATION) else {}),
@@ -147,16 +159,18 @@ def published(
         app_data=app_data,
         ports=frozenset(f.port for f in now.layout.frontends),
         secrets=asks.secrets,
+        update=update,
         news=clients != known.tls.published,
     )
 
 
 def names_of_others(
     known: decision.RunInputs, now: decision.Decision, not_ready: frozenset[str]
-) -> dict[str | int, Databag]:
-    """Application data of the relations with DNS charms, where this unit serves nobody."""
+) -> tuple[dict[str | int, Databag], nsupdate.Update | None]:
+    """What DNS charms are asked for, and what a DNS server is to take, where this unit serves nobody."""
     others = {u: m for u, m in known.others.items() if u in now.members}
-    return _in_dns(known, now, others, not_ready)
+    update = dns_update.update(known, now, others, not_ready)
+    return _in_dns(known, now, others, not_ready), update
 
 
 def _in_dns(
@@ -266,6 +280,7 @@ def statuses(known: decision.RunInputs, end: Settled, *, in_force: bool) -> tupl
     elif now.vips and now.vrrp.waiting:
         out.append(Status('waiting', now.vrrp.waiting))
     out += dns_records.statuses(known.inputs.of(dns_records.RELATION), known.inputs.app_data)
+    out += dns_update.statuses(known)
     dead = [b.name for b in now.layout.backends if not rotation.serves(b.name, end.workers)]
     out += unserved(now, dead)
     out.append(Status('active', _summary(now)))

@@ -20,6 +20,7 @@ from . import (
     decision,
     departed,
     dns_names,
+    dns_update,
     files,
     handover,
     inside,
@@ -173,11 +174,18 @@ def _without_haproxy(
 ) -> Desired:
     """This unit serves nobody: names in DNS go to others, and all else stays as it was published."""
     members, not_ready = _asked_members(known, now)
+    in_dns, update = publish.names_of_others(known, now, not_ready)
+    if members and 'members' not in known.inputs.seen:
+        update = None
     return Desired(
         host=host,
-        tasks=(tasks.MembersReady(members),) if members else (),
-        app_data=publish.names_of_others(known, now, not_ready),
+        tasks=(
+            *((tasks.MembersReady(members),) if members else ()),
+            *((update,) if update else ()),
+        ),
+        app_data=in_dns,
         status=(Status('blocked', f'haproxy does not answer: {reason}'),),
+        memory=dns_update.memory(known, update),
     )
 
 
@@ -189,7 +197,13 @@ def _ended(why: Why, inputs: Inputs, known: decision.RunInputs, end: Settled) ->
     if 'haproxy' in inputs.failed:
         not_ready |= {inputs.site.unit}
     in_force = end.mark == haproxy.mark(text.text) and 'haproxy' not in inputs.failed
-    written = publish.published(known, end, in_force=in_force, not_ready=not_ready)
+    written = publish.published(
+        known,
+        end,
+        in_force=in_force,
+        not_ready=not_ready,
+        asked_all=not members or 'members' in inputs.seen,
+    )
     times = [*_until(known, now), *((inputs.now + _SOON_S,) if written.news else ())]
     wake_at = settling.due(now, end.course, times, began=inputs.now, looked=end.at)
     # Grants of this very run: a start of haproxy from nothing must know of them too.
@@ -203,6 +217,7 @@ def _ended(why: Why, inputs: Inputs, known: decision.RunInputs, end: Settled) ->
             tasks.Tidy(frozenset(text.lists)),
             *_certificates(known),
             *((tasks.MembersReady(members),) if members else ()),
+            *((written.update,) if written.update else ()),
         ),
         unit_data=written.unit_data,
         app_data=written.app_data,
@@ -226,6 +241,7 @@ def _ended(why: Why, inputs: Inputs, known: decision.RunInputs, end: Settled) ->
             old_scheme.MEMORY: old_scheme.used(inputs) if known.tls.both_until else {},
             **({OPTIONS: dict(known.effective.raw)} if known.effective.complete else {}),
             **blame.memory(known, inputs, in_force=in_force),
+            **dns_update.memory(known, written.update),
         },
         results=results,
         failure=failure,
@@ -244,12 +260,13 @@ def _certificates(known: decision.RunInputs) -> tuple[runtime_certificates.Certi
 
 def _unheeded(known: decision.RunInputs, now: decision.Decision) -> frozenset[str]:
     """What the other members acknowledge is for the leader, while a drain is under way or asked for."""
+    unheeded = vip_admission.UNHEEDED | {dns_update.PUBLISHED}
     if not now.vrrp.joined:
-        return vip_admission.UNHEEDED  # It waits for what they say.
+        return unheeded  # It waits for what they say.
     wanted = [x for x in now.lifecycles.values() if x is not None and x.state != 'ready']
     drains = bool(now.locks or wanted)
     heeded = known.inputs.site.leader and drains
-    return vip_admission.UNHEEDED if heeded else vip_admission.UNHEEDED | {'acks'}
+    return unheeded if heeded else unheeded | {'acks'}
 
 
 def _asked_members(
