@@ -30,12 +30,15 @@ class Update:
     def carry_out(self, machine: Machine) -> str:
         """Send them, by *machine*."""
         argv = ('nsupdate', '-t', str(_PROGRAM_S), '-u', '2', '-r', '2')
+        refused: list[str] = []
         for message in self.messages:
             script = '\n'.join((*self._begin(), message, 'send', ''))
             done = machine.program(*argv, stdin=script, timeout_s=_PATIENCE_S)
             if done.status:
-                return said(done, self.key)
-        return ''
+                refused.append(said(done, self.key))
+            if done.status == -1 or (done.status and 'timed out' in done.output):
+                break  # Nor would it answer for another zone.
+        return refused[0] if refused else ''
 
     def _begin(self) -> Iterable[str]:
         yield f'server {self.server} {self.port}'

@@ -215,6 +215,22 @@ def test_without_a_key_nothing_is_sent(
     assert server.scripts == []
 
 
+@pytest.mark.parametrize(
+    ('says', 'sent'),
+    [('update failed: REFUSED', 2), ('; Communication with 192.0.2.53#53 failed: timed out', 1)],
+)
+def test_a_zone_that_is_refused_keeps_none_from_the_others_and_a_server_that_is_away_is_asked_once(
+    ctx: Any, server: Server, says: str, sent: int
+):
+    server.status, server.says = 2, says
+    api = keystone(changes={'endpoint-types': ['public', 'internal']})
+    names = 'public=cloud.example.com internal=api.internal'
+    start = state(hostnames=names, dns_zones='example.com internal')
+    given = dataclasses.replace(start, relations={api, peers()})
+    ctx.run(ctx.on.config_changed(), given)
+    assert len(server.scripts) == sent
+
+
 def test_only_the_leader_sends(ctx: Any, server: Server):
     given = dataclasses.replace(state(ASKED), leader=False)
     out = ctx.run(ctx.on.config_changed(), given)
