@@ -15,7 +15,7 @@ from tools import systems
 
 ROOT = pathlib.Path(__file__).parents[4]
 CHARM = '/rambla/charms/openstack-loadbalancer'
-PACKAGES = 'haproxy keepalived iproute2 nftables python3 wrk'
+PACKAGES = 'haproxy keepalived iproute2 nftables python3 wrk bind9 bind9-dnsutils'
 
 
 def image(base: str) -> str:
@@ -27,7 +27,7 @@ def image(base: str) -> str:
         steps = (
             f'FROM {systems.base(base)}\n'
             f'RUN apt-get -q update && apt-get -qy install --no-install-recommends {PACKAGES}'
-            ' && apt-get clean && systemctl disable haproxy keepalived\n'
+            ' && apt-get clean && systemctl disable haproxy keepalived named\n'
         )
         systems.build(name, steps)
     return name

@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 import bad_times
+import dns_server
 import lossless
 import outside
 import public_edge
@@ -29,6 +30,7 @@ def main() -> None:
         starving,
         public_edge,
         slow_transfers,
+        dns_server,
     ]
     if name in ('secured', 'offered', 'odd_certificates'):
         import secured  # It alone needs cryptography.
