@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import validation
 
 _MOST_ZONES = 16
+_KEY_NAME = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}')
+"""A domain name by form alone (RFC 8945, section 4.2): many have an underscore."""
 _ALGORITHMS = ('hmac-sha256', 'hmac-sha384', 'hmac-sha512')
 
 
@@ -80,7 +83,7 @@ def _server(value: object, name: str) -> tuple[str, int]:
 
 def _key_name(value: object, name: str) -> str:
     found = _one(value, name)
-    return validation.hostname(found, name).lower() if found else ''
+    return validation.text(found, name, _KEY_NAME).lower() if found else ''
 
 
 def _algorithm(value: object, name: str) -> str:

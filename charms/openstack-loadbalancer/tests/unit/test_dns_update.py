@@ -272,3 +272,17 @@ def test_whatever_an_option_holds_it_is_read_or_refused(text: str):
 )
 def test_a_server_is_a_host_and_may_have_a_port(text: str, found: tuple[str, int]):
     assert dns_options.READERS['dns-server'][0](text, 'dns-server') == found
+
+
+@pytest.mark.parametrize(
+    ('text', 'good'),
+    [('lb_key', True), ('lb.example.com.', True), ('Lb-1', True), ('-k', False), ('a;b', False),
+     ('"a"', False), ('a b', False), ('hmac-md5:a', False)],
+)  # fmt: skip
+def test_a_key_has_a_name_that_says_nothing_else_to_the_program(text: str, good: bool):
+    reader = dns_options.READERS['dns-key-name'][0]
+    if good:
+        assert reader(text, 'dns-key-name') == text.lower()
+    else:
+        with pytest.raises(validation.InvalidError, match='dns-key-name'):
+            reader(text, 'dns-key-name')
