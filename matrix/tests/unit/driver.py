@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from matrix.load import database
+from matrix.load import database, encryption
 
 Rows = tuple[tuple[Any, ...], ...]
 
@@ -109,4 +109,9 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Server:
 
     monkeypatch.setattr(database, 'installed', lambda: True)
     monkeypatch.setattr('importlib.import_module', load_module)
+    monkeypatch.setattr(encryption, 'connections', _as_it_is)
     return there
+
+
+def _as_it_is(driver: Any, *, required: bool) -> Any:
+    return driver.Connection

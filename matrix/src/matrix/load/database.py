@@ -11,12 +11,11 @@ import contextlib
 import importlib
 import importlib.util
 import itertools
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from matrix.load import accounts, client, load, outcome, places, statements
+from matrix.load import accounts, client, encryption, load, outcome, places, statements
 
 DRIVER = 'aiomysql'
 MISSING = f"a load on a database needs {DRIVER}, which is not installed: pip install 'rambla-matrix[sql]'"
@@ -54,10 +53,14 @@ class Database:
         if not installed():
             raise ServerError(0, MISSING)
         self._driver: Any = importlib.import_module(DRIVER)
+        try:
+            self._ssl = encryption.context(login.authority)
+            self._connection = encryption.connections(self._driver, required=bool(login.authority))
+        except (encryption.AuthorityError, encryption.NoGuardError) as error:
+            raise ServerError(0, str(error)) from error
         self._name = name
         self._login = login
         self._now = now
-        self._ssl = _context(login.authority)
         self._kept: dict[places.Address, collections.deque[tuple[Any, float]]] = (
             collections.defaultdict(collections.deque)
         )
@@ -107,12 +110,6 @@ class Database:
         try:
             async with asyncio.timeout(_EXECUTE_S):
                 held = await self._connect(at)
-                if self._login.authority:
-                    found = await _executed(held, (statements.Statement(statements.CIPHER),))
-                    if not (found and found[0].rows and found[0].rows[0][-1]):
-                        raise ServerError(
-                            statements.NO_TLS, f'{at} has no TLS, which ssl-ca asks for'
-                        )
                 await held.begin()
                 results = await _executed(held, (statement,))
                 await held.commit()
@@ -134,7 +131,7 @@ class Database:
         self._kept.clear()
 
     async def _connect(self, at: places.Address) -> Any:
-        held = self._driver.Connection(
+        held = self._connection(
             host=at.host,
             port=at.port,
             user=self._login.user,
@@ -213,17 +210,3 @@ def _said(error: Exception, at: places.Address) -> str:
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
     said = outcome.word(cause) if isinstance(cause, OSError) else str(error.args[-1])
     return f'{at}: {said}'
-
-
-def _context(authority: str) -> ssl.SSLContext:
-    """Encrypted where the server offers it; its certificate is verified where there is an authority to do so."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False  # As clients of MySQL do with --ssl-ca alone.
-    context.verify_mode = ssl.CERT_REQUIRED if authority else ssl.CERT_NONE
-    if authority:
-        try:
-            context.load_verify_locations(authority)
-        except OSError as error:
-            reason = 'no certificate in it' if isinstance(error, ssl.SSLError) else error.strerror
-            raise ServerError(0, f'ssl-ca {authority} cannot be used: {reason}') from error
-    return context

@@ -21,9 +21,6 @@ Rows: TypeAlias = tuple[tuple[Value, ...], ...]
 
 DUPLICATE_KEY, TABLE_THERE, NO_TLS = 1062, 1050, 3159
 
-CIPHER = "SHOW SESSION STATUS LIKE 'Ssl_cipher'"
-"""With what a connection is encrypted; an empty word where it is not."""
-
 _WORDS: Mapping[int, str] = {
     1020: 'deadlock',  # MariaDB: the record has changed since it was read (snapshot isolation)
     1040: 'too many connections',
@@ -41,6 +38,7 @@ _WORDS: Mapping[int, str] = {
     2003: 'refused',
     2006: 'reset',
     2013: 'reset',
+    3159: 'no tls',
 }
 """What errors are called; any other by its number."""
 
