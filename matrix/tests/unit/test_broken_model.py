@@ -8,6 +8,7 @@ import pathlib
 
 import pytest
 
+from matrix.grammar import located
 from matrix.history import journal, notes
 from matrix.judge import panel, verdict
 from matrix.juju import link
@@ -55,6 +56,13 @@ def test_what_fails_before_the_first_fault_no_fault_of_this_replay_broke(
     edges: list[tuple[float, str, str, object]], broken: bool
 ) -> None:
     assert shrinking.broken_before(FAILED, _entries(*edges)) is broken
+
+
+def test_a_transfer_that_was_refused_before_the_first_fault_broke_nothing() -> None:
+    models: located.Plain = {'b': {'is': 'bank', 'transfer': 'get', 'read': 'other'}}
+    said = journal.Entry(0, 0.5, '', journal.Note(notes.LOAD, {'models': models}))
+    start, *rest = _entries((1, 'o1', 'invoke', None), (2, 'o1', 'ok', False))
+    assert not shrinking.broken_before(FAILED, (start, said, *rest))
 
 
 @pytest.mark.parametrize('how', [FAILED, REFUSED, SILENT])

@@ -112,6 +112,26 @@ def test_what_is_counted_is_what_is_handed_on():
     assert str(tally) == '2 requests, 1 lost, slowest 1.00 s'
 
 
+def test_a_compare_and_set_that_is_refused_is_no_loss():
+    """Of a register over HTTP and of one of SQL; a register that is read back by itself may be lost still."""
+    tally = requests.Tally(lambda: 0.0)
+    thing: located.Plain = {'is': 'register', 'first': None, 'write': 'w', 'read': 'r', 'cas': 'c'}
+    tally.write(journal.Note('load', {'models': {'r': thing}, 'writes': [['put', 'get']]}))
+    for kind, lost in (('c', 0), ('get', 1), ('token.validate', 2)):
+        tally.write(journal.Operation('1', kind, 'invoke'))
+        tally.write(journal.Operation('1', kind, 'ok', value=False))
+        assert tally.lost == lost, kind
+
+
+words = st.sampled_from(['models', 'writes', 'x'])
+anything = st.recursive(st.none() | words, lambda x: st.lists(x) | st.dictionaries(words, x))
+
+
+@given(anything)
+def test_whatever_a_load_says_of_itself_can_be_read(said: object):
+    assert requests.answering(said) == requests.answering(said)
+
+
 @dataclasses.dataclass
 class Cloud:
     """A load that does what it is told, of things that last if it `keeps` any."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
-from matrix.history import journal, redact
+from matrix.history import journal, notes, redact
+from matrix.judge import trial
 from matrix.load import outcome
 
 NOT_THERE = 'what was made is not there'
@@ -38,16 +39,40 @@ class Request:
         )
 
 
+def answering(said: object) -> frozenset[str]:
+    """Kinds of operation for which False is an answer, not a loss, by the value of a load's note.
+
+    Those of a thing (`models`): a compare-and-set of another value, a transfer of more than there is. Not those that
+    read back what was written.
+    """
+    value = trial.mapping(said)
+    named = {
+        kind
+        for thing in trial.mapping(value.get('models')).values()
+        for does, kind in trial.mapping(thing).items()
+        if does not in {'is', 'first'} and isinstance(kind, str)
+    }
+    writes = value.get('writes')
+    pairs = writes if isinstance(writes, list) else []
+    reads = [pair[-1:] for pair in pairs if isinstance(pair, list)]
+    return frozenset(named - {str(one) for some in reads for one in some})
+
+
 def ended(
-    began: float, invoke: journal.Operation, at: float, end: journal.Operation
+    began: float,
+    invoke: journal.Operation,
+    at: float,
+    end: journal.Operation,
+    answers: Collection[str] = (),
 ) -> Request | None:
     """The request that was sent at *began* and ended at *at*; None where the load itself was told to stop.
 
-    An operation that could not find what an earlier one was told is there has failed, however well it was answered.
+    An operation that could not find what an earlier one was told is there has failed, however well it was answered;
+    of the kinds in *answers*, False is as good an answer as any.
     """
     if end.error == outcome.STOPPED:
         return None
-    gone = end.phase == 'ok' and end.value is False
+    gone = end.phase == 'ok' and end.value is False and end.kind not in answers
     return Request(
         at=began - invoke.late,
         seconds=at - began + invoke.late,
@@ -70,9 +95,12 @@ class Tally:
     _begun: dict[str, tuple[float, journal.Operation]] = dataclasses.field(
         default_factory=dict[str, tuple[float, journal.Operation]]
     )
+    _answers: frozenset[str] = frozenset()
 
     def write(self, what: journal.What) -> None:
         """Take one entry of the load."""
+        if isinstance(what, journal.Note) and what.kind == notes.LOAD:
+            self._answers = self._answers | answering(what.value)
         if not isinstance(what, journal.Operation):
             return
         if what.phase == 'invoke':
@@ -80,7 +108,7 @@ class Tally:
             return
         at = self.now()
         began, invoke = self._begun.pop(what.id, (at, what))
-        request = ended(began, invoke, at, what)
+        request = ended(began, invoke, at, what, self._answers)
         if request is None:
             return
         self.count += 1

@@ -15,6 +15,7 @@ from matrix.grammar import located, suite
 from matrix.history import journal, journalfile, notes
 from matrix.judge import panel, trial, verdict
 from matrix.juju import link, live, model_health, observe, watching
+from matrix.load import requests
 from matrix.plans import plan, planfile, snapshot
 from matrix.run import (
     onetest,
@@ -342,11 +343,14 @@ def broken_before(judged: panel.Judged, entries: tuple[journal.Entry, ...]) -> b
     """Whether a replay failed before anything was done in it: no client got what it asked for, say. Pure."""
     if not any(isinstance(one.what, journal.Fault) for one in entries):
         return judged.ending in {'failed', 'infrastructure'}
-    return any(
-        one.how != 'ok' or (one.end is not None and one.end.value is False)
-        for name, part in trial.split(journal.Journal(entries))
-        for one in trial.of(name, part).split['before']
-    )
+    for name, part in trial.split(journal.Journal(entries)):
+        of = trial.of(name, part)
+        answers = frozenset[str]().union(*map(requests.answering, of.values(notes.LOAD)))
+        for one in of.split['before']:
+            no = one.end is not None and one.end.value is False
+            if one.how != 'ok' or (no and one.invoke.kind not in answers):
+                return True
+    return False
 
 
 def run_note(prepared: prepare.Prepared) -> dict[str, located.Plain]:
