@@ -86,7 +86,7 @@ STATEMENT = statements.Statement('UPDATE t SET v = %s', (1,), must=True)
 
 
 def _do(server: Server) -> tuple[statements.StatementResult, ...] | None:
-    return asyncio.run(database.Database('test', LOGIN).transact(AT, [STATEMENT]))
+    return asyncio.run(database.Database('test', LOGIN).transact(AT, [STATEMENT], within=60))
 
 
 @pytest.mark.parametrize('when', ['connect', 'begin', 'UPDATE', 'commit'])
@@ -95,6 +95,35 @@ def test_only_a_commit_that_was_sent_is_of_unknown_outcome(server: Server, when:
     with pytest.raises(client.UnclearError if when == 'commit' else load.Refused, match='reset'):
         _do(server)
     assert all(one.closed for one in server.connections)
+
+
+@pytest.mark.parametrize('when', ['connect', 'begin', 'UPDATE', 'commit'])
+def test_what_is_late_before_commit_was_sent_was_not_done(
+    server: Server, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """A server that stops for a while leaves nothing of unknown outcome but what it was told to commit."""
+
+    async def stopped(*_: object, **__: object) -> None:
+        await asyncio.sleep(3600)
+
+    names = {'connect': 'ping', 'UPDATE': 'execute'}
+    monkeypatch.setattr(driver.Connection, names.get(when, when), stopped)
+    at = database.Database('test', LOGIN)
+    kind = client.UnclearError if when == 'commit' else load.Refused
+    with pytest.raises(kind, match='timeout'):
+        asyncio.run(at.transact(AT, [STATEMENT], within=0.01))
+    assert all(one.closed for one in server.connections)
+
+
+def test_a_good_bye_that_is_not_heard_changes_nothing(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stopped(_: object) -> None:
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(driver.Connection, 'ensure_closed', stopped)
+    monkeypatch.setattr(database, 'QUIT_S', 0.01)
+    assert _do(server) is not None
 
 
 def test_a_connection_that_is_not_made_says_why(server: Server) -> None:
@@ -134,7 +163,7 @@ def test_every_second_connection_is_kept_for_a_few_seconds(server: Server) -> No
         made: list[int] = []
         for now in (0, 1, 2, 3, 3, 100):
             clock[0] = now
-            await at.transact(AT, [STATEMENT])
+            await at.transact(AT, [STATEMENT], within=60)
             made.append(len(server.connections))
         await at.close()
         return made
@@ -150,7 +179,7 @@ def test_a_failed_transaction_gives_no_connection_back(server: Server) -> None:
         driver.losing(server, 'UPDATE', MySQLError(1213, 'Deadlock'))
         for _ in range(4):
             with pytest.raises(load.Refused, match='deadlock'):
-                await at.transact(AT, [STATEMENT])
+                await at.transact(AT, [STATEMENT], within=60)
 
     asyncio.run(go())
     assert len(server.connections) == 4

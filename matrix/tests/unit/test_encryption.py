@@ -55,7 +55,7 @@ def _told(plugin: bytes, switch: bytes, authority: str = '') -> tuple[bytes, str
         said = database.Database('test', accounts.Login('clerk', PASSWORD, authority))
         async with server, asyncio.timeout(10):
             with pytest.raises(load.Refused) as refused:
-                await said.transact(at, TRANSACTION)
+                await said.transact(at, TRANSACTION, within=10)
             with pytest.raises(database.ServerError) as told:
                 await said.execute(at, TRANSACTION[0])
             await asyncio.gather(*serving)

@@ -25,6 +25,8 @@ _KEEP_S = 4.0
 
 _CONNECT_S = 5.0
 _EXECUTE_S = 10.0
+QUIT_S = 1.0
+"""Seconds for a good-bye to the server, after all is done."""
 
 
 class ServerError(Exception):
@@ -67,9 +69,15 @@ class Database:
         self._asked = itertools.count(1)
 
     async def transact(
-        self, at: places.Address, transaction: Sequence[statements.Statement]
+        self,
+        at: places.Address,
+        transaction: Sequence[statements.Statement],
+        *,
+        within: float,
     ) -> tuple[statements.StatementResult, ...] | None:
         """A transaction; its results, or None where it was rolled back, since a statement changed nothing that must.
+
+        Its time, `within` seconds, is kept here: only who sends COMMIT knows whether it was sent when the time was up.
 
         Raises:
             load.Refused: it certainly was not done.
@@ -80,16 +88,20 @@ class Database:
         held = self._idle(at) if keep else None
         committing = done = False
         try:
-            if held is None:
-                held = await self._connect(at)
-            await held.begin()
-            results = await _executed(held, transaction)
-            if results is None:
-                await held.rollback()
-            else:
-                committing = True
-                await held.commit()
+            async with asyncio.timeout(within):
+                if held is None:
+                    held = await self._connect(at)
+                await held.begin()
+                results = await _executed(held, transaction)
+                if results is None:
+                    await held.rollback()
+                else:
+                    committing = True
+                    await held.commit()
             done = True
+        except TimeoutError as error:
+            late = client.UnclearError if committing else load.Refused
+            raise late('timeout') from error
         except Exception as error:
             if (code := self._code(error)) is None:
                 raise
@@ -180,7 +192,8 @@ async def _quit(held: Any) -> None:
     """Say good-bye to the server, which otherwise writes of an aborted connection to its log; then close."""
     try:
         with contextlib.suppress(Exception):  # All is done: it is closed one way or the other.
-            await held.ensure_closed()
+            async with asyncio.timeout(QUIT_S):
+                await held.ensure_closed()
     finally:
         held.close()
 

@@ -107,7 +107,9 @@ class Sql:
             return await self._do(thing, does, asked if isinstance(asked, dict) else {})
 
         name = f'{thing.kind}.{does}'
-        return load.Kind(name, do, lambda: thing.asked(does), timeout=self.said.timeout)
+        # What is past its time the transaction itself says, and then whether COMMIT was sent.
+        limit = self.said.timeout + 2 * database.QUIT_S
+        return load.Kind(name, do, lambda: thing.asked(does), timeout=limit)
 
     async def _do(
         self, thing: asking.Thing, does: str, asked: Mapping[str, located.Plain]
@@ -118,7 +120,7 @@ class Sql:
         addresses = self._addresses(some)
         at = addresses[next(self._turns) % len(addresses)]
         transaction = statements.transaction(thing.kind, does, self._table, asked)
-        results = await self._database.transact(at, transaction)
+        results = await self._database.transact(at, transaction, within=self.said.timeout)
         value = statements.value(thing.kind, does, results)
         thing.learn(does, asked, value)
         return load.Result(value, f'mysql://{at}')

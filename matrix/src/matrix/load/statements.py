@@ -1,7 +1,7 @@
 """Registers, counters, sets, lists and banks as transactions of SQL in one table, and what answers mean. Pure.
 
-A transaction is done when its COMMIT was acknowledged. What was lost before COMMIT was sent was certainly not done: a
-server rolls back what a client leaves open. What was lost after it may have been done or not.
+A transaction is done when its COMMIT was acknowledged. What was lost or late before COMMIT was sent was certainly not
+done: a server rolls back what a client leaves open. What was lost after it may have been done or not.
 
 Error numbers: MariaDB Server documentation, MariaDB Error Code Reference; MySQL 8.4, Server Error Message Reference.
 """
