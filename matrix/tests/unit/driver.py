@@ -24,6 +24,7 @@ class Server:
 
     says: Callable[[str, str, Any], tuple[Rows, int]] = lambda at, text, values: ((), 1)
     log: list[tuple[str, str]] = dataclasses.field(default_factory=list[tuple[str, str]])
+    values: list[tuple[str, Any]] = dataclasses.field(default_factory=list[tuple[str, Any]])
     given: list[dict[str, Any]] = dataclasses.field(default_factory=list[dict[str, Any]])
     connections: list[Any] = dataclasses.field(default_factory=list[Any])
 
@@ -38,6 +39,7 @@ class Server:
 
     def told(self, at: str, text: str, values: Any = None) -> tuple[Rows, int]:
         self.log.append((at, text))
+        self.values.append((text, values))
         return self.says(at, text, values)
 
 

@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import pathlib
+import re
 import socket
 import stat
 import time
@@ -110,13 +111,16 @@ def load_of(link, run):
 def test_a_bundle_can_bring_a_load_that_matrix_runs(tmp_path: pathlib.Path) -> None:
     _bundle(tmp_path, 'end_to_end.py', GOOD)
     _bundle(tmp_path, 'load.py', LOAD)
-    assert _find(tmp_path).run == 'r1'
+    assert re.fullmatch('r1-[0-9a-f]{6}', _find(tmp_path).run)
+    assert _find(tmp_path).run != _find(tmp_path).run, (
+        'what one load of a run makes is not that of another'
+    )
     assert isinstance(_find(tmp_path, spec.Spec(use='end_to_end')), external.Python)
 
 
 def test_a_load_file_that_gives_no_load_says_why(tmp_path: pathlib.Path) -> None:
     _bundle(tmp_path, 'load.py', 'def load_of(link, run):\n    raise KeyError(run)\n')
-    with pytest.raises(model.InfraFailure, match=r"load\.py cannot be used: KeyError: 'r1'"):
+    with pytest.raises(model.InfraFailure, match=r"load\.py cannot be used: KeyError: 'r1-"):
         _find(tmp_path)
 
 

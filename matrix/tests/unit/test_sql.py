@@ -265,8 +265,8 @@ def test_a_table_is_made_filled_used_and_dropped(server: Server) -> None:
 
     what = asyncio.run(go())
     texts = [text for _, text in server.log]
-    assert sum(text.startswith('CREATE TABLE matrix_run_') for text in texts) == 1
-    assert sum(text.startswith('DROP TABLE IF EXISTS matrix_run_') for text in texts) == 1
+    assert sum(text.startswith('CREATE TABLE matrix_run ') for text in texts) == 1
+    assert sum(text.startswith('DROP TABLE IF EXISTS matrix_run') for text in texts) == 1
     assert what.secrets == {'correct-horse'}
     assert what.models['bank'] == {'is': 'bank', 'first': {**asking.ACCOUNTS}, 'transfer': 'bank.transfer', 'read': 'bank.read'}  # fmt: skip
     assert {one['user'] for one in server.given} == {'clerk'}
@@ -318,6 +318,27 @@ def test_reads_ask_where_they_are_told_to(server: Server) -> None:
 def test_units_that_are_gone_are_no_address(server: Server) -> None:
     with pytest.raises(load.Refused, match=r'no address of \{other\}'):
         asyncio.run(_load(dataclasses.replace(SAID, at=('{other}',))).prepare())
+
+
+def test_two_loads_of_a_run_are_two_histories(server: Server) -> None:
+    """Each has a table of its own: what the first wrote, the second must not be said to have lost."""
+    _counting(server)
+    at = _load(SAID).link
+
+    async def asked() -> set[str]:
+        said = spec.Spec(use='sql', sql=SAID)
+        what = await discover.find(at, bundle=pathlib.Path('none'), said=said, run='r')
+        assert isinstance(what, sql.Sql)
+        kinds = await what.prepare()
+        await what.close()
+        values = [one.asked() for one in kinds for _ in range(9)]
+        return {str(one['key']) for one in values if isinstance(one, dict)}
+
+    first, second = asyncio.run(asked()), asyncio.run(asked())
+    assert len(first) == len(second) == 13
+    assert not first & second
+    filled = [values for text, values in server.values if text.startswith('INSERT')]
+    assert len({values[0] for values in filled}) == 2, 'each bank has accounts of its own'
 
 
 def test_the_load_that_is_said_is_found() -> None:

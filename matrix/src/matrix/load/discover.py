@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import os
 import pathlib
+import secrets
 import types
 from collections.abc import Callable
 from typing import TypeAlias
@@ -50,31 +51,32 @@ async def find(
         model_link: the model, settled.
         bundle: the bundle's folder.
         said: what is said of the load.
-        run: the run's id; what is made carries it.
+        run: the run's id; what is made carries it, with letters for this load: several may follow one another in a run.
         facade: what `end_to_end` is given as its model.
         load_file: loads a Python file of the bundle's.
 
     Raises:
         model.InfraFailure: tests/load.py gives no load.
     """
+    own_run = f'{run}-{secrets.token_hex(3)}'
     if said.use == 'none':
         return NoLoad(notes.NO_LOAD_WANTED)
     if said.use == 'http' and said.http:
-        return http.Http(said.http, model_link, run)
+        return http.Http(said.http, model_link, own_run)
     if said.use == 'sql' and said.sql is not None:
-        return sql.Sql(said.sql, model_link, run)
+        return sql.Sql(said.sql, model_link, own_run)
     if said.use in {'auto', 'load'} and (path := bundle / 'tests' / 'load.py').is_file():
-        return _load_of(path, model_link, run, load_file)
+        return _load_of(path, model_link, own_run, load_file)
     if said.use in {'auto', 'end_to_end'}:
         own = _own(bundle / 'tests', model_link, facade, load_file)
         if own is not None:
             return own
     if said.use in {'auto', 'openstack'} and openstack.fits(model_link.now()):
-        return openstack.OpenStack(model_link, run, things=said.openstack)
+        return openstack.OpenStack(model_link, own_run, things=said.openstack)
     if said.use in {'auto', 'http'}:
         found = await http.discover(model_link)
         if found:
-            return http.Http(found, model_link, run)
+            return http.Http(found, model_link, own_run)
     return NoLoad(_why(said))
 
 

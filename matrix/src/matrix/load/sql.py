@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import dataclasses
 import itertools
-import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from matrix.grammar import located
@@ -26,7 +25,7 @@ _FOR_GOOD = frozenset({1044, 1045, 1049, 1050, 1142, 1227, 1698, 3159})
 
 @dataclasses.dataclass
 class Sql:
-    """One database; `run` is the run's id, which names the table."""
+    """One database; `run` is of this load alone: it names the table, and its end the keys."""
 
     said: sqlspec.Sql
     link: link.Link
@@ -34,9 +33,11 @@ class Sql:
     patience: float = PATIENCE_S
 
     def __post_init__(self) -> None:
-        # Several loads may follow one another in a run, and one of them may have left its table behind.
-        self._table = statements.table(f'{self.run}_{secrets.token_hex(3)}')
-        self._things = {kind: asking.Thing(kind, kind) for kind in self.said.things}
+        self._table = statements.table(self.run)
+        # Keys of this load alone: another of the same run has another table, and its history is another's.
+        self._things = {
+            kind: asking.Thing(f'{kind}-{self.run[-6:]}', kind) for kind in self.said.things
+        }
         self._turns = itertools.count()
         self._database: database.Database | None = None
         self._made: places.Address | None = None
@@ -154,7 +155,7 @@ class Sql:
                 raise
 
         async def fill() -> None:
-            for one in statements.fill(self._table, self.said.things):
+            for one in self._first():
                 try:
                     await at.execute(next(turns), one)
                 except database.ServerError as error:
@@ -163,6 +164,10 @@ class Sql:
 
         await self._until(make, 'takes no table')
         await self._until(fill, 'takes no accounts')
+
+    def _first(self) -> tuple[statements.Statement, ...]:
+        bank = self._things.get('bank')
+        return () if bank is None else (statements.fill(self._table, bank.prefix),)
 
     async def _shown(self, at: database.Database, one: places.Address) -> None:
         """Wait until an address shows the table, and what it has at first: a replica may be late."""

@@ -82,13 +82,11 @@ def drop(name: str) -> Statement:
     return Statement(f'DROP TABLE IF EXISTS {name}')
 
 
-def fill(name: str, things: Sequence[str]) -> tuple[Statement, ...]:
-    """What the table has at first: the accounts of a bank."""
-    if 'bank' not in things:
-        return ()
-    values = [one for account, n in asking.ACCOUNTS.items() for one in ('bank', account, n)]
+def fill(name: str, bank: str) -> Statement:
+    """What the table has at first: the accounts of a bank, whose key is `bank`."""
+    values = [one for account, n in asking.ACCOUNTS.items() for one in (bank, account, n)]
     rows = ', '.join(['(%s, %s, %s)'] * len(asking.ACCOUNTS))
-    return (Statement(f'INSERT INTO {name} (k, e, n) VALUES {rows}', tuple(values)),)  # noqa: S608
+    return Statement(f'INSERT INTO {name} (k, e, n) VALUES {rows}', tuple(values))  # noqa: S608
 
 
 def look(name: str) -> Statement:
