@@ -67,7 +67,7 @@ def test_a_variable_that_names_nothing_is_told(tmp_path: pathlib.Path) -> None:
 def test_an_action_gives_the_account() -> None:
     async def found(given: dict[str, object]) -> accounts.Login:
         at = linked.Linked(snapshot.Model(), {'get-password': given})
-        return await accounts.find(ACCOUNT, at, 'd')
+        return await accounts.find(ACCOUNT, at)
 
     assert asyncio.run(found({'username': 'clerk', 'password': 'correct-horse'})) == LOGIN
     with pytest.raises(accounts.AccountError, match="gives no 'username' and 'password'"):

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import pathlib
-from collections.abc import Mapping
 from typing import Any
 
 import driver
@@ -348,68 +347,6 @@ def test_the_load_that_is_said_is_found() -> None:
 
     assert isinstance(asyncio.run(found(spec.Spec(use='sql', sql=SAID))), sql.Sql)
     assert isinstance(asyncio.run(found(spec.Spec(use='sql'))), discover.NoLoad)
-
-
-@dataclasses.dataclass
-class Machines(linked.Linked):
-    """Units whose machines do what scripts say, or end them with `code`."""
-
-    code: int = 0
-    ran: list[tuple[str, str, dict[str, str]]] = dataclasses.field(default_factory=list[Any])
-
-    async def script(
-        self, target: str, text: str, *, env: Mapping[str, str] | None = None, within: float = 30
-    ) -> link.ScriptResult:
-        given = {**(env or {})}
-        self.ran.append((target, text, given))
-        said = f"ERROR 1064 near 'IDENTIFIED BY {given.get('PASSWORD')}'\n"
-        return link.ScriptResult(self.code, said if self.code else '')
-
-
-MADE = sqlspec.Sql(at=('{mysql}',), database='', account=sqlspec.Account('', '', 'mysql/leader'))
-LEADER = snapshot.Unit('mysql/1', leader=True, address='127.0.0.1')
-UNITS = (snapshot.Unit('mysql/0', address='127.0.0.1'), LEADER)
-
-
-def _machines(*units: snapshot.Unit, code: int = 0) -> Machines:
-    return Machines(snapshot.Model((snapshot.Application('mysql', units),)), code=code)
-
-
-def test_an_account_is_made_on_a_unit_and_removed(server: Server) -> None:
-    _counting(server)
-    at = _machines(*UNITS)
-    what = sql.Sql(MADE, at, 'run', patience=0.0)
-
-    async def go() -> None:
-        await what.prepare()
-        await what.close()
-
-    asyncio.run(go())
-    (where, made, env), (_, removed, _) = at.ran
-    [password] = what.secrets
-    assert where == 'mysql/1'
-    assert env['PASSWORD'] == password
-    assert password not in made
-    assert 'CREATE USER $DATABASE' in made
-    assert 'DROP USER' in removed
-    assert {(one['user'], one['db'], one['password']) for one in server.given} == {
-        (env['DATABASE'], env['DATABASE'], password)
-    }
-
-
-def test_an_account_that_is_not_made_is_told_without_its_password(server: Server) -> None:
-    at = _machines(*UNITS, code=1)
-    what = sql.Sql(MADE, at, 'run', patience=0.0)
-    with pytest.raises(link.LinkError, match='mysql/leader makes no account: ERROR 1064') as told:
-        asyncio.run(what.prepare())
-    assert at.ran[0][2]['PASSWORD'] not in str(told.value)
-    asyncio.run(what.close())
-    assert len(at.ran) == 2, 'what may have been made is removed'
-
-
-def test_a_unit_that_is_not_there_makes_none(server: Server) -> None:
-    with pytest.raises(link.LinkError, match='there is no unit mysql/leader'):
-        asyncio.run(sql.Sql(MADE, _machines(UNITS[0]), 'run').prepare())
 
 
 def test_without_the_driver_one_sentence_has_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ left            {made: {sort: count}, asked: [service], unseen: [service], secon
                 answer; `how`: 'stuck' (it cannot be deleted) or 'orphan' (of something that is gone); `because`: what
                 of unknown outcome explains it
 load.none       why there is no load
+load.left       {left: [{what, name, where, why}]}: what the load had made and could not remove when it ended
 cells           {places: {kind: [application]}, phases: [phase]}: all that a plan of this chaos could be made of
 coverage        {runs, never: [sentence], on, in, with: [tried, all]}: what this run and those beside it have tried
 short           {asked, planned, why}: the plan has fewer events than were asked for, or none
@@ -68,6 +69,7 @@ LOAD = 'load'
 LOAD_LATE = 'load.late'
 LOAD_END = 'load.end'
 LOAD_NONE = 'load.none'
+LOAD_LEFT = 'load.left'
 LEFT = 'left'
 NO_LOAD_WANTED = 'the bundle says that it has no load'
 REFUSED = 'refused'

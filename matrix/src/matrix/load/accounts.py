@@ -1,9 +1,8 @@
-"""The account of a load on a database: from an option file of the user's, from an action of a unit, or made on one.
+"""The account of a load on a database: from an option file of the user's, or from an action of a unit.
 
 An option file is what every client of MariaDB and MySQL reads (MariaDB Server documentation, Configuring MariaDB with
 Option Files): `[client]` with `user`, `password` and, to have the server's certificate verified, `ssl-ca`. Only the
-name of an environment variable stands in a suite; what the file holds is in no argument, journal or log. Where root of
-a machine is the server's administrator, as in Debian's packages, an account can be made there for the run.
+name of an environment variable stands in a suite; what the file holds is in no argument, journal or log.
 """
 
 from __future__ import annotations
@@ -12,16 +11,13 @@ import configparser
 import dataclasses
 import os
 import pathlib
-import secrets
 import stat
 from collections.abc import Mapping
 
-from matrix.history import redact
 from matrix.juju import link
 from matrix.load import sqlspec
 
 _ACTION_S = 120.0
-_SCRIPT_S = 60.0
 _USERS = ('username', 'user')
 
 
@@ -103,72 +99,11 @@ async def of_action(said: sqlspec.Account, at: link.Link) -> Login:
     return Login(user, password)
 
 
-async def find(said: sqlspec.Account, at: link.Link, database: str) -> Login:
-    """The account that is said; one that is made may do anything in a database that is made with it.
+async def find(said: sqlspec.Account, at: link.Link) -> Login:
+    """The account that is said and is there; one that is to be made `made_account.py` makes.
 
     Raises:
         AccountError: there is none.
-        link.LinkError: the action failed, or the machine cannot be reached.
+        link.LinkError: the action failed.
     """
-    if said.made:
-        return await make(said.unit, at, database)
     return await of_action(said, at) if said.action else of_file(said.file)
-
-
-_CLIENT = 'set -eu; client=$(command -v mariadb || command -v mysql); sql() { "$client" -N -B; }\n'
-
-_MAKE = """
-case $(echo 'SELECT @@global.read_only' | sql) in
-0 | OFF) ;;
-*) echo 'it may not write: it follows another server'; exit 3 ;;
-esac
-sql <<SQL
-DROP DATABASE IF EXISTS $DATABASE;
-CREATE DATABASE $DATABASE;
-DROP USER IF EXISTS $DATABASE;
-CREATE USER $DATABASE IDENTIFIED BY '$PASSWORD';
-GRANT ALL PRIVILEGES ON $DATABASE.* TO $DATABASE;
-SQL
-"""
-
-_REMOVE = """
-echo "DROP DATABASE IF EXISTS $DATABASE; DROP USER IF EXISTS $DATABASE;" | sql
-"""
-
-
-async def make(unit: str, at: link.Link, database: str) -> Login:
-    """Make an account and a database, both of one name, as root of a unit's machine.
-
-    Raises:
-        AccountError: the server refuses.
-        link.LinkError: the machine cannot be reached.
-    """
-    password = secrets.token_urlsafe(24)
-    env = {'DATABASE': database, 'PASSWORD': password}
-    done = await at.script(_named(unit, at), _CLIENT + _MAKE, env=env, within=_SCRIPT_S)
-    if done.code:
-        said = done.output.replace(password, redact.HIDDEN).strip().splitlines() or ['']
-        raise AccountError(f'{unit} makes no account: {said[-1] or f"exit code {done.code}"}')
-    return Login(database, password)
-
-
-async def remove(unit: str, at: link.Link, database: str) -> None:
-    """Remove what `make` made.
-
-    Raises:
-        link.LinkError: the machine cannot be reached.
-    """
-    env = {'DATABASE': database}
-    await at.script(_named(unit, at), _CLIENT + _REMOVE, env=env, within=_SCRIPT_S)
-
-
-def _named(unit: str, at: link.Link) -> str:
-    """The unit; of `mysql/leader`, the one that leads."""
-    application, _, number = unit.partition('/')
-    there = [
-        one for each in at.now().applications if each.name == application for one in each.units
-    ]
-    found = [one.name for one in there if one.name == unit or (one.leader and number == 'leader')]
-    if not found:
-        raise link.LinkError(f'there is no unit {unit}')
-    return found[0]

@@ -106,12 +106,19 @@ async def go(
         ready(own)
         await found.run(own, log)
     else:
+
+        def told(what: journal.What) -> None:
+            write(what)
+            if isinstance(what, journal.Note) and what.kind == notes.LOAD_LEFT:
+                for one in openloop.left_of(what.value):
+                    log.warning('not removed: %s', one)
+
         try:
             await openloop.run(
                 found,
                 rate=said.profile,
                 seed=seed,
-                write=write,
+                write=told,
                 arrivals=said.arrivals,
                 ready=ready,
             )

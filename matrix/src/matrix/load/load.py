@@ -37,6 +37,19 @@ class Kind:
     timeout: float = 10.0
 
 
+@dataclasses.dataclass(frozen=True)
+class Left:
+    """Something that a load made and could not remove: what it is, its name, where it is, and why it stays."""
+
+    what: str
+    name: str
+    where: str
+    why: str
+
+    def __str__(self) -> str:
+        return f'{self.what} {self.name} on {self.where}: {self.why}'
+
+
 class Load(Protocol):
     """A load for one model."""
 
@@ -60,7 +73,7 @@ class Load(Protocol):
         ...
 
     async def close(self) -> None:
-        """Remove what it made."""
+        """Remove what it made. Where it has a list `left` (of `Left`), what it could not remove is in it then."""
         ...
 
 

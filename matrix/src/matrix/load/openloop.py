@@ -35,6 +35,7 @@ _NUMBERS = itertools.count(1)  # No two operations of a process share an id.
 _DRAIN = 15.0  # seconds for what is in flight when the load is told to stop
 _CLOSE = 30.0  # seconds for removing what the load made
 _AGAIN = 5.0  # seconds until what lasts is looked at again, where it is not as it was
+_LEFT = tuple(one.name for one in dataclasses.fields(load.Left))
 _TRIES = 5  # of a read that nobody answers, before what it looked for counts as never read
 
 
@@ -251,9 +252,19 @@ class Clients:
         self._say(notes.LOAD_END, value)
 
 
+def left_of(value: located.Plain) -> tuple[load.Left, ...]:
+    """What the note `load.left` says."""
+    some = value.get('left') if isinstance(value, dict) else None
+    words = [one for one in some or () if isinstance(one, dict)] if isinstance(some, list) else []
+    return tuple(load.Left(*(str(one.get(key)) for key in _LEFT)) for one in words)
+
+
 @contextlib.asynccontextmanager
 async def clients(what: load.Load, *, write: Write, seed: int) -> AsyncGenerator[Clients]:
     """Clients that are ready to run; on leaving, what the load made is removed, within half a minute.
+
+    What could not be is in the note `load.left`.
+
 
     Raises:
         load.Refused: what the load needs is refused to it.
@@ -263,9 +274,22 @@ async def clients(what: load.Load, *, write: Write, seed: int) -> AsyncGenerator
         kinds = tuple(await what.prepare())
         yield Clients(what, kinds, write, seed)
     finally:
-        with contextlib.suppress(Exception):  # What cannot be removed goes with the model.
-            async with asyncio.timeout(_CLOSE):
-                await what.close()
+        if left := await _closed(what):
+            value: dict[str, located.Plain] = {'left': [dataclasses.asdict(one) for one in left]}
+            write(journal.Note(notes.LOAD_LEFT, value))
+
+
+async def _closed(what: load.Load) -> tuple[load.Left, ...]:
+    """Have a load remove what it made; what stays nevertheless."""
+    more: tuple[load.Left, ...] = ()
+    try:
+        async with asyncio.timeout(_CLOSE):
+            await what.close()
+    except Exception as error:  # Whatever it met, the run goes on, and says so.
+        said = 'no answer in time' if isinstance(error, TimeoutError) else outcome.word(error)
+        more = (load.Left('what was made', 'by the load', 'what it used', said),)
+    known: list[load.Left] = getattr(what, 'left', [])
+    return (*known, *more)
 
 
 async def run(

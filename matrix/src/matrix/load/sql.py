@@ -13,7 +13,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from matrix.grammar import located
 from matrix.juju import link
-from matrix.load import accounts, asking, database, load, places, sqlspec, statements
+from matrix.load import (
+    accounts, asking, database, load, made_account, places, sqlspec, statements,
+)  # fmt: skip
 
 PATIENCE_S = 30.0
 """Seconds until the database must have taken the table, and every address must show it."""
@@ -42,7 +44,8 @@ class Sql:
         self._database: database.Database | None = None
         self._made: places.Address | None = None
         self._password = ''
-        self._with_account = False
+        self._unit = ''  # on which the account was made
+        self.left: list[load.Left] = []
 
     @property
     def sentence(self) -> str:
@@ -75,9 +78,8 @@ class Sql:
             link.LinkError: there is no account, or nobody answers at some address.
             load.Refused: the database does not let the account make a table.
         """
-        self._with_account = self.said.account.made
         try:
-            login = await accounts.find(self.said.account, self.link, self._table)
+            login = await self._login()
             self._password = login.password
             self._database = database.Database(self.said.database or self._table, login)
         except (accounts.AccountError, database.ServerError) as error:
@@ -89,19 +91,47 @@ class Sql:
         return [self._kind(thing, does) for thing in self._things.values() for does in thing.does]
 
     async def close(self) -> None:
-        """Drop the table, if this run made it; or the database and its account."""
+        """Drop the table, if this load made it; or the database and its account. What stays is added to `left`."""
         try:
-            if self._with_account:
-                await accounts.remove(self.said.account.unit, self.link, self._table)
+            if self._unit:
+                await self._remove_account()
             elif self._database is not None and self._made is not None:
-                others = [one for one in self._addresses(self.said.at) if one != self._made]
-                for one in (self._made, *others):
-                    with contextlib.suppress(database.ServerError):
-                        await self._database.execute(one, statements.drop(self._table))
-                        break
+                await self._drop(self._database, self._made)
         finally:
             if self._database is not None:
                 await self._database.close()
+
+    async def _remove_account(self) -> None:
+        try:
+            await made_account.remove(self._unit, self.link, self._table)
+        except (accounts.AccountError, link.LinkError) as error:
+            for what in ('database', 'user'):
+                self.left.append(load.Left(what, self._table, self._unit, str(error)))
+
+    async def _drop(self, at: database.Database, made: places.Address) -> None:
+        why = ''
+        others: Sequence[places.Address] = ()
+        with contextlib.suppress(load.Refused):  # Units that are gone.
+            others = self._addresses(self.said.at)
+        for one in dict.fromkeys((made, *others)):
+            try:
+                await at.execute(one, statements.drop(self._table))
+                return
+            except database.ServerError as error:
+                why = why or str(error)
+        name = f'{self.said.database}.{self._table}'
+        self.left.append(load.Left('table', name, str(made), why))
+
+    async def _login(self) -> accounts.Login:
+        account = self.said.account
+        if not account.made:
+            return await accounts.find(account, self.link)
+        self._unit = made_account.unit_of(account.unit, self.link)
+        try:
+            return await made_account.make(self._unit, self.link, self._table)
+        except made_account.NothingMadeError:
+            self._unit = ''
+            raise
 
     def _kind(self, thing: asking.Thing, does: str) -> load.Kind:
         async def do(asked: located.Plain) -> load.Result:

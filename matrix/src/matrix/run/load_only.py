@@ -75,7 +75,9 @@ class Alone:
 
     def _write(self, what: journal.What) -> None:
         if isinstance(what, journal.Note) and what.kind == notes.LEFT:
-            self.left = _left(what.value)
+            self.left += _left(what.value)
+        if isinstance(what, journal.Note) and what.kind == notes.LOAD_LEFT:
+            self.left += tuple(map(str, openloop.left_of(what.value)))
         self.tally.write(what)
 
     def _hand_on(self, request: requests.Request) -> None:
