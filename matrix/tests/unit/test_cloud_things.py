@@ -18,7 +18,7 @@ from matrix.grammar import located, problem
 from matrix.history import journal
 from matrix.judge import histories, verdict
 from matrix.juju import link
-from matrix.load import client, cloud_things, discover, load, openstack, spec
+from matrix.load import client, cloud_things, discover, load, openloop, openstack, spec
 from matrix.plans import snapshot
 
 WANTED = (*spec.CLOUD_THINGS,)
@@ -111,15 +111,22 @@ class Cloud:
 async def _used(cloud: Cloud, rounds: int) -> tuple[Line, cloud_things.CloudThings]:
     things = cloud_things.CloudThings('r1', WANTED, cloud.ask)
     kinds = await things.prepare()
+    turns = openloop.Turns(kinds)
     written: list[journal.What] = [
         journal.Note('load', {'kinds': [], 'rate': 1, 'models': things.models})
     ]
     for number in range(rounds):
         for kind in kinds:
-            asked, name = kind.asked(), f'{number}.{kind.name}'
-            written.append(journal.Operation(name, kind.name, 'invoke', value=asked))
-            did = await kind.do(asked)
-            written.append(journal.Operation(name, kind.name, 'ok', value=did.value))
+            taken = (kind, kind.asked())
+            beside = turns.beside(*taken)
+            some = [taken, *([] if beside is None else [beside])]
+            for n, (one, asked) in enumerate(some):
+                name = f'{number}.{kind.name}.{n}'
+                written.append(journal.Operation(name, one.name, 'invoke', value=asked))
+            for n, (one, asked) in enumerate(some):
+                did = await one.do(asked)
+                name = f'{number}.{kind.name}.{n}'
+                written.append(journal.Operation(name, one.name, 'ok', value=did.value))
     return [(n / 100, one) for n, one in enumerate(written)], things
 
 

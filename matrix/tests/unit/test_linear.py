@@ -540,6 +540,22 @@ def test_each_thing_is_judged_by_its_journal(name: str) -> None:
     assert last not in wrong.context
 
 
+@pytest.mark.parametrize('own', [True, False])
+@pytest.mark.parametrize('took', [0.1, 1.1])
+def test_what_never_met_anything_shows_not_whether_one_change_undoes_another(
+    own: bool, took: float
+) -> None:
+    """A load of the bundle's own decides what it does at once; it is told, and no more."""
+    models: located.Plain = {'it': {'is': 'counter', 'add': 'w', 'read': 'r'}}
+    said: located.Plain = {'kinds': [], 'rate': 0, 'own': own, 'models': models}
+    adds = [op(n, 'w', value={'value': 1}, took=took) for n in (2, 3)]
+    of = trial_of(note(0, 'load', said), *adds, asked(9, 'r', None, 2))
+    found = histories.history(of, 'it', models['it'])
+    met = took > 1
+    assert found.outcome is (verdict.Outcome.PASS if met or own else verdict.Outcome.UNKNOWN)
+    assert ('no two changes of it went on at once' in found.sentence) is not met
+
+
 @pytest.mark.parametrize(('thing', 'name'), [('list', 'append'), ('set', 'add')])
 def test_a_client_that_misses_its_own_element_or_what_it_had_read_is_found(
     thing: str, name: str
@@ -701,7 +717,7 @@ def test_a_read_may_be_stale_where_that_is_promised_and_then_neither_is_asked() 
 
 def test_a_list_that_is_not_there_yet_is_empty() -> None:
     models: located.Plain = {'it': {'is': 'list', 'append': 'w', 'read': 'r'}}
-    of = trial_of(note(0, 'load', {**_LOAD, 'models': models}), done(1, 'r', answer=None), done(2, 'w', 'x'), done(3, 'r', answer=['x']))  # fmt: skip
+    of = trial_of(note(0, 'load', {**_LOAD, 'own': True, 'models': models}), done(1, 'r', answer=None), done(2, 'w', 'x'), done(3, 'r', answer=['x']))  # fmt: skip
     assert histories.history(of, 'it', models['it']).outcome is verdict.Outcome.PASS
 
 

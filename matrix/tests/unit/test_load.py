@@ -100,6 +100,33 @@ def test_the_load_keeps_its_rate() -> None:
     assert _note(written, notes.LOAD)['rate'] == 100
 
 
+def test_what_goes_beside_another_meets_it_in_place_of_the_next() -> None:
+    """Both begin before either is answered, with connections of one habit, and the rate stays what it is."""
+    habits: list[tuple[float, str, bool]] = []
+
+    async def slowly(asked: located.Plain) -> load.Result:
+        habits.append((asyncio.get_running_loop().time(), str(asked), client.keeps(0)))
+        await asyncio.sleep(0.001)
+        return load.Result('done')
+
+    class Pairs(Kinds):
+        async def prepare(self) -> Sequence[load.Kind]:
+            beside = ('b', 'beside')
+            kinds = [load.Kind('a', slowly, lambda: 'first', beside=lambda _: beside)]
+            return [*kinds, load.Kind('b', slowly, lambda: None)]
+
+    written = _virtually(_load(Pairs(_at_once), 2.0, rate=100))
+    assert abs(len(habits) - 200) <= 4
+    first, second = habits[::2], habits[1::2]
+    for one, other in zip(first, second, strict=False):
+        assert (one[1], other[1]) == ('first', 'beside')
+        assert (one[0], one[2]) == (other[0], other[2])
+    assert {kept for _, _, kept in habits} == {True, False}
+    phases = [one.phase for one in _ops(written)]
+    assert phases[:4] == ['invoke', 'invoke', 'ok', 'ok']
+    assert len({one.id for one in _ops(written)}) == len(habits)
+
+
 def test_the_load_does_not_wait_for_answers_and_a_timeout_is_unknown() -> None:
     written = _virtually(_load(Kinds(_never), 0.5, rate=100))
     assert len([one for one in _ops(written) if one.phase == 'invoke']) >= 45

@@ -73,7 +73,7 @@ class Server:
 
 
 async def _asked(port: int, operations: int) -> list[journal.What]:
-    """What a load of three kinds writes of so many operations, one after the other."""
+    """What a load of three kinds writes of so many turns, of which some are of two operations at once."""
     at = linked.Linked(snapshot.Model((linked.one_unit('web', port, units=1),)))
     what = http.Http(spec.of_args({'http': _endpoints(port)}, WHERE).http, at, 'r1')
     plan: located.Plain = {'kinds': [], 'rate': 1, 'models': what.models}
@@ -82,10 +82,13 @@ async def _asked(port: int, operations: int) -> list[journal.What]:
     for number in range(operations):
         taken = turns.take()
         assert taken is not None
-        kind, value = taken
-        written.append(journal.Operation(f'{number}', kind.name, 'invoke', value=value))
-        did = await kind.do(value)
-        written.append(journal.Operation(f'{number}', kind.name, 'ok', value=did.value))
+        beside = turns.beside(*taken)
+        some = [taken, *([] if beside is None else [beside])]
+        for n, (kind, value) in enumerate(some):
+            written.append(journal.Operation(f'{number}.{n}', kind.name, 'invoke', value=value))
+        for n, (kind, value) in enumerate(some):
+            did = await kind.do(value)
+            written.append(journal.Operation(f'{number}.{n}', kind.name, 'ok', value=did.value))
     await what.close()
     return written
 

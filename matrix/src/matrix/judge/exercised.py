@@ -34,6 +34,25 @@ def shows_nothing(
     return ''
 
 
+def met_nothing(by_key: Mapping[Hashable, Sequence[linear.Call]], name: str, kind: str) -> str:
+    """Why nobody knows whether one change undoes another; '' where two of a key went on at once.
+
+    A write to a register depends on nothing, so that it undoes what is before it and no more; all else is made of what
+    was there.
+    """
+    compares = any(one.name == 'cas' for some in by_key.values() for one in some)
+    if kind == 'register' and not compares:
+        return ''
+    for some in by_key.values():
+        last = -math.inf
+        changes = [one for one in some if one.name != 'read' and one.sure]
+        for one in sorted(changes, key=lambda one: one.start):
+            if one.start <= last:
+                return ''
+            last = max(last, one.end)
+    return f'no two changes of {name} went on at once: whether one undoes another was not seen'
+
+
 def _read_after_change(calls: Sequence[linear.Call], kind: str, first: Hashable) -> bool:
     changes = [one for one in calls if one.sure and _changes(one, kind, first)]
     over = min((one.end for one in changes), default=math.inf)

@@ -105,10 +105,21 @@ def history(of: trial.Trial, name: str, thing: object) -> verdict.Verdict:
         return verdict.Verdict(check, _UNKNOWN, sentence)
     if why := exercised.shows_nothing(by_key, name, kind, model.first):
         return verdict.Verdict(check, _UNKNOWN, why)
+    alone = exercised.met_nothing(by_key, name, kind)
+    if alone and not _own(of, name):
+        return verdict.Verdict(check, _UNKNOWN, alone)
     count = sum(map(len, by_key.values()))
     keys = f' on {len(by_key)} keys' if len(by_key) > 1 else ''
     sentence = f'{count} operations{keys} are those of a {kind} that does one at a time'
-    return verdict.Verdict(check, _PASS, sentence)
+    return verdict.Verdict(check, _PASS, f'{sentence}; {alone}' if alone else sentence)
+
+
+def _own(of: trial.Trial, name: str) -> bool:
+    """Whether it is a thing of a load of the bundle's own, which decides by itself what goes on at once."""
+    loads = [trial.mapping(value) for value in of.values(notes.LOAD)]
+    return any(
+        one.get('own') is True and name in trial.mapping(one.get('models')) for one in loads
+    )
 
 
 def _odd(

@@ -3,14 +3,16 @@
 Every value and element is made once, so that a read says whose it is. Many clients meet in a few keys, and the history
 of one is still short enough to be searched: sets and lists are left behind when they have grown, and only read.
 Some of what is asked must be refused (a compare-and-set of a value that is gone, a transfer of more than there is):
-a service that never compares is otherwise right as long as nothing goes on at once.
+a service that never compares is otherwise right as long as nothing goes on at once. And something must go on at once:
+at ten operations a second no two meet in a service that answers in milliseconds, and what one undoes of another is
+never seen. So every second one has another beside it, at the same moment and on the same key.
 """
 
 from __future__ import annotations
 
 import collections
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import cast
 
 from matrix.grammar import located
@@ -20,13 +22,23 @@ KEYS = 3
 """Keys that are changed at any time; a bank has one."""
 
 MOST = 40
-"""Elements of a set or a list; those after them go to new ones."""
+"""Elements of a set or a list, and half as many that go beside others; those after them go to new ones."""
 
 ACCOUNTS: Mapping[str, int] = {'a': 100, 'b': 100, 'c': 100, 'd': 100, 'e': 100}
 """What the accounts of a bank hold at first."""
 
 _TOO_MUCH = sum(ACCOUNTS.values()) + 1
 _WRONG = 3  # one compare-and-set of so many asks for a value that is gone, and one transfer for what nobody has
+_BESIDE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    'register': {'write': ('cas', 'read'), 'cas': ('cas',), 'read': ('cas', 'write')},
+    'counter': {'add': ('add', 'read'), 'read': ('add',)},
+    'set': {'add': ('add', 'read')},
+    'list': {'append': ('append', 'read')},
+    'bank': {'transfer': ('transfer', 'read'), 'read': ('transfer',)},
+}
+"""What meets what, in turn."""
+
+_EVERY = 2  # of so many operations of a sort, one has another beside it
 _EARLIER = 3  # one read of so many is of a set or list that is left behind
 
 
@@ -37,6 +49,8 @@ class Thing:
         self.kind = kind
         self.prefix = prefix
         self._asked: collections.Counter[str] = collections.Counter()
+        self._met: collections.Counter[str] = collections.Counter()
+        self._beside: collections.Counter[str] = collections.Counter()
         self._values: dict[
             str, tuple[str, ...]
         ] = {}  # of each register, the last two, the newest last
@@ -84,6 +98,48 @@ class Thing:
                 return {'key': self.prefix}
             case _:
                 return {'key': key}
+
+    def beside(
+        self, does: str, asked: located.Plain, able: Collection[str] | None = None
+    ) -> tuple[str, located.Plain] | None:
+        """What is done at the same moment to the same key, and what it is asked; None where nothing is.
+
+        Args:
+            does: what is asked.
+            asked: of which key, and so on.
+            able: what can be done to it; None: all.
+        """
+        number = self._met[does]
+        self._met[does] += 1
+        partners = [one for one in _BESIDE[self.kind].get(does, ()) if able is None or one in able]
+        if number % _EVERY or not partners or not isinstance(asked, dict):
+            return None
+        other = partners[number // _EVERY % len(partners)]
+        said = self._meeting(other, asked)
+        return None if said is None else (other, {'key': asked['key'], **said})
+
+    def _meeting(
+        self, does: str, asked: Mapping[str, located.Plain]
+    ) -> Mapping[str, located.Plain] | None:
+        """What is asked beside another: of two compare-and-sets of one value one is done, of two transfers both."""
+        number = self._beside[does]
+        self._beside[does] += 1
+        match self.kind, does:
+            case _, 'read':
+                return {}
+            case 'register', 'cas':
+                known = self._values.get(str(asked['key']))
+                old = asked.get('old') or (known[-1] if known else None)
+                return None if old is None else {'old': old, 'new': f'{self.prefix}-d{number}'}
+            case 'counter', _:
+                return {'value': number % 5 + 1}
+            case 'bank', _:
+                names = [one for one in ACCOUNTS if one != asked.get('from')]
+                source = asked.get('from') or names.pop(number % len(names))
+                target = names[number % len(names)]
+                return {'from': source, 'to': target, 'amount': number % 7 + 1}
+            case _:
+                return {'value': f'{self.prefix}-b{number}'}
 
     def learn(self, does: str, asked: Mapping[str, located.Plain], value: located.Plain) -> None:
         """Take note of an answer, so that what a register has can be compared with."""

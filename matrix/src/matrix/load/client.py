@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextvars
 import dataclasses
 import json
+import zlib
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -29,6 +30,20 @@ asked: contextvars.ContextVar[str] = contextvars.ContextVar('asked', default='')
 
 traced: contextvars.ContextVar[str] = contextvars.ContextVar('traced', default='')
 """The header `traceparent` of this task's requests, by which a bundle's own traces are found; '' for none."""
+
+
+turn: contextvars.ContextVar[int] = contextvars.ContextVar('turn', default=-1)
+"""The turn of this task, the same for operations that go at one moment; -1 where it has none.
+
+Those have one habit, since one that has to connect first comes too late to meet one that need not.
+"""
+
+
+def keeps(otherwise: int) -> bool:
+    """Whether this task's connections are kept: by its turn, or by a count where it has none."""
+    now = turn.get()
+    # Not of every second turn: a kind of operation that has every second one would have one habit only.
+    return bool((otherwise if now < 0 else zlib.crc32(str(now).encode())) % 2)
 
 
 class UnclearError(Exception):
@@ -84,7 +99,7 @@ class Client:
         """
         self._asked += 1
         asked.set('/'.join(url.split('/')[:3]))
-        session = self._sessions[self._asked % 2]
+        session = self._sessions[not keeps(self._asked + 1)]
         trace = {'traceparent': traced.get()} if traced.get() else {}
         async with session.request(
             method, url, headers={**trace, **(headers or {})}, data=body, allow_redirects=False

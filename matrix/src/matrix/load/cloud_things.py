@@ -67,8 +67,7 @@ class CloudThings:
         return [
             self._kind(name, thing, does)
             for name, thing in self._things.items()
-            for does in thing.does
-            if does != 'cas'  # No interface of these compares.
+            for does in _able(thing)
         ]
 
     async def close(self) -> None:
@@ -93,7 +92,11 @@ class CloudThings:
             thing.learn(does, said, did.value)
             return did
 
-        return load.Kind(f'{name}.{does}', do, lambda: thing.asked(does), _WEIGHT)
+        def beside(value: located.Plain) -> tuple[str, located.Plain] | None:
+            found = thing.beside(does, value, _able(thing))
+            return None if found is None else (f'{name}.{found[0]}', found[1])
+
+        return load.Kind(f'{name}.{does}', do, lambda: thing.asked(does), _WEIGHT, beside=beside)
 
     async def _do(self, name: str, does: str, said: Mapping[str, str]) -> load.Result:
         match name, does:
@@ -157,6 +160,11 @@ class CloudThings:
         client.check('POST', response.status, (201,))
         self._projects[key] = str(response.json()['project']['id'])
         return response
+
+
+def _able(thing: asking.Thing) -> list[str]:
+    """What can be done to it: no interface of these compares."""
+    return [does for does in thing.does if does != 'cas']
 
 
 def image_id(name: str) -> str:

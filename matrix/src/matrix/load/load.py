@@ -27,7 +27,8 @@ class Kind:
     """A kind of operation. `weight` is its share of the rate; `timeout` is in seconds.
 
     `asked` gives the value that its invoke is written with (the name of what is to be read back), or None when there is
-    nothing to do of this kind now, and the turn goes to another kind.
+    nothing to do of this kind now, and the turn goes to another kind. `beside` is given what was asked, and gives the
+    kind and the value of what is sent at the same moment: two that meet show whether a service does one at a time.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Kind:
     asked: Callable[[], located.Plain] = lambda: ''
     weight: float = 1.0
     timeout: float = 10.0
+    beside: Callable[[located.Plain], tuple[str, located.Plain] | None] = lambda _: None
 
 
 @dataclasses.dataclass(frozen=True)

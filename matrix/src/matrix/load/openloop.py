@@ -90,20 +90,20 @@ class Clients:
         turns = Turns(self.kinds)
         began = loop.time()
         self._say(notes.LOAD, self._plan(plan))
+        moments_of = enumerate(due, 1)
         try:
-            for number, moment in enumerate(due, 1):
+            for number, moment in moments_of:
                 await asyncio.sleep(max(0.0, began + moment - loop.time()))
                 taken = turns.take()
                 if taken is None:
                     continue  # No kind has anything to do: `load.end` shows what was planned.
-                kind, asked = taken
                 late = loop.time() - began - moment
-                if len(self._flying) >= most_in_flight:
-                    self.not_sent += 1
-                    why = f'{most_in_flight} operations were unanswered'
-                    self._say(notes.LOAD_LATE, {'kind': kind.name, 'seconds': 0, 'not_sent': why})
-                    continue
-                self._send(kind, asked, f'{self._name}.{number}', late)
+                turn = next(_NUMBERS)
+                self._send_within(most_in_flight, taken, f'{self._name}.{number}', late, turn)
+                if (beside := turns.beside(*taken)) is not None:
+                    # At this moment, in place of the next one: the rate stays what it is.
+                    number, _ = next(moments_of)
+                    self._send_within(most_in_flight, beside, f'{self._name}.{number}', late, turn)
         finally:
             await self._end(drain, loop.time() - began, turns.gave_away)
 
@@ -195,19 +195,36 @@ class Clients:
     def _say(self, kind: str, value: located.Plain) -> None:
         self.write(journal.Note(kind, value))
 
-    def _send(self, kind: load.Kind, asked: located.Plain, name: str, late: float) -> None:
+    def _send_within(
+        self, most: int, what: tuple[load.Kind, located.Plain], name: str, late: float, turn: int
+    ) -> None:
+        """Send an operation, unless too many are unanswered."""
+        kind, asked = what
+        if len(self._flying) < most:
+            self._send(kind, asked, name, late, turn)
+            return
+        self.not_sent += 1
+        why = f'{most} operations were unanswered'
+        self._say(notes.LOAD_LATE, {'kind': kind.name, 'seconds': 0, 'not_sent': why})
+
+    def _send(
+        self, kind: load.Kind, asked: located.Plain, name: str, late: float, turn: int
+    ) -> None:
         if late > LATE:
             self._say(notes.LOAD_LATE, {'kind': kind.name, 'seconds': round(late, 3)})
-        task = asyncio.create_task(self._once(kind, asked, name, late))
+        task = asyncio.create_task(self._once(kind, asked, name, late, turn))
         self._flying.add(task)
         task.add_done_callback(self._flying.discard)
 
-    async def _once(self, kind: load.Kind, asked: located.Plain, name: str, late: float) -> str:
+    async def _once(
+        self, kind: load.Kind, asked: located.Plain, name: str, late: float, turn: int = -1
+    ) -> str:
         late = round(late, 6) if late >= 0.001 else 0.0
         invoke = journal.Operation(name, kind.name, 'invoke', value=asked, late=late)
         self.tried += 1
         self.kinds_tried[kind.name] += 1
         client.asked.set('')
+        client.turn.set(turn)
         client.traced.set(tracing.parent(self._trace, name))
         self.write(invoke)
         try:
@@ -339,3 +356,16 @@ class Turns:
                 return kind, asked
             self.gave_away.add(kind.name)
         return None
+
+    def beside(
+        self, taken: load.Kind, asked: located.Plain
+    ) -> tuple[load.Kind, located.Plain] | None:
+        """What goes with what was taken, at the same moment; it is counted as a turn of its own kind."""
+        found = taken.beside(asked)
+        kind = next((one for one in self._owed if found and one.name == found[0]), None)
+        if found is None or kind is None:
+            return None
+        for one in self._owed:
+            self._owed[one] += one.weight
+        self._owed[kind] -= sum(one.weight for one in self._owed)
+        return kind, found[1]

@@ -36,6 +36,7 @@ class Registers:
         self._run = run
         self._ask = ask
         self._things: dict[str, asking.Thing] = {}
+        self._names: dict[str, dict[str, str]] = {}  # of endpoints, by register and what they do
 
     def kind(self, endpoint: spec.Endpoint) -> load.Kind:
         """The kind of operation that an endpoint is."""
@@ -48,12 +49,20 @@ class Registers:
             thing.learn(endpoint.does, said, did.value)
             return did
 
+        names = self._names.setdefault(name, {})
+        names[endpoint.does] = endpoint.name
+
+        def beside(value: located.Plain) -> tuple[str, located.Plain] | None:
+            found = thing.beside(endpoint.does, value, names)
+            return None if found is None else (names[found[0]], found[1])
+
         return load.Kind(
             endpoint.name,
             do,
             lambda: thing.asked(endpoint.does),
             endpoint.weight,
             endpoint.timeout,
+            beside,
         )
 
     async def _do(self, endpoint: spec.Endpoint, said: dict[str, str]) -> load.Result:

@@ -14,8 +14,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from matrix.grammar import located
 from matrix.juju import link
 from matrix.load import (
-    accounts, asking, database, load, made_account, places, sqlspec, statements,
-)  # fmt: skip
+    accounts,
+    asking,
+    database,
+    load,
+    made_account,
+    places,
+    sqlspec,
+    statements,
+)
 
 PATIENCE_S = 30.0
 """Seconds until the database must have taken the table, and every address must show it."""
@@ -140,7 +147,13 @@ class Sql:
         name = f'{thing.kind}.{does}'
         # What is past its time the transaction itself says, and then whether COMMIT was sent.
         limit = self.said.timeout + 2 * database.QUIT_S
-        return load.Kind(name, do, lambda: thing.asked(does), timeout=limit)
+        return load.Kind(
+            name,
+            do,
+            lambda: thing.asked(does),
+            timeout=limit,
+            beside=lambda asked: _named(thing.kind, thing.beside(does, asked)),
+        )
 
     async def _do(
         self, thing: asking.Thing, does: str, asked: Mapping[str, located.Plain]
@@ -224,3 +237,7 @@ class Sql:
                 if loop.time() >= ends:
                     raise link.LinkError(said) from error
             await asyncio.sleep(_PAUSE_S)
+
+
+def _named(kind: str, found: tuple[str, located.Plain] | None) -> tuple[str, located.Plain] | None:
+    return None if found is None else (f'{kind}.{found[0]}', found[1])
