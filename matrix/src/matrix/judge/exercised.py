@@ -53,6 +53,34 @@ def met_nothing(by_key: Mapping[Hashable, Sequence[linear.Call]], name: str, kin
     return f'no two changes of {name} went on at once: whether one undoes another was not seen'
 
 
+def unread(by_key: Mapping[Hashable, Sequence[linear.Call]], name: str, healed: float) -> str:
+    """Why nobody knows whether all is there that was acknowledged before the faults were healed; '' where all was read.
+
+    Args:
+        by_key: the calls of each key.
+        name: the thing's.
+        healed: when the last fault was seen healed; infinity: never, or there was none.
+    """
+    if math.isinf(healed):
+        return ''
+    written = [
+        key
+        for key, some in by_key.items()
+        if any(one.name != 'read' and one.response and one.end <= healed for one in some)
+    ]
+    left = [
+        key
+        for key in written
+        if not any(one.name == 'read' and one.start >= healed for one in by_key[key])
+    ]
+    if not left:
+        return ''
+    first = f', first {left[0]!r}' if left[0] is not None else ''
+    count = f'{len(left)} of {len(written)} keys' if len(written) > 1 else 'what was written'
+    verb = 'was' if len(written) == 1 or len(left) == 1 else 'were'
+    return f'{count} of {name} {verb} not read after the last fault{first}: what was acknowledged there may be lost'
+
+
 def _read_after_change(calls: Sequence[linear.Call], kind: str, first: Hashable) -> bool:
     changes = [one for one in calls if one.sure and _changes(one, kind, first)]
     over = min((one.end for one in changes), default=math.inf)

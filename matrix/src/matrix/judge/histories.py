@@ -16,7 +16,7 @@ from typing import cast
 
 from matrix.grammar import problem
 from matrix.history import journal, notes
-from matrix.judge import exercised, linear, stats, things, trial, verdict
+from matrix.judge import exercised, late, linear, stats, things, trial, verdict
 
 _FAIL, _UNKNOWN, _PASS = verdict.Outcome.FAIL, verdict.Outcome.UNKNOWN, verdict.Outcome.PASS
 
@@ -92,7 +92,10 @@ def history(of: trial.Trial, name: str, thing: object) -> verdict.Verdict:
     unknown: list[Hashable] = []
     left = linear.MOST
     for key, calls in sorted(by_key.items(), key=lambda pair: str(pair[0])):
-        found = linear.check(calls, model, most=max(left, _LEAST_STEPS))
+        if of.expect.stale:
+            found = late.judged(linear.evidently(late.calls(of, calls), model), calls)
+        else:
+            found = linear.check(calls, model, most=max(left, _LEAST_STEPS))
         left -= found.steps
         if found.how == 'impossible':
             return _impossible(check, kind, key, found)
@@ -105,17 +108,29 @@ def history(of: trial.Trial, name: str, thing: object) -> verdict.Verdict:
         return verdict.Verdict(check, _UNKNOWN, sentence)
     if why := exercised.shows_nothing(by_key, name, kind, model.first):
         return verdict.Verdict(check, _UNKNOWN, why)
-    alone = exercised.met_nothing(by_key, name, kind)
-    if alone and not _own(of, name):
-        return verdict.Verdict(check, _UNKNOWN, alone)
-    count = sum(map(len, by_key.values()))
-    keys = f' on {len(by_key)} keys' if len(by_key) > 1 else ''
-    sentence = f'{count} operations{keys} are those of a {kind} that does one at a time'
-    return verdict.Verdict(check, _PASS, f'{sentence}; {alone}' if alone else sentence)
+    return _possible(of, name, kind, by_key)
+
+
+def _possible(
+    of: trial.Trial, name: str, kind: str, by_key: Mapping[Hashable, Sequence[linear.Call]]
+) -> verdict.Verdict:
+    """A history with which nothing is wrong, if it shows enough to say so."""
+    check, stale = f'history of {name}', of.expect.stale
+    met = '' if stale else exercised.met_nothing(by_key, name, kind)
+    lacks = [one for one in (exercised.unread(by_key, name, of.healed), met) if one]
+    if lacks and not _own(of, name):
+        return verdict.Verdict(check, _UNKNOWN, lacks[0])
+    if stale:
+        sentence = late.sentence(of, [*by_key.values()], kind)
+    else:
+        count = sum(map(len, by_key.values()))
+        keys = f' on {len(by_key)} keys' if len(by_key) > 1 else ''
+        sentence = f'{count} operations{keys} are those of a {kind} that does one at a time'
+    return verdict.Verdict(check, _PASS, '; '.join((sentence, *lacks)))
 
 
 def _own(of: trial.Trial, name: str) -> bool:
-    """Whether it is a thing of a load of the bundle's own, which decides by itself what goes on at once."""
+    """Whether it is a thing of a load of the bundle's own, which decides by itself what it asks, and when."""
     loads = [trial.mapping(value) for value in of.values(notes.LOAD)]
     return any(
         one.get('own') is True and name in trial.mapping(one.get('models')) for one in loads

@@ -123,6 +123,13 @@ def check(calls: Iterable[Call], model: Model, *, most: int = MOST) -> Found:
     return Found('impossible', _smaller(some, model), steps)
 
 
+def evidently(calls: Iterable[Call], model: Model) -> Found:
+    """What of one history can be seen to be impossible without a search; `possible` says no more than that."""
+    ordered = _ordered(calls)
+    evident = model.evident(ordered)
+    return _evident(evident, ordered, model) if evident else Found('possible')
+
+
 def _evident(some: Sequence[Call], calls: Sequence[Call], model: Model) -> Found:
     """What is evidently impossible, with whoever made what it saw; without them where that is much."""
     if model.makers is None:

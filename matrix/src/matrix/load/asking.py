@@ -51,6 +51,7 @@ class Thing:
         self._asked: collections.Counter[str] = collections.Counter()
         self._met: collections.Counter[str] = collections.Counter()
         self._beside: collections.Counter[str] = collections.Counter()
+        self._changed: dict[str, None] = {}  # keys, in the order in which they were first changed
         self._values: dict[
             str, tuple[str, ...]
         ] = {}  # of each register, the last two, the newest last
@@ -74,8 +75,18 @@ class Thing:
             first = {**ACCOUNTS}
         return {'is': self.kind, 'first': first, **names}
 
+    def last_reads(self) -> list[located.Plain]:
+        """What reads are asked once all is over: every key that something was changed of, once."""
+        return [{'key': key} for key in self._changed]
+
     def asked(self, does: str) -> located.Plain:
         """The next operation of this kind; None where there is nothing to do yet."""
+        found = self._next(does)
+        if isinstance(found, dict) and does != 'read':
+            self._changed[str(found['key'])] = None
+        return found
+
+    def _next(self, does: str) -> located.Plain:
         number = self._asked[does]
         self._asked[does] += 1
         which = _which(does, number)
@@ -116,6 +127,8 @@ class Thing:
             return None
         other = partners[number // _EVERY % len(partners)]
         said = self._meeting(other, asked)
+        if said is not None and other != 'read':
+            self._changed[str(asked['key'])] = None
         return None if said is None else (other, {'key': asked['key'], **said})
 
     def _meeting(

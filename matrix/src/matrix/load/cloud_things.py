@@ -50,6 +50,11 @@ class CloudThings:
             (name for name in self._things if spec.CLOUD_THINGS[name].service not in services), ''
         )
 
+    def last_reads(self) -> list[tuple[str, located.Plain]]:
+        """Every key that was changed, with the kind that reads it."""
+        things = self._things.items()
+        return [(f'{name}.read', one) for name, thing in things for one in thing.last_reads()]
+
     async def prepare(self) -> list[load.Kind]:
         """Make the images and projects that are registers.
 

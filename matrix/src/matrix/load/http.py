@@ -50,6 +50,10 @@ class Http:
         """The registers that endpoints write and read."""
         return registers.models(self.endpoints)
 
+    def last_reads(self) -> list[tuple[str, located.Plain]]:
+        """Every key of a register that was changed, with the endpoint that reads it."""
+        return self._registers.last_reads()
+
     @property
     def nothing(self) -> tuple[tuple[str, str], ...]:
         """Kinds that read back, each with the kind that reads what was never written: one that finds it, lies."""

@@ -108,6 +108,10 @@ class OpenStack:
         """The registers and sets that its resources are used as."""
         return self._things.models
 
+    def last_reads(self) -> list[tuple[str, located.Plain]]:
+        """Every key of these that was changed, with the kind that reads it."""
+        return self._things.last_reads()
+
     @property
     def nothing(self) -> tuple[tuple[str, str], ...]:
         """Whoever takes a token for valid that was never issued says nothing of those that were."""

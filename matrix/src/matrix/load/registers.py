@@ -38,6 +38,15 @@ class Registers:
         self._things: dict[str, asking.Thing] = {}
         self._names: dict[str, dict[str, str]] = {}  # of endpoints, by register and what they do
 
+    def last_reads(self) -> list[tuple[str, located.Plain]]:
+        """Every key that was changed, with the endpoint that reads it."""
+        return [
+            (self._names[name]['read'], one)
+            for name, thing in self._things.items()
+            for one in thing.last_reads()
+            if 'read' in self._names[name]
+        ]
+
     def kind(self, endpoint: spec.Endpoint) -> load.Kind:
         """The kind of operation that an endpoint is."""
         name = endpoint.register

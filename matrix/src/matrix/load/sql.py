@@ -78,6 +78,11 @@ class Sql:
             for kind, thing in self._things.items()
         }
 
+    def last_reads(self) -> list[tuple[str, located.Plain]]:
+        """Every key that was changed, with the kind that reads it."""
+        things = self._things.items()
+        return [(f'{kind}.read', one) for kind, thing in things for one in thing.last_reads()]
+
     async def prepare(self) -> Sequence[load.Kind]:
         """Log in and make the table.
 
