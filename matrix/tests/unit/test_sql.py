@@ -57,7 +57,7 @@ def test_what_is_left_out_has_defaults() -> None:
 
 
 REFUSED = {
-    'sql: mysql': "'sql' is a mapping",
+    'sql: mysql': "'sql' is a mapping, as in",
     'sql: {database: d}': "'sql' has 'at', the address",
     'sql: {at: [], database: d}': "'sql' has 'at', the address",
     'sql: {at: h}': "'sql' has 'database'",
@@ -93,11 +93,43 @@ def test_what_cannot_be_used_is_refused_at_its_line(text: str) -> None:
     assert all(str(one.where) == 'tests/test.yaml:1' for one in refused.value.problems)
 
 
-def test_a_password_in_an_address_is_not_said_again() -> None:
+MISPLACED = {
+    'sql: {at: "clerk:correct-horse@h", database: d}': "user and password come from 'account'",
+    'sql: {at: "mysql://clerk:correct-horse", database: d}': "'at' is an address such as",
+    'sql: "mysql://clerk:correct-horse@h/d"': 'stand in an option file',
+    'sql: {at: h, database: "clerk:correct-horse"}': "'database' is the name of a database",
+    'sql: {at: h, database: d, account: "clerk:correct-horse"}': 'stand in an option file',
+    'sql: {at: h, database: d, account: {file: correct-horse}}': "'file' is the name of an environment variable",
+    'sql: {at: h, database: d, account: {action: a, unit: "clerk:correct-horse"}}': "'unit' is a unit of the database",
+    'sql: {at: h, database: d, password: correct-horse}': "'password' stands not in 'sql': user and password",
+    'sql: {at: h, database: d, account: {file: A, user: correct-horse}}': "'user' stands not in 'account'",
+    'http: "clerk:correct-horse@h"': "'url' begins with http://",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize('text', MISPLACED)
+def test_a_password_in_the_wrong_place_is_not_said_again(text: str) -> None:
     with pytest.raises(problem.RefusedError) as refused:
-        _read('sql: {at: "clerk:correct-horse@h", database: d}')
-    assert "user and password come from 'account'" in str(refused.value)
+        _read(text)
+    assert MISPLACED[text] in str(refused.value)
     assert 'correct-horse' not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'sql: x',
+        'sql:',
+        'sql: []',
+        'sql: {at: h, database: d, account: {action: , unit: mysql/0}}',
+        'sql: {at: h, database: d, account: {action: --help, unit: mysql/0}}',
+        "sql: {at: h, database: d, account: {action: '', unit: mysql/0}}",
+    ],
+)
+def test_what_is_wrong_is_said_once(text: str) -> None:
+    with pytest.raises(problem.RefusedError) as refused:
+        _read(text)
+    assert len(refused.value.problems) == 1, str(refused.value)
 
 
 def test_a_rule_may_choose_the_database_of_the_file() -> None:

@@ -104,7 +104,11 @@ def read(
         value = located.Mapping(value.where, (located.Entry(value.where, 'use', value),))
     mapping = reading.mapping(value, KEYS, 'a load')
     found = before if mapping is None else _spec(mapping, before, reading)
-    if found.use == 'sql' and found.sql is None and otherwise is None and not of_rule:
+    said_so = (
+        mapping is not None and mapping.get('sql') is not None
+    )  # What is wrong with it is known.
+    alone = otherwise is None and not of_rule and not said_so
+    if found.use == 'sql' and found.sql is None and alone:
         said = "'use: sql' has 'sql', as in {at: '{mysql}', database: test}"
         reading.wrong(value.where, said)
     reading.done()
@@ -253,7 +257,8 @@ def _endpoint(value: located.Value, number: int, reading: fields.Fields) -> Endp
         return None
     url = reading.text(mapping, 'url')
     if not url.startswith(('http://', 'https://')):
-        reading.wrong(mapping.where, f"'url' begins with http:// or https://, this is {url!r}")
+        this = '' if '@' in url else f', this is {url!r}'  # It may have a password.
+        reading.wrong(mapping.where, f"'url' begins with http:// or https://{this}")
         return None
     method = reading.text(mapping, 'method', 'GET').upper()
     return Endpoint(

@@ -16,6 +16,10 @@ THINGS = tuple(histories.NAMES)
 _ACCOUNT_KEYS = ('file', 'action', 'unit')
 _VARIABLE = re.compile(r'[A-Za-z_][A-Za-z0-9_]*')
 _NAME = re.compile(r'[0-9A-Za-z_$-]{1,64}')
+_SECRETS = frozenset({'user', 'username', 'password', 'passwd'})
+_WHERE_SECRETS = "user and password stand in an option file, named by an environment variable: 'account: {file: DB}'"
+_MAY_BE_SECRET = re.compile(r'[:@?=/]')
+_ACTION = re.compile(r'[a-z][a-z0-9_-]*')
 _UNIT = re.compile(r'[a-z][a-z0-9-]*/(\d+|leader)')
 
 
@@ -55,7 +59,7 @@ class Sql:
 
 def read(value: located.Value, reading: fields.Fields) -> Sql | None:
     """A load on a database as it is written; None where it cannot be used. What is wrong is added to `reading`."""
-    mapping = reading.mapping(value, KEYS, "'sql'")
+    mapping = _mapping(value, KEYS, 'sql', "{at: '{mysql}', database: test}", reading)
     if mapping is None:
         return None
     at = _addresses(mapping, 'at', reading)
@@ -72,7 +76,7 @@ def read(value: located.Value, reading: fields.Fields) -> Sql | None:
         said = "'sql' has 'database', the name of one in which the account may make a table"
         reading.wrong(mapping.where, said)
     elif not _NAME.fullmatch(database):
-        _wrong(mapping, 'database', reading, f'is the name of a database, not {database!r}')
+        _wrong(mapping, 'database', reading, f'is the name of a database{_but(database)}')
     return Sql(
         at=at,
         database=database,
@@ -82,6 +86,24 @@ def read(value: located.Value, reading: fields.Fields) -> Sql | None:
         timeout=reading.number(mapping, 'timeout', 10.0, least=0.01),
         where=mapping.where,
     )
+
+
+def _mapping(
+    value: located.Value, keys: tuple[str, ...], what: str, such: str, reading: fields.Fields
+) -> located.Mapping | None:
+    """A mapping of these keys. What stands in its place may have a password, and is not said again."""
+    if not isinstance(value, located.Mapping):
+        reading.wrong(value.where, f'{what!r} is a mapping, as in {such}; {_WHERE_SECRETS}')
+        return None
+    for entry in value.entries:
+        if entry.key in _SECRETS:
+            reading.wrong(entry.where, f'{entry.key!r} stands not in {what!r}: {_WHERE_SECRETS}')
+    rest = tuple(one for one in value.entries if one.key not in _SECRETS)
+    return reading.mapping(dataclasses.replace(value, entries=rest), keys, repr(what))
+
+
+def _but(text: str) -> str:
+    return '' if _MAY_BE_SECRET.search(text) else f', not {text!r}'
 
 
 def _wrong(mapping: located.Mapping, key: str, reading: fields.Fields, said: str) -> None:
@@ -104,11 +126,11 @@ def _words(
 def _addresses(mapping: located.Mapping, key: str, reading: fields.Fields) -> tuple[str, ...]:
     found: list[str] = []
     for where, text in _words(mapping, key, reading):
-        if '@' in text:  # It may hold a password, so it is not said again.
+        if '@' in text:
             said = f"{key!r} is an address alone: user and password come from 'account'"
             reading.wrong(where, said)
         elif not places.readable(text):
-            said = f"{key!r} is an address such as '{{mysql}}' or 10.0.0.5:3306, not {text!r}"
+            said = f"{key!r} is an address such as '{{mysql}}' or 10.0.0.5:3306{_but(text)}"
             reading.wrong(where, said)
         else:
             found.append(text)
@@ -119,7 +141,7 @@ def _account(mapping: located.Mapping, reading: fields.Fields) -> Account:
     value = mapping.get('account')
     if value is None:
         return Account()
-    said = reading.mapping(value, _ACCOUNT_KEYS, "'account'")
+    said = _mapping(value, _ACCOUNT_KEYS, 'account', '{file: MATRIX_SQL_ACCOUNT}', reading)
     if said is None:
         return Account()
     file, action, unit = (reading.text(said, key) for key in _ACCOUNT_KEYS)
@@ -133,9 +155,17 @@ def _account(mapping: located.Mapping, reading: fields.Fields) -> Account:
         if said.get('action') is not None:
             reading.wrong(said.where, "'action' of 'account' goes with 'unit', not with 'file'")
         if not _VARIABLE.fullmatch(file):
-            message = 'is the name of an environment variable, which names the file'
-            _wrong(said, 'file', reading, f'{message}, not {file!r}')
+            _wrong(
+                said,
+                'file',
+                reading,
+                'is the name of an environment variable, which names the file',
+            )
     elif not _UNIT.fullmatch(unit):
-        message = f'is a unit of the database, such as mysql/0 or mysql/leader, not {unit!r}'
-        _wrong(said, 'unit', reading, message)
+        _wrong(said, 'unit', reading, 'is a unit of the database, such as mysql/0 or mysql/leader')
+    if said.get('action') is not None and not _ACTION.fullmatch(action):
+        _wrong(said, 'action', reading, 'is the name of an action, such as get-password')
+        action = (
+            action or 'get-password'
+        )  # One that gives an account is meant, not one that is made.
     return Account('', action, unit) if unit else Account(file or Account.file)
