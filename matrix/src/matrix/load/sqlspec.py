@@ -163,8 +163,11 @@ def _account(mapping: located.Mapping, reading: fields.Fields) -> Account:
             )
     elif not _UNIT.fullmatch(unit):
         _wrong(said, 'unit', reading, 'is a unit of the database, such as mysql/0 or mysql/leader')
-    if said.get('action') is not None and not _ACTION.fullmatch(action):
-        _wrong(said, 'action', reading, 'is the name of an action, such as get-password')
+    given = said.get('action')
+    if given is not None:
+        is_text = isinstance(given, located.Scalar) and isinstance(given.value, str)
+        if is_text and not _ACTION.fullmatch(action):
+            _wrong(said, 'action', reading, 'is the name of an action, such as get-password')
         action = (
             action or 'get-password'
         )  # One that gives an account is meant, not one that is made.
