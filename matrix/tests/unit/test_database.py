@@ -173,6 +173,41 @@ def test_every_second_connection_is_kept_for_a_few_seconds(server: Server) -> No
     assert all(one.closed for one in server.connections)
 
 
+def test_after_many_at_once_what_is_unused_is_closed(server: Server) -> None:
+    """Though one connection is used again and again, the others do not stay open at a server that has few."""
+    clock = [0.0]
+    going = asyncio.Event()
+
+    async def go() -> list[int]:
+        at = database.Database('test', LOGIN, lambda: clock[0])
+
+        async def waits(*_: object) -> None:
+            await going.wait()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(driver.Connection, 'begin', waits)
+            async with asyncio.TaskGroup() as group:
+                for _ in range(200):
+                    group.create_task(at.transact(AT, [STATEMENT], within=60))
+                await asyncio.sleep(0)
+                group.create_task(_set(going))
+        found = [sum(not one.closed for one in server.connections)]
+        for _ in range(50):
+            clock[0] += 0.2
+            await at.transact(AT, [STATEMENT], within=60)
+        found.append(sum(not one.closed for one in server.connections))
+        await at.close()
+        return found
+
+    after, later = asyncio.run(go())
+    assert after == 20
+    assert later <= 2
+
+
+async def _set(event: asyncio.Event) -> None:
+    event.set()
+
+
 def test_a_failed_transaction_gives_no_connection_back(server: Server) -> None:
     async def go() -> None:
         at = database.Database('test', LOGIN)

@@ -23,6 +23,10 @@ MISSING = f"a load on a database needs {DRIVER}, which is not installed: pip ins
 _KEEP_S = 4.0
 """Seconds that an unused connection is kept, as those to HTTP servers are (`client.py`)."""
 
+_MOST_KEPT = 20
+"""Unused connections that are kept to one address: after many operations at once, the server needs its others."""
+
+_AT_A_TIME = 4
 _CONNECT_S = 5.0
 _EXECUTE_S = 10.0
 QUIT_S = 1.0
@@ -175,10 +179,24 @@ class Database:
             return
         if not done:
             held.close()
-        elif keep and not held.closed:
+        elif keep and not held.closed and len(self._kept[at]) < _MOST_KEPT:
             self._kept[at].append((held, self._now()))
         else:
             await _quit(held)
+        await self._expire()
+
+    async def _expire(self) -> None:
+        """End what has been unused for too long, wherever it goes; a few at a time, since an operation waits for it."""
+        old: list[Any] = []
+        for some in self._kept.values():
+            while some and len(old) < _AT_A_TIME and self._now() - some[0][1] >= _KEEP_S:
+                old.append(some.popleft()[0])
+        try:
+            for held in old:
+                await _quit(held)
+        finally:
+            for held in old:
+                held.close()
 
     def _code(self, error: Exception) -> int | None:
         """The number of an error of the driver's; None where it is none."""
