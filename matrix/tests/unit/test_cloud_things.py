@@ -117,7 +117,9 @@ async def _used(cloud: Cloud, rounds: int) -> tuple[Line, cloud_things.CloudThin
     ]
     for number in range(rounds):
         for kind in kinds:
-            taken = (kind, kind.asked())
+            if (asked := kind.asked()) is None:
+                continue  # There are enough.
+            taken = (kind, asked)
             beside = turns.beside(*taken)
             some = [taken, *([] if beside is None else [beside])]
             for n, (one, asked) in enumerate(some):
@@ -153,11 +155,46 @@ def test_all_that_was_made_is_removed() -> None:
         _, things = await _used(cloud, 20)
         assert cloud.images
         assert cloud.projects
-        await things.close()
+        await cloud_things.remove(things.made(), cloud.ask, left)
         return cloud
 
+    left: list[load.Left] = []
     cloud = asyncio.run(go())
-    assert (cloud.images, cloud.projects) == ({}, {})
+    assert (cloud.images, cloud.projects, left) == ({}, {}, [])
+
+
+def test_what_is_not_removed_is_named_with_the_reason() -> None:
+    made = [cloud_things.image(name) for name in ('a', 'b')]
+    left: list[load.Left] = []
+
+    async def asked(
+        service: str,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> client.Response:
+        if path.endswith(cloud_things.image_id('b')):
+            await asyncio.sleep(3600)
+        return client.Response(409, {}, b'')
+
+    async def go() -> None:
+        async with asyncio.timeout(0.05):
+            await cloud_things.remove(made, asked, left)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(go())
+    assert [str(one) for one in left] == [
+        'image a on the image service: http 409',
+        'image b on the image service: there was no time to delete it',
+    ]
+
+
+def test_a_cloud_is_not_filled_with_images_however_long_the_load_runs() -> None:
+    cloud = Cloud()
+    _, things = asyncio.run(_used(cloud, 800))
+    assert 400 < len(cloud.images) < 500
+    assert len(things.made()) == len(cloud.images) + len(cloud.projects)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ Interfaces: Image service API v2 (Update image: JSON patch of version 2.1; List 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import dataclasses
 import urllib.parse
 import uuid
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,53 @@ from matrix.load import asking, client, lasting, load, outcome, spec
 _WEIGHT = 0.5
 _PATCH = {'Content-Type': 'application/openstack-images-v2.1-json-patch'}
 _PROPERTY = 'matrix_value'
+_GONE = (202, 204, 404)
+_MOST_NAMES = 4 * asking.KEYS * asking.MOST
+"""Images that are made for their names; a cloud is not filled with them, however long the load runs."""
+
 _SOME = 8  # requests at once when all is removed
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """A resource of this run's: what it is, its name, and where it is deleted."""
+
+    what: str
+    name: str
+    service: str
+    path: str
+
+
+def image(name: str) -> Made:
+    """An image that was made by its name."""
+    return Made('image', name, 'image', f'/images/{image_id(name)}')
+
+
+async def remove(some: Sequence[Made], ask: lasting.Ask, left: list[load.Left]) -> None:
+    """Delete resources, a few at once; what was not seen to go is added to `left`, with the reason."""
+    gate = asyncio.Semaphore(_SOME)
+    why = dict.fromkeys(some, 'there was no time to delete it')
+
+    async def one(what: Made) -> None:
+        async with gate:
+            try:
+                response = await ask(what.service, 'DELETE', what.path)
+                client.check('DELETE', response.status, _GONE)
+            except (*lasting.TRANSIENT_STATUSES, load.Refused) as error:
+                why[what] = outcome.word(error)
+                return
+        del why[what]
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for what in some:
+                group.create_task(one(what))
+    finally:
+        left += [
+            load.Left(one.what, one.name, f'the {one.service} service', why[one])
+            for one in some
+            if one in why
+        ]
 
 
 class CloudThings:
@@ -75,20 +121,13 @@ class CloudThings:
             for does in _able(thing)
         ]
 
-    async def close(self) -> None:
-        """Remove all, that of unknown outcome too."""
-        gate = asyncio.Semaphore(_SOME)
-
-        async def remove(service: str, path: str) -> None:
-            async with gate:
-                with contextlib.suppress(*lasting.TRANSIENT_STATUSES):
-                    await self._ask(service, 'DELETE', path)
-
-        async with asyncio.TaskGroup() as group:
-            for name in self._images:
-                group.create_task(remove('image', f'/images/{image_id(name)}'))
-            for one in self._projects.values():
-                group.create_task(remove('identity', f'/projects/{one}'))
+    def made(self) -> list[Made]:
+        """All that may be there, that of unknown outcome too."""
+        projects = (
+            Made('project', name, 'identity', f'/projects/{one}')
+            for name, one in self._projects.items()
+        )
+        return [*map(image, sorted(self._images)), *projects]
 
     def _kind(self, name: str, thing: asking.Thing, does: str) -> load.Kind:
         async def do(value: located.Plain) -> load.Result:
@@ -98,10 +137,19 @@ class CloudThings:
             return did
 
         def beside(value: located.Plain) -> tuple[str, located.Plain] | None:
-            found = thing.beside(does, value, _able(thing))
+            able = [one for one in _able(thing) if not self._full(name, one)]
+            found = thing.beside(does, value, able)
             return None if found is None else (f'{name}.{found[0]}', found[1])
 
-        return load.Kind(f'{name}.{does}', do, lambda: thing.asked(does), _WEIGHT, beside=beside)
+        return load.Kind(
+            f'{name}.{does}', do, lambda: self._asked(name, thing, does), _WEIGHT, beside=beside
+        )
+
+    def _full(self, name: str, does: str) -> bool:
+        return (name, does) == ('image-names', 'add') and len(self._images) >= _MOST_NAMES
+
+    def _asked(self, name: str, thing: asking.Thing, does: str) -> located.Plain:
+        return None if self._full(name, does) else thing.asked(does)
 
     async def _do(self, name: str, does: str, said: Mapping[str, str]) -> load.Result:
         match name, does:

@@ -33,7 +33,7 @@ LATE = 0.1
 
 _NUMBERS = itertools.count(1)  # No two operations of a process share an id.
 _DRAIN = 15.0  # seconds for what is in flight when the load is told to stop
-_CLOSE = 30.0  # seconds for removing what the load made
+_CLOSE = 30.0  # seconds for removing what the load made, where it says no other (`closes_within`)
 _AGAIN = 5.0  # seconds until what lasts is looked at again, where it is not as it was
 _LEFT = tuple(one.name for one in dataclasses.fields(load.Left))
 _TRIES = 5  # of a read that nobody answers, before what it looked for counts as never read
@@ -286,7 +286,7 @@ def left_of(value: located.Plain) -> tuple[load.Left, ...]:
 async def clients(what: load.Load, *, write: Write, seed: int) -> AsyncGenerator[Clients]:
     """Clients that are ready to run; on leaving, what the load made is removed, within half a minute.
 
-    What could not be is in the note `load.left`.
+    A load that needs longer has `closes_within` (seconds). What could not be removed is in the note `load.left`.
 
 
     Raises:
@@ -306,7 +306,7 @@ async def _closed(what: load.Load) -> tuple[load.Left, ...]:
     """Have a load remove what it made; what stays nevertheless."""
     more: tuple[load.Left, ...] = ()
     try:
-        async with asyncio.timeout(_CLOSE):
+        async with asyncio.timeout(getattr(what, 'closes_within', _CLOSE)):
             await what.close()
     except Exception as error:  # Whatever it met, the run goes on, and says so.
         said = 'no answer in time' if isinstance(error, TimeoutError) else outcome.word(error)

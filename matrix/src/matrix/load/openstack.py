@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import contextlib
 import dataclasses
 import itertools
 import json
@@ -60,13 +59,15 @@ class _Token:
 class OpenStack:
     """The cloud of a model, as the administrator uses it. What is made is named for the run.
 
-    `pause`: seconds between two looks at what is not ready yet; `things`: which of `spec.CLOUD_THINGS` it uses.
+    `pause`: seconds between two looks at what is not ready yet; `things`: which of `spec.CLOUD_THINGS` it uses;
+    `closes_within`: seconds for removing all.
     """
 
     link: link.Link
     run: str
     pause: float = lasting.POLL_S
     things: tuple[str, ...] = ()
+    closes_within: float = 120.0
 
     def __post_init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -77,6 +78,7 @@ class OpenStack:
         self._tokens: collections.deque[_Token] = collections.deque(maxlen=_HELD)
         self._images: list[str] = []
         self._begun: set[str] = set()
+        self.left: list[load.Left] = []
         self._lasting = lasting.Lasting(self.run, self._service, pause=self.pause)
         self._orphaned: frozenset[str] = frozenset()
         self._things = cloud_things.CloudThings(self.run, self.things, self._service)
@@ -191,21 +193,12 @@ class OpenStack:
         """Remove what this run made, that of unknown outcome too."""
         if self._client is None:
             return
-        gate = asyncio.Semaphore(8)
-
-        async def remove(name: str) -> None:
-            async with gate:
-                with contextlib.suppress(*_TRANSIENT):
-                    await self._ask('DELETE', self._image(name), token=self._token())
-
         try:
             if self._lasting.stock.sorts:
                 await sweep.drop(self._lasting)
                 await prerequisites.delete(self._lasting)
-            async with asyncio.TaskGroup() as group:
-                for name in self._begun:
-                    group.create_task(remove(name))
-            await self._things.close()
+            own = [cloud_things.image(name) for name in self._begun]
+            await cloud_things.remove([*own, *self._things.made()], self._service, self.left)
         finally:
             await self._client.close()
 
