@@ -134,6 +134,26 @@ def test_a_connection_that_is_not_made_says_why(server: Server) -> None:
         _do(server)
 
 
+BROKEN = [
+    (UnicodeEncodeError('latin-1', 'pässw€rd', 5, 6, 'no'), 'UnicodeEncodeError', 'in Latin-1'),
+    (RuntimeError("'cryptography' package is required"), 'RuntimeError', r'pip install .aiomysql\[rsa\]'),
+    (ValueError('odd'), 'ValueError', 'the driver broke: ValueError: odd'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(('error', 'word', 'said'), BROKEN)
+def test_what_the_driver_cannot_do_was_not_done(
+    server: Server, error: Exception, word: str, said: str
+) -> None:
+    driver.losing(server, 'connect', error)
+    with pytest.raises(load.Refused, match=word):
+        _do(server)
+    with pytest.raises(database.DriverError, match=said) as told:
+        asyncio.run(database.Database('test', LOGIN).execute(AT, STATEMENT))
+    assert '€' not in str(told.value)
+    assert told.value.__cause__ is None
+
+
 def test_a_statement_that_must_change_something_and_does_not_is_rolled_back(
     server: Server,
 ) -> None:

@@ -329,6 +329,19 @@ def test_a_replica_that_does_not_follow_is_no_place_to_read(server: Server) -> N
         asyncio.run(_load(dataclasses.replace(SAID, read_at=('h:1',))).prepare())
 
 
+def test_an_answer_without_a_row_shows_no_table(server: Server) -> None:
+    server.says = lambda at, text, values: ((), 1)
+    with pytest.raises(link.LinkError, match='does not show the table'):
+        asyncio.run(_load(SAID).prepare())
+
+
+def test_what_the_driver_cannot_do_is_told_at_once(server: Server) -> None:
+    driver.losing(server, 'connect', RuntimeError("'cryptography' package is required"))
+    what = dataclasses.replace(_load(SAID), patience=3600.0)
+    with pytest.raises(link.LinkError, match=r'takes no table: .* needs a package'):
+        asyncio.run(what.prepare())
+
+
 def test_reads_ask_where_they_are_told_to(server: Server) -> None:
     _counting(server)
 

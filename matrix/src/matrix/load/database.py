@@ -41,6 +41,10 @@ class ServerError(Exception):
         self.code = code
 
 
+class DriverError(ServerError):
+    """The driver could not do it, whatever the server says; waiting does not mend that."""
+
+
 def installed() -> bool:
     """Whether the driver is there."""
     return importlib.util.find_spec(DRIVER) is not None
@@ -107,9 +111,12 @@ class Database:
             late = client.UnclearError if committing else load.Refused
             raise late('timeout') from error
         except Exception as error:
-            if (code := self._code(error)) is None:
+            if (code := self._code(error)) is not None:
+                raise _meaning(error, code, committing=committing) from error
+            if committing:
                 raise
-            raise _meaning(error, code, committing=committing) from error
+            # The driver's own trouble, before anything that lasts was asked for; its text may show the password.
+            raise load.Refused(type(error).__name__) from None
         finally:
             await self._put_back(at, held, keep=keep, done=done)
         return results
@@ -121,6 +128,7 @@ class Database:
 
         Raises:
             ServerError: it was not done, or nobody knows.
+            DriverError: the driver could not even ask.
         """
         held = None
         try:
@@ -131,9 +139,9 @@ class Database:
                 await held.commit()
                 await _quit(held)
         except Exception as error:
-            if (code := self._code(error)) is None:
-                raise
-            raise ServerError(code, _said(error, at)) from error
+            if (code := self._code(error)) is not None:
+                raise ServerError(code, _said(error, at)) from error
+            raise DriverError(0, f'{at}: {_of_driver(error)}') from None
         finally:
             if held is not None:
                 held.close()
@@ -141,10 +149,9 @@ class Database:
 
     async def close(self) -> None:
         """Close what is kept."""
-        for some in self._kept.values():
-            for held, _ in some:
-                await _quit(held)
+        kept = [held for some in self._kept.values() for held, _ in some]
         self._kept.clear()
+        await asyncio.gather(*map(_quit, kept))
 
     async def _connect(self, at: places.Address) -> Any:
         held = self._connection(
@@ -241,3 +248,13 @@ def _said(error: Exception, at: places.Address) -> str:
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
     said = outcome.word(cause) if isinstance(cause, OSError) else str(error.args[-1])
     return f'{at}: {said}'
+
+
+def _of_driver(error: Exception) -> str:
+    if isinstance(error, UnicodeError):  # Its text has the character.
+        return 'the driver sends names and passwords in Latin-1, and one of them has another character'
+    if 'cryptography' in str(error):
+        return (
+            f"the account's way to log in without TLS needs a package: pip install '{DRIVER}[rsa]'"
+        )
+    return f'the driver broke: {type(error).__name__}: {error}'

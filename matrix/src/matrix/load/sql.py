@@ -222,8 +222,8 @@ class Sql:
         wanted = len(asking.ACCOUNTS) if 'bank' in self.said.things else 0
 
         async def show() -> None:
-            ((count,),) = await at.execute(one, statements.look(self._table))
-            if count != wanted:
+            rows = await at.execute(one, statements.look(self._table))
+            if rows != ((wanted,),):
                 raise database.ServerError(0, f'{one}: it has not all that was written')
 
         await self._until(show, 'does not show the table')
@@ -239,6 +239,8 @@ class Sql:
                 said = f'the database {what}: {error}'
                 if error.code in _FOR_GOOD:
                     raise load.Refused(said) from error
+                if isinstance(error, database.DriverError):
+                    raise link.LinkError(said) from None
                 if loop.time() >= ends:
                     raise link.LinkError(said) from error
             await asyncio.sleep(_PAUSE_S)
