@@ -115,5 +115,5 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Server:
     return there
 
 
-def _as_it_is(driver: Any, *, required: bool) -> Any:
+def _as_it_is(driver: Any, *, required: str) -> Any:
     return driver.Connection

@@ -9,6 +9,8 @@ import driver
 import linked
 import pytest
 from driver import MySQLError, Server
+from hypothesis import given
+from hypothesis import strategies as st
 
 from matrix.load import accounts, client, database, load, places, sqlspec, statements
 from matrix.plans import snapshot
@@ -40,6 +42,32 @@ def test_an_option_file_has_the_account(tmp_path: pathlib.Path) -> None:
     [
         ('[client]\nuser=clerk\npassword=correct-horse\n', 0o644, 'everybody may read'),
         ('[client]\npassword=correct-horse\n', 0o600, 'has no user under [client]'),
+        (
+            '[client]\nuser=clerk\npasswort=correct-horse\n',
+            0o600,
+            'has no password under [client]',
+        ),
+        (
+            '[client]\nuser=clerk\npassword\n!include correct-horse\n',
+            0o600,
+            'files that it includes are not read',
+        ),
+        (
+            '[client]\nuser=clerk\npassword=correct-horse\nssl-cert=/c.pem\n',
+            0o600,
+            'has ssl-cert, which is not done here',
+        ),
+        (
+            '[client]\nuser=clerk\npassword=correct-horse\nssl-mode=correct-horse\n',
+            0o600,
+            'is one of DISABLED, PREFERRED',
+        ),
+        (
+            '[client]\nuser=clerk\npassword=correct-horse\nssl-mode=verify_ca\n',
+            0o600,
+            'which needs ssl-ca',
+        ),
+        ('[client]\nuser=clerk\npassword=correct-horse\nssl=correct-horse\n', 0o600, 'ssl of'),
         ('[mysql]\nuser=clerk\npassword=correct-horse\n', 0o600, 'has no user under [client]'),
         ('correct-horse\n', 0o600, 'is no option file'),
         ('[client\npassword=correct-horse\n', 0o600, 'is no option file'),
@@ -53,6 +81,62 @@ def test_a_file_that_is_none_is_told_without_what_it_holds(
     assert said in str(told.value)
     assert 'correct-horse' not in str(told.value)
     assert told.value.__cause__ is None
+
+
+PROTECTED = {
+    '': ('', False),
+    'ssl-mode=PREFERRED': ('', False),
+    'ssl_mode = required': ('ssl-mode', False),
+    'ssl-mode=VERIFY_IDENTITY': ('ssl-mode', True),
+    'ssl-ca=/ca.pem\nssl-mode=VERIFY_CA': ('ssl-ca', False),
+    'ssl-verify-server-cert': ('ssl-verify-server-cert', True),
+    'ssl-verify-server-cert=0': ('', False),
+    'ssl': ('ssl', False),
+    'ssl=OFF': ('', False),
+    'loose-ssl-ca=/ca.pem\nssl-verify-server-cert=1': ('ssl-ca', True),
+}
+
+
+@pytest.mark.parametrize('text', PROTECTED)
+def test_what_an_option_file_asks_of_the_server_is_held_to(text: str) -> None:
+    found = accounts.parsed(f'[client]\nuser=clerk\npassword=x\n{text}\n', 'f')
+    assert (found.required, found.names) == PROTECTED[text]
+
+
+READ = {
+    '[client]\nuser=clerk\npassword=correct-horse # ours\n': 'correct-horse',
+    '[client]\nuser=clerk\npassword="a # b"  # ours\n': 'a # b',
+    "[client]\nuser=clerk\npassword='a\"#'\n": 'a"#',
+    '[client]\nuser=clerk\npassword = a\\\\b\\s\\x\n': 'a\\b \\x',
+    '[client]\nuser=clerk\npassword=a%b;c\n': 'a%b;c',
+    '[client]\nuser=clerk\n  password=x\n': 'x',
+    '[client]\nuser=clerk\npassword=\n': '',
+    '\ufeff[client]\nuser=clerk\npassword=x\n': 'x',
+    '!includedir /etc/mysql/conf.d/\n[client]\nuser=clerk\npassword=x\n': 'x',
+    '[client]\nuser=clerk\npassword=x\n[client]\npassword=y\n': 'y',
+    '[client]\nuser=other\n[client-mariadb]\nuser=clerk\npassword=x\n[mysqld]\nuser=mysql\n': 'x',
+    '; ours\n\n[ client ] # all\nuser=clerk\npassword=x\nhost=h\nport=1\nskip-ssl\n': 'x',
+}
+
+
+@pytest.mark.parametrize('text', READ)
+def test_an_option_file_is_read_as_clients_read_it(text: str) -> None:
+    assert accounts.parsed(text, 'f') == accounts.Login('clerk', READ[text])
+
+
+@given(st.text(st.characters(codec='utf-8', exclude_characters='\n\r\\\'"#'), max_size=40))
+def test_any_password_that_is_quoted_comes_as_it_is(password: str) -> None:
+    one_line = ' '.join(password.splitlines())
+    found = accounts.parsed(f"[client]\nuser=clerk\npassword='{one_line}'\n", 'f')
+    assert found.password == one_line
+
+
+@given(st.text(max_size=200))
+def test_whatever_a_file_has_it_is_an_account_or_one_sentence(text: str) -> None:
+    try:
+        accounts.parsed(f'[client]\n{text}', 'f')
+    except accounts.AccountError as error:
+        assert '\n' not in str(error)
 
 
 def test_a_variable_that_names_nothing_is_told(tmp_path: pathlib.Path) -> None:

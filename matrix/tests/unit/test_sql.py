@@ -429,7 +429,7 @@ def test_a_run_asks_for_driver_and_account_before_it_deploys(
     with pytest.raises(problem.RefusedError, match=r'test.yaml:1: error: .* DB is not set'):
         _prepare(bundle)
     account = tmp_path / 'account.cnf'
-    account.write_text('[client]\nuser = clerk\n')
+    account.write_text('[client]\nuser = clerk\npassword = x\n')
     account.chmod(0o600)
     monkeypatch.setenv('DB', str(account))
     _prepare(bundle)

@@ -1,13 +1,13 @@
 """The account of a load on a database: from an option file of the user's, or from an action of a unit.
 
-An option file is what every client of MariaDB and MySQL reads (MariaDB Server documentation, Configuring MariaDB with
-Option Files): `[client]` with `user`, `password` and, to have the server's certificate verified, `ssl-ca`. Only the
-name of an environment variable stands in a suite; what the file holds is in no argument, journal or log.
+An option file is what every client of MariaDB and MySQL reads (`optionfile.py`): `[client]` with `user`, `password` and,
+to have the server's certificate verified, `ssl-ca`. Where it asks for a protection that is not given here (`ssl-cert`, a
+fingerprint), it is refused; DISABLED of `ssl-mode` is as PREFERRED. Host and port are those of the suite. Only the name of
+an environment variable stands in a suite; what the file holds is in no argument, journal or log.
 """
 
 from __future__ import annotations
 
-import configparser
 import dataclasses
 import os
 import pathlib
@@ -15,19 +15,33 @@ import stat
 from collections.abc import Mapping
 
 from matrix.juju import link
-from matrix.load import sqlspec
+from matrix.load import optionfile, sqlspec
 
 _ACTION_S = 120.0
+_PROTECTIONS = ('ssl-ca', 'ssl-mode', 'ssl-verify-server-cert')
+_MODES = ('DISABLED', 'PREFERRED', 'REQUIRED', 'VERIFY_CA', 'VERIFY_IDENTITY')
+_REQUIRING = frozenset({'REQUIRED', 'VERIFY_CA', 'VERIFY_IDENTITY'})
 _USERS = ('username', 'user')
 
 
 @dataclasses.dataclass(frozen=True)
 class Login:
-    """A user, and the certificate authority (a file) that the server's certificate is verified against; '' for none."""
+    """A user, and how the server must protect what is said to it.
+
+    `authority` is a file of certificates that the server's is verified against; '' for none. `mode`: the option that asks
+    for TLS otherwise; '' for none. `names`: its certificate is to have the name, or address, at which it is asked.
+    """
 
     user: str
     password: str = dataclasses.field(repr=False)
     authority: str = ''
+    mode: str = ''
+    names: bool = False
+
+    @property
+    def required(self) -> str:
+        """The option for which a server without TLS is told nothing; '' where it may be one without."""
+        return 'ssl-ca' if self.authority else self.mode
 
 
 class AccountError(Exception):
@@ -63,25 +77,50 @@ def parsed(text: str, name: str) -> Login:
     """The account in an option file's text. Pure.
 
     Raises:
-        AccountError: there is none.
+        AccountError: there is none, or it asks for a protection that is not given here.
     """
-    # Errors of the parser show the line that they mean, which may have the password.
-    options = configparser.RawConfigParser(strict=False, allow_no_value=True)
     try:
-        options.read_string(text)
-    except configparser.Error:
+        said = optionfile.options(text)
+    except optionfile.NoOptionFileError:
         raise AccountError(
             f'{name} is no option file, which has [client] and below it lines such as user = NAME'
         ) from None
-    pairs = options.items('client') if options.has_section('client') else []
-    said = {key.replace('_', '-'): _unquoted(one or '') for key, one in pairs}
-    if not said.get('user'):
-        raise AccountError(f'{name} has no user under [client]')
-    return Login(said['user'], said.get('password', ''), said.get('ssl-ca', ''))
+    for key in ('user', 'password'):
+        # An empty password is one; that there is none asks for it to be typed.
+        if said.get(key) is None or (key == 'user' and not said[key]):
+            more = '; files that it includes are not read' if optionfile.includes(text) else ''
+            raise AccountError(f'{name} has no {key} under [client]{more}')
+    authority, mode, names = _protection(said, name)
+    return Login(said['user'] or '', said['password'] or '', authority, mode, names)
 
 
-def _unquoted(text: str) -> str:
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in '\'"' else text
+def _protection(said: Mapping[str, str | None], name: str) -> tuple[str, str, bool]:
+    """Authority, the option that asks for TLS, and whether the server's name is to be verified.
+
+    Raises:
+        AccountError: it asks for another protection.
+    """
+    for key in said:
+        if key.startswith(('ssl-', 'tls-')) and key not in _PROTECTIONS:
+            known = ', '.join(_PROTECTIONS)
+            raise AccountError(f'{name} has {key}, which is not done here; these are: {known}')
+    mode = (said.get('ssl-mode') or 'PREFERRED').upper()
+    if mode not in _MODES:
+        raise AccountError(f'ssl-mode of {name} is one of {", ".join(_MODES)}')
+    authority = said.get('ssl-ca') or ''
+    if mode == 'VERIFY_CA' and not authority:
+        raise AccountError(f'ssl-mode of {name} is VERIFY_CA, which needs ssl-ca')
+    switches = {
+        key: optionfile.truth(said[key])
+        for key in ('ssl', 'ssl-verify-server-cert')
+        if key in said
+    }
+    for key, value in switches.items():
+        if value is None:
+            raise AccountError(f'{key} of {name} is 0 or 1')
+    names = mode == 'VERIFY_IDENTITY' or bool(switches.get('ssl-verify-server-cert'))
+    asking = [key for key, value in switches.items() if value]
+    return authority, 'ssl-mode' if mode in _REQUIRING else ''.join(asking[:1]), names
 
 
 async def of_action(said: sqlspec.Account, at: link.Link) -> Login:

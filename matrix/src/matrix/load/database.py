@@ -64,8 +64,8 @@ class Database:
             raise ServerError(0, MISSING)
         self._driver: Any = importlib.import_module(DRIVER)
         try:
-            self._ssl = encryption.context(login.authority)
-            self._connection = encryption.connections(self._driver, required=bool(login.authority))
+            self._ssl = encryption.context(login.authority, names=login.names)
+            self._connection = encryption.connections(self._driver, required=login.required)
         except (encryption.AuthorityError, encryption.NoGuardError) as error:
             raise ServerError(0, str(error)) from error
         self._name = name

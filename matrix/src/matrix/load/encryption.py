@@ -26,8 +26,10 @@ class NoGuardError(Exception):
     """A release of the driver logs in by other steps than these, so that nothing could be refused between them."""
 
 
-def connections(driver: Any, *, required: bool) -> Any:
+def connections(driver: Any, *, required: str) -> Any:
     """The driver's class of connections, made careful; where TLS is `required`, a server without is told nothing.
+
+    `required` is the option that asks for it; '' where none does.
 
     The driver's own `OperationalError` of the number `statements.NO_TLS` is what a refusal raises.
 
@@ -46,7 +48,7 @@ def connections(driver: Any, *, required: bool) -> Any:
             encrypts = bool(self.server_capabilities & _TLS_FLAG)
             if required and not encrypts:
                 raise driver.OperationalError(
-                    statements.NO_TLS, 'it has no TLS, which ssl-ca asks for'
+                    statements.NO_TLS, f'it has no TLS, which {required} asks for'
                 )
             if not encrypts and self._server_auth_plugin == _IN_CLEAR:
                 raise driver.OperationalError(statements.NO_TLS, _ASKS)
@@ -63,19 +65,25 @@ def connections(driver: Any, *, required: bool) -> Any:
 _ASKS = 'it asks for the password itself, and has no TLS'
 
 
-def context(authority: str) -> ssl.SSLContext:
-    """Encrypted where the server offers it; its certificate is verified where there is an authority to do so.
+def context(authority: str, *, names: bool) -> ssl.SSLContext:
+    """Encrypted where the server offers it; its certificate is verified where there is something to verify.
+
+    Args:
+        authority: a file of certificates; '': those of the system, if the name is to be verified.
+        names: the certificate is to have the server's name or address.
 
     Raises:
-        AuthorityError: its file cannot be used.
+        AuthorityError: the file cannot be used.
     """
     found = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    found.check_hostname = False  # As clients of MySQL do with --ssl-ca alone.
-    found.verify_mode = ssl.CERT_REQUIRED if authority else ssl.CERT_NONE
-    if authority:
-        try:
-            found.load_verify_locations(authority)
-        except OSError as error:
-            reason = 'no certificate in it' if isinstance(error, ssl.SSLError) else error.strerror
-            raise AuthorityError(f'ssl-ca {authority} cannot be used: {reason}') from error
+    found.check_hostname = names  # With --ssl-ca alone, clients of MySQL do not.
+    found.verify_mode = ssl.CERT_REQUIRED if authority or names else ssl.CERT_NONE
+    if not authority:
+        found.load_default_certs()
+        return found
+    try:
+        found.load_verify_locations(authority)
+    except OSError as error:
+        reason = 'no certificate in it' if isinstance(error, ssl.SSLError) else error.strerror
+        raise AuthorityError(f'ssl-ca {authority} cannot be used: {reason}') from error
     return found
