@@ -1,9 +1,10 @@
 """The account of a load on a database: from an option file of the user's, or from an action of a unit.
 
-An option file is what every client of MariaDB and MySQL reads (`optionfile.py`): `[client]` with `user`, `password` and,
-to have the server's certificate verified, `ssl-ca`. Where it asks for a protection that is not given here (`ssl-cert`, a
-fingerprint), it is refused; DISABLED of `ssl-mode` is as PREFERRED. Host and port are those of the suite. Only the name of
-an environment variable stands in a suite; what the file holds is in no argument, journal or log.
+An option file is what every client of MariaDB and MySQL reads (`optionfile.py`): `[client]` with `user`, `password`
+and, to have the server's certificate verified, `ssl-ca`. Where it asks for a protection that is not given here
+(`ssl-cert`, a fingerprint), it is refused; DISABLED of `ssl-mode` is as PREFERRED. Host and port are those of the
+suite. Only the name of an environment variable stands in a suite; what the file holds is in no argument, journal or
+log.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ _USERS = ('username', 'user')
 class Login:
     """A user, and how the server must protect what is said to it.
 
-    `authority` is a file of certificates that the server's is verified against; '' for none. `mode`: the option that asks
-    for TLS otherwise; '' for none. `names`: its certificate is to have the name, or address, at which it is asked.
+    `authority` is a file of certificates that the server's is verified against; '' for none. `mode`: the option
+    that asks for TLS otherwise; '' for none. `names`: its certificate is to have the name, or address, at which it
+    is asked.
     """
 
     user: str

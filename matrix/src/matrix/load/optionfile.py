@@ -1,7 +1,8 @@
 """An option file of MySQL's clients, read as they read it. Pure.
 
-Source: MySQL 8.4 Reference Manual, 6.2.2.2 Using Option Files; MariaDB Server documentation, Configuring MariaDB with
-Option Files: groups that clients read, comments amid a line, quotes, escapes, `-` and `_` alike; the last of a name wins.
+Source: MySQL 8.4 Reference Manual, 6.2.2.2 Using Option Files; MariaDB Server documentation, Configuring MariaDB
+with Option Files: groups that clients read, comments amid a line, quotes, escapes, `-` and `_` alike; the last of a
+name wins.
 """
 
 from __future__ import annotations
