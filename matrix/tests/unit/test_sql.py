@@ -139,7 +139,7 @@ def test_a_rule_may_choose_the_database_of_the_file() -> None:
 
 
 def test_units_that_the_bundle_lacks_are_named() -> None:
-    text = "sql: {at: ['{mysql/0}', '{mysq}'], read-at: '{replica}', account: {action: a, unit: mysqll/0}}"
+    text = "sql: {at: ['{mysql/0}', '{mysql/leader}', '{mysq}'], read-at: '{replica}', account: {action: a, unit: mysqll/0}}"
     known = surroundings.Known(applications=frozenset({'mysql'}))
     said = [str(one) for one in surroundings.of_load(located.load(text, 't'), known)]
     assert [one.partition(': ')[2] for one in said] == [
@@ -152,16 +152,17 @@ def test_units_that_the_bundle_lacks_are_named() -> None:
 def test_addresses_are_those_of_the_units_in_turn() -> None:
     units = (
         snapshot.Unit('mysql/0', address='10.0.0.1'),
-        snapshot.Unit('mysql/1', address='fd00::1'),
+        snapshot.Unit('mysql/1', address='fd00::1', leader=True),
     )
     model = snapshot.Model((snapshot.Application('mysql', units),))
     found = {
         text: [str(one) for one in places.addresses(text, model, 3306)]
-        for text in ('{mysql}', '{mysql/1}:33', 'h', 'h:1', '[::1]:2', '{other}')
+        for text in ('{mysql}', '{mysql/1}:33', '{mysql/leader}', 'h', 'h:1', '[::1]:2', '{other}')
     }
     assert found == {
         '{mysql}': ['10.0.0.1:3306', '[fd00::1]:3306'],
         '{mysql/1}:33': ['[fd00::1]:33'],
+        '{mysql/leader}': ['[fd00::1]:3306'],
         'h': ['h:3306'],
         'h:1': ['h:1'],
         '[::1]:2': ['[::1]:2'],

@@ -132,8 +132,8 @@ def of_expect(value: located.Value | None, known: Known) -> tuple[problem.Proble
     return tuple(found)
 
 
-PLACE = re.compile(r'\{([a-z][a-z0-9-]*(?:/\d+)?)\}')
-"""In a URL: the address of each unit of an application, or of one unit."""
+PLACE = re.compile(r'\{([a-z][a-z0-9-]*(?:/(?:\d+|leader))?)\}')
+"""In a URL: the address of each unit of an application, of one unit, or of the one that leads."""
 
 _KEY = 'key'  # In a URL, it is the name of what is written.
 

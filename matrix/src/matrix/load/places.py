@@ -1,4 +1,4 @@
-"""Whom a load asks: addresses of units, by the names that stand in `{application}` and `{application/0}`. Pure."""
+"""Whom a load asks: addresses of units, by what stands in braces: an application, a unit, its leader. Pure."""
 
 from __future__ import annotations
 
@@ -24,12 +24,16 @@ class Address:
 
 
 def units(place: str, model: snapshot.Model) -> list[snapshot.Unit]:
-    """The units of an application, or the one of that name, that have an address."""
+    """The units of an application, the one of that name, or the one that leads now; those that have an address."""
     return [
         unit
         for application in model.applications
         for unit in application.units
-        if place in {unit.name, application.name} and unit.address
+        if unit.address
+        and (
+            place in {unit.name, application.name}
+            or (unit.leader and place == f'{application.name}/leader')
+        )
     ]
 
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, cast
 
 import aiohttp
 
 from matrix import programs
-from matrix.grammar import located
+from matrix.grammar import located, surroundings
 from matrix.history import journal, notes
 from matrix.judge import probes
 from matrix.juju import link
-from matrix.load import client
+from matrix.load import client, places
 from matrix.plans import snapshot
 
 _MOST = 400  # characters of what a probe says that are kept
-_PLACE = re.compile(r'\{([a-z][a-z0-9-]*(?:/\d+)?)\}')
 
 Write = Callable[[journal.What], object]
 
@@ -174,18 +172,13 @@ async def _here(one: probes.Probe, model: str) -> probes.Sample:
 
 def _urls(url: str, model: snapshot.Model) -> list[tuple[str, str]]:
     """The URL for each unit that it names, with the unit; as it stands where it names none."""
-    place = _PLACE.search(url)
+    place = surroundings.PLACE.search(url)
     if place is None:
         return [('', url)]
     return [
-        (unit.name, url.replace(place[0], _literal(unit.address)))
-        for unit in _units(place[1], model)
-        if unit.address
+        (unit.name, url.replace(place[0], places.literal(unit.address)))
+        for unit in places.units(place[1], model)
     ]
-
-
-def _literal(address: str) -> str:
-    return f'[{address}]' if ':' in address else address
 
 
 def _units(place: str, model: snapshot.Model) -> list[snapshot.Unit]:
