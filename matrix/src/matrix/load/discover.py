@@ -107,7 +107,7 @@ async def go(
         await found.run(own, log)
     else:
 
-        def told(what: journal.What) -> None:
+        def note_left(what: journal.What) -> None:
             write(what)
             if isinstance(what, journal.Note) and what.kind == notes.LOAD_LEFT:
                 for one in openloop.left_of(what.value):
@@ -118,7 +118,7 @@ async def go(
                 found,
                 rate=said.profile,
                 seed=seed,
-                write=told,
+                write=note_left,
                 arrivals=said.arrivals,
                 ready=ready,
             )

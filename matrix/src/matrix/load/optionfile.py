@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 
 GROUPS = ('client', 'client-server', 'client-mariadb')
-"""Groups that every client reads; the last two are MariaDB's."""
+"""Groups that every client reads: `[client]`, and of MariaDB's `[client-server]` and `[client-mariadb]`."""
 
 _ESCAPES = {'b': '\b', 't': '\t', 'n': '\n', 'r': '\r', 's': ' ', '"': '"', "'": "'", '\\': '\\'}
 _ESCAPE = re.compile(r'\\(.)')

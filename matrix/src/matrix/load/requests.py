@@ -63,16 +63,16 @@ def ended(
     invoke: journal.Operation,
     at: float,
     end: journal.Operation,
-    answers: Collection[str] = (),
+    may_be_false: Collection[str] = (),
 ) -> Request | None:
     """The request that was sent at *began* and ended at *at*; None where the load itself was told to stop.
 
     An operation that could not find what an earlier one was told is there has failed, however well it was answered;
-    of the kinds in *answers*, False is as good an answer as any.
+    of the kinds in *may_be_false*, False is as good an answer as any.
     """
     if end.error == outcome.STOPPED:
         return None
-    gone = end.phase == 'ok' and end.value is False and end.kind not in answers
+    gone = end.phase == 'ok' and end.value is False and end.kind not in may_be_false
     return Request(
         at=began - invoke.late,
         seconds=at - began + invoke.late,
@@ -95,12 +95,12 @@ class Tally:
     _begun: dict[str, tuple[float, journal.Operation]] = dataclasses.field(
         default_factory=dict[str, tuple[float, journal.Operation]]
     )
-    _answers: frozenset[str] = frozenset()
+    _may_be_false: frozenset[str] = frozenset()
 
     def write(self, what: journal.What) -> None:
         """Take one entry of the load."""
         if isinstance(what, journal.Note) and what.kind == notes.LOAD:
-            self._answers = self._answers | answering(what.value)
+            self._may_be_false = self._may_be_false | answering(what.value)
         if not isinstance(what, journal.Operation):
             return
         if what.phase == 'invoke':
@@ -108,7 +108,7 @@ class Tally:
             return
         at = self.now()
         began, invoke = self._begun.pop(what.id, (at, what))
-        request = ended(began, invoke, at, what, self._answers)
+        request = ended(began, invoke, at, what, self._may_be_false)
         if request is None:
             return
         self.count += 1

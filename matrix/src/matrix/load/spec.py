@@ -37,10 +37,11 @@ CLOUD_THINGS: Mapping[str, CloudThing] = {
 class Endpoint:
     """One kind of HTTP request.
 
-    In `url` and `body`, `{key}` is a name of its own for every write, and `{application}` or `{application/0}` in `url`
-    the address of a unit: of each in turn, or of that one. `reads` names the endpoint whose writes this one reads back.
-    `register` names the register that this one writes (`{value}` in `body`), compares and sets (`{old}` and `{new}`) or
-    reads; `{key}` is then one of a few, and the first group of `says` is the value in what a read is told.
+    In `url` and `body`, `{key}` is a name of its own for every write, and `{application}`, `{application/0}` or
+    `{application/leader}` in `url` the address of a unit: of each in turn, of that one, or of the one that leads
+    then. `reads` names the endpoint whose writes this one reads back. `register` names the register that this one
+    writes (`{value}` in `body`), compares and sets (`{old}` and `{new}`) or reads; `{key}` is then one of a few,
+    and the first group of `says` is the value in what a read is told.
     """
 
     name: str

@@ -345,10 +345,10 @@ def broken_before(judged: panel.Judged, entries: tuple[journal.Entry, ...]) -> b
         return judged.ending in {'failed', 'infrastructure'}
     for name, part in trial.split(journal.Journal(entries)):
         of = trial.of(name, part)
-        answers = frozenset[str]().union(*map(requests.answering, of.values(notes.LOAD)))
+        may_be_false = frozenset[str]().union(*map(requests.answering, of.values(notes.LOAD)))
         for one in of.split['before']:
             no = one.end is not None and one.end.value is False
-            if one.how != 'ok' or (no and one.invoke.kind not in answers):
+            if one.how != 'ok' or (no and one.invoke.kind not in may_be_false):
                 return True
     return False
 
