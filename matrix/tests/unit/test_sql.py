@@ -78,6 +78,13 @@ REFUSED = {
     'sql: {at: h, database: d, account: {action: get-password}}': "'account' has either 'file'",
     'sql: {at: h, database: d, account: {action: get-password, unit: mysql}}': "'unit' is a unit of the database",
     'sql: {at: h, database: d, timeout: soon}': "'timeout' is a number",
+    'sql: {at: h, database: d, timeout: .inf}': "'timeout' is a number",
+    'sql: {at: h, database: true}': "'database' is the name of a database, not 'True'",
+    'sql: {at: h, database: MySQL}': 'is where the server keeps its own',
+    'sql: {at: h, database: d, things: []}': "'things' are of register, counter, set, list, bank; there is none",
+    'sql: {at: "a,b", database: d}': "'at' is an address such as",
+    'sql: {at: "h?password=x", database: d}': "'at' is an address such as",
+    'sql: {at: [h, h], database: d}': "'at' has 'h' twice",
     '{use: openstack, sql: {at: h, database: d}}': "'sql' and 'use: openstack' do not go together",
     '{http: [http://h/], sql: {at: h, database: d}}': "'sql' and 'http' do not go together",
     'use: sql': "'use: sql' has 'sql'",
@@ -147,6 +154,36 @@ def test_units_that_the_bundle_lacks_are_named() -> None:
         "error: the bundle has no application 'replica'",
         "error: the bundle has no application 'mysqll'; did you mean 'mysql'?",
     ]
+
+
+def test_an_application_without_braces_is_told_from_a_host() -> None:
+    text = "sql: {at: ['mysql:3307', h], read-at: mysql}"
+    known = surroundings.Known(applications=frozenset({'mysql'}))
+    said = [str(one) for one in surroundings.of_load(located.load(text, 't'), known)]
+    assert ["did you mean '{mysql}:3307'?" in said[0], "did you mean '{mysql}'?" in said[1]] == [
+        True
+    ] * 2
+    assert len(said) == 2
+
+
+def test_a_rule_that_asks_for_what_nobody_says_is_refused_before_anything_is_deployed(
+    tmp_path: pathlib.Path,
+) -> None:
+    suite = (
+        'tests:\n- name: end_to_end\n  rules:\n  - do: matrix.tasks.deploy\n'
+        '  - do:\n      task: matrix.tasks.end_to_end\n      use: sql\n'
+    )
+    bundle = _bundle(tmp_path, {'matrix.yaml': suite})
+    with pytest.raises(
+        problem.RefusedError, match=r"matrix.yaml:7: error: 'use: sql' needs 'sql'"
+    ):
+        _prepare(bundle)
+
+
+def test_what_is_wrong_in_a_rule_is_at_the_line_of_its_key() -> None:
+    lines = {'sql': problem.Where('m.yaml', 9)}
+    with pytest.raises(problem.RefusedError, match=r'^m.yaml:9: error: '):
+        spec.of_args({'sql': {'at': 'h'}}, problem.Where('m.yaml', 3), lines=lines)
 
 
 def test_addresses_are_those_of_the_units_in_turn() -> None:

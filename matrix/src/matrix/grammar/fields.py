@@ -105,7 +105,12 @@ class Fields:
         if value is None:
             return default
         said = value.value if isinstance(value, located.Scalar) else None
-        if isinstance(said, int | float) and not isinstance(said, bool) and least <= said <= most:
+        if (
+            isinstance(said, int | float)
+            and not isinstance(said, bool)
+            and math.isfinite(said)
+            and least <= said <= most
+        ):
             return float(said)
         span = f'of at least {least:g}' if math.isinf(most) else f'from {least:g} to {most:g}'
         self.wrong(value.where, f'{key!r} is a number {span}, this is {located.kind(value)}')

@@ -164,7 +164,20 @@ def of_load(value: located.Value | None, known: Known) -> tuple[problem.Problem,
         named += [*_asked(sql, 'at'), *_asked(sql, 'read-at')]
         account = sql.get('account')
         named += _items(account, 'unit') if isinstance(account, located.Mapping) else ()
-    return of_targets(named, known)
+    return (*of_targets(named, known), *_unbraced(sql, known))
+
+
+def _unbraced(sql: located.Value | None, known: Known) -> Iterator[problem.Problem]:
+    """Addresses of a database that are an application or a unit of the bundle without braces."""
+    if not isinstance(sql, located.Mapping):
+        return
+    for key in ('at', 'read-at'):
+        for text, where in _items(sql, key):
+            name, colon, port = text.partition(':')
+            if name.partition('/')[0] in (known.applications or ()):
+                meant = f'{{{name}}}{colon}{port}'
+                said = f'{text!r} is a host; the bundle has an application of that name: did you mean {meant!r}?'
+                yield problem.Problem(where, said)
 
 
 def _asked(value: located.Mapping, key: str) -> Iterator[tuple[str, problem.Where]]:

@@ -9,7 +9,7 @@ import re
 from matrix.grammar import surroundings
 from matrix.plans import snapshot
 
-_HOST = re.compile(r'(\[[0-9a-fA-F:.]+\]|[^\s/:@\[\]{}]+)(?::(\d{1,5}))?')
+_HOST = re.compile(r'(\[[0-9a-fA-F:.]+\]|[\w.-]+)(?::(\d{1,5}))?')
 
 
 @dataclasses.dataclass(frozen=True, order=True)

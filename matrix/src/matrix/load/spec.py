@@ -117,15 +117,23 @@ def read(
 
 
 def of_args(
-    args: Mapping[str, located.Plain], where: problem.Where, *, otherwise: Spec | None = None
+    args: Mapping[str, located.Plain],
+    where: problem.Where,
+    *,
+    otherwise: Spec | None = None,
+    lines: Mapping[str, problem.Where] | None = None,
 ) -> Spec:
     """The load that a rule's arguments ask for; arguments of other names are somebody else's.
 
+    `lines`: where each argument stands, if not where the rule does.
+
     Raises:
-        problem.RefusedError: with every problem, at the rule's line.
+        problem.RefusedError: with every problem, at the line of its argument.
     """
-    own: dict[str, located.Plain] = {key: args[key] for key in KEYS if key in args}
-    return read(fields.at(own, where), otherwise=otherwise, of_rule=True)
+    own = {key: (lines or {}).get(key, where) for key in KEYS if key in args}
+    entries = (located.Entry(at, key, fields.at(args[key], at)) for key, at in own.items())
+    mapping = located.Mapping(where, tuple(entries))
+    return read(mapping, otherwise=otherwise, of_rule=True)
 
 
 def _spec(mapping: located.Mapping, before: Spec, reading: fields.Fields) -> Spec:

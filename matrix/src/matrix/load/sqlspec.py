@@ -16,6 +16,7 @@ THINGS = tuple(histories.NAMES)
 _ACCOUNT_KEYS = ('file', 'action', 'unit')
 _VARIABLE = re.compile(r'[A-Za-z_][A-Za-z0-9_]*')
 _NAME = re.compile(r'[0-9A-Za-z_$-]{1,64}')
+_SYSTEM = frozenset({'mysql', 'information_schema', 'performance_schema', 'sys'})
 _SECRETS = frozenset({'user', 'username', 'password', 'passwd'})
 _WHERE_SECRETS = "user and password stand in an option file, named by an environment variable: 'account: {file: DB}'"
 _MAY_BE_SECRET = re.compile(r'[:@?=/]')
@@ -75,8 +76,13 @@ def read(value: located.Value, reading: fields.Fields) -> Sql | None:
     elif mapping.get('database') is None:
         said = "'sql' has 'database', the name of one in which the account may make a table"
         reading.wrong(mapping.where, said)
-    elif not _NAME.fullmatch(database):
+    elif database.lower() in _SYSTEM:
+        said = f'is the name of one of ours: {database} is where the server keeps its own'
+        _wrong(mapping, 'database', reading, said)
+    elif not _NAME.fullmatch(database) or _is_truth(mapping.get('database')):
         _wrong(mapping, 'database', reading, f'is the name of a database{_but(database)}')
+    if mapping.get('things') is not None and not reading.items(mapping, 'things'):
+        _wrong(mapping, 'things', reading, f'are of {", ".join(THINGS)}; there is none')
     return Sql(
         at=at,
         database=database,
@@ -100,6 +106,10 @@ def _mapping(
             reading.wrong(entry.where, f'{entry.key!r} stands not in {what!r}: {_WHERE_SECRETS}')
     rest = tuple(one for one in value.entries if one.key not in _SECRETS)
     return reading.mapping(dataclasses.replace(value, entries=rest), keys, repr(what))
+
+
+def _is_truth(value: located.Value | None) -> bool:
+    return isinstance(value, located.Scalar) and isinstance(value.value, bool)
 
 
 def _but(text: str) -> str:
@@ -132,6 +142,8 @@ def _addresses(mapping: located.Mapping, key: str, reading: fields.Fields) -> tu
         elif not places.readable(text):
             said = f"{key!r} is an address such as '{{mysql}}' or 10.0.0.5:3306{_but(text)}"
             reading.wrong(where, said)
+        elif text in found:
+            reading.wrong(where, f'{key!r} has {text!r} twice')
         else:
             found.append(text)
     return tuple(found)

@@ -38,7 +38,9 @@ def of_suite(
     found = [*lint.check(one), *surroundings.of_suite(one, there)]
     for test in one.tests:
         for rule in test.rules:
-            found += _refusals(lambda rule=rule: spec.of_args(rule.args, rule.where))
+            found += _refusals(
+                lambda rule=rule: spec.of_args(rule.args, rule.where, lines=rule.lines)
+            )
             for key in ('http', 'sql'):
                 if (said := rule.args.get(key)) is not None:
                     load = fields.at({key: said}, rule.at(key))

@@ -196,7 +196,10 @@ def _check_databases(chosen: suite.Suite, extra: located.Mapping | None) -> None
     for rule in (rule for test in chosen.tests for rule in test.rules):
         if rule.task != 'matrix.tasks.end_to_end':
             continue
-        one = spec.of_args(rule.args, rule.where, otherwise=said)
+        one = spec.of_args(rule.args, rule.where, otherwise=said, lines=rule.lines)
+        if one.use == 'sql' and one.sql is None:
+            message = "'use: sql' needs 'sql' as well, here or under 'load' in tests/test.yaml"
+            raise problem.RefusedError([problem.Problem(rule.at('use'), message)])
         if one.use == 'sql' and one.sql is not None and (why := _lacks(one.sql.account)):
             raise problem.RefusedError([problem.Problem(one.sql.where, why)])
 

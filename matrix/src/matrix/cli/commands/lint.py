@@ -12,7 +12,8 @@ from matrix.judge import others
 from matrix.run import bundlefile, defaults, inspection, prepare
 
 HELP = (
-    'Say what is wrong with suites, plans and tests/test.yaml, with file and line: the same that a run would refuse. '
+    'Say what is wrong with suites, plans and tests/test.yaml, with file and line: what a run would refuse, but for '
+    'what it needs on this machine (drivers, files with accounts). '
     'The bundle is the one that a file stands beside, or the one of -p; without files, its own are looked at.'
 )
 
