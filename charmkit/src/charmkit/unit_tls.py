@@ -145,11 +145,11 @@ def _unbalanced(
 
 
 def _verifies(reply: loadbalancer.Reply, *, soon: bool = False) -> bool:
-    """Whether every unit of a load balancer can verify certificates and goes on to, or is going to *soon*."""
+    """Whether every unit of a load balancer can verify certificates and goes on to; *soon*: or is about to."""
     can = frozenset(reply.verifiers) - reply.tls_ends
-    return bool(reply.lb_units) and can | (reply.tls_begins if soon else frozenset()) >= {
-        *reply.lb_units
-    }
+    every = frozenset(reply.lb_units)
+    will = reply.tls_begins | (every - reply.heard) if soon else frozenset[str]()
+    return bool(every) and can | will >= every
 
 
 def _users(relation: Relation, unit: str) -> str:

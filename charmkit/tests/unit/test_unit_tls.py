@@ -39,12 +39,12 @@ def balancer(
             }
         ),
     }
+    come = {u: wire.dump([UNIT] if u in by_tls else []) for u in units}
     said = {
-        u: {loadbalancer.TLS_TO: wire.dump([UNIT] if u in by_tls else [])} if verifies else {}
-        for u in units
+        u: {'acks': '{}', **({loadbalancer.TLS_TO: come[u]} if verifies else {})} for u in units
     }
     for u in begins:
-        said[u] = {loadbalancer.TLS_BEGINS: 'yes'}
+        said[u] = {'acks': '{}', loadbalancer.TLS_BEGINS: 'yes'}
     for u in ends:
         said[u] = {**said[u], loadbalancer.TLS_ENDS: 'yes'}
     return tuple(
@@ -212,6 +212,21 @@ def test_it_waits_for_a_load_balancer_that_is_going_to_verify(unit: Unit):
     assert unit.listens == {SECURE}
 
 
+@pytest.mark.parametrize('said', [None, {}])
+def test_it_waits_for_a_unit_of_the_load_balancer_that_has_said_nothing_yet(
+    unit: Unit, said: dict[str, str] | None
+):
+    silent = {} if said is None else {'lb/1': said}
+    one = tuple(
+        dataclasses.replace(r, units={'lb/0': r.units['lb/0'], **silent}) for r in balancer()
+    )
+    unit.answered(*one)
+    unit.run(*one)
+    assert unit.machine.service(apache.SERVICE) == 'stopped'
+    unit.run(*balancer())
+    assert unit.listens == {SECURE}
+
+
 def test_a_unit_with_clients_waits_for_no_load_balancer(unit: Unit):
     unit.certified(*balancer(begins=('lb/1',)))
     unit.run(*balancer(begins=('lb/1',)))
@@ -288,7 +303,7 @@ def test_http_inside_is_said_with_the_reason(
 
 def test_one_unit_of_the_load_balancer_that_cannot_verify_is_enough_not_to_begin(unit: Unit):
     first, *rest = balancer()
-    mixed = dataclasses.replace(first, units={**first.units, 'lb/1': {}})
+    mixed = dataclasses.replace(first, units={**first.units, 'lb/1': {'acks': '{}'}})
     unit.certified(mixed, *rest)
     unit.run(mixed, *rest)
     assert unit.listens == {PLAIN} and 'tls' not in unit.published

@@ -142,6 +142,8 @@ class Reply:
     """Of those, the ones that nobody tells any more whom to believe: they are to be served HTTP again."""
     tls_begins: frozenset[str] = frozenset()
     """Its units that are going to verify certificates, once they have heard whom to believe."""
+    heard: frozenset[str] = frozenset()
+    """Its units that have said anything at all."""
     trusted_cidrs: tuple[str, ...] = ()
     """Where its requests come from: forwarded headers are to be believed from there only."""
 
@@ -295,6 +297,7 @@ def _parse(relation: Relation) -> Reply | None:
         },
         tls_ends=frozenset(u for u, data in relation.units.items() if TLS_ENDS in data),
         tls_begins=frozenset(u for u, data in relation.units.items() if TLS_BEGINS in data),
+        heard=frozenset(u for u, data in relation.units.items() if 'acks' in data),
         trusted_cidrs=wire.texts(wire.load_object(bag.get('proxy', '')).get('trusted-cidrs')),
     )
 
