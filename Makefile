@@ -4,6 +4,7 @@ MAKEFLAGS += --always-make --no-print-directory
 .DEFAULT_GOAL := help
 
 BUNDLE ?= bundles/dmz.yaml
+TLS ?= yes
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
 PARTS := charmkit charms jujulet lifecycle matrix
@@ -21,8 +22,8 @@ ready:  ## install what this machine lacks, and make .venv
 root:
 	@[ "$$(id -u)" = 0 ] || { echo 'ERROR system containers need root: sudo make $(MAKECMDGOALS)' >&2; exit 1; }
 
-up: root ready  ## deploy bundles/dmz.yaml (or BUNDLE=…) on this machine (BASE=debian@13 …), and prove that it works
-	@$(BIN)/python tools/up.py $(BUNDLE) $(addprefix --base=,$(BASE))
+up: root ready  ## deploy bundles/dmz.yaml (or BUNDLE=…) on this machine (BASE=debian@13 …, TLS=no), and prove that it works
+	@$(BIN)/python tools/up.py $(BUNDLE) $(addprefix --base=,$(BASE)) --tls=$(TLS)
 
 down: root ready  ## remove everything that `make up` made
 	@$(BIN)/python tools/down.py

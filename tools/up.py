@@ -29,6 +29,9 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog='make up', description=__doc__, add_help=False)
     parser.add_argument('bundle', nargs='?', type=pathlib.Path, default='bundles/dmz.yaml')
     parser.add_argument('--base', default='', help="debian@12 or debian@13; else this host's")
+    parser.add_argument(
+        '--tls', choices=('yes', 'no'), default='yes', help='where there is an overlay for it'
+    )
     asked = parser.parse_args(argv[1:])
     bundle: pathlib.Path = asked.bundle
     if not bundle.is_file():
@@ -44,8 +47,11 @@ def main(argv: list[str]) -> int:
         _spaces(model, bundle)
         _try_again(model)
         cloud_.warm()
-        say(f'deploying {bundle} (model {model}); watch it elsewhere: {JUJULET} status --watch 2s')
-        _juju('deploy', '--model', model, f'./{os.path.relpath(bundle)}', '--wait')
+        tls = overlay(bundle) if asked.tls == 'yes' else None
+        what = f'{bundle}{" with TLS" if tls else ""} (model {model})'
+        say(f'deploying {what}; watch it elsewhere: {JUJULET} status --watch 2s')
+        overlays = ('--overlay', f'./{os.path.relpath(tls)}') if tls else ()
+        _juju('deploy', '--model', model, f'./{os.path.relpath(bundle)}', *overlays, '--wait')
         deployed = time.monotonic() - began
         juju = jubilant.Juju(model=model, cli_binary=str(JUJULET))
         say(f'all units are active, {deployed:.0f} s from the start; now the proof')
@@ -64,6 +70,12 @@ def main(argv: list[str]) -> int:
         return 130
     _farewell(found, {name: len(app.units) for name, app in juju.status().apps.items()})
     return 0
+
+
+def overlay(bundle: pathlib.Path) -> pathlib.Path | None:
+    """What gives *bundle* TLS, from an authority of its own; None where there is nothing."""
+    path = bundle.parent / 'overlays' / f'{bundle.stem}-tls.yaml'
+    return path if path.is_file() else None
 
 
 def _prove(juju: jubilant.Juju, found: cloud_.Cloud) -> None:

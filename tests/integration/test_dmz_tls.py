@@ -1,4 +1,4 @@
-"""bundles/dmz.yaml with bundles/overlays/tls.yaml: TLS from the client to the last service, and nothing without it."""
+"""bundles/dmz.yaml as `make up` deploys it: TLS from the client to the last service, and nothing without it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def juju(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Generator[ju
     with model('debian@12', SPACES) as juju:
         overlay.write_text(yaml.safe_dump({'applications': vips(juju)}))
         if not juju.status().apps:
-            juju.deploy(BUNDLES / 'dmz.yaml', overlays=[BUNDLES / 'overlays/tls.yaml', overlay])
+            juju.deploy(
+                BUNDLES / 'dmz.yaml', overlays=[BUNDLES / 'overlays/dmz-tls.yaml', overlay]
+            )
         settle(juju)
         yield juju
 

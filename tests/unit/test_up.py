@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import sys
+from typing import Any
 
 import pytest
 import yaml
@@ -56,6 +57,23 @@ def test_a_lone_unit_is_not_proposed_for_a_pause():
 def test_every_bundle_is_on_a_page(bundle: pathlib.Path):
     name = f'bundles/{bundle.name}'
     assert [p for p in pages.PAGES if name in p.read_text()], f'no page speaks of {name}'
+
+
+@pytest.mark.parametrize('name', ['dmz', 'core'])
+def test_every_server_of_a_bundle_has_a_certificate(name: str):
+    bundle = pages.ROOT / f'bundles/{name}.yaml'
+    path = up.overlay(bundle)
+    assert path is not None
+    laid_over: dict[str, Any] = yaml.safe_load(path.read_text())
+    apps = {*yaml.safe_load(bundle.read_text())['applications']}
+    certified = {a.partition(':')[0] for a, b in laid_over['relations'] if b == 'ca:certificates'}
+    assert certified == apps
+    trusts = {a.partition(':')[0] for a, b in laid_over['relations'] if b == 'ca:send-ca-cert'}
+    assert trusts == {'keystone', 'placement', 'glance'}
+
+
+def test_a_bundle_without_an_overlay_is_deployed_as_it_is(tmp_path: pathlib.Path):
+    assert up.overlay(tmp_path / 'mine.yaml') is None
 
 
 def test_a_subnet_that_was_changed_after_the_networks_were_made_is_not_passed_over():
