@@ -169,7 +169,7 @@ class Offer:
     """The service and the type of endpoint whose URL this says. As long as a load balancer has not said where that is,
     ``urls`` has a unit's own address: what was said before stays, and who was told nothing yet goes on waiting."""
     place_keys: tuple[str, ...] = ('',)
-    """How the keys begin that say so; where others were told before, those follow what changes."""
+    """Prefixes of the keys that hold it; the other keys follow what changes where something was published before."""
 
     def said(self, ready: Ready, relation: Relation) -> Databag:
         """What goes into the databag now."""

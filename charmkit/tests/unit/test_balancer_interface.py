@@ -156,6 +156,7 @@ def test_an_answer_is_read_whole() -> None:
         grants={'nova/0': Grant(token='t', state='queued', position=2, reason='w')},
         acks={'lb/0': {'nova/0': Ack(token='t', state='drained', sessions=4)}, 'lb/1': {}},
         lb_units=('lb/0', 'lb/1'),
+        heard=frozenset({'lb/0'}),
         trusted_cidrs=('10.0.0.0/8',),
     )
 
@@ -178,6 +179,7 @@ def test_what_cannot_be_read_counts_as_absent() -> None:
         grants={},
         acks={'lb/0': {}},
         lb_units=(),
+        heard=frozenset({'lb/0'}),
         trusted_cidrs=(),
     )
     empty = dataclasses.replace(

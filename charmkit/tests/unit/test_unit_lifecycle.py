@@ -334,6 +334,7 @@ def test_everything_that_a_load_balancer_says_is_read():
         },
         acks={'lb/1': {'demo/0': loadbalancer.Ack(token='t', state='draining', sessions=7)}},
         lb_units=('lb/1',),
+        heard=frozenset({'lb/1'}),
         trusted_cidrs=('10.0.0.0/8',),
     )
 

@@ -229,7 +229,8 @@ def idle_first(view: View) -> Iterator[str]:
 
 @asks(
     'two-bases',
-    'A charm runs on two bases at least, so that a cloud can move from one to the next while it serves.',
+    'A charm runs on two bases at least, so that a cloud can move from one to the next while it serves; a subordinate '
+    'may be for one release alone.',
     'Name the bases with the release of each in lifecycle.yaml (charmkit generate writes it), and test on both.',
 )
 def two_bases(view: View) -> Iterator[str]:
@@ -241,7 +242,7 @@ def two_bases(view: View) -> Iterator[str]:
     for run in items(view.meta.get('bases')):
         bases |= _bases(run)
     bases |= {f'ubuntu@{series}' for series in texts(view.meta.get('series'))}
-    if len(bases) < 2:
+    if len(bases) < (1 if view.subordinate else 2):
         yield f'{len(bases)}: {", ".join(sorted(bases)) or "none is named"}'
 
 
