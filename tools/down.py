@@ -14,7 +14,7 @@ JUJULET = pathlib.Path(sys.executable).with_name('jujulet')
 
 
 def main() -> int:
-    """Remove the models of all our bundles, clouds.yaml, and the controller if no other model is left."""
+    """Remove the models of all our bundles, clouds.yaml and ca.pem, and the controller if no other model is left."""
     said = subprocess.run(
         [str(JUJULET), 'models', '--format', 'yaml'], check=True, stdout=subprocess.PIPE, text=True
     )
@@ -25,7 +25,8 @@ def main() -> int:
         subprocess.run(
             [str(JUJULET), 'destroy-model', '--no-prompt', '--force', model], check=True
         )
-    (ROOT / 'clouds.yaml').unlink(missing_ok=True)
+    for name in ('clouds.yaml', 'ca.pem'):
+        (ROOT / name).unlink(missing_ok=True)
     if not models - ours:
         subprocess.run([str(JUJULET), 'controller', 'stop'], check=True)
     print(

@@ -48,6 +48,12 @@ def main(argv: list[str]) -> int:
         _try_again(model)
         cloud_.warm()
         tls = overlay(bundle) if asked.tls == 'yes' else None
+        if (
+            asked.tls == 'no'
+            and overlay(bundle)
+            and has_authority(_yaml('status', '--model', model))
+        ):
+            raise RuntimeError('what was made before has TLS: `make down` first, or TLS=yes')
         what = f'{bundle}{" with TLS" if tls else ""} (model {model})'
         say(f'deploying {what}; watch it elsewhere: {JUJULET} status --watch 2s')
         overlays = ('--overlay', f'./{os.path.relpath(tls)}') if tls else ()
@@ -76,6 +82,11 @@ def overlay(bundle: pathlib.Path) -> pathlib.Path | None:
     """What gives *bundle* TLS, from an authority of its own; None where there is nothing."""
     path = bundle.parent / 'overlays' / f'{bundle.stem}-tls.yaml'
     return path if path.is_file() else None
+
+
+def has_authority(status: Mapping[str, Any]) -> bool:
+    """Whether a model, by its *status*, was given TLS by an overlay of ours."""
+    return 'ca' in (status.get('applications') or {})
 
 
 def _prove(juju: jubilant.Juju, found: cloud_.Cloud) -> None:

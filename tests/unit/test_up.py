@@ -72,6 +72,12 @@ def test_every_server_of_a_bundle_has_a_certificate(name: str):
     assert trusts == {'keystone', 'placement', 'glance'}
 
 
+def test_a_model_that_has_tls_is_known_by_its_authority():
+    assert up.has_authority({'applications': {'ca': {}, 'keystone': {}}})
+    assert not up.has_authority({'applications': {'keystone': {}}})
+    assert not up.has_authority({'applications': None})
+
+
 def test_a_bundle_without_an_overlay_is_deployed_as_it_is(tmp_path: pathlib.Path):
     assert up.overlay(tmp_path / 'mine.yaml') is None
 

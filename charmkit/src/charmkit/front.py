@@ -186,7 +186,7 @@ def serving_state(
     gone = unregistered(given, inputs, balancers)
     wait = awaited(endpoints.every(spec, inputs), given, inputs, balancers)
     certificate = unit_certificate.read(inputs, addresses)
-    served = bool(inputs.memory.get(SERVED))
+    served = inputs.memory.get(renewal.IN_FORCE) is not None
     tls = unit_tls.decide(certificate, balancers, inputs, gone, served=served)
     tls_before = unit_tls.before(tls, inputs)
     tls_published = tls if takes_up else tls_before

@@ -56,7 +56,8 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     source = archive.decide((*spec.packages, *theirs.packages), why, inputs, spec.steady)
     values = shared_secrets.decide(spec.chosen, inputs)
     unmet = [*needs.unmet(found, inputs), *values.status, *_unread(spec, inputs)]
-    unmet += serving_state.tls.waits
+    waits = serving_state.tls.waits
+    unmet += waits
     renews = renewal.Renewal()
     if spec.apps and not unmet:
         renews = webserver.renew(spec, why, inputs, intent, serving_state)
@@ -117,7 +118,8 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
         if not goes_on:
             machine = _idle(spec, known=intent.gone)
         said = {k: v for k, v in inputs.my_peer_data.items() if k != renewal.WAITS}
-        early = _offered_first(spec, Ready(inputs, found, release, values.values), unmet, asked)
+        there = Ready(inputs, found, release, values.values)
+        early = _offered_first(spec, there, unmet, asked) if serving_state.settled else {}
         return dataclasses.replace(
             outset,
             host=host.merge(outset.host, serving_state.vrrp.unready, machine),
@@ -127,7 +129,11 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
                 **early,
             },
             app_data={**outset.app_data, **vip.over(inputs.peers, serving_state.vrrp.app_data)},
-            status=(*(map(_said_before, unmet) if goes_on else unmet), *outset.status),
+            status=(
+                *(map(_said_before, unmet) if goes_on else unmet),
+                *((serving_state.status,) if waits and serving_state.status else ()),
+                *outset.status,
+            ),
             tasks=departure.tasks(intent.closing),
             memory={**outset.memory, front.SERVED: goes_on},
         )

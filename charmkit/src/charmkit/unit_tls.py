@@ -61,11 +61,11 @@ def decide(
     *,
     served: bool,
 ) -> UnitTls:
-    """What is wanted now. Endpoint types that are *unregistered* are in no catalogue; *served*: it has clients."""
+    """What is wanted now. Endpoint types that are *unregistered* are in no catalogue; *served*: it has had clients."""
     kept = cast('Mapping[str, Any]', inputs.memory.get(MEMORY) or {})
     was, was_plain = bool(kept.get('published')), bool(kept.get('plain', True))
     unit = inputs.site.unit
-    why_not = _why_not(certificate, balancers, unregistered, published=was)
+    why_not = _why_not(certificate, balancers, unregistered, published=was, served=served)
     published = not why_not and bool(certificate.pem)
     used = [_users(r, unit) for r in balancers]
     everywhere = bool(used) and all(u == 'all' for u in used)
@@ -96,6 +96,7 @@ def _why_not(
     unregistered: frozenset[EndpointType],
     *,
     published: bool,
+    served: bool,
 ) -> str:
     """Why load balancers are not to come by TLS, in words; '' when they are."""
     if not certificate.related:
@@ -111,7 +112,7 @@ def _why_not(
         said = frozenset(reply.verifiers) - reply.tls_ends if reply else frozenset[str]()
         if published and (reply is None or said or not relation.units):
             continue
-        if reply is None or not _verifies(reply):
+        if reply is None or not _verifies(reply, served=served):
             return f'{relation.app} cannot verify certificates (see its receive-ca-cert)'
     return ''
 
@@ -123,16 +124,13 @@ def _waits(
 ) -> Iterator[state.Status]:
     """What is missing yet where every load balancer is going to come by TLS, or may be."""
     replies = [(r.app, loadbalancer.read(r)) for r in balancers]
-    by_http = [
-        reply
-        for _, reply in replies
-        if reply and reply.lb_units and not _verifies(reply, soon=True)
-    ]
+    by_http = [reply for _, reply in replies if reply and _comes_by_http(reply)]
     if not certificate.related or not balancers or by_http or _unbalanced(balancers, unregistered):
         return
     if not certificate.pem:
         yield from certificate.status
-    if late := sorted({app for app, reply in replies if reply is None or not _verifies(reply)}):
+    late = sorted({a for a, reply in replies if not (reply and _verifies(reply, served=False))})
+    if late:
         yield state.Status('waiting', f'waiting for {" and ".join(late)} to verify certificates')
 
 
@@ -144,12 +142,21 @@ def _unbalanced(
     return [t for t in ENDPOINT_TYPES if t not in related and t not in unregistered]
 
 
-def _verifies(reply: loadbalancer.Reply, *, soon: bool = False) -> bool:
-    """Whether every unit of a load balancer can verify certificates and goes on to; *soon*: or is about to."""
-    can = frozenset(reply.verifiers) - reply.tls_ends
+def _verifies(reply: loadbalancer.Reply, *, served: bool) -> bool:
+    """Whether every unit of a load balancer can verify certificates, and goes on to.
+
+    Where nobody is *served* yet, one that has said nothing does not count: if it comes, it comes as it is asked to.
+    """
     every = frozenset(reply.lb_units)
-    will = reply.tls_begins | (every - reply.heard) if soon else frozenset[str]()
-    return bool(every) and can | will >= every
+    every = every if served else every & reply.heard
+    return bool(every) and frozenset(reply.verifiers) - reply.tls_ends >= every
+
+
+def _comes_by_http(reply: loadbalancer.Reply) -> bool:
+    """Whether one does, and says nothing of going to verify certificates."""
+    can = (frozenset(reply.verifiers) - reply.tls_ends) | reply.tls_begins
+    heard = frozenset(reply.lb_units) & reply.heard
+    return reply.version < loadbalancer.TLS_VERSION or bool(heard - can)
 
 
 def _users(relation: Relation, unit: str) -> str:

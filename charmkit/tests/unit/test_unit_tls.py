@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from charmkit import apache, drive, relations, service, state, testing, unit_tls
+from charmkit import apache, drive, front, relations, service, state, testing, unit_tls
 from charmkit.relations import loadbalancer, wire
 
 from . import test_unit_certificate as ours
@@ -213,7 +213,7 @@ def test_it_waits_for_a_load_balancer_that_is_going_to_verify(unit: Unit):
 
 
 @pytest.mark.parametrize('said', [None, {}])
-def test_it_waits_for_a_unit_of_the_load_balancer_that_has_said_nothing_yet(
+def test_a_unit_of_the_load_balancer_that_has_said_nothing_keeps_nobody_waiting(
     unit: Unit, said: dict[str, str] | None
 ):
     silent = {} if said is None else {'lb/1': said}
@@ -222,9 +222,44 @@ def test_it_waits_for_a_unit_of_the_load_balancer_that_has_said_nothing_yet(
     )
     unit.answered(*one)
     unit.run(*one)
-    assert unit.machine.service(apache.SERVICE) == 'stopped'
-    unit.run(*balancer())
     assert unit.listens == {SECURE}
+    unit.run(*one)
+    unit.run(*balancer())
+    assert unit.listens == {SECURE} and 'tls' in unit.published
+
+
+def test_a_load_balancer_of_before_version_2_is_served_http(unit: Unit):
+    old = tuple(
+        dataclasses.replace(
+            r,
+            app_data={k: v for k, v in r.app_data.items() if k != 'lb-units'}
+            | {'interface-versions': '[1]'},
+        )
+        for r in balancer()
+    )
+    unit.answered(*old)
+    assert unit.listens == {PLAIN}
+
+
+def test_a_unit_that_has_had_clients_serves_again_without_a_certificate(unit: Unit):
+    unit.ca = None
+    unit.run(*balancer())
+    unit.memory[front.SERVED] = False  # It lost its database, and has it back.
+    unit.ca = {}
+    unit.run(*balancer())
+    assert unit.listens == {PLAIN}
+    assert unit.machine.service(apache.SERVICE) == 'running'
+
+
+def test_what_a_load_balancer_refuses_is_said_beside_what_is_waited_for(unit: Unit):
+    refused = json.dumps({'*': {'state': 'rejected', 'reason': 'the port is taken'}})
+    unit.answered(
+        *(
+            dataclasses.replace(r, app_data={**r.app_data, 'status': refused})
+            for r in balancer(begins=('lb/1',))
+        )
+    )
+    assert 'the port is taken' in unit.messages
 
 
 def test_a_unit_with_clients_waits_for_no_load_balancer(unit: Unit):

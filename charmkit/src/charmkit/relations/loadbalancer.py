@@ -245,6 +245,8 @@ def read(relation: Relation) -> Reply | None:
 
 
 _REPLY = 'load balancer'
+TLS_VERSION = 2
+"""Of the interface: from this one on load balancers may come by TLS."""
 TLS_TO = 'tls-to'
 """In the databag of a load balancer's unit that can verify certificates: the units that it comes to by TLS."""
 TLS_ENDS = 'tls-ends'
