@@ -36,8 +36,10 @@ class Authorities:
     """PEM. What was known last, where nobody says anything now: units may still serve TLS."""
     known_now: bool = False
     """Somebody says so now."""
-    awaited: tuple[str, ...] = ()
-    """Nobody has said so yet, and these applications are related and are going to."""
+    awaited: bool = False
+    """Nobody has said so yet, and somebody is related who is going to."""
+    silent: tuple[str, ...] = ()
+    """Then: who over ``receive-ca-cert``. The status names providers of certificates by itself."""
     problems: tuple[str, ...] = ()
     memory: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
 
@@ -49,11 +51,12 @@ def read(inputs: Inputs, found: credentials.Credentials) -> Authorities:
     related = inputs.of(credentials.RELATION)
     every = tuple(dict.fromkeys((*given.certificates, *(c for c in own if c and related))))
     kept = tuple(cast('list[str]', inputs.memory.get(MEMORY) or []))
-    silent = [r for r in (*related, *inputs.of(trust.RELATION)) if not _said(r)]
+    trusted = inputs.of(trust.RELATION)
     return Authorities(
         certificates=every or kept,
         known_now=bool(every),
-        awaited=tuple(sorted({r.app for r in silent})) if not (every or kept) else (),
+        awaited=not (every or kept) and any(not _said(r) for r in (*related, *trusted)),
+        silent=() if every or kept else tuple(sorted({r.app for r in trusted if not _said(r)})),
         problems=given.problems,
         memory={**given.memory, **({MEMORY: list(every or kept)} if every or kept else {})},
     )
@@ -121,10 +124,8 @@ def statuses(
     for text in found.problems:
         yield Status('blocked', text)
     yield from _not_verified(what, [w for w in workers if w.current])
-    if found.awaited:
-        yield Status(
-            'waiting', f'waiting for {" and ".join(found.awaited)} to say whom to believe'
-        )
+    if found.silent:
+        yield Status('waiting', f'waiting for {" and ".join(found.silent)} to say whom to believe')
     plain = sorted(
         {
             b.service

@@ -139,6 +139,10 @@ def test_units_hear_that_it_is_going_to_verify_once_it_is_told_whom_to_believe(r
     found, now = decided(waits)
     said = inside.reply('keystone', found.authorities, now.layout, {}, in_force=True)
     assert said == {loadbalancer.TLS_BEGINS: 'yes'}
+    statuses = inside.statuses(found.authorities, now.layout, [], edge=False)
+    # Of a certificate that is waited for, the status speaks already.
+    words = ['waiting for ca to say whom to believe'] if relation == 'receive-ca-cert' else []
+    assert [s.message for s in statuses if s.kind == 'waiting'] == words
     known = dataclasses.replace(waits, memory={inside.MEMORY: [ROOT]})
     assert not decided(known)[0].authorities.awaited
 
