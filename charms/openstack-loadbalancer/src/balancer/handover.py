@@ -2,11 +2,14 @@
 
 1. *Asked*: it says to the others that it hands over. Each gets ready to pass on to it what it will not know, and says
    that it heeds. Clients still come here.
-2. *Moved*: all heed, or some have not for :data:`ASK_S`. The unit keeps the VIPs for the connections that it has
-   (:mod:`charmkit.proxy.vip_handover`) and stops being ready; keepalived gives the VIPs to another. Each response says
-   that its connection ends.
-3. Over: no connection is left, the time for it has passed (option ``handover-timeout``), or the unit is in service
-   again and has the VIPs back.
+2. *Moved*: all heed, or some have not for the time that it may take (option ``handover-timeout``). The unit keeps the
+   VIPs for the connections that it has (:mod:`charmkit.proxy.vip_handover`) and stops being ready; keepalived gives the
+   VIPs to another. Each response says that its connection ends.
+3. Over: no connection is left, the same time has passed again, or the unit is in service again and has the VIPs back.
+
+A unit that answers but says nothing has other hooks to run first: one that was added a moment ago has two for each
+unit of each application behind the load balancer. It can have the VIPs meanwhile, so it is waited for; one that is
+down is not.
 """
 
 from __future__ import annotations
@@ -23,8 +26,8 @@ from . import reply, vrrp
 
 HANDOVER, PASSES_ON = 'handover', 'passes-on'
 """Names in the unit's memory: how far it has come with giving VIPs away, and whose connections it passes on."""
-ASK_S = 20.0
-"""How long to wait for units that do not say that they heed; seconds."""
+ASKED_LOOK_S = 30.0
+"""How often to look whether those that are waited for still answer; seconds."""
 LOOK_S = 5.0
 """How often to look whether connections have ended; seconds."""
 SETTLE_S = 3.0
@@ -79,7 +82,7 @@ def next_state(
     if not before.moved:
         if not away or not vip_state.holds:
             return None
-        late = now - before.since >= ASK_S
+        late = now - before.since >= timeout_s
         return dataclasses.replace(before, moved=now) if late or _all_heed(vip_state) else before
     settled = now - before.moved >= SETTLE_S
     # Where the VIPs are, connections need nobody to keep them. The next time that it goes it asks anew.
@@ -98,7 +101,7 @@ def due(handover: Handover | None, now: float, timeout_s: float) -> tuple[float,
     if handover is None:
         return ()
     if not handover.moved:
-        return (handover.since + ASK_S,)
+        return (min(now + ASKED_LOOK_S, handover.since + timeout_s),)
     return (min(now + LOOK_S, handover.moved + timeout_s),)
 
 

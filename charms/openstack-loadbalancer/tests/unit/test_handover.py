@@ -57,10 +57,10 @@ def test_it_lets_go_once_all_heed():
     assert handover.next_state(asked, all_, now=8, **AWAY) == Handover(since=7, moved=8)
 
 
-def test_it_does_not_wait_for_ever_for_one_that_says_nothing():
+def test_one_that_has_other_hooks_to_run_first_is_waited_for_but_not_for_ever():
     asked = Handover(since=100)
-    assert handover.next_state(asked, HOLDS, now=119.9, **AWAY) == asked
-    assert handover.next_state(asked, HOLDS, now=120, **AWAY) == Handover(since=100, moved=120)
+    assert handover.next_state(asked, HOLDS, now=399.9, **AWAY) == asked
+    assert handover.next_state(asked, HOLDS, now=400, **AWAY) == Handover(since=100, moved=400)
 
 
 @pytest.mark.parametrize('change', [{'holds': False}, {}], ids=['lost them', 'wanted again'])
@@ -132,7 +132,7 @@ def test_whatever_happens_it_moves_after_it_has_asked_and_comes_to_an_end(
         assert times
         if state.moved and not (before and before.moved):
             assert before is not None
-            assert set(place.others) <= place.heed or now - before.since >= handover.ASK_S
+            assert set(place.others) <= place.heed or now - before.since >= 60
         assert not state.moved or now - state.moved < 60
 
 
@@ -144,7 +144,10 @@ def test_it_is_remembered_as_it_was():
 
 def test_when_to_look_again():
     assert handover.due(None, 100, 300) == ()
-    assert handover.due(Handover(since=100), 104, 300) == (120,)
+    assert handover.due(Handover(since=100), 104, 300) == (
+        134,
+    )  # Who is waited for may be gone then.
+    assert handover.due(Handover(since=100), 380, 300) == (400,)
     assert handover.due(Handover(since=90, moved=100), 104, 300) == (109,)
     assert handover.due(Handover(since=90, moved=100), 398, 300) == (400,)
 
@@ -259,7 +262,7 @@ def test_a_unit_that_the_operator_takes_out_hands_its_vips_over_before_it_lets_t
     assert in_service(machine)
     assert machine.service(vip_handover.KEEPER) == 'stopped'
     assert asked.unit_status == testing.WaitingStatus(
-        f'hands its VIPs over: waits until 08:00:20 UTC for {OTHER}'
+        f'hands its VIPs over: waits until 08:05:00 UTC for {OTHER}'
     )
 
     on(machine, 'eth0')
@@ -332,6 +335,9 @@ def test_who_did_not_get_ready_in_time_is_named(ctx: Any, machine: machines.Fake
     on(machine, 'eth0')
     served = ctx.run(ctx.on.config_changed(), state(SPEAKS))
     asked = ctx.run(ctx.on.action('drain-self'), state(SPEAKS, served))
-    machine.clock += handover.ASK_S
+    machine.clock += 299
+    waits = ctx.run(ctx.on.update_status(), state(SPEAKS, asked))
+    assert waits.unit_status.message.endswith(f' for {OTHER}')
+    machine.clock += 1
     moved = ctx.run(ctx.on.update_status(), state(SPEAKS, asked))
     assert moved.unit_status.message.endswith(f'; those break that {OTHER} should pass on')
