@@ -120,7 +120,6 @@ def upgraded(juju: jubilant.Juju, load: pathlib.Path, state: pathlib.Path) -> li
             return stops
         assert 'lost: ' in done.stderr
         stops.append(done.stderr)
-        settle(juju)
 
 
 def steps(state: pathlib.Path, requests: Sequence[Request]) -> Iterator[story.Band]:
