@@ -209,6 +209,7 @@ def plan(desired: Host, observed: Observed) -> tuple[Step, ...]:
         *_archives(desired, observed),
         *_installs(desired, observed),
         *_upgrades(desired, observed),
+        *_ends(desired, observed),
         *_path_steps(desired, observed),
         *_reloads(desired, observed),
         *_commands(desired, observed, 'before'),
@@ -242,6 +243,20 @@ def _upgrades(desired: Host, observed: Observed) -> Iterator[Step]:
     wanted = desired.upgrade
     if wanted and observed.commands.get(wanted.name) != wanted.key:
         yield Step('upgrade', ' '.join(wanted.packages))
+
+
+def _ends(desired: Host, observed: Observed) -> Iterator[Step]:
+    # systemd neither stops for good nor disables what it has no file of any more.
+    for s in desired.services:
+        if _loses_its_file(s, desired) and s.name in observed.active:
+            yield Step('stop', s.name)
+
+
+def _loses_its_file(service: SystemdService, desired: Host) -> bool:
+    names = (service.name, f'{service.name}.service')
+    return service.state == 'stopped' and any(
+        x.path in {_UNITS + name for name in names} for x in desired.absent
+    )
 
 
 def _path_steps(desired: Host, observed: Observed) -> Iterator[Step]:
@@ -308,6 +323,8 @@ def _services(desired: Host, observed: Observed) -> Iterator[Step]:
     # What is stopped goes first: it may hold a port that another one is to have.
     for s in sorted(desired.services, key=lambda s: s.state == 'running'):
         if s.part_of and (s.part_of not in running or s.part_of in moved):
+            continue
+        if _loses_its_file(s, desired):
             continue
         step = _service_step(s, desired.config_digest(s.name), observed)
         if step is not None:

@@ -109,8 +109,7 @@ def _why_not(
         return f'no load balancer has the {" and ".join(own)} endpoints'
     for relation in balancers:
         reply = loadbalancer.read(relation)
-        said = frozenset(reply.verifiers) - reply.tls_ends if reply else frozenset[str]()
-        if published and (reply is None or said or not relation.units):
+        if published and (reply is None or reply.verify or not relation.units):
             continue
         if reply is None or not _verifies(reply, served=served):
             return f'{relation.app} cannot verify certificates (see its receive-ca-cert)'
@@ -149,12 +148,12 @@ def _verifies(reply: loadbalancer.Reply, *, served: bool) -> bool:
     """
     every = frozenset(reply.lb_units)
     every = every if served else every & reply.heard
-    return bool(every) and frozenset(reply.verifiers) - reply.tls_ends >= every
+    return bool(every) and reply.verify >= every
 
 
 def _comes_by_http(reply: loadbalancer.Reply) -> bool:
     """Whether one does, and says nothing of going to verify certificates."""
-    can = (frozenset(reply.verifiers) - reply.tls_ends) | reply.tls_begins
+    can = reply.verify | reply.tls_begins
     heard = frozenset(reply.lb_units) & reply.heard
     return reply.version < loadbalancer.TLS_VERSION or bool(heard - can)
 

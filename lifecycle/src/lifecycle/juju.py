@@ -8,6 +8,7 @@ import datetime
 import getpass
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -262,13 +263,18 @@ class Live:
 
 
 def _runs(number: int) -> bool:
+    """One that has ended and that its parent has not asked about is still there to a signal (a zombie)."""
     try:
         os.kill(number, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         pass
-    return True
+    try:
+        stat = pathlib.Path(f'/proc/{number}/stat').read_text(errors='replace')
+    except OSError:
+        return not pathlib.Path('/proc/self').exists()  # Other systems have no such folder.
+    return not stat.rpartition(') ')[2].startswith(('Z', 'X'))
 
 
 def _moment(text: object) -> float | None:

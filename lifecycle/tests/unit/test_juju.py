@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -307,6 +308,20 @@ def test_it_is_known_of_this_machine_alone_that_a_process_has_ended():
     assert live.is_gone(f'{place} process {child.pid}')
     assert not live.is_gone(f'ann@elsewhere process {child.pid}')
     assert not live.is_gone('somebody')
+
+
+@pytest.mark.skipif(not pathlib.Path('/proc/self').exists(), reason='only /proc tells of zombies')
+def test_a_process_that_ended_and_that_its_parent_never_asked_about_has_ended():
+    live = juju.Live('m')
+    place = live.me.rpartition(' process ')[0]
+    with subprocess.Popen(['true'], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.read()  # It has ended, or is about to: nobody has asked how.
+        ends = time.monotonic() + 10
+        while not (gone := live.is_gone(f'{place} process {child.pid}')):
+            assert time.monotonic() < ends
+        assert gone
+        assert child.returncode is None
 
 
 # --- The command.

@@ -147,6 +147,11 @@ class Reply:
     trusted_cidrs: tuple[str, ...] = ()
     """Where its requests come from: forwarded headers are to be believed from there only."""
 
+    @property
+    def verify(self) -> frozenset[str]:
+        """Its units that can verify certificates, and go on to."""
+        return frozenset(self.verifiers) - self.tls_ends
+
 
 def app_request(services: Iterable[Api], endpoint_type: EndpointType) -> Databag:
     """What the leader writes into the application's databag of one relation."""
