@@ -71,11 +71,13 @@ class Schema:
     release: int
     version: str
     databases: str
-    """Stands for the servers and databases that hold it."""
+    """Stands for the data that it is the schema of."""
     least: int = 0
     """The oldest release that it serves."""
     online: int = 0
     """The release whose online migrations have ended."""
+    formerly: str = dataclasses.field(default='', compare=False)
+    """How earlier revisions spelt *databases*: servers and certificates were part of it."""
 
     def serves(self, wanted: Schema) -> bool:
         """Whether a unit that wants *wanted* can serve on this."""
@@ -169,7 +171,7 @@ def decide(
 
 def found(inputs: state.Inputs, wanted: Schema) -> Schema | None:
     """What is known of the databases that *wanted* is for: the most that any unit has done to them."""
-    done = [s for s in _written(inputs) if s.databases == wanted.databases]
+    done = [s for s in _written(inputs, wanted) if s.databases == wanted.databases]
     return max(done, key=lambda s: (s.release, s.least, s.online), default=None)
 
 
@@ -200,13 +202,21 @@ def _is_done(inputs: state.Inputs, newest: Schema | None, wanted: Schema) -> boo
     if newest is None or newest.release < wanted.release:
         return False
     return newest.release > wanted.release or any(
-        dataclasses.replace(wanted, least=s.least, online=s.online) == s for s in _written(inputs)
+        dataclasses.replace(wanted, least=s.least, online=s.online) == s
+        for s in _written(inputs, wanted)
     )
 
 
-def _written(inputs: state.Inputs) -> list[Schema]:
+def _written(inputs: state.Inputs, wanted: Schema | None = None) -> list[Schema]:
+    """What units have written; of the databases of *wanted* as it spells them."""
     bags = (inputs.peers, inputs.my_peer_data, *inputs.peer_units.values())
-    return [s for bag in bags if (s := read(bag.get(KEY, ''))) is not None]
+    found = [s for bag in bags if (s := read(bag.get(KEY, ''))) is not None]
+    if wanted is None or not wanted.formerly:
+        return found
+    return [
+        dataclasses.replace(s, databases=wanted.databases) if s.databases == wanted.formerly else s
+        for s in found
+    ]
 
 
 def _lack(newest: Schema | None, wanted: Schema) -> str:
@@ -333,4 +343,8 @@ def read(text: str) -> Schema | None:
 
 
 def _write(schema: Schema | None) -> dict[str, str]:
-    return {KEY: wire.dump(dataclasses.asdict(schema))} if schema else {}
+    if schema is None:
+        return {}
+    found = dataclasses.asdict(schema)
+    del found['formerly']
+    return {KEY: wire.dump(found)}

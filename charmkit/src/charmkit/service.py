@@ -28,7 +28,7 @@ from . import (
     vip,
     webserver,
 )
-from .relations import Databag, Need, keystone
+from .relations import Databag, Need, keystone, mysql
 from .spec import Daemon as Daemon
 from .spec import Offer as Offer
 from .spec import Ready as Ready
@@ -284,13 +284,17 @@ def schema(spec: ServiceSpec, inputs: state.Inputs) -> migration.Schema | None:
 
 
 def _schema(spec: ServiceSpec, ready: Ready) -> migration.Schema:
-    """Another server is another schema; so is one for whose subordinates it is to be migrated again."""
+    """Other data is another schema; so is one for whose subordinates it is to be migrated again."""
     asked = config_files.merged(spec, ready.found).migrations
     more = f'+{host.digest(" ".join(asked))[:12]}' if asked else ''
     version = ready.inputs.versions.get(spec.packages[0], '')
-    databases = sorted(repr(ready[n]) for n in spec.needs if n.relation == 'shared-db')
-    digest = host.digest(' '.join(databases))
-    return migration.Schema(ready.release.number, version and version + more, digest)
+    found: list[mysql.Database] = [ready[n] for n in spec.needs if n.relation == 'shared-db']
+    return migration.Schema(
+        ready.release.number,
+        version and version + more,
+        host.digest(' '.join(sorted(d.holds for d in found))),
+        formerly=host.digest(' '.join(sorted(map(repr, found)))),
+    )
 
 
 def prepared(spec: ServiceSpec, facts: state.Facts) -> host.Host:

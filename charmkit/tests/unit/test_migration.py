@@ -21,7 +21,9 @@ def inputs(
     def bag(schema: object) -> dict[str, str]:
         if not isinstance(schema, migration.Schema):
             return {}
-        return {migration.KEY: wire.dump(dataclasses.asdict(schema))}
+        said = dataclasses.asdict(schema)
+        del said['formerly']
+        return {migration.KEY: wire.dump(said)}
 
     return state.Inputs(
         site=relations.Site(unit=unit, leader=leader, address='10.0.0.2'),
@@ -99,6 +101,18 @@ def test_a_new_unit_that_migrated_by_itself_serves():
 def test_another_database_server_is_migrated_from_nothing():
     elsewhere = dataclasses.replace(OLD, databases='elsewhere')
     assert lines(decide(inputs(app=OLD), elsewhere)) == ['x db sync']
+
+
+@pytest.mark.parametrize('leader', [True, False])
+def test_what_earlier_revisions_wrote_of_these_databases_is_known(leader: bool):
+    spelt_anew = dataclasses.replace(OLD, databases='data', formerly='there')
+    got = decide(inputs(leader=leader, app=OLD), spelt_anew)
+    assert got.usable
+    assert lines(got) == []
+    assert migration.read(got.app_data[migration.KEY]) == dataclasses.replace(
+        OLD, databases='data'
+    )
+    assert 'formerly' not in got.app_data[migration.KEY]
 
 
 def test_nothing_is_migrated_before_the_package_is_there():

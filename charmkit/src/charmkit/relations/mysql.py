@@ -56,6 +56,11 @@ class Database:
     """The file on this machine that has it."""
 
     @property
+    def holds(self) -> str:
+        """Stands for what is in it: the same whichever server has it by now, as far as the server speaks of that."""
+        return f'{self.name} {self.generation or f"on {self.host}"}'
+
+    @property
     def url(self) -> str:
         """Where SQLAlchemy finds it. With a file of authorities the driver verifies the server, and its name."""
         login = f'{self.user}:{quote(self.password, safe="")}'

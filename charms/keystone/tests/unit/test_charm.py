@@ -270,6 +270,24 @@ def test_the_admin_is_made_once_in_each_database(
     assert server.user('admin')
 
 
+@pytest.mark.parametrize('leader', [True, False])
+def test_data_that_another_server_has_by_now_is_migrated_no_more_and_everyone_serves_on(
+    ctx: testing.Context[Any], server: FakeKeystone, machine: Machine, leader: bool
+):
+    """As after mysql's switch-over: a follower that waited for the leader would be out of service meanwhile."""
+    before = moved(DB, generation='0123456789abcdef')
+    first = ctx.run(ctx.on.update_status(), state(before))
+    unit = context(0 if leader else 1)
+    kept = {'said': shared_by(first), 'leader': leader, 'peers': {0 if not leader else 1: {}}}
+    unit.run(unit.on.update_status(), state(before, **kept))
+    machine.steps = []
+    after = moved(before, db_host='10.1.0.6')
+    out = unit.run(unit.on.relation_changed(after, remote_unit=0), state(after, **kept))
+    assert out.unit_status == testing.ActiveStatus()
+    assert '10.1.0.6' in machine.file('/etc/keystone/keystone.conf')
+    assert not [s for s in machine.steps if s.startswith(('stop', 'run keystone-manage db_sync'))]
+
+
 def test_a_restored_database_is_taken_up(ctx: testing.Context[Any], server: FakeKeystone):
     """It comes from another deployment: other passwords, other addresses, an admin of its own."""
     relation = glance()
