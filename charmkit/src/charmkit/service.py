@@ -288,11 +288,13 @@ def _schema(spec: ServiceSpec, ready: Ready) -> migration.Schema:
     asked = config_files.merged(spec, ready.found).migrations
     more = f'+{host.digest(" ".join(asked))[:12]}' if asked else ''
     version = ready.inputs.versions.get(spec.packages[0], '')
-    found: list[mysql.Database] = [ready[n] for n in spec.needs if n.relation == 'shared-db']
+    found: list[mysql.Database | None] = [
+        ready[n] for n in spec.needs if n.relation == 'shared-db'
+    ]
     return migration.Schema(
         ready.release.number,
         version and version + more,
-        host.digest(' '.join(sorted(d.holds for d in found))),
+        host.digest(' '.join(sorted(d.holds for d in found if d))),
         formerly=host.digest(' '.join(sorted(map(repr, found)))),
     )
 

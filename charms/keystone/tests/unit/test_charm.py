@@ -278,11 +278,14 @@ def test_data_that_another_server_has_by_now_is_migrated_no_more_and_everyone_se
     before = moved(DB, generation='0123456789abcdef')
     first = ctx.run(ctx.on.update_status(), state(before))
     unit = context(0 if leader else 1)
-    kept = {'said': shared_by(first), 'leader': leader, 'peers': {0 if not leader else 1: {}}}
-    unit.run(unit.on.update_status(), state(before, **kept))
+    said, peers = shared_by(first), {0 if not leader else 1: dict[str, str]()}
+    unit.run(unit.on.update_status(), state(before, said=said, leader=leader, peers=peers))
     machine.steps = []
     after = moved(before, db_host='10.1.0.6')
-    out = unit.run(unit.on.relation_changed(after, remote_unit=0), state(after, **kept))
+    out = unit.run(
+        unit.on.relation_changed(after, remote_unit=0),
+        state(after, said=said, leader=leader, peers=peers),
+    )
     assert out.unit_status == testing.ActiveStatus()
     assert '10.1.0.6' in machine.file('/etc/keystone/keystone.conf')
     assert not [s for s in machine.steps if s.startswith(('stop', 'run keystone-manage db_sync'))]
