@@ -261,7 +261,6 @@ class Charm(ops.CharmBase):
             memory=self._memory(),
             now=self.here.now(),
             dying=bool(self._stored.dying),
-            planned=self.app.planned_units() if why and why.removing else None,
             unit_secret=self.here.unit_secret(self.unit.name),
             fresh=secrets.token_hex(32),
         )

@@ -77,17 +77,15 @@ def drive(machine: Machine, run: RunFunction, why: Why, inputs: state.Inputs) ->
             if known != inputs:
                 inputs = known
                 continue
-        # One that leaves has lost its relations already.
-        tasks = desired.farewell if why.removing else desired.tasks
+        # One that leaves has lost its relations already: only its machine is left to be put in order.
+        tasks = () if why.removing else desired.tasks
         waiting = [task for task in tasks if done.get(task.name) != task]
         if not waiting:
             return Driven(desired=desired, inputs=inputs, steps=tuple(steps))
         for task in waiting:
             done[task.name] = task
-            found = task.carry_out(machine)
-            if why.removing and isinstance(found, str) and found:
-                _log.warning('%s: %s', task.name, found)  # No status is left to say it.
-            inputs = dataclasses.replace(inputs, seen={**inputs.seen, task.name: found})
+            seen = {**inputs.seen, task.name: task.carry_out(machine)}
+            inputs = dataclasses.replace(inputs, seen=seen)
     raise RuntimeError(f'after {_MOST_ROUNDS} rounds {why} still wants something else')
 
 

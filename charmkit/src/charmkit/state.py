@@ -65,8 +65,6 @@ class Inputs:
     """What this unit's earlier runs kept (:attr:`Desired.memory`): JSON values by name."""
     dying: bool = False
     """This unit is being removed: its relations go one by one, and it leads no more."""
-    planned: int | None = None
-    """How many units there are to be without this one, which is being removed; None: it is not."""
     now: float = 0.0
     """When the run began, in seconds since the epoch."""
     refused: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
@@ -138,9 +136,6 @@ class Desired:
     tasks: tuple[Task, ...] = ()
     """What is to be done or found out once all services are as desired, in this order. Their results come with the
     inputs of the next round of the same run, which may want others; what is published is what the last round says."""
-    farewell: tuple[Task, ...] = ()
-    """What one that is removed still does elsewhere, once its machine is in order; of :attr:`tasks` it does none. A
-    result that is text goes to the log: nothing of it holds the removal up."""
     unheeded: Mapping[str, frozenset[str]] = dataclasses.field(
         default_factory=dict[str, frozenset[str]]
     )

@@ -11,15 +11,13 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, cast
 
-from charmkit import Inputs, Status
+from charmkit import Status
 from charmkit.relations import wire
 
-from . import decision, dns_names, dns_options, dns_zones, nsupdate, reply
+from . import decision, dns_names, dns_zones, nsupdate, reply
 
 MEMORY = 'dns-update'
 """In the unit's memory: which update was sent last, when, and what was said of it; '' when it was taken."""
-NAMES = 'dns-names'
-"""In each unit's memory: the names that are published, for one that is removed does not see what the peers have."""
 PUBLISHED = 'dns-published'
 """In the peers' application data: the addresses that each name was led to."""
 ANEW_S = 280.0
@@ -51,36 +49,24 @@ def update(
     *members* are the admitted units; those of *not_ready* were asked and want no clients.
     """
     inputs, dns = known.inputs, now.opts.dns
-    if not (inputs.site.leader and dns.server and known.effective.complete) or _wrong(inputs, dns):
+    if not (inputs.site.leader and dns.server and known.effective.complete) or _wrong(known):
         return None
     found = wanted(known, now, members, not_ready)
-    messages = _messages(found, published(known).keys() - found.keys(), dns)
+    messages = _messages(found, published(known).keys() - found.keys(), known)
     if not messages:
         return None
-    task = _task(messages, inputs, dns)
-    mark, at, said = _last(known)
-    since = inputs.now - at
-    due = mark != _mark(task) or since >= (RETRY_S if said else ANEW_S) or since < 0
-    return task if due else None
-
-
-def farewell(inputs: Inputs, dns: dns_options.Dns) -> nsupdate.Update | None:
-    """Takes all names away where the unit that is removed is the last; None where others keep them, or nobody can."""
-    names = wire.texts(inputs.memory.get(NAMES) or ())
-    if inputs.planned != 0 or not names or not dns.server or _wrong(inputs, dns):
-        return None
-    return _task(_messages({}, names, dns), inputs, dns)
-
-
-def _task(messages: tuple[str, ...], inputs: Inputs, dns: dns_options.Dns) -> nsupdate.Update:
-    return nsupdate.Update(
+    task = nsupdate.Update(
         server=dns.server,
         port=dns.port,
         messages=messages,
         key_name=dns.key_name,
         algorithm=dns.algorithm,
-        key=_key(inputs, dns),
+        key=_key(known),
     )
+    mark, at, said = _last(known)
+    since = inputs.now - at
+    due = mark != _mark(task) or since >= (RETRY_S if said else ANEW_S) or since < 0
+    return task if due else None
 
 
 def wanted(
@@ -93,18 +79,12 @@ def wanted(
     return dns_names.addresses(known, now, members, not_ready, published(known))
 
 
-def memory(
-    known: decision.RunInputs, now: decision.Decision, sent: nsupdate.Update | None
-) -> Mapping[str, Any]:
+def memory(known: decision.RunInputs, sent: nsupdate.Update | None) -> Mapping[str, Any]:
     """What later runs of this unit are to know, once the outcome of what was *sent* is."""
-    before, said = published(known), known.inputs.seen.get(nsupdate.Update.name)
+    said = known.inputs.seen.get(nsupdate.Update.name)
     if sent is None or not isinstance(said, str):
-        return {NAMES: sorted(before)}
-    # Of those that were refused some may have been taken.
-    return {
-        NAMES: sorted({*before, *dns_names.names(now)}),
-        MEMORY: [_mark(sent), int(known.inputs.now), said],
-    }
+        return {}
+    return {MEMORY: [_mark(sent), int(known.inputs.now), said]}
 
 
 def peers(
@@ -122,7 +102,7 @@ def statuses(known: decision.RunInputs) -> Iterator[Status]:
     dns = known.effective.options.dns
     if not (known.inputs.site.leader and dns.server):
         return
-    if wrong := _wrong(known.inputs, dns):
+    if wrong := _wrong(known):
         yield Status('blocked', wrong)
         return
     seen = known.inputs.seen.get(nsupdate.Update.name)
@@ -145,29 +125,31 @@ def _mark(task: nsupdate.Update) -> str:
     return hashlib.sha256('\0'.join(parts).encode()).hexdigest()[:16]
 
 
-def _wrong(inputs: Inputs, dns: dns_options.Dns) -> str:
+def _wrong(known: decision.RunInputs) -> str:
     """What of the key is missing or wrong, in words for the operator; never the key itself."""
+    dns = known.effective.options.dns
     missing = [f'dns-{n}' for n, v in (('key-name', dns.key_name), ('key', dns.secret)) if not v]
     if missing:
         return f'option dns-server needs {" and ".join(missing)}: updates are signed'
-    if dns.secret not in inputs.secrets:
+    if dns.secret not in known.inputs.secrets:
         return 'option dns-key: it cannot be read: juju grant-secret lets this application'
     try:
-        well = len(base64.b64decode(_key(inputs, dns), validate=True)) >= 16
+        well = len(base64.b64decode(_key(known), validate=True)) >= 16
     except ValueError:
         well = False
     return '' if well else f'option dns-key: its {KEY} is not base64 of 16 bytes or more'
 
 
-def _key(inputs: Inputs, dns: dns_options.Dns) -> str:
-    content = inputs.secrets.get(dns.secret, {})
+def _key(known: decision.RunInputs) -> str:
+    content = known.inputs.secrets.get(known.effective.options.dns.secret, {})
     return content.get(KEY, '').strip()
 
 
 def _messages(
-    found: dns_names.Addresses, gone: Collection[str], dns: dns_options.Dns
+    found: dns_names.Addresses, gone: Collection[str], known: decision.RunInputs
 ) -> tuple[str, ...]:
     """Commands for each zone; of a name that is in none that is listed, the server itself says in which it is."""
+    dns = known.effective.options.dns
     by_zone: dict[str, list[str]] = {}
     for name in sorted({*found, *gone}):
         zone = dns_zones.listed_for(name, dns.zones)

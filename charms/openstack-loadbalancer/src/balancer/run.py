@@ -26,7 +26,6 @@ from . import (
     inside,
     interface,
     layout,
-    nsupdate,
     old_scheme,
     options,
     publish,
@@ -51,7 +50,7 @@ _SOON_S = 5.0
 def run(why: Why, inputs: Inputs) -> Desired:
     """Everything that is wanted of this unit."""
     if why.removing:
-        return Desired(host=files.REMOVING, farewell=_farewell(inputs))
+        return Desired(host=files.REMOVING)
     if 'listening' not in inputs.seen:
         # Where another program listens nothing can be served: that is known before anything is tried.
         first = (
@@ -82,13 +81,6 @@ def run(why: Why, inputs: Inputs) -> Desired:
     if not isinstance(step, Settled):
         return Desired(host=host, tasks=(step,))
     return _ended(why, inputs, known, step)
-
-
-def _farewell(inputs: Inputs) -> tuple[nsupdate.Update, ...]:
-    """The last of the application takes its names out of DNS."""
-    found = options.read(inputs.options, options.kept(inputs.memory.get(OPTIONS)))
-    update = dns_update.farewell(inputs, found.options.dns) if found.complete else None
-    return (update,) if update else ()
 
 
 def _with_replies(why: Action, inputs: Inputs, now: decision.Decision) -> Desired | None:
@@ -193,7 +185,7 @@ def _without_haproxy(
         ),
         app_data=in_dns,
         status=(Status('blocked', f'haproxy does not answer: {reason}'),),
-        memory=dns_update.memory(known, now, update),
+        memory=dns_update.memory(known, update),
     )
 
 
@@ -249,7 +241,7 @@ def _ended(why: Why, inputs: Inputs, known: decision.RunInputs, end: Settled) ->
             old_scheme.MEMORY: old_scheme.used(inputs) if known.tls.both_until else {},
             **({OPTIONS: dict(known.effective.raw)} if known.effective.complete else {}),
             **blame.memory(known, inputs, in_force=in_force),
-            **dns_update.memory(known, now, written.update),
+            **dns_update.memory(known, written.update),
         },
         results=results,
         failure=failure,

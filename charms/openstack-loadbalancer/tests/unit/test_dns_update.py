@@ -145,44 +145,6 @@ def test_a_name_that_hostnames_has_no_more_is_taken_away_once(ctx: Any, server: 
     assert not any('cloud' in x for x in server.updates)
 
 
-def going(out: testing.State, planned: int, *, leader: bool = True) -> testing.State:
-    """A unit that is removed has no relations left."""
-    return dataclasses.replace(
-        out, relations=frozenset(), planned_units=planned, leader=leader, deferred=[]
-    )
-
-
-@pytest.mark.parametrize('leader', [True, False])
-def test_the_last_one_to_go_takes_all_names_away(ctx: Any, server: Server, leader: bool):
-    out = ctx.run(ctx.on.config_changed(), state(SERVES))
-    assert server.updates == BOTH
-    server.scripts.clear()
-    ctx.run(ctx.on.stop(), going(out, 0, leader=leader))
-    assert server.updates == [line for line in BOTH if 'delete' in line]
-
-
-def test_where_others_stay_the_names_stay(ctx: Any, server: Server):
-    out = ctx.run(ctx.on.config_changed(), state(SERVES))
-    server.scripts.clear()
-    ctx.run(ctx.on.stop(), going(out, 1))
-    assert server.scripts == []
-
-
-def test_a_server_that_is_away_holds_no_removal_up_and_the_log_says_so(ctx: Any, server: Server):
-    out = ctx.run(ctx.on.config_changed(), state(SERVES))
-    server.status, server.says = 1, '; Communication with 192.0.2.53#53 failed: timed out'
-    ctx.run(ctx.on.stop(), going(out, 0))
-    (said,) = [x.message for x in ctx.juju_log if x.message.startswith('dns-update: ')]
-    assert '192.0.2.53#53 failed: timed out' in said
-    assert KEY not in said
-
-
-def test_one_that_never_published_a_name_takes_none_away(ctx: Any, server: Server):
-    server.status, server.says = -1, ''
-    ctx.run(ctx.on.stop(), going(state(SERVES), 0))
-    assert server.scripts == []
-
-
 def test_while_nobody_serves_nothing_is_changed(ctx: Any, server: Server):
     out = ctx.run(ctx.on.config_changed(), state(ASKED))
     bags = {r for r in out.relations if r.id == 1000}
