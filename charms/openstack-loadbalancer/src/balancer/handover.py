@@ -26,6 +26,8 @@ from . import reply, vrrp
 
 HANDOVER, PASSES_ON = 'handover', 'passes-on'
 """Names in the unit's memory: how far it has come with giving VIPs away, and whose connections it passes on."""
+LEAST_ASK_S = 20.0
+"""The others have so long to get ready, however short the time for connections is; seconds."""
 ASKED_LOOK_S = 30.0
 """How often to look whether those that are waited for still answer; seconds."""
 LOOK_S = 5.0
@@ -82,7 +84,7 @@ def next_state(
     if not before.moved:
         if not away or not vip_state.holds:
             return None
-        late = now - before.since >= timeout_s
+        late = now - before.since >= ask_s(timeout_s)
         return dataclasses.replace(before, moved=now) if late or _all_heed(vip_state) else before
     settled = now - before.moved >= SETTLE_S
     # Where the VIPs are, connections need nobody to keep them. The next time that it goes it asks anew.
@@ -90,6 +92,11 @@ def next_state(
     if (settled and (back or not vip_state.connections)) or now - before.moved >= timeout_s:
         return None
     return before
+
+
+def ask_s(timeout_s: float) -> float:
+    """How long to wait for units that do not say that they heed; seconds."""
+    return max(timeout_s, LEAST_ASK_S)
 
 
 def _all_heed(vip_state: VipState) -> bool:
@@ -101,7 +108,7 @@ def due(handover: Handover | None, now: float, timeout_s: float) -> tuple[float,
     if handover is None:
         return ()
     if not handover.moved:
-        return (min(now + ASKED_LOOK_S, handover.since + timeout_s),)
+        return (min(now + ASKED_LOOK_S, handover.since + ask_s(timeout_s)),)
     return (min(now + LOOK_S, handover.moved + timeout_s),)
 
 

@@ -17,6 +17,7 @@ from . import (
     dns_records,
     dns_update,
     files,
+    handover,
     handshake,
     inside,
     interface,
@@ -293,7 +294,7 @@ def _handing_over(known: decision.RunInputs, now: decision.Decision) -> Iterator
     if failed := known.inputs.failed.get(vip_handover.KEEPER):
         yield Status('waiting', f'connections that clients have here may break: {failed}')
     if not now.handover.moved:
-        late = decision.clock_time(now.handover.since + now.opts.handover_s)
+        late = decision.clock_time(now.handover.since + handover.ask_s(now.opts.handover_s))
         who = f'waits until {late} for {_some(now.awaits)}' if now.awaits else 'all are ready'
         yield Status('waiting', f'hands its VIPs over: {who}')
         return

@@ -63,6 +63,13 @@ def test_one_that_has_other_hooks_to_run_first_is_waited_for_but_not_for_ever():
     assert handover.next_state(asked, HOLDS, now=400, **AWAY) == Handover(since=100, moved=400)
 
 
+def test_the_others_have_time_to_get_ready_even_if_connections_have_none():
+    asked = Handover(since=100)
+    assert handover.next_state(asked, HOLDS, away=True, now=119, timeout_s=0) == asked
+    moved = handover.next_state(asked, HOLDS, away=True, now=120, timeout_s=0)
+    assert moved == Handover(since=100, moved=120)
+
+
 @pytest.mark.parametrize('change', [{'holds': False}, {}], ids=['lost them', 'wanted again'])
 def test_what_has_become_needless_before_it_moved_is_over(change: dict[str, Any]):
     place = with_(heed=frozenset({OTHER}), **change)
