@@ -1,9 +1,10 @@
 """Which database migrations to run, on which unit, and who must wait for them. Pure.
 
 A fresh database gets one migration, run by the leader. It is run again for a newer package or
-release. What was done is written down where every unit sees it: by the leader in the peer
-relation's application data, and by a unit that was told to migrate (a new release's first unit,
-while the leader is still on the old one) in its own; the leader keeps what the newest of them has.
+release, and on another server; units that served on the data serve on meanwhile. What was done is
+written down where every unit sees it: by the leader in the peer relation's application data, and by
+a unit that was told to migrate (a new release's first unit, while the leader is still on the old
+one) in its own; the leader keeps what the newest of them has.
 A unit serves on the schema of its own release or of a later one, down to the oldest that it was
 expanded from: an expanded schema serves both, a contracted one the newer alone. Where a newer
 release has migrated, an older one never does again. A migration that the database refuses is no error of a hook: the
@@ -76,8 +77,9 @@ class Schema:
     """The oldest release that it serves."""
     online: int = 0
     """The release whose online migrations have ended."""
-    formerly: str = dataclasses.field(default='', compare=False)
-    """How earlier revisions spelt *databases*: servers and certificates were part of it."""
+    servers: str = ''
+    """Stands for the servers that had the data: on others it is migrated again, for a copy may be older than it says.
+    Earlier revisions wrote it as *databases*."""
 
     def serves(self, wanted: Schema) -> bool:
         """Whether a unit that wants *wanted* can serve on this."""
@@ -149,7 +151,7 @@ def decide(
             unit_data=_write(mine),
         )
     steps = commands.expand if newest and commands.expand else commands.sync
-    key = f'{wanted.release} {wanted.version} {wanted.databases}'
+    key = f'{wanted.release} {wanted.version} {wanted.databases} {wanted.servers}'
     wants = run(resolve(steps, ready), user, key)
     if any(c.name in inputs.unrun for c in wants):
         why = failure(inputs.unrun, user)
@@ -211,10 +213,10 @@ def _written(inputs: state.Inputs, wanted: Schema | None = None) -> list[Schema]
     """What units have written; of the databases of *wanted* as it spells them."""
     bags = (inputs.peers, inputs.my_peer_data, *inputs.peer_units.values())
     found = [s for bag in bags if (s := read(bag.get(KEY, ''))) is not None]
-    if wanted is None or not wanted.formerly:
-        return found
     return [
-        dataclasses.replace(s, databases=wanted.databases) if s.databases == wanted.formerly else s
+        dataclasses.replace(s, databases=wanted.databases, servers=wanted.servers)
+        if wanted and not s.servers and s.databases == wanted.servers
+        else s
         for s in found
     ]
 
@@ -339,12 +341,9 @@ def read(text: str) -> Schema | None:
         databases=wire.text(data.get('databases')),
         least=wire.number(data.get('least')),
         online=wire.number(data.get('online')),
+        servers=wire.text(data.get('servers')),
     )
 
 
 def _write(schema: Schema | None) -> dict[str, str]:
-    if schema is None:
-        return {}
-    found = dataclasses.asdict(schema)
-    del found['formerly']
-    return {KEY: wire.dump(found)}
+    return {KEY: wire.dump(dataclasses.asdict(schema))} if schema else {}

@@ -295,7 +295,7 @@ def _schema(spec: ServiceSpec, ready: Ready) -> migration.Schema:
         ready.release.number,
         version and version + more,
         host.digest(' '.join(sorted(d.holds for d in found if d))),
-        formerly=host.digest(' '.join(sorted(map(repr, found)))),
+        servers=host.digest(' '.join(sorted(map(repr, found)))),
     )
 
 

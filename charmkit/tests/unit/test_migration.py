@@ -21,9 +21,7 @@ def inputs(
     def bag(schema: object) -> dict[str, str]:
         if not isinstance(schema, migration.Schema):
             return {}
-        said = dataclasses.asdict(schema)
-        del said['formerly']
-        return {migration.KEY: wire.dump(said)}
+        return {migration.KEY: wire.dump(dataclasses.asdict(schema))}
 
     return state.Inputs(
         site=relations.Site(unit=unit, leader=leader, address='10.0.0.2'),
@@ -105,14 +103,25 @@ def test_another_database_server_is_migrated_from_nothing():
 
 @pytest.mark.parametrize('leader', [True, False])
 def test_what_earlier_revisions_wrote_of_these_databases_is_known(leader: bool):
-    spelt_anew = dataclasses.replace(OLD, databases='data', formerly='there')
+    spelt_anew = dataclasses.replace(OLD, databases='data', servers='there')
     got = decide(inputs(leader=leader, app=OLD), spelt_anew)
     assert got.usable
     assert lines(got) == []
-    assert migration.read(got.app_data[migration.KEY]) == dataclasses.replace(
-        OLD, databases='data'
-    )
-    assert 'formerly' not in got.app_data[migration.KEY]
+    assert migration.read(got.app_data[migration.KEY]) == spelt_anew
+
+
+def test_on_another_server_the_leader_migrates_the_same_data_again_and_all_serve_meanwhile():
+    """A copy of it may be older than what was done to it, as after a backup was restored elsewhere."""
+    here, there = (dataclasses.replace(OLD, servers=s) for s in ('here', 'there'))
+    leads = decide(inputs(app=here), there)
+    assert lines(leads) == ['x db expand', 'x db migrate']
+    assert leads.usable
+    follows = decide(inputs('x/1', leader=False, app=here), there)
+    assert lines(follows) == []
+    assert follows.usable
+    said = migration.read(leads.app_data[migration.KEY])
+    assert said is not None
+    assert lines(decide(inputs(app=said), there)) == []
 
 
 def test_nothing_is_migrated_before_the_package_is_there():

@@ -151,9 +151,8 @@ def test_it_is_remembered_as_it_was():
 
 def test_when_to_look_again():
     assert handover.due(None, 100, 300) == ()
-    assert handover.due(Handover(since=100), 104, 300) == (
-        134,
-    )  # Who is waited for may be gone then.
+    # Who is waited for may be gone by then.
+    assert handover.due(Handover(since=100), 104, 300) == (134,)
     assert handover.due(Handover(since=100), 380, 300) == (400,)
     assert handover.due(Handover(since=90, moved=100), 104, 300) == (109,)
     assert handover.due(Handover(since=90, moved=100), 398, 300) == (400,)
