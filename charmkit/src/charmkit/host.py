@@ -246,17 +246,20 @@ def _upgrades(desired: Host, observed: Observed) -> Iterator[Step]:
 
 
 def _ends(desired: Host, observed: Observed) -> Iterator[Step]:
-    # systemd neither stops for good nor disables what it has no file of any more.
+    # systemd neither stops for good nor disables what it has no file of any more. One that does not run may be enabled.
+    gone = {a.path for a in desired.absent}
     for s in desired.services:
-        if _loses_its_file(s, desired) and s.name in observed.active:
+        files = gone & _unit_files(s)
+        if (
+            s.state == 'stopped'
+            and files
+            and (s.name in observed.active or files & observed.paths.keys())
+        ):
             yield Step('stop', s.name)
 
 
-def _loses_its_file(service: SystemdService, desired: Host) -> bool:
-    names = (service.name, f'{service.name}.service')
-    return service.state == 'stopped' and any(
-        x.path in {_UNITS + name for name in names} for x in desired.absent
-    )
+def _unit_files(service: SystemdService) -> set[str]:
+    return {f'{_UNITS}{service.name}', f'{_UNITS}{service.name}.service'}
 
 
 def _path_steps(desired: Host, observed: Observed) -> Iterator[Step]:
@@ -320,12 +323,13 @@ def _commands(
 def _services(desired: Host, observed: Observed) -> Iterator[Step]:
     moved: set[str] = set()
     running = {s.name for s in desired.services if s.state == 'running'}
+    gone = {a.path for a in desired.absent}
     # What is stopped goes first: it may hold a port that another one is to have.
     for s in sorted(desired.services, key=lambda s: s.state == 'running'):
         if s.part_of and (s.part_of not in running or s.part_of in moved):
             continue
-        if _loses_its_file(s, desired):
-            continue
+        if s.state == 'stopped' and _unit_files(s) & gone:
+            continue  # It was before its file went.
         step = _service_step(s, desired.config_digest(s.name), observed)
         if step is not None:
             moved.add(s.name)

@@ -70,13 +70,16 @@ def test_a_masked_service_that_runs_is_stopped_before_another_takes_its_port():
     assert steps(want, seen) == ['mask old', 'stop old', 'start new']
 
 
+@pytest.mark.parametrize('active', [True, False])
 @pytest.mark.parametrize('name', ['clear.timer', 'agent'])
-def test_what_is_stopped_still_has_its_file_then(name: str):
+def test_what_is_stopped_still_has_its_file_then(name: str, active: bool):
+    """Also one that does not run: stopped means disabled."""
     file = f'/etc/systemd/system/{name if "." in name else f"{name}.service"}'
     want = host.Host(
         absent=(host.Absent(path=file),), services=(host.SystemdService(name, 'stopped'),)
     )
-    seen = host.Observed(active=frozenset({name}), paths={file: 'any'})
+    running = frozenset({name} if active else ())
+    seen = host.Observed(active=running, paths={file: 'any'})
     assert steps(want, seen) == [f'stop {name}', f'remove {file}', 'daemon-reload systemd']
     assert steps(want, applied(want, seen)) == []
 

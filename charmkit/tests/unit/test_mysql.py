@@ -228,14 +228,18 @@ def test_of_several_servers_the_one_that_was_the_writer_last_counts():
     assert NEEDS[0].read((relation,), SITE) == mysql.Database('nova', 'nova', '10.1.0.2', 'pw-2')
 
 
-def test_what_is_read_of_a_database_is_all_that_is_said():
+@pytest.mark.parametrize(
+    ('said', 'read'), [('g' * 64, 'g' * 64), ('g' * 65, ''), ('a\n', ''), ('\ud800', ''), ('', '')]
+)
+def test_what_is_read_of_a_database_is_all_that_is_said(said: str, read: str):
+    """What cannot be a generation counts as none: that of a server that does not speak of them."""
     need = mysql.need('nova_api', user='nova', prefix='novaapi')
-    said = {
+    bag = {
         'db_host': '10.1.0.5',
         'novaapi_password': 's3cret',
         'novaapi_allowed_units': 'nova/1 nova/0',
-        'novaapi_generation': 'g' * 65,
+        'novaapi_generation': said,
     }
-    assert need.read((answered(said),), SITE) == mysql.Database(
-        'nova_api', 'nova', '10.1.0.5', 's3cret', 'g' * 64
+    assert need.read((answered(bag),), SITE) == mysql.Database(
+        'nova_api', 'nova', '10.1.0.5', 's3cret', read
     )

@@ -86,7 +86,8 @@ def need(
         allowed = site.unit in bag.get(f'{p}allowed_units', '').split()
         if not (allowed and _PASSWORD.fullmatch(password) and _HOST.fullmatch(host)):
             return None
-        generation = bag.get(f'{p}generation', '')[:64]
+        generation = bag.get(f'{p}generation', '')
+        generation = generation if wire.one_line(generation, 64) else ''
         if not (tls and bag.get(CA)):
             return Database(name, user, host, password, generation)
         ca = server_tls.authorities(bag)
