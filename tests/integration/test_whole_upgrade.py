@@ -39,7 +39,7 @@ APPLICATIONS = ('mysql', 'keystone', 'placement', 'glance', 'lb-public', 'lb-int
 _COUNTED = """
 import socket
 s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy-master.sock')
-s.sendall(b'@1 show stat\\n')
+s.sendall(b'@1 show stat\\n'); s.shutdown(socket.SHUT_WR)
 text = b''.join(iter(lambda: s.recv(65536), b'')).decode()
 names, *rows = [line.split(',') for line in text.strip().splitlines()]
 every = [dict(zip(names, row)) for row in rows]
