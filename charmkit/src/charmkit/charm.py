@@ -184,7 +184,12 @@ class Charm(ops.CharmBase):
         shown = self._show([*refused, *desired.status, *troubles])
         at_rest = not (news or driven.steps or shown == 'blocked')
         heard = self._heard(inputs, desired.unheeded) if at_rest else {}
-        idle.remember(self.charm_dir, heard, desired.unheeded)
+        idle.remember(
+            self.charm_dir,
+            heard,
+            desired.unheeded,
+            ready_to_stop=inputs.dying and desired.ready_to_stop,
+        )
         return driven
 
     def _drive(

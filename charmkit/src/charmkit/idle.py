@@ -11,7 +11,10 @@ drained. None leaves anything undone:
 * a relation-changed whose databag a run of a moment ago has found as it is now, and had nothing to do or to say: each
   run reads the databags of all relations. What a load balancer says to other units by name does not count, nor whom
   else another unit speaks to (:mod:`charmkit.proxy.vip_admission`), nor what that run has named as unheeded
-  (:attr:`charmkit.state.Desired.unheeded`).
+  (:attr:`charmkit.state.Desired.unheeded`);
+* a relation-departed of the unit itself, and a relation-broken, where it is being removed and a run has said that
+  nothing is left to be done before its stop hook (:attr:`charmkit.state.Desired.ready_to_stop`): one with ten
+  relations has dozens of them to go through.
 """
 
 from __future__ import annotations
@@ -49,16 +52,19 @@ def remember(
     charm_dir: pathlib.Path,
     heard: Mapping[str, str],
     unheeded: Mapping[str, Collection[str]] | None = None,
+    *,
+    ready_to_stop: bool = False,
 ) -> None:
     """A run has ended well.
 
     *heard*: :func:`digest` by :func:`key` of what it found, if it had nothing to do or say. *unheeded*: by relation,
-    keys of databags that were left out of it.
+    keys of databags that were left out of it. *ready_to_stop*: a unit that is being removed only waits for its stop.
     """
     fresh = charm_dir / f'{_MEMORY}.new'
     known = {
         'heard': dict(heard),
         'unheeded': {name: sorted(keys) for name, keys in (unheeded or {}).items()},
+        'ready-to-stop': ready_to_stop,
     }
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 'w') as file:
         json.dump(known, file)
@@ -97,7 +103,18 @@ def asks_for_nothing(environment: Mapping[str, str]) -> bool:
     memory = pathlib.Path(environment.get('JUJU_CHARM_DIR', '.'), _MEMORY)
     if name in _BEFORE_CONFIGURED or name.endswith('-relation-created'):
         return not memory.exists()
-    return name.endswith('-relation-changed') and _heard(environment, memory)
+    if name.endswith('-relation-changed'):
+        return _heard(environment, memory)
+    own = environment.get('JUJU_DEPARTING_UNIT', '') == environment.get('JUJU_UNIT_NAME')
+    leaves = name.endswith('-relation-broken') or (own and name.endswith('-relation-departed'))
+    return leaves and _ready_to_stop(memory)
+
+
+def _ready_to_stop(memory: pathlib.Path) -> bool:
+    try:
+        return json.loads(memory.read_text())['ready-to-stop'] is True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _heard(environment: Mapping[str, str], memory: pathlib.Path) -> bool:

@@ -141,6 +141,9 @@ class Desired:
     )
     """By relation, keys of databags: what changes there asks this unit for nothing, as long as it rests as this run
     leaves it. A relation-changed for no more than that ends at once (:mod:`charmkit.idle`); every run reads all."""
+    ready_to_stop: bool = False
+    """This unit is being removed, and has nothing to do any more before its stop hook: as it leaves its relations one
+    after the other, those hooks end at once (:mod:`charmkit.idle`)."""
     memory: Mapping[str, Any] = dataclasses.field(default_factory=dict[str, Any])
     """What later runs of this unit are to know: JSON values by name; those that are not named stay as they are."""
     results: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from typing import Any, ClassVar
 
 import charmkit
 import pytest
+from charmkit import idle
 from ops import testing
 
 META: dict[str, Any] = {
@@ -24,7 +26,7 @@ class Demo(charmkit.Charm):
     def run(self, why: charmkit.Why, inputs: charmkit.Inputs) -> charmkit.Desired:
         self.ran.append((why.name, inputs.site.leader, inputs.dying))
         there = ' '.join(sorted({inputs.site.unit, *inputs.peer_units}))
-        return charmkit.Desired(app_data={'peers': {'members': there}})
+        return charmkit.Desired(app_data={'peers': {'members': there}}, ready_to_stop=True)
 
 
 @pytest.fixture
@@ -64,6 +66,21 @@ def test_a_leader_that_is_removed_does_not_say_that_nobody_else_is_there(ctx: An
     assert members(out) == 'demo/1 demo/2 demo/3'
     after = [one for one in dict.fromkeys(Demo.ran) if one[0] != 'config-changed']
     assert after == [('peers-relation-departed', False, True), ('update-status', False, True)]
+
+
+def test_only_one_that_is_removed_can_be_ready_to_stop(ctx: Any, tmp_path: pathlib.Path):
+    there = testing.Context(Demo, META, unit_id=3, charm_root=tmp_path)
+    departed = {
+        'JUJU_DISPATCH_PATH': 'hooks/peers-relation-departed',
+        'JUJU_CHARM_DIR': str(tmp_path),
+        'JUJU_UNIT_NAME': 'demo/3',
+        'JUJU_DEPARTING_UNIT': 'demo/3',
+    }
+    before = led(there)
+    assert not idle.asks_for_nothing(departed)
+    peers = before.get_relation(PEERS.id)
+    there.run(there.on.relation_departed(peers, remote_unit=1, departing_unit=3), before)
+    assert idle.asks_for_nothing(departed)
 
 
 def test_it_is_so_from_the_first_relation_that_it_leaves(ctx: Any):

@@ -225,6 +225,8 @@ def _ended(why: Why, inputs: Inputs, known: decision.RunInputs, end: Settled) ->
         secrets=written.secrets,
         status=statuses,
         unheeded={decision.PEERS: _unheeded(known, now)},
+        # As its relations go haproxy answers as before: nobody comes any more, or has nowhere else to go.
+        ready_to_stop=inputs.dying and in_force,
         version=inputs.versions.get('haproxy', ''),
         memory={
             decision.RELATIONS: departed.dump(_relations(inputs)),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pathlib
 from typing import Any
 
 import pytest
 from charmkit.proxy import keepalived, vip_admission, vrrp_peers
 from ops import testing
 
-from .test_charm import HERE, charm, ctx, keystone, machine, machines, state
+from tests import quick_yaml
+
+from .test_charm import HERE, ROOT, charm, ctx, keystone, machine, machines, state
 
 __all__ = ['ctx', 'machine']  # fixtures
 
@@ -168,9 +171,11 @@ def test_it_says_whom_its_keepalived_speaks_to_also_before_it_takes_part(
 
 
 def test_a_leader_that_is_removed_passes_its_vips_on_and_leaves_the_others_admitted(
-    machine: machines.FakeMachine,
+    machine: machines.FakeMachine, tmp_path: pathlib.Path
 ):
-    third = testing.Context(charm.LoadBalancerCharm, unit_id=3)
+    said = quick_yaml.load((ROOT / 'charmcraft.yaml').read_text())
+    third = testing.Context(charm.LoadBalancerCharm, said, unit_id=3, charm_root=tmp_path)
+    memory = tmp_path / '.heard'
     speaks = {**SPEAKS, 'advertises-to': '["openstack-loadbalancer/3"]'}
     coming = joining_unit(speaks, leader=True, unit='openstack-loadbalancer/3')
     before = third.run(third.on.config_changed(), coming)
@@ -178,6 +183,7 @@ def test_a_leader_that_is_removed_passes_its_vips_on_and_leaves_the_others_admit
     peers = before.get_relation(1000)
     members = json.loads(peers.local_app_data['members'])
     assert members == ['openstack-loadbalancer/3', OTHER]
+    assert not json.loads(memory.read_text())['ready-to-stop']
     nobody = dataclasses.replace(peers, peers_data={})
     out = third.run(
         third.on.relation_departed(nobody, remote_unit=7, departing_unit=3),
@@ -185,6 +191,8 @@ def test_a_leader_that_is_removed_passes_its_vips_on_and_leaves_the_others_admit
     )
     assert json.loads(out.get_relation(1000).local_app_data['members']) == members
     assert 'keepalived' not in machine.seen.active
+    # Its other relations may go without a run of it.
+    assert json.loads(memory.read_text())['ready-to-stop']
     third.run(third.on.update_status(), third.run(third.on.stop(), out))
     assert 'keepalived' not in machine.seen.active
 
