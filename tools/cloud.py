@@ -88,9 +88,14 @@ def ca_file(ca: str) -> str:
     return str(path)
 
 
+def trusted(cloud: Cloud) -> str:
+    """The path of a file with whom clients must trust; '' where they need trust nobody."""
+    return ca_file(cloud.ca) if cloud.ca else ''
+
+
 def login(cloud: Cloud, ca: str = '') -> dict[str, Any]:
     """How the administrator logs in, as openstacksdk wants it said; *ca*: the file with what is to be trusted."""
-    trust = {'cacert': ca or ca_file(cloud.ca)} if cloud.ca else {}
+    trust = {'cacert': ca or trusted(cloud)} if cloud.ca else {}
     return {
         **trust,
         'auth': {

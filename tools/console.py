@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
-import cloud as cloud_
+import requests
 import websocket
 
 BANNER = 'RFB '
@@ -16,18 +16,20 @@ _CLOSES = 8
 """The frame with which a proxy that could not reach the server ends, and says why (RFC 6455, 5.5.1)."""
 
 
-def banner(url: str, seconds: float) -> str:
+def banner(url: str, seconds: float, ca: str = '') -> str:
     """What the VNC server behind the console's page at *url* says first, such as ``RFB 003.008``.
+
+    *ca*: the file with the authorities to be trusted; '': those of this machine.
 
     Raises:
         RuntimeError: the page is not there, the proxy does not open the websocket, or what speaks is no VNC server.
-        OSError: nobody answers within *seconds*.
+        OSError: nobody answers within *seconds*, or with no certificate that is to be trusted.
     """
-    page = cloud_.page(url, seconds)
+    page = _page(url, seconds, ca)
     if 'noVNC' not in page:
         raise RuntimeError(f'{url.partition("?")[0]} is no page of noVNC: {page[:80]!r}')
     try:
-        said = _first_words(url, seconds)
+        said = _first_words(url, seconds, ca)
     except websocket.WebSocketTimeoutException:
         raise TimeoutError('the console says nothing') from None
     except websocket.WebSocketBadStatusException as error:
@@ -45,10 +47,18 @@ def banner(url: str, seconds: float) -> str:
     return said
 
 
-def _first_words(url: str, seconds: float) -> str:
+def _page(url: str, seconds: float, ca: str) -> str:
+    with requests.Session() as session:
+        session.trust_env = False  # No proxy, no account of ours from .netrc.
+        answered = session.get(url, timeout=seconds, verify=ca or True)
+    return answered.text if answered.ok else f'{answered.status_code} {answered.reason}'
+
+
+def _first_words(url: str, seconds: float, ca: str) -> str:
+    trust = {'ca_certs': ca} if ca else {}
     wire = websocket.create_connection(
         address(url), timeout=seconds, origin=_origin(url), subprotocols=['binary'],
-        http_no_proxy=['*'],
+        http_no_proxy=['*'], sslopt=trust,
     )  # fmt: skip
     try:
         kind, said = cast('tuple[int, bytes]', wire.recv_data())  # type: ignore[reportUnknownMemberType]

@@ -15,8 +15,10 @@ LOGIN = 'auth/login/'
 INSTANCES = 'project/instances/'
 
 
-def lists(site: str, password: str, server: str, seconds: float) -> str:
+def lists(site: str, password: str, server: str, seconds: float, ca: str = '') -> str:
     """Log in at the dashboard at *site* as the administrator, and look for *server* in the list of instances.
+
+    *ca*: the file with the authorities to be trusted; '': those of this machine.
 
     Raises:
         RuntimeError: the login page is none, the dashboard does not let us in, or does not list the server.
@@ -25,6 +27,7 @@ def lists(site: str, password: str, server: str, seconds: float) -> str:
     home = f'{site.rstrip("/")}/'
     with requests.Session() as session:
         session.trust_env = False  # No proxy, no account of ours from .netrc.
+        session.verify = ca or True
         hidden = _Hidden(_text(session.get(urljoin(home, LOGIN), timeout=seconds))).fields
         if 'csrfmiddlewaretoken' not in hidden:
             raise RuntimeError(f'{urljoin(home, LOGIN)} is no page to log in at')

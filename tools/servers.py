@@ -285,7 +285,7 @@ def opened(proof: Proof, cloud: cloud_.Cloud) -> str:
         where = served or 'no console'
         raise Failed(f'the console is at {made.url}, and the load balancer serves {where}')
     with blamed('console', f'opening {made.url.partition("?")[0]}'):
-        said = console.banner(made.url, TIMEOUT_S)
+        said = console.banner(made.url, TIMEOUT_S, cloud_.trusted(cloud))
     return f'{served}: {said}'
 
 
@@ -293,7 +293,9 @@ def listed(proof: Proof, cloud: cloud_.Cloud) -> str:
     """Whoever comes with a browser gets in, and finds the server; the dashboard speaks to keystone and nova for it."""
     with blamed('dashboard', 'looking for the server in the dashboard'):
         site = cloud.urls['horizon']['public']
-        return dashboard.lists(site, cloud.password, proof.made['server'], ASK_S)
+        return dashboard.lists(
+            site, cloud.password, proof.made['server'], ASK_S, cloud_.trusted(cloud)
+        )
 
 
 def refused(proof: Proof) -> str:

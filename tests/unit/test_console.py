@@ -18,6 +18,7 @@ sys.path.insert(
     0, str(pathlib.Path(__file__).parents[2] / 'tools')
 )  # Its modules import each other so.
 
+from tests import certificates
 from tools import console
 
 pytestmark = pytest.mark.timeout(60)
@@ -53,10 +54,10 @@ class Proxy:
                 if frames == (b'',):
                     self.silent.wait(30)
 
-        def shown(_: str, __: float) -> str:
+        def shown(*_: object) -> str:
             return page
 
-        self.monkeypatch.setattr(console.cloud_, 'page', shown)
+        self.monkeypatch.setattr(console, '_page', shown)
         threading.Thread(target=serve, daemon=True).start()
         port = self.listening.getsockname()[1]
         return f'http://127.0.0.1:{port}/vnc_lite.html?path=%3Ftoken%3Dabc'
@@ -77,6 +78,7 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Generator[Proxy]:
     with socket.create_server(('127.0.0.1', 0)) as listening:
         yield (one := Proxy(listening, monkeypatch))
         one.silent.set()
+        one.listening.close()
 
 
 @pytest.mark.parametrize(
@@ -107,6 +109,20 @@ def test_the_first_words_of_the_vnc_server_come_through_and_the_handshake_is_a_b
     assert f'Origin: http://{place}' in lines
     assert 'Sec-WebSocket-Protocol: binary' in lines
     assert lines[-2:] == ['', '']
+
+
+def test_by_tls_page_and_console_are_verified(proxy: Proxy, tmp_path: pathlib.Path):
+    ca, tls = certificates.of_loopback(tmp_path)
+    proxy.listening = tls.wrap_socket(proxy.listening, server_side=True)
+    page = console._page  # pyright: ignore[reportPrivateUsage]
+    url = proxy.url(FRAME).replace('http:', 'https:')
+    assert console.banner(url, 10, ca) == 'RFB 003.008'
+    url = proxy.url(FRAME).replace('http:', 'https:')
+    with pytest.raises(OSError, match='CERTIFICATE_VERIFY_FAILED'):
+        console.banner(url, 10)
+    proxy.url(FRAME)
+    with pytest.raises(OSError, match='CERTIFICATE_VERIFY_FAILED'):
+        page(url, 10, '')
 
 
 def test_words_behind_a_ping_are_found(proxy: Proxy):

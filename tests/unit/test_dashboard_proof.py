@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import http.server
+import pathlib
+import ssl
 import threading
 from collections.abc import Callable, Generator
 from urllib.parse import parse_qs
 
 import pytest
 
+from tests import certificates
 from tools import dashboard
 
 pytestmark = pytest.mark.timeout(60)
@@ -62,11 +65,13 @@ def site() -> Generator[Callable[..., str]]:
     """Serves one with other values; gives its address."""
     started: list[http.server.ThreadingHTTPServer] = []
 
-    def serve(**other: object) -> str:
+    def serve(tls: ssl.SSLContext | None = None, **other: object) -> str:
         server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), type('Other', (Site,), other))
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         started.append(server)
-        return f'http://127.0.0.1:{server.server_port}'
+        return f'{"https" if tls else "http"}://127.0.0.1:{server.server_port}'
 
     yield serve
     for server in started:
@@ -77,6 +82,14 @@ def site() -> Generator[Callable[..., str]]:
 def test_one_who_logs_in_finds_the_server(site: Callable[..., str]):
     where = site()
     assert dashboard.lists(where, 'right', '77', 10) == f'logged in at {where}/, 77 is in its list'
+
+
+def test_by_tls_it_is_verified(site: Callable[..., str], tmp_path: pathlib.Path):
+    ca, tls = certificates.of_loopback(tmp_path)
+    where = site(tls)
+    assert dashboard.lists(where, 'right', '77', 10, ca).startswith(f'logged in at {where}/')
+    with pytest.raises(OSError, match='CERTIFICATE_VERIFY_FAILED'):
+        dashboard.lists(where, 'right', '77', 10)
 
 
 @pytest.mark.parametrize(

@@ -295,8 +295,8 @@ def test_a_console_that_does_not_open_names_the_proxys_log(monkeypatch: pytest.M
         servers.cloud_.Cloud({'novnc': {'public': 'http://10.0.0.9:6080'}}, ''),
     )
 
-    def said(url: str, _: float) -> str:
-        if url != made.url:
+    def said(url: str, _: float, ca: str) -> str:
+        if url != made.url or ca:
             raise AssertionError(url)
         raise RuntimeError('the console proxy closes: gone')
 
