@@ -58,7 +58,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     unmet = [*needs.unmet(found, inputs), *values.status, *_unread(spec, inputs)]
     waits = serving_state.tls.waits
     unmet += waits
-    renews = renewal.Renewal()
+    renews = renewal.Renewal(taken_up=not spec.apps)  # Agents are restarted at once.
     if spec.apps and not unmet:
         renews = webserver.renew(spec, why, inputs, intent, serving_state)
     if spec.apps and (renews.drains or not renews.taken_up):

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from ops import testing
 
 from charms import conftest as shared
+from charms.tests.unit import sound
+from charms.tests.unit import test_hostile_relations as hostile
 
 PATH = '/etc/ssl/glance-shared-db.pem'
 
@@ -212,3 +214,32 @@ def test_daemons_that_did_not_come_up_are_not_said_to_come_by_tls(
     machine.failing = frozenset(machine.seen.started_with)
     out = queue_ctx.run(queue_ctx.on.config_changed(), queue_of(before, ROOT))
     assert out.unit_status.name == 'blocked' and said_to_queue(out) == ''
+
+
+CLIENTS = [
+    (name, endpoint)
+    for name in hostile.NAMES
+    for endpoint in ('shared-db', 'amqp')
+    if sound.endpoints(name).get(endpoint, ('',))[0] == 'requires'
+]
+
+
+@pytest.mark.parametrize(('name', 'endpoint'), CLIENTS)
+@pytest.mark.parametrize('fails', [False, True])
+def test_every_client_that_comes_by_tls_says_so_once_all_of_it_does(
+    name: str, endpoint: str, fails: bool
+):
+    """Until each has said so the server goes on without TLS, too."""
+    offers = {'ssl_ca': encoded(ROOT), **({'ssl_port': '5671'} if endpoint == 'amqp' else {})}
+    relations = {r.name: (r,) for r in sound.relations(name)}
+    (server,) = relations[endpoint]
+    units = {unit: {**bag, **offers} for unit, bag in server.units.items()}
+    relations[endpoint] = (dataclasses.replace(server, units=units),)
+    failing = frozenset[str]()
+    if fails:
+        wanted = hostile.driven(name, relations).desired.host.services
+        failing = frozenset(s.name for s in wanted if s.state == 'running')
+    done = hostile.driven(name, relations, failing=failing)
+    said = done.desired.unit_data[endpoint].get('tls-ca', '')
+    assert bool(done.inputs.failed) == fails
+    assert said == ('' if fails else server_tls.mark(ROOT))

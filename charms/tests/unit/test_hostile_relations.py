@@ -174,11 +174,17 @@ def _inputs(
 
 
 def driven(
-    name: str, relations: Mapping[str, tuple[Relation, ...]], read: options.Read | None = None
+    name: str,
+    relations: Mapping[str, tuple[Relation, ...]],
+    read: options.Read | None = None,
+    failing: frozenset[str] = frozenset(),
 ) -> drive.Driven:
-    """A config-changed of the charm *name*; with its options at their defaults, if not as *read*."""
+    """A config-changed of the charm *name*; with its options at their defaults, if not as *read*.
+
+    *failing*: services that do not come up.
+    """
     charm = sound.charm(name)
-    machine = machines.FakeMachine(shell=_shell(name))
+    machine = machines.FakeMachine(shell=_shell(name), failing=failing)
     return drive.drive(
         machine,
         object.__new__(charm).run,  # As pure as it is, it needs no Juju.
@@ -290,6 +296,10 @@ def test_without_the_parsers_care_it_would_fail(monkeypatch: pytest.MonkeyPatch)
     spoilt = _spoilt(relations['identity-service'][0], [(at, f'x\n{MARK} = 1')], 'x')
     relations['identity-service'] = (spoilt,)
     judge(driven('placement', relations))
-    monkeypatch.setattr(keystone.wire, 'one_line', lambda *_: True)
+
+    def careless(*_: object) -> bool:
+        return True
+
+    monkeypatch.setattr(keystone.wire, 'one_line', careless)
     with pytest.raises(ValueError, match='holds a line break'):
         driven('placement', relations)
