@@ -1,4 +1,4 @@
-"""bundles/small-cloud.yaml, on both bases: a guest, from its image to its floating address and its volume."""
+"""bundles/small-cloud.yaml as `make up` deploys it, with TLS, on both bases: a guest, from its image to its volume."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from tools import cloud as cloud_
 from tools import moves, proofs, secret_search, servers
 
+from .accounts import accounts_with_tls
 from .conftest import BUNDLES, Model, settle
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
@@ -25,7 +26,10 @@ def juju(request: pytest.FixtureRequest, model: Model) -> Generator[jubilant.Juj
     """The bundle, active."""
     with model(request.param, ('data', 'dmz')) as juju:
         if not juju.status().apps:
-            juju.deploy(BUNDLES / 'small-cloud.yaml')
+            juju.deploy(
+                BUNDLES / 'small-cloud.yaml',
+                overlays=[BUNDLES / 'overlays/small-cloud-tls.yaml'],
+            )
         settle(juju, PATIENCE_S)
         yield juju
 
@@ -41,6 +45,15 @@ def test_what_make_up_proves_holds(juju: jubilant.Juju):
     assert 'written and read back' in proven['a volume attached, written and read back']
     assert servers.CONSOLE in proven
     assert 'no allocation in placement' in proven['all deleted, and nothing left']
+
+
+def test_database_and_queue_take_clients_by_verified_tls_and_by_nothing_else(
+    juju: jubilant.Juju,
+):
+    services = ('keystone', 'placement', 'glance', 'nova', 'neutron', 'cinder')
+    assert accounts_with_tls(juju, *services) == dict.fromkeys(services, '1')
+    outside = r"ss --no-header -ltn | awk '{print $4}' | grep -v '^127\.' | grep -oE ':567[12]$'"
+    assert juju.exec(outside, unit='rabbitmq-server/0').stdout.split() == [':5671']
 
 
 @pytest.mark.slow
