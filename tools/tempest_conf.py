@@ -118,6 +118,7 @@ def configuration(
             'uri_v3': auth['auth_url'],
             'v3_endpoint_type': 'public',
             'region': login['region_name'],
+            **({'ca_certificates_file': login['cacert']} if 'cacert' in login else {}),
             **{
                 option: compliance[setting]
                 for option, setting in _COMPLIANCE.items()

@@ -67,6 +67,13 @@ def test_formats_are_those_that_glance_has_with_the_common_ones_first():
     assert written(images)['image']['disk_formats'] == 'qcow2,raw,ami,ploop'
 
 
+def test_by_tls_whoever_the_cloud_is_to_be_trusted_by_is_named(monkeypatch: pytest.MonkeyPatch):
+    images = tempest_conf.offered(METHODS, {}, SCHEMA, {}, cache=False, format_enforced=False)
+    assert 'ca_certificates_file' not in written(images)['identity']
+    monkeypatch.setitem(LOGIN, 'cacert', '/etc/ssl/authority.pem')
+    assert written(images)['identity']['ca_certificates_file'] == '/etc/ssl/authority.pem'
+
+
 def test_features_are_those_that_glance_says():
     images = tempest_conf.offered(METHODS, {}, SCHEMA, {}, cache=False, format_enforced=False)
     assert dict(written(images)['image-feature-enabled']) == {
