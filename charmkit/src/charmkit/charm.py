@@ -262,6 +262,7 @@ class Charm(ops.CharmBase):
             refused_options=chosen.refused,
             unsettled=chosen.unsettled,
             secrets=self._secrets(bags),
+            resources=model_access.resources(self),
             versions=dict(cast('Mapping[str, str]', self._stored.versions)),
             memory=self._memory(),
             now=self.here.now(),

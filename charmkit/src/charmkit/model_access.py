@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import ops
 
-from . import relations
+from . import relations, state
 
 T = TypeVar('T')
 
@@ -42,6 +42,19 @@ def networks(network: ops.Network) -> tuple[relations.Network, ...]:
         for i in network.interfaces
         if i.address is not None
     )
+
+
+def resources(charm: ops.CharmBase) -> dict[str, state.Resource]:
+    """The charm's resources, by name; what Juju says where it gives one not."""
+    return {name: _resource(charm.model, name) for name in charm.meta.resources}
+
+
+def _resource(model: ops.Model, name: str) -> state.Resource:
+    try:
+        return state.Resource(model.resources.fetch(name).read_bytes())
+    except (NameError, ops.ModelError, OSError) as e:
+        said = ' '.join(str(e).split())
+        return state.Resource(failure=said[:200] or type(e).__name__)
 
 
 class OwnAppData(Mapping[int, Mapping[str, str]]):

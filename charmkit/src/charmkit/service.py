@@ -58,8 +58,9 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
     unmet = [*needs.unmet(found, inputs), *values.status, *_unread(spec, inputs)]
     waits = serving_state.tls.waits
     unmet += waits
+    missing = spec.missing(inputs)
     renews = renewal.Renewal(taken_up=not spec.apps)  # Agents are restarted at once.
-    if spec.apps and not unmet:
+    if spec.apps and not (unmet or missing):
         renews = webserver.renew(spec, why, inputs, intent, serving_state)
     if spec.apps and (renews.drains or not renews.taken_up):
         serving_state = front.serving_state(
@@ -112,14 +113,15 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             *serving_state.tls.status,
         ),
     )
-    if unmet:
+    if unmet or missing:
         goes_on = intent.closing or _goes_on(found, why, inputs, intent)
         machine = webserver.going_on(spec, closing=intent.closing)
         if not goes_on:
             machine = _idle(spec, known=intent.gone)
         said = {k: v for k, v in inputs.my_peer_data.items() if k != renewal.WAITS}
         there = Ready(inputs, found, release, values.values)
-        early = _offered_first(spec, there, unmet, asked) if serving_state.settled else {}
+        may_offer = serving_state.settled and not missing
+        early = _offered_first(spec, there, unmet, asked) if may_offer else {}
         return dataclasses.replace(
             outset,
             host=host.merge(outset.host, serving_state.vrrp.unready, machine),
@@ -131,6 +133,7 @@ def desired_state(spec: ServiceSpec, why: Why, inputs: state.Inputs) -> state.De
             app_data={**outset.app_data, **vip.over(inputs.peers, serving_state.vrrp.app_data)},
             status=(
                 *(map(_said_before, unmet) if goes_on else unmet),
+                *missing,
                 *((serving_state.status,) if waits and serving_state.status else ()),
                 *outset.status,
             ),

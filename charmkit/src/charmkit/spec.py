@@ -199,6 +199,10 @@ def _no_notes(_: Ready) -> tuple[state.Status, ...]:
     return ()
 
 
+def _nothing_missing(_: state.Inputs) -> tuple[state.Status, ...]:
+    return ()
+
+
 def _may_serve(_: state.Inputs) -> str:
     return ''
 
@@ -250,6 +254,9 @@ class ServiceSpec:
     """What the operator should know besides."""
     refusal: Callable[[state.Inputs], str] = _may_serve
     """Why this unit must not serve as things are, in words for the operator; '' if it may."""
+    missing: Callable[[state.Inputs], tuple[state.Status, ...]] = _nothing_missing
+    """What it cannot be without beside its needs, such as a resource: while there is any, a unit waits as for a need,
+    and one that has served goes on with what it had. It says itself with what."""
     lacking: Callable[[state.Inputs], str] = _may_serve
     """What a unit that has served cannot read now, beside its needs, in words; it goes on with what it had."""
     by_release: Mapping[str, Mapping[str, Any]] = dataclasses.field(

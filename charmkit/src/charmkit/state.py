@@ -25,6 +25,16 @@ SERVED = 'served'
 """There: whether it has had all that it needs, and has not been put out of service for want of it since."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Resource:
+    """A charm resource of type file."""
+
+    content: bytes = dataclasses.field(default=b'', repr=False)
+    """b'' where none is attached."""
+    failure: str = ''
+    """Why Juju does not give it now, in its words."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Inputs:
     """Everything read from Juju and the machine for one run of the charm, as plain data."""
@@ -57,6 +67,8 @@ class Inputs:
         default_factory=dict[str, Mapping[str, str]], repr=False
     )
     """Content of each Juju secret whose ``secret:`` URI stands in a databag or an option, by that URI."""
+    resources: Mapping[str, Resource] = dataclasses.field(default_factory=dict[str, Resource])
+    """The charm's resources, by name."""
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Version of each installed package that the charm last asked for."""
     versions_before: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])

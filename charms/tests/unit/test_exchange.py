@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pathlib
-import runpy
 from collections.abc import Mapping
 
 import pytest
 from charmkit import testing as machines
 from charmkit.machine import Finished
-from ops import testing
 
+from charms.tests import wheels
 from charms.tests.unit import exchange, sound
 
 pytestmark = pytest.mark.timeout(60)
@@ -19,6 +18,7 @@ SERVERS = {
     'certificate-authority', 'keystone', 'mysql', 'openstack-loadbalancer', 'rabbitmq-server',
 }  # fmt: skip
 """What they answer depends on what the machine does: their own tests have that."""
+WITH_CALICO = ('neutron-api-plugin-calico', 'neutron-calico')
 LINKS = tuple(
     link
     for link in exchange.links()
@@ -53,16 +53,6 @@ def with_nfs(machine: machines.FakeMachine) -> None:
     machine.kept['/proc/filesystems'] = 'nodev\tnfs4\n'
 
 
-def driver(folder: pathlib.Path) -> testing.Resource:
-    """A wheel of networking-calico, as the charm's own tests make it."""
-    sound.charm('neutron-api-plugin-calico')  # Makes its modules importable.
-    path = sound.CHARMS / 'neutron-api-plugin-calico/tests/unit/wheels.py'
-    wheels = runpy.run_path(str(path))
-    attached = folder / 'networking-calico.whl'
-    attached.write_bytes(wheels['newer']())
-    return testing.Resource(name='networking-calico', path=attached)
-
-
 def given(link: exchange.Link, folder: pathlib.Path) -> Mapping[str, exchange.Given]:
     """What the two of *link* have beside their relations."""
 
@@ -71,10 +61,11 @@ def given(link: exchange.Link, folder: pathlib.Path) -> Mapping[str, exchange.Gi
             *(f'{host}@{link.provider}' for host in ('cinder', machine.hostname))
         )
 
+    driver = wheels.resource(folder, wheels.newer())
     out = {
         'cinder-lvm': exchange.Given(config={'block-device': '/dev/sdb'}, prepare=with_disk),
         'cinder-nfs': exchange.Given(config={'nfs-shares': 'nfs:/x'}, prepare=with_nfs),
-        'neutron-api-plugin-calico': exchange.Given(resources=frozenset({driver(folder)})),
+        **dict.fromkeys(WITH_CALICO, exchange.Given(resources=frozenset({driver}))),
     }
     if link.requires == 'storage-backend':
         out['cinder'] = exchange.Given(prepare=cloud)

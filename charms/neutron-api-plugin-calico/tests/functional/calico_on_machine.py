@@ -14,6 +14,7 @@ from typing import Any
 import calico_driver
 import charmkit
 from charmkit import apply, drive, facts, options, relations, state
+from charmkit.calico import library
 
 UNIT = 'neutron-api-plugin-calico/0'
 
@@ -21,7 +22,7 @@ UNIT = 'neutron-api-plugin-calico/0'
 def main(wheel: str) -> None:
     """One run, decided again when something came to light, as the charm does."""
     said: dict[str, Any] = json.load(sys.stdin)
-    attached = calico_driver.Resource(pathlib.Path(wheel).read_bytes())
+    attached = state.Resource(pathlib.Path(wheel).read_bytes())
     machine = apply.LocalMachine(UNIT)
     name = calico_driver.PRINCIPAL.relation
     found = relations.Relation(
@@ -32,15 +33,13 @@ def main(wheel: str) -> None:
         facts=facts.read(),
         relations={name: (found,)},
         options=options.read(calico_driver.OPTIONS, said['options'], {}).values,
+        resources={library.RESOURCE: attached},
         now=machine.now(),
         unit_secret='u' * 48,
         fresh='f' * 64,
     )
 
-    def run(why: charmkit.Why, known: state.Inputs) -> state.Desired:
-        return calico_driver.run(why, known, attached)
-
-    driven = drive.drive(machine, run, charmkit.Hook('config-changed'), inputs)
+    driven = drive.drive(machine, calico_driver.run, charmkit.Hook('config-changed'), inputs)
     out = {
         'steps': [str(s) for s in driven.steps],
         'status': [dataclasses.asdict(s) for s in driven.desired.status],

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import calico_driver
-import driver_wheel
-import for_python3
 import pytest
 from charmkit import conf, neutron_plugins
 from charmkit import testing as machines
+from charmkit.calico import for_python3, wheel
 from ops import testing
 
 from charms import conftest as shared
@@ -98,7 +97,7 @@ def ml2_conf(machine: machines.FakeMachine, *told: Mapping[str, str]) -> str:
 
 
 def test_the_edits_are_for_the_wheel_of_pypi(driver: pathlib.Path):
-    found = driver_wheel.read(driver.read_bytes())
+    found = wheel.read(driver.read_bytes())
     assert found.version == for_python3.VERSION
     for path, text in found.files.items():
         if path.endswith('.py'):

@@ -5,22 +5,21 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-import driver_wheel
 import pytest
 from charmkit import testing as machines
+from charmkit.calico import wheel
 from ops import testing
 
 from charms import conftest as shared
-
-from . import scenes, wheels
+from charms.tests import wheels
 
 
 @pytest.fixture
 def ctx(machine: machines.FakeMachine, monkeypatch: pytest.MonkeyPatch) -> testing.Context[Any]:
-    monkeypatch.setattr(driver_wheel, 'PINNED', wheels.digest(wheels.released()))
+    monkeypatch.setattr(wheel, 'PINNED', wheels.digest(wheels.released()))
     return testing.Context(shared.load('neutron-api-plugin-calico').NeutronApiPluginCalicoCharm)
 
 
 @pytest.fixture
 def attached(tmp_path: pathlib.Path) -> testing.Resource:
-    return scenes.resource(tmp_path, wheels.released())
+    return wheels.resource(tmp_path, wheels.released())

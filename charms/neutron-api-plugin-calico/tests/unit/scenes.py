@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,12 +25,6 @@ OWN = {
 }
 POINTER = '/usr/local/lib/python3.11/dist-packages/networking-calico.pth'
 KEY = '/etc/neutron/calico-etcd-key.pem'
-
-
-def resource(folder: pathlib.Path, content: bytes) -> testing.Resource:
-    path = folder / 'networking-calico.whl'
-    path.write_bytes(content)
-    return testing.Resource(name='networking-calico', path=path)
 
 
 def run(

@@ -7,22 +7,22 @@ import pathlib
 import zipfile
 from typing import Any
 
-import driver_wheel
 import ops
 import pytest
 import yaml
 from charmkit import conf, neutron_plugins
 from charmkit import testing as machines
+from charmkit.calico import wheel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ops import testing
 from syrupy.assertion import SnapshotAssertion
 
 from charms import conftest as shared
+from charms.tests import wheels
 from tests.examples import examples
 
-from . import wheels
-from .scenes import PLAIN, POINTER, TLS, heard, resource, run, told
+from .scenes import PLAIN, POINTER, TLS, heard, run, told
 
 
 def test_neutron_api_uses_calico_and_keeps_what_else_it_has(
@@ -71,7 +71,7 @@ def test_another_driver_has_neutron_api_start_anew(
     ctx: testing.Context[Any], tmp_path: pathlib.Path
 ):
     restarts = {
-        heard(run(ctx, resource(tmp_path, wheels.newer(version))))[1][0].restart
+        heard(run(ctx, wheels.resource(tmp_path, wheels.newer(version))))[1][0].restart
         for version in ('3.29.0', '3.29.1')
     }
     assert len(restarts) == 2
@@ -81,7 +81,7 @@ def test_a_newer_driver_is_taken_as_it_is_on_a_newer_release(
     ctx: testing.Context[Any], tmp_path: pathlib.Path, machine: machines.FakeMachine
 ):
     machine.base = 'debian@13'
-    out = run(ctx, resource(tmp_path, wheels.newer()))
+    out = run(ctx, wheels.resource(tmp_path, wheels.newer()))
     assert out.unit_status == testing.ActiveStatus()
     folder = machine.file(POINTER.replace('3.11', '3.13')).strip()
     assert machine.file(f'{folder}/{wheels.DRIVER}') == 'x.iteritems()\n'
@@ -133,7 +133,7 @@ def test_a_release_that_the_old_driver_is_not_for_is_told_and_neutron_api_goes_o
 def test_a_resource_that_is_no_driver_is_refused_in_one_sentence(
     ctx: testing.Context[Any], tmp_path: pathlib.Path, content: bytes, said: str
 ):
-    out = run(ctx, resource(tmp_path, content))
+    out = run(ctx, wheels.resource(tmp_path, content))
     assert out.unit_status.name == 'blocked'
     assert said in out.unit_status.message
     assert 'resource networking-calico' in out.unit_status.message
@@ -166,7 +166,7 @@ def test_a_wheel_that_is_broken_anywhere_is_read_or_refused(broken: list[tuple[i
         for at, byte in broken:
             content[at % len(content)] = byte
         try:
-            assert driver_wheel.read(bytes(content)).version
+            assert wheel.read(bytes(content)).version
         except ValueError as e:
             assert str(e)
 
@@ -174,15 +174,17 @@ def test_a_wheel_that_is_broken_anywhere_is_read_or_refused(broken: list[tuple[i
 def test_a_newer_driver_is_compiled_once(
     ctx: testing.Context[Any], tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ):
-    out = run(ctx, resource(tmp_path, wheels.newer()))
+    out = run(ctx, wheels.resource(tmp_path, wheels.newer()))
 
-    def refuse(wheel: driver_wheel.Wheel) -> None:
-        raise ValueError(wheel.version)
+    def refuse(one: wheel.Wheel) -> None:
+        raise ValueError(one.version)
 
-    monkeypatch.setattr(driver_wheel, 'compiled', refuse)
+    monkeypatch.setattr(wheel, 'compiled', refuse)
     again = ctx.run(ctx.on.config_changed(), out)
     assert again.unit_status == testing.ActiveStatus()
-    another = dataclasses.replace(out, resources={resource(tmp_path, wheels.newer('3.29.2'))})
+    another = dataclasses.replace(
+        out, resources={wheels.resource(tmp_path, wheels.newer('3.29.2'))}
+    )
     assert '3.29.2' in ctx.run(ctx.on.config_changed(), another).unit_status.message
 
 
@@ -191,11 +193,11 @@ def test_files_elsewhere_than_in_the_package_are_left_in_the_wheel():
         ('../evil.py', '/etc/evil.py', 'evil.pth', 'networking_calico/../evil.py', 'evil.py'), 'x'
     )
     content = wheels.packed({wheels.DRIVER: '', **outside, **wheels.described('3.29.0')})
-    assert {path.partition('/')[0] for path in driver_wheel.read(content).files} == {
+    assert {path.partition('/')[0] for path in wheel.read(content).files} == {
         'networking_calico',
         'networking_calico-3.29.0.dist-info',
     }
-    assert not [path for path in driver_wheel.read(content).files if 'evil' in path]
+    assert not [path for path in wheel.read(content).files if 'evil' in path]
 
 
 def test_without_etcd_it_says_which_ways_there_are(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import etcd_store
 import pytest
 from charmkit import relations
 from charmkit import testing as machines
+from charmkit.relations import etcd
 from hypothesis import given
 from hypothesis import strategies as st
 from ops import testing
@@ -21,10 +21,10 @@ PARAMETERS = '-----BEGIN EC PARAMETERS-----\nBggq\n-----END EC PARAMETERS-----\n
 TRUSTED = '/etc/ssl/certs/ca-certificates.crt'
 
 
-def read(bags: Mapping[str, Mapping[str, str]], unit: str = 'a/0') -> etcd_store.Reply:
+def read(bags: Mapping[str, Mapping[str, str]], unit: str = 'a/0') -> etcd.Reply:
     """What follows from the databags of etcd's units."""
     found = relations.Relation(id=1, name='etcd', app='etcd', units=bags)
-    return etcd_store.related((found,), unit, {})
+    return etcd.related((found,), unit, {})
 
 
 def test_the_operators_address_goes_before_what_is_related(

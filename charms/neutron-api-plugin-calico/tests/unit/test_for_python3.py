@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import for_python3
 import pytest
+from charmkit.calico import for_python3
 
-from . import wheels
+from charms.tests import wheels
 
 
 def test_every_edit_says_why_and_changes_something():

@@ -10,8 +10,9 @@ import pytest
 from charmkit import testing as machines
 from ops import testing
 
-from . import wheels
-from .scenes import KEY, PLAIN, POINTER, TLS, later, resource, run
+from charms.tests import wheels
+
+from .scenes import KEY, PLAIN, POINTER, TLS, later, run
 
 PEMS = [KEY.replace('key', name) for name in ('ca', 'certificate', 'key')]
 
@@ -66,7 +67,7 @@ def test_of_older_drivers_the_one_before_alone_is_left(
 ):
     out: testing.State | None = None
     for version in ('3.29.0', '3.29.1', '3.29.2'):
-        attached = resource(tmp_path, wheels.newer(version))
+        attached = wheels.resource(tmp_path, wheels.newer(version))
         given = run(ctx, attached) if out is None else out
         out = ctx.run(ctx.on.config_changed(), dataclasses.replace(given, resources={attached}))
     (tidy,) = machine.desired.commands

@@ -1,4 +1,4 @@
-"""Where etcd is: an option's address, or the interface ``etcd``. Pure.
+"""The interface ``etcd``: where etcd is, and what shows it who asks. Pure.
 
 Source: the interface of that name that Charmed Kubernetes' etcd speaks: its units each say ``connection_string``, all
 members (``https://10.0.0.1:2379,https://10.0.0.2:2379``), and ``client_ca``, ``client_cert`` and ``client_key``, PEM,
@@ -15,7 +15,8 @@ import urllib.parse
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from charmkit import pem, relations, validators
+from .. import pem, validators
+from . import Databag, Relation, host_in_url
 
 PORT = 2379
 MEMBERS, CA, CERTIFICATE, KEY = 'connection_string', 'client_ca', 'client_cert', 'client_key'
@@ -33,7 +34,7 @@ _MOST = 32
 
 @dataclasses.dataclass(frozen=True)
 class Etcd:
-    """One member, or what stands before all; networking-calico speaks to one address."""
+    """One member, or what stands before all: for clients that speak to one address."""
 
     host: str
     port: int
@@ -46,9 +47,7 @@ class Etcd:
     @property
     def url(self) -> str:
         """Its address."""
-        return (
-            f'{"https" if self.tls else "http"}://{relations.host_in_url(self.host)}:{self.port}'
-        )
+        return f'{"https" if self.tls else "http"}://{host_in_url(self.host)}:{self.port}'
 
     @property
     def guarded(self) -> frozenset[str]:
@@ -86,7 +85,7 @@ def at(url: str) -> Etcd | None:
     return Etcd(host, port, parts.scheme == 'https')
 
 
-def related(found: Iterable[relations.Relation], unit: str, before: Mapping[str, Any]) -> Reply:
+def related(found: Iterable[Relation], unit: str, before: Mapping[str, Any]) -> Reply:
     """One of the members that an etcd charm names, for this *unit*: where members come or go, most units keep theirs.
 
     Of units that say different things the one counts that says most. *before*: what :func:`remembered` made of what is
@@ -102,13 +101,13 @@ def related(found: Iterable[relations.Relation], unit: str, before: Mapping[str,
     return Reply(wrong=f'it says no more: {", ".join(lost)}') if lost else Reply(store)
 
 
-def remembered(found: Iterable[relations.Relation], store: Etcd) -> dict[str, Any]:
+def remembered(found: Iterable[Relation], store: Etcd) -> dict[str, Any]:
     """What a later run is to know of *store*, which is in force: JSON, with no secret in it."""
     number = next((r.id for r in found), None)
     return {'relation': number, 'guarded': sorted(store.guarded), 'url': store.url}
 
 
-def _read(bag: relations.Databag, unit: str) -> Reply:
+def _read(bag: Databag, unit: str) -> Reply:
     """What one unit says."""
     wrong: list[str] = []
     texts: dict[str, str] = {}

@@ -1,13 +1,14 @@
-"""Wheels for the tests, with what the charm looks for in the true one: a text for each of its edits. Not a test."""
+"""Wheels of networking-calico, with what charms look for in the true one: a text for each edit. Not a test."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import pathlib
 import zipfile
 
-import driver_wheel
-import for_python3
+from charmkit.calico import for_python3, wheel
+from ops import testing
 
 DRIVER = 'networking_calico/plugins/ml2/drivers/calico/mech_calico.py'
 POINTS = f'[neutron.ml2.mechanism_drivers]\ncalico = {DRIVER[:-3].replace("/", ".")}:CalicoMechanismDriver\n'
@@ -53,8 +54,15 @@ def newer(version: str = '3.29.1', how: int = zipfile.ZIP_STORED) -> bytes:
 
 
 def digest(content: bytes) -> str:
-    """As :data:`driver_wheel.PINNED` is."""
+    """As :data:`charmkit.calico.wheel.PINNED` is."""
     return hashlib.sha256(content).hexdigest()
 
 
-assert digest(released()) != driver_wheel.PINNED
+assert digest(released()) != wheel.PINNED
+
+
+def resource(folder: pathlib.Path, content: bytes) -> testing.Resource:
+    """The resource of a charm, with *content*, kept in *folder*."""
+    path = folder / 'networking-calico.whl'
+    path.write_bytes(content)
+    return testing.Resource(name='networking-calico', path=path)

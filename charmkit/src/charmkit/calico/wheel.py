@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 
-import for_python3
+from . import for_python3
 
 PROJECT = 'networking_calico'
 PINNED = '15d5cc20a5c542034695e312312e2524289eb81687d75428cf8985eb37c55e34'
