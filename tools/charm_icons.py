@@ -65,6 +65,11 @@ _DRAWINGS: Mapping[str, tuple[str, str]] = {
         '<circle cx="30" cy="50" r="6"/><circle cx="70" cy="32" r="6"/><circle cx="70" cy="68" r="6"/>'
         '<path d="M36 50h10l18-16M46 50l18 16"/>',
     ),
+    'neutron-calico': (
+        'network',
+        '<circle cx="34" cy="50" r="6"/><path d="M40 50h12l12-16M52 50l12 16"/><rect x="62" y="24" width="12" height="12" rx="2"/>'
+        '<rect x="62" y="64" width="12" height="12" rx="2"/>',
+    ),
     'neutron-api-plugin-ovn': (
         'network',
         '<circle cx="34" cy="50" r="10"/><path d="M44 50h14M58 40v20h16M58 46h16M58 54h16"/>',

@@ -44,6 +44,8 @@ class Declaration:
     """What stops units of two releases from working side by side, in words for the operator."""
     mix_needs: Mapping[str, str] = dataclasses.field(default_factory=dict[str, str])
     """Its relations without which one unit cannot stand in for another, and why."""
+    bases: tuple[str, ...] = ()
+    """Those that it is for, where that are not all of :data:`charmkit.releases.OF_BASE`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -226,7 +226,11 @@ def declaration_of(
             dict.fromkeys((*declaration.FIRST, *(('identity',) if identity else ()), *said.after))
         ),
         ways=own,
-        releases={base: release.name for base, release in releases.OF_BASE.items()},
+        releases={
+            base: release.name
+            for base, release in releases.OF_BASE.items()
+            if not said.bases or base in said.bases
+        },
         actions={
             **{what: name for what, name in _MIGRATIONS.items() if migrates[what]},
             **{'drain': 'pause', 'admit': 'resume', 'upgrade': 'openstack-upgrade'},

@@ -10,14 +10,8 @@ import calico_driver
 from charmkit import neutron_plugins, relations, subordinate
 from ops import testing
 
-PEM = '-----BEGIN {0}-----\nTUlJQg==\n-----END {0}-----\n'
-TLS = {
-    'connection_string': 'https://10.0.0.5:2379,https://10.0.0.6:2379',
-    'client_ca': PEM.format('CERTIFICATE'),
-    'client_cert': PEM.format('CERTIFICATE'),
-    'client_key': PEM.format('RSA PRIVATE KEY'),
-}
-PLAIN = {'connection_string': 'http://10.0.0.5:2379'}
+from charms.tests.etcd_bags import PLAIN
+
 OWN = {
     'extension_drivers': ['port_security'],
     'tenant_network_types': ['vlan'],

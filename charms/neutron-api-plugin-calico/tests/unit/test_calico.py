@@ -20,9 +20,10 @@ from syrupy.assertion import SnapshotAssertion
 
 from charms import conftest as shared
 from charms.tests import wheels
+from charms.tests.etcd_bags import PLAIN, TLS
 from tests.examples import examples
 
-from .scenes import PLAIN, POINTER, TLS, heard, run, told
+from .scenes import POINTER, heard, run, told
 
 
 def test_neutron_api_uses_calico_and_keeps_what_else_it_has(

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ops import testing
 
-from .scenes import KEY, PEM, PLAIN, TLS, heard, later, run, section, told
+from charms.tests.etcd_bags import PEM, PLAIN, TLS
+
+from .scenes import KEY, heard, later, run, section, told
 
 CERTIFICATE = PEM.format('CERTIFICATE')
 WORDS = 'Certificate:\n    Data:\n        Version: 3 (0x2)\n'

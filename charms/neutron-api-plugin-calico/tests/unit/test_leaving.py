@@ -11,8 +11,9 @@ from charmkit import testing as machines
 from ops import testing
 
 from charms.tests import wheels
+from charms.tests.etcd_bags import PLAIN, TLS
 
-from .scenes import KEY, PLAIN, POINTER, TLS, later, run
+from .scenes import KEY, POINTER, later, run
 
 PEMS = [KEY.replace('key', name) for name in ('ca', 'certificate', 'key')]
 
