@@ -171,6 +171,20 @@ def test_an_agent_whose_relation_has_ended_stops():
     assert not desired.memory[front.SERVED]
 
 
+def test_one_that_lacks_a_resource_waits_with_its_words_and_one_that_has_served_goes_on():
+    said = (state.Status('blocked', 'no resource'),)
+    spec = dataclasses.replace(SPEC, missing=lambda _: said)
+    new = api.run(spec, HOOK, READY)
+    assert states(new) == {'agentd': 'stopped'}
+    assert not new.host.files
+    assert 2 not in new.unit_data
+    assert not new.memory[front.SERVED]
+    older = api.run(spec, HOOK, served(relations=READY.relations))
+    assert states(older) == {}
+    assert older.memory[front.SERVED]
+    assert {*new.status, *older.status} == {*said}
+
+
 def test_what_lapses_is_gone_when_it_is_no_longer_said():
     lapsing = dataclasses.replace(BOSS, lapses=True)
     spec = dataclasses.replace(SPEC, needs=(lapsing,), config={}, offers=())

@@ -45,6 +45,11 @@ def test_an_api_is_replaced_unit_by_unit_behind_its_load_balancers():
     }
 
 
+def test_one_that_is_for_some_bases_alone_names_no_other():
+    some = charmkit.Declaration(bases=('debian@12',))
+    assert said(lifecycle=some)['releases'] == {'debian@12': 'zed'}
+
+
 def test_one_with_a_database_has_the_actions_that_its_migrations_need():
     none, some = (
         said(migrations=migration.Commands(sync=('a',), contract=c))['actions']
