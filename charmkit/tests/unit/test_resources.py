@@ -13,6 +13,7 @@ from ops import testing
 
 META = {
     'name': 'tool',
+    'peers': {'peers': {'interface': 'tool-peer'}},
     'resources': {'tool': {'type': 'file', 'filename': 'tool.bin'}},
 }
 
@@ -33,7 +34,8 @@ def said(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> str:
     path = tmp_path / 'tool.bin'
     path.write_bytes(b'abc')
     ctx = testing.Context(ToolCharm, meta=META)
-    given = testing.State(resources={testing.Resource(name='tool', path=path)})
+    peers = testing.PeerRelation('peers')
+    given = testing.State(relations={peers}, resources={testing.Resource(name='tool', path=path)})
     return ctx.run(ctx.on.config_changed(), given).unit_status.message
 
 
