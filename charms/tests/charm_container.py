@@ -24,6 +24,12 @@ def mounts(charm: str) -> list[str]:
     return [f'--volume={here}:{there}:ro' for here, there in folders.items()]
 
 
+def shared(*names: str) -> list[str]:
+    """Options of podman: these of the programs beside this module, under ``/opt``."""
+    here = pathlib.Path(__file__).parent
+    return [f'--volume={here / name}:/opt/{name}:ro' for name in names]
+
+
 @dataclasses.dataclass
 class CharmContainer:
     """A container of these mounts."""

@@ -61,8 +61,9 @@ def missing(inputs: charmkit.Inputs) -> tuple[state.Status, ...]:
     found, choice = library.attached(inputs), _chosen(inputs)
     wrong = (state.Status('blocked', found.wrong),) if found.wrong else ()
     lacks = wrong or (() if choice.store else choice.status)
-    before = store.in_force(inputs) if inputs.memory.get(state.SERVED) else {}
-    return store.goes_on(AGENT, before, lacks)
+    if not inputs.memory.get(state.SERVED):
+        return lacks
+    return store.goes_on(AGENT, store.in_force(inputs), lacks)
 
 
 def neutron_conf(ready: charmkit.Ready) -> conf.Ini:

@@ -49,6 +49,7 @@ def neutron(driver: pathlib.Path) -> Iterator[neutron_machine.Neutron]:
         *charm_container.mounts(NAME),
         f'--volume={driver}:/opt/driver.whl:ro',
         f'--volume={neutron_machine.PLAYED_KEYSTONE}:/opt/played_keystone.py:ro',
+        *charm_container.shared('dhcp_agent_on_machine.py'),
     )
     try:
         found = neutron_machine.Neutron(name, systems.start(name, image, *PRIVILEGES, *mounts))
@@ -162,7 +163,7 @@ def test_a_server_gets_its_address_of_the_dhcp_agent_that_comes_with_the_driver(
     neutron.put('/etc/neutron/calico-dhcp-agent.ini', f'{neutron_machine.AGENT}{section}')
     neutron.sh(
         'systemd-run --quiet --unit=calico-dhcp-agent --uid=neutron python3 '
-        '/opt/tests/dhcp_agent_on_machine.py --config-file /etc/neutron/calico-dhcp-agent.ini'
+        '/opt/dhcp_agent_on_machine.py --config-file /etc/neutron/calico-dhcp-agent.ini'
     )
     address = port['fixed_ips'][0]['ip_address']
     neutron.until(lambda: f'lease of {address} obtained' in neutron.ask(), 'it has a lease')

@@ -77,7 +77,7 @@ def test_who_may_read_a_key_is_root_and_the_agent(
 
 
 FILES = ('ca_cert', 'cert', 'key')
-WANTING = [
+WANTING: list[tuple[dict[str, str] | None, str, str]] = [
     (None, 'blocked', 'relate etcd to a charm of etcd, or set etcd-endpoint'),
     ({}, 'waiting', "waiting for etcd: etcd's members"),
     ({'connection_string': 'x'}, 'blocked', 'etcd: connection_string: no address such as'),
