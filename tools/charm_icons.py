@@ -67,8 +67,8 @@ _DRAWINGS: Mapping[str, tuple[str, str]] = {
     ),
     'neutron-calico': (
         'network',
-        '<circle cx="34" cy="50" r="6"/><path d="M40 50h12l12-16M52 50l12 16"/><rect x="62" y="24" width="12" height="12" rx="2"/>'
-        '<rect x="62" y="64" width="12" height="12" rx="2"/>',
+        '<circle cx="34" cy="50" r="6"/><path d="M40 50h12l12-16M52 50l12 16"/>'
+        '<rect x="62" y="24" width="12" height="12" rx="2"/><rect x="62" y="64" width="12" height="12" rx="2"/>',
     ),
     'neutron-api-plugin-ovn': (
         'network',

@@ -173,7 +173,11 @@ def test_an_agent_whose_relation_has_ended_stops():
 
 def test_one_that_lacks_a_resource_waits_with_its_words_and_one_that_has_served_goes_on():
     said = (state.Status('blocked', 'no resource'),)
-    spec = dataclasses.replace(SPEC, missing=lambda _: said)
+
+    def missing(_: state.Inputs) -> tuple[state.Status, ...]:
+        return said
+
+    spec = dataclasses.replace(SPEC, missing=missing)
     new = api.run(spec, HOOK, READY)
     assert states(new) == {'agentd': 'stopped'}
     assert not new.host.files
