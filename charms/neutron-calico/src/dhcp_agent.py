@@ -19,10 +19,8 @@ CONF = f'/etc/neutron/{AGENT}.ini'
 PROGRAM = f'/usr/local/bin/{AGENT}'
 UNIT = f'/etc/systemd/system/{AGENT}.service'
 HOME = '/var/lib/neutron'
-LEASES = f'{HOME}/dhcp/calico'
-"""What dnsmasq reads and writes: Calico has one network, of that name."""
-DEVICE = 'ns-calico'
-"""The interface that holds the addresses of all gateways."""
+NETWORKS = f'{HOME}/dhcp'
+"""What dnsmasq reads and writes: a folder for each network, called by its identifier."""
 _ROOTWRAP = '/etc/neutron/rootwrap.conf'
 _PROGRAM = """#!/usr/bin/python3
 # Written by the charm: what the wheel's entry point calico-dhcp-agent is.
@@ -49,10 +47,14 @@ RestartSec=2
 [Install]
 WantedBy=multi-user.target
 """
-# The brackets keep pkill from finding this script itself.
-_END = f"""pkill -f -- '--pid-file={LEASES}/[p]id'
-! test -e /sys/class/net/{DEVICE} || ip link delete {DEVICE}
-rm -rf -- {LEASES}
+# The brackets keep pkill from finding this script itself. A network's gateways are on an interface that begins with its
+# identifier.
+_END = f"""for again in $(seq 50); do pkill -f -- '--pid-file={NETWORKS}/[^ ]*/[p]id' || break; sleep 0.1; done
+for at in {NETWORKS}/*/; do
+  device=ns-$(basename "$at" | cut -c -11)
+  ! test -e "/sys/class/net/$device" || ip link delete "$device"
+done
+rm -rf -- {NETWORKS}
 """
 
 

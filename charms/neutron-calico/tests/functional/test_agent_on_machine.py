@@ -97,9 +97,12 @@ def test_servers_are_served_on_when_the_agent_is_away_and_etcd_says_nonsense(
 
 
 def test_nothing_is_left_once_the_unit_is_removed(node: node_machine.Node):
+    device = f'ns-{node_machine.NETWORK[:11]}'
+    assert device in node.sh('ls /sys/class/net')
     assert node.run('stop')['steps']
-    left = '/usr/local/lib/networking-calico /etc/neutron/calico-* /var/lib/neutron/dhcp/calico'
+    left = '/usr/local/lib/networking-calico /etc/neutron/calico-* /var/lib/neutron/dhcp'
     assert node.sh(f'ls -d {left} 2>/dev/null', check=False) == ''
     assert node.sh(f'systemctl is-active {dhcp_agent.AGENT}', check=False) == 'inactive'
-    assert node.sh('pgrep -x dnsmasq', check=False) == ''
+    assert node.sh('pgrep -x -a dnsmasq', check=False) == ''
+    assert device not in node.sh('ls /sys/class/net')
     assert 'no lease' in node.ask()
