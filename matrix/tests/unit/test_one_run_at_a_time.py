@@ -7,10 +7,13 @@ import dataclasses
 import os
 import pathlib
 import subprocess
+import sys
 from collections.abc import Mapping
 
 import pytest
 from faultstage import FakeLink
+from hypothesis import given
+from hypothesis import strategies as st
 
 from matrix.faults import lock, shell
 from matrix.juju import link
@@ -103,7 +106,7 @@ def test_a_run_that_is_interrupted_is_no_run_whose_lease_was_taken(
 
 
 @pytest.mark.parametrize(
-    ('until', 'said'), [(-1, ''), (100, 'held 2026-11-29T10:00:00Z ann@host')]
+    ('until', 'said'), [(-1, ''), (100, 'held other 2026-11-29T10:00:00Z ann@host')]
 )
 def test_a_lease_ends_by_itself(tmp_path: pathlib.Path, until: int, said: str) -> None:
     now = int(subprocess.check_output(['date', '+%s']))
@@ -122,3 +125,38 @@ def test_what_is_dropped_is_ones_own_alone(tmp_path: pathlib.Path) -> None:
     assert (tmp_path / '0').read_text().startswith('one ')
     machines('0', shell.read('lease.sh'), {**take, 'WHAT': 'drop'})
     assert (tmp_path / '0').read_text() == ''
+
+
+def test_the_lease_of_a_process_that_is_gone_is_taken_over_and_told_since_when(
+    tmp_path: pathlib.Path,
+) -> None:
+    code = 'from matrix.faults import lock; print(lock._OWNER)'
+    killed = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    at = FakeLink(Machines(tmp_path))
+
+    def leased(owner: str) -> None:
+        for machine in at.now().machines:
+            lease = f'{owner} 99999999999 2026-11-29T10:00:07Z ann@host (process 7)\n'
+            (tmp_path / machine.id).write_text(lease)
+
+    async def go() -> tuple[str, ...]:
+        async with lock.held(at, owner='mine') as over:
+            return over
+
+    leased(killed)
+    (said,) = asyncio.run(go())
+    assert 'ann@host (process 7), since 2026-11-29T10:00:07Z, whose process is gone' in said
+    leased(lock._OWNER)  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(lock.HeldError):
+        asyncio.run(go())
+
+
+@given(st.text('ab/', max_size=4), st.sampled_from(['', 'h']), st.sampled_from(['', '5', '6']))
+def test_only_a_process_of_this_host_that_is_not_there_any_more_is_gone(
+    host: str, here: str, began: str
+) -> None:
+    owner = f't/{host}/7/5'
+    assert lock.gone(owner, here, lambda _: began) == (host == here != '' and began != '5')
+    assert lock.gone('t/h/7/5', 'h', lambda _: began) == (began != '5')

@@ -1,12 +1,14 @@
-# Take (or renew), or drop, the lease of a model on this machine. Prints `held SINCE WHOSE` when another has it.
+# Take (or renew), or drop, the lease of a model on this machine. Prints `held OWNER SINCE WHOSE` when another has it.
+# GONE is an owner whose process is known to be gone: what it holds is free.
 place=${PLACE:-/run/matrix-lease-$MODEL}
 exec 8>>"$place"
 flock 8
 now=$(date +%s)
 owner= until=0 since= whose=
 [ ! -s "$place" ] || read -r owner until since whose <"$place"
-if [ "${until:-0}" -gt "$now" ] && [ "$owner" != "$OWNER" ]; then
-    [ "$WHAT" = drop ] || echo "held $since $whose"
+if [ "${until:-0}" -gt "$now" ] && [ "$owner" != "$OWNER" ] \
+    && [ "$owner" != "${GONE:-}" ]; then
+    [ "$WHAT" = drop ] || echo "held $owner $since $whose"
     exit 0
 fi
 case $WHAT in
