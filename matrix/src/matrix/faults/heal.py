@@ -11,8 +11,11 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from matrix.faults import shell, units
+from matrix.grammar import located
 from matrix.history import journal, notes
 from matrix.juju import link
+
+NOT_UNDONE = 'could not be undone'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,20 +26,25 @@ class Report:
     failed: tuple[str, ...]
 
 
-async def machines(at: link.Link, *, within: float = 90.0) -> Report:
-    """Run every heal that lies on a machine of the model. May be called at any time, and twice."""
+async def machines(at: link.Link, *, within: float = 90.0, holding: bool = False) -> Report:
+    """Run every heal that lies on a machine of the model. May be called at any time, and twice.
+
+    `holding`: whoever asks holds the model's lease, so it stays; without it, no lease is left.
+    """
     model = await at.fresh()
     text = f'{{\n{shell.read("common.sh")}\n{shell.read("heal_all.sh")}\n}} </dev/null\n'
 
+    variables = {'MATRIX_MODEL': at.model, 'KEEP_LEASE': '1'} if holding else {}
+
     async def one(machine: str) -> tuple[list[str], list[str]]:
         try:
-            ran = await at.script(machine, text, within=within)
+            ran = await at.script(machine, text, env=variables, within=within)
         except link.LinkError as error:
             return [], [f'machine {machine}: {error}']
         lines = [line.partition(' ') for line in ran.output.splitlines()]
         done = [f'{event} on machine {machine}' for how, _, event in lines if how == 'healed']
         left = [
-            f'{event} on machine {machine} could not be undone'
+            f'{event} on machine {machine} {NOT_UNDONE}'
             for how, _, event in lines
             if how == 'failed'
         ]
@@ -54,9 +62,31 @@ def open_faults(entries: Iterable[journal.Entry]) -> tuple[journal.Fault, ...]:
     """The faults of a journal that were armed and never seen healed, as they were last heard of. Pure."""
     last: dict[str, journal.Fault] = {}
     for entry in entries:
+        if isinstance(entry.what, journal.Note) and entry.what.kind == notes.KILLED:
+            said = cast('dict[str, Any]', entry.what.value)
+            last = {} if not said.get('failed') else last
         if isinstance(entry.what, journal.Fault):
             last[entry.what.id] = entry.what
     return tuple(one for one in last.values() if one.phase != 'healed')
+
+
+def killed(entries: Iterable[journal.Entry], done: Report) -> journal.Note:
+    """What a killed run's journal ends with once another has healed what it left: each event, and what is still broken.
+
+    After it nothing of the journal is open, unless something could not be undone. Pure.
+    """
+    left: list[located.Plain] = [
+        ' '.join((one.id, one.kind, ', '.join(one.targets))) for one in open_faults(entries)
+    ]
+    value: located.Plain = {'left': left, 'healed': [*done.healed], 'failed': [*done.failed]}
+    return journal.Note(notes.KILLED, value)
+
+
+def together(*some: Report) -> Report:
+    """What several came to. Pure."""
+    healed = (sentence for one in some for sentence in one.healed)
+    failed = (sentence for one in some for sentence in one.failed)
+    return Report(tuple(healed), tuple(failed))
 
 
 async def amends(at: link.Link, entries: Iterable[journal.Entry]) -> Report:

@@ -131,7 +131,7 @@ async def _ask(at: link.Link, machine: str, owner: str, what: str) -> str:
         # Machines that are plain processes share a /run: the model's name tells them apart.
         'MODEL': re.sub('[^a-z0-9-]', '', at.model.rpartition(':')[2].rpartition('/')[2].lower()),
     }
-    over = ''
+    over = who = since = ''
     for _ in range(2):
         ran = await at.script(machine, shell.read('lease.sh'), env=variables, within=20.0)
         _, found, said = ran.output.partition('held ')

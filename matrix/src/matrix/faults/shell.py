@@ -126,7 +126,11 @@ class _Work:
 
     async def arm(self, injection: fault.Injection) -> None:
         seconds = math.ceil(injection.event.hold + self.within[0] + GRACE)
-        more = {'UNDO': read('common.sh') + self.scripts.heal, 'DEADMAN': str(seconds)}
+        more = {
+            'UNDO': read('common.sh') + self.scripts.heal,
+            'DEADMAN': str(seconds),
+            'MATRIX_MODEL': injection.link.model,
+        }
         text = f'prepare() {{\n:\n{self.scripts.prepare}\n}}\n{read("arm.sh")}'
         ran = await self._each(injection, text, more, seconds=60.0)
         _all_well(ran, 'could not be armed')

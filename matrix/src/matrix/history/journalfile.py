@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import pathlib
 import types
@@ -29,6 +30,8 @@ class Writer:
     ):
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         self._file = os.open(path, flags, 0o600)
+        with contextlib.suppress(OSError):  # Not every file system has locks.
+            fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         self._now = now
         self._wall = wall
         self._secrets = secrets
@@ -91,3 +94,17 @@ def read(path: pathlib.Path) -> journal.Journal:
         OSError: there is no such file, or it cannot be read.
     """
     return journal.read(path.read_text(errors='replace'), str(path))
+
+
+def written(path: pathlib.Path) -> bool:
+    """Whether a process has a journal open to write it now; the kernel tells, so a killed one has not.
+
+    Raises:
+        OSError: there is no such file, or it cannot be read.
+    """
+    with path.open('rb') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

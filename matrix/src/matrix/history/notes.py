@@ -51,6 +51,10 @@ warmup          {seconds, settled, until, first, last}: how long answers took to
 resources       {machine, took, services: {name: {memory, descriptors, processes, connections, started}}, disk}: what
                 the services of a machine have (bytes, counts), and what its own files take (bytes)
 lost            Juju does not answer any more, and why
+killed          {left: [words], healed: [sentence], failed: [sentence]}: written by a later run, or by
+                `juju matrix heal`, to the journal of one that was killed: its faults that were not seen healed, and
+                what came of them
+earlier         {lock: [sentence], healed: [sentence], failed: [sentence]}: what this run found of one that was killed
 run.end         {ending, code}: the last entry
 """
 
@@ -97,6 +101,8 @@ RESOURCES = 'resources'
 LOST = 'lost'
 GONE = 'is gone: somebody destroyed it'
 """In a note `lost`: the model itself is no more."""
+KILLED = 'killed'
+EARLIER = 'earlier'
 RUN_END = 'run.end'
 
 NEEDED: Mapping[str, tuple[str, ...]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import cast
 
 from matrix.grammar import problem
 from matrix.history import journal, notes
@@ -123,6 +124,13 @@ def judge_finished(
     if not found.tests or notes.RUN not in kinds or notes.RUN_END in kinds:
         return found
     sentence = 'the journal has no end: the run goes on, was killed, or its last lines are gone'
+    faults = {one.what.id: one.what for one in read.entries if isinstance(one.what, journal.Fault)}
+    if unhealed := [one for one in faults.values() if one.phase != 'healed']:
+        names = '; '.join(' '.join((one.id, one.kind, *one.targets)) for one in unhealed)
+        sentence += f'; not seen healed: {names}'
+    for entry in read.entries:
+        if isinstance(entry.what, journal.Note) and entry.what.kind == notes.KILLED:
+            sentence = f'interrupted: the run was killed, and left {_left(entry.what.value)}'
     last = found.tests[-1]
     verdicts = (*last.verdicts, verdict.Verdict('journal', _UNKNOWN, sentence))
     decides = worst(verdicts)
@@ -130,6 +138,15 @@ def judge_finished(
         last = dataclasses.replace(last, sentence=sentence, ending='unknown')
     tests = (*found.tests[:-1], dataclasses.replace(last, verdicts=verdicts))
     return Judgement(tests, max(one.outcome for one in tests), _run_sentence(tests))
+
+
+def _left(value: object) -> str:
+    left = cast('Mapping[str, object]', value).get('left') if isinstance(value, Mapping) else None
+    return (
+        '; '.join(map(str, cast('list[object]', left)))
+        if isinstance(left, list) and left
+        else 'no fault'
+    )
 
 
 def _test(

@@ -174,6 +174,8 @@ def summarise(
     ran = [one for one in tests if not one.judged.skipped]
     smallest = smallest or searched.smallest(mapping(last(entries, SMALLEST)))
     ending = mapping(last(entries, notes.RUN_END))
+    if not ending and last(entries, notes.KILLED) is not None:
+        ending = {'ending': 'interrupted'}
     return Story(
         run=mapping(last(entries, notes.RUN)),
         began=entries[0].wall if entries else '',

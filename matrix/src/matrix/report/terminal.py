@@ -6,7 +6,7 @@ Colours are the caller's choice (`painted`): only on a terminal, and never where
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from matrix.grammar import located
 from matrix.history import journal, notes
@@ -189,6 +189,8 @@ class Progress:
             case journal.Note(kind, value) if kind == notes.WAITS:
                 said = value if isinstance(value, list) else []
                 return self._waiting(entry.at, tuple(story.text(one) for one in said))
+            case journal.Note(kind, value) if kind in (notes.KILLED, notes.EARLIER):
+                return _left(kind, story.mapping(value))
             case journal.Note(kind, value):
                 return _noted(kind, value)
             case _:
@@ -235,6 +237,21 @@ def _noted(kind: str, value: located.Plain) -> str:
             return f'{story.text(held.get("task"))}: {story.text(held.get("phase"))}{f", {said}" if said else ""}'
         case _:
             return ''
+
+
+def _left(kind: str, held: Mapping[str, located.Plain]) -> str:
+    """What a killed run left: as its own journal tells it, and as the run after it does."""
+    some = {key: _texts(held.get(key)) for key in ('lock', 'left', 'healed', 'failed')}
+    said = [*some['lock']]
+    if kind == notes.KILLED:
+        said.append(f'the run was killed, and left {"; ".join(some["left"]) or "no fault"}')
+    said += [f'healed, of an earlier run: {one}' for one in some['healed']]
+    said += [f'not healed, of an earlier run: {one}' for one in some['failed']]
+    return '; '.join(said)
+
+
+def _texts(value: located.Plain) -> list[str]:
+    return [story.text(one) for one in value] if isinstance(value, list) else []
 
 
 _STAGES = {

@@ -61,6 +61,8 @@ class Execution:
         default_factory=list[openloop.Clients | record.Record]
     )
     calm: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    begun: bool = False
+    """Whether a chaos of the test has begun."""
     loaded: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     reasons: dict[str, tuple[str, str]] = dataclasses.field(
         default_factory=dict[str, tuple[str, str]]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from matrix import model
-from matrix.faults import find, inject, lock
+from matrix.faults import find, heal, inject, lock
 from matrix.grammar import located, problem
 from matrix.history import journal, notes
 from matrix.juju import link, model_health, observe, watching
 from matrix.load import openloop
 from matrix.plans import chaosplan, covering, plan, planfile, snapshot
-from matrix.run import execution
+from matrix.run import earlier, execution
 from matrix.tasks import arguments, beside, planning, usage
 
 CONTROL = 10.0
@@ -26,6 +27,7 @@ _LOAD = 'matrix.tasks.end_to_end'
 _SHORT = 'nothing more can be struck that leaves enough alone; see the kinds and applications of the chaos'
 _LONGEST = 900.0  # seconds for a model to come back, however much happens in it
 _STILL = 2.0  # seconds that it must stay as it was
+_HEALS = 90.0  # seconds
 _LOAD_BEGINS = 120.0  # seconds for the load to get what it needs
 _FIRST_WORK = 60.0  # seconds for the load to do its first work
 _FIRST_MADE = (
@@ -51,7 +53,8 @@ async def chaos(
     here = execution.of(context)
     try:
         async with (
-            lock.held(here.link),
+            lock.held(here.link) as over,
+            _healed_before(here, over),
             beside.owners(here),
             beside.resources(here),
             beside.probing(here) as sample,
@@ -66,6 +69,37 @@ async def chaos(
     finally:
         here.calm.set()
         here.waits(rule.name, '')
+
+
+@contextlib.asynccontextmanager
+async def _healed_before(here: execution.Execution, over: tuple[str, ...]) -> AsyncGenerator[None]:
+    """What an earlier run left in the model is healed before this one strikes; each thing is told.
+
+    Raises:
+        link.LinkError: something cannot be undone; says what.
+    """
+    if not here.begun:
+        here.begun = True  # A second chaos of this test must not heal what the first has armed.
+        here.waits('chaos', 'heals what an earlier run left', _HEALS)
+        below = here.directory.parent
+        given = here.options.model is not None  # Others are new, and nobody has broken them.
+        found = earlier.killed(below, here.link.model, but=here.directory) if given else ()
+        done = await earlier.heal_all(here.link, found, holding=True)
+        here.waits('chaos', '')
+        if over or done.healed or done.failed:
+            said: located.Plain = {
+                'lock': [*over],
+                'healed': [*done.healed],
+                'failed': [*done.failed],
+            }
+            here.write(journal.Note(notes.EARLIER, said))
+        broken = [one for one in done.failed if one.endswith(heal.NOT_UNDONE) or found]
+        if broken:
+            raise link.LinkError(
+                f'an earlier run left model {here.link.model} broken: {"; ".join(broken)}. Put it right, then: '
+                f'juju matrix heal -m {here.link.model} {found[0].parent if found else ""}'.rstrip()
+            )
+    yield
 
 
 @dataclasses.dataclass

@@ -8,8 +8,9 @@ import pathlib
 import sys
 
 from matrix.faults import heal
-from matrix.history import journal, journalfile
+from matrix.grammar import problem
 from matrix.juju import link, live
+from matrix.run import earlier, rundir
 
 HELP = 'undo every fault that a run left behind'
 
@@ -24,16 +25,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs='?',
         type=pathlib.Path,
         metavar='RUN',
-        help="the run's directory: units that it removed or added are made up for as well",
+        help="the run's directory, for what only Juju can undo; without it, killed runs of the model in matrix-runs",
     )
 
 
 def run(call: argparse.Namespace) -> int:
     """Heal; 0 when nothing is left broken, 1 otherwise."""
     try:
-        entries = _entries(call.run)
-        done = asyncio.run(_heal(call.model, entries))
-    except (OSError, link.LinkError) as error:
+        done = asyncio.run(_heal(call.model, call.run))
+    except (OSError, link.LinkError, problem.RefusedError) as error:
         print(f'ERROR {error}', file=sys.stderr)
         return 1
     for sentence in done.healed:
@@ -45,16 +45,8 @@ def run(call: argparse.Namespace) -> int:
     return 1 if done.failed else 0
 
 
-def _entries(run: pathlib.Path | None) -> tuple[journal.Entry, ...]:
-    if run is None:
-        return ()
-    return journalfile.read(run / 'journal.jsonl' if run.is_dir() else run).entries
-
-
-async def _heal(model: str, entries: tuple[journal.Entry, ...]) -> heal.Report:
+async def _heal(model: str, run: pathlib.Path | None) -> heal.Report:
     async with live.opened(model) as at:
-        on_machines = await heal.machines(at)
-        by_juju = await heal.amends(at, entries)
-        return heal.Report(
-            (*on_machines.healed, *by_juju.healed), (*on_machines.failed, *by_juju.failed)
-        )
+        given = (rundir.journal_of(run),) if run is not None else ()
+        beside = () if given else earlier.killed(pathlib.Path('matrix-runs'), at.model)
+        return await earlier.heal_all(at, (*given, *beside))

@@ -4,6 +4,7 @@ umask 077
 mkdir -p /run/matrix
 rm -rf "$STATE"
 mkdir "$STATE"
+printf '%s\n' "${MATRIX_MODEL:-}" >"$STATE/model"
 prepare
 unit=matrix-heal-$EVENT
 undo=$UNDO

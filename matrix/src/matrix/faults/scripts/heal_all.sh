@@ -1,9 +1,13 @@
 # Undo every fault that is armed on this machine; says each, and is content when there is none.
+# KEEP_LEASE: whoever asks holds the lease. MATRIX_MODEL: faults of this model alone (plain processes share a /run).
 failed=0
 for heal in /run/matrix/*/heal; do
     [ -e "$heal" ] || continue
     state=${heal%/*}
     event=${state##*/}
+    if [ -n "${MATRIX_MODEL:-}" ] && [ -s "$state/model" ] && [ "$(cat "$state/model")" != "$MATRIX_MODEL" ]; then
+        continue
+    fi
     if sh "$heal" </dev/null >/dev/null 2>&1; then
         systemctl stop "matrix-heal-$event.timer" 2>/dev/null || true
         rm -rf "$state"
@@ -14,5 +18,5 @@ for heal in /run/matrix/*/heal; do
     fi
 done
 rmdir /run/matrix 2>/dev/null || true
-rm -f /run/matrix-lease-*
+[ -n "${KEEP_LEASE:-}" ] || rm -f /run/matrix-lease-*
 exit $failed
