@@ -181,47 +181,6 @@ def test_a_bundle_that_breaks_a_rule_is_caught(
     assert [*rule(broken)] != []
 
 
-def with_tls(name: str) -> Bundle:
-    """The bundle with its overlay of TLS laid over, as Juju does it."""
-    bundle, over = (
-        yaml.safe_load((ROOT / path).read_text())
-        for path in (f'{name}.yaml', f'overlays/{name}-tls.yaml')
-    )
-    for app in over['applications'].values():
-        app['charm'] = app['charm'].removeprefix('../')
-    return {
-        'applications': {**bundle['applications'], **over['applications']},
-        'relations': [*bundle['relations'], *over['relations']],
-    }
-
-
-def without_tls(bundle: Bundle) -> Iterator[str]:
-    """Each endpoint over which a charm would get a certificate, or whom to trust, that is not related."""
-    ends = {end for pair in related(bundle) for end in pair}
-    for name, app in bundle['applications'].items():
-        asks = {'certificates', *(() if app['charm'] == LB else ('receive-ca-cert',))}
-        for endpoint in sorted(asks & endpoints(charm(app['charm']), 'requires').keys()):
-            if (name, endpoint) not in ends:
-                yield f'{name}:{endpoint} is not related'
-
-
-@pytest.mark.parametrize(
-    'name', [p.stem for p in BUNDLES if 'applications:' in p.read_text() and p.stem != 'tls']
-)
-def test_with_tls_nobody_of_a_bundle_is_left_out(name: str):
-    bundle = with_tls(name)
-    assert [found for rule, _, _ in RULES for found in rule(bundle)] == []
-    assert [*without_tls(bundle)] == []
-
-
-def test_one_that_is_left_out_of_tls_is_named():
-    bundle = with_tls('cloud')
-    for end in ('rabbitmq-server:certificates', 'nova-compute:receive-ca-cert'):
-        bundle['relations'] = [pair for pair in bundle['relations'] if end not in pair]
-    said = ['rabbitmq-server:certificates', 'nova-compute:receive-ca-cert']
-    assert [*without_tls(bundle)] == [f'{end} is not related' for end in said]
-
-
 def cloud() -> Bundle:
     return yaml.safe_load((ROOT / 'cloud.yaml').read_text())
 

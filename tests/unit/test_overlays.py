@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from . import test_bundles
 
 ROOT = test_bundles.ROOT
 OVERLAYS = sorted((ROOT / 'overlays').glob('*.yaml'))
+TLS = [path for path in OVERLAYS if path.stem.endswith('-tls')]
 RULES = list(dict.fromkeys(rule for rule, *_ in test_bundles.RULES))
 
 
@@ -44,3 +46,32 @@ def test_an_overlay_that_lacks_something_is_caught():
     bundle['relations'].pop()
     missing = test_bundles.nothing_is_missing(bundle)
     assert [*missing] == ['nova-compute:neutron-plugin is not related']
+
+
+def without_tls(bundle: dict[str, Any]) -> Iterator[str]:
+    """Each endpoint over which a charm would get a certificate, or whom to trust, that is not related."""
+    ends = {end for pair in test_bundles.related(bundle) for end in pair}
+    for name, app in bundle['applications'].items():
+        asks = {'certificates', *(() if app['charm'] == test_bundles.LB else ('receive-ca-cert',))}
+        there = test_bundles.endpoints(test_bundles.charm(app['charm']), 'requires')
+        for endpoint in sorted(asks & there.keys()):
+            if (name, endpoint) not in ends:
+                yield f'{name}:{endpoint} is not related'
+
+
+@pytest.mark.parametrize('overlay', TLS, ids=lambda path: path.stem)
+def test_with_tls_nobody_of_a_bundle_is_left_out(overlay: pathlib.Path):
+    assert [*without_tls(laid_over(overlay))] == []
+
+
+def test_every_bundle_that_make_up_deploys_can_have_tls():
+    deployed = {p.stem for p in test_bundles.BUNDLES if 'applications:' in p.read_text()}
+    assert {f'{stem}-tls' for stem in deployed - {'tls'}} == {p.stem for p in TLS}
+
+
+def test_one_that_is_left_out_of_tls_is_named():
+    bundle = laid_over(ROOT / 'overlays/cloud-tls.yaml')
+    left_out = ['rabbitmq-server:certificates', 'nova-compute:receive-ca-cert']
+    for end in left_out:
+        bundle['relations'] = [pair for pair in bundle['relations'] if end not in pair]
+    assert [*without_tls(bundle)] == [f'{end} is not related' for end in left_out]
