@@ -176,7 +176,10 @@ class HookRun:
         env = environment.hook_environment(model, context, facts)
         argv, how, stdin = _handler(model, operation.hook, folder)
         if not argv:
-            self._finish(uuid, context.id, context_.Outcome(0, missing=True))
+            outcome = without_program(folder)
+            if not outcome.missing:
+                self._say(uuid, unit, 'ERROR', f'no charm is at {folder.charm_inside} any more')
+            self._finish(uuid, context.id, outcome)
             return
         if session := await self._session(model, operation, link):
             script = debugging.server_script(uuid, unit.name, argv[0], session)
@@ -320,6 +323,12 @@ class HookRun:
             unit=unit.name,
             machine=unit.machine,
         )
+
+
+def without_program(folder: unitfolder.UnitFolder) -> context_.Outcome:
+    """What becomes of a hook for which the charm has no program: passed over, but for a charm that is not there."""
+    there = unitfolder.deployed(folder)
+    return context_.Outcome(0 if there else 1, missing=there)
 
 
 def _called(model: model_.Model, hook: model_.Hook) -> str:

@@ -55,6 +55,11 @@ class UnitFolder:
         return f'{self.prefix}/{self.charm}'
 
 
+def deployed(folder: UnitFolder) -> bool:
+    """Whether the unit's charm is on its machine at all."""
+    return files.exists(folder.root, folder.charm)
+
+
 def executable(folder: UnitFolder, name: str) -> bool:
     """Whether the charm has an executable of that name."""
     return files.executable(folder.root, f'{folder.charm}/{name}')
@@ -69,6 +74,8 @@ def deploy(folder: UnitFolder, source: pathlib.Path, juju_version: str) -> None:
     root, manifest = folder.root, f'{folder.agent}/{MANIFEST}'
     files.make_folder(root, folder.agent)
     _adopt(folder)
+    # Of a layer of this unit's own name, which is nobody else's to adopt: a subordinate comes to the same machine.
+    files.remove(root, f'{folder.agent}/.layer')
     fresh, old = _names(source), _brought(root, folder.agent)
     # What is about to come belongs to the charm from now on, even if this is cut off half-way.
     files.write(root, manifest, json.dumps(sorted(old | fresh)))

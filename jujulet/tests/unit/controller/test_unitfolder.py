@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jujulet.controller import unitfolder
+from jujulet.controller import hookrun, unitfolder
 from jujulet.machines import directory_snapshot, files
 
 AGENT = 'var/lib/juju/agents/unit-a-0'
@@ -110,6 +110,29 @@ def test_a_unit_is_adopted_from_the_layer_that_its_machine_stands_on(
         'machine-7',
         'unit-a-0',
     ]
+
+
+def test_a_subordinate_does_not_adopt_its_principal_whose_machine_stands_on_a_layer_of_its_own_name(
+    folder: unitfolder.UnitFolder, charm: Path
+) -> None:
+    unitfolder.deploy(folder, charm, '3.6.12')
+    (folder.root / folder.agent / '.layer').touch()  # As the layer has it.
+    unitfolder.deploy(folder, charm, '3.6.12')
+    beside = unitfolder.UnitFolder(folder.root, '', 'b/0', '0')
+    unitfolder.deploy(beside, charm, '3.6.12')
+    assert unitfolder.deployed(folder) and unitfolder.deployed(beside)
+    assert sorted(os.listdir(folder.root / 'var/lib/juju/agents')) == ['unit-a-0', 'unit-b-0']
+    assert {'unit-a-0', 'unit-b-0'} <= {*os.listdir(folder.root / 'var/lib/juju/tools')}
+
+
+def test_a_hook_is_passed_over_where_the_charm_has_none_and_fails_where_there_is_no_charm(
+    folder: unitfolder.UnitFolder, charm: Path
+) -> None:
+    lost = hookrun.without_program(folder)
+    assert (lost.code, lost.missing) == (1, False)
+    unitfolder.deploy(folder, charm, '3.6.12')
+    passed_over = hookrun.without_program(folder)
+    assert (passed_over.code, passed_over.missing) == (0, True)
 
 
 def test_a_layer_whose_etc_leads_to_the_host_costs_the_host_nothing(tmp_path: Path) -> None:
